@@ -1,0 +1,5 @@
+"""The Django project: settings from the environment, Celery, URLs, the supervisor."""
+
+from serverfleet.celery import app as celery_app
+
+__all__ = ["celery_app"]

@@ -1,0 +1,132 @@
+"""Typed readers of the environment. A wrong value is one sentence that names it.
+
+Secrets may stand in a file: ``NAME_FILE`` is read where ``NAME`` is not set.
+"""
+
+import base64
+import binascii
+import os
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+AES_256_BYTES = 32
+
+
+def read_text(name: str, default: str = "") -> str:
+    """Return the text of a variable."""
+    return os.environ.get(name, default)
+
+
+def read_secret(name: str, default: str = "") -> str:
+    """Return a secret from ``name``, or from the file that ``name_FILE`` names."""
+    if name in os.environ:
+        return os.environ[name]
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return default
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ImproperlyConfigured(
+            f"{name}_FILE names {path}, which can't be read. Make the file readable."
+        ) from None
+
+
+def read_bool(name: str, *, default: bool) -> bool:
+    """Return true for 1, true, yes, on, and false for 0, false, no, off."""
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    if text.lower() in _TRUE:
+        return True
+    if text.lower() in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} is {text!r}; set it to true or false.")
+
+
+def read_int(name: str, default: int, *, least: int = 0) -> int:
+    """Return a whole number of at least ``least``."""
+    return int(_read_number(name, default, least, int))
+
+
+def read_float(name: str, default: float, *, least: float = 0.0) -> float:
+    """Return a number of at least ``least``."""
+    return float(_read_number(name, default, least, float))
+
+
+def _read_number(
+    name: str, default: float, least: float, kind: type[int] | type[float]
+) -> float:
+    text = os.environ.get(name)
+    if text is None or text == "":
+        return default
+    try:
+        number = kind(text)
+    except ValueError:
+        number = None
+    if number is None or not least <= number < 1e12:
+        raise ImproperlyConfigured(
+            f"{name} is {text!r}; set it to a number of at least {least}."
+        )
+    return number
+
+
+def read_list(name: str, default: list[str] | None = None) -> list[str]:
+    """Return the parts of a list that commas separate."""
+    text = os.environ.get(name)
+    if text is None:
+        return list(default or [])
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def parse_keys(text: str, *, source: str) -> dict[str, bytes]:
+    """Return encryption keys from ``id:base64`` parts; the first one encrypts."""
+    keys: dict[str, bytes] = {}
+    for part in text.replace("\n", ",").split(","):
+        if not part.strip():
+            continue
+        key_id, _, encoded = part.strip().partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if not _KEY_ID.fullmatch(key_id) or len(key) != AES_256_BYTES:
+            raise ImproperlyConfigured(
+                f"{source} must hold keys as id:base64 of 32 random bytes, separated "
+                "by commas."
+            )
+        keys[key_id] = key
+    return keys
+
+
+def parse_database_url(url: str) -> dict[str, object]:
+    """Return Django's database settings for a ``postgresql://`` URL."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    name = unquote(parts.path.lstrip("/"))
+    if parts.scheme not in {"postgres", "postgresql"} or not name or port == -1:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgresql://user:password@host:5432/name; "
+            "leave it unset for SQLite in the data folder."
+        )
+    options = dict(parse_qsl(parts.query))
+    # libpq's form for a socket folder, which has no place in a URL's host.
+    host = options.pop("host", "") or unquote(parts.hostname or "")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(port or ""),
+        "OPTIONS": options,
+    }

@@ -1,0 +1,327 @@
+"""One file, everything derived from the environment. README has the table.
+
+The data folder holds what the embedded default needs: keys, database, broker, static
+files, sandbox. It is ``SERVERFLEET_DATA``, or ``var/`` where `make run` has made it.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from serverfleet import env, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+SOURCE = "https://github.com/serverfleet/serverfleet"
+COMMIT = env.read_text("SERVERFLEET_COMMIT")
+
+DEBUG = env.read_bool("SERVERFLEET_DEBUG", default=False)
+
+# Where things are kept
+
+
+def _find_data_dir() -> Path | None:
+    named = env.read_text("SERVERFLEET_DATA")
+    if named:
+        return Path(named).expanduser().resolve()
+    made = BASE_DIR / "var"
+    return made if (made / "keys").is_dir() else None
+
+
+DATA_DIR = _find_data_dir()
+SANDBOX_DIR = (DATA_DIR or BASE_DIR / "var") / "sandbox"
+
+
+def _read_key(variable: str, file: str) -> str:
+    """Return a key from the environment, or from the data folder's keys/."""
+    text = env.read_secret(variable)
+    if not text and DATA_DIR is not None:
+        path = DATA_DIR / "keys" / file
+        try:
+            text = path.read_text(encoding="ascii").strip() if path.exists() else ""
+        except (OSError, UnicodeDecodeError):
+            raise ImproperlyConfigured(
+                f"The key file {path} can't be read. Make it readable for this user."
+            ) from None
+    if not text:
+        raise ImproperlyConfigured(
+            f"{variable} is not set. Set it (or {variable}_FILE), or name a data "
+            "folder that `make run` has made in SERVERFLEET_DATA."
+        )
+    return text
+
+
+SECRET_KEY = _read_key("SERVERFLEET_SECRET_KEY", "secret-key")
+SECRET_KEY_FALLBACKS = env.read_list("SERVERFLEET_SECRET_KEY_FALLBACKS")
+ENCRYPTION_KEYS = env.parse_keys(
+    _read_key("SERVERFLEET_ENCRYPTION_KEYS", "encryption-keys"),
+    source="SERVERFLEET_ENCRYPTION_KEYS",
+)
+# Kept beside the keys and outside of the database: a copied database alone shows.
+INSTALLATION_ID = _read_key("SERVERFLEET_INSTALLATION_ID", "installation")
+
+DATABASE_URL = env.read_secret("DATABASE_URL")
+if DATABASE_URL:
+    DATABASES: dict[str, dict[str, Any]] = {
+        "default": env.parse_database_url(DATABASE_URL)
+        | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+    }
+    DATABASES["default"]["OPTIONS"] |= {
+        "connect_timeout": 5,
+        "options": "-c statement_timeout=30000 -c lock_timeout=20000 "
+        "-c idle_in_transaction_session_timeout=60000",
+    }
+elif DATA_DIR is not None:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "serverfleet.sqlite3",
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                "timeout": 20,
+                # Under eight writers DEFERRED gave lock errors, IMMEDIATE none.
+                "transaction_mode": "IMMEDIATE",
+                # FULL: what was answered must survive a power cut.
+                "init_command": (
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
+                    "PRAGMA foreign_keys=ON;"
+                ),
+            },
+        }
+    }
+else:
+    raise ImproperlyConfigured(
+        "There is no database. Set DATABASE_URL, or name a data folder in "
+        "SERVERFLEET_DATA."
+    )
+
+# The longest path that a unix socket may have.
+BROKER_SOCKET_BYTES = 107
+BROKER_SOCKET = env.read_text("SERVERFLEET_BROKER_SOCKET") or (
+    str(DATA_DIR / "broker.sock") if DATA_DIR else ""
+)
+REDIS_URL = env.read_secret("REDIS_URL")
+_redis = REDIS_URL or (f"unix://{BROKER_SOCKET}" if BROKER_SOCKET else "")
+BROKER_URL = env.read_secret("BROKER_URL") or (
+    REDIS_URL or (f"redis+socket://{BROKER_SOCKET}" if BROKER_SOCKET else "")
+)
+if not BROKER_URL:
+    raise ImproperlyConfigured(
+        "There is no broker. Set REDIS_URL or BROKER_URL, or name a data folder in "
+        "SERVERFLEET_DATA."
+    )
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": _redis,
+        "KEY_PREFIX": "serverfleet",
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+    if _redis
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# Django
+
+INSTALLED_APPS = [
+    "servers",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "template_partials",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "serverfleet.middleware.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "serverfleet.middleware.ActorMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "serverfleet.urls"
+WSGI_APPLICATION = "serverfleet.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/servers/"
+LOGOUT_REDIRECT_URL = "/login/"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = (DATA_DIR or BASE_DIR / "var") / "static"
+STORAGES = {
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    }
+}
+
+# Safety
+
+HOST = env.read_text("HOST", "127.0.0.1")
+PORT = env.read_int("PORT", 8000, least=1)
+_local = {"127.0.0.1", "localhost", "[::1]"}
+ALLOWED_HOSTS = env.read_list(
+    "SERVERFLEET_ALLOWED_HOSTS",
+    sorted(_local | ({HOST} - {"0.0.0.0", "::"})),  # noqa: S104 - left out, not bound
+)
+# The pages are served over TLS, by a proxy in front. `make run` says no for a first
+# look on one's own machine; everything else must say so itself.
+HTTPS = env.read_bool("SERVERFLEET_HTTPS", default=True)
+CSRF_TRUSTED_ORIGINS = env.read_list("SERVERFLEET_TRUSTED_ORIGINS")
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https")
+    if env.read_bool("SERVERFLEET_TRUST_PROXY", default=HTTPS)
+    else None
+)
+SECURE_SSL_REDIRECT = HTTPS
+# Probes and clients of the machine itself speak plain HTTP to the process.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
+SECURE_HSTS_SECONDS = env.read_int("SERVERFLEET_HSTS_SECONDS", 31536000 if HTTPS else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = env.read_int("SERVERFLEET_SESSION_SECONDS", 12 * 3600, least=60)
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+if env.read_text("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS"):
+    raise ImproperlyConfigured(
+        "LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS is set: libcloud would repeat a create "
+        "call that timed out, and so make two instances. Unset it."
+    )
+
+# The API
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "servers.api.auth.TokenAuthentication",
+        "servers.api.auth.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["servers.api.auth.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["servers.api.renderers.ORJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["servers.api.parsers.ORJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "servers.api.renderers.AlwaysJSON",
+    "EXCEPTION_HANDLER": "servers.api.errors.handle_exception",
+    "UNAUTHENTICATED_USER": None,
+}
+METRICS_TOKEN = env.read_secret("SERVERFLEET_METRICS_TOKEN")
+
+# Celery: the messages are hints, so none may delay or fail what sends them.
+
+TICK_SECONDS = env.read_float("SERVERFLEET_TICK_SECONDS", 1.0, least=0.05)
+CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CONNECTION_TIMEOUT = 0.5
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 900,
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 5.0,
+    "max_retries": 0,
+    "retry_on_timeout": False,
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "serverfleet"
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: nothing to keep
+CELERY_BEAT_SCHEDULE = {
+    "tick": {
+        "task": "servers.tasks.tick",
+        "schedule": TICK_SECONDS,
+        # A worker that comes back does not work off the ticks of an hour.
+        "options": {"expires": max(5.0, TICK_SECONDS * 3)},
+    },
+    "purge": {
+        "task": "servers.tasks.purge",
+        "schedule": 600.0,
+        "options": {"expires": 600.0},
+    },
+}
+
+# The lifecycle, in seconds
+
+PENDING_DEADLINE = env.read_float("SERVERFLEET_PENDING_DEADLINE", 600, least=1)
+BOOT_DEADLINE = env.read_float("SERVERFLEET_BOOT_DEADLINE", 600, least=1)
+ERROR_RETENTION = env.read_float("SERVERFLEET_ERROR_RETENTION", 3600)
+STOPPED_RETENTION = env.read_float("SERVERFLEET_STOPPED_RETENTION", 86400)
+CREATE_TRIES = env.read_int("SERVERFLEET_CREATE_TRIES", 3, least=1)
+
+LOG_LEVEL = env.read_text("SERVERFLEET_LOG_LEVEL", "INFO").upper()
+LOGGING = logs.build_config(
+    env.read_text("SERVERFLEET_LOG_FORMAT", "console"), level=LOG_LEVEL
+)
+os.environ.setdefault("PYTHONUNBUFFERED", "1")

@@ -1,0 +1,101 @@
+"""Who calls: a bearer token, or a signed-in person's session with CSRF protection."""
+
+from typing import Any, Protocol
+
+from django.contrib.auth.models import AbstractUser
+from django.utils import timezone
+from rest_framework.authentication import (
+    BaseAuthentication,
+)
+from rest_framework.authentication import (
+    SessionAuthentication as BaseSessionAuthentication,
+)
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from servers import tracing
+from servers.models import Token
+from servers.tokens import SCOPES, Caller, check_token, expand_scopes
+
+NO_TOKEN = "Send an API token: 'Authorization: Bearer sf_…'."  # noqa: S105
+BAD_TOKEN = (  # noqa: S105
+    "The API token is unknown, revoked or past its expiry. Make a new one with "
+    "`manage.py createtoken` or in the admin."
+)
+
+
+class TokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer sf_…``."""
+
+    def authenticate(self, request: Request) -> tuple[Caller, None] | None:
+        """Return the token's caller; None where no token was sent."""
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        if not header:
+            return None
+        scheme, _, text = header.partition(" ")
+        caller = None
+        if scheme.lower() == "bearer":
+            caller = check_token(text.strip(), now=timezone.now())
+        if caller is None:
+            raise AuthenticationFailed(BAD_TOKEN)
+        tracing.set_actor(caller.name)
+        return caller, None
+
+    def authenticate_header(self, request: Request) -> str:
+        """Return what a 401 asks for."""
+        return "Bearer"
+
+
+class SessionAuthentication(BaseSessionAuthentication):
+    """A signed-in person; writes need the CSRF token."""
+
+    def authenticate(self, request: Request) -> Any:
+        """Return the person as a caller; reads no session where none was sent."""
+        if not request.COOKIES:
+            return None
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        user = found[0]
+        tracing.set_actor(f"user:{user.get_username()}")
+        return Caller(f"user:{user.get_username()}", scopes_of(user)), None
+
+
+def scopes_of(user: AbstractUser) -> frozenset[str]:
+    """Return what a person's permissions amount to, in scopes."""
+    if user.is_superuser:
+        return SCOPES
+    scopes = set()
+    if user.has_perm("servers.view_server"):
+        scopes.add(Token.Scope.SERVERS_READ.value)
+    if user.has_perm("servers.change_server"):
+        scopes.add(Token.Scope.SERVERS_WRITE.value)
+    if user.has_perm("servers.change_fleet"):
+        scopes.add(Token.Scope.FLEET_ADMIN.value)
+    return expand_scopes(scopes)
+
+
+class Scoped(Protocol):
+    """A view that names its scopes; None lets anyone in. See views.py."""
+
+    read_scope: str | None
+    write_scope: str | None
+
+
+class HasScope(BasePermission):
+    """The caller has the scope that the view asks for, by method."""
+
+    message = "The API token has no right to do this; it needs the scope {scope}."
+
+    def has_permission(self, request: Request, view: Scoped) -> bool:
+        """Compare the caller's scopes with the view's."""
+        safe = request.method in SAFE_METHODS
+        scope = view.read_scope if safe else view.write_scope
+        if scope is None:
+            return True
+        caller = request.user
+        if not isinstance(caller, Caller):
+            return False
+        self.message = HasScope.message.format(scope=scope)
+        return caller.may(scope)

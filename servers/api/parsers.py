@@ -1,0 +1,49 @@
+"""JSON in: bounded, an object or nothing, and a sentence for everything else."""
+
+from typing import Any, Final
+
+import orjson
+from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
+from rest_framework.parsers import BaseParser
+
+MOST_BODY_BYTES: Final = 256 * 1024
+
+
+class TooLargeError(APIException):
+    """413."""
+
+    status_code = 413
+    default_detail = (
+        f"The body is too large; send at most {MOST_BODY_BYTES // 1024} KiB."
+    )
+
+
+class ORJSONParser(BaseParser):
+    """A JSON object. No body is an empty one, whatever its Content-Type says."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Any = None,
+    ) -> dict[str, Any]:
+        """Return the object in the body."""
+        body = stream.read(MOST_BODY_BYTES + 1)
+        if len(body) > MOST_BODY_BYTES:
+            raise TooLargeError
+        if not body.strip():
+            return {}
+        kind = (media_type or "").partition(";")[0].strip().lower()
+        if kind not in {"", "application/json", "text/json", "text/plain"}:
+            raise UnsupportedMediaType(
+                kind[:100], "Send JSON, with 'Content-Type: application/json'."
+            )
+        try:
+            data = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise ParseError("The body is not valid JSON in UTF-8.") from None
+        if not isinstance(data, dict):
+            raise ParseError("The body must be a JSON object.")
+        return data

@@ -1,0 +1,90 @@
+"""``/api/servers`` as a viewset."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rest_framework.request import Request as HTTPRequest
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from servers.api.views import ScopedView
+from servers.api.wire import render_server
+from servers.errors import InvalidError
+from servers.models import Server, Token
+from servers.operations import Request, provision_servers, terminate_server
+from servers.selectors import find_server, list_servers
+
+_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})
+_TEXTS: Final = ("template", "name", "image", "region", "size")
+_NUMBERS: Final = ("capacity", "ttl", "count")
+
+
+class ServerViewSet(ScopedView, ViewSet):
+    """The servers: list, show, create, terminate."""
+
+    def list(self, request: HTTPRequest) -> Response:
+        """Return all visible servers, oldest first."""
+        return Response([self._render(server) for server in list_servers()])
+
+    def retrieve(self, request: HTTPRequest, name: str) -> Response:
+        """Return one server."""
+        return Response(self._render(find_server(name)))
+
+    def create(self, request: HTTPRequest) -> Response:
+        """Accept one server, or ``count`` of them, and answer at once."""
+        asked = read_request(request.data)
+        made = [self._render(server) for server in provision_servers(asked)]
+        return Response(made[0] if asked.count == 1 else made)
+
+    def destroy(self, request: HTTPRequest, name: str) -> Response:
+        """Ask for the end of a server."""
+        force = read_force(request.query_params.getlist("force"))
+        server = terminate_server(name, force=force)
+        if server is None:
+            return Response(status=204)
+        return Response(self._render(server))
+
+    def _render(self, server: Server) -> dict[str, Any]:
+        return render_server(
+            server, with_secrets=self.request.user.may(Token.Scope.SECRETS_READ)
+        )
+
+
+def read_force(given: list[str]) -> bool:
+    """Return the parameter ``force`` as Go's strconv reads it; InvalidError else."""
+    if not given:
+        return False
+    if len(given) == 1 and given[0] in _TRUE:
+        return True
+    if len(given) == 1 and given[0] in _FALSE:
+        return False
+    raise InvalidError(
+        "force must be true or false.", fields={"force": ["Use true or false."]}
+    )
+
+
+def read_request(data: Mapping[str, Any]) -> Request:
+    """Return what a body asks for; InvalidError for a wrong type or unknown field."""
+    errors: dict[str, list[str]] = {}
+    for name, value in data.items():
+        if message := _check_type(name, value):
+            errors[name[:100]] = [message]
+    if errors:
+        first = next(iter(errors))
+        raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
+    return Request(**data)
+
+
+def _check_type(name: str, value: Any) -> str:
+    if name in _TEXTS:
+        return "" if isinstance(value, str) else "Send a text."
+    if name in _NUMBERS:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return "" if whole else "Send a whole number."
+    if name == "labels":
+        texts = isinstance(value, dict) and all(
+            isinstance(text, str) for text in value.values()
+        )
+        return "" if texts else "Send an object of texts."
+    return "There is no such field."

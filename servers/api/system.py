@@ -1,0 +1,88 @@
+"""The endpoints beside the servers: health, version, pause, metrics."""
+
+import hmac
+from typing import ClassVar
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from servers.api.errors import plain_error
+from servers.api.metrics import make_registry
+from servers.api.views import ScopedView
+from servers.operations import pause_fleet, resume_fleet
+from servers.selectors import is_paused
+
+
+class Health(ScopedView):
+    """The process is alive; asks neither database nor broker."""
+
+    authentication_classes: ClassVar = []
+    read_scope = None
+
+    def get(self, request: Request) -> Response:
+        """Answer."""
+        return Response({"status": "ok"})
+
+
+class Varz(ScopedView):
+    """Whether automatic creation is paused."""
+
+    authentication_classes: ClassVar = []
+    read_scope = None
+
+    def get(self, request: Request) -> Response:
+        """Answer."""
+        return Response({"paused": is_paused()})
+
+
+class Version(ScopedView):
+    """What runs here."""
+
+    authentication_classes: ClassVar = []
+    read_scope = None
+
+    def get(self, request: Request) -> Response:
+        """Answer."""
+        return Response(
+            {
+                "source": settings.SOURCE,
+                "version": settings.VERSION,
+                "commit": settings.COMMIT,
+            }
+        )
+
+
+class Pause(ScopedView):
+    """Stop automatic creation, for every process."""
+
+    def post(self, request: Request) -> Response:
+        """Pause."""
+        pause_fleet()
+        return Response(status=204)
+
+
+class Resume(ScopedView):
+    """Resume automatic creation."""
+
+    def post(self, request: Request) -> Response:
+        """Resume."""
+        resume_fleet()
+        return Response(status=204)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Return the metrics as Prometheus reads them; its own bearer token, if set."""
+    if request.method not in {"GET", "HEAD"}:
+        return plain_error(request, 405, "This path takes only GET.")
+    wanted = settings.METRICS_TOKEN
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):
+        answer = plain_error(request, 401, "Send the metrics' bearer token.")
+        answer["WWW-Authenticate"] = "Bearer"
+        return answer
+    return HttpResponse(
+        generate_latest(make_registry()), content_type=CONTENT_TYPE_LATEST
+    )

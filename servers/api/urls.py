@@ -1,0 +1,20 @@
+"""The API's paths. None has a trailing slash; a name may hold any character."""
+
+from django.urls import path, re_path
+
+from servers.api import system
+from servers.api.servers import ServerViewSet
+
+urlpatterns = [
+    path("healthz", system.Health.as_view()),
+    path("varz", system.Varz.as_view()),
+    path("version", system.Version.as_view()),
+    path("metrics", system.metrics),
+    path("api/pause", system.Pause.as_view()),
+    path("api/resume", system.Resume.as_view()),
+    path("api/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),
+    re_path(
+        r"\Aapi/servers/(?P<name>[\s\S]+)\Z",
+        ServerViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+    ),
+]

@@ -1,0 +1,191 @@
+"""The ledger of attempts: the intent before the call, the answer after it.
+
+The answer is recorded whoever holds the lease by then; the row itself moves by
+compare-and-swap. Locks are taken in one order everywhere: server, attempt, instance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from servers.clouds.base import CloudInstance
+from servers.ledger import Kind, Lease, move, write_event
+from servers.lifecycle.states import Event, Outcome, State, Verdict
+from servers.models import Account, Attempt, Instance, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and how large the next attempt is."""
+
+    candidate: int
+    account: Account
+    region: str
+    size: str
+
+
+def write_intent(
+    server: Server,
+    lease: Lease,
+    *,
+    place: Place,
+    provider: str,
+    key: str,
+    token: str,
+    now: datetime,
+    deadline_at: datetime,
+) -> Attempt | None:
+    """Write the attempt and move ``pending → creating``, together and fenced.
+
+    None means that the row moved or the lease passed: no call may be sent.
+    """
+    number = server.attempt_number + 1
+    with transaction.atomic():
+        moved = move(
+            server,
+            Event.ATTEMPT_WRITTEN,
+            reason=f"Attempt {number}: {place.size} in {place.account.name} "
+            f"{place.region}.",
+            now=now,
+            fence=lease.fence,
+            changes={
+                "attempt_number": number,
+                "candidate": place.candidate,
+                "account_id": place.account.pk,
+                "region": place.region,
+                "size": place.size,
+                "provider": provider,
+                "deadline_at": deadline_at,
+                "next_step_at": lease.until,
+            },
+        )
+        if not moved:
+            return None
+        return Attempt.objects.create(
+            server=server,
+            server_uid=server.pk,
+            server_name=server.name,
+            number=number,
+            account=place.account,
+            region=place.region,
+            size=place.size,
+            candidate=place.candidate,
+            key=key,
+            token=token,
+            asked_at=now,
+            lease_end=lease.until,
+        )
+
+
+def record_accepted(
+    attempt: Attempt, shown: CloudInstance, *, now: datetime, reason: str
+) -> bool:
+    """Record that the cloud holds ``shown`` for ``attempt``; move the row if it waits.
+
+    Returns whether the instance is the attempt's. It is not where the attempt is
+    closed, has another instance, or the instance is condemned: then it is recorded
+    all the same, for the sweep.
+    """
+    with transaction.atomic():
+        server = (
+            Server.objects.select_for_update().filter(pk=attempt.server_uid).first()
+        )
+        held = Attempt.objects.select_for_update().get(pk=attempt.pk)
+        instance = record_instance(shown, attempt=held, now=now)
+        if held.outcome == Outcome.ACCEPTED:
+            return held.instance_id == shown.instance_id
+        if held.outcome != Outcome.ASKED or instance.condemned_at is not None:
+            return False
+        held.outcome = Outcome.ACCEPTED
+        held.instance_id = shown.instance_id
+        held.answered_at = now
+        held.answer = reason
+        held.save(update_fields=["outcome", "instance_id", "answered_at", "answer"])
+        if server is not None and server.attempt_number == held.number:
+            _own(server, shown, now=now, reason=reason)
+    return True
+
+
+def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) -> None:
+    """Write the instance on the row; from ``creating`` that is a move."""
+    known = {
+        "instance_id": shown.instance_id,
+        "address": shown.address,
+        "started_at": now,
+    }
+    if server.state == State.CREATING:
+        move(server, Event.INSTANCE_KNOWN, reason=reason, now=now, changes=known)
+    elif server.state != State.STOPPED:
+        Server.objects.filter(pk=server.pk).update(
+            **known, updated_at=now, next_step_at=now
+        )
+        write_event(Kind.ATTEMPT_ANSWERED, server=server, reason=reason)
+
+
+def record_instance(
+    shown: CloudInstance, *, attempt: Attempt, now: datetime
+) -> Instance:
+    """Return the record of an instance that a call, not a listing, showed."""
+    instance, _ = Instance.objects.get_or_create(
+        account_id=attempt.account_id,
+        region=attempt.region,
+        instance_id=shown.instance_id,
+        defaults={
+            "name": shown.name[:255],
+            "key": attempt.key,
+            "server_uid": attempt.server_uid,
+            "attempt": attempt,
+            "raw_status": shown.raw_status[:64],
+            "live": shown.live,
+            "failed": shown.failed,
+            "address": shown.address,
+            "first_seen": now,
+            "gone_at": None if shown.live else now,
+            "verdict": Verdict.OURS if shown.live else Verdict.GONE,
+        },
+    )
+    return instance
+
+
+def close_attempt(
+    attempt: Attempt,
+    outcome: Outcome,
+    *,
+    event: Event | None,
+    reason: str,
+    answer_class: str = "",
+    now: datetime,
+    changes: Mapping[str, Any] | None = None,
+) -> None:
+    """Close an attempt that was refused or is absent; move its row by ``event``.
+
+    Final: an attempt that was answered or closed meanwhile stays as it is.
+    """
+    with transaction.atomic():
+        server = (
+            Server.objects.select_for_update().filter(pk=attempt.server_uid).first()
+        )
+        answered = {"answered_at": now} if outcome is Outcome.REFUSED else {}
+        closed = Attempt.objects.filter(pk=attempt.pk, outcome=Outcome.ASKED).update(
+            outcome=outcome,
+            closed_at=now,
+            answer=reason,
+            answer_class=answer_class,
+            **answered,
+        )
+        if not closed or server is None:
+            return
+        waits = (
+            server.state == State.CREATING and server.attempt_number == attempt.number
+        )
+        if waits and event is not None:
+            move(server, event, reason=reason, now=now, changes=changes)
+        else:
+            write_event(Kind.ATTEMPT_CLOSED, server=server, reason=reason)
+            # What the row waits for may have changed.
+            Server.objects.filter(pk=server.pk).exclude(state=State.STOPPED).update(
+                next_step_at=now
+            )

@@ -1,0 +1,253 @@
+"""What all adapters over libcloud share: one driver per thread, a total deadline.
+
+libcloud's drivers are not thread-safe, so each thread has its own. Its time-outs are
+per read, so a server that trickles bytes holds a call for ever; here a timer shuts the
+connection down at the deadline, whatever phase it is in. Each call opens its own
+connection: one that was kept alive may be dead without anyone knowing, and a create
+call that dies on it would have to be waited for.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final
+
+import requests
+from libcloud.common.base import Connection
+from libcloud.common.types import LibcloudError
+from libcloud.http import LibcloudConnection
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+from servers.clouds.base import CloudError, UnknownOutcomeError, UnreachableError
+
+MOST_BODY_BYTES: Final = 64 * 1024 * 1024
+CONNECT_SECONDS: Final = 5.0
+_DRIVERS_PER_THREAD: Final = 32
+
+_local = threading.local()
+
+
+class Deadline:
+    """The time and the connections of one call."""
+
+    def __init__(self, seconds: float) -> None:
+        self.ends = time.monotonic() + seconds
+        self.sent = False
+        self._sockets: list[int] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._shut_down)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "Deadline":
+        self._timer.start()
+        _local.deadline = self
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _local.deadline = None
+        self._timer.cancel()
+        with self._lock:
+            for descriptor in self._sockets:
+                os.close(descriptor)
+            self._sockets.clear()
+
+    def remaining(self) -> float:
+        """Return the seconds left; raise TimeoutError where there are none."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the call's deadline has passed")
+        return left
+
+    def watch(self, connection: socket.socket) -> None:
+        """Shut ``connection`` down at the deadline.
+
+        By a duplicate of its descriptor: TLS takes the first one over.
+        """
+        self.remaining()
+        with self._lock:
+            self._sockets.append(os.dup(connection.fileno()))
+
+    def _shut_down(self) -> None:
+        with self._lock:
+            for descriptor in self._sockets:
+                # Closing would only drop our duplicate; this ends the connection.
+                duplicate = socket.socket(fileno=descriptor)
+                try:
+                    duplicate.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # it is over already
+                finally:
+                    duplicate.detach()
+
+
+def _active() -> Deadline | None:
+    return getattr(_local, "deadline", None)
+
+
+class _Guarded:
+    """Put a connection under the deadline, and note when its request leaves."""
+
+    def _new_conn(self) -> socket.socket:
+        connection: socket.socket = super()._new_conn()  # type: ignore[misc]
+        if (deadline := _active()) is not None:
+            deadline.watch(connection)
+        return connection
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if (deadline := _active()) is not None:
+            if getattr(self, "sock", None) is None:
+                # First, so that what fails here is known not to have been sent.
+                self.connect()  # type: ignore[attr-defined]
+            deadline.remaining()
+            deadline.sent = True
+        super().request(*args, **kwargs)  # type: ignore[misc]
+
+
+class _GuardedHTTP(_Guarded, HTTPConnection):
+    pass
+
+
+class _GuardedHTTPS(_Guarded, HTTPSConnection):
+    pass
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _GuardedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedHTTPS
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _HTTPPool,
+            "https": _HTTPSPool,
+        }
+
+
+class BoundedConnection(LibcloudConnection):  # type: ignore[misc]
+    """libcloud's HTTP connection with a total deadline and a largest body."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Redirects would carry signed requests elsewhere; proxies are set by endpoint.
+        self.session.trust_env = False
+        self.session.mount("http://", _Adapter())
+        self.session.mount("https://", _Adapter())
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        raw: bool = False,
+        stream: bool = False,
+        hooks: Any = None,
+    ) -> None:
+        """Send one request and read its whole answer before the deadline."""
+        deadline = _active()
+        left = deadline.remaining() if deadline else CONNECT_SECONDS
+        response = self.session.request(
+            method=method.lower(),
+            url=requests.compat.urljoin(self.host, url),
+            data=body,
+            headers={**self._normalize_headers(headers), "Connection": "close"},
+            allow_redirects=False,
+            stream=True,
+            verify=self.verification,
+            timeout=(min(CONNECT_SECONDS, left), left),
+        )
+        try:
+            content = response.raw.read(MOST_BODY_BYTES + 1, decode_content=True)
+        finally:
+            response.close()
+        if deadline is not None:
+            # A connection that was shut down at its deadline looks like the end of a
+            # body without a length: half an answer must not pass for a whole one.
+            deadline.remaining()
+        if len(content) > MOST_BODY_BYTES:
+            raise HTTPError("the answer is larger than any listing")
+        response._content = content  # noqa: SLF001 - as requests itself fills it
+        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
+        self.response = response
+
+
+def bound_connection(connection: Connection) -> None:
+    """Make a driver's connection a bounded one, reconnects included."""
+    connection.conn_class = BoundedConnection
+    connection.retryCls = None
+    connection.connect()
+
+
+def thread_driver(key: Hashable, make: Callable[[], Any]) -> Any:
+    """Return this thread's driver for ``key`` (credentials and all), made at need."""
+    drivers: OrderedDict[Hashable, Any] | None = getattr(_local, "drivers", None)
+    if drivers is None:
+        drivers = _local.drivers = OrderedDict()
+    if key not in drivers:
+        drivers[key] = make()
+        if len(drivers) > _DRIVERS_PER_THREAD:
+            drivers.popitem(last=False)
+    drivers.move_to_end(key)
+    return drivers[key]
+
+
+@contextmanager
+def bounded_call(seconds: float, *, what: str) -> Iterator[Deadline]:
+    """Bound the calls of a block, and turn what breaks them into the port's errors.
+
+    ``what`` names the cloud for the sentence. Errors of the port pass unchanged.
+    """
+    with Deadline(seconds) as deadline:
+        try:
+            yield deadline
+        except CloudError:
+            raise
+        except (
+            requests.RequestException,
+            HTTPError,
+            LibcloudError,
+            OSError,
+            ValueError,
+        ) as error:
+            if not deadline.sent:
+                raise UnreachableError(
+                    f"{what} can't be reached ({_describe(error)}). Check the "
+                    "endpoint and the network."
+                ) from None
+            raise UnknownOutcomeError(
+                f"{what} gave no answer that can be trusted ({_describe(error)})."
+            ) from None
+
+
+def _describe(error: BaseException) -> str:
+    """Return a few words on an error, without URLs, which may hold secrets."""
+    text = type(error).__name__
+    inner = error.__cause__ or error.__context__
+    for known, words in (
+        (requests.exceptions.SSLError, "its TLS certificate or handshake failed"),
+        (requests.exceptions.ConnectTimeout, "no connection within the time"),
+        (requests.exceptions.Timeout, "no answer within the time"),
+        (TimeoutError, "no answer within the time"),
+        (ConnectionRefusedError, "connection refused"),
+    ):
+        if isinstance(error, known) or isinstance(inner, known):
+            return words
+    return text

@@ -1,0 +1,142 @@
+"""All kinds of clouds: kind to adapter, in one literal dict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from servers.clouds.base import Cloud, CloudConfig, Timings
+from servers.clouds.kind import Field, Kind
+from servers.errors import InvalidError
+
+_ADAPTERS: Final = {
+    "amazon": "servers.clouds.amazon",
+    "sandbox": "servers.clouds.sandbox",
+}
+
+_TIMINGS: Final = frozenset(Timings.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    field: str
+    message: str
+
+
+def list_kinds() -> list[Kind]:
+    """Return all kinds, by name."""
+    return [describe_kind(kind) for kind in sorted(_ADAPTERS)]
+
+
+@lru_cache
+def describe_kind(kind: str) -> Kind:
+    """Return what an account of ``kind`` needs. Raises InvalidError."""
+    path = _ADAPTERS.get(kind)
+    if path is None:
+        known = ", ".join(sorted(_ADAPTERS))
+        raise InvalidError(
+            f"{kind[:40]!r} is no kind of cloud that ServerFleet knows: {known}.",
+            fields={"kind": [f"Use one of {known}."]},
+        )
+    described = import_module(path).KIND
+    assert isinstance(described, Kind)
+    return described
+
+
+def open_cloud(kind: str, config: CloudConfig) -> Cloud:
+    """Return the cloud of one scope. Cheap: makes no call and opens no connection.
+
+    ``config.options["timings"]`` overrides the kind's timings. Raises InvalidError.
+    """
+    described = describe_kind(kind)
+    return described.open(config, _read_timings(described, config.options))
+
+
+def _read_timings(kind: Kind, options: Mapping[str, object]) -> Timings:
+    given = options.get("timings") or {}
+    message = (
+        f"timings must be an object of seconds, with any of {', '.join(_TIMINGS)}, "
+        "and call below half of lease."
+    )
+    if not isinstance(given, Mapping) or not set(given) <= _TIMINGS:
+        raise InvalidError(message, fields={"options": [message]})
+    try:
+        numbers = {name: float(str(value)) for name, value in given.items()}
+        if any(not 0 <= number <= 86400 for number in numbers.values()):
+            raise ValueError
+        return replace(kind.timings, **numbers)
+    except ValueError:
+        raise InvalidError(message, fields={"options": [message]}) from None
+
+
+def validate_config(
+    kind: str,
+    *,
+    credentials: Mapping[str, str],
+    endpoint: str,
+    region: str,
+    options: Any,
+) -> dict[str, list[str]]:
+    """Return what is wrong with an account's settings, by field; empty if nothing."""
+    try:
+        described = describe_kind(kind)
+    except InvalidError as error:
+        return error.fields
+    problems = _check_fields("credentials", described.credentials, credentials)
+    if not isinstance(options, Mapping):
+        problems.append(_Problem("options", "The options must be a JSON object."))
+    else:
+        known = {"timings": options.get("timings")}
+        rest = {name: value for name, value in options.items() if name not in known}
+        problems += _check_fields("options", described.options, rest)
+        try:
+            _read_timings(described, options)
+        except InvalidError as error:
+            problems.append(_Problem("options", error.message))
+    if described.needs_region and not region:
+        problems.append(_Problem("region", f"{described.label} needs a region."))
+    problems += _check_endpoint(described, endpoint)
+    errors: dict[str, list[str]] = {}
+    for problem in problems:
+        errors.setdefault(problem.field, []).append(problem.message)
+    return errors
+
+
+def _check_fields(
+    name: str, fields: tuple[Field, ...], given: Mapping[str, object]
+) -> list[_Problem]:
+    by_name = {field.name: field for field in fields}
+    problems = [
+        _Problem(name, f"{field.label} is missing.")
+        for field in fields
+        if field.required and not given.get(field.name)
+    ]
+    for key, value in given.items():
+        field = by_name.get(key)
+        if field is None:
+            known = ", ".join(by_name) or "none"
+            problems.append(
+                _Problem(name, f"{key[:40]!r} is not known here. Known: {known}.")
+            )
+        elif message := field.check(value):
+            problems.append(_Problem(name, f"{field.label}: {message}"))
+    return problems
+
+
+def _check_endpoint(kind: Kind, endpoint: str) -> list[_Problem]:
+    if not endpoint:
+        return []
+    if not kind.takes_endpoint:
+        return [_Problem("endpoint", f"{kind.label} takes no endpoint.")]
+    try:
+        parts = urlsplit(endpoint)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        valid = valid and (parts.port is None or parts.port > 0)
+        valid = valid and not parts.username and parts.path in {"", "/"}
+    except ValueError:
+        valid = False
+    if valid:
+        return []
+    return [_Problem("endpoint", "Use a URL such as https://host:port, no path.")]

@@ -1,0 +1,168 @@
+"""The port over the sandbox's driver."""
+
+import re
+import sqlite3
+from typing import ClassVar, Final
+
+from libcloud.common.exceptions import BaseHTTPError
+from libcloud.compute.base import Node
+
+from servers.clouds.base import (
+    FLEET_TAG,
+    CloudConfig,
+    CloudError,
+    CloudInstance,
+    CloudListing,
+    CreateSpec,
+    CredentialsError,
+    InstanceNotFoundError,
+    NoCapacityError,
+    QuotaError,
+    RefusedError,
+    ThrottledError,
+    Timings,
+    UnknownOutcomeError,
+)
+from servers.clouds.kind import Field, Kind
+from servers.clouds.sandbox.behaviour import FAULTS, LISTS, NUMBERS, read_behaviour
+from servers.clouds.sandbox.driver import SandboxNodeDriver
+from servers.clouds.sandbox.world import World, world_path
+from servers.errors import InvalidError
+
+TERMINAL: Final = frozenset({"terminated"})
+_ERRORS: Final = (BaseHTTPError, OSError, sqlite3.Error)
+_WORLD: Final = re.compile(r"[a-z0-9-]{1,63}")
+
+# Short, so that a first look and a drill show everything within seconds: its
+# processing and visibility together stay below a second unless an account asks for
+# more, and then it should ask for more settle, too.
+TIMINGS: Final = Timings(
+    call=10, lease=25, settle=6, grace=8, lag=1, listing_busy=1, listing_idle=30
+)
+
+
+class Sandbox:
+    """One region of one sandbox."""
+
+    provider: ClassVar[str] = "sandbox"
+
+    def __init__(self, config: CloudConfig, timings: Timings) -> None:
+        self.timings = timings
+        folder = str(config.options.get("folder", ""))
+        name = str(config.options.get("world") or config.account_id)
+        try:
+            behaviour = read_behaviour(config.options)
+        except (TypeError, ValueError) as error:
+            raise InvalidError(f"The sandbox's options are wrong: {error}.") from None
+        if not folder or not _WORLD.fullmatch(name):
+            raise InvalidError("The sandbox's world has no valid name or folder.")
+        self._driver = SandboxNodeDriver(
+            World(world_path(folder, name)),
+            behaviour,
+            config.region,
+            config.credentials.get("token", ""),
+            str(config.options.get("expected_token", "")),
+        )
+
+    def fetch_identity(self, *, deadline: float) -> str:
+        """Return the id that its world was made with."""
+        try:
+            return self._driver.ex_get_identity()
+        except _ERRORS as error:
+            raise _translate(error) from None
+
+    def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
+        """Make an instance."""
+        try:
+            return _show(
+                self._driver.create_node(
+                    name=spec.name, image=spec.image, size=spec.size, ex_tags=spec.tags
+                )
+            )
+        except _ERRORS as error:
+            raise _translate(error) from None
+
+    def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
+        """Return the instances with this key, by an index."""
+        try:
+            return [_show(node) for node in self._driver.list_nodes(ex_key=key)]
+        except _ERRORS as error:
+            raise _translate(error) from None
+
+    def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
+        """Return the fleet's instances in this region, and whose account it is."""
+        try:
+            nodes = self._driver.list_nodes(ex_fleet_tag=FLEET_TAG, ex_fleet=fleet)
+        except _ERRORS as error:
+            raise _translate(error) from None
+        return CloudListing(
+            tuple(_show(node) for node in nodes),
+            identity=self._driver.world.identity(),
+        )
+
+    def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
+        """Return one instance."""
+        try:
+            return _show(self._driver.ex_get_node(instance_id))
+        except _ERRORS as error:
+            raise _translate(error) from None
+
+    def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
+        """Ask for the end of one instance."""
+        try:
+            self._driver.ex_destroy_node(instance_id)
+        except _ERRORS as error:
+            raise _translate(error) from None
+
+
+def _show(node: Node) -> CloudInstance:
+    status = node.extra["status"]
+    return CloudInstance(
+        instance_id=node.id,
+        key=node.extra["key"],
+        fleet=node.extra["tags"].get(FLEET_TAG, ""),
+        name=node.name,
+        raw_status=status,
+        live=status not in TERMINAL,
+        address=next(iter(node.public_ips), ""),
+    )
+
+
+def _translate(error: Exception) -> CloudError:
+    if not isinstance(error, BaseHTTPError):
+        return UnknownOutcomeError(f"The sandbox gave no answer: {error}.")
+    message = f"The sandbox answered {error.code}: {error.message}"
+    match error.code:
+        case 401:
+            return CredentialsError(message)
+        case 403:
+            return QuotaError(message)
+        case 404:
+            return InstanceNotFoundError(message)
+        case 422:
+            return RefusedError(message)
+        case 429:
+            return ThrottledError(message, retry_after=1.0)
+        case 507:
+            return NoCapacityError(message)
+        case _:
+            return UnknownOutcomeError(message)
+
+
+KIND: Final = Kind(
+    name="sandbox",
+    label="Sandbox (simulated)",
+    provider="sandbox",
+    open=Sandbox,
+    timings=TIMINGS,
+    credentials=(Field("token", "Token", "Any text; the sandbox knows no others."),),
+    options=(
+        *(Field(name, name, number=True) for name in NUMBERS),
+        *(Field(name, name, json=True) for name in LISTS),
+        Field("faults", "faults", f"Rates from 0 to 1: {', '.join(FAULTS)}", json=True),
+        Field("world", "world", "Accounts that name the same world share one cloud."),
+        Field("expected_token", "expected token"),
+    ),
+    takes_endpoint=False,
+    needs_region=False,
+)

@@ -1,0 +1,76 @@
+"""How a sandbox behaves: its times, its limits, and its faults with their rates."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+FAULTS: Final = (
+    "timeout_before",  # the create call times out, and nothing is made
+    "timeout_after",  # … and the instance is made
+    "server_error",  # 503 to any call, without effect
+    "throttled",  # 429 with Retry-After to any call
+    "partial_listing",  # a page of the listing fails
+    "stale_listing",  # the listing shows the world of `stale` seconds ago
+    "vanish",  # a new instance disappears some time after its boot
+    "never_boots",
+    "slow_destroy",  # the destroy call answers ok and takes effect `stale` later
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """Times in seconds, rates from 0 to 1."""
+
+    boot: float = 5.0  # from made to active
+    latency: float = 0.02  # of each call, before and after its effect together
+    processing: float = 0.05  # from sent to made
+    visibility: float = 0.0  # from made to seen
+    destroying: float = 1.0  # from the destroy call to terminated
+    listed: float = 60.0  # how long a terminated instance stays in listings
+    stale: float = 3.0
+    hang: float = 0.5  # how long a call that times out is waited for
+    calls_per_minute: float = 0.0  # 0: no limit
+    quota: float = 0.0  # most instances of all regions; 0: no limit
+    seed: float = 0.0
+    no_capacity: tuple[str, ...] = ()  # sizes, or region/size, that have run out
+    sizes: tuple[str, ...] = ("small", "medium", "large")
+    images: tuple[str, ...] = ("ubuntu-24.04", "debian-12")
+    faults: Mapping[str, float] = field(default_factory=dict)
+
+    def strikes(self, fault: str, call: int) -> bool:
+        """Tell whether ``fault`` meets call number ``call``: the same for a seed."""
+        rate = self.faults.get(fault, 0.0)
+        if rate <= 0:
+            return False
+        # Not for secrets: a repeatable choice.
+        return random.Random(f"{self.seed}:{fault}:{call}").random() < rate  # noqa: S311
+
+
+NUMBERS: Final = tuple(
+    known.name for known in fields(Behaviour) if isinstance(known.default, float)
+)
+LISTS: Final = ("no_capacity", "sizes", "images")
+
+
+def read_behaviour(options: Mapping[str, Any]) -> Behaviour:
+    """Return the behaviour that an account's options name; ValueError where wrong."""
+    known: dict[str, Any] = {}
+    for name in NUMBERS:
+        if name in options:
+            known[name] = float(options[name])
+    for name in LISTS:
+        if name in options:
+            entries = options[name]
+            if not isinstance(entries, list) or not all(
+                isinstance(entry, str) for entry in entries
+            ):
+                raise ValueError(f"{name} must be a list of texts")
+            known[name] = tuple(entries)
+    faults = options.get("faults") or {}
+    if not isinstance(faults, Mapping) or not set(faults) <= set(FAULTS):
+        raise ValueError(f"faults must be an object of rates: {', '.join(FAULTS)}")
+    rates = {name: float(rate) for name, rate in faults.items()}
+    if not all(0 <= rate <= 1 for rate in rates.values()):
+        raise ValueError("each rate of faults is from 0 to 1")
+    return Behaviour(**known, faults=rates)

@@ -1,0 +1,211 @@
+"""A libcloud NodeDriver over a sandbox's world, with the manners of a cloud's API.
+
+It answers like libcloud's HTTP drivers: BaseHTTPError with a status, and a time-out
+where no answer comes. Sleeping stands for the network, and happens outside of the
+world's transactions.
+"""
+
+import secrets
+import sqlite3
+import time
+from typing import Any, ClassVar, Final
+
+from libcloud.common.exceptions import BaseHTTPError
+from libcloud.compute.base import Node, NodeDriver
+from libcloud.compute.types import NodeState
+
+from servers.clouds.base import KEY_TAG
+from servers.clouds.sandbox.behaviour import Behaviour
+from servers.clouds.sandbox.world import Row, World
+
+_STATES: Final = {
+    "provisioning": NodeState.PENDING,
+    "booting": NodeState.PENDING,
+    "active": NodeState.RUNNING,
+    "deleting": NodeState.STOPPING,
+    "terminated": NodeState.TERMINATED,
+}
+
+
+class SandboxNodeDriver(NodeDriver):  # type: ignore[misc]
+    """One region of a sandbox."""
+
+    name = "Sandbox"
+    type = "sandbox"
+    api_name = "sandbox"
+    website = "https://serverfleet.example/"
+    NODE_STATE_MAP: ClassVar = _STATES
+
+    # Deliberately without NodeDriver.__init__, which opens an HTTP connection.
+    def __init__(
+        self, world: World, behaviour: Behaviour, region: str, token: str, expects: str
+    ) -> None:
+        self.world = world
+        self.behaviour = behaviour
+        self.region = region
+        self.token = token
+        self.expects = expects
+
+    def ex_get_identity(self) -> str:
+        """Return the account's id."""
+        self._enter("identity")
+        return self.world.identity()
+
+    def create_node(  # type: ignore[override]
+        self, *, name: str, image: str, size: str, ex_tags: dict[str, str]
+    ) -> Node:
+        """Make an instance. The request is written down as it is sent."""
+        call = self._enter("create")
+        behaviour = self.behaviour
+        if behaviour.strikes("timeout_before", call):
+            self._hang()
+        self._check_known(image, size)
+        now = time.time()
+        made = now + behaviour.processing
+        active = None
+        if not behaviour.strikes("never_boots", call):
+            active = made + behaviour.boot
+        lost = {}
+        if behaviour.strikes("vanish", call):
+            end = made + behaviour.boot + behaviour.stale
+            lost = {"gone_at": end, "forgotten_at": end}
+        instance_id = f"sb-{secrets.token_hex(6)}"
+        with self.world.writing() as connection:
+            self._check_room(connection, size, now)
+            self.world.insert(
+                connection,
+                id=instance_id,
+                region=self.region,
+                name=name,
+                image=image,
+                size=size,
+                tags=ex_tags,
+                key=ex_tags.get(KEY_TAG, ""),
+                sent_at=now,
+                made_at=made,
+                visible_at=made + behaviour.visibility,
+                active_at=active,
+                **lost,
+            )
+        if behaviour.strikes("timeout_after", call):
+            self._hang()
+        time.sleep(max(0.0, made - time.time()) + behaviour.latency / 2)
+        (row,) = self.world.select("id = ?", (instance_id,))
+        return self._node(row, time.time())
+
+    def list_nodes(  # type: ignore[override]
+        self, *, ex_fleet_tag: str = "", ex_fleet: str = "", ex_key: str = ""
+    ) -> list[Node]:
+        """Return the instances of this region, of a fleet or of a key."""
+        call = self._enter("find" if ex_key else "list")
+        if self.behaviour.strikes("partial_listing", call) and not ex_key:
+            raise BaseHTTPError(503, "A page of the listing failed.")
+        now = time.time()
+        if self.behaviour.strikes("stale_listing", call):
+            now -= self.behaviour.stale
+        where = (
+            "region = ? AND visible_at <= ? AND (forgotten_at IS NULL OR "
+            "forgotten_at > ?)"
+        )
+        values: tuple[Any, ...] = (self.region, now, now)
+        if ex_key:
+            where, values = f"{where} AND key = ?", (*values, ex_key)
+        return [
+            self._node(row, now)
+            for row in self.world.select(where, values)
+            if not ex_fleet or row.tags.get(ex_fleet_tag) == ex_fleet
+        ]
+
+    def ex_get_node(self, node_id: str) -> Node:
+        """Return one instance; 404 where it can't be seen."""
+        self._enter("get")
+        return self._node(self._find(node_id), time.time())
+
+    def destroy_node(self, node: Node) -> bool:
+        """End an instance, libcloud's way."""
+        return self.ex_destroy_node(node.id)
+
+    def ex_destroy_node(self, node_id: str) -> bool:
+        """End an instance by its id. True means that the request was taken."""
+        call = self._enter("destroy")
+        row = self._find(node_id)
+        now = time.time()
+        behaviour = self.behaviour
+        start = now + behaviour.processing
+        if behaviour.strikes("slow_destroy", call):
+            start += behaviour.stale
+        gone = start + behaviour.destroying
+        with self.world.writing() as connection:
+            connection.execute(
+                "UPDATE instances SET deleting_at = ?, gone_at = ?, forgotten_at = ? "
+                "WHERE id = ? AND deleting_at IS NULL",
+                (start, gone, gone + behaviour.listed, row.id),
+            )
+        time.sleep(behaviour.latency / 2)
+        return True
+
+    def _enter(self, operation: str) -> int:
+        """Count the call, and refuse it where it would be; return its number."""
+        behaviour = self.behaviour
+        now = time.time()
+        call = self.world.count_call(operation, self.region, now)
+        time.sleep(behaviour.latency / 2)
+        if self.expects and not secrets.compare_digest(self.token, self.expects):
+            raise BaseHTTPError(401, "The token is not valid.")
+        limit = behaviour.calls_per_minute
+        recent = self.world.count_recent(operation, now - 60) if limit else 0
+        if (limit and recent > limit) or behaviour.strikes("throttled", call):
+            raise BaseHTTPError(429, "Too many calls.", {"retry-after": "1"})
+        if behaviour.strikes("server_error", call):
+            raise BaseHTTPError(503, "The service has a fault.")
+        return call
+
+    def _hang(self) -> None:
+        time.sleep(self.behaviour.hang)
+        raise TimeoutError("no answer within the time")
+
+    def _find(self, node_id: str) -> Row:
+        now = time.time()
+        rows = self.world.select(
+            "id = ? AND region = ? AND visible_at <= ? AND "
+            "(forgotten_at IS NULL OR forgotten_at > ?)",
+            (node_id, self.region, now, now),
+        )
+        if not rows:
+            raise BaseHTTPError(404, f"There is no instance {node_id}.")
+        return rows[0]
+
+    def _check_known(self, image: str, size: str) -> None:
+        if image not in self.behaviour.images:
+            raise BaseHTTPError(422, f"There is no image {image}.")
+        if size not in self.behaviour.sizes:
+            raise BaseHTTPError(422, f"There is no size {size}.")
+
+    def _check_room(
+        self, connection: sqlite3.Connection, size: str, now: float
+    ) -> None:
+        behaviour = self.behaviour
+        if {size, f"{self.region}/{size}"} & set(behaviour.no_capacity):
+            raise BaseHTTPError(507, f"No {size} is left in {self.region}.")
+        if behaviour.quota:
+            (live,) = connection.execute(
+                "SELECT count(*) FROM instances WHERE gone_at IS NULL OR gone_at > ?",
+                (now,),
+            ).fetchone()
+            if live >= behaviour.quota:
+                raise BaseHTTPError(
+                    403, f"The quota of {behaviour.quota:g} instances is used up."
+                )
+
+    def _node(self, row: Row, now: float) -> Node:
+        status = row.status(now)
+        address = row.address(now)
+        return Node(
+            id=row.id,
+            name=row.name,
+            state=_STATES[status],
+            public_ips=[address] if address else [],
+            private_ips=[],
+            driver=self,
+            extra={"status": status, "tags": row.tags, "key": row.key},
+        )

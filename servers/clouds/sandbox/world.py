@@ -1,0 +1,265 @@
+"""The sandbox's world: its instances and calls, in one SQLite file.
+
+Nothing has to run for time to pass in it: each row holds when it came into being, when
+it could be seen, when it booted and when it ended, and what a reader sees is computed
+from the clock.
+"""
+
+import json
+import os
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from servers.clouds.base import KEY_TAG
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS instances (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    region TEXT NOT NULL,
+    name TEXT NOT NULL,
+    image TEXT NOT NULL,
+    size TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    key TEXT NOT NULL,
+    sent_at REAL NOT NULL,
+    made_at REAL NOT NULL,
+    visible_at REAL NOT NULL,
+    active_at REAL,
+    deleting_at REAL,
+    gone_at REAL,
+    forgotten_at REAL
+);
+CREATE INDEX IF NOT EXISTS instances_by_key ON instances (key);
+CREATE INDEX IF NOT EXISTS instances_by_end ON instances (forgotten_at);
+CREATE TABLE IF NOT EXISTS calls (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    operation TEXT NOT NULL,
+    region TEXT NOT NULL,
+    at REAL NOT NULL
+);
+"""
+_BUSY_SECONDS: Final = 20.0
+# The log of calls is cut to its last so many, now and then.
+CALLS_KEPT: Final = 100_000
+
+_local = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One instance as the world holds it; times are Unix seconds."""
+
+    number: int
+    id: str
+    region: str
+    name: str
+    image: str
+    size: str
+    tags: dict[str, str]
+    key: str
+    sent_at: float
+    made_at: float
+    visible_at: float
+    active_at: float | None
+    deleting_at: float | None
+    gone_at: float | None
+    forgotten_at: float | None
+
+    def status(self, now: float) -> str:
+        """Return the sandbox's own word for what the instance is at ``now``."""
+        if self.gone_at is not None and now >= self.gone_at:
+            return "terminated"
+        if self.deleting_at is not None and now >= self.deleting_at:
+            return "deleting"
+        if self.active_at is not None and now >= self.active_at:
+            return "active"
+        return "booting" if now >= self.made_at else "provisioning"
+
+    def address(self, now: float) -> str:
+        """Return its address, which it has from the end of its boot on."""
+        if self.active_at is None or now < self.active_at:
+            return ""
+        number = self.number
+        return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def world_path(folder: str | Path, name: str) -> Path:
+    """Return the file of the world ``name`` in ``folder``."""
+    return Path(folder) / f"{name}.sqlite3"
+
+
+class World:
+    """One world. Any number of threads and processes may have it open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return this thread's connection; never one of before a fork."""
+        opened: dict[tuple[int, Path], sqlite3.Connection] = _local.__dict__.setdefault(
+            "opened", {}
+        )
+        connection = opened.get((os.getpid(), self.path))
+        if connection is None or not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            connection = sqlite3.connect(
+                self.path, timeout=_BUSY_SECONDS, isolation_level=None
+            )
+            connection.execute("PRAGMA journal_mode=WAL")
+            # The world need not survive a power cut, only its processes.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.executescript(_SCHEMA)
+            connection.execute(
+                "INSERT OR IGNORE INTO facts VALUES ('identity', ?)",
+                (f"sandbox-{secrets.token_hex(6)}",),
+            )
+            opened[os.getpid(), self.path] = connection
+        return connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Hold the world for one short transaction. Never sleep inside."""
+        connection = self._connection()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        opened = _local.__dict__.get("opened", {})
+        connection = opened.pop((os.getpid(), self.path), None)
+        if connection is not None:
+            connection.close()
+
+    # What the driver needs
+
+    def identity(self) -> str:
+        """Return the id of the account, made with the world."""
+        (value,) = (
+            self._connection()
+            .execute("SELECT value FROM facts WHERE name = 'identity'")
+            .fetchone()
+        )
+        return str(value)
+
+    def count_call(self, operation: str, region: str, now: float) -> int:
+        """Note a call; return its number, which grows by one with each."""
+        cursor = self._connection().execute(
+            "INSERT INTO calls (operation, region, at) VALUES (?, ?, ?)",
+            (operation, region, now),
+        )
+        number = cursor.lastrowid or 0
+        if number % 1000 == 0:
+            self._connection().execute(
+                "DELETE FROM calls WHERE number <= ?", (number - CALLS_KEPT,)
+            )
+            self._connection().execute(
+                "DELETE FROM instances WHERE forgotten_at < ?", (now - 86400,)
+            )
+        return number
+
+    def count_recent(self, operation: str, since: float) -> int:
+        """Return the number of calls of a kind after ``since``."""
+        (count,) = (
+            self._connection()
+            .execute(
+                "SELECT count(*) FROM calls WHERE operation = ? AND at > ?",
+                (operation, since),
+            )
+            .fetchone()
+        )
+        return int(count)
+
+    def insert(self, connection: sqlite3.Connection, **columns: Any) -> None:
+        """Write an instance down: it exists from ``made_at`` on."""
+        columns["tags"] = json.dumps(columns["tags"], sort_keys=True)
+        names = ", ".join(columns)
+        marks = ", ".join("?" * len(columns))
+        connection.execute(
+            f"INSERT INTO instances ({names}) VALUES ({marks})",  # noqa: S608 - own names
+            tuple(columns.values()),
+        )
+
+    def select(self, where: str = "1", values: tuple[Any, ...] = ()) -> list[Row]:
+        """Return the rows that a condition of our own holds for."""
+        connection = self._connection()
+        cursor = connection.execute(
+            f"SELECT * FROM instances WHERE {where} ORDER BY number",  # noqa: S608
+            values,
+        )
+        names = [column[0] for column in cursor.description]
+        rows = []
+        for values_ in cursor:
+            columns = dict(zip(names, values_, strict=True))
+            columns["tags"] = json.loads(columns["tags"])
+            rows.append(Row(**columns))
+        return rows
+
+    # What tests and drills may do to it
+
+    def instances(self) -> list[Row]:
+        """Return all that were ever made and are still remembered."""
+        return self.select()
+
+    def live(self, now: float) -> list[Row]:
+        """Return all that would be billed at ``now``."""
+        return [
+            row
+            for row in self.select("forgotten_at IS NULL OR forgotten_at > ?", (now,))
+            if row.made_at <= now and row.status(now) != "terminated"
+        ]
+
+    def calls(self) -> list[tuple[str, str, float]]:
+        """Return (operation, region, time) of each call, oldest first."""
+        return list(
+            self._connection().execute(
+                "SELECT operation, region, at FROM calls ORDER BY number"
+            )
+        )
+
+    def vanish(self, instance_id: str, now: float) -> None:
+        """Take an instance away as if the cloud had lost it."""
+        self._connection().execute(
+            "UPDATE instances SET gone_at = ?, forgotten_at = ? WHERE id = ?",
+            (now, now, instance_id),
+        )
+
+    def set_identity(self, identity: str) -> None:
+        """Make it another account's."""
+        self._connection().execute(
+            "UPDATE facts SET value = ? WHERE name = 'identity'", (identity,)
+        )
+
+    def add_instance(
+        self, *, region: str, tags: dict[str, str], now: float, name: str = "foreign"
+    ) -> str:
+        """Add an instance that no call of this fleet made; return its id."""
+        instance_id = f"sb-{secrets.token_hex(6)}"
+        with self.writing() as connection:
+            self.insert(
+                connection,
+                id=instance_id,
+                region=region,
+                name=name,
+                image="foreign",
+                size="small",
+                tags=tags,
+                key=tags.get(KEY_TAG, ""),
+                sent_at=now,
+                made_at=now,
+                visible_at=now,
+                active_at=now,
+            )
+        return instance_id

@@ -1,0 +1,196 @@
+"""The calls other than create: each may be repeated at any time without harm."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from servers import ledger
+from servers.attempts import close_attempt, record_instance
+from servers.clouds.base import (
+    CloudError,
+    InstanceNotFoundError,
+)
+from servers.instances import (
+    mark_destroy_asked,
+    mark_destroy_failed,
+    record_gone,
+    record_seen,
+)
+from servers.ledger import Kind, Lease, database_now, write_event
+from servers.lifecycle.backoff import back_off
+from servers.lifecycle.decisions import (
+    CloseAttempt,
+    ConfirmVanished,
+    Destroy,
+    LookUp,
+    Probe,
+    follow_failure,
+)
+from servers.lifecycle.snapshot import Snapshot
+from servers.lifecycle.states import Event, Outcome
+from servers.machine.tcp import accepts_connections
+from servers.models import Attempt, Fleet, Instance, Server
+from servers.scopes import (
+    BusyError,
+    call_slot,
+    ensure_scope,
+    hasten_listing,
+    open_scope,
+    pace_of,
+)
+from servers.snapshots import explain_closed_gate
+
+PROBE_SECONDS: Final = 3.0
+
+
+def look_up(server: Server, decision: LookUp, *, now: datetime) -> str:
+    """Ask for an attempt's key. Returns why nothing was learned, or ""."""
+    attempt = Attempt.objects.select_related("account").get(
+        server_uid=server.pk, number=decision.attempt
+    )
+    cloud = open_scope(attempt.account, attempt.region)
+    try:
+        with call_slot(attempt.account):
+            found = cloud.find_instances(attempt.key, deadline=cloud.timings.call)
+    except CloudError as error:
+        return error.message
+    live = [shown for shown in found if shown.live]
+    for shown in live:
+        record_instance(shown, attempt=attempt, now=now)
+    if not live:
+        # As of its start: what appeared while it ran may not be in it.
+        Attempt.objects.filter(pk=attempt.pk).update(looked_at=now)
+    return ""
+
+
+def close_absent(
+    server: Server, decision: CloseAttempt, snapshot: Snapshot, *, now: datetime
+) -> None:
+    """Close an attempt that was looked for in vain."""
+    attempt = Attempt.objects.get(server_uid=server.pk, number=decision.attempt)
+    follow = follow_failure(
+        snapshot, Event.ATTEMPT_ABSENT, final=False, candidate=attempt.candidate
+    )
+    close_attempt(
+        attempt,
+        Outcome.ABSENT,
+        event=decision.event,
+        reason=decision.reason,
+        now=now,
+        changes={
+            "candidate": follow.candidate,
+            "tries": follow.tries,
+            "error": decision.reason,
+        },
+    )
+    server.refresh_from_db()
+
+
+def confirm_vanished(decision: ConfirmVanished, *, now: datetime) -> str:
+    """Ask for an instance by its id. Returns why nothing was learned, or ""."""
+    instance = Instance.objects.select_related("account").get(pk=decision.instance.pk)
+    cloud = open_scope(instance.account, instance.region)
+    try:
+        with call_slot(instance.account):
+            shown = cloud.get_instance(
+                instance.instance_id, deadline=cloud.timings.call
+            )
+    except InstanceNotFoundError:
+        record_gone(instance.pk, now=now)
+    except CloudError as error:
+        return error.message
+    else:
+        record_seen(instance.pk, shown, now=now)
+    return ""
+
+
+def probe(server: Server, decision: Probe, *, now: datetime, lease: Lease) -> bool:
+    """See whether the machine takes connections; move it to ``running`` if so."""
+    ready = accepts_connections(
+        decision.address, server.recipe.readiness_port, timeout=PROBE_SECONDS
+    )
+    return ready and ledger.move(
+        server,
+        Event.READY,
+        reason=f"Port {server.recipe.readiness_port} accepts connections.",
+        now=now,
+        fence=lease.fence,
+    )
+
+
+def destroy_instances(server: Server, decision: Destroy) -> str:
+    """Ask for the end of each instance. Returns the last refusal, or ""."""
+    error = ""
+    instances = Instance.objects.select_related("account").in_bulk(
+        [view.pk for view in decision.instances]
+    )
+    for view in decision.instances:
+        error = _destroy(instances[view.pk], server=server) or error
+    if error != server.error:
+        Server.objects.filter(pk=server.pk).update(
+            error=error, updated_at=database_now()
+        )
+        server.error = error
+    return error
+
+
+def destroy_condemned(instance_pk: int) -> None:
+    """Ask for the end of a condemned instance, where its scope's gate is open."""
+    instance = (
+        Instance.objects.select_related("account", "attempt__server")
+        .filter(pk=instance_pk, live=True, condemned_at__isnull=False)
+        .first()
+    )
+    if instance is None:
+        return
+    now = database_now()
+    fleet = Fleet.objects.get()
+    cloud = open_scope(instance.account, instance.region)
+    closed = fleet.destroys_frozen or explain_closed_gate(
+        ensure_scope(instance.account, instance.region),
+        instance.account,
+        fleet=fleet,
+        pace=pace_of(cloud),
+        now=now,
+    )
+    # Due again: an order to destroy is kept until the cloud shows that it is done.
+    if closed or (instance.next_step_at is not None and instance.next_step_at > now):
+        return
+    try:
+        _destroy(instance, server=instance.attempt.server if instance.attempt else None)
+    except BusyError:
+        return
+
+
+def _destroy(instance: Instance, *, server: Server | None) -> str:
+    cloud = open_scope(instance.account, instance.region)
+    pace = pace_of(cloud)
+    error = ""
+    try:
+        with call_slot(instance.account):
+            cloud.destroy_instance(instance.instance_id, deadline=cloud.timings.call)
+    except InstanceNotFoundError:
+        # Not proof: what is new may be invisible. Listings decide.
+        pass
+    except CloudError as refusal:
+        error = refusal.message
+    now = database_now()
+    if error:
+        failures = instance.destroy_failures + 1
+        mark_destroy_failed(
+            instance.pk,
+            failures=failures,
+            error=error,
+            now=now,
+            again=back_off(failures, 0.5),
+        )
+    else:
+        mark_destroy_asked(instance.pk, now=now, again=pace.listing * 3)
+    if instance.destroy_asked_at is None or error != instance.destroy_error:
+        write_event(
+            Kind.DESTROY_ASKED,
+            server=server,
+            account=instance.account,
+            reason=error or f"Destruction of {instance.instance_id} was asked for.",
+        )
+    hasten_listing(instance.account_id, instance.region, within=pace.listing)
+    return error

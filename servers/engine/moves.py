@@ -1,0 +1,53 @@
+"""Decisions that need no call: by compare-and-swap, with or without the lease."""
+
+from datetime import datetime
+from typing import Any
+
+from servers import ledger
+from servers.attempts import record_accepted
+from servers.instances import as_shown
+from servers.lifecycle.decisions import Adopt, Move
+from servers.lifecycle.snapshot import Snapshot
+from servers.lifecycle.states import Event
+from servers.models import Attempt, Instance, Server
+
+
+def apply_move(
+    server: Server,
+    decision: Move | Adopt,
+    snapshot: Snapshot,
+    *,
+    now: datetime,
+    fence: int | None = None,
+) -> bool:
+    """Carry out ``decision``; False where the row moved meanwhile.
+
+    On success ``server`` shows the new row.
+    """
+    if isinstance(decision, Adopt):
+        return _adopt(server, decision, now=now)
+    changes: dict[str, Any] = {}
+    if decision.event is Event.ADDRESS_SEEN:
+        own = snapshot.own_instance
+        changes["address"] = own.address if own else ""
+        changes["deadline_at"] = now + snapshot.limits.boot
+    return ledger.move(
+        server,
+        decision.event,
+        reason=decision.reason,
+        now=now,
+        fence=fence,
+        changes=changes,
+    )
+
+
+def _adopt(server: Server, decision: Adopt, *, now: datetime) -> bool:
+    found = decision.instance
+    adopted = record_accepted(
+        Attempt.objects.get(server_uid=server.pk, number=found.attempt_number),
+        as_shown(Instance.objects.get(pk=found.pk)),
+        now=now,
+        reason="Its instance was found by its key.",
+    )
+    server.refresh_from_db()
+    return adopted

@@ -1,0 +1,177 @@
+"""The loop of one step: decide, act, until something must be waited for."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+from uuid import UUID
+
+from servers import dispatch, ledger
+from servers.engine import calls, uptime
+from servers.engine.create import create_instance
+from servers.engine.moves import apply_move
+from servers.lifecycle.backoff import back_off
+from servers.lifecycle.decisions import (
+    Adopt,
+    CloseAttempt,
+    ConfirmVanished,
+    Decision,
+    Destroy,
+    LookUp,
+    Move,
+    Probe,
+    Wait,
+    WriteIntent,
+    decide,
+)
+from servers.lifecycle.snapshot import Snapshot
+from servers.lifecycle.states import State
+from servers.models import Fleet, Server
+from servers.scopes import BusyError, open_scope, pace_of
+from servers.snapshots import Loader, jitter_of
+
+logger = logging.getLogger(__name__)
+
+# Moves that one step may make in a row: the longest way has five.
+MOST_MOVES = 8
+# A create call is sent only while less than this share of the lease has passed.
+SEND_SHARE = 0.25
+PROBE_AGAIN = timedelta(seconds=2)
+AFTER_FAULT = timedelta(seconds=10)
+NOT_READY = "It has an address, and is not ready for builds yet."
+
+
+def advance(server_id: UUID) -> None:
+    """Take one step of a server, if its lease is free. Safe to call at any time."""
+    started = uptime.read()
+    server = (
+        Server.objects.select_related("account", "recipe__account")
+        .exclude(state=State.STOPPED)
+        .filter(pk=server_id)
+        .first()
+    )
+    if server is None:
+        return
+    now = ledger.database_now()
+    pace = pace_of(open_scope(server.account, server.region))
+    lease = ledger.claim(server, now=now, lease=pace.lease)
+    if lease is not None:
+        send_before = started + pace.lease.total_seconds() * SEND_SHARE
+        _Step(server, lease, send_before=send_before).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """How a step ends: when the next one is due, and what the row waits for."""
+
+    until: datetime | None
+    because: str = ""
+
+
+class _Step:
+    """One step of one server, under its lease."""
+
+    def __init__(
+        self, server: Server, lease: ledger.Lease, *, send_before: float
+    ) -> None:
+        self.server = server
+        self.lease = lease
+        self.send_before = send_before
+
+    def run(self) -> None:
+        """Take the step and let go of the lease, whatever happens in it.
+
+        Where even letting go fails (the database is down), the lease lapses by itself.
+        """
+        try:
+            rest = self._take()
+        except BusyError:
+            rest = _Rest(
+                ledger.database_now() + timedelta(seconds=1),
+                f"All calls that {self.server.account.name} may have at once are "
+                "under way.",
+            )
+        except Exception:
+            logger.exception("A step of %s failed.", self.server.name)
+            rest = _Rest(
+                ledger.database_now() + AFTER_FAULT,
+                "A step failed on a fault of ServerFleet; the worker's log has it.",
+            )
+        ledger.release(
+            self.lease,
+            seen=self.server,
+            next_step_at=rest.until,
+            waiting=rest.because,
+        )
+        if rest.until is not None and rest.until <= ledger.database_now():
+            dispatch.hint(dispatch.ADVANCE, self.server.pk)
+
+    def _take(self) -> _Rest:
+        for _ in range(MOST_MOVES):
+            now = ledger.database_now()
+            loader = Loader([self.server], fleet=Fleet.objects.get(), now=now)
+            snapshot = loader.snapshot(self.server)
+            decision = decide(snapshot, now)
+            rest = self._act(decision, snapshot, now)
+            if rest is not None:
+                return rest
+        return _Rest(ledger.database_now())
+
+    def _act(
+        self, decision: Decision, snapshot: Snapshot, now: datetime
+    ) -> _Rest | None:
+        """Carry out a decision; None where the next may follow at once."""
+        server = self.server
+        match decision:
+            case Wait():
+                return self._rest(decision, snapshot, now)
+            case Move() | Adopt():
+                moved = apply_move(
+                    server, decision, snapshot, now=now, fence=self.lease.fence
+                )
+                return None if moved else _Rest(now)
+            case CloseAttempt():
+                calls.close_absent(server, decision, snapshot, now=now)
+                return None
+            case WriteIntent():
+                sent = create_instance(
+                    server,
+                    self.lease,
+                    decision,
+                    snapshot,
+                    now=now,
+                    send_before=self.send_before,
+                )
+                return None if sent else _Rest(now)
+            case LookUp():
+                return self._after_call(calls.look_up(server, decision, now=now), now)
+            case ConfirmVanished():
+                return self._after_call(calls.confirm_vanished(decision, now=now), now)
+            case Destroy():
+                calls.destroy_instances(server, decision)
+                return None
+            case Probe():
+                ready = calls.probe(server, decision, now=now, lease=self.lease)
+                return None if ready else _Rest(now + PROBE_AGAIN, NOT_READY)
+            case _:
+                assert_never(decision)
+
+    def _after_call(self, error: str, now: datetime) -> _Rest | None:
+        """Go on after a call that taught something; back off after one that did not."""
+        if not error:
+            self.server.failures = 0
+            return None
+        self.server.failures += 1
+        wait = back_off(self.server.failures, jitter_of(self.server))
+        return _Rest(now + wait, f"The cloud was asked in vain: {error}")
+
+    def _rest(self, wait: Wait, snapshot: Snapshot, now: datetime) -> _Rest:
+        """Plan the next step, and let pending's deadline run only where nothing holds."""
+        server = self.server
+        if snapshot.state is State.PENDING:
+            if wait.held:
+                server.deadline_at = None
+            elif server.deadline_at is None:
+                server.deadline_at = now + snapshot.limits.pending
+        due = [time for time in (wait.until, server.deadline_at) if time is not None]
+        return _Rest(min(due, default=None), wait.because)

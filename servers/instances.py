@@ -1,0 +1,62 @@
+"""The records of instances: what calls showed of them. Listings: see reconciler.py."""
+
+from datetime import datetime, timedelta
+
+from servers.clouds.base import CloudInstance
+from servers.lifecycle.states import Verdict
+from servers.models import Instance
+
+
+def as_shown(instance: Instance) -> CloudInstance:
+    """Return a record in the shape in which a cloud shows an instance."""
+    return CloudInstance(
+        instance_id=instance.instance_id,
+        key=instance.key,
+        fleet="",
+        name=instance.name,
+        raw_status=instance.raw_status,
+        live=instance.live,
+        failed=instance.failed,
+        address=instance.address,
+        fault=instance.fault,
+    )
+
+
+def record_seen(pk: int, shown: CloudInstance, *, now: datetime) -> None:
+    """Record what a get by its id showed: it is there, or it has ended."""
+    Instance.objects.filter(pk=pk).update(
+        raw_status=shown.raw_status[:64],
+        live=shown.live,
+        failed=shown.failed,
+        missed_from=None,
+        **({} if shown.live else {"gone_at": now, "verdict": Verdict.GONE}),
+    )
+
+
+def record_gone(pk: int, *, now: datetime) -> None:
+    """Record that two listings missed it, and that a get by its id agrees."""
+    Instance.objects.filter(pk=pk).update(
+        live=False, gone_at=now, verdict=Verdict.GONE, raw_status="gone"
+    )
+
+
+def mark_destroy_asked(pk: int, *, now: datetime, again: timedelta) -> None:
+    """Record that the cloud took a destroy call; it is due again unless seen gone."""
+    Instance.objects.filter(pk=pk).update(
+        destroy_asked_at=now,
+        destroy_failures=0,
+        destroy_error="",
+        next_step_at=now + again,
+    )
+
+
+def mark_destroy_failed(
+    instance_pk: int, *, failures: int, error: str, now: datetime, again: timedelta
+) -> None:
+    """Record that a destroy call was not taken, and when it is due again."""
+    Instance.objects.filter(pk=instance_pk).update(
+        destroy_asked_at=now,
+        destroy_failures=failures,
+        destroy_error=error,
+        next_step_at=now + again,
+    )

@@ -1,0 +1,226 @@
+"""The ONE writer of Server.state, and of attempts' outcomes; and the leases.
+
+Every move is a compare-and-swap on the expected state and attempt (and, for the holder
+of a lease, its fence), with its event in the same transaction. Losing the race is a
+return value. No other file assigns a state.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from servers import tracing
+from servers.lifecycle.states import CLOSED, Event, Outcome, State, Want
+from servers.lifecycle.transitions import target_of
+from servers.models import Account, Attempt, Fleet, Server
+from servers.models import Event as EventRow
+
+
+class Kind(StrEnum):
+    """What an event row can tell besides the lifecycle's own events."""
+
+    REQUESTED = "requested"
+    ATTEMPT_ANSWERED = "attempt_answered"
+    ATTEMPT_CLOSED = "attempt_closed"
+    DESTROY_ASKED = "destroy_asked"
+    HIDDEN = "hidden"
+    CHANGED = "changed"
+    CONDEMNED = "condemned"
+    ORPHAN_GONE = "orphan_gone"
+    UNEXPLAINED = "unexplained"
+    ADOPTED = "adopted"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    FLEET_CONFIRMED = "fleet_confirmed"
+    ACCOUNT_CHANGED = "account_changed"
+    TEMPLATE_CHANGED = "template_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to step one server until ``until``, by the database's clock."""
+
+    server_id: Any
+    fence: int
+    until: datetime
+
+
+def database_now() -> datetime:
+    """Return the database's clock: the only one that counts between processes.
+
+    A time read here is older than any later statement's, so a lease computed from it
+    is never too long. It rides on the one row that is always there.
+    """
+    return Fleet.objects.values_list(Now(), flat=True).get()
+
+
+def write_event(
+    kind: Event | Kind,
+    *,
+    server: Server | None = None,
+    account: Account | None = None,
+    account_id: Any = None,
+    reason: str = "",
+    from_state: str = "",
+    to_state: str = "",
+) -> None:
+    """Append one event, in the caller's transaction."""
+    EventRow.objects.create(
+        server_id=server.pk if server else None,
+        server_uid=server.pk if server else None,
+        server_name=server.name if server else "",
+        account_id=account.pk if account else account_id,
+        kind=kind,
+        reason=reason[:4000],
+        from_state=from_state,
+        to_state=to_state,
+        actor=tracing.get_actor(),
+        request_id=tracing.get_request_id(),
+    )
+
+
+# Leases
+
+
+def claim(server: Server, *, now: datetime, lease: timedelta) -> Lease | None:
+    """Take the lease of a server as it was loaded; None where another holds it.
+
+    The fence that was loaded is part of the swap, so the row is as it was read, but
+    for what may change without a lease: then the state differs, and moves lose.
+    """
+    until = now + lease
+    taken = (
+        Server.objects.filter(pk=server.pk, fence=server.fence)
+        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+        .update(fence=F("fence") + 1, lease_until=until)
+    )
+    if not taken:
+        return None
+    server.fence += 1
+    server.lease_until = until
+    return Lease(server_id=server.pk, fence=server.fence, until=until)
+
+
+def release(
+    lease: Lease, *, seen: Server, next_step_at: datetime | None, waiting: str
+) -> None:
+    """Let go of a lease, and say when the next step is due.
+
+    ``seen`` is the row as the step last knew it. Where an operation changed the row
+    meanwhile, its own ``next_step_at`` stands and only the lease ends.
+    """
+    held = Server.objects.filter(pk=lease.server_id, fence=lease.fence)
+    undisturbed = held.filter(
+        state=seen.state,
+        attempt_number=seen.attempt_number,
+        next_step_at=seen.next_step_at,
+    )
+    if not undisturbed.update(
+        lease_until=None,
+        next_step_at=next_step_at,
+        waiting=waiting,
+        deadline_at=seen.deadline_at,
+        failures=seen.failures,
+    ):
+        held.update(lease_until=None)
+
+
+# Moves
+
+
+def insert_server(server: Server) -> None:
+    """Insert a new row in ``pending``, in the caller's transaction."""
+    server.state = State.PENDING
+    server.save(force_insert=True)
+    write_event(
+        Kind.REQUESTED, server=server, to_state=State.PENDING, reason="Asked for."
+    )
+
+
+def move(
+    server: Server,
+    event: Event,
+    *,
+    reason: str,
+    now: datetime,
+    fence: int | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> bool:
+    """Move ``server`` by ``event``, if it is still in the state and attempt it shows.
+
+    ``fence`` is the caller's, where it holds the lease, which must not have passed.
+    On success the object shows the new row. False means that the row moved meanwhile,
+    or that the table does not allow the event: nothing was written.
+    """
+    source = State(server.state)
+    target = target_of(source, event)
+    if target is None:
+        return False
+    written: dict[str, Any] = {
+        "state": target,
+        "state_since": now,
+        "updated_at": now,
+        "next_step_at": now,
+        "deadline_at": None,
+        "waiting": "",
+        **_consequences(server, event, reason=reason, now=now),
+        **(changes or {}),
+    }
+    with transaction.atomic():
+        row = Server.objects.filter(
+            pk=server.pk, state=source, attempt_number=server.attempt_number
+        )
+        if fence is not None:
+            # By the database's own clock, in the statement itself: a worker that
+            # slept through its lease finds that out here.
+            row = row.filter(fence=fence, lease_until__gt=Now())
+        if row.update(**written) != 1:
+            return False
+        write_event(
+            event, server=server, reason=reason, from_state=source, to_state=target
+        )
+        if event in {Event.ABSENCE_CONFIRMED, Event.RETRY_REQUESTED}:
+            # From here on the row owns nothing of them: what appears is an orphan.
+            Attempt.objects.filter(server_uid=server.pk).exclude(
+                outcome__in=CLOSED
+            ).update(outcome=Outcome.ABANDONED, closed_at=now)
+    for name, value in written.items():
+        setattr(server, name, value)
+    return True
+
+
+def _consequences(
+    server: Server, event: Event, *, reason: str, now: datetime
+) -> dict[str, Any]:
+    """Return the columns that an event writes besides the state."""
+    match event:
+        case (
+            Event.CANDIDATES_EXHAUSTED
+            | Event.DEADLINE_PASSED
+            | Event.INSTANCE_VANISHED
+            | Event.HEALTH_LOST
+        ):
+            return {"error": reason}
+        case Event.STOP_REQUESTED:
+            return {"want": Want.GONE}
+        case Event.RETRY_REQUESTED:
+            return {
+                "error": "",
+                "instance_id": "",
+                "address": "",
+                "started_at": None,
+                "candidate": 0,
+                "tries": 0,
+            }
+        case Event.ABSENCE_CONFIRMED:
+            return {"stopped_at": now, "next_step_at": None}
+        case Event.READY:
+            return {"failures": 0, "error": ""}
+        case _:
+            return {}

@@ -1,0 +1,427 @@
+"""decide(snapshot, now): the one next step of a server, as a value.
+
+The theory. A create call that got no answer may have made an instance, may still make
+one, or may never. So the intent is written first; whoever comes later looks for the
+attempt's key before anything else, and believes in its absence only when the look began
+after ``settle``, when no request of it can still take effect. Only an instance of the
+current attempt may be adopted, so an attempt that was closed stays closed, and what
+appears of it later is an orphan that the sweep condemns. A destroyed server is believed
+gone only after two complete listings, a visibility lag apart, of every scope that any
+attempt of it named. Nothing here asks who died: the same rows give the same decision.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from servers.lifecycle.backoff import back_off
+from servers.lifecycle.snapshot import (
+    AttemptView,
+    CandidateView,
+    InstanceView,
+    ScopeView,
+    Snapshot,
+)
+from servers.lifecycle.states import BOOTING, Event, Outcome, State
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before ``until`` (None: until something else happens)."""
+
+    because: str
+    until: datetime | None
+    held: bool = False  # something outside holds it: its deadline does not run
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Move the row; needs no call."""
+
+    event: Event
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteIntent:
+    """Write an attempt at this candidate, then send its call."""
+
+    candidate: int
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Ask the scope for the attempt's key."""
+
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """The instance is the current attempt's: record it, and move where the row waits."""
+
+    instance: InstanceView
+
+
+@dataclass(frozen=True, slots=True)
+class CloseAttempt:
+    """The attempt is proven absent; move the row by ``event`` where there is one."""
+
+    attempt: int
+    event: Event | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """See whether the machine is ready."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmVanished:
+    """Two listings missed it: ask for it by its id before believing that."""
+
+    instance: InstanceView
+
+
+@dataclass(frozen=True, slots=True)
+class Destroy:
+    """Ask for the end of these instances."""
+
+    instances: tuple[InstanceView, ...]
+
+
+Decision = (
+    Wait
+    | Move
+    | WriteIntent
+    | LookUp
+    | Adopt
+    | CloseAttempt
+    | Probe
+    | ConfirmVanished
+    | Destroy
+)
+
+
+def decide(snapshot: Snapshot, now: datetime) -> Decision:
+    """Return the next step of the server at the database's time ``now``."""
+    ended = _decide_end_of_time(snapshot, now)
+    if ended is not None:
+        return ended
+    match snapshot.state:
+        case State.PENDING:
+            return _decide_pending(snapshot, now)
+        case State.CREATING:
+            return _decide_creating(snapshot, now)
+        case State.CREATED | State.STAGING | State.RUNNING:
+            return _decide_holding(snapshot, now)
+        case State.ERROR:
+            return _decide_error(snapshot, now)
+        case State.SHUTDOWN:
+            return Move(Event.DRAINED, "There is nothing to drain.")
+        case State.STOPPING:
+            return _decide_stopping(snapshot, now)
+        case State.STOPPED:
+            return Wait("It is proven gone.", None)
+
+
+def quiet_from(snapshot: Snapshot) -> datetime:
+    """Return the time after which no attempt of the server can still bring anything.
+
+    Looks that begin later count towards its absence. An attempt that was refused
+    brought nothing; one whose answer is known is spent, since each sends one call,
+    but its instance may stay invisible for a while; one without an answer may take
+    effect until its lease's end plus ``settle``. An instance that the cloud itself
+    showed as ended needs no such wait.
+    """
+    latest = snapshot.state_since
+    for attempt in snapshot.attempts:
+        settle = snapshot.scope(attempt.scope).pace.settle
+        if attempt.outcome is Outcome.REFUSED:
+            continue
+        if attempt.answered_at is None:
+            latest = max(latest, attempt.lease_end + settle)
+        elif not _is_seen_ended(snapshot, attempt):
+            latest = max(latest, attempt.answered_at + settle)
+    return latest
+
+
+def is_missing(instance: InstanceView, scope: ScopeView) -> bool:
+    """Tell whether two complete listings, a lag apart, did not show the instance."""
+    return (
+        instance.live
+        and instance.missed_from is not None
+        and scope.newest is not None
+        and scope.newest >= instance.missed_from + scope.pace.lag
+    )
+
+
+def exceeds_share(count: int, total: int, *, share: float, floor: int) -> bool:
+    """Tell whether ``count`` of ``total`` at once is more than a person need not see."""
+    return count > max(floor, int(total * share))
+
+
+def _is_seen_ended(snapshot: Snapshot, attempt: AttemptView) -> bool:
+    instances = [
+        instance
+        for instance in snapshot.instances
+        if instance.attempt_number == attempt.number
+    ]
+    # missed_from is set where the end was concluded from silence.
+    return bool(instances) and all(
+        not instance.live and instance.missed_from is None for instance in instances
+    )
+
+
+def _decide_end_of_time(snapshot: Snapshot, now: datetime) -> Decision | None:
+    """Return what its ttl or its state's deadline demands."""
+    stoppable = BOOTING | {State.RUNNING}
+    if snapshot.ttl and not snapshot.protected and snapshot.state in stoppable:
+        if now >= snapshot.created_at + snapshot.ttl:
+            return Move(Event.STOP_REQUESTED, "Its time to live is over.")
+    if (
+        snapshot.state in BOOTING
+        and snapshot.deadline_at is not None
+        and now >= snapshot.deadline_at
+    ):
+        return Move(
+            Event.DEADLINE_PASSED,
+            f"It stayed {snapshot.state} until its deadline. {_last_word(snapshot)}"
+            "Retry it, or terminate it.",
+        )
+    return None
+
+
+def _last_word(snapshot: Snapshot) -> str:
+    """Return what the cloud last said of the server, as a sentence with a space."""
+    attempt = snapshot.attempt
+    own = snapshot.own_instance
+    if own is not None and own.raw_status:
+        return f"The cloud last showed its instance as {own.raw_status!r}. "
+    if attempt is not None and attempt.answer:
+        return f"The cloud's last answer: {attempt.answer} "
+    return ""
+
+
+def _next_candidate(snapshot: Snapshot) -> CandidateView | str:
+    """Return the first candidate that may be tried, or why there is none."""
+    skipped = []
+    for candidate in snapshot.candidates:
+        if candidate.index < snapshot.candidate:
+            continue
+        if not candidate.skip:
+            return candidate
+        skipped.append(candidate.skip)
+    return " ".join(dict.fromkeys(skipped)) or "No candidate is left."
+
+
+def _decide_pending(snapshot: Snapshot, now: datetime) -> Decision:
+    if snapshot.tries:
+        resume = snapshot.state_since + back_off(snapshot.tries, snapshot.jitter)
+        if now < resume:
+            return Wait("It waits a little before the next try.", resume)
+    chosen = _next_candidate(snapshot)
+    if isinstance(chosen, str):
+        return Move(Event.CANDIDATES_EXHAUSTED, chosen)
+    scope = snapshot.scope(chosen.scope)
+    hold = scope.no_create or chosen.hold
+    if hold:
+        return Wait(hold, now + scope.pace.listing, held=True)
+    return WriteIntent(chosen.index)
+
+
+def _decide_creating(snapshot: Snapshot, now: datetime) -> Decision:
+    attempt = snapshot.attempt
+    if attempt is None or not attempt.is_open:
+        # Unreachable while one transaction closes an attempt and moves its row.
+        return Move(Event.ATTEMPT_ABSENT, "Its attempt was closed.")
+    return _resolve_attempt(snapshot, attempt, now)
+
+
+def _resolve_attempt(
+    snapshot: Snapshot, attempt: AttemptView, now: datetime
+) -> Decision:
+    """Find out what became of a call that was never answered."""
+    found = [
+        instance
+        for instance in snapshot.live_instances
+        if instance.attempt_number == attempt.number and not instance.condemned
+    ]
+    if found:
+        return Adopt(min(found, key=lambda instance: instance.instance_id))
+    pace = snapshot.scope(attempt.scope).pace
+    settled = attempt.lease_end + pace.settle
+    if attempt.looked_at is None or now >= settled > attempt.looked_at:
+        return LookUp(attempt.number)
+    if attempt.looked_at < settled:
+        return Wait(
+            "The create call got no answer. It is looked for until no request of it "
+            "can still take effect.",
+            settled,
+        )
+    reason = "The create call got no answer, and nothing of it was found."
+    if snapshot.state is not State.CREATING:
+        return CloseAttempt(attempt.number, None, reason)
+    follow = follow_failure(
+        snapshot, Event.ATTEMPT_ABSENT, candidate=snapshot.candidate, final=False
+    )
+    return CloseAttempt(attempt.number, follow.event, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Followup:
+    """Where a failed try leads: the event, and the next candidate and try."""
+
+    event: Event
+    candidate: int
+    tries: int
+
+
+def follow_failure(
+    snapshot: Snapshot, event: Event, *, candidate: int, final: bool
+) -> Followup:
+    """Return what follows a try at ``candidate`` that made nothing.
+
+    ``event`` is attempt_refused or attempt_absent. ``final``: the same call will be
+    refused again, so only a later candidate is of use.
+    """
+    # Candidates may have been skipped since the row's last try.
+    tries = (snapshot.tries if candidate == snapshot.candidate else 0) + 1
+    if not final and tries < snapshot.limits.tries:
+        return Followup(event, candidate, tries)
+    if candidate + 1 < snapshot.candidate_count:
+        return Followup(event, candidate + 1, 0)
+    return Followup(Event.CANDIDATES_EXHAUSTED, candidate, tries)
+
+
+def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
+    own = snapshot.own_instance
+    if own is None:
+        return Wait("Its instance is not recorded yet.", snapshot.deadline_at)
+    if not own.live:
+        return Move(
+            Event.INSTANCE_VANISHED,
+            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, and "
+            "ServerFleet did not ask for that. Retry it, or terminate it.",
+        )
+    scope = snapshot.scope(own.scope)
+    if is_missing(own, scope):
+        return _decide_missing(snapshot, own, scope, now)
+    if own.failed:
+        fault = f" It said: {own.fault}" if own.fault else ""
+        return Move(Event.HEALTH_LOST, f"The cloud gave up on its instance.{fault}")
+    return _decide_boot(snapshot, own)
+
+
+def _decide_missing(
+    snapshot: Snapshot, own: InstanceView, scope: ScopeView, now: datetime
+) -> Decision:
+    limits = snapshot.limits
+    if exceeds_share(
+        scope.missing, scope.live, share=limits.share, floor=limits.share_floor
+    ):
+        return Wait(
+            f"{scope.missing} of {scope.live} instances in {scope.name} are missing at "
+            "once, which looks like a fault of the listing. A person must look.",
+            now + scope.pace.gate,
+            held=True,
+        )
+    return ConfirmVanished(own)
+
+
+def _decide_boot(snapshot: Snapshot, own: InstanceView) -> Decision:
+    match snapshot.state:
+        case State.CREATED if own.address:
+            return Move(Event.ADDRESS_SEEN, f"Its address is {own.address}.")
+        case State.CREATED:
+            return Wait("The cloud has given it no address yet.", snapshot.deadline_at)
+        case State.STAGING if snapshot.ready_by_address:
+            return Move(Event.READY, "It has an address, and nothing else is asked.")
+        case State.STAGING:
+            return Probe(own.address)
+        case _:
+            ends = snapshot.created_at + snapshot.ttl if snapshot.ttl else None
+            return Wait("It is running.", None if snapshot.protected else ends)
+
+
+def _decide_error(snapshot: Snapshot, now: datetime) -> Decision:
+    attempt = snapshot.attempt
+    if attempt is not None and attempt.outcome is Outcome.ASKED:
+        return _resolve_attempt(snapshot, attempt, now)
+    if not snapshot.live_instances:
+        return Wait("It failed. Retry it, or terminate it.", None)
+    ends = snapshot.state_since + snapshot.limits.retention
+    if snapshot.protected:
+        return Wait("It failed, and is protected with its instance.", None)
+    if now >= ends:
+        return Move(
+            Event.STOP_REQUESTED,
+            "It failed, and its instance was kept for as long as is set.",
+        )
+    return Wait("It failed. Its instance is kept for a while, then destroyed.", ends)
+
+
+def _decide_stopping(snapshot: Snapshot, now: datetime) -> Decision:
+    live = snapshot.live_instances
+    if live:
+        return _decide_destroy(snapshot, live, now)
+    return _decide_absence(snapshot, now)
+
+
+def _decide_destroy(
+    snapshot: Snapshot, live: tuple[InstanceView, ...], now: datetime
+) -> Decision:
+    due = []
+    waits = []
+    for instance in live:
+        scope = snapshot.scope(instance.scope)
+        again = _next_destroy_at(instance, scope, snapshot.jitter)
+        if scope.no_destroy:
+            waits.append(Wait(scope.no_destroy, now + scope.pace.listing, held=True))
+        elif again is None or now >= again:
+            due.append(instance)
+        else:
+            error = instance.destroy_error
+            because = (
+                f"The cloud did not take the destroy call: {error}"
+                if error
+                else "Its destruction was asked for; a listing must confirm it."
+            )
+            waits.append(Wait(because, again))
+    if due:
+        return Destroy(tuple(due))
+    return min(waits, key=lambda wait: wait.until or now)
+
+
+def _next_destroy_at(
+    instance: InstanceView, scope: ScopeView, jitter: float
+) -> datetime | None:
+    """Return when the destroy call may be sent again; None before the first."""
+    if instance.destroy_asked_at is None:
+        return None
+    # An accepted call gets the time of a few listings before it is repeated.
+    patience = max(scope.pace.listing * 3, timedelta(seconds=1))
+    return instance.destroy_asked_at + max(
+        patience, back_off(instance.destroy_failures, jitter)
+    )
+
+
+def _decide_absence(snapshot: Snapshot, now: datetime) -> Decision:
+    for attempt in snapshot.attempts:
+        if attempt.outcome is Outcome.REFUSED:
+            continue
+        scope = snapshot.scope(attempt.scope)
+        if (
+            scope.first_look is None
+            or scope.last_look is None
+            or scope.last_look < scope.first_look + scope.pace.lag
+        ):
+            quiet = quiet_from(snapshot)
+            return Wait(
+                f"Two complete listings of {scope.name} must show that nothing of it "
+                "is left.",
+                max(quiet, now) + scope.pace.listing,
+            )
+    return Move(Event.ABSENCE_CONFIRMED, "Nothing of it is left at any cloud.")

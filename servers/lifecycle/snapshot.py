@@ -1,0 +1,160 @@
+"""What ``decide`` looks at: one server and all that bears on it, at one moment.
+
+Plain frozen values, loaded from the records by engine.py, made by hand in tests. All
+times are the database's.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from servers.lifecycle.states import OPEN, Outcome, State
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The timings of one scope; see clouds.base.Timings for their meaning."""
+
+    lease: timedelta
+    settle: timedelta
+    lag: timedelta
+    grace: timedelta
+    gate: timedelta
+    listing: timedelta  # between two listings while something moves
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a state may last, and how often the same is tried."""
+
+    pending: timedelta = timedelta(minutes=10)
+    boot: timedelta = timedelta(minutes=10)  # created, and again staging
+    retention: timedelta = timedelta(hours=1)  # of an errored row with an instance
+    tries: int = 3  # attempts at one candidate before the next
+    share: float = 0.10  # of a scope that may vanish or be condemned at once …
+    share_floor: int = 5  # … and the number that always may
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One attempt of the server."""
+
+    number: int
+    outcome: Outcome
+    scope: str
+    lease_end: datetime
+    looked_at: datetime | None = None
+    answered_at: datetime | None = None
+    answer: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an instance of it may still be, or become, the server's."""
+        return self.outcome in OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """One instance that carries the server's id in its key."""
+
+    pk: int
+    instance_id: str
+    attempt_number: int
+    scope: str
+    first_seen: datetime
+    live: bool = True
+    failed: bool = False
+    condemned: bool = False
+    address: str = ""
+    fault: str = ""
+    raw_status: str = ""
+    missed_from: datetime | None = None
+    destroy_asked_at: datetime | None = None
+    destroy_failures: int = 0
+    destroy_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeView:
+    """One scope that an attempt of the server named, or that the next one would.
+
+    ``first_look`` and ``last_look`` are the starts of the first and of the newest
+    complete listing that began after ``quiet_from`` of the server; None without one.
+    ``missing`` of ``live`` instances in it were not in the newest listing.
+    """
+
+    scope: str
+    name: str
+    pace: Pace
+    no_create: str = ""  # why nothing may be created in it now; "" where it may
+    no_destroy: str = ""
+    newest: datetime | None = None
+    first_look: datetime | None = None
+    last_look: datetime | None = None
+    live: int = 0
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """One place and size to make the server in, in the order of the recipe."""
+
+    index: int
+    name: str
+    scope: str
+    hold: str = ""  # breaker, rate: passes by itself
+    skip: str = ""  # cap full, account disabled, credentials refused: try the next
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One server at one moment, under the lease of whoever looks."""
+
+    state: State
+    state_since: datetime
+    created_at: datetime
+    attempt_number: int = 0
+    candidate: int = 0
+    tries: int = 0
+    jitter: float = 0.5  # 0..1, fixed for the server, spreads the back-offs
+    instance_id: str = ""
+    deadline_at: datetime | None = None
+    ttl: timedelta | None = None
+    protected: bool = False
+    ready_by_address: bool = True
+    limits: Limits = field(default_factory=Limits)
+    candidate_count: int = 1
+    candidates: tuple[CandidateView, ...] = ()  # loaded for pending rows alone
+    attempts: tuple[AttemptView, ...] = ()
+    instances: tuple[InstanceView, ...] = ()
+    scopes: tuple[ScopeView, ...] = ()
+
+    @property
+    def attempt(self) -> AttemptView | None:
+        """The current attempt, or None before the first."""
+        for attempt in self.attempts:
+            if attempt.number == self.attempt_number:
+                return attempt
+        return None
+
+    @property
+    def own_instance(self) -> InstanceView | None:
+        """The instance that the row names, or None."""
+        for instance in self.instances:
+            if (
+                instance.instance_id == self.instance_id
+                and instance.attempt_number == self.attempt_number
+            ):
+                return instance
+        return None
+
+    @property
+    def live_instances(self) -> tuple[InstanceView, ...]:
+        """Everything live under the server's id, doubles and orphans included."""
+        return tuple(instance for instance in self.instances if instance.live)
+
+    def scope(self, scope: str) -> ScopeView:
+        """Return the view of ``scope``; KeyError where it was not loaded."""
+        for view in self.scopes:
+            if view.scope == scope:
+                return view
+        raise KeyError(scope)

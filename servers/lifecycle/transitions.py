@@ -1,0 +1,78 @@
+"""THE table of the lifecycle: what may move a server, from where, to where, and why.
+
+Buttons, the messages of refused calls, the database's check constraint and the diagram
+in docs/lifecycle.md derive from it, and tests hold each of them to it. Nothing else
+says what is allowed, and there is no way around it.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+from servers.lifecycle.states import Event, State
+
+Edge = tuple[State, Event, State]
+
+TABLE: Final[tuple[Edge, ...]] = (
+    # The intent is in the database before the call leaves, or the call never leaves.
+    (State.PENDING, Event.ATTEMPT_WRITTEN, State.CREATING),
+    # Answered by the call, or found by its key: both mean the same.
+    (State.CREATING, Event.INSTANCE_KNOWN, State.CREATED),
+    # Another candidate or another try is left.
+    (State.CREATING, Event.ATTEMPT_REFUSED, State.PENDING),
+    (State.CREATING, Event.ATTEMPT_ABSENT, State.PENDING),
+    # None is left; or, from pending, no candidate's account can be used at all.
+    (State.CREATING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
+    (State.PENDING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
+    (State.CREATED, Event.ADDRESS_SEEN, State.STAGING),
+    (State.STAGING, Event.READY, State.RUNNING),
+    # Every working state ends in time. A late answer is still recorded afterwards.
+    (State.PENDING, Event.DEADLINE_PASSED, State.ERROR),
+    (State.CREATING, Event.DEADLINE_PASSED, State.ERROR),
+    (State.CREATED, Event.DEADLINE_PASSED, State.ERROR),
+    (State.STAGING, Event.DEADLINE_PASSED, State.ERROR),
+    # Proven by two complete listings and a get, never by one look.
+    (State.CREATED, Event.INSTANCE_VANISHED, State.ERROR),
+    (State.STAGING, Event.INSTANCE_VANISHED, State.ERROR),
+    (State.RUNNING, Event.INSTANCE_VANISHED, State.ERROR),
+    (State.RUNNING, Event.HEALTH_LOST, State.ERROR),
+    # Only with nothing live or unresolved left under the row.
+    (State.ERROR, Event.RETRY_REQUESTED, State.PENDING),
+    # A person, the ttl or the reaper.
+    (State.PENDING, Event.STOP_REQUESTED, State.SHUTDOWN),
+    (State.CREATING, Event.STOP_REQUESTED, State.SHUTDOWN),
+    (State.CREATED, Event.STOP_REQUESTED, State.SHUTDOWN),
+    (State.STAGING, Event.STOP_REQUESTED, State.SHUTDOWN),
+    (State.RUNNING, Event.STOP_REQUESTED, State.SHUTDOWN),
+    (State.ERROR, Event.STOP_REQUESTED, State.SHUTDOWN),
+    # Drained, nothing to drain, the drain's deadline, or force.
+    (State.SHUTDOWN, Event.DRAINED, State.STOPPING),
+    # Stopping never gives up: this is its only way out.
+    (State.STOPPING, Event.ABSENCE_CONFIRMED, State.STOPPED),
+)
+
+_TARGETS: Final = MappingProxyType(
+    {(source, event): target for source, event, target in TABLE}
+)
+
+
+def target_of(source: State, event: Event) -> State | None:
+    """Return where ``event`` leads from ``source``, or None where it is not allowed."""
+    return _TARGETS.get((source, event))
+
+
+def sources_of(event: Event) -> frozenset[State]:
+    """Return the states from which ``event`` is allowed."""
+    return frozenset(source for source, name, _ in TABLE if name is event)
+
+
+def allowed(source: State) -> frozenset[Event]:
+    """Return the events that are allowed from ``source``."""
+    return frozenset(event for state, event, _ in TABLE if state is source)
+
+
+def render_mermaid() -> str:
+    """Return the table as a Mermaid state diagram, for docs/lifecycle.md."""
+    lines = ["stateDiagram-v2", f"    [*] --> {State.PENDING}"]
+    lines += [f"    {source} --> {target}: {event}" for source, event, target in TABLE]
+    lines.append(f"    {State.STOPPED} --> [*]")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,24 @@
+"""The records. Nothing here decides or moves anything: see ledger.py."""
+
+from servers.models.account import Account, Listing, Scope
+from servers.models.attempt import Attempt
+from servers.models.event import Event
+from servers.models.fleet import Fleet
+from servers.models.instance import Instance
+from servers.models.server import Server
+from servers.models.template import Template, TemplateVersion
+from servers.models.token import Token
+
+__all__ = [
+    "Account",
+    "Attempt",
+    "Event",
+    "Fleet",
+    "Instance",
+    "Listing",
+    "Scope",
+    "Server",
+    "Template",
+    "TemplateVersion",
+    "Token",
+]

@@ -1,0 +1,131 @@
+"""An account at a cloud, its scopes (account and region), and what listings told."""
+
+import uuid
+from typing import ClassVar
+
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models.functions import Now
+
+from servers.fields import EncryptedTextField
+
+validate_name = RegexValidator(
+    r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z",
+    "Use 1 to 63 lower-case letters, digits and hyphens, "
+    "with a letter or digit at each end.",
+)
+
+
+class Account(models.Model):
+    """A cloud and the credentials for it.
+
+    ``identity`` is the cloud's own id of the account as first seen: a listing of
+    another identity proves nothing. ``generation`` grows with each change of the
+    credentials or the endpoint, which closes the gates of its scopes.
+    """
+
+    class Health(models.TextChoices):
+        UNKNOWN = "unknown"
+        OK = "ok"
+        FAILING = "failing"
+        REFUSED = "refused", "credentials refused"
+
+    class Breaker(models.TextChoices):
+        CLOSED = "closed"
+        OPEN = "open"
+        HALF_OPEN = "half-open"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=63, unique=True, validators=[validate_name])
+    kind = models.CharField(max_length=32)
+    # A JSON object of strings; what it holds is told by the kind's adapter.
+    credentials = EncryptedTextField()
+    endpoint = models.CharField(max_length=500, blank=True, default="")
+    region = models.CharField(max_length=100, blank=True, default="")
+    options = models.JSONField(default=dict, blank=True)
+    identity = models.CharField(max_length=255, blank=True, default="")
+    generation = models.PositiveIntegerField(default=1)
+
+    max_servers = models.PositiveIntegerField(
+        default=20, validators=[MinValueValidator(1)]
+    )
+    creates_per_minute = models.PositiveIntegerField(
+        default=60, validators=[MinValueValidator(1)]
+    )
+    calls_at_once = models.PositiveIntegerField(
+        default=8, validators=[MinValueValidator(1)]
+    )
+    enabled = models.BooleanField(default=True)
+
+    health = models.CharField(
+        max_length=16, choices=Health.choices, default=Health.UNKNOWN
+    )
+    health_note = models.TextField(blank=True, default="")
+    health_since = models.DateTimeField(null=True, blank=True)
+
+    # The cloud asked to be left alone until then (429, Retry-After).
+    throttled_until = models.DateTimeField(null=True, blank=True)
+    breaker = models.CharField(
+        max_length=16, choices=Breaker.choices, default=Breaker.CLOSED
+    )
+    breaker_note = models.TextField(blank=True, default="")
+    breaker_failures = models.PositiveIntegerField(default=0)
+    breaker_until = models.DateTimeField(null=True, blank=True)
+
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Scope(models.Model):
+    """An account in one region: the unit that is listed, and that a gate belongs to.
+
+    ``fence`` and ``lease_until`` let one lister in. ``compared_at`` is when the last
+    complete listing was compared with the rows, ``compared_generation`` the account's
+    generation at its start.
+    """
+
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="scopes"
+    )
+    region = models.CharField(max_length=100, blank=True)
+    fence = models.PositiveBigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    next_listing_at = models.DateTimeField(db_default=Now(), db_index=True)
+    listed_from = models.DateTimeField(null=True, blank=True)
+    compared_at = models.DateTimeField(null=True, blank=True)
+    compared_generation = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["account", "region"], name="one_scope_per_account_and_region"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id}/{self.region}"
+
+
+class Listing(models.Model):
+    """One complete listing that counted; kept a day, for proofs of absence."""
+
+    scope = models.ForeignKey(Scope, on_delete=models.CASCADE, related_name="listings")
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    instances = models.PositiveIntegerField(default=0)
+    live = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["scope", "started_at"], name="listing_by_start")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.scope_id} at {self.started_at}"

@@ -1,0 +1,67 @@
+"""One try to create: written before the call, kept longer than any server."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+
+from servers.lifecycle.states import Outcome
+from servers.models.account import Account
+from servers.models.server import Server
+
+
+class Attempt(models.Model):
+    """One try, in one scope, under one key.
+
+    ``lease_end`` is the end of the lease under which the call could be sent;
+    ``looked_at`` the start of the last look by key that found nothing live. The call
+    is sent once, by whoever wrote the attempt, so its parameters need not be kept. The
+    server's id and name stand here too, because the attempt outlives the server.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    server = models.ForeignKey(
+        Server, on_delete=models.SET_NULL, null=True, related_name="attempts"
+    )
+    server_uid = models.UUIDField()
+    server_name = models.CharField(max_length=63)
+    number = models.PositiveIntegerField()
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="attempts"
+    )
+    region = models.CharField(max_length=100, blank=True, default="")
+    size = models.CharField(max_length=255, blank=True, default="")
+    candidate = models.PositiveSmallIntegerField(default=0)
+    key = models.CharField(max_length=63, unique=True)
+    token = models.CharField(max_length=64)
+    asked_at = models.DateTimeField()
+    lease_end = models.DateTimeField()
+    looked_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(
+        max_length=16,
+        choices=[(outcome.value, outcome.value) for outcome in Outcome],
+        default=Outcome.ASKED,
+    )
+    answer = models.TextField(blank=True, default="")
+    answer_class = models.CharField(max_length=64, blank=True, default="")
+    answered_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    instance_id = models.CharField(max_length=255, blank=True, default="")
+
+    class Meta:
+        ordering: ClassVar = ["asked_at", "number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["server_uid", "number"], name="one_attempt_per_number"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=[outcome.value for outcome in Outcome]),
+                name="attempt_outcome_is_known",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["account", "asked_at"], name="attempt_by_account")
+        ]
+
+    def __str__(self) -> str:
+        return self.key

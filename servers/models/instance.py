@@ -1,0 +1,70 @@
+"""What a cloud was seen to hold under our tag."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from servers.lifecycle.states import Verdict
+from servers.models.account import Account
+from servers.models.attempt import Attempt
+
+
+class Instance(models.Model):
+    """One instance, as the cloud's answers and the complete listings showed it.
+
+    ``first_seen`` is when it was first recorded, ``listed_from`` the start of the
+    first complete listing that showed it. ``missed_from`` is the start of the first
+    complete listing in a row that did not show it live, and is empty while the newest
+    one does: so an instance at rest costs no write. ``condemned_at`` is for good.
+    ``server_uid`` is read from the key and needs no row.
+    """
+
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="instances"
+    )
+    region = models.CharField(max_length=100, blank=True, default="")
+    instance_id = models.CharField(max_length=255)
+    name = models.CharField(max_length=255, blank=True, default="")
+    key = models.CharField(max_length=63, db_index=True)
+    server_uid = models.UUIDField(null=True, blank=True, db_index=True)
+    attempt = models.ForeignKey(
+        Attempt, on_delete=models.SET_NULL, null=True, related_name="instances"
+    )
+    raw_status = models.CharField(max_length=64, blank=True, default="")
+    live = models.BooleanField(default=True)
+    failed = models.BooleanField(default=False)
+    address = models.CharField(max_length=255, blank=True, default="")
+    fault = models.TextField(blank=True, default="")
+    first_seen = models.DateTimeField()
+    listed_from = models.DateTimeField(null=True, blank=True)
+    missed_from = models.DateTimeField(null=True, blank=True)
+    gone_at = models.DateTimeField(null=True, blank=True)
+    condemned_at = models.DateTimeField(null=True, blank=True)
+    condemned_for = models.TextField(blank=True, default="")
+    destroy_asked_at = models.DateTimeField(null=True, blank=True)
+    destroy_failures = models.PositiveIntegerField(default=0)
+    destroy_error = models.TextField(blank=True, default="")
+    next_step_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(
+        max_length=16,
+        choices=[(verdict.value, verdict.value) for verdict in Verdict],
+        default=Verdict.OURS,
+    )
+
+    class Meta:
+        ordering: ClassVar = ["first_seen", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["account", "region", "instance_id"], name="one_row_per_instance"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["account", "region"],
+                condition=models.Q(live=True),
+                name="instance_live",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.instance_id

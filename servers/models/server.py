@@ -1,0 +1,115 @@
+"""The server: the nineteen fields of the contract, and what the engine keeps of it."""
+
+import uuid
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from servers.fields import EncryptedTextField
+from servers.lifecycle.states import State, Want
+from servers.models.account import Account, validate_name
+from servers.models.template import Template, TemplateVersion
+
+
+def _choices(names: type[State] | type[Want]) -> list[tuple[str, str]]:
+    return [(name.value, name.value) for name in names]
+
+
+class Server(models.Model):
+    """One server that a person asked for.
+
+    Only ledger.py writes ``state``, ``fence`` and ``lease_until``. ``attempt_number``
+    is the current attempt's (0 before the first); ``candidate`` the index of the
+    candidate that is next or in use (0 is the template's own). Times are the
+    database's.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+
+    # The contract's fields (its ``id`` is instance_id here).
+    instance_id = models.CharField(max_length=255, blank=True, default="")
+    provider = models.CharField(max_length=32)
+    state = models.CharField(
+        max_length=16, choices=_choices(State), default=State.PENDING, editable=False
+    )
+    name = models.CharField(max_length=63, validators=[validate_name])
+    image = models.CharField(max_length=255)
+    region = models.CharField(max_length=100, blank=True, default="")
+    size = models.CharField(max_length=255)
+    address = models.CharField(max_length=255, blank=True, default="")
+    capacity = models.PositiveIntegerField(
+        validators=[MinValueValidator(1), MaxValueValidator(1000)]
+    )
+    secret = EncryptedTextField()
+    error = models.TextField(blank=True, default="")
+    ca_key = EncryptedTextField()
+    ca_cert = models.TextField(blank=True, default="")
+    tls_key = EncryptedTextField()
+    tls_cert = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    # What it is made from, and where.
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="servers"
+    )
+    template = models.ForeignKey(
+        Template, on_delete=models.SET_NULL, null=True, related_name="servers"
+    )
+    recipe = models.ForeignKey(
+        TemplateVersion, on_delete=models.PROTECT, related_name="servers"
+    )
+    labels = models.JSONField(default=dict, blank=True)
+    ttl = models.PositiveIntegerField(default=0)
+    protected = models.BooleanField(default=False)
+    created_by = models.CharField(max_length=150, blank=True, default="")
+
+    # What the engine keeps.
+    want = models.CharField(max_length=8, choices=_choices(Want), default=Want.RUN)
+    force = models.BooleanField(default=False)
+    hidden = models.BooleanField(default=False)
+    attempt_number = models.PositiveIntegerField(default=0)
+    candidate = models.PositiveSmallIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    waiting = models.TextField(blank=True, default="")
+    state_since = models.DateTimeField(db_default=Now())
+    fence = models.PositiveBigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    next_step_at = models.DateTimeField(null=True, blank=True)
+    deadline_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=Q(hidden=False),
+                name="one_visible_server_per_name",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[state.value for state in State]),
+                name="server_state_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(capacity__gte=1, capacity__lte=1000),
+                name="server_capacity_in_bounds",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_step_at"],
+                condition=Q(next_step_at__isnull=False),
+                name="server_due",
+            ),
+            models.Index(fields=["state", "account"], name="server_by_state"),
+            models.Index(fields=["created_at", "id"], name="server_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,28 @@
+"""What a person can ask for. API, pages, admin and commands all call these.
+
+Each does all of what it says in one transaction, or raises a FleetError and does
+nothing. None waits for a cloud.
+"""
+
+from servers.operations.fleet import (
+    confirm_fleet,
+    initialise_fleet,
+    pause_fleet,
+    resume_fleet,
+)
+from servers.operations.provision import Request, provision_servers
+from servers.operations.setup import save_account, save_template
+from servers.operations.terminate import retry_server, terminate_server
+
+__all__ = [
+    "Request",
+    "confirm_fleet",
+    "initialise_fleet",
+    "pause_fleet",
+    "provision_servers",
+    "resume_fleet",
+    "retry_server",
+    "save_account",
+    "save_template",
+    "terminate_server",
+]

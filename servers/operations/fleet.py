@@ -1,0 +1,91 @@
+"""The installation: its making, its confirmation, its switches."""
+
+import secrets
+import string
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from servers import tracing
+from servers.errors import ConflictError, InvalidError
+from servers.ledger import Kind, write_event
+from servers.lifecycle.keys import is_fleet_id
+from servers.models import Fleet
+
+_ALPHABET = string.ascii_lowercase + string.digits
+
+
+def make_fleet_id() -> str:
+    """Return a new short id, ``sf`` and six characters."""
+    return "sf" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+
+
+def initialise_fleet(*, fleet_id: str = "") -> bool:
+    """Make the fleet's one row if it is not there; tell whether it was made."""
+    if fleet_id and not is_fleet_id(fleet_id):
+        raise InvalidError(
+            "A fleet's id is 1 to 16 lower-case letters, digits and hyphens, and "
+            "begins with a letter."
+        )
+    fleet, made = Fleet.objects.get_or_create(
+        pk=1,
+        defaults={
+            "fleet_id": fleet_id or make_fleet_id(),
+            "fingerprint": settings.INSTALLATION_ID,
+        },
+    )
+    if made:
+        # Sealed under its own row, which must be there first.
+        fleet.key_check = Fleet.KEY_CHECK
+        fleet.save(update_fields=["key_check"])
+    return made
+
+
+def pause_fleet(*, note: str = "", until: datetime | None = None) -> None:
+    """Stop what ServerFleet would create by itself, in every process."""
+    _switch(True, note=note, until=until)
+
+
+def resume_fleet() -> None:
+    """Resume automatic creation."""
+    _switch(False, note="", until=None)
+
+
+def _switch(paused: bool, *, note: str, until: datetime | None) -> None:
+    if len(note) > 500:
+        raise InvalidError(
+            "The note is too long: use at most 500 characters.",
+            fields={"note": ["Use at most 500 characters."]},
+        )
+    with transaction.atomic():
+        changed = (
+            Fleet.objects.filter(pk=1)
+            .exclude(paused=paused, paused_note=note, paused_until=until)
+            .update(
+                paused=paused,
+                paused_note=note,
+                paused_until=until,
+                paused_by=tracing.get_actor() if paused else "",
+            )
+        )
+        if changed:
+            write_event(Kind.PAUSED if paused else Kind.RESUMED, reason=note)
+
+
+def confirm_fleet() -> str:
+    """Say that this database is the fleet's own, here and now; return the fleet's id.
+
+    Opens the gates that a copied or restored database closed. Raises ConflictError
+    where nothing was in doubt.
+    """
+    with transaction.atomic():
+        fleet = Fleet.objects.select_for_update().get()
+        if fleet.fingerprint == settings.INSTALLATION_ID:
+            raise ConflictError("This database is confirmed already.")
+        fleet.fingerprint = settings.INSTALLATION_ID
+        fleet.save(update_fields=["fingerprint"])
+        write_event(
+            Kind.FLEET_CONFIRMED, reason=f"The fleet {fleet.fleet_id} was confirmed."
+        )
+    return fleet.fleet_id

@@ -1,0 +1,144 @@
+"""Save accounts and templates: each change of a template writes a version."""
+
+import json
+from collections.abc import Mapping
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import F
+
+from servers import tracing
+from servers.clouds.registry import validate_config
+from servers.errors import InvalidError
+from servers.ledger import Kind, write_event
+from servers.models import Account, Template, TemplateVersion
+from servers.models.template import Recipe
+from servers.operations.provision import check_labels
+from servers.scopes import ensure_scope
+
+
+def save_account(
+    account: Account, *, credentials: Mapping[str, str] | None = None
+) -> Account:
+    """Check and save an account; ``credentials`` None keeps those it has.
+
+    A change of credentials, endpoint or kind closes the gates of its scopes until a
+    listing of the same identity has come. Raises InvalidError.
+    """
+    before = Account.objects.filter(pk=account.pk).first()
+    secrets = dict(
+        credentials
+        if credentials is not None
+        else json.loads(before.credentials or "{}")
+        if before
+        else {}
+    )
+    errors = validate_config(
+        account.kind,
+        credentials=secrets,
+        endpoint=account.endpoint,
+        region=account.region,
+        options=account.options,
+    )
+    _raise(errors)
+    _clean(account)
+    account.credentials = json.dumps(secrets, sort_keys=True)
+    if before is not None and (
+        json.loads(before.credentials or "{}") != secrets
+        or before.endpoint != account.endpoint
+        or before.kind != account.kind
+    ):
+        account.generation = before.generation + 1
+        account.health = Account.Health.UNKNOWN
+        account.health_note = ""
+    with transaction.atomic():
+        account.save(force_insert=before is None, force_update=before is not None)
+        verb = "made" if before is None else "changed"
+        write_event(
+            Kind.ACCOUNT_CHANGED,
+            account=account,
+            reason=f"The account {account.name} was {verb}.",
+        )
+    if account.region or before is not None:
+        account.scopes.update(next_listing_at=F("next_listing_at"))
+    return account
+
+
+def save_template(template: Template) -> TemplateVersion:
+    """Check and save a template and its next version. Raises InvalidError."""
+    _clean(template)
+    errors = {}
+    if message := check_labels(template.labels):
+        errors["labels"] = [message]
+    if message := _check_candidates(template):
+        errors["candidates"] = [message]
+    _raise(errors)
+    with transaction.atomic():
+        known = Template.objects.select_for_update().filter(pk=template.pk).first()
+        if template.is_default:
+            Template.objects.filter(is_default=True).exclude(pk=template.pk).update(
+                is_default=False
+            )
+        template.version = (known.version if known else 0) + 1
+        template.save(force_insert=known is None, force_update=known is not None)
+        version = TemplateVersion(
+            template=template,
+            number=template.version,
+            actor=tracing.get_actor(),
+            **{field.name: getattr(template, field.name) for field in _RECIPE},
+        )
+        version.save(force_insert=True)
+        write_event(
+            Kind.TEMPLATE_CHANGED,
+            account=template.account,
+            reason=f"The template {template.name} is now version {version.number}.",
+        )
+    for region in {template.region, *_regions(template)}:
+        ensure_scope(template.account, region)
+    return version
+
+
+_RECIPE = Recipe._meta.get_fields()
+
+
+def _regions(template: Template) -> list[str]:
+    """Return the regions of the fallbacks in the template's own account."""
+    return [
+        entry["region"]
+        for entry in template.candidates
+        if entry.get("region")
+        and entry.get("account") in {None, "", template.account.name}
+    ]
+
+
+def _check_candidates(template: Template) -> str:
+    entries = template.candidates
+    if not isinstance(entries, list) or len(entries) > 10:
+        return "Give a list of at most ten fallbacks."
+    for entry in entries:
+        if not isinstance(entry, dict) or not set(entry) <= {
+            "account",
+            "region",
+            "size",
+        }:
+            return "Each fallback is an object with any of account, region, size."
+        if not all(isinstance(value, str) for value in entry.values()):
+            return "Each fallback's account, region and size are texts."
+    names = {entry["account"] for entry in entries if entry.get("account")}
+    known = set(Account.objects.filter(name__in=names).values_list("name", flat=True))
+    if names - known:
+        return f"There is no account {min(names - known)!r}."
+    return ""
+
+
+def _clean(model: Account | Template) -> None:
+    try:
+        model.full_clean()
+    except ValidationError as error:
+        _raise(error.message_dict)
+
+
+def _raise(errors: Mapping[str, list[str]]) -> None:
+    if errors:
+        name, messages = next(iter(errors.items()))
+        raise InvalidError(f"{name}: {messages[0]}", fields=errors)

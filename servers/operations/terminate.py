@@ -1,0 +1,97 @@
+"""Ask for the end of a server, or for another try."""
+
+from django.db import transaction
+
+from servers import dispatch, ledger
+from servers.errors import ConflictError
+from servers.ledger import Kind, write_event
+from servers.lifecycle.states import ENDING, Event, Outcome, State
+from servers.models import Attempt, Instance, Server
+from servers.selectors import find_server
+
+# A server moves at most this often between a look and a swap; then another asks.
+_SWAPS = 20
+
+
+def terminate_server(name: str, *, force: bool = False) -> Server | None:
+    """Ask for the end of a server: drain, then destroy. Asking again changes nothing.
+
+    An errored server without an instance, or with ``force``, leaves the list at once
+    (None); whatever the cloud may still hold is destroyed behind it.
+    Raises NotFoundError, ConflictError (protected).
+    """
+    for _ in range(_SWAPS):
+        server = find_server(name)
+        if server.state in ENDING:
+            return _hurry(server) if force else server
+        if server.protected:
+            raise ConflictError(
+                f"{server.name} is protected. Lift its protection first."
+            )
+        hide = server.state == State.ERROR and (force or not server.instance_id)
+        if _request_stop(server, force=force, hide=hide):
+            return None if hide else server
+    raise ConflictError(f"{name} is changing too quickly. Ask again.")
+
+
+def _request_stop(server: Server, *, force: bool, hide: bool) -> bool:
+    now = ledger.database_now()
+    with transaction.atomic():
+        moved = ledger.move(
+            server,
+            Event.STOP_REQUESTED,
+            reason="Removed from the list." if hide else "Termination was asked for.",
+            now=now,
+            changes={"hidden": hide, "force": force},
+        )
+        if moved:
+            dispatch.hint(dispatch.ADVANCE, server.pk)
+    return moved
+
+
+def _hurry(server: Server) -> Server:
+    """With force, a server that drains stops draining."""
+    if server.state == State.SHUTDOWN and not server.force:
+        with transaction.atomic():
+            Server.objects.filter(pk=server.pk, state=State.SHUTDOWN).update(
+                force=True, next_step_at=ledger.database_now()
+            )
+            write_event(Kind.CHANGED, server=server, reason="Asked not to drain.")
+            dispatch.hint(dispatch.ADVANCE, server.pk)
+        server.force = True
+    return server
+
+
+def retry_server(name: str) -> Server:
+    """Begin anew with an errored server of which nothing is left at any cloud.
+
+    Raises NotFoundError, ConflictError.
+    """
+    server = find_server(name)
+    if server.state != State.ERROR:
+        raise ConflictError(
+            f"{server.name} is {server.state}; only a server in error can be retried."
+        )
+    now = ledger.database_now()
+    with transaction.atomic():
+        Server.objects.select_for_update().get(pk=server.pk)
+        if _has_leftovers(server):
+            raise ConflictError(
+                f"{server.name} may still have an instance at the cloud. Terminate it, "
+                "or wait until that is known."
+            )
+        if not ledger.move(
+            server, Event.RETRY_REQUESTED, reason="A retry was asked for.", now=now
+        ):
+            raise ConflictError(f"{server.name} has changed meanwhile. Look again.")
+        dispatch.hint(dispatch.ADVANCE, server.pk)
+    return server
+
+
+def _has_leftovers(server: Server) -> bool:
+    """Tell whether anything of the server is live, or not yet resolved."""
+    live = Instance.objects.filter(server_uid=server.pk, live=True).exists()
+    unresolved = Attempt.objects.filter(
+        server_uid=server.pk, outcome=Outcome.ASKED
+    ).exists()
+    return live or unresolved

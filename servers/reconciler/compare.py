@@ -1,0 +1,235 @@
+"""Compare a complete listing with the records of its scope, in a few queries.
+
+An instance at rest costs no write. A listing is of the moment it *started*: it can't
+contradict what was recorded later, so an instance counts as missed only by a listing
+that started after its settle time, and one that was seen to end does not come back.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Q
+
+from servers.clouds.base import CloudInstance, CloudListing
+from servers.lifecycle.keys import Key, parse_key
+from servers.lifecycle.snapshot import Pace
+from servers.lifecycle.states import CLOSED, Outcome, Verdict
+from servers.models import Attempt, Instance, Scope
+
+_FACTS = ("raw_status", "live", "failed", "address", "fault", "name")
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What a listing changed: the servers to look at, and whether more must come."""
+
+    touched: set[UUID] = field(default_factory=set)
+    unsettled: bool = False  # an instance is missing or unowned: look again soon
+
+
+def compare_listing(
+    scope: Scope,
+    listing: CloudListing,
+    *,
+    fleet_id: str,
+    pace: Pace,
+    started: datetime,
+) -> Comparison:
+    """Bring the instances of ``scope`` to what the listing shows.
+
+    Runs in the caller's transaction, which holds the scope.
+    """
+    shown = {
+        instance.instance_id: instance
+        for instance in listing.instances
+        # The adapter has compared it too; nothing of another fleet may get past here.
+        if instance.fleet == fleet_id
+    }
+    comparison = Comparison()
+    known = _load_known(scope, shown)
+    new = [instance for key, instance in shown.items() if key not in known]
+    _add(scope, new, fleet_id=fleet_id, started=started, comparison=comparison)
+    _update(known, shown, started=started, comparison=comparison)
+    _miss(known, shown, pace=pace, started=started, comparison=comparison)
+    _judge(scope)
+    comparison.unsettled |= (
+        Instance.objects.filter(
+            account=scope.account_id, region=scope.region, live=True
+        )
+        .filter(
+            Q(verdict__in=[Verdict.ORPHAN, Verdict.DOUBLE])
+            | Q(missed_from__isnull=False)
+        )
+        .exists()
+    )
+    return comparison
+
+
+def _load_known(scope: Scope, shown: dict[str, CloudInstance]) -> dict[str, Instance]:
+    """Return the records of all that live or are shown, locked, in two queries."""
+    rows = Instance.objects.select_for_update().filter(
+        account=scope.account_id, region=scope.region
+    )
+    known = {row.instance_id: row for row in rows.filter(live=True)}
+    rest = [instance_id for instance_id in shown if instance_id not in known]
+    if rest:
+        known |= {row.instance_id: row for row in rows.filter(instance_id__in=rest)}
+    return known
+
+
+def _add(
+    scope: Scope,
+    new: list[CloudInstance],
+    *,
+    fleet_id: str,
+    started: datetime,
+    comparison: Comparison,
+) -> None:
+    """Record what is seen for the first time, tied to its attempt by its key."""
+    if not new:
+        return
+    attempts = Attempt.objects.in_bulk(
+        [instance.key for instance in new if instance.key], field_name="key"
+    )
+    rows = []
+    for instance in new:
+        key = parse_key(instance.key)
+        attempt = attempts.get(instance.key)
+        rows.append(
+            Instance(
+                account_id=scope.account_id,
+                region=scope.region,
+                instance_id=instance.instance_id,
+                key=instance.key[:63],
+                server_uid=_owner(key, fleet_id),
+                attempt=attempt,
+                first_seen=started,
+                listed_from=started if instance.live else None,
+                gone_at=None if instance.live else started,
+                verdict=_first_verdict(instance, attempt),
+                **_facts(instance),
+            )
+        )
+        if attempt is not None:
+            comparison.touched.add(attempt.server_uid)
+    Instance.objects.bulk_create(rows)
+
+
+def _owner(key: Key | None, fleet_id: str) -> UUID | None:
+    return key.server_id if key is not None and key.fleet == fleet_id else None
+
+
+def _first_verdict(instance: CloudInstance, attempt: Attempt | None) -> Verdict:
+    if not instance.live:
+        return Verdict.GONE
+    return Verdict.OURS if attempt is not None else Verdict.UNEXPLAINED
+
+
+def _facts(instance: CloudInstance) -> dict[str, Any]:
+    return {
+        "raw_status": instance.raw_status[:64],
+        "live": instance.live,
+        "failed": instance.failed,
+        "address": instance.address[:255],
+        "fault": instance.fault[:1000],
+        "name": instance.name[:255],
+    }
+
+
+def _update(
+    known: dict[str, Instance],
+    shown: dict[str, CloudInstance],
+    *,
+    started: datetime,
+    comparison: Comparison,
+) -> None:
+    """Write what changed on the instances that the listing shows."""
+    changed = []
+    for instance_id, instance in shown.items():
+        row = known.get(instance_id)
+        if row is None or (row.gone_at is not None and row.gone_at >= started):
+            continue
+        facts = _facts(instance)
+        fresh = row.listed_from is None and instance.live
+        back = row.missed_from is not None and instance.live
+        if (
+            not fresh
+            and not back
+            and all(getattr(row, name) == value for name, value in facts.items())
+        ):
+            continue
+        for name, value in facts.items():
+            setattr(row, name, value)
+        if instance.live:
+            row.listed_from = row.listed_from or started
+            row.missed_from = None
+            row.gone_at = None
+            if row.verdict == Verdict.GONE:
+                row.verdict = Verdict.OURS
+        else:
+            row.gone_at = started
+            row.verdict = Verdict.GONE
+        changed.append(row)
+    _save(
+        changed,
+        [*_FACTS, "listed_from", "missed_from", "gone_at", "verdict"],
+        comparison,
+    )
+
+
+def _miss(
+    known: dict[str, Instance],
+    shown: dict[str, CloudInstance],
+    *,
+    pace: Pace,
+    started: datetime,
+    comparison: Comparison,
+) -> None:
+    """Note what the listing does not show, and what two of them did not.
+
+    An instance that a row holds is not concluded gone here: its row asks for it by its
+    id first. One whose end was asked for is, since nothing else is left to ask.
+    """
+    changed = []
+    for instance_id, row in known.items():
+        if instance_id in shown or not row.live:
+            continue
+        if started < row.first_seen + pace.settle:
+            continue
+        if row.missed_from is None:
+            row.missed_from = started
+        elif row.destroy_asked_at is not None and (
+            started >= row.missed_from + pace.lag
+        ):
+            row.live = False
+            row.gone_at = started
+            row.verdict = Verdict.GONE
+        elif row.verdict == Verdict.OURS:
+            # Its row may be due for a look by now.
+            comparison.touched.update({row.server_uid} if row.server_uid else ())
+            continue
+        else:
+            continue
+        changed.append(row)
+    _save(changed, ["missed_from", "live", "gone_at", "verdict"], comparison)
+
+
+def _save(rows: list[Instance], fields: list[str], comparison: Comparison) -> None:
+    if rows:
+        Instance.objects.bulk_update(rows, fields, batch_size=500)
+    for row in rows:
+        if row.server_uid is not None:
+            comparison.touched.add(row.server_uid)
+
+
+def _judge(scope: Scope) -> None:
+    """Mark what no row owns: attempts close after their instances were recorded."""
+    live = Instance.objects.filter(
+        account=scope.account_id, region=scope.region, live=True, verdict=Verdict.OURS
+    )
+    live.filter(attempt__outcome__in=CLOSED).update(verdict=Verdict.ORPHAN)
+    live.filter(attempt__outcome=Outcome.ACCEPTED).exclude(
+        instance_id=F("attempt__instance_id")
+    ).update(verdict=Verdict.DOUBLE)

@@ -1,0 +1,204 @@
+"""One listing of one scope: claim, list, compare, move, sweep."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from servers import dispatch
+from servers.clouds.base import (
+    Cloud,
+    CloudError,
+    CloudListing,
+    CredentialsError,
+    ThrottledError,
+)
+from servers.errors import FleetError
+from servers.ledger import database_now
+from servers.lifecycle.backoff import back_off
+from servers.lifecycle.states import MOVING
+from servers.models import Account, Fleet, Instance, Listing, Scope, Server
+from servers.reconciler.compare import Comparison, compare_listing
+from servers.reconciler.follow import follow_listing
+from servers.reconciler.sweep import condemn_orphans
+from servers.scopes import BusyError, call_slot, open_scope, pace_of
+
+logger = logging.getLogger(__name__)
+
+# Refusals in a row after which the account counts as refused, so that one odd answer
+# does not fail the rows that wait for it.
+REFUSED_AFTER: Final = 2
+OTHER_ACCOUNT: Final = (
+    "The credentials now lead to another account ({shown}) than the one recorded "
+    "({known}), so its listings prove nothing. Restore the credentials, or make a new "
+    "account for the other one."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A scope under this lister's lease."""
+
+    scope: Scope
+    fence: int
+    generation: int
+
+
+def observe_scope(scope_pk: int) -> None:
+    """List a scope that is free and due, and draw all conclusions."""
+    held = _claim(scope_pk)
+    if held is None:
+        return
+    account = held.scope.account
+    try:
+        cloud = open_scope(account, held.scope.region)
+        with call_slot(account):
+            identity = _check_identity(cloud, account, held)
+            started = database_now()
+            listing = cloud.list_instances(
+                Fleet.objects.get().fleet_id, deadline=cloud.timings.call
+            )
+            _compare_identity(listing.identity or identity, account)
+    except BusyError:
+        _release(held, next_in=timedelta(seconds=1))
+    except (CloudError, FleetError) as error:
+        _record_failure(held, error)
+    else:
+        _record_listing(held, cloud, listing, started)
+
+
+def _claim(scope_pk: int) -> _Held | None:
+    scope = Scope.objects.select_related("account").filter(pk=scope_pk).first()
+    if scope is None:
+        return None
+    now = database_now()
+    try:
+        lease = pace_of(open_scope(scope.account, scope.region)).lease
+    except FleetError:
+        lease = timedelta(minutes=1)
+    taken = (
+        Scope.objects.filter(pk=scope.pk, fence=scope.fence)
+        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+        .update(fence=F("fence") + 1, lease_until=now + lease)
+    )
+    if not taken:
+        return None
+    return _Held(scope, scope.fence + 1, scope.account.generation)
+
+
+def _check_identity(cloud: Cloud, account: Account, held: _Held) -> str:
+    """Ask whose account it is, after each change of credentials or endpoint."""
+    if held.scope.compared_generation == held.generation:
+        return account.identity
+    return cloud.fetch_identity(deadline=cloud.timings.call)
+
+
+def _compare_identity(shown: str, account: Account) -> None:
+    if not shown or shown == account.identity:
+        return
+    if account.identity:
+        raise FleetError(OTHER_ACCOUNT.format(shown=shown, known=account.identity))
+    # As first seen; whoever is second compares with it.
+    Account.objects.filter(pk=account.pk, identity="").update(identity=shown)
+    account.refresh_from_db(fields=["identity"])
+    _compare_identity(shown, account)
+
+
+def _release(held: _Held, *, next_in: timedelta) -> None:
+    Scope.objects.filter(pk=held.scope.pk, fence=held.fence).update(
+        lease_until=None, next_listing_at=database_now() + next_in
+    )
+
+
+def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
+    account = held.scope.account
+    failures = held.scope.failures + 1
+    logger.warning("A listing of %s failed: %s", account.name, error.message)
+    now = database_now()
+    health = Account.Health.FAILING
+    if isinstance(error, CredentialsError) and failures >= REFUSED_AFTER:
+        health = Account.Health.REFUSED
+    _set_health(account, health, error.message, now)
+    wait = back_off(failures, 0.5)
+    if isinstance(error, ThrottledError) and error.retry_after:
+        wait = max(wait, timedelta(seconds=min(error.retry_after, 60.0)))
+    Scope.objects.filter(pk=held.scope.pk, fence=held.fence).update(
+        lease_until=None,
+        failures=failures,
+        error=error.message,
+        next_listing_at=now + wait,
+    )
+
+
+def _set_health(
+    account: Account, health: Account.Health, note: str, now: datetime
+) -> None:
+    changed = Account.objects.filter(pk=account.pk).exclude(
+        health=health, health_note=note
+    )
+    changed.update(health=health, health_note=note, health_since=now)
+
+
+def _record_listing(
+    held: _Held, cloud: Cloud, listing: CloudListing, started: datetime
+) -> None:
+    scope = held.scope
+    pace = pace_of(cloud)
+    finished = database_now()
+    fleet = Fleet.objects.get()
+    with transaction.atomic():
+        # The fence first: a lister that was stopped past its lease has an old picture.
+        newest = Scope.objects.filter(
+            pk=scope.pk, fence=held.fence, account__generation=held.generation
+        ).update(
+            listed_from=started,
+            compared_at=finished,
+            compared_generation=held.generation,
+            failures=0,
+            error="",
+        )
+        if not newest:
+            return
+        comparison = compare_listing(
+            scope, listing, fleet_id=fleet.fleet_id, pace=pace, started=started
+        )
+        Listing.objects.create(
+            scope=scope,
+            started_at=started,
+            finished_at=finished,
+            instances=len(listing.instances),
+            live=sum(shown.live for shown in listing.instances),
+        )
+    _set_health(scope.account, Account.Health.OK, "", finished)
+    condemned = condemn_orphans(scope, pace=pace, started=started, now=finished)
+    for pk in condemned:
+        dispatch.hint(dispatch.DESTROY, pk)
+    follow_listing(scope, comparison, fleet=fleet, now=database_now())
+    busy = _is_busy(scope, comparison)
+    wait = cloud.timings.listing_busy if busy else cloud.timings.listing_idle
+    Scope.objects.filter(pk=scope.pk, fence=held.fence).update(
+        lease_until=None, next_listing_at=started + timedelta(seconds=wait)
+    )
+
+
+def _is_busy(scope: Scope, comparison: Comparison) -> bool:
+    """Tell whether anything in the scope waits for the next listing."""
+    if comparison.unsettled:
+        return True
+    return (
+        Server.objects.filter(state__in=MOVING)
+        .filter(
+            Q(account=scope.account_id, region=scope.region)
+            | Q(attempts__account=scope.account_id, attempts__region=scope.region)
+        )
+        .exists()
+        or Instance.objects.filter(
+            account=scope.account_id,
+            region=scope.region,
+            live=True,
+            condemned_at__isnull=False,
+        ).exists()
+    )

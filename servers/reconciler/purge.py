@@ -1,0 +1,41 @@
+"""Forget what is long over. Only confirmed rows go; attempts stay longest."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from servers.ledger import database_now
+from servers.lifecycle.states import CLOSED, State
+from servers.models import Attempt, Event, Instance, Listing, Server
+
+LISTINGS_KEPT = timedelta(days=1)
+HISTORY_KEPT = timedelta(days=30)
+BATCH = 1000
+
+
+def purge_history() -> None:
+    """Delete stopped rows, listings, events, attempts and instances past their time.
+
+    In bounded batches: what is left goes the next time.
+    """
+    now = database_now()
+    stopped = now - timedelta(seconds=settings.STOPPED_RETENTION)
+    _delete(Server.objects.filter(state=State.STOPPED, stopped_at__lt=stopped))
+    _delete(Listing.objects.filter(started_at__lt=now - LISTINGS_KEPT))
+    _delete(Event.objects.filter(at__lt=now - HISTORY_KEPT))
+    _delete(Instance.objects.filter(live=False, gone_at__lt=now - HISTORY_KEPT))
+    # An attempt that is forgotten would make its instance unexplained: only attempts
+    # that are closed, whose row is gone, and that no live instance names.
+    _delete(
+        Attempt.objects.filter(
+            outcome__in=CLOSED, closed_at__lt=now - HISTORY_KEPT, server=None
+        ).exclude(instances__live=True)
+    )
+
+
+def _delete(rows: QuerySet[Any]) -> None:
+    rows.model.objects.filter(
+        pk__in=list(rows.values_list("pk", flat=True)[:BATCH])
+    ).delete()

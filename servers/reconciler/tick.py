@@ -1,0 +1,66 @@
+"""The tick: hints for all that is due. Any number of them may run at once."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from servers import dispatch
+from servers.ledger import database_now
+from servers.models import Instance, Scope, Server
+
+# Rows that one tick hands out at the most; the next tick takes the next.
+BATCH = 200
+# A hint that was lost is given again after this.
+AGAIN = timedelta(seconds=10)
+
+
+def tick() -> int:
+    """Send a hint for each due row; return how many. A handful of queries."""
+    now = database_now()
+    return _hint_servers(now) + _hint_scopes(now) + _hint_instances(now)
+
+
+def _hint_servers(now: datetime) -> int:
+    due = list(
+        Server.objects.filter(next_step_at__lte=now)
+        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+        .order_by("next_step_at")
+        .values_list("pk", flat=True)[:BATCH]
+    )
+    if due:
+        # Only what is still due: an operation may have moved it meanwhile.
+        Server.objects.filter(pk__in=due, next_step_at__lte=now).update(
+            next_step_at=now + AGAIN
+        )
+    for pk in due:
+        dispatch.hint(dispatch.ADVANCE, pk)
+    return len(due)
+
+
+def _hint_scopes(now: datetime) -> int:
+    due = list(
+        Scope.objects.filter(next_listing_at__lte=now)
+        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+        .order_by("next_listing_at")
+        .values_list("pk", flat=True)[:BATCH]
+    )
+    if due:
+        Scope.objects.filter(pk__in=due, next_listing_at__lte=now).update(
+            next_listing_at=now + AGAIN
+        )
+    for pk in due:
+        dispatch.hint(dispatch.OBSERVE, pk)
+    return len(due)
+
+
+def _hint_instances(now: datetime) -> int:
+    due = list(
+        Instance.objects.filter(
+            live=True, condemned_at__isnull=False, next_step_at__lte=now
+        )
+        .order_by("next_step_at")
+        .values_list("pk", flat=True)[:BATCH]
+    )
+    for pk in due:
+        dispatch.hint(dispatch.DESTROY, pk)
+    return len(due)

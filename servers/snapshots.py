@@ -1,0 +1,439 @@
+"""Loads what ``decide`` looks at. A number of queries that no fleet's size changes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, Q
+
+from servers.lifecycle.decisions import quiet_from
+from servers.lifecycle.keys import parse_key
+from servers.lifecycle.snapshot import (
+    AttemptView,
+    CandidateView,
+    InstanceView,
+    Limits,
+    Pace,
+    ScopeView,
+    Snapshot,
+)
+from servers.lifecycle.states import (
+    PROVEN_GONE,
+    Outcome,
+    State,
+    Verdict,
+)
+from servers.models import (
+    Account,
+    Attempt,
+    Fleet,
+    Instance,
+    Listing,
+    Scope,
+    Server,
+    TemplateVersion,
+)
+from servers.scopes import open_scope, pace_of
+
+ScopeKey = tuple[UUID, str]
+
+# Listings older than this are not needed to tell two looks that are a lag apart.
+LOOK_WINDOW = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One place and size of a recipe, its account resolved."""
+
+    index: int
+    account: Account | None
+    account_name: str
+    region: str
+    size: str
+
+
+def scope_name(account_id: Any, region: str) -> str:
+    """Return the name that snapshots use for a scope."""
+    return f"{account_id}/{region}"
+
+
+def jitter_of(server: Server) -> float:
+    """Return 0..1, fixed for the server: it spreads its back-offs."""
+    return (server.pk.int % 1000) / 999
+
+
+def limits_in_force() -> Limits:
+    """Return the limits of this installation."""
+    return Limits(
+        pending=timedelta(seconds=settings.PENDING_DEADLINE),
+        boot=timedelta(seconds=settings.BOOT_DEADLINE),
+        retention=timedelta(seconds=settings.ERROR_RETENTION),
+        tries=settings.CREATE_TRIES,
+    )
+
+
+def is_confirmed(fleet: Fleet) -> bool:
+    """Tell whether this database is the one that the fleet was confirmed for."""
+    return fleet.fingerprint == settings.INSTALLATION_ID
+
+
+def list_candidates(
+    recipe: TemplateVersion, server: Server | None = None
+) -> list[Candidate]:
+    """Return the places of a recipe in their order: its own, then its fallbacks.
+
+    The first is the server's own while it has made no attempt (it may override size
+    and region). One query where a fallback names another account.
+    """
+    first = Candidate(
+        0, recipe.account, recipe.account.name, recipe.region, recipe.size
+    )
+    names = {entry.get("account") for entry in recipe.candidates} - {None, ""}
+    accounts = (
+        {account.name: account for account in Account.objects.filter(name__in=names)}
+        if names
+        else {}
+    )
+    found = [first]
+    for index, entry in enumerate(recipe.candidates, start=1):
+        name = entry.get("account") or recipe.account.name
+        account = accounts.get(
+            name, recipe.account if name == first.account_name else None
+        )
+        default_region = (
+            recipe.region
+            if account == recipe.account
+            else (account.region if account else "")
+        )
+        found.append(
+            Candidate(
+                index,
+                account,
+                name,
+                entry.get("region") or default_region,
+                entry.get("size") or recipe.size,
+            )
+        )
+    if server is not None and server.attempt_number == 0:
+        found[0] = replace(first, region=server.region, size=server.size)
+    return found
+
+
+class Loader:
+    """Builds snapshots of some servers of one fleet at one time, in bulk."""
+
+    def __init__(
+        self, servers: Sequence[Server], *, fleet: Fleet, now: datetime
+    ) -> None:
+        self.fleet = fleet
+        self.now = now
+        self.limits = limits_in_force()
+        ids = [server.pk for server in servers]
+        self.attempts: dict[UUID, list[Attempt]] = {}
+        for attempt in Attempt.objects.filter(server_uid__in=ids).select_related(
+            "account"
+        ):
+            self.attempts.setdefault(attempt.server_uid, []).append(attempt)
+        self.instances: dict[UUID, list[Instance]] = {}
+        for instance in Instance.objects.filter(server_uid__in=ids):
+            self.instances.setdefault(instance.server_uid, []).append(instance)
+        self.candidates = {
+            server.pk: list_candidates(server.recipe, server)
+            for server in servers
+            if server.state == State.PENDING
+        }
+        self.accounts: dict[UUID, Account] = {}
+        self.scopes = self._load_scopes(servers)
+        self.views: dict[ScopeKey, ScopeView] = {}
+        self.pending = _PendingFacts(self) if self.candidates else None
+
+    def _load_scopes(self, servers: Iterable[Server]) -> dict[ScopeKey, Scope | None]:
+        keys: set[ScopeKey] = set()
+        for server in servers:
+            self._note(keys, server.account, server.region)
+            for attempt in self.attempts.get(server.pk, []):
+                self._note(keys, attempt.account, attempt.region)
+            for candidate in self.candidates.get(server.pk, []):
+                if candidate.account is not None:
+                    self._note(keys, candidate.account, candidate.region)
+        for instances in self.instances.values():
+            for instance in instances:
+                keys.add((instance.account_id, instance.region))
+        found = {
+            (scope.account_id, scope.region): scope
+            for scope in Scope.objects.filter(
+                account__in={account for account, _ in keys}
+            ).select_related("account")
+        }
+        for scope in found.values():
+            self.accounts.setdefault(scope.account_id, scope.account)
+        return {key: found.get(key) for key in keys}
+
+    def _note(self, keys: set[ScopeKey], account: Account, region: str) -> None:
+        keys.add((account.pk, region))
+        self.accounts.setdefault(account.pk, account)
+
+    def snapshot(self, server: Server) -> Snapshot:
+        """Return the snapshot of one of the servers."""
+        attempts = self.attempts.get(server.pk, [])
+        instances = self.instances.get(server.pk, [])
+        candidates = self.candidates.get(server.pk, [])
+        keys: dict[ScopeKey, None] = {(server.account_id, server.region): None}
+        for attempt in attempts:
+            keys[attempt.account_id, attempt.region] = None
+        for instance in instances:
+            keys[instance.account_id, instance.region] = None
+        for candidate in candidates:
+            if candidate.account is not None:
+                keys[candidate.account.pk, candidate.region] = None
+        views = {key: self._view_scope(key) for key in keys}
+        snapshot = Snapshot(
+            state=State(server.state),
+            state_since=server.state_since,
+            created_at=server.created_at,
+            attempt_number=server.attempt_number,
+            candidate=server.candidate,
+            tries=server.tries,
+            jitter=jitter_of(server),
+            instance_id=server.instance_id,
+            deadline_at=server.deadline_at,
+            ttl=timedelta(seconds=server.ttl) if server.ttl else None,
+            protected=server.protected,
+            ready_by_address=server.recipe.readiness == "none",
+            limits=self.limits,
+            candidate_count=1 + len(server.recipe.candidates),
+            candidates=tuple(
+                self._view_candidate(server, candidate) for candidate in candidates
+            ),
+            attempts=tuple(_view_attempt(attempt) for attempt in attempts),
+            instances=tuple(_view_instance(instance) for instance in instances),
+            scopes=tuple(views.values()),
+        )
+        return self._with_looks(snapshot, views)
+
+    def _with_looks(
+        self, snapshot: Snapshot, views: dict[ScopeKey, ScopeView]
+    ) -> Snapshot:
+        """Add the listings and counts, where the state needs them."""
+        own = snapshot.own_instance
+        if snapshot.state is State.STOPPING:
+            quiet = quiet_from(snapshot)
+            views = {
+                key: self._add_looks(key, view, quiet) for key, view in views.items()
+            }
+        elif own is not None and own.missed_from is not None:
+            views = {key: self._add_missing(key, view) for key, view in views.items()}
+        return replace(snapshot, scopes=tuple(views.values()))
+
+    def _add_looks(self, key: ScopeKey, view: ScopeView, quiet: datetime) -> ScopeView:
+        scope = self.scopes.get(key)
+        starts = self.listings.get(scope.pk, []) if scope else []
+        counting = [start for start in starts if start > quiet]
+        if not counting:
+            return view
+        return replace(view, first_look=min(counting), last_look=max(counting))
+
+    def _add_missing(self, key: ScopeKey, view: ScopeView) -> ScopeView:
+        live, missing = self.missing.get(key, (0, 0))
+        return replace(view, live=live, missing=missing)
+
+    @cached_property
+    def listings(self) -> dict[int, list[datetime]]:
+        """The starts of the last complete listings of every scope in sight."""
+        starts: dict[int, list[datetime]] = {}
+        rows = Listing.objects.filter(
+            scope__in=[scope for scope in self.scopes.values() if scope],
+            started_at__gt=self.now - LOOK_WINDOW,
+        ).values_list("scope_id", "started_at")
+        for scope_id, start in rows:
+            starts.setdefault(scope_id, []).append(start)
+        return starts
+
+    @cached_property
+    def missing(self) -> dict[ScopeKey, tuple[int, int]]:
+        """How many instances live in each scope, and how many of them are missing."""
+        rows = (
+            Instance.objects.filter(account__in=self.accounts, live=True)
+            .values_list("account", "region")
+            .annotate(Count("id"), Count("id", filter=Q(missed_from__isnull=False)))
+        )
+        return {
+            (account, region): (live, missing)
+            for account, region, live, missing in rows
+        }
+
+    def _view_scope(self, key: ScopeKey) -> ScopeView:
+        if key not in self.views:
+            self.views[key] = self._build_view(key)
+        return self.views[key]
+
+    def _build_view(self, key: ScopeKey) -> ScopeView:
+        account = self.accounts[key[0]]
+        scope = self.scopes.get(key)
+        cloud = open_scope(account, key[1])
+        pace = pace_of(cloud)
+        closed = explain_closed_gate(
+            scope, account, fleet=self.fleet, pace=pace, now=self.now
+        )
+        no_create = closed or (self.pending.no_create(key) if self.pending else "")
+        frozen = (
+            "Destroying is frozen for the whole fleet. An admin can lift that."
+            if self.fleet.destroys_frozen
+            else ""
+        )
+        return ScopeView(
+            scope=scope_name(*key),
+            name=f"{account.name} {key[1]}".strip(),
+            pace=pace,
+            no_create=no_create,
+            no_destroy=frozen or closed,
+            newest=scope.listed_from if scope else None,
+        )
+
+    def _view_candidate(self, server: Server, candidate: Candidate) -> CandidateView:
+        account = candidate.account
+        name = f"{candidate.account_name} {candidate.region} {candidate.size}"
+        if account is None:
+            return CandidateView(
+                candidate.index,
+                name,
+                scope="",
+                skip=f"The account {candidate.account_name!r} does not exist.",
+            )
+        assert self.pending is not None
+        return CandidateView(
+            candidate.index,
+            name,
+            scope_name(account.pk, candidate.region),
+            hold=self.pending.hold(account),
+            skip=self.pending.skip(server, account),
+        )
+
+
+class _PendingFacts:
+    """What decides whether a create may be sent, for all accounts at once."""
+
+    def __init__(self, loader: Loader) -> None:
+        self.now = loader.now
+        accounts = list(loader.accounts)
+        self.unexplained = {
+            (row["account"], row["region"]): row["count"]
+            for row in Instance.objects.filter(
+                account__in=accounts, live=True, verdict=Verdict.UNEXPLAINED
+            )
+            .values("account", "region")
+            .annotate(count=Count("id"))
+        }
+        self.recent = dict(
+            Attempt.objects.filter(
+                account__in=accounts, asked_at__gt=self.now - timedelta(minutes=1)
+            )
+            .values_list("account")
+            .annotate(Count("id"))
+        )
+        self.counted = count_servers(accounts)
+
+    def no_create(self, key: ScopeKey) -> str:
+        count = self.unexplained.get(key, 0)
+        if not count:
+            return ""
+        return (
+            f"{count} instance(s) there carry this fleet's tag, but the database does "
+            "not know them. Nothing is created there until a person adopts or "
+            "destroys them."
+        )
+
+    def hold(self, account: Account) -> str:
+        if (
+            account.breaker == Account.Breaker.OPEN
+            and account.breaker_until is not None
+            and self.now < account.breaker_until
+        ):
+            return f"The breaker of {account.name} is open: {account.breaker_note}"
+        if account.throttled_until is not None and self.now < account.throttled_until:
+            return f"{account.name} asked ServerFleet to slow down."
+        if self.recent.get(account.pk, 0) >= account.creates_per_minute:
+            return (
+                f"{account.name} has reached its {account.creates_per_minute} creates "
+                "a minute."
+            )
+        return ""
+
+    def skip(self, server: Server, account: Account) -> str:
+        if not account.enabled:
+            return f"The account {account.name} is disabled."
+        if account.health == Account.Health.REFUSED:
+            return f"{account.name}: {account.health_note}"
+        others = self.counted.get(account.pk, 0)
+        if account.pk != server.account_id and others >= account.max_servers:
+            return f"The cap of {account.name} ({account.max_servers}) is reached."
+        return ""
+
+
+def count_servers(accounts: Iterable[UUID]) -> dict[UUID, int]:
+    """Return how many rows count against each account's cap: all not proven gone."""
+    return dict(
+        Server.objects.filter(account__in=accounts)
+        .exclude(state__in=PROVEN_GONE)
+        .values_list("account")
+        .annotate(Count("id"))
+    )
+
+
+def explain_closed_gate(
+    scope: Scope | None, account: Account, *, fleet: Fleet, pace: Pace, now: datetime
+) -> str:
+    """Return why nothing may be created or destroyed in a scope; "" where it may."""
+    if not is_confirmed(fleet):
+        return (
+            "This database is not where the fleet was confirmed (a copy or a restored "
+            "backup?). Run `manage.py fleet confirm` to go on."
+        )
+    if scope is not None and scope.error:
+        listing = f"The last listing of {account.name} failed: {scope.error}"
+    else:
+        listing = f"A complete listing of {account.name} {scope.region if scope else ''} must come first."
+    if scope is None or scope.compared_at is None:
+        return listing
+    if scope.compared_generation != account.generation:
+        return listing
+    if now > scope.compared_at + pace.gate:
+        return listing
+    return ""
+
+
+def _view_attempt(attempt: Attempt) -> AttemptView:
+    return AttemptView(
+        number=attempt.number,
+        outcome=Outcome(attempt.outcome),
+        scope=scope_name(attempt.account_id, attempt.region),
+        lease_end=attempt.lease_end,
+        looked_at=attempt.looked_at,
+        answered_at=attempt.answered_at,
+        answer=attempt.answer,
+    )
+
+
+def _view_instance(instance: Instance) -> InstanceView:
+    key = parse_key(instance.key)
+    return InstanceView(
+        pk=instance.pk,
+        instance_id=instance.instance_id,
+        attempt_number=key.number if key else 0,
+        scope=scope_name(instance.account_id, instance.region),
+        first_seen=instance.first_seen,
+        live=instance.live,
+        failed=instance.failed,
+        condemned=instance.condemned_at is not None,
+        address=instance.address,
+        fault=instance.fault,
+        raw_status=instance.raw_status,
+        missed_from=instance.missed_from,
+        destroy_asked_at=instance.destroy_asked_at,
+        destroy_failures=instance.destroy_failures,
+        destroy_error=instance.destroy_error,
+    )

@@ -1,0 +1,57 @@
+"""Celery's side: shells of a few lines. Each is safe to run twice, late, or never."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from celery import Task, shared_task
+
+from servers import engine, reconciler, tracing
+
+
+def _as_worker(run: Callable[..., None]) -> Callable[..., None]:
+    """Run a task in the worker's name, and in the request that hinted it."""
+
+    @wraps(run)
+    def bound(self: "Task[Any, Any]", *args: Any) -> None:
+        request_id = (self.request.headers or {}).get("request_id", "")
+        with tracing.bound(request_id=request_id, actor="worker"):
+            run(*args)
+
+    return bound
+
+
+@shared_task(name="servers.tasks.tick", bind=True)
+@_as_worker
+def tick() -> None:
+    """Hint all that is due."""
+    reconciler.tick()
+
+
+@shared_task(name="servers.tasks.advance", bind=True)
+@_as_worker
+def advance(server_id: str) -> None:
+    """Take one step of a server."""
+    engine.advance(UUID(server_id))
+
+
+@shared_task(name="servers.tasks.observe", bind=True)
+@_as_worker
+def observe(scope_id: str) -> None:
+    """List one scope."""
+    reconciler.observe_scope(int(scope_id))
+
+
+@shared_task(name="servers.tasks.destroy_condemned", bind=True)
+@_as_worker
+def destroy_condemned(instance_id: str) -> None:
+    """Ask for the end of a condemned instance."""
+    engine.destroy_condemned(int(instance_id))
+
+
+@shared_task(name="servers.tasks.purge", bind=True)
+@_as_worker
+def purge() -> None:
+    """Forget what is long over."""
+    reconciler.purge_history()

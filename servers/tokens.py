@@ -1,0 +1,118 @@
+"""API tokens ``sf_<public id>_<secret>``: issue, check, note their use."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from servers.errors import ConflictError, InvalidError
+from servers.models import Token
+
+SCOPES: Final = frozenset(scope.value for scope in Token.Scope)
+_PREFIX: Final = "sf"
+_USE_NOTED_EVERY: Final = timedelta(minutes=1)
+
+# What each scope holds besides itself.
+_INCLUDES: Final = {
+    Token.Scope.SERVERS_WRITE: {Token.Scope.SERVERS_READ},
+    Token.Scope.FLEET_ADMIN: {Token.Scope.SERVERS_READ, Token.Scope.SERVERS_WRITE},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls the API, and what they may."""
+
+    name: str  # user:ada, token:ci
+    scopes: frozenset[str]
+    token: Token | None = None
+    is_authenticated: bool = True
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the caller has a scope."""
+        return scope in self.scopes
+
+
+def expand_scopes(scopes: Iterable[str]) -> frozenset[str]:
+    """Return the scopes with all that they include."""
+    found: set[str] = set()
+    for scope in scopes:
+        found |= {scope, *_INCLUDES.get(Token.Scope(scope), set())}
+    return frozenset(str(scope) for scope in found)
+
+
+def issue_token(
+    name: str,
+    *,
+    scopes: Iterable[str],
+    expires_at: datetime | None = None,
+    user: AbstractBaseUser | None = None,
+) -> str:
+    """Make a token and return its text, which is shown this once.
+
+    Raises InvalidError (name, scopes, expiry) or ConflictError (name taken).
+    """
+    chosen = sorted(set(scopes))
+    if not name or len(name) > 100 or not name.isprintable():
+        raise InvalidError("A token's name is 1 to 100 printable characters.")
+    if not chosen or set(chosen) - SCOPES:
+        known = ", ".join(sorted(SCOPES))
+        raise InvalidError(f"A token has one or more of these scopes: {known}.")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidError("The expiry must lie in the future.")
+    public_id = secrets.token_hex(6)
+    secret = secrets.token_urlsafe(32)
+    try:
+        with transaction.atomic():
+            Token.objects.create(
+                name=name,
+                public_id=public_id,
+                digest=_digest(secret),
+                scopes=chosen,
+                expires_at=expires_at,
+                user=user,
+            )
+    except IntegrityError:
+        raise ConflictError(
+            f"There is a token named {name!r} already. Choose another name."
+        ) from None
+    return f"{_PREFIX}_{public_id}_{secret}"
+
+
+def check_token(text: str, *, now: datetime) -> Caller | None:
+    """Return who a token stands for, or None. One query; now and then one write."""
+    prefix, _, rest = text.partition("_")
+    public_id, _, secret = rest.partition("_")
+    if prefix != _PREFIX or not public_id.isalnum() or not secret or len(text) > 200:
+        return None
+    if not text.isascii():
+        return None
+    token = Token.objects.filter(public_id=public_id[:16]).first()
+    # The same work for an unknown id, so that time tells nothing of it.
+    known = token.digest if token else "0" * 64
+    if not hmac.compare_digest(known, _digest(secret)) or token is None:
+        return None
+    if token.revoked_at is not None:
+        return None
+    if token.expires_at is not None and token.expires_at <= now:
+        return None
+    if token.last_used_at is None or token.last_used_at < now - _USE_NOTED_EVERY:
+        Token.objects.filter(pk=token.pk).filter(
+            Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _USE_NOTED_EVERY)
+        ).update(last_used_at=now)
+    return Caller(
+        name=f"token:{token.name}", scopes=expand_scopes(token.scopes), token=token
+    )
+
+
+def _digest(secret: str) -> str:
+    # The secret is 256 random bits: a slow hash would protect nothing more.
+    return hashlib.sha256(secret.encode()).hexdigest()
