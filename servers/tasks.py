@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from celery import Task, shared_task
+from django.db import close_old_connections
 
 from servers import engine, reconciler, tracing
 
@@ -15,6 +16,8 @@ def _as_worker(run: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(run)
     def bound(self: "Task[Any, Any]", *args: Any) -> None:
+        # Connections outlive a task; one that the database closed must not.
+        close_old_connections()
         request_id = (self.request.headers or {}).get("request_id", "")
         with tracing.bound(request_id=request_id, actor="worker"):
             run(*args)

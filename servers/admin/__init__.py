@@ -1,0 +1,9 @@
+"""The Django admin: every model, no secrets, no state by hand, our own operations."""
+
+from django.contrib import admin
+
+from servers.admin import fleet, history, servers, setup  # noqa: F401 - registers
+
+admin.site.site_header = "ServerFleet"
+admin.site.site_title = "ServerFleet"
+admin.site.index_title = "Fleet"

@@ -70,7 +70,7 @@ def save_template(template: Template) -> TemplateVersion:
     errors = {}
     if message := check_labels(template.labels):
         errors["labels"] = [message]
-    if message := _check_candidates(template):
+    if message := check_candidates(template.candidates):
         errors["candidates"] = [message]
     _raise(errors)
     with transaction.atomic():
@@ -111,8 +111,8 @@ def _regions(template: Template) -> list[str]:
     ]
 
 
-def _check_candidates(template: Template) -> str:
-    entries = template.candidates
+def check_candidates(entries: object) -> str:
+    """Return what is wrong with a template's fallbacks, or ""."""
     if not isinstance(entries, list) or len(entries) > 10:
         return "Give a list of at most ten fallbacks."
     for entry in entries:

@@ -1,0 +1,60 @@
+# ServerFleet. `make help` explains every target.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PORT ?= 8000
+HOST ?= 127.0.0.1
+export PORT HOST
+
+PY := .venv/bin/python
+FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
+	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; exit; fi; done
+
+.PHONY: help run test test-sqlite test-postgresql check bench lock format clean
+
+help: ## explain every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+.venv/base.stamp: requirements/base.txt
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then echo "ServerFleet needs Python 3.11 or newer, with venv." >&2; exit 1; fi; \
+	[ -x $(PY) ] || $$python -m venv .venv
+	@echo "Installing ServerFleet's requirements into .venv …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.txt .venv/base.stamp
+	@echo "Installing what tests and checks need into .venv …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: .venv/base.stamp ## run web, worker, scheduler and a fleet to try (PORT=8000 HOST=127.0.0.1)
+	@exec $(PY) -m serverfleet.up
+
+test: .venv/dev.stamp ## install and start all that the tests need, and run them on both databases
+	@requirements/install-debian
+	@$(PY) -m pytest --database sqlite; sqlite=$$?; \
+	$(PY) -m pytest --database postgresql; postgresql=$$?; \
+	echo "SQLite: exit $$sqlite. PostgreSQL: exit $$postgresql."; \
+	[ $$sqlite -eq 0 ] && [ $$postgresql -eq 0 ]
+
+test-sqlite: .venv/dev.stamp ## run the tests on SQLite alone
+	@$(PY) -m pytest --database sqlite
+
+test-postgresql: .venv/dev.stamp ## run the tests on PostgreSQL alone
+	@$(PY) -m pytest --database postgresql
+
+check: .venv/dev.stamp ## style, types, layers, templates, migrations, deploy settings, lock
+	@requirements/check
+
+bench: .venv/dev.stamp ## measure, and print ratios against bare baselines
+	@$(PY) -m tests.bench
+
+lock: .venv/dev.stamp ## write requirements/*.txt anew from *.in, with hashes
+	@requirements/lock
+
+format: .venv/dev.stamp ## format all code and templates
+	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet . ; .venv/bin/djade --target-version 5.2 $$(git ls-files 'templates/*.html') || true
+
+clean: ## remove environments and caches; keeps var/
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

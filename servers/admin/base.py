@@ -1,0 +1,72 @@
+"""What the admin's pages share."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from servers.errors import FleetError
+from servers.fields import EncryptedTextField
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
+
+
+class Shown(_ModelAdmin):
+    """A model that is looked at here and written by operations alone."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    actions_selection_counter = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is made here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nothing is deleted here: an instance might be lost with its row."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """All but the encrypted ones, which are not shown at all."""
+        return [
+            field.name
+            for field in self.model._meta.fields
+            if not isinstance(field, EncryptedTextField)
+        ]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """The same."""
+        return self.get_readonly_fields(request, obj)
+
+
+def badge(word: str) -> SafeString:
+    """Return a state as a badge: the word itself, and a colour by class."""
+    return format_html('<span class="sf-badge sf-{}">{}</span>', word, word)
+
+
+def run_for_each(
+    page: _ModelAdmin,
+    request: HttpRequest,
+    rows: Iterable[Model],
+    act: Callable[[Any], object],
+    *,
+    done: str,
+) -> None:
+    """Run one operation per row, and report each outcome."""
+    names = []
+    for row in rows:
+        try:
+            act(row)
+        except FleetError as error:
+            page.message_user(request, error.message, messages.ERROR)
+        else:
+            names.append(str(row))
+    if names:
+        page.message_user(request, f"{done}: {', '.join(names)}.", messages.SUCCESS)

@@ -1,0 +1,52 @@
+"""The fleet itself, and the API tokens."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from servers.admin.base import Shown
+from servers.models import Fleet, Token
+from servers.operations import pause_fleet, resume_fleet
+
+
+@admin.register(Fleet)
+class FleetAdmin(Shown):
+    """The one fleet: its id and its switches, which are actions."""
+
+    list_display = ("fleet_id", "paused", "paused_by", "paused_note", "destroys_frozen")
+    actions = ("pause", "resume")
+
+    @admin.action(description="Pause automatic creation", permissions=["change"])
+    def pause(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
+        """Pause."""
+        pause_fleet()
+        self.message_user(request, "Automatic creation is paused.", messages.SUCCESS)
+
+    @admin.action(description="Resume automatic creation", permissions=["change"])
+    def resume(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
+        """Resume."""
+        resume_fleet()
+        self.message_user(request, "Automatic creation goes on.", messages.SUCCESS)
+
+
+@admin.register(Token)
+class TokenAdmin(Shown):
+    """The tokens: what they may and when they were used; never their text."""
+
+    list_display = ("name", "scopes", "last_used_at", "expires_at", "revoked_at")
+    search_fields = ("name",)
+    actions = ("revoke",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """All but the digest."""
+        fields = super().get_readonly_fields(request, obj)
+        return [name for name in fields if name != "digest"]
+
+    @admin.action(description="Revoke", permissions=["change"])
+    def revoke(self, request: HttpRequest, tokens: QuerySet[Token]) -> None:
+        """End the tokens' validity at once."""
+        count = tokens.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
+        self.message_user(request, f"{count} token(s) revoked.", messages.SUCCESS)

@@ -1,0 +1,43 @@
+"""Events and listings: what happened, and what was seen."""
+
+from django.contrib import admin
+
+from servers.admin.base import Shown
+from servers.models import Event, Listing, Scope
+
+
+@admin.register(Event)
+class EventAdmin(Shown):
+    """The history, newest first."""
+
+    list_display = (
+        "at",
+        "server_name",
+        "kind",
+        "from_state",
+        "to_state",
+        "actor",
+        "reason",
+        "request_id",
+    )
+    list_filter = ("kind", "actor")
+    search_fields = ("server_name", "reason", "request_id", "actor")
+    ordering = ("-id",)
+
+
+@admin.register(Scope)
+class ScopeAdmin(Shown):
+    """Each account and region that is listed."""
+
+    list_display = ("account", "region", "compared_at", "failures", "error")
+    list_select_related = ("account",)
+
+
+@admin.register(Listing)
+class ListingAdmin(Shown):
+    """The complete listings of the last day."""
+
+    list_display = ("scope", "started_at", "finished_at", "instances", "live")
+    list_select_related = ("scope",)
+    list_filter = ("scope",)
+    ordering = ("-id",)

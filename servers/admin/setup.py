@@ -1,0 +1,212 @@
+"""Accounts and templates: forms over the operations. Credentials are write-only."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from servers.admin.base import badge
+from servers.clouds.registry import list_kinds, validate_config
+from servers.models import Account, Template, TemplateVersion
+from servers.operations import save_account, save_template
+from servers.operations.provision import check_labels
+from servers.operations.setup import check_candidates
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+    _ModelForm = forms.ModelForm[Any]
+    _TabularInline = admin.TabularInline[Any, Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
+    _ModelForm = forms.ModelForm
+    _TabularInline = admin.TabularInline
+
+
+class AccountForm(_ModelForm):
+    """An account. Its credentials can be set and replaced, never read."""
+
+    kind = forms.ChoiceField(
+        choices=lambda: [(kind.name, kind.label) for kind in list_kinds()]
+    )
+    new_credentials = forms.CharField(
+        label="Credentials",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off"}),
+        help_text="A JSON object, such as {\"access_key_id\": \"…\", "
+        "\"secret_access_key\": \"…\"}. Leave it empty to keep what is stored; it is "
+        "never shown.",
+    )
+
+    class Meta:
+        model = Account
+        fields = (
+            "name",
+            "kind",
+            "endpoint",
+            "region",
+            "new_credentials",
+            "options",
+            "max_servers",
+            "creates_per_minute",
+            "calls_at_once",
+            "enabled",
+        )
+
+    def clean_new_credentials(self) -> dict[str, str] | None:
+        """Return the object, or None to keep what is stored."""
+        text = self.cleaned_data["new_credentials"].strip()
+        if not text:
+            return None
+        try:
+            given = json.loads(text)
+        except ValueError:
+            given = None
+        if not isinstance(given, dict) or not all(
+            isinstance(value, str) for value in given.values()
+        ):
+            raise forms.ValidationError("Enter a JSON object of texts.")
+        return given
+
+    def clean(self) -> dict[str, Any]:
+        """Check the settings as the kind's adapter asks for them."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return data
+        given = data.get("new_credentials")
+        stored = self.instance.credentials if self.instance.pk else ""
+        errors = validate_config(
+            data["kind"],
+            credentials=given if given is not None else json.loads(stored or "{}"),
+            endpoint=data["endpoint"],
+            region=data["region"],
+            options=data["options"],
+        )
+        for name, texts in errors.items():
+            field = "new_credentials" if name == "credentials" else name
+            for text in texts:
+                self.add_error(field, text)
+        return data
+
+
+@admin.register(Account)
+class AccountAdmin(_ModelAdmin):
+    """The accounts at clouds."""
+
+    form = AccountForm
+    list_display = ("name", "kind", "region", "health_badge", "enabled", "max_servers")
+    list_filter = ("kind", "enabled", "health")
+    search_fields = ("name",)
+    readonly_fields = ("identity", "health", "health_note", "breaker", "breaker_note")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """The form's fields, then what was seen of the account."""
+        seen = [*self.readonly_fields] if obj else []
+        return [*AccountForm.Meta.fields, *seen]
+
+    @admin.display(description="health", ordering="health")
+    def health_badge(self, account: Account) -> SafeString:
+        """Return the health."""
+        return badge(account.health)
+
+    def save_model(
+        self, request: HttpRequest, obj: Account, form: Any, change: bool
+    ) -> None:
+        """Save by the operation."""
+        save_account(obj, credentials=form.cleaned_data["new_credentials"])
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not here: what an account's attempts made must stay in sight."""
+        return False
+
+
+class TemplateForm(_ModelForm):
+    """A template. The user data is write-only, since it often holds secrets."""
+
+    new_user_data = forms.CharField(
+        label="User data",
+        required=False,
+        max_length=64 * 1024,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="Runs on the instance at its first boot. Leave it empty to keep what "
+        "is stored; it is never shown.",
+    )
+
+    class Meta:
+        model = Template
+        fields = (
+            "name",
+            "account",
+            "region",
+            "image",
+            "size",
+            "capacity",
+            "new_user_data",
+            "ssh_key",
+            "labels",
+            "options",
+            "readiness",
+            "readiness_port",
+            "ttl",
+            "drain_timeout",
+            "price_per_hour",
+            "name_prefix",
+            "candidates",
+            "max_servers",
+            "is_default",
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """Check labels and fallbacks as the operation does."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.errors:
+            return data
+        if message := check_labels(data["labels"]):
+            self.add_error("labels", message)
+        if message := check_candidates(data["candidates"]):
+            self.add_error("candidates", message)
+        return data
+
+
+class _VersionInline(_TabularInline):
+    """The versions, newest first."""
+
+    model = TemplateVersion
+    fields = readonly_fields = (
+        "number",
+        "account",
+        "region",
+        "image",
+        "size",
+        "actor",
+        "created_at",
+    )
+    extra = 0
+    max_num = 0
+    can_delete = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Never changed."""
+        return False
+
+
+@admin.register(Template)
+class TemplateAdmin(_ModelAdmin):
+    """The templates; each save writes a version."""
+
+    form = TemplateForm
+    list_display = ("name", "account", "image", "size", "version", "is_default")
+    list_filter = ("account",)
+    search_fields = ("name", "image")
+    list_select_related = ("account",)
+    inlines = (_VersionInline,)
+
+    def save_model(
+        self, request: HttpRequest, obj: Template, form: Any, change: bool
+    ) -> None:
+        """Save by the operation."""
+        if text := form.cleaned_data["new_user_data"]:
+            obj.user_data = text
+        save_template(obj)

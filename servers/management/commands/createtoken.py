@@ -1,0 +1,51 @@
+"""``manage.py createtoken NAME --scope servers:write``: prints only the token."""
+
+import re
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from servers.errors import FleetError
+from servers.tokens import SCOPES, issue_token
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
+
+
+class Command(BaseCommand):
+    """Make an API token."""
+
+    help = "Make an API token and print it; it is shown this once."
+    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own form
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("name", help="what the token is called in lists")
+        parser.add_argument(
+            "--scope",
+            action="append",
+            default=[],
+            help=f"a right of the token, repeatable: {', '.join(sorted(SCOPES))}",
+        )
+        parser.add_argument("--expires", help="how long it is valid: 12h, 30d, 8w")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make and print it."""
+        expires_at = None
+        if options["expires"] is not None:
+            match = _DURATION.fullmatch(options["expires"])
+            if match is None:
+                raise CommandError("--expires takes a number and m, h, d or w: 30d.")
+            expires_at = timezone.now() + timedelta(
+                **{_UNITS[match[2]]: int(match[1])}
+            )
+        try:
+            token = issue_token(
+                options["name"], scopes=options["scope"], expires_at=expires_at
+            )
+        except FleetError as error:
+            raise CommandError(error.message) from None
+        self.stdout.write(token)
