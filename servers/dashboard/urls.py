@@ -1,5 +1,28 @@
 """The pages' paths."""
 
-from django.urls import URLPattern
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+from django.views.generic import RedirectView
 
-urlpatterns: list[URLPattern] = []
+from servers.dashboard import acts, pages
+
+_NAME = "servers/<str:name>/"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="servers")),
+    path(
+        "login/",
+        LoginView.as_view(
+            template_name="login.html", redirect_authenticated_user=True
+        ),
+        name="login",
+    ),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("servers/", pages.ServerList.as_view(), name="servers"),
+    path("servers/new/", acts.NewServer.as_view(), name="new-server"),
+    path(_NAME, pages.ServerPage.as_view(), name="server"),
+    path(f"{_NAME}terminate/", acts.Terminate.as_view(), name="terminate"),
+    path(f"{_NAME}retry/", acts.Retry.as_view(), name="retry"),
+    path("pause/", acts.Pause.as_view(), name="pause"),
+    path("resume/", acts.Resume.as_view(), name="resume"),
+]
