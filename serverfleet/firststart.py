@@ -93,9 +93,7 @@ def _make_sandbox() -> None:
     )
 
 
-def _describe(
-    address: str, admin: tuple[str, str] | None, token: str | None
-) -> str:
+def _describe(address: str, admin: tuple[str, str] | None, token: str | None) -> str:
     lines = ["", f"ServerFleet {settings.VERSION} is at {address}", ""]
     if admin:
         lines.append(f"  Log-in     {admin[0]}  {admin[1]}")
@@ -109,9 +107,9 @@ def _describe(
             "--scope servers:write"
         )
     shown = token or "$TOKEN"
+    servers = f"{address}/api/servers"
     lines += [
-        f"  Try        curl -X POST -H 'Authorization: Bearer {shown}' "
-        f"{address}/api/servers",
+        f"  Try        curl -X POST -H 'Authorization: Bearer {shown}' {servers}",
         f"  Data       {os.environ['SERVERFLEET_DATA']}",
         "",
     ]

@@ -185,7 +185,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-CSRF_FAILURE_VIEW = "servers.dashboard.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "serverfleet.errorpages.csrf_failure"
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/servers/"
 LOGOUT_REDIRECT_URL = "/login/"

@@ -133,7 +133,8 @@ class Supervisor:
         child.wait = min(MOST_WAIT, child.wait * 2)
 
     def _close(self, child: _Child) -> None:
-        assert child.process is not None and child.process.stdout is not None
+        assert child.process is not None
+        assert child.process.stdout is not None
         self._pump(child)
         if child.rest:
             self._print(child.program.name, child.rest.decode(errors="replace"))

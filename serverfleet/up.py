@@ -36,9 +36,11 @@ def _fail(message: str) -> NoReturn:
 
 
 def _run() -> None:
-    folder = Path(
-        os.environ.get("SERVERFLEET_DATA") or BASE_DIR / "var"
-    ).expanduser().resolve()
+    folder = (
+        Path(os.environ.get("SERVERFLEET_DATA") or BASE_DIR / "var")
+        .expanduser()
+        .resolve()
+    )
     host = os.environ.get("HOST") or "127.0.0.1"
     port = _read_port(os.environ.get("PORT") or "8000")
     prepare_folder(folder)
@@ -54,9 +56,7 @@ def _run() -> None:
     os.environ.setdefault("SERVERFLEET_HTTPS", "0")
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     block = _prepare_application(folder, address)
-    supervisor = Supervisor(
-        _list_programs(folder, host, port), env=os.environ.copy()
-    )
+    supervisor = Supervisor(_list_programs(folder, host, port), env=os.environ.copy())
     print(block, flush=True)
     supervisor.run(wait_for_broker=_broker_answers)
     lock.close()
@@ -98,7 +98,9 @@ def _prepare_application(folder: Path, address: str) -> str:
     except ImproperlyConfigured as error:
         raise StartError(str(error)) from None
     except DatabaseError as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no reason"
+        reason = (
+            str(error).strip().splitlines()[0] if str(error).strip() else "no reason"
+        )
         raise StartError(
             f"The database can't be used ({reason}). Check DATABASE_URL or the data "
             "folder."
@@ -110,9 +112,14 @@ def _list_programs(folder: Path, host: str, port: int) -> list[Program]:
 
     python = sys.executable
     programs = []
-    if not settings.REDIS_URL and urlsplit(settings.BROKER_URL).scheme == "redis+socket":
+    if (
+        not settings.REDIS_URL
+        and urlsplit(settings.BROKER_URL).scheme == "redis+socket"
+    ):
         programs.append(
-            Program("broker", _broker_argv(folder, settings.BROKER_SOCKET), is_broker=True)
+            Program(
+                "broker", _broker_argv(folder, settings.BROKER_SOCKET), is_broker=True
+            )
         )
     web_workers = os.environ.get("SERVERFLEET_WEB_WORKERS") or "2"
     concurrency = os.environ.get("SERVERFLEET_WORKER_THREADS") or "16"
@@ -129,21 +136,47 @@ def _list_programs(folder: Path, host: str, port: int) -> list[Program]:
         Program(
             "web",
             [
-                python, "-m", "gunicorn", "serverfleet.wsgi", "--bind", bind,
-                "--worker-class", "gthread", "--workers", web_workers, "--threads", "4",
-                "--graceful-timeout", "4", "--timeout", "60", "--keep-alive", "5",
-                "--log-level", "warning", "--preload", "--no-control-socket",
+                python,
+                "-m",
+                "gunicorn",
+                "serverfleet.wsgi",
+                "--bind",
+                bind,
+                "--worker-class",
+                "gthread",
+                "--workers",
+                web_workers,
+                "--threads",
+                "4",
+                "--graceful-timeout",
+                "4",
+                "--timeout",
+                "60",
+                "--keep-alive",
+                "5",
+                "--log-level",
+                "warning",
+                "--preload",
+                "--no-control-socket",
             ],
             death_signal=signal.SIGTERM,
-        ),  # fmt: skip
+        ),
         Program(
             "worker",
             [
-                *celery, "worker", "-P", "threads", "-c", concurrency, "--loglevel",
-                "WARNING", "--without-gossip", "--without-mingle",
+                *celery,
+                "worker",
+                "-P",
+                "threads",
+                "-c",
+                concurrency,
+                "--loglevel",
+                "WARNING",
+                "--without-gossip",
+                "--without-mingle",
                 "--without-heartbeat",
             ],
-        ),  # fmt: skip
+        ),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
     ]
 
@@ -158,11 +191,26 @@ def _broker_argv(folder: Path, path: str) -> list[str]:
     data.mkdir(exist_ok=True, mode=0o700)
     Path(path).unlink(missing_ok=True)
     return [
-        find_broker(), "--port", "0", "--unixsocket", path, "--unixsocketperm", "700",
-        "--dir", str(data), "--appendonly", "yes", "--save", "",
-        "--maxmemory-policy", "noeviction", "--daemonize", "no",
-        "--loglevel", "warning",
-    ]  # fmt: skip
+        find_broker(),
+        "--port",
+        "0",
+        "--unixsocket",
+        path,
+        "--unixsocketperm",
+        "700",
+        "--dir",
+        str(data),
+        "--appendonly",
+        "yes",
+        "--save",
+        "",
+        "--maxmemory-policy",
+        "noeviction",
+        "--daemonize",
+        "no",
+        "--loglevel",
+        "warning",
+    ]
 
 
 def find_broker() -> str:

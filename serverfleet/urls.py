@@ -9,7 +9,7 @@ urlpatterns = [
     path("", include("servers.dashboard.urls")),
 ]
 
-handler400 = "servers.dashboard.errors.bad_request"
-handler403 = "servers.dashboard.errors.permission_denied"
-handler404 = "servers.dashboard.errors.page_not_found"
-handler500 = "servers.dashboard.errors.server_error"
+handler400 = "serverfleet.errorpages.bad_request"
+handler403 = "serverfleet.errorpages.permission_denied"
+handler404 = "serverfleet.errorpages.page_not_found"
+handler500 = "serverfleet.errorpages.server_error"

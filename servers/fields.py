@@ -12,7 +12,7 @@ The primary key must be known before the insert: models with such columns use UU
 import base64
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -110,8 +110,6 @@ class EncryptedTextField(_TextField):
 
     Lookups on it are refused: equal texts do not encrypt to equal values.
     """
-
-    descriptor_class: ClassVar[Any] = _LazySecret
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("blank", True)

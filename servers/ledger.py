@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -57,7 +58,8 @@ def database_now() -> datetime:
     A time read here is older than any later statement's, so a lease computed from it
     is never too long. It rides on the one row that is always there.
     """
-    return Fleet.objects.values_list(Now(), flat=True).get()
+    now: datetime = Fleet.objects.values_list(Now(), flat=True).get()
+    return now
 
 
 def write_event(
@@ -209,6 +211,9 @@ def _consequences(
             return {"error": reason}
         case Event.STOP_REQUESTED:
             return {"want": Want.GONE}
+        case Event.INSTANCE_KNOWN | Event.ADDRESS_SEEN:
+            boot = timedelta(seconds=settings.BOOT_DEADLINE)
+            return {"deadline_at": now + boot}
         case Event.RETRY_REQUESTED:
             return {
                 "error": "",

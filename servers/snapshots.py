@@ -70,7 +70,6 @@ def limits_in_force() -> Limits:
     """Return the limits of this installation."""
     return Limits(
         pending=timedelta(seconds=settings.PENDING_DEADLINE),
-        boot=timedelta(seconds=settings.BOOT_DEADLINE),
         retention=timedelta(seconds=settings.ERROR_RETENTION),
         tries=settings.CREATE_TRIES,
     )
@@ -134,13 +133,13 @@ class Loader:
         self.limits = limits_in_force()
         ids = [server.pk for server in servers]
         self.attempts: dict[UUID, list[Attempt]] = {}
-        for attempt in Attempt.objects.filter(server_uid__in=ids).select_related(
-            "account"
-        ):
+        attempts = Attempt.objects.filter(server_uid__in=ids).select_related("account")
+        for attempt in attempts:
             self.attempts.setdefault(attempt.server_uid, []).append(attempt)
         self.instances: dict[UUID, list[Instance]] = {}
         for instance in Instance.objects.filter(server_uid__in=ids):
-            self.instances.setdefault(instance.server_uid, []).append(instance)
+            if instance.server_uid is not None:
+                self.instances.setdefault(instance.server_uid, []).append(instance)
         self.candidates = {
             server.pk: list_candidates(server.recipe, server)
             for server in servers
@@ -259,7 +258,10 @@ class Loader:
         rows = (
             Instance.objects.filter(account__in=self.accounts, live=True)
             .values_list("account", "region")
-            .annotate(Count("id"), Count("id", filter=Q(missed_from__isnull=False)))
+            .annotate(
+                count=Count("id"),
+                missing=Count("id", filter=Q(missed_from__isnull=False)),
+            )
         )
         return {
             (account, region): (live, missing)
@@ -396,7 +398,8 @@ def explain_closed_gate(
     if scope is not None and scope.error:
         listing = f"The last listing of {account.name} failed: {scope.error}"
     else:
-        listing = f"A complete listing of {account.name} {scope.region if scope else ''} must come first."
+        where = f"{account.name} {scope.region}".strip() if scope else account.name
+        listing = f"A complete listing of {where} must come first."
     if scope is None or scope.compared_at is None:
         return listing
     if scope.compared_generation != account.generation:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractUser
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -54,7 +54,7 @@ def issue_token(
     *,
     scopes: Iterable[str],
     expires_at: datetime | None = None,
-    user: AbstractBaseUser | None = None,
+    user: AbstractUser | None = None,
 ) -> str:
     """Make a token and return its text, which is shown this once.
 
@@ -78,7 +78,7 @@ def issue_token(
                 digest=_digest(secret),
                 scopes=chosen,
                 expires_at=expires_at,
-                user=user,
+                user_id=user.pk if user else None,
             )
     except IntegrityError:
         raise ConflictError(

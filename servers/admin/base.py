@@ -41,7 +41,7 @@ class Shown(_ModelAdmin):
             if not isinstance(field, EncryptedTextField)
         ]
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The same."""
         return self.get_readonly_fields(request, obj)
 

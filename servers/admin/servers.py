@@ -16,7 +16,14 @@ class _EventInline(admin.TabularInline):  # type: ignore[type-arg]
     """The history of a server, on its page."""
 
     model = Event
-    fields = readonly_fields = ("at", "kind", "from_state", "to_state", "reason", "actor")
+    fields = readonly_fields = (
+        "at",
+        "kind",
+        "from_state",
+        "to_state",
+        "reason",
+        "actor",
+    )
     extra = 0
     max_num = 0
     can_delete = False
@@ -54,9 +61,7 @@ class ServerAdmin(Shown):
         """Return the state."""
         return badge(server.state)
 
-    @admin.action(
-        description="Terminate: drain, then destroy", permissions=["change"]
-    )
+    @admin.action(description="Terminate: drain, then destroy", permissions=["change"])
     def terminate(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
         """Ask for the end of the servers."""
         run_for_each(

@@ -35,8 +35,8 @@ class AccountForm(_ModelForm):
         label="Credentials",
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off"}),
-        help_text="A JSON object, such as {\"access_key_id\": \"…\", "
-        "\"secret_access_key\": \"…\"}. Leave it empty to keep what is stored; it is "
+        help_text='A JSON object, such as {"access_key_id": "…", '
+        '"secret_access_key": "…"}. Leave it empty to keep what is stored; it is '
         "never shown.",
     )
 
@@ -101,7 +101,7 @@ class AccountAdmin(_ModelAdmin):
     search_fields = ("name",)
     readonly_fields = ("identity", "health", "health_note", "breaker", "breaker_note")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The form's fields, then what was seen of the account."""
         seen = [*self.readonly_fields] if obj else []
         return [*AccountForm.Meta.fields, *seen]

@@ -1,6 +1,6 @@
 """Who calls: a bearer token, or a signed-in person's session with CSRF protection."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.utils import timezone
@@ -18,8 +18,8 @@ from servers import tracing
 from servers.models import Token
 from servers.tokens import SCOPES, Caller, check_token, expand_scopes
 
-NO_TOKEN = "Send an API token: 'Authorization: Bearer sf_…'."  # noqa: S105
-BAD_TOKEN = (  # noqa: S105
+NEEDS_BEARER = "Send an API token: 'Authorization: Bearer sf_…'."
+REFUSED = (
     "The API token is unknown, revoked or past its expiry. Make a new one with "
     "`manage.py createtoken` or in the admin."
 )
@@ -38,7 +38,7 @@ class TokenAuthentication(BaseAuthentication):
         if scheme.lower() == "bearer":
             caller = check_token(text.strip(), now=timezone.now())
         if caller is None:
-            raise AuthenticationFailed(BAD_TOKEN)
+            raise AuthenticationFailed(REFUSED)
         tracing.set_actor(caller.name)
         return caller, None
 
@@ -76,20 +76,13 @@ def scopes_of(user: AbstractUser) -> frozenset[str]:
     return expand_scopes(scopes)
 
 
-class Scoped(Protocol):
-    """A view that names its scopes; None lets anyone in. See views.py."""
-
-    read_scope: str | None
-    write_scope: str | None
-
-
 class HasScope(BasePermission):
     """The caller has the scope that the view asks for, by method."""
 
     message = "The API token has no right to do this; it needs the scope {scope}."
 
-    def has_permission(self, request: Request, view: Scoped) -> bool:
-        """Compare the caller's scopes with the view's."""
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Compare the caller's scopes with those of the view, a ScopedView."""
         safe = request.method in SAFE_METHODS
         scope = view.read_scope if safe else view.write_scope
         if scope is None:

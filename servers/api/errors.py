@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from servers.api.auth import NO_TOKEN
+from servers.api.auth import NEEDS_BEARER
 from servers.api.parsers import TooLargeError
 from servers.api.renderers import ORJSONRenderer
 from servers.errors import (
@@ -44,7 +44,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, FleetError):
         return _answer(_STATUSES[type(error)], error.message, error.fields)
     if isinstance(error, exceptions.NotAuthenticated):
-        return _answer(401, NO_TOKEN, headers={"WWW-Authenticate": "Bearer"})
+        return _answer(401, NEEDS_BEARER, headers={"WWW-Authenticate": "Bearer"})
     if isinstance(error, exceptions.MethodNotAllowed):
         return _answer(405, f"This path does not take the method {_method(context)}.")
     if isinstance(error, exceptions.APIException):
@@ -58,7 +58,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, DatabaseError):
         logger.error("The database failed: %s", type(error).__name__)
         return _answer(503, NO_DATABASE, headers={"Retry-After": "5"})
-    logger.exception("A view failed.")
+    logger.error("A view failed.", exc_info=error)
     return _answer(500, FAULT)
 
 
@@ -87,7 +87,7 @@ def _answer(
     return Response(data, status=status, headers=headers)
 
 
-def plain_error(request: HttpRequest, status: int, message: str) -> HttpResponse:
+def plain_error(status: int, message: str) -> HttpResponse:
     """Return an error as JSON outside of a view."""
     return HttpResponse(
         ORJSONRenderer().render({"message": message}),

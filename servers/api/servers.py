@@ -1,6 +1,5 @@
 """``/api/servers`` as a viewset."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from rest_framework.request import Request as HTTPRequest
@@ -47,7 +46,7 @@ class ServerViewSet(ScopedView, ViewSet):
 
     def _render(self, server: Server) -> dict[str, Any]:
         return render_server(
-            server, with_secrets=self.request.user.may(Token.Scope.SECRETS_READ)
+            server, with_secrets=self.caller.may(Token.Scope.SECRETS_READ)
         )
 
 
@@ -64,7 +63,7 @@ def read_force(given: list[str]) -> bool:
     )
 
 
-def read_request(data: Mapping[str, Any]) -> Request:
+def read_request(data: Any) -> Request:
     """Return what a body asks for; InvalidError for a wrong type or unknown field."""
     errors: dict[str, list[str]] = {}
     for name, value in data.items():

@@ -1,7 +1,6 @@
 """The endpoints beside the servers: health, version, pause, metrics."""
 
 import hmac
-from typing import ClassVar
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -19,7 +18,7 @@ from servers.selectors import is_paused
 class Health(ScopedView):
     """The process is alive; asks neither database nor broker."""
 
-    authentication_classes: ClassVar = []
+    authentication_classes = ()
     read_scope = None
 
     def get(self, request: Request) -> Response:
@@ -30,7 +29,7 @@ class Health(ScopedView):
 class Varz(ScopedView):
     """Whether automatic creation is paused."""
 
-    authentication_classes: ClassVar = []
+    authentication_classes = ()
     read_scope = None
 
     def get(self, request: Request) -> Response:
@@ -41,7 +40,7 @@ class Varz(ScopedView):
 class Version(ScopedView):
     """What runs here."""
 
-    authentication_classes: ClassVar = []
+    authentication_classes = ()
     read_scope = None
 
     def get(self, request: Request) -> Response:
@@ -76,11 +75,11 @@ class Resume(ScopedView):
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return the metrics as Prometheus reads them; its own bearer token, if set."""
     if request.method not in {"GET", "HEAD"}:
-        return plain_error(request, 405, "This path takes only GET.")
+        return plain_error(405, "This path takes only GET.")
     wanted = settings.METRICS_TOKEN
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
     if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):
-        answer = plain_error(request, 401, "Send the metrics' bearer token.")
+        answer = plain_error(401, "Send the metrics' bearer token.")
         answer["WWW-Authenticate"] = "Bearer"
         return answer
     return HttpResponse(

@@ -2,11 +2,11 @@
 
 from typing import Any, ClassVar
 
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from servers.models import Token
+from servers.tokens import Caller
 
 
 class ScopedView(APIView):
@@ -15,6 +15,13 @@ class ScopedView(APIView):
     read_scope: ClassVar[str | None] = Token.Scope.SERVERS_READ
     write_scope: ClassVar[str | None] = Token.Scope.SERVERS_WRITE
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    @property
+    def caller(self) -> Caller:
+        """Who asks; only for views that name a scope."""
+        caller = self.request.user
+        assert isinstance(caller, Caller)
+        return caller
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Tell the methods, in Allow."""
         return Response(status=204)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final
+from urllib.parse import urljoin
 
 import requests
 from libcloud.common.base import Connection
@@ -134,19 +135,20 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
             "http": _HTTPPool,
             "https": _HTTPSPool,
         }
 
 
-class BoundedConnection(LibcloudConnection):  # type: ignore[misc]
+class BoundedConnection(LibcloudConnection):
     """libcloud's HTTP connection with a total deadline and a largest body."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Redirects would carry signed requests elsewhere; proxies are set by endpoint.
+        assert self.session is not None
         self.session.trust_env = False
         self.session.mount("http://", _Adapter())
         self.session.mount("https://", _Adapter())
@@ -164,9 +166,10 @@ class BoundedConnection(LibcloudConnection):  # type: ignore[misc]
         """Send one request and read its whole answer before the deadline."""
         deadline = _active()
         left = deadline.remaining() if deadline else CONNECT_SECONDS
+        assert self.session is not None
         response = self.session.request(
             method=method.lower(),
-            url=requests.compat.urljoin(self.host, url),
+            url=urljoin(str(self.host), url),
             data=body,
             headers={**self._normalize_headers(headers), "Connection": "close"},
             allow_redirects=False,
@@ -185,14 +188,12 @@ class BoundedConnection(LibcloudConnection):  # type: ignore[misc]
         if len(content) > MOST_BODY_BYTES:
             raise HTTPError("the answer is larger than any listing")
         response._content = content  # noqa: SLF001 - as requests itself fills it
-        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001
         self.response = response
 
 
 def bound_connection(connection: Connection) -> None:
     """Make a driver's connection a bounded one, reconnects included."""
     connection.conn_class = BoundedConnection
-    connection.retryCls = None
     connection.connect()
 
 

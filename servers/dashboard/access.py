@@ -1,6 +1,6 @@
 """Who may see and do what on the pages."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.http import HttpRequest
@@ -11,7 +11,7 @@ from servers.models import Fleet
 class Page(PermissionRequiredMixin):
     """A page for signed-in people; ``permission_required`` names the right it needs."""
 
-    permission_required: ClassVar[Any] = "servers.view_server"
+    permission_required = "servers.view_server"
     request: HttpRequest
 
     def handle_no_permission(self) -> Any:

@@ -33,9 +33,7 @@ class NewServerForm(forms.Form):
     image = forms.CharField(max_length=100, required=False)
     region = forms.CharField(max_length=100, required=False)
     size = forms.CharField(max_length=100, required=False)
-    capacity = forms.IntegerField(
-        min_value=1, max_value=MOST_CAPACITY, required=False
-    )
+    capacity = forms.IntegerField(min_value=1, max_value=MOST_CAPACITY, required=False)
     ttl = forms.IntegerField(
         label="Time to live, in minutes",
         min_value=0,

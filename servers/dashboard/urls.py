@@ -12,9 +12,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="servers")),
     path(
         "login/",
-        LoginView.as_view(
-            template_name="login.html", redirect_authenticated_user=True
-        ),
+        LoginView.as_view(template_name="login.html", redirect_authenticated_user=True),
         name="login",
     ),
     path("logout/", LogoutView.as_view(), name="logout"),

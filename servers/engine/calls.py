@@ -1,6 +1,6 @@
 """The calls other than create: each may be repeated at any time without harm."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from servers import ledger

@@ -53,9 +53,9 @@ def create_instance(
     with call_slot(place.account):
         if uptime.read() >= send_before:
             return False
-        key = make_key(
-            Fleet.objects.get().fleet_id, server.pk, server.attempt_number + 1
-        )
+        fleet = Fleet.objects.get()
+        fleet = Fleet.objects.get()
+        key = make_key(fleet.fleet_id, server.pk, server.attempt_number + 1)
         attempt = write_intent(
             server,
             lease,

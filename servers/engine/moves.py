@@ -30,7 +30,6 @@ def apply_move(
     if decision.event is Event.ADDRESS_SEEN:
         own = snapshot.own_instance
         changes["address"] = own.address if own else ""
-        changes["deadline_at"] = now + snapshot.limits.boot
     return ledger.move(
         server,
         decision.event,

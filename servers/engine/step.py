@@ -166,7 +166,7 @@ class _Step:
         return _Rest(now + wait, f"The cloud was asked in vain: {error}")
 
     def _rest(self, wait: Wait, snapshot: Snapshot, now: datetime) -> _Rest:
-        """Plan the next step, and let pending's deadline run only where nothing holds."""
+        """Plan the next step; pending's deadline runs only where nothing holds it."""
         server = self.server
         if snapshot.state is State.PENDING:
             if wait.held:

@@ -57,7 +57,7 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """The instance is the current attempt's: record it, and move where the row waits."""
+    """The instance is the current attempt's: record it, and move a row that waits."""
 
     instance: InstanceView
 
@@ -159,7 +159,7 @@ def is_missing(instance: InstanceView, scope: ScopeView) -> bool:
 
 
 def exceeds_share(count: int, total: int, *, share: float, floor: int) -> bool:
-    """Tell whether ``count`` of ``total`` at once is more than a person need not see."""
+    """Tell whether ``count`` of ``total`` at once is something a person must see."""
     return count > max(floor, int(total * share))
 
 
@@ -178,9 +178,9 @@ def _is_seen_ended(snapshot: Snapshot, attempt: AttemptView) -> bool:
 def _decide_end_of_time(snapshot: Snapshot, now: datetime) -> Decision | None:
     """Return what its ttl or its state's deadline demands."""
     stoppable = BOOTING | {State.RUNNING}
-    if snapshot.ttl and not snapshot.protected and snapshot.state in stoppable:
-        if now >= snapshot.created_at + snapshot.ttl:
-            return Move(Event.STOP_REQUESTED, "Its time to live is over.")
+    may_end = snapshot.state in stoppable and not snapshot.protected
+    if snapshot.ttl and may_end and now >= snapshot.created_at + snapshot.ttl:
+        return Move(Event.STOP_REQUESTED, "Its time to live is over.")
     if (
         snapshot.state in BOOTING
         and snapshot.deadline_at is not None

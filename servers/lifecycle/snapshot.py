@@ -27,7 +27,6 @@ class Limits:
     """How long a state may last, and how often the same is tried."""
 
     pending: timedelta = timedelta(minutes=10)
-    boot: timedelta = timedelta(minutes=10)  # created, and again staging
     retention: timedelta = timedelta(hours=1)  # of an errored row with an instance
     tries: int = 3  # attempts at one candidate before the next
     share: float = 0.10  # of a scope that may vanish or be condemned at once …

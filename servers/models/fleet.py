@@ -32,7 +32,7 @@ class Fleet(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
-        constraints = [  # noqa: RUF012 - Django's own form
+        constraints = [
             models.CheckConstraint(condition=models.Q(id=1), name="one_fleet")
         ]
 

@@ -6,7 +6,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 
@@ -17,6 +17,10 @@ from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Fleet, Server, Template, TemplateVersion
 from servers.scopes import ensure_scope
 
+NAME_RULE: Final = (
+    "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at "
+    "each end."
+)
 NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MOST_CAPACITY: Final = 1000
 MOST_COUNT: Final = 100
@@ -73,10 +77,7 @@ def provision_servers(request: Request) -> list[Server]:
 def _check(request: Request) -> None:
     errors: dict[str, list[str]] = {}
     if request.name and not NAME.fullmatch(request.name):
-        errors["name"] = [
-            "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or "
-            "digit at each end."
-        ]
+        errors["name"] = [NAME_RULE]
     if request.name and request.count > 1:
         errors["name"] = ["Several servers can't have one name: leave it out."]
     if request.capacity is not None and not 1 <= request.capacity <= MOST_CAPACITY:
@@ -149,7 +150,7 @@ def _hold_caps(account: Account, template: Template, count: int) -> None:
             "template."
         )
     counted = Server.objects.exclude(state__in=PROVEN_GONE)
-    caps = (
+    caps: tuple[tuple[str, int | None, dict[str, Any]], ...] = (
         (f"the account {account.name}", account.max_servers, {"account": account}),
         (f"the template {template.name}", template.max_servers, {"template": template}),
         ("the fleet", fleet.max_servers, {}),

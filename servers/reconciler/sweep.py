@@ -57,6 +57,8 @@ def condemn_orphans(
 
 def _condemn(instance: Instance, *, now: datetime) -> bool:
     """Condemn one instance, if under the lock it still belongs to nobody."""
+    if instance.server_uid is None or instance.attempt_id is None:
+        return False
     with transaction.atomic():
         # Server, attempt, instance: the order of locks everywhere.
         server = (

@@ -118,7 +118,7 @@ class Sandbox:
 def _show(node: Node) -> CloudInstance:
     status = node.extra["status"]
     return CloudInstance(
-        instance_id=node.id,
+        instance_id=str(node.id),
         key=node.extra["key"],
         fleet=node.extra["tags"].get(FLEET_TAG, ""),
         name=node.name,

@@ -8,7 +8,7 @@ world's transactions.
 import secrets
 import sqlite3
 import time
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from libcloud.common.exceptions import BaseHTTPError
 from libcloud.compute.base import Node, NodeDriver
@@ -27,14 +27,14 @@ _STATES: Final = {
 }
 
 
-class SandboxNodeDriver(NodeDriver):  # type: ignore[misc]
+class SandboxNodeDriver(NodeDriver):
     """One region of a sandbox."""
 
     name = "Sandbox"
     type = "sandbox"
     api_name = "sandbox"
     website = "https://serverfleet.example/"
-    NODE_STATE_MAP: ClassVar = _STATES
+    NODE_STATE_MAP = _STATES
 
     # Deliberately without NodeDriver.__init__, which opens an HTTP connection.
     def __init__(
@@ -93,7 +93,7 @@ class SandboxNodeDriver(NodeDriver):  # type: ignore[misc]
         (row,) = self.world.select("id = ?", (instance_id,))
         return self._node(row, time.time())
 
-    def list_nodes(  # type: ignore[override]
+    def list_nodes(
         self, *, ex_fleet_tag: str = "", ex_fleet: str = "", ex_key: str = ""
     ) -> list[Node]:
         """Return the instances of this region, of a fleet or of a key."""
@@ -123,7 +123,7 @@ class SandboxNodeDriver(NodeDriver):  # type: ignore[misc]
 
     def destroy_node(self, node: Node) -> bool:
         """End an instance, libcloud's way."""
-        return self.ex_destroy_node(node.id)
+        return self.ex_destroy_node(str(node.id))
 
     def ex_destroy_node(self, node_id: str) -> bool:
         """End an instance by its id. True means that the request was taken."""

@@ -19,7 +19,7 @@ class Command(BaseCommand):
     """Make an API token."""
 
     help = "Make an API token and print it; it is shown this once."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own form
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
@@ -39,9 +39,7 @@ class Command(BaseCommand):
             match = _DURATION.fullmatch(options["expires"])
             if match is None:
                 raise CommandError("--expires takes a number and m, h, d or w: 30d.")
-            expires_at = timezone.now() + timedelta(
-                **{_UNITS[match[2]]: int(match[1])}
-            )
+            expires_at = timezone.now() + timedelta(**{_UNITS[match[2]]: int(match[1])})
         try:
             token = issue_token(
                 options["name"], scopes=options["scope"], expires_at=expires_at

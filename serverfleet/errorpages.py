@@ -13,7 +13,7 @@ _API: Final = ("/api", "/healthz", "/varz", "/version", "/metrics")
 
 def _answer(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     if request.path_info.startswith(_API):
-        return plain_error(request, status, text)
+        return plain_error(status, text)
     page = {"title": title, "text": text}
     return render(request, "error.html", page, status=status)
 
@@ -35,7 +35,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404."""
     if request.path_info.startswith(_API):
-        return plain_error(request, 404, NOT_HERE)
+        return plain_error(404, NOT_HERE)
     return _answer(request, 404, "Not found", "There is no page at this address.")
 
 

@@ -1,0 +1,117 @@
+"""The tests' environment: a data folder, keys, and the database that was asked for."""
+
+import base64
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.moto import run_moto
+from tests.support.postgresql import MissingServerError, PostgreSQL
+
+_state: dict[str, Any] = {}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="the database that the tests run on",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="sf-", dir="/tmp"))
+    _state["folder"] = folder
+    for name in list(os.environ):
+        if name.startswith("SERVERFLEET_") or name.endswith(("_URL", "_PROXY")):
+            del os.environ[name]
+    key = base64.b64encode(b"k" * 32).decode()
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "serverfleet.settings",
+        "SERVERFLEET_DATA": str(folder),
+        "SERVERFLEET_SECRET_KEY": "a key for tests alone, long enough to be a key",
+        "SERVERFLEET_ENCRYPTION_KEYS": f"k1:{key}",
+        "SERVERFLEET_INSTALLATION_ID": "tests",
+        "SERVERFLEET_HTTPS": "0",
+        "BROKER_URL": "memory://",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    if config.getoption("--database") == "postgresql":
+        _start_postgresql(config)
+    import django
+    from django.conf import settings
+
+    if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
+        # A file, because the tests fork, kill, and look with other processes.
+        settings.DATABASES["default"]["TEST"] = {"NAME": str(folder / "test.sqlite3")}
+    settings.STORAGES["staticfiles"]["BACKEND"] = (
+        "django.contrib.staticfiles.storage.StaticFilesStorage"
+    )
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.ALLOWED_HOSTS = ["testserver", "127.0.0.1"]
+    settings.CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache"
+    }
+    django.setup()
+
+
+def _start_postgresql(config: pytest.Config) -> None:
+    try:
+        server = PostgreSQL()
+        _state["postgresql"] = server
+        server.start()
+    except MissingServerError as error:
+        if os.environ.get("CI") == "true":
+            pytest.exit(f"There is no PostgreSQL server for the tests: {error}", 1)
+        print(f"SKIPPED: all tests on PostgreSQL, since there is no server: {error}")
+        pytest.exit("no PostgreSQL server", 0)
+    os.environ["DATABASE_URL"] = server.url()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (server := _state.pop("postgresql", None)) is not None:
+        server.stop()
+    if (folder := _state.pop("folder", None)) is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """With CI=true a skipped test has failed: its real part should be there."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("CI") == "true":
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> PostgreSQL | None:
+    """The tests' PostgreSQL server, where they run on it."""
+    return _state.get("postgresql")
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    """A moto server process for the whole run."""
+    with run_moto() as url:
+        yield url
+
+
+@pytest.fixture
+def workshop(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What workers and beat do, by hand."""
+    from servers import dispatch
+    from tests.support.fleet import Workshop
+
+    hand = Workshop()
+    monkeypatch.setattr(dispatch, "_send", hand.take_hint)
+    return hand

@@ -1,0 +1,222 @@
+"""The main job: a server is provisioned, used and terminated."""
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from servers.lifecycle.states import Outcome
+from servers.models import Account, Attempt, Event, Instance, Server
+from servers.operations import retry_server, terminate_server
+from tests.support.fleet import (
+    TIMINGS,
+    Workshop,
+    live_keys,
+    make_fleet,
+    provision,
+    world_of,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def states_of(server: Server) -> list[str]:
+    return [
+        event.to_state
+        for event in Event.objects.filter(server_uid=server.pk)
+        if event.to_state
+    ]
+
+
+def test_a_server_walks_through_all_states_and_leaves_nothing(
+    workshop: Workshop,
+) -> None:
+    account = make_fleet()
+    server = provision()
+    workshop.run_to("running", server)
+    assert server.instance_id
+    assert server.address
+    assert server.started_at
+    assert len(live_keys(account)) == 1
+    terminate_server(server.name)
+    workshop.run_to("stopped", server)
+    assert server.stopped_at
+    assert live_keys(account) == []
+    assert states_of(server) == [
+        "pending",
+        "creating",
+        "created",
+        "staging",
+        "running",
+        "shutdown",
+        "stopping",
+        "stopped",
+    ]
+
+
+def test_it_walks_with_every_hint_lost(workshop: Workshop) -> None:
+    make_fleet()
+    workshop.deaf = True
+    server = provision()
+    # Only the tick remains, and its hints are lost too: so rows are found by hand.
+    server.refresh_from_db()
+    assert server.state == "pending"
+    workshop.deaf = False
+    workshop.run_to("running", server)
+
+
+def test_a_delete_during_pending_is_never_lost(workshop: Workshop) -> None:
+    account = make_fleet()
+    server = provision()
+    terminate_server(server.name)
+    workshop.run_to("stopped", server)
+    assert Attempt.objects.count() == 0
+    assert live_keys(account) == []
+
+
+def test_a_delete_during_creating_destroys_what_the_call_makes(
+    workshop: Workshop,
+) -> None:
+    account = make_fleet(
+        faults={"timeout_after": 1.0},
+        visibility=0.6,
+        timings={**TIMINGS, "settle": 1.2},
+    )
+    server = provision()
+    workshop.run_to("creating", server)
+    terminate_server(server.name)
+    workshop.run_to("stopped", server)
+    assert live_keys(account) == []
+    assert len(world_of(account).instances()) == 1
+
+
+def test_a_call_without_answer_is_found_by_its_key(workshop: Workshop) -> None:
+    account = make_fleet(faults={"timeout_after": 1.0})
+    server = provision()
+    workshop.run_to("running", server)
+    assert len(world_of(account).instances()) == 1
+
+
+def test_a_call_that_never_arrived_is_tried_again_after_its_settle_time(
+    workshop: Workshop, settings: object
+) -> None:
+    settings.CREATE_TRIES = 12  # type: ignore[attr-defined]
+    account = make_fleet(faults={"timeout_before": 0.5}, seed=3)
+    servers = [provision() for _ in range(4)]
+    workshop.run_to("running", *servers, seconds=60)
+    outcomes = set(Attempt.objects.values_list("outcome", flat=True))
+    assert Outcome.ABSENT in outcomes
+    assert len(live_keys(account)) == len(servers)
+
+
+@pytest.mark.parametrize(
+    ("options", "wishes", "words"),
+    [
+        ({}, {"image": "no-such-image"}, "no-such-image"),
+        ({"no_capacity": ["small"]}, {}, "No small is left"),
+        ({"quota": 1}, {}, "quota"),
+    ],
+)
+def test_a_refusal_ends_in_error_with_the_clouds_words_and_does_not_loop(
+    workshop: Workshop, options: dict[str, object], wishes: dict[str, str], words: str
+) -> None:
+    account = make_fleet(**options)
+    if "quota" in options:
+        world_of(account).add_instance(region="", tags={}, now=time.time())
+    server = provision(**wishes)
+    workshop.run_to("error", server)
+    assert words in server.error
+    workshop.run_for(0.5)
+    assert Attempt.objects.count() == 1
+    assert Attempt.objects.get().outcome == Outcome.REFUSED
+
+
+def test_wrong_credentials_end_in_error_with_a_sentence(workshop: Workshop) -> None:
+    account = make_fleet(expected_token="right")
+    server = provision()
+    workshop.run_to("error", server)
+    assert "token is not valid" in server.error
+    account.refresh_from_db()
+    assert account.health == Account.Health.REFUSED
+    assert Attempt.objects.count() == 0
+
+
+def test_throttling_is_waited_out(workshop: Workshop, settings: object) -> None:
+    settings.CREATE_TRIES = 12  # type: ignore[attr-defined]
+    make_fleet(faults={"throttled": 0.2}, seed=1)
+    server = provision()
+    workshop.run_to("running", server, seconds=60)
+
+
+def test_a_full_size_falls_back_to_the_next_candidate(workshop: Workshop) -> None:
+    from servers.models import Template
+    from servers.operations import save_template
+
+    make_fleet(no_capacity=["small"])
+    template = Template.objects.get()
+    template.candidates = [{"size": "medium"}]
+    save_template(template)
+    server = provision()
+    workshop.run_to("running", server)
+    assert server.size == "medium"
+    assert server.attempt_number == 2
+
+
+def test_an_errored_server_is_retried_once_nothing_is_left(workshop: Workshop) -> None:
+    account = make_fleet(no_capacity=["small"])
+    server = provision()
+    workshop.run_to("error", server)
+    Account.objects.filter(pk=account.pk).update(
+        options={**account.options, "no_capacity": []}
+    )
+    retry_server(server.name)
+    workshop.run_to("running", server)
+    assert server.error == ""
+
+
+def test_an_instance_that_vanished_is_believed_gone_after_two_listings_and_a_get(
+    workshop: Workshop,
+) -> None:
+    account = make_fleet()
+    server = provision()
+    workshop.run_to("running", server)
+    world_of(account).vanish(server.instance_id, time.time())
+    workshop.run_to("error", server)
+    assert not Instance.objects.get().live
+
+
+def test_a_server_ends_at_its_time_to_live(workshop: Workshop) -> None:
+    make_fleet()
+    server = provision(ttl=3600)
+    workshop.run_to("running", server)
+    early = server.created_at - timedelta(hours=2)
+    Server.objects.filter(pk=server.pk).update(created_at=early, next_step_at=early)
+    workshop.run_to("stopped", server)
+
+
+def test_a_boot_that_never_ends_is_given_up_and_then_destroyed(
+    workshop: Workshop, settings: object
+) -> None:
+    settings.BOOT_DEADLINE = 0.5  # type: ignore[attr-defined]
+    settings.ERROR_RETENTION = 0.5  # type: ignore[attr-defined]
+    account = make_fleet(faults={"never_boots": 1.0})
+    server = provision()
+    workshop.run_to("error", server)
+    assert "deadline" in server.error
+    workshop.run_to("stopped", server)
+    assert live_keys(account) == []
+
+
+def test_an_errored_server_without_instance_leaves_the_list_at_once(
+    workshop: Workshop,
+) -> None:
+    make_fleet(no_capacity=["small"])
+    server = provision()
+    workshop.run_to("error", server)
+    assert terminate_server(server.name) is None
+    assert not Server.objects.filter(hidden=False).exists()
+    again = provision(name=server.name)
+    workshop.run_until(
+        lambda: Server.objects.filter(pk=server.pk, state="stopped").exists()
+    )
+    assert again.pk != server.pk

@@ -1,0 +1,153 @@
+"""A fleet on a sandbox, quick enough for tests, and a hand that turns its clock.
+
+``Workshop`` does what workers and beat do, in this process: it ticks, and carries out
+the hints that were sent. So a test decides what runs, when, and what is lost.
+"""
+
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+from servers import dispatch, engine, reconciler
+from servers.clouds.sandbox import World, world_path
+from servers.models import Account, Server, Template
+from servers.operations import (
+    Request,
+    initialise_fleet,
+    provision_servers,
+    save_account,
+    save_template,
+)
+
+# Fractions of a second, with settle above processing and visibility as it must be.
+TIMINGS = {
+    "call": 1.0,
+    "lease": 2.5,
+    "settle": 0.4,
+    "grace": 0.4,
+    "lag": 0.05,
+    "listing_busy": 0.1,
+    "listing_idle": 1.0,
+    "gate": 300.0,
+}
+QUICK = {
+    "boot": 0.1,
+    "latency": 0.0,
+    "processing": 0.02,
+    "visibility": 0.02,
+    "destroying": 0.05,
+    "hang": 0.05,
+    "timings": TIMINGS,
+}
+
+
+def make_fleet(*, name: str = "sandbox", **options: Any) -> Account:
+    """Make the fleet, a sandbox account and its default template."""
+    initialise_fleet(fleet_id="ci")
+    account = save_account(
+        Account(
+            name=name,
+            kind="sandbox",
+            options={**QUICK, **options},
+            max_servers=100_000,
+            creates_per_minute=1_000_000,
+            calls_at_once=1000,
+        )
+    )
+    save_template(
+        Template(
+            name="default",
+            account=account,
+            image="ubuntu-24.04",
+            size="small",
+            is_default=True,
+        )
+    )
+    return account
+
+
+def world_of(account: Account) -> World:
+    """Return the world behind a sandbox account."""
+    name = str(account.options.get("world") or account.pk)
+    return World(Path(world_path(settings.SANDBOX_DIR, name)))
+
+
+class Workshop:
+    """Carries out ticks and hints by hand. ``deaf``: hints are lost."""
+
+    def __init__(self, *, deaf: bool = False) -> None:
+        self.deaf = deaf
+        self.hints: list[tuple[str, str]] = []
+
+    def take_hint(self, task: str, row_id: str, _request_id: str) -> None:
+        """Stand in for the broker."""
+        if not self.deaf:
+            self.hints.append((task, row_id))
+
+    def turn(self) -> None:
+        """Do one tick and all that was hinted by now."""
+        reconciler.tick()
+        hints, self.hints = self.hints, []
+        for task, row_id in hints:
+            self.carry_out(task, row_id)
+
+    def carry_out(self, task: str, row_id: str) -> None:
+        """Do one task."""
+        if task == dispatch.ADVANCE:
+            engine.advance(uuid.UUID(row_id))
+        elif task == dispatch.OBSERVE:
+            reconciler.observe_scope(int(row_id))
+        else:
+            engine.destroy_condemned(int(row_id))
+
+    def run_until(self, done: Callable[[], bool], *, seconds: float = 30.0) -> None:
+        """Turn until ``done``; fail after some seconds."""
+        ends = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > ends:
+                states = list(
+                    Server.objects.values_list("name", "state", "waiting", "error")[:20]
+                )
+                raise AssertionError(f"not within {seconds} s: {states}")
+            self.turn()
+            time.sleep(0.01)
+
+    def run_to(self, state: str, *servers: Server, seconds: float = 30.0) -> None:
+        """Turn until all the servers are in a state."""
+        pks = [server.pk for server in servers]
+
+        def all_there() -> bool:
+            rows = Server.objects.filter(pk__in=pks)
+            return rows.filter(state=state).count() == len(pks)
+
+        self.run_until(all_there, seconds=seconds)
+        for server in servers:
+            server.refresh_from_db()
+
+    def run_for(self, seconds: float) -> None:
+        """Turn for some time."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            self.turn()
+            time.sleep(0.01)
+
+
+def provision(**wishes: Any) -> Server:
+    """Ask for one server."""
+    (server,) = provision_servers(Request(**wishes))
+    return server
+
+
+def live_keys(account: Account) -> list[str]:
+    """Return the keys of all that is live in a sandbox."""
+    return [row.key for row in world_of(account).live(time.time())]
+
+
+def close_connections() -> None:
+    """Close the database connections of this thread, before a fork."""
+    connections.close_all()

@@ -1,0 +1,58 @@
+"""A moto server process: EC2's API over real HTTP, on a loopback port of its own."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+START_SECONDS = 60
+
+
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def run_moto() -> Iterator[str]:
+    """Run a moto server for a block; yield its URL."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "true"},
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(process, f"{url}/moto-api/data.json")
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def reset_moto(url: str) -> None:
+    """Forget everything that the server holds."""
+    request = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
+    with urllib.request.urlopen(request, timeout=30):
+        pass
+
+
+def _wait(process: "subprocess.Popen[bytes]", url: str) -> None:
+    ends = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            if process.poll() is not None or time.monotonic() > ends:
+                raise RuntimeError("the moto server did not start") from None
+            time.sleep(0.1)
