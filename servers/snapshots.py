@@ -197,6 +197,7 @@ class Loader:
             attempt_number=server.attempt_number,
             candidate=server.candidate,
             tries=server.tries,
+            failures=server.failures,
             jitter=jitter_of(server),
             instance_id=server.instance_id,
             deadline_at=server.deadline_at,

@@ -44,8 +44,8 @@ def create_instance(
 ) -> bool:
     """Write the intent, send the call, record the answer.
 
-    False where no call was sent: the row moved, or the lease is too old. ``send_before``
-    is an uptime, in seconds.
+    False where no call was sent: the row moved, or the lease is too old.
+    ``send_before`` is an uptime, in seconds.
     """
     place = _place_of(server, decision.candidate)
     cloud = open_scope(place.account, place.region)
@@ -64,8 +64,8 @@ def create_instance(
             key=str(key),
             token=secrets.token_hex(16),
             now=now,
-            # Long enough to learn that a call without answer made nothing.
-            deadline_at=now + 2 * (pace.lease + pace.settle),
+            # From when it can be known that a call without answer made nothing.
+            deadline_at=lease.until + pace.settle + snapshot.limits.pending,
         )
         if attempt is None:
             return False

@@ -21,7 +21,7 @@ from servers.lifecycle.snapshot import (
     ScopeView,
     Snapshot,
 )
-from servers.lifecycle.states import BOOTING, Event, Outcome, State
+from servers.lifecycle.states import BOOTING, HOLDING, Event, Outcome, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,20 @@ Decision = (
 
 def decide(snapshot: Snapshot, now: datetime) -> Decision:
     """Return the next step of the server at the database's time ``now``."""
-    ended = _decide_end_of_time(snapshot, now)
-    if ended is not None:
-        return ended
+    may_end = snapshot.state in BOOTING | {State.RUNNING} and not snapshot.protected
+    if snapshot.ttl and may_end and now >= snapshot.created_at + snapshot.ttl:
+        return Move(Event.STOP_REQUESTED, "Its time to live is over.")
+    decision = _decide_state(snapshot, now)
+    if _is_overdue(snapshot, decision, now):
+        return Move(
+            Event.DEADLINE_PASSED,
+            f"It stayed {snapshot.state} until its deadline. {_last_word(snapshot)}"
+            "Retry it, or terminate it.",
+        )
+    return decision
+
+
+def _decide_state(snapshot: Snapshot, now: datetime) -> Decision:
     match snapshot.state:
         case State.PENDING:
             return _decide_pending(snapshot, now)
@@ -125,6 +136,31 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
             return _decide_stopping(snapshot, now)
         case State.STOPPED:
             return Wait("It is proven gone.", None)
+
+
+def _is_overdue(snapshot: Snapshot, decision: Decision, now: datetime) -> bool:
+    """Tell whether the state's deadline has passed with nothing left to try first.
+
+    After an hour without workers all deadlines lie behind, and the instances may long
+    be ready: so what a fresh look would show comes first.
+    """
+    deadline = snapshot.deadline_at
+    if snapshot.state not in BOOTING or deadline is None or now < deadline:
+        return False
+    match decision:
+        case Wait(held=held):
+            waits = not held
+        case LookUp():
+            waits = snapshot.failures > 0
+        case Probe():
+            waits = True
+        case _:
+            return False
+    own = snapshot.own_instance
+    if snapshot.state in HOLDING and own is not None:
+        newest = snapshot.scope(own.scope).newest
+        return waits and newest is not None and newest >= deadline
+    return waits
 
 
 def quiet_from(snapshot: Snapshot) -> datetime:
@@ -173,25 +209,6 @@ def _is_seen_ended(snapshot: Snapshot, attempt: AttemptView) -> bool:
     return bool(instances) and all(
         not instance.live and instance.missed_from is None for instance in instances
     )
-
-
-def _decide_end_of_time(snapshot: Snapshot, now: datetime) -> Decision | None:
-    """Return what its ttl or its state's deadline demands."""
-    stoppable = BOOTING | {State.RUNNING}
-    may_end = snapshot.state in stoppable and not snapshot.protected
-    if snapshot.ttl and may_end and now >= snapshot.created_at + snapshot.ttl:
-        return Move(Event.STOP_REQUESTED, "Its time to live is over.")
-    if (
-        snapshot.state in BOOTING
-        and snapshot.deadline_at is not None
-        and now >= snapshot.deadline_at
-    ):
-        return Move(
-            Event.DEADLINE_PASSED,
-            f"It stayed {snapshot.state} until its deadline. {_last_word(snapshot)}"
-            "Retry it, or terminate it.",
-        )
-    return None
 
 
 def _last_word(snapshot: Snapshot) -> str:

@@ -114,6 +114,7 @@ class Snapshot:
     attempt_number: int = 0
     candidate: int = 0
     tries: int = 0
+    failures: int = 0  # calls in a row that taught nothing
     jitter: float = 0.5  # 0..1, fixed for the server, spreads the back-offs
     instance_id: str = ""
     deadline_at: datetime | None = None

@@ -111,7 +111,9 @@ class Workshop:
         while not done():
             if time.monotonic() > ends:
                 states = list(
-                    Server.objects.values_list("name", "state", "waiting", "error")[:20]
+                    Server.objects.exclude(
+                        state__in=["running", "stopped"]
+                    ).values_list("name", "state", "waiting", "error")[:20]
                 )
                 raise AssertionError(f"not within {seconds} s: {states}")
             self.turn()

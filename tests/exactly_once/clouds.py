@@ -1,0 +1,88 @@
+"""The two benches of these tests: a sandbox, and EC2's API on a moto server."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Protocol
+
+from servers.clouds.base import Cloud
+from servers.models import Account, Fleet, Template
+from servers.operations import initialise_fleet, save_account, save_template
+from servers.scopes import open_scope
+from tests.support.fleet import TIMINGS, make_fleet, world_of
+
+REGION = "eu-central-1"
+# moto answers within milliseconds; a create there is seen at once.
+MOTO_TIMINGS = {**TIMINGS, "lease": 4.0, "call": 1.8, "settle": 1.0}
+
+
+class Bench(Protocol):
+    """Where the instances of a test are."""
+
+    account: Account
+
+    def live(self) -> Counter[str]:
+        """Return the number of live instances by server (32 hex digits)."""
+        ...
+
+
+@dataclass
+class SandboxBench:
+    """A sandbox."""
+
+    account: Account
+
+    def live(self) -> Counter[str]:
+        return Counter(
+            row.tags["serverfleet-server"]
+            for row in world_of(self.account).live(time.time())
+        )
+
+
+@dataclass
+class MotoBench:
+    """EC2's API over HTTP."""
+
+    account: Account
+
+    def live(self) -> Counter[str]:
+        cloud: Cloud = open_scope(self.account, REGION)
+        listing = cloud.list_instances(Fleet.objects.get().fleet_id, deadline=30)
+        return Counter(
+            shown.key.split("-")[1] for shown in listing.instances if shown.live
+        )
+
+
+def make_sandbox() -> SandboxBench:
+    """Make a fleet on a sandbox."""
+    return SandboxBench(make_fleet())
+
+
+def make_moto(url: str) -> MotoBench:
+    """Make a fleet on a moto server."""
+    initialise_fleet(fleet_id="ci")
+    account = save_account(
+        Account(
+            name="amazon",
+            kind="amazon",
+            region=REGION,
+            endpoint=url,
+            options={"timings": MOTO_TIMINGS},
+            max_servers=100_000,
+            creates_per_minute=1_000_000,
+            calls_at_once=1000,
+        ),
+        credentials={"access_key_id": "AKIATEST", "secret_access_key": "made-up"},
+    )
+    save_template(
+        Template(
+            name="default",
+            account=account,
+            region=REGION,
+            image="ami-12c6146b",
+            size="t3.micro",
+            user_data="#!/bin/sh\ntrue\n",
+            is_default=True,
+        )
+    )
+    return MotoBench(account)

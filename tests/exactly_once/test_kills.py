@@ -1,0 +1,93 @@
+"""SIGKILL at every boundary of the create step and of the destroy step.
+
+One server per boundary; another worker goes on; at rest each has exactly one instance,
+or none after its destruction.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from servers import engine
+from servers.models import Server
+from servers.operations import terminate_server
+from tests.exactly_once.clouds import Bench, make_moto, make_sandbox
+from tests.support.crash import kill_at, run_in_child, was_killed
+from tests.support.fleet import Workshop, provision
+from tests.support.moto import reset_moto
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# More than any step has; the test finds the end by itself.
+MOST_BOUNDARIES = 400
+# What no step can do without, so that a hook that fell off shows.
+LEAST_CREATE = 40
+LEAST_DESTROY = 25
+
+
+@pytest.fixture(params=["sandbox", "moto"])
+def bench(request: pytest.FixtureRequest, workshop: Workshop) -> Bench:
+    if request.param == "sandbox":
+        made: Bench = make_sandbox()
+    else:
+        url = request.getfixturevalue("moto_url")
+        reset_moto(url)
+        made = make_moto(url)
+    # The gate opens with the first listing.
+    workshop.run_until(
+        lambda: made.account.scopes.filter(listings__isnull=False).exists()
+    )
+    return made
+
+
+def kill_everywhere(
+    prepare: Callable[[], Server], act: Callable[[Server], None]
+) -> list[Server]:
+    """Kill ``act`` on a fresh server at boundary 1, 2, …; return all the servers."""
+    servers = []
+    for number in range(1, MOST_BOUNDARIES):
+        server = prepare()
+        servers.append(server)
+        child = run_in_child(lambda target=server: act(target), kill_at(number))
+        if not was_killed(child):
+            return servers
+    raise AssertionError("the step has no end")
+
+
+def test_a_kill_at_any_boundary_of_a_create_leaves_exactly_one(
+    bench: Bench, workshop: Workshop
+) -> None:
+    workshop.deaf = True
+    servers = kill_everywhere(provision, lambda server: engine.advance(server.pk))
+    workshop.deaf = False
+    print(f"{len(servers) - 1} boundaries of a create")
+    assert len(servers) > LEAST_CREATE
+    workshop.run_to("running", *servers, seconds=120)
+    workshop.run_for(2.0)
+    assert bench.live() == Counter(server.pk.hex for server in servers)
+
+
+def test_a_kill_at_any_boundary_of_a_destroy_leaves_none(
+    bench: Bench, workshop: Workshop
+) -> None:
+    def prepare() -> Server:
+        return servers.pop()
+
+    servers = [provision() for _ in range(130)]
+    every = list(servers)
+    workshop.run_to("running", *servers, seconds=120)
+
+    def act(server: Server) -> None:
+        terminate_server(server.name)
+        engine.advance(server.pk)
+
+    workshop.deaf = True
+    killed = kill_everywhere(prepare, act)
+    workshop.deaf = False
+    print(f"{len(killed) - 1} boundaries of a destroy")
+    assert len(killed) > LEAST_DESTROY
+    for server in every:
+        terminate_server(server.name)
+    workshop.run_to("stopped", *every, seconds=120)
+    assert not bench.live()
