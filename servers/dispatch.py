@@ -1,12 +1,16 @@
 """Hints to the workers: sent by task name, on commit, and lost at no cost.
 
 The database is the queue. A hint only saves the wait for the next tick, so a broker
-that is down must never fail or delay what was committed.
+that is down, or worse, that hangs, must neither fail nor delay what was committed: a
+thread of each process sends them, and drops what it can't send.
 """
 
 import logging
+import os
+import queue
+import threading
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from celery import current_app
 from django.db import transaction
@@ -17,9 +21,12 @@ from servers import tracing
 
 logger = logging.getLogger(__name__)
 
-ADVANCE = "servers.tasks.advance"
-OBSERVE = "servers.tasks.observe"
-DESTROY = "servers.tasks.destroy_condemned"
+ADVANCE: Final = "servers.tasks.advance"
+OBSERVE: Final = "servers.tasks.observe"
+DESTROY: Final = "servers.tasks.destroy_condemned"
+MOST_WAITING: Final = 10_000
+
+Hint = tuple[str, str, str]
 
 
 def hint(task: str, row_id: Any) -> None:
@@ -29,17 +36,59 @@ def hint(task: str, row_id: Any) -> None:
     )
 
 
+class _Outbox:
+    """The hints of one process, and the thread that sends them."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.hints: queue.Queue[Hint] = queue.Queue(MOST_WAITING)
+        threading.Thread(target=self._run, name="hints", daemon=True).start()
+
+    def put(self, hint: Hint) -> None:
+        try:
+            self.hints.put_nowait(hint)
+        except queue.Full:
+            logger.warning("Too many hints wait for the broker; the tick will do.")
+
+    def _run(self) -> None:
+        while True:
+            task, row_id, request_id = self.hints.get()
+            try:
+                current_app.send_task(
+                    task,
+                    args=[row_id],
+                    headers={"request_id": request_id},
+                    ignore_result=True,
+                    retry=False,
+                )
+            except (OperationalError, RedisError, OSError) as error:
+                dropped = self._drop() + 1
+                logger.warning(
+                    "The broker does not answer (%s): %d hints dropped; the next "
+                    "ticks will find their rows.",
+                    type(error).__name__,
+                    dropped,
+                )
+
+    def _drop(self) -> int:
+        """Forget what waits: each would wait for the broker as long as the first."""
+        dropped = 0
+        while True:
+            try:
+                self.hints.get_nowait()
+            except queue.Empty:
+                return dropped
+            dropped += 1
+
+
+_outbox: _Outbox | None = None
+_lock = threading.Lock()
+
+
 def _send(task: str, row_id: str, request_id: str) -> None:
-    try:
-        current_app.send_task(
-            task,
-            args=[row_id],
-            headers={"request_id": request_id},
-            ignore_result=True,
-            retry=False,
-        )
-    except (OperationalError, RedisError, OSError) as error:
-        logger.warning(
-            "The broker does not answer (%s); the next tick will find the row.",
-            type(error).__name__,
-        )
+    global _outbox  # noqa: PLW0603 - one outbox a process, made anew after a fork
+    if _outbox is None or _outbox.pid != os.getpid():
+        with _lock:
+            if _outbox is None or _outbox.pid != os.getpid():
+                _outbox = _Outbox()
+    _outbox.put((task, row_id, request_id))

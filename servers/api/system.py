@@ -19,7 +19,7 @@ class Health(ScopedView):
     """The process is alive; asks neither database nor broker."""
 
     authentication_classes = ()
-    read_scope = None
+    read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
         """Answer."""
@@ -30,7 +30,7 @@ class Varz(ScopedView):
     """Whether automatic creation is paused."""
 
     authentication_classes = ()
-    read_scope = None
+    read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
         """Answer."""
@@ -41,7 +41,7 @@ class Version(ScopedView):
     """What runs here."""
 
     authentication_classes = ()
-    read_scope = None
+    read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
         """Answer."""

@@ -1,0 +1,365 @@
+"""The wire rules of the contract, byte for byte where it says so."""
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from servers.models import Server
+from servers.tokens import SCOPES, issue_token
+from tests.support.fleet import Workshop, make_fleet, provision
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FIELDS = [
+    "id",
+    "provider",
+    "state",
+    "name",
+    "image",
+    "region",
+    "size",
+    "address",
+    "capacity",
+    "secret",
+    "error",
+    "ca_key",
+    "ca_cert",
+    "tls_key",
+    "tls_cert",
+    "created",
+    "updated",
+    "started",
+    "stopped",
+]
+NUMBERS = {"capacity", "created", "updated", "started", "stopped"}
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def call(workshop: Workshop) -> Call:
+    """Call the API with a token of all rights, or of those given."""
+    make_fleet()
+    tokens: dict[Any, str] = {}
+
+    def send(method: str, path: str, *, scopes: Any = SCOPES, **more: Any) -> Any:
+        key = tuple(sorted(scopes)) if scopes is not None else None
+        headers = {}
+        if key is not None:
+            if key not in tokens:
+                tokens[key] = issue_token(f"t{len(tokens)}", scopes=key)
+            headers["authorization"] = f"Bearer {tokens[key]}"
+        headers |= more.pop("headers", {})
+        client = Client(raise_request_exception=False)
+        return client.generic(method, path, headers=headers, **more)
+
+    return send
+
+
+def test_a_server_has_nineteen_fields_in_their_order_and_types(call: Call) -> None:
+    answer = call("POST", "/api/servers", content_type="")
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "application/json; charset=utf-8"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer.content.endswith(b"}\n")
+    server = json.loads(answer.content)
+    assert list(server) == FIELDS
+    for name, value in server.items():
+        assert type(value) is (int if name in NUMBERS else str), name
+    assert server["state"] == "pending"
+    assert re.fullmatch(r"agent-[a-z0-9]{8}", server["name"])
+    assert server["created"] > 0
+    assert (server["started"], server["stopped"]) == (0, 0)
+
+
+def test_the_list_is_a_bare_array_oldest_first(call: Call) -> None:
+    assert call("GET", "/api/servers").content == b"[]\n"
+    names = [provision().name for _ in range(3)]
+    assert [row["name"] for row in call("GET", "/api/servers").json()] == names
+
+
+def test_keys_are_base64_of_pem_and_hidden_without_the_right(call: Call) -> None:
+    server = provision()
+    server.ca_key, server.ca_cert = "PRIVATE PEM", "PEM"
+    server.tls_key, server.tls_cert, server.secret = "TLS PEM", "CERT", "s3cret"
+    server.save()
+    shown = call("GET", f"/api/servers/{server.name}").json()
+    assert base64.b64decode(shown["ca_key"]) == b"PRIVATE PEM"
+    assert base64.b64decode(shown["tls_cert"]) == b"CERT"
+    assert shown["secret"] == "s3cret"
+    for scopes in (["servers:read"], ["servers:write"], ["fleet:admin"]):
+        hidden = call("GET", f"/api/servers/{server.name}", scopes=scopes).json()
+        assert (hidden["secret"], hidden["ca_key"], hidden["tls_key"]) == ("", "", "")
+        assert base64.b64decode(hidden["ca_cert"]) == b"PEM"
+
+
+def test_delete_is_idempotent_and_keeps_the_server_in_sight(
+    call: Call, workshop: Workshop
+) -> None:
+    server = provision()
+    workshop.run_to("running", server)
+    path = f"/api/servers/{server.name}"
+    answer = call("DELETE", path)
+    assert (answer.status_code, answer.json()["state"]) == (200, "shutdown")
+    assert call("DELETE", path).status_code == 200
+    workshop.run_to("stopped", server)
+    answer = call("DELETE", path)
+    assert (answer.status_code, answer.json()["state"]) == (200, "stopped")
+    assert call("GET", path).json()["stopped"] > 0
+
+
+def test_delete_of_an_errored_server_without_instance_answers_204_and_then_404(
+    call: Call, workshop: Workshop
+) -> None:
+    server = provision(image="no-such-image")
+    workshop.run_to("error", server)
+    path = f"/api/servers/{server.name}"
+    answer = call("DELETE", path)
+    assert (answer.status_code, answer.content) == (204, b"")
+    answer = call("GET", path)
+    assert answer.status_code == 404
+    assert server.name in answer.json()["message"]
+
+
+@pytest.mark.parametrize("force", ["1", "t", "T", "TRUE", "true", "True"])
+def test_force_is_true_for_gos_words(call: Call, force: str) -> None:
+    server = provision()
+    assert (
+        call("DELETE", f"/api/servers/{server.name}?force={force}").status_code == 200
+    )
+    assert Server.objects.get().force
+
+
+@pytest.mark.parametrize("force", ["0", "f", "F", "FALSE", "false", "False"])
+def test_force_is_false_for_gos_words(call: Call, force: str) -> None:
+    server = provision()
+    assert (
+        call("DELETE", f"/api/servers/{server.name}?force={force}").status_code == 200
+    )
+    assert not Server.objects.get().force
+
+
+@pytest.mark.parametrize("force", ["yes", "2", "tRuE", "%00", "1&force=0"])
+def test_any_other_force_is_refused_and_nothing_is_done(call: Call, force: str) -> None:
+    server = provision()
+    answer = call("DELETE", f"/api/servers/{server.name}?force={force}")
+    assert answer.status_code == 400
+    assert "force" in answer.json()["errors"]
+    server.refresh_from_db()
+    assert server.state == "pending"
+
+
+def test_pause_and_resume_hold_for_every_process(call: Call) -> None:
+    assert call("GET", "/varz", scopes=None).json() == {"paused": False}
+    assert call("POST", "/api/pause").status_code == 204
+    assert call("GET", "/varz", scopes=None).json() == {"paused": True}
+    assert call("POST", "/api/servers").status_code == 200
+    assert call("POST", "/api/resume").status_code == 204
+    assert call("GET", "/varz", scopes=None).json() == {"paused": False}
+
+
+def test_health_version_and_metrics_need_no_token(call: Call) -> None:
+    assert call("GET", "/healthz", scopes=None).status_code == 200
+    version = call("GET", "/version", scopes=None).json()
+    assert list(version) == ["source", "version", "commit"]
+    metrics = call("GET", "/metrics", scopes=None)
+    assert metrics.status_code == 200
+    assert 'serverfleet_servers{state="pending"} 0.0' in metrics.content.decode()
+
+
+def test_metrics_can_have_a_token_of_their_own(call: Call, settings: Any) -> None:
+    settings.METRICS_TOKEN = "m"
+    assert call("GET", "/metrics", scopes=None).status_code == 401
+    given = {"authorization": "Bearer m"}
+    assert call("GET", "/metrics", scopes=None, headers=given).status_code == 200
+
+
+def test_no_token_is_401_and_too_few_rights_are_403(call: Call) -> None:
+    provision(name="one")
+    for method, path in (
+        ("GET", "/api/servers"),
+        ("POST", "/api/servers"),
+        ("GET", "/api/servers/one"),
+        ("DELETE", "/api/servers/one"),
+        ("POST", "/api/pause"),
+        ("POST", "/api/resume"),
+    ):
+        answer = call(method, path, scopes=None)
+        assert answer.status_code == 401, (method, path)
+        assert answer["WWW-Authenticate"] == "Bearer"
+        assert "token" in answer.json()["message"]
+        wrong = call(
+            method, path, scopes=None, headers={"authorization": "Bearer sf_a_b"}
+        )
+        assert wrong.status_code == 401
+        if method != "GET":
+            poor = call(method, path, scopes=["servers:read"])
+            assert poor.status_code == 403
+            assert "servers:write" in poor.json()["message"]
+    assert Server.objects.get().state == "pending"
+
+
+def test_head_answers_like_get_without_a_body_and_options_tells_the_methods(
+    call: Call,
+) -> None:
+    answer = call("HEAD", "/api/servers")
+    assert (answer.status_code, answer.content) == (200, b"")
+    answer = call("OPTIONS", "/api/servers")
+    assert answer.status_code == 204
+    assert {"GET", "POST"} <= set(answer["Allow"].split(", "))
+
+
+def test_a_body_asks_for_more(call: Call) -> None:
+    body = {"name": "big-one", "size": "large", "capacity": 7, "labels": {"team": "x"}}
+    answer = call(
+        "POST", "/api/servers", data=json.dumps(body), content_type="application/json"
+    )
+    assert answer.status_code == 200, answer.content
+    server = Server.objects.get()
+    assert (server.name, server.size, server.capacity) == ("big-one", "large", 7)
+    assert server.labels == {"team": "x"}
+    several = call(
+        "POST", "/api/servers", data='{"count": 3}', content_type="application/json"
+    )
+    assert len(several.json()) == 3
+
+
+def test_a_cap_is_named_and_nothing_is_made(call: Call) -> None:
+    from servers.models import Account
+
+    Account.objects.update(max_servers=2)
+    answer = call(
+        "POST", "/api/servers", data='{"count": 3}', content_type="application/json"
+    )
+    assert answer.status_code == 409
+    assert "cap" in answer.json()["message"]
+    assert "2 are left" in answer.json()["message"]
+    assert not Server.objects.exists()
+
+
+HOSTILE: list[tuple[str, str, dict[str, Any], int]] = [
+    ("POST", "/api/servers", {"data": "{", "content_type": "application/json"}, 400),
+    ("POST", "/api/servers", {"data": "[]", "content_type": "application/json"}, 400),
+    ("POST", "/api/servers", {"data": b"\xff\xfe", "content_type": "text/json"}, 400),
+    ("POST", "/api/servers", {"data": "a=b", "content_type": "text/html"}, 415),
+    (
+        "POST",
+        "/api/servers",
+        {"data": '{"name": "a\\u0000b"}', "content_type": "application/json"},
+        400,
+    ),
+    (
+        "POST",
+        "/api/servers",
+        {"data": '{"name": "' + "a" * 10_000 + '"}', "content_type": "text/json"},
+        400,
+    ),
+    (
+        "POST",
+        "/api/servers",
+        {"data": b" " * 10_000_000, "content_type": "application/json"},
+        413,
+    ),
+    (
+        "POST",
+        "/api/servers",
+        {"data": "[" * 100_000, "content_type": "application/json"},
+        400,
+    ),
+    ("POST", "/api/servers", {"data": '{"nam": 1}', "content_type": "text/json"}, 400),
+    (
+        "POST",
+        "/api/servers",
+        {"data": '{"capacity": 0}', "content_type": "text/json"},
+        400,
+    ),
+    (
+        "POST",
+        "/api/servers",
+        {"data": '{"capacity": 1e3}', "content_type": "text/json"},
+        400,
+    ),
+    (
+        "POST",
+        "/api/servers",
+        {"data": '{"count": 100000}', "content_type": "text/json"},
+        400,
+    ),
+    (
+        "POST",
+        "/api/servers",
+        {"data": '{"template": "none"}', "content_type": "text/json"},
+        400,
+    ),
+    (
+        "POST",
+        "/api/servers",
+        {"data": '{"labels": {"A": "b"}}', "content_type": "text/json"},
+        400,
+    ),
+    ("GET", "/api/servers/", {}, 404),
+    ("GET", "/api/nothing", {}, 404),
+    ("GET", "/api/servers/a%00b", {}, 404),
+    ("GET", "/api/servers/%2e%2e%2f", {}, 404),
+    ("GET", "/api/servers/" + "x" * 10_000, {}, 404),
+    ("GET", "/api/servers/%F0%9F%92%A5%0A", {}, 404),
+    ("GET", "/api/servers/%ff", {}, 404),
+    ("DELETE", "/api/servers/nobody", {}, 404),
+    ("PUT", "/api/servers", {}, 405),
+    ("BREW", "/api/servers", {}, 405),
+    ("PATCH", "/api/pause", {}, 405),
+    ("DELETE", "/healthz", {}, 405),
+    ("POST", "/metrics", {}, 405),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "more", "status"),
+    HOSTILE,
+    ids=[f"{n}-{case[0]}-{case[1][:20]}" for n, case in enumerate(HOSTILE)],
+)
+def test_hostile_requests_get_a_sentence(
+    call: Call, method: str, path: str, more: dict[str, Any], status: int
+) -> None:
+    answer = call(method, path, **more)
+    assert answer.status_code == status, answer.content[:300]
+    assert answer["Content-Type"] == "application/json; charset=utf-8"
+    message = answer.json()["message"]
+    assert message.endswith((".", ":")) or message[-1] in ".'…"
+    assert "Traceback" not in message
+    assert not Server.objects.exists()
+
+
+def test_a_taken_name_is_a_409(call: Call) -> None:
+    provision(name="taken")
+    answer = call(
+        "POST", "/api/servers", data='{"name": "taken"}', content_type="text/json"
+    )
+    assert answer.status_code == 409
+    assert answer.json()["errors"]["name"]
+
+
+def test_the_request_id_is_echoed_and_reaches_the_event(call: Call) -> None:
+    from servers.models import Event
+
+    answer = call("POST", "/api/servers", headers={"x-request-id": "abc-123"})
+    assert answer["X-Request-ID"] == "abc-123"
+    assert Event.objects.get(kind="requested").request_id == "abc-123"
+    strange = call("GET", "/api/servers", headers={"x-request-id": "a b\n<script>"})
+    assert re.fullmatch(r"[0-9a-f]{16}", strange["X-Request-ID"])
+
+
+def test_the_list_asks_the_same_number_of_queries_for_any_number_of_servers(
+    call: Call, django_assert_max_num_queries: Any
+) -> None:
+    call("GET", "/api/servers")
+    for count in (1, 20):
+        for _ in range(count):
+            provision()
+        with django_assert_max_num_queries(2):
+            call("GET", "/api/servers")

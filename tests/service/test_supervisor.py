@@ -1,0 +1,138 @@
+"""One command starts it all, keeps it running, and leaves nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import ROOT, Service, wait_for
+
+
+def test_the_first_start_shows_credentials_once_and_the_second_is_quick(
+    database_env: dict[str, str],
+) -> None:
+    with Service(**database_env) as service:
+        first = service.log()
+        assert "Log-in     admin" in first
+        assert service.token
+        assert f"http://127.0.0.1:{service.port}/api/servers" in first
+        for name in ("secret-key", "encryption-keys", "installation"):
+            assert (service.data / "keys" / name).stat().st_mode & 0o777 == 0o600
+        began = time.monotonic()
+        assert service.stop(signal.SIGINT) == 0
+        assert time.monotonic() - began < 10
+        wait_for(lambda: not service.processes(), 2)
+        began = time.monotonic()
+        service.start()
+        print(f"second start: {time.monotonic() - began:.1f} s")
+        assert "sf_" not in service.log()[len(first) :]
+        assert service.call("GET", "/api/servers")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "gunicorn",
+        "celery -A serverfleet --quiet worker",
+        "celery -A serverfleet --quiet beat",
+        "valkey",
+    ],
+)
+def test_a_killed_child_comes_back(service: Service, words: str) -> None:
+    before = service.processes(words)
+    assert before
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(
+        lambda: service.processes(words) and not set(before) & set(service.processes()),
+        20,
+        what=service.log,
+    )
+    wait_for(service.answers, 20)
+    _, server = service.call("POST", "/api/servers")
+    service.wait_state("running", server["name"])
+
+
+def test_kill_9_of_the_supervisor_leaves_no_process(service: Service) -> None:
+    service.stop(signal.SIGKILL)
+    wait_for(lambda: not service.processes(), 10, what=lambda: str(service.processes()))
+
+
+def start_badly(**env: str) -> str:
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("SERVERFLEET_") and not name.endswith("_URL")
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "serverfleet.up"],
+        cwd=ROOT,
+        env={**clean, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+def test_another_copy_on_the_same_folder_is_refused(service: Service) -> None:
+    said = start_badly(SERVERFLEET_DATA=str(service.data), PORT="1")
+    assert "Another ServerFleet" in said
+
+
+def test_a_taken_port_is_refused(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = start_badly(SERVERFLEET_DATA=str(tmp_path / "d"), PORT=port)
+    assert f"port {port}" in said
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = start_badly(SERVERFLEET_DATA=str(tmp_path / "file"), PORT="1")
+    assert "can't be written" in said
+
+
+def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
+    assert "PORT is 'x'" in start_badly(SERVERFLEET_DATA=str(tmp_path), PORT="x")
+    assert "DATABASE_URL must" in start_badly(
+        SERVERFLEET_DATA=str(tmp_path), PORT="18999", DATABASE_URL="mysql://x"
+    )
+    assert "LIBCLOUD_RETRY" in start_badly(
+        SERVERFLEET_DATA=str(tmp_path),
+        PORT="18999",
+        LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS="1",
+    )
+    long = tmp_path / ("x" * 120)
+    assert "too long a path" in start_badly(SERVERFLEET_DATA=str(long), PORT="18999")
+
+
+def test_createtoken_prints_only_the_token_while_the_service_runs(
+    service: Service,
+) -> None:
+    made = service.command(
+        "createtoken", "ci", "--scope", "servers:write", "--expires", "30d"
+    )
+    assert made.returncode == 0, made.stderr
+    service.token = made.stdout.strip()
+    assert made.stdout == f"{service.token}\n"
+    assert service.call("POST", "/api/servers")[0] == 200
+    for wrong in (
+        ["createtoken", "ci", "--scope", "servers:write"],
+        ["createtoken", "x", "--scope", "everything"],
+        ["createtoken", "x"],
+        ["createtoken", "x", "--scope", "servers:read", "--expires", "soon"],
+    ):
+        refused = service.command(*wrong)
+        assert refused.returncode != 0
+        assert refused.stdout == ""
+        assert len(refused.stderr.strip().splitlines()) == 1

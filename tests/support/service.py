@@ -1,0 +1,168 @@
+"""ServerFleet as a user runs it: ``python -m serverfleet.up`` in a folder of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.support.moto import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60.0
+
+
+class Service:
+    """One running copy; ``env`` adds to its environment."""
+
+    def __init__(self, *, data: Path | None = None, **env: str) -> None:
+        # Short: the broker's socket lies in it.
+        self.data = data or Path(tempfile.mkdtemp(prefix="sfs-", dir="/tmp"))
+        self.port = free_port()
+        self.log_path = self.data / "service.log"
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("SERVERFLEET_") and not name.endswith("_URL")
+        }
+        self.env = {
+            **clean,
+            "SERVERFLEET_DATA": str(self.data),
+            "PORT": str(self.port),
+            "SERVERFLEET_ADMIN_PASSWORD": "correct-horse-battery",
+            **env,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.token = ""
+
+    def start(self) -> "Service":
+        """Start it and wait until it answers."""
+        self.data.mkdir(exist_ok=True)
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "serverfleet.up"],
+                cwd=ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        wait_for(self.answers, START_SECONDS, what=self.log)
+        found = re.search(r"API token +(sf_\S+)", self.log())
+        self.token = found[1] if found else self.token
+        return self
+
+    def stop(self, number: signal.Signals = signal.SIGINT, seconds: float = 15) -> int:
+        """Send a signal to the supervisor; return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def __enter__(self) -> "Service":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        wait_for(lambda: not self.processes(), 15)
+
+    def log(self) -> str:
+        """Return all that it printed."""
+        return self.log_path.read_text(errors="replace")
+
+    def answers(self) -> bool:
+        """Tell whether the web answers."""
+        try:
+            return self.call("GET", "/healthz")[0] == 200
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, timeout: float = 20
+    ) -> tuple[int, Any]:
+        """Call the API; return status and decoded answer."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+        )
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, _decode(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, _decode(error.read())
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each server by name."""
+        _, rows = self.call("GET", "/api/servers")
+        return {row["name"]: row["state"] for row in rows}
+
+    def wait_state(self, state: str, *names: str, seconds: float = 60) -> None:
+        """Wait until the servers are all in a state."""
+
+        def there() -> bool:
+            states = self.states()
+            return all(states.get(name) == state for name in names)
+
+        wait_for(there, seconds, what=lambda: f"{self.states()}\n{self.log()[-3000:]}")
+
+    def processes(self, words: str = "") -> list[int]:
+        """Return the ids of its processes whose command line holds ``words``."""
+        marks = (f"SERVERFLEET_DATA={self.data}\0").encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                mine = marks in (folder / "environ").read_bytes()
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
+            except OSError:
+                continue
+            # The broker writes its title over its environment; the title has its socket.
+            mine = mine or str(self.data).encode() in command
+            if mine and words in command.decode(errors="replace") and command:
+                found.append(int(folder.name))
+        return found
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run a management command in its environment."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+
+def _decode(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError:
+        return data.decode(errors="replace")
+
+
+def wait_for(
+    done: Callable[[], Any],
+    seconds: float,
+    *,
+    what: Callable[[], str] = lambda: "",
+) -> None:
+    """Wait until ``done`` is true; fail with ``what`` after some seconds."""
+    ends = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > ends:
+            raise AssertionError(f"not within {seconds} s: {what()}")
+        time.sleep(0.05)
