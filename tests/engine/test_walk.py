@@ -98,15 +98,20 @@ def test_a_call_without_answer_is_found_by_its_key(workshop: Workshop) -> None:
 
 
 def test_a_call_that_never_arrived_is_tried_again_after_its_settle_time(
-    workshop: Workshop, settings: object
+    workshop: Workshop,
 ) -> None:
-    settings.CREATE_TRIES = 12  # type: ignore[attr-defined]
-    account = make_fleet(faults={"timeout_before": 0.5}, seed=3)
-    servers = [provision() for _ in range(4)]
-    workshop.run_to("running", *servers, seconds=60)
-    outcomes = set(Attempt.objects.values_list("outcome", flat=True))
-    assert Outcome.ABSENT in outcomes
-    assert len(live_keys(account)) == len(servers)
+    account = make_fleet(faults={"timeout_before": 1.0})
+    server = provision()
+    workshop.run_to("creating", server)
+    Account.objects.filter(pk=account.pk).update(
+        options={**account.options, "faults": {}}
+    )
+    workshop.run_to("running", server)
+    first, second = Attempt.objects.order_by("number")
+    assert (first.outcome, second.outcome) == (Outcome.ABSENT, Outcome.ACCEPTED)
+    assert first.looked_at is not None
+    assert first.looked_at >= first.lease_end + timedelta(seconds=TIMINGS["settle"])
+    assert len(live_keys(account)) == 1
 
 
 @pytest.mark.parametrize(

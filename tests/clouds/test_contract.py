@@ -1,0 +1,116 @@
+"""The law of the port, on a sandbox and on EC2's API."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from servers.clouds.base import (
+    Cloud,
+    CloudConfig,
+    CreateSpec,
+    InstanceNotFoundError,
+)
+from servers.clouds.registry import open_cloud
+from servers.lifecycle.keys import make_key
+from tests.support.moto import reset_moto
+
+
+@pytest.fixture(params=["sandbox", "amazon"])
+def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cloud]:
+    if request.param == "sandbox":
+        yield open_cloud(
+            "sandbox",
+            CloudConfig(
+                "a1",
+                "",
+                options={
+                    "folder": str(tmp_path),
+                    "boot": 0.1,
+                    "processing": 0.0,
+                    "latency": 0.0,
+                    "destroying": 0.0,
+                },
+            ),
+        )
+        return
+    url = request.getfixturevalue("moto_url")
+    reset_moto(url)
+    yield open_cloud(
+        "amazon",
+        CloudConfig(
+            "a1",
+            "eu-central-1",
+            url,
+            {"access_key_id": "AKIA", "secret_access_key": "made-up"},
+        ),
+    )
+
+
+def spec_of(cloud: Cloud, *, fleet: str = "ci", name: str = "agent-1") -> CreateSpec:
+    server = uuid4()
+    return CreateSpec(
+        key=str(make_key(fleet, server, 1)),
+        token=uuid4().hex,
+        fleet=fleet,
+        server_id=server.hex,
+        name=name,
+        image="ubuntu-24.04" if cloud.provider == "sandbox" else "ami-12c6146b",
+        size="small" if cloud.provider == "sandbox" else "t3.micro",
+        user_data="#!/bin/sh\n",
+        labels={"team": "builds"},
+    )
+
+
+def test_what_is_created_is_found_listed_shown_and_ended(cloud: Cloud) -> None:
+    spec = spec_of(cloud)
+    made = cloud.create_instance(spec, deadline=10)
+    assert made.instance_id
+    assert made.live
+    assert (made.key, made.fleet, made.name) == (spec.key, "ci", "agent-1")
+    assert made.raw_status
+    (found,) = cloud.find_instances(spec.key, deadline=10)
+    assert found.instance_id == made.instance_id
+    (listed,) = cloud.list_instances("ci", deadline=10).instances
+    assert listed.key == spec.key
+    time.sleep(0.2)
+    shown = cloud.get_instance(made.instance_id, deadline=10)
+    assert shown.address
+    cloud.destroy_instance(made.instance_id, deadline=10)
+    # Listed for a while, but no longer live.
+    ended = cloud.list_instances("ci", deadline=10).instances
+    assert [instance.live for instance in ended] == [False]
+
+
+def test_a_fleets_listing_holds_no_other_fleets_instances(cloud: Cloud) -> None:
+    for fleet in ("ci", "ci-prod", "c"):
+        cloud.create_instance(spec_of(cloud, fleet=fleet), deadline=10)
+    assert [i.fleet for i in cloud.list_instances("ci", deadline=10).instances] == [
+        "ci"
+    ]
+    assert cloud.list_instances("ci*", deadline=10).instances == ()
+
+
+def test_a_key_is_compared_whole(cloud: Cloud) -> None:
+    spec = spec_of(cloud)
+    cloud.create_instance(spec, deadline=10)
+    assert cloud.find_instances(spec.key[:-1], deadline=10) == []
+    assert cloud.find_instances("ci-*", deadline=10) == []
+
+
+def test_a_missing_instance_is_said_to_be_missing(cloud: Cloud) -> None:
+    missing = "i-0123456789abcdef0"
+    with pytest.raises(InstanceNotFoundError):
+        cloud.get_instance(missing, deadline=10)
+    with pytest.raises(InstanceNotFoundError):
+        cloud.destroy_instance(missing, deadline=10)
+
+
+def test_the_identity_is_the_same_each_time(cloud: Cloud) -> None:
+    first = cloud.fetch_identity(deadline=10)
+    assert first
+    assert cloud.fetch_identity(deadline=10) == first
+    cloud.create_instance(spec_of(cloud), deadline=10)
+    assert cloud.list_instances("ci", deadline=10).identity == first

@@ -1,0 +1,385 @@
+"""decide(): rows of snapshots and what follows from them, without a database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from servers.lifecycle.backoff import back_off
+from servers.lifecycle.decisions import (
+    Adopt,
+    CloseAttempt,
+    ConfirmVanished,
+    Decision,
+    Destroy,
+    LookUp,
+    Move,
+    Probe,
+    Wait,
+    WriteIntent,
+    decide,
+    exceeds_share,
+    follow_failure,
+)
+from servers.lifecycle.snapshot import (
+    AttemptView,
+    CandidateView,
+    InstanceView,
+    Pace,
+    ScopeView,
+    Snapshot,
+)
+from servers.lifecycle.states import Event, Outcome, State
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+PACE = Pace(
+    lease=timedelta(seconds=150),
+    settle=timedelta(seconds=120),
+    lag=timedelta(seconds=5),
+    grace=timedelta(seconds=300),
+    gate=timedelta(seconds=300),
+    listing=timedelta(seconds=5),
+)
+SCOPE = ScopeView(scope="a/r", name="a r", pace=PACE, newest=NOW)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def attempt(**more: Any) -> AttemptView:
+    plain = {
+        "number": 1,
+        "outcome": Outcome.ASKED,
+        "scope": "a/r",
+        "lease_end": ago(10),
+    }
+    return AttemptView(**{**plain, **more})
+
+
+def instance(**more: Any) -> InstanceView:
+    plain = {
+        "pk": 1,
+        "instance_id": "i-1",
+        "attempt_number": 1,
+        "scope": "a/r",
+        "first_seen": ago(600),
+    }
+    return InstanceView(**{**plain, **more})
+
+
+def snapshot(state: State, **more: Any) -> Snapshot:
+    plain = {
+        "state_since": ago(60),
+        "created_at": ago(600),
+        "scopes": (SCOPE,),
+        "candidates": (CandidateView(0, "a r small", "a/r"),),
+    }
+    return Snapshot(state=state, **{**plain, **more})
+
+
+def held(**more: Any) -> dict[str, Any]:
+    return {
+        "attempt_number": 1,
+        "instance_id": "i-1",
+        "attempts": (attempt(outcome=Outcome.ACCEPTED, answered_at=ago(500)),),
+        "instances": (instance(**more),),
+    }
+
+
+CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
+    ("a pending row with an open gate", snapshot(State.PENDING), WriteIntent),
+    (
+        "a closed gate",
+        snapshot(State.PENDING, scopes=(replace(SCOPE, no_create="closed"),)),
+        Wait,
+    ),
+    (
+        "a held row past its deadline goes on waiting",
+        snapshot(
+            State.PENDING,
+            deadline_at=ago(1),
+            scopes=(replace(SCOPE, no_create="closed"),),
+        ),
+        Wait,
+    ),
+    (
+        "no candidate that can be used",
+        snapshot(
+            State.PENDING, candidates=(CandidateView(0, "a", "a/r", skip="full"),)
+        ),
+        Event.CANDIDATES_EXHAUSTED,
+    ),
+    (
+        "backing off after a try",
+        snapshot(State.PENDING, tries=1, state_since=ago(0.1)),
+        Wait,
+    ),
+    (
+        "a call without answer is looked for first",
+        snapshot(State.CREATING, attempt_number=1, attempts=(attempt(),)),
+        LookUp,
+    ),
+    (
+        "looked for before settle: wait",
+        snapshot(
+            State.CREATING, attempt_number=1, attempts=(attempt(looked_at=ago(5)),)
+        ),
+        Wait,
+    ),
+    (
+        "after settle it is looked for again",
+        snapshot(
+            State.CREATING,
+            attempt_number=1,
+            attempts=(attempt(lease_end=ago(200), looked_at=ago(190)),),
+        ),
+        LookUp,
+    ),
+    (
+        "looked for after settle: absent",
+        snapshot(
+            State.CREATING,
+            attempt_number=1,
+            attempts=(attempt(lease_end=ago(200), looked_at=ago(10)),),
+        ),
+        CloseAttempt,
+    ),
+    (
+        "found by its key",
+        snapshot(
+            State.CREATING,
+            attempt_number=1,
+            attempts=(attempt(),),
+            instances=(instance(),),
+        ),
+        Adopt,
+    ),
+    (
+        "a condemned instance is never adopted",
+        snapshot(
+            State.CREATING,
+            attempt_number=1,
+            attempts=(attempt(),),
+            instances=(instance(condemned=True),),
+        ),
+        LookUp,
+    ),
+    (
+        "an instance of an older attempt is never adopted",
+        snapshot(
+            State.CREATING,
+            attempt_number=2,
+            attempts=(attempt(outcome=Outcome.ABSENT), attempt(number=2)),
+            instances=(instance(attempt_number=1),),
+        ),
+        LookUp,
+    ),
+    (
+        "an address",
+        snapshot(State.CREATED, **held(address="10.0.0.1")),
+        Event.ADDRESS_SEEN,
+    ),
+    ("no address yet", snapshot(State.CREATED, **held()), Wait),
+    (
+        "ready by its address",
+        snapshot(State.STAGING, **held(address="10.0.0.1")),
+        Event.READY,
+    ),
+    (
+        "a probe is asked for",
+        snapshot(State.STAGING, ready_by_address=False, **held(address="10.0.0.1")),
+        Probe,
+    ),
+    (
+        "a build that failed",
+        snapshot(State.CREATED, **held(failed=True)),
+        Event.HEALTH_LOST,
+    ),
+    (
+        "past its deadline, and looked at since",
+        snapshot(State.CREATED, deadline_at=ago(5), **held()),
+        Event.DEADLINE_PASSED,
+    ),
+    (
+        "past its deadline, not looked at since",
+        snapshot(
+            State.CREATED,
+            deadline_at=ago(5),
+            **{**held(), "scopes": (replace(SCOPE, newest=ago(60)),)},
+        ),
+        Wait,
+    ),
+    (
+        "missed twice",
+        snapshot(State.RUNNING, **held(missed_from=ago(30))),
+        ConfirmVanished,
+    ),
+    ("missed once", snapshot(State.RUNNING, **held(missed_from=ago(2))), Wait),
+    (
+        "too many missed at once",
+        snapshot(
+            State.RUNNING,
+            **{
+                **held(missed_from=ago(30)),
+                "scopes": (replace(SCOPE, live=20, missing=19),),
+            },
+        ),
+        Wait,
+    ),
+    (
+        "ended without being asked to",
+        snapshot(State.RUNNING, **held(live=False)),
+        Event.INSTANCE_VANISHED,
+    ),
+    (
+        "its ttl is over",
+        snapshot(State.RUNNING, ttl=timedelta(seconds=60), **held()),
+        Event.STOP_REQUESTED,
+    ),
+    (
+        "its ttl is over, but it is protected",
+        snapshot(State.RUNNING, ttl=timedelta(seconds=60), protected=True, **held()),
+        Wait,
+    ),
+    ("nothing to drain", snapshot(State.SHUTDOWN), Event.DRAINED),
+    ("something to destroy", snapshot(State.STOPPING, **held()), Destroy),
+    (
+        "asked to destroy a moment ago",
+        snapshot(State.STOPPING, **held(destroy_asked_at=ago(1))),
+        Wait,
+    ),
+    (
+        "asked to destroy long ago, and still there",
+        snapshot(State.STOPPING, **held(destroy_asked_at=ago(100))),
+        Destroy,
+    ),
+    (
+        "destroys are frozen",
+        snapshot(
+            State.STOPPING,
+            **{**held(), "scopes": (replace(SCOPE, no_destroy="frozen"),)},
+        ),
+        Wait,
+    ),
+    (
+        "a doubled instance of an older attempt is destroyed, too",
+        snapshot(
+            State.STOPPING,
+            **{
+                **held(live=False),
+                "instances": (
+                    instance(live=False),
+                    instance(pk=2, instance_id="i-2", attempt_number=0),
+                ),
+            },
+        ),
+        Destroy,
+    ),
+    (
+        "gone, not proven by listings",
+        snapshot(State.STOPPING, **held(live=False)),
+        Wait,
+    ),
+    (
+        "one look is no proof",
+        snapshot(
+            State.STOPPING,
+            **{
+                **held(live=False),
+                "scopes": (replace(SCOPE, first_look=NOW, last_look=NOW),),
+            },
+        ),
+        Wait,
+    ),
+    (
+        "two looks a lag apart are",
+        snapshot(
+            State.STOPPING,
+            **{
+                **held(live=False),
+                "scopes": (replace(SCOPE, first_look=ago(20), last_look=ago(10)),),
+            },
+        ),
+        Event.ABSENCE_CONFIRMED,
+    ),
+    ("nothing was ever asked", snapshot(State.STOPPING), Event.ABSENCE_CONFIRMED),
+    (
+        "an errored row still looks for its call",
+        snapshot(State.ERROR, attempt_number=1, attempts=(attempt(),)),
+        LookUp,
+    ),
+    (
+        "an errored row keeps its instance for a while",
+        snapshot(State.ERROR, **held()),
+        Wait,
+    ),
+    (
+        "and then ends",
+        snapshot(State.ERROR, state_since=ago(4000), **held()),
+        Event.STOP_REQUESTED,
+    ),
+    ("stopped is the end", snapshot(State.STOPPED), Wait),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
+)
+def test_decide(given: Snapshot, wanted: type[Decision] | Event) -> None:
+    decision = decide(given, NOW)
+    if isinstance(wanted, Event):
+        assert isinstance(decision, Move)
+        assert decision.event is wanted
+    else:
+        assert isinstance(decision, wanted), decision
+
+
+def test_of_several_instances_the_lowest_id_is_adopted() -> None:
+    decision = decide(
+        snapshot(
+            State.CREATING,
+            attempt_number=1,
+            attempts=(attempt(),),
+            instances=(instance(pk=2, instance_id="i-2"), instance()),
+        ),
+        NOW,
+    )
+    assert isinstance(decision, Adopt)
+    assert decision.instance.instance_id == "i-1"
+
+
+@pytest.mark.parametrize(
+    ("tries", "candidate", "final", "wanted"),
+    [
+        (0, 0, False, (Event.ATTEMPT_REFUSED, 0, 1)),
+        (2, 0, False, (Event.ATTEMPT_REFUSED, 1, 0)),
+        (0, 0, True, (Event.ATTEMPT_REFUSED, 1, 0)),
+        (0, 1, True, (Event.CANDIDATES_EXHAUSTED, 1, 1)),
+    ],
+)
+def test_a_failed_try_leads_to_the_next_try_candidate_or_error(
+    tries: int, candidate: int, final: bool, wanted: tuple[Event, int, int]
+) -> None:
+    given = snapshot(
+        State.CREATING, tries=tries, candidate=candidate, candidate_count=2
+    )
+    follow = follow_failure(
+        given, Event.ATTEMPT_REFUSED, candidate=candidate, final=final
+    )
+    assert (follow.event, follow.candidate, follow.tries) == wanted
+
+
+def test_back_off_doubles_to_a_minute_at_most() -> None:
+    waits = [back_off(number, 1.0).total_seconds() for number in range(10)]
+    assert waits == [0, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert back_off(10**6, 0.0).total_seconds() == 30
+
+
+def test_a_share_has_a_floor() -> None:
+    assert not exceeds_share(5, 5, share=0.1, floor=5)
+    assert exceeds_share(6, 20, share=0.1, floor=5)
+    assert not exceeds_share(10, 100, share=0.1, floor=5)
