@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -123,7 +124,7 @@ def test_a_call_that_never_arrived_is_tried_again_after_its_settle_time(
     ],
 )
 def test_a_refusal_ends_in_error_with_the_clouds_words_and_does_not_loop(
-    workshop: Workshop, options: dict[str, object], wishes: dict[str, str], words: str
+    workshop: Workshop, options: dict[str, Any], wishes: dict[str, str], words: str
 ) -> None:
     account = make_fleet(**options)
     if "quota" in options:

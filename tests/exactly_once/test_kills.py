@@ -6,9 +6,9 @@ or none after its destruction.
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import pytest
-from pytest_django import DjangoDbBlocker
 
 from servers import engine
 from servers.models import Server
@@ -49,7 +49,7 @@ def kill_everywhere(
     for number in range(1, MOST_BOUNDARIES):
         server = prepare()
         servers.append(server)
-        child = run_in_child(lambda target=server: act(target), kill_at(number))
+        child = run_in_child(partial(act, server), kill_at(number))
         if not was_killed(child):
             return servers
     raise AssertionError("the step has no end")

@@ -9,7 +9,7 @@ import pytest
 
 from servers import engine
 from servers.models import Server
-from tests.exactly_once.clouds import SandboxBench, make_moto, make_sandbox
+from tests.exactly_once.clouds import Bench, make_moto, make_sandbox
 from tests.support.crash import run_in_child, stop_at
 from tests.support.fleet import Workshop, provision
 from tests.support.moto import reset_moto
@@ -39,12 +39,12 @@ def test_a_worker_that_sleeps_past_its_lease_leaves_exactly_one(
     workshop: Workshop, request: pytest.FixtureRequest, cloud: str, where: str
 ) -> None:
     if cloud == "sandbox":
-        bench: SandboxBench | object = make_sandbox()
+        bench: Bench = make_sandbox()
     else:
         url = request.getfixturevalue("moto_url")
         reset_moto(url)
         bench = make_moto(url)
-    account = bench.account  # type: ignore[attr-defined]
+    account = bench.account
     workshop.run_until(lambda: account.scopes.filter(listings__isnull=False).exists())
     workshop.deaf = True
     server = provision()
@@ -60,7 +60,7 @@ def test_a_worker_that_sleeps_past_its_lease_leaves_exactly_one(
     workshop.run_for(3.0)
     server.refresh_from_db()
     assert server.state == "running"
-    assert bench.live() == Counter([server.pk.hex])  # type: ignore[attr-defined]
+    assert bench.live() == Counter([server.pk.hex])
 
 
 def test_two_workers_on_one_row_send_one_call(workshop: Workshop) -> None:

@@ -81,7 +81,7 @@ def test_doubled_messages_make_one_server(service: Service) -> None:
     _, server = service.call("POST", "/api/servers")
     sender = Celery(broker=f"redis+socket://{service.data}/broker.sock")
     sender.conf.task_default_queue = "serverfleet"
-    wait_for(lambda: service.states(), 5)
+    wait_for(service.states, 5)
     pk = find_pk(service, server["name"])
     for _ in range(50):
         sender.send_task("servers.tasks.advance", args=[pk], ignore_result=True)

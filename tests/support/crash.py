@@ -94,7 +94,7 @@ def _watch_database(at_boundary: Boundary, stack: ExitStack) -> None:
         return result
 
     stack.enter_context(connection.execute_wrapper(around))
-    commit = BaseDatabaseWrapper._commit
+    commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 
     def watched(self: BaseDatabaseWrapper) -> Any:
         at_boundary("commit")

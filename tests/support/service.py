@@ -1,4 +1,4 @@
-"""ServerFleet as a user runs it: ``python -m serverfleet.up`` in a folder of its own."""
+"""ServerFleet as a user runs it: ``python -m serverfleet.up`` in its own folder."""
 
 import json
 import os
@@ -23,9 +23,9 @@ START_SECONDS = 60.0
 class Service:
     """One running copy; ``env`` adds to its environment."""
 
-    def __init__(self, *, data: Path | None = None, **env: str) -> None:
+    def __init__(self, **env: str) -> None:
         # Short: the broker's socket lies in it.
-        self.data = data or Path(tempfile.mkdtemp(prefix="sfs-", dir="/tmp"))
+        self.data = Path(tempfile.mkdtemp(prefix="sfs-", dir="/tmp"))
         self.port = free_port()
         self.log_path = self.data / "service.log"
         clean = {
@@ -129,7 +129,7 @@ class Service:
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
             except OSError:
                 continue
-            # The broker writes its title over its environment; the title has its socket.
+            # The broker writes its title, with its socket, over its environment.
             mine = mine or str(self.data).encode() in command
             if mine and words in command.decode(errors="replace") and command:
                 found.append(int(folder.name))

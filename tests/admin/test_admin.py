@@ -1,0 +1,172 @@
+"""The Django admin: everything in sight, no secrets, no state by hand."""
+
+import json
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin as django_admin
+from django.contrib.auth.models import User
+from django.test import Client
+
+from servers.models import Account, Server, Template, TemplateVersion, Token
+from servers.tokens import issue_token
+from tests.support.fleet import Workshop, make_fleet, provision
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def client(workshop: Workshop) -> Client:
+    make_fleet()
+    found = Client()
+    found.force_login(User.objects.create_superuser("ada"))
+    return found
+
+
+def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
+    server = provision()
+    workshop.run_to("running", server)
+    issue_token("ci", scopes=["servers:read"])
+    for model in apps.get_app_config("servers").get_models():
+        if model is TemplateVersion:
+            continue  # on its template's page
+        assert model in django_admin.site._registry, model
+        name = model._meta.model_name
+        page = client.get(f"/admin/servers/{name}/")
+        assert page.status_code == 200, name
+        row = model.objects.first()  # type: ignore[attr-defined]
+        assert row is not None, name
+        shown = client.get(f"/admin/servers/{name}/{row.pk}/change/")
+        assert shown.status_code == 200, name
+
+
+def test_no_page_shows_a_secret(client: Client) -> None:
+    account = Account.objects.get()
+    account.credentials = json.dumps({"token": "needle-credentials"})
+    account.save()
+    template = Template.objects.get()
+    template.user_data = "needle-user-data"
+    template.save()
+    server = provision()
+    server.secret, server.ca_key, server.tls_key = "needle-a", "needle-b", "needle-c"
+    server.save()
+    token = issue_token("ci", scopes=["servers:read"])
+    for path in (
+        f"account/{account.pk}",
+        f"template/{template.pk}",
+        f"server/{server.pk}",
+        f"token/{Token.objects.get().pk}",
+    ):
+        text = client.get(f"/admin/servers/{path}/change/").content.decode()
+        assert "needle" not in text
+        assert "v1:k1:" not in text
+        assert token.split("_")[2] not in text
+        assert Token.objects.get().digest not in text
+
+
+def test_a_state_can_not_be_edited_nor_a_server_added_or_deleted(
+    client: Client,
+) -> None:
+    server = provision()
+    path = f"/admin/servers/server/{server.pk}"
+    client.post(f"{path}/change/", {"state": "running", "name": "other"})
+    server.refresh_from_db()
+    assert (server.state, server.name != "other") == ("pending", True)
+    assert client.post(f"{path}/delete/", {"post": "yes"}).status_code == 403
+    assert client.get("/admin/servers/server/add/").status_code == 403
+
+
+def test_the_actions_call_the_operations(client: Client, workshop: Workshop) -> None:
+    servers = [provision() for _ in range(3)]
+    workshop.run_to("running", *servers)
+    answer = client.post(
+        "/admin/servers/server/",
+        {"action": "terminate", "_selected_action": [str(s.pk) for s in servers]},
+        follow=True,
+    )
+    assert b"Termination was asked for" in answer.content
+    workshop.run_to("stopped", *servers)
+    answer = client.post(
+        "/admin/servers/server/",
+        {"action": "retry", "_selected_action": [str(servers[0].pk)]},
+        follow=True,
+    )
+    assert b"only a server in error can be retried" in answer.content
+
+
+def test_an_account_is_checked_and_its_credentials_are_kept_or_replaced(
+    client: Client,
+) -> None:
+    form: dict[str, Any] = {
+        "name": "aws",
+        "kind": "amazon",
+        "endpoint": "",
+        "region": "eu-central-1",
+        "options": "{}",
+        "max_servers": 5,
+        "creates_per_minute": 60,
+        "calls_at_once": 8,
+        "enabled": "on",
+        "new_credentials": "",
+    }
+    page = client.post("/admin/servers/account/add/", form)
+    assert b"Access key id is missing." in page.content
+    secret = '{"access_key_id": "a", "secret_access_key": "b"}'
+    client.post("/admin/servers/account/add/", {**form, "new_credentials": secret})
+    account = Account.objects.get(name="aws")
+    path = f"/admin/servers/account/{account.pk}/change/"
+    client.post(path, {**form, "max_servers": 9})
+    account = Account.objects.get(name="aws")
+    assert (account.max_servers, account.generation) == (9, 1)
+    assert json.loads(account.credentials)["secret_access_key"] == "b"
+    client.post(path, {**form, "new_credentials": secret.replace("b", "c")})
+    assert Account.objects.get(name="aws").generation == 2
+    wrong = client.post(
+        path, {**form, "options": '{"moon": 1}', "new_credentials": "x"}
+    )
+    assert b"JSON object" in wrong.content
+
+
+def test_a_template_writes_a_version_each_time(client: Client) -> None:
+    template = Template.objects.get()
+    form = {
+        "name": "default",
+        "account": str(template.account_id),
+        "region": "",
+        "image": "debian-12",
+        "size": "large",
+        "capacity": 4,
+        "readiness": "none",
+        "readiness_port": 22,
+        "labels": "{}",
+        "options": "{}",
+        "candidates": "[]",
+        "ttl": 0,
+        "drain_timeout": 10,
+        "name_prefix": "agent-",
+        "is_default": "on",
+        "new_user_data": "",
+        "versions-TOTAL_FORMS": 0,
+        "versions-INITIAL_FORMS": 0,
+    }
+    path = f"/admin/servers/template/{template.pk}/change/"
+    assert client.post(path, form).status_code == 302
+    assert [v.image for v in TemplateVersion.objects.order_by("number")] == [
+        "ubuntu-24.04",
+        "debian-12",
+    ]
+    wrong = client.post(path, {**form, "candidates": '[{"moon": 1}]'})
+    assert b"Each fallback" in wrong.content
+    server = provision()
+    assert server.recipe.number == 2
+
+
+def test_the_list_has_no_query_per_row(
+    client: Client, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(30):
+        provision()
+    assert Server.objects.count() == 30
+    with django_assert_max_num_queries(14):
+        client.get("/admin/servers/server/")

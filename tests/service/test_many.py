@@ -1,0 +1,94 @@
+"""Several workers and beats on one fleet, and one of them dies."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from servers.clouds.sandbox import World
+from tests.support.moto import free_port
+from tests.support.postgresql import PostgreSQL
+from tests.support.service import ROOT, Service, wait_for
+
+SERVERS = 20
+
+
+@contextmanager
+def running(service: Service, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    with (service.data / "more.log").open("ab") as log:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "celery",
+                "-A",
+                "serverfleet",
+                "--quiet",
+                *arguments,
+            ],
+            cwd=ROOT,
+            env={**service.env, "SERVERFLEET_HTTPS": "0"},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def running_broker() -> Iterator[str]:
+    """A broker on a TCP port, as many machines have it."""
+    from serverfleet.up import find_broker
+
+    port = free_port()
+    process = subprocess.Popen(
+        [find_broker(), "--port", str(port), "--save", "", "--bind", "127.0.0.1"],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("broker", ["embedded", "tcp"])
+def test_two_workers_and_two_beats_make_each_server_once(
+    database_env: dict[str, str], postgresql: PostgreSQL | None, broker: str
+) -> None:
+    if broker == "embedded":
+        check(Service(**database_env))
+        return
+    with running_broker() as url:
+        check(Service(**database_env, REDIS_URL=url))
+
+
+def check(service: Service) -> None:
+    worker = ["worker", "-P", "threads", "-c", "8", "--without-gossip",
+              "--without-mingle"]  # fmt: skip
+    with (
+        service,
+        running(service, *worker) as second,
+        running(service, "beat", "--pidfile="),
+    ):
+        _, made = service.call("POST", "/api/servers", {"count": SERVERS})
+        names = [server["name"] for server in made]
+        wait_for(lambda: set(service.states().values()) != {"pending"}, 20)
+        os.kill(second.pid, signal.SIGKILL)
+        service.wait_state("running", *names, seconds=90)
+        (path,) = (service.data / "sandbox").glob("*.sqlite3")
+        world = World(path)
+        count = Counter(row.tags["serverfleet-server"] for row in world.instances())
+        world.close()
+        assert len(count) == SERVERS
+        for name in names:
+            service.call("DELETE", f"/api/servers/{name}")
+        service.wait_state("stopped", *names, seconds=90)

@@ -1,0 +1,64 @@
+"""No secret in the raw database, nor in the whole log of a run."""
+
+from pathlib import Path
+
+from tests.support.postgresql import PostgreSQL
+from tests.support.service import Service
+
+NEEDLES = (
+    "needle-secret-access-key",
+    "needle-user-data",
+    "needle-server-secret",
+    "needle-ca-key",
+    "needle-tls-key",
+)
+CODE = """
+from servers.models import *
+from servers.operations import *
+account = save_account(
+    Account(name="aws", kind="amazon", region="eu-central-1",
+            endpoint="http://127.0.0.1:9"),
+    credentials={"access_key_id": "AKIA", "secret_access_key": NEEDLES[0]})
+template = Template(name="aws", account=account, region="eu-central-1",
+                    image="ami-1", size="t3.micro")
+template.user_data = NEEDLES[1]
+save_template(template)
+(server,) = provision_servers(Request(name="with-secrets"))
+server.secret, server.ca_key, server.tls_key = NEEDLES[2:]
+server.save()
+again = Server.objects.get(pk=server.pk)
+assert again.secret == NEEDLES[2], "it must be readable with the key"
+assert Template.objects.get(name="aws").user_data == NEEDLES[1]
+"""
+
+
+def raw_bytes(folder: Path) -> bytes:
+    return b"".join(
+        path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "keys" not in path.parts
+    )
+
+
+def test_the_raw_database_and_the_log_hold_no_secret(
+    service: Service, postgresql: PostgreSQL | None
+) -> None:
+    done = service.command("shell", "-v", "0", "-c", f"NEEDLES = {NEEDLES!r}\n{CODE}")
+    assert done.returncode == 0, done.stderr
+    service.call("POST", "/api/servers", {"template": "aws", "name": "refused"})
+    service.wait_state("running", "with-secrets")
+    _, shown = service.call("GET", "/api/servers/with-secrets")
+    assert shown["secret"] == NEEDLES[2]
+    service.call("GET", f"/api/servers?token={service.token}")
+    everything = raw_bytes(service.data)
+    if postgresql is not None:
+        service.command("shell", "-c", "from django.db import connection as c; "
+                        "c.cursor().execute('CHECKPOINT')")  # fmt: skip
+        everything += raw_bytes(postgresql.folder / "data")
+    assert b"with-secrets" in everything
+    for needle in NEEDLES:
+        assert needle.encode() not in everything, needle
+    secret = service.token.split("_", 2)[2]
+    # It is in the block of the first start, which goes to the terminal, and only there.
+    assert everything.count(secret.encode()) == service.log().count(secret)
+    assert secret not in service.log().split("These credentials are shown")[1]
