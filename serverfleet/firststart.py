@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import io
-import os
 import secrets
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def _static_stamp() -> str:
     return digest.hexdigest()
 
 
-def prepare_database(address: str) -> str:
+def prepare_database(address: str, *, with_sandbox: bool) -> str:
     """Migrate, make what is missing, and return the block to print."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
@@ -51,7 +50,8 @@ def prepare_database(address: str) -> str:
         initialise_fleet()
         admin = _make_admin()
         token = _make_token()
-        _make_sandbox()
+        if with_sandbox:
+            _make_sandbox()
     return _describe(address, admin, token)
 
 
@@ -110,7 +110,7 @@ def _describe(address: str, admin: tuple[str, str] | None, token: str | None) ->
     servers = f"{address}/api/servers"
     lines += [
         f"  Try        curl -X POST -H 'Authorization: Bearer {shown}' {servers}",
-        f"  Data       {os.environ['SERVERFLEET_DATA']}",
+        f"  Data       {settings.DATA_DIR or 'none'}",
         "",
     ]
     if admin or token:

@@ -2,6 +2,9 @@
 
 Makes what is missing (data folder, keys, database, first admin, first token, sandbox),
 says so once, then runs broker, web, worker and beat under the supervisor.
+
+``python -m serverfleet.up --prepare`` does what many machines need once, and ends: the
+tables, the fleet, the first admin and the first token.
 """
 
 import os
@@ -23,7 +26,14 @@ MOST_PORT = 65535
 def main() -> None:
     """Start, run, and stop; a reason not to start is one line and exit code 1."""
     try:
-        _run()
+        match sys.argv[1:]:
+            case []:
+                _run()
+            case ["--prepare"]:
+                os.environ["DJANGO_SETTINGS_MODULE"] = "serverfleet.settings"
+                print(_prepare_application(None, "the address of your web processes"))
+            case _:
+                raise StartError("Usage: python -m serverfleet.up [--prepare]")
     except StartError as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -83,8 +93,11 @@ def _check_port(host: str, port: int) -> None:
         ) from None
 
 
-def _prepare_application(folder: Path, address: str) -> str:
-    """Bring database and static files up to date; return what to print."""
+def _prepare_application(folder: Path | None, address: str) -> str:
+    """Bring database and static files up to date; return what to print.
+
+    Without a folder, only the database: nothing runs on this machine.
+    """
     import django
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
@@ -93,8 +106,9 @@ def _prepare_application(folder: Path, address: str) -> str:
         django.setup()
         from serverfleet.firststart import prepare_database, prepare_static
 
-        prepare_static(folder)
-        return prepare_database(address)
+        if folder is not None:
+            prepare_static(folder)
+        return prepare_database(address, with_sandbox=folder is not None)
     except ImproperlyConfigured as error:
         raise StartError(str(error)) from None
     except DatabaseError as error:

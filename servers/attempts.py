@@ -47,8 +47,9 @@ def write_intent(
         moved = move(
             server,
             Event.ATTEMPT_WRITTEN,
-            reason=f"Attempt {number}: {place.size} in {place.account.name} "
-            f"{place.region}.",
+            reason=f"Attempt {number}: {place.size} in "
+            f"{place.account.name} {place.region}".rstrip()
+            + ".",
             now=now,
             fence=lease.fence,
             changes={

@@ -50,7 +50,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
     if "sqlite" in settings.DATABASES["default"]["ENGINE"]:
         # A file, because the tests fork, kill, and look with other processes.
-        settings.DATABASES["default"]["TEST"] = {"NAME": str(folder / "test.sqlite3")}
+        settings.DATABASES["default"]["TEST"] = {
+            "NAME": str(folder / "test.sqlite3"),
+            "MIRROR": None,
+            "CHARSET": None,
+            "COLLATION": None,
+            "MIGRATE": True,
+        }
     settings.STORAGES["staticfiles"]["BACKEND"] = (
         "django.contrib.staticfiles.storage.StaticFilesStorage"
     )

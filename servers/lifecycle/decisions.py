@@ -360,7 +360,7 @@ def _decide_boot(snapshot: Snapshot, own: InstanceView) -> Decision:
             return Probe(own.address)
         case _:
             ends = snapshot.created_at + snapshot.ttl if snapshot.ttl else None
-            return Wait("It is running.", None if snapshot.protected else ends)
+            return Wait("", None if snapshot.protected else ends)
 
 
 def _decide_error(snapshot: Snapshot, now: datetime) -> Decision:

@@ -11,7 +11,7 @@ from servers import tracing
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import is_fleet_id
-from servers.models import Fleet
+from servers.models import Fleet, Scope
 
 _ALPHABET = string.ascii_lowercase + string.digits
 
@@ -85,6 +85,8 @@ def confirm_fleet() -> str:
             raise ConflictError("This database is confirmed already.")
         fleet.fingerprint = settings.INSTALLATION_ID
         fleet.save(update_fields=["fingerprint"])
+        # What was compared under the other installation opens no gate.
+        Scope.objects.update(compared_at=None)
         write_event(
             Kind.FLEET_CONFIRMED, reason=f"The fleet {fleet.fleet_id} was confirmed."
         )

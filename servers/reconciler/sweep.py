@@ -46,8 +46,8 @@ def condemn_orphans(
         len(due), live.count(), share=limits.share, floor=limits.share_floor
     ):
         logger.error(
-            "%d instances of %s belong to no server, too many at once: a person must "
-            "look at the page Leaks.",
+            "%d instances of %s belong to no server, too many at once to destroy by "
+            "itself: a person must look at them in the admin, under Instances.",
             len(due),
             scope,
         )

@@ -1,0 +1,45 @@
+"""``manage.py fleet show`` and ``manage.py fleet confirm``."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from servers import tracing
+from servers.errors import FleetError
+from servers.models import Fleet
+from servers.operations import confirm_fleet
+from servers.snapshots import is_confirmed
+
+
+class Command(BaseCommand):
+    """Look at the fleet, or say that this database is its own."""
+
+    help = (
+        "Show the fleet, or confirm that this database is the fleet's own after a "
+        "restored backup or a move."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument("act", choices=["show", "confirm"])
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it."""
+        fleet = Fleet.objects.first()
+        if fleet is None:
+            raise CommandError("There is no fleet yet. Start ServerFleet once.")
+        if options["act"] == "show":
+            self.stdout.write(f"fleet      {fleet.fleet_id}")
+            self.stdout.write(f"confirmed  {'yes' if is_confirmed(fleet) else 'no'}")
+            self.stdout.write(f"paused     {'yes' if fleet.paused else 'no'}")
+            return
+        try:
+            with tracing.bound(actor="command line"):
+                fleet_id = confirm_fleet()
+        except FleetError as error:
+            raise CommandError(error.message) from None
+        self.stdout.write(
+            f"The fleet {fleet_id} is confirmed. Each account is listed once before "
+            "anything is created or destroyed."
+        )

@@ -1,0 +1,1 @@
+"""Benchmarks: ``make bench`` prints ratios against bare baselines of the same run."""
