@@ -1,7 +1,9 @@
 """The ledger of attempts: the intent before the call, the answer after it.
 
 The answer is recorded whoever holds the lease by then; the row itself moves by
-compare-and-swap. Locks are taken in one order everywhere: server, attempt, instance.
+compare-and-swap. Locks are taken in one order everywhere: server, attempt, instance,
+and leave the keys alone (``no_key``): a listing that records an instance of the attempt
+meanwhile needs no more than its key, and would deadlock with a whole lock.
 """
 
 from collections.abc import Mapping
@@ -92,9 +94,11 @@ def record_accepted(
     """
     with transaction.atomic():
         server = (
-            Server.objects.select_for_update().filter(pk=attempt.server_uid).first()
+            Server.objects.select_for_update(no_key=True)
+            .filter(pk=attempt.server_uid)
+            .first()
         )
-        held = Attempt.objects.select_for_update().get(pk=attempt.pk)
+        held = Attempt.objects.select_for_update(no_key=True).get(pk=attempt.pk)
         instance = record_instance(shown, attempt=held, now=now)
         if held.outcome == Outcome.ACCEPTED:
             return held.instance_id == shown.instance_id
@@ -167,7 +171,9 @@ def close_attempt(
     """
     with transaction.atomic():
         server = (
-            Server.objects.select_for_update().filter(pk=attempt.server_uid).first()
+            Server.objects.select_for_update(no_key=True)
+            .filter(pk=attempt.server_uid)
+            .first()
         )
         answered = {"answered_at": now} if outcome is Outcome.REFUSED else {}
         closed = Attempt.objects.filter(pk=attempt.pk, outcome=Outcome.ASKED).update(

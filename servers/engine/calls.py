@@ -1,6 +1,6 @@
 """The calls other than create: each may be repeated at any time without harm."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from servers import ledger
@@ -152,13 +152,20 @@ def destroy_condemned(instance_pk: int) -> None:
         pace=pace_of(cloud),
         now=now,
     )
-    # Due again: an order to destroy is kept until the cloud shows that it is done.
-    if closed or (instance.next_step_at is not None and instance.next_step_at > now):
+    # Asked again until the cloud shows that it is done, but not at every hint.
+    if closed or now < _due_again(instance, pace_of(cloud).listing * 3):
         return
     try:
         _destroy(instance, server=instance.attempt.server if instance.attempt else None)
     except BusyError:
         return
+
+
+def _due_again(instance: Instance, patience: timedelta) -> datetime:
+    if instance.destroy_asked_at is None:
+        return instance.first_seen
+    wait = max(patience, back_off(instance.destroy_failures, 0.5))
+    return instance.destroy_asked_at + wait
 
 
 def _destroy(instance: Instance, *, server: Server | None) -> str:

@@ -80,7 +80,7 @@ def confirm_fleet() -> str:
     where nothing was in doubt.
     """
     with transaction.atomic():
-        fleet = Fleet.objects.select_for_update().get()
+        fleet = Fleet.objects.select_for_update(no_key=True).get()
         if fleet.fingerprint == settings.INSTALLATION_ID:
             raise ConflictError("This database is confirmed already.")
         fleet.fingerprint = settings.INSTALLATION_ID

@@ -142,8 +142,8 @@ def _current_version(template: Template) -> TemplateVersion:
 def _hold_caps(account: Account, template: Template, count: int) -> None:
     """Refuse what would pass a cap; hold the caps until the transaction ends."""
     # One lock order for all: fleet, account. SQLite's transactions hold all anyway.
-    fleet = Fleet.objects.select_for_update().get()
-    account = Account.objects.select_for_update().get(pk=account.pk)
+    fleet = Fleet.objects.select_for_update(no_key=True).get()
+    account = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     if not account.enabled:
         raise ConflictError(
             f"The account {account.name} is disabled. Enable it, or use another "

@@ -74,7 +74,11 @@ def save_template(template: Template) -> TemplateVersion:
         errors["candidates"] = [message]
     _raise(errors)
     with transaction.atomic():
-        known = Template.objects.select_for_update().filter(pk=template.pk).first()
+        known = (
+            Template.objects.select_for_update(no_key=True)
+            .filter(pk=template.pk)
+            .first()
+        )
         if template.is_default:
             Template.objects.filter(is_default=True).exclude(pk=template.pk).update(
                 is_default=False

@@ -74,7 +74,7 @@ def retry_server(name: str) -> Server:
         )
     now = ledger.database_now()
     with transaction.atomic():
-        Server.objects.select_for_update().get(pk=server.pk)
+        Server.objects.select_for_update(no_key=True).get(pk=server.pk)
         if _has_leftovers(server):
             raise ConflictError(
                 f"{server.name} may still have an instance at the cloud. Terminate it, "

@@ -69,7 +69,7 @@ def compare_listing(
 
 def _load_known(scope: Scope, shown: dict[str, CloudInstance]) -> dict[str, Instance]:
     """Return the records of all that live or are shown, locked, in two queries."""
-    rows = Instance.objects.select_for_update().filter(
+    rows = Instance.objects.select_for_update(no_key=True).filter(
         account=scope.account_id, region=scope.region
     )
     known = {row.instance_id: row for row in rows.filter(live=True)}
@@ -114,7 +114,8 @@ def _add(
         )
         if attempt is not None:
             comparison.touched.add(attempt.server_uid)
-    Instance.objects.bulk_create(rows)
+    # The answer of a create call may have recorded the same instance meanwhile.
+    Instance.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def _owner(key: Key | None, fleet_id: str) -> UUID | None:

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 # Refusals in a row after which the account counts as refused, so that one odd answer
 # does not fail the rows that wait for it.
 REFUSED_AFTER: Final = 2
+AFTER_FAULT: Final = timedelta(seconds=10)
 OTHER_ACCOUNT: Final = (
     "The credentials now lead to another account ({shown}) than the one recorded "
     "({known}), so its listings prove nothing. Restore the credentials, or make a new "
@@ -48,10 +49,19 @@ class _Held:
 
 
 def observe_scope(scope_pk: int) -> None:
-    """List a scope that is free and due, and draw all conclusions."""
+    """List a scope that is free, and draw all conclusions."""
     held = _claim(scope_pk)
     if held is None:
         return
+    try:
+        _observe(held)
+    except Exception:
+        # A fault of ours: the scope must not wait for its lease to lapse.
+        logger.exception("A listing of %s failed.", held.scope.account.name)
+        _release(held, next_in=AFTER_FAULT)
+
+
+def _observe(held: _Held) -> None:
     account = held.scope.account
     try:
         cloud = open_scope(account, held.scope.region)

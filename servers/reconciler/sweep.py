@@ -62,10 +62,14 @@ def _condemn(instance: Instance, *, now: datetime) -> bool:
     with transaction.atomic():
         # Server, attempt, instance: the order of locks everywhere.
         server = (
-            Server.objects.select_for_update().filter(pk=instance.server_uid).first()
+            Server.objects.select_for_update(no_key=True)
+            .filter(pk=instance.server_uid)
+            .first()
         )
         attempt = (
-            Attempt.objects.select_for_update().filter(pk=instance.attempt_id).first()
+            Attempt.objects.select_for_update(no_key=True)
+            .filter(pk=instance.attempt_id)
+            .first()
         )
         if attempt is None:
             return False

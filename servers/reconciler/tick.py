@@ -61,6 +61,10 @@ def _hint_instances(now: datetime) -> int:
         .order_by("next_step_at")
         .values_list("pk", flat=True)[:BATCH]
     )
+    if due:
+        Instance.objects.filter(pk__in=due, next_step_at__lte=now).update(
+            next_step_at=now + AGAIN
+        )
     for pk in due:
         dispatch.hint(dispatch.DESTROY, pk)
     return len(due)

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from servers.clouds.sandbox.world import World
@@ -71,7 +72,7 @@ def measure_latency() -> Iterator[Row]:
             began = time.time()
             status, _ = service.call("POST", "/api/servers")
             assert status == 200
-            wait_for(lambda since=began: calls_since(world, since), 20)
+            wait_for(partial(calls_since, world, began), 20)
             waits.append((calls_since(world, began)[0] - began) * 1000)
             time.sleep(0.3)
         # The first few warm the processes up.
