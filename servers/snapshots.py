@@ -1,59 +1,31 @@
 """Loads what ``decide`` looks at. A number of queries that no fleet's size changes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Count, Q
 
-from servers.lifecycle.decisions import quiet_from
+from servers.candidates import Candidate, CandidateFacts, ScopeKey, list_candidates
+from servers.gates import explain_closed_gate, limits_in_force
+from servers.lifecycle.ending import quiet_from
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import (
     AttemptView,
     CandidateView,
     InstanceView,
-    Limits,
-    Pace,
     ScopeView,
     Snapshot,
 )
-from servers.lifecycle.states import (
-    PROVEN_GONE,
-    Outcome,
-    State,
-    Verdict,
-)
-from servers.models import (
-    Account,
-    Attempt,
-    Fleet,
-    Instance,
-    Listing,
-    Scope,
-    Server,
-    TemplateVersion,
-)
+from servers.lifecycle.states import Outcome, State
+from servers.models import Account, Attempt, Fleet, Instance, Listing, Scope, Server
 from servers.scopes import open_scope, pace_of
-
-ScopeKey = tuple[UUID, str]
 
 # Listings older than this are not needed to tell two looks that are a lag apart.
 LOOK_WINDOW = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One place and size of a recipe, its account resolved."""
-
-    index: int
-    account: Account | None
-    account_name: str
-    region: str
-    size: str
 
 
 def scope_name(account_id: Any, region: str) -> str:
@@ -64,62 +36,6 @@ def scope_name(account_id: Any, region: str) -> str:
 def jitter_of(server: Server) -> float:
     """Return 0..1, fixed for the server: it spreads its back-offs."""
     return (server.pk.int % 1000) / 999
-
-
-def limits_in_force() -> Limits:
-    """Return the limits of this installation."""
-    return Limits(
-        pending=timedelta(seconds=settings.PENDING_DEADLINE),
-        retention=timedelta(seconds=settings.ERROR_RETENTION),
-        tries=settings.CREATE_TRIES,
-    )
-
-
-def is_confirmed(fleet: Fleet) -> bool:
-    """Tell whether this database is the one that the fleet was confirmed for."""
-    return fleet.fingerprint == settings.INSTALLATION_ID
-
-
-def list_candidates(
-    recipe: TemplateVersion, server: Server | None = None
-) -> list[Candidate]:
-    """Return the places of a recipe in their order: its own, then its fallbacks.
-
-    The first is the server's own while it has made no attempt (it may override size
-    and region). One query where a fallback names another account.
-    """
-    first = Candidate(
-        0, recipe.account, recipe.account.name, recipe.region, recipe.size
-    )
-    names = {entry.get("account") for entry in recipe.candidates} - {None, ""}
-    accounts = (
-        {account.name: account for account in Account.objects.filter(name__in=names)}
-        if names
-        else {}
-    )
-    found = [first]
-    for index, entry in enumerate(recipe.candidates, start=1):
-        name = entry.get("account") or recipe.account.name
-        account = accounts.get(
-            name, recipe.account if name == first.account_name else None
-        )
-        default_region = (
-            recipe.region
-            if account == recipe.account
-            else (account.region if account else "")
-        )
-        found.append(
-            Candidate(
-                index,
-                account,
-                name,
-                entry.get("region") or default_region,
-                entry.get("size") or recipe.size,
-            )
-        )
-    if server is not None and server.attempt_number == 0:
-        found[0] = replace(first, region=server.region, size=server.size)
-    return found
 
 
 class Loader:
@@ -148,7 +64,9 @@ class Loader:
         self.accounts: dict[UUID, Account] = {}
         self.scopes = self._load_scopes(servers)
         self.views: dict[ScopeKey, ScopeView] = {}
-        self.pending = _PendingFacts(self) if self.candidates else None
+        self.pending = (
+            CandidateFacts(self.accounts, now=now) if self.candidates else None
+        )
 
     def _load_scopes(self, servers: Iterable[Server]) -> dict[ScopeKey, Scope | None]:
         keys: set[ScopeKey] = set()
@@ -315,99 +233,6 @@ class Loader:
             hold=self.pending.hold(account),
             skip=self.pending.skip(server, account),
         )
-
-
-class _PendingFacts:
-    """What decides whether a create may be sent, for all accounts at once."""
-
-    def __init__(self, loader: Loader) -> None:
-        self.now = loader.now
-        accounts = list(loader.accounts)
-        self.unexplained = {
-            (row["account"], row["region"]): row["count"]
-            for row in Instance.objects.filter(
-                account__in=accounts, live=True, verdict=Verdict.UNEXPLAINED
-            )
-            .values("account", "region")
-            .annotate(count=Count("id"))
-        }
-        self.recent = dict(
-            Attempt.objects.filter(
-                account__in=accounts, asked_at__gt=self.now - timedelta(minutes=1)
-            )
-            .values_list("account")
-            .annotate(Count("id"))
-        )
-        self.counted = count_servers(accounts)
-
-    def no_create(self, key: ScopeKey) -> str:
-        count = self.unexplained.get(key, 0)
-        if not count:
-            return ""
-        return (
-            f"{count} instance(s) there carry this fleet's tag, but the database does "
-            "not know them. Nothing is created there until a person adopts or "
-            "destroys them."
-        )
-
-    def hold(self, account: Account) -> str:
-        if (
-            account.breaker == Account.Breaker.OPEN
-            and account.breaker_until is not None
-            and self.now < account.breaker_until
-        ):
-            return f"The breaker of {account.name} is open: {account.breaker_note}"
-        if account.throttled_until is not None and self.now < account.throttled_until:
-            return f"{account.name} asked ServerFleet to slow down."
-        if self.recent.get(account.pk, 0) >= account.creates_per_minute:
-            return (
-                f"{account.name} has reached its {account.creates_per_minute} creates "
-                "a minute."
-            )
-        return ""
-
-    def skip(self, server: Server, account: Account) -> str:
-        if not account.enabled:
-            return f"The account {account.name} is disabled."
-        if account.health == Account.Health.REFUSED:
-            return f"{account.name}: {account.health_note}"
-        others = self.counted.get(account.pk, 0)
-        if account.pk != server.account_id and others >= account.max_servers:
-            return f"The cap of {account.name} ({account.max_servers}) is reached."
-        return ""
-
-
-def count_servers(accounts: Iterable[UUID]) -> dict[UUID, int]:
-    """Return how many rows count against each account's cap: all not proven gone."""
-    return dict(
-        Server.objects.filter(account__in=accounts)
-        .exclude(state__in=PROVEN_GONE)
-        .values_list("account")
-        .annotate(Count("id"))
-    )
-
-
-def explain_closed_gate(
-    scope: Scope | None, account: Account, *, fleet: Fleet, pace: Pace, now: datetime
-) -> str:
-    """Return why nothing may be created or destroyed in a scope; "" where it may."""
-    if not is_confirmed(fleet):
-        return (
-            "This database is not where the fleet was confirmed (a copy or a restored "
-            "backup?). Run `manage.py fleet confirm` to go on."
-        )
-    if scope is not None and scope.error:
-        listing = f"The last listing of {account.name} failed: {scope.error}"
-    else:
-        where = f"{account.name} {scope.region}".strip() if scope else account.name
-        listing = f"A complete listing of {where} must come first."
-    if scope is None or scope.compared_at is None:
-        return listing
-    if scope.compared_generation != account.generation:
-        return listing
-    if now > scope.compared_at + pace.gate:
-        return listing
-    return ""
 
 
 def _view_attempt(attempt: Attempt) -> AttemptView:

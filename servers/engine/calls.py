@@ -9,6 +9,7 @@ from servers.clouds.base import (
     CloudError,
     InstanceNotFoundError,
 )
+from servers.gates import explain_closed_gate
 from servers.instances import (
     mark_destroy_asked,
     mark_destroy_failed,
@@ -17,13 +18,13 @@ from servers.instances import (
 )
 from servers.ledger import Kind, Lease, database_now, write_event
 from servers.lifecycle.backoff import back_off
+from servers.lifecycle.decide import follow_failure
 from servers.lifecycle.decisions import (
     CloseAttempt,
     ConfirmVanished,
     Destroy,
     LookUp,
     Probe,
-    follow_failure,
 )
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Event, Outcome
@@ -37,7 +38,6 @@ from servers.scopes import (
     open_scope,
     pace_of,
 )
-from servers.snapshots import explain_closed_gate
 
 PROBE_SECONDS: Final = 3.0
 

@@ -11,6 +11,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from servers.attempts import Place, close_attempt, record_accepted, write_intent
+from servers.candidates import list_candidates
 from servers.clouds.base import (
     Cloud,
     CloudError,
@@ -22,13 +23,13 @@ from servers.clouds.base import (
 )
 from servers.engine import uptime
 from servers.ledger import Kind, Lease, database_now, write_event
-from servers.lifecycle.decisions import WriteIntent, follow_failure
+from servers.lifecycle.decide import follow_failure
+from servers.lifecycle.decisions import WriteIntent
 from servers.lifecycle.keys import Key, make_key
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Event, Outcome
 from servers.models import Account, Attempt, Fleet, Server
 from servers.scopes import call_slot, hasten_listing, open_scope, pace_of
-from servers.snapshots import list_candidates
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from servers.engine import calls, uptime
 from servers.engine.create import create_instance
 from servers.engine.moves import apply_move
 from servers.lifecycle.backoff import back_off
+from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import (
     Adopt,
     CloseAttempt,
@@ -22,7 +23,6 @@ from servers.lifecycle.decisions import (
     Probe,
     Wait,
     WriteIntent,
-    decide,
 )
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State

@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import transaction
 
 from servers.ledger import Kind, write_event
-from servers.lifecycle.decisions import exceeds_share
+from servers.lifecycle.decide import exceeds_share
 from servers.lifecycle.snapshot import Limits, Pace
 from servers.lifecycle.states import CLOSED, Outcome, Verdict
 from servers.models import Attempt, Instance, Scope, Server

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from servers.clouds.amazon import build_run_params
+from servers.clouds.amazon import adapter
+from servers.clouds.amazon.api import build_run_params
 from servers.clouds.base import (
     CloudConfig,
     CloudError,
@@ -159,7 +160,7 @@ def test_a_listing_of_more_than_a_thousand_is_whole(moto_url: str) -> None:
     # One raw call for many: moto makes fifty a second by single ones.
     params |= {"MinCount": "1100", "MaxCount": "1100"}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("servers.clouds.amazon.build_run_params", lambda *_: params)
+        patch.setattr(adapter, "build_run_params", lambda *_: params)
         cloud.create_instance(spec, deadline=120)
     listing = cloud.list_instances("ci", deadline=120)
     assert len(listing.instances) == 1100

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from servers.lifecycle.backoff import back_off
+from servers.lifecycle.decide import decide, exceeds_share, follow_failure
 from servers.lifecycle.decisions import (
     Adopt,
     CloseAttempt,
@@ -18,9 +19,6 @@ from servers.lifecycle.decisions import (
     Probe,
     Wait,
     WriteIntent,
-    decide,
-    exceeds_share,
-    follow_failure,
 )
 from servers.lifecycle.snapshot import (
     AttemptView,

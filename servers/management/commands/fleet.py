@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from servers import tracing
 from servers.errors import FleetError
+from servers.gates import is_confirmed
 from servers.models import Fleet
 from servers.operations import confirm_fleet
-from servers.snapshots import is_confirmed
 
 
 class Command(BaseCommand):

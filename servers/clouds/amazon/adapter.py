@@ -1,40 +1,25 @@
-"""Amazon EC2, through libcloud's signed connection.
+"""The port over EC2: one region of one AWS account."""
 
-The calls are EC2's own Query API, each one request: RunInstances with its tags inside
-it (libcloud's create_node tags in a second call, and a crash between the two would
-leave an instance that nobody can find), DescribeInstances by tag with all its pages
-(libcloud's list_nodes follows none), TerminateInstances by id. Answers are read here,
-whatever their XML namespace. Requests are POSTs: user data does not belong in a URL.
-
-Source: the Amazon EC2 API Reference, "Query requests" and "Error codes".
-"""
-
-import base64
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
 
 from libcloud.common.base import Response
 from libcloud.compute.drivers.ec2 import EC2Connection, EC2NodeDriver
 
+from servers.clouds.amazon.api import NAME, build_run_params, find_text, read_answer
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
     CloudConfig,
-    CloudError,
     CloudInstance,
     CloudListing,
     CreateSpec,
-    CredentialsError,
     InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
-    RefusedError,
-    ThrottledError,
     Timings,
     UnknownOutcomeError,
 )
@@ -47,57 +32,7 @@ from servers.errors import InvalidError
 TERMINAL: Final = frozenset({"terminated"})
 PAGE: Final = 1000
 MOST_PAGES: Final = 100
-MOST_USER_DATA: Final = 16 * 1024
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
-_WHAT: Final = "Amazon EC2"
-
-_THROTTLED: Final = frozenset(
-    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled"}
-)
-_NO_CAPACITY: Final = frozenset(
-    {
-        "InsufficientInstanceCapacity",
-        "InsufficientHostCapacity",
-        "InsufficientCapacity",
-        "InsufficientReservedInstanceCapacity",
-        "InsufficientCapacityOnHost",
-        "SpotMaxPriceTooLow",
-        "Unsupported",  # this size is not offered in this zone
-    }
-)
-_QUOTA: Final = frozenset(
-    {
-        "InstanceLimitExceeded",
-        "VcpuLimitExceeded",
-        "MaxSpotInstanceCountExceeded",
-        "VolumeLimitExceeded",
-        "InsufficientFreeAddressesInSubnet",
-        "NetworkInterfaceLimitExceeded",
-        "PendingVerification",
-        "Blocked",
-    }
-)
-_CREDENTIALS: Final = frozenset(
-    {
-        "AuthFailure",
-        "InvalidClientTokenId",
-        "SignatureDoesNotMatch",
-        "MissingAuthenticationToken",
-        "IncompleteSignature",
-        "UnauthorizedOperation",
-        "OptInRequired",
-        "ExpiredToken",
-        "RequestExpired",
-        "UnrecognizedClientException",
-        "AccessDenied",
-        "AccessDeniedException",
-        "Client.AuthFailure",
-    }
-)
-_UNKNOWN: Final = frozenset(
-    {"InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable"}
-)
-_NOT_FOUND: Final = frozenset({"InvalidInstanceID.NotFound"})
 
 
 class _RawResponse(Response):
@@ -162,30 +97,30 @@ class Amazon:
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the owner of the region's security groups: the account's number."""
         params = {"Action": "DescribeSecurityGroups", "MaxResults": "5"}
-        with bounded_call(deadline, what=_WHAT):
+        with bounded_call(deadline, what=NAME):
             for group in self._call(params).iter("item"):
-                if owner := _text(group, "ownerId"):
+                if owner := find_text(group, "ownerId"):
                     return owner
         return ""
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
         """RunInstances for exactly one, tagged in the same call."""
         params = build_run_params(spec, {**self.config.options, **spec.options})
-        with bounded_call(deadline, what=_WHAT):
+        with bounded_call(deadline, what=NAME):
             reservation = self._call(params)
             for item in reservation.findall("instancesSet/item"):
                 return _show(item)
-        raise UnknownOutcomeError(f"{_WHAT} answered without an instance.")
+        raise UnknownOutcomeError(f"{NAME} answered without an instance.")
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """DescribeInstances by the key's tag."""
-        with bounded_call(deadline, what=_WHAT):
+        with bounded_call(deadline, what=NAME):
             found, _ = self._describe({KEY_TAG: key})
         return [instance for instance in found if instance.key == key]
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
         """DescribeInstances by the fleet's tag, all pages."""
-        with bounded_call(deadline, what=_WHAT):
+        with bounded_call(deadline, what=NAME):
             found, owner = self._describe({FLEET_TAG: fleet})
         return CloudListing(
             # Filters take wildcards; the fleet is compared whole.
@@ -196,15 +131,15 @@ class Amazon:
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """DescribeInstances by id."""
         params = {"Action": "DescribeInstances", "InstanceId.1": instance_id}
-        with bounded_call(deadline, what=_WHAT):
+        with bounded_call(deadline, what=NAME):
             for _, item in _iterate(self._call(params)):
                 return _show(item)
-        raise InstanceNotFoundError(f"{_WHAT} has no instance {instance_id}.")
+        raise InstanceNotFoundError(f"{NAME} has no instance {instance_id}.")
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
         """TerminateInstances."""
         params = {"Action": "TerminateInstances", "InstanceId.1": instance_id}
-        with bounded_call(deadline, what=_WHAT):
+        with bounded_call(deadline, what=NAME):
             self._call(params)
 
     def _describe(self, tags: Mapping[str, str]) -> tuple[list[CloudInstance], str]:
@@ -218,14 +153,14 @@ class Amazon:
         for _ in range(MOST_PAGES):
             answer = self._call(params)
             for reservation, item in _iterate(answer):
-                owner = owner or _text(reservation, "ownerId")
+                owner = owner or find_text(reservation, "ownerId")
                 instance = _show(item)
                 found[instance.instance_id] = instance
-            token = _text(answer, "nextToken")
+            token = find_text(answer, "nextToken")
             if not token:
                 return list(found.values()), owner
             params["NextToken"] = token
-        raise UnknownOutcomeError(f"{_WHAT} gave more pages than can be right.")
+        raise UnknownOutcomeError(f"{NAME} gave more pages than can be right.")
 
     def _call(self, params: Mapping[str, str]) -> ElementTree.Element:
         """Send one signed request; return its answer, free of namespaces."""
@@ -246,94 +181,6 @@ class Amazon:
         return ("amazon", config.endpoint, config.region, digest)
 
 
-def build_run_params(spec: CreateSpec, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return RunInstances' parameters. Raises RefusedError for oversized user data."""
-    user_data = spec.user_data.encode()
-    if len(user_data) > MOST_USER_DATA:
-        raise RefusedError(
-            f"The user data has {len(user_data)} bytes; {_WHAT} takes at most "
-            f"{MOST_USER_DATA}. Shorten the template's user data."
-        )
-    params = {
-        "Action": "RunInstances",
-        "ImageId": spec.image,
-        "InstanceType": spec.size,
-        "MinCount": "1",
-        "MaxCount": "1",
-        "ClientToken": spec.token,
-    }
-    tags = {**spec.tags, "Name": spec.name}
-    # The volumes carry the tags too, so that a leftover one can be traced.
-    for kind_number, kind in enumerate(("instance", "volume"), start=1):
-        prefix = f"TagSpecification.{kind_number}"
-        params[f"{prefix}.ResourceType"] = kind
-        for number, (name, value) in enumerate(sorted(tags.items()), start=1):
-            params[f"{prefix}.Tag.{number}.Key"] = name
-            params[f"{prefix}.Tag.{number}.Value"] = value
-    if user_data:
-        params["UserData"] = base64.b64encode(user_data).decode()
-    if spec.ssh_key:
-        params["KeyName"] = spec.ssh_key
-    params |= _network_params(options)
-    if zone := options.get("zone"):
-        params["Placement.AvailabilityZone"] = str(zone)
-    if profile := options.get("instance_profile"):
-        params["IamInstanceProfile.Name"] = str(profile)
-    if disk := options.get("disk_gib"):
-        params["BlockDeviceMapping.1.DeviceName"] = str(
-            options.get("disk_device") or "/dev/sda1"
-        )
-        params["BlockDeviceMapping.1.Ebs.VolumeSize"] = str(int(float(disk)))
-        params["BlockDeviceMapping.1.Ebs.DeleteOnTermination"] = "true"
-    return params
-
-
-def _network_params(options: Mapping[str, Any]) -> dict[str, str]:
-    params = {}
-    if subnet := options.get("subnet"):
-        params["SubnetId"] = str(subnet)
-    groups = str(options.get("security_groups") or "").split(",")
-    for number, group in enumerate(filter(None, map(str.strip, groups)), start=1):
-        params[f"SecurityGroupId.{number}"] = group
-    return params
-
-
-def read_answer(status: int, body: str) -> ElementTree.Element:
-    """Return the root of an answer without namespaces; raise what an error means."""
-    try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities
-    except ElementTree.ParseError:
-        raise UnknownOutcomeError(
-            f"{_WHAT} answered {status} with a body that is not XML."
-        ) from None
-    for element in root.iter():
-        element.tag = element.tag.rpartition("}")[2]
-    if 200 <= status < 300:
-        return root
-    error = next(root.iter("Error"), None)
-    code = _text(error, "Code") if error is not None else ""
-    message = _text(error, "Message") if error is not None else ""
-    raise _translate(status, code, f"{_WHAT} answered {code or status}: {message}")
-
-
-def _translate(status: int, code: str, message: str) -> CloudError:
-    for codes, error in (
-        (_THROTTLED, ThrottledError),
-        (_NOT_FOUND, InstanceNotFoundError),
-        (_NO_CAPACITY, NoCapacityError),
-        (_QUOTA, QuotaError),
-        (_CREDENTIALS, CredentialsError),
-        (_UNKNOWN, UnknownOutcomeError),
-    ):
-        if code in codes:
-            return error(message)
-    if status == 429:
-        return ThrottledError(message)
-    if code and 400 <= status < 500:
-        return RefusedError(message)
-    return UnknownOutcomeError(message)
-
-
 def _iterate(
     root: ElementTree.Element,
 ) -> Iterator[tuple[ElementTree.Element, ElementTree.Element]]:
@@ -344,28 +191,25 @@ def _iterate(
 
 def _show(item: ElementTree.Element) -> CloudInstance:
     tags = {
-        _text(tag, "key"): _text(tag, "value") for tag in item.findall("tagSet/item")
+        find_text(tag, "key"): find_text(tag, "value")
+        for tag in item.findall("tagSet/item")
     }
-    status = _text(item, "instanceState/name")
+    status = find_text(item, "instanceState/name")
     return CloudInstance(
-        instance_id=_text(item, "instanceId"),
+        instance_id=find_text(item, "instanceId"),
         key=tags.get(KEY_TAG, ""),
         fleet=tags.get(FLEET_TAG, ""),
         name=tags.get("Name", ""),
         raw_status=status,
         live=status not in TERMINAL,
-        address=_text(item, "ipAddress") or _text(item, "privateIpAddress"),
-        fault=_text(item, "stateReason/message"),
+        address=find_text(item, "ipAddress") or find_text(item, "privateIpAddress"),
+        fault=find_text(item, "stateReason/message"),
     )
-
-
-def _text(element: ElementTree.Element, path: str) -> str:
-    return (element.findtext(path) or "").strip()
 
 
 KIND: Final = Kind(
     name="amazon",
-    label=_WHAT,
+    label=NAME,
     provider="amazon",
     open=Amazon,
     timings=Timings(),
