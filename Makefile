@@ -20,12 +20,12 @@ help: ## explain every target
 	if [ -z "$$python" ]; then echo "ServerFleet needs Python 3.11 or newer, with venv." >&2; exit 1; fi; \
 	[ -x $(PY) ] || $$python -m venv .venv
 	@echo "Installing ServerFleet's requirements into .venv …"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/base.txt
 	@touch $@
 
 .venv/dev.stamp: requirements/dev.txt .venv/base.stamp
 	@echo "Installing what tests and checks need into .venv …"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
 run: .venv/base.stamp ## run web, worker, scheduler and a fleet to try (PORT=8000 HOST=127.0.0.1)

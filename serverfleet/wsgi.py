@@ -1,12 +1,26 @@
 """The WSGI entry point."""
 
 import os
+from importlib import import_module
 
+from celery import current_app
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
+
+from servers.clouds.registry import list_kinds
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 
 application = get_wsgi_application()
-# All views are loaded here, before the workers fork, and not in the first request.
-get_resolver().url_patterns  # noqa: B018
+
+
+def _warm_up() -> None:
+    """Load here, before the workers fork, what the first requests would wait for."""
+    get_resolver().url_patterns  # noqa: B018 - all views, and what they import
+    current_app.amqp.queues  # noqa: B018
+    import_module("kombu.transport.redis")
+    import_module("django.contrib.sessions.backends.db")
+    list_kinds()  # the adapters, and with them libcloud
+
+
+_warm_up()

