@@ -145,6 +145,25 @@ def insert_server(server: Server) -> None:
     )
 
 
+def insert_adopted(server: Server, *, now: datetime) -> None:
+    """Insert a row for an instance that is there already, in ``created``.
+
+    In the caller's transaction, which writes the attempt beside it.
+    """
+    server.state = State.CREATED
+    server.created_by = tracing.get_actor()
+    server.created_at = server.updated_at = server.state_since = now
+    server.started_at = server.next_step_at = now
+    server.deadline_at = now + timedelta(seconds=settings.BOOT_DEADLINE)
+    server.save(force_insert=True)
+    write_event(
+        Kind.ADOPTED,
+        server=server,
+        to_state=State.CREATED,
+        reason=f"A person adopted {server.instance_id}.",
+    )
+
+
 def move(
     server: Server,
     event: Event,

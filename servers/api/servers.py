@@ -1,5 +1,6 @@
 """``/api/servers`` as a viewset."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from rest_framework.request import Request as HTTPRequest
@@ -32,7 +33,7 @@ class ServerViewSet(ScopedView, ViewSet):
 
     def create(self, request: HTTPRequest) -> Response:
         """Accept one server, or ``count`` of them, and answer at once."""
-        asked = read_request(request.data)
+        asked = read_request(self.body)
         made = [self._render(server) for server in provision_servers(asked)]
         return Response(made[0] if asked.count == 1 else made)
 
@@ -63,7 +64,7 @@ def read_force(given: list[str]) -> bool:
     )
 
 
-def read_request(data: Any) -> Request:
+def read_request(data: Mapping[str, Any]) -> Request:
     """Return what a body asks for; InvalidError for a wrong type or unknown field."""
     errors: dict[str, list[str]] = {}
     for name, value in data.items():

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from servers.api import system
+from servers.api import leaks, system
 from servers.api.servers import ServerViewSet
 
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("metrics", system.metrics),
     path("api/pause", system.Pause.as_view()),
     path("api/resume", system.Resume.as_view()),
+    path("api/leaks", leaks.Leaks.as_view()),
+    path("api/leaks/<int:pk>/adopt", leaks.AdoptStray.as_view()),
+    path("api/leaks/<int:pk>/destroy", leaks.DestroyStray.as_view()),
     path("api/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),
     re_path(
         r"\Aapi/servers/(?P<name>[\s\S]+)\Z",

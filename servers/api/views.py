@@ -22,6 +22,13 @@ class ScopedView(APIView):
         assert isinstance(caller, Caller)
         return caller
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object that was sent; empty without a body."""
+        data = self.request.data
+        assert isinstance(data, dict)  # the parser takes nothing else
+        return data
+
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Tell the methods, in Allow."""
         return Response(status=204)

@@ -4,7 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from servers.dashboard import acts, pages
+from servers.dashboard import acts, leaks, pages
 
 _NAME = "servers/<str:name>/"
 
@@ -22,5 +22,8 @@ urlpatterns = [
     path(f"{_NAME}terminate/", acts.Terminate.as_view(), name="terminate"),
     path(f"{_NAME}retry/", acts.Retry.as_view(), name="retry"),
     path("pause/", acts.Pause.as_view(), name="pause"),
+    path("leaks/", leaks.LeaksPage.as_view(), name="leaks"),
+    path("leaks/<int:pk>/adopt/", leaks.Adopt.as_view(), name="adopt-stray"),
+    path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-stray"),
     path("resume/", acts.Resume.as_view(), name="resume"),
 ]

@@ -110,7 +110,7 @@ class Scope(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account_id}/{self.region}"
+        return f"{self.account} {self.region}".strip()
 
 
 class Listing(models.Model):

@@ -12,11 +12,14 @@ from servers.operations.fleet import (
 )
 from servers.operations.provision import Request, provision_servers
 from servers.operations.setup import save_account, save_template
+from servers.operations.strays import adopt_stray, destroy_stray
 from servers.operations.terminate import retry_server, terminate_server
 
 __all__ = [
     "Request",
+    "adopt_stray",
     "confirm_fleet",
+    "destroy_stray",
     "initialise_fleet",
     "pause_fleet",
     "provision_servers",

@@ -1,0 +1,104 @@
+"""``/api/leaks``: the proof, and what a person decides about the unexplained."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from servers.api.views import ScopedView
+from servers.api.wire import render_server
+from servers.errors import InvalidError
+from servers.leaks import Finding, Report, ScopeReport, Unconfirmed, report_leaks
+from servers.ledger import database_now
+from servers.models import Template, Token
+from servers.operations import adopt_stray, destroy_stray
+
+
+class Leaks(ScopedView):
+    """What the clouds hold against what the rows account for."""
+
+    def get(self, request: Request) -> Response:
+        """Return the report of one account (``?account=``) or all."""
+        account = request.query_params.get("account", "")
+        if "\0" in account:
+            raise InvalidError("There is no such account.")
+        return Response(
+            render_report(report_leaks(now=database_now(), account=account[:63]))
+        )
+
+
+class DestroyStray(ScopedView):
+    """Destroy an unexplained instance."""
+
+    write_scope = Token.Scope.FLEET_ADMIN
+
+    def post(self, request: Request, pk: int) -> Response:
+        """Condemn it; the answer does not wait for the cloud."""
+        destroy_stray(pk)
+        return Response(status=204)
+
+
+class AdoptStray(ScopedView):
+    """Make a server of an unexplained instance."""
+
+    write_scope = Token.Scope.FLEET_ADMIN
+
+    def post(self, request: Request, pk: int) -> Response:
+        """Adopt it, from the template in the body or the default one."""
+        name = self.body.get("template", "")
+        template = None
+        if name:
+            template = Template.objects.filter(name=str(name)[:63]).first()
+            if template is None:
+                raise InvalidError("There is no such template.")
+        server = adopt_stray(pk, template=template)
+        return Response(render_server(server, with_secrets=False))
+
+
+def render_report(report: Report) -> dict[str, Any]:
+    """Return the report as JSON shows it; times in Unix seconds, ages in seconds."""
+    return {
+        "clean": report.is_clean,
+        "at": int(report.at.timestamp()),
+        "scopes": [_render_scope(scope) for scope in report.scopes],
+    }
+
+
+def _render_scope(report: ScopeReport) -> dict[str, Any]:
+    scope = report.scope
+    return {
+        "account": scope.account.name,
+        "region": scope.region,
+        "clean": report.is_clean,
+        "compared": int(scope.compared_at.timestamp()) if scope.compared_at else 0,
+        "fresh": report.is_fresh,
+        "error": scope.error,
+        "bound": int(report.bound.total_seconds()),
+        "live": report.live,
+        "owned": report.owned,
+        "findings": [_render_finding(finding) for finding in report.findings],
+        "unconfirmed": [_render_unconfirmed(entry) for entry in report.unconfirmed],
+    }
+
+
+def _render_finding(finding: Finding) -> dict[str, Any]:
+    instance = finding.instance
+    return {
+        "key": instance.pk,
+        "id": instance.instance_id,
+        "name": instance.name,
+        "verdict": instance.verdict,
+        "status": instance.raw_status,
+        "age": int(finding.age.total_seconds()),
+        "outside": finding.outside,
+        "next": finding.next,
+    }
+
+
+def _render_unconfirmed(entry: Unconfirmed) -> dict[str, Any]:
+    return {
+        "name": entry.server.name,
+        "age": int(entry.age.total_seconds()),
+        "outside": entry.outside,
+        "waiting": entry.server.waiting,
+    }

@@ -1,0 +1,64 @@
+"""The page of the proof, and its two buttons."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.generic import TemplateView, View
+
+from servers.dashboard.access import Page
+from servers.errors import FleetError
+from servers.leaks import report_leaks
+from servers.ledger import database_now
+from servers.operations import adopt_stray, destroy_stray
+
+
+class LeaksPage(Page, TemplateView):
+    """What the clouds hold against what the rows account for."""
+
+    template_name = "leaks.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Make the report."""
+        data = super().get_context_data(**context)
+        now = database_now()
+        return data | {
+            "now": now,
+            "report": report_leaks(now=now),
+            "may_decide": self.request.user.has_perm("servers.change_fleet"),
+        }
+
+
+class _Decide(Page, View):
+    """One decision about one unexplained instance."""
+
+    permission_required = "servers.change_fleet"
+
+    def decide(
+        self, request: HttpRequest, act: Callable[[int], object], pk: int, done: str
+    ) -> HttpResponse:
+        try:
+            act(pk)
+        except FleetError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, done)
+        return redirect("leaks")
+
+
+class Adopt(_Decide):
+    """Make a server of it."""
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Adopt."""
+        return self.decide(request, adopt_stray, pk, "It is a server of the fleet now.")
+
+
+class Destroy(_Decide):
+    """Have it destroyed."""
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Destroy."""
+        return self.decide(request, destroy_stray, pk, "It will be destroyed.")

@@ -1,0 +1,163 @@
+"""The proof: what the clouds hold under our tag against what the rows account for.
+
+For each scope the last complete listing, what is live, whose it is, and how long it
+has been so; outside of the bound is what should have been destroyed by now.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from django.db.models import Count
+
+from servers.lifecycle.backoff import MOST_SECONDS
+from servers.lifecycle.snapshot import Pace
+from servers.lifecycle.states import State, Verdict
+from servers.models import Instance, Scope, Server
+from servers.scopes import open_scope, pace_of
+
+Row = TypeVar("Row", Instance, Server)
+
+# Rows of one kind that a report names; their number is always whole.
+MOST_NAMED: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One instance that no row owns."""
+
+    instance: Instance
+    age: timedelta
+    outside: bool  # older than the bound
+    next: str  # what happens to it, as a sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """One server whose end was asked for and is not proven."""
+
+    server: Server
+    age: timedelta
+    outside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeReport:
+    """One account in one region."""
+
+    scope: Scope
+    bound: timedelta
+    live: int
+    owned: int
+    findings: tuple[Finding, ...] = ()
+    unconfirmed: tuple[Unconfirmed, ...] = ()
+    is_fresh: bool = False  # its last complete listing is young enough to prove a thing
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing in it is outside of the bound, and that is known."""
+        late = any(finding.outside for finding in self.findings)
+        late = late or any(entry.outside for entry in self.unconfirmed)
+        return self.is_fresh and not late
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All scopes at one moment."""
+
+    at: datetime
+    scopes: tuple[ScopeReport, ...] = field(default_factory=tuple)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every scope is."""
+        return all(scope.is_clean for scope in self.scopes)
+
+
+def bound_of(pace: Pace) -> timedelta:
+    """Return how long a leak may live after the last fault."""
+    return pace.settle + pace.grace + 2 * pace.listing + timedelta(seconds=MOST_SECONDS)
+
+
+def report_leaks(*, now: datetime, account: str = "") -> Report:
+    """Return the report, of one account or all. Four queries for any fleet."""
+    scopes = Scope.objects.select_related("account").order_by("account__name", "region")
+    if account:
+        scopes = scopes.filter(account__name=account)
+    counts = _count_live()
+    findings = _group(
+        Instance.objects.filter(live=True)
+        .exclude(verdict=Verdict.OURS)
+        .select_related("attempt")
+        .order_by("first_seen")[:MOST_NAMED]
+    )
+    stopping = _group(
+        Server.objects.filter(state=State.STOPPING).order_by("state_since")[:MOST_NAMED]
+    )
+    reports = []
+    for scope in scopes:
+        key = (scope.account_id, scope.region)
+        pace = pace_of(open_scope(scope.account, scope.region))
+        bound = bound_of(pace)
+        live = counts.get(key, {})
+        reports.append(
+            ScopeReport(
+                scope=scope,
+                bound=bound,
+                live=sum(live.values()),
+                owned=live.get(Verdict.OURS, 0),
+                findings=tuple(
+                    _describe(instance, bound, now) for instance in findings[key]
+                ),
+                unconfirmed=tuple(
+                    Unconfirmed(
+                        server,
+                        now - server.state_since,
+                        now - server.state_since > bound,
+                    )
+                    for server in stopping[key]
+                ),
+                is_fresh=scope.compared_at is not None
+                and now - scope.compared_at <= pace.gate,
+            )
+        )
+    return Report(at=now, scopes=tuple(reports))
+
+
+def _count_live() -> dict[tuple[object, str], dict[str, int]]:
+    counts: dict[tuple[object, str], dict[str, int]] = defaultdict(dict)
+    rows = (
+        Instance.objects.filter(live=True)
+        .order_by()
+        .values_list("account", "region", "verdict")
+        .annotate(count=Count("id"))
+    )
+    for account, region, verdict, count in rows:
+        counts[account, region][verdict] = count
+    return counts
+
+
+def _group(
+    rows: Iterable[Row],
+) -> defaultdict[tuple[object, str], list[Row]]:
+    grouped: defaultdict[tuple[object, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row.account_id, row.region].append(row)
+    return grouped
+
+
+def _describe(instance: Instance, bound: timedelta, now: datetime) -> Finding:
+    age = now - instance.first_seen
+    if instance.verdict == Verdict.UNEXPLAINED:
+        what = "The database does not know it. A person must adopt or destroy it."
+    elif instance.destroy_error:
+        what = f"The cloud did not take its destruction: {instance.destroy_error}"
+    elif instance.destroy_asked_at is not None:
+        what = "Its destruction was asked for; a listing must confirm it."
+    elif instance.condemned_at is not None:
+        what = "It is condemned, and will be destroyed."
+    else:
+        what = "It will be condemned once two listings have shown it past its grace."
+    return Finding(instance, age, age > bound, what)

@@ -1,0 +1,74 @@
+"""``manage.py sweep``: list every scope now, and say what no row owns."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from servers import tracing
+from servers.leaks import Report, ScopeReport, report_leaks
+from servers.ledger import database_now
+from servers.models import Account, Scope
+from servers.reconciler import observe_scope
+
+
+class Command(BaseCommand):
+    """The proof, at the command line; exit code 1 where something is outside."""
+
+    help = (
+        "List every account now, compare with the database, and print what no server "
+        "owns. Ends with 1 where something is outside of the bound."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="compare nothing anew: print what the last listings showed",
+        )
+        parser.add_argument("--account", default="", help="only this account")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it."""
+        account = options["account"]
+        if account and not Account.objects.filter(name=account).exists():
+            raise CommandError(f"There is no account {account!r}.")
+        if not options["dry_run"]:
+            scopes = Scope.objects.order_by("pk")
+            if account:
+                scopes = scopes.filter(account__name=account)
+            with tracing.bound(actor="command line"):
+                for pk in scopes.values_list("pk", flat=True):
+                    observe_scope(pk)
+        report = report_leaks(now=database_now(), account=account)
+        self._print(report)
+        if not report.is_clean:
+            raise CommandError("Something is outside of the bound, or not known.")
+
+    def _print(self, report: Report) -> None:
+        for scope in report.scopes:
+            self._print_scope(scope)
+
+    def _print_scope(self, report: ScopeReport) -> None:
+        scope = report.scope
+        compared = scope.compared_at
+        when = compared.isoformat(timespec="seconds") if compared else "never"
+        self.stdout.write(
+            f"{scope}: {'clean' if report.is_clean else 'NOT CLEAN'}; compared {when}, "
+            f"{report.live} live, {report.owned} owned, bound "
+            f"{report.bound.total_seconds():.0f} s"
+        )
+        if scope.error:
+            self.stdout.write(f"  the last listing failed: {scope.error}")
+        for finding in report.findings:
+            instance = finding.instance
+            self.stdout.write(
+                f"  {instance.instance_id} {instance.verdict} for "
+                f"{finding.age.total_seconds():.0f} s. {finding.next}"
+            )
+        for entry in report.unconfirmed:
+            self.stdout.write(
+                f"  {entry.server.name} is stopping for "
+                f"{entry.age.total_seconds():.0f} s. {entry.server.waiting}"
+            )

@@ -1,0 +1,155 @@
+"""The proof, in the API, on the page and at the command line."""
+
+import time
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
+from servers.leaks import report_leaks
+from servers.ledger import database_now
+from servers.lifecycle.keys import make_key
+from servers.models import Account, Attempt, Instance, Server
+from servers.operations import terminate_server
+from servers.tokens import issue_token
+from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def add(account: Account, key: str) -> None:
+    _, server, _, _ = key.rsplit("-", 3)
+    tags = {FLEET_TAG: "ci", SERVER_TAG: server, KEY_TAG: key}
+    world_of(account).add_instance(
+        region="", tags=tags, now=time.time(), name="from-a-backup"
+    )
+
+
+@pytest.fixture
+def stray(workshop: Workshop) -> Instance:
+    """An instance that the database does not know, beside one server."""
+    account = make_fleet()
+    server = provision()
+    workshop.run_to("running", server)
+    add(account, str(make_key("ci", server.pk, 9)))
+    workshop.run_until(
+        lambda: Instance.objects.filter(verdict="unexplained", live=True).exists()
+    )
+    return Instance.objects.get(verdict="unexplained")
+
+
+def api(method: str, path: str, *scopes: str) -> Any:
+    token = issue_token(f"{method} {path} {scopes}", scopes=scopes)
+    client = Client(headers={"authorization": f"Bearer {token}"})
+    return client.generic(method, path)
+
+
+def test_a_fleet_at_rest_is_clean_and_says_what_was_compared(
+    workshop: Workshop,
+) -> None:
+    make_fleet()
+    assert not report_leaks(now=database_now()).is_clean  # nothing is known yet
+    server = provision()
+    workshop.run_to("running", server)
+    report = api("GET", "/api/leaks", "servers:read").json()
+    assert report["clean"] is True
+    (scope,) = report["scopes"]
+    assert (scope["account"], scope["live"], scope["owned"]) == ("sandbox", 1, 1)
+    assert scope["compared"] > 0
+    assert (scope["findings"], scope["unconfirmed"]) == ([], [])
+
+
+def test_an_orphan_is_named_until_it_is_gone(workshop: Workshop) -> None:
+    account = make_fleet()
+    server = provision()
+    workshop.run_to("running", server)
+    terminate_server(server.name)
+    workshop.run_to("stopped", server)
+    add(account, Attempt.objects.get().key)
+    workshop.run_until(lambda: Instance.objects.filter(verdict="orphan").exists())
+    (scope,) = report_leaks(now=database_now()).scopes
+    (finding,) = scope.findings
+    assert finding.instance.verdict == "orphan"
+    assert "condemned" in finding.next or "destruction" in finding.next
+    workshop.run_until(lambda: not live_keys(account))
+    workshop.run_until(lambda: not Instance.objects.filter(live=True).exists())
+    assert report_leaks(now=database_now()).is_clean
+
+
+def test_a_person_destroys_an_unexplained_instance(
+    workshop: Workshop, stray: Instance
+) -> None:
+    account = Account.objects.get()
+    path = f"/api/leaks/{stray.pk}/destroy"
+    assert api("POST", path, "servers:write").status_code == 403
+    assert api("POST", path, "fleet:admin").status_code == 204
+    assert api("POST", path, "fleet:admin", "servers:read").status_code == 409
+    workshop.run_until(lambda: len(live_keys(account)) == 1)
+    assert api("POST", "/api/leaks/99999/destroy", "fleet:admin").status_code == 404
+
+
+def test_a_person_adopts_an_unexplained_instance_and_it_lives_on_as_a_server(
+    workshop: Workshop, stray: Instance
+) -> None:
+    account = Account.objects.get()
+    answer = api("POST", f"/api/leaks/{stray.pk}/adopt", "fleet:admin")
+    assert answer.status_code == 200
+    shown = answer.json()
+    assert (shown["state"], shown["id"]) == ("created", stray.instance_id)
+    adopted = Server.objects.get(name="from-a-backup")
+    workshop.run_to("running", adopted)
+    workshop.run_for(1.0)
+    assert len(live_keys(account)) == 2
+    assert report_leaks(now=database_now()).is_clean
+    terminate_server(adopted.name)
+    workshop.run_to("stopped", adopted)
+    assert len(live_keys(account)) == 1
+
+
+def test_the_page_shows_it_and_its_buttons_work(
+    workshop: Workshop, stray: Instance
+) -> None:
+    viewer = Client()
+    viewer.force_login(User.objects.create_user("vi", is_staff=False))
+    assert viewer.get("/leaks/").status_code == 403
+    admin = Client()
+    admin.force_login(User.objects.create_superuser("ada"))
+    page = admin.get("/leaks/").content.decode()
+    assert stray.instance_id in page
+    assert "A person must adopt or destroy it." in page
+    assert viewer.post(f"/leaks/{stray.pk}/destroy/").status_code == 403
+    done = admin.post(f"/leaks/{stray.pk}/destroy/", follow=True)
+    assert b"It will be destroyed" in done.content
+    again = admin.post(f"/leaks/{stray.pk}/adopt/", follow=True)
+    assert b"needs no decision any more" in again.content
+
+
+def test_sweep_prints_it_and_fails_where_something_is_outside(
+    workshop: Workshop, stray: Instance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("sweep", "--dry-run")
+    assert "unexplained" in capsys.readouterr().out
+    early = stray.first_seen.replace(year=2020)
+    Instance.objects.filter(pk=stray.pk).update(first_seen=early)
+    with pytest.raises(CommandError, match="outside"):
+        call_command("sweep")
+    assert "NOT CLEAN" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="no account"):
+        call_command("sweep", "--account", "nobody")
+
+
+def test_the_report_asks_the_same_number_of_queries_for_any_number_of_servers(
+    workshop: Workshop, django_assert_max_num_queries: Any
+) -> None:
+    make_fleet()
+    for count in (1, 15):
+        servers = [provision() for _ in range(count)]
+        workshop.run_to("running", *servers)
+        for server in servers:
+            terminate_server(server.name)
+        now = database_now()
+        with django_assert_max_num_queries(4):
+            report_leaks(now=now)
