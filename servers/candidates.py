@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from servers.breaker import explain_hold
 from servers.lifecycle.states import PROVEN_GONE, Verdict
 from servers.models import Account, Attempt, Instance, Server, TemplateVersion
 
@@ -102,12 +103,8 @@ class CandidateFacts:
 
     def hold(self, account: Account) -> str:
         """Return what holds creates of an account for a while, or ""."""
-        if (
-            account.breaker == Account.Breaker.OPEN
-            and account.breaker_until is not None
-            and self.now < account.breaker_until
-        ):
-            return f"The breaker of {account.name} is open: {account.breaker_note}"
+        if held := explain_hold(account, now=self.now):
+            return held
         if account.throttled_until is not None and self.now < account.throttled_until:
             return f"{account.name} asked ServerFleet to slow down."
         if self.recent.get(account.pk, 0) >= account.creates_per_minute:

@@ -11,12 +11,15 @@ import secrets
 from datetime import datetime, timedelta
 
 from servers.attempts import Place, close_attempt, record_accepted, write_intent
+from servers.breaker import admit_create, note_failure, note_success
 from servers.candidates import list_candidates
 from servers.clouds.base import (
     Cloud,
     CloudError,
     CloudInstance,
     CreateSpec,
+    CredentialsError,
+    QuotaError,
     RefusedError,
     ThrottledError,
     UnreachableError,
@@ -52,7 +55,7 @@ def create_instance(
     cloud = open_scope(place.account, place.region)
     pace = pace_of(cloud)
     with call_slot(place.account):
-        if uptime.read() >= send_before:
+        if uptime.read() >= send_before or not admit_create(place.account, now=now):
             return False
         fleet = Fleet.objects.get()
         fleet = Fleet.objects.get()
@@ -100,16 +103,20 @@ def _send(
     spec = render_spec(server, attempt, key)
     try:
         shown = cloud.create_instance(spec, deadline=cloud.timings.call)
-    except ThrottledError as error:
+    except (ThrottledError, UnreachableError) as error:
         _note_throttling(attempt.account, error)
-        _refuse(attempt, snapshot, error, final=False)
-    except UnreachableError as error:
+        note_failure(attempt.account, error.message, now=database_now())
         _refuse(attempt, snapshot, error, final=False)
     except RefusedError as error:
+        # A wrong image or a size that has run out says nothing of the account.
+        if isinstance(error, CredentialsError | QuotaError):
+            note_failure(attempt.account, error.message, now=database_now())
         _refuse(attempt, snapshot, error, final=True)
     except CloudError as error:
+        note_failure(attempt.account, error.message, now=database_now())
         _note_silence(attempt, server, error)
     else:
+        note_success(attempt.account)
         record_accepted(
             attempt, shown, now=database_now(), reason=_describe_answer(shown)
         )
@@ -188,7 +195,7 @@ def _note_silence(attempt: Attempt, server: Server, error: CloudError) -> None:
     write_event(Kind.ATTEMPT_ANSWERED, server=server, reason=error.message)
 
 
-def _note_throttling(account: Account, error: ThrottledError) -> None:
+def _note_throttling(account: Account, error: CloudError) -> None:
     if error.retry_after:
         pause = timedelta(seconds=min(error.retry_after, 60.0))
         Account.objects.filter(pk=account.pk).update(

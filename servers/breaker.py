@@ -1,0 +1,77 @@
+"""The breaker of an account: stop asking a cloud that refuses everything.
+
+It opens after some failed creates in a row, for a time that doubles; then one create
+is let through (half-open), and its outcome closes or opens it. What a template asks
+wrongly (image, size) does not count: that is no fault of the account.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import F, Q
+
+from servers.lifecycle.backoff import back_off
+from servers.models import Account
+
+OPENS_AFTER: Final = 5
+FIRST_SECONDS: Final = 60.0
+MOST_SECONDS: Final = 900.0
+# How long the one create of a half-open breaker may take to tell its outcome.
+TRIAL: Final = timedelta(minutes=5)
+
+
+def explain_hold(account: Account, *, now: datetime) -> str:
+    """Return why the breaker holds creates back now, or ""."""
+    until = account.breaker_until
+    if account.breaker == Account.Breaker.CLOSED or until is None or now >= until:
+        return ""
+    if account.breaker == Account.Breaker.HALF_OPEN:
+        return f"{account.name} is tried with one create after its breaker was open."
+    return (
+        f"The breaker of {account.name} is open after {account.breaker_failures} "
+        f"failed creates in a row: {account.breaker_note}"
+    )
+
+
+def admit_create(account: Account, *, now: datetime) -> bool:
+    """Tell whether a create may be sent; of a breaker that was open, only one."""
+    if account.breaker == Account.Breaker.CLOSED:
+        return True
+    admitted = (
+        Account.objects.filter(pk=account.pk)
+        .exclude(breaker=Account.Breaker.CLOSED)
+        .filter(Q(breaker_until__isnull=True) | Q(breaker_until__lte=now))
+        .update(breaker=Account.Breaker.HALF_OPEN, breaker_until=now + TRIAL)
+    )
+    return bool(admitted)
+
+
+def note_success(account: Account) -> None:
+    """Close it: the cloud has made an instance."""
+    Account.objects.filter(pk=account.pk).exclude(
+        breaker=Account.Breaker.CLOSED, breaker_failures=0
+    ).update(
+        breaker=Account.Breaker.CLOSED,
+        breaker_failures=0,
+        breaker_note="",
+        breaker_until=None,
+    )
+
+
+def note_failure(account: Account, message: str, *, now: datetime) -> None:
+    """Count a failed create; open the breaker where it is one too many."""
+    Account.objects.filter(pk=account.pk).update(
+        breaker_failures=F("breaker_failures") + 1, breaker_note=message
+    )
+    account.refresh_from_db(fields=["breaker", "breaker_failures"])
+    if account.breaker_failures < OPENS_AFTER:
+        return
+    wait = back_off(
+        account.breaker_failures - OPENS_AFTER + 1,
+        1.0,
+        first=FIRST_SECONDS,
+        most=MOST_SECONDS,
+    )
+    Account.objects.filter(pk=account.pk).update(
+        breaker=Account.Breaker.OPEN, breaker_until=now + wait
+    )

@@ -1,0 +1,69 @@
+"""The breaker of an account: open after failures in a row, tried once, closed again."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from servers import breaker
+from servers.ledger import database_now
+from servers.models import Account, Attempt
+from tests.support.fleet import Workshop, make_fleet, provision, world_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def set_options(account: Account, **options: Any) -> None:
+    Account.objects.filter(pk=account.pk).update(options={**account.options, **options})
+
+
+def test_it_opens_after_failures_in_a_row_and_the_rest_waits_pending(
+    workshop: Workshop,
+) -> None:
+    account = make_fleet(quota=1)
+    world_of(account).add_instance(region="", tags={}, now=0)
+    servers = [provision() for _ in range(breaker.OPENS_AFTER)]
+    workshop.run_to("error", *servers)
+    account.refresh_from_db()
+    assert account.breaker == Account.Breaker.OPEN
+    assert "quota" in account.breaker_note
+    waiting = provision()
+    workshop.run_for(1.0)
+    waiting.refresh_from_db()
+    assert waiting.state == "pending"
+    assert "breaker of sandbox is open" in waiting.waiting
+    assert Attempt.objects.count() == breaker.OPENS_AFTER
+    # A minute later, and with room at the cloud: one is let through, and closes it.
+    Account.objects.update(breaker_until=database_now() - timedelta(seconds=1))
+    set_options(account, quota=0)
+    workshop.run_to("running", waiting)
+    account.refresh_from_db()
+    assert (account.breaker, account.breaker_failures) == (Account.Breaker.CLOSED, 0)
+
+
+def test_of_a_breaker_that_was_open_one_create_is_let_through() -> None:
+    account = make_fleet()
+    now = database_now()
+    for _ in range(breaker.OPENS_AFTER):
+        breaker.note_failure(account, "No.", now=now)
+    account.refresh_from_db()
+    assert breaker.explain_hold(account, now=now)
+    later = now + timedelta(seconds=61)
+    assert not breaker.explain_hold(account, now=later)
+    assert breaker.admit_create(account, now=later)
+    assert not breaker.admit_create(account, now=later)
+    account.refresh_from_db()
+    assert "one create" in breaker.explain_hold(account, now=later)
+    breaker.note_failure(account, "No again.", now=later)
+    account.refresh_from_db()
+    # Open anew, and for longer.
+    assert account.breaker == Account.Breaker.OPEN
+    assert account.breaker_until == later + timedelta(seconds=120)
+
+
+def test_a_wrong_image_is_no_fault_of_the_account(workshop: Workshop) -> None:
+    account = make_fleet()
+    servers = [provision(image="no-such") for _ in range(breaker.OPENS_AFTER + 1)]
+    workshop.run_to("error", *servers)
+    account.refresh_from_db()
+    assert account.breaker == Account.Breaker.CLOSED
