@@ -38,6 +38,8 @@ class Kind(StrEnum):
     ADOPTED = "adopted"
     PAUSED = "paused"
     RESUMED = "resumed"
+    FROZEN = "frozen"
+    UNFROZEN = "unfrozen"
     FLEET_CONFIRMED = "fleet_confirmed"
     ACCOUNT_CHANGED = "account_changed"
     TEMPLATE_CHANGED = "template_changed"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from servers.admin.base import Shown
 from servers.models import Fleet, Token
-from servers.operations import pause_fleet, resume_fleet
+from servers.operations import freeze_destroys, pause_fleet, resume_fleet
 
 
 @admin.register(Fleet)
@@ -17,7 +17,7 @@ class FleetAdmin(Shown):
     """The one fleet: its id and its switches, which are actions."""
 
     list_display = ("fleet_id", "paused", "paused_by", "paused_note", "destroys_frozen")
-    actions = ("pause", "resume")
+    actions = ("pause", "resume", "freeze", "unfreeze")
 
     @admin.action(description="Pause automatic creation", permissions=["change"])
     def pause(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
@@ -30,6 +30,18 @@ class FleetAdmin(Shown):
         """Resume."""
         resume_fleet()
         self.message_user(request, "Automatic creation goes on.", messages.SUCCESS)
+
+    @admin.action(description="Freeze all destroys", permissions=["change"])
+    def freeze(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
+        """Freeze."""
+        freeze_destroys(frozen=True)
+        self.message_user(request, "Nothing is destroyed any more.", messages.SUCCESS)
+
+    @admin.action(description="Allow destroys again", permissions=["change"])
+    def unfreeze(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
+        """Unfreeze."""
+        freeze_destroys(frozen=False)
+        self.message_user(request, "Destroys go on.", messages.SUCCESS)
 
 
 @admin.register(Token)

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from servers.admin.base import Shown, badge, run_for_each
 from servers.models import Attempt, Event, Instance, Server
-from servers.operations import retry_server, terminate_server
+from servers.operations import protect_server, retry_server, terminate_server
 
 
 class _EventInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -54,7 +54,7 @@ class ServerAdmin(Shown):
     list_select_related = ("account", "template")
     date_hierarchy = "created_at"
     inlines: ClassVar = [_EventInline]
-    actions = ("terminate", "terminate_by_force", "retry")
+    actions = ("terminate", "terminate_by_force", "retry", "protect", "unprotect")
 
     @admin.display(description="state", ordering="state")
     def state_badge(self, server: Server) -> SafeString:
@@ -96,6 +96,28 @@ class ServerAdmin(Shown):
             servers,
             lambda server: retry_server(server.name),
             done="A retry was asked for",
+        )
+
+    @admin.action(description="Protect from termination", permissions=["change"])
+    def protect(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
+        """Protect the servers."""
+        run_for_each(
+            self,
+            request,
+            servers,
+            lambda server: protect_server(server.name, protected=True),
+            done="Protected",
+        )
+
+    @admin.action(description="Lift the protection", permissions=["change"])
+    def unprotect(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
+        """Lift the protection of the servers."""
+        run_for_each(
+            self,
+            request,
+            servers,
+            lambda server: protect_server(server.name, protected=False),
+            done="No longer protected",
         )
 
 

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from servers.admin.base import badge
+from servers.admin.base import badge, run_for_each
 from servers.clouds.registry import list_kinds, validate_config
 from servers.models import Account, Template, TemplateVersion
-from servers.operations import save_account, save_template
+from servers.operations import close_breaker, save_account, save_template
 from servers.operations.provision import check_labels
 from servers.operations.setup import check_candidates
 
@@ -100,6 +101,7 @@ class AccountAdmin(_ModelAdmin):
     list_filter = ("kind", "enabled", "health")
     search_fields = ("name",)
     readonly_fields = ("identity", "health", "health_note", "breaker", "breaker_note")
+    actions = ("close_breakers",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The form's fields, then what was seen of the account."""
@@ -110,6 +112,13 @@ class AccountAdmin(_ModelAdmin):
     def health_badge(self, account: Account) -> SafeString:
         """Return the health."""
         return badge(account.health)
+
+    @admin.action(description="Close the breaker", permissions=["change"])
+    def close_breakers(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
+        """Let creates through again."""
+        run_for_each(
+            self, request, accounts, close_breaker, done="The breaker is closed"
+        )
 
     def save_model(
         self, request: HttpRequest, obj: Account, form: Any, change: bool

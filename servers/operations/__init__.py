@@ -6,22 +6,26 @@ nothing. None waits for a cloud.
 
 from servers.operations.fleet import (
     confirm_fleet,
+    freeze_destroys,
     initialise_fleet,
     pause_fleet,
     resume_fleet,
 )
 from servers.operations.provision import Request, provision_servers
-from servers.operations.setup import save_account, save_template
+from servers.operations.setup import close_breaker, save_account, save_template
 from servers.operations.strays import adopt_stray, destroy_stray
-from servers.operations.terminate import retry_server, terminate_server
+from servers.operations.terminate import protect_server, retry_server, terminate_server
 
 __all__ = [
     "Request",
     "adopt_stray",
+    "close_breaker",
     "confirm_fleet",
     "destroy_stray",
+    "freeze_destroys",
     "initialise_fleet",
     "pause_fleet",
+    "protect_server",
     "provision_servers",
     "resume_fleet",
     "retry_server",

@@ -13,6 +13,7 @@ from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import is_fleet_id
 from servers.models import Fleet, Scope
 
+MOST_NOTE = 500
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -53,11 +54,8 @@ def resume_fleet() -> None:
 
 
 def _switch(paused: bool, *, note: str, until: datetime | None) -> None:
-    if len(note) > 500:
-        raise InvalidError(
-            "The note is too long: use at most 500 characters.",
-            fields={"note": ["Use at most 500 characters."]},
-        )
+    if len(note) > MOST_NOTE:
+        raise InvalidError(f"The note is too long: use at most {MOST_NOTE} characters.")
     with transaction.atomic():
         changed = (
             Fleet.objects.filter(pk=1)
@@ -71,6 +69,23 @@ def _switch(paused: bool, *, note: str, until: datetime | None) -> None:
         )
         if changed:
             write_event(Kind.PAUSED if paused else Kind.RESUMED, reason=note)
+
+
+def freeze_destroys(*, frozen: bool, note: str = "") -> None:
+    """Stop or allow every destroy of the whole fleet. Terminations are still taken.
+
+    While it is frozen, servers whose end was asked for wait in ``stopping``.
+    """
+    if len(note) > MOST_NOTE:
+        raise InvalidError(f"The note is too long: use at most {MOST_NOTE} characters.")
+    with transaction.atomic():
+        changed = (
+            Fleet.objects.filter(pk=1)
+            .exclude(destroys_frozen=frozen, destroys_frozen_note=note)
+            .update(destroys_frozen=frozen, destroys_frozen_note=note)
+        )
+        if changed:
+            write_event(Kind.FROZEN if frozen else Kind.UNFROZEN, reason=note)
 
 
 def confirm_fleet() -> str:

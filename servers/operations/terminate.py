@@ -62,6 +62,23 @@ def _hurry(server: Server) -> Server:
     return server
 
 
+def protect_server(name: str, *, protected: bool) -> Server:
+    """Protect a server from termination, its ttl and the reaper; or lift that."""
+    server = find_server(name)
+    now = ledger.database_now()
+    with transaction.atomic():
+        changed = (
+            Server.objects.filter(pk=server.pk)
+            .exclude(protected=protected)
+            .update(protected=protected, next_step_at=now)
+        )
+        if changed:
+            said = "It is protected now." if protected else "Its protection was lifted."
+            write_event(Kind.CHANGED, server=server, reason=said)
+    server.protected = protected
+    return server
+
+
 def retry_server(name: str) -> Server:
     """Begin anew with an errored server of which nothing is left at any cloud.
 
