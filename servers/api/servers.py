@@ -8,11 +8,18 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from servers.api.views import ScopedView
-from servers.api.wire import render_server
+from servers.api.wire import render_server, to_seconds
 from servers.errors import InvalidError
+from servers.ledger import database_now
 from servers.models import Server, Token
-from servers.operations import Request, provision_servers, terminate_server
+from servers.operations import (
+    Request,
+    provision_servers,
+    retry_server,
+    terminate_server,
+)
 from servers.selectors import find_server, list_servers
+from servers.why import explain_server
 
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})
@@ -30,6 +37,26 @@ class ServerViewSet(ScopedView, ViewSet):
     def retrieve(self, request: HTTPRequest, name: str) -> Response:
         """Return one server."""
         return Response(self._render(find_server(name)))
+
+    def why(self, request: HTTPRequest, name: str) -> Response:
+        """Tell what a server waits for, since when, and what happens next."""
+        server = find_server(name)
+        why = explain_server(server, now=database_now())
+        return Response(
+            {
+                "name": server.name,
+                "state": server.state,
+                "why": why.sentence,
+                "since": to_seconds(why.since),
+                "next": why.next,
+                "next_at": to_seconds(why.next_at),
+                "last_answer": why.last_answer,
+            }
+        )
+
+    def retry(self, request: HTTPRequest, name: str) -> Response:
+        """Begin anew with an errored server."""
+        return Response(self._render(retry_server(name)))
 
     def create(self, request: HTTPRequest) -> Response:
         """Accept one server, or ``count`` of them, and answer at once."""

@@ -17,6 +17,13 @@ urlpatterns = [
     path("api/leaks/<int:pk>/destroy", leaks.DestroyStray.as_view()),
     path("api/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),
     re_path(
+        r"\Aapi/servers/(?P<name>[\s\S]+)/why\Z", ServerViewSet.as_view({"get": "why"})
+    ),
+    re_path(
+        r"\Aapi/servers/(?P<name>[\s\S]+)/retry\Z",
+        ServerViewSet.as_view({"post": "retry"}),
+    ),
+    re_path(
         r"\Aapi/servers/(?P<name>[\s\S]+)\Z",
         ServerViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
     ),

@@ -25,10 +25,10 @@ def render_server(server: Server, *, with_secrets: bool) -> dict[str, Any]:
         "ca_cert": _encode(server.ca_cert),
         "tls_key": _encode(server.tls_key) if with_secrets else "",
         "tls_cert": _encode(server.tls_cert),
-        "created": _seconds(server.created_at),
-        "updated": _seconds(server.updated_at),
-        "started": _seconds(server.started_at),
-        "stopped": _seconds(server.stopped_at),
+        "created": to_seconds(server.created_at),
+        "updated": to_seconds(server.updated_at),
+        "started": to_seconds(server.started_at),
+        "stopped": to_seconds(server.stopped_at),
     }
 
 
@@ -36,5 +36,6 @@ def _encode(pem: str) -> str:
     return base64.b64encode(pem.encode()).decode()
 
 
-def _seconds(at: datetime | None) -> int:
+def to_seconds(at: datetime | None) -> int:
+    """Return Unix seconds, 0 for not yet."""
     return int(at.timestamp()) if at else 0

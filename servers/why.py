@@ -1,0 +1,88 @@
+"""Why: what a server waits for, since when, and what happens next, from ``decide``."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from servers.lifecycle.decide import decide
+from servers.lifecycle.decisions import (
+    Adopt,
+    CloseAttempt,
+    ConfirmVanished,
+    Decision,
+    Destroy,
+    LookUp,
+    Move,
+    Probe,
+    Wait,
+    WriteIntent,
+)
+from servers.models import Fleet, Server
+from servers.snapshots import Loader
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """What a person asks of a server that does not move."""
+
+    sentence: str
+    since: datetime
+    next: str  # what happens next, as a sentence
+    next_at: datetime | None  # None: not before something else happens
+    last_answer: str  # the cloud's own words, or ""
+
+
+def explain_server(server: Server, *, now: datetime) -> Why:
+    """Return why ``server`` is where it is. Asks the database alone, no cloud."""
+    loader = Loader([server], fleet=Fleet.objects.get(), now=now)
+    snapshot = loader.snapshot(server)
+    decision = decide(snapshot, now)
+    attempt = snapshot.attempt
+    sentence, following, at = _describe(decision, server, now)
+    return Why(
+        sentence=sentence,
+        since=server.state_since,
+        next=following,
+        next_at=at,
+        last_answer=attempt.answer if attempt else "",
+    )
+
+
+def _describe(
+    decision: Decision, server: Server, now: datetime
+) -> tuple[str, str, datetime | None]:
+    match decision:
+        case Wait():
+            return _describe_wait(decision, server, now)
+        case Move(event=event, reason=reason):
+            return reason, f"It moves on: {event.replace('_', ' ')}.", now
+        case WriteIntent():
+            return "A worker can take it up now.", "The create call is sent.", now
+        case LookUp():
+            what = "The create call got no answer."
+            return what, "The cloud is asked for its key.", now
+        case Adopt(instance=instance):
+            what = f"Its instance {instance.instance_id} was found."
+            return what, "It becomes the server's.", now
+        case CloseAttempt(reason=reason):
+            return reason, "The attempt is closed.", now
+        case ConfirmVanished(instance=instance):
+            what = f"Two listings did not show {instance.instance_id}."
+            return what, "The cloud is asked for it by its id.", now
+        case Probe(address=address):
+            what = f"{address} is not ready for builds yet."
+            return what, "It is probed again.", now
+        case Destroy(instances=instances):
+            names = ", ".join(instance.instance_id for instance in instances)
+            return f"{names} must end.", "The destroy call is sent.", now
+        case _:
+            assert_never(decision)
+
+
+def _describe_wait(
+    wait: Wait, server: Server, now: datetime
+) -> tuple[str, str, datetime | None]:
+    sentence = wait.because or f"It is {server.state}, as it should be."
+    if wait.until is None:
+        return sentence, "Nothing, until somebody asks for something.", None
+    return sentence, "It is looked at again.", max(wait.until, now)

@@ -1,0 +1,65 @@
+"""``GET /api/servers/{name}/why`` and ``POST …/retry``."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from servers.models import Account, Server
+from servers.tokens import issue_token
+from tests.support.fleet import Workshop, make_fleet, provision
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def client() -> Client:
+    token = issue_token("why", scopes=["servers:write"])
+    return Client(headers={"authorization": f"Bearer {token}"})
+
+
+def why(client: Client, server: Server) -> Any:
+    answer = client.get(f"/api/servers/{server.name}/why")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_it_tells_in_each_state_what_is_waited_for(
+    client: Client, workshop: Workshop
+) -> None:
+    make_fleet()
+    server = provision()
+    told = why(client, server)
+    assert told["state"] == "pending"
+    assert "complete listing" in told["why"]
+    assert told["next_at"] >= told["since"] > 0
+    workshop.run_to("running", server)
+    told = why(client, server)
+    assert told["why"] == "It is running, as it should be."
+    assert told["next_at"] == 0
+    assert server.instance_id in told["last_answer"]
+
+
+def test_it_tells_the_clouds_own_words_and_a_retry_begins_anew(
+    client: Client, workshop: Workshop
+) -> None:
+    account = make_fleet(no_capacity=["small"])
+    server = provision()
+    workshop.run_to("error", server)
+    assert "No small is left" in why(client, server)["last_answer"]
+    Account.objects.filter(pk=account.pk).update(
+        options={**account.options, "no_capacity": []}
+    )
+    answer = client.post(f"/api/servers/{server.name}/retry")
+    assert (answer.status_code, answer.json()["state"]) == (200, "pending")
+    again = client.post(f"/api/servers/{server.name}/retry")
+    assert again.status_code == 409
+    workshop.run_to("running", server)
+
+
+def test_of_a_server_that_is_not_there_it_tells_that(client: Client) -> None:
+    make_fleet()
+    for path in ("none/why", "a/b/why", "%00/why", "why/why"):
+        answer = client.get(f"/api/servers/{path}")
+        assert answer.status_code == 404
+        assert "no server named" in answer.json()["message"]
