@@ -4,7 +4,6 @@ Secrets may stand in a file: ``NAME_FILE`` is read where ``NAME`` is not set.
 """
 
 import base64
-import binascii
 import os
 import re
 from pathlib import Path
@@ -16,6 +15,11 @@ _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 AES_256_BYTES = 32
+# Without the URL itself, which holds a password.
+_BAD_DATABASE_URL = (
+    "DATABASE_URL must look like postgresql://user:password@host:5432/name; leave it "
+    "unset for SQLite in the data folder."
+)
 
 
 def read_text(name: str, default: str = "") -> str:
@@ -88,36 +92,40 @@ def read_list(name: str, default: list[str] | None = None) -> list[str]:
 def parse_keys(text: str, *, source: str) -> dict[str, bytes]:
     """Return encryption keys from ``id:base64`` parts; the first one encrypts."""
     keys: dict[str, bytes] = {}
+    message = (
+        f"{source} must hold keys as id:base64 of 32 random bytes, separated by commas."
+    )
     for part in text.replace("\n", ",").split(","):
         if not part.strip():
             continue
         key_id, _, encoded = part.strip().partition(":")
         try:
             key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:  # not base64, or not even ASCII
             key = b""
         if not _KEY_ID.fullmatch(key_id) or len(key) != AES_256_BYTES:
+            raise ImproperlyConfigured(message)
+        if key_id in keys:
+            # One of the two could no more decrypt what it has encrypted.
             raise ImproperlyConfigured(
-                f"{source} must hold keys as id:base64 of 32 random bytes, separated "
-                "by commas."
+                f"{source} names the key {key_id} twice; give each key its own id."
             )
         keys[key_id] = key
+    if not keys:
+        raise ImproperlyConfigured(message)
     return keys
 
 
 def parse_database_url(url: str) -> dict[str, object]:
     """Return Django's database settings for a ``postgresql://`` URL."""
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        port = -1
+        raise ImproperlyConfigured(_BAD_DATABASE_URL) from None
     name = unquote(parts.path.lstrip("/"))
-    if parts.scheme not in {"postgres", "postgresql"} or not name or port == -1:
-        raise ImproperlyConfigured(
-            "DATABASE_URL must look like postgresql://user:password@host:5432/name; "
-            "leave it unset for SQLite in the data folder."
-        )
+    if parts.scheme not in {"postgres", "postgresql"} or not name:
+        raise ImproperlyConfigured(_BAD_DATABASE_URL)
     options = dict(parse_qsl(parts.query))
     # libpq's form for a socket folder, which has no place in a URL's host.
     host = options.pop("host", "") or unquote(parts.hostname or "")

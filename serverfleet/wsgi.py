@@ -1,9 +1,11 @@
-"""The WSGI entry point."""
+"""The WSGI entry point. A wrong setting is one sentence here, not a trace."""
 
 import os
+import sys
 from importlib import import_module
 
 from celery import current_app
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
@@ -11,7 +13,14 @@ from servers.clouds.registry import list_kinds
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 
-application = get_wsgi_application()
+# gunicorn starts a worker again unless it ends with this: the application can't load.
+_APP_LOAD_ERROR = 4
+
+try:
+    application = get_wsgi_application()
+except ImproperlyConfigured as error:
+    sys.stderr.write(f"{error}\n")
+    sys.exit(_APP_LOAD_ERROR)
 
 
 def _warm_up() -> None:

@@ -12,16 +12,19 @@ from serverfleet.datafolder import prepare_folder
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
-    clean = {
+def clean_environment() -> dict[str, str]:
+    return {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("SERVERFLEET_") and not name.endswith("_URL")
     }
+
+
+def run(*arguments: str, **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env={**clean, **env},
+        env={**clean_environment(), **env},
         capture_output=True,
         text=True,
         timeout=60,
@@ -55,6 +58,40 @@ def test_a_wrong_setting_is_named(
     done = run("check", SERVERFLEET_DATA=str(tmp_path), **env)
     assert done.returncode == 1
     assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        ["celery", "-A", "serverfleet", "worker", "-P", "threads"],
+        ["celery", "-A", "serverfleet", "beat"],
+        ["gunicorn", "--preload", "serverfleet.wsgi", "--bind", "127.0.0.1:0"],
+    ],
+    ids=["worker", "beat", "web"],
+)
+def test_the_other_programs_say_it_in_one_sentence_too(
+    tmp_path: Path, program: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *program],
+        cwd=ROOT,
+        env={**clean_environment(), "SERVERFLEET_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert "SERVERFLEET_SECRET_KEY is not set" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_createtoken_without_tables_is_one_sentence(tmp_path: Path) -> None:
+    prepare_folder(tmp_path)
+    arguments = ["createtoken", "ci", "--scope", "servers:write"]
+    done = run(*arguments, SERVERFLEET_DATA=str(tmp_path))
+    assert done.returncode != 0
+    assert "Start ServerFleet once" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.utils import timezone
 
 from servers.errors import FleetError
@@ -46,4 +47,9 @@ class Command(BaseCommand):
             )
         except FleetError as error:
             raise CommandError(error.message) from None
+        except DatabaseError as error:
+            raise CommandError(
+                f"The database can't be used ({type(error).__name__}). Start "
+                "ServerFleet once, or run manage.py migrate."
+            ) from None
         self.stdout.write(token)
