@@ -1,7 +1,7 @@
 """One structured line per record, with request and server bound, and no secret."""
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -15,7 +15,8 @@ _SECRET_NAMES = re.compile(
 _SECRET_VALUES = re.compile(
     r"sf_[A-Za-z0-9]+_[A-Za-z0-9_-]+"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|(?<=Bearer )\S+"
+    r"|(?i:(?<=bearer )|(?<=basic ))\S+"
+    r"|(?i:(?<=password=)|(?<=secret=)|(?<=token=))[^\s&,;]+"
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)",
     re.S,
 )
@@ -27,11 +28,49 @@ def redact(
 ) -> MutableMapping[str, Any]:
     """Take out what looks like a secret, by its name or by its form."""
     for name, value in event.items():
-        if _SECRET_NAMES.search(name):
-            event[name] = REDACTED
-        elif isinstance(value, str):
-            event[name] = _SECRET_VALUES.sub(REDACTED, value)
+        event[name] = _redact_value(name, value)
     return event
+
+
+def _redact_value(name: str, value: Any) -> Any:
+    if _SECRET_NAMES.search(name):
+        return REDACTED
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _redact_value(str(key), each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redact_value("", each) for each in value]
+    # Of any other object the line would show its repr.
+    text = value if isinstance(value, str) else repr(value)
+    return _SECRET_VALUES.sub(REDACTED, text)
+
+
+def escape_controls(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Keep a record's texts from ending its line or steering the terminal.
+
+    A path of a request is decoded: without this, ``%0A`` in it would forge a line.
+    JSON escapes by itself. The lines of a trace stay, each set in, so that none looks
+    like a record.
+    """
+    for name, value in event.items():
+        if name == "exception":
+            lines = str(value).splitlines()
+            event[name] = "\n".join(f"    {_escape(line)}" for line in lines)
+        elif isinstance(value, str):
+            event[name] = _escape(value)
+    return event
+
+
+def _escape(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def bind_context(
@@ -56,10 +95,10 @@ def build_config(form: str, *, level: str) -> dict[str, Any]:
             f"SERVERFLEET_LOG_LEVEL is {level!r}; set it to DEBUG, INFO, WARNING or "
             "ERROR."
         )
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
+    renderers: list[Any] = (
+        [structlog.processors.JSONRenderer()]
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        else [escape_controls, structlog.dev.ConsoleRenderer(colors=False)]
     )
     shared = [
         structlog.stdlib.add_log_level,
@@ -79,7 +118,7 @@ def build_config(form: str, *, level: str) -> dict[str, Any]:
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
                     redact,
-                    renderer,
+                    *renderers,
                 ],
             }
         },
