@@ -3,8 +3,10 @@
 import base64
 import contextlib
 import fcntl
+import hashlib
 import os
 import secrets
+import stat
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +25,7 @@ def prepare_folder(folder: Path) -> None:
         encryption = base64.b64encode(os.urandom(32)).decode()
         _make_key(keys / "encryption-keys", f"k1:{encryption}")
         _make_key(keys / "installation", secrets.token_hex(16))
+        _sync_folder(keys)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink()
@@ -31,6 +34,15 @@ def prepare_folder(folder: Path) -> None:
             f"The data folder {folder} can't be written ({error.strerror}). Make it "
             "writable, or name another in SERVERFLEET_DATA."
         ) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the names of new files on the disk: a lost key loses what it encrypted."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _make_key(path: Path, text: str) -> None:
@@ -44,6 +56,48 @@ def _make_key(path: Path, text: str) -> None:
     with contextlib.suppress(FileExistsError):
         os.link(temporary, path)
     temporary.unlink()
+
+
+def place_socket(folder: Path, *, most: int) -> Path:
+    """Return where the broker's socket lies: in the folder, if its path is short.
+
+    A unix socket's path may have ``most`` bytes, and a checkout may lie deep. Then the
+    socket goes to a private folder of this user's, under a name that each process
+    finds by itself (so not below TMPDIR, which may differ between them).
+    """
+    inside = folder / "broker.sock"
+    if len(os.fsencode(inside)) <= most:
+        return inside
+    name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return _private_home() / f"{name}.sock"
+
+
+def _private_home() -> Path:
+    return Path(f"/tmp/serverfleet-{os.getuid()}")  # noqa: S108 - checked before use
+
+
+def prepare_socket(path: Path) -> None:
+    """Make the private folder of the socket, where it needs one; clear the path.
+
+    Everyone may write to /tmp: a folder that another user has put there is refused.
+    """
+    home = path.parent
+    try:
+        if home == _private_home():
+            home.mkdir(mode=0o700, exist_ok=True)
+            status = home.lstat()
+            private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077
+            if status.st_uid != os.getuid() or not private:
+                raise StartError(
+                    f"The broker's socket can't lie in {home}, which is not private to "
+                    "this user. Remove that folder, or set SERVERFLEET_BROKER_SOCKET."
+                )
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StartError(
+            f"The broker's socket {path} can't be made ({error.strerror}). Set "
+            "SERVERFLEET_BROKER_SOCKET to another path."
+        ) from None
 
 
 def lock_folder(folder: Path) -> IO[str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
+from django.contrib.staticfiles.finders import get_finders
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from serverfleet import env
@@ -28,13 +29,21 @@ def prepare_static(folder: Path) -> None:
     wanted = _static_stamp()
     if stamp.exists() and stamp.read_text() == wanted and settings.STATIC_ROOT.exists():
         return
+    # Gone first: a start that is killed in between must collect again.
+    stamp.unlink(missing_ok=True)
     call_command("collectstatic", interactive=False, clear=True, verbosity=0)
     stamp.write_text(wanted)
 
 
 def _static_stamp() -> str:
+    """Return what changes with any static file, those of the libraries too."""
     digest = hashlib.sha256(settings.VERSION.encode())
-    for path in sorted((settings.BASE_DIR / "static").rglob("*")):
+    paths = [
+        Path(storage.path(name))
+        for finder in get_finders()
+        for name, storage in finder.list([])
+    ]
+    for path in sorted(paths):
         status = path.stat()
         digest.update(f"{path}:{status.st_mtime_ns}:{status.st_size}\n".encode())
     return digest.hexdigest()
@@ -46,12 +55,14 @@ def prepare_database(address: str, *, with_sandbox: bool) -> str:
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         with contextlib.redirect_stdout(io.StringIO()):
             call_command("migrate", interactive=False, verbosity=0)
-    with tracing.bound(actor="first start"):
+    # All or nothing: an admin whose password was never shown locks everyone out.
+    with tracing.bound(actor="first start"), transaction.atomic():
         initialise_fleet()
         admin = _make_admin()
         token = _make_token()
         if with_sandbox:
             _make_sandbox()
+    connection.close()  # the supervisor itself needs none
     return _describe(address, admin, token)
 
 

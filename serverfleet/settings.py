@@ -11,7 +11,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from serverfleet import env, logs
+from serverfleet import datafolder, env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -69,11 +69,12 @@ if DATABASE_URL:
         "default": env.parse_database_url(DATABASE_URL)
         | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     }
-    DATABASES["default"]["OPTIONS"] |= {
+    # What the URL itself says goes first.
+    DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
         "options": "-c statement_timeout=30000 -c lock_timeout=20000 "
         "-c idle_in_transaction_session_timeout=60000",
-    }
+    } | DATABASES["default"]["OPTIONS"]
 elif DATA_DIR is not None:
     DATABASES = {
         "default": {
@@ -101,7 +102,7 @@ else:
 # The longest path that a unix socket may have.
 BROKER_SOCKET_BYTES = 107
 BROKER_SOCKET = env.read_text("SERVERFLEET_BROKER_SOCKET") or (
-    str(DATA_DIR / "broker.sock") if DATA_DIR else ""
+    str(datafolder.place_socket(DATA_DIR, most=BROKER_SOCKET_BYTES)) if DATA_DIR else ""
 )
 REDIS_URL = env.read_secret("REDIS_URL")
 _redis = REDIS_URL or (f"unix://{BROKER_SOCKET}" if BROKER_SOCKET else "")
@@ -209,9 +210,10 @@ STORAGES = {
 HOST = env.read_text("HOST", "127.0.0.1")
 PORT = env.read_int("PORT", 8000, least=1)
 _local = {"127.0.0.1", "localhost", "[::1]"}
+_named = f"[{HOST}]" if ":" in HOST else HOST
 ALLOWED_HOSTS = env.read_list(
     "SERVERFLEET_ALLOWED_HOSTS",
-    sorted(_local | ({HOST} - {"0.0.0.0", "::"})),  # noqa: S104 - left out, not bound
+    sorted(_local | ({_named} - {"0.0.0.0", "[::]"})),  # noqa: S104 - left out
 )
 # The pages are served over TLS, by a proxy in front. `make run` says no for a first
 # look on one's own machine; everything else must say so itself.

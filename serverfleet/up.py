@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from serverfleet.datafolder import StartError, lock_folder, prepare_folder
+from serverfleet.datafolder import (
+    StartError,
+    lock_folder,
+    prepare_folder,
+    prepare_socket,
+)
 from serverfleet.supervisor import Program, Supervisor
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -31,6 +36,7 @@ def main() -> None:
                 _run()
             case ["--prepare"]:
                 os.environ["DJANGO_SETTINGS_MODULE"] = "serverfleet.settings"
+                _load_application()
                 print(_prepare_application(None, "the address of your web processes"))
             case _:
                 raise StartError("Usage: python -m serverfleet.up [--prepare]")
@@ -53,6 +59,9 @@ def _run() -> None:
     )
     host = os.environ.get("HOST") or "127.0.0.1"
     port = _read_port(os.environ.get("PORT") or "8000")
+    # Database, sandbox and broker files are this user's alone, also in a folder that
+    # others may enter.
+    os.umask(0o077)
     prepare_folder(folder)
     lock = lock_folder(folder)
     _check_port(host, port)
@@ -65,8 +74,12 @@ def _run() -> None:
     # A first look is at plain HTTP on one's own machine. Behind TLS, say so.
     os.environ.setdefault("SERVERFLEET_HTTPS", "0")
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    _load_application()
+    # Before the first credentials are made, which are shown only once: whatever can
+    # stop this start must have stopped it by then.
+    programs = _list_programs(folder, host, port)
     block = _prepare_application(folder, address)
-    supervisor = Supervisor(_list_programs(folder, host, port), env=os.environ.copy())
+    supervisor = Supervisor(programs, env=os.environ.copy())
     print(block, flush=True)
     supervisor.run(wait_for_broker=_broker_answers)
     lock.close()
@@ -93,19 +106,27 @@ def _check_port(host: str, port: int) -> None:
         ) from None
 
 
+def _load_application() -> None:
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        raise StartError(str(error)) from None
+
+
 def _prepare_application(folder: Path | None, address: str) -> str:
     """Bring database and static files up to date; return what to print.
 
     Without a folder, only the database: nothing runs on this machine.
     """
-    import django
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
 
-    try:
-        django.setup()
-        from serverfleet.firststart import prepare_database, prepare_static
+    from serverfleet.firststart import prepare_database, prepare_static
 
+    try:
         if folder is not None:
             prepare_static(folder)
         return prepare_database(address, with_sandbox=folder is not None)
@@ -203,7 +224,7 @@ def _broker_argv(folder: Path, path: str) -> list[str]:
         )
     data = folder / "broker"
     data.mkdir(exist_ok=True, mode=0o700)
-    Path(path).unlink(missing_ok=True)
+    prepare_socket(Path(path))
     return [
         find_broker(),
         "--port",

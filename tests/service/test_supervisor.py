@@ -113,8 +113,11 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
         PORT="18999",
         LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS="1",
     )
-    long = tmp_path / ("x" * 120)
-    assert "too long a path" in start_badly(SERVERFLEET_DATA=str(long), PORT="18999")
+    assert "too long a path" in start_badly(
+        SERVERFLEET_DATA=str(tmp_path),
+        PORT="18999",
+        SERVERFLEET_BROKER_SOCKET=f"/tmp/{'x' * 120}",
+    )
 
 
 def test_createtoken_prints_only_the_token_while_the_service_runs(
