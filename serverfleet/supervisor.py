@@ -1,7 +1,7 @@
 """Runs the processes of one machine: starts, restarts, stops, and prints one log.
 
 Standard library only, one thread. On Linux the kernel ends the children when the
-supervisor dies, kill -9 included (PR_SET_PDEATHSIG).
+supervisor dies, kill -9 included (PR_SET_PDEATHSIG); elsewhere a guardian does.
 """
 
 import contextlib
@@ -13,15 +13,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Final
+
+from serverfleet.guardian import Guardian
 
 # After a child died it is started again after this, doubled up to the most, and from
 # the first anew once it has lived long enough.
 FIRST_WAIT: Final = 0.5
 MOST_WAIT: Final = 15.0
 LIVED_LONG: Final = 20.0
+# Together below the ten seconds in which Ctrl-C must have stopped everything.
 STOP_SECONDS: Final = 6.0
+STOP_BROKER_SECONDS: Final = 2.5
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -46,7 +50,6 @@ class _Child:
     start_at: float = 0.0
     wait: float = FIRST_WAIT
     rest: bytes = b""
-    open: bool = field(default=False)
 
 
 class Supervisor:
@@ -58,10 +61,12 @@ class Supervisor:
         *,
         env: Mapping[str, str],
         log: IO[str] = sys.stdout,
+        bound_by_kernel: bool = sys.platform.startswith("linux"),
     ) -> None:
         self.children = [_Child(program) for program in programs]
         self.env = dict(env)
         self.log = log
+        self.guardian = None if bound_by_kernel else Guardian()
         self.selector = selectors.DefaultSelector()
         self.stopping = False
         self.width = max(len(program.name) for program in programs)
@@ -79,8 +84,8 @@ class Supervisor:
             while not self.stopping:
                 self._step(self.children)
         finally:
-            self._stop(others)
-            self._stop(brokers)
+            self._stop(others, seconds=STOP_SECONDS)
+            self._stop(brokers, seconds=STOP_BROKER_SECONDS)
 
     def _note_signal(self, number: int, _frame: object) -> None:
         self.stopping = True
@@ -112,8 +117,12 @@ class Supervisor:
             env=self.env,
             # Not in the terminal's group: Ctrl-C reaches the supervisor alone.
             start_new_session=True,
-            preexec_fn=_bond(child.program.death_signal, os.getpid()),
+            preexec_fn=None
+            if self.guardian
+            else _bond(child.program.death_signal, os.getpid()),
         )
+        if self.guardian:
+            self.guardian.watch(child.process.pid)
         child.started = time.monotonic()
         assert child.process.stdout is not None
         os.set_blocking(child.process.stdout.fileno(), False)
@@ -135,6 +144,9 @@ class Supervisor:
     def _close(self, child: _Child) -> None:
         assert child.process is not None
         assert child.process.stdout is not None
+        # What it had started itself would keep the port, and answer beside the new
+        # one: gunicorn's workers notice only a second later that their master is gone.
+        _kill_group(child)
         self._pump(child)
         if child.rest:
             self._print(child.program.name, child.rest.decode(errors="replace"))
@@ -142,6 +154,8 @@ class Supervisor:
         with contextlib.suppress(KeyError):
             self.selector.unregister(child.process.stdout)
         child.process.stdout.close()
+        if self.guardian:
+            self.guardian.forget(child.process.pid)
         child.process = None
 
     def _read(self, timeout: float) -> None:
@@ -174,12 +188,12 @@ class Supervisor:
         with contextlib.suppress(OSError, ValueError):
             print(f"{name:<{self.width}} | {line}", file=self.log, flush=True)
 
-    def _stop(self, children: Sequence[_Child]) -> None:
+    def _stop(self, children: Sequence[_Child], *, seconds: float) -> None:
         self.stopping = True
         for child in children:
             if child.process is not None:
                 child.process.send_signal(signal.SIGTERM)
-        ends = time.monotonic() + STOP_SECONDS
+        ends = time.monotonic() + seconds
         while any(_runs(child) for child in children):
             if time.monotonic() >= ends:
                 # Safe at any line: what it was doing is in the database.
@@ -202,10 +216,8 @@ def _kill_group(child: _Child) -> None:
             os.killpg(child.process.pid, signal.SIGKILL)
 
 
-def _bond(death_signal: signal.Signals, parent: int) -> Callable[[], None] | None:
+def _bond(death_signal: signal.Signals, parent: int) -> Callable[[], None]:
     """Return what a child does before it becomes its program, on Linux."""
-    if not sys.platform.startswith("linux"):
-        return None
     libc = ctypes.CDLL(None)
 
     def bond() -> None:
