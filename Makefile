@@ -18,7 +18,7 @@ help: ## explain every target
 .venv/base.stamp: requirements/base.txt
 	@python=$$($(FIND_PYTHON)); \
 	if [ -z "$$python" ]; then echo "ServerFleet needs Python 3.11 or newer, with venv." >&2; exit 1; fi; \
-	[ -x $(PY) ] || $$python -m venv .venv
+	$(PY) -m pip --version >/dev/null 2>&1 || $$python -m venv --clear .venv
 	@echo "Installing ServerFleet's requirements into .venv …"
 	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/base.txt
 	@touch $@
