@@ -58,7 +58,6 @@ def create_instance(
         if uptime.read() >= send_before or not admit_create(place.account, now=now):
             return False
         fleet = Fleet.objects.get()
-        fleet = Fleet.objects.get()
         key = make_key(fleet.fleet_id, server.pk, server.attempt_number + 1)
         attempt = write_intent(
             server,
@@ -104,22 +103,22 @@ def _send(
     try:
         shown = cloud.create_instance(spec, deadline=cloud.timings.call)
     except (ThrottledError, UnreachableError) as error:
+        _refuse(attempt, snapshot, error, final=False)
         _note_throttling(attempt.account, error)
         note_failure(attempt.account, error.message, now=database_now())
-        _refuse(attempt, snapshot, error, final=False)
     except RefusedError as error:
+        _refuse(attempt, snapshot, error, final=True)
         # A wrong image or a size that has run out says nothing of the account.
         if isinstance(error, CredentialsError | QuotaError):
             note_failure(attempt.account, error.message, now=database_now())
-        _refuse(attempt, snapshot, error, final=True)
     except CloudError as error:
-        note_failure(attempt.account, error.message, now=database_now())
         _note_silence(attempt, server, error)
+        note_failure(attempt.account, error.message, now=database_now())
     else:
-        note_success(attempt.account)
         record_accepted(
             attempt, shown, now=database_now(), reason=_describe_answer(shown)
         )
+        note_success(attempt.account)
 
 
 def render_spec(server: Server, attempt: Attempt, key: Key) -> CreateSpec:

@@ -7,6 +7,7 @@ from typing import assert_never
 from uuid import UUID
 
 from servers import dispatch, ledger
+from servers.candidates import list_candidates
 from servers.engine import calls, uptime
 from servers.engine.create import create_instance
 from servers.engine.moves import apply_move
@@ -53,11 +54,27 @@ def advance(server_id: UUID) -> None:
     if server is None:
         return
     now = ledger.database_now()
-    pace = pace_of(open_scope(server.account, server.region))
-    lease = ledger.claim(server, now=now, lease=pace.lease)
+    length = find_lease_length(server)
+    lease = ledger.claim(server, now=now, lease=length)
     if lease is not None:
-        send_before = started + pace.lease.total_seconds() * SEND_SHARE
+        send_before = started + length.total_seconds() * SEND_SHARE
         _Step(server, lease, send_before=send_before).run()
+
+
+def find_lease_length(server: Server) -> timedelta:
+    """Return the longest lease of the scopes that the step may call.
+
+    A pending row may fall back to a slower cloud than its first, and the call's
+    deadline must stay below half the lease there, too.
+    """
+    scopes = [(server.account, server.region)]
+    if server.state == State.PENDING:
+        scopes += [
+            (candidate.account, candidate.region)
+            for candidate in list_candidates(server.recipe, server)
+            if candidate.account is not None
+        ]
+    return max(pace_of(open_scope(account, region)).lease for account, region in scopes)
 
 
 @dataclass(frozen=True, slots=True)

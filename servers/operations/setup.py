@@ -9,6 +9,7 @@ from django.db.models import F
 
 from servers import tracing
 from servers.breaker import note_success
+from servers.candidates import list_candidates
 from servers.clouds.registry import validate_config
 from servers.errors import InvalidError
 from servers.ledger import Kind, write_event
@@ -109,22 +110,14 @@ def save_template(template: Template) -> TemplateVersion:
             account=template.account,
             reason=f"The template {template.name} is now version {version.number}.",
         )
-    for region in {template.region, *_regions(template)}:
-        ensure_scope(template.account, region)
+    # From here on every place that it names is listed, so that its gate can open.
+    for candidate in list_candidates(version):
+        if candidate.account is not None:
+            ensure_scope(candidate.account, candidate.region)
     return version
 
 
 _RECIPE = Recipe._meta.get_fields()
-
-
-def _regions(template: Template) -> list[str]:
-    """Return the regions of the fallbacks in the template's own account."""
-    return [
-        entry["region"]
-        for entry in template.candidates
-        if entry.get("region")
-        and entry.get("account") in {None, "", template.account.name}
-    ]
 
 
 def check_candidates(entries: object) -> str:
