@@ -24,7 +24,7 @@ FIRST_WAIT: Final = 0.5
 MOST_WAIT: Final = 15.0
 LIVED_LONG: Final = 20.0
 # Together below the ten seconds in which Ctrl-C must have stopped everything.
-STOP_SECONDS: Final = 6.0
+STOP_SECONDS: Final = 4.0
 STOP_BROKER_SECONDS: Final = 2.5
 _PR_SET_PDEATHSIG: Final = 1
 

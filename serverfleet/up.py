@@ -184,7 +184,7 @@ def _list_programs(folder: Path, host: str, port: int) -> list[Program]:
                 "--threads",
                 "4",
                 "--graceful-timeout",
-                "4",
+                "3",
                 "--timeout",
                 "60",
                 "--keep-alive",

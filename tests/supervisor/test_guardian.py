@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,8 @@ def test_no_process_outlives_a_killed_supervisor(tmp_path: Path) -> None:
         wait_for(lambda: pid_file.exists() and pid_file.read_text() != "", 20)
         pid = int(pid_file.read_text())
         assert is_running(pid)
+        # The child can be quicker than the line that tells the guardian of it.
+        time.sleep(1)
     finally:
         os.kill(supervisor.pid, signal.SIGKILL)
         supervisor.wait(20)
