@@ -7,10 +7,14 @@ HOST ?= 127.0.0.1
 export PORT HOST
 
 PY := .venv/bin/python
+SEED ?= 1
+CHAOS := --kills 500 --stranded 150 --seconds 600 --servers 30 --seed $(SEED)
+# The drill has a folder of its own; these keys only let the settings load.
+DRY := keys=$$(mktemp -d); trap 'rm -rf "$$keys"' EXIT; $(PY) -m serverfleet.datafolder "$$keys"; env -u DATABASE_URL -u REDIS_URL -u BROKER_URL SERVERFLEET_DATA="$$keys"
 FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; exit; fi; done
 
-.PHONY: help run test test-sqlite test-postgresql check bench lock format clean
+.PHONY: help run drill chaos test test-sqlite test-postgresql check bench lock format clean
 
 help: ## explain every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -46,6 +50,15 @@ test-postgresql: .venv/dev.stamp ## run the tests on PostgreSQL alone
 
 check: .venv/dev.stamp ## style, types, layers, templates, migrations, deploy settings, lock
 	@requirements/check
+
+drill: .venv/base.stamp ## the fire drill: kill everything in a copy, and count (DRILL="--seconds 120 --seed 7")
+	@$(DRY) $(PY) manage.py drill $(DRILL)
+
+chaos: .venv/base.stamp ## the long drill, on both databases: 500 kills each, 150 amid a create call
+	@$(DRY) $(PY) manage.py drill --database sqlite $(CHAOS); sqlite=$$?; \
+	$(DRY) $(PY) manage.py drill --database postgresql $(CHAOS); postgresql=$$?; \
+	echo "SQLite: exit $$sqlite. PostgreSQL: exit $$postgresql."; \
+	[ $$sqlite -eq 0 ] && [ $$postgresql -eq 0 ]
 
 bench: .venv/dev.stamp ## measure, and print ratios against bare baselines
 	@$(PY) -m tests.bench

@@ -1,4 +1,7 @@
-"""The data folder of the embedded default: made once, locked while in use."""
+"""The data folder of the embedded default: made once, locked while in use.
+
+``python -m serverfleet.datafolder FOLDER`` makes one with its keys, and nothing else.
+"""
 
 import base64
 import contextlib
@@ -7,6 +10,7 @@ import hashlib
 import os
 import secrets
 import stat
+import sys
 from pathlib import Path
 from typing import IO
 
@@ -117,3 +121,10 @@ def lock_folder(folder: Path) -> IO[str]:
     file.flush()
     os.set_inheritable(file.fileno(), False)
     return file
+
+
+if __name__ == "__main__":
+    try:
+        prepare_folder(Path(sys.argv[1]))
+    except StartError as error:
+        sys.exit(str(error))

@@ -19,9 +19,11 @@ from typing import IO, Final
 from serverfleet.guardian import Guardian
 
 # After a child died it is started again after this, doubled up to the most, and from
-# the first anew once it has lived long enough.
+# the first anew once it has lived long enough. One that ends by itself has a fault that
+# will be there again; one that was killed from outside has not.
 FIRST_WAIT: Final = 0.5
 MOST_WAIT: Final = 15.0
+MOST_WAIT_KILLED: Final = 1.0
 LIVED_LONG: Final = 20.0
 # Together below the ten seconds in which Ctrl-C must have stopped everything.
 STOP_SECONDS: Final = 4.0
@@ -139,7 +141,8 @@ class Supervisor:
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
         self._print("fleet", f"{child.program.name} {ended}; starting it again.")
         child.start_at = time.monotonic() + child.wait
-        child.wait = min(MOST_WAIT, child.wait * 2)
+        most = MOST_WAIT if code >= 0 else MOST_WAIT_KILLED
+        child.wait = min(most, child.wait * 2)
 
     def _close(self, child: _Child) -> None:
         assert child.process is not None

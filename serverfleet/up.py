@@ -158,8 +158,10 @@ def _list_programs(folder: Path, host: str, port: int) -> list[Program]:
         )
     web_workers = os.environ.get("SERVERFLEET_WEB_WORKERS") or "2"
     concurrency = os.environ.get("SERVERFLEET_WORKER_THREADS") or "16"
+    workers = os.environ.get("SERVERFLEET_WORKERS") or "1"
     for name, value in (
         ("SERVERFLEET_WEB_WORKERS", web_workers),
+        ("SERVERFLEET_WORKERS", workers),
         ("SERVERFLEET_WORKER_THREADS", concurrency),
     ):
         if not value.isdigit() or not 0 < int(value) <= 256:
@@ -196,21 +198,24 @@ def _list_programs(folder: Path, host: str, port: int) -> list[Program]:
             ],
             death_signal=signal.SIGTERM,
         ),
-        Program(
-            "worker",
-            [
-                *celery,
-                "worker",
-                "-P",
-                "threads",
-                "-c",
-                concurrency,
-                "--loglevel",
-                "WARNING",
-                "--without-gossip",
-                "--without-mingle",
-                "--without-heartbeat",
-            ],
+        *(
+            Program(
+                f"worker{number}" if number else "worker",
+                [
+                    *celery,
+                    "worker",
+                    "-P",
+                    "threads",
+                    "-c",
+                    concurrency,
+                    "--loglevel",
+                    "WARNING",
+                    "--without-gossip",
+                    "--without-mingle",
+                    "--without-heartbeat",
+                ],
+            )
+            for number in range(int(workers))
         ),
         Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
     ]

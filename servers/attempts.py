@@ -15,6 +15,7 @@ from django.db import transaction
 
 from servers.clouds.base import CloudInstance
 from servers.ledger import Kind, Lease, move, write_event
+from servers.lifecycle.guards import Claim, weigh_claim
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Account, Attempt, Instance, Server
 
@@ -100,10 +101,14 @@ def record_accepted(
         )
         held = Attempt.objects.select_for_update(no_key=True).get(pk=attempt.pk)
         instance = record_instance(shown, attempt=held, now=now)
-        if held.outcome == Outcome.ACCEPTED:
-            return held.instance_id == shown.instance_id
-        if held.outcome != Outcome.ASKED or instance.condemned_at is not None:
-            return False
+        claim = weigh_claim(
+            Outcome(held.outcome),
+            known_id=held.instance_id,
+            shown_id=shown.instance_id,
+            condemned=instance.condemned_at is not None,
+        )
+        if claim is not Claim.OWN:
+            return claim is Claim.ALREADY
         held.outcome = Outcome.ACCEPTED
         held.instance_id = shown.instance_id
         held.answered_at = now

@@ -5,6 +5,8 @@ of a lease, its fence), with its event in the same transaction. Losing the race 
 return value. No other file assigns a state.
 """
 
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -91,6 +93,13 @@ def write_event(
 
 # Leases
 
+_HOST = socket.gethostname()[:80]
+
+
+def name_process() -> str:
+    """Return who holds the leases that this process takes: ``host:process id``."""
+    return f"{_HOST}:{os.getpid()}"
+
 
 def claim(server: Server, *, now: datetime, lease: timedelta) -> Lease | None:
     """Take the lease of a server as it was loaded; None where another holds it.
@@ -102,7 +111,7 @@ def claim(server: Server, *, now: datetime, lease: timedelta) -> Lease | None:
     taken = (
         Server.objects.filter(pk=server.pk, fence=server.fence)
         .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
-        .update(fence=F("fence") + 1, lease_until=until)
+        .update(fence=F("fence") + 1, lease_until=until, lease_by=name_process())
     )
     if not taken:
         return None

@@ -249,10 +249,12 @@ def _view_attempt(attempt: Attempt) -> AttemptView:
 
 def _view_instance(instance: Instance) -> InstanceView:
     key = parse_key(instance.key)
+    # A key that no attempt has is another's, although its number may be used again.
+    known = key is not None and instance.attempt_id is not None
     return InstanceView(
         pk=instance.pk,
         instance_id=instance.instance_id,
-        attempt_number=key.number if key else 0,
+        attempt_number=key.number if key is not None and known else 0,
         scope=scope_name(instance.account_id, instance.region),
         first_seen=instance.first_seen,
         live=instance.live,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from servers.drill.postgresql import MissingServerError, PostgreSQL, find_binaries
 from tests.support.moto import run_moto
-from tests.support.postgresql import MissingServerError, PostgreSQL, find_binaries
 
 _state: dict[str, Any] = {}
 

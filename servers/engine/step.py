@@ -25,6 +25,7 @@ from servers.lifecycle.decisions import (
     Wait,
     WriteIntent,
 )
+from servers.lifecycle.guards import find_send_limit
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
 from servers.models import Fleet, Server
@@ -35,8 +36,6 @@ logger = logging.getLogger(__name__)
 
 # Moves that one step may make in a row: the longest way has five.
 MOST_MOVES = 8
-# A create call is sent only while less than this share of the lease has passed.
-SEND_SHARE = 0.25
 PROBE_AGAIN = timedelta(seconds=2)
 AFTER_FAULT = timedelta(seconds=10)
 NOT_READY = "It has an address, and is not ready for builds yet."
@@ -57,8 +56,8 @@ def advance(server_id: UUID) -> None:
     length = find_lease_length(server)
     lease = ledger.claim(server, now=now, lease=length)
     if lease is not None:
-        send_before = started + length.total_seconds() * SEND_SHARE
-        _Step(server, lease, send_before=send_before).run()
+        limit = find_send_limit(claimed=started, lease=length.total_seconds())
+        _Step(server, lease, send_before=limit).run()
 
 
 def find_lease_length(server: Server) -> timedelta:

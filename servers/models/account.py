@@ -95,6 +95,7 @@ class Scope(models.Model):
     region = models.CharField(max_length=100, blank=True)
     fence = models.PositiveBigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
+    lease_by = models.CharField(max_length=100, blank=True, default="")
     next_listing_at = models.DateTimeField(db_default=Now(), db_index=True)
     listed_from = models.DateTimeField(null=True, blank=True)
     compared_at = models.DateTimeField(null=True, blank=True)

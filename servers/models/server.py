@@ -21,10 +21,10 @@ def _choices(names: type[State] | type[Want]) -> list[tuple[str, str]]:
 class Server(models.Model):
     """One server that a person asked for.
 
-    Only ledger.py writes ``state``, ``fence`` and ``lease_until``. ``attempt_number``
-    is the current attempt's (0 before the first); ``candidate`` the index of the
-    candidate that is next or in use (0 is the template's own). Times are the
-    database's.
+    Only ledger.py writes ``state``, ``fence`` and the lease; ``lease_by`` is the last
+    process that held it, and tells what a dead one was doing. ``attempt_number`` is the
+    current attempt's (0 before the first); ``candidate`` the index of the candidate
+    that is next or in use (0 is the template's own). Times are the database's.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -81,6 +81,7 @@ class Server(models.Model):
     state_since = models.DateTimeField(db_default=Now())
     fence = models.PositiveBigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
+    lease_by = models.CharField(max_length=100, blank=True, default="")
     next_step_at = models.DateTimeField(null=True, blank=True)
     deadline_at = models.DateTimeField(null=True, blank=True)
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import F, Q
 
 from servers.clouds.base import CloudInstance, CloudListing
+from servers.lifecycle.guards import Missed, is_outdated, note_missed, note_shown
 from servers.lifecycle.keys import Key, parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, Outcome, Verdict
@@ -150,7 +151,7 @@ def _update(
     changed = []
     for instance_id, instance in shown.items():
         row = known.get(instance_id)
-        if row is None or (row.gone_at is not None and row.gone_at >= started):
+        if row is None or is_outdated(row, started=started):
             continue
         facts = _facts(instance)
         fresh = row.listed_from is None and instance.live
@@ -163,15 +164,7 @@ def _update(
             continue
         for name, value in facts.items():
             setattr(row, name, value)
-        if instance.live:
-            row.listed_from = row.listed_from or started
-            row.missed_from = None
-            row.gone_at = None
-            if row.verdict == Verdict.GONE:
-                row.verdict = Verdict.OURS
-        else:
-            row.gone_at = started
-            row.verdict = Verdict.GONE
+        note_shown(row, live=instance.live, started=started)
         changed.append(row)
     _save(
         changed,
@@ -188,32 +181,16 @@ def _miss(
     started: datetime,
     comparison: Comparison,
 ) -> None:
-    """Note what the listing does not show, and what two of them did not.
-
-    An instance that a row holds is not concluded gone here: its row asks for it by its
-    id first. One whose end was asked for is, since nothing else is left to ask.
-    """
+    """Note what the listing does not show, and what two of them did not."""
     changed = []
     for instance_id, row in known.items():
-        if instance_id in shown or not row.live:
+        if instance_id in shown:
             continue
-        if started < row.first_seen + pace.settle:
-            continue
-        if row.missed_from is None:
-            row.missed_from = started
-        elif row.destroy_asked_at is not None and (
-            started >= row.missed_from + pace.lag
-        ):
-            row.live = False
-            row.gone_at = started
-            row.verdict = Verdict.GONE
-        elif row.verdict == Verdict.OURS:
-            # Its row may be due for a look by now.
-            comparison.touched.update({row.server_uid} if row.server_uid else ())
-            continue
-        else:
-            continue
-        changed.append(row)
+        missed = note_missed(row, started=started, settle=pace.settle, lag=pace.lag)
+        if missed is Missed.AGAIN and row.server_uid is not None:
+            comparison.touched.add(row.server_uid)
+        elif missed in {Missed.NOTED, Missed.GONE}:
+            changed.append(row)
     _save(changed, ["missed_from", "live", "gone_at", "verdict"], comparison)
 
 

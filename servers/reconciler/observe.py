@@ -17,7 +17,7 @@ from servers.clouds.base import (
     ThrottledError,
 )
 from servers.errors import FleetError
-from servers.ledger import database_now
+from servers.ledger import database_now, name_process
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import MOVING
 from servers.models import Account, Fleet, Instance, Listing, Scope, Server
@@ -92,7 +92,7 @@ def _claim(scope_pk: int) -> _Held | None:
     taken = (
         Scope.objects.filter(pk=scope.pk, fence=scope.fence)
         .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
-        .update(fence=F("fence") + 1, lease_until=now + lease)
+        .update(fence=F("fence") + 1, lease_until=now + lease, lease_by=name_process())
     )
     if not taken:
         return None

@@ -13,8 +13,9 @@ from django.db import transaction
 
 from servers.ledger import Kind, write_event
 from servers.lifecycle.decide import exceeds_share
+from servers.lifecycle.guards import is_condemnable, judge_instance
 from servers.lifecycle.snapshot import Limits, Pace
-from servers.lifecycle.states import CLOSED, Outcome, Verdict
+from servers.lifecycle.states import Outcome, Verdict
 from servers.models import Attempt, Instance, Scope, Server
 
 logger = logging.getLogger(__name__)
@@ -30,15 +31,13 @@ def condemn_orphans(
     live = Instance.objects.filter(
         account=scope.account_id, region=scope.region, live=True
     )
-    due = list(
-        live.filter(
-            verdict__in=[Verdict.ORPHAN, Verdict.DOUBLE],
-            condemned_at__isnull=True,
-            missed_from__isnull=True,
-            listed_from__lt=started,
-            first_seen__lte=now - pace.grace,
+    due = [
+        instance
+        for instance in live.filter(
+            verdict__in=[Verdict.ORPHAN, Verdict.DOUBLE], condemned_at__isnull=True
         ).order_by("first_seen", "pk")
-    )
+        if is_condemnable(instance, started=started, now=now, grace=pace.grace)
+    ]
     if not due:
         return []
     limits = Limits()
@@ -91,15 +90,17 @@ def _condemn(instance: Instance, *, now: datetime) -> bool:
 def _explain(instance: Instance, attempt: Attempt) -> str:
     """Return why the instance is nobody's, or "" where it is somebody's."""
     name = attempt.server_name
-    if attempt.outcome in CLOSED:
+    verdict = judge_instance(
+        Outcome(attempt.outcome),
+        known_id=attempt.instance_id,
+        instance_id=instance.instance_id,
+    )
+    if verdict is Verdict.ORPHAN:
         return (
             f"{instance.instance_id} is of attempt {attempt.number} of {name}, which "
             f"is closed ({attempt.outcome}); it will be destroyed."
         )
-    if (
-        attempt.outcome == Outcome.ACCEPTED
-        and attempt.instance_id != instance.instance_id
-    ):
+    if verdict is Verdict.DOUBLE:
         return (
             f"{instance.instance_id} is a second instance of attempt {attempt.number} "
             f"of {name}, which has {attempt.instance_id}; it will be destroyed."

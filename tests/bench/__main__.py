@@ -19,8 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from servers.clouds.sandbox.world import World
-from tests.support.moto import free_port
-from tests.support.service import ROOT, Service, wait_for
+from servers.drill.service import ROOT, Service, free_port, wait_for
 
 ROUNDS = 5
 CLIENTS = 8

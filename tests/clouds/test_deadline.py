@@ -15,7 +15,7 @@ from servers.clouds.base import (
     UnreachableError,
 )
 from servers.clouds.registry import open_cloud
-from tests.support.moto import free_port
+from servers.drill.service import free_port
 
 SECRETS = {"access_key_id": "AKIA", "secret_access_key": "made-up"}
 DEADLINE = 0.8

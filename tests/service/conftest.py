@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.postgresql import PostgreSQL
-from tests.support.service import Service
+from servers.drill.postgresql import PostgreSQL
+from servers.drill.service import Service
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.support.service import Service
+from servers.drill.service import Service
 
 CAP = 10
 CALLERS = 50

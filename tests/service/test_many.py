@@ -11,9 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from servers.clouds.sandbox import World
-from tests.support.moto import free_port
-from tests.support.postgresql import PostgreSQL
-from tests.support.service import ROOT, Service, wait_for
+from servers.drill.postgresql import PostgreSQL
+from servers.drill.service import ROOT, Service, free_port, wait_for
 
 SERVERS = 20
 

@@ -6,7 +6,7 @@ import time
 
 import redis
 
-from tests.support.service import Service, wait_for
+from servers.drill.service import Service, wait_for
 
 
 def broker_of(service: Service) -> "redis.Redis":

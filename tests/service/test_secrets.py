@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.support.postgresql import PostgreSQL
-from tests.support.service import Service
+from servers.drill.postgresql import PostgreSQL
+from servers.drill.service import Service
 
 NEEDLES = (
     "needle-secret-access-key",

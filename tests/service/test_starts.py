@@ -12,7 +12,7 @@ import pytest
 
 from serverfleet import datafolder
 from serverfleet.datafolder import StartError, place_socket, prepare_socket
-from tests.support.service import ROOT, Service, wait_for
+from servers.drill.service import ROOT, Service, wait_for
 
 
 def test_a_first_start_that_fails_loses_no_credentials(

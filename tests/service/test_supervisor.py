@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.moto import free_port
-from tests.support.service import ROOT, Service, wait_for
+from servers.drill.service import ROOT, Service, free_port, wait_for
 
 
 def test_the_first_start_shows_credentials_once_and_the_second_is_quick(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serverfleet.guardian import follow
-from tests.support.service import ROOT, wait_for
+from servers.drill.service import ROOT, wait_for
 
 SUPERVISOR = """
 import os, sys

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import ROOT, wait_for
+from servers.drill.service import ROOT, wait_for
 
 # The program starts a child of its own, notes both, and dies the first time.
 SUPERVISOR = """

@@ -1,5 +1,6 @@
-"""A PostgreSQL server of the tests' own: a temporary folder, a unix socket, no port."""
+"""A PostgreSQL server of a drill's own: a temporary folder, a unix socket, no port."""
 
+import contextlib
 import ctypes
 import os
 import pwd
@@ -8,8 +9,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
+from collections.abc import Iterator
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -24,9 +27,13 @@ class MissingServerError(Exception):
 
 
 class PostgreSQL:
-    """One server; ``url()`` names a database on it."""
+    """One server; ``url()`` names a database on it.
 
-    def __init__(self) -> None:
+    ``durable``: what was committed survives a SIGKILL of it (no power cut, though).
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self.durable = durable
         self.bin = find_binaries()
         # Short: the path of a unix socket has a limit.
         self.folder = Path(tempfile.mkdtemp(prefix="sfpg-", dir="/tmp"))
@@ -35,17 +42,53 @@ class PostgreSQL:
             shutil.chown(self.folder, self._run_as)
         self._process: subprocess.Popen[bytes] | None = None
 
+    @classmethod
+    @contextlib.contextmanager
+    def kept_alive(cls) -> Iterator["PostgreSQL"]:
+        """Run a durable one for a block; start it again whenever it is killed."""
+        server = cls(durable=True)
+        ended = threading.Event()
+
+        def keep() -> None:
+            while not ended.wait(0.2):
+                if server.is_down():
+                    with contextlib.suppress(MissingServerError):
+                        server.run()
+
+        keeper = threading.Thread(target=keep, daemon=True)
+        try:
+            server.start()
+            keeper.start()
+            yield server
+        finally:
+            ended.set()
+            if keeper.ident is not None:
+                keeper.join()
+            server.stop()
+
     def start(self) -> None:
-        """Make the cluster and start it. Durability is off: a test needs none."""
+        """Make the cluster and start it."""
         self._call(
             "initdb", "-D", f"{self.folder}/data", "-U", "fleet", "-A", "trust",
             "--no-sync", "-E", "UTF8", "--locale=C",
         )  # fmt: skip
+        try:
+            self.run()
+        except MissingServerError:
+            self.stop()
+            raise
+
+    def is_down(self) -> bool:
+        """Tell whether it has ended."""
+        return self._process is None or self._process.poll() is not None
+
+    def run(self) -> None:
+        """Start the server on its cluster, and wait until it answers."""
         settings = {
             "unix_socket_directories": self.folder,
             "listen_addresses": "",
             "fsync": "off",
-            "synchronous_commit": "off",
+            "synchronous_commit": "on" if self.durable else "off",
             "full_page_writes": "off",
             "max_connections": 300,
         }
@@ -71,20 +114,19 @@ class PostgreSQL:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > ends:
                 said = (self.folder / "log").read_text(errors="replace")
-                self.stop()
                 raise MissingServerError(f"postgres did not start: {said[-500:]}")
             time.sleep(0.05)
 
     def stop(self) -> None:
         """Stop it and remove its folder."""
-        if self._process is not None:
+        if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGQUIT)  # at once, without a checkpoint
             self._process.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _answers(self) -> bool:
         argv = [str(self.bin / "pg_isready"), "-q", "-h", str(self.folder)]
-        return subprocess.run(argv, timeout=10).returncode == 0
+        return subprocess.run(argv, timeout=10, check=False).returncode == 0
 
     def url(self, database: str = "postgres") -> str:
         """Return the URL of a database."""
@@ -103,6 +145,7 @@ class PostgreSQL:
         done = subprocess.run(
             argv,
             cwd="/",
+            check=False,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,18 +15,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.support.moto import free_port
-
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
 
 
+def free_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Service:
-    """One running copy; ``env`` adds to its environment."""
+    """One running copy; ``env`` adds to its environment, and may name its folder."""
 
     def __init__(self, **env: str) -> None:
         # Short: the broker's socket lies in it.
-        self.data = Path(tempfile.mkdtemp(prefix="sfs-", dir="/tmp"))
+        self.data = Path(
+            env.get("SERVERFLEET_DATA") or tempfile.mkdtemp(prefix="sfs-", dir="/tmp")
+        )
         self.port = free_port()
         self.log_path = self.data / "service.log"
         clean = {
@@ -124,6 +132,8 @@ class Service:
         marks = (f"SERVERFLEET_DATA={self.data}\0").encode()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
+            if folder.name == str(os.getpid()):  # a drill runs in its environment
+                continue
             try:
                 mine = marks in (folder / "environ").read_bytes()
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
@@ -140,6 +150,7 @@ class Service:
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
+            check=False,
             env=self.env,
             capture_output=True,
             text=True,

@@ -1,0 +1,91 @@
+"""The clients of a drill: they ask for servers and for their end, and keep count."""
+
+import http.client
+import threading
+import time
+from collections import Counter
+
+from servers.drill.plan import Plan, Wishes
+from servers.drill.service import Service
+
+CALLERS = 3
+CALL_SECONDS = 8.0
+
+
+class Callers:
+    """Some threads of requests, until they are told to stop."""
+
+    def __init__(self, service: Service, wishes: Wishes) -> None:
+        self._service = service
+        self._wishes = wishes
+        self._lock = threading.Lock()
+        self._alive: list[str] = []
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), daemon=True)
+            for number in range(CALLERS)
+        ]
+        self.accepted: set[str] = set()
+        self.statuses: Counter[str] = Counter()
+        # (time, status, message) of each answer from 500 on.
+        self.failures: list[tuple[float, int, str]] = []
+
+    def start(self) -> None:
+        """Begin to ask."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop, and wait for the answers that are still due."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(CALL_SECONDS * 2)
+
+    def _run(self, number: int) -> None:
+        plan = Plan(self._wishes.seed, f"caller {number}")
+        while not self._stop.is_set():
+            with self._lock:
+                alive = len(self._alive)
+            ask = plan.next_ask(alive=alive, most=self._wishes.servers)
+            if ask.make:
+                self._make()
+            else:
+                self._end(ask.pick, force=ask.force)
+            self._stop.wait(ask.pause)
+
+    def _make(self) -> None:
+        answer = self._call("POST", "/api/servers")
+        if isinstance(answer, dict):
+            with self._lock:
+                self.accepted.add(answer["name"])
+                self._alive.append(answer["name"])
+
+    def _end(self, pick: float, *, force: bool) -> None:
+        with self._lock:
+            if not self._alive:
+                return
+            # One of the older half, which had the time to become something.
+            name = self._alive.pop(int(pick * len(self._alive) / 2))
+        query = "?force=true" if force else ""
+        if self._call("DELETE", f"/api/servers/{name}{query}") is None:
+            with self._lock:
+                self._alive.append(name)
+
+    def _call(self, method: str, path: str) -> object:
+        """Return the answer of a call that was taken, else None."""
+        try:
+            status, answer = self._service.call(method, path, timeout=CALL_SECONDS)
+        except (OSError, http.client.HTTPException) as error:
+            # The web was killed under the call, or is starting again.
+            self._note(type(error).__name__)
+            return None
+        self._note(str(status))
+        if status >= 500:
+            with self._lock:
+                self.failures.append((time.time(), status, str(answer)[:300]))
+        taken = status < 300 or status == 404
+        return (answer or True) if taken else None
+
+    def _note(self, status: str) -> None:
+        with self._lock:
+            self.statuses[status] += 1

@@ -1,0 +1,229 @@
+"""The one who kills: processes of the copy, at moments of the seed's choosing.
+
+A lease outlives the worker that held it, and names it. So after each kill the database
+itself tells which steps were cut: the rows whose lease still runs in the dead process's
+name, and among them the creates between their intent and their saved answer.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+import redis
+from django.db import DatabaseError, connections
+
+from servers.drill.plan import (
+    BEAT,
+    BROKER,
+    DATABASE,
+    SHARES,
+    TIMINGS,
+    WEB,
+    WORKER,
+    Plan,
+    Strike,
+    Wishes,
+)
+from servers.drill.service import Service
+from servers.ledger import database_now, name_process
+from servers.lifecycle.states import Outcome, State
+from servers.models import Attempt, Scope, Server
+
+_COMMANDS: Final = {
+    WORKER: "quiet worker",
+    WEB: "gunicorn",
+    BEAT: "quiet beat",
+    BROKER: "valkey",
+}
+IN_FLIGHT: Final = "create, between intent and answer"
+# How long the sight of a create call is waited for before anything is killed.
+AIM_SECONDS: Final = 3.0
+_STEPS: Final = {
+    State.PENDING: "create, before the intent",
+    State.CREATING: "create, looking it up",
+    State.SHUTDOWN: "destroy",
+    State.STOPPING: "destroy",
+}
+
+
+class Killer:
+    """Deals blows, and keeps count of them by victim and by step.
+
+    Two threads deal them, one at the workers and one at the rest, until ``wishes``
+    have come true or ``stop`` was called.
+    """
+
+    def __init__(
+        self, service: Service, wishes: Wishes, *, postgres: Path | None
+    ) -> None:
+        self._service = service
+        self._wishes = wishes
+        self._postgres = postgres  # the folder of the copy's own server
+        self._ended = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(stream,), daemon=True)
+            for stream in SHARES
+        ]
+        self._stopped: list[tuple[float, int]] = []
+        self.kills: Counter[str] = Counter()
+        self.steps: Counter[str] = Counter()
+        self.stops = 0
+        self.flushes = 0
+        self.database_deaths: list[float] = []  # Unix seconds
+
+    @property
+    def total(self) -> int:
+        """How many processes were killed."""
+        return self.kills.total()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether as many were killed as was wished for."""
+        wishes = self._wishes
+        enough = self.steps[IN_FLIGHT] >= wishes.stranded
+        return enough and self.total >= wishes.kills
+
+    def start(self) -> None:
+        """Begin to kill."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop, and wake all that was stopped."""
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+        self.wake(all_of_them=True)
+
+    def _run(self, stream: str) -> None:
+        plan = Plan(self._wishes.seed, f"killer of {stream}")
+        kills = max(1.0, self._wishes.kills * SHARES[stream])
+        pause = self._wishes.seconds / kills
+        while not self._ended.is_set():
+            due = time.monotonic() + pause
+            self._strike(
+                plan.next_strike(
+                    workers=stream == "workers",
+                    with_database=self._postgres is not None,
+                )
+            )
+            self._ended.wait(max(0.0, due - time.monotonic()))
+        connections.close_all()
+
+    def _strike(self, strike: Strike) -> None:
+        """Deal a blow, if its victim is there."""
+        self.wake()
+        pids = self._find(strike.victim)
+        if strike.victim == BROKER and strike.flush:
+            self._flush()
+            return
+        if strike.victim == WORKER and strike.aimed:
+            pids = self._wait_for_create() or pids
+            time.sleep(strike.delay)
+        if not pids:
+            return
+        pid = pids[int(strike.pick * len(pids))]
+        if strike.stop and strike.victim == WORKER:
+            self._stop_for_long(pid)
+        else:
+            self._kill(strike.victim, pid)
+
+    def wake(self, *, all_of_them: bool = False) -> None:
+        """Let processes go on that were stopped for longer than a lease."""
+        now = time.monotonic()
+        for due, pid in list(self._stopped):
+            if all_of_them or now >= due:
+                self._stopped.remove((due, pid))
+                _send(pid, signal.SIGCONT)
+
+    def _stop_for_long(self, pid: int) -> None:
+        if _send(pid, signal.SIGSTOP):
+            self.stops += 1
+            due = time.monotonic() + TIMINGS["lease"] * 1.5
+            self._stopped.append((due, pid))
+
+    def _kill(self, victim: str, pid: int) -> None:
+        if not _send(pid, signal.SIGKILL):
+            return
+        self.kills[victim] += 1
+        if victim == DATABASE:
+            self.database_deaths.append(time.time())
+        if victim == WORKER:
+            self._note_steps(pid)
+
+    def _note_steps(self, pid: int) -> None:
+        """Count what the dead worker was doing, by the leases in its name."""
+        holder = f"{name_process().rpartition(':')[0]}:{pid}"
+        try:
+            now = database_now()
+            held = Server.objects.filter(lease_by=holder, lease_until__gt=now)
+            open_ones = set(
+                Attempt.objects.filter(
+                    server__in=held, outcome=Outcome.ASKED, answer=""
+                ).values_list("server_id", flat=True)
+            )
+            steps = [
+                IN_FLIGHT
+                if pk in open_ones and state == State.CREATING
+                else _STEPS.get(State(state), "watch")
+                for pk, state in held.values_list("pk", "state")
+            ]
+            listings = Scope.objects.filter(lease_by=holder, lease_until__gt=now)
+            steps += ["listing"] * listings.count()
+        except DatabaseError:
+            connections.close_all()
+            steps = ["unknown: the database was down"]
+        # A kill counts once for each kind of step that it cut.
+        self.steps.update(set(steps) or {"between steps"})
+
+    def _wait_for_create(self) -> list[int]:
+        """Return the workers that have a create call out, as soon as one has."""
+        ends = time.monotonic() + AIM_SECONDS
+        while time.monotonic() < ends:
+            try:
+                busy = Server.objects.filter(
+                    state=State.CREATING, lease_until__gt=database_now()
+                ).values_list("lease_by", flat=True)
+                found = {int(holder.rpartition(":")[2]) for holder in busy}
+            except DatabaseError:
+                connections.close_all()
+                return []
+            if aimed := found & set(self._find(WORKER)):
+                return sorted(aimed)
+            time.sleep(0.05)
+        return []
+
+    def _flush(self) -> None:
+        path = self._service.data / "broker.sock"
+        try:
+            redis.Redis(unix_socket_path=str(path), socket_timeout=1).flushall()
+        except redis.RedisError:
+            return
+        self.flushes += 1
+
+    def _find(self, victim: str) -> list[int]:
+        if victim == DATABASE:
+            return find_postgres(self._postgres) if self._postgres else []
+        return sorted(self._service.processes(_COMMANDS[victim]))
+
+
+def find_postgres(folder: Path) -> list[int]:
+    """Return the server's processes: its first, then those that serve connections."""
+    try:
+        first = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+    except (OSError, ValueError, IndexError):
+        return []
+    return [first, *map(int, children)]
+
+
+def _send(pid: int, number: signal.Signals) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,277 @@
+"""A whole drill, from within the copy's environment: start, strike, wait, count."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from servers import tracing
+from servers.clouds.sandbox import World, world_path
+from servers.drill.callers import Callers
+from servers.drill.killer import IN_FLIGHT, Killer
+from servers.drill.plan import Wishes
+from servers.drill.service import Service, wait_for
+from servers.drill.verdict import Held, Row, Verdict, compare, judge
+from servers.errors import FleetError
+from servers.leaks import bound_of
+from servers.lifecycle.states import State
+from servers.lifecycle.states import Verdict as InstanceVerdict
+from servers.models import Account, Attempt, Fleet, Instance, Server
+from servers.operations import close_breaker, save_account, terminate_server
+from servers.scopes import open_scope, pace_of
+from servers.tokens import SCOPES, issue_token
+
+MARK: Final = "drill"
+# The database may answer 503 for so long after it was killed, and no longer.
+DATABASE_SECONDS: Final = 15.0
+# How much longer than asked a drill may take to deal its blows.
+PATIENCE: Final = 3.0
+
+
+class DrillError(Exception):
+    """Why there can be no drill, in one sentence."""
+
+
+def run_drill(
+    wishes: Wishes, *, postgres: Path | None, say: Callable[[str], None]
+) -> Verdict:
+    """Run a drill on the copy whose environment this process has; return its verdict.
+
+    ``postgres`` is the folder of the copy's own PostgreSQL, ``say`` prints progress.
+    Raises DrillError where this is no drill's folder, or not a sandbox's fleet.
+    """
+    folder = settings.DATA_DIR
+    if folder is None or not (folder / MARK).exists():
+        raise DrillError("This is no drill's folder. Nothing was touched.")
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("SERVERFLEET_") or name == "DATABASE_URL"
+    }
+    with tracing.bound(actor="drill"), Service(**inherited) as service:
+        account = _prepare(service, wishes)
+        drill = _Drill(service, wishes, account, postgres=postgres, say=say)
+        return drill.run()
+
+
+def require_sandbox() -> Account:
+    """Return the one account of the copy; DrillError where any is not a sandbox."""
+    accounts = list(Account.objects.all())
+    if len(accounts) != 1 or accounts[0].kind != "sandbox":
+        raise DrillError("A drill runs against one sandbox account alone.")
+    return accounts[0]
+
+
+def _prepare(service: Service, wishes: Wishes) -> Account:
+    account = require_sandbox()
+    account.max_servers = 100_000
+    account.creates_per_minute = 100_000
+    account.options = wishes.options()
+    save_account(account)
+    service.token = issue_token("drill", scopes=SCOPES)
+    return account
+
+
+class _Drill:
+    """One drill under way."""
+
+    def __init__(
+        self,
+        service: Service,
+        wishes: Wishes,
+        account: Account,
+        *,
+        postgres: Path | None,
+        say: Callable[[str], None],
+    ) -> None:
+        self.service = service
+        self.wishes = wishes
+        self.account = account
+        self.say = say
+        self.callers = Callers(service, wishes)
+        self.killer = Killer(service, wishes, postgres=postgres)
+        self.world = World(world_path(settings.SANDBOX_DIR, str(account.pk)))
+
+    def run(self) -> Verdict:
+        began = time.monotonic()
+        self.callers.start()
+        self.killer.start()
+        try:
+            self._watch(began)
+        finally:
+            self.killer.stop()
+            self.callers.stop()
+        self.say("The faults end. From here on nothing dies any more.")
+        ended = time.monotonic()
+        self._calm()
+        bound = bound_of(pace_of(open_scope(self.account, ""))).total_seconds()
+        self._rest(seconds=bound + 60)
+        verdict = self._conclude(bound)
+        verdict.seconds = ended - began
+        verdict.rest_after = time.monotonic() - ended
+        judge(
+            verdict,
+            wished_kills=self.wishes.kills,
+            wished_stranded=self.wishes.stranded,
+            bad_answers=self._list_bad_answers(),
+        )
+        return verdict
+
+    def _watch(self, began: float) -> None:
+        """Wait until the time is over and enough has died, and say how it goes."""
+        least = began + self.wishes.seconds
+        most = began + self.wishes.seconds * PATIENCE + 30
+        said = began
+        while (now := time.monotonic()) < most:
+            if now >= least and self.killer.is_done:
+                return
+            if now > said + 15:
+                said = now
+                self.say(
+                    f"{now - began:4.0f} s: {self.killer.total} killed, "
+                    f"{self.killer.steps[IN_FLIGHT]} between intent and answer, "
+                    f"{len(self.callers.accepted)} servers accepted"
+                )
+            time.sleep(0.2)
+
+    def _calm(self) -> None:
+        """End the faults of the cloud, and what they have closed."""
+
+        def done() -> bool:
+            try:
+                account = require_sandbox()
+                account.options = self.wishes.options(calm=True)
+                save_account(account)
+                close_breaker(account)
+            except DatabaseError:
+                connections.close_all()
+                return False
+            return self.service.answers()
+
+        wait_for(done, 60, what=lambda: self.service.log()[-3000:])
+
+    def _rest(self, *, seconds: float) -> None:
+        """Wait until everything rests, or the time is up: then it is counted so."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            try:
+                if self._rests():
+                    return
+            except DatabaseError:
+                connections.close_all()
+            time.sleep(0.3)
+
+    def _rests(self) -> bool:
+        failed = Server.objects.filter(state=State.ERROR, hidden=False)
+        for name in failed.values_list("name", flat=True):
+            # It may keep its instance for an hour: that is no end of a drill.
+            try:
+                terminate_server(name, force=True)
+            except FleetError:
+                continue
+        if Server.objects.exclude(state__in=[State.RUNNING, State.STOPPED]).exists():
+            return False
+        running = Server.objects.filter(state=State.RUNNING)
+        live = {row.id for row in self.world.live(time.time())}
+        return live == set(running.values_list("instance_id", flat=True))
+
+    def _conclude(self, bound: float) -> Verdict:
+        now = time.time()
+        fleet_id = Fleet.objects.get().fleet_id
+        seen = self.world.instances()
+        held = [
+            Held(
+                row.id,
+                row.tags["serverfleet-server"],
+                row.made_at,
+                row.gone_at if row.gone_at and row.gone_at <= now else None,
+            )
+            for row in seen
+            if row.tags.get("serverfleet-fleet") == fleet_id
+        ]
+        rows = [
+            Row(
+                server.pk.hex,
+                server.name,
+                server.state,
+                server.instance_id,
+                server.stopped_at.timestamp() if server.stopped_at else None,
+            )
+            for server in Server.objects.all()
+        ]
+        owned = Attempt.objects.exclude(instance_id="").values_list(
+            "instance_id", flat=True
+        )
+        creates = [op for op, _, _ in self.world.calls() if op == "create"]
+        killer = self.killer
+        return Verdict(
+            seed=self.wishes.seed,
+            database=self.wishes.database,
+            seconds=0.0,
+            kills=dict(killer.kills),
+            steps=dict(killer.steps),
+            stranded=killer.steps[IN_FLIGHT],
+            stops=killer.stops,
+            flushes=killer.flushes,
+            requests=dict(sorted(self.callers.statuses.items())),
+            accepted=len(self.callers.accepted),
+            creates=len(creates),
+            made=len(held),
+            live=sum(entry.gone_at is None for entry in held),
+            states=dict(Counter(row.state for row in rows)),
+            held_for_a_person=Instance.objects.filter(
+                live=True, verdict=InstanceVerdict.UNEXPLAINED
+            ).count(),
+            bound=bound,
+            rest_after=0.0,
+            findings=compare(held, rows, owned, self.callers.accepted, now=now),
+        )
+
+    def _list_bad_answers(self) -> list[str]:
+        """Return the answers from 500 on that no dead database excuses."""
+        deaths = self.killer.database_deaths
+        bad = []
+        for at, status, message in self.callers.failures:
+            excused = status == 503 and any(
+                0 <= at - death <= DATABASE_SECONDS for death in deaths
+            )
+            if not excused:
+                bad.append(f"{status}: {message}")
+        return bad
+
+
+_SUMMARY: Final = (
+    "seed",
+    "database",
+    "seconds",
+    "accepted",
+    "creates",
+    "made",
+    "live",
+    "leaks",
+    "doubles",
+    "lost",
+    "held_for_a_person",
+    "worst_heal_seconds",
+    "bound_seconds",
+    "rest_after_seconds",
+    "between_intent_and_answer",
+    "stops",
+    "flushes",
+)
+
+
+def describe(verdict: Verdict) -> str:
+    """Return the verdict as a table for people."""
+    found = verdict.as_dict()
+    lines = [f"  {name.replace('_', ' '):<28} {found[name]}" for name in _SUMMARY]
+    for name in ("kills", "steps", "requests", "states"):
+        lines.append(f"  {name}")
+        lines += [f"    {key:<40} {count}" for key, count in found[name].items()]
+    kept = "The promise was kept." if verdict.is_kept else "The promise was BROKEN:"
+    return "\n".join([*lines, "", kept, *(f"  {text}" for text in verdict.broken)])

@@ -1,0 +1,158 @@
+"""``manage.py drill``: kill everything in a copy of ServerFleet, and count afterwards.
+
+Runs twice: as it was called it makes a folder (and, if asked, a PostgreSQL) of the
+drill's own, and then runs itself again in that environment. So nothing of the fleet
+that it was called in is ever opened.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from servers.drill.plan import Wishes
+from servers.drill.postgresql import MissingServerError, PostgreSQL
+from servers.drill.run import MARK, DrillError, describe, run_drill
+
+_POSTGRES = "SERVERFLEET_DRILL_POSTGRES"
+
+
+class Command(BaseCommand):
+    """The fire drill."""
+
+    help = (
+        "Run a copy of ServerFleet on a simulated cloud in a folder of its own, kill "
+        "and stop its processes at random while the cloud fails, then wait for the "
+        "bound and tell whether anything was lost or doubled. Ends with 1 where the "
+        "promise was broken. It never touches this fleet or a real cloud."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        known = Wishes()
+        parser.add_argument(
+            "--database", choices=["sqlite", "postgresql"], default=known.database
+        )
+        parser.add_argument(
+            "--servers", type=int, default=known.servers, help="about how many to keep"
+        )
+        parser.add_argument(
+            "--seconds", type=float, default=known.seconds, help="how long to kill"
+        )
+        parser.add_argument(
+            "--kills", type=int, default=known.kills, help="how many at least"
+        )
+        parser.add_argument(
+            "--stranded",
+            type=int,
+            default=known.stranded,
+            help="how many of them between an intent and its saved answer, at least",
+        )
+        parser.add_argument("--seed", type=int, default=known.seed)
+        parser.add_argument("--json", action="store_true", help="print the result so")
+        parser.add_argument("--keep", action="store_true", help="keep the folder")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run it."""
+        wishes = _read_wishes(options)
+        folder = settings.DATA_DIR
+        if folder is not None and (folder / MARK).exists():
+            self._run_inside(wishes, as_json=options["json"])
+            return
+        try:
+            with _surroundings(wishes, keep=options["keep"]) as env:
+                done = subprocess.run(  # noqa: S603 - this very command
+                    [sys.executable, *sys.argv], env=env, check=False
+                )
+        except MissingServerError as error:
+            raise CommandError(f"There is no PostgreSQL to run: {error}") from None
+        except KeyboardInterrupt:
+            raise CommandError("The drill was interrupted.") from None
+        if done.returncode:
+            sys.exit(done.returncode)
+
+    def _run_inside(self, wishes: Wishes, *, as_json: bool) -> None:
+        postgres = os.environ.get(_POSTGRES)
+        try:
+            verdict = run_drill(
+                wishes,
+                postgres=Path(postgres) if postgres else None,
+                say=self.stderr.write,
+            )
+        except DrillError as error:
+            raise CommandError(str(error)) from None
+        except AssertionError as error:
+            raise CommandError(f"The drill could not be run: {error}") from None
+        if as_json:
+            self.stdout.write(json.dumps(verdict.as_dict(), indent=2))
+        else:
+            self.stdout.write(describe(verdict))
+        if not verdict.is_kept:
+            raise CommandError("The promise was broken: " + " ".join(verdict.broken))
+
+
+def _read_wishes(options: dict[str, Any]) -> Wishes:
+    limits = {"servers": 2000, "seconds": 7200, "kills": 10_000, "stranded": 10_000}
+    for name, most in limits.items():
+        least = 1 if name in {"servers", "seconds"} else 0
+        if not least <= options[name] <= most:
+            raise CommandError(f"--{name} takes a number from {least} to {most}.")
+    return Wishes(
+        database=options["database"],
+        servers=options["servers"],
+        seconds=options["seconds"],
+        kills=options["kills"],
+        stranded=options["stranded"],
+        seed=options["seed"],
+    )
+
+
+@contextlib.contextmanager
+def _surroundings(wishes: Wishes, *, keep: bool) -> Iterator[dict[str, str]]:
+    """Make what the copy runs in; yield its environment, without any of this fleet."""
+    # Short: the broker's socket lies in it.
+    folder = Path(tempfile.mkdtemp(prefix="sfd-", dir="/tmp"))
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SERVERFLEET_", "DATABASE_", "REDIS_", "BROKER_"))
+    }
+    env |= {
+        "SERVERFLEET_DATA": str(folder),
+        "SERVERFLEET_WORKERS": "2",
+        # Some instances never boot: within the drill that must come to its end.
+        "SERVERFLEET_BOOT_DEADLINE": "15",
+        "SERVERFLEET_HTTPS": "0",
+    }
+    with contextlib.ExitStack() as stack:
+        if not keep:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        _prepare_folder(folder)
+        if wishes.database == "postgresql":
+            server = stack.enter_context(PostgreSQL.kept_alive())
+            env |= {
+                "DATABASE_URL": server.create_database(),
+                _POSTGRES: str(server.folder),
+            }
+        yield env
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Make the keys that settings need, as the first start of a copy does."""
+    subprocess.run(  # noqa: S603 - our own module
+        [sys.executable, "-m", "serverfleet.datafolder", str(folder)],
+        cwd=settings.BASE_DIR,
+        check=True,
+    )
+    (folder / MARK).touch()

@@ -1,0 +1,108 @@
+"""What the drill concludes from what the cloud held and what the records say."""
+
+from dataclasses import replace
+
+import pytest
+
+from servers.drill.plan import Plan, Wishes
+from servers.drill.verdict import Findings, Held, Row, Verdict, compare, judge
+
+NOW = 1000.0
+RUNNING = Row("s1", "one", "running", "i1")
+STOPPED = Row("s2", "two", "stopped", "i2", stopped_at=500.0)
+KEPT = (Held("i1", "s1", 100.0, None), Held("i2", "s2", 100.0, 400.0))
+CLEAN = Findings((), (), (), (), (), 0.0)
+
+
+def find(
+    held: tuple[Held, ...], rows: tuple[Row, ...] = (RUNNING, STOPPED)
+) -> Findings:
+    return compare(held, rows, ["i1", "i2"], ["one", "two"], now=NOW)
+
+
+def verdict(**changes: object) -> Verdict:
+    plain = Verdict(
+        seed=1, database="sqlite", seconds=60.0, kills={"worker": 60}, steps={},
+        stranded=20, stops=1, flushes=1, requests={"200": 9}, accepted=2, creates=2,
+        made=2, live=1, states={"running": 1, "stopped": 1}, held_for_a_person=0,
+        bound=67.0, rest_after=5.0, findings=CLEAN,
+    )  # fmt: skip
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def test_a_fleet_whose_every_instance_is_its_rows_is_clean() -> None:
+    assert find(KEPT) == CLEAN
+
+
+def test_an_instance_of_no_row_is_a_leak() -> None:
+    assert find((*KEPT, Held("i3", "s9", 900.0, None))).leaks == ("i3",)
+    assert find((*KEPT, Held("i3", "s2", 900.0, None))).leaks == ("i3",)
+
+
+def test_a_second_live_instance_of_a_server_is_a_double_and_a_leak() -> None:
+    found = find((*KEPT, Held("i3", "s1", 900.0, None)))
+    assert (found.doubles, found.leaks) == (("s1",), ("i3",))
+
+
+def test_an_instance_that_outlived_its_rows_end_is_told() -> None:
+    late = Held("i2", "s2", 100.0, 501.0)
+    assert find((KEPT[0], late)).early == ("two",)
+    assert find((KEPT[0], replace(late, gone_at=None))).leaks == ("i2",)
+
+
+def test_a_running_server_without_its_instance_and_a_lost_request_are_told() -> None:
+    assert find((KEPT[1],)).empty == ("one",)
+    assert find(KEPT, (RUNNING,)).lost == ("two",)
+
+
+def test_the_longest_life_of_what_was_never_a_rows_is_the_time_to_heal() -> None:
+    strays = (Held("i3", "s1", 10.0, 25.0), Held("i4", "s2", 10.0, 17.0))
+    assert find((*KEPT, *strays)).worst_heal == 15.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"findings": replace(CLEAN, leaks=("i3",))}, "no server owns"),
+        ({"findings": replace(CLEAN, doubles=("s1",))}, "more than one live"),
+        ({"findings": replace(CLEAN, early=("two",))}, "stopped while"),
+        ({"findings": replace(CLEAN, empty=("one",))}, "no live instance"),
+        ({"findings": replace(CLEAN, lost=("two",))}, "not accounted for"),
+        ({"held_for_a_person": 1}, "wait for a person"),
+        ({"states": {"running": 1, "creating": 2}}, "2 server(s) did not come to rest"),
+        ({"kills": {"worker": 59}}, "1 kill(s) of those wished for"),
+        ({"stranded": 19}, "between an intent"),
+    ],
+)
+def test_each_of_these_breaks_the_promise(
+    changes: dict[str, object], sentence: str
+) -> None:
+    kept, broken = verdict(), verdict(**changes)
+    for entry in (kept, broken):
+        judge(entry, wished_kills=60, wished_stranded=20, bad_answers=())
+    assert kept.is_kept
+    assert not broken.is_kept
+    assert sentence in " ".join(broken.broken)
+    assert broken.as_dict()["kept"] is False
+
+
+def test_an_answer_that_is_a_fault_breaks_it() -> None:
+    entry = verdict()
+    judge(entry, wished_kills=0, wished_stranded=0, bad_answers=["500: {}"])
+    assert "500: {}" in " ".join(entry.broken)
+
+
+def test_a_seed_replays_every_choice_of_every_stream() -> None:
+    def choices(seed: int) -> list[object]:
+        killer, caller = Plan(seed, "killer of workers"), Plan(seed, "caller 1")
+        strikes = [
+            killer.next_strike(workers=bool(n % 2), with_database=True)
+            for n in range(200)
+        ]
+        asks = [caller.next_ask(alive=n % 7, most=6) for n in range(200)]
+        return [strikes, asks]
+
+    assert choices(7) == choices(7)
+    assert choices(7) != choices(8)
+    assert Wishes(seed=7).options()["faults"]
+    assert not Wishes(seed=7).options(calm=True)["faults"]
