@@ -16,8 +16,6 @@ from servers.models import Account
 OPENS_AFTER: Final = 5
 FIRST_SECONDS: Final = 60.0
 MOST_SECONDS: Final = 900.0
-# How long the one create of a half-open breaker may take to tell its outcome.
-TRIAL: Final = timedelta(minutes=5)
 
 
 def explain_hold(account: Account, *, now: datetime) -> str:
@@ -33,15 +31,19 @@ def explain_hold(account: Account, *, now: datetime) -> str:
     )
 
 
-def admit_create(account: Account, *, now: datetime) -> bool:
-    """Tell whether a create may be sent; of a breaker that was open, only one."""
+def admit_create(account: Account, *, now: datetime, trial: timedelta) -> bool:
+    """Tell whether a create may be sent; of a breaker that was open, only one.
+
+    ``trial`` is how long that one may take to tell its outcome. Its worker may die:
+    then, once its call can't have an effect any more, another is let through.
+    """
     if account.breaker == Account.Breaker.CLOSED:
         return True
     admitted = (
         Account.objects.filter(pk=account.pk)
         .exclude(breaker=Account.Breaker.CLOSED)
         .filter(Q(breaker_until__isnull=True) | Q(breaker_until__lte=now))
-        .update(breaker=Account.Breaker.HALF_OPEN, breaker_until=now + TRIAL)
+        .update(breaker=Account.Breaker.HALF_OPEN, breaker_until=now + trial)
     )
     return bool(admitted)
 

@@ -55,7 +55,9 @@ def create_instance(
     cloud = open_scope(place.account, place.region)
     pace = pace_of(cloud)
     with call_slot(place.account):
-        if uptime.read() >= send_before or not admit_create(place.account, now=now):
+        if uptime.read() >= send_before or not admit_create(
+            place.account, now=now, trial=pace.lease + pace.settle
+        ):
             return False
         fleet = Fleet.objects.get()
         key = make_key(fleet.fleet_id, server.pk, server.attempt_number + 1)
