@@ -14,7 +14,7 @@ DRY := keys=$$(mktemp -d); trap 'rm -rf "$$keys"' EXIT; $(PY) -m serverfleet.dat
 FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; exit; fi; done
 
-.PHONY: help run drill chaos test test-sqlite test-postgresql check bench lock format clean
+.PHONY: help run drill chaos model test test-sqlite test-postgresql check bench lock format clean
 
 help: ## explain every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ chaos: .venv/base.stamp ## the long drill, on both databases: 500 kills each, 15
 	$(DRY) $(PY) manage.py drill --database postgresql $(CHAOS); postgresql=$$?; \
 	echo "SQLite: exit $$sqlite. PostgreSQL: exit $$postgresql."; \
 	[ $$sqlite -eq 0 ] && [ $$postgresql -eq 0 ]
+
+model: .venv/dev.stamp ## the model check with its larger worlds; prints states and traces
+	@MODEL=large $(PY) -m pytest tests/model -q -s -n 0
 
 bench: .venv/dev.stamp ## measure, and print ratios against bare baselines
 	@$(PY) -m tests.bench

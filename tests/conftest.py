@@ -94,6 +94,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """What touches no database runs once, with SQLite's."""
+    if config.getoption("--database") == "postgresql":
+        pure = [item for item in items if item.get_closest_marker("pure")]
+        config.hook.pytest_deselected(items=pure)
+        items[:] = [item for item in items if item not in pure]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """With CI=true a skipped test has failed: its real part should be there."""

@@ -1,0 +1,131 @@
+"""What the product's transactions and calls write, in the world's own terms.
+
+Each names the function that it stands for; the guards within are the real ones.
+"""
+
+from servers.lifecycle.decide import follow_failure
+from servers.lifecycle.guards import Claim
+from servers.lifecycle.snapshot import Snapshot
+from servers.lifecycle.states import CLOSED, Event, Outcome, State
+from servers.lifecycle.transitions import target_of
+from tests.model import views
+from tests.model.views import NOW
+from tests.model.world import DELETING, LIVE, Row, Seen, Try, Worker, World
+
+
+def is_as_read(row: Row, read: Row) -> bool:
+    return (row.state, row.attempt) == (read.state, read.attempt)
+
+
+def apply_event(world: World, event: Event) -> World:
+    """Move the row along the table, with what the ledger writes beside it."""
+    target = target_of(world.row.state, event)
+    assert target is not None, (world.row.state, event)
+    if event is Event.STOP_REQUESTED:
+        # Nothing drains here: on to stopping at once.
+        target = State.STOPPING
+    world = world._replace(row=world.row._replace(state=target, since=0))
+    return abandon(world) if event is Event.ABSENCE_CONFIRMED else world
+
+
+def abandon(world: World) -> World:
+    return world._replace(
+        tries=tuple(
+            entry
+            if entry.outcome in CLOSED
+            else entry._replace(outcome=Outcome.ABANDONED)
+            for entry in world.tries
+        )
+    )
+
+
+def accept(world: World, number: int, slot: int, off: frozenset[str]) -> World:
+    """As record_accepted does, in one transaction."""
+    attempt = views.find_try(world, number)
+    if attempt is None:
+        return world
+    world = record(world, slot)
+    known = world.seen[slot]
+    assert known is not None
+    if views.weigh(attempt, slot, known, off) is not Claim.OWN:
+        return world
+    entry = attempt._replace(outcome=Outcome.ACCEPTED, slot=slot, answered=0)
+    world = set_try(world, number, entry)
+    row = world.row
+    if row.attempt != number or row.state is State.STOPPED:
+        return world
+    if row.state is State.CREATING:
+        world = apply_event(world, Event.INSTANCE_KNOWN)
+    return world._replace(row=world.row._replace(slot=slot))
+
+
+def close(world: World, number: int, outcome: Outcome) -> World:
+    """As close_attempt does, in one transaction."""
+    entry = views.find_try(world, number)
+    if entry is None or entry.outcome is not Outcome.ASKED:
+        return world
+    answered = 0 if outcome is Outcome.REFUSED else None
+    world = set_try(world, number, entry._replace(outcome=outcome, answered=answered))
+    row = world.row
+    if row.state is not State.CREATING or row.attempt != number:
+        return world
+    event = (
+        Event.ATTEMPT_REFUSED if outcome is Outcome.REFUSED else Event.ATTEMPT_ABSENT
+    )
+    follow = follow_failure(
+        Snapshot(
+            state=row.state,
+            state_since=NOW,
+            created_at=NOW,
+            tries=row.tries,
+            limits=views.LIMITS,
+        ),
+        event,
+        candidate=0,
+        final=False,
+    )
+    world = apply_event(world, follow.event)
+    return world._replace(row=world.row._replace(tries=follow.tries))
+
+
+def ask_destroy(world: World, slot: int) -> World:
+    """As destroy_instances does: the call for a slot, and its note."""
+    record = world.seen[slot]
+    assert record is not None
+    world = set_seen(world, slot, record._replace(asked=True))
+    if world.cloud[slot].status == LIVE:
+        return set_slot(world, slot, DELETING, by_us=True)
+    return world
+
+
+def record(world: World, slot: int) -> World:
+    """As record_instance does: only where there is no record yet."""
+    if world.seen[slot] is not None:
+        return world
+    return set_seen(world, slot, Seen())
+
+
+def set_worker(world: World, index: int, worker: Worker) -> World:
+    workers = list(world.workers)
+    workers[index] = worker
+    return world._replace(workers=tuple(workers))
+
+
+def set_slot(world: World, index: int, status: str, *, by_us: bool = False) -> World:
+    cloud = list(world.cloud)
+    cloud[index] = cloud[index]._replace(
+        status=status, by_us=by_us or cloud[index].by_us
+    )
+    return world._replace(cloud=tuple(cloud))
+
+
+def set_seen(world: World, index: int, record: Seen) -> World:
+    seen = list(world.seen)
+    seen[index] = record
+    return world._replace(seen=tuple(seen))
+
+
+def set_try(world: World, number: int, entry: Try) -> World:
+    tries = list(world.tries)
+    tries[number - 1] = entry
+    return world._replace(tries=tuple(tries))

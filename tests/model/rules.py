@@ -1,0 +1,193 @@
+"""Every step that anybody may take in a world, one at a time.
+
+Workers and the lister do what ``decide`` says, as the engine and the reconciler do it;
+each read, call and transaction is a step of its own, and between any two of them any
+other may come, or the end of the process.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from servers.lifecycle.states import STOPPABLE, Event, Outcome, State, Verdict
+from tests.model import changes, lister, views, workers
+from tests.model.shape import simplify
+from tests.model.views import LEASE, SETTLE
+from tests.model.world import (
+    DELETING,
+    GONE,
+    HIDDEN,
+    LIVE,
+    LOST,
+    MOST_TRIES,
+    SENT,
+    SLOTS,
+    THERE,
+    Budget,
+    Step,
+    Worker,
+    World,
+    begin,
+    pass_time,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``bounded``: calls and stalls after the check end as the settle time assumes."""
+
+    bounded: bool
+    sweep: bool
+    off: frozenset[str] = frozenset()
+    at_once: bool = False  # a listing is one step: fewer worlds, for more workers
+
+    def steps(self, world: World) -> Iterator[Step]:
+        """Yield each step from a world."""
+        for step in self._raw_steps(world):
+            yield step._replace(world=simplify(step.world, sweep=self.sweep))
+
+    def _raw_steps(self, world: World) -> Iterator[Step]:
+        if self._may_pass_time(world):
+            yield Step("time passes", pass_time(world))
+        yield from self._cloud_steps(world)
+        yield from self._misfortunes(world)
+        yield from workers.claim(world, self.off)
+        for index, worker in enumerate(world.workers):
+            if worker.at:
+                yield from workers.go_on(world, index, self.off)
+                yield Step(
+                    f"a worker dies at {worker.at!r}",
+                    changes.set_worker(world, index, Worker()),
+                    fair=False,
+                )
+        yield from lister.go_on(world, self.off, sweep=self.sweep, at_once=self.at_once)
+
+    # Time and the cloud
+
+    def _may_pass_time(self, world: World) -> bool:
+        """Tell whether nothing has to happen before.
+
+        A listing ends or dies in time; in a bounded world so do calls and stalls.
+        """
+        if world.lister.at in {"list", "compare"} and world.lister.age >= 1:
+            return False
+        if not self.bounded:
+            return True
+        for worker in world.workers:
+            if worker.at == "send" and worker.age + 1 >= LEASE:
+                return False
+        for index, slot in enumerate(world.cloud):
+            attempt = views.find_try(world, slot.owner)
+            if slot.status not in {SENT, HIDDEN} or attempt is None:
+                continue
+            if attempt.lease_end + 1 >= SETTLE:
+                return False
+            record = world.seen[index]
+            if record is not None and record.first + 1 >= SETTLE:
+                return False
+        return True
+
+    def _cloud_steps(self, world: World) -> Iterator[Step]:
+        for index, slot in enumerate(world.cloud):
+            for status, name, fair in {
+                # Without bounds, late and not shown yet is no other than late.
+                SENT: ((HIDDEN if self.bounded else LIVE, "it takes effect", True),
+                       (LOST, "the request is lost", False)),
+                HIDDEN: ((LIVE, "the instance shows", True),),
+                DELETING: ((GONE, "the instance ends", True),),
+            }.get(slot.status, ()):  # fmt: skip
+                yield Step(name, changes.set_slot(world, index, status), fair)
+            record = world.seen[index]
+            if self.sweep and record and record.live and record.condemned:
+                yield Step(
+                    "a condemned instance is destroyed",
+                    changes.ask_destroy(world, index),
+                )
+
+    def _misfortunes(self, world: World) -> Iterator[Step]:
+        budget, row = world.budget, world.row
+        if budget.vanish:
+            less = world._replace(budget=budget._replace(vanish=budget.vanish - 1))
+            for index, slot in enumerate(world.cloud):
+                if slot.status == LIVE:
+                    yield Step(
+                        "the cloud loses the instance",
+                        changes.set_slot(less, index, GONE),
+                        fair=False,
+                    )
+        if budget.stops and row.state in STOPPABLE:
+            less = world._replace(budget=budget._replace(stops=budget.stops - 1))
+            yield Step(
+                "its end is asked for",
+                changes.apply_event(less, Event.STOP_REQUESTED),
+                fair=False,
+            )
+        if budget.retries and _may_retry(world):
+            less = world._replace(budget=budget._replace(retries=budget.retries - 1))
+            fresh = row._replace(state=State.PENDING, slot=-1, tries=0, since=0)
+            yield Step(
+                "a retry is asked for",
+                changes.abandon(less)._replace(row=fresh),
+                fair=False,
+            )
+        if budget.restores and _may_restore(world):
+            fewer = budget._replace(restores=budget.restores - 1)
+            yield Step("a backup is restored", _restore(world, fewer), fair=False)
+
+
+def _may_retry(world: World) -> bool:
+    return (
+        world.row.state is State.ERROR
+        and world.row.attempt < MOST_TRIES
+        and not any(record and record.live for record in world.seen)
+        and all(entry.outcome is not Outcome.ASKED for entry in world.tries)
+    )
+
+
+def _may_restore(world: World) -> bool:
+    """A backup is put back while nothing runs, and no call is under way."""
+    return (
+        not any(worker.at for worker in world.workers)
+        and not world.lister.at
+        and world.row.attempt > 0
+        and all(slot.status not in {SENT, HIDDEN} for slot in world.cloud)
+    )
+
+
+def _restore(world: World, budget: Budget) -> World:
+    fresh = begin(world.budget, workers=len(world.workers))
+    kept = [slot for slot in world.cloud if slot.status in THERE]
+    return fresh._replace(
+        cloud=tuple(slot._replace(owner=0, restored=True) for slot in kept),
+        seen=(None,) * len(kept),
+        budget=budget,
+    )
+
+
+def is_rest(world: World) -> bool:
+    """Tell whether nothing is left to do, and all is as it should be."""
+    row = world.row
+    if world.lister.at or any(worker.at for worker in world.workers):
+        return False
+    if any(slot.status in {SENT, HIDDEN, DELETING} for slot in world.cloud):
+        return False
+    live = {index for index, slot in enumerate(world.cloud) if slot.status == LIVE}
+    if row.state is State.CREATED:
+        return live == {row.slot}
+    if row.state is State.PENDING and _waits_for_a_person(world, live):
+        return True
+    settled = all(entry.outcome is not Outcome.ASKED for entry in world.tries)
+    bounded_out = row.state is State.PENDING and len(world.cloud) >= SLOTS
+    return (
+        not live
+        and settled
+        and (row.state in {State.STOPPED, State.ERROR} or bounded_out)
+    )
+
+
+def _waits_for_a_person(world: World, live: set[int]) -> bool:
+    return bool(live) and all(
+        world.cloud[slot].restored
+        and world.seen[slot] is not None
+        and views.judge(world, slot) is Verdict.UNEXPLAINED
+        for slot in live
+    )

@@ -1,0 +1,176 @@
+"""The world of the model check: a few small integers that stand for everything.
+
+One server, at most two create calls, two workers, one lister. Times are ages in units,
+so that states which differ by a shift of the clock are one state. Ages stop growing at
+``CAP``, beyond which no rule asks for them.
+"""
+
+from typing import Final, NamedTuple
+
+from servers.lifecycle.states import Outcome, State
+
+CAP: Final = 4
+SLOTS: Final = 2
+MOST_TRIES: Final = 2
+
+# What has become of one request, or of the instance it made.
+SENT: Final = "sent"  # under way: it may take effect, or be lost
+HIDDEN: Final = "hidden"  # made, and not shown yet
+LIVE: Final = "live"
+DELETING: Final = "deleting"
+GONE: Final = "gone"
+LOST: Final = "lost"  # refused, or never arrived
+THERE: Final = frozenset({HIDDEN, LIVE, DELETING})  # bills
+
+
+class Row(NamedTuple):
+    """The server's row. ``lease`` is what is left of the lease, in units."""
+
+    state: State = State.PENDING
+    attempt: int = 0
+    slot: int = -1  # the instance it names
+    tries: int = 0
+    since: int = 0
+    lease: int = 0
+
+
+class Try(NamedTuple):
+    """An attempt's row. ``lease_end`` is an age: negative while it lies ahead."""
+
+    outcome: Outcome
+    lease_end: int
+    looked: int | None = None
+    answered: int | None = None
+    slot: int = -1
+
+
+class Seen(NamedTuple):
+    """An instance's row."""
+
+    live: bool = True
+    first: int = 0
+    listed: int | None = None
+    missed: int | None = None
+    gone: int | None = None
+    condemned: bool = False
+    asked: bool = False  # its destruction
+
+
+class Slot(NamedTuple):
+    """One request at the cloud. ``owner`` is the attempt in its key; 0: unknown."""
+
+    status: str
+    owner: int
+    by_us: bool = False  # its end was our call
+    restored: bool = False  # made before a backup was put back
+
+
+class Worker(NamedTuple):
+    """A worker within a step. ``at`` says where; idle when there is none."""
+
+    at: str = ""
+    fenced: bool = False  # its fence is still the row's
+    age: int = 0  # since its claim
+    row: Row | None = None  # as it knows it
+    what: tuple[object, ...] = ()  # the decision, and what it has learned
+
+
+class Lister(NamedTuple):
+    """The one lister."""
+
+    at: str = ""
+    age: int = 0  # since its listing began
+    seen: tuple[int, ...] = ()
+
+
+class Budget(NamedTuple):
+    """How often each misfortune may still strike."""
+
+    stale: int = 0
+    vanish: int = 0
+    stops: int = 0
+    retries: int = 0
+    restores: int = 0
+
+
+class World(NamedTuple):
+    """All of it."""
+
+    row: Row
+    tries: tuple[Try, ...]
+    seen: tuple[Seen | None, ...]
+    cloud: tuple[Slot, ...]
+    workers: tuple[Worker, ...]
+    lister: Lister
+    newest: int | None  # age of the newest complete listing's start
+    looks: tuple[int, ...]  # ages of listings since the row is stopping
+    gate: bool  # compared since the last start
+    budget: Budget
+
+
+class Step(NamedTuple):
+    """One step: its name, where it leads, and whether it will be taken some time.
+
+    ``fair`` is what a working system does if nothing more goes wrong.
+    """
+
+    name: str
+    world: World
+    fair: bool = True
+
+
+def begin(budget: Budget, *, workers: int) -> World:
+    """Return the first state: a row that was just asked for."""
+    return World(
+        row=Row(),
+        tries=(),
+        seen=(),
+        cloud=(),
+        workers=(Worker(),) * workers,
+        lister=Lister(),
+        newest=None,
+        looks=(),
+        gate=False,
+        budget=budget,
+    )
+
+
+def older(age: int | None) -> int | None:
+    """Return an age one unit later."""
+    return None if age is None else min(age + 1, CAP)
+
+
+def pass_time(world: World) -> World:
+    """Return the world one unit later."""
+    row = world.row
+    return world._replace(
+        row=row._replace(since=min(row.since + 1, CAP), lease=max(0, row.lease - 1)),
+        tries=tuple(
+            entry._replace(
+                lease_end=min(entry.lease_end + 1, CAP),
+                looked=older(entry.looked),
+                answered=older(entry.answered),
+            )
+            for entry in world.tries
+        ),
+        seen=tuple(
+            None
+            if record is None
+            else record._replace(
+                first=min(record.first + 1, CAP),
+                listed=older(record.listed),
+                missed=older(record.missed),
+                gone=older(record.gone),
+            )
+            for record in world.seen
+        ),
+        workers=tuple(
+            worker._replace(age=min(worker.age + 1, CAP)) if worker.at else worker
+            for worker in world.workers
+        ),
+        lister=world.lister._replace(age=min(world.lister.age + 1, CAP))
+        if world.lister.at
+        else world.lister,
+        newest=older(world.newest),
+        looks=tuple(sorted({age + 1 for age in world.looks if age + 1 < CAP})),
+    )
