@@ -315,6 +315,9 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 
+# As many as `celery worker -c` has: no account may fill them all with calls that hang.
+WORKER_THREADS = env.read_int("SERVERFLEET_WORKER_THREADS", 16, least=1)
+
 # The lifecycle, in seconds
 
 PENDING_DEADLINE = env.read_float("SERVERFLEET_PENDING_DEADLINE", 600, least=1)

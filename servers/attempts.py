@@ -18,6 +18,7 @@ from servers.ledger import Kind, Lease, move, write_event
 from servers.lifecycle.guards import Claim, weigh_claim
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Account, Attempt, Instance, Server
+from servers.tallies import ATTEMPTS, count
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ def record_accepted(
         held.answered_at = now
         held.answer = reason
         held.save(update_fields=["outcome", "instance_id", "answered_at", "answer"])
+        count(ATTEMPTS, Outcome.ACCEPTED)
         if server is not None and server.attempt_number == held.number:
             _own(server, shown, now=now, reason=reason)
     return True
@@ -188,7 +190,10 @@ def close_attempt(
             answer_class=answer_class,
             **answered,
         )
-        if not closed or server is None:
+        if not closed:
+            return
+        count(ATTEMPTS, outcome)
+        if server is None:
             return
         waits = (
             server.state == State.CREATING and server.attempt_number == attempt.number

@@ -23,6 +23,7 @@ from servers.lifecycle.states import CLOSED, Event, Outcome, State, Want
 from servers.lifecycle.transitions import target_of
 from servers.models import Account, Attempt, Fleet, Server
 from servers.models import Event as EventRow
+from servers.tallies import count_boot
 
 
 class Kind(StrEnum):
@@ -118,6 +119,13 @@ def claim(server: Server, *, now: datetime, lease: timedelta) -> Lease | None:
     server.fence += 1
     server.lease_until = until
     return Lease(server_id=server.pk, fence=server.fence, until=until)
+
+
+def postpone(server: Server, *, until: datetime) -> None:
+    """Have a row that nobody steps looked at later, unless it has changed meanwhile."""
+    Server.objects.filter(
+        pk=server.pk, fence=server.fence, next_step_at=server.next_step_at
+    ).update(next_step_at=until)
 
 
 def release(
@@ -217,6 +225,8 @@ def move(
         write_event(
             event, server=server, reason=reason, from_state=source, to_state=target
         )
+        if event is Event.READY:
+            count_boot((now - server.created_at).total_seconds())
         if event in {Event.ABSENCE_CONFIRMED, Event.RETRY_REQUESTED}:
             # From here on the row owns nothing of them: what appears is an orphan.
             Attempt.objects.filter(server_uid=server.pk).exclude(

@@ -5,20 +5,37 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models.functions import Now
 
-from servers.clouds.base import Cloud, CloudConfig
+from servers.clouds.base import (
+    Cloud,
+    CloudConfig,
+    CloudError,
+    InstanceNotFoundError,
+)
 from servers.clouds.registry import open_cloud
 from servers.lifecycle.snapshot import Pace
 from servers.models import Account, Scope
+from servers.tallies import count_failure
+
+# How much later each one comes back that was turned away since a call last ended.
+QUEUE_STEP: Final = timedelta(milliseconds=250)
+QUEUE_MOST: Final = timedelta(seconds=10)
 
 
 class BusyError(Exception):
-    """As many calls as its account allows are under way in this process."""
+    """As many calls as its account may have are under way in this process.
+
+    ``wait`` is when to come back: soon where calls end quickly, later where they hang.
+    """
+
+    def __init__(self, wait: timedelta) -> None:
+        super().__init__()
+        self.wait = wait
 
 
 def open_scope(account: Account, region: str) -> Cloud:
@@ -74,6 +91,7 @@ def hasten_listing(account_id: Any, region: str, *, within: timedelta) -> None:
 
 
 _slots: dict[UUID, int] = {}
+_turned_away: dict[UUID, int] = {}
 _slots_lock = threading.Lock()
 
 
@@ -81,17 +99,37 @@ _slots_lock = threading.Lock()
 def call_slot(account: Account) -> Iterator[None]:
     """Hold one of the account's calls at once in this process; BusyError if none is.
 
-    A cloud that hangs then fills its own slots, and not all threads of the worker.
+    No account gets more than half of the threads that the others leave, so that however
+    many clouds hang, the next one still finds a thread.
     """
     with _slots_lock:
-        used = _slots.get(account.pk, 0)
-        if used >= account.calls_at_once:
-            raise BusyError
-        _slots[account.pk] = used + 1
+        _raise_if_full(account)
+        _slots[account.pk] = _slots.get(account.pk, 0) + 1
     try:
         yield
+    except CloudError as error:
+        if not isinstance(error, InstanceNotFoundError):
+            count_failure(error)
+        raise
     finally:
         with _slots_lock:
+            _turned_away.pop(account.pk, None)
             _slots[account.pk] -= 1
             if not _slots[account.pk]:
                 del _slots[account.pk]
+
+
+def check_call_slot(account: Account) -> None:
+    """Raise BusyError where the account has no call left in this process now."""
+    with _slots_lock:
+        _raise_if_full(account)
+
+
+def _raise_if_full(account: Account) -> None:
+    used = _slots.get(account.pk, 0)
+    others = sum(_slots.values()) - used
+    fair = max(1, (settings.WORKER_THREADS - others) // 2)
+    if used < min(account.calls_at_once, fair):
+        return
+    _turned_away[account.pk] = _turned_away.get(account.pk, 0) + 1
+    raise BusyError(min(QUEUE_MOST, _turned_away[account.pk] * QUEUE_STEP))

@@ -1,17 +1,26 @@
 """The metrics: read from the database, so that every process gives the same."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Min, Sum
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
+from servers.gates import is_confirmed
+from servers.leaks import report_leaks
 from servers.ledger import database_now
 from servers.lifecycle.states import State, Verdict
-from servers.models import Attempt, Instance, Scope, Server
-from servers.selectors import count_by_state, is_paused
+from servers.models import Account, Attempt, Fleet, Instance, Scope, Server, Tally
+from servers.selectors import count_by_state
+from servers.tallies import ATTEMPTS, BOOT_BUCKETS, BOOT_SECONDS, BOOTS, FAILURES
 
 
 def make_registry() -> CollectorRegistry:
@@ -53,17 +62,15 @@ class _DatabaseCollector(Collector):
             },
         )
         yield _gauge(
-            "serverfleet_attempts",
-            "Create attempts kept, by outcome.",
+            "serverfleet_attempts_kept",
+            "Create attempts in the database, by outcome.",
             "outcome",
             _count(Attempt.objects.all(), "outcome"),
         )
         yield from self._collect_listings()
-        yield GaugeMetricFamily(
-            "serverfleet_paused",
-            "1 while automatic creation is paused.",
-            value=int(is_paused()),
-        )
+        yield from _collect_switches()
+        yield from _collect_proof()
+        yield from _collect_tallies()
 
     def _collect_listings(self) -> Iterator[Metric]:
         now = database_now()
@@ -84,6 +91,108 @@ class _DatabaseCollector(Collector):
                 age.add_metric(labels, (now - scope.compared_at).total_seconds())
         yield age
         yield failures
+
+
+def _collect_switches() -> Iterator[Metric]:
+    fleet, now = Fleet.objects.get(), database_now()
+    oldest = Server.objects.filter(next_step_at__lte=now).aggregate(
+        oldest=Min("next_step_at")
+    )["oldest"]
+    for name, text, value in (
+        ("paused", "1 while automatic creation is paused.", fleet.paused),
+        ("destroys_frozen", "1 while all destroys are frozen.", fleet.destroys_frozen),
+        (
+            "confirmed",
+            "0 while this database is not the one that the fleet was confirmed for.",
+            is_confirmed(fleet),
+        ),
+        (
+            "tick_age_seconds",
+            "Seconds since a tick last ran; written every 5 s at most.",
+            (now - (fleet.ticked_at or fleet.created_at)).total_seconds(),
+        ),
+        (
+            "due_seconds",
+            "How long the oldest step that is due has been waiting.",
+            (now - oldest).total_seconds() if oldest else 0,
+        ),
+    ):
+        yield GaugeMetricFamily(f"serverfleet_{name}", text, value=float(value))
+    breakers = GaugeMetricFamily(
+        "serverfleet_breaker",
+        "The breaker of an account: 0 closed, 1 half-open, 2 open.",
+        labels=["account"],
+    )
+    order = [
+        Account.Breaker.CLOSED,
+        Account.Breaker.HALF_OPEN,
+        Account.Breaker.OPEN,
+    ]
+    for account, state in Account.objects.values_list("name", "breaker"):
+        breakers.add_metric([account], order.index(Account.Breaker(state)))
+    yield breakers
+
+
+def _collect_proof() -> Iterator[Metric]:
+    """What /leaks/ shows, in numbers."""
+    now = database_now()
+    report = report_leaks(now=now)
+    leaks = GaugeMetricFamily(
+        "serverfleet_leaks",
+        "Live instances that no server owns, by verdict; outside: past the bound.",
+        labels=["account", "region", "verdict", "outside"],
+    )
+    for scope in report.scopes:
+        labels = [scope.scope.account.name, scope.scope.region]
+        counts = Counter(
+            (finding.instance.verdict, str(finding.outside).lower())
+            for finding in scope.findings
+        )
+        for verdict in (Verdict.ORPHAN, Verdict.DOUBLE, Verdict.UNEXPLAINED):
+            for outside in ("false", "true"):
+                value = counts[verdict.value, outside]
+                leaks.add_metric([*labels, verdict.value, outside], value)
+    yield leaks
+    ending = Server.objects.filter(state=State.STOPPING).aggregate(
+        count=Count("id"), oldest=Min("state_since")
+    )
+    yield GaugeMetricFamily(
+        "serverfleet_unconfirmed",
+        "Servers whose end was asked for and is not proven.",
+        value=ending["count"],
+    )
+    oldest = ending["oldest"]
+    yield GaugeMetricFamily(
+        "serverfleet_unconfirmed_oldest_seconds",
+        "How long the oldest of them has been stopping.",
+        value=(now - oldest).total_seconds() if oldest else 0,
+    )
+
+
+def _collect_tallies() -> Iterator[Metric]:
+    tallies: dict[str, dict[str, float]] = {}
+    for name, label, value in Tally.objects.values_list("name", "label", "value"):
+        tallies.setdefault(name, {})[label] = value
+    for name, text, label in (
+        (ATTEMPTS, "Create attempts that came to an end, by outcome.", "outcome"),
+        (FAILURES, "Calls and steps that failed, by what it means.", "reason"),
+    ):
+        counter = CounterMetricFamily(f"serverfleet_{name}", text, labels=[label])
+        for value_label, value in sorted(tallies.get(name, {}).items()):
+            counter.add_metric([value_label], value)
+        yield counter
+    boots = tallies.get(BOOTS, {})
+    total = 0.0
+    buckets = []
+    for le in BOOT_BUCKETS:
+        total += boots.get(le, 0.0)
+        buckets.append((le, total))
+    yield HistogramMetricFamily(
+        "serverfleet_boot_seconds",
+        "From the request of a server until it was running.",
+        buckets=buckets,
+        sum_value=tallies.get(BOOT_SECONDS, {}).get("", 0.0),
+    )
 
 
 def _count(rows: Any, field: str) -> dict[str, int]:

@@ -33,6 +33,7 @@ from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Event, Outcome
 from servers.models import Account, Attempt, Fleet, Server
 from servers.scopes import call_slot, hasten_listing, open_scope, pace_of
+from servers.tallies import count_failure
 
 logger = logging.getLogger(__name__)
 
@@ -105,15 +106,18 @@ def _send(
     try:
         shown = cloud.create_instance(spec, deadline=cloud.timings.call)
     except (ThrottledError, UnreachableError) as error:
+        count_failure(error)
         _refuse(attempt, snapshot, error, final=False)
         _note_throttling(attempt.account, error)
         note_failure(attempt.account, error.message, now=database_now())
     except RefusedError as error:
+        count_failure(error)
         _refuse(attempt, snapshot, error, final=True)
         # A wrong image or a size that has run out says nothing of the account.
         if isinstance(error, CredentialsError | QuotaError):
             note_failure(attempt.account, error.message, now=database_now())
     except CloudError as error:
+        count_failure(error)
         _note_silence(attempt, server, error)
         note_failure(attempt.account, error.message, now=database_now())
     else:

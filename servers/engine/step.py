@@ -29,8 +29,9 @@ from servers.lifecycle.guards import find_send_limit
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
 from servers.models import Fleet, Server
-from servers.scopes import BusyError, open_scope, pace_of
+from servers.scopes import BusyError, check_call_slot, open_scope, pace_of
 from servers.snapshots import Loader, jitter_of
+from servers.tallies import count_fault
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,12 @@ def advance(server_id: UUID) -> None:
     if server is None:
         return
     now = ledger.database_now()
+    try:
+        check_call_slot(server.account)
+    except BusyError as busy:
+        # Before the claim: of a cloud that hangs, many rows come by in vain.
+        ledger.postpone(server, until=now + busy.wait)
+        return
     length = find_lease_length(server)
     lease = ledger.claim(server, now=now, lease=length)
     if lease is not None:
@@ -101,14 +108,15 @@ class _Step:
         """
         try:
             rest = self._take()
-        except BusyError:
+        except BusyError as busy:
             rest = _Rest(
-                ledger.database_now() + timedelta(seconds=1),
+                ledger.database_now() + busy.wait,
                 f"All calls that {self.server.account.name} may have at once are "
                 "under way.",
             )
         except Exception:
             logger.exception("A step of %s failed.", self.server.name)
+            count_fault()
             rest = _Rest(
                 ledger.database_now() + AFTER_FAULT,
                 "A step failed on a fault of ServerFleet; the worker's log has it.",

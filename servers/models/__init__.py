@@ -6,6 +6,7 @@ from servers.models.event import Event
 from servers.models.fleet import Fleet
 from servers.models.instance import Instance
 from servers.models.server import Server
+from servers.models.tally import Tally
 from servers.models.template import Template, TemplateVersion
 from servers.models.token import Token
 
@@ -18,6 +19,7 @@ __all__ = [
     "Listing",
     "Scope",
     "Server",
+    "Tally",
     "Template",
     "TemplateVersion",
     "Token",

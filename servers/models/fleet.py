@@ -29,6 +29,8 @@ class Fleet(models.Model):
     paused_until = models.DateTimeField(null=True, blank=True)
     destroys_frozen = models.BooleanField(default=False)
     destroys_frozen_note = models.TextField(blank=True, default="")
+    # When a tick last ran; written every few seconds at most.
+    ticked_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -25,6 +25,7 @@ from servers.reconciler.compare import Comparison, compare_listing
 from servers.reconciler.follow import follow_listing
 from servers.reconciler.sweep import condemn_orphans
 from servers.scopes import BusyError, call_slot, open_scope, pace_of
+from servers.tallies import count_fault
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def observe_scope(scope_pk: int) -> None:
     except Exception:
         # A fault of ours: the scope must not wait for its lease to lapse.
         logger.exception("A listing of %s failed.", held.scope.account.name)
+        count_fault()
         _release(held, next_in=AFTER_FAULT)
 
 
@@ -72,8 +74,8 @@ def _observe(held: _Held) -> None:
                 Fleet.objects.get().fleet_id, deadline=cloud.timings.call
             )
             _compare_identity(listing.identity or identity, account)
-    except BusyError:
-        _release(held, next_in=timedelta(seconds=1))
+    except BusyError as busy:
+        _release(held, next_in=busy.wait)
     except (CloudError, FleetError) as error:
         _record_failure(held, error)
     else:

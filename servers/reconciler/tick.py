@@ -2,29 +2,40 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
 
 from servers import dispatch
 from servers.ledger import database_now
-from servers.models import Instance, Scope, Server
+from servers.models import Fleet, Instance, Scope, Server
 
 # Rows that one tick hands out at the most; the next tick takes the next.
 BATCH = 200
 # A hint that was lost is given again after this.
 AGAIN = timedelta(seconds=10)
+HEARTBEAT = timedelta(seconds=5)
 
 
 def tick() -> int:
     """Send a hint for each due row; return how many. A handful of queries."""
     now = database_now()
+    Fleet.objects.filter(
+        Q(ticked_at__isnull=True) | Q(ticked_at__lt=now - HEARTBEAT)
+    ).update(ticked_at=now)
     return _hint_servers(now) + _hint_scopes(now) + _hint_instances(now)
 
 
 def _hint_servers(now: datetime) -> int:
+    # In turns, one of each account: ten thousand due rows of one do not hold up the
+    # others.
+    turn = Window(
+        RowNumber(), partition_by=[F("account")], order_by=F("next_step_at").asc()
+    )
     due = list(
         Server.objects.filter(next_step_at__lte=now)
         .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
-        .order_by("next_step_at")
+        .annotate(turn=turn)
+        .order_by("turn", "next_step_at")
         .values_list("pk", flat=True)[:BATCH]
     )
     if due:

@@ -1,0 +1,21 @@
+"""Counters that all processes share, for the metrics."""
+
+from typing import ClassVar
+
+from django.db import models
+
+
+class Tally(models.Model):
+    """How often something has happened, or a sum, since the installation was made."""
+
+    name = models.CharField(max_length=63)
+    label = models.CharField(max_length=63, blank=True, default="")
+    value = models.FloatField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["name", "label"], name="one_tally_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.label}".strip()

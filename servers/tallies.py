@@ -1,0 +1,44 @@
+"""Count what the metrics tell: by one statement each, last in every lock order."""
+
+from typing import Final
+
+from django.db.models import F
+
+from servers.clouds.base import CloudError
+from servers.models import Tally
+
+ATTEMPTS: Final = "attempts"
+FAILURES: Final = "step_failures"
+BOOTS: Final = "boots"
+BOOT_SECONDS: Final = "boot_seconds"
+# Upper bounds in seconds; the last takes the rest.
+BOOT_BUCKETS: Final = ("10", "20", "30", "60", "90", "120", "180", "300", "600", "+Inf")
+FAULT: Final = "Fault"
+
+
+def count(name: str, label: str = "", *, by: float = 1) -> None:
+    """Add to a counter, in the caller's transaction where there is one."""
+    row = Tally.objects.filter(name=name, label=label)
+    if not row.update(value=F("value") + by):
+        # Whoever is second finds the first one's row.
+        Tally.objects.bulk_create(
+            [Tally(name=name, label=label)], ignore_conflicts=True
+        )
+        row.update(value=F("value") + by)
+
+
+def count_failure(error: CloudError) -> None:
+    """Count a call that failed, by what its failure means."""
+    count(FAILURES, type(error).__name__.removesuffix("Error"))
+
+
+def count_fault() -> None:
+    """Count a step that failed on a fault of ServerFleet's own."""
+    count(FAILURES, FAULT)
+
+
+def count_boot(seconds: float) -> None:
+    """Count a server that became ready so long after it was asked for."""
+    bucket = next(le for le in BOOT_BUCKETS if seconds <= float(le))
+    count(BOOTS, bucket)
+    count(BOOT_SECONDS, by=seconds)
