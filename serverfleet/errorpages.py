@@ -1,12 +1,21 @@
 """What is answered where no view did: JSON to clients, a page to people."""
 
+import sys
 from typing import Final
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 
-from servers.api.errors import FAULT, NOT_HERE, plain_error
+from servers.api.errors import (
+    FAULT,
+    NOT_HERE,
+    RETRY_AFTER,
+    explain_database,
+    plain_error,
+)
 
 _API: Final = ("/api", "/healthz", "/varz", "/version", "/metrics")
 
@@ -40,8 +49,22 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500."""
+    """500; or 503 where the database failed, in a view or around it."""
+    error = sys.exc_info()[1]
+    if isinstance(error, DatabaseError):
+        return _answer_without_database(request, explain_database(error))
     return _answer(request, 500, "A fault", FAULT)
+
+
+def _answer_without_database(request: HttpRequest, text: str) -> HttpResponse:
+    if request.path_info.startswith(_API):
+        response = plain_error(503, text)
+    else:
+        # Without the request: who asks is in the database, too.
+        page = {"title": "The database does not answer", "text": text}
+        response = HttpResponse(render_to_string("error.html", page), status=503)
+    response["Retry-After"] = RETRY_AFTER
+    return response
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

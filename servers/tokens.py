@@ -1,5 +1,6 @@
 """API tokens ``sf_<public id>_<secret>``: issue, check, note their use."""
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.contrib.auth.models import AbstractUser
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -105,12 +106,18 @@ def check_token(text: str, *, now: datetime) -> Caller | None:
     if token.expires_at is not None and token.expires_at <= now:
         return None
     if token.last_used_at is None or token.last_used_at < now - _USE_NOTED_EVERY:
-        Token.objects.filter(pk=token.pk).filter(
-            Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _USE_NOTED_EVERY)
-        ).update(last_used_at=now)
+        _note_use(token, now)
     return Caller(
         name=f"token:{token.name}", scopes=expand_scopes(token.scopes), token=token
     )
+
+
+def _note_use(token: Token, now: datetime) -> None:
+    # Reads go on where nothing can be written: the disk is full, say.
+    with contextlib.suppress(DatabaseError):
+        Token.objects.filter(pk=token.pk).filter(
+            Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _USE_NOTED_EVERY)
+        ).update(last_used_at=now)
 
 
 def _digest(secret: str) -> str:

@@ -97,11 +97,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """What touches no database runs once, with SQLite's."""
-    if config.getoption("--database") == "postgresql":
-        pure = [item for item in items if item.get_closest_marker("pure")]
-        config.hook.pytest_deselected(items=pure)
-        items[:] = [item for item in items if item not in pure]
+    """What touches no database runs once; what needs one of the two, on that."""
+    only_on = {"pure": "sqlite", "sqlite": "sqlite", "postgresql": "postgresql"}
+    database = config.getoption("--database")
+    left_out = [
+        item
+        for item in items
+        for mark, needed in only_on.items()
+        if item.get_closest_marker(mark) and needed != database
+    ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,6 +1,7 @@
 """Every error as ``{"message": …}``, with the fitting status and no trace."""
 
 import logging
+import sqlite3
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -28,9 +29,14 @@ _STATUSES: dict[type[FleetError], int] = {
     ConflictError: 409,
     UnavailableError: 503,
 }
+RETRY_AFTER = "5"  # seconds
 NO_DATABASE = (
     "The database does not answer now. Nothing was changed for certain; ask again in "
     "a few seconds."
+)
+DISK_FULL = (
+    "The database's disk is full. Nothing was changed. An admin must make room; then "
+    "ask again."
 )
 FAULT = (
     "ServerFleet has a fault. The server's log has it under this request's "
@@ -56,10 +62,20 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, PermissionDenied):
         return _answer(403, "This is not allowed for you.")
     if isinstance(error, DatabaseError):
-        logger.error("The database failed: %s", type(error).__name__)
-        return _answer(503, NO_DATABASE, headers={"Retry-After": "5"})
+        message = explain_database(error)
+        return _answer(503, message, headers={"Retry-After": RETRY_AFTER})
     logger.error("A view failed.", exc_info=error)
     return _answer(500, FAULT)
+
+
+def explain_database(error: DatabaseError) -> str:
+    """Log what became of the database, and return it as a sentence."""
+    cause = error.__cause__
+    logger.error("The database failed: %s", cause or type(error).__name__)
+    # SQLite's code of a full disk, and PostgreSQL's.
+    full = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    full = full or getattr(cause, "sqlstate", None) == "53100"
+    return DISK_FULL if full else NO_DATABASE
 
 
 def _method(context: dict[str, Any]) -> str:

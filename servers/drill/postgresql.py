@@ -78,6 +78,12 @@ class PostgreSQL:
             self.stop()
             raise
 
+    @property
+    def pid(self) -> int:
+        """The id of its first process."""
+        assert self._process is not None
+        return self._process.pid
+
     def is_down(self) -> bool:
         """Tell whether it has ended."""
         return self._process is None or self._process.poll() is not None
