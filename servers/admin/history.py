@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from servers.admin.base import Shown
-from servers.models import Event, Listing, Scope
+from servers.models import Event, Listing, Scope, Tally
 
 
 @admin.register(Event)
@@ -41,3 +41,13 @@ class ListingAdmin(Shown):
     list_select_related = ("scope",)
     list_filter = ("scope",)
     ordering = ("-id",)
+
+
+@admin.register(Tally)
+class TallyAdmin(Shown):
+    """The counters behind the metrics."""
+
+    list_display = ("name", "label", "value")
+    list_filter = ("name",)
+    search_fields = ("name", "label")
+    ordering = ("name", "label")
