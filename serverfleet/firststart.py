@@ -19,7 +19,7 @@ from serverfleet import env
 from serverfleet.datafolder import StartError
 from servers import tracing
 from servers.models import Account, Template, Token
-from servers.operations import initialise_fleet, save_account, save_template
+from servers.operations import close_gates, initialise_fleet, save_account, save_template
 from servers.tokens import SCOPES, issue_token
 
 
@@ -58,6 +58,7 @@ def prepare_database(address: str, *, with_sandbox: bool) -> str:
     # All or nothing: an admin whose password was never shown locks everyone out.
     with tracing.bound(actor="first start"), transaction.atomic():
         initialise_fleet()
+        close_gates()
         admin = _make_admin()
         token = _make_token()
         if with_sandbox:

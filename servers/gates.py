@@ -29,7 +29,8 @@ def explain_closed_gate(
     if not is_confirmed(fleet):
         return (
             "This database is not where the fleet was confirmed (a copy or a restored "
-            "backup?). Run `manage.py fleet confirm` to go on."
+            "backup?). Run `manage.py fleet confirm` to go on, or `manage.py fleet "
+            "confirm --new-id` where the database it was copied from lives on."
         )
     if scope is not None and scope.error:
         listing = f"The last listing of {account.name} failed: {scope.error}"

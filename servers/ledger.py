@@ -154,6 +154,11 @@ def release(
 
 # Moves
 
+# From here on the row owns nothing of its attempts: what appears is an orphan.
+_CLOSES_ATTEMPTS = frozenset(
+    {Event.ABSENCE_CONFIRMED, Event.RETRY_REQUESTED, Event.DISOWNED}
+)
+
 
 def insert_server(server: Server) -> None:
     """Insert a new row in ``pending``, in the caller's transaction."""
@@ -227,8 +232,7 @@ def move(
         )
         if event is Event.READY:
             count_boot((now - server.created_at).total_seconds())
-        if event in {Event.ABSENCE_CONFIRMED, Event.RETRY_REQUESTED}:
-            # From here on the row owns nothing of them: what appears is an orphan.
+        if event in _CLOSES_ATTEMPTS:
             Attempt.objects.filter(server_uid=server.pk).exclude(
                 outcome__in=CLOSED
             ).update(outcome=Outcome.ABANDONED, closed_at=now)
@@ -265,6 +269,8 @@ def _consequences(
             }
         case Event.ABSENCE_CONFIRMED:
             return {"stopped_at": now, "next_step_at": None}
+        case Event.DISOWNED:
+            return {"stopped_at": now, "next_step_at": None, "hidden": True}
         case Event.READY:
             return {"failures": 0, "error": ""}
         case _:

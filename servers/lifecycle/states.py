@@ -34,6 +34,7 @@ class Event(StrEnum):
     STOP_REQUESTED = "stop_requested"
     DRAINED = "drained"
     ABSENCE_CONFIRMED = "absence_confirmed"
+    DISOWNED = "disowned"
 
 
 class Outcome(StrEnum):

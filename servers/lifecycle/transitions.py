@@ -46,8 +46,17 @@ TABLE: Final[tuple[Edge, ...]] = (
     (State.ERROR, Event.STOP_REQUESTED, State.SHUTDOWN),
     # Drained, nothing to drain, the drain's deadline, or force.
     (State.SHUTDOWN, Event.DRAINED, State.STOPPING),
-    # Stopping never gives up: this is its only way out.
+    # Stopping never gives up: proof is its only way out.
     (State.STOPPING, Event.ABSENCE_CONFIRMED, State.STOPPED),
+    # A cloned database becomes a fleet of its own: what it copied is the origin's.
+    (State.PENDING, Event.DISOWNED, State.STOPPED),
+    (State.CREATING, Event.DISOWNED, State.STOPPED),
+    (State.CREATED, Event.DISOWNED, State.STOPPED),
+    (State.STAGING, Event.DISOWNED, State.STOPPED),
+    (State.RUNNING, Event.DISOWNED, State.STOPPED),
+    (State.ERROR, Event.DISOWNED, State.STOPPED),
+    (State.SHUTDOWN, Event.DISOWNED, State.STOPPED),
+    (State.STOPPING, Event.DISOWNED, State.STOPPED),
 )
 
 _TARGETS: Final = MappingProxyType(

@@ -5,11 +5,13 @@ nothing. None waits for a cloud.
 """
 
 from servers.operations.fleet import (
+    close_gates,
     confirm_fleet,
     freeze_destroys,
     initialise_fleet,
     pause_fleet,
     resume_fleet,
+    split_fleet,
 )
 from servers.operations.provision import Request, provision_servers
 from servers.operations.setup import close_breaker, save_account, save_template
@@ -20,6 +22,7 @@ __all__ = [
     "Request",
     "adopt_stray",
     "close_breaker",
+    "close_gates",
     "confirm_fleet",
     "destroy_stray",
     "freeze_destroys",
@@ -31,5 +34,6 @@ __all__ = [
     "retry_server",
     "save_account",
     "save_template",
+    "split_fleet",
     "terminate_server",
 ]

@@ -6,12 +6,14 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 
-from servers import tracing
+from servers import ledger, tracing
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import is_fleet_id
-from servers.models import Fleet, Scope
+from servers.lifecycle.states import Event, State
+from servers.models import Fleet, Instance, Listing, Scope, Server
 
 MOST_NOTE = 500
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -95,14 +97,57 @@ def confirm_fleet() -> str:
     where nothing was in doubt.
     """
     with transaction.atomic():
-        fleet = Fleet.objects.select_for_update(no_key=True).get()
-        if fleet.fingerprint == settings.INSTALLATION_ID:
-            raise ConflictError("This database is confirmed already.")
-        fleet.fingerprint = settings.INSTALLATION_ID
-        fleet.save(update_fields=["fingerprint"])
-        # What was compared under the other installation opens no gate.
-        Scope.objects.update(compared_at=None)
+        fleet = _take_over()
         write_event(
             Kind.FLEET_CONFIRMED, reason=f"The fleet {fleet.fleet_id} was confirmed."
         )
     return fleet.fleet_id
+
+
+def split_fleet() -> tuple[str, int]:
+    """Make a fleet of its own of a cloned database; return its id, and rows let go.
+
+    All that the copy says to own is the origin's, which goes on with it: nothing of it
+    is destroyed here, ever, since it carries the origin's id. Raises ConflictError
+    where the database is not in doubt.
+    """
+    with transaction.atomic():
+        fleet = _take_over()
+        origin, fleet.fleet_id = fleet.fleet_id, make_fleet_id()
+        fleet.save(update_fields=["fleet_id"])
+        now = ledger.database_now()
+        reason = f"It belongs to the fleet {origin}, of which this database is a copy."
+        count = 0
+        for server in Server.objects.exclude(state=State.STOPPED).select_for_update(
+            no_key=True
+        ):
+            count += ledger.move(server, Event.DISOWNED, reason=reason, now=now)
+        Instance.objects.all().delete()
+        Listing.objects.all().delete()
+        write_event(
+            Kind.FLEET_CONFIRMED,
+            reason=f"A copy of {origin} became the fleet {fleet.fleet_id}; "
+            f"{count} servers were left to {origin}.",
+        )
+    return fleet.fleet_id, count
+
+
+def close_gates() -> None:
+    """Have each scope listed again before anything is created or destroyed in it.
+
+    At each start: the database may be a backup that was restored in between.
+    """
+    Scope.objects.filter(compared_at__isnull=False).update(
+        compared_at=None, next_listing_at=Now()
+    )
+
+
+def _take_over() -> Fleet:
+    fleet = Fleet.objects.select_for_update(no_key=True).get()
+    if fleet.fingerprint == settings.INSTALLATION_ID:
+        raise ConflictError("This database is confirmed already.")
+    fleet.fingerprint = settings.INSTALLATION_ID
+    fleet.save(update_fields=["fingerprint"])
+    # What was compared under the other installation opens no gate.
+    close_gates()
+    return fleet

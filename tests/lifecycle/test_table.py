@@ -66,8 +66,9 @@ def test_a_stop_may_be_asked_for_exactly_where_nothing_ends_yet() -> None:
     assert not STOPPABLE & ENDING
 
 
-def test_stopping_has_one_way_out_and_stopped_none() -> None:
-    assert allowed(State.STOPPING) == {Event.ABSENCE_CONFIRMED}
+def test_stopping_ends_by_proof_or_with_the_fleet_and_stopped_never() -> None:
+    assert allowed(State.STOPPING) == {Event.ABSENCE_CONFIRMED, Event.DISOWNED}
+    assert sources_of(Event.DISOWNED) == set(State) - {State.STOPPED}
     assert allowed(State.STOPPED) == frozenset()
 
 

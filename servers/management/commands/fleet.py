@@ -9,7 +9,7 @@ from servers import tracing
 from servers.errors import FleetError
 from servers.gates import is_confirmed
 from servers.models import Fleet
-from servers.operations import confirm_fleet
+from servers.operations import confirm_fleet, split_fleet
 
 
 class Command(BaseCommand):
@@ -23,9 +23,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
         parser.add_argument("act", choices=["show", "confirm"])
+        parser.add_argument(
+            "--new-id",
+            action="store_true",
+            help="with confirm: this database is a copy of one that lives on; leave "
+            "all its servers to that one, and begin a fleet of its own",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it."""
+        if options["new_id"] and options["act"] != "confirm":
+            raise CommandError("--new-id goes with confirm.")
         fleet = Fleet.objects.first()
         if fleet is None:
             raise CommandError("There is no fleet yet. Start ServerFleet once.")
@@ -36,7 +44,11 @@ class Command(BaseCommand):
             return
         try:
             with tracing.bound(actor="command line"):
-                fleet_id = confirm_fleet()
+                if options["new_id"]:
+                    fleet_id, left = split_fleet()
+                    self.stdout.write(f"{left} servers were left to the origin.")
+                else:
+                    fleet_id = confirm_fleet()
         except FleetError as error:
             raise CommandError(error.message) from None
         self.stdout.write(
