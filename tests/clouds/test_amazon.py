@@ -29,6 +29,8 @@ from servers.errors import InvalidError
 from servers.lifecycle.keys import make_key
 from tests.support.moto import reset_moto
 
+pytestmark = pytest.mark.pure
+
 SECRETS = {"access_key_id": "AKIA", "secret_access_key": "made-up-secret"}
 
 

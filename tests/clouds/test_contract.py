@@ -17,6 +17,8 @@ from servers.clouds.registry import open_cloud
 from servers.lifecycle.keys import make_key
 from tests.support.moto import reset_moto
 
+pytestmark = pytest.mark.pure
+
 
 @pytest.fixture(params=["sandbox", "amazon"])
 def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cloud]:

@@ -17,6 +17,8 @@ from servers.clouds.base import (
 from servers.clouds.registry import open_cloud
 from servers.drill.service import free_port
 
+pytestmark = pytest.mark.pure
+
 SECRETS = {"access_key_id": "AKIA", "secret_access_key": "made-up"}
 DEADLINE = 0.8
 SLACK = 1.0

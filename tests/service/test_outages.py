@@ -82,10 +82,12 @@ def fetch_page(service: Service, path: str) -> tuple[int, str, str]:
         return error.code, error.read().decode(), wait
 
 
-@pytest.mark.pure
+@pytest.mark.postgresql
 @pytest.mark.timeout(400)
-def test_a_broker_stopped_for_a_minute_killed_and_emptied_loses_nothing() -> None:
-    with Service() as service:
+def test_a_broker_stopped_for_a_minute_killed_and_emptied_loses_nothing(
+    database_env: dict[str, str],
+) -> None:
+    with Service(**database_env) as service:
         (pid,) = service.processes("valkey")
         names = []
         os.kill(pid, signal.SIGSTOP)

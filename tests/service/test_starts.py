@@ -14,6 +14,8 @@ from serverfleet import datafolder
 from serverfleet.datafolder import StartError, place_socket, prepare_socket
 from servers.drill.service import ROOT, Service, wait_for
 
+pytestmark = pytest.mark.pure
+
 
 def test_a_first_start_that_fails_loses_no_credentials(
     database_env: dict[str, str],

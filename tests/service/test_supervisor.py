@@ -12,6 +12,8 @@ import pytest
 
 from servers.drill.service import ROOT, Service, free_port, wait_for
 
+pytestmark = pytest.mark.pure
+
 
 def test_the_first_start_shows_credentials_once_and_the_second_is_quick(
     database_env: dict[str, str],

@@ -12,6 +12,8 @@ import pytest
 from serverfleet.guardian import follow
 from servers.drill.service import ROOT, wait_for
 
+pytestmark = pytest.mark.pure
+
 SUPERVISOR = """
 import os, sys
 from serverfleet.supervisor import Program, Supervisor

@@ -8,6 +8,8 @@ import pytest
 
 from servers.drill.service import ROOT, wait_for
 
+pytestmark = pytest.mark.pure
+
 # The program starts a child of its own, notes both, and dies the first time.
 SUPERVISOR = """
 import os, sys
