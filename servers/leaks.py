@@ -12,16 +12,26 @@ from typing import Final, TypeVar
 
 from django.db.models import Count
 
+from servers.ledger import Kind
 from servers.lifecycle.backoff import MOST_SECONDS
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
-from servers.models import Instance, Scope, Server
+from servers.models import Event, Instance, Scope, Server
 from servers.scopes import open_scope, pace_of
 
 Row = TypeVar("Row", Instance, Server)
 
 # Rows of one kind that a report names; their number is always whole.
 MOST_NAMED: Final = 200
+# Lines of the history.
+MOST_HISTORY: Final = 50
+_HISTORY: Final = (
+    Kind.CONDEMNED,
+    Kind.ORPHAN_GONE,
+    Kind.UNEXPLAINED,
+    Kind.HELD,
+    Kind.ADOPTED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,18 @@ class Finding:
     age: timedelta
     outside: bool  # older than the bound
     next: str  # what happens to it, as a sentence
+    held: bool = False  # destroyed only when a person says so
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether a person may adopt it."""
+        instance = self.instance
+        return instance.verdict == Verdict.UNEXPLAINED and not instance.condemned_at
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person must decide."""
+        return self.is_unexplained or self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +79,10 @@ class ScopeReport:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing in it is outside of the bound, and that is known."""
+        """Whether nothing in it is outside of the bound or held, and that is known."""
         late = any(finding.outside for finding in self.findings)
         late = late or any(entry.outside for entry in self.unconfirmed)
-        return self.is_fresh and not late
+        return self.is_fresh and not late and not self.scope.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +91,7 @@ class Report:
 
     at: datetime
     scopes: tuple[ScopeReport, ...] = field(default_factory=tuple)
+    history: tuple[Event, ...] = ()  # what was found and decided, newest first
 
     @property
     def is_clean(self) -> bool:
@@ -82,7 +105,7 @@ def bound_of(pace: Pace) -> timedelta:
 
 
 def report_leaks(*, now: datetime, account: str = "") -> Report:
-    """Return the report, of one account or all. Four queries for any fleet."""
+    """Return the report, of one account or all. Five queries for any fleet."""
     scopes = Scope.objects.select_related("account").order_by("account__name", "region")
     if account:
         scopes = scopes.filter(account__name=account)
@@ -109,7 +132,8 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
                 live=sum(live.values()),
                 owned=live.get(Verdict.OURS, 0),
                 findings=tuple(
-                    _describe(instance, bound, now) for instance in findings[key]
+                    _describe(instance, bound, now, held=scope.held)
+                    for instance in findings[key]
                 ),
                 unconfirmed=tuple(
                     Unconfirmed(
@@ -123,7 +147,11 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
                 and now - scope.compared_at <= pace.gate,
             )
         )
-    return Report(at=now, scopes=tuple(reports))
+    history = Event.objects.filter(kind__in=_HISTORY).select_related("account")
+    if account:
+        history = history.filter(account__name=account)
+    newest = tuple(history.order_by("-id")[:MOST_HISTORY])
+    return Report(at=now, scopes=tuple(reports), history=newest)
 
 
 def _count_live() -> dict[tuple[object, str], dict[str, int]]:
@@ -148,7 +176,9 @@ def _group(
     return grouped
 
 
-def _describe(instance: Instance, bound: timedelta, now: datetime) -> Finding:
+def _describe(
+    instance: Instance, bound: timedelta, now: datetime, *, held: int
+) -> Finding:
     age = now - instance.first_seen
     if instance.verdict == Verdict.UNEXPLAINED:
         what = "The database does not know it. A person must adopt or destroy it."
@@ -158,6 +188,12 @@ def _describe(instance: Instance, bound: timedelta, now: datetime) -> Finding:
         what = "Its destruction was asked for; a listing must confirm it."
     elif instance.condemned_at is not None:
         what = "It is condemned, and will be destroyed."
+    elif held:
+        what = (
+            "It waits for a person, since so many at once may be a fault of the "
+            "records. Destroy it, if its server is truly over."
+        )
     else:
         what = "It will be condemned once two listings have shown it past its grace."
-    return Finding(instance, age, age > bound, what)
+    waits = bool(held) and instance.condemned_at is None
+    return Finding(instance, age, age > bound, what, held=waits)

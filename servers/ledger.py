@@ -38,6 +38,7 @@ class Kind(StrEnum):
     CONDEMNED = "condemned"
     ORPHAN_GONE = "orphan_gone"
     UNEXPLAINED = "unexplained"
+    HELD = "held"
     ADOPTED = "adopted"
     PAUSED = "paused"
     RESUMED = "resumed"

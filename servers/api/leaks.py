@@ -10,8 +10,8 @@ from servers.api.wire import render_server
 from servers.errors import InvalidError
 from servers.leaks import Finding, Report, ScopeReport, Unconfirmed, report_leaks
 from servers.ledger import database_now
-from servers.models import Template, Token
-from servers.operations import adopt_stray, destroy_stray
+from servers.models import Event, Template, Token
+from servers.operations import adopt_stray, destroy_held, destroy_stray
 
 
 class Leaks(ScopedView):
@@ -28,7 +28,7 @@ class Leaks(ScopedView):
 
 
 class DestroyStray(ScopedView):
-    """Destroy an unexplained instance."""
+    """Destroy an instance that waits for a person."""
 
     write_scope = Token.Scope.FLEET_ADMIN
 
@@ -36,6 +36,19 @@ class DestroyStray(ScopedView):
         """Condemn it; the answer does not wait for the cloud."""
         destroy_stray(pk)
         return Response(status=204)
+
+
+class DestroyHeld(ScopedView):
+    """Destroy all that wait for a person in one scope, since they are so many."""
+
+    write_scope = Token.Scope.FLEET_ADMIN
+
+    def post(self, request: Request) -> Response:
+        """Condemn those of the body's account and region; tell how many."""
+        account, region = (
+            str(self.body.get(name, ""))[:100] for name in ("account", "region")
+        )
+        return Response({"condemned": destroy_held(account, region=region)})
 
 
 class AdoptStray(ScopedView):
@@ -61,6 +74,7 @@ def render_report(report: Report) -> dict[str, Any]:
         "clean": report.is_clean,
         "at": int(report.at.timestamp()),
         "scopes": [_render_scope(scope) for scope in report.scopes],
+        "history": [_render_event(event) for event in report.history],
     }
 
 
@@ -76,6 +90,7 @@ def _render_scope(report: ScopeReport) -> dict[str, Any]:
         "bound": int(report.bound.total_seconds()),
         "live": report.live,
         "owned": report.owned,
+        "held": scope.held,
         "findings": [_render_finding(finding) for finding in report.findings],
         "unconfirmed": [_render_unconfirmed(entry) for entry in report.unconfirmed],
     }
@@ -92,6 +107,18 @@ def _render_finding(finding: Finding) -> dict[str, Any]:
         "age": int(finding.age.total_seconds()),
         "outside": finding.outside,
         "next": finding.next,
+        "waits": finding.waits,
+    }
+
+
+def _render_event(event: Event) -> dict[str, Any]:
+    return {
+        "at": int(event.at.timestamp()),
+        "kind": event.kind,
+        "account": event.account.name if event.account else "",
+        "server": event.server_name,
+        "actor": event.actor,
+        "reason": event.reason,
     }
 
 

@@ -1,4 +1,4 @@
-"""The page of the proof, and its two buttons."""
+"""The page of the proof, and its buttons."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from servers.dashboard.access import Page
 from servers.errors import FleetError
 from servers.leaks import report_leaks
 from servers.ledger import database_now
-from servers.operations import adopt_stray, destroy_stray
+from servers.operations import adopt_stray, destroy_held, destroy_stray
 
 
 class LeaksPage(Page, TemplateView):
@@ -32,7 +32,7 @@ class LeaksPage(Page, TemplateView):
 
 
 class _Decide(Page, View):
-    """One decision about one unexplained instance."""
+    """One decision about one instance that waits for a person."""
 
     permission_required = "servers.change_fleet"
 
@@ -62,3 +62,21 @@ class Destroy(_Decide):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Destroy."""
         return self.decide(request, destroy_stray, pk, "It will be destroyed.")
+
+
+class DestroyHeld(Page, View):
+    """Have all of a scope destroyed that waits for a person."""
+
+    permission_required = "servers.change_fleet"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Destroy them."""
+        try:
+            count = destroy_held(
+                request.POST.get("account", ""), region=request.POST.get("region", "")
+            )
+        except FleetError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, f"{count} will be destroyed.")
+        return redirect("leaks")

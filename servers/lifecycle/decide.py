@@ -230,7 +230,8 @@ def _decide_missing(
     ):
         return Wait(
             f"{scope.missing} of {scope.live} instances in {scope.name} are missing at "
-            "once, which looks like a fault of the listing. A person must look.",
+            "once, which looks like a fault of the listing. Look at the cloud's "
+            "console, and terminate those that are truly gone.",
             now + scope.pace.gate,
             held=True,
         )

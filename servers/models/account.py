@@ -102,6 +102,8 @@ class Scope(models.Model):
     compared_generation = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True, default="")
+    # Orphans and doubles that wait for a person, too many to destroy by itself.
+    held = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints: ClassVar = [

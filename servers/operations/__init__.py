@@ -15,7 +15,7 @@ from servers.operations.fleet import (
 )
 from servers.operations.provision import Request, provision_servers
 from servers.operations.setup import close_breaker, save_account, save_template
-from servers.operations.strays import adopt_stray, destroy_stray
+from servers.operations.strays import adopt_stray, destroy_held, destroy_stray
 from servers.operations.terminate import protect_server, retry_server, terminate_server
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "close_breaker",
     "close_gates",
     "confirm_fleet",
+    "destroy_held",
     "destroy_stray",
     "freeze_destroys",
     "initialise_fleet",

@@ -1,27 +1,39 @@
 """What a person decides about an instance that the database does not know."""
 
 import secrets
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 
 from servers import dispatch, ledger
 from servers.clouds.registry import describe_kind
+from servers.condemning import condemn_unowned
 from servers.errors import ConflictError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.states import Outcome, Verdict
-from servers.models import Attempt, Instance, Server, Template, TemplateVersion
+from servers.models import Attempt, Instance, Scope, Server, Template, TemplateVersion
+
+_UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE)
+_DECIDED: Final = "{} needs no decision any more. Look again."
 
 
-def destroy_stray(instance_pk: Any) -> Instance:
-    """Condemn an unexplained instance: it will be destroyed.
+def destroy_stray(instance_pk: Any) -> None:
+    """Condemn an instance that no server owns: it will be destroyed.
 
-    Raises NotFoundError, ConflictError (it is not unexplained, or no longer live).
+    Unexplained, or an orphan or double that waits for a person, since there are so
+    many. Raises NotFoundError, ConflictError (a server owns it, or it is decided).
     """
+    now = ledger.database_now()
+    found = Instance.objects.filter(pk=instance_pk).first()
+    if found is not None and found.verdict in _UNOWNED:
+        # It takes locks of its own, the server's first.
+        if not condemn_unowned(found, now=now):
+            raise ConflictError(_DECIDED.format(found.instance_id))
+        dispatch.hint(dispatch.DESTROY, found.pk)
+        return
     with transaction.atomic():
         instance = _find(instance_pk)
-        now = ledger.database_now()
         reason = f"{instance.instance_id} was condemned by a person."
         instance.condemned_at = now
         instance.condemned_for = reason
@@ -29,7 +41,33 @@ def destroy_stray(instance_pk: Any) -> Instance:
         instance.save(update_fields=["condemned_at", "condemned_for", "next_step_at"])
         write_event(Kind.CONDEMNED, account_id=instance.account_id, reason=reason)
         dispatch.hint(dispatch.DESTROY, instance.pk)
-    return instance
+
+
+def destroy_held(account: str, *, region: str = "") -> int:
+    """Condemn all orphans and doubles of a scope that wait for a person; count them.
+
+    Raises NotFoundError, ConflictError (none waits).
+    """
+    scope = Scope.objects.filter(account__name=account, region=region).first()
+    if scope is None:
+        raise NotFoundError("There is no such account and region.")
+    now = ledger.database_now()
+    waiting = Instance.objects.filter(
+        account=scope.account_id,
+        region=scope.region,
+        live=True,
+        verdict__in=_UNOWNED,
+        condemned_at__isnull=True,
+    )
+    if not scope.held:
+        raise ConflictError("Nothing waits for a person there any more. Look again.")
+    count = 0
+    for instance in waiting.order_by("pk"):
+        if condemn_unowned(instance, now=now):
+            dispatch.hint(dispatch.DESTROY, instance.pk)
+            count += 1
+    Scope.objects.filter(pk=scope.pk).update(held=0)
+    return count
 
 
 def adopt_stray(instance_pk: Any, *, template: Template | None = None) -> Server:
@@ -90,9 +128,7 @@ def _find(instance_pk: Any) -> Instance:
         or instance.verdict != Verdict.UNEXPLAINED
         or instance.condemned_at is not None
     ):
-        raise ConflictError(
-            f"{instance.instance_id} needs no decision any more. Look again."
-        )
+        raise ConflictError(_DECIDED.format(instance.instance_id))
     return instance
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import F, Q
 
 from servers.clouds.base import CloudInstance, CloudListing
+from servers.ledger import Kind, write_event
 from servers.lifecycle.guards import Missed, is_outdated, note_missed, note_shown
 from servers.lifecycle.keys import Key, parse_key
 from servers.lifecycle.snapshot import Pace
@@ -115,6 +116,13 @@ def _add(
         )
         if attempt is not None:
             comparison.touched.add(attempt.server_uid)
+        elif instance.live:
+            write_event(
+                Kind.UNEXPLAINED,
+                account_id=scope.account_id,
+                reason=f"{instance.instance_id} carries the fleet's tag, and the "
+                "database does not know it: a person must adopt or destroy it.",
+            )
     # The answer of a create call may have recorded the same instance meanwhile.
     Instance.objects.bulk_create(rows, ignore_conflicts=True)
 
@@ -162,9 +170,12 @@ def _update(
             and all(getattr(row, name) == value for name, value in facts.items())
         ):
             continue
+        was_live = row.live
         for name, value in facts.items():
             setattr(row, name, value)
         note_shown(row, live=instance.live, started=started)
+        if was_live and not row.live:
+            _tell_gone(row)
         changed.append(row)
     _save(
         changed,
@@ -191,6 +202,8 @@ def _miss(
             comparison.touched.add(row.server_uid)
         elif missed in {Missed.NOTED, Missed.GONE}:
             changed.append(row)
+        if missed is Missed.GONE:
+            _tell_gone(row)
     _save(changed, ["missed_from", "live", "gone_at", "verdict"], comparison)
 
 
@@ -202,11 +215,21 @@ def _save(rows: list[Instance], fields: list[str], comparison: Comparison) -> No
             comparison.touched.add(row.server_uid)
 
 
+def _tell_gone(instance: Instance) -> None:
+    if instance.condemned_at is not None:
+        write_event(
+            Kind.ORPHAN_GONE,
+            account_id=instance.account_id,
+            reason=f"{instance.instance_id}, which no server owned, is gone.",
+        )
+
+
 def _judge(scope: Scope) -> None:
     """Mark what no row owns: attempts close after their instances were recorded."""
     live = Instance.objects.filter(
         account=scope.account_id, region=scope.region, live=True, verdict=Verdict.OURS
     )
+    live.filter(attempt__isnull=True).update(verdict=Verdict.UNEXPLAINED)
     live.filter(attempt__outcome__in=CLOSED).update(verdict=Verdict.ORPHAN)
     live.filter(attempt__outcome=Outcome.ACCEPTED).exclude(
         instance_id=F("attempt__instance_id")

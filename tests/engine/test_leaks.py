@@ -12,7 +12,7 @@ from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.leaks import report_leaks
 from servers.ledger import database_now
 from servers.lifecycle.keys import make_key
-from servers.models import Account, Attempt, Instance, Server
+from servers.models import Account, Attempt, Instance, Scope, Server
 from servers.operations import terminate_server
 from servers.tokens import issue_token
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
@@ -42,7 +42,7 @@ def stray(workshop: Workshop) -> Instance:
 
 
 def api(method: str, path: str, *scopes: str) -> Any:
-    token = issue_token(f"{method} {path} {scopes}", scopes=scopes)
+    token = issue_token(f"test {time.time_ns()}", scopes=scopes)
     client = Client(headers={"authorization": f"Bearer {token}"})
     return client.generic(method, path)
 
@@ -151,5 +151,80 @@ def test_the_report_asks_the_same_number_of_queries_for_any_number_of_servers(
         for server in servers:
             terminate_server(server.name)
         now = database_now()
-        with django_assert_max_num_queries(4):
+        with django_assert_max_num_queries(5):
             report_leaks(now=now)
+
+
+@pytest.fixture
+def held(workshop: Workshop) -> list[Instance]:
+    """Eight instances whose attempts are closed: too many to destroy by itself."""
+    make_fleet()
+    servers = [provision() for _ in range(8)]
+    workshop.run_to("running", *servers)
+    Attempt.objects.update(outcome="absent")
+    workshop.run_until(lambda: Scope.objects.filter(held=8).exists())
+    return list(Instance.objects.order_by("pk"))
+
+
+def test_many_orphans_at_once_are_shown_and_destroyed_when_a_person_says_so(
+    workshop: Workshop, held: list[Instance]
+) -> None:
+    report = api("GET", "/api/leaks", "servers:read").json()
+    assert report["clean"] is False
+    (scope,) = report["scopes"]
+    assert scope["held"] == 8
+    assert all(finding["waits"] for finding in scope["findings"])
+    assert "waits for a person" in scope["findings"][0]["next"]
+    assert [event["kind"] for event in report["history"]] == ["held"]
+
+    path = f"/api/leaks/{held[0].pk}/destroy"
+    assert api("POST", path, "servers:write").status_code == 403
+    assert api("POST", path, "fleet:admin").status_code == 204
+    again = api("POST", path, "fleet:admin")
+    assert again.status_code == 409
+    assert "no decision" in again.json()["message"]
+
+    User.objects.create_superuser("admin", password="a long enough password")
+    client = Client()
+    client.force_login(User.objects.get())
+    page = client.get("/leaks/").content.decode()
+    assert "Destroy all 8" in page
+    assert f"Destroy {held[1].instance_id}" in page
+    done = client.post(
+        "/leaks/destroy-held/", {"account": "sandbox", "region": ""}, follow=True
+    )
+    assert "7 will be destroyed." in done.content.decode()
+    workshop.run_until(lambda: not Instance.objects.filter(live=True).exists())
+    history = report_leaks(now=database_now()).history
+    kinds = [event.kind for event in history]
+    assert kinds.count("condemned") == 8
+    assert kinds.count("orphan_gone") == 8
+    assert not Scope.objects.filter(held__gt=0).exists()
+
+
+def test_what_is_not_held_cannot_be_destroyed_in_bulk(workshop: Workshop) -> None:
+    make_fleet()
+    workshop.run_to("running", provision())
+    client = Client(
+        headers={"authorization": f"Bearer {issue_token('a', scopes=['fleet:admin'])}"}
+    )
+    for body, status in (
+        ({"account": "sandbox"}, 409),
+        ({"account": "nobody"}, 404),
+        ({}, 404),
+    ):
+        answer = client.post(
+            "/api/leaks/destroy-held", body, content_type="application/json"
+        )
+        assert answer.status_code == status
+        assert answer.json()["message"]
+    assert Instance.objects.filter(live=True).count() == 1
+
+
+def test_what_was_gone_and_is_shown_again_is_unexplained_not_ours(
+    workshop: Workshop, stray: Instance
+) -> None:
+    Instance.objects.filter(pk=stray.pk).update(live=False, verdict="gone")
+    workshop.run_until(
+        lambda: Instance.objects.filter(pk=stray.pk, verdict="unexplained").exists()
+    )

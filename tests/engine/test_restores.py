@@ -28,6 +28,7 @@ from servers.operations import (
     terminate_server,
 )
 from servers.operations.provision import Request
+from tests.support.ageing import wipe
 from tests.support.fleet import (
     Workshop,
     live_keys,
@@ -82,12 +83,6 @@ class Backup:
                 cursor.executemany(line, rows)
         # What each start does.
         close_gates()
-
-
-def wipe() -> None:
-    with connection.cursor() as cursor:
-        for table in reversed(TABLES):
-            cursor.execute(f"DELETE FROM {table}")
 
 
 def live_ids(account: Account) -> set[str]:

@@ -61,6 +61,8 @@ class Command(BaseCommand):
         )
         if scope.error:
             self.stdout.write(f"  the last listing failed: {scope.error}")
+        if scope.held:
+            self.stdout.write(f"  {scope.held} orphans wait for a person: see Leaks")
         for finding in report.findings:
             instance = finding.instance
             self.stdout.write(

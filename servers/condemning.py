@@ -1,0 +1,67 @@
+"""Condemn one instance that no row owns: for good, under all locks it concerns."""
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+
+from servers.ledger import Kind, write_event
+from servers.lifecycle.guards import judge_instance
+from servers.lifecycle.states import Outcome, Verdict
+from servers.models import Attempt, Instance, Server
+
+logger = logging.getLogger(__name__)
+
+
+def condemn_unowned(instance: Instance, *, now: datetime) -> bool:
+    """Condemn an orphan or double, if under the lock it still belongs to nobody."""
+    if instance.server_uid is None or instance.attempt_id is None:
+        return False
+    with transaction.atomic():
+        # Server, attempt, instance: the order of locks everywhere.
+        server = (
+            Server.objects.select_for_update(no_key=True)
+            .filter(pk=instance.server_uid)
+            .first()
+        )
+        attempt = (
+            Attempt.objects.select_for_update(no_key=True)
+            .filter(pk=instance.attempt_id)
+            .first()
+        )
+        if attempt is None:
+            return False
+        reason = _explain(instance, attempt)
+        if not reason:
+            return False
+        condemned = Instance.objects.filter(
+            pk=instance.pk, live=True, condemned_at__isnull=True
+        ).update(condemned_at=now, condemned_for=reason, next_step_at=now)
+        if not condemned:
+            return False
+        write_event(
+            Kind.CONDEMNED, server=server, account_id=instance.account_id, reason=reason
+        )
+    logger.warning("%s", reason)
+    return True
+
+
+def _explain(instance: Instance, attempt: Attempt) -> str:
+    """Return why the instance is nobody's, or "" where it is somebody's."""
+    name = attempt.server_name
+    verdict = judge_instance(
+        Outcome(attempt.outcome),
+        known_id=attempt.instance_id,
+        instance_id=instance.instance_id,
+    )
+    if verdict is Verdict.ORPHAN:
+        return (
+            f"{instance.instance_id} is of attempt {attempt.number} of {name}, which "
+            f"is closed ({attempt.outcome}); it will be destroyed."
+        )
+    if verdict is Verdict.DOUBLE:
+        return (
+            f"{instance.instance_id} is a second instance of attempt {attempt.number} "
+            f"of {name}, which has {attempt.instance_id}; it will be destroyed."
+        )
+    return ""

@@ -1,0 +1,326 @@
+"""Operations, steps, crashes, faults and time jumps, in any order, and what must hold.
+
+Two accounts on two worlds; the second is the fallback of the first. What workers and
+beat would do is done by hand, so hints are lost, doubled and out of order as drawn.
+"""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from servers import engine, leaks, ledger, reconciler
+from servers.clouds.sandbox.world import Row
+from servers.errors import FleetError
+from servers.lifecycle.states import HOLDING, OPEN, PROVEN_GONE, State
+from servers.lifecycle.transitions import TABLE
+from servers.models import Account, Attempt, Instance, Scope, Server, Template
+from servers.models import Event as EventRow
+from servers.operations import (
+    adopt_stray,
+    close_breaker,
+    destroy_stray,
+    freeze_destroys,
+    protect_server,
+    retry_server,
+    save_account,
+    save_template,
+    terminate_server,
+)
+from tests.support.ageing import jump, wipe
+from tests.support.crash import kill_at, run_in_child, was_killed
+from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
+
+CAP = 3  # servers of the first account
+MOST_LATE = 4
+FAULTS = (
+    "timeout_before",
+    "timeout_after",
+    "server_error",
+    "throttled",
+    "partial_listing",
+    "stale_listing",
+    "never_boots",
+    "slow_destroy",
+)
+# From within a call to beyond every deadline and retention.
+JUMPS = (0.3, 1.0, 3.0, 20.0, 700.0, 4000.0)
+MOVES = frozenset((source, target) for source, _, target in TABLE)
+
+
+class FleetMachine(RuleBasedStateMachine):
+    """One fleet. ``sent`` is set by the test: where the hints go."""
+
+    hand: Workshop
+    # Proven by the whole run, so that a machine that does nothing shows.
+    seen: Counter[str] = Counter()
+
+    @initialize()
+    def begin(self) -> None:
+        wipe()
+        self.hand.hints = []
+        self.late: set[str] = set()
+        self.lost: set[str] = set()
+        make_fleet(name="first", world=uuid.uuid4().hex)
+        Account.objects.update(max_servers=CAP)
+        spare = save_account(
+            Account(
+                name="spare",
+                kind="sandbox",
+                options={**QUICK, "world": uuid.uuid4().hex},
+                max_servers=100,
+                creates_per_minute=1_000_000,
+                calls_at_once=1000,
+            )
+        )
+        template = Template.objects.get()
+        template.candidates = [{"account": spare.name}]
+        save_template(template)
+        self.worlds = [world_of(account) for account in Account.objects.all()]
+
+    # What a person does
+
+    @rule()
+    def ask_for_a_server(self) -> None:
+        self._try(provision)
+
+    @rule(pick=st.integers(0, 9), force=st.booleans())
+    def ask_for_an_end(self, pick: int, force: bool) -> None:
+        self._with_server(pick, lambda row: terminate_server(row.name, force=force))
+
+    @rule(pick=st.integers(0, 9))
+    def ask_for_a_retry(self, pick: int) -> None:
+        self._with_server(pick, lambda row: retry_server(row.name))
+
+    @rule(pick=st.integers(0, 9), protected=st.booleans())
+    def protect(self, pick: int, protected: bool) -> None:
+        self._with_server(
+            pick, lambda row: protect_server(row.name, protected=protected)
+        )
+
+    @rule(frozen=st.booleans())
+    def freeze(self, frozen: bool) -> None:
+        freeze_destroys(frozen=frozen)
+
+    @rule(pick=st.integers(0, 9), adopt=st.booleans())
+    def decide_on_what_is_unexplained(self, pick: int, adopt: bool) -> None:
+        found = list(Instance.objects.filter(verdict="unexplained").order_by("pk"))
+        if found:
+            act: Callable[[int], object] = adopt_stray if adopt else destroy_stray
+            self._try(partial(act, found[pick % len(found)].pk))
+
+    # What processes do, or fail to do
+
+    @rule()
+    def tick(self) -> None:
+        reconciler.tick()
+
+    @rule(pick=st.integers(0, 9), keep=st.booleans())
+    def carry_out_a_hint(self, pick: int, keep: bool) -> None:
+        if self.hand.hints:
+            task = self.hand.hints[pick % len(self.hand.hints)]
+            if not keep:
+                self.hand.hints.remove(task)
+            self.hand.carry_out(*task)
+
+    @rule()
+    def lose_the_hints(self) -> None:
+        self.hand.hints = []
+
+    @rule(turns=st.integers(1, 6))
+    def work_on(self, turns: int) -> None:
+        for _ in range(turns):
+            self.hand.turn()
+
+    @rule(pick=st.integers(0, 9), boundary=st.integers(1, 60))
+    def step_and_be_killed(self, pick: int, boundary: int) -> None:
+        self._with_server(
+            pick, lambda row: self._kill(partial(engine.advance, row.pk), boundary)
+        )
+
+    @rule(pick=st.integers(0, 1), boundary=st.integers(1, 40))
+    def list_and_be_killed(self, pick: int, boundary: int) -> None:
+        scopes = list(Scope.objects.order_by("pk"))
+        scope = scopes[pick % len(scopes)]
+        self._kill(partial(reconciler.observe_scope, scope.pk), boundary)
+
+    # What clouds and time do
+
+    @rule(
+        fault=st.sampled_from(FAULTS),
+        first=st.booleans(),
+        rate=st.sampled_from((0.0, 0.5, 1.0)),
+    )
+    def meet_a_fault(self, fault: str, first: bool, rate: float) -> None:
+        account = Account.objects.get(name="first" if first else "spare")
+        faults = {**account.options.get("faults", {}), fault: rate}
+        Account.objects.filter(pk=account.pk).update(
+            options={**account.options, "faults": faults}
+        )
+        self.seen[fault] += rate > 0
+
+    @rule(pick=st.integers(0, 9))
+    def lose_an_instance(self, pick: int) -> None:
+        live = self._live()
+        if live:
+            row = live[pick % len(live)]
+            self.lost.add(row.id)
+            for world in self.worlds:
+                world.vanish(row.id, time.time())
+            self.seen["lost"] += 1
+
+    @rule(pick=st.integers(0, 9))
+    def have_a_call_take_effect_late(self, pick: int) -> None:
+        attempts = list(Attempt.objects.order_by("asked_at", "pk"))
+        # More at once would wait for a person: that has a test of its own.
+        if attempts and len(self.late) < MOST_LATE:
+            attempt = attempts[pick % len(attempts)]
+            tags = {
+                "serverfleet-fleet": "ci",
+                "serverfleet-server": attempt.server_uid.hex,
+                "serverfleet-key": attempt.key,
+            }
+            world = world_of(attempt.account)
+            self.late.add(world.add_instance(region="", tags=tags, now=time.time()))
+            self.seen["late"] += 1
+
+    @rule(seconds=st.sampled_from(JUMPS))
+    def let_time_pass(self, seconds: float) -> None:
+        jump(seconds, *self.worlds)
+
+    # What must hold, always
+
+    @invariant()
+    def a_server_has_one_instance_at_most(self) -> None:
+        owned = Counter(
+            row.tags["serverfleet-server"]
+            for row in self._live()
+            if row.id not in self.late and row.deleting_at is None
+        )
+        assert not [uid for uid, count in owned.items() if count > 1], owned
+
+    @invariant()
+    def nothing_that_a_server_holds_is_destroyed(self) -> None:
+        ends = {
+            row.id
+            for world in self.worlds
+            for row in world.instances()
+            if row.deleting_at is not None and row.id not in self.lost
+        }
+        held = Server.objects.filter(state__in=HOLDING).values_list(
+            "instance_id", flat=True
+        )
+        assert not ends & set(held)
+
+    @invariant()
+    def what_is_stopped_owns_nothing(self) -> None:
+        stopped = Server.objects.filter(state=State.STOPPED)
+        uids = {uid.hex for uid in stopped.values_list("pk", flat=True)}
+        left = {
+            row.id for row in self._live() if row.tags["serverfleet-server"] in uids
+        }
+        assert left <= self.late
+        assert not Attempt.objects.filter(
+            server_uid__in=stopped.values("pk"), outcome__in=OPEN
+        ).exists()
+
+    @invariant()
+    def one_attempt_at_most_is_open(self) -> None:
+        rows = Attempt.objects.filter(outcome__in=OPEN)
+        counts = Counter(rows.values_list("server_uid", flat=True))
+        assert all(count == 1 for count in counts.values())
+
+    @invariant()
+    def the_history_is_whole_and_follows_the_table(self) -> None:
+        moves: dict[uuid.UUID | None, list[tuple[str, str]]] = {}
+        for uid, source, target in (
+            EventRow.objects.exclude(to_state="")
+            .order_by("id")
+            .values_list("server_uid", "from_state", "to_state")
+        ):
+            moves.setdefault(uid, []).append((source, target))
+        for server in Server.objects.all():
+            walked = moves[server.pk]
+            assert walked[-1][1] == server.state
+            assert all(one[1] == two[0] for one, two in pairwise(walked))
+            assert all((State(a), State(b)) in MOVES for a, b in walked[1:])
+
+    @invariant()
+    def the_cap_holds(self) -> None:
+        counted = Server.objects.exclude(state__in=PROVEN_GONE).exclude(
+            pk__in=EventRow.objects.filter(kind="adopted").values("server_uid")
+        )
+        assert counted.filter(account__name="first").count() <= CAP
+
+    # The end
+
+    def teardown(self) -> None:
+        if not hasattr(self, "worlds"):
+            return
+        self._heal()
+        self._come_to_rest()
+        rows = Server.objects.filter(state=State.RUNNING)
+        assert {row.id for row in self._live()} == set(
+            rows.values_list("instance_id", flat=True)
+        )
+        report = leaks.report_leaks(now=ledger.database_now())
+        assert report.is_clean
+        for state in Server.objects.values_list("state", flat=True):
+            self.seen[state] += 1
+
+    def _heal(self) -> None:
+        freeze_destroys(frozen=False)
+        Server.objects.update(protected=False)
+        for account in Account.objects.all():
+            options = {**account.options, "faults": {}}
+            Account.objects.filter(pk=account.pk).update(options=options)
+            self._try(partial(close_breaker, account))
+
+    def _come_to_rest(self) -> None:
+        """Turn and let time pass until nothing moves any more."""
+        for number in range(400):
+            self.hand.turn()
+            time.sleep(0.005)
+            if number % 4 == 3:
+                jump(0.3, *self.worlds)
+            for instance in Instance.objects.filter(verdict="unexplained"):
+                self._try(partial(destroy_stray, instance.pk))
+            for row in Server.objects.filter(state=State.ERROR, want="run"):
+                self._try(partial(terminate_server, row.name, force=True))
+            moving = Server.objects.exclude(state__in=(State.RUNNING, State.STOPPED))
+            strays = Instance.objects.filter(live=True).exclude(verdict="ours")
+            if not moving.exists() and not strays.exists() and self._all_owned():
+                return
+        rows = moving.values_list("name", "state", "waiting", "error")
+        raise AssertionError(f"no rest: {list(rows)}, {list(strays.values())}")
+
+    def _all_owned(self) -> bool:
+        known = Server.objects.filter(state=State.RUNNING).values_list(
+            "instance_id", flat=True
+        )
+        return {row.id for row in self._live()} <= set(known)
+
+    # Helpers
+
+    def _live(self) -> list[Row]:
+        return [row for world in self.worlds for row in world.live(time.time())]
+
+    def _with_server(self, pick: int, act: Callable[[Server], object]) -> None:
+        rows = list(Server.objects.order_by("created_at", "pk"))
+        if rows:
+            self._try(partial(act, rows[pick % len(rows)]))
+
+    def _try(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except FleetError as refused:
+            self.seen[type(refused).__name__] += 1
+
+    def _kill(self, act: Callable[[], object], boundary: int) -> None:
+        child = run_in_child(lambda: (act(), None)[1], kill_at(boundary))
+        self.seen["killed"] += was_killed(child)

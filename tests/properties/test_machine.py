@@ -1,0 +1,42 @@
+"""Any order of operations, steps, crashes, faults and time jumps keeps the invariants.
+
+HYPOTHESIS_EXAMPLES=500 walks further than a run of all tests does.
+"""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.properties.machine import FleetMachine
+from tests.support.fleet import Workshop
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "12"))
+
+
+@pytest.mark.timeout(3600)
+def test_any_order_of_all_that_can_happen_keeps_the_invariants(
+    workshop: Workshop,
+) -> None:
+    FleetMachine.hand = workshop
+    FleetMachine.seen.clear()
+    run_state_machine_as_test(
+        FleetMachine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=40,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            print_blob=False,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    seen = FleetMachine.seen
+    print(dict(seen))
+    for name in ("killed", "late", "lost", "running", "stopped", "ConflictError"):
+        assert seen[name] > 0, (name, seen)
