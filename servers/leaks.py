@@ -91,7 +91,6 @@ class Report:
 
     at: datetime
     scopes: tuple[ScopeReport, ...] = field(default_factory=tuple)
-    history: tuple[Event, ...] = ()  # what was found and decided, newest first
 
     @property
     def is_clean(self) -> bool:
@@ -105,7 +104,7 @@ def bound_of(pace: Pace) -> timedelta:
 
 
 def report_leaks(*, now: datetime, account: str = "") -> Report:
-    """Return the report, of one account or all. Five queries for any fleet."""
+    """Return the report, of one account or all. Four queries for any fleet."""
     scopes = Scope.objects.select_related("account").order_by("account__name", "region")
     if account:
         scopes = scopes.filter(account__name=account)
@@ -147,11 +146,15 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
                 and now - scope.compared_at <= pace.gate,
             )
         )
-    history = Event.objects.filter(kind__in=_HISTORY).select_related("account")
+    return Report(at=now, scopes=tuple(reports))
+
+
+def list_history(*, account: str = "") -> list[Event]:
+    """Return what was last found and decided, newest first. One query."""
+    events = Event.objects.filter(kind__in=_HISTORY).select_related("account")
     if account:
-        history = history.filter(account__name=account)
-    newest = tuple(history.order_by("-id")[:MOST_HISTORY])
-    return Report(at=now, scopes=tuple(reports), history=newest)
+        events = events.filter(account__name=account)
+    return list(events.order_by("-id")[:MOST_HISTORY])
 
 
 def _count_live() -> dict[tuple[object, str], dict[str, int]]:

@@ -8,7 +8,14 @@ from rest_framework.response import Response
 from servers.api.views import ScopedView
 from servers.api.wire import render_server
 from servers.errors import InvalidError
-from servers.leaks import Finding, Report, ScopeReport, Unconfirmed, report_leaks
+from servers.leaks import (
+    Finding,
+    Report,
+    ScopeReport,
+    Unconfirmed,
+    list_history,
+    report_leaks,
+)
 from servers.ledger import database_now
 from servers.models import Event, Template, Token
 from servers.operations import adopt_stray, destroy_held, destroy_stray
@@ -22,9 +29,10 @@ class Leaks(ScopedView):
         account = request.query_params.get("account", "")
         if "\0" in account:
             raise InvalidError("There is no such account.")
-        return Response(
-            render_report(report_leaks(now=database_now(), account=account[:63]))
-        )
+        account = account[:63]
+        report = report_leaks(now=database_now(), account=account)
+        history = [_render_event(event) for event in list_history(account=account)]
+        return Response(render_report(report) | {"history": history})
 
 
 class DestroyStray(ScopedView):
@@ -74,7 +82,6 @@ def render_report(report: Report) -> dict[str, Any]:
         "clean": report.is_clean,
         "at": int(report.at.timestamp()),
         "scopes": [_render_scope(scope) for scope in report.scopes],
-        "history": [_render_event(event) for event in report.history],
     }
 
 

@@ -10,7 +10,7 @@ from django.views.generic import TemplateView, View
 
 from servers.dashboard.access import Page
 from servers.errors import FleetError
-from servers.leaks import report_leaks
+from servers.leaks import list_history, report_leaks
 from servers.ledger import database_now
 from servers.operations import adopt_stray, destroy_held, destroy_stray
 
@@ -27,6 +27,7 @@ class LeaksPage(Page, TemplateView):
         return data | {
             "now": now,
             "report": report_leaks(now=now),
+            "history": list_history(),
             "may_decide": self.request.user.has_perm("servers.change_fleet"),
         }
 
