@@ -301,18 +301,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: nothing to keep
+# Without `expires`: the sender's clock sets it and the worker's clock reads it, so a
+# worker whose clock is ahead would throw away every tick.
 CELERY_BEAT_SCHEDULE = {
-    "tick": {
-        "task": "servers.tasks.tick",
-        "schedule": TICK_SECONDS,
-        # A worker that comes back does not work off the ticks of an hour.
-        "options": {"expires": max(5.0, TICK_SECONDS * 3)},
-    },
-    "purge": {
-        "task": "servers.tasks.purge",
-        "schedule": 600.0,
-        "options": {"expires": 600.0},
-    },
+    "tick": {"task": "servers.tasks.tick", "schedule": TICK_SECONDS},
+    "purge": {"task": "servers.tasks.purge", "schedule": 600.0},
 }
 
 # As many as `celery worker -c` has: no account may fill them all with calls that hang.

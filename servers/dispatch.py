@@ -90,5 +90,13 @@ def _send(task: str, row_id: str, request_id: str) -> None:
     if _outbox is None or _outbox.pid != os.getpid():
         with _lock:
             if _outbox is None or _outbox.pid != os.getpid():
-                _outbox = _Outbox()
+                try:
+                    _outbox = _Outbox()
+                except RuntimeError as error:
+                    logger.warning(
+                        "No thread could be started for the hints (%s); the tick "
+                        "will do.",
+                        error,
+                    )
+                    return
     _outbox.put((task, row_id, request_id))

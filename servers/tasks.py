@@ -1,11 +1,14 @@
 """Celery's side: shells of a few lines. Each is safe to run twice, late, or never."""
 
+import threading
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from celery import Task, shared_task
+from django.conf import settings
 from django.db import close_old_connections
 
 from servers import engine, reconciler, tracing
@@ -25,11 +28,33 @@ def _as_worker(run: Callable[..., None]) -> Callable[..., None]:
     return bound
 
 
+class _Pace:
+    """Lets one call through per so many seconds of this process's uptime."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.lock = threading.Lock()
+        self.next = 0.0
+
+    def admit(self, now: float) -> bool:
+        """Tell whether it is time again; ``now`` is an uptime in seconds."""
+        with self.lock:
+            if now < self.next:
+                return False
+            self.next = now + self.seconds
+            return True
+
+
+# A worker that comes back does not work off the ticks of an hour.
+_ticks = _Pace(settings.TICK_SECONDS / 2)
+
+
 @shared_task(name="servers.tasks.tick", bind=True)
 @_as_worker
 def tick() -> None:
     """Hint all that is due."""
-    reconciler.tick()
+    if _ticks.admit(time.monotonic()):
+        reconciler.tick()
 
 
 @shared_task(name="servers.tasks.advance", bind=True)

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,34 +11,10 @@ import pytest
 
 from servers.clouds.sandbox import World
 from servers.drill.postgresql import PostgreSQL
-from servers.drill.service import ROOT, Service, free_port, wait_for
+from servers.drill.service import Service, free_port, wait_for
+from tests.support.celery import WORKER, running
 
 SERVERS = 20
-
-
-@contextmanager
-def running(service: Service, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-    with (service.data / "more.log").open("ab") as log:
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "celery",
-                "-A",
-                "serverfleet",
-                "--quiet",
-                *arguments,
-            ],
-            cwd=ROOT,
-            env={**service.env, "SERVERFLEET_HTTPS": "0"},
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
@@ -71,11 +46,9 @@ def test_two_workers_and_two_beats_make_each_server_once(
 
 
 def check(service: Service) -> None:
-    worker = ["worker", "-P", "threads", "-c", "8", "--without-gossip",
-              "--without-mingle"]  # fmt: skip
     with (
         service,
-        running(service, *worker) as second,
+        running(service, *WORKER) as second,
         running(service, "beat", "--pidfile="),
     ):
         _, made = service.call("POST", "/api/servers", {"count": SERVERS})
