@@ -2,7 +2,9 @@
 
 It opens after some failed creates in a row, for a time that doubles; then one create
 is let through (half-open), and its outcome closes or opens it. What a template asks
-wrongly (image, size) does not count: that is no fault of the account.
+wrongly (image, size) does not count: that is no fault of the account. It opens, too,
+where more lives at the cloud than servers ask for: then something makes instances that
+nobody counts, and more creates would only make more of them.
 """
 
 from datetime import datetime, timedelta
@@ -11,7 +13,10 @@ from typing import Final
 from django.db.models import F, Q
 
 from servers.lifecycle.backoff import back_off
-from servers.models import Account
+from servers.lifecycle.decide import exceeds_share
+from servers.lifecycle.snapshot import Limits
+from servers.lifecycle.states import PROVEN_GONE, Outcome
+from servers.models import Account, Attempt, Instance, Server
 
 OPENS_AFTER: Final = 5
 FIRST_SECONDS: Final = 60.0
@@ -25,10 +30,50 @@ def explain_hold(account: Account, *, now: datetime) -> str:
         return ""
     if account.breaker == Account.Breaker.HALF_OPEN:
         return f"{account.name} is tried with one create after its breaker was open."
+    if account.breaker_failures < OPENS_AFTER:
+        return f"The breaker of {account.name} is open: {account.breaker_note}"
     return (
         f"The breaker of {account.name} is open after {account.breaker_failures} "
         f"failed creates in a row: {account.breaker_note}"
     )
+
+
+def watch_creations(account: Account, *, now: datetime) -> bool:
+    """Open it where instances and open calls outrun the servers; tell if that is new.
+
+    Asked after each complete listing. At most five queries, for any fleet.
+    """
+    limits = Limits()
+    live = Instance.objects.filter(account=account.pk, live=True).count()
+    if live <= limits.share_floor:
+        return False
+    asked = (
+        Attempt.objects.filter(account=account.pk, outcome=Outcome.ASKED)
+        .exclude(instances__live=True)
+        .count()
+    )
+    servers = (
+        Server.objects.filter(attempts__account=account.pk)
+        .exclude(state__in=PROVEN_GONE)
+        .distinct()
+        .count()
+    )
+    if not exceeds_share(
+        live + asked - servers, servers, share=limits.share, floor=limits.share_floor
+    ):
+        return False
+    note = (
+        f"{live + asked} instances live there or were asked for, and only {servers} "
+        "servers account for them. See Leaks."
+    )
+    rows = Account.objects.filter(pk=account.pk)
+    is_new = rows.exclude(breaker=Account.Breaker.OPEN, breaker_note=note).exists()
+    rows.update(
+        breaker=Account.Breaker.OPEN,
+        breaker_until=now + timedelta(seconds=FIRST_SECONDS),
+        breaker_note=note,
+    )
+    return is_new
 
 
 def admit_create(account: Account, *, now: datetime, trial: timedelta) -> bool:

@@ -42,7 +42,7 @@ class Missed(Enum):
     NOTHING = auto()
     NOTED = auto()  # for the first time
     AGAIN = auto()  # its row must ask for it by its id
-    GONE = auto()  # its end was asked for, and this proves it
+    GONE = auto()  # no row holds it, or its end was asked for: this proves it
 
 
 def find_send_limit(*, claimed: float, lease: float) -> float:
@@ -127,15 +127,16 @@ def note_missed(
     """Write down that a complete listing did not show a live instance.
 
     What is new may not be visible yet. An instance that a row holds is not concluded
-    gone here: its row asks for it by its id first. One whose end was asked for is,
-    since nothing else is left to ask.
+    gone here: its row asks for it by its id first. One whose end was asked for is, and
+    one that no row holds, since nothing else is left to ask.
     """
     if not record.live or started < record.first_seen + settle:
         return Missed.NOTHING
     if record.missed_from is None:
         record.missed_from = started
         return Missed.NOTED
-    if record.destroy_asked_at is not None and started >= record.missed_from + lag:
+    ending = record.destroy_asked_at is not None or record.verdict != Verdict.OURS
+    if ending and started >= record.missed_from + lag:
         record.live = False
         record.gone_at = started
         record.verdict = Verdict.GONE

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from servers import dispatch
+from servers.breaker import watch_creations
 from servers.clouds.base import (
     Cloud,
     CloudError,
@@ -185,6 +186,11 @@ def _record_listing(
             live=sum(shown.live for shown in listing.instances),
         )
     _set_health(scope.account, Account.Health.OK, "", finished)
+    if watch_creations(scope.account, now=finished):
+        logger.error(
+            "More lives at %s than its servers account for: its breaker is open.",
+            scope.account.name,
+        )
     condemned = condemn_orphans(scope, pace=pace, started=started, now=finished)
     for pk in condemned:
         dispatch.hint(dispatch.DESTROY, pk)

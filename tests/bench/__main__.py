@@ -20,6 +20,8 @@ from pathlib import Path
 
 from servers.clouds.sandbox.world import World
 from servers.drill.service import ROOT, Service, free_port, wait_for
+from tests.bench.scale import measure_hanging, measure_scale
+from tests.bench.table import Row, print_table, set_sandbox, world_of
 
 ROUNDS = 5
 CLIENTS = 8
@@ -28,36 +30,17 @@ FLEET = 200
 BOOT_SECONDS = 45
 LISTED = 1000
 
-Row = tuple[str, str, str, str]
-
 
 def main() -> None:
     """Print the table."""
-    rows = [*measure_latency(), *measure_fleet(), *measure_rates()]
-    widths = [max(len(row[column]) for row in [HEAD, *rows]) for column in range(4)]
-    for row in [HEAD, tuple("-" * width for width in widths), *rows]:
-        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        print("| " + " | ".join(cells) + " |")
-
-
-HEAD: Row = ("what", "measured", "baseline or bar", "ratio")
-
-
-def set_sandbox(service: Service, **options: object) -> None:
-    """Change the sandbox's behaviour, and lift its caps."""
-    code = (
-        "from servers.models import Account; "
-        "Account.objects.update(max_servers=100000, creates_per_minute=100000, "
-        f"calls_at_once=64, options={options!r})"
-    )
-    done = service.command("shell", "-v", "0", "-c", code)
-    assert done.returncode == 0, done.stderr
-
-
-def world_of(service: Service) -> World:
-    """Return the world of the service's sandbox."""
-    (path,) = (service.data / "sandbox").glob("*.sqlite3")
-    return World(path)
+    rows = [
+        *measure_latency(),
+        *measure_fleet(),
+        *measure_scale(),
+        *measure_hanging(),
+        *measure_rates(),
+    ]
+    print_table(rows)
 
 
 def measure_latency() -> Iterator[Row]:

@@ -1,13 +1,16 @@
 """The breaker of an account: open after failures in a row, tried once, closed again."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from servers import breaker
+from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.ledger import database_now
-from servers.models import Account, Attempt
+from servers.models import Account, Attempt, Instance
+from servers.operations import terminate_server
 from tests.support.fleet import Workshop, make_fleet, provision, world_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,5 +72,51 @@ def test_a_wrong_image_is_no_fault_of_the_account(workshop: Workshop) -> None:
     account = make_fleet()
     servers = [provision(image="no-such") for _ in range(breaker.OPENS_AFTER + 1)]
     workshop.run_to("error", *servers)
+    account.refresh_from_db()
+    assert account.breaker == Account.Breaker.CLOSED
+
+
+def test_it_opens_where_creations_outrun_what_was_asked_for(workshop: Workshop) -> None:
+    account = make_fleet()
+    server = provision()
+    workshop.run_to("running", server)
+    key = Attempt.objects.get().key
+    fleet, uid, _, _ = key.rsplit("-", 3)
+    tags = {FLEET_TAG: fleet, SERVER_TAG: uid, KEY_TAG: key}
+    world = world_of(account)
+    strays = [
+        world.add_instance(region="", tags=tags, now=time.time()) for _ in range(6)
+    ]
+    workshop.run_until(
+        lambda: Account.objects.filter(breaker=Account.Breaker.OPEN).exists()
+    )
+    waiting = provision()
+    workshop.run_for(1.0)
+    waiting.refresh_from_db()
+    assert waiting.state == "pending"
+    assert "only 1 servers account for them" in waiting.waiting
+    assert len(world.live(time.time())) == 7
+    # A person has them destroyed; the breaker tries again, and closes.
+    for stray in strays:
+        world.vanish(stray, time.time())
+    workshop.run_until(
+        lambda: Instance.objects.filter(live=True).count() == 1, seconds=10
+    )
+    workshop.run_for(0.3)
+    Account.objects.update(breaker_until=database_now() - timedelta(seconds=1))
+    workshop.run_to("running", waiting)
+    account.refresh_from_db()
+    assert account.breaker == Account.Breaker.CLOSED
+
+
+def test_servers_that_are_asked_for_never_outrun_themselves(workshop: Workshop) -> None:
+    account = make_fleet()
+    servers = [provision() for _ in range(30)]
+    workshop.run_to("running", *servers)
+    for server in servers:
+        terminate_server(server.name)
+    workshop.run_for(0.3)
+    assert not breaker.watch_creations(account, now=database_now())
+    workshop.run_to("stopped", *servers)
     account.refresh_from_db()
     assert account.breaker == Account.Breaker.CLOSED
