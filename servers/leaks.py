@@ -16,10 +16,10 @@ from servers.ledger import Kind
 from servers.lifecycle.backoff import MOST_SECONDS
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
-from servers.models import Event, Instance, Scope, Server
+from servers.models import Event, Instance, Leftover, Scope, Server
 from servers.scopes import open_scope, pace_of
 
-Row = TypeVar("Row", Instance, Server)
+Row = TypeVar("Row", Instance, Server, Leftover)
 
 # Rows of one kind that a report names; their number is always whole.
 MOST_NAMED: Final = 200
@@ -31,7 +31,10 @@ _HISTORY: Final = (
     Kind.UNEXPLAINED,
     Kind.HELD,
     Kind.ADOPTED,
+    Kind.LEFTOVER_GONE,
 )
+# Leftovers are looked for less often than instances.
+LEFTOVERS_EVERY: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,21 @@ class Unconfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class Remainder:
+    """One thing that an ended instance left behind."""
+
+    leftover: Leftover
+    age: timedelta
+    outside: bool
+    next: str
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person may have it deleted now."""
+        return self.leftover.condemned_at is None
+
+
+@dataclass(frozen=True, slots=True)
 class ScopeReport:
     """One account in one region."""
 
@@ -75,6 +93,7 @@ class ScopeReport:
     owned: int
     findings: tuple[Finding, ...] = ()
     unconfirmed: tuple[Unconfirmed, ...] = ()
+    leftovers: tuple[Remainder, ...] = ()
     is_fresh: bool = False  # its last complete listing is young enough to prove a thing
 
     @property
@@ -82,6 +101,7 @@ class ScopeReport:
         """Whether nothing in it is outside of the bound or held, and that is known."""
         late = any(finding.outside for finding in self.findings)
         late = late or any(entry.outside for entry in self.unconfirmed)
+        late = late or any(entry.outside for entry in self.leftovers)
         return self.is_fresh and not late and not self.scope.held
 
 
@@ -104,7 +124,7 @@ def bound_of(pace: Pace) -> timedelta:
 
 
 def report_leaks(*, now: datetime, account: str = "") -> Report:
-    """Return the report, of one account or all. Four queries for any fleet."""
+    """Return the report, of one account or all. Five queries for any fleet."""
     scopes = Scope.objects.select_related("account").order_by("account__name", "region")
     if account:
         scopes = scopes.filter(account__name=account)
@@ -118,6 +138,7 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
     stopping = _group(
         Server.objects.filter(state=State.STOPPING).order_by("state_since")[:MOST_NAMED]
     )
+    leftovers = _group(Leftover.objects.order_by("first_seen")[:MOST_NAMED])
     reports = []
     for scope in scopes:
         key = (scope.account_id, scope.region)
@@ -141,6 +162,10 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
                         now - server.state_since > bound,
                     )
                     for server in stopping[key]
+                ),
+                leftovers=tuple(
+                    _describe_leftover(leftover, pace, now)
+                    for leftover in leftovers[key]
                 ),
                 is_fresh=scope.compared_at is not None
                 and now - scope.compared_at <= pace.gate,
@@ -200,3 +225,18 @@ def _describe(
         what = "It will be condemned once two listings have shown it past its grace."
     waits = bool(held) and instance.condemned_at is None
     return Finding(instance, age, age > bound, what, held=waits)
+
+
+def _describe_leftover(leftover: Leftover, pace: Pace, now: datetime) -> Remainder:
+    age = now - leftover.first_seen
+    if leftover.delete_error:
+        what = f"The cloud did not delete it: {leftover.delete_error}"
+    elif leftover.condemned_at is not None:
+        what = "It will be deleted by the next look."
+    else:
+        what = (
+            "It will be deleted once its server is surely over. Where the database "
+            "does not know it, a person decides."
+        )
+    outside = age > LEFTOVERS_EVERY + 3 * pace.grace
+    return Remainder(leftover, age, outside, what)

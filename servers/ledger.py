@@ -39,6 +39,7 @@ class Kind(StrEnum):
     ORPHAN_GONE = "orphan_gone"
     UNEXPLAINED = "unexplained"
     HELD = "held"
+    LEFTOVER_GONE = "leftover_gone"
     ADOPTED = "adopted"
     PAUSED = "paused"
     RESUMED = "resumed"

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from servers.admin.base import Shown, badge, run_for_each
-from servers.models import Attempt, Event, Instance, Server
+from servers.models import Attempt, Event, Instance, Leftover, Server
 from servers.operations import protect_server, retry_server, terminate_server
 
 
@@ -165,3 +165,13 @@ class InstanceAdmin(Shown):
     def verdict_badge(self, instance: Instance) -> SafeString:
         """Return the verdict."""
         return badge(instance.verdict)
+
+
+@admin.register(Leftover)
+class LeftoverAdmin(Shown):
+    """What ended instances left behind. Decided on the page of leaks."""
+
+    list_display = ("resource_id", "kind", "account", "region", "first_seen", "detail")
+    list_filter = ("account", "kind")
+    search_fields = ("resource_id", "key")
+    list_select_related = ("account",)

@@ -10,6 +10,7 @@ from servers.api.wire import render_server
 from servers.errors import InvalidError
 from servers.leaks import (
     Finding,
+    Remainder,
     Report,
     ScopeReport,
     Unconfirmed,
@@ -18,7 +19,12 @@ from servers.leaks import (
 )
 from servers.ledger import database_now
 from servers.models import Event, Template, Token
-from servers.operations import adopt_stray, destroy_held, destroy_stray
+from servers.operations import (
+    adopt_stray,
+    delete_leftover,
+    destroy_held,
+    destroy_stray,
+)
 
 
 class Leaks(ScopedView):
@@ -43,6 +49,17 @@ class DestroyStray(ScopedView):
     def post(self, request: Request, pk: int) -> Response:
         """Condemn it; the answer does not wait for the cloud."""
         destroy_stray(pk)
+        return Response(status=204)
+
+
+class DeleteLeftover(ScopedView):
+    """Delete what an instance left behind."""
+
+    write_scope = Token.Scope.FLEET_ADMIN
+
+    def post(self, request: Request, pk: int) -> Response:
+        """Condemn it; the answer does not wait for the cloud."""
+        delete_leftover(pk)
         return Response(status=204)
 
 
@@ -100,6 +117,7 @@ def _render_scope(report: ScopeReport) -> dict[str, Any]:
         "held": scope.held,
         "findings": [_render_finding(finding) for finding in report.findings],
         "unconfirmed": [_render_unconfirmed(entry) for entry in report.unconfirmed],
+        "leftovers": [_render_leftover(entry) for entry in report.leftovers],
     }
 
 
@@ -126,6 +144,20 @@ def _render_event(event: Event) -> dict[str, Any]:
         "server": event.server_name,
         "actor": event.actor,
         "reason": event.reason,
+    }
+
+
+def _render_leftover(entry: Remainder) -> dict[str, Any]:
+    leftover = entry.leftover
+    return {
+        "key": leftover.pk,
+        "id": leftover.resource_id,
+        "kind": leftover.kind,
+        "detail": leftover.detail,
+        "age": int(entry.age.total_seconds()),
+        "outside": entry.outside,
+        "next": entry.next,
+        "waits": entry.waits,
     }
 
 

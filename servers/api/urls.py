@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/resume", system.Resume.as_view()),
     path("api/leaks", leaks.Leaks.as_view()),
     path("api/leaks/<int:pk>/adopt", leaks.AdoptStray.as_view()),
+    path("api/leaks/leftovers/<int:pk>/delete", leaks.DeleteLeftover.as_view()),
     path("api/leaks/destroy-held", leaks.DestroyHeld.as_view()),
     path("api/leaks/<int:pk>/destroy", leaks.DestroyStray.as_view()),
     path("api/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),

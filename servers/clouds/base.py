@@ -154,6 +154,17 @@ class CloudInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class CloudLeftover:
+    """What stayed behind when an instance ended, attached to nothing, and bills."""
+
+    resource_id: str
+    kind: str  # volume
+    key: str  # of the attempt whose instance it came with; "" where it carries none
+    fleet: str
+    detail: str = ""  # a few words for a person: 20 GiB
+
+
+@dataclass(frozen=True, slots=True)
 class CloudListing:
     """A complete listing. ``identity`` is "" where the answer does not tell whose."""
 
@@ -214,5 +225,22 @@ class Cloud(Protocol):
 
         Raises InstanceNotFoundError, RefusedError (the cloud protects it, say),
         CredentialsError, ThrottledError, UnreachableError, UnknownOutcomeError.
+        """
+        ...
+
+    def list_leftovers(
+        self, fleet: str, *, deadline: float
+    ) -> tuple[CloudLeftover, ...]:
+        """Return all that instances of exactly ``fleet`` left behind in this scope.
+
+        Complete, or raises as ``list_instances``. Empty where the cloud has none.
+        """
+        ...
+
+    def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
+        """Delete one; it is gone, or was already, when this returns.
+
+        Raises RefusedError, CredentialsError, ThrottledError, UnreachableError,
+        UnknownOutcomeError.
         """
         ...

@@ -12,7 +12,12 @@ from servers.dashboard.access import Page
 from servers.errors import FleetError
 from servers.leaks import list_history, report_leaks
 from servers.ledger import database_now
-from servers.operations import adopt_stray, destroy_held, destroy_stray
+from servers.operations import (
+    adopt_stray,
+    delete_leftover,
+    destroy_held,
+    destroy_stray,
+)
 
 
 class LeaksPage(Page, TemplateView):
@@ -63,6 +68,14 @@ class Destroy(_Decide):
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Destroy."""
         return self.decide(request, destroy_stray, pk, "It will be destroyed.")
+
+
+class Delete(_Decide):
+    """Have what was left behind deleted."""
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Delete."""
+        return self.decide(request, delete_leftover, pk, "It will be deleted.")
 
 
 class DestroyHeld(Page, View):

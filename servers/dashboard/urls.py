@@ -24,6 +24,11 @@ urlpatterns = [
     path("pause/", acts.Pause.as_view(), name="pause"),
     path("leaks/", leaks.LeaksPage.as_view(), name="leaks"),
     path("leaks/<int:pk>/adopt/", leaks.Adopt.as_view(), name="adopt-stray"),
+    path(
+        "leaks/leftovers/<int:pk>/delete/",
+        leaks.Delete.as_view(),
+        name="delete-leftover",
+    ),
     path("leaks/destroy-held/", leaks.DestroyHeld.as_view(), name="destroy-held"),
     path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-stray"),
     path("resume/", acts.Resume.as_view(), name="resume"),

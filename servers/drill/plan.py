@@ -29,6 +29,9 @@ FAULTS: Final = {
     "vanish": 0.02,
     "never_boots": 0.02,
     "slow_destroy": 0.1,
+    "slow": 0.05,
+    "address_changes": 0.1,
+    "leaves_volume": 0.1,
 }
 WORKER: Final = "worker"
 WEB: Final = "web"

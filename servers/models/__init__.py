@@ -5,6 +5,7 @@ from servers.models.attempt import Attempt
 from servers.models.event import Event
 from servers.models.fleet import Fleet
 from servers.models.instance import Instance
+from servers.models.leftover import Leftover
 from servers.models.server import Server
 from servers.models.tally import Tally
 from servers.models.template import Template, TemplateVersion
@@ -16,6 +17,7 @@ __all__ = [
     "Event",
     "Fleet",
     "Instance",
+    "Leftover",
     "Listing",
     "Scope",
     "Server",

@@ -104,6 +104,8 @@ class Scope(models.Model):
     error = models.TextField(blank=True, default="")
     # Orphans and doubles that wait for a person, too many to destroy by itself.
     held = models.PositiveIntegerField(default=0)
+    # When the last complete look for what instances left behind began.
+    leftovers_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -15,7 +15,12 @@ from servers.operations.fleet import (
 )
 from servers.operations.provision import Request, provision_servers
 from servers.operations.setup import close_breaker, save_account, save_template
-from servers.operations.strays import adopt_stray, destroy_held, destroy_stray
+from servers.operations.strays import (
+    adopt_stray,
+    delete_leftover,
+    destroy_held,
+    destroy_stray,
+)
 from servers.operations.terminate import protect_server, retry_server, terminate_server
 
 __all__ = [
@@ -24,6 +29,7 @@ __all__ = [
     "close_breaker",
     "close_gates",
     "confirm_fleet",
+    "delete_leftover",
     "destroy_held",
     "destroy_stray",
     "freeze_destroys",

@@ -13,7 +13,7 @@ from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import is_fleet_id
 from servers.lifecycle.states import Event, State
-from servers.models import Fleet, Instance, Listing, Scope, Server
+from servers.models import Fleet, Instance, Leftover, Listing, Scope, Server
 
 MOST_NOTE = 500
 _ALPHABET = string.ascii_lowercase + string.digits
@@ -123,6 +123,7 @@ def split_fleet() -> tuple[str, int]:
         ):
             count += ledger.move(server, Event.DISOWNED, reason=reason, now=now)
         Instance.objects.all().delete()
+        Leftover.objects.all().delete()
         Listing.objects.all().delete()
         write_event(
             Kind.FLEET_CONFIRMED,

@@ -12,7 +12,15 @@ from servers.errors import ConflictError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.states import Outcome, Verdict
-from servers.models import Attempt, Instance, Scope, Server, Template, TemplateVersion
+from servers.models import (
+    Attempt,
+    Instance,
+    Leftover,
+    Scope,
+    Server,
+    Template,
+    TemplateVersion,
+)
 
 _UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE)
 _DECIDED: Final = "{} needs no decision any more. Look again."
@@ -41,6 +49,29 @@ def destroy_stray(instance_pk: Any) -> None:
         instance.save(update_fields=["condemned_at", "condemned_for", "next_step_at"])
         write_event(Kind.CONDEMNED, account_id=instance.account_id, reason=reason)
         dispatch.hint(dispatch.DESTROY, instance.pk)
+
+
+def delete_leftover(leftover_pk: Any) -> None:
+    """Have what an instance left behind deleted by the next look at its scope.
+
+    Raises NotFoundError, ConflictError (it will be deleted already).
+    """
+    leftover = Leftover.objects.filter(pk=leftover_pk).first()
+    if leftover is None:
+        raise NotFoundError("It is not there any more.")
+    now = ledger.database_now()
+    with transaction.atomic():
+        rows = Leftover.objects.filter(pk=leftover.pk, condemned_at__isnull=True)
+        if not rows.update(condemned_at=now):
+            raise ConflictError(_DECIDED.format(leftover.resource_id))
+        write_event(
+            Kind.CONDEMNED,
+            account_id=leftover.account_id,
+            reason=f"{leftover.kind} {leftover.resource_id} was condemned by a person.",
+        )
+        Scope.objects.filter(
+            account=leftover.account_id, region=leftover.region
+        ).update(leftovers_at=None, next_listing_at=now)
 
 
 def destroy_held(account: str, *, region: str = "") -> int:

@@ -17,8 +17,8 @@ from servers.ledger import Kind, write_event
 from servers.lifecycle.guards import Missed, is_outdated, note_missed, note_shown
 from servers.lifecycle.keys import Key, parse_key
 from servers.lifecycle.snapshot import Pace
-from servers.lifecycle.states import CLOSED, Outcome, Verdict
-from servers.models import Attempt, Instance, Scope
+from servers.lifecycle.states import CLOSED, Outcome, State, Verdict
+from servers.models import Attempt, Instance, Scope, Server
 
 _FACTS = ("raw_status", "live", "failed", "address", "fault", "name")
 
@@ -170,12 +170,14 @@ def _update(
             and all(getattr(row, name) == value for name, value in facts.items())
         ):
             continue
-        was_live = row.live
+        was_live, old = row.live, row.address
         for name, value in facts.items():
             setattr(row, name, value)
         note_shown(row, live=instance.live, started=started)
         if was_live and not row.live:
             _tell_gone(row)
+        elif row.address and row.address != old:
+            _follow_address(row, now=started)
         changed.append(row)
     _save(
         changed,
@@ -213,6 +215,27 @@ def _save(rows: list[Instance], fields: list[str], comparison: Comparison) -> No
     for row in rows:
         if row.server_uid is not None:
             comparison.touched.add(row.server_uid)
+
+
+def _follow_address(instance: Instance, *, now: datetime) -> None:
+    """Give its server the address that the cloud shows now."""
+    if instance.server_uid is None:
+        return
+    server = Server.objects.filter(
+        pk=instance.server_uid,
+        instance_id=instance.instance_id,
+        state__in=(State.STAGING, State.RUNNING),
+    ).first()
+    if server is None or server.address == instance.address:
+        return
+    Server.objects.filter(pk=server.pk, state=server.state).update(
+        address=instance.address, updated_at=now
+    )
+    write_event(
+        Kind.CHANGED,
+        server=server,
+        reason=f"Its address is {instance.address} now; it was {server.address}.",
+    )
 
 
 def _tell_gone(instance: Instance) -> None:

@@ -18,12 +18,14 @@ from servers.clouds.base import (
     ThrottledError,
 )
 from servers.errors import FleetError
+from servers.gates import is_confirmed
 from servers.ledger import database_now, name_process
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import MOVING
 from servers.models import Account, Fleet, Instance, Listing, Scope, Server
 from servers.reconciler.compare import Comparison, compare_listing
 from servers.reconciler.follow import follow_listing
+from servers.reconciler.leftovers import tidy_leftovers
 from servers.reconciler.sweep import condemn_orphans
 from servers.scopes import BusyError, call_slot, open_scope, pace_of
 from servers.tallies import count_fault
@@ -196,10 +198,28 @@ def _record_listing(
         dispatch.hint(dispatch.DESTROY, pk)
     follow_listing(scope, comparison, fleet=fleet, now=database_now())
     busy = _is_busy(scope, comparison)
+    _tidy(scope, cloud, fleet=fleet)
     wait = cloud.timings.listing_busy if busy else cloud.timings.listing_idle
     Scope.objects.filter(pk=scope.pk, fence=held.fence).update(
         lease_until=None, next_listing_at=started + timedelta(seconds=wait)
     )
+
+
+def _tidy(scope: Scope, cloud: Cloud, *, fleet: Fleet) -> None:
+    """Delete what was left behind; that this fails is no fault of the listing."""
+    if not is_confirmed(fleet):
+        return
+    try:
+        with call_slot(scope.account):
+            tidy_leftovers(scope, cloud, fleet=fleet, pace=pace_of(cloud))
+    except BusyError:
+        return
+    except CloudError as error:
+        logger.warning(
+            "What instances of %s left behind could not be listed: %s",
+            scope,
+            error.message,
+        )
 
 
 def _is_busy(scope: Scope, comparison: Comparison) -> bool:

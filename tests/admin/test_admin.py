@@ -9,7 +9,7 @@ from django.contrib import admin as django_admin
 from django.contrib.auth.models import User
 from django.test import Client
 
-from servers.models import Account, Server, Template, TemplateVersion, Token
+from servers.models import Account, Leftover, Server, Template, TemplateVersion, Token
 from servers.tokens import issue_token
 from tests.support.fleet import Workshop, make_fleet, provision
 
@@ -28,6 +28,12 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
     server = provision()
     workshop.run_to("running", server)
     issue_token("ci", scopes=["servers:read"])
+    Leftover.objects.create(
+        account=server.account,
+        resource_id="vol-1",
+        kind="volume",
+        first_seen=server.created_at,
+    )
     for model in apps.get_app_config("servers").get_models():
         if model is TemplateVersion:
             continue  # on its template's page

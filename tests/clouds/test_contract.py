@@ -7,13 +7,17 @@ from uuid import uuid4
 
 import pytest
 
+from servers.clouds.amazon.adapter import Amazon
 from servers.clouds.base import (
+    FLEET_TAG,
+    KEY_TAG,
     Cloud,
     CloudConfig,
     CreateSpec,
     InstanceNotFoundError,
 )
 from servers.clouds.registry import open_cloud
+from servers.clouds.sandbox.adapter import Sandbox
 from servers.lifecycle.keys import make_key
 from tests.support.moto import reset_moto
 
@@ -116,3 +120,41 @@ def test_the_identity_is_the_same_each_time(cloud: Cloud) -> None:
     assert cloud.fetch_identity(deadline=10) == first
     cloud.create_instance(spec_of(cloud), deadline=10)
     assert cloud.list_instances("ci", deadline=10).identity == first
+
+
+def leave_volume(cloud: Cloud, tags: dict[str, str]) -> str:
+    """Have a volume with these tags lie about, as an ended instance may leave it."""
+    if isinstance(cloud, Sandbox):
+        world = cloud._driver.world
+        name = world.add_instance(region="", tags=tags, now=0.0)
+        (row,) = world.select("id = ?", (name,))
+        with world.writing() as file:
+            world.leave_volume(file, row, 0.0)
+        return f"vol-{name}"
+    assert isinstance(cloud, Amazon)
+    params = {
+        "Action": "CreateVolume",
+        "Size": "8",
+        "AvailabilityZone": "eu-central-1a",
+        "TagSpecification.1.ResourceType": "volume",
+    }
+    for number, (name, value) in enumerate(tags.items(), start=1):
+        params[f"TagSpecification.1.Tag.{number}.Key"] = name
+        params[f"TagSpecification.1.Tag.{number}.Value"] = value
+    return cloud._call(params).findtext("volumeId") or ""
+
+
+def test_what_was_left_behind_is_listed_of_one_fleet_alone_and_deleted(
+    cloud: Cloud,
+) -> None:
+    cloud.create_instance(spec_of(cloud), deadline=10)  # its own is in use
+    key = str(make_key("ci", uuid4(), 1))
+    ours = leave_volume(cloud, {FLEET_TAG: "ci", KEY_TAG: key})
+    theirs = leave_volume(cloud, {FLEET_TAG: "ci-two", KEY_TAG: key})
+    (left,) = cloud.list_leftovers("ci", deadline=10)
+    assert (left.resource_id, left.kind, left.key) == (ours, "volume", key)
+    cloud.delete_leftover(ours, deadline=10)
+    cloud.delete_leftover(ours, deadline=10)  # gone already is no error
+    assert cloud.list_leftovers("ci", deadline=10) == ()
+    (left,) = cloud.list_leftovers("ci-two", deadline=10)
+    assert left.resource_id == theirs

@@ -52,6 +52,7 @@ TABLES = [
         "server",
         "attempt",
         "instance",
+        "leftover",
         "event",
     )
 ]

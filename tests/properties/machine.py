@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from servers import engine, leaks, ledger, reconciler
-from servers.clouds.sandbox.world import Row
+from servers.clouds.sandbox.records import Row
 from servers.errors import FleetError
 from servers.lifecycle.states import HOLDING, OPEN, PROVEN_GONE, State
 from servers.lifecycle.transitions import TABLE

@@ -1,5 +1,6 @@
 """The port over EC2: one region of one AWS account."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -17,6 +18,7 @@ from servers.clouds.base import (
     KEY_TAG,
     CloudConfig,
     CloudInstance,
+    CloudLeftover,
     CloudListing,
     CreateSpec,
     InstanceNotFoundError,
@@ -31,6 +33,7 @@ from servers.errors import InvalidError
 # as a hibernated or spot instance until the cloud says terminated.
 TERMINAL: Final = frozenset({"terminated"})
 PAGE: Final = 1000
+VOLUME_PAGE: Final = 500
 MOST_PAGES: Final = 100
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 
@@ -142,6 +145,35 @@ class Amazon:
         with bounded_call(deadline, what=NAME):
             self._call(params)
 
+    def list_leftovers(
+        self, fleet: str, *, deadline: float
+    ) -> tuple[CloudLeftover, ...]:
+        """DescribeVolumes by the fleet's tag, attached to nothing, all pages."""
+        params = {
+            "Action": "DescribeVolumes",
+            "MaxResults": str(VOLUME_PAGE),
+            "Filter.1.Name": f"tag:{FLEET_TAG}",
+            "Filter.1.Value.1": fleet,
+            "Filter.2.Name": "status",
+            "Filter.2.Value.1": "available",
+        }
+        with bounded_call(deadline, what=NAME):
+            volumes = [
+                _show_volume(item)
+                for answer in self._pages(params)
+                for item in answer.findall("volumeSet/item")
+            ]
+        return tuple(volume for volume in volumes if volume.fleet == fleet)
+
+    def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
+        """DeleteVolume."""
+        params = {"Action": "DeleteVolume", "VolumeId": resource_id}
+        with (
+            contextlib.suppress(InstanceNotFoundError),
+            bounded_call(deadline, what=NAME),
+        ):
+            self._call(params)
+
     def _describe(self, tags: Mapping[str, str]) -> tuple[list[CloudInstance], str]:
         """Return all instances with these tags, and whose they are where it shows."""
         params = {"Action": "DescribeInstances", "MaxResults": str(PAGE)}
@@ -150,16 +182,23 @@ class Amazon:
             params[f"Filter.{number}.Value.1"] = value
         found: dict[str, CloudInstance] = {}
         owner = ""
-        for _ in range(MOST_PAGES):
-            answer = self._call(params)
+        for answer in self._pages(params):
             for reservation, item in _iterate(answer):
                 owner = owner or find_text(reservation, "ownerId")
                 instance = _show(item)
                 found[instance.instance_id] = instance
+        return list(found.values()), owner
+
+    def _pages(self, params: Mapping[str, str]) -> Iterator[ElementTree.Element]:
+        """Yield the answers to one question, page by page, to the end."""
+        asked = dict(params)
+        for _ in range(MOST_PAGES):
+            answer = self._call(asked)
+            yield answer
             token = find_text(answer, "nextToken")
             if not token:
-                return list(found.values()), owner
-            params["NextToken"] = token
+                return
+            asked["NextToken"] = token
         raise UnknownOutcomeError(f"{NAME} gave more pages than can be right.")
 
     def _call(self, params: Mapping[str, str]) -> ElementTree.Element:
@@ -189,11 +228,26 @@ def _iterate(
             yield reservation, item
 
 
-def _show(item: ElementTree.Element) -> CloudInstance:
-    tags = {
+def _tags(item: ElementTree.Element) -> dict[str, str]:
+    return {
         find_text(tag, "key"): find_text(tag, "value")
         for tag in item.findall("tagSet/item")
     }
+
+
+def _show_volume(item: ElementTree.Element) -> CloudLeftover:
+    tags = _tags(item)
+    return CloudLeftover(
+        resource_id=find_text(item, "volumeId"),
+        kind="volume",
+        key=tags.get(KEY_TAG, ""),
+        fleet=tags.get(FLEET_TAG, ""),
+        detail=f"{find_text(item, 'size')} GiB",
+    )
+
+
+def _show(item: ElementTree.Element) -> CloudInstance:
+    tags = _tags(item)
     status = find_text(item, "instanceState/name")
     return CloudInstance(
         instance_id=find_text(item, "instanceId"),

@@ -69,7 +69,7 @@ _CREDENTIALS: Final = frozenset(
 _UNKNOWN: Final = frozenset(
     {"InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable"}
 )
-_NOT_FOUND: Final = frozenset({"InvalidInstanceID.NotFound"})
+_NOT_FOUND: Final = frozenset({"InvalidInstanceID.NotFound", "InvalidVolume.NotFound"})
 
 
 def build_run_params(spec: CreateSpec, options: Mapping[str, Any]) -> dict[str, str]:

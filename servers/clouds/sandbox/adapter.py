@@ -9,9 +9,11 @@ from libcloud.compute.base import Node
 
 from servers.clouds.base import (
     FLEET_TAG,
+    KEY_TAG,
     CloudConfig,
     CloudError,
     CloudInstance,
+    CloudLeftover,
     CloudListing,
     CreateSpec,
     CredentialsError,
@@ -111,6 +113,31 @@ class Sandbox:
         """Ask for the end of one instance."""
         try:
             self._driver.ex_destroy_node(instance_id)
+        except _ERRORS as error:
+            raise _translate(error) from None
+
+    def list_leftovers(
+        self, fleet: str, *, deadline: float
+    ) -> tuple[CloudLeftover, ...]:
+        """Return the volumes that the fleet's instances left behind."""
+        try:
+            volumes = self._driver.ex_list_volumes(fleet, FLEET_TAG)
+        except _ERRORS as error:
+            raise _translate(error) from None
+        return tuple(
+            CloudLeftover(
+                resource_id=volume.id,
+                kind="volume",
+                key=volume.tags.get(KEY_TAG, ""),
+                fleet=fleet,
+            )
+            for volume in volumes
+        )
+
+    def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
+        """Delete a volume."""
+        try:
+            self._driver.ex_delete_volume(resource_id)
         except _ERRORS as error:
             raise _translate(error) from None
 

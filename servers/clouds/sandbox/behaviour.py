@@ -15,6 +15,9 @@ FAULTS: Final = (
     "vanish",  # a new instance disappears some time after its boot
     "never_boots",
     "slow_destroy",  # the destroy call answers ok and takes effect `stale` later
+    "slow",  # the answer to any call comes `hang` later
+    "address_changes",  # an instance has another address some time after its boot
+    "leaves_volume",  # a destroyed instance leaves a volume behind
 )
 
 
@@ -33,7 +36,7 @@ class Behaviour:
     calls_per_minute: float = 0.0  # 0: no limit
     quota: float = 0.0  # most instances of all regions; 0: no limit
     seed: float = 0.0
-    no_capacity: tuple[str, ...] = ()  # sizes, or region/size, that have run out
+    no_capacity: tuple[str, ...] = ()  # size, region/size or region/* that ran out
     sizes: tuple[str, ...] = ("small", "medium", "large")
     images: tuple[str, ...] = ("ubuntu-24.04", "debian-12")
     faults: Mapping[str, float] = field(default_factory=dict)

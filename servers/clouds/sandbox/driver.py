@@ -16,7 +16,8 @@ from libcloud.compute.types import NodeState
 
 from servers.clouds.base import KEY_TAG
 from servers.clouds.sandbox.behaviour import Behaviour
-from servers.clouds.sandbox.world import Row, World
+from servers.clouds.sandbox.records import Row, Volume
+from servers.clouds.sandbox.world import World
 
 _STATES: Final = {
     "provisioning": NodeState.PENDING,
@@ -69,6 +70,9 @@ class SandboxNodeDriver(NodeDriver):
         if behaviour.strikes("vanish", call):
             end = made + behaviour.boot + behaviour.stale
             lost = {"gone_at": end, "forgotten_at": end}
+        moved = None
+        if active is not None and behaviour.strikes("address_changes", call):
+            moved = active + behaviour.stale
         instance_id = f"sb-{secrets.token_hex(6)}"
         with self.world.writing() as connection:
             self._check_room(connection, size, now)
@@ -85,6 +89,7 @@ class SandboxNodeDriver(NodeDriver):
                 made_at=made,
                 visible_at=made + behaviour.visibility,
                 active_at=active,
+                moved_at=moved,
                 **lost,
             )
         if behaviour.strikes("timeout_after", call):
@@ -141,8 +146,24 @@ class SandboxNodeDriver(NodeDriver):
                 "WHERE id = ? AND deleting_at IS NULL",
                 (start, gone, gone + behaviour.listed, row.id),
             )
+            if behaviour.strikes("leaves_volume", call):
+                self.world.leave_volume(connection, row, gone)
         time.sleep(behaviour.latency / 2)
         return True
+
+    def ex_list_volumes(self, fleet: str, fleet_tag: str) -> list[Volume]:
+        """Return the volumes of a fleet in this region that nothing uses."""
+        self._enter("list_volumes")
+        return [
+            volume
+            for volume in self.world.volumes(self.region, time.time())
+            if volume.tags.get(fleet_tag) == fleet
+        ]
+
+    def ex_delete_volume(self, volume_id: str) -> None:
+        """Delete a volume; one that is not there is no error."""
+        self._enter("delete_volume")
+        self.world.delete_volume(volume_id)
 
     def _enter(self, operation: str) -> int:
         """Count the call, and refuse it where it would be; return its number."""
@@ -158,6 +179,8 @@ class SandboxNodeDriver(NodeDriver):
             raise BaseHTTPError(429, "Too many calls.", {"retry-after": "1"})
         if behaviour.strikes("server_error", call):
             raise BaseHTTPError(503, "The service has a fault.")
+        if behaviour.strikes("slow", call):
+            time.sleep(behaviour.hang)
         return call
 
     def _hang(self) -> None:
@@ -185,7 +208,8 @@ class SandboxNodeDriver(NodeDriver):
         self, connection: sqlite3.Connection, size: str, now: float
     ) -> None:
         behaviour = self.behaviour
-        if {size, f"{self.region}/{size}"} & set(behaviour.no_capacity):
+        gone = {size, f"{self.region}/{size}", f"{self.region}/*"}
+        if gone & set(behaviour.no_capacity):
             raise BaseHTTPError(507, f"No {size} is left in {self.region}.")
         if behaviour.quota:
             (live,) = connection.execute(

@@ -12,11 +12,11 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from servers.clouds.base import KEY_TAG
+from servers.clouds.sandbox.records import Row, Volume
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -33,12 +33,19 @@ CREATE TABLE IF NOT EXISTS instances (
     made_at REAL NOT NULL,
     visible_at REAL NOT NULL,
     active_at REAL,
+    moved_at REAL,
     deleting_at REAL,
     gone_at REAL,
     forgotten_at REAL
 );
 CREATE INDEX IF NOT EXISTS instances_by_key ON instances (key);
 CREATE INDEX IF NOT EXISTS instances_by_end ON instances (forgotten_at);
+CREATE TABLE IF NOT EXISTS volumes (
+    id TEXT PRIMARY KEY,
+    region TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    made_at REAL NOT NULL
+);
 CREATE TABLE IF NOT EXISTS calls (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     operation TEXT NOT NULL,
@@ -51,44 +58,6 @@ _BUSY_SECONDS: Final = 20.0
 CALLS_KEPT: Final = 100_000
 
 _local = threading.local()
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One instance as the world holds it; times are Unix seconds."""
-
-    number: int
-    id: str
-    region: str
-    name: str
-    image: str
-    size: str
-    tags: dict[str, str]
-    key: str
-    sent_at: float
-    made_at: float
-    visible_at: float
-    active_at: float | None
-    deleting_at: float | None
-    gone_at: float | None
-    forgotten_at: float | None
-
-    def status(self, now: float) -> str:
-        """Return the sandbox's own word for what the instance is at ``now``."""
-        if self.gone_at is not None and now >= self.gone_at:
-            return "terminated"
-        if self.deleting_at is not None and now >= self.deleting_at:
-            return "deleting"
-        if self.active_at is not None and now >= self.active_at:
-            return "active"
-        return "booting" if now >= self.made_at else "provisioning"
-
-    def address(self, now: float) -> str:
-        """Return its address, which it has from the end of its boot on."""
-        if self.active_at is None or now < self.active_at:
-            return ""
-        number = self.number
-        return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
 def world_path(folder: str | Path, name: str) -> Path:
@@ -117,6 +86,9 @@ class World:
             # The world need not survive a power cut, only its processes.
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.executescript(_SCHEMA)
+            columns = connection.execute("PRAGMA table_info(instances)").fetchall()
+            if "moved_at" not in {column[1] for column in columns}:  # an older file
+                connection.execute("ALTER TABLE instances ADD COLUMN moved_at REAL")
             connection.execute(
                 "INSERT OR IGNORE INTO facts VALUES ('identity', ?)",
                 (f"sandbox-{secrets.token_hex(6)}",),
@@ -206,6 +178,27 @@ class World:
             columns["tags"] = json.loads(columns["tags"])
             rows.append(Row(**columns))
         return rows
+
+    def leave_volume(
+        self, connection: sqlite3.Connection, row: Row, made_at: float
+    ) -> None:
+        """Leave a volume behind with an instance's tags, in a transaction."""
+        connection.execute(
+            "INSERT OR IGNORE INTO volumes VALUES (?, ?, ?, ?)",
+            (f"vol-{row.id}", row.region, json.dumps(row.tags), made_at),
+        )
+
+    def volumes(self, region: str, now: float) -> list[Volume]:
+        """Return the volumes of a region that are there at ``now``."""
+        rows = self._connection().execute(
+            "SELECT id, region, tags FROM volumes WHERE region = ? AND made_at <= ?",
+            (region, now),
+        )
+        return [Volume(id_, where, json.loads(tags)) for id_, where, tags in rows]
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Delete a volume."""
+        self._connection().execute("DELETE FROM volumes WHERE id = ?", (volume_id,))
 
     # What tests and drills may do to it
 

@@ -69,6 +69,11 @@ class Command(BaseCommand):
                 f"  {instance.instance_id} {instance.verdict} for "
                 f"{finding.age.total_seconds():.0f} s. {finding.next}"
             )
+        for left in report.leftovers:
+            self.stdout.write(
+                f"  {left.leftover.kind} {left.leftover.resource_id} left behind for "
+                f"{left.age.total_seconds():.0f} s. {left.next}"
+            )
         for entry in report.unconfirmed:
             self.stdout.write(
                 f"  {entry.server.name} is stopping for "

@@ -1,0 +1,53 @@
+"""What a sandbox's world holds; times are Unix seconds."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One instance as the world holds it; times are Unix seconds."""
+
+    number: int
+    id: str
+    region: str
+    name: str
+    image: str
+    size: str
+    tags: dict[str, str]
+    key: str
+    sent_at: float
+    made_at: float
+    visible_at: float
+    active_at: float | None
+    moved_at: float | None
+    deleting_at: float | None
+    gone_at: float | None
+    forgotten_at: float | None
+
+    def status(self, now: float) -> str:
+        """Return the sandbox's own word for what the instance is at ``now``."""
+        if self.gone_at is not None and now >= self.gone_at:
+            return "terminated"
+        if self.deleting_at is not None and now >= self.deleting_at:
+            return "deleting"
+        if self.active_at is not None and now >= self.active_at:
+            return "active"
+        return "booting" if now >= self.made_at else "provisioning"
+
+    def address(self, now: float) -> str:
+        """Return its address, which it has from the end of its boot on."""
+        if self.active_at is None or now < self.active_at:
+            return ""
+        number = self.number
+        if self.moved_at is not None and now >= self.moved_at:
+            return f"10.128.{number >> 8 & 255}.{number & 255}"
+        return f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume that a destroyed instance left behind."""
+
+    id: str
+    region: str
+    tags: dict[str, str]

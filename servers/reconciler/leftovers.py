@@ -1,0 +1,134 @@
+"""What instances leave behind when they end: volumes, say, that go on billing.
+
+Looked for after instances have ended, and once in an hour. Deleted when it was seen
+twice, is older than ``grace``, and the attempt that it came with is spent for sure: no
+instance of it lives, and its server is stopped or the attempt closed. What the
+database does not know waits for a person.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from servers.clouds.base import Cloud, CloudError, CloudLeftover
+from servers.leaks import LEFTOVERS_EVERY
+from servers.ledger import Kind, database_now, write_event
+from servers.lifecycle.keys import parse_key
+from servers.lifecycle.snapshot import Pace
+from servers.lifecycle.states import CLOSED, State
+from servers.models import Attempt, Fleet, Instance, Leftover, Scope, Server
+
+logger = logging.getLogger(__name__)
+
+# Deleted in one look at the most; the next look takes the next.
+BATCH: Final = 20
+
+
+def tidy_leftovers(scope: Scope, cloud: Cloud, *, fleet: Fleet, pace: Pace) -> None:
+    """Look for what was left behind, where it is time; delete what is due.
+
+    Runs under the scope's lease, after a complete listing that proved the account to
+    be the right one. Raises CloudError where the look itself fails.
+    """
+    started = database_now()
+    scope.refresh_from_db(fields=["leftovers_at"])
+    if not _is_due(scope, pace=pace, now=started):
+        return
+    shown = cloud.list_leftovers(fleet.fleet_id, deadline=cloud.timings.call)
+    with transaction.atomic():
+        _record(scope, shown, fleet_id=fleet.fleet_id, started=started)
+        Scope.objects.filter(pk=scope.pk).update(leftovers_at=started)
+        if not fleet.destroys_frozen:
+            _condemn_due(scope, now=started, grace=pace.grace)
+    rows = Leftover.objects.filter(account=scope.account_id, region=scope.region)
+    if not fleet.destroys_frozen:
+        for leftover in rows.filter(condemned_at__isnull=False)[:BATCH]:
+            _delete(leftover, cloud)
+
+
+def _is_due(scope: Scope, *, pace: Pace, now: datetime) -> bool:
+    last = scope.leftovers_at
+    if last is None or now - last >= LEFTOVERS_EVERY:
+        return True
+    if now - last < pace.grace:
+        return False
+    ended = Instance.objects.filter(
+        account=scope.account_id, region=scope.region, gone_at__gt=last - pace.grace
+    )
+    known = Leftover.objects.filter(account=scope.account_id, region=scope.region)
+    return ended.exists() or known.exists()
+
+
+def _record(
+    scope: Scope, shown: tuple[CloudLeftover, ...], *, fleet_id: str, started: datetime
+) -> None:
+    """Bring the records to what a complete look showed."""
+    here = Leftover.objects.filter(account=scope.account_id, region=scope.region)
+    for gone in here.exclude(resource_id__in=[entry.resource_id for entry in shown]):
+        if gone.condemned_at is not None:
+            write_event(
+                Kind.LEFTOVER_GONE,
+                account_id=scope.account_id,
+                reason=f"{gone.kind} {gone.resource_id}, left behind, was deleted.",
+            )
+        gone.delete()
+    known = set(here.values_list("resource_id", flat=True))
+    rows = []
+    for entry in shown:
+        if entry.resource_id in known or entry.fleet != fleet_id:
+            continue
+        key = parse_key(entry.key)
+        rows.append(
+            Leftover(
+                account_id=scope.account_id,
+                region=scope.region,
+                resource_id=entry.resource_id[:255],
+                kind=entry.kind,
+                detail=entry.detail[:255],
+                key=entry.key[:63],
+                server_uid=key.server_id if key and key.fleet == fleet_id else None,
+                first_seen=started,
+            )
+        )
+    Leftover.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _condemn_due(scope: Scope, *, now: datetime, grace: timedelta) -> None:
+    """Condemn what is old enough and surely came with an attempt that is spent."""
+    stopped = Server.objects.filter(pk=OuterRef("server_uid"), state=State.STOPPED)
+    spent = Attempt.objects.filter(key=OuterRef("key")).filter(
+        Q(outcome__in=CLOSED) | Q(Exists(stopped))
+    )
+    living = Instance.objects.filter(key=OuterRef("key"), live=True)
+    due = Leftover.objects.filter(
+        Exists(spent),
+        ~Exists(living),
+        account=scope.account_id,
+        region=scope.region,
+        condemned_at__isnull=True,
+        # Written down by an earlier look: this one is the second at least.
+        first_seen__lt=now,
+        first_seen__lte=now - grace,
+    )
+    for leftover in due[:BATCH]:
+        Leftover.objects.filter(pk=leftover.pk).update(condemned_at=now)
+        write_event(
+            Kind.CONDEMNED,
+            account_id=scope.account_id,
+            reason=f"{leftover.kind} {leftover.resource_id} was left behind by an "
+            "instance that has ended; it will be deleted.",
+        )
+
+
+def _delete(leftover: Leftover, cloud: Cloud) -> None:
+    error = ""
+    try:
+        cloud.delete_leftover(leftover.resource_id, deadline=cloud.timings.call)
+    except CloudError as refusal:
+        error = refusal.message
+        logger.warning("%s was not deleted: %s", leftover.resource_id, error)
+    if error != leftover.delete_error:
+        Leftover.objects.filter(pk=leftover.pk).update(delete_error=error)

@@ -1,0 +1,122 @@
+"""Volumes that ended instances leave behind: found, deleted, and shown to a person."""
+
+import json
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from servers.leaks import report_leaks
+from servers.ledger import database_now
+from servers.lifecycle.keys import make_key
+from servers.models import Account, Event, Leftover, Template
+from servers.operations import freeze_destroys, save_template, terminate_server
+from tests.support.ageing import jump
+from tests.support.fleet import Workshop, make_fleet, provision, world_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FAULTS = {"leaves_volume": 1.0}
+
+
+def volumes(account: Account) -> set[str]:
+    world = world_of(account)
+    return {volume.id for volume in world.volumes("", 2e10)}
+
+
+def test_a_volume_of_a_server_that_is_over_is_deleted(workshop: Workshop) -> None:
+    account = make_fleet(faults=FAULTS)
+    kept, ended = provision(), provision()
+    workshop.run_to("running", kept, ended)
+    terminate_server(ended.name)
+    workshop.run_to("stopped", ended)
+    (left,) = volumes(account)
+    workshop.run_until(lambda: Leftover.objects.filter(resource_id=left).exists())
+    workshop.run_until(lambda: not volumes(account))
+    workshop.run_until(lambda: not Leftover.objects.exists())
+    kinds = list(Event.objects.order_by("id").values_list("kind", flat=True))
+    assert kinds.count("leftover_gone") == 1
+    kept.refresh_from_db()
+    assert kept.state == "running"
+
+
+def test_nothing_is_deleted_while_destroys_are_frozen(workshop: Workshop) -> None:
+    account = make_fleet(faults=FAULTS)
+    server = provision()
+    workshop.run_to("running", server)
+    terminate_server(server.name)
+    workshop.run_to("stopped", server)
+    freeze_destroys(frozen=True)
+    workshop.run_until(Leftover.objects.exists)
+    workshop.run_for(1.5)
+    assert volumes(account)
+    freeze_destroys(frozen=False)
+    workshop.run_until(lambda: not volumes(account))
+
+
+def test_what_is_not_known_or_another_fleets_is_left_to_a_person(
+    workshop: Workshop,
+) -> None:
+    account = make_fleet(faults=FAULTS)
+    server = provision()
+    workshop.run_to("running", server)
+    world = world_of(account)
+    (row,) = world.instances()
+    strange = make_key("ci", server.pk, 7)
+    for name, fleet, key in (
+        ("theirs", "ci-two", make_key("ci-two", server.pk, 1)),
+        ("strange", "ci", strange),
+    ):
+        tags = {"serverfleet-fleet": fleet, "serverfleet-key": str(key)}
+        with world.writing() as file:
+            world.leave_volume(file, row, 0.0)
+            file.execute(
+                "UPDATE volumes SET id = ?, tags = ? WHERE id = ?",
+                (name, json.dumps(tags), f"vol-{row.id}"),
+            )
+    jump(3700, world)
+    workshop.run_until(Leftover.objects.exists)
+    jump(3700, world)
+    workshop.run_for(1.5)
+    assert volumes(account) == {"theirs", "strange"}
+    (scope,) = report_leaks(now=database_now()).scopes
+    (entry,) = scope.leftovers
+    assert entry.outside
+    assert not scope.is_clean
+
+    User.objects.create_superuser("admin", password="a long enough password")
+    client = Client()
+    client.force_login(User.objects.get())
+    assert "Delete strange" in client.get("/leaks/").content.decode()
+    path = f"/leaks/leftovers/{entry.leftover.pk}/delete/"
+    said = client.post(path, follow=True).content.decode()
+    assert "It will be deleted." in said
+    assert "no decision" in client.post(path, follow=True).content.decode()
+    workshop.run_until(lambda: volumes(account) == {"theirs"})
+
+
+def test_a_running_server_follows_an_address_that_changes(workshop: Workshop) -> None:
+    make_fleet(faults={"address_changes": 1.0}, stale=0.5)
+    server = provision()
+    workshop.run_to("running", server)
+    before = server.address
+
+    def moved() -> bool:
+        server.refresh_from_db()
+        return server.address != before
+
+    workshop.run_until(moved)
+    assert server.address.startswith("10.128.")
+    assert server.state == "running"
+    assert Event.objects.filter(reason__contains=f"it was {before}").exists()
+
+
+def test_a_region_that_ran_out_makes_the_fallback_serve(workshop: Workshop) -> None:
+    make_fleet(no_capacity=["north/*"])
+    template = Template.objects.get()
+    template.region = "north"
+    template.candidates = [{"region": "south"}]
+    save_template(template)
+    server = provision()
+    workshop.run_to("running", server)
+    assert server.region == "south"
