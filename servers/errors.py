@@ -35,5 +35,9 @@ class ConflictError(FleetError):
     """The input is right, but not in the present state of things."""
 
 
+class UnprocessableError(FleetError):
+    """The input contradicts what the same caller sent before under the same key."""
+
+
 class UnavailableError(FleetError):
     """Something that is needed does not answer now; the same call may work later."""

@@ -19,6 +19,7 @@ from servers.errors import (
     InvalidError,
     NotFoundError,
     UnavailableError,
+    UnprocessableError,
 )
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ _STATUSES: dict[type[FleetError], int] = {
     InvalidError: 400,
     NotFoundError: 404,
     ConflictError: 409,
+    UnprocessableError: 422,
     UnavailableError: 503,
 }
 RETRY_AFTER = "5"  # seconds

@@ -7,19 +7,20 @@ from rest_framework.request import Request as HTTPRequest
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from servers.api.details import patch_server
+from servers.api.listing import select_servers
 from servers.api.views import ScopedView
-from servers.api.wire import render_server, to_seconds
+from servers.api.wire import render_server
 from servers.errors import InvalidError
-from servers.ledger import database_now
 from servers.models import Server, Token
 from servers.operations import (
     Request,
+    provision_once,
     provision_servers,
     retry_server,
     terminate_server,
 )
 from servers.selectors import find_server, list_servers
-from servers.why import explain_server
 
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})
@@ -28,31 +29,20 @@ _NUMBERS: Final = ("capacity", "ttl", "count")
 
 
 class ServerViewSet(ScopedView, ViewSet):
-    """The servers: list, show, create, terminate."""
+    """The servers: list, show, create, change, terminate."""
 
     def list(self, request: HTTPRequest) -> Response:
-        """Return all visible servers, oldest first."""
-        return Response([self._render(server) for server in list_servers()])
+        """Return the visible servers, oldest first unless ``ordering`` says else."""
+        rows, headers = select_servers(list_servers(), request)
+        return Response([self._render(server) for server in rows], headers=headers)
 
     def retrieve(self, request: HTTPRequest, name: str) -> Response:
         """Return one server."""
         return Response(self._render(find_server(name)))
 
-    def why(self, request: HTTPRequest, name: str) -> Response:
-        """Tell what a server waits for, since when, and what happens next."""
-        server = find_server(name)
-        why = explain_server(server, now=database_now())
-        return Response(
-            {
-                "name": server.name,
-                "state": server.state,
-                "why": why.sentence,
-                "since": to_seconds(why.since),
-                "next": why.next,
-                "next_at": to_seconds(why.next_at),
-                "last_answer": why.last_answer,
-            }
-        )
+    def partial_update(self, request: HTTPRequest, name: str) -> Response:
+        """Change labels, ttl, capacity or protection; return the details."""
+        return Response(patch_server(name, self.body))
 
     def retry(self, request: HTTPRequest, name: str) -> Response:
         """Begin anew with an errored server."""
@@ -61,8 +51,18 @@ class ServerViewSet(ScopedView, ViewSet):
     def create(self, request: HTTPRequest) -> Response:
         """Accept one server, or ``count`` of them, and answer at once."""
         asked = read_request(self.body)
-        made = [self._render(server) for server in provision_servers(asked)]
-        return Response(made[0] if asked.count == 1 else made)
+        key = request.headers.get("Idempotency-Key")
+        headers = {}
+        if key is None:
+            servers = provision_servers(asked)
+        else:
+            servers, replayed = provision_once(
+                asked, caller=self.caller.name, key=key, body=self.body
+            )
+            if replayed:
+                headers["Idempotent-Replayed"] = "true"
+        made = [self._render(server) for server in servers]
+        return Response(made[0] if asked.count == 1 else made, headers=headers)
 
     def destroy(self, request: HTTPRequest, name: str) -> Response:
         """Ask for the end of a server."""

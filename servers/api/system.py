@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from servers.api.errors import plain_error
 from servers.api.metrics import make_registry
 from servers.api.views import ScopedView
+from servers.api.wire import to_seconds
 from servers.operations import pause_fleet, resume_fleet
 from servers.selectors import is_paused
 
@@ -50,6 +51,22 @@ class Version(ScopedView):
                 "source": settings.SOURCE,
                 "version": settings.VERSION,
                 "commit": settings.COMMIT,
+            }
+        )
+
+
+class Me(ScopedView):
+    """``/api/me``: who calls, and what that caller may."""
+
+    def get(self, request: Request) -> Response:
+        """Answer; ``expires`` is in Unix seconds, 0 for never."""
+        caller = self.caller
+        token = caller.token
+        return Response(
+            {
+                "name": caller.name,
+                "scopes": sorted(caller.scopes),
+                "expires": to_seconds(token.expires_at) if token else 0,
             }
         )
 

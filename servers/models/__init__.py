@@ -4,6 +4,7 @@ from servers.models.account import Account, Listing, Scope
 from servers.models.attempt import Attempt
 from servers.models.event import Event
 from servers.models.fleet import Fleet
+from servers.models.idempotency import IdempotentRequest
 from servers.models.instance import Instance
 from servers.models.leftover import Leftover
 from servers.models.server import Server
@@ -16,6 +17,7 @@ __all__ = [
     "Attempt",
     "Event",
     "Fleet",
+    "IdempotentRequest",
     "Instance",
     "Leftover",
     "Listing",

@@ -4,6 +4,7 @@ Each does all of what it says in one transaction, or raises a FleetError and doe
 nothing. None waits for a cloud.
 """
 
+from servers.operations.change import Change, change_server
 from servers.operations.fleet import (
     close_gates,
     confirm_fleet,
@@ -13,6 +14,7 @@ from servers.operations.fleet import (
     resume_fleet,
     split_fleet,
 )
+from servers.operations.once import provision_once
 from servers.operations.provision import Request, provision_servers
 from servers.operations.setup import close_breaker, save_account, save_template
 from servers.operations.strays import (
@@ -24,8 +26,10 @@ from servers.operations.strays import (
 from servers.operations.terminate import protect_server, retry_server, terminate_server
 
 __all__ = [
+    "Change",
     "Request",
     "adopt_stray",
+    "change_server",
     "close_breaker",
     "close_gates",
     "confirm_fleet",
@@ -36,6 +40,7 @@ __all__ = [
     "initialise_fleet",
     "pause_fleet",
     "protect_server",
+    "provision_once",
     "provision_servers",
     "resume_fleet",
     "retry_server",

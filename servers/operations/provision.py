@@ -23,9 +23,10 @@ NAME_RULE: Final = (
 )
 NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MOST_CAPACITY: Final = 1000
+MOST_TTL: Final = 10 * 366 * 86400  # seconds
 MOST_COUNT: Final = 100
 MOST_LABELS: Final = 50
-_LABEL_NAME = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
+LABEL_NAME = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
 _SUFFIX = string.ascii_lowercase + string.digits
 
@@ -80,12 +81,12 @@ def _check(request: Request) -> None:
         errors["name"] = [NAME_RULE]
     if request.name and request.count > 1:
         errors["name"] = ["Several servers can't have one name: leave it out."]
-    if request.capacity is not None and not 1 <= request.capacity <= MOST_CAPACITY:
-        errors["capacity"] = [f"Use a number from 1 to {MOST_CAPACITY}."]
+    if message := check_capacity(request.capacity):
+        errors["capacity"] = [message]
     if not 1 <= request.count <= MOST_COUNT:
         errors["count"] = [f"Use a number from 1 to {MOST_COUNT}."]
-    if request.ttl is not None and not 0 <= request.ttl <= 10 * 366 * 86400:
-        errors["ttl"] = ["Use seconds, from 0 (no limit) to ten years."]
+    if message := check_ttl(request.ttl):
+        errors["ttl"] = [message]
     for name in ("image", "region", "size"):
         text = getattr(request, name)
         if len(text) > 100 or not text.isprintable():
@@ -97,12 +98,26 @@ def _check(request: Request) -> None:
         raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
 
 
+def check_capacity(capacity: int | None) -> str:
+    """Return what is wrong with a capacity, or ""."""
+    if capacity is None or 1 <= capacity <= MOST_CAPACITY:
+        return ""
+    return f"Use a number from 1 to {MOST_CAPACITY}."
+
+
+def check_ttl(ttl: int | None) -> str:
+    """Return what is wrong with a time to live in seconds, or ""."""
+    if ttl is None or 0 <= ttl <= MOST_TTL:
+        return ""
+    return "Use seconds, from 0 (no limit) to ten years."
+
+
 def check_labels(labels: Mapping[str, str]) -> str:
     """Return what is wrong with labels, or ""."""
     if len(labels) > MOST_LABELS:
         return f"Use at most {MOST_LABELS} labels."
     for name, value in labels.items():
-        if not _LABEL_NAME.fullmatch(name) or name.startswith("serverfleet"):
+        if not LABEL_NAME.fullmatch(name) or name.startswith("serverfleet"):
             return (
                 f"{name[:80]!r} can't be a label's name: use lower-case letters, "
                 "digits and . _ / -, and do not begin with serverfleet."

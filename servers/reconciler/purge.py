@@ -8,10 +8,11 @@ from django.db.models import QuerySet
 
 from servers.ledger import database_now
 from servers.lifecycle.states import CLOSED, State
-from servers.models import Attempt, Event, Instance, Listing, Server
+from servers.models import Attempt, Event, IdempotentRequest, Instance, Listing, Server
 
 LISTINGS_KEPT = timedelta(days=1)
 HISTORY_KEPT = timedelta(days=30)
+KEYS_KEPT = timedelta(days=2)  # twice as long as an Idempotency-Key is valid
 BATCH = 1000
 
 
@@ -25,6 +26,7 @@ def purge_history() -> None:
     _delete(Server.objects.filter(state=State.STOPPED, stopped_at__lt=stopped))
     _delete(Listing.objects.filter(started_at__lt=now - LISTINGS_KEPT))
     _delete(Event.objects.filter(at__lt=now - HISTORY_KEPT))
+    _delete(IdempotentRequest.objects.filter(created_at__lt=now - KEYS_KEPT))
     _delete(Instance.objects.filter(live=False, gone_at__lt=now - HISTORY_KEPT))
     # An attempt that is forgotten would make its instance unexplained: only attempts
     # that are closed, whose row is gone, and that no live instance names.

@@ -3,15 +3,13 @@
 import base64
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from servers.models import Server
-from servers.tokens import SCOPES, issue_token
-from tests.support.fleet import Workshop, make_fleet, provision
+from tests.api.conftest import Call
+from tests.support.fleet import Workshop, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,28 +35,6 @@ FIELDS = [
     "stopped",
 ]
 NUMBERS = {"capacity", "created", "updated", "started", "stopped"}
-
-Call = Callable[..., Any]
-
-
-@pytest.fixture
-def call(workshop: Workshop) -> Call:
-    """Call the API with a token of all rights, or of those given."""
-    make_fleet()
-    tokens: dict[Any, str] = {}
-
-    def send(method: str, path: str, *, scopes: Any = SCOPES, **more: Any) -> Any:
-        key = tuple(sorted(scopes)) if scopes is not None else None
-        headers = {}
-        if key is not None:
-            if key not in tokens:
-                tokens[key] = issue_token(f"t{len(tokens)}", scopes=key)
-            headers["authorization"] = f"Bearer {tokens[key]}"
-        headers |= more.pop("headers", {})
-        client = Client(raise_request_exception=False)
-        return client.generic(method, path, headers=headers, **more)
-
-    return send
 
 
 def test_a_server_has_nineteen_fields_in_their_order_and_types(call: Call) -> None:

@@ -1,0 +1,212 @@
+"""What a person wants to know of a server besides the contract's nineteen fields."""
+
+from typing import Any, Final
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from servers.api.views import ScopedView
+from servers.api.wire import to_seconds
+from servers.errors import InvalidError
+from servers.ledger import database_now
+from servers.models import Attempt, Event, Server
+from servers.operations import Change, change_server
+from servers.selectors import find_server
+from servers.why import explain_server
+
+MOST_EVENTS: Final = 500
+_CHANGES: Final[dict[str, type]] = {
+    "labels": dict,
+    "ttl": int,
+    "capacity": int,
+    "protected": bool,
+}
+
+
+class Details(ScopedView):
+    """``/api/servers/{name}/details``."""
+
+    def get(self, request: Request, name: str) -> Response:
+        """Return the details."""
+        return Response(render_details(find_server(name)))
+
+
+class Why(ScopedView):
+    """``/api/servers/{name}/why``."""
+
+    def get(self, request: Request, name: str) -> Response:
+        """Tell what a server waits for, since when, and what happens next."""
+        server = find_server(name)
+        why = explain_server(server, now=database_now())
+        return Response(
+            {
+                "name": server.name,
+                "state": server.state,
+                "why": why.sentence,
+                "since": to_seconds(why.since),
+                "next": why.next,
+                "next_at": to_seconds(why.next_at),
+                "last_answer": why.last_answer,
+            }
+        )
+
+
+class ServerEvents(ScopedView):
+    """``/api/servers/{name}/events``."""
+
+    def get(self, request: Request, name: str) -> Response:
+        """Return the server's history, oldest first, by cursor."""
+        server = find_server(name)
+        return list_events(request, server=server)
+
+
+class ServerAttempts(ScopedView):
+    """``/api/servers/{name}/attempts``."""
+
+    def get(self, request: Request, name: str) -> Response:
+        """Return every attempt to create it, with the cloud's own answer."""
+        attempts = (
+            Attempt.objects.filter(server_uid=find_server(name).pk)
+            .select_related("account")
+            .order_by("number")
+        )
+        return Response([_render_attempt(attempt) for attempt in attempts])
+
+
+class Events(ScopedView):
+    """``/api/events``: what happened in the whole fleet, by cursor."""
+
+    def get(self, request: Request) -> Response:
+        """Return what came after ``after``, oldest first."""
+        return list_events(request, server=None)
+
+
+def list_events(request: Request, *, server: Server | None) -> Response:
+    """Return up to ``limit`` events after the id ``after``; Link names the next."""
+    unknown = set(request.query_params) - {"after", "limit"}
+    if unknown:
+        name = min(unknown)[:80]
+        raise InvalidError(
+            f"{name}: There is no such parameter; there are after, limit.",
+            fields={name: ["There is no such parameter."]},
+        )
+    after = _read_number(request, "after", default=0, least=0, most=2**62)
+    limit = _read_number(request, "limit", default=100, least=1, most=MOST_EVENTS)
+    rows = Event.objects.filter(id__gt=after).order_by("id")
+    if server is not None:
+        rows = rows.filter(server_uid=server.pk)
+    events = list(rows.select_related("account")[: limit + 1])
+    shown = events[:limit]
+    headers = {}
+    if len(events) > limit:
+        base = request.build_absolute_uri(request.path)
+        headers["Link"] = f'<{base}?after={shown[-1].pk}&limit={limit}>; rel="next"'
+    return Response([_render_event(event) for event in shown], headers=headers)
+
+
+def read_change(data: dict[str, Any]) -> Change:
+    """Return what a PATCH asks for; InvalidError for wrong types, unknown fields."""
+    errors: dict[str, list[str]] = {}
+    for name, value in data.items():
+        kind = _CHANGES.get(name)
+        if kind is None:
+            errors[name[:100]] = [f"Only {', '.join(_CHANGES)} can be changed."]
+        elif type(value) is not kind:
+            errors[name] = [_WRONG[kind]]
+        elif isinstance(value, dict) and not all(
+            isinstance(text, str) for text in value.values()
+        ):
+            errors[name] = [_WRONG[dict]]
+    if not data:
+        errors["body"] = [f"Send some of {', '.join(_CHANGES)}."]
+    if errors:
+        first = next(iter(errors))
+        raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
+    return Change(**data)
+
+
+_WRONG: Final[dict[type, str]] = {
+    dict: "Send an object of texts.",
+    int: "Send a whole number.",
+    bool: "Send true or false.",
+}
+
+
+def patch_server(name: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Change a server as a PATCH asks; return its details."""
+    return render_details(change_server(name, read_change(data)))
+
+
+def render_details(server: Server) -> dict[str, Any]:
+    """Return the details: Unix seconds, 0 for not yet; ttl in seconds, 0 for none."""
+    reached = dict(
+        Event.objects.filter(server_uid=server.pk)
+        .exclude(to_state="")
+        .order_by("id")
+        .values_list("to_state", "at")
+    )
+    price = server.recipe.price_per_hour
+    return {
+        "name": server.name,
+        "state": server.state,
+        "account": server.account.name,
+        "template": server.template.name if server.template else "",
+        "template_version": server.recipe.number,
+        "candidate": server.candidate,
+        "attempts": server.attempt_number,
+        "labels": server.labels,
+        "ttl": server.ttl,
+        "protected": server.protected,
+        "capacity": server.capacity,
+        "created_by": server.created_by,
+        "waiting": server.waiting,
+        "state_since": to_seconds(server.state_since),
+        "reached": {state: to_seconds(at) for state, at in reached.items()},
+        "price_per_hour": "" if price is None else str(price),
+    }
+
+
+def _render_event(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.pk,
+        "at": to_seconds(event.at),
+        "server": event.server_name,
+        "account": event.account.name if event.account else "",
+        "kind": event.kind,
+        "from": event.from_state,
+        "to": event.to_state,
+        "reason": event.reason,
+        "actor": event.actor,
+        "request_id": event.request_id,
+    }
+
+
+def _render_attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "account": attempt.account.name,
+        "region": attempt.region,
+        "size": attempt.size,
+        "key": attempt.key,
+        "outcome": attempt.outcome,
+        "answer": attempt.answer,
+        "instance": attempt.instance_id,
+        "asked": to_seconds(attempt.asked_at),
+        "answered": to_seconds(attempt.answered_at),
+        "closed": to_seconds(attempt.closed_at),
+    }
+
+
+def _read_number(
+    request: Request, name: str, *, default: int, least: int, most: int
+) -> int:
+    texts = request.query_params.getlist(name)
+    if not texts:
+        return default
+    text = texts[0]
+    if len(texts) == 1 and text.isascii() and text.isdigit() and len(text) < 20:
+        number = int(text)
+        if least <= number <= most:
+            return number
+    message = f"Use a whole number from {least} to {most}."
+    raise InvalidError(f"{name}: {message}", fields={name: [message]})

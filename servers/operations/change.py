@@ -1,0 +1,62 @@
+"""Change what a person may of a server that is there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from servers import ledger
+from servers.errors import ConflictError, InvalidError
+from servers.ledger import Kind, write_event
+from servers.lifecycle.states import State
+from servers.models import Server
+from servers.operations.provision import check_capacity, check_labels, check_ttl
+from servers.selectors import find_server
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to change; None leaves as it is. ``labels`` replaces all of them."""
+
+    labels: Mapping[str, str] | None = None
+    ttl: int | None = None
+    capacity: int | None = None
+    protected: bool | None = None
+
+
+def change_server(name: str, change: Change) -> Server:
+    """Change a server; raise NotFoundError, InvalidError, ConflictError (stopped)."""
+    server = find_server(name)
+    errors = {
+        field: [message]
+        for field, message in (
+            ("labels", check_labels(change.labels or {})),
+            ("ttl", check_ttl(change.ttl)),
+            ("capacity", check_capacity(change.capacity)),
+        )
+        if message
+    }
+    if errors:
+        first = next(iter(errors))
+        raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
+    wanted = {
+        field: value
+        for field in ("labels", "ttl", "capacity", "protected")
+        if (value := getattr(change, field)) is not None
+        and value != getattr(server, field)
+    }
+    if not wanted:
+        return server
+    now = ledger.database_now()
+    with transaction.atomic():
+        # A new ttl or a lifted protection may make its end due.
+        changed = (
+            Server.objects.filter(pk=server.pk)
+            .exclude(state=State.STOPPED)
+            .update(**wanted, updated_at=now, next_step_at=now)
+        )
+        if not changed:
+            raise ConflictError(f"{server.name} is stopped; nothing can be changed.")
+        said = ", ".join(f"{field}: {value}" for field, value in wanted.items())
+        write_event(Kind.CHANGED, server=server, reason=f"Changed {said}.")
+    return find_server(name)

@@ -1,0 +1,91 @@
+"""Provision once per Idempotency-Key, whoever races and whatever dies in between."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+
+from servers.errors import ConflictError, InvalidError, UnprocessableError
+from servers.ledger import database_now
+from servers.models import IdempotentRequest, Server
+from servers.operations.provision import Request, provision_servers
+
+VALID_FOR: Final = timedelta(hours=24)
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class _TakenError(Exception):
+    """Another request has written the key first."""
+
+
+def provision_once(
+    request: Request, *, caller: str, key: str, body: Mapping[str, Any]
+) -> tuple[list[Server], bool]:
+    """Return the servers of a request, and whether they had been made before.
+
+    The key is stored in the insert's own transaction, so a process that dies leaves
+    both or none. Only what was accepted is remembered: what was refused may be tried
+    again. Raises InvalidError (the key), UnprocessableError (the same key with another
+    body) and all that ``provision_servers`` does.
+    """
+    if not _KEY.fullmatch(key):
+        raise InvalidError(
+            "An Idempotency-Key is 1 to 255 printable ASCII characters without spaces."
+        )
+    digest = hashlib.sha256(
+        json.dumps(body, sort_keys=True, ensure_ascii=False).encode()
+    ).hexdigest()
+    if (found := _find(caller, key)) is not None:
+        return _replay(found, digest), True
+    try:
+        return _insert(request, caller=caller, key=key, digest=digest), False
+    except _TakenError:
+        pass
+    found = _find(caller, key)
+    if found is None:
+        raise ConflictError("The same request is under way. Send it again.")
+    return _replay(found, digest), True
+
+
+def _insert(request: Request, *, caller: str, key: str, digest: str) -> list[Server]:
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                # First: of a race, all but one wait here and then fail.
+                row = IdempotentRequest.objects.create(
+                    caller=caller, key=key, digest=digest
+                )
+        except IntegrityError:
+            raise _TakenError from None
+        servers = provision_servers(request)
+        row.servers = [str(server.pk) for server in servers]
+        row.save(update_fields=["servers"])
+    return servers
+
+
+def _find(caller: str, key: str) -> IdempotentRequest | None:
+    rows = IdempotentRequest.objects.filter(caller=caller, key=key)
+    found = rows.first()
+    if found is not None and found.created_at <= database_now() - VALID_FOR:
+        rows.filter(pk=found.pk).delete()
+        return None
+    return found
+
+
+def _replay(found: IdempotentRequest, digest: str) -> list[Server]:
+    if found.digest != digest:
+        raise UnprocessableError(
+            "This Idempotency-Key was used with another body. Use a new key for a new "
+            "request."
+        )
+    rows = {str(row.pk): row for row in Server.objects.filter(pk__in=found.servers)}
+    if len(rows) < len(found.servers):
+        raise ConflictError(
+            "What was made under this Idempotency-Key is over and was purged. Use a "
+            "new key."
+        )
+    return [rows[pk] for pk in found.servers]

@@ -1,0 +1,34 @@
+"""A caller of the API with a token of any rights."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def call(workshop: Any) -> Call:
+    """Call the API with a token of all rights, or of those given."""
+    # Here, since this file is read before Django is set up.
+    from django.test import Client
+
+    from servers.tokens import SCOPES, issue_token
+    from tests.support.fleet import make_fleet
+
+    make_fleet()
+    tokens: dict[Any, str] = {}
+
+    def send(method: str, path: str, *, scopes: Any = SCOPES, **more: Any) -> Any:
+        key = tuple(sorted(scopes)) if scopes is not None else None
+        headers = {}
+        if key is not None:
+            if key not in tokens:
+                tokens[key] = issue_token(f"t{len(tokens)}", scopes=key)
+            headers["authorization"] = f"Bearer {tokens[key]}"
+        headers |= more.pop("headers", {})
+        client = Client(raise_request_exception=False)
+        return client.generic(method, path, headers=headers, **more)
+
+    return send
