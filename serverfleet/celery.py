@@ -3,8 +3,10 @@
 import os
 import sys
 from types import TracebackType
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
 from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
@@ -30,3 +32,18 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 # those that are old or broken.
 app.conf["CELERY_DB_REUSE_MAX"] = 1_000_000_000
 app.autodiscover_tasks()
+
+
+@worker_init.connect
+def _refuse_wrong_keys(**_: Any) -> None:
+    """End a worker whose keys are not the database's: it could reach no cloud.
+
+    Celery offers this hook alone between the set-up of Django and the first task, and
+    lets only an exit through.
+    """
+    from servers.encryption import refuse_wrong_keys  # noqa: PLC0415 - after set-up
+
+    try:
+        refuse_wrong_keys()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))

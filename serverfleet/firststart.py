@@ -18,8 +18,14 @@ from django.db.migrations.executor import MigrationExecutor
 from serverfleet import env
 from serverfleet.datafolder import StartError
 from servers import tracing
+from servers.encryption import refuse_wrong_keys
 from servers.models import Account, Template, Token
-from servers.operations import close_gates, initialise_fleet, save_account, save_template
+from servers.operations import (
+    close_gates,
+    initialise_fleet,
+    save_account,
+    save_template,
+)
 from servers.tokens import SCOPES, issue_token
 
 
@@ -55,6 +61,7 @@ def prepare_database(address: str, *, with_sandbox: bool) -> str:
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         with contextlib.redirect_stdout(io.StringIO()):
             call_command("migrate", interactive=False, verbosity=0)
+    refuse_wrong_keys()
     # All or nothing: an admin whose password was never shown locks everyone out.
     with tracing.bound(actor="first start"), transaction.atomic():
         initialise_fleet()

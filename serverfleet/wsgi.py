@@ -18,6 +18,7 @@ _APP_LOAD_ERROR = 4
 
 try:
     application = get_wsgi_application()
+    import_module("servers.encryption").refuse_wrong_keys()
 except ImproperlyConfigured as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(_APP_LOAD_ERROR)

@@ -1,0 +1,108 @@
+"""The keys of the encrypted columns: whether they are right, and their rotation.
+
+A row is encrypted anew by compare-and-swap on its stored value, so what the service
+writes meanwhile is never overwritten, and a rotation that is killed goes on where it
+was.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, connection
+from django.db.models import F, QuerySet, TextField, Value
+from django.db.models.functions import StrIndex, Substr
+
+from servers.fields import DecryptionError, EncryptedTextField, decrypt
+from servers.models import Fleet
+
+BATCH: Final = 200
+# What stands before the value itself: version and key id, with their colons.
+_HEAD: Final = 100
+
+Column = tuple[type[Any], EncryptedTextField]
+
+
+def list_columns() -> Iterator[Column]:
+    """Yield each encrypted column of the app."""
+    for model in apps.get_app_config("servers").get_models():
+        for field in model._meta.fields:
+            if isinstance(field, EncryptedTextField):
+                yield model, field
+
+
+def explain_wrong_keys() -> str:
+    """Return why the keys are not those of this database; "" where they are.
+
+    Reads the text that was encrypted when the fleet was made. One query.
+    """
+    fleet = Fleet.objects.first()
+    if fleet is None:
+        return ""
+    try:
+        if fleet.key_check in {"", Fleet.KEY_CHECK}:
+            return ""
+    except DecryptionError as error:
+        return f"The encryption keys are not those of this database. {error}"
+    return "The encryption keys are not those of this database."
+
+
+def refuse_wrong_keys() -> None:
+    """Raise ImproperlyConfigured where the keys are not this database's.
+
+    For the start of a process. A database that does not answer says nothing of keys;
+    the connection is closed, since the process may fork next.
+    """
+    try:
+        message = explain_wrong_keys()
+    except DatabaseError:
+        return
+    finally:
+        connection.close()
+    if message:
+        raise ImproperlyConfigured(message)
+
+
+def count_by_key() -> Counter[str]:
+    """Return how many stored values there are by the id of their key."""
+    counts: Counter[str] = Counter()
+    for model, field in list_columns():
+        heads = _filled(model, field).values_list("_head", flat=True)
+        counts.update(head.split(":")[1] for head in heads.iterator() if ":" in head)
+    return counts
+
+
+def find_unreadable() -> Iterator[tuple[str, str]]:
+    """Yield, for each value that can't be read, where it stands, and why."""
+    for model, field in list_columns():
+        for pk, stored in _filled(model, field).values_list("pk", field.attname):
+            try:
+                decrypt(stored, context=field.context_of(pk))
+            except DecryptionError as error:
+                yield f"{model._meta.db_table}.{field.column} {pk}", str(error)
+
+
+def rotate_batch(size: int = BATCH) -> tuple[int, int]:
+    """Encrypt up to ``size`` values with the first key; return done and unreadable."""
+    current = f"v1:{next(iter(settings.ENCRYPTION_KEYS))}:"
+    done = failed = 0
+    for model, field in list_columns():
+        old = _filled(model, field).exclude(_head__startswith=current)
+        for pk, stored in list(old.values_list("pk", field.attname)[:size]):
+            try:
+                plain = decrypt(stored, context=field.context_of(pk))
+            except DecryptionError:
+                failed += 1
+                continue
+            rows = model.objects.filter(pk=pk, **{field.attname: stored})
+            done += rows.update(**{field.attname: field.seal(plain, pk)})
+    return done, failed
+
+
+def _filled(model: type[Any], field: EncryptedTextField) -> QuerySet[Any]:
+    head = Substr(F(field.attname), 1, _HEAD, output_field=TextField())
+    rows = model.objects.annotate(_head=head).order_by("pk")
+    return rows.annotate(_colon=StrIndex("_head", Value(":"))).filter(_colon__gt=0)

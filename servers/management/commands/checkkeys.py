@@ -1,0 +1,35 @@
+"""``manage.py checkkeys``: whether every stored secret can be read."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from servers.encryption import count_by_key, explain_wrong_keys, find_unreadable
+
+MOST_NAMED = 20
+
+
+class Command(BaseCommand):
+    """Read every encrypted value; exit code 1 where one can't be."""
+
+    help = "Check that every stored secret can be read with the keys that are set."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it."""
+        if message := explain_wrong_keys():
+            raise CommandError(message)
+        first = next(iter(settings.ENCRYPTION_KEYS))
+        counts = count_by_key()
+        for key_id in sorted({*settings.ENCRYPTION_KEYS, *counts}):
+            role = "encrypts" if key_id == first else "decrypts"
+            role = role if key_id in settings.ENCRYPTION_KEYS else "MISSING"
+            self.stdout.write(f"{key_id}: {counts[key_id]} values, {role}")
+        bad = 0
+        for where, why in find_unreadable():
+            bad += 1
+            if bad <= MOST_NAMED:
+                self.stderr.write(f"{where}: {why}")
+        if bad:
+            raise CommandError(f"{bad} values can't be read.")
+        self.stdout.write("Every value can be read.")
