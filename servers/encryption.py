@@ -90,7 +90,9 @@ def rotate_batch(size: int = BATCH) -> tuple[int, int]:
     current = f"v1:{next(iter(settings.ENCRYPTION_KEYS))}:"
     done = failed = 0
     for model, field in list_columns():
-        old = _filled(model, field).exclude(_head__startswith=current)
+        # Not by startswith, which ignores case on SQLite.
+        start = Substr("_head", 1, len(current))
+        old = _filled(model, field).annotate(_start=start).exclude(_start=current)
         for pk, stored in list(old.values_list("pk", field.attname)[:size]):
             try:
                 plain = decrypt(stored, context=field.context_of(pk))
@@ -104,5 +106,5 @@ def rotate_batch(size: int = BATCH) -> tuple[int, int]:
 
 def _filled(model: type[Any], field: EncryptedTextField) -> QuerySet[Any]:
     head = Substr(F(field.attname), 1, _HEAD, output_field=TextField())
-    rows = model.objects.annotate(_head=head).order_by("pk")
+    rows: QuerySet[Any] = model.objects.annotate(_head=head).order_by("pk")
     return rows.annotate(_colon=StrIndex("_head", Value(":"))).filter(_colon__gt=0)
