@@ -13,7 +13,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
-from django.db.models import F, QuerySet, TextField, Value
+from django.db.models import F, IntegerField, QuerySet, TextField, Value
 from django.db.models.functions import StrIndex, Substr
 
 from servers.fields import DecryptionError, EncryptedTextField, decrypt
@@ -105,6 +105,9 @@ def rotate_batch(size: int = BATCH) -> tuple[int, int]:
 
 
 def _filled(model: type[Any], field: EncryptedTextField) -> QuerySet[Any]:
-    head = Substr(F(field.attname), 1, _HEAD, output_field=TextField())
-    rows: QuerySet[Any] = model.objects.annotate(_head=head).order_by("pk")
-    return rows.annotate(_colon=StrIndex("_head", Value(":"))).filter(_colon__gt=0)
+    rows: QuerySet[Any] = model.objects.annotate(
+        _head=Substr(F(field.attname), 1, _HEAD, output_field=TextField()),
+        _colon=StrIndex(F(field.attname), Value(":"), output_field=IntegerField()),
+    )
+    rows = rows.filter(_colon__gt=0)
+    return rows.order_by("pk")

@@ -112,6 +112,13 @@ def check_token(text: str, *, now: datetime) -> Caller | None:
     )
 
 
+def revoke_token(token: Token) -> None:
+    """End a token's validity at once; again is no error."""
+    Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
+        revoked_at=timezone.now()
+    )
+
+
 def _note_use(token: Token, now: datetime) -> None:
     # Reads go on where nothing can be written: the disk is full, say.
     with contextlib.suppress(DatabaseError):

@@ -5,6 +5,7 @@ from typing import Any, Final
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
 from servers.api.wire import to_seconds
 from servers.errors import InvalidError
@@ -15,11 +16,11 @@ from servers.selectors import find_server
 from servers.why import explain_server
 
 MOST_EVENTS: Final = 500
-_CHANGES: Final[dict[str, type]] = {
-    "labels": dict,
-    "ttl": int,
-    "capacity": int,
-    "protected": bool,
+_CHANGES: Final = {
+    "labels": Kind.LABELS,
+    "ttl": Kind.NUMBER,
+    "capacity": Kind.NUMBER,
+    "protected": Kind.FLAG,
 }
 
 
@@ -104,37 +105,10 @@ def list_events(request: Request, *, server: Server | None) -> Response:
     return Response([_render_event(event) for event in shown], headers=headers)
 
 
-def read_change(data: dict[str, Any]) -> Change:
-    """Return what a PATCH asks for; InvalidError for wrong types, unknown fields."""
-    errors: dict[str, list[str]] = {}
-    for name, value in data.items():
-        kind = _CHANGES.get(name)
-        if kind is None:
-            errors[name[:100]] = [f"Only {', '.join(_CHANGES)} can be changed."]
-        elif type(value) is not kind:
-            errors[name] = [_WRONG[kind]]
-        elif isinstance(value, dict) and not all(
-            isinstance(text, str) for text in value.values()
-        ):
-            errors[name] = [_WRONG[dict]]
-    if not data:
-        errors["body"] = [f"Send some of {', '.join(_CHANGES)}."]
-    if errors:
-        first = next(iter(errors))
-        raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
-    return Change(**data)
-
-
-_WRONG: Final[dict[type, str]] = {
-    dict: "Send an object of texts.",
-    int: "Send a whole number.",
-    bool: "Send true or false.",
-}
-
-
 def patch_server(name: str, data: dict[str, Any]) -> dict[str, Any]:
     """Change a server as a PATCH asks; return its details."""
-    return render_details(change_server(name, read_change(data)))
+    change = Change(**read_body(data, _CHANGES, some=True))
+    return render_details(change_server(name, change))
 
 
 def render_details(server: Server) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from rest_framework.exceptions import APIException, ParseError, UnsupportedMedia
 from rest_framework.parsers import BaseParser
 
 MOST_BODY_BYTES: Final = 256 * 1024
+MOST_DEPTH: Final = 20
 
 
 class TooLargeError(APIException):
@@ -46,4 +47,23 @@ class ORJSONParser(BaseParser):
             raise ParseError("The body is not valid JSON in UTF-8.") from None
         if not isinstance(data, dict):
             raise ParseError("The body must be a JSON object.")
+        _check_nesting(data)
         return data
+
+
+def _check_nesting(data: Any) -> None:
+    """Refuse what is nested too deeply, and NUL, which no database can store."""
+    level = [data]
+    for _ in range(MOST_DEPTH):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += [*value.keys(), *value.values()]
+            elif isinstance(value, list):
+                inner += value
+            elif isinstance(value, str) and "\0" in value:
+                raise ParseError("A text in the body holds a NUL character.")
+        if not inner:
+            return
+        level = inner
+    raise ParseError(f"The body is nested too deeply; {MOST_DEPTH} levels are allowed.")

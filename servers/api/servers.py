@@ -7,6 +7,7 @@ from rest_framework.request import Request as HTTPRequest
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from servers.api.bodies import Kind, read_body
 from servers.api.details import patch_server
 from servers.api.listing import select_servers
 from servers.api.views import ScopedView
@@ -24,8 +25,11 @@ from servers.selectors import find_server, list_servers
 
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})
-_TEXTS: Final = ("template", "name", "image", "region", "size")
-_NUMBERS: Final = ("capacity", "ttl", "count")
+_FIELDS: Final = {
+    **dict.fromkeys(("template", "name", "image", "region", "size"), Kind.TEXT),
+    **dict.fromkeys(("capacity", "ttl", "count"), Kind.NUMBER),
+    "labels": Kind.LABELS,
+}
 
 
 class ServerViewSet(ScopedView, ViewSet):
@@ -93,25 +97,4 @@ def read_force(given: list[str]) -> bool:
 
 def read_request(data: Mapping[str, Any]) -> Request:
     """Return what a body asks for; InvalidError for a wrong type or unknown field."""
-    errors: dict[str, list[str]] = {}
-    for name, value in data.items():
-        if message := _check_type(name, value):
-            errors[name[:100]] = [message]
-    if errors:
-        first = next(iter(errors))
-        raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
-    return Request(**data)
-
-
-def _check_type(name: str, value: Any) -> str:
-    if name in _TEXTS:
-        return "" if isinstance(value, str) else "Send a text."
-    if name in _NUMBERS:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return "" if whole else "Send a whole number."
-    if name == "labels":
-        texts = isinstance(value, dict) and all(
-            isinstance(text, str) for text in value.values()
-        )
-        return "" if texts else "Send an object of texts."
-    return "There is no such field."
+    return Request(**read_body(data, _FIELDS))

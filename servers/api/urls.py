@@ -1,9 +1,32 @@
 """The API's paths. None has a trailing slash; a name may hold any character."""
 
-from django.urls import path, re_path
+from typing import Any, Final
 
-from servers.api import details, leaks, system
+from django.urls import URLPattern, path, re_path
+from rest_framework.viewsets import ViewSet
+
+from servers.api import details, fleet, leaks, setup, system
 from servers.api.servers import ServerViewSet
+
+_ONE: Final[dict[str, Any]] = {
+    "get": "retrieve",
+    "patch": "partial_update",
+    "delete": "destroy",
+}
+
+
+def _routes(name: str, view: type[ViewSet], acts: dict[str, str]) -> list[URLPattern]:
+    """Return the paths of a collection, of one of it, and of what it can be told."""
+    one = rf"\Aapi/{name}/(?P<name>[\s\S]+)"
+    return [
+        path(f"api/{name}", view.as_view({"get": "list", "post": "create"})),
+        *(
+            re_path(rf"{one}/{act}\Z", view.as_view({"post": method}))
+            for act, method in acts.items()
+        ),
+        re_path(rf"{one}\Z", view.as_view(_ONE)),
+    ]
+
 
 urlpatterns = [
     path("healthz", system.Health.as_view()),
@@ -14,6 +37,13 @@ urlpatterns = [
     path("api/resume", system.Resume.as_view()),
     path("api/me", system.Me.as_view()),
     path("api/events", details.Events.as_view()),
+    path("api/fleet", fleet.FleetView.as_view()),
+    path("api/tokens", fleet.Tokens.as_view()),
+    re_path(r"\Aapi/tokens/(?P<name>[\s\S]+)\Z", fleet.OneToken.as_view()),
+    *_routes("templates", setup.TemplateViewSet, {}),
+    *_routes(
+        "accounts", setup.AccountViewSet, {"test": "test", "close-breaker": "close"}
+    ),
     path("api/leaks", leaks.Leaks.as_view()),
     path("api/leaks/<int:pk>/adopt", leaks.AdoptStray.as_view()),
     path("api/leaks/leftovers/<int:pk>/delete", leaks.DeleteLeftover.as_view()),
@@ -35,8 +65,6 @@ urlpatterns = [
     ),
     re_path(
         r"\Aapi/servers/(?P<name>[\s\S]+)\Z",
-        ServerViewSet.as_view(
-            {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
-        ),
+        ServerViewSet.as_view(_ONE),
     ),
 ]

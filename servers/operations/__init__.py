@@ -6,6 +6,7 @@ nothing. None waits for a cloud.
 
 from servers.operations.change import Change, change_server
 from servers.operations.fleet import (
+    change_fleet,
     close_gates,
     confirm_fleet,
     freeze_destroys,
@@ -16,7 +17,13 @@ from servers.operations.fleet import (
 )
 from servers.operations.once import provision_once
 from servers.operations.provision import Request, provision_servers
-from servers.operations.setup import close_breaker, save_account, save_template
+from servers.operations.setup import (
+    close_breaker,
+    delete_account,
+    delete_template,
+    save_account,
+    save_template,
+)
 from servers.operations.strays import (
     adopt_stray,
     delete_leftover,
@@ -29,11 +36,14 @@ __all__ = [
     "Change",
     "Request",
     "adopt_stray",
+    "change_fleet",
     "change_server",
     "close_breaker",
     "close_gates",
     "confirm_fleet",
+    "delete_account",
     "delete_leftover",
+    "delete_template",
     "destroy_held",
     "destroy_stray",
     "freeze_destroys",

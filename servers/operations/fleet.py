@@ -16,6 +16,7 @@ from servers.lifecycle.states import Event, State
 from servers.models import Fleet, Instance, Leftover, Listing, Scope, Server
 
 MOST_NOTE = 500
+MOST_SERVERS = 1_000_000
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -88,6 +89,37 @@ def freeze_destroys(*, frozen: bool, note: str = "") -> None:
         )
         if changed:
             write_event(Kind.FROZEN if frozen else Kind.UNFROZEN, reason=note)
+
+
+def change_fleet(
+    *,
+    paused: bool | None = None,
+    paused_note: str = "",
+    destroys_frozen: bool | None = None,
+    destroys_frozen_note: str = "",
+    **cap: int | None,
+) -> None:
+    """Change several switches together, or the cap (``max_servers``, None for none).
+
+    Raises InvalidError.
+    """
+    most = cap.get("max_servers")
+    if most is not None and not 0 <= most <= MOST_SERVERS:
+        raise InvalidError(
+            f"max_servers: Use a number from 0 to {MOST_SERVERS}, or null.",
+            fields={"max_servers": [f"Use a number from 0 to {MOST_SERVERS}."]},
+        )
+    with transaction.atomic():
+        if paused is not None:
+            _switch(paused, note=paused_note if paused else "", until=None)
+        if destroys_frozen is not None:
+            note = destroys_frozen_note if destroys_frozen else ""
+            freeze_destroys(frozen=destroys_frozen, note=note)
+        if "max_servers" in cap:
+            changed = Fleet.objects.exclude(max_servers=most).update(max_servers=most)
+            if changed:
+                said = "none" if most is None else str(most)
+                write_event(Kind.CHANGED, reason=f"The fleet's cap is {said} now.")
 
 
 def confirm_fleet() -> str:

@@ -1,22 +1,27 @@
 """Save accounts and templates: each change of a template writes a version."""
 
 import json
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, ProtectedError, RestrictedError
 
 from servers import tracing
 from servers.breaker import note_success
 from servers.candidates import list_candidates
 from servers.clouds.registry import validate_config
-from servers.errors import InvalidError
+from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
-from servers.models import Account, Template, TemplateVersion
+from servers.models import Account, Scope, Server, Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations.provision import check_labels
 from servers.scopes import ensure_scope
+
+MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may take less
+_NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 def save_account(
@@ -85,6 +90,10 @@ def save_template(template: Template) -> TemplateVersion:
         errors["labels"] = [message]
     if message := check_candidates(template.candidates):
         errors["candidates"] = [message]
+    if len(template.user_data.encode()) > MOST_USER_DATA:
+        errors["user_data"] = [f"Use at most {MOST_USER_DATA // 1024} KiB."]
+    if not _NAME_PREFIX.fullmatch(template.name_prefix):
+        errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     _raise(errors)
     with transaction.atomic():
         known = (
@@ -115,6 +124,39 @@ def save_template(template: Template) -> TemplateVersion:
         if candidate.account is not None:
             ensure_scope(candidate.account, candidate.region)
     return version
+
+
+def delete_template(template: Template) -> None:
+    """Delete a template that no server was made from; raise ConflictError."""
+    with transaction.atomic():
+        if Server.objects.filter(recipe__template=template).exists():
+            raise ConflictError(
+                f"Servers were made from {template.name}. It can be deleted once they "
+                "are over and purged."
+            )
+        write_event(
+            Kind.TEMPLATE_CHANGED,
+            account=template.account,
+            reason=f"The template {template.name} was deleted.",
+        )
+        template.delete()
+
+
+def delete_account(account: Account) -> None:
+    """Delete an account that nothing was made in; raise ConflictError.
+
+    What its attempts made must stay in sight, so one that was used stays, disabled.
+    """
+    name = account.name
+    try:
+        with transaction.atomic():
+            write_event(Kind.ACCOUNT_CHANGED, reason=f"The account {name} was deleted.")
+            Scope.objects.filter(account=account).delete()
+            account.delete()
+    except (ProtectedError, RestrictedError):
+        raise ConflictError(
+            f"Templates, servers or their history need {name}. Disable it instead."
+        ) from None
 
 
 _RECIPE = Recipe._meta.get_fields()

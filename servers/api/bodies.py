@@ -1,0 +1,81 @@
+"""What a JSON body may hold: named fields, each of one type, and nothing else."""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from servers.errors import InvalidError
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
+def _is_number(value: Any) -> bool:
+    # A JSON true is no number, though Python's is.
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_labels(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+def _is_number_or_none(value: Any) -> bool:
+    return value is None or _is_number(value)
+
+
+def _is_text_or_none(value: Any) -> bool:
+    return value is None or _is_text(value)
+
+
+class Kind(Enum):
+    """The type of a field, how it is known, and the sentence where it is another."""
+
+    TEXT = (_is_text, "Send a text.")
+    NUMBER = (_is_number, "Send a whole number.")
+    FLAG = (_is_flag, "Send true or false.")
+    LABELS = (_is_labels, "Send an object of texts.")
+    OBJECT = (_is_object, "Send an object.")
+    LIST = (_is_list, "Send a list.")
+    NUMBER_OR_NONE = (_is_number_or_none, "Send a whole number or null.")
+    TEXT_OR_NONE = (_is_text_or_none, "Send a text or null.")
+
+    def __init__(self, accepts: Callable[[Any], bool], message: str) -> None:
+        self.accepts = accepts
+        self.message = message
+
+
+def read_body(
+    data: Mapping[str, Any], fields: Mapping[str, Kind], *, some: bool = False
+) -> dict[str, Any]:
+    """Return the body, checked; InvalidError names each field that is wrong.
+
+    ``some``: at least one field must be there.
+    """
+    errors: dict[str, list[str]] = {}
+    for name, value in data.items():
+        kind = fields.get(name)
+        if kind is None:
+            errors[name[:100]] = [
+                f"There is no such field; there are {', '.join(fields)}."
+            ]
+        elif not kind.accepts(value):
+            errors[name] = [kind.message]
+    if some and not data:
+        errors["body"] = [f"Send some of {', '.join(fields)}."]
+    if errors:
+        first = next(iter(errors))
+        raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
+    return dict(data)

@@ -1,0 +1,140 @@
+"""``/api/fleet`` and ``/api/tokens``: the switches, the cap, and who may call."""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Final
+
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from servers.api.bodies import Kind, read_body
+from servers.api.views import ScopedView
+from servers.api.wire import to_seconds
+from servers.errors import InvalidError, NotFoundError
+from servers.gates import is_confirmed
+from servers.models import Fleet, Token
+from servers.operations import change_fleet
+from servers.tokens import issue_token, revoke_token
+
+_FLEET: Final = {
+    "paused": Kind.FLAG,
+    "paused_note": Kind.TEXT,
+    "destroys_frozen": Kind.FLAG,
+    "destroys_frozen_note": Kind.TEXT,
+    "max_servers": Kind.NUMBER_OR_NONE,
+}
+_TOKEN: Final = {"name": Kind.TEXT, "scopes": Kind.LIST, "expires": Kind.NUMBER}
+MOST_TIME: Final = 2**40  # Unix seconds
+
+
+class FleetView(ScopedView):
+    """The fleet itself."""
+
+    write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+
+    def get(self, request: Request) -> Response:
+        """Return its switches."""
+        return Response(render_fleet(Fleet.objects.get()))
+
+    def patch(self, request: Request) -> Response:
+        """Pause, freeze all destroys, or set the cap; what is left out stays."""
+        change_fleet(**read_body(self.body, _FLEET, some=True))
+        return Response(render_fleet(Fleet.objects.get()))
+
+
+class Tokens(ScopedView):
+    """The tokens."""
+
+    read_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+    write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+
+    def get(self, request: Request) -> Response:
+        """Return all, without their text, which nobody has any more."""
+        return Response([_render_token(token) for token in _tokens()])
+
+    def post(self, request: Request) -> Response:
+        """Make one with at most the caller's own scopes; its text is shown once."""
+        data = read_body(self.body, _TOKEN, some=True)
+        scopes = data.get("scopes", [])
+        if not all(isinstance(scope, str) for scope in scopes):
+            raise InvalidError(
+                "scopes: Send a list of texts.", fields={"scopes": ["Send texts."]}
+            )
+        beyond = set(scopes) - self.caller.scopes
+        if beyond:
+            raise InvalidError(
+                f"scopes: You can't give {min(beyond)[:40]!r}, which you don't have.",
+                fields={"scopes": ["Give only scopes that you have."]},
+            )
+        text = issue_token(
+            data.get("name", ""),
+            scopes=scopes,
+            expires_at=_read_time(data.get("expires")),
+        )
+        token = Token.objects.get(name=data["name"])
+        return Response({**_render_token(token), "token": text}, status=201)
+
+
+class OneToken(ScopedView):
+    """One token."""
+
+    read_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+    write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+
+    def get(self, request: Request, name: str) -> Response:
+        """Return it."""
+        return Response(_render_token(_find_token(name)))
+
+    def delete(self, request: Request, name: str) -> Response:
+        """Revoke it, at once and for good."""
+        revoke_token(_find_token(name))
+        return Response(status=204)
+
+
+def render_fleet(fleet: Fleet) -> dict[str, Any]:
+    """Return the fleet's row as JSON shows it."""
+    return {
+        "fleet": fleet.fleet_id,
+        "confirmed": is_confirmed(fleet),
+        "paused": fleet.paused,
+        "paused_by": fleet.paused_by,
+        "paused_note": fleet.paused_note,
+        "destroys_frozen": fleet.destroys_frozen,
+        "destroys_frozen_note": fleet.destroys_frozen_note,
+        "max_servers": fleet.max_servers,
+    }
+
+
+def _tokens() -> QuerySet[Token]:
+    return Token.objects.order_by("name")
+
+
+def _find_token(name: str) -> Token:
+    found = None
+    if len(name) <= 100 and "\0" not in name:
+        found = _tokens().filter(name=name).first()
+    if found is None:
+        raise NotFoundError(f"There is no token named {name[:80]!r}.")
+    return found
+
+
+def _render_token(token: Token) -> dict[str, Any]:
+    return {
+        "name": token.name,
+        "id": token.public_id,
+        "scopes": token.scopes,
+        "last_used": to_seconds(token.last_used_at),
+        "expires": to_seconds(token.expires_at),
+        "revoked": to_seconds(token.revoked_at),
+    }
+
+
+def _read_time(seconds: int | None) -> datetime | None:
+    if not seconds:
+        return None
+    if not 0 < seconds < MOST_TIME:
+        raise InvalidError(
+            "expires: Send Unix seconds, or 0 for never.",
+            fields={"expires": ["Send Unix seconds, or 0 for never."]},
+        )
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,241 @@
+"""``/api/templates`` and ``/api/accounts``: what servers are made from, and where."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar, Final
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from servers.api.bodies import Kind, read_body
+from servers.api.views import ScopedView
+from servers.api.wire import to_seconds
+from servers.errors import InvalidError, NotFoundError
+from servers.models import Account, Template, Token
+from servers.operations import (
+    close_breaker,
+    delete_account,
+    delete_template,
+    save_account,
+    save_template,
+)
+from servers.probe import probe_account
+
+MOST_NAME: Final = 63
+_TEMPLATE: Final = {
+    **dict.fromkeys(
+        (
+            "name",
+            "account",
+            "region",
+            "image",
+            "size",
+            "user_data",
+            "ssh_key",
+            "readiness",
+            "name_prefix",
+        ),
+        Kind.TEXT,
+    ),
+    **dict.fromkeys(
+        ("capacity", "readiness_port", "drain_timeout", "ttl"), Kind.NUMBER
+    ),
+    "labels": Kind.LABELS,
+    "options": Kind.OBJECT,
+    "candidates": Kind.LIST,
+    "is_default": Kind.FLAG,
+    "max_servers": Kind.NUMBER_OR_NONE,
+    "price_per_hour": Kind.TEXT_OR_NONE,
+}
+_ACCOUNT: Final = {
+    **dict.fromkeys(("name", "kind", "endpoint", "region"), Kind.TEXT),
+    **dict.fromkeys(
+        ("max_servers", "creates_per_minute", "calls_at_once"), Kind.NUMBER
+    ),
+    "credentials": Kind.LABELS,
+    "options": Kind.OBJECT,
+    "enabled": Kind.FLAG,
+}
+
+
+class TemplateViewSet(ScopedView, ViewSet):
+    """The templates. Each change is a new version; servers keep theirs."""
+
+    write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+
+    def list(self, request: Request) -> Response:
+        """Return all, by name."""
+        rows = Template.objects.select_related("account").order_by("name")
+        return Response([render_template(row) for row in rows])
+
+    def create(self, request: Request) -> Response:
+        """Make one."""
+        template = Template()
+        _fill_template(template, read_body(self.body, _TEMPLATE, some=True))
+        save_template(template)
+        return Response(render_template(template), status=201)
+
+    def retrieve(self, request: Request, name: str) -> Response:
+        """Return one."""
+        return Response(render_template(_find_template(name)))
+
+    def partial_update(self, request: Request, name: str) -> Response:
+        """Change one; what is left out stays."""
+        template = _find_template(name)
+        _fill_template(template, read_body(self.body, _TEMPLATE, some=True))
+        save_template(template)
+        return Response(render_template(template))
+
+    def destroy(self, request: Request, name: str) -> Response:
+        """Delete one that no server needs."""
+        delete_template(_find_template(name))
+        return Response(status=204)
+
+
+class AccountViewSet(ScopedView, ViewSet):
+    """The accounts at clouds. Credentials are written and never read."""
+
+    write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+
+    def list(self, request: Request) -> Response:
+        """Return all, by name."""
+        return Response([render_account(row) for row in Account.objects.all()])
+
+    def create(self, request: Request) -> Response:
+        """Make one."""
+        data = read_body(self.body, _ACCOUNT, some=True)
+        credentials = data.pop("credentials", {})
+        account = save_account(Account(**data), credentials=credentials)
+        return Response(render_account(account), status=201)
+
+    def retrieve(self, request: Request, name: str) -> Response:
+        """Return one."""
+        return Response(render_account(_find_account(name)))
+
+    def partial_update(self, request: Request, name: str) -> Response:
+        """Change one; what is left out stays, the credentials too."""
+        account = _find_account(name)
+        data = read_body(self.body, _ACCOUNT, some=True)
+        credentials = data.pop("credentials", None)
+        for field, value in data.items():
+            setattr(account, field, value)
+        account = save_account(account, credentials=credentials)
+        return Response(render_account(account))
+
+    def destroy(self, request: Request, name: str) -> Response:
+        """Delete one that nothing needs."""
+        delete_account(_find_account(name))
+        return Response(status=204)
+
+    def test(self, request: Request, name: str) -> Response:
+        """Ask the cloud whether the credentials work; wait for its answer."""
+        findings = probe_account(_find_account(name))
+        return Response(
+            {
+                "works": all(finding.works for finding in findings),
+                "findings": [
+                    {
+                        "region": finding.region,
+                        "works": finding.works,
+                        "message": finding.message,
+                    }
+                    for finding in findings
+                ],
+            }
+        )
+
+    def close(self, request: Request, name: str) -> Response:
+        """Close the breaker, so that creates go through again."""
+        account = _find_account(name)
+        close_breaker(account)
+        account.refresh_from_db()
+        return Response(render_account(account))
+
+
+def render_template(template: Template) -> dict[str, Any]:
+    """Return a template; its user data is told only to be there or not."""
+    price = template.price_per_hour
+    return {
+        "name": template.name,
+        "version": template.version,
+        "account": template.account.name,
+        "region": template.region,
+        "image": template.image,
+        "size": template.size,
+        "capacity": template.capacity,
+        "has_user_data": bool(template.user_data),
+        "ssh_key": template.ssh_key,
+        "labels": template.labels,
+        "options": template.options,
+        "readiness": template.readiness,
+        "readiness_port": template.readiness_port,
+        "drain_timeout": template.drain_timeout,
+        "ttl": template.ttl,
+        "price_per_hour": None if price is None else str(price),
+        "name_prefix": template.name_prefix,
+        "candidates": template.candidates,
+        "max_servers": template.max_servers,
+        "is_default": template.is_default,
+    }
+
+
+def render_account(account: Account) -> dict[str, Any]:
+    """Return an account without its credentials."""
+    return {
+        "name": account.name,
+        "kind": account.kind,
+        "endpoint": account.endpoint,
+        "region": account.region,
+        "options": account.options,
+        "identity": account.identity,
+        "max_servers": account.max_servers,
+        "creates_per_minute": account.creates_per_minute,
+        "calls_at_once": account.calls_at_once,
+        "enabled": account.enabled,
+        "health": account.health,
+        "health_note": account.health_note,
+        "health_since": to_seconds(account.health_since),
+        "breaker": account.breaker,
+        "breaker_note": account.breaker_note,
+    }
+
+
+def _fill_template(template: Template, data: dict[str, Any]) -> None:
+    if "account" in data:
+        data["account"] = _find_account(data["account"], field="account")
+    if data.get("price_per_hour") is not None:
+        try:
+            data["price_per_hour"] = Decimal(data["price_per_hour"])
+        except InvalidOperation:
+            raise InvalidError(
+                "price_per_hour: Send a decimal number as a text, such as 0.0425.",
+                fields={"price_per_hour": ["Send a decimal number as a text."]},
+            ) from None
+    for field, value in data.items():
+        setattr(template, field, value)
+    if template.account_id is None:
+        raise InvalidError(
+            "account: Name the account.", fields={"account": ["Name the account."]}
+        )
+
+
+def _find_template(name: str) -> Template:
+    found = None
+    if len(name) <= MOST_NAME and "\0" not in name:
+        rows = Template.objects.select_related("account")
+        found = rows.filter(name=name).first()
+    if found is None:
+        raise NotFoundError(f"There is no template named {name[:80]!r}.")
+    return found
+
+
+def _find_account(name: str, *, field: str = "") -> Account:
+    found = None
+    if len(name) <= MOST_NAME and "\0" not in name:
+        found = Account.objects.filter(name=name).first()
+    if found is None:
+        message = f"There is no account named {name[:80]!r}."
+        if field:
+            raise InvalidError(message, fields={field: [message]})
+        raise NotFoundError(message)
+    return found

@@ -1,0 +1,271 @@
+"""Templates, accounts, the fleet and tokens over the API."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from servers.models import Account, Event, Fleet, Server, Template, TemplateVersion
+from servers.tokens import SCOPES
+from tests.api.conftest import Call
+from tests.support.fleet import QUICK, Workshop, provision
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def send(call: Call) -> Call:
+    def run(method: str, path: str, body: Any = None, **more: Any) -> Any:
+        data = "" if body is None else json.dumps(body)
+        return call(method, path, data=data, content_type="application/json", **more)
+
+    return run
+
+
+TEMPLATE = {
+    "name": "big",
+    "account": "sandbox",
+    "image": "debian-12",
+    "size": "large",
+    "capacity": 4,
+    "user_data": "needle-user-data",
+    "labels": {"team": "red"},
+    "candidates": [{"size": "medium"}],
+    "ttl": 60,
+    "price_per_hour": "0.0425",
+}
+
+
+def test_a_template_is_made_changed_used_and_deleted(send: Call) -> None:
+    made = send("POST", "/api/templates", TEMPLATE)
+    assert made.status_code == 201, made.content
+    told = made.json()
+    assert (told["version"], told["has_user_data"]) == (1, True)
+    assert told["price_per_hour"] == "0.0425"
+    changed = send("PATCH", "/api/templates/big", {"size": "small", "max_servers": 1})
+    assert changed.status_code == 200
+    assert (changed.json()["version"], changed.json()["image"]) == (2, "debian-12")
+    template = Template.objects.get(name="big")
+    assert template.user_data == "needle-user-data"  # what is left out stays
+    assert TemplateVersion.objects.filter(template=template).count() == 2
+    server = send("POST", "/api/servers", {"template": "big"})
+    assert server.json()["size"] == "small"
+    refused = send("DELETE", "/api/templates/big")
+    assert refused.status_code == 409
+    assert "Servers were made from big" in refused.json()["message"]
+    Server.objects.all().delete()
+    assert send("DELETE", "/api/templates/big").status_code == 204
+    assert send("GET", "/api/templates/big").status_code == 404
+    (left,) = send("GET", "/api/templates").json()
+    assert left["name"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"name": "Bad Name"}, "name"),
+        ({"name": "default"}, "name"),
+        ({"account": "nobody"}, "account"),
+        ({"capacity": 0}, "capacity"),
+        ({"capacity": "4"}, "capacity"),
+        ({"labels": {"Bad": "x"}}, "labels"),
+        ({"candidates": [{"nonsense": "x"}]}, "candidates"),
+        ({"candidates": {}}, "candidates"),
+        ({"price_per_hour": "cheap"}, "price_per_hour"),
+        ({"price_per_hour": "NaN"}, "price_per_hour"),
+        ({"price_per_hour": 1.5}, "price_per_hour"),
+        ({"readiness": "magic"}, "readiness"),
+        ({"ttl": -1}, "ttl"),
+        ({"ttl": 2**70}, "ttl"),
+        ({"image": ""}, "image"),
+        ({"image": "x" * 300}, "image"),
+        ({"user_data": "x" * 70000}, "user_data"),
+        ({"version": 7}, "version"),
+        ({"name_prefix": "Not/a/label-"}, "name_prefix"),
+        ({"name_prefix": "-a"}, "name_prefix"),
+    ],
+)
+def test_a_template_that_is_wrong_is_refused_at_its_field(
+    send: Call, change: dict[str, Any], field: str
+) -> None:
+    answer = send("POST", "/api/templates", {**TEMPLATE, **change})
+    assert answer.status_code in {400, 409}, answer.content
+    assert field in answer.json()["errors"], answer.content
+    assert not Template.objects.filter(name="big").exists()
+    assert not TemplateVersion.objects.filter(number=1, size="large").exists()
+
+
+def test_an_account_is_made_tested_changed_and_shows_no_credential(send: Call) -> None:
+    body = {
+        "name": "second",
+        "kind": "sandbox",
+        "credentials": {"token": "needle-token"},
+        "options": {**QUICK, "expected_token": "needle-token"},
+        "max_servers": 3,
+    }
+    made = send("POST", "/api/accounts", body)
+    assert made.status_code == 201, made.content
+    tested = send("POST", "/api/accounts/second/test")
+    assert tested.json()["works"] is True, tested.content
+    assert "shows 0 of our instances" in tested.json()["findings"][0]["message"]
+    before = Account.objects.get(name="second").generation
+    wrong = send("PATCH", "/api/accounts/second", {"credentials": {"token": "other"}})
+    assert wrong.status_code == 200
+    assert Account.objects.get(name="second").generation == before + 1
+    tested = send("POST", "/api/accounts/second/test").json()
+    assert tested["works"] is False
+    assert "not valid" in tested["findings"][0]["message"]
+    shown = send("GET", "/api/accounts/second")
+    assert b"needle-token" not in shown.content.replace(
+        b'"expected_token":"needle-token"', b""
+    )
+    assert "credentials" not in shown.json()
+    kept = send("PATCH", "/api/accounts/second", {"enabled": False})
+    assert kept.json()["enabled"] is False
+    assert "other" in Account.objects.get(name="second").credentials
+    assert send("DELETE", "/api/accounts/second").status_code == 204
+    assert not Account.objects.filter(name="second").exists()
+
+
+def test_an_account_in_use_is_not_deleted_and_loses_nothing(
+    send: Call, workshop: Workshop
+) -> None:
+    server = provision()
+    workshop.run_to("running", server)
+    answer = send("DELETE", "/api/accounts/sandbox")
+    assert answer.status_code == 409
+    assert "Disable it instead" in answer.json()["message"]
+    assert Account.objects.get().scopes.count() == 1
+    assert not Event.objects.filter(reason__contains="was deleted").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "nonsense"},
+        {"name": "sandbox"},
+        {"name": ""},
+        {"credentials": {"token": 1}},
+        {"credentials": "x"},
+        {"credentials": {"unknown": "x"}},
+        {"options": {"nonsense": 1}},
+        {"options": []},
+        {"max_servers": 0},
+        {"max_servers": 2**70},
+        {"calls_at_once": True},
+        {"endpoint": "http://x"},
+        {"health": "ok"},
+        {"enabled": "yes"},
+    ],
+)
+def test_an_account_that_is_wrong_is_refused(
+    send: Call, change: dict[str, Any]
+) -> None:
+    body = {"name": "third", "kind": "sandbox", **change}
+    answer = send("POST", "/api/accounts", body)
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["errors"]
+    assert Account.objects.count() == 1
+
+
+def test_the_breaker_is_closed_by_hand(send: Call) -> None:
+    Account.objects.update(breaker="open", breaker_note="quota", breaker_failures=5)
+    answer = send("POST", "/api/accounts/sandbox/close-breaker")
+    assert answer.json()["breaker"] == "closed"
+
+
+def test_the_fleets_switches_and_cap(send: Call) -> None:
+    told = send(
+        "PATCH",
+        "/api/fleet",
+        {"paused": True, "paused_note": "Lunch.", "destroys_frozen": True},
+    ).json()
+    assert (told["paused"], told["paused_note"]) == (True, "Lunch.")
+    assert told["destroys_frozen"] is True
+    assert told["confirmed"] is True
+    assert send("PATCH", "/api/fleet", {"max_servers": 0}).json()["max_servers"] == 0
+    assert send("POST", "/api/servers").status_code == 409
+    wrongs: list[Any] = [{}, {"max_servers": -1}, {"max_servers": 2**70}]
+    wrongs += [{"paused": 1}, {"fleet": "x"}]
+    wrongs += [{"paused": True, "paused_note": "x" * 501}]
+    for wrong in wrongs:
+        assert send("PATCH", "/api/fleet", wrong).status_code == 400, wrong
+    told = send("PATCH", "/api/fleet", {"max_servers": None, "paused": False}).json()
+    assert (told["max_servers"], told["paused"]) == (None, False)
+    assert Fleet.objects.get().destroys_frozen is True
+
+
+def test_a_token_is_made_shown_once_used_and_revoked(send: Call, call: Call) -> None:
+    made = send(
+        "POST",
+        "/api/tokens",
+        {"name": "ci", "scopes": ["servers:read"], "expires": int(time.time()) + 60},
+    )
+    assert made.status_code == 201, made.content
+    text = made.json()["token"]
+    headers = {"authorization": f"Bearer {text}"}
+    assert call("GET", "/api/servers", scopes=None, headers=headers).status_code == 200
+    listed = send("GET", "/api/tokens")
+    assert text.rpartition("_")[2].encode() not in listed.content
+    assert "digest" not in listed.json()[0]
+    assert send("DELETE", "/api/tokens/ci").status_code == 204
+    assert call("GET", "/api/servers", scopes=None, headers=headers).status_code == 401
+    assert send("GET", "/api/tokens/ci").json()["revoked"] > 0
+    assert send("DELETE", "/api/tokens/nobody").status_code == 404
+
+
+def test_nobody_gives_a_right_that_they_lack(send: Call) -> None:
+    admin = ["fleet:admin"]
+    answer = send(
+        "POST",
+        "/api/tokens",
+        {"name": "more", "scopes": ["secrets:read"]},
+        scopes=admin,
+    )
+    assert answer.status_code == 400
+    assert "which you don't have" in answer.json()["message"]
+    wrongs: list[Any] = [{"scopes": ["servers:read"]}, {"name": "x"}]
+    wrongs += [{"name": "x", "scopes": [1]}]
+    for expires in (1, 2**70):
+        wrongs += [{"name": "x", "scopes": ["servers:read"], "expires": expires}]
+    for wrong in wrongs:
+        assert send("POST", "/api/tokens", wrong).status_code == 400, wrong
+
+
+WRITES = [
+    ("POST", "/api/templates"),
+    ("PATCH", "/api/templates/default"),
+    ("DELETE", "/api/templates/default"),
+    ("POST", "/api/accounts"),
+    ("PATCH", "/api/accounts/sandbox"),
+    ("DELETE", "/api/accounts/sandbox"),
+    ("POST", "/api/accounts/sandbox/test"),
+    ("POST", "/api/accounts/sandbox/close-breaker"),
+    ("PATCH", "/api/fleet"),
+    ("GET", "/api/tokens"),
+    ("POST", "/api/tokens"),
+    ("DELETE", "/api/tokens/t0"),
+    ("POST", "/api/leaks/destroy-held"),
+    ("POST", "/api/leaks/1/adopt"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), WRITES)
+def test_all_of_this_needs_the_admins_right(send: Call, method: str, path: str) -> None:
+    lesser = sorted(SCOPES - {"fleet:admin"})
+    answer = send(method, path, {}, scopes=lesser)
+    assert answer.status_code == 403
+    assert "fleet:admin" in answer.json()["message"]
+    assert send(method, path, {}, scopes=None).status_code == 401
+
+
+def test_a_body_that_is_too_deep_or_holds_a_nul_is_refused(send: Call) -> None:
+    deep: Any = "x"
+    for _ in range(30):
+        deep = [deep]
+    for options in ({"a": deep}, {"a": {"b": ["\0"]}}, {"\0": 1}):
+        answer = send("POST", "/api/templates", {**TEMPLATE, "options": options})
+        assert answer.status_code == 400
+        assert answer.json()["message"]
+    assert not Template.objects.filter(name="big").exists()
