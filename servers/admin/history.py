@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from servers.admin.base import Shown
-from servers.models import Event, Listing, Scope, Tally
+from servers.models import Event, IdempotentRequest, Listing, Scope, Tally
 
 
 @admin.register(Event)
@@ -40,6 +40,15 @@ class ListingAdmin(Shown):
     list_display = ("scope", "started_at", "finished_at", "instances", "live")
     list_select_related = ("scope",)
     list_filter = ("scope",)
+    ordering = ("-id",)
+
+
+@admin.register(IdempotentRequest)
+class IdempotentRequestAdmin(Shown):
+    """What was asked under an Idempotency-Key, for two days."""
+
+    list_display = ("key", "caller", "created_at")
+    search_fields = ("key", "caller")
     ordering = ("-id",)
 
 

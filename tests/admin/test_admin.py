@@ -9,7 +9,15 @@ from django.contrib import admin as django_admin
 from django.contrib.auth.models import User
 from django.test import Client
 
-from servers.models import Account, Leftover, Server, Template, TemplateVersion, Token
+from servers.models import (
+    Account,
+    IdempotentRequest,
+    Leftover,
+    Server,
+    Template,
+    TemplateVersion,
+    Token,
+)
 from servers.tokens import issue_token
 from tests.support.fleet import Workshop, make_fleet, provision
 
@@ -34,6 +42,7 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
         kind="volume",
         first_seen=server.created_at,
     )
+    IdempotentRequest.objects.create(caller="token:ci", key="k", digest="d")
     for model in apps.get_app_config("servers").get_models():
         if model is TemplateVersion:
             continue  # on its template's page
