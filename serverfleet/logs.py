@@ -129,7 +129,8 @@ def build_config(form: str, *, level: str) -> dict[str, Any]:
         "loggers": {
             # Our own request line says it better; its 4xx warnings say it twice.
             "django.request": {"level": "ERROR"},
-            "django.security": {"level": "ERROR"},
+            # Its errors are a client's doing, too: a wrong Host, with a trace.
+            "django.security": {"level": "CRITICAL"},
             "celery": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
             "amqp": {"level": "WARNING"},

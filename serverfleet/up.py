@@ -180,7 +180,7 @@ def _list_programs(folder: Path, host: str, port: int) -> list[Program]:
                 "--bind",
                 bind,
                 "--worker-class",
-                "gthread",
+                "serverfleet.webworker.JSONThreadWorker",
                 "--workers",
                 web_workers,
                 "--threads",

@@ -5,10 +5,12 @@ import sys
 from importlib import import_module
 
 from celery import current_app
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from serverfleet.chunks import accept_chunks
 from servers.clouds.registry import list_kinds
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
@@ -17,7 +19,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 _APP_LOAD_ERROR = 4
 
 try:
-    application = get_wsgi_application()
+    application = accept_chunks(
+        get_wsgi_application(), most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    )
     import_module("servers.encryption").refuse_wrong_keys()
 except ImproperlyConfigured as error:
     sys.stderr.write(f"{error}\n")

@@ -111,7 +111,7 @@ def test_it_opens_where_creations_outrun_what_was_asked_for(workshop: Workshop) 
 
 def test_servers_that_are_asked_for_never_outrun_themselves(workshop: Workshop) -> None:
     account = make_fleet()
-    servers = [provision() for _ in range(30)]
+    servers = [provision() for _ in range(12)]
     workshop.run_to("running", *servers)
     for server in servers:
         terminate_server(server.name)
