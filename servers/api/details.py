@@ -28,7 +28,7 @@ class Details(ScopedView):
     """``/api/servers/{name}/details``."""
 
     def get(self, request: Request, name: str) -> Response:
-        """Return the details."""
+        """Return template, labels, ttl, protection, times of each step, price."""
         return Response(render_details(find_server(name)))
 
 
@@ -78,7 +78,7 @@ class Events(ScopedView):
     """``/api/events``: what happened in the whole fleet, by cursor."""
 
     def get(self, request: Request) -> Response:
-        """Return what came after ``after``, oldest first."""
+        """Return what happened in the fleet ``after`` an id, oldest first."""
         return list_events(request, server=None)
 
 

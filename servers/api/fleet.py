@@ -33,7 +33,7 @@ class FleetView(ScopedView):
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
 
     def get(self, request: Request) -> Response:
-        """Return its switches."""
+        """Return the fleet's id, switches and cap."""
         return Response(render_fleet(Fleet.objects.get()))
 
     def patch(self, request: Request) -> Response:
@@ -49,11 +49,11 @@ class Tokens(ScopedView):
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
 
     def get(self, request: Request) -> Response:
-        """Return all, without their text, which nobody has any more."""
+        """Return all tokens, without their text, which nobody has any more."""
         return Response([_render_token(token) for token in _tokens()])
 
     def post(self, request: Request) -> Response:
-        """Make one with at most the caller's own scopes; its text is shown once."""
+        """Make a token with at most the caller's own scopes; its text is shown once."""
         data = read_body(self.body, _TOKEN, some=True)
         scopes = data.get("scopes", [])
         if not all(isinstance(scope, str) for scope in scopes):
@@ -82,11 +82,11 @@ class OneToken(ScopedView):
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
 
     def get(self, request: Request, name: str) -> Response:
-        """Return it."""
+        """Return one token."""
         return Response(_render_token(_find_token(name)))
 
     def delete(self, request: Request, name: str) -> Response:
-        """Revoke it, at once and for good."""
+        """Revoke a token, at once and for good."""
         revoke_token(_find_token(name))
         return Response(status=204)
 

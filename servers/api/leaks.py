@@ -31,7 +31,7 @@ class Leaks(ScopedView):
     """What the clouds hold against what the rows account for."""
 
     def get(self, request: Request) -> Response:
-        """Return the report of one account (``?account=``) or all."""
+        """Compare clouds and rows, of one account (``?account=``) or all."""
         account = request.query_params.get("account", "")
         if "\0" in account:
             raise InvalidError("There is no such account.")
@@ -47,7 +47,7 @@ class DestroyStray(ScopedView):
     write_scope = Token.Scope.FLEET_ADMIN
 
     def post(self, request: Request, pk: int) -> Response:
-        """Condemn it; the answer does not wait for the cloud."""
+        """Delete what an instance left behind, soon."""
         destroy_stray(pk)
         return Response(status=204)
 
@@ -58,7 +58,7 @@ class DeleteLeftover(ScopedView):
     write_scope = Token.Scope.FLEET_ADMIN
 
     def post(self, request: Request, pk: int) -> Response:
-        """Condemn it; the answer does not wait for the cloud."""
+        """Destroy an instance that waits for a person, soon."""
         delete_leftover(pk)
         return Response(status=204)
 
@@ -69,7 +69,7 @@ class DestroyHeld(ScopedView):
     write_scope = Token.Scope.FLEET_ADMIN
 
     def post(self, request: Request) -> Response:
-        """Condemn those of the body's account and region; tell how many."""
+        """Destroy all that wait in the body's ``account`` and ``region``."""
         account, region = (
             str(self.body.get(name, ""))[:100] for name in ("account", "region")
         )
@@ -82,7 +82,7 @@ class AdoptStray(ScopedView):
     write_scope = Token.Scope.FLEET_ADMIN
 
     def post(self, request: Request, pk: int) -> Response:
-        """Adopt it, from the template in the body or the default one."""
+        """Make a server of an unexplained instance, from the body's ``template``."""
         name = self.body.get("template", "")
         template = None
         if name:

@@ -64,30 +64,30 @@ class TemplateViewSet(ScopedView, ViewSet):
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
 
     def list(self, request: Request) -> Response:
-        """Return all, by name."""
+        """Return all templates, by name."""
         rows = Template.objects.select_related("account").order_by("name")
         return Response([render_template(row) for row in rows])
 
     def create(self, request: Request) -> Response:
-        """Make one."""
+        """Make a template."""
         template = Template()
         _fill_template(template, read_body(self.body, _TEMPLATE, some=True))
         save_template(template)
         return Response(render_template(template), status=201)
 
     def retrieve(self, request: Request, name: str) -> Response:
-        """Return one."""
+        """Return a template."""
         return Response(render_template(_find_template(name)))
 
     def partial_update(self, request: Request, name: str) -> Response:
-        """Change one; what is left out stays."""
+        """Change a template; what is left out stays."""
         template = _find_template(name)
         _fill_template(template, read_body(self.body, _TEMPLATE, some=True))
         save_template(template)
         return Response(render_template(template))
 
     def destroy(self, request: Request, name: str) -> Response:
-        """Delete one that no server needs."""
+        """Delete a template that no server needs."""
         delete_template(_find_template(name))
         return Response(status=204)
 
@@ -98,22 +98,22 @@ class AccountViewSet(ScopedView, ViewSet):
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
 
     def list(self, request: Request) -> Response:
-        """Return all, by name."""
+        """Return all accounts, by name."""
         return Response([render_account(row) for row in Account.objects.all()])
 
     def create(self, request: Request) -> Response:
-        """Make one."""
+        """Make an account."""
         data = read_body(self.body, _ACCOUNT, some=True)
         credentials = data.pop("credentials", {})
         account = save_account(Account(**data), credentials=credentials)
         return Response(render_account(account), status=201)
 
     def retrieve(self, request: Request, name: str) -> Response:
-        """Return one."""
+        """Return an account."""
         return Response(render_account(_find_account(name)))
 
     def partial_update(self, request: Request, name: str) -> Response:
-        """Change one; what is left out stays, the credentials too."""
+        """Change an account; what is left out stays, the credentials too."""
         account = _find_account(name)
         data = read_body(self.body, _ACCOUNT, some=True)
         credentials = data.pop("credentials", None)
@@ -123,7 +123,7 @@ class AccountViewSet(ScopedView, ViewSet):
         return Response(render_account(account))
 
     def destroy(self, request: Request, name: str) -> Response:
-        """Delete one that nothing needs."""
+        """Delete an account that nothing needs."""
         delete_account(_find_account(name))
         return Response(status=204)
 

@@ -23,7 +23,7 @@ class Health(ScopedView):
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
-        """Answer."""
+        """Tell that the process is alive."""
         return Response({"status": "ok"})
 
 
@@ -34,7 +34,7 @@ class Varz(ScopedView):
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
-        """Answer."""
+        """Tell whether automatic creation is paused."""
         return Response({"paused": is_paused()})
 
 
@@ -45,7 +45,7 @@ class Version(ScopedView):
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
-        """Answer."""
+        """Tell what runs here."""
         return Response(
             {
                 "source": settings.SOURCE,
@@ -59,7 +59,7 @@ class Me(ScopedView):
     """``/api/me``: who calls, and what that caller may."""
 
     def get(self, request: Request) -> Response:
-        """Answer; ``expires`` is in Unix seconds, 0 for never."""
+        """Tell who calls and what that caller may; ``expires`` 0 is never."""
         caller = self.caller
         token = caller.token
         return Response(
@@ -75,7 +75,7 @@ class Pause(ScopedView):
     """Stop automatic creation, for every process."""
 
     def post(self, request: Request) -> Response:
-        """Pause."""
+        """Stop automatic creation."""
         pause_fleet()
         return Response(status=204)
 
@@ -84,7 +84,7 @@ class Resume(ScopedView):
     """Resume automatic creation."""
 
     def post(self, request: Request) -> Response:
-        """Resume."""
+        """Resume automatic creation."""
         resume_fleet()
         return Response(status=204)
 

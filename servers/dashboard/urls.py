@@ -1,20 +1,17 @@
 """The pages' paths."""
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
 from servers.dashboard import acts, leaks, pages
+from servers.dashboard.login import LogIn
 
 _NAME = "servers/<str:name>/"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="servers")),
-    path(
-        "login/",
-        LoginView.as_view(template_name="login.html", redirect_authenticated_user=True),
-        name="login",
-    ),
+    path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("servers/", pages.ServerList.as_view(), name="servers"),
     path("servers/new/", acts.NewServer.as_view(), name="new-server"),
