@@ -270,6 +270,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "servers.api.errors.handle_exception",
     "UNAUTHENTICATED_USER": None,
 }
+# Whether a web process may keep encoded servers with their secrets in its memory.
+CACHE_SECRETS = env.read_bool("SERVERFLEET_CACHE_SECRETS", default=True)
 METRICS_TOKEN = env.read_secret("SERVERFLEET_METRICS_TOKEN")
 
 # Celery: the messages are hints, so none may delay or fail what sends them.
