@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-_READ = "SELECT servers, pages, listings, tokens FROM servers_stamp WHERE id = 1"
+_READ = (
+    "SELECT servers, pages, listings, tokens, recipes FROM servers_stamp WHERE id = 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Stamps:
     pages: int = 0
     listings: int = 0
     tokens: int = 0
+    recipes: int = 0
 
 
 def read_stamps() -> Stamps | None:

@@ -60,6 +60,17 @@ _UNSHOWN: Final = {
     app.Instance: "missed_from next_step_at",
     app.Attempt: "looked_at lease_end",
 }
+# What an account is found to be, and not what it was made.
+_HEALTH: Final = [
+    "health",
+    "health_note",
+    "health_since",
+    "throttled_until",
+    "breaker",
+    "breaker_note",
+    "breaker_failures",
+    "breaker_until",
+]
 _SHOWN: Final = (
     app.Server,
     app.Event,
@@ -100,6 +111,10 @@ def list_watches() -> Iterator[Watch]:
     unshown = _UNSHOWN[app.Token].split()
     columns = tuple(each for each in _columns_of(app.Token) if each not in unshown)
     yield Watch(app.Token._meta.db_table, columns, ("tokens",))
+    for model in (app.Template, app.TemplateVersion):
+        yield Watch(model._meta.db_table, tuple(_columns_of(model)), ("recipes",))
+    columns = tuple(each for each in _columns_of(app.Account) if each not in _HEALTH)
+    yield Watch(app.Account._meta.db_table, columns, ("recipes",))
     # The tokens of a person who was shut out are shut out, too.
     people = get_user_model()._meta.db_table
     yield Watch(people, ("is_active",), ("tokens",), rows=False)
@@ -184,7 +199,7 @@ class _SQLite:
         )
 
 
-_STAMPS: Final = ("servers", "pages", "listings", "tokens")
+_STAMPS: Final = ("servers", "pages", "listings", "tokens", "recipes")
 
 
 class _PostgreSQL:

@@ -1,10 +1,10 @@
 """The encoded servers of this process: made once for each version of a row.
 
-A list is the bytes of its rows, joined. Of each row a process keeps what it last
-encoded, under the row's version, which the database's triggers raise with any change of
-what is served; so a list costs one narrow query, and the encoding of the rows that
-moved. The whole list is kept joined, under the stamp of all rows: while nothing moves
-it costs no query at all.
+A list is the bytes of its rows, joined. The whole list is kept joined, under the stamp
+of all rows: while nothing moves it costs no query. When something has moved, one narrow
+query tells which rows, by the version that the database's triggers raise with any
+change of what is served; only those are read and encoded, and the rest is copied from
+the list as it was.
 
 Kept bytes are apart for callers with and without ``secrets:read``. Where secrets must
 not stay in memory (``SERVERFLEET_CACHE_SECRETS=0``) those with secrets are made anew
@@ -12,8 +12,10 @@ each time.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
 
 import orjson
 from django.conf import settings
@@ -21,16 +23,34 @@ from django.db.models import QuerySet
 
 from servers.api.wire import render_server
 from servers.models import Server
-from servers.selectors import list_servers
+from servers.selectors import find_key, list_servers
 
-MOST_KEPT: Final = 50_000
+# Rows that are kept besides the whole list: of filtered lists, and single ones.
+MOST_KEPT: Final = 2000
+MOST_NAMES: Final = 10_000
 # Up to so many rows are read by their ids; of more, all are read.
 _FEW: Final = 200
 # Rows that are there at once: they take more memory than their bytes.
 _CHUNK: Final = 200
 
-Key = tuple[Any, int]  # a server's id and version
-Kept = dict[Any, tuple[int, bytes]]
+Key = tuple[UUID, int]  # a server's id and version
+Row = tuple[int, bytes | memoryview]  # its version and its JSON
+
+
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """The whole list as it was under a stamp, and where in it each row stands."""
+
+    stamp: int | None = None
+    body: bytes = b""
+    spans: Mapping[UUID, tuple[int, int, int]] = field(default_factory=dict)
+
+    def get(self, pk: UUID) -> Row | None:
+        span = self.spans.get(pk)
+        if span is None:
+            return None
+        version, start, end = span
+        return version, memoryview(self.body)[start:end]
 
 
 class Shelf:
@@ -38,81 +58,110 @@ class Shelf:
 
     def __init__(self, *, with_secrets: bool) -> None:
         self.with_secrets = with_secrets
-        self._kept: Kept = {}
-        self._whole: tuple[int, bytes] | None = None
-        # Reentrant for nobody: whoever comes second waits, and finds it made.
+        self._whole = _Whole()
+        self._rows: dict[UUID, Row] = {}
+        # Whoever comes while the list is made waits, and finds it made.
         self._lock = threading.Lock()
 
     def join_all(self, stamp: int | None) -> bytes:
         """Return the whole list; ``stamp`` was read before, or is not to be had."""
         if not self._keeps or stamp is None:
-            return _enclose(row for _, row in self._encode(list_servers(), {}))
+            return _enclose(row for _, _, row in self._encode(list_servers()))
         whole = self._whole
-        if whole is not None and whole[0] == stamp:
-            return whole[1]
-        with self._lock:
-            if self._whole is not None and self._whole[0] == stamp:
-                return self._whole[1]
-            self._whole = None  # its memory is needed for the next
-            kept = {}
-            for key, row in self._encode(list_servers(), self._kept):
-                kept[key[0]] = (key[1], row)
-            self._kept = kept
-            body = _enclose(row for _, row in kept.values())
-            self._whole = (stamp, body)
-            return body
+        if whole.stamp != stamp:
+            with self._lock:
+                whole = self._whole
+                if whole.stamp != stamp:
+                    whole = self._whole = self._make_whole(stamp)
+        return whole.body
+
+    def _make_whole(self, stamp: int) -> _Whole:
+        rows = list(self._encode(list_servers()))
+        body = _enclose(row for _, _, row in rows)
+        spans = {}
+        start = 1
+        for pk, version, row in rows:
+            spans[pk] = (version, start, start + len(row))
+            start += len(row) + 1
+        self._rows = {}
+        return _Whole(stamp, body, spans)
 
     def join(self, rows: QuerySet[Server]) -> bytes:
         """Return some rows, in their order."""
-        pairs = list(self._encode(rows, self._kept if self._keeps else {}))
-        self._keep(pairs)
-        return _enclose(row for _, row in pairs)
+        encoded = list(self._encode(rows))
+        for pk, version, row in encoded:
+            self._keep(pk, version, row)
+        return _enclose(row for _, _, row in encoded)
 
     def encode(self, key: Key) -> bytes | None:
         """Return one server and its line's end; None where it is gone meanwhile."""
         pk, version = key
-        kept = self._kept.get(pk) if self._keeps else None
-        if kept is None or kept[0] != version:
-            pairs = list(self._encode(Server.objects.filter(pk=pk), {}))
-            if not pairs:
-                return None
-            self._keep(pairs)
-            kept = (pairs[0][0][1], pairs[0][1])
-        return kept[1] + b"\n"
+        found = self._find(pk)
+        if found is None or found[0] != version:
+            for _, fresh, row in self._encode(Server.objects.filter(pk=pk)):
+                self._keep(pk, fresh, row)
+                found = (fresh, row)
+        return None if found is None else b"".join((found[1], b"\n"))
 
     @property
     def _keeps(self) -> bool:
         return not self.with_secrets or bool(settings.CACHE_SECRETS)
 
-    def _keep(self, pairs: list[tuple[Key, bytes]]) -> None:
+    def _find(self, pk: UUID) -> Row | None:
         if not self._keeps:
+            return None
+        return self._rows.get(pk) or self._whole.get(pk)
+
+    def _keep(self, pk: UUID, version: int, row: bytes | memoryview) -> None:
+        # What stands in the whole list is kept there.
+        if not self._keeps or isinstance(row, memoryview):
             return
-        if len(self._kept) + len(pairs) > MOST_KEPT:
-            self._kept = {}
-        self._kept.update((key[0], (key[1], row)) for key, row in pairs)
+        if len(self._rows) >= MOST_KEPT:
+            self._rows = {}
+        self._rows[pk] = (version, row)
 
     def _encode(
-        self, rows: QuerySet[Server], kept: Kept
-    ) -> Iterator[tuple[Key, bytes]]:
-        """Yield the rows in their order, those that are still there. Two queries."""
+        self, rows: QuerySet[Server]
+    ) -> Iterator[tuple[UUID, int, bytes | memoryview]]:
+        """Yield id, version and JSON of the rows, in their order. Two queries."""
         keys = list(rows.values_list("pk", "version"))
-        missing = [pk for pk, version in keys if kept.get(pk, (None,))[0] != version]
-        few = len(missing) <= _FEW
-        stale = Server.objects.filter(pk__in=missing) if few else rows
-        fresh: Kept = {}
-        for server in stale.iterator(_CHUNK) if missing else ():
+        kept = {pk: found for pk, _ in keys if (found := self._find(pk)) is not None}
+        stale = [pk for pk, version in keys if kept.get(pk, (None,))[0] != version]
+        few = Server.objects.filter(pk__in=stale) if len(stale) <= _FEW else rows
+        for server in few.iterator(_CHUNK) if stale else ():
             row = render_server(server, with_secrets=self.with_secrets)
-            fresh[server.pk] = (server.version, orjson.dumps(row))
+            kept[server.pk] = (server.version, orjson.dumps(row))
         for pk, _ in keys:
-            found = fresh.get(pk) or kept.get(pk)
-            if found is not None:
-                yield (pk, found[0]), found[1]
+            found = kept.get(pk)
+            if found is not None:  # else it was purged in between
+                yield pk, *found
 
 
-def _enclose(rows: Iterable[bytes]) -> bytes:
+class _Names:
+    """Which server has a name, under the stamp of all rows."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[int, dict[str, Key]] = (0, {})
+
+    def find(self, name: str, stamp: int | None) -> Key:
+        """Return the key of the visible server of a name; NotFoundError."""
+        if stamp is None:
+            return find_key(name)
+        kept_at, keys = self._kept
+        if kept_at != stamp or len(keys) >= MOST_NAMES:
+            keys = {}
+            self._kept = (stamp, keys)
+        key = keys.get(name)
+        if key is None:
+            key = keys[name] = find_key(name)
+        return key
+
+
+def _enclose(rows: Iterable[bytes | memoryview]) -> bytes:
     return b"".join((b"[", b",".join(rows), b"]\n"))
 
 
+names: Final = _Names()
 _open: Final = Shelf(with_secrets=False)
 _secret: Final = Shelf(with_secrets=True)
 

@@ -17,11 +17,11 @@ from servers.api.conditional import (
     make_etag,
 )
 from servers.api.details import patch_server
-from servers.api.fragments import Shelf, shelf
+from servers.api.fragments import Shelf, names, shelf
 from servers.api.listing import select_servers
 from servers.api.views import ScopedView
 from servers.api.wire import render_server
-from servers.errors import InvalidError
+from servers.errors import InvalidError, NotFoundError
 from servers.models import Server, Token
 from servers.operations import (
     Request,
@@ -30,7 +30,7 @@ from servers.operations import (
     retry_server,
     terminate_server,
 )
-from servers.selectors import find_key, list_servers
+from servers.selectors import list_servers
 from servers.stamps import Stamps
 
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -62,16 +62,16 @@ class ServerViewSet(ScopedView, ViewSet):
 
     def retrieve(self, request: HTTPRequest, name: str) -> HttpResponse:
         """Return one server."""
-        key = find_key(name)
+        stamps = self.stamps
+        key = names.find(name, None if stamps is None else stamps.servers)
         etag = None
-        if self.stamps is not None:
+        if stamps is not None:
             etag = make_etag(key[0].hex, key[1], self._rights)
             if is_known(request, etag):
                 return answer_known(etag)
         body = self._shelf.encode(key)
-        if body is None:
-            key = find_key(name)  # purged in between: raises, or is another's by now
-            body = self._shelf.encode(key) or b""
+        if body is None:  # purged in between
+            raise NotFoundError(f"There is no server named {name[:80]!r}.")
         return answer_bytes(body, etag)
 
     def partial_update(self, request: HTTPRequest, name: str) -> Response:

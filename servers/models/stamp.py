@@ -7,7 +7,8 @@ class Stamp(models.Model):
     """Numbers that grow with each change of what they stand for; see triggers.py.
 
     ``servers``: what the list of servers shows. ``pages``: what any page shows.
-    ``listings``: when scopes were compared. ``tokens``: who may call.
+    ``listings``: when scopes were compared. ``tokens``: who may call. ``recipes``:
+    what servers are made from.
     """
 
     # One row, so that a transaction waits for one lock at most.
@@ -16,6 +17,7 @@ class Stamp(models.Model):
     pages = models.BigIntegerField(default=0)
     listings = models.BigIntegerField(default=0)
     tokens = models.BigIntegerField(default=0)
+    recipes = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
-        return f"{self.servers} {self.pages} {self.listings} {self.tokens}"
+        return f"servers {self.servers}, pages {self.pages}"
