@@ -180,6 +180,7 @@ def _hold_caps(recipe: TemplateVersion, count: int) -> datetime:
     Returns the database's time.
     """
     # One lock order for all: fleet, account. SQLite's transactions hold all anyway.
+    now: datetime
     fleet_cap, now = (
         Fleet.objects.select_for_update(no_key=True)
         .values_list("max_servers", Now())
