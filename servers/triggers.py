@@ -115,6 +115,7 @@ def list_watches() -> Iterator[Watch]:
         yield Watch(model._meta.db_table, tuple(_columns_of(model)), ("recipes",))
     columns = tuple(each for each in _columns_of(app.Account) if each not in _HEALTH)
     yield Watch(app.Account._meta.db_table, columns, ("recipes",))
+    yield Watch(app.Fleet._meta.db_table, ("max_servers",), ("recipes",))
     # The tokens of a person who was shut out are shut out, too.
     people = get_user_model()._meta.db_table
     yield Watch(people, ("is_active",), ("tokens",), rows=False)

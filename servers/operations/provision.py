@@ -29,7 +29,7 @@ MOST_CAPACITY: Final = 1000
 MOST_TTL: Final = 10 * 366 * 86400  # seconds
 MOST_COUNT: Final = 100
 MOST_LABELS: Final = 50
-_MOST_RECIPES: Final = 1000
+_MOST_SOURCES: Final = 1000
 LABEL_NAME = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
 _SUFFIX = string.ascii_lowercase + string.digits
@@ -57,11 +57,13 @@ def provision_servers(request: Request) -> list[Server]:
     cap, a disabled account). Either all are made or none.
     """
     _check(request)
-    recipe = _recipes.find(request.template, request.region)
+    source = _sources.find(request.template, request.region)
     try:
         with transaction.atomic():
-            now = _hold_caps(recipe, request.count)
-            servers = [_build(request, recipe, now=now) for _ in range(request.count)]
+            now = _hold_caps(source, request.count)
+            servers = [
+                _build(request, source.recipe, now=now) for _ in range(request.count)
+            ]
             ledger.insert_servers(servers)
             for server in servers:
                 dispatch.hint(dispatch.ADVANCE, server.pk)
@@ -129,31 +131,39 @@ def check_labels(labels: Mapping[str, str]) -> str:
     return ""
 
 
-class _Recipes:
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What servers are made from, and the fleet's cap, None for none."""
+
+    recipe: TemplateVersion
+    fleet_cap: int | None
+
+
+class _Sources:
     """What was found under the stamp of all recipes, by template name and region."""
 
     def __init__(self) -> None:
-        self._kept: tuple[int, dict[tuple[str, str], TemplateVersion]] = (0, {})
+        self._kept: tuple[int, dict[tuple[str, str], _Source]] = (0, {})
 
-    def find(self, template: str, region: str) -> TemplateVersion:
+    def find(self, template: str, region: str) -> _Source:
         """Return the current version of a template, its scope on record."""
         stamps = read_stamps()
         if stamps is None:
-            return _look_up_recipe(template, region)
+            return _look_up(template, region)
         stamp, found = self._kept
-        if stamp != stamps.recipes or len(found) > _MOST_RECIPES:
+        if stamp != stamps.recipes or len(found) > _MOST_SOURCES:
             found = {}
             self._kept = (stamps.recipes, found)
-        recipe = found.get((template, region))
-        if recipe is None:
-            recipe = found[template, region] = _look_up_recipe(template, region)
-        return recipe
+        source = found.get((template, region))
+        if source is None:
+            source = found[template, region] = _look_up(template, region)
+        return source
 
 
-_recipes: Final = _Recipes()
+_sources: Final = _Sources()
 
 
-def _look_up_recipe(name: str, region: str) -> TemplateVersion:
+def _look_up(name: str, region: str) -> _Source:
     recipes = TemplateVersion.objects.select_related("account", "template").filter(
         number=F("template__version")
     )
@@ -163,7 +173,7 @@ def _look_up_recipe(name: str, region: str) -> TemplateVersion:
         # Outside of the insert's transaction: this may wait for another's, and its
         # loss is no loss.
         ensure_scope(found.account, region or found.region)
-        return found
+        return _Source(found, Fleet.objects.values_list("max_servers", flat=True).get())
     if name:
         raise InvalidError(
             f"There is no template {name[:80]!r}.",
@@ -174,21 +184,23 @@ def _look_up_recipe(name: str, region: str) -> TemplateVersion:
     )
 
 
-def _hold_caps(recipe: TemplateVersion, count: int) -> datetime:
+def _hold_caps(source: _Source, count: int) -> datetime:
     """Refuse what would pass a cap; hold the caps until the transaction ends.
 
     Returns the database's time.
     """
+    recipe, fleet_cap = source.recipe, source.fleet_cap
     # One lock order for all: fleet, account. SQLite's transactions hold all anyway.
+    if fleet_cap is not None:
+        fleet_cap = (
+            Fleet.objects.select_for_update(no_key=True)
+            .values_list("max_servers", flat=True)
+            .get()
+        )
     now: datetime
-    fleet_cap, now = (
-        Fleet.objects.select_for_update(no_key=True)
-        .values_list("max_servers", Now())
-        .get()
-    )
-    account_cap, enabled, account = (
+    account_cap, enabled, account, now = (
         Account.objects.select_for_update(no_key=True)
-        .values_list("max_servers", "enabled", "name")
+        .values_list("max_servers", "enabled", "name", Now())
         .get(pk=recipe.account_id)
     )
     if not enabled:
