@@ -8,6 +8,7 @@ from servers.models.idempotency import IdempotentRequest
 from servers.models.instance import Instance
 from servers.models.leftover import Leftover
 from servers.models.server import Server
+from servers.models.session import Session
 from servers.models.tally import Tally
 from servers.models.template import Template, TemplateVersion
 from servers.models.token import Token
@@ -23,6 +24,7 @@ __all__ = [
     "Listing",
     "Scope",
     "Server",
+    "Session",
     "Tally",
     "Template",
     "TemplateVersion",
