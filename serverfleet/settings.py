@@ -172,6 +172,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"dashboard": "servers.dashboard.tags"},
         },
     },
 ]
@@ -188,7 +189,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 CSRF_FAILURE_VIEW = "serverfleet.errorpages.csrf_failure"
 LOGIN_URL = "/login/"
-LOGIN_REDIRECT_URL = "/servers/"
+LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
 
 LANGUAGE_CODE = "en"
@@ -231,6 +232,7 @@ SECURE_HSTS_SECONDS = env.read_int("SERVERFLEET_HSTS_SECONDS", 31536000 if HTTPS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "servers.sessions"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = env.read_int("SERVERFLEET_SESSION_SECONDS", 12 * 3600, least=60)
 CSRF_COOKIE_SECURE = HTTPS

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import connections, models
 
 from servers import models as app
@@ -117,8 +118,18 @@ def list_watches() -> Iterator[Watch]:
     yield Watch(app.Account._meta.db_table, columns, ("recipes",))
     yield Watch(app.Fleet._meta.db_table, ("max_servers",), ("recipes",))
     # The tokens of a person who was shut out are shut out, too.
-    people = get_user_model()._meta.db_table
-    yield Watch(people, ("is_active",), ("tokens",), rows=False)
+    people = get_user_model()
+    table = people._meta.db_table
+    yield Watch(table, ("is_active",), ("tokens",), rows=False)
+    # What a page shows depends on who looks.
+    rights = ("is_active", "is_staff", "is_superuser", "username")
+    yield Watch(table, rights, ("pages",), rows=False)
+    for field in (
+        people._meta.get_field("groups"),
+        people._meta.get_field("user_permissions"),
+        Group._meta.get_field("permissions"),
+    ):
+        yield Watch(field.m2m_db_table(), ("id",), ("pages",))
 
 
 def _columns_of(model: type[models.Model]) -> list[str]:
