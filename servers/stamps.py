@@ -17,9 +17,9 @@ SELECT
     (SELECT COUNT(*) FROM servers_template),
     (SELECT COUNT(*) FROM servers_instance),
     (SELECT COUNT(*) FROM servers_leftover),
-    (SELECT COUNT(*) FROM auth_user_groups),
-    (SELECT COUNT(*) FROM auth_user_user_permissions),
-    (SELECT COUNT(*) FROM auth_group_permissions)
+    (SELECT COALESCE(SUM(id), 0) FROM auth_user_groups),
+    (SELECT COALESCE(SUM(id), 0) FROM auth_user_user_permissions),
+    (SELECT COALESCE(SUM(id), 0) FROM auth_group_permissions)
 """
 
 
