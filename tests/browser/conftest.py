@@ -1,4 +1,4 @@
-"""One Chromium and one web server per test process; the database is the test's own.
+"""One Chromium and one web server per test process, on the database of the tests.
 
 ``visit(role)`` opens a page as somebody: ``page = visit("operator"); page.goto("/")``.
 A test fails on any error, violation of the policy, failed request or foreign host.
@@ -12,17 +12,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-# Playwright's own loop runs in this thread; Django would take it for asynchronous code.
-os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
-    """The browser."""
+    """The browser, gone before the tests of another folder begin."""
     from tests.support.browser import run_chromium
 
+    # Playwright's loop runs in this thread; Django would take it for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with run_chromium() as browser:
         yield browser
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture(scope="session")
