@@ -53,9 +53,9 @@ class ServerViewSet(ScopedView, ViewSet):
             return answer_known(etag)
         if not request.query_params:
             stamp = None if stamps is None else stamps.servers
-            return answer_bytes(self._shelf.join_all(stamp), etag)
+            return answer_bytes(*self._shelf.list_all(stamp), etag=etag)
         rows, headers = select_servers(list_servers(), request)
-        answer = answer_bytes(self._shelf.join(rows), etag)
+        answer = answer_bytes(*self._shelf.list_some(rows), etag=etag)
         for name, value in headers.items():
             answer[name] = value
         return answer
@@ -72,7 +72,7 @@ class ServerViewSet(ScopedView, ViewSet):
         body = self._shelf.encode(key)
         if body is None:  # purged in between
             raise NotFoundError(f"There is no server named {name[:80]!r}.")
-        return answer_bytes(body, etag)
+        return answer_bytes(body, etag=etag)
 
     def partial_update(self, request: HTTPRequest, name: str) -> Response:
         """Change labels, ttl, capacity or protection; return the details."""
