@@ -270,6 +270,9 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "servers.api.errors.handle_exception",
     "UNAUTHENTICATED_USER": None,
 }
+# Requests a minute: of each token or person, and of an address without one. 0 is off.
+RATE_TOKEN = env.read_int("SERVERFLEET_RATE_TOKEN", 6000)
+RATE_ADDRESS = env.read_int("SERVERFLEET_RATE_ADDRESS", 600)
 METRICS_TOKEN = env.read_secret("SERVERFLEET_METRICS_TOKEN")
 
 # Celery: the messages are hints, so none may delay or fail what sends them.
