@@ -20,6 +20,8 @@ _SECRET_VALUES = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)",
     re.S,
 )
+# Half of a token, told to tell tokens apart.
+_PUBLIC_NAMES = {"token_id"}
 REDACTED = "[redacted]"
 
 
@@ -33,7 +35,7 @@ def redact(
 
 
 def _redact_value(name: str, value: Any) -> Any:
-    if _SECRET_NAMES.search(name):
+    if _SECRET_NAMES.search(name) and name not in _PUBLIC_NAMES:
         return REDACTED
     if value is None or isinstance(value, bool | int | float):
         return value
