@@ -129,6 +129,8 @@ def build_config(form: str, *, level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
+            # Celery gives the root the level of its own command.
+            "servers": {"level": level},
             # Our own request line says it better; its 4xx warnings say it twice.
             "django.request": {"level": "ERROR"},
             # Its errors are a client's doing, too: a wrong Host, with a trace.
