@@ -57,8 +57,9 @@ def _find_traces(text: str) -> Iterator[str]:
 def list_secrets(service: Service) -> dict[str, list[str]]:
     """Return what must be nowhere in the log of the copy, by what it is."""
     keys = [base64.b64encode(key).decode() for key in settings.ENCRYPTION_KEYS.values()]
-    held = Server.objects.values_list("secret", "ca_key", "tls_key")
-    credentials = Account.objects.values_list("credentials", flat=True)
+    # By the models themselves: a list of values would be what is encrypted.
+    held = [(row.secret, row.ca_key, row.tls_key) for row in Server.objects.all()]
+    credentials = [json.loads(row.credentials or "{}") for row in Account.objects.all()]
     return {
         "the drill's token": [service.token.split("_", 2)[2]],
         "the admin's password": [service.env["SERVERFLEET_ADMIN_PASSWORD"]],
@@ -66,6 +67,6 @@ def list_secrets(service: Service) -> dict[str, list[str]]:
         "the database's password": [settings.DATABASES["default"].get("PASSWORD", "")],
         "a server's secret": sorted({text for row in held for text in row}),
         "an account's credentials": [
-            value for text in credentials for value in json.loads(text or "{}").values()
+            str(value) for each in credentials for value in each.values()
         ],
     }
