@@ -31,10 +31,12 @@ from servers.operations.strays import (
     destroy_stray,
 )
 from servers.operations.terminate import protect_server, retry_server, terminate_server
+from servers.operations.trial import Trial, find_trial, try_template
 
 __all__ = [
     "Change",
     "Request",
+    "Trial",
     "adopt_stray",
     "change_fleet",
     "change_server",
@@ -46,6 +48,7 @@ __all__ = [
     "delete_template",
     "destroy_held",
     "destroy_stray",
+    "find_trial",
     "freeze_destroys",
     "initialise_fleet",
     "pause_fleet",
@@ -58,4 +61,5 @@ __all__ = [
     "save_template",
     "split_fleet",
     "terminate_server",
+    "try_template",
 ]
