@@ -150,6 +150,7 @@ MIDDLEWARE = [
     "serverfleet.pagemiddleware.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "serverfleet.middleware.RefusalMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "serverfleet.middleware.ActorMiddleware",
@@ -274,6 +275,9 @@ REST_FRAMEWORK = {
 }
 # Whether a web process may keep encoded servers with their secrets in its memory.
 CACHE_SECRETS = env.read_bool("SERVERFLEET_CACHE_SECRETS", default=True)
+# Requests a minute: of each token or person, and of an address without one. 0 is off.
+RATE_TOKEN = env.read_int("SERVERFLEET_RATE_TOKEN", 6000)
+RATE_ADDRESS = env.read_int("SERVERFLEET_RATE_ADDRESS", 600)
 METRICS_TOKEN = env.read_secret("SERVERFLEET_METRICS_TOKEN")
 
 # Celery: the messages are hints, so none may delay or fail what sends them.

@@ -121,6 +121,7 @@ class Loader:
             deadline_at=server.deadline_at,
             ttl=timedelta(seconds=server.ttl) if server.ttl else None,
             protected=server.protected,
+            trial_until=server.trial_until,
             ready_by_address=server.recipe.readiness == "none",
             limits=self.limits,
             candidate_count=1 + len(server.recipe.candidates),

@@ -40,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "SERVERFLEET_ENCRYPTION_KEYS": f"k1:{key}",
         "SERVERFLEET_INSTALLATION_ID": "tests",
         "SERVERFLEET_HTTPS": "0",
+        "SERVERFLEET_RATE_TOKEN": "100000000",
+        "SERVERFLEET_RATE_ADDRESS": "100000000",
         "BROKER_URL": "memory://",
         "AWS_EC2_METADATA_DISABLED": "true",
     }

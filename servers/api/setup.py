@@ -13,11 +13,14 @@ from servers.api.wire import to_seconds
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Account, Template, Token
 from servers.operations import (
+    Trial,
     close_breaker,
     delete_account,
     delete_template,
+    find_trial,
     save_account,
     save_template,
+    try_template,
 )
 from servers.probe import probe_account
 
@@ -90,6 +93,15 @@ class TemplateViewSet(ScopedView, ViewSet):
         """Delete a template that no server needs."""
         delete_template(_find_template(name))
         return Response(status=204)
+
+    def begin_try(self, request: Request, name: str) -> Response:
+        """Make a server of it that ends by itself once it is ready, or has failed."""
+        server = try_template(_find_template(name))
+        return Response({"server": server.name}, status=202)
+
+    def show_try(self, request: Request, name: str) -> Response:
+        """Return how the newest try goes: outcome, seconds to ready, each step."""
+        return Response(_render_trial(find_trial(_find_template(name))))
 
 
 class AccountViewSet(ScopedView, ViewSet):
@@ -197,6 +209,25 @@ def render_account(account: Account) -> dict[str, Any]:
         "health_since": to_seconds(account.health_since),
         "breaker": account.breaker,
         "breaker_note": account.breaker_note,
+    }
+
+
+def _render_trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "server": trial.server.name,
+        "state": trial.server.state,
+        "outcome": trial.outcome,
+        "boot_seconds": trial.boot_seconds,
+        "gone": trial.gone,
+        "error": trial.error,
+        "steps": [
+            {
+                "state": step.state,
+                "at": to_seconds(step.at),
+                "seconds": round(step.seconds, 3),
+            }
+            for step in trial.steps
+        ],
     }
 
 

@@ -20,6 +20,7 @@ class Health(ScopedView):
     """The process is alive; asks neither database nor broker."""
 
     authentication_classes = ()
+    is_limited = False  # probes come often, and cost nothing
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
@@ -31,6 +32,7 @@ class Varz(ScopedView):
     """Whether automatic creation is paused."""
 
     authentication_classes = ()
+    is_open = True
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
@@ -42,6 +44,7 @@ class Version(ScopedView):
     """What runs here."""
 
     authentication_classes = ()
+    is_open = True
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:

@@ -36,10 +36,12 @@ from servers.operations.terminate import (
     retry_server,
     terminate_server,
 )
+from servers.operations.trial import Trial, find_trial, try_template
 
 __all__ = [
     "Change",
     "Request",
+    "Trial",
     "adopt_stray",
     "change_fleet",
     "change_server",
@@ -52,6 +54,7 @@ __all__ = [
     "destroy_held",
     "destroy_stray",
     "find_leftovers",
+    "find_trial",
     "freeze_destroys",
     "initialise_fleet",
     "pause_fleet",
@@ -64,4 +67,5 @@ __all__ = [
     "save_template",
     "split_fleet",
     "terminate_server",
+    "try_template",
 ]

@@ -5,7 +5,7 @@ import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -48,6 +48,7 @@ class Request:
     labels: Mapping[str, str] = field(default_factory=dict)
     ttl: int | None = None  # seconds; 0 is no limit
     count: int = 1
+    trial: timedelta | None = None  # made to try the template, for so long at most
 
 
 def provision_servers(request: Request) -> list[Server]:
@@ -250,6 +251,7 @@ def _build(request: Request, recipe: TemplateVersion, *, now: datetime) -> Serve
         recipe=recipe,
         labels={**recipe.labels, **request.labels},
         ttl=recipe.ttl if request.ttl is None else request.ttl,
+        trial_until=None if request.trial is None else now + request.trial,
         created_by=tracing.get_actor(),
         created_at=now,
         updated_at=now,
