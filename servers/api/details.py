@@ -16,7 +16,8 @@ from servers.selectors import find_server
 from servers.why import explain_server
 
 MOST_EVENTS: Final = 500
-_CHANGES: Final = {
+MOST_AFTER: Final = 2**62
+CHANGES: Final = {
     "labels": Kind.LABELS,
     "ttl": Kind.NUMBER,
     "capacity": Kind.NUMBER,
@@ -91,7 +92,7 @@ def list_events(request: Request, *, server: Server | None) -> Response:
             f"{name}: There is no such parameter; there are after, limit.",
             fields={name: ["There is no such parameter."]},
         )
-    after = _read_number(request, "after", default=0, least=0, most=2**62)
+    after = _read_number(request, "after", default=0, least=0, most=MOST_AFTER)
     limit = _read_number(request, "limit", default=100, least=1, most=MOST_EVENTS)
     rows = Event.objects.filter(id__gt=after).order_by("id")
     if server is not None:
@@ -107,7 +108,7 @@ def list_events(request: Request, *, server: Server | None) -> Response:
 
 def patch_server(name: str, data: dict[str, Any]) -> dict[str, Any]:
     """Change a server as a PATCH asks; return its details."""
-    change = Change(**read_body(data, _CHANGES, some=True))
+    change = Change(**read_body(data, CHANGES, some=True))
     return render_details(change_server(name, change))
 
 

@@ -15,7 +15,7 @@ from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Fleet, Server, Template, TemplateVersion
-from servers.scopes import ensure_scope
+from servers.scopes import ensure_scope, open_scope
 
 NAME_RULE: Final = (
     "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at "
@@ -26,8 +26,9 @@ MOST_CAPACITY: Final = 1000
 MOST_TTL: Final = 10 * 366 * 86400  # seconds
 MOST_COUNT: Final = 100
 MOST_LABELS: Final = 50
-LABEL_NAME = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
+LABEL_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
+LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
+RESERVED_LABELS: Final = "serverfleet"
 _SUFFIX = string.ascii_lowercase + string.digits
 
 
@@ -56,6 +57,7 @@ def provision_servers(request: Request) -> list[Server]:
     template = _find_template(request.template)
     recipe = _current_version(template)
     region = request.region or recipe.region
+    open_scope(recipe.account, region)  # a region that its cloud can't have
     # Outside: its insert may wait for another's, and its loss is no loss.
     ensure_scope(recipe.account, region)
     try:
@@ -117,12 +119,12 @@ def check_labels(labels: Mapping[str, str]) -> str:
     if len(labels) > MOST_LABELS:
         return f"Use at most {MOST_LABELS} labels."
     for name, value in labels.items():
-        if not LABEL_NAME.fullmatch(name) or name.startswith("serverfleet"):
+        if not LABEL_NAME.fullmatch(name) or name.startswith(RESERVED_LABELS):
             return (
                 f"{name[:80]!r} can't be a label's name: use lower-case letters, "
                 "digits and . _ / -, and do not begin with serverfleet."
             )
-        if not _LABEL_VALUE.fullmatch(value):
+        if not LABEL_VALUE.fullmatch(value):
             return (
                 f"The label {name!r} has a value that can't be used: use at most 200 "
                 "letters, digits, spaces and . _ / @ : -."
