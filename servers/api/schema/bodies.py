@@ -156,8 +156,16 @@ _ACCOUNT: Final = {
     "max_servers": _POSITIVE,
     "creates_per_minute": _POSITIVE,
     "calls_at_once": _POSITIVE,
-    "credentials": {"type": "object", "writeOnly": True},
-    "options": {"type": "object"},
+    "credentials": {
+        "type": "object",
+        "additionalProperties": text(pattern=NO_NUL),
+        "writeOnly": True,
+        "description": "As a new account of its kind has them.",
+    },
+    "options": {
+        "type": "object",
+        "description": "As a new account of its kind has them.",
+    },
     "enabled": flag(),
 }
 _FLEET: Final = {
@@ -209,8 +217,8 @@ _TIMINGS: Final = closed(
 )
 
 
-def _describe_account(kind: CloudKind, *, new: bool) -> Shape:
-    """Return an account's shape for one kind of cloud, from what the kind says."""
+def _describe_account(kind: CloudKind) -> Shape:
+    """Return a new account's shape for one kind of cloud, from what the kind says."""
     rules = dict(_ACCOUNT)
     rules["kind"] = {"type": "string", "const": kind.name}
     credentials = _describe_fields(kind.credentials)
@@ -224,9 +232,7 @@ def _describe_account(kind: CloudKind, *, new: bool) -> Shape:
         required.append("region")
     if any(field.required for field in kind.credentials):
         required.append("credentials")
-    return describe_body(
-        setup.ACCOUNT_FIELDS, rules, required=required if new else (), some=not new
-    )
+    return describe_body(setup.ACCOUNT_FIELDS, rules, required=required)
 
 
 SCHEMAS: Final[dict[str, Shape]] = {
@@ -236,12 +242,8 @@ SCHEMAS: Final[dict[str, Shape]] = {
         setup.TEMPLATE_FIELDS, _TEMPLATE, required=("name", "account", "image", "size")
     ),
     "TemplateChange": describe_body(setup.TEMPLATE_FIELDS, _TEMPLATE, some=True),
-    "AccountRequest": {
-        "oneOf": [_describe_account(kind, new=True) for kind in list_kinds()]
-    },
-    "AccountChange": {
-        "anyOf": [_describe_account(kind, new=False) for kind in list_kinds()]
-    },
+    "AccountRequest": {"oneOf": [_describe_account(kind) for kind in list_kinds()]},
+    "AccountChange": describe_body(setup.ACCOUNT_FIELDS, _ACCOUNT, some=True),
     "FleetChange": describe_body(fleet.FLEET_FIELDS, _FLEET, some=True),
     "TokenRequest": describe_body(
         fleet.TOKEN_FIELDS, _TOKEN, required=("name", "scopes")
