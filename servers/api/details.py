@@ -18,7 +18,8 @@ from servers.why import explain_server
 
 MOST_EVENTS: Final = 500
 ASK_AGAIN: Final = "2"  # seconds, where too many wait already
-_CHANGES: Final = {
+MOST_AFTER: Final = 2**62
+CHANGES: Final = {
     "labels": Kind.LABELS,
     "ttl": Kind.NUMBER,
     "capacity": Kind.NUMBER,
@@ -96,7 +97,7 @@ def list_events(request: Request, *, server: Server | None) -> Response:
             f"{name}: There is no such parameter; there are after, limit, wait.",
             fields={name: ["There is no such parameter."]},
         )
-    after = _read_number(request, "after", default=0, least=0, most=2**62)
+    after = _read_number(request, "after", default=0, least=0, most=MOST_AFTER)
     limit = _read_number(request, "limit", default=100, least=1, most=MOST_EVENTS)
     wait = _read_number(request, "wait", default=0, least=0, most=MOST_WAIT)
     events = follow_events(
@@ -117,7 +118,7 @@ def list_events(request: Request, *, server: Server | None) -> Response:
 
 def patch_server(name: str, data: dict[str, Any]) -> dict[str, Any]:
     """Change a server as a PATCH asks; return its details."""
-    change = Change(**read_body(data, _CHANGES, some=True))
+    change = Change(**read_body(data, CHANGES, some=True))
     return render_details(change_server(name, change))
 
 

@@ -95,7 +95,9 @@ class Resume(ScopedView):
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return the metrics as Prometheus reads them; its own bearer token, if set."""
     if request.method not in {"GET", "HEAD"}:
-        return plain_error(405, "This path takes only GET.")
+        answer = plain_error(405, "This path takes only GET.")
+        answer["Allow"] = "GET, HEAD"
+        return answer
     wanted = settings.METRICS_TOKEN
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
     if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path, re_path
 from rest_framework.viewsets import ViewSet
 
 from servers.api import details, fleet, leaks, setup, system
+from servers.api.schema.views import Docs, SchemaView
 from servers.api.servers import ServerViewSet
 
 _ONE: Final[dict[str, Any]] = {
@@ -54,6 +55,8 @@ urlpatterns = [
     path("varz", system.Varz.as_view()),
     path("version", system.Version.as_view()),
     path("metrics", system.metrics),
+    path("api/schema", SchemaView.as_view()),
+    path("api/docs", Docs.as_view()),
     path("api/pause", system.Pause.as_view()),
     path("api/resume", system.Resume.as_view()),
     path("api/me", system.Me.as_view()),

@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from libcloud.common.exceptions import BaseHTTPError
 from libcloud.compute.base import Node
@@ -176,6 +177,25 @@ def _translate(error: Exception) -> CloudError:
             return UnknownOutcomeError(message)
 
 
+def _check_options(options: Mapping[str, Any]) -> str:
+    try:
+        read_behaviour(options)
+    except (TypeError, ValueError) as error:
+        return f"The sandbox's options are wrong: {error}."
+    world = options.get("world", "")
+    if not isinstance(world, str) or (world and not _WORLD.fullmatch(world)):
+        return "The world's name is 1 to 63 lower-case letters, digits and hyphens."
+    return ""
+
+
+_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
+_RATES: Final = {
+    "type": "object",
+    "properties": {
+        key: {"type": "number", "minimum": 0, "maximum": 1} for key in FAULTS
+    },
+    "additionalProperties": False,
+}
 KIND: Final = Kind(
     name="sandbox",
     label="Sandbox (simulated)",
@@ -185,11 +205,17 @@ KIND: Final = Kind(
     credentials=(Field("token", "Token", "Any text; the sandbox knows no others."),),
     options=(
         *(Field(name, name, number=True) for name in NUMBERS),
-        *(Field(name, name, json=True) for name in LISTS),
-        Field("faults", "faults", f"Rates from 0 to 1: {', '.join(FAULTS)}", json=True),
-        Field("world", "world", "Accounts that name the same world share one cloud."),
+        *(Field(name, name, shape=_TEXTS) for name in LISTS),
+        Field("faults", "faults", "Rates from 0 to 1.", shape=_RATES),
+        Field(
+            "world",
+            "world",
+            "Accounts that name the same world share one cloud.",
+            shape={"type": "string", "pattern": f"^(?:{_WORLD.pattern})?$"},
+        ),
         Field("expected_token", "expected token"),
     ),
+    check_options=_check_options,
     takes_endpoint=False,
     needs_region=False,
 )
