@@ -147,14 +147,14 @@ MIDDLEWARE = [
     "serverfleet.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "serverfleet.pagemiddleware.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "serverfleet.middleware.RefusalMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "serverfleet.middleware.ActorMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "serverfleet.pagemiddleware.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -173,6 +173,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"dashboard": "servers.dashboard.tags"},
         },
     },
 ]
@@ -189,7 +190,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 CSRF_FAILURE_VIEW = "serverfleet.errorpages.csrf_failure"
 LOGIN_URL = "/login/"
-LOGIN_REDIRECT_URL = "/servers/"
+LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
 
 LANGUAGE_CODE = "en"
@@ -232,6 +233,7 @@ SECURE_HSTS_SECONDS = env.read_int("SERVERFLEET_HSTS_SECONDS", 31536000 if HTTPS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
+SESSION_ENGINE = "servers.sessions"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = env.read_int("SERVERFLEET_SESSION_SECONDS", 12 * 3600, least=60)
 CSRF_COOKIE_SECURE = HTTPS
@@ -271,6 +273,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "servers.api.errors.handle_exception",
     "UNAUTHENTICATED_USER": None,
 }
+# Whether a web process may keep encoded servers with their secrets in its memory.
+CACHE_SECRETS = env.read_bool("SERVERFLEET_CACHE_SECRETS", default=True)
 # Requests a minute: of each token or person, and of an address without one. 0 is off.
 RATE_TOKEN = env.read_int("SERVERFLEET_RATE_TOKEN", 6000)
 RATE_ADDRESS = env.read_int("SERVERFLEET_RATE_ADDRESS", 600)

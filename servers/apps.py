@@ -1,6 +1,7 @@
 """The app's configuration."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ServersConfig(AppConfig):
@@ -10,5 +11,7 @@ class ServersConfig(AppConfig):
     verbose_name = "ServerFleet"
 
     def ready(self) -> None:
-        """Register the system checks."""
-        from servers import checks  # noqa: F401, PLC0415 - registers by import
+        """Register the system checks, and the triggers, which follow the tables."""
+        from servers import checks, triggers  # noqa: F401, PLC0415 - registers by import
+
+        post_migrate.connect(triggers.install_after_migrate, sender=self)

@@ -83,11 +83,30 @@ def write_event(
     to_state: str = "",
 ) -> None:
     """Append one event, in the caller's transaction."""
-    EventRow.objects.create(
+    _make_event(
+        kind,
+        server=server,
+        account_id=account.pk if account else account_id,
+        reason=reason,
+        from_state=from_state,
+        to_state=to_state,
+    ).save(force_insert=True)
+
+
+def _make_event(
+    kind: Event | Kind,
+    *,
+    server: Server | None,
+    account_id: Any = None,
+    reason: str,
+    from_state: str = "",
+    to_state: str,
+) -> EventRow:
+    return EventRow(
         server_id=server.pk if server else None,
         server_uid=server.pk if server else None,
         server_name=server.name if server else "",
-        account_id=account.pk if account else account_id,
+        account_id=account_id,
         kind=kind,
         reason=reason[:4000],
         from_state=from_state,
@@ -165,12 +184,16 @@ _CLOSES_ATTEMPTS = frozenset(
 )
 
 
-def insert_server(server: Server) -> None:
-    """Insert a new row in ``pending``, in the caller's transaction."""
-    server.state = State.PENDING
-    server.save(force_insert=True)
-    write_event(
-        Kind.REQUESTED, server=server, to_state=State.PENDING, reason="Asked for."
+def insert_servers(servers: list[Server]) -> None:
+    """Insert new rows in ``pending``, in the caller's transaction. Two queries."""
+    for server in servers:
+        server.state = State.PENDING
+    Server.objects.bulk_create(servers)
+    EventRow.objects.bulk_create(
+        _make_event(
+            Kind.REQUESTED, server=server, to_state=State.PENDING, reason="Asked for."
+        )
+        for server in servers
     )
 
 

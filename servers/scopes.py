@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,8 +24,12 @@ from servers.models import Account, Scope
 from servers.tallies import count_failure
 
 # How much later each one comes back that was turned away since a call last ended.
-QUEUE_STEP: Final = timedelta(milliseconds=250)
+QUEUE_STEP: Final = timedelta(milliseconds=50)
 QUEUE_MOST: Final = timedelta(seconds=10)
+# Seconds after which an account that asked for no call counts as not in use.
+ALONE_AFTER: Final = 120.0
+# Threads that are left for ticks and listings, whoever is alone.
+KEPT_FREE: Final = 2
 
 
 class BusyError(Exception):
@@ -92,6 +97,7 @@ def hasten_listing(account_id: Any, region: str, *, within: timedelta) -> None:
 
 _slots: dict[UUID, int] = {}
 _turned_away: dict[UUID, int] = {}
+_asked: dict[UUID, float] = {}  # uptime in seconds
 _slots_lock = threading.Lock()
 
 
@@ -100,7 +106,8 @@ def call_slot(account: Account) -> Iterator[None]:
     """Hold one of the account's calls at once in this process; BusyError if none is.
 
     No account gets more than half of the threads that the others leave, so that however
-    many clouds hang, the next one still finds a thread.
+    many clouds hang, the next one still finds a thread. Where no other account has
+    asked for a while there is nobody to leave them to.
     """
     with _slots_lock:
         _raise_if_full(account)
@@ -126,9 +133,13 @@ def check_call_slot(account: Account) -> None:
 
 
 def _raise_if_full(account: Account) -> None:
+    now = time.monotonic()
+    _asked[account.pk] = now
     used = _slots.get(account.pk, 0)
-    others = sum(_slots.values()) - used
-    fair = max(1, (settings.WORKER_THREADS - others) // 2)
+    left = settings.WORKER_THREADS - (sum(_slots.values()) - used)
+    # Every account in use asks twice a minute at least, for its listing.
+    alone = all(pk == account.pk or now - at > ALONE_AFTER for pk, at in _asked.items())
+    fair = max(1, left - KEPT_FREE if alone else left // 2)
     if used < min(account.calls_at_once, fair):
         return
     _turned_away[account.pk] = _turned_away.get(account.pk, 0) + 1

@@ -1,5 +1,7 @@
 """Reads for the API, the pages and the metrics."""
 
+from uuid import UUID
+
 from django.db.models import Count, QuerySet
 
 from servers.errors import NotFoundError
@@ -15,17 +17,31 @@ def list_servers() -> QuerySet[Server]:
 
 def find_server(name: str) -> Server:
     """Return the visible server of a name; raise NotFoundError."""
-    server = None
-    # SQLite and PostgreSQL differ on NUL; neither can have stored one.
-    if len(name) <= MOST_NAME and "\0" not in name:
-        server = (
-            Server.objects.filter(name=name, hidden=False)
-            .select_related("account", "template", "recipe__account")
-            .first()
-        )
+    server = (
+        _by_name(name).select_related("account", "template", "recipe__account").first()
+    )
     if server is None:
-        raise NotFoundError(f"There is no server named {name[:80]!r}.")
+        raise _no_server(name)
     return server
+
+
+def find_key(name: str) -> tuple[UUID, int]:
+    """Return the id and version of the visible server of a name; NotFoundError."""
+    key: tuple[UUID, int] | None = _by_name(name).values_list("pk", "version").first()
+    if key is None:
+        raise _no_server(name)
+    return key
+
+
+def _by_name(name: str) -> QuerySet[Server]:
+    # SQLite and PostgreSQL differ on NUL; neither can have stored one.
+    if len(name) > MOST_NAME or "\0" in name:
+        return Server.objects.none()
+    return Server.objects.filter(name=name, hidden=False)
+
+
+def _no_server(name: str) -> NotFoundError:
+    return NotFoundError(f"There is no server named {name[:80]!r}.")
 
 
 def count_by_state() -> dict[str, int]:

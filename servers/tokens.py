@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import hmac
 import secrets
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,10 +17,12 @@ from django.utils import timezone
 
 from servers.errors import ConflictError, InvalidError
 from servers.models import Token
+from servers.stamps import Stamps
 
 SCOPES: Final = frozenset(scope.value for scope in Token.Scope)
 _PREFIX: Final = "sf"
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
+_MOST_KNOWN: Final = 10_000
 
 # What each scope holds besides itself.
 _INCLUDES: Final = {
@@ -88,25 +91,76 @@ def issue_token(
     return f"{_PREFIX}_{public_id}_{secret}"
 
 
-def check_token(text: str, *, now: datetime) -> Caller | None:
-    """Return who a token stands for, or None. One query; now and then one write."""
+def check_token(
+    text: str, *, now: datetime, stamps: Stamps | None = None
+) -> Caller | None:
+    """Return who a token stands for, or None. Now and then one write.
+
+    With the ``stamps`` of this moment a token that was checked before costs no query
+    until any token changes. Only right ones are kept, by their digest.
+    """
+    digest = _digest(text)
+    caller = _known.get(digest, stamps)
+    if caller is None:
+        caller = _look_up(text)
+        if caller is not None:
+            _known.put(digest, caller, stamps)
+    if caller is None or caller.token is None:
+        return None
+    token = caller.token
+    if token.expires_at is not None and token.expires_at <= now:
+        return None
+    if token.last_used_at is None or token.last_used_at < now - _USE_NOTED_EVERY:
+        _note_use(token, now)
+    return caller
+
+
+class _Known:
+    """The callers of the tokens that were right, under the stamp of all tokens."""
+
+    def __init__(self) -> None:
+        self._stamp: int | None = None
+        self._callers: dict[str, Caller] = {}
+        self._lock = threading.Lock()
+
+    def get(self, digest: str, stamps: Stamps | None) -> Caller | None:
+        with self._lock:
+            if stamps is None or stamps.tokens != self._stamp:
+                return None
+            return self._callers.get(digest)
+
+    def put(self, digest: str, caller: Caller, stamps: Stamps | None) -> None:
+        if stamps is None:
+            return
+        with self._lock:
+            if stamps.tokens != self._stamp or len(self._callers) >= _MOST_KNOWN:
+                self._callers = {}
+                self._stamp = stamps.tokens
+            self._callers[digest] = caller
+
+
+_known: Final = _Known()
+
+
+def _look_up(text: str) -> Caller | None:
+    """Return whose token it is, whatever its expiry says. One query."""
     prefix, _, rest = text.partition("_")
     public_id, _, secret = rest.partition("_")
     if prefix != _PREFIX or not public_id.isalnum() or not secret or len(text) > 200:
         return None
     if not text.isascii():
         return None
-    token = Token.objects.filter(public_id=public_id[:16]).first()
+    token = (
+        Token.objects.filter(public_id=public_id[:16]).select_related("user").first()
+    )
     # The same work for an unknown id, so that time tells nothing of it.
     known = token.digest if token else "0" * 64
     if not hmac.compare_digest(known, _digest(secret)) or token is None:
         return None
     if token.revoked_at is not None:
         return None
-    if token.expires_at is not None and token.expires_at <= now:
+    if token.user is not None and not token.user.is_active:
         return None
-    if token.last_used_at is None or token.last_used_at < now - _USE_NOTED_EVERY:
-        _note_use(token, now)
     return Caller(
         name=f"token:{token.name}", scopes=expand_scopes(token.scopes), token=token
     )
@@ -120,6 +174,7 @@ def revoke_token(token: Token) -> None:
 
 
 def _note_use(token: Token, now: datetime) -> None:
+    token.last_used_at = now  # kept callers note it once a minute, too
     # Reads go on where nothing can be written: the disk is full, say.
     with contextlib.suppress(DatabaseError):
         Token.objects.filter(pk=token.pk).filter(

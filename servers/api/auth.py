@@ -16,6 +16,7 @@ from rest_framework.request import Request
 
 from servers import tracing
 from servers.models import Token
+from servers.stamps import Stamps, read_stamps
 from servers.tokens import SCOPES, Caller, check_token, expand_scopes
 
 NEEDS_BEARER = "Send an API token: 'Authorization: Bearer sf_…'."
@@ -28,19 +29,20 @@ REFUSED = (
 class TokenAuthentication(BaseAuthentication):
     """``Authorization: Bearer sf_…``."""
 
-    def authenticate(self, request: Request) -> tuple[Caller, None] | None:
-        """Return the token's caller; None where no token was sent."""
+    def authenticate(self, request: Request) -> tuple[Caller, Stamps | None] | None:
+        """Return the token's caller and the stamps; None where no token was sent."""
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
         scheme, _, text = header.partition(" ")
-        caller = None
+        caller = stamps = None
         if scheme.lower() == "bearer":
-            caller = check_token(text.strip(), now=timezone.now())
+            stamps = read_stamps()
+            caller = check_token(text.strip(), now=timezone.now(), stamps=stamps)
         if caller is None:
             raise AuthenticationFailed(REFUSED)
         tracing.set_actor(caller.name)
-        return caller, None
+        return caller, stamps
 
     def authenticate_header(self, request: Request) -> str:
         """Return what a 401 asks for."""

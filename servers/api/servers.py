@@ -3,16 +3,25 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.http import HttpResponse
 from rest_framework.request import Request as HTTPRequest
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from servers.api.bodies import Kind, read_body
+from servers.api.conditional import (
+    answer_bytes,
+    answer_known,
+    digest_query,
+    is_known,
+    make_etag,
+)
 from servers.api.details import patch_server
+from servers.api.fragments import Shelf, names, shelf
 from servers.api.listing import select_servers
 from servers.api.views import ScopedView
 from servers.api.wire import render_server
-from servers.errors import InvalidError
+from servers.errors import InvalidError, NotFoundError
 from servers.models import Server, Token
 from servers.operations import (
     Request,
@@ -21,7 +30,8 @@ from servers.operations import (
     retry_server,
     terminate_server,
 )
-from servers.selectors import find_server, list_servers
+from servers.selectors import list_servers
+from servers.stamps import Stamps
 
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})
@@ -35,14 +45,34 @@ _FIELDS: Final = {
 class ServerViewSet(ScopedView, ViewSet):
     """The servers: list, show, create, change, terminate."""
 
-    def list(self, request: HTTPRequest) -> Response:
+    def list(self, request: HTTPRequest) -> HttpResponse:
         """Return the visible servers, oldest first unless ``ordering`` says else."""
+        stamps = self.stamps
+        etag = self._tag_list(stamps)
+        if etag is not None and is_known(request, etag):
+            return answer_known(etag)
+        if not request.query_params:
+            stamp = None if stamps is None else stamps.servers
+            return answer_bytes(*self._shelf.list_all(stamp), etag=etag)
         rows, headers = select_servers(list_servers(), request)
-        return Response([self._render(server) for server in rows], headers=headers)
+        answer = answer_bytes(*self._shelf.list_some(rows), etag=etag)
+        for name, value in headers.items():
+            answer[name] = value
+        return answer
 
-    def retrieve(self, request: HTTPRequest, name: str) -> Response:
+    def retrieve(self, request: HTTPRequest, name: str) -> HttpResponse:
         """Return one server."""
-        return Response(self._render(find_server(name)))
+        stamps = self.stamps
+        key = names.find(name, None if stamps is None else stamps.servers)
+        etag = None
+        if stamps is not None:
+            etag = make_etag(key[0].hex, key[1], self._rights)
+            if is_known(request, etag):
+                return answer_known(etag)
+        body = self._shelf.encode(key)
+        if body is None:  # purged in between
+            raise NotFoundError(f"There is no server named {name[:80]!r}.")
+        return answer_bytes(body, etag=etag)
 
     def partial_update(self, request: HTTPRequest, name: str) -> Response:
         """Change labels, ttl, capacity or protection; return the details."""
@@ -76,10 +106,27 @@ class ServerViewSet(ScopedView, ViewSet):
             return Response(status=204)
         return Response(self._render(server))
 
+    def _tag_list(self, stamps: Stamps | None) -> str | None:
+        if stamps is None:
+            return None
+        # Labels and templates narrow a list, though it does not show them.
+        stamp = stamps.pages if self.request.query_params else stamps.servers
+        return make_etag(stamp, self._rights, digest_query(self.request))
+
+    @property
+    def _with_secrets(self) -> bool:
+        return self.caller.may(Token.Scope.SECRETS_READ)
+
+    @property
+    def _rights(self) -> str:
+        return "s" if self._with_secrets else "o"
+
+    @property
+    def _shelf(self) -> Shelf:
+        return shelf(with_secrets=self._with_secrets)
+
     def _render(self, server: Server) -> dict[str, Any]:
-        return render_server(
-            server, with_secrets=self.caller.may(Token.Scope.SECRETS_READ)
-        )
+        return render_server(server, with_secrets=self._with_secrets)
 
 
 def read_force(given: list[str]) -> bool:

@@ -31,6 +31,25 @@ def _routes(
 
 
 urlpatterns = [
+    # First, since they are asked for most.
+    path("api/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),
+    *(
+        re_path(rf"\Aapi/servers/(?P<name>[\s\S]+)/{part}\Z", view.as_view())
+        for part, view in (
+            ("why", details.Why),
+            ("details", details.Details),
+            ("events", details.ServerEvents),
+            ("attempts", details.ServerAttempts),
+        )
+    ),
+    re_path(
+        r"\Aapi/servers/(?P<name>[\s\S]+)/retry\Z",
+        ServerViewSet.as_view({"post": "retry"}),
+    ),
+    re_path(
+        r"\Aapi/servers/(?P<name>[\s\S]+)\Z",
+        ServerViewSet.as_view(_ONE),
+    ),
     path("healthz", system.Health.as_view()),
     path("varz", system.Varz.as_view()),
     path("version", system.Version.as_view()),
@@ -57,22 +76,4 @@ urlpatterns = [
     path("api/leaks/leftovers/<int:pk>/delete", leaks.DeleteLeftover.as_view()),
     path("api/leaks/destroy-held", leaks.DestroyHeld.as_view()),
     path("api/leaks/<int:pk>/destroy", leaks.DestroyStray.as_view()),
-    path("api/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),
-    *(
-        re_path(rf"\Aapi/servers/(?P<name>[\s\S]+)/{part}\Z", view.as_view())
-        for part, view in (
-            ("why", details.Why),
-            ("details", details.Details),
-            ("events", details.ServerEvents),
-            ("attempts", details.ServerAttempts),
-        )
-    ),
-    re_path(
-        r"\Aapi/servers/(?P<name>[\s\S]+)/retry\Z",
-        ServerViewSet.as_view({"post": "retry"}),
-    ),
-    re_path(
-        r"\Aapi/servers/(?P<name>[\s\S]+)\Z",
-        ServerViewSet.as_view(_ONE),
-    ),
 ]

@@ -6,6 +6,7 @@ from rest_framework.response import Response
 
 from servers.api.limits import RateLimitedView
 from servers.models import Token
+from servers.stamps import Stamps, read_stamps
 from servers.tokens import Caller
 
 
@@ -21,6 +22,12 @@ class ScopedView(RateLimitedView):
         caller = self.request.user
         assert isinstance(caller, Caller)
         return caller
+
+    @property
+    def stamps(self) -> Stamps | None:
+        """What tells that something changed, read before anything else was."""
+        read = self.request.auth
+        return read if isinstance(read, Stamps) else read_stamps()
 
     @property
     def body(self) -> dict[str, Any]:

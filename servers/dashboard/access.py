@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.contrib.auth.mixins import PermissionRequiredMixin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
 
+from servers.ledger import database_now
 from servers.models import Fleet
 
 
@@ -20,10 +23,16 @@ class Page(PermissionRequiredMixin):
         return super().handle_no_permission()
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add what every page shows."""
+        """Add what every page shows: the fleet, and the database's time."""
         data: dict[str, Any] = super().get_context_data(  # type: ignore[misc]
             **context
         )
-        data["fleet"] = Fleet.objects.get()
-        data["may_write"] = self.request.user.has_perm("servers.change_server")
-        return data
+        return data | {"fleet": Fleet.objects.get(), "now": database_now()}
+
+
+def go_back(request: HttpRequest, otherwise: str) -> HttpResponse:
+    """Redirect to the page whose form names itself in ``next``, or to another."""
+    back = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        return redirect(back)
+    return redirect(otherwise)

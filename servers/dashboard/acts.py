@@ -5,14 +5,21 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
-from servers.dashboard.access import Page
+from servers.dashboard.access import Page, go_back
 from servers.dashboard.forms import NewServerForm
+from servers.dashboard.messages import (
+    is_removal,
+    say_what_force_means,
+    say_what_is_lost,
+)
 from servers.errors import FleetError, NotFoundError
 from servers.lifecycle.states import State
 from servers.operations import (
     pause_fleet,
+    protect_server,
     provision_servers,
     resume_fleet,
     retry_server,
@@ -61,7 +68,18 @@ class Terminate(Page, TemplateView):
         """Say what will be lost."""
         data = super().get_context_data(**context)
         server = _find(self.kwargs["name"])
-        return data | {"server": server, "works": server.state == State.RUNNING}
+        verb = "Remove" if is_removal(server) else "Terminate"
+        return data | {
+            "server": server,
+            "title": f"{verb} {server.name}?",
+            "action_label": verb,
+            "action_url": reverse("terminate", args=[server.name]),
+            "back": reverse("server", args=[server.name]),
+            "lost": say_what_is_lost(server),
+            "force": say_what_force_means(server),
+            "works": server.state == State.RUNNING,
+            "hurries": server.state == State.SHUTDOWN,
+        }
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Terminate."""
@@ -102,6 +120,23 @@ class Retry(Page, View):
         return redirect("server", name)
 
 
+class Protect(Page, View):
+    """Protect a server from its end, or lift that."""
+
+    permission_required = "servers.change_server"
+    protected = True
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Protect, or lift it."""
+        try:
+            protect_server(name, protected=self.protected)
+        except NotFoundError as error:
+            raise Http404(error.message) from None
+        said = "is protected now" if self.protected else "is no longer protected"
+        messages.success(request, f"{name} {said}.")
+        return redirect("server", name)
+
+
 class Pause(Page, View):
     """Stop automatic creation."""
 
@@ -113,7 +148,7 @@ class Pause(Page, View):
             pause_fleet(note=request.POST.get("note", "").strip())
         except FleetError as error:
             messages.error(request, error.message)
-        return redirect("servers")
+        return go_back(request, "overview")
 
 
 class Resume(Page, View):
@@ -124,7 +159,7 @@ class Resume(Page, View):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Resume."""
         resume_fleet()
-        return redirect("servers")
+        return go_back(request, "overview")
 
 
 def _find(name: str) -> Any:

@@ -9,9 +9,9 @@ from django.shortcuts import redirect
 from django.views.generic import TemplateView, View
 
 from servers.dashboard.access import Page
+from servers.dashboard.live import Live
 from servers.errors import FleetError
 from servers.leaks import list_history, report_leaks
-from servers.ledger import database_now
 from servers.operations import (
     adopt_stray,
     delete_leftover,
@@ -20,18 +20,17 @@ from servers.operations import (
 )
 
 
-class LeaksPage(Page, TemplateView):
+class LeaksPage(Live, TemplateView):
     """What the clouds hold against what the rows account for."""
 
     template_name = "leaks.html"
+    bucket_seconds = 15  # what is inside of its bound now may be outside then
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Make the report."""
         data = super().get_context_data(**context)
-        now = database_now()
         return data | {
-            "now": now,
-            "report": report_leaks(now=now),
+            "report": report_leaks(now=data["now"]),
             "history": list_history(),
             "may_decide": self.request.user.has_perm("servers.change_fleet"),
         }

@@ -3,10 +3,16 @@
 import logging
 from typing import Any, Final
 
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.generic import View
 
 from servers.ratelimits import Counter, find_address
+from servers.sessions import end_sessions
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +57,17 @@ class LogIn(LoginView):
         for key, _ in list_counters(username, find_address(self.request)):
             failures.note(key)
         return super().form_invalid(form)
+
+
+class LogOutEverywhere(LoginRequiredMixin, View):
+    """End every session of the person who asks, on all machines."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """End them."""
+        end_sessions(request.user)
+        logout(request)
+        messages.success(request, "You are logged out everywhere.")
+        return redirect("login")
 
 
 def list_counters(username: str, address: str) -> list[tuple[str, int]]:

@@ -6,22 +6,32 @@ from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.views.generic import ListView, TemplateView
 
-from servers.dashboard.access import Page
+from servers.dashboard.live import Live
 from servers.errors import NotFoundError
-from servers.ledger import database_now
-from servers.lifecycle.states import MOVING, Event, State
-from servers.lifecycle.transitions import allowed
+from servers.lifecycle.states import MOVING, State
 from servers.models import Server
+from servers.operations import find_leftovers
 from servers.selectors import count_by_state, find_server, list_servers
 
 PER_PAGE = 50
 EVENTS_SHOWN = 100
-# Seconds between two looks of an open page.
-BUSY_SECONDS = 2
-IDLE_SECONDS = 15
 
 
-class ServerList(Page, ListView):  # type: ignore[type-arg]
+class Overview(Live, TemplateView):
+    """What is there, at a glance."""
+
+    template_name = "overview.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Count the servers by state."""
+        counts = count_by_state()
+        return super().get_context_data(**context) | {
+            "counts": [(state.value, counts.get(state, 0)) for state in State],
+            "busy": any(state in counts for state in MOVING),
+        }
+
+
+class ServerList(Live, ListView):  # type: ignore[type-arg]
     """All servers, newest first, by state and by a search."""
 
     template_name = "servers/list.html"
@@ -44,25 +54,21 @@ class ServerList(Page, ListView):  # type: ignore[type-arg]
         return servers
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add the tabs and how soon to look again."""
+        """Add the tabs and the search."""
         data = super().get_context_data(**context)
         counts = count_by_state()
         tabs = [("", "all", sum(counts.values()))]
         tabs += [(state, state, counts[state]) for state in State if state in counts]
         moving = any(state in counts for state in MOVING)
-        query = self.request.GET.copy()
-        query.pop("page", None)
         return data | {
-            "now": database_now(),
             "tabs": tabs,
             "state": self.request.GET.get("state", ""),
             "search": self.request.GET.get("search", "")[:100],
-            "query": query.urlencode(),
-            "again": BUSY_SECONDS if moving else IDLE_SECONDS,
+            "busy": moving,
         }
 
 
-class ServerPage(Page, TemplateView):
+class ServerPage(Live, TemplateView):
     """One server: what it is, why it waits, what happened."""
 
     template_name = "servers/detail.html"
@@ -74,13 +80,10 @@ class ServerPage(Page, TemplateView):
         except NotFoundError as error:
             raise Http404(error.message) from None
         data = super().get_context_data(**context)
-        events = allowed(State(server.state))
         return data | {
-            "now": database_now(),
             "server": server,
             "history": server.events.order_by("-id")[:EVENTS_SHOWN],
             "attempts": server.attempts.select_related("account").order_by("-number"),
-            "may_stop": Event.STOP_REQUESTED in events,
-            "may_retry": Event.RETRY_REQUESTED in events,
-            "again": BUSY_SECONDS if server.state in MOVING else IDLE_SECONDS,
+            "leftovers": find_leftovers(server) if server.state == State.ERROR else "",
+            "busy": server.state in MOVING,
         }

@@ -2,22 +2,28 @@
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path
-from django.views.generic import RedirectView
 
 from servers.dashboard import acts, leaks, pages
-from servers.dashboard.login import LogIn
+from servers.dashboard.login import LogIn, LogOutEverywhere
 
 _NAME = "servers/<str:name>/"
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="servers")),
+    path("", pages.Overview.as_view(), name="overview"),
     path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/everywhere/", LogOutEverywhere.as_view(), name="logout-everywhere"),
     path("servers/", pages.ServerList.as_view(), name="servers"),
     path("servers/new/", acts.NewServer.as_view(), name="new-server"),
     path(_NAME, pages.ServerPage.as_view(), name="server"),
     path(f"{_NAME}terminate/", acts.Terminate.as_view(), name="terminate"),
     path(f"{_NAME}retry/", acts.Retry.as_view(), name="retry"),
+    path(f"{_NAME}protect/", acts.Protect.as_view(), name="protect"),
+    path(
+        f"{_NAME}unprotect/",
+        acts.Protect.as_view(protected=False),
+        name="unprotect",
+    ),
     path("pause/", acts.Pause.as_view(), name="pause"),
     path("leaks/", leaks.LeaksPage.as_view(), name="leaks"),
     path("leaks/<int:pk>/adopt/", leaks.Adopt.as_view(), name="adopt-stray"),

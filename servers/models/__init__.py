@@ -8,6 +8,8 @@ from servers.models.idempotency import IdempotentRequest
 from servers.models.instance import Instance
 from servers.models.leftover import Leftover
 from servers.models.server import Server
+from servers.models.session import Session
+from servers.models.stamp import Stamp
 from servers.models.tally import Tally
 from servers.models.template import Template, TemplateVersion
 from servers.models.token import Token
@@ -23,6 +25,8 @@ __all__ = [
     "Listing",
     "Scope",
     "Server",
+    "Session",
+    "Stamp",
     "Tally",
     "Template",
     "TemplateVersion",

@@ -86,6 +86,8 @@ class Server(models.Model):
     lease_by = models.CharField(max_length=100, blank=True, default="")
     next_step_at = models.DateTimeField(null=True, blank=True)
     deadline_at = models.DateTimeField(null=True, blank=True)
+    # Grows with each change of what is served; the database's triggers write it.
+    version = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
         ordering: ClassVar = ["created_at", "id"]

@@ -30,7 +30,12 @@ from servers.operations.strays import (
     destroy_held,
     destroy_stray,
 )
-from servers.operations.terminate import protect_server, retry_server, terminate_server
+from servers.operations.terminate import (
+    find_leftovers,
+    protect_server,
+    retry_server,
+    terminate_server,
+)
 from servers.operations.trial import Trial, find_trial, try_template
 
 __all__ = [
@@ -48,6 +53,7 @@ __all__ = [
     "delete_template",
     "destroy_held",
     "destroy_stray",
+    "find_leftovers",
     "find_trial",
     "freeze_destroys",
     "initialise_fleet",

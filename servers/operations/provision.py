@@ -6,16 +6,19 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count, F, Q
+from django.db.models.functions import Now
 
 from servers import dispatch, ledger, tracing
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Fleet, Server, Template, TemplateVersion
+from servers.models import Account, Fleet, Server, TemplateVersion
 from servers.scopes import ensure_scope
+from servers.stamps import read_stamps
 
 NAME_RULE: Final = (
     "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at "
@@ -26,6 +29,7 @@ MOST_CAPACITY: Final = 1000
 MOST_TTL: Final = 10 * 366 * 86400  # seconds
 MOST_COUNT: Final = 100
 MOST_LABELS: Final = 50
+_MOST_SOURCES: Final = 1000
 LABEL_NAME = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
 _SUFFIX = string.ascii_lowercase + string.digits
@@ -54,19 +58,16 @@ def provision_servers(request: Request) -> list[Server]:
     cap, a disabled account). Either all are made or none.
     """
     _check(request)
-    template = _find_template(request.template)
-    recipe = _current_version(template)
-    region = request.region or recipe.region
-    # Outside: its insert may wait for another's, and its loss is no loss.
-    ensure_scope(recipe.account, region)
+    source = _sources.find(request.template, request.region)
     try:
         with transaction.atomic():
-            _hold_caps(recipe.account, template, request.count)
-            now = ledger.database_now()
+            now = _hold_caps(source, request.count)
             servers = [
-                _insert(request, template, recipe, region, now=now)
-                for _ in range(request.count)
+                _build(request, source.recipe, now=now) for _ in range(request.count)
             ]
+            ledger.insert_servers(servers)
+            for server in servers:
+                dispatch.hint(dispatch.ADVANCE, server.pk)
     except IntegrityError:
         raise ConflictError(
             f"The name {request.name!r} is taken. Choose another, or wait until that "
@@ -131,74 +132,122 @@ def check_labels(labels: Mapping[str, str]) -> str:
     return ""
 
 
-def _find_template(name: str) -> Template:
-    templates = Template.objects.all()
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What servers are made from, and the fleet's cap, None for none."""
+
+    recipe: TemplateVersion
+    fleet_cap: int | None
+
+
+class _Sources:
+    """What was found under the stamp of all recipes, by template name and region."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[int, dict[tuple[str, str], _Source]] = (0, {})
+
+    def find(self, template: str, region: str) -> _Source:
+        """Return the current version of a template, its scope on record."""
+        stamps = read_stamps()
+        if stamps is None:
+            return _look_up(template, region)
+        stamp, found = self._kept
+        if stamp != stamps.recipes or len(found) > _MOST_SOURCES:
+            found = {}
+            self._kept = (stamps.recipes, found)
+        source = found.get((template, region))
+        if source is None:
+            source = found[template, region] = _look_up(template, region)
+        return source
+
+
+_sources: Final = _Sources()
+
+
+def _look_up(name: str, region: str) -> _Source:
+    recipes = TemplateVersion.objects.select_related("account", "template").filter(
+        number=F("template__version")
+    )
+    wanted = {"template__name": name} if name else {"template__is_default": True}
+    found = recipes.filter(**wanted).first() if "\0" not in name else None
+    if found is not None:
+        # Outside of the insert's transaction: this may wait for another's, and its
+        # loss is no loss.
+        ensure_scope(found.account, region or found.region)
+        return _Source(found, Fleet.objects.values_list("max_servers", flat=True).get())
     if name:
-        found = templates.filter(name=name).first() if "\0" not in name else None
-        if found is None:
-            raise InvalidError(
-                f"There is no template {name[:80]!r}.",
-                fields={"template": ["There is no such template."]},
-            )
-        return found
-    found = templates.filter(is_default=True).first()
-    if found is None:
-        raise ConflictError(
-            "There is no default template. Name a template, or mark one as default."
+        raise InvalidError(
+            f"There is no template {name[:80]!r}.",
+            fields={"template": ["There is no such template."]},
         )
-    return found
-
-
-def _current_version(template: Template) -> TemplateVersion:
-    return TemplateVersion.objects.select_related("account").get(
-        template=template, number=template.version
+    raise ConflictError(
+        "There is no default template. Name a template, or mark one as default."
     )
 
 
-def _hold_caps(account: Account, template: Template, count: int) -> None:
-    """Refuse what would pass a cap; hold the caps until the transaction ends."""
+def _hold_caps(source: _Source, count: int) -> datetime:
+    """Refuse what would pass a cap; hold the caps until the transaction ends.
+
+    Returns the database's time.
+    """
+    recipe, fleet_cap = source.recipe, source.fleet_cap
     # One lock order for all: fleet, account. SQLite's transactions hold all anyway.
-    fleet = Fleet.objects.select_for_update(no_key=True).get()
-    account = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
-    if not account.enabled:
-        raise ConflictError(
-            f"The account {account.name} is disabled. Enable it, or use another "
-            "template."
+    if fleet_cap is not None:
+        fleet_cap = (
+            Fleet.objects.select_for_update(no_key=True)
+            .values_list("max_servers", flat=True)
+            .get()
         )
-    counted = Server.objects.exclude(state__in=PROVEN_GONE)
-    caps: tuple[tuple[str, int | None, dict[str, Any]], ...] = (
-        (f"the account {account.name}", account.max_servers, {"account": account}),
-        (f"the template {template.name}", template.max_servers, {"template": template}),
-        ("the fleet", fleet.max_servers, {}),
+    now: datetime
+    account_cap, enabled, account, now = (
+        Account.objects.select_for_update(no_key=True)
+        .values_list("max_servers", "enabled", "name", Now())
+        .get(pk=recipe.account_id)
     )
-    for what, cap, only in caps:
+    if not enabled:
+        raise ConflictError(
+            f"The account {account} is disabled. Enable it, or use another template."
+        )
+    template = recipe.template
+    caps: tuple[tuple[str, str, int | None, Q], ...] = (
+        ("account", f"the account {account}", account_cap, Q(account=recipe.account)),
+        (
+            "template",
+            f"the template {template.name}",
+            template.max_servers,
+            Q(template=template),
+        ),
+        ("fleet", "the fleet", fleet_cap, Q()),
+    )
+    counts = Server.objects.exclude(state__in=PROVEN_GONE).aggregate(
+        **{
+            key: Count("id", filter=only)
+            for key, _, cap, only in caps
+            if cap is not None
+        }
+    )
+    for key, what, cap, _ in caps:
         if cap is None:
             continue
-        left = max(0, cap - counted.filter(**only).count())
+        left = max(0, cap - counts[key])
         if count > left:
             raise ConflictError(
                 f"The cap of {what} is {cap} servers, and {left} are left. Terminate "
                 "some, or raise the cap."
             )
+    return now
 
 
-def _insert(
-    request: Request,
-    template: Template,
-    recipe: TemplateVersion,
-    region: str,
-    *,
-    now: datetime,
-) -> Server:
-    server = Server(
+def _build(request: Request, recipe: TemplateVersion, *, now: datetime) -> Server:
+    return Server(
         name=request.name or recipe.name_prefix + _make_suffix(),
         provider=describe_kind(recipe.account.kind).provider,
         image=request.image or recipe.image,
-        region=region,
+        region=request.region or recipe.region,
         size=request.size or recipe.size,
         capacity=request.capacity or recipe.capacity,
         account=recipe.account,
-        template=template,
+        template=recipe.template,
         recipe=recipe,
         labels={**recipe.labels, **request.labels},
         ttl=recipe.ttl if request.ttl is None else request.ttl,
@@ -209,9 +258,6 @@ def _insert(
         state_since=now,
         next_step_at=now,
     )
-    ledger.insert_server(server)
-    dispatch.hint(dispatch.ADVANCE, server.pk)
-    return server
 
 
 def _make_suffix() -> str:

@@ -92,11 +92,8 @@ def retry_server(name: str) -> Server:
     now = ledger.database_now()
     with transaction.atomic():
         Server.objects.select_for_update(no_key=True).get(pk=server.pk)
-        if _has_leftovers(server):
-            raise ConflictError(
-                f"{server.name} may still have an instance at the cloud. Terminate it, "
-                "or wait until that is known."
-            )
+        if leftovers := find_leftovers(server):
+            raise ConflictError(leftovers)
         if not ledger.move(
             server, Event.RETRY_REQUESTED, reason="A retry was asked for.", now=now
         ):
@@ -105,10 +102,18 @@ def retry_server(name: str) -> Server:
     return server
 
 
-def _has_leftovers(server: Server) -> bool:
-    """Tell whether anything of the server is live, or not yet resolved."""
+def find_leftovers(server: Server) -> str:
+    """Return why a server may not begin anew, or nothing.
+
+    Nothing of it may be live, and no attempt may be without its answer.
+    """
     live = Instance.objects.filter(server_uid=server.pk, live=True).exists()
     unresolved = Attempt.objects.filter(
         server_uid=server.pk, outcome=Outcome.ASKED
     ).exists()
-    return live or unresolved
+    if not live and not unresolved:
+        return ""
+    return (
+        f"{server.name} may still have an instance at the cloud. Terminate it, "
+        "or wait until that is known."
+    )

@@ -8,7 +8,15 @@ from django.db.models import QuerySet
 
 from servers.ledger import database_now
 from servers.lifecycle.states import CLOSED, State
-from servers.models import Attempt, Event, IdempotentRequest, Instance, Listing, Server
+from servers.models import (
+    Attempt,
+    Event,
+    IdempotentRequest,
+    Instance,
+    Listing,
+    Server,
+    Session,
+)
 
 LISTINGS_KEPT = timedelta(days=1)
 HISTORY_KEPT = timedelta(days=30)
@@ -17,7 +25,7 @@ BATCH = 1000
 
 
 def purge_history() -> None:
-    """Delete stopped rows, listings, events, attempts and instances past their time.
+    """Delete rows, listings, events, attempts, sessions and so on past their time.
 
     In bounded batches: what is left goes the next time.
     """
@@ -27,6 +35,7 @@ def purge_history() -> None:
     _delete(Listing.objects.filter(started_at__lt=now - LISTINGS_KEPT))
     _delete(Event.objects.filter(at__lt=now - HISTORY_KEPT))
     _delete(IdempotentRequest.objects.filter(created_at__lt=now - KEYS_KEPT))
+    _delete(Session.objects.filter(expire_date__lt=now))
     _delete(Instance.objects.filter(live=False, gone_at__lt=now - HISTORY_KEPT))
     # An attempt that is forgotten would make its instance unexplained: only attempts
     # that are closed, whose row is gone, and that no live instance names.

@@ -1,8 +1,11 @@
 """What the templates need besides Django's own."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django import template
+from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -11,18 +14,78 @@ register = template.Library()
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
+def _describe(seconds: int) -> str:
+    for length, unit in _STEPS:
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return ""
+
+
+def _mark(at: datetime, text: str, how: str) -> SafeString:
+    # static/js/clock.js lets it tick, in the same words.
+    exact = at.isoformat(timespec="seconds")
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago="{}">{}</time>',
+        exact,
+        exact,
+        how,
+        text,
+    )
+
+
 @register.simple_tag
 def ago(at: datetime | None, now: datetime) -> SafeString | str:
-    """Return how long ago ``at`` was, with the exact time beside it."""
+    """Return how long ago ``at`` was, or how soon it is, with the exact time beside."""
     if at is None:
         return "–"
     seconds = int((now - at).total_seconds())
-    size = abs(seconds)
-    text = "now"
-    for length, unit in _STEPS:
-        if size >= length:
-            text = f"{size // length} {unit}"
-            text = f"{text} ago" if seconds > 0 else f"in {text}"
-            break
-    exact = at.isoformat(timespec="seconds")
-    return format_html('<time datetime="{}" title="{}">{}</time>', exact, exact, text)
+    text = _describe(abs(seconds))
+    if text:
+        text = f"{text} ago" if seconds > 0 else f"in {text}"
+    return _mark(at, text or "now", "full")
+
+
+@register.simple_tag
+def since(at: datetime | None, now: datetime) -> SafeString | str:
+    """Return the time that has passed since ``at``: an age, or a time in a state."""
+    if at is None:
+        return "–"
+    seconds = abs(int((now - at).total_seconds()))
+    return _mark(at, _describe(seconds) or "0 s", "bare")
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """Return a duration in seconds for people: 0.4 s, 38 s, 3 min 5 s."""
+    if value is None:
+        return "–"
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Return an icon of static/icons.svg; the words beside it say what it means."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>',
+        static("icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def live(context: Mapping[str, Any]) -> SafeString:
+    """Return the attributes of the element that makes its page refresh."""
+    return format_html(
+        'data-live data-poll data-busy="{}" data-etag="{}"',
+        "true" if context.get("busy") else "false",
+        context.get("etag", ""),
+    )

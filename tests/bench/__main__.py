@@ -4,22 +4,14 @@ Each figure is the median of ROUNDS. Bare rates swing with the machine, so the t
 gives ratios to a baseline that was measured in the same run.
 """
 
-import http.client
-import os
-import signal
 import statistics
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 from servers.clouds.sandbox.world import World
-from servers.drill.service import ROOT, Service, free_port, wait_for
+from servers.drill.service import Service, wait_for
+from tests.bench.rates import measure_rates
 from tests.bench.scale import measure_hanging, measure_scale
 from tests.bench.table import Row, print_table, set_sandbox, world_of
 
@@ -95,108 +87,6 @@ def measure_fleet() -> Iterator[Row]:
             f"{took / BOOT_SECONDS:.2f}",
         )
         yield ("API calls per server", f"{calls:.2f}", "1.5", f"{calls / 1.5:.2f}")
-
-
-def measure_rates() -> Iterator[Row]:
-    """POST per second with the worker stopped; GET of 1,000 servers."""
-    with Service(SERVERFLEET_LOG_LEVEL="INFO") as service, bare_server() as bare:
-        set_sandbox(service)
-        for pid in service.processes("quiet worker") + service.processes("quiet beat"):
-            os.kill(pid, signal.SIGSTOP)
-        ours = ("127.0.0.1", service.port, service.token)
-        post = median_rate(lambda: rate(ours, "POST"))
-        base = median_rate(lambda: rate(bare, "POST"))
-        yield (
-            "POST /api/servers (worker stopped)",
-            f"{post:.0f}/s",
-            f"{base:.0f}/s bare",
-            f"{post / base:.3f}",
-        )
-        trim = (
-            "from servers.models import Server; "
-            f"keep = list(Server.objects.values_list('pk', flat=True)[:{LISTED}]); "
-            "Server.objects.exclude(pk__in=keep).delete(); "
-            "print(Server.objects.count())"
-        )
-        done = service.command("shell", "-v", "0", "-c", trim)
-        count = int(done.stdout)
-        while count < LISTED:
-            step = min(100, LISTED - count)
-            assert service.call("POST", "/api/servers", {"count": step})[0] == 200
-            count += step
-        get = median_rate(lambda: rate(ours, "GET"))
-        base = median_rate(lambda: rate(bare, "GET"))
-        yield (
-            f"GET /api/servers of {LISTED}",
-            f"{get:.1f}/s",
-            f"{base:.0f}/s bare",
-            f"{get / base:.3f}",
-        )
-
-
-@contextmanager
-def bare_server() -> Iterator[tuple[str, int, str]]:
-    """Serve the bare application under the same gunicorn."""
-    port = free_port()
-    folder = Path(tempfile.mkdtemp(prefix="sfb-", dir="/tmp"))
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "tests.bench.bare",
-             "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-             "--workers", "2", "--threads", "4", "--no-control-socket"],
-            cwd=ROOT, stdout=log, stderr=log,
-        )  # fmt: skip
-    try:
-        wait_for(lambda: answers(port), 20)
-        yield "127.0.0.1", port, ""
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def answers(port: int) -> bool:
-    """Tell whether a server answers on a port."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/")
-        return connection.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        connection.close()
-
-
-def median_rate(measure: Callable[[], float]) -> float:
-    """Return the median of ROUNDS."""
-    return statistics.median(measure() for _ in range(ROUNDS))
-
-
-def rate(target: tuple[str, int, str], method: str) -> float:
-    """Return requests per second of CLIENTS clients with connections kept alive."""
-    host, port, token = target
-    counts: list[int] = []
-    ends = time.monotonic() + SECONDS
-
-    def run() -> None:
-        connection = http.client.HTTPConnection(host, port, timeout=30)
-        done = 0
-        while time.monotonic() < ends:
-            connection.request(
-                method, "/api/servers", headers={"Authorization": f"Bearer {token}"}
-            )
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 200, answer.status
-            done += 1
-        connection.close()
-        counts.append(done)
-
-    threads = [threading.Thread(target=run) for _ in range(CLIENTS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts) / SECONDS
 
 
 if __name__ == "__main__":

@@ -1,42 +1,36 @@
-"""A bare WSGI application that dumps ready-made servers: the baseline of a GET."""
+"""A bare WSGI application with the answers of the API and none of its work.
 
+``/list?N`` dumps N ready-made dicts with orjson, ``/304`` answers an empty 304,
+``/one`` the bytes of one server, ``/post`` reads a body and answers them, too.
+"""
+
+import json
+import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import orjson
 
-ROW: dict[str, Any] = {
-    "id": "sb-0123456789ab",
-    "provider": "sandbox",
-    "state": "running",
-    "name": "agent-00000000",
-    "image": "ubuntu-24.04",
-    "region": "",
-    "size": "small",
-    "address": "10.0.0.1",
-    "capacity": 2,
-    "secret": "",
-    "error": "",
-    "ca_key": "",
-    "ca_cert": "",
-    "tls_key": "",
-    "tls_cert": "",
-    "created": 1700000000,
-    "updated": 1700000000,
-    "started": 1700000000,
-    "stopped": 0,
-}
-ROWS = [ROW | {"name": f"agent-{number:08}"} for number in range(1000)]
+MOST = 5000
+ROW: dict[str, Any] = json.loads(Path(os.environ["BENCH_ROW"]).read_bytes())
+ROWS = [ROW | {"name": f"agent-{number:08}"} for number in range(MOST)]
+ONE = orjson.dumps(ROW)
 
 
 def application(
     environ: dict[str, Any], start_response: Callable[..., Any]
 ) -> Iterable[bytes]:
-    """Answer every request with all of them."""
-    if environ["REQUEST_METHOD"] == "POST":
-        body = orjson.dumps(ROWS[0])
+    """Answer by the path alone."""
+    path = environ["PATH_INFO"]
+    if path == "/304":
+        start_response("304 Not Modified", [("ETag", '"x"')])
+        return [b""]
+    if path == "/list":
+        body = orjson.dumps(ROWS[: int(environ["QUERY_STRING"])])
     else:
-        body = orjson.dumps(ROWS)
+        environ["wsgi.input"].read()
+        body = ONE
     start_response(
         "200 OK",
         [("Content-Type", "application/json"), ("Content-Length", str(len(body)))],

@@ -121,8 +121,13 @@ def ask(service: Service, count: int, **wishes: str) -> list[str]:
 
 def cpu_seconds(service: Service) -> float:
     """Return what the processes of a service have used of the CPU, in seconds."""
+    return cpu_seconds_of(service.processes())
+
+
+def cpu_seconds_of(pids: list[int]) -> float:
+    """Return what processes and their children have used of the CPU, in seconds."""
     ticks = 0
-    for pid in service.processes():
+    for pid in pids:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             parts = file.read().rpartition(")")[2].split()
         ticks += sum(int(part) for part in parts[11:15])

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
-from servers import dispatch, engine, reconciler
+from servers import dispatch, engine, reconciler, scopes
 from servers.ledger import database_now
 from servers.models import Account, Server, Template
 from servers.operations import save_account, save_template
-from servers.scopes import QUEUE_MOST, QUEUE_STEP, BusyError, call_slot
+from servers.scopes import QUEUE_MOST, QUEUE_STEP, BusyError, call_slot, check_call_slot
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,6 +39,8 @@ def fill(account: Account, stack: ExitStack) -> int:
 
 def test_each_account_that_hangs_leaves_half_of_the_threads_that_are_left() -> None:
     first, second, third = make_fleet(), add_account("second"), add_account("third")
+    for account in (first, second, third):
+        check_call_slot(account)  # all are in use
     with ExitStack() as stack:
         assert [fill(account, stack) for account in (first, second, third)] == [8, 4, 2]
         fourth = add_account("fourth")
@@ -49,12 +51,25 @@ def test_each_account_that_hangs_leaves_half_of_the_threads_that_are_left() -> N
         assert fill(first, stack) == 3
 
 
+def test_the_only_account_in_use_gets_all_threads_but_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scopes, "_asked", {})
+    only, other = make_fleet(), add_account("other")
+    with ExitStack() as stack:
+        assert fill(only, stack) == 14
+        # The next one still finds a thread, and from then on they share.
+        assert fill(other, stack) == 1
+    with ExitStack() as stack:
+        assert fill(only, stack) == 8
+
+
 def test_who_is_turned_away_comes_back_later_and_later_until_a_call_ends() -> None:
     account = make_fleet()
     waits = []
     with ExitStack() as stack:
         fill(account, stack)
-        for _ in range(60):
+        for _ in range(QUEUE_MOST // QUEUE_STEP):
             with pytest.raises(BusyError) as busy, call_slot(account):
                 pass
             waits.append(busy.value.wait)

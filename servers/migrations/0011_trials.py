@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('servers', '0007_event_horizon'),
+        ('servers', '0010_event_horizon'),
     ]
 
     operations = [

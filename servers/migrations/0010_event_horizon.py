@@ -60,7 +60,7 @@ def on_postgresql(sql):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('servers', '0006_idempotency'),
+        ('servers', '0009_sessions'),
     ]
 
     operations = [

@@ -1,0 +1,170 @@
+"""The encoded servers of this process: made once for each version of a row.
+
+The whole list is kept under the stamp of all rows: while nothing moves it costs no
+query. When something has moved, one narrow query tells which rows, by the version that
+the database's triggers raise with any change of what is served; only those are read and
+encoded.
+
+Kept bytes are apart for callers with and without ``secrets:read``. Where secrets must
+not stay in memory (``SERVERFLEET_CACHE_SECRETS=0``) those with secrets are made anew
+each time.
+"""
+
+import threading
+from collections.abc import Iterable
+from typing import Final
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from django.db.models import QuerySet
+
+from servers.api.segments import (
+    Bytes,
+    Key,
+    Row,
+    Segment,
+    Whole,
+    make_segment,
+    make_whole,
+    plan,
+)
+from servers.api.wire import render_server
+from servers.models import Server
+from servers.selectors import find_key, list_servers
+
+# Rows that are kept besides the whole list: of filtered lists, and single ones.
+MOST_KEPT: Final = 2000
+MOST_NAMES: Final = 10_000
+# Up to so many rows are read by their ids; of more, all are read.
+_FEW: Final = 200
+# Rows that are there at once: they take more memory than their bytes.
+_CHUNK: Final = 200
+
+_NOTHING: Final = make_whole(None, ())
+
+
+class Shelf:
+    """What is kept for one kind of caller."""
+
+    def __init__(self, *, with_secrets: bool) -> None:
+        self.with_secrets = with_secrets
+        self._whole = _NOTHING
+        self._rows: dict[UUID, Row] = {}
+        # Whoever comes while the list is made waits, and finds it made.
+        self._lock = threading.Lock()
+
+    def list_all(self, stamp: int | None) -> tuple[bytes, ...]:
+        """Return the pieces of the whole list; ``stamp`` was read before, or None."""
+        if not self._keeps or stamp is None:
+            return self._make_whole(None, ()).pieces
+        whole = self._whole
+        if whole.stamp != stamp:
+            with self._lock:
+                whole = self._whole
+                if whole.stamp != stamp:
+                    whole = self._whole = self._make_whole(stamp, whole.segments)
+                    self._rows = {}
+        return whole.pieces
+
+    def _make_whole(self, stamp: int | None, known: Iterable[Segment]) -> Whole:
+        rows = list_servers()
+        parts = list(plan(_read_keys(rows), tuple(known)))
+        loose = [key for part in parts if isinstance(part, list) for key in part]
+        encoded = self._encode(loose, rows)
+        segments = []
+        for part in parts:
+            if isinstance(part, Segment):
+                segments.append(part)
+                continue
+            found = [(pk, *encoded[pk]) for pk, _ in part if pk in encoded]
+            if found:
+                segments.append(make_segment(found))
+        return make_whole(stamp, segments)
+
+    def list_some(self, rows: QuerySet[Server]) -> tuple[bytes, ...]:
+        """Return some rows, in their order."""
+        keys = _read_keys(rows)
+        encoded = self._encode(keys, rows)
+        found = [(pk, *encoded[pk]) for pk, _ in keys if pk in encoded]
+        for each in found:
+            self._keep(*each)
+        return make_whole(None, [make_segment(found)] if found else ()).pieces
+
+    def encode(self, key: Key) -> bytes | None:
+        """Return one server and its line's end; None where it is gone meanwhile."""
+        found = self._encode([key], Server.objects.filter(pk=key[0])).get(key[0])
+        if found is None:
+            return None
+        self._keep(key[0], *found)
+        return b"".join((found[1], b"\n"))
+
+    @property
+    def _keeps(self) -> bool:
+        return not self.with_secrets or bool(settings.CACHE_SECRETS)
+
+    def _find(self, pk: UUID) -> Row | None:
+        if not self._keeps:
+            return None
+        return self._rows.get(pk) or self._whole.find(pk)
+
+    def _keep(self, pk: UUID, version: int, row: Bytes) -> None:
+        # What stands in the whole list is kept there.
+        if not self._keeps or isinstance(row, memoryview):
+            return
+        if len(self._rows) >= MOST_KEPT:
+            self._rows = {}
+        self._rows[pk] = (version, row)
+
+    def _encode(self, keys: list[Key], rows: QuerySet[Server]) -> dict[UUID, Row]:
+        """Return the rows of ``keys``, but for those that are gone. One query at most.
+
+        ``rows`` are those that the keys were read of.
+        """
+        encoded = {}
+        stale = []
+        for pk, version in keys:
+            row = self._find(pk)
+            if row is not None and row[0] == version:
+                encoded[pk] = row
+            else:
+                stale.append(pk)
+        few = Server.objects.filter(pk__in=stale) if len(stale) <= _FEW else rows
+        for server in few.iterator(_CHUNK) if stale else ():
+            wire = render_server(server, with_secrets=self.with_secrets)
+            encoded[server.pk] = (server.version, orjson.dumps(wire))
+        return encoded
+
+
+def _read_keys(rows: QuerySet[Server]) -> list[Key]:
+    return list(rows.values_list("pk", "version"))
+
+
+class _Names:
+    """Which server has a name, under the stamp of all rows."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[int, dict[str, Key]] = (0, {})
+
+    def find(self, name: str, stamp: int | None) -> Key:
+        """Return the key of the visible server of a name; NotFoundError."""
+        if stamp is None:
+            return find_key(name)
+        kept_at, keys = self._kept
+        if kept_at != stamp or len(keys) >= MOST_NAMES:
+            keys = {}
+            self._kept = (stamp, keys)
+        key = keys.get(name)
+        if key is None:
+            key = keys[name] = find_key(name)
+        return key
+
+
+names: Final = _Names()
+_open: Final = Shelf(with_secrets=False)
+_secret: Final = Shelf(with_secrets=True)
+
+
+def shelf(*, with_secrets: bool) -> Shelf:
+    """Return what is kept for callers with or without ``secrets:read``."""
+    return _secret if with_secrets else _open

@@ -1,0 +1,86 @@
+"""Pages that refresh themselves: an unchanged one costs a 304 and three queries.
+
+The ETag stands for all that the page can show to this person at this address. A poll
+that brings it back is answered by session, user and stamp alone; the rights themselves
+are not read, since the stamp moves with them: who holds a tag that still fits was shown
+this page under these very rights. The tag can't be made up, it is keyed.
+"""
+
+import time
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http.response import HttpResponseBase
+from django.utils.crypto import salted_hmac
+from django.utils.http import parse_etags
+
+from servers.dashboard.access import Page
+from servers.stamps import read_stamps
+
+# A poll brings it: then no message is shown, since the page in sight would lose it.
+HEADER = "X-Live"
+
+
+class Live(Page):
+    """A page that is polled.
+
+    ``bucket_seconds``: what the page shows also changes with time alone (something gets
+    overdue), so its tag changes at least that often. Ages need none: they tick.
+    ``stamps``: those that move with what it shows; see servers.models.Stamp.
+    """
+
+    bucket_seconds: ClassVar[float] = 0
+    stamps: ClassVar[tuple[str, ...]] = ("pages",)
+
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Answer 304 where nothing has changed, or with the page and its tag."""
+        self.etag = ""
+        if request.method not in {"GET", "HEAD"} or not request.user.is_authenticated:
+            return super().dispatch(request, *args, **kwargs)
+        # Before anything else is read: what changes meanwhile is seen the next time.
+        self.etag = make_etag(
+            request, stamps=self.stamps, bucket_seconds=self.bucket_seconds
+        )
+        if self.etag and self.etag in parse_etags(
+            request.headers.get("If-None-Match", "")
+        ):
+            return _mark(HttpResponseNotModified(), self.etag)
+        response = super().dispatch(request, *args, **kwargs)
+        if not self.etag or response.status_code != HTTPStatus.OK:
+            return response
+        return _mark(response, self.etag)
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Add what base.html and ``{% live %}`` need; ``busy`` is the page's to say."""
+        return super().get_context_data(**context) | {"etag": self.etag}
+
+
+def make_etag(
+    request: HttpRequest, *, stamps: tuple[str, ...], bucket_seconds: float = 0
+) -> str:
+    """Return the tag of a page for its reader, as it is now; "" for none. One query."""
+    found = read_stamps()
+    if found is None:
+        return ""
+    bucket = int(time.time() // bucket_seconds) if bucket_seconds else 0
+    parts = (
+        settings.VERSION,
+        settings.COMMIT,
+        request.user.pk,
+        request.get_full_path(),
+        [getattr(found, name) for name in stamps],
+        bucket,
+    )
+    digest = salted_hmac("servers.dashboard.live", repr(parts), algorithm="sha256")
+    return f'W/"{digest.hexdigest()[:32]}"'
+
+
+def _mark(response: HttpResponse | HttpResponseBase, etag: str) -> HttpResponseBase:
+    response.headers["ETag"] = etag
+    # Kept for the way back, and always asked about first.
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response

@@ -1,0 +1,195 @@
+"""What the pages say of states, acts and events; what may be done, and why not.
+
+The acts derive from the transition table: none is offered that the table forbids.
+Templates loop over them and add no words of their own.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from django.urls import reverse
+
+from servers.ledger import Kind
+from servers.lifecycle.states import BOOTING, ENDING, Event, State
+from servers.lifecycle.transitions import allowed
+from servers.models import Server
+
+# The tone is a class of badge.css; the icon has the state's own name in icons.svg.
+TONES: Final[Mapping[State, str]] = MappingProxyType(
+    {
+        State.PENDING: "moving",
+        State.CREATING: "moving",
+        State.CREATED: "moving",
+        State.STAGING: "moving",
+        State.RUNNING: "good",
+        State.SHUTDOWN: "moving",
+        State.STOPPING: "moving",
+        State.STOPPED: "idle",
+        State.ERROR: "bad",
+    }
+)
+MEANINGS: Final[Mapping[State, str]] = MappingProxyType(
+    {
+        State.PENDING: "Accepted. No create call is under way.",
+        State.CREATING: "A create call was sent, or is about to be.",
+        State.CREATED: "The cloud holds its instance; it has no address yet.",
+        State.STAGING: "It has an address, and is not proven ready.",
+        State.RUNNING: "It takes builds.",
+        State.SHUTDOWN: "Its end was asked for. Its builds may finish.",
+        State.STOPPING: "It is being destroyed until its absence is proven.",
+        State.STOPPED: "Proven absent. Nothing bills any more.",
+        State.ERROR: "Given up. What the cloud holds of it is still resolved.",
+    }
+)
+HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Event.ATTEMPT_WRITTEN: "A create call is sent",
+        Event.INSTANCE_KNOWN: "The instance is known",
+        Event.ATTEMPT_REFUSED: "The cloud refused",
+        Event.ATTEMPT_ABSENT: "The attempt made nothing",
+        Event.CANDIDATES_EXHAUSTED: "Nothing is left to try",
+        Event.ADDRESS_SEEN: "It has an address",
+        Event.READY: "Ready for builds",
+        Event.DEADLINE_PASSED: "It took too long",
+        Event.INSTANCE_VANISHED: "The instance vanished",
+        Event.HEALTH_LOST: "It stopped answering",
+        Event.RETRY_REQUESTED: "A retry was asked for",
+        Event.STOP_REQUESTED: "Termination was asked for",
+        Event.DRAINED: "Drained",
+        Event.ABSENCE_CONFIRMED: "Proven absent",
+        Event.DISOWNED: "Left to the fleet it belongs to",
+        Kind.REQUESTED: "Asked for",
+        Kind.ATTEMPT_ANSWERED: "The cloud answered",
+        Kind.ATTEMPT_CLOSED: "The attempt was closed",
+        Kind.DESTROY_ASKED: "The cloud was asked to destroy it",
+        Kind.HIDDEN: "Removed from the list",
+        Kind.CHANGED: "Changed",
+        Kind.CONDEMNED: "Condemned to be destroyed",
+        Kind.ORPHAN_GONE: "An orphan is gone",
+        Kind.UNEXPLAINED: "An instance nobody explains",
+        Kind.HELD: "Held for a person",
+        Kind.LEFTOVER_GONE: "What was left behind is gone",
+        Kind.ADOPTED: "Adopted",
+        Kind.PAUSED: "Automatic creation was paused",
+        Kind.RESUMED: "Automatic creation was resumed",
+        Kind.FROZEN: "Destroying was frozen",
+        Kind.UNFROZEN: "Destroying was allowed again",
+        Kind.FLEET_CONFIRMED: "The fleet was confirmed",
+        Kind.ACCOUNT_CHANGED: "An account was changed",
+        Kind.TEMPLATE_CHANGED: "A template was changed",
+    }
+)
+_HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Event.READY: "good",
+        Event.ATTEMPT_REFUSED: "warn",
+        Event.ATTEMPT_ABSENT: "warn",
+        Event.CANDIDATES_EXHAUSTED: "bad",
+        Event.DEADLINE_PASSED: "bad",
+        Event.INSTANCE_VANISHED: "bad",
+        Event.HEALTH_LOST: "bad",
+        Kind.CONDEMNED: "warn",
+        Kind.UNEXPLAINED: "bad",
+        Kind.HELD: "warn",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One button: templates/partials/action.html draws it.
+
+    ``GET`` leads to a page that asks first (a dialog with JavaScript). ``why_not``:
+    the act is not possible now, and this sentence says why.
+    """
+
+    name: str
+    label: str
+    url: str
+    method: str = "POST"
+    danger: bool = False
+    why_not: str = ""
+
+
+def describe_kind(kind: str) -> tuple[str, str]:
+    """Return the words and the tone of an event's kind."""
+    return HAPPENED.get(kind, kind.replace("_", " ")), _HAPPENED_TONES.get(kind, "idle")
+
+
+def actions_for(server: Server, user: Any, *, leftovers: str = "") -> list[Action]:
+    """Return what ``user`` may ask of ``server`` in its state.
+
+    ``leftovers`` says why nothing may begin anew, where the caller has looked.
+    """
+    if not user.has_perm("servers.change_server"):
+        return []
+    return list(_list_actions(server, leftovers))
+
+
+def _list_actions(server: Server, leftovers: str) -> Iterator[Action]:
+    state = State(server.state)
+    events = allowed(state)
+    if Event.RETRY_REQUESTED in events:
+        url = reverse("retry", args=[server.name])
+        yield Action("retry", "Retry", url, why_not=leftovers)
+    if state not in ENDING:
+        yield _protection(server)
+    if Event.STOP_REQUESTED in events or (state == State.SHUTDOWN and not server.force):
+        yield _termination(server, state)
+
+
+def _protection(server: Server) -> Action:
+    label = "Lift protection" if server.protected else "Protect"
+    name = "unprotect" if server.protected else "protect"
+    return Action(name, label, reverse(name, args=[server.name]))
+
+
+def _termination(server: Server, state: State) -> Action:
+    label = "Terminate…"
+    if state == State.SHUTDOWN:
+        label = "Don't wait for its builds…"
+    elif is_removal(server):
+        label = "Remove…"
+    return Action(
+        "terminate",
+        label,
+        reverse("terminate", args=[server.name]),
+        method="GET",
+        danger=True,
+        why_not="It is protected. Lift its protection first."
+        if server.protected and state not in ENDING
+        else "",
+    )
+
+
+def is_removal(server: Server) -> bool:
+    """Tell whether terminating takes the row off the list at once."""
+    return server.state == State.ERROR and not server.instance_id
+
+
+def say_what_is_lost(server: Server) -> str:
+    """Return what the end of a server destroys, as a sentence."""
+    instance = f" {server.instance_id}" if server.instance_id else ""
+    if server.state in BOOTING and not server.instance_id:
+        return (
+            "No instance of it is known yet. What the cloud may still make of it is "
+            "destroyed as soon as it is seen."
+        )
+    if is_removal(server):
+        return (
+            "It leaves the list at once, and its name is free again. Should the cloud "
+            "still hold anything of it, that is destroyed behind it."
+        )
+    return (
+        f"Its instance{instance} and everything on it will be destroyed. "
+        "That can't be undone."
+    )
+
+
+def say_what_force_means(server: Server) -> str:
+    """Return what changes with force, as a sentence."""
+    if server.state == State.ERROR:
+        return "It leaves the list at once; its instance is destroyed behind it."
+    return "Builds that run on it now are cut off, and fail."

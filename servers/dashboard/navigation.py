@@ -1,0 +1,54 @@
+"""The one list of the pages, in the order of the navigation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page: the name of its URL and icon, the right it needs, its shortcut."""
+
+    name: str
+    label: str
+    right: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An entry as one person sees it at one address."""
+
+    entry: Entry
+    url: str
+    is_current: bool
+
+
+ENTRIES: Final = (
+    Entry("overview", "Overview", "servers.view_server", "g o"),
+    Entry("servers", "Servers", "servers.view_server", "g s"),
+    Entry("templates", "Templates", "servers.view_template", "g t"),
+    Entry("accounts", "Accounts", "servers.view_account", "g a"),
+    Entry("leaks", "Leaks", "servers.view_server", "g l"),
+    Entry("activity", "Activity", "servers.view_event", "g y"),
+    Entry("tokens", "Tokens", "servers.view_token", "g k"),
+    Entry("system", "System", "servers.view_fleet", "g m"),
+)
+ADMIN: Final = Entry("admin", "Admin", "", "g d")
+
+
+def list_links(user: Any, path: str) -> Iterator[Link]:
+    """Yield what ``user`` may open; the page at ``path`` or above it is current."""
+    for entry in ENTRIES:
+        if not user.has_perm(entry.right):
+            continue
+        try:
+            url = reverse(entry.name)
+        except NoReverseMatch:  # a page that is not built yet
+            continue
+        is_current = path == url if url == "/" else path.startswith(url)
+        yield Link(entry, url, is_current)
+    if user.is_staff:
+        yield Link(ADMIN, reverse("admin:index"), is_current=False)

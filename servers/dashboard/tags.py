@@ -1,0 +1,69 @@
+"""What the dashboard's templates ask of its Python: links, actions, words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+
+from servers.dashboard import messages
+from servers.dashboard.navigation import Link, list_links
+from servers.lifecycle.states import State
+from servers.models import Server
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def navigation(context: Mapping[str, Any]) -> list[Link]:
+    """Return the pages that the reader may open."""
+    request = context.get("request")
+    if request is None or not request.user.is_authenticated:
+        return []
+    return list(list_links(request.user, request.path))
+
+
+@register.simple_tag(takes_context=True)
+def actions(context: Mapping[str, Any], server: Server) -> list[messages.Action]:
+    """Return what the reader may ask of a server."""
+    leftovers = context.get("leftovers", "")
+    return messages.actions_for(server, context["request"].user, leftovers=leftovers)
+
+
+@register.inclusion_tag("partials/state.html")
+def state(name: str) -> dict[str, str]:
+    """Return a state as a badge; its meaning is in the title."""
+    known = State(name)
+    return {
+        "name": name,
+        "tone": messages.TONES[known],
+        "meaning": messages.MEANINGS[known],
+    }
+
+
+@register.filter
+def kind(name: str) -> str:
+    """Return an event's kind in words."""
+    return messages.describe_kind(name)[0]
+
+
+@register.filter
+def kind_tone(name: str) -> str:
+    """Return the tone of an event's kind."""
+    return messages.describe_kind(name)[1]
+
+
+@register.inclusion_tag("partials/sort.html", takes_context=True)
+def sort(
+    context: Mapping[str, Any], field: str, label: str, classes: str = ""
+) -> dict[str, Any]:
+    """Return the head of a column that sorts: ``?ordering=field``, then ``-field``."""
+    ordering = context.get("ordering") or ""
+    is_current = ordering.lstrip("-") == field
+    is_down = is_current and ordering.startswith("-")
+    return {
+        "request": context["request"],
+        "label": label,
+        "classes": classes,
+        "direction": ("descending" if is_down else "ascending") if is_current else "",
+        "next": field if is_down or not is_current else f"-{field}",
+    }

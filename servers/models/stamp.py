@@ -1,0 +1,23 @@
+"""What tells that something changed: one row, kept by the database's own triggers."""
+
+from django.db import models
+
+
+class Stamp(models.Model):
+    """Numbers that grow with each change of what they stand for; see triggers.py.
+
+    ``servers``: what the list of servers shows. ``pages``: what any page shows.
+    ``listings``: when scopes were compared. ``tokens``: who may call. ``recipes``:
+    what servers are made from.
+    """
+
+    # One row, so that a transaction waits for one lock at most.
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    servers = models.BigIntegerField(default=0)
+    pages = models.BigIntegerField(default=0)
+    listings = models.BigIntegerField(default=0)
+    tokens = models.BigIntegerField(default=0)
+    recipes = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"servers {self.servers}, pages {self.pages}"

@@ -1,0 +1,275 @@
+"""The database's triggers: they bump the stamps, and the version of each server.
+
+By the database and not by the code, since a change that someone forgot to announce
+would be served stale for ever. Each stamp becomes at least the time in milliseconds:
+so a value never comes back, not even after a restored backup.
+
+PostgreSQL bumps at the end of the transaction (deferred constraint triggers): the lock
+on the one row is then the last that any transaction takes, so no two can wait for each
+other in a circle, and it is held for the commit alone. SQLite's transactions have the
+whole database to themselves.
+
+``migrate`` installs them at its end, with the tables as they are by then: SQLite drops
+a table's triggers whenever a migration remakes the table.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.db import connections, models
+
+from servers import models as app
+
+_PREFIX: Final = "stamp_"
+
+# What the list of servers shows, or depends on.
+SERVED: Final = [
+    "instance_id",
+    "provider",
+    "state",
+    "name",
+    "image",
+    "region",
+    "size",
+    "address",
+    "capacity",
+    "secret",
+    "error",
+    "ca_key",
+    "ca_cert",
+    "tls_key",
+    "tls_cert",
+    "created_at",
+    "updated_at",
+    "started_at",
+    "stopped_at",
+    "hidden",
+]
+# Columns that move all the time and that no page shows.
+_UNSHOWN: Final = {
+    app.Server: "fence lease_until lease_by next_step_at deadline_at tries failures "
+    "version",
+    app.Scope: "fence lease_until lease_by next_listing_at listed_from compared_at "
+    "leftovers_at failures",
+    app.Fleet: "ticked_at key_check",
+    app.Account: "credentials breaker_failures",
+    app.Token: "last_used_at",
+    app.Instance: "missed_from next_step_at",
+    app.Attempt: "looked_at lease_end",
+}
+# What an account is found to be, and not what it was made.
+_HEALTH: Final = [
+    "health",
+    "health_note",
+    "health_since",
+    "throttled_until",
+    "breaker",
+    "breaker_note",
+    "breaker_failures",
+    "breaker_until",
+]
+_SHOWN: Final = (
+    app.Server,
+    app.Event,
+    app.Account,
+    app.Scope,
+    app.Template,
+    app.TemplateVersion,
+    app.Fleet,
+    app.Instance,
+    app.Leftover,
+    app.Attempt,
+    app.Token,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Columns of a table, and the stamps that a change of one of them bumps.
+
+    ``rows``: inserts and deletes bump them, too.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    stamps: tuple[str, ...]
+    rows: bool = True
+
+
+def list_watches() -> Iterator[Watch]:
+    """Yield what is watched."""
+    table = app.Server._meta.db_table
+    yield Watch(table, tuple(SERVED), ("servers",))
+    for model in _SHOWN:
+        unshown = _UNSHOWN.get(model, "").split()
+        columns = tuple(each for each in _columns_of(model) if each not in unshown)
+        yield Watch(model._meta.db_table, columns, ("pages",))
+    yield Watch(app.Scope._meta.db_table, ("compared_at",), ("listings",), rows=False)
+    unshown = _UNSHOWN[app.Token].split()
+    columns = tuple(each for each in _columns_of(app.Token) if each not in unshown)
+    yield Watch(app.Token._meta.db_table, columns, ("tokens",))
+    for model in (app.Template, app.TemplateVersion):
+        yield Watch(model._meta.db_table, tuple(_columns_of(model)), ("recipes",))
+    columns = tuple(each for each in _columns_of(app.Account) if each not in _HEALTH)
+    yield Watch(app.Account._meta.db_table, columns, ("recipes",))
+    yield Watch(app.Fleet._meta.db_table, ("max_servers",), ("recipes",))
+    # The tokens of a person who was shut out are shut out, too.
+    people = get_user_model()
+    table = people._meta.db_table
+    yield Watch(table, ("is_active",), ("tokens",), rows=False)
+    # What a page shows depends on who looks.
+    rights = ("is_active", "is_staff", "is_superuser", "username")
+    yield Watch(table, rights, ("pages",), rows=False)
+    for field in (
+        people._meta.get_field("groups"),
+        people._meta.get_field("user_permissions"),
+        Group._meta.get_field("permissions"),
+    ):
+        yield Watch(field.m2m_db_table(), ("id",), ("pages",))
+
+
+def _columns_of(model: type[models.Model]) -> list[str]:
+    return [str(field.column) for field in model._meta.concrete_fields]
+
+
+def install_triggers(using: str = "default") -> None:
+    """Put the triggers in place, and take away those of other versions. Idempotent."""
+    connection = connections[using]
+    dialect = _PostgreSQL() if connection.vendor == "postgresql" else _SQLite()
+    wanted = {
+        _PREFIX + hashlib.sha256(body.encode()).hexdigest()[:20]: body
+        for body in dialect.list_triggers()
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(dialect.find)
+        found = dict(cursor.fetchall())
+        for name in found.keys() - wanted.keys():
+            cursor.execute(dialect.drop.format(name=name, table=found[name]))
+        missing = wanted.keys() - found.keys()
+        for statement in dialect.functions if missing else ():
+            cursor.execute(statement)
+        for name in missing:
+            cursor.execute(wanted[name].format(name=name))
+
+
+def _any_differs(columns: Iterable[str], differs: str) -> str:
+    return " OR ".join(differs.format(column=f'"{column}"') for column in columns)
+
+
+class _SQLite:
+    find = (
+        "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' "
+        f"AND name LIKE '{_PREFIX}%'"
+    )
+    drop = 'DROP TRIGGER IF EXISTS "{name}"'
+    functions: tuple[str, ...] = ()
+    now = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+    differs = "OLD.{column} IS NOT NEW.{column}"
+
+    def list_triggers(self) -> Iterator[str]:
+        for watch in list_watches():
+            changed = _any_differs(watch.columns, self.differs)
+            bump = self._bump(watch.stamps)
+            yield self._on("UPDATE", watch.table, bump, when=changed)
+            for what in ("INSERT", "DELETE") if watch.rows else ():
+                yield self._on(what, watch.table, bump)
+        table = app.Server._meta.db_table
+        served = _any_differs(SERVED, self.differs)
+        version = (
+            f'UPDATE "{table}" SET version = max(OLD.version + 1, {self.now}) '
+            "WHERE id = NEW.id;"
+        )
+        yield self._on("UPDATE", table, version, when=served)
+        # Whoever saves a whole row that was read before must not turn it back.
+        keep = f'UPDATE "{table}" SET version = OLD.version WHERE id = NEW.id;'
+        back = f"NEW.version < OLD.version AND NOT ({served})"
+        yield self._on("UPDATE", table, keep, when=back)
+
+    def _on(self, what: str, table: str, body: str, when: str = "") -> str:
+        condition = f"WHEN {when} " if when else ""
+        return (
+            f'CREATE TRIGGER "{{name}}" AFTER {what} ON "{table}" '
+            f"{condition}BEGIN {body} END"
+        )
+
+    def _bump(self, stamps: tuple[str, ...]) -> str:
+        names = ", ".join(stamps)
+        values = ", ".join([self.now] * len(stamps))
+        grown = ", ".join(
+            f"{each} = max(servers_stamp.{each} + 1, excluded.{each})"
+            for each in stamps
+        )
+        others = [each for each in _STAMPS if each not in stamps]
+        return (
+            f"INSERT INTO servers_stamp (id, {names}, {', '.join(others)}) "
+            f"VALUES (1, {values}, {', '.join('0' for _ in others)}) "
+            f"ON CONFLICT (id) DO UPDATE SET {grown};"
+        )
+
+
+_STAMPS: Final = ("servers", "pages", "listings", "tokens", "recipes")
+
+
+class _PostgreSQL:
+    find = (
+        "SELECT t.tgname, c.relname FROM pg_trigger t "
+        "JOIN pg_class c ON c.oid = t.tgrelid "
+        "JOIN pg_namespace n ON n.oid = c.relnamespace "
+        f"WHERE t.tgname LIKE '{_PREFIX}%' AND n.nspname = current_schema()"
+    )
+    drop = 'DROP TRIGGER IF EXISTS "{name}" ON "{table}"'
+    now = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    differs = "OLD.{column} IS DISTINCT FROM NEW.{column}"
+
+    @property
+    def functions(self) -> Iterator[str]:
+        for stamp in _STAMPS:
+            others = [each for each in _STAMPS if each != stamp]
+            yield (
+                f"CREATE OR REPLACE FUNCTION stamp_bump_{stamp}() RETURNS trigger "
+                "LANGUAGE plpgsql AS $$ BEGIN "
+                f"INSERT INTO servers_stamp (id, {stamp}, {', '.join(others)}) "
+                f"VALUES (1, {self.now}, {', '.join('0' for _ in others)}) "
+                f"ON CONFLICT (id) DO UPDATE SET {stamp} = "
+                f"greatest(servers_stamp.{stamp} + 1, excluded.{stamp}); "
+                "RETURN NULL; END $$"
+            )
+        served = _any_differs(SERVED, self.differs)
+        yield (
+            "CREATE OR REPLACE FUNCTION stamp_server_version() RETURNS trigger "
+            f"LANGUAGE plpgsql AS $$ BEGIN IF {served} THEN "
+            f"NEW.version := greatest(OLD.version + 1, {self.now}); "
+            "ELSE NEW.version := OLD.version; END IF; RETURN NEW; END $$"
+        )
+
+    def list_triggers(self) -> Iterator[str]:
+        for watch in list_watches():
+            changed = _any_differs(watch.columns, self.differs)
+            (stamp,) = watch.stamps
+            bump = f"stamp_bump_{stamp}"
+            yield self._at_commit("UPDATE", watch.table, bump, when=changed)
+            if watch.rows:
+                yield self._at_commit("INSERT OR DELETE", watch.table, bump)
+        yield (
+            f'CREATE TRIGGER "{{name}}" BEFORE UPDATE ON "{app.Server._meta.db_table}" '
+            "FOR EACH ROW EXECUTE FUNCTION stamp_server_version()"
+        )
+
+    def _at_commit(self, what: str, table: str, bump: str, when: str = "") -> str:
+        condition = f"WHEN ({when}) " if when else ""
+        return (
+            f'CREATE CONSTRAINT TRIGGER "{{name}}" AFTER {what} ON "{table}" '
+            "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+            f"{condition}EXECUTE FUNCTION {bump}()"
+        )
+
+
+def install_after_migrate(*, using: str, **_: Any) -> None:
+    """What ``post_migrate`` calls."""
+    tables = connections[using].introspection.table_names()
+    if {watch.table for watch in list_watches()} <= set(tables):
+        install_triggers(using)

@@ -1,0 +1,60 @@
+"use strict";
+// Shortcuts: whatever has `data-key="g s"` is followed, or focused if it is a field. They
+// are listed under `?`, and can be switched off there (this browser remembers it).
+{
+  const OFF = "fleet-keys-off";
+  const help = document.getElementById("keys");
+  const isOn = document.getElementById("keys-on");
+  let first = "";
+  let timer = 0;
+
+  function read() {
+    try {
+      return localStorage.getItem(OFF) === null;
+    } catch {
+      return true; // no storage: they stay on
+    }
+  }
+
+  function write(on) {
+    try {
+      if (on) localStorage.removeItem(OFF);
+      else localStorage.setItem(OFF, "1");
+    } catch {
+      fleet.say("This browser does not remember it.");
+    }
+  }
+
+  function follow(key) {
+    const target = [...document.querySelectorAll("[data-key]")].find(
+      (one) => one.dataset.key === key && one.checkVisibility(),
+    );
+    if (!target) return false;
+    if (target.matches("input, select, textarea")) target.focus();
+    else target.click();
+    return true;
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select");
+    if (!isOn?.checked || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]") || event.key.length > 1) return;
+    const key = first ? `${first} ${event.key}` : event.key;
+    first = "";
+    clearTimeout(timer);
+    if (key === "?") help.showModal();
+    else if (!follow(key)) {
+      if (key !== "g") return;
+      first = key;
+      timer = setTimeout(() => (first = ""), 1500);
+    }
+    event.preventDefault();
+  });
+
+  if (help) {
+    isOn.checked = read();
+    isOn.addEventListener("change", () => write(isOn.checked));
+    help.addEventListener("click", (event) => event.target.closest("[data-close]") && help.close());
+    document.querySelector("[data-open=keys]")?.addEventListener("click", () => help.showModal());
+  }
+}

@@ -1,0 +1,176 @@
+"""The stamps move with every change that someone could see, and with nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from servers import ledger
+from servers.fields import EncryptedTextField
+from servers.models import Account, Fleet, Scope, Server, Template, Token
+from servers.stamps import Stamps, read_stamps
+from servers.tokens import issue_token
+from servers.triggers import SERVED, install_triggers, list_watches
+from tests.support.fleet import Workshop, make_fleet, provision
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OTHER = {
+    "id": None,
+    "state": "running",
+    "capacity": F("capacity") + 1,
+    "hidden": True,
+    **dict.fromkeys(("created_at", "updated_at", "started_at", "stopped_at"), Now()),
+}
+
+
+@pytest.fixture
+def server(workshop: Workshop) -> Server:
+    make_fleet()
+    return provision()
+
+
+def stamps() -> Stamps:
+    found = read_stamps()
+    assert found is not None
+    return found
+
+
+def moved(act: Callable[[], Any]) -> set[str]:
+    """Return the stamps that an act bumps."""
+    before = stamps()
+    act()
+    after = stamps()
+    names = ("servers", "pages", "listings", "tokens")
+    return {name for name in names if getattr(after, name) > getattr(before, name)}
+
+
+@pytest.mark.parametrize("column", SERVED)
+def test_each_served_column_moves_the_stamp_and_the_servers_version(
+    server: Server, column: str
+) -> None:
+    field = Server._meta.get_field(column)
+    value: Any = OTHER.get(column, "other")
+    if isinstance(field, EncryptedTextField):
+        value = field.seal("other", server.pk)
+    rows = Server.objects.filter(pk=server.pk)
+    version = rows.values_list("version", flat=True)
+    before = version.get()
+    assert moved(lambda: rows.update(**{column: value})) == {"servers", "pages"}
+    assert version.get() > before
+    if column not in {
+        "capacity",
+        "updated_at",
+        "created_at",
+        "started_at",
+        "stopped_at",
+    }:
+        # A time comes back in another notation, which is a change to SQLite.
+        again = version.get()
+        value = rows.values_list(column, flat=True).get()
+        assert moved(lambda: rows.update(**{column: value})) == set()
+        assert version.get() == again
+
+
+def test_inserts_and_deletes_move_it(server: Server) -> None:
+    assert {"servers", "pages"} <= moved(provision)
+    assert {"servers", "pages"} <= moved(Server.objects.all().delete)
+
+
+def test_leases_and_marks_that_nobody_sees_move_nothing(server: Server) -> None:
+    def claim() -> None:
+        now = ledger.database_now()
+        lease = ledger.claim(server, now=now, lease=now - now)
+        assert lease is not None
+        ledger.release(lease, seen=server, next_step_at=now, waiting=server.waiting)
+
+    assert moved(claim) == set()
+    assert moved(lambda: Fleet.objects.update(ticked_at=Now())) == set()
+    scopes = Scope.objects.all()
+    assert moved(lambda: scopes.update(listed_from=Now(), failures=1)) == set()
+    assert moved(lambda: scopes.update(compared_at=Now())) == {"listings"}
+
+
+def test_what_pages_show_moves_their_stamp_alone(server: Server) -> None:
+    acts: list[Callable[[], Any]] = [
+        lambda: Server.objects.update(waiting="For a gate."),
+        lambda: Server.objects.update(labels={"a": "b"}),
+        lambda: Account.objects.update(health_note="It does not answer."),
+        lambda: Template.objects.update(max_servers=5),
+        lambda: Fleet.objects.update(paused=True),
+        lambda: Scope.objects.update(error="It failed."),
+    ]
+    for act in acts:
+        assert moved(act) == {"pages"}
+
+
+def test_tokens_have_a_stamp_that_their_use_does_not_move(server: Server) -> None:
+    assert "tokens" in moved(lambda: issue_token("t", scopes=["servers:read"]))
+    assert moved(lambda: Token.objects.update(last_used_at=Now())) == set()
+    assert "tokens" in moved(lambda: Token.objects.update(revoked_at=Now()))
+    assert "tokens" in moved(Token.objects.all().delete)
+
+
+def test_whoever_saves_an_old_row_whole_does_not_turn_its_version_back(
+    server: Server,
+) -> None:
+    old = Server.objects.get()
+    Server.objects.update(address="10.0.0.9")
+    version = Server.objects.get().version
+    old.address = "10.0.0.9"
+    old.save()
+    assert Server.objects.get().version >= version > 0
+
+
+def test_within_a_transaction_there_is_no_stamp_to_believe(server: Server) -> None:
+    with transaction.atomic():
+        assert read_stamps() is None
+
+
+def test_a_change_that_is_rolled_back_moves_nothing(server: Server) -> None:
+    def roll_back() -> None:
+        with transaction.atomic():
+            Server.objects.update(address="10.0.0.9")
+            transaction.set_rollback(True)
+
+    assert moved(roll_back) == set()
+
+
+def test_the_triggers_are_there_and_installing_again_changes_nothing(
+    server: Server, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1):
+        install_triggers()
+    for watch in list_watches():
+        assert watch.columns
+
+
+def test_triggers_that_a_remade_table_lost_are_put_back(server: Server) -> None:
+    table = Server._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' "
+                "AND tbl_name = %s",
+                [table],
+            )
+            for (name,) in cursor.fetchall():
+                cursor.execute(f'DROP TRIGGER "{name}"')
+        else:
+            cursor.execute(
+                "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass "
+                "AND tgname LIKE 'stamp_%%'",
+                [table],
+            )
+            for (name,) in cursor.fetchall():
+                cursor.execute(f'DROP TRIGGER "{name}" ON "{table}"')
+    change = lambda: Server.objects.update(address="10.0.0.8")  # noqa: E731
+    assert moved(change) == set()
+    install_triggers()
+    assert moved(lambda: Server.objects.update(address="10.0.0.7")) == {
+        "servers",
+        "pages",
+    }

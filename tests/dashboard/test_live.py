@@ -1,0 +1,75 @@
+"""Polled pages: a 304 for what has not changed, and never one for what has."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from servers.models import Session
+from servers.operations import Change, change_server, pause_fleet
+from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.people import log_in, make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATHS = ("/", "/servers/", "/servers/one/", "/leaks/")
+
+
+@pytest.fixture(autouse=True)
+def fleet(workshop: Workshop) -> None:
+    make_fleet()
+    provision(name="one")
+
+
+def poll(client: Client, path: str, etag: str) -> Any:
+    return client.get(path, headers={"if-none-match": etag, "x-live": "1"})
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("role", ["viewer", "root"])
+def test_an_unchanged_page_costs_a_304_and_three_queries(
+    path: str, role: str, django_assert_max_num_queries: Any
+) -> None:
+    client = log_in(make_person(role))
+    page = client.get(path)
+    assert page["Cache-Control"] == "private, no-cache"
+    assert f'data-etag="{page["ETag"]}"'.replace('"', "&quot;") in (
+        page.content.decode().replace('"', "&quot;")
+    )
+    with django_assert_max_num_queries(3):
+        again = poll(client, path, page["ETag"])
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_change_is_never_answered_with_a_304(path: str) -> None:
+    client = log_in(make_person("viewer"))
+    etag = client.get(path)["ETag"]
+    change_server("one", Change(labels={"a": "b"}))
+    after = poll(client, path, etag)
+    assert (after.status_code, after["ETag"] == etag) == (200, False)
+    pause_fleet(note="night")
+    assert b"night" in poll(client, path, after["ETag"]).content
+
+
+def test_a_tag_is_good_for_one_person_one_address_and_these_rights_alone() -> None:
+    user = make_person("viewer")
+    client = log_in(user)
+    etag = client.get("/servers/")["ETag"]
+    assert poll(client, "/servers/?state=running", etag).status_code == 200
+    other = log_in(make_person("operator"))
+    assert poll(other, "/servers/", etag).status_code == 200
+    user.groups.add(Group.objects.get(name="operator"))
+    assert b"New server" in poll(client, "/servers/", etag).content
+    user.groups.clear()
+    assert poll(client, "/servers/", etag).status_code == 403
+    Session.objects.all().delete()
+    assert poll(client, "/servers/", etag)["Location"].startswith("/login/")
+
+
+def test_a_poll_takes_no_message_from_the_page_that_is_to_show_it() -> None:
+    client = log_in(make_person("operator"))
+    client.post("/servers/one/protect/")
+    assert b"one is protected now" not in poll(client, "/servers/one/", "").content
+    assert b"one is protected now" in client.get("/servers/one/").content

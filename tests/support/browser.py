@@ -1,0 +1,143 @@
+"""A real Chromium, and what every page in it must hold to."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import axe_playwright_python
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    sync_playwright,
+)
+
+CHROMIUM: Final = "/usr/bin/chromium"
+FLAGS: Final = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+NARROW: Final = 360
+WIDE: Final = 1440
+
+
+@contextmanager
+def run_chromium() -> Iterator[Browser]:
+    """Start one browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watch:
+    """Takes down what no page may do: errors, violations, failures, foreign hosts.
+
+    A test that brings one about says so: ``watch.expect("regular expression")``.
+    """
+
+    host: str
+    problems: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def follow(self, context: BrowserContext) -> None:
+        """Watch all pages of a context."""
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.problems.append(str(error.error)))
+        context.on("request", self._check)
+        context.on("requestfailed", self._fail)
+        context.on("response", self._see)
+
+    def expect(self, pattern: str) -> None:
+        """Allow what matches."""
+        self.expected.append(pattern)
+
+    def close(self) -> None:
+        """Fail with what was seen and not expected."""
+        left = [
+            problem
+            for problem in self.problems
+            if not any(re.search(pattern, problem) for pattern in self.expected)
+        ]
+        if left:
+            raise AssertionError("\n".join(left))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(f"console: {message.text} {message.location}")
+
+    def _check(self, request: Request) -> None:
+        if urlsplit(request.url).netloc not in {self.host, ""}:
+            self.problems.append(f"foreign: {request.url}")
+
+    def _fail(self, request: Request) -> None:
+        # A page that is left ends its own requests.
+        if request.failure != "net::ERR_ABORTED":
+            self.problems.append(f"failed: {request.url} {request.failure}")
+
+    def _see(self, response: Response) -> None:
+        if response.status >= 500:
+            self.problems.append(f"status: {response.status} {response.url}")
+
+
+@cache
+def _axe() -> str:
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+
+
+def find_faults(page: Page) -> list[str]:
+    """Return what axe-core finds on the page as it is."""
+    page.evaluate(_axe())
+    found: Any = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+_OVERFLOW: Final = """direction => {
+  const root = document.documentElement;
+  root.dir = direction;
+  return root.scrollWidth - root.clientWidth;
+}"""
+
+
+def check_looks(page: Page) -> None:
+    """Hold it to accessibility, light and dark, narrow and wide, and to its width."""
+    faults = []
+    for width in (NARROW, WIDE):
+        page.set_viewport_size({"width": width, "height": 900})
+        for direction in ("rtl", "ltr"):
+            overflow = page.evaluate(_OVERFLOW, direction)
+            if overflow > 0:
+                faults.append(f"{width} px, {direction}: too wide by {overflow} px")
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            faults += [f"{width} px, {scheme}: {fault}" for fault in find_faults(page)]
+    if faults:
+        raise AssertionError(f"{page.url}:\n" + "\n".join(faults))
+
+
+def poll_now(page: Page) -> int:
+    """Have the page look at once; return the answer's status."""
+    with page.expect_response(
+        lambda response: bool(response.request.headers.get("x-live"))
+    ) as answer:
+        page.evaluate("document.dispatchEvent(new Event('fleet:poll'))")
+    # What the answer brings is in the page after the tasks that it started.
+    page.evaluate("new Promise(done => setTimeout(() => requestAnimationFrame(done)))")
+    return answer.value.status

@@ -1,0 +1,35 @@
+"""People with a role, signed in."""
+
+from importlib import import_module
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+
+def make_roles() -> None:
+    """Make the groups anew: a test with transactions ends with an empty database."""
+    import_module("servers.migrations.0008_roles").make_roles(apps, None)
+
+
+def make_person(role: str, *, name: str = "") -> User:
+    """Make a user: ``viewer``, ``operator``, ``admin`` (groups), or ``root``."""
+    if role == "root":
+        return User.objects.create_superuser(name or role)
+    make_roles()
+    user = User.objects.create_user(name or role)
+    user.groups.add(Group.objects.get(name=role))
+    return user
+
+
+def log_in(user: User) -> Client:
+    """Return a client of the user's."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def session_cookie(user: User) -> str:
+    """Return the value of a fresh session's cookie."""
+    return log_in(user).cookies[settings.SESSION_COOKIE_NAME].value

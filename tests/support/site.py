@@ -1,0 +1,64 @@
+"""The web alone, as it is served: gunicorn, hashed static files, the strict policy.
+
+It reads the database of the tests, so that a test makes what the pages show with the
+ORM and a ``Workshop``, and sees what they did.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from servers.drill.service import ROOT, free_port, wait_for
+
+
+@contextmanager
+def run_site(database: Path) -> Iterator[str]:
+    """Serve the SQLite database ``database``; yield the address."""
+    data = Path(tempfile.mkdtemp(prefix="sfw-", dir="/tmp"))
+    (data / "serverfleet.sqlite3").symlink_to(database)
+    address = f"http://127.0.0.1:{free_port()}"
+    env = {
+        **os.environ,
+        "SERVERFLEET_DATA": str(data),
+        "SERVERFLEET_LOG_LEVEL": "ERROR",
+    }
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "-v", "0"],
+        cwd=ROOT,
+        env=env,
+        check=True,
+    )
+    with (data / "web.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "serverfleet.wsgi"),
+                *("--bind", address.removeprefix("http://")),
+                *("--worker-class", "gthread", "--workers", "1", "--threads", "4"),
+            ],
+            cwd=ROOT,
+            env=env,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        wait_for(lambda: _answers(address), 30, what=(data / "web.log").read_text)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(15)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/healthz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
