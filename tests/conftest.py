@@ -69,6 +69,21 @@ def pytest_configure(config: pytest.Config) -> None:
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache"
     }
     django.setup()
+    _check_database(config)
+
+
+def _check_database(config: pytest.Config) -> None:
+    """Stop where the tests would run on another database than was asked for."""
+    from django.conf import settings
+
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        # The processes that run the tests inherit this environment. With the name in
+        # it pytest-django would load the settings before they have their database.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
+        return
+    engine = settings.DATABASES["default"]["ENGINE"]
+    if not engine.endswith(config.getoption("--database").replace("sqlite", "sqlite3")):
+        pytest.exit(f"The tests would run on {engine}.", 1)
 
 
 def _start_postgresql(config: pytest.Config) -> None:
