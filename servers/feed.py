@@ -3,7 +3,7 @@
 A follower asks for what is after the last id that it has. So no event may appear below
 an id that was shown before: on PostgreSQL a transaction can commit a lower id later,
 and events are shown only up to the horizon below which all is committed (see the
-migration 0007). SQLite writes one transaction after the other.
+migration 0010). SQLite writes one transaction after the other.
 """
 
 import threading
