@@ -54,6 +54,20 @@ def expand_scopes(scopes: Iterable[str]) -> frozenset[str]:
     return frozenset(str(scope) for scope in found)
 
 
+def scopes_of(user: AbstractUser) -> frozenset[str]:
+    """Return what a person's permissions amount to, in scopes."""
+    if user.is_superuser:
+        return SCOPES
+    scopes = set()
+    if user.has_perm("servers.view_server"):
+        scopes.add(Token.Scope.SERVERS_READ.value)
+    if user.has_perm("servers.change_server"):
+        scopes.add(Token.Scope.SERVERS_WRITE.value)
+    if user.has_perm("servers.change_fleet"):
+        scopes.add(Token.Scope.FLEET_ADMIN.value)
+    return expand_scopes(scopes)
+
+
 def issue_token(
     name: str,
     *,

@@ -4,7 +4,7 @@ Each does all of what it says in one transaction, or raises a FleetError and doe
 nothing. None waits for a cloud.
 """
 
-from servers.operations.change import Change, change_server
+from servers.operations.change import Change, change_server, revise_labels
 from servers.operations.fleet import (
     change_fleet,
     close_gates,
@@ -63,6 +63,7 @@ __all__ = [
     "provision_servers",
     "resume_fleet",
     "retry_server",
+    "revise_labels",
     "save_account",
     "save_template",
     "split_fleet",
