@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser
 from django.utils import timezone
 from rest_framework.authentication import (
     BaseAuthentication,
@@ -15,9 +14,8 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from servers import tracing
-from servers.models import Token
 from servers.stamps import Stamps, read_stamps
-from servers.tokens import SCOPES, Caller, check_token, expand_scopes
+from servers.tokens import Caller, check_token, scopes_of
 
 NEEDS_BEARER = "Send an API token: 'Authorization: Bearer sf_…'."
 REFUSED = (
@@ -66,20 +64,6 @@ class SessionAuthentication(BaseSessionAuthentication):
     def enforce_csrf(self, request: Request) -> None:
         """Check Django's own request: DRF's would parse the body as JSON first."""
         super().enforce_csrf(request._request)  # type: ignore[arg-type]  # noqa: SLF001
-
-
-def scopes_of(user: AbstractUser) -> frozenset[str]:
-    """Return what a person's permissions amount to, in scopes."""
-    if user.is_superuser:
-        return SCOPES
-    scopes = set()
-    if user.has_perm("servers.view_server"):
-        scopes.add(Token.Scope.SERVERS_READ.value)
-    if user.has_perm("servers.change_server"):
-        scopes.add(Token.Scope.SERVERS_WRITE.value)
-    if user.has_perm("servers.change_fleet"):
-        scopes.add(Token.Scope.FLEET_ADMIN.value)
-    return expand_scopes(scopes)
 
 
 class HasScope(BasePermission):

@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from servers.dashboard import acts, leaks, pages
+from servers.dashboard import acts, leaks, pages, tokens
 from servers.dashboard.login import LogIn, LogOutEverywhere
 
 _NAME = "servers/<str:name>/"
@@ -35,4 +35,11 @@ urlpatterns = [
     path("leaks/destroy-held/", leaks.DestroyHeld.as_view(), name="destroy-held"),
     path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-stray"),
     path("resume/", acts.Resume.as_view(), name="resume"),
+    path("tokens/", tokens.TokenList.as_view(), name="tokens"),
+    path("tokens/new/", tokens.NewToken.as_view(), name="new-token"),
+    path(
+        "tokens/<str:public_id>/revoke/",
+        tokens.RevokeToken.as_view(),
+        name="revoke-token",
+    ),
 ]
