@@ -7,18 +7,29 @@ from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, ProtectedError, RestrictedError
+from django.db.models import F, ProtectedError, Q, RestrictedError
+from django.db.models.functions import Now
 
-from servers import tracing
+from servers import dispatch, tracing
 from servers.breaker import note_success
 from servers.candidates import list_candidates
 from servers.clouds.registry import validate_config
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
-from servers.models import Account, Scope, Server, Template, TemplateVersion
+from servers.lifecycle.states import PROVEN_GONE
+from servers.models import (
+    Account,
+    Attempt,
+    Instance,
+    Leftover,
+    Scope,
+    Server,
+    Template,
+    TemplateVersion,
+)
 from servers.models.template import Recipe
 from servers.operations.provision import check_labels
-from servers.scopes import ensure_scope
+from servers.scopes import ensure_scope, open_scope
 
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may take less
 _NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -50,6 +61,8 @@ def save_account(
     _raise(errors)
     _clean(account)
     account.credentials = json.dumps(secrets, sort_keys=True)
+    # The adapter's own rules, such as what a region looks like. Makes no call.
+    open_scope(account, account.region)
     if before is not None and (
         json.loads(before.credentials or "{}") != secrets
         or before.endpoint != account.endpoint
@@ -150,6 +163,8 @@ def delete_account(account: Account) -> None:
     name = account.name
     try:
         with transaction.atomic():
+            if kept := explain_kept(account):
+                raise ConflictError(f"{name} can't be deleted. {kept}")
             write_event(Kind.ACCOUNT_CHANGED, reason=f"The account {name} was deleted.")
             Scope.objects.filter(account=account).delete()
             account.delete()
@@ -157,6 +172,71 @@ def delete_account(account: Account) -> None:
         raise ConflictError(
             f"Templates, servers or their history need {name}. Disable it instead."
         ) from None
+
+
+def explain_kept(account: Account) -> str:
+    """Return why an account can't be deleted now, as a sentence, or ""."""
+    servers = (
+        Server.objects.filter(Q(account=account) | Q(attempts__account=account))
+        .exclude(state__in=PROVEN_GONE)
+        .values("pk")
+        .distinct()
+        .count()
+    )
+    if servers:
+        return (
+            f"{count_of(servers, 'server')} of it may still live. Disable it instead, "
+            "or terminate them first."
+        )
+    if names := [row.name for row in find_templates(account)]:
+        return (
+            f"Templates make servers in it: {', '.join(names)}. Disable it instead, or "
+            "change them first."
+        )
+    if any(
+        model.objects.filter(account=account).exists()
+        for model in (Server, Attempt, Instance, Leftover, TemplateVersion)
+    ):
+        return (
+            "What was made in it must stay in sight, and so must the versions of "
+            "templates that name it. Disable it instead."
+        )
+    return ""
+
+
+def find_templates(account: Account) -> list[Template]:
+    """Return the templates that make servers in an account, fallbacks counted."""
+    return [
+        template
+        for template in Template.objects.order_by("name")
+        if template.account_id == account.pk
+        or any(entry.get("account") == account.name for entry in template.candidates)
+    ]
+
+
+def count_of(number: int, what: str) -> str:
+    """Return ``1 server`` or ``2 servers``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def list_account_now(account: Account) -> int:
+    """Have each scope of an account listed at once; return how many there are.
+
+    What belongs to no server shows after two listings: the second follows by itself.
+    """
+    with transaction.atomic():
+        if not account.scopes.exists():
+            ensure_scope(account, account.region)
+        scopes = list(account.scopes.values_list("pk", flat=True))
+        account.scopes.update(next_listing_at=Now())
+        write_event(
+            Kind.ACCOUNT_CHANGED,
+            account=account,
+            reason=f"A listing of {account.name} was asked for.",
+        )
+        for pk in scopes:
+            dispatch.hint(dispatch.OBSERVE, pk)
+    return len(scopes)
 
 
 _RECIPE = Recipe._meta.get_fields()

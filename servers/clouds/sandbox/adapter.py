@@ -2,7 +2,7 @@
 
 import re
 import sqlite3
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from libcloud.common.exceptions import BaseHTTPError
 from libcloud.compute.base import Node
@@ -26,7 +26,14 @@ from servers.clouds.base import (
     UnknownOutcomeError,
 )
 from servers.clouds.kind import Field, Kind
-from servers.clouds.sandbox.behaviour import FAULTS, LISTS, NUMBERS, read_behaviour
+from servers.clouds.sandbox.behaviour import (
+    FAULTS,
+    LISTS,
+    NUMBERS,
+    WORDS,
+    Behaviour,
+    read_behaviour,
+)
 from servers.clouds.sandbox.driver import SandboxNodeDriver
 from servers.clouds.sandbox.world import World, world_path
 from servers.errors import InvalidError
@@ -176,19 +183,26 @@ def _translate(error: Exception) -> CloudError:
             return UnknownOutcomeError(message)
 
 
+def _describe(name: str, *, number: bool = False, texts: bool = False) -> Field:
+    label, words = WORDS[name]
+    usual: Any = getattr(Behaviour(), name)
+    said = f"{usual:g}" if isinstance(usual, float) else ", ".join(usual) or "none"
+    return Field(name, label, f"{words} Usually {said}.", number=number, texts=texts)
+
+
 KIND: Final = Kind(
     name="sandbox",
     label="Sandbox (simulated)",
     provider="sandbox",
     open=Sandbox,
     timings=TIMINGS,
-    credentials=(Field("token", "Token", "Any text; the sandbox knows no others."),),
+    credentials=(Field("token", "Token", "Any text will do.", secret=True),),
     options=(
-        *(Field(name, name, number=True) for name in NUMBERS),
-        *(Field(name, name, json=True) for name in LISTS),
-        Field("faults", "faults", f"Rates from 0 to 1: {', '.join(FAULTS)}", json=True),
-        Field("world", "world", "Accounts that name the same world share one cloud."),
-        Field("expected_token", "expected token"),
+        *(_describe(name, number=True) for name in NUMBERS),
+        *(_describe(name, texts=True) for name in LISTS),
+        Field("faults", "Faults", "How often each happens, from 0 to 1.", rates=FAULTS),
+        Field("world", "World", "Accounts that name the same world share one cloud."),
+        Field("expected_token", "Expected token", "Any other token is refused."),
     ),
     takes_endpoint=False,
     needs_region=False,
