@@ -22,6 +22,7 @@ from servers.stamps import Stamps
 
 SCOPES: Final = frozenset(scope.value for scope in Token.Scope)
 _PREFIX: Final = "sf"
+MOST_TOKEN_NAME: Final = 100
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
 _MOST_KNOWN: Final = 10_000
 
@@ -80,8 +81,10 @@ def issue_token(
     Raises InvalidError (name, scopes, expiry) or ConflictError (name taken).
     """
     chosen = sorted(set(scopes))
-    if not name or len(name) > 100 or not name.isprintable():
-        raise InvalidError("A token's name is 1 to 100 printable characters.")
+    if not name or len(name) > MOST_TOKEN_NAME or not name.isprintable():
+        raise InvalidError(
+            f"A token's name is 1 to {MOST_TOKEN_NAME} printable characters."
+        )
     if not chosen or set(chosen) - SCOPES:
         known = ", ".join(sorted(SCOPES))
         raise InvalidError(f"A token has one or more of these scopes: {known}.")

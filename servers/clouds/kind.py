@@ -1,21 +1,26 @@
 """How an adapter describes itself: to the registry, to forms, to the docs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 from servers.clouds.base import Cloud, CloudConfig, Timings
 
+
+def is_number(value: object) -> bool:
+    """Tell whether a JSON value is a number; true is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 MOST_TEXT: Final = 5000
-MOST_TEXTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting of an account: a text, unless it says otherwise.
+    """One setting of an account. ``number`` fields take 0 to ``most``.
 
-    ``number`` fields take 0 to ``most``, ``texts`` a list of texts, and ``rates`` an
-    object of numbers from 0 to 1, with any of the names that it describes.
+    ``shape`` is the JSON Schema of a value that is neither number nor plain text; the
+    kind's ``check_options`` holds it.
     """
 
     name: str
@@ -25,40 +30,34 @@ class Field:
     secret: bool = False
     number: bool = False
     most: float = 1e9
-    texts: bool = False
-    rates: Mapping[str, str] = field(default_factory=dict)
+    shape: Mapping[str, Any] | None = None
+
+    @property
+    def texts(self) -> bool:
+        """Whether it is a list of texts."""
+        return self.shape is not None and self.shape["type"] == "array"
+
+    @property
+    def rates(self) -> dict[str, str]:
+        """The names of an object of rates, with what each means; {} for others."""
+        if self.shape is None or self.shape["type"] != "object":
+            return {}
+        properties = self.shape["properties"].items()
+        return {name: rate.get("description", "") for name, rate in properties}
 
     def check(self, value: object) -> str:
         """Return what is wrong with a value, or ""."""
-        if self.rates:
-            known = isinstance(value, Mapping) and set(value) <= set(self.rates)
-            if known and all(_is_number(rate, 1) for rate in value.values()):  # type: ignore[attr-defined]
-                return ""
-            return f"use an object of rates from 0 to 1: {', '.join(self.rates)}."
-        if self.texts:
-            if (
-                isinstance(value, list)
-                and len(value) <= MOST_TEXTS
-                and all(_is_text(each) for each in value)
-            ):
-                return ""
-            return f"use a list of at most {MOST_TEXTS} texts."
+        if self.shape is not None:
+            return ""
         if self.number:
-            if _is_number(value, self.most):
+            if is_number(value) and 0 <= float(str(value)) <= self.most:
                 return ""
             return f"use a number from 0 to {self.most:g}."
         if not isinstance(value, str):
             return "use a text."
-        return "" if _is_text(value) else f"use at most {MOST_TEXT} characters."
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MOST_TEXT and "\0" not in value
-
-
-def _is_number(value: object, most: float) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and 0 <= float(str(value)) <= most
+        if len(value) > MOST_TEXT or "\0" in value:
+            return f"use at most {MOST_TEXT} characters."
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,5 +71,7 @@ class Kind:
     timings: Timings
     credentials: tuple[Field, ...] = ()
     options: tuple[Field, ...] = ()
+    # Returns what is wrong with options whose fields are right, or "".
+    check_options: Callable[[Mapping[str, Any]], str] = lambda _options: ""
     takes_endpoint: bool = True
     needs_region: bool = True

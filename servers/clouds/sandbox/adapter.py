@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from libcloud.common.exceptions import BaseHTTPError
@@ -183,13 +184,33 @@ def _translate(error: Exception) -> CloudError:
             return UnknownOutcomeError(message)
 
 
-def _describe(name: str, *, number: bool = False, texts: bool = False) -> Field:
+def _check_options(options: Mapping[str, Any]) -> str:
+    try:
+        read_behaviour(options)
+    except (TypeError, ValueError) as error:
+        return f"The sandbox's options are wrong: {error}."
+    world = options.get("world", "")
+    if not isinstance(world, str) or (world and not _WORLD.fullmatch(world)):
+        return "The world's name is 1 to 63 lower-case letters, digits and hyphens."
+    return ""
+
+
+def _describe(name: str, **how: Any) -> Field:
     label, words = WORDS[name]
     usual: Any = getattr(Behaviour(), name)
     said = f"{usual:g}" if isinstance(usual, float) else ", ".join(usual) or "none"
-    return Field(name, label, f"{words} Usually {said}.", number=number, texts=texts)
+    return Field(name, label, f"{words} Usually {said}.", **how)
 
 
+_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
+_RATES: Final = {
+    "type": "object",
+    "properties": {
+        name: {"type": "number", "minimum": 0, "maximum": 1, "description": words}
+        for name, words in FAULTS.items()
+    },
+    "additionalProperties": False,
+}
 KIND: Final = Kind(
     name="sandbox",
     label="Sandbox (simulated)",
@@ -199,11 +220,17 @@ KIND: Final = Kind(
     credentials=(Field("token", "Token", "Any text will do.", secret=True),),
     options=(
         *(_describe(name, number=True) for name in NUMBERS),
-        *(_describe(name, texts=True) for name in LISTS),
-        Field("faults", "Faults", "How often each happens, from 0 to 1.", rates=FAULTS),
-        Field("world", "World", "Accounts that name the same world share one cloud."),
+        *(_describe(name, shape=_TEXTS) for name in LISTS),
+        Field("faults", "Faults", "How often each happens, from 0 to 1.", shape=_RATES),
+        Field(
+            "world",
+            "World",
+            "Accounts that name the same world share one cloud.",
+            shape={"type": "string", "pattern": f"^(?:{_WORLD.pattern})?$"},
+        ),
         Field("expected_token", "Expected token", "Any other token is refused."),
     ),
+    check_options=_check_options,
     takes_endpoint=False,
     needs_region=False,
 )

@@ -87,9 +87,11 @@ def read_behaviour(options: Mapping[str, Any]) -> Behaviour:
             ):
                 raise ValueError(f"{name} must be a list of texts")
             known[name] = tuple(entries)
-    faults = options.get("faults") or {}
+    faults = options.get("faults", {})
     if not isinstance(faults, Mapping) or not set(faults) <= set(FAULTS):
         raise ValueError(f"faults must be an object of rates: {', '.join(FAULTS)}")
+    if any(isinstance(rate, bool | str) for rate in faults.values()):
+        raise ValueError("each rate of faults is a number")
     rates = {name: float(rate) for name, rate in faults.items()}
     if not all(0 <= rate <= 1 for rate in rates.values()):
         raise ValueError("each rate of faults is from 0 to 1")
