@@ -51,6 +51,8 @@ class Kind(StrEnum):
     FLEET_CONFIRMED = "fleet_confirmed"
     ACCOUNT_CHANGED = "account_changed"
     TEMPLATE_CHANGED = "template_changed"
+    TOKEN_MADE = "token_made"  # noqa: S105 - no secret
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - no secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from servers.errors import ConflictError, InvalidError
+from servers.ledger import Kind, write_event
 from servers.models import Token
 from servers.stamps import Stamps
 
@@ -93,6 +94,10 @@ def issue_token(
     secret = secrets.token_urlsafe(32)
     try:
         with transaction.atomic():
+            write_event(
+                Kind.TOKEN_MADE,
+                reason=f"The token {name} was made: {', '.join(chosen)}.",
+            )
             Token.objects.create(
                 name=name,
                 public_id=public_id,
@@ -185,9 +190,14 @@ def _look_up(text: str) -> Caller | None:
 
 def revoke_token(token: Token) -> None:
     """End a token's validity at once; again is no error."""
-    Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
-        revoked_at=timezone.now()
-    )
+    with transaction.atomic():
+        revoked = Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
+            revoked_at=timezone.now()
+        )
+        if revoked:
+            write_event(
+                Kind.TOKEN_REVOKED, reason=f"The token {token.name} was revoked."
+            )
 
 
 def _note_use(token: Token, now: datetime) -> None:

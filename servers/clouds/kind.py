@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from servers.clouds.base import Cloud, CloudConfig, Timings
 
@@ -10,6 +10,9 @@ from servers.clouds.base import Cloud, CloudConfig, Timings
 def is_number(value: object) -> bool:
     """Tell whether a JSON value is a number; true is none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+MOST_TEXT: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,19 @@ class Field:
     most: float = 1e9
     shape: Mapping[str, Any] | None = None
 
+    @property
+    def texts(self) -> bool:
+        """Whether it is a list of texts."""
+        return self.shape is not None and self.shape["type"] == "array"
+
+    @property
+    def rates(self) -> dict[str, str]:
+        """The names of an object of rates, with what each means; {} for others."""
+        if self.shape is None or self.shape["type"] != "object":
+            return {}
+        properties = self.shape["properties"].items()
+        return {name: rate.get("description", "") for name, rate in properties}
+
     def check(self, value: object) -> str:
         """Return what is wrong with a value, or ""."""
         if self.shape is not None:
@@ -39,8 +55,8 @@ class Field:
             return f"use a number from 0 to {self.most:g}."
         if not isinstance(value, str):
             return "use a text."
-        if len(value) > 5000 or "\0" in value:
-            return "use at most 5000 characters."
+        if len(value) > MOST_TEXT or "\0" in value:
+            return f"use at most {MOST_TEXT} characters."
         return ""
 
 

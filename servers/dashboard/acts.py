@@ -45,10 +45,7 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
         try:
             servers = provision_servers(form.to_request())
         except FleetError as error:
-            form.forget()
-            for name, texts in (error.fields or {"": [error.message]}).items():
-                for text in texts:
-                    form.add_error(name if name in form.fields else None, text)
+            form.refuse(error)
             return self.form_invalid(form)
         messages.success(
             self.request, f"Asked for {', '.join(server.name for server in servers)}."

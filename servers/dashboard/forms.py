@@ -1,20 +1,16 @@
 """The forms of the pages."""
 
-import secrets
 from typing import Any
 
 from django import forms
-from django.core.cache import cache
-from redis.exceptions import RedisError
 
+from servers.dashboard.once import OnceForm
 from servers.models import Template
 from servers.operations import Request
 from servers.operations.provision import MOST_CAPACITY, MOST_COUNT
 
-_ONCE_SECONDS = 3600
 
-
-class NewServerForm(forms.Form):
+class NewServerForm(OnceForm):
     """What to make. Empty fields mean the template's own."""
 
     template = forms.ModelChoiceField(
@@ -47,11 +43,9 @@ class NewServerForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="One a line: name=value.",
     )
-    once = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["once"].initial = secrets.token_hex(16)
         default = Template.objects.filter(is_default=True).first()
         if default is not None:
             self.fields["template"].initial = default.name
@@ -67,22 +61,6 @@ class NewServerForm(forms.Form):
                 raise forms.ValidationError(f"{line[:50]!r} is not name=value.")
             labels[name.strip()] = value.strip()
         return labels
-
-    def is_repeated(self) -> bool:
-        """Tell whether this very form was sent before (a double click)."""
-        once = self.cleaned_data["once"]
-        try:
-            return bool(once) and not cache.add(f"once:{once}", 1, _ONCE_SECONDS)
-        except (RedisError, OSError):
-            # Without the cache a double click makes two; better than none at all.
-            return False
-
-    def forget(self) -> None:
-        """Let the form be sent again: nothing was made of it."""
-        try:
-            cache.delete(f"once:{self.cleaned_data['once']}")
-        except (RedisError, OSError):
-            return
 
     def to_request(self) -> Request:
         """Return what the operation takes."""

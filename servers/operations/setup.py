@@ -8,18 +8,17 @@ from typing import Final
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import F, PositiveIntegerField, ProtectedError, RestrictedError
+from django.db.models import F, PositiveIntegerField
 
 from servers import tracing
-from servers.breaker import note_success
 from servers.candidates import list_candidates
 from servers.clouds.registry import validate_config
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
-from servers.models import Account, Scope, Server, Template, TemplateVersion
+from servers.models import Account, Server, Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations.provision import check_labels
-from servers.scopes import ensure_scope
+from servers.scopes import ensure_scope, open_scope
 
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may take less
 MOST_CANDIDATES: Final = 10
@@ -62,6 +61,8 @@ def save_account(
     _raise(errors)
     _clean(account)
     account.credentials = json.dumps(secrets, sort_keys=True)
+    # The adapter's own rules, such as what a region looks like. Makes no call.
+    open_scope(account, account.region)
     if before is not None and (
         json.loads(before.credentials or "{}") != secrets
         or before.endpoint != account.endpoint
@@ -81,17 +82,6 @@ def save_account(
     if account.region or before is not None:
         account.scopes.update(next_listing_at=F("next_listing_at"))
     return account
-
-
-def close_breaker(account: Account) -> None:
-    """Let creates through again at once, on a person's word."""
-    with transaction.atomic():
-        note_success(account)
-        write_event(
-            Kind.ACCOUNT_CHANGED,
-            account=account,
-            reason=f"The breaker of {account.name} was closed by hand.",
-        )
 
 
 def save_template(template: Template) -> TemplateVersion:
@@ -155,23 +145,6 @@ def delete_template(template: Template) -> None:
             reason=f"The template {template.name} was deleted.",
         )
         template.delete()
-
-
-def delete_account(account: Account) -> None:
-    """Delete an account that nothing was made in; raise ConflictError.
-
-    What its attempts made must stay in sight, so one that was used stays, disabled.
-    """
-    name = account.name
-    try:
-        with transaction.atomic():
-            write_event(Kind.ACCOUNT_CHANGED, reason=f"The account {name} was deleted.")
-            Scope.objects.filter(account=account).delete()
-            account.delete()
-    except (ProtectedError, RestrictedError):
-        raise ConflictError(
-            f"Templates, servers or their history need {name}. Disable it instead."
-        ) from None
 
 
 _RECIPE = Recipe._meta.get_fields()

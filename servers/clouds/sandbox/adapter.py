@@ -27,7 +27,14 @@ from servers.clouds.base import (
     UnknownOutcomeError,
 )
 from servers.clouds.kind import Field, Kind
-from servers.clouds.sandbox.behaviour import FAULTS, LISTS, NUMBERS, read_behaviour
+from servers.clouds.sandbox.behaviour import (
+    FAULTS,
+    LISTS,
+    NUMBERS,
+    WORDS,
+    Behaviour,
+    read_behaviour,
+)
 from servers.clouds.sandbox.driver import SandboxNodeDriver
 from servers.clouds.sandbox.world import World, world_path
 from servers.errors import InvalidError
@@ -188,11 +195,19 @@ def _check_options(options: Mapping[str, Any]) -> str:
     return ""
 
 
+def _describe(name: str, **how: Any) -> Field:
+    label, words = WORDS[name]
+    usual: Any = getattr(Behaviour(), name)
+    said = f"{usual:g}" if isinstance(usual, float) else ", ".join(usual) or "none"
+    return Field(name, label, f"{words} Usually {said}.", **how)
+
+
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
 _RATES: Final = {
     "type": "object",
     "properties": {
-        key: {"type": "number", "minimum": 0, "maximum": 1} for key in FAULTS
+        name: {"type": "number", "minimum": 0, "maximum": 1, "description": words}
+        for name, words in FAULTS.items()
     },
     "additionalProperties": False,
 }
@@ -202,18 +217,18 @@ KIND: Final = Kind(
     provider="sandbox",
     open=Sandbox,
     timings=TIMINGS,
-    credentials=(Field("token", "Token", "Any text; the sandbox knows no others."),),
+    credentials=(Field("token", "Token", "Any text will do.", secret=True),),
     options=(
-        *(Field(name, name, number=True) for name in NUMBERS),
-        *(Field(name, name, shape=_TEXTS) for name in LISTS),
-        Field("faults", "faults", "Rates from 0 to 1.", shape=_RATES),
+        *(_describe(name, number=True) for name in NUMBERS),
+        *(_describe(name, shape=_TEXTS) for name in LISTS),
+        Field("faults", "Faults", "How often each happens, from 0 to 1.", shape=_RATES),
         Field(
             "world",
-            "world",
+            "World",
             "Accounts that name the same world share one cloud.",
             shape={"type": "string", "pattern": f"^(?:{_WORLD.pattern})?$"},
         ),
-        Field("expected_token", "expected token"),
+        Field("expected_token", "Expected token", "Any other token is refused."),
     ),
     check_options=_check_options,
     takes_endpoint=False,
