@@ -48,6 +48,7 @@ class Kind(StrEnum):
     FLEET_CONFIRMED = "fleet_confirmed"
     ACCOUNT_CHANGED = "account_changed"
     TEMPLATE_CHANGED = "template_changed"
+    SCAN_ASKED = "scan_asked"
 
 
 @dataclass(frozen=True, slots=True)

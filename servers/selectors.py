@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 
 from servers.errors import NotFoundError
 from servers.models import Fleet, Server
@@ -55,5 +56,7 @@ def count_by_state() -> dict[str, int]:
 
 
 def is_paused() -> bool:
-    """Tell whether automatic creation is paused."""
-    return Fleet.objects.values_list("paused", flat=True).get()
+    """Tell whether automatic creation is paused; a pause ends at its last moment."""
+    return Fleet.objects.filter(
+        Q(paused_until__isnull=True) | Q(paused_until__gt=Now()), paused=True
+    ).exists()

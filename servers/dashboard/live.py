@@ -43,7 +43,7 @@ class Live(Page):
             return super().dispatch(request, *args, **kwargs)
         # Before anything else is read: what changes meanwhile is seen the next time.
         self.etag = make_etag(
-            request, stamps=self.stamps, bucket_seconds=self.bucket_seconds
+            request, moment=self.read_moment(), bucket_seconds=self.bucket_seconds
         )
         if self.etag and self.etag in parse_etags(
             request.headers.get("If-None-Match", "")
@@ -54,17 +54,29 @@ class Live(Page):
             return response
         return _mark(response, self.etag)
 
+    def read_moment(self) -> tuple[object, ...] | None:
+        """Return all that the page depends on, as it is now; None for no tag.
+
+        One query, since an unchanged page may cost no more.
+        """
+        found = read_stamps()
+        if found is None:
+            return None
+        return tuple(getattr(found, name) for name in self.stamps)
+
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add what base.html and ``{% live %}`` need; ``busy`` is the page's to say."""
         return super().get_context_data(**context) | {"etag": self.etag}
 
 
 def make_etag(
-    request: HttpRequest, *, stamps: tuple[str, ...], bucket_seconds: float = 0
+    request: HttpRequest,
+    *,
+    moment: tuple[object, ...] | None,
+    bucket_seconds: float = 0,
 ) -> str:
-    """Return the tag of a page for its reader, as it is now; "" for none. One query."""
-    found = read_stamps()
-    if found is None:
+    """Return the tag of a page for its reader, as it is now; "" for none."""
+    if moment is None:
         return ""
     bucket = int(time.time() // bucket_seconds) if bucket_seconds else 0
     parts = (
@@ -72,7 +84,7 @@ def make_etag(
         settings.COMMIT,
         request.user.pk,
         request.get_full_path(),
-        [getattr(found, name) for name in stamps],
+        moment,
         bucket,
     )
     digest = salted_hmac("servers.dashboard.live", repr(parts), algorithm="sha256")

@@ -3,13 +3,21 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from servers.dashboard import acts, leaks, pages
+from servers.dashboard import (
+    activity,
+    acts,
+    leaks,
+    overview,
+    pages,
+    switches,
+    system,
+)
 from servers.dashboard.login import LogIn, LogOutEverywhere
 
 _NAME = "servers/<str:name>/"
 
 urlpatterns = [
-    path("", pages.Overview.as_view(), name="overview"),
+    path("", overview.Overview.as_view(), name="overview"),
     path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("logout/everywhere/", LogOutEverywhere.as_view(), name="logout-everywhere"),
@@ -24,7 +32,6 @@ urlpatterns = [
         acts.Protect.as_view(protected=False),
         name="unprotect",
     ),
-    path("pause/", acts.Pause.as_view(), name="pause"),
     path("leaks/", leaks.LeaksPage.as_view(), name="leaks"),
     path("leaks/<int:pk>/adopt/", leaks.Adopt.as_view(), name="adopt-stray"),
     path(
@@ -34,5 +41,13 @@ urlpatterns = [
     ),
     path("leaks/destroy-held/", leaks.DestroyHeld.as_view(), name="destroy-held"),
     path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-stray"),
-    path("resume/", acts.Resume.as_view(), name="resume"),
+    path("pause/", switches.Pause.as_view(), name="pause"),
+    path("resume/", switches.Resume.as_view(), name="resume"),
+    path("freeze/", switches.Freeze.as_view(), name="freeze"),
+    path("unfreeze/", switches.Unfreeze.as_view(), name="unfreeze"),
+    path("scan/", switches.Scan.as_view(), name="scan"),
+    path("reclose/", switches.Reclose.as_view(), name="reclose"),
+    path("activity/", activity.Activity.as_view(), name="activity"),
+    path("system/", system.SystemPage.as_view(), name="system"),
+    path("confirm/", switches.ConfirmFleet.as_view(), name="confirm-fleet"),
 ]

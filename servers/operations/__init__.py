@@ -12,11 +12,13 @@ from servers.operations.fleet import (
     freeze_destroys,
     initialise_fleet,
     pause_fleet,
+    resume_due,
     resume_fleet,
     split_fleet,
 )
 from servers.operations.once import provision_once
 from servers.operations.provision import Request, provision_servers
+from servers.operations.scans import scan_now
 from servers.operations.setup import (
     close_breaker,
     delete_account,
@@ -58,10 +60,12 @@ __all__ = [
     "protect_server",
     "provision_once",
     "provision_servers",
+    "resume_due",
     "resume_fleet",
     "retry_server",
     "save_account",
     "save_template",
+    "scan_now",
     "split_fleet",
     "terminate_server",
 ]
