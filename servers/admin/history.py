@@ -3,7 +3,14 @@
 from django.contrib import admin
 
 from servers.admin.base import Shown
-from servers.models import Event, IdempotentRequest, Listing, Scope, Tally
+from servers.models import (
+    Event,
+    Heartbeat,
+    IdempotentRequest,
+    Listing,
+    Scope,
+    Tally,
+)
 
 
 @admin.register(Event)
@@ -60,3 +67,10 @@ class TallyAdmin(Shown):
     list_filter = ("name",)
     search_fields = ("name", "label")
     ordering = ("name", "label")
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(Shown):
+    """The workers and beats, as they last said themselves."""
+
+    list_display = ("name", "kind", "version", "started_at", "seen_at", "broker_error")
