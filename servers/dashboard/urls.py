@@ -10,12 +10,15 @@ from servers.dashboard import (
     acts,
     leaks,
     pages,
+    templateedit,
+    templates,
     tokens,
 )
 from servers.dashboard.login import LogIn, LogOutEverywhere
 
 _NAME = "servers/<str:name>/"
 _ACCOUNT = "accounts/<str:name>/"
+_TEMPLATE = "templates/<str:name>/"
 
 urlpatterns = [
     path("", pages.Overview.as_view(), name="overview"),
@@ -64,6 +67,19 @@ urlpatterns = [
             ("enable", accountacts.SwitchAccount.as_view()),
             ("disable", accountacts.SwitchAccount.as_view(enabled=False)),
             ("delete", accountacts.DeleteAccount.as_view()),
+        )
+    ),
+    path("templates/", templates.TemplateList.as_view(), name="templates"),
+    path("templates/new/", templateedit.NewTemplate.as_view(), name="new-template"),
+    path(_TEMPLATE, templates.TemplatePage.as_view(), name="template"),
+    path(f"{_TEMPLATE}trial/", templates.TrialPage.as_view(), name="trial"),
+    *(
+        path(f"{_TEMPLATE}{act}/", view, name=f"{act}-template")
+        for act, view in (
+            ("change", templateedit.EditTemplate.as_view()),
+            ("try", templateedit.TryTemplate.as_view()),
+            ("default", templateedit.DefaultTemplate.as_view()),
+            ("delete", templateedit.DeleteTemplate.as_view()),
         )
     ),
 ]
