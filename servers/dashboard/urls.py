@@ -14,12 +14,15 @@ from servers.dashboard import (
     pages,
     switches,
     system,
+    templateedit,
+    templates,
     tokens,
 )
 from servers.dashboard.login import LogIn, LogOutEverywhere
 
 _NAME = "servers/<str:name>/"
 _ACCOUNT = "accounts/<str:name>/"
+_TEMPLATE = "templates/<str:name>/"
 
 urlpatterns = [
     path("", overview.Overview.as_view(), name="overview"),
@@ -77,4 +80,17 @@ urlpatterns = [
     path("activity/", activity.Activity.as_view(), name="activity"),
     path("system/", system.SystemPage.as_view(), name="system"),
     path("confirm/", switches.ConfirmFleet.as_view(), name="confirm-fleet"),
+    path("templates/", templates.TemplateList.as_view(), name="templates"),
+    path("templates/new/", templateedit.NewTemplate.as_view(), name="new-template"),
+    path(_TEMPLATE, templates.TemplatePage.as_view(), name="template"),
+    path(f"{_TEMPLATE}trial/", templates.TrialPage.as_view(), name="trial"),
+    *(
+        path(f"{_TEMPLATE}{act}/", view, name=f"{act}-template")
+        for act, view in (
+            ("change", templateedit.EditTemplate.as_view()),
+            ("try", templateedit.TryTemplate.as_view()),
+            ("default", templateedit.DefaultTemplate.as_view()),
+            ("delete", templateedit.DeleteTemplate.as_view()),
+        )
+    ),
 ]

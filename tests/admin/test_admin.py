@@ -191,3 +191,15 @@ def test_the_list_has_no_query_per_row(
     assert Server.objects.count() == 30
     with django_assert_max_num_queries(14):
         client.get("/admin/servers/server/")
+
+
+def test_what_only_shows_has_no_save_button_and_leads_to_its_page(
+    client: Client,
+) -> None:
+    server = provision(name="one")
+    text = client.get(f"/admin/servers/server/{server.pk}/change/").content.decode()
+    assert 'name="_save"' not in text
+    assert 'href="/servers/one/"' in text
+    template = Template.objects.get()
+    text = client.get(f"/admin/servers/template/{template.pk}/change/").content.decode()
+    assert 'name="_save"' in text
