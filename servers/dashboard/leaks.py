@@ -107,6 +107,7 @@ class _Decide(Page, TemplateView):
             "text": text,
             "style": self.style,
             "action_label": self.action_label,
+            "action_url": self.request.path,
             "fields": self.get_fields(),
             "back": reverse("leaks"),
         }

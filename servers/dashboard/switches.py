@@ -70,6 +70,8 @@ class _Switch(Page, FormView):  # type: ignore[type-arg]
         return super().get_context_data(**context) | {
             "title": self.title,
             "action_label": self.action_label,
+            # It may stand in a dialog over another page.
+            "action_url": self.request.path,
             "text": self.text,
             "back": reverse("overview"),
         }
@@ -194,6 +196,7 @@ class ConfirmFleet(Page, TemplateView):
         return super().get_context_data(**context) | {
             "title": "Confirm that this is the fleet's database?",
             "action_label": "Confirm",
+            "action_url": self.request.path,
             "back": reverse("overview"),
         }
 
