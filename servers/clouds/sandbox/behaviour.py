@@ -37,6 +37,7 @@ class Behaviour:
     quota: float = 0.0  # most instances of all regions; 0: no limit
     seed: float = 0.0
     no_capacity: tuple[str, ...] = ()  # size, region/size or region/* that ran out
+    denied: tuple[str, ...] = ()  # what the token may not: create, destroy, list …
     sizes: tuple[str, ...] = ("small", "medium", "large")
     images: tuple[str, ...] = ("ubuntu-24.04", "debian-12")
     faults: Mapping[str, float] = field(default_factory=dict)
@@ -53,7 +54,7 @@ class Behaviour:
 NUMBERS: Final = tuple(
     known.name for known in fields(Behaviour) if isinstance(known.default, float)
 )
-LISTS: Final = ("no_capacity", "sizes", "images")
+LISTS: Final = ("no_capacity", "denied", "sizes", "images")
 
 
 def read_behaviour(options: Mapping[str, Any]) -> Behaviour:
