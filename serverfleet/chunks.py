@@ -6,9 +6,19 @@ request for one without a body, and make something else than was asked for.
 
 import io
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+class _LateBody:
+    """A body that did not come in time: whoever reads it is told."""
+
+    def read(self, _size: int = -1) -> NoReturn:
+        """Raise what the server raised."""
+        raise TimeoutError("The body did not arrive in time.")
+
+    readline = read
 
 
 def accept_chunks(application: Application, *, most: int) -> Application:
@@ -20,9 +30,13 @@ def accept_chunks(application: Application, *, most: int) -> Application:
 
     def wrapped(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
-            body = environ["wsgi.input"].read(most + 1)
-            environ["CONTENT_LENGTH"] = str(len(body))
-            environ["wsgi.input"] = io.BytesIO(body)
+            try:
+                body = environ["wsgi.input"].read(most + 1)
+            except TimeoutError:
+                environ |= {"CONTENT_LENGTH": "1", "wsgi.input": _LateBody()}
+            else:
+                environ["CONTENT_LENGTH"] = str(len(body))
+                environ["wsgi.input"] = io.BytesIO(body)
         return application(environ, start_response)
 
     return wrapped

@@ -1,5 +1,6 @@
 """What is answered where no view did: JSON to clients, a page to people."""
 
+import re
 import sys
 from typing import Final
 
@@ -17,11 +18,16 @@ from servers.api.errors import (
     plain_error,
 )
 
-_API: Final = ("/api", "/healthz", "/varz", "/version", "/metrics")
+# Also where a client has mistaken the path; a person's paths begin with one slash.
+_API: Final = re.compile(r"/*(?:api|healthz|varz|version|metrics)\b|[^/]", re.I)
+
+
+def _is_for_client(request: HttpRequest) -> bool:
+    return _API.match(request.path_info) is not None
 
 
 def _answer(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    if request.path_info.startswith(_API):
+    if _is_for_client(request):
         return plain_error(status, text)
     page = {"title": title, "text": text}
     return render(request, "error.html", page, status=status)
@@ -43,7 +49,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404."""
-    if request.path_info.startswith(_API):
+    if _is_for_client(request):
         return plain_error(404, NOT_HERE)
     return _answer(request, 404, "Not found", "There is no page at this address.")
 
@@ -57,7 +63,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _answer_without_database(request: HttpRequest, text: str) -> HttpResponse:
-    if request.path_info.startswith(_API):
+    if _is_for_client(request):
         response = plain_error(503, text)
     else:
         # Without the request: who asks is in the database, too.

@@ -20,6 +20,8 @@ _SECRET_VALUES = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)",
     re.S,
 )
+# Half of a token, told to tell tokens apart.
+_PUBLIC_NAMES = {"token_id"}
 REDACTED = "[redacted]"
 
 
@@ -33,7 +35,7 @@ def redact(
 
 
 def _redact_value(name: str, value: Any) -> Any:
-    if _SECRET_NAMES.search(name):
+    if _SECRET_NAMES.search(name) and name not in _PUBLIC_NAMES:
         return REDACTED
     if value is None or isinstance(value, bool | int | float):
         return value
@@ -127,6 +129,8 @@ def build_config(form: str, *, level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
+            # Celery gives the root the level of its own command.
+            "servers": {"level": level},
             # Our own request line says it better; its 4xx warnings say it twice.
             "django.request": {"level": "ERROR"},
             # Its errors are a client's doing, too: a wrong Host, with a trace.

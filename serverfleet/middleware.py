@@ -1,34 +1,48 @@
-"""The request's id, its one log line, and the name of who acts."""
+"""The request's id, its one log line, who acts, and what is refused unseen."""
 
 import logging
 import re
 import secrets
 import time
 from collections.abc import Callable
+from typing import Final
+from urllib.parse import unquote_plus
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from servers import tracing
+from servers.api.errors import LATE, plain_error
 
 logger = logging.getLogger("serverfleet.request")
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_PUBLIC_ID: Final = re.compile(r"(?i:bearer) +sf_([0-9a-f]{1,16})_")
+_TOKEN_IN_QUERY: Final = re.compile(
+    r"sf_[A-Za-z0-9]+_[A-Za-z0-9_-]{8}"
+    r"|(?:\A|&)(?i:token|access[_-]token|api[_-]?key|authorization)="
+)
+IN_QUERY: Final = (
+    "This request carries a token in its address, where logs and histories keep it. "
+    "Send it as 'Authorization: Bearer sf_…', and revoke this one: it may be known."
+)
+
+Respond = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestLogMiddleware:
     """Accept or make an X-Request-ID, echo it, and log one line per request."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Serve the request under its id."""
-        given = request.headers.get("X-Request-ID", "")
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         started = time.perf_counter()
         with tracing.bound(request_id=request_id):
             response = self.get_response(request)
-            response["X-Request-ID"] = request_id
+            response.headers["X-Request-ID"] = request_id
             match = request.resolver_match
             logger.info(
                 "%s %s %s",
@@ -39,15 +53,46 @@ class RequestLogMiddleware:
                     "route": match.route if match else "",
                     "status": response.status_code,
                     "ms": round((time.perf_counter() - started) * 1000, 1),
+                    "token_id": _find_token_id(request),
                 },
             )
         return response
 
 
+def _find_token_id(request: HttpRequest) -> str:
+    """Return the public id of the token that was accepted, or ""."""
+    if not tracing.get_actor().startswith("token:"):
+        return ""
+    found = _PUBLIC_ID.match(request.META.get("HTTP_AUTHORIZATION", ""))
+    return found[1] if found else ""
+
+
+class RefusalMiddleware:
+    """Refuse a token in the query string; answer for a body that did not come."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Serve the request unless its address holds a token."""
+        query = request.META.get("QUERY_STRING", "")
+        if query and _TOKEN_IN_QUERY.search(unquote_plus(query)):
+            return plain_error(400, IN_QUERY)
+        return self.get_response(request)
+
+    def process_exception(
+        self, _request: HttpRequest, error: Exception
+    ) -> HttpResponse | None:
+        """Answer where a page, not the API, read such a body."""
+        if isinstance(error, UnreadablePostError):
+            return plain_error(408, LATE)
+        return None
+
+
 class ActorMiddleware:
     """Name the signed-in user as the one who acts. Tokens name themselves later."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+import drf_spectacular_sidecar
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from whitenoise.compress import Compressor
 
 from serverfleet import datafolder, env, logs
 
@@ -139,6 +141,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
+    "drf_spectacular",
     "template_partials",
     "csp",
 ]
@@ -150,6 +153,7 @@ MIDDLEWARE = [
     "serverfleet.pagemiddleware.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "serverfleet.middleware.RefusalMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "serverfleet.middleware.ActorMiddleware",
@@ -198,7 +202,17 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# Of the sidecar only Swagger UI: its app would bring Redoc's 5 MB besides.
+SWAGGER_DIR = (
+    Path(drf_spectacular_sidecar.__file__).parent
+    / "static/drf_spectacular_sidecar/swagger-ui-dist"
+)
+STATICFILES_DIRS = [BASE_DIR / "static", ("swagger", SWAGGER_DIR)]
+# Source maps are for developers: compressing them would make a first start slower.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
+    *Compressor.SKIP_COMPRESS_EXTENSIONS,
+    "map",
+)
 STATIC_ROOT = (DATA_DIR or BASE_DIR / "var") / "static"
 STORAGES = {
     "staticfiles": {
@@ -271,9 +285,22 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "servers.api.renderers.AlwaysJSON",
     "EXCEPTION_HANDLER": "servers.api.errors.handle_exception",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "servers.api.schema.generate.OperationSchema",
+    "SCHEMA_COERCE_PATH_PK": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "ServerFleet",
+    "DESCRIPTION": "Servers for builds, created and destroyed exactly once.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "servers.api.schema.generate.Generator",
+    "POSTPROCESSING_HOOKS": [],
 }
 # Whether a web process may keep encoded servers with their secrets in its memory.
 CACHE_SECRETS = env.read_bool("SERVERFLEET_CACHE_SECRETS", default=True)
+# Requests a minute: of each token or person, and of an address without one. 0 is off.
+RATE_TOKEN = env.read_int("SERVERFLEET_RATE_TOKEN", 6000)
+RATE_ADDRESS = env.read_int("SERVERFLEET_RATE_ADDRESS", 600)
 METRICS_TOKEN = env.read_secret("SERVERFLEET_METRICS_TOKEN")
 
 # Celery: the messages are hints, so none may delay or fail what sends them.

@@ -1,10 +1,23 @@
-"""gunicorn's worker with threads, answering what is no HTTP in the API's own way.
+"""gunicorn's worker with threads, patient with slow clients, and with errors in JSON.
 
-Such a request never reaches Django. gunicorn would answer it in HTML, with the client's
-own words in it; here it is a sentence in JSON, and one line in the log.
+A process has few threads, and a client must not hold one by being slow. So the main
+loop reads the head of a request, as it comes, and a thread gets it whole; from there on
+the body has a deadline in all, and so has the sending of the answer. The main loop
+itself waits for no client, not for its goodbye either.
+
+What is no HTTP never reaches Django. gunicorn would answer it in HTML, with the
+client's own words in it; here it is a sentence in JSON, and one line in the log.
 """
 
 import contextlib
+import errno
+import socket
+import sys
+import time
+from collections import deque
+from concurrent.futures import Future
+from functools import partial
+from selectors import EVENT_READ
 from typing import Any, Final
 
 import orjson
@@ -17,6 +30,20 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 from gunicorn.workers.gthread import ThreadWorker
+
+from serverfleet.slowclients import (
+    MOST_HEAD_BYTES,
+    REQUEST_SECONDS,
+    Connection,
+    DeadlineSocket,
+    SlowClientError,
+)
+
+# Of a connection that is gone before it is looked at.
+_GONE: Final = {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}
+# How long a client may take to read the end of its last answer.
+LEAVE_SECONDS: Final = 2.0
+_APP_LOAD_ERROR: Final = 4  # with any other gunicorn would start a worker again
 
 _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
     (
@@ -44,6 +71,12 @@ _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
         "This Expect header can't be met; leave it out.",
     ),
     (
+        SlowClientError,
+        408,
+        "Request Timeout",
+        "The request did not arrive in time. Send it again.",
+    ),
+    (
         ParseException,
         400,
         "Bad Request",
@@ -63,7 +96,81 @@ def _explain(error: BaseException) -> tuple[int, str, str]:
 
 
 class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
-    """The ``gthread`` worker with errors in JSON."""
+    """The ``gthread`` worker for clients that are slow or wrong; HTTP without TLS."""
+
+    def init_process(self) -> None:
+        """Start; refuse TLS, whose heads the main loop could not read."""
+        self.leaving: deque[Connection] = deque()
+        if self.cfg.is_ssl:
+            self.log.error("The web speaks no TLS itself; put a proxy in front.")
+            sys.exit(_APP_LOAD_ERROR)
+        super().init_process()
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection, and read what has come of its request."""
+        try:
+            sock, address = listener.accept()
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            return
+        self.nr_conns += 1
+        client = DeadlineSocket.take_over(sock)
+        conn = Connection(self.cfg, client, address, listener.getsockname())
+        if self._has_head(conn):
+            self.enqueue_req(conn)
+
+    def on_client_socket_readable(self, conn: Connection, client: Any) -> None:
+        """Read the next request of a connection that was kept."""
+        self.poller.unregister(client)
+        self.keepalived_conns.remove(conn)
+        if self._has_head(conn):
+            self.enqueue_req(conn)
+
+    def on_pending_socket_readable(self, conn: Connection, client: Any) -> None:
+        """Read on, of a head that has come in part."""
+        whole = conn.take()
+        if whole is False and len(conn.head) <= MOST_HEAD_BYTES:
+            return
+        self.poller.unregister(client)
+        self.pending_conns.remove(conn)
+        if whole is None or not whole:
+            self._drop(conn, LimitRequestHeaders("head") if conn.head else None)
+        else:
+            self.enqueue_req(conn)
+
+    def murder_pending(self) -> None:
+        """Give up on heads that did not come in time."""
+        now = time.monotonic()
+        while self.pending_conns and self.pending_conns[0].timeout <= now:
+            conn = self.pending_conns.popleft()
+            self.poller.unregister(conn.sock)
+            self._drop(conn, SlowClientError() if conn.head else None)
+
+        while self.leaving and self.leaving[0].timeout <= now:
+            conn = self.leaving.popleft()
+            self.poller.unregister(conn.sock)
+            self._close(conn)
+
+    def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
+        """Keep the connection for its next request, or say goodbye."""
+        if fs.cancelled() or fs.exception() is not None or not fs.result():
+            self._leave(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def handle(self, conn: Connection) -> Any:
+        """Serve a request whose head is here, in a thread."""
+        conn.prepare()
+        return super().handle(conn)
+
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """Serve it; a client that does not read the answer is let go."""
+        conn.sock.setblocking(True)
+        try:
+            return super().handle_request(req, conn)
+        except TimeoutError:
+            raise SlowClientError from None
 
     def handle_error(
         self, req: Any, client: Any, addr: Any, exc: BaseException
@@ -85,3 +192,51 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
         # The client may be gone by now.
         with contextlib.suppress(OSError):
             util.write_nonblock(client, head.encode() + body)
+
+    def _has_head(self, conn: Connection) -> bool:
+        """Tell whether a thread can go on; else the poller waits for more, or none."""
+        whole = conn.take()
+        if whole is None:
+            self._drop(conn, None)
+        elif not whole:
+            conn.timeout = time.monotonic() + REQUEST_SECONDS
+            self.pending_conns.append(conn)
+            readable = partial(self.on_pending_socket_readable, conn)
+            self.poller.register(conn.sock, EVENT_READ, readable)
+        return bool(whole)
+
+    def _drop(self, conn: Connection, error: Exception | None) -> None:
+        """End a connection that no thread has seen, with an answer to an error."""
+        if error is None:
+            self._close(conn)
+            return
+        self.handle_error(None, conn.sock, conn.client, error)
+        self._leave(conn)
+
+    def _leave(self, conn: Connection) -> None:
+        """Let a client read what it was sent, and close once it has.
+
+        gunicorn would wait for that here in the main loop, and so hold up everyone.
+        """
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+            readable = partial(self._drain, conn)
+            self.poller.register(conn.sock, EVENT_READ, readable)
+        except (OSError, ValueError):  # it is closed already
+            self._close(conn)
+            return
+        conn.timeout = time.monotonic() + LEAVE_SECONDS
+        self.leaving.append(conn)
+
+    def _drain(self, conn: Connection, client: Any) -> None:
+        """Throw away what a leaving client still sends, to a bound."""
+        if conn.drain():
+            return
+        self.poller.unregister(client)
+        self.leaving.remove(conn)
+        self._close(conn)
+
+    def _close(self, conn: Connection) -> None:
+        self.nr_conns -= 1
+        conn.close()

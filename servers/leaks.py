@@ -17,7 +17,7 @@ from servers.lifecycle.backoff import MOST_SECONDS
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
 from servers.models import Event, Instance, Leftover, Scope, Server
-from servers.scopes import open_scope, pace_of
+from servers.scopes import pace_of_account
 
 Row = TypeVar("Row", Instance, Server, Leftover)
 
@@ -142,7 +142,7 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
     reports = []
     for scope in scopes:
         key = (scope.account_id, scope.region)
-        pace = pace_of(open_scope(scope.account, scope.region))
+        pace = pace_of_account(scope.account)
         bound = bound_of(pace)
         live = counts.get(key, {})
         reports.append(

@@ -5,6 +5,7 @@ of a lease, its fence), with its event in the same transaction. Losing the race 
 return value. No other file assigns a state.
 """
 
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from servers.lifecycle.transitions import target_of
 from servers.models import Account, Attempt, Fleet, Server
 from servers.models import Event as EventRow
 from servers.tallies import count_boot
+
+logger = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -48,6 +51,8 @@ class Kind(StrEnum):
     FLEET_CONFIRMED = "fleet_confirmed"
     ACCOUNT_CHANGED = "account_changed"
     TEMPLATE_CHANGED = "template_changed"
+    TOKEN_MADE = "token_made"  # noqa: S105 - no secret
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - no secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +268,8 @@ def move(
             ).update(outcome=Outcome.ABANDONED, closed_at=now)
     for name, value in written.items():
         setattr(server, name, value)
+    extra = {"server": server.name, "change": str(event)}
+    logger.info("%s is %s.", server.name, target, extra=extra)
     return True
 
 

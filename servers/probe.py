@@ -1,10 +1,13 @@
 """Ask an account's cloud whether its credentials work, in words for a person."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from servers.clouds.base import CloudError
-from servers.errors import FleetError
+from servers.clouds.registry import validate_config
+from servers.errors import FleetError, InvalidError
 from servers.models import Account, Fleet
 from servers.scopes import BusyError, call_slot, open_scope
 
@@ -22,17 +25,32 @@ class Finding:
     message: str
 
 
-def probe_account(account: Account) -> list[Finding]:
-    """List the account in each region in use; change nothing.
+def probe_account(
+    account: Account, *, credentials: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """List the account in each region in use; change nothing. It need not be saved.
+
+    ``credentials`` are tried instead of those that it has. Raises InvalidError where
+    its settings are not what its kind needs.
 
     At most MOST_REGIONS regions, each within MOST_SECONDS.
     """
-    regions = list(
-        account.scopes.order_by("region").values_list("region", flat=True)[
-            :MOST_REGIONS
-        ]
-    )
-    return [_probe(account, region) for region in regions or [account.region]]
+    if credentials is not None:
+        errors = validate_config(
+            account.kind,
+            credentials=credentials,
+            endpoint=account.endpoint,
+            region=account.region,
+            options=account.options,
+        )
+        for name, texts in errors.items():
+            raise InvalidError(f"{name}: {texts[0]}", fields=errors)
+        account.credentials = json.dumps(dict(credentials))
+    regions = list(account.scopes.order_by("region").values_list("region", flat=True))
+    if account.region or not regions:
+        # First, since it is the one that was just typed.
+        regions = [*dict.fromkeys([account.region, *regions])]
+    return [_probe(account, region) for region in regions[:MOST_REGIONS]]
 
 
 def _probe(account: Account, region: str) -> Finding:

@@ -17,8 +17,9 @@ from servers.clouds.base import (
     CloudConfig,
     CloudError,
     InstanceNotFoundError,
+    Timings,
 )
-from servers.clouds.registry import open_cloud
+from servers.clouds.registry import open_cloud, read_timings
 from servers.lifecycle.snapshot import Pace
 from servers.models import Account, Scope
 from servers.tallies import count_failure
@@ -70,7 +71,15 @@ def _site_options(kind: str) -> dict[str, Any]:
 
 def pace_of(cloud: Cloud) -> Pace:
     """Return a cloud's timings as the lifecycle takes them."""
-    timings = cloud.timings
+    return _read_pace(cloud.timings)
+
+
+def pace_of_account(account: Account) -> Pace:
+    """Return an account's pace; reads go on where a region of it can't be opened."""
+    return _read_pace(read_timings(account.kind, account.options))
+
+
+def _read_pace(timings: Timings) -> Pace:
     return Pace(
         lease=timedelta(seconds=timings.lease),
         settle=timedelta(seconds=timings.settle),

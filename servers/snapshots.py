@@ -22,7 +22,7 @@ from servers.lifecycle.snapshot import (
 )
 from servers.lifecycle.states import Outcome, State
 from servers.models import Account, Attempt, Fleet, Instance, Listing, Scope, Server
-from servers.scopes import open_scope, pace_of
+from servers.scopes import pace_of_account
 
 # Listings older than this are not needed to tell two looks that are a lag apart.
 LOOK_WINDOW = timedelta(minutes=10)
@@ -121,6 +121,7 @@ class Loader:
             deadline_at=server.deadline_at,
             ttl=timedelta(seconds=server.ttl) if server.ttl else None,
             protected=server.protected,
+            trial_until=server.trial_until,
             ready_by_address=server.recipe.readiness == "none",
             limits=self.limits,
             candidate_count=1 + len(server.recipe.candidates),
@@ -195,8 +196,7 @@ class Loader:
     def _build_view(self, key: ScopeKey) -> ScopeView:
         account = self.accounts[key[0]]
         scope = self.scopes.get(key)
-        cloud = open_scope(account, key[1])
-        pace = pace_of(cloud)
+        pace = pace_of_account(account)
         closed = explain_closed_gate(
             scope, account, fleet=self.fleet, pace=pace, now=self.now
         )

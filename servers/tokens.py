@@ -16,11 +16,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from servers.errors import ConflictError, InvalidError
+from servers.ledger import Kind, write_event
 from servers.models import Token
 from servers.stamps import Stamps
 
 SCOPES: Final = frozenset(scope.value for scope in Token.Scope)
 _PREFIX: Final = "sf"
+MOST_TOKEN_NAME: Final = 100
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
 _MOST_KNOWN: Final = 10_000
 
@@ -79,8 +81,10 @@ def issue_token(
     Raises InvalidError (name, scopes, expiry) or ConflictError (name taken).
     """
     chosen = sorted(set(scopes))
-    if not name or len(name) > 100 or not name.isprintable():
-        raise InvalidError("A token's name is 1 to 100 printable characters.")
+    if not name or len(name) > MOST_TOKEN_NAME or not name.isprintable():
+        raise InvalidError(
+            f"A token's name is 1 to {MOST_TOKEN_NAME} printable characters."
+        )
     if not chosen or set(chosen) - SCOPES:
         known = ", ".join(sorted(SCOPES))
         raise InvalidError(f"A token has one or more of these scopes: {known}.")
@@ -90,6 +94,10 @@ def issue_token(
     secret = secrets.token_urlsafe(32)
     try:
         with transaction.atomic():
+            write_event(
+                Kind.TOKEN_MADE,
+                reason=f"The token {name} was made: {', '.join(chosen)}.",
+            )
             Token.objects.create(
                 name=name,
                 public_id=public_id,
@@ -182,9 +190,14 @@ def _look_up(text: str) -> Caller | None:
 
 def revoke_token(token: Token) -> None:
     """End a token's validity at once; again is no error."""
-    Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
-        revoked_at=timezone.now()
-    )
+    with transaction.atomic():
+        revoked = Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
+            revoked_at=timezone.now()
+        )
+        if revoked:
+            write_event(
+                Kind.TOKEN_REVOKED, reason=f"The token {token.name} was revoked."
+            )
 
 
 def _note_use(token: Token, now: datetime) -> None:

@@ -40,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "SERVERFLEET_ENCRYPTION_KEYS": f"k1:{key}",
         "SERVERFLEET_INSTALLATION_ID": "tests",
         "SERVERFLEET_HTTPS": "0",
+        "SERVERFLEET_RATE_TOKEN": "100000000",
+        "SERVERFLEET_RATE_ADDRESS": "100000000",
         "BROKER_URL": "memory://",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
@@ -67,6 +69,21 @@ def pytest_configure(config: pytest.Config) -> None:
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache"
     }
     django.setup()
+    _check_database(config)
+
+
+def _check_database(config: pytest.Config) -> None:
+    """Stop where the tests would run on another database than was asked for."""
+    from django.conf import settings
+
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        # The processes that run the tests inherit this environment. With the name in
+        # it pytest-django would load the settings before they have their database.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
+        return
+    engine = settings.DATABASES["default"]["ENGINE"]
+    if not engine.endswith(config.getoption("--database").replace("sqlite", "sqlite3")):
+        pytest.exit(f"The tests would run on {engine}.", 1)
 
 
 def _start_postgresql(config: pytest.Config) -> None:

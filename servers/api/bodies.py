@@ -12,7 +12,9 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    # A JSON true is no number, though Python's is.
+    # A JSON true is no number, though Python's is; and 2.0 is a whole one.
+    if isinstance(value, float):
+        return value.is_integer()
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -78,4 +80,7 @@ def read_body(
     if errors:
         first = next(iter(errors))
         raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
-    return dict(data)
+    return {
+        name: int(value) if isinstance(value, float) else value
+        for name, value in data.items()
+    }

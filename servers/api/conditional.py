@@ -37,9 +37,13 @@ def is_known(request: Request, etag: str) -> bool:
     return etag in known or "*" in known
 
 
-def answer_bytes(body: bytes, etag: str | None) -> HttpResponse:
-    """Return 200 with JSON that is encoded already."""
-    return _tag(HttpResponse(body, content_type=_JSON), etag)
+def answer_bytes(*pieces: bytes, etag: str | None) -> HttpResponse:
+    """Return 200 with JSON that is encoded already; the pieces are sent as they are."""
+    response = HttpResponse(content_type=_JSON)
+    # What the setter would do, but for joining them.
+    response._container = list(pieces)  # type: ignore[attr-defined]  # noqa: SLF001
+    response.headers["Content-Length"] = str(sum(map(len, pieces)))
+    return _tag(response, etag)
 
 
 def answer_known(etag: str) -> HttpResponse:

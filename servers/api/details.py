@@ -9,6 +9,7 @@ from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
 from servers.api.wire import to_seconds
 from servers.errors import InvalidError
+from servers.feed import MOST_WAIT, follow_events
 from servers.ledger import database_now
 from servers.models import Attempt, Event, Server
 from servers.operations import Change, change_server
@@ -16,7 +17,9 @@ from servers.selectors import find_server
 from servers.why import explain_server
 
 MOST_EVENTS: Final = 500
-_CHANGES: Final = {
+ASK_AGAIN: Final = "2"  # seconds, where too many wait already
+MOST_AFTER: Final = 2**62
+CHANGES: Final = {
     "labels": Kind.LABELS,
     "ttl": Kind.NUMBER,
     "capacity": Kind.NUMBER,
@@ -83,20 +86,28 @@ class Events(ScopedView):
 
 
 def list_events(request: Request, *, server: Server | None) -> Response:
-    """Return up to ``limit`` events after the id ``after``; Link names the next."""
-    unknown = set(request.query_params) - {"after", "limit"}
+    """Return up to ``limit`` events after the id ``after``; Link names the next.
+
+    With ``wait`` it waits so many seconds for the first, where there is none.
+    """
+    unknown = set(request.query_params) - {"after", "limit", "wait"}
     if unknown:
         name = min(unknown)[:80]
         raise InvalidError(
-            f"{name}: There is no such parameter; there are after, limit.",
+            f"{name}: There is no such parameter; there are after, limit, wait.",
             fields={name: ["There is no such parameter."]},
         )
-    after = _read_number(request, "after", default=0, least=0, most=2**62)
+    after = _read_number(request, "after", default=0, least=0, most=MOST_AFTER)
     limit = _read_number(request, "limit", default=100, least=1, most=MOST_EVENTS)
-    rows = Event.objects.filter(id__gt=after).order_by("id")
-    if server is not None:
-        rows = rows.filter(server_uid=server.pk)
-    events = list(rows.select_related("account")[: limit + 1])
+    wait = _read_number(request, "wait", default=0, least=0, most=MOST_WAIT)
+    events = follow_events(
+        after=after,
+        limit=limit + 1,
+        seconds=wait,
+        server_uid=server.pk if server else None,
+    )
+    if events is None:
+        return Response([], headers={"Retry-After": ASK_AGAIN})
     shown = events[:limit]
     headers = {}
     if len(events) > limit:
@@ -107,7 +118,7 @@ def list_events(request: Request, *, server: Server | None) -> Response:
 
 def patch_server(name: str, data: dict[str, Any]) -> dict[str, Any]:
     """Change a server as a PATCH asks; return its details."""
-    change = Change(**read_body(data, _CHANGES, some=True))
+    change = Change(**read_body(data, CHANGES, some=True))
     return render_details(change_server(name, change))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -44,6 +44,7 @@ FAULT = (
     "ServerFleet has a fault. The server's log has it under this request's "
     "X-Request-ID."
 )
+LATE = "The body did not arrive whole, or not in time. Send the request again."
 NOT_HERE = "There is nothing at this path. The API's paths have no trailing slash."
 
 
@@ -59,6 +60,8 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
         return _answer_drf(error)
     if isinstance(error, RequestDataTooBig):
         return _answer(413, str(TooLargeError.default_detail))
+    if isinstance(error, UnreadablePostError):
+        return _answer(408, LATE)
     if isinstance(error, Http404):
         return _answer(404, NOT_HERE)
     if isinstance(error, PermissionDenied):

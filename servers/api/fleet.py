@@ -16,14 +16,18 @@ from servers.models import Fleet, Token
 from servers.operations import change_fleet
 from servers.tokens import issue_token, revoke_token
 
-_FLEET: Final = {
+FLEET_FIELDS: Final = {
     "paused": Kind.FLAG,
     "paused_note": Kind.TEXT,
     "destroys_frozen": Kind.FLAG,
     "destroys_frozen_note": Kind.TEXT,
     "max_servers": Kind.NUMBER_OR_NONE,
 }
-_TOKEN: Final = {"name": Kind.TEXT, "scopes": Kind.LIST, "expires": Kind.NUMBER}
+TOKEN_FIELDS: Final = {
+    "name": Kind.TEXT,
+    "scopes": Kind.LIST,
+    "expires": Kind.NUMBER,
+}
 MOST_TIME: Final = 2**40  # Unix seconds
 
 
@@ -38,7 +42,7 @@ class FleetView(ScopedView):
 
     def patch(self, request: Request) -> Response:
         """Pause, freeze all destroys, or set the cap; what is left out stays."""
-        change_fleet(**read_body(self.body, _FLEET, some=True))
+        change_fleet(**read_body(self.body, FLEET_FIELDS, some=True))
         return Response(render_fleet(Fleet.objects.get()))
 
 
@@ -54,7 +58,7 @@ class Tokens(ScopedView):
 
     def post(self, request: Request) -> Response:
         """Make a token with at most the caller's own scopes; its text is shown once."""
-        data = read_body(self.body, _TOKEN, some=True)
+        data = read_body(self.body, TOKEN_FIELDS, some=True)
         scopes = data.get("scopes", [])
         if not all(isinstance(scope, str) for scope in scopes):
             raise InvalidError(

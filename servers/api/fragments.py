@@ -1,10 +1,9 @@
 """The encoded servers of this process: made once for each version of a row.
 
-A list is the bytes of its rows, joined. The whole list is kept joined, under the stamp
-of all rows: while nothing moves it costs no query. When something has moved, one narrow
-query tells which rows, by the version that the database's triggers raise with any
-change of what is served; only those are read and encoded, and the rest is copied from
-the list as it was.
+The whole list is kept under the stamp of all rows: while nothing moves it costs no
+query. When something has moved, one narrow query tells which rows, by the version that
+the database's triggers raise with any change of what is served; only those are read and
+encoded.
 
 Kept bytes are apart for callers with and without ``secrets:read``. Where secrets must
 not stay in memory (``SERVERFLEET_CACHE_SECRETS=0``) those with secrets are made anew
@@ -12,8 +11,7 @@ each time.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +19,16 @@ import orjson
 from django.conf import settings
 from django.db.models import QuerySet
 
+from servers.api.segments import (
+    Bytes,
+    Key,
+    Row,
+    Segment,
+    Whole,
+    make_segment,
+    make_whole,
+    plan,
+)
 from servers.api.wire import render_server
 from servers.models import Server
 from servers.selectors import find_key, list_servers
@@ -33,24 +41,7 @@ _FEW: Final = 200
 # Rows that are there at once: they take more memory than their bytes.
 _CHUNK: Final = 200
 
-Key = tuple[UUID, int]  # a server's id and version
-Row = tuple[int, bytes | memoryview]  # its version and its JSON
-
-
-@dataclass(frozen=True, slots=True)
-class _Whole:
-    """The whole list as it was under a stamp, and where in it each row stands."""
-
-    stamp: int | None = None
-    body: bytes = b""
-    spans: Mapping[UUID, tuple[int, int, int]] = field(default_factory=dict)
-
-    def get(self, pk: UUID) -> Row | None:
-        span = self.spans.get(pk)
-        if span is None:
-            return None
-        version, start, end = span
-        return version, memoryview(self.body)[start:end]
+_NOTHING: Final = make_whole(None, ())
 
 
 class Shelf:
@@ -58,50 +49,55 @@ class Shelf:
 
     def __init__(self, *, with_secrets: bool) -> None:
         self.with_secrets = with_secrets
-        self._whole = _Whole()
+        self._whole = _NOTHING
         self._rows: dict[UUID, Row] = {}
         # Whoever comes while the list is made waits, and finds it made.
         self._lock = threading.Lock()
 
-    def join_all(self, stamp: int | None) -> bytes:
-        """Return the whole list; ``stamp`` was read before, or is not to be had."""
+    def list_all(self, stamp: int | None) -> tuple[bytes, ...]:
+        """Return the pieces of the whole list; ``stamp`` was read before, or None."""
         if not self._keeps or stamp is None:
-            return _enclose(row for _, _, row in self._encode(list_servers()))
+            return self._make_whole(None, ()).pieces
         whole = self._whole
         if whole.stamp != stamp:
             with self._lock:
                 whole = self._whole
                 if whole.stamp != stamp:
-                    whole = self._whole = self._make_whole(stamp)
-        return whole.body
+                    whole = self._whole = self._make_whole(stamp, whole.segments)
+                    self._rows = {}
+        return whole.pieces
 
-    def _make_whole(self, stamp: int) -> _Whole:
-        rows = list(self._encode(list_servers()))
-        body = _enclose(row for _, _, row in rows)
-        spans = {}
-        start = 1
-        for pk, version, row in rows:
-            spans[pk] = (version, start, start + len(row))
-            start += len(row) + 1
-        self._rows = {}
-        return _Whole(stamp, body, spans)
+    def _make_whole(self, stamp: int | None, known: Iterable[Segment]) -> Whole:
+        rows = list_servers()
+        parts = list(plan(_read_keys(rows), tuple(known)))
+        loose = [key for part in parts if isinstance(part, list) for key in part]
+        encoded = self._encode(loose, rows)
+        segments = []
+        for part in parts:
+            if isinstance(part, Segment):
+                segments.append(part)
+                continue
+            found = [(pk, *encoded[pk]) for pk, _ in part if pk in encoded]
+            if found:
+                segments.append(make_segment(found))
+        return make_whole(stamp, segments)
 
-    def join(self, rows: QuerySet[Server]) -> bytes:
+    def list_some(self, rows: QuerySet[Server]) -> tuple[bytes, ...]:
         """Return some rows, in their order."""
-        encoded = list(self._encode(rows))
-        for pk, version, row in encoded:
-            self._keep(pk, version, row)
-        return _enclose(row for _, _, row in encoded)
+        keys = _read_keys(rows)
+        encoded = self._encode(keys, rows)
+        found = [(pk, *encoded[pk]) for pk, _ in keys if pk in encoded]
+        for each in found:
+            self._keep(*each)
+        return make_whole(None, [make_segment(found)] if found else ()).pieces
 
     def encode(self, key: Key) -> bytes | None:
         """Return one server and its line's end; None where it is gone meanwhile."""
-        pk, version = key
-        found = self._find(pk)
-        if found is None or found[0] != version:
-            for _, fresh, row in self._encode(Server.objects.filter(pk=pk)):
-                self._keep(pk, fresh, row)
-                found = (fresh, row)
-        return None if found is None else b"".join((found[1], b"\n"))
+        found = self._encode([key], Server.objects.filter(pk=key[0])).get(key[0])
+        if found is None:
+            return None
+        self._keep(key[0], *found)
+        return b"".join((found[1], b"\n"))
 
     @property
     def _keeps(self) -> bool:
@@ -110,9 +106,9 @@ class Shelf:
     def _find(self, pk: UUID) -> Row | None:
         if not self._keeps:
             return None
-        return self._rows.get(pk) or self._whole.get(pk)
+        return self._rows.get(pk) or self._whole.find(pk)
 
-    def _keep(self, pk: UUID, version: int, row: bytes | memoryview) -> None:
+    def _keep(self, pk: UUID, version: int, row: Bytes) -> None:
         # What stands in the whole list is kept there.
         if not self._keeps or isinstance(row, memoryview):
             return
@@ -120,21 +116,28 @@ class Shelf:
             self._rows = {}
         self._rows[pk] = (version, row)
 
-    def _encode(
-        self, rows: QuerySet[Server]
-    ) -> Iterator[tuple[UUID, int, bytes | memoryview]]:
-        """Yield id, version and JSON of the rows, in their order. Two queries."""
-        keys = list(rows.values_list("pk", "version"))
-        kept = {pk: found for pk, _ in keys if (found := self._find(pk)) is not None}
-        stale = [pk for pk, version in keys if kept.get(pk, (None,))[0] != version]
+    def _encode(self, keys: list[Key], rows: QuerySet[Server]) -> dict[UUID, Row]:
+        """Return the rows of ``keys``, but for those that are gone. One query at most.
+
+        ``rows`` are those that the keys were read of.
+        """
+        encoded = {}
+        stale = []
+        for pk, version in keys:
+            row = self._find(pk)
+            if row is not None and row[0] == version:
+                encoded[pk] = row
+            else:
+                stale.append(pk)
         few = Server.objects.filter(pk__in=stale) if len(stale) <= _FEW else rows
         for server in few.iterator(_CHUNK) if stale else ():
-            row = render_server(server, with_secrets=self.with_secrets)
-            kept[server.pk] = (server.version, orjson.dumps(row))
-        for pk, _ in keys:
-            found = kept.get(pk)
-            if found is not None:  # else it was purged in between
-                yield pk, *found
+            wire = render_server(server, with_secrets=self.with_secrets)
+            encoded[server.pk] = (server.version, orjson.dumps(wire))
+        return encoded
+
+
+def _read_keys(rows: QuerySet[Server]) -> list[Key]:
+    return list(rows.values_list("pk", "version"))
 
 
 class _Names:
@@ -155,10 +158,6 @@ class _Names:
         if key is None:
             key = keys[name] = find_key(name)
         return key
-
-
-def _enclose(rows: Iterable[bytes | memoryview]) -> bytes:
-    return b"".join((b"[", b",".join(rows), b"]\n"))
 
 
 names: Final = _Names()

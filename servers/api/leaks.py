@@ -1,10 +1,12 @@
 """``/api/leaks``: the proof, and what a person decides about the unexplained."""
 
-from typing import Any
+from typing import Any, Final
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from servers.api.bodies import Kind, read_body
+from servers.api.setup import find_account
 from servers.api.views import ScopedView
 from servers.api.wire import render_server
 from servers.errors import InvalidError
@@ -26,6 +28,9 @@ from servers.operations import (
     destroy_stray,
 )
 
+PLACE: Final = {"account": Kind.TEXT, "region": Kind.TEXT}
+ADOPTION: Final = {"template": Kind.TEXT}
+
 
 class Leaks(ScopedView):
     """What the clouds hold against what the rows account for."""
@@ -33,9 +38,8 @@ class Leaks(ScopedView):
     def get(self, request: Request) -> Response:
         """Compare clouds and rows, of one account (``?account=``) or all."""
         account = request.query_params.get("account", "")
-        if "\0" in account:
-            raise InvalidError("There is no such account.")
-        account = account[:63]
+        if account:
+            find_account(account)  # a wrong name would look clean
         report = report_leaks(now=database_now(), account=account)
         history = [_render_event(event) for event in list_history(account=account)]
         return Response(render_report(report) | {"history": history})
@@ -47,7 +51,7 @@ class DestroyStray(ScopedView):
     write_scope = Token.Scope.FLEET_ADMIN
 
     def post(self, request: Request, pk: int) -> Response:
-        """Delete what an instance left behind, soon."""
+        """Destroy an instance that waits for a person, soon."""
         destroy_stray(pk)
         return Response(status=204)
 
@@ -58,7 +62,7 @@ class DeleteLeftover(ScopedView):
     write_scope = Token.Scope.FLEET_ADMIN
 
     def post(self, request: Request, pk: int) -> Response:
-        """Destroy an instance that waits for a person, soon."""
+        """Delete what an instance left behind, soon."""
         delete_leftover(pk)
         return Response(status=204)
 
@@ -70,10 +74,9 @@ class DestroyHeld(ScopedView):
 
     def post(self, request: Request) -> Response:
         """Destroy all that wait in the body's ``account`` and ``region``."""
-        account, region = (
-            str(self.body.get(name, ""))[:100] for name in ("account", "region")
-        )
-        return Response({"condemned": destroy_held(account, region=region)})
+        data = read_body(self.body, PLACE, some=True)
+        count = destroy_held(data.get("account", ""), region=data.get("region", ""))
+        return Response({"condemned": count})
 
 
 class AdoptStray(ScopedView):
@@ -83,10 +86,10 @@ class AdoptStray(ScopedView):
 
     def post(self, request: Request, pk: int) -> Response:
         """Make a server of an unexplained instance, from the body's ``template``."""
-        name = self.body.get("template", "")
+        name = read_body(self.body, ADOPTION).get("template", "")
         template = None
         if name:
-            template = Template.objects.filter(name=str(name)[:63]).first()
+            template = Template.objects.filter(name=name).first()
             if template is None:
                 raise InvalidError("There is no such template.")
         server = adopt_stray(pk, template=template)

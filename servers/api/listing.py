@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from servers.errors import InvalidError
 from servers.lifecycle.states import State
 from servers.models import Server
-from servers.operations.provision import LABEL_NAME
+from servers.operations.provision import LABEL_NAME, LABEL_VALUE
 from servers.selectors import with_label, with_words
 
 MOST_LIMIT: Final = 1000
@@ -52,10 +52,8 @@ class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
     def by_label(self, rows: Any, _name: str, value: str) -> Any:
         """``name:value``, both whole."""
         name, colon, text = value.partition(":")
-        if not colon or not name:
-            raise _refuse("label", "Use name:value.")
-        if not LABEL_NAME.fullmatch(name):
-            return rows.none()  # no server can have it
+        if not (colon and LABEL_NAME.fullmatch(name) and LABEL_VALUE.fullmatch(text)):
+            raise _refuse("label", "Use name:value, as a server's label can be.")
         return with_label(rows, name, text)
 
     def by_text(self, rows: Any, _name: str, value: str) -> Any:

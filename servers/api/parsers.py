@@ -1,5 +1,6 @@
 """JSON in: bounded, an object or nothing, and a sentence for everything else."""
 
+import json
 from typing import Any, Final
 
 import orjson
@@ -31,9 +32,16 @@ class ORJSONParser(BaseParser):
         parser_context: Any = None,
     ) -> dict[str, Any]:
         """Return the object in the body."""
+        # Before a byte of it is read, where the client says so.
+        request = (parser_context or {}).get("request")
+        length = int(request.META.get("CONTENT_LENGTH") or 0) if request else 0
+        if length > MOST_BODY_BYTES:
+            raise TooLargeError
         body = stream.read(MOST_BODY_BYTES + 1)
         if len(body) > MOST_BODY_BYTES:
             raise TooLargeError
+        if len(body) < length:
+            raise ParseError("The body ended before its Content-Length. Send it again.")
         if not body.strip():
             return {}
         kind = (media_type or "").partition(";")[0].strip().lower()
@@ -48,6 +56,7 @@ class ORJSONParser(BaseParser):
         if not isinstance(data, dict):
             raise ParseError("The body must be a JSON object.")
         _check_nesting(data)
+        _check_names(body)
         return data
 
 
@@ -67,3 +76,21 @@ def _check_nesting(data: Any) -> None:
             return
         level = inner
     raise ParseError(f"The body is nested too deeply; {MOST_DEPTH} levels are allowed.")
+
+
+def _check_names(body: bytes) -> None:
+    """Refuse an object that names a field twice: which one was meant, nobody knows."""
+    json.loads(
+        body,
+        object_pairs_hook=_refuse_twins,
+        parse_int=str,
+        parse_float=str,
+    )
+
+
+def _refuse_twins(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ParseError(f"The body names {name[:80]!r} twice.")
+        seen.add(name)

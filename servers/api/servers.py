@@ -33,9 +33,9 @@ from servers.operations import (
 from servers.selectors import list_servers
 from servers.stamps import Stamps
 
-_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})
-_FIELDS: Final = {
+TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})
+FIELDS: Final = {
     **dict.fromkeys(("template", "name", "image", "region", "size"), Kind.TEXT),
     **dict.fromkeys(("capacity", "ttl", "count"), Kind.NUMBER),
     "labels": Kind.LABELS,
@@ -53,9 +53,9 @@ class ServerViewSet(ScopedView, ViewSet):
             return answer_known(etag)
         if not request.query_params:
             stamp = None if stamps is None else stamps.servers
-            return answer_bytes(self._shelf.join_all(stamp), etag)
+            return answer_bytes(*self._shelf.list_all(stamp), etag=etag)
         rows, headers = select_servers(list_servers(), request)
-        answer = answer_bytes(self._shelf.join(rows), etag)
+        answer = answer_bytes(*self._shelf.list_some(rows), etag=etag)
         for name, value in headers.items():
             answer[name] = value
         return answer
@@ -72,7 +72,7 @@ class ServerViewSet(ScopedView, ViewSet):
         body = self._shelf.encode(key)
         if body is None:  # purged in between
             raise NotFoundError(f"There is no server named {name[:80]!r}.")
-        return answer_bytes(body, etag)
+        return answer_bytes(body, etag=etag)
 
     def partial_update(self, request: HTTPRequest, name: str) -> Response:
         """Change labels, ttl, capacity or protection; return the details."""
@@ -133,9 +133,9 @@ def read_force(given: list[str]) -> bool:
     """Return the parameter ``force`` as Go's strconv reads it; InvalidError else."""
     if not given:
         return False
-    if len(given) == 1 and given[0] in _TRUE:
+    if len(given) == 1 and given[0] in TRUE:
         return True
-    if len(given) == 1 and given[0] in _FALSE:
+    if len(given) == 1 and given[0] in FALSE:
         return False
     raise InvalidError(
         "force must be true or false.", fields={"force": ["Use true or false."]}
@@ -144,4 +144,4 @@ def read_force(given: list[str]) -> bool:
 
 def read_request(data: Mapping[str, Any]) -> Request:
     """Return what a body asks for; InvalidError for a wrong type or unknown field."""
-    return Request(**read_body(data, _FIELDS))
+    return Request(**read_body(data, FIELDS))

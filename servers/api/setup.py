@@ -1,6 +1,6 @@
 """``/api/templates`` and ``/api/accounts``: what servers are made from, and where."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from rest_framework.request import Request
@@ -13,16 +13,20 @@ from servers.api.wire import to_seconds
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Account, Template, Token
 from servers.operations import (
+    Trial,
     close_breaker,
     delete_account,
     delete_template,
+    find_trial,
     save_account,
     save_template,
+    try_template,
 )
+from servers.operations.setup import PRICE
 from servers.probe import probe_account
 
 MOST_NAME: Final = 63
-_TEMPLATE: Final = {
+TEMPLATE_FIELDS: Final = {
     **dict.fromkeys(
         (
             "name",
@@ -47,7 +51,7 @@ _TEMPLATE: Final = {
     "max_servers": Kind.NUMBER_OR_NONE,
     "price_per_hour": Kind.TEXT_OR_NONE,
 }
-_ACCOUNT: Final = {
+ACCOUNT_FIELDS: Final = {
     **dict.fromkeys(("name", "kind", "endpoint", "region"), Kind.TEXT),
     **dict.fromkeys(
         ("max_servers", "creates_per_minute", "calls_at_once"), Kind.NUMBER
@@ -71,7 +75,7 @@ class TemplateViewSet(ScopedView, ViewSet):
     def create(self, request: Request) -> Response:
         """Make a template."""
         template = Template()
-        _fill_template(template, read_body(self.body, _TEMPLATE, some=True))
+        _fill_template(template, read_body(self.body, TEMPLATE_FIELDS, some=True))
         save_template(template)
         return Response(render_template(template), status=201)
 
@@ -82,7 +86,7 @@ class TemplateViewSet(ScopedView, ViewSet):
     def partial_update(self, request: Request, name: str) -> Response:
         """Change a template; what is left out stays."""
         template = _find_template(name)
-        _fill_template(template, read_body(self.body, _TEMPLATE, some=True))
+        _fill_template(template, read_body(self.body, TEMPLATE_FIELDS, some=True))
         save_template(template)
         return Response(render_template(template))
 
@@ -90,6 +94,15 @@ class TemplateViewSet(ScopedView, ViewSet):
         """Delete a template that no server needs."""
         delete_template(_find_template(name))
         return Response(status=204)
+
+    def begin_try(self, request: Request, name: str) -> Response:
+        """Make a server of it that ends by itself once it is ready, or has failed."""
+        server = try_template(_find_template(name))
+        return Response({"server": server.name}, status=202)
+
+    def show_try(self, request: Request, name: str) -> Response:
+        """Return how the newest try goes, its outcome and each step."""
+        return Response(_render_trial(find_trial(_find_template(name))))
 
 
 class AccountViewSet(ScopedView, ViewSet):
@@ -103,19 +116,19 @@ class AccountViewSet(ScopedView, ViewSet):
 
     def create(self, request: Request) -> Response:
         """Make an account."""
-        data = read_body(self.body, _ACCOUNT, some=True)
+        data = read_body(self.body, ACCOUNT_FIELDS, some=True)
         credentials = data.pop("credentials", {})
         account = save_account(Account(**data), credentials=credentials)
         return Response(render_account(account), status=201)
 
     def retrieve(self, request: Request, name: str) -> Response:
         """Return an account."""
-        return Response(render_account(_find_account(name)))
+        return Response(render_account(find_account(name)))
 
     def partial_update(self, request: Request, name: str) -> Response:
         """Change an account; what is left out stays, the credentials too."""
-        account = _find_account(name)
-        data = read_body(self.body, _ACCOUNT, some=True)
+        account = find_account(name)
+        data = read_body(self.body, ACCOUNT_FIELDS, some=True)
         credentials = data.pop("credentials", None)
         for field, value in data.items():
             setattr(account, field, value)
@@ -124,12 +137,12 @@ class AccountViewSet(ScopedView, ViewSet):
 
     def destroy(self, request: Request, name: str) -> Response:
         """Delete an account that nothing needs."""
-        delete_account(_find_account(name))
+        delete_account(find_account(name))
         return Response(status=204)
 
     def test(self, request: Request, name: str) -> Response:
         """Ask the cloud whether the credentials work; wait for its answer."""
-        findings = probe_account(_find_account(name))
+        findings = probe_account(find_account(name))
         return Response(
             {
                 "works": all(finding.works for finding in findings),
@@ -146,7 +159,7 @@ class AccountViewSet(ScopedView, ViewSet):
 
     def close(self, request: Request, name: str) -> Response:
         """Close the breaker, so that creates go through again."""
-        account = _find_account(name)
+        account = find_account(name)
         close_breaker(account)
         account.refresh_from_db()
         return Response(render_account(account))
@@ -200,23 +213,46 @@ def render_account(account: Account) -> dict[str, Any]:
     }
 
 
+def _render_trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "server": trial.server.name,
+        "state": trial.server.state,
+        "outcome": trial.outcome,
+        "boot_seconds": trial.boot_seconds,
+        "gone": trial.gone,
+        "error": trial.error,
+        "steps": [
+            {
+                "state": step.state,
+                "at": to_seconds(step.at),
+                "seconds": round(step.seconds, 3),
+            }
+            for step in trial.steps
+        ],
+    }
+
+
 def _fill_template(template: Template, data: dict[str, Any]) -> None:
     if "account" in data:
-        data["account"] = _find_account(data["account"], field="account")
+        data["account"] = find_account(data["account"], field="account")
     if data.get("price_per_hour") is not None:
-        try:
-            data["price_per_hour"] = Decimal(data["price_per_hour"])
-        except InvalidOperation:
-            raise InvalidError(
-                "price_per_hour: Send a decimal number as a text, such as 0.0425.",
-                fields={"price_per_hour": ["Send a decimal number as a text."]},
-            ) from None
+        data["price_per_hour"] = _read_price(data["price_per_hour"])
     for field, value in data.items():
         setattr(template, field, value)
     if template.account_id is None:
         raise InvalidError(
             "account: Name the account.", fields={"account": ["Name the account."]}
         )
+
+
+def _read_price(text: str) -> Decimal:
+    # Decimal itself reads signs, exponents, spaces and Infinity, too.
+    if not PRICE.fullmatch(text):
+        message = "Send a decimal number as a text, such as 0.0425."
+        raise InvalidError(
+            f"price_per_hour: {message}", fields={"price_per_hour": [message]}
+        )
+    return Decimal(text)
 
 
 def _find_template(name: str) -> Template:
@@ -229,7 +265,8 @@ def _find_template(name: str) -> Template:
     return found
 
 
-def _find_account(name: str, *, field: str = "") -> Account:
+def find_account(name: str, *, field: str = "") -> Account:
+    """Return an account; raise NotFoundError, or InvalidError of a body's ``field``."""
     found = None
     if len(name) <= MOST_NAME and "\0" not in name:
         found = Account.objects.filter(name=name).first()

@@ -20,6 +20,7 @@ class Health(ScopedView):
     """The process is alive; asks neither database nor broker."""
 
     authentication_classes = ()
+    is_limited = False  # probes come often, and cost nothing
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
@@ -31,6 +32,7 @@ class Varz(ScopedView):
     """Whether automatic creation is paused."""
 
     authentication_classes = ()
+    is_open = True
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
@@ -42,6 +44,7 @@ class Version(ScopedView):
     """What runs here."""
 
     authentication_classes = ()
+    is_open = True
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
@@ -92,7 +95,9 @@ class Resume(ScopedView):
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return the metrics as Prometheus reads them; its own bearer token, if set."""
     if request.method not in {"GET", "HEAD"}:
-        return plain_error(405, "This path takes only GET.")
+        answer = plain_error(405, "This path takes only GET.")
+        answer["Allow"] = "GET, HEAD"
+        return answer
     wanted = settings.METRICS_TOKEN
     given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
     if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path, re_path
 from rest_framework.viewsets import ViewSet
 
 from servers.api import details, fleet, leaks, setup, system
+from servers.api.schema.views import Docs, SchemaView
 from servers.api.servers import ServerViewSet
 
 _ONE: Final[dict[str, Any]] = {
@@ -15,14 +16,16 @@ _ONE: Final[dict[str, Any]] = {
 }
 
 
-def _routes(name: str, view: type[ViewSet], acts: dict[str, str]) -> list[URLPattern]:
+def _routes(
+    name: str, view: type[ViewSet], acts: dict[str, dict[str, Any]]
+) -> list[URLPattern]:
     """Return the paths of a collection, of one of it, and of what it can be told."""
     one = rf"\Aapi/{name}/(?P<name>[\s\S]+)"
     return [
         path(f"api/{name}", view.as_view({"get": "list", "post": "create"})),
         *(
-            re_path(rf"{one}/{act}\Z", view.as_view({"post": method}))
-            for act, method in acts.items()
+            re_path(rf"{one}/{act}\Z", view.as_view(methods))
+            for act, methods in acts.items()
         ),
         re_path(rf"{one}\Z", view.as_view(_ONE)),
     ]
@@ -52,6 +55,8 @@ urlpatterns = [
     path("varz", system.Varz.as_view()),
     path("version", system.Version.as_view()),
     path("metrics", system.metrics),
+    path("api/schema", SchemaView.as_view()),
+    path("api/docs", Docs.as_view()),
     path("api/pause", system.Pause.as_view()),
     path("api/resume", system.Resume.as_view()),
     path("api/me", system.Me.as_view()),
@@ -59,9 +64,15 @@ urlpatterns = [
     path("api/fleet", fleet.FleetView.as_view()),
     path("api/tokens", fleet.Tokens.as_view()),
     re_path(r"\Aapi/tokens/(?P<name>[\s\S]+)\Z", fleet.OneToken.as_view()),
-    *_routes("templates", setup.TemplateViewSet, {}),
     *_routes(
-        "accounts", setup.AccountViewSet, {"test": "test", "close-breaker": "close"}
+        "templates",
+        setup.TemplateViewSet,
+        {"try": {"post": "begin_try", "get": "show_try"}},
+    ),
+    *_routes(
+        "accounts",
+        setup.AccountViewSet,
+        {"test": {"post": "test"}, "close-breaker": {"post": "close"}},
     ),
     path("api/leaks", leaks.Leaks.as_view()),
     path("api/leaks/<int:pk>/adopt", leaks.AdoptStray.as_view()),

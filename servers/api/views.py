@@ -3,14 +3,14 @@
 from typing import Any, ClassVar
 
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
+from servers.api.limits import RateLimitedView
 from servers.models import Token
 from servers.stamps import Stamps, read_stamps
 from servers.tokens import Caller
 
 
-class ScopedView(APIView):
+class ScopedView(RateLimitedView):
     """A view that names its scopes; None lets anyone in."""
 
     read_scope: ClassVar[str | None] = Token.Scope.SERVERS_READ

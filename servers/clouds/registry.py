@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from servers.clouds.base import Cloud, CloudConfig, Timings
-from servers.clouds.kind import Field, Kind
+from servers.clouds.kind import Field, Kind, is_number
 from servers.errors import InvalidError
 
 _ADAPTERS: Final = {
@@ -16,7 +16,8 @@ _ADAPTERS: Final = {
     "sandbox": "servers.clouds.sandbox",
 }
 
-_TIMINGS: Final = frozenset(Timings.__dataclass_fields__)
+MOST_TIMING: Final = 86400  # seconds
+TIMINGS: Final = frozenset(Timings.__dataclass_fields__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,24 @@ def open_cloud(kind: str, config: CloudConfig) -> Cloud:
     return described.open(config, _read_timings(described, config.options))
 
 
+def read_timings(kind: str, options: Mapping[str, object]) -> Timings:
+    """Return the timings of an account's clouds, which no region changes."""
+    return _read_timings(describe_kind(kind), options)
+
+
 def _read_timings(kind: Kind, options: Mapping[str, object]) -> Timings:
-    given = options.get("timings") or {}
+    given = options.get("timings", {})
     message = (
-        f"timings must be an object of seconds, with any of {', '.join(_TIMINGS)}, "
+        f"timings must be an object of seconds, with any of {', '.join(TIMINGS)}, "
         "and call below half of lease."
     )
-    if not isinstance(given, Mapping) or not set(given) <= _TIMINGS:
+    if not isinstance(given, Mapping) or not set(given) <= TIMINGS:
         raise InvalidError(message, fields={"options": [message]})
     try:
+        if not all(map(is_number, given.values())):
+            raise ValueError
         numbers = {name: float(str(value)) for name, value in given.items()}
-        if any(not 0 <= number <= 86400 for number in numbers.values()):
+        if any(not 0 <= number <= MOST_TIMING for number in numbers.values()):
             raise ValueError
         return replace(kind.timings, **numbers)
     except ValueError:
@@ -88,9 +96,11 @@ def validate_config(
     if not isinstance(options, Mapping):
         problems.append(_Problem("options", "The options must be a JSON object."))
     else:
-        known = {"timings": options.get("timings")}
-        rest = {name: value for name, value in options.items() if name not in known}
-        problems += _check_fields("options", described.options, rest)
+        rest = {name: value for name, value in options.items() if name != "timings"}
+        wrong = _check_fields("options", described.options, rest)
+        if not wrong and (message := described.check_options(rest)):
+            wrong.append(_Problem("options", message))
+        problems += wrong
         try:
             _read_timings(described, options)
         except InvalidError as error:
@@ -135,6 +145,7 @@ def _check_endpoint(kind: Kind, endpoint: str) -> list[_Problem]:
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
         valid = valid and (parts.port is None or parts.port > 0)
         valid = valid and not parts.username and parts.path in {"", "/"}
+        valid = valid and not parts.query and not parts.fragment
     except ValueError:
         valid = False
     if valid:

@@ -8,6 +8,8 @@ from servers.dashboard.access import Page, go_back
 from servers.errors import FleetError
 from servers.operations import pause_fleet, resume_fleet
 
+REPEATED = "This form was sent before, and was carried out then. Nothing was doubled."
+
 
 class Pause(Page, View):
     """Stop automatic creation."""

@@ -1,21 +1,17 @@
 """The log-in, with a limit on failures: guessing a password must not pay."""
 
-import hashlib
 import logging
 from typing import Any, Final
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import LoginView
-from django.core.cache import BaseCache, cache
-from django.core.cache.backends.locmem import LocMemCache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.generic import View
-from redis.exceptions import RedisError
 
+from servers.ratelimits import Counter, find_address
 from servers.sessions import end_sessions
 
 logger = logging.getLogger(__name__)
@@ -29,8 +25,8 @@ TOO_MANY: Final = (
     "can set a new password with `manage.py changepassword`."
 )
 
-# While the shared cache is down each process counts for itself.
-_own: Final = LocMemCache("failed-log-ins", {})
+# Exact among all processes: log-ins are few, and may cost a round trip.
+failures: Final = Counter("failed-log-ins", window=WINDOW_SECONDS, every=0.0)
 
 
 class LogIn(LoginView):
@@ -44,14 +40,14 @@ class LogIn(LoginView):
         counters = list_counters(
             request.POST.get("username", ""), find_address(request)
         )
-        if any(count_failures(key) >= most for key, most in counters):
+        if any(failures.count(key) >= most for key, most in counters):
             logger.warning("A log-in was refused after too many failures.")
             form = self.get_form_class()(request)
             form.cleaned_data = {}
             form.add_error(None, TOO_MANY)
             answer = self.render_to_response(self.get_context_data(form=form))
             answer.status_code = 429
-            answer["Retry-After"] = str(WINDOW_SECONDS)
+            answer["Retry-After"] = str(failures.reset())
             return answer
         return super().post(request, *args, **kwargs)
 
@@ -59,7 +55,7 @@ class LogIn(LoginView):
         """Count the failure."""
         username = self.request.POST.get("username", "")
         for key, _ in list_counters(username, find_address(self.request)):
-            note_failure(key)
+            failures.note(key)
         return super().form_invalid(form)
 
 
@@ -74,48 +70,9 @@ class LogOutEverywhere(LoginRequiredMixin, View):
         return redirect("login")
 
 
-def find_address(request: HttpRequest) -> str:
-    """Return where a request comes from; behind a trusted proxy, what that saw."""
-    if settings.SECURE_PROXY_SSL_HEADER:
-        seen = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        if seen:
-            return seen[:100]
-    return str(request.META.get("REMOTE_ADDR", ""))
-
-
 def list_counters(username: str, address: str) -> list[tuple[str, int]]:
     """Return the keys under which failures are counted, each with its limit."""
     return [
-        (_key(username.casefold(), address), MOST_BY_NAME),
-        (_key(address), MOST_BY_ADDRESS),
+        (f"{username.casefold()}\0{address}", MOST_BY_NAME),
+        (address, MOST_BY_ADDRESS),
     ]
-
-
-def count_failures(key: str) -> int:
-    """Return the failures of the last quarter of an hour under a key."""
-    try:
-        return int(cache.get(key, 0))
-    except (RedisError, OSError):
-        return int(_own.get(key, 0))
-
-
-def note_failure(key: str) -> None:
-    """Count one more."""
-    try:
-        _increase(cache, key)
-    except (RedisError, OSError):
-        _increase(_own, key)
-
-
-def _increase(store: BaseCache, key: str) -> None:
-    store.add(key, 0, WINDOW_SECONDS)
-    try:
-        store.incr(key)
-    except ValueError:  # it ran out in between
-        store.set(key, 1, WINDOW_SECONDS)
-
-
-def _key(*parts: str) -> str:
-    # Hashed: a name may be anything, and may be a password typed into the wrong field.
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return f"failed-log-ins:{digest}"

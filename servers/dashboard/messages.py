@@ -79,6 +79,8 @@ HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
         Kind.FLEET_CONFIRMED: "The fleet was confirmed",
         Kind.ACCOUNT_CHANGED: "An account was changed",
         Kind.TEMPLATE_CHANGED: "A template was changed",
+        Kind.TOKEN_MADE: "A token was made",
+        Kind.TOKEN_REVOKED: "A token was revoked",
     }
 )
 _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(

@@ -3,7 +3,15 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path, register_converter
 
-from servers.dashboard import acts, leaks, pages
+from servers.dashboard import (
+    accountacts,
+    accountedit,
+    accounts,
+    acts,
+    leaks,
+    pages,
+    tokens,
+)
 from servers.dashboard.login import LogIn, LogOutEverywhere
 from servers.dashboard.servers import acts as server_acts
 from servers.dashboard.servers.bulk import ActOnServers
@@ -13,6 +21,7 @@ from servers.dashboard.servers.paths import ServerName
 
 register_converter(ServerName, "server")
 _NAME = "servers/<server:name>/"
+_ACCOUNT = "accounts/<str:name>/"
 
 urlpatterns = [
     path("", pages.Overview.as_view(), name="overview"),
@@ -48,4 +57,26 @@ urlpatterns = [
     path("leaks/destroy-held/", leaks.DestroyHeld.as_view(), name="destroy-held"),
     path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-stray"),
     path("resume/", acts.Resume.as_view(), name="resume"),
+    path("tokens/", tokens.TokenList.as_view(), name="tokens"),
+    path("tokens/new/", tokens.NewToken.as_view(), name="new-token"),
+    path(
+        "tokens/<str:public_id>/revoke/",
+        tokens.RevokeToken.as_view(),
+        name="revoke-token",
+    ),
+    path("accounts/", accounts.AccountList.as_view(), name="accounts"),
+    path("accounts/new/", accountedit.NewAccount.as_view(), name="new-account"),
+    path(_ACCOUNT, accounts.AccountPage.as_view(), name="account"),
+    *(
+        path(f"{_ACCOUNT}{act}/", view, name=f"{act}-account")
+        for act, view in (
+            ("change", accountedit.EditAccount.as_view()),
+            ("test", accountacts.TestAccount.as_view()),
+            ("scan", accountacts.ScanAccount.as_view()),
+            ("close-breaker", accountacts.CloseBreaker.as_view()),
+            ("enable", accountacts.SwitchAccount.as_view()),
+            ("disable", accountacts.SwitchAccount.as_view(enabled=False)),
+            ("delete", accountacts.DeleteAccount.as_view()),
+        )
+    ),
 ]

@@ -15,6 +15,7 @@ from servers import tracing
 from servers.clouds.sandbox import World, world_path
 from servers.drill.callers import Callers
 from servers.drill.killer import IN_FLIGHT, Killer
+from servers.drill.loglines import find_faults, list_secrets
 from servers.drill.plan import Wishes
 from servers.drill.service import Service, wait_for
 from servers.drill.verdict import Held, Row, Verdict, compare, judge
@@ -120,6 +121,7 @@ class _Drill:
             wished_kills=self.wishes.kills,
             wished_stranded=self.wishes.stranded,
             bad_answers=self._list_bad_answers(),
+            bad_lines=find_faults(self.service.log(), list_secrets(self.service)),
         )
         return verdict
 

@@ -160,6 +160,7 @@ def judge(
     wished_kills: int,
     wished_stranded: int,
     bad_answers: Sequence[str],
+    bad_lines: Sequence[str] = (),
 ) -> None:
     """Write down in sentences what broke the promise, or was too little to try it."""
     found = verdict.findings
@@ -186,3 +187,4 @@ def judge(
     if moving.total():
         verdict.broken.append(f"{moving.total()} server(s) did not come to rest.")
     verdict.broken += [f"It answered {text}" for text in bad_answers[:5]]
+    verdict.broken += bad_lines[:5]

@@ -41,6 +41,10 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
     may_end = snapshot.state in BOOTING | {State.RUNNING} and not snapshot.protected
     if snapshot.ttl and may_end and now >= snapshot.created_at + snapshot.ttl:
         return Move(Event.STOP_REQUESTED, "Its time to live is over.")
+    if snapshot.trial_until is not None and not snapshot.protected:
+        over = _end_trial(snapshot.state, now >= snapshot.trial_until)
+        if over:
+            return Move(Event.STOP_REQUESTED, f"The try is over: {over}.")
     decision = _decide_state(snapshot, now)
     if _is_overdue(snapshot, decision, now):
         return Move(
@@ -49,6 +53,15 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
             "Retry it, or terminate it.",
         )
     return decision
+
+
+def _end_trial(state: State, late: bool) -> str:
+    """Return why a server that was made to try its template may end, or ""."""
+    if state is State.RUNNING:
+        return "it became ready"
+    if state is State.ERROR:
+        return "it failed"
+    return "it was not ready in time" if late and state in BOOTING else ""
 
 
 def _decide_state(snapshot: Snapshot, now: datetime) -> Decision:

@@ -120,6 +120,7 @@ class Snapshot:
     deadline_at: datetime | None = None
     ttl: timedelta | None = None
     protected: bool = False
+    trial_until: datetime | None = None  # only to try its template, until then
     ready_by_address: bool = True
     limits: Limits = field(default_factory=Limits)
     candidate_count: int = 1

@@ -67,6 +67,8 @@ class Server(models.Model):
     labels = models.JSONField(default=dict, blank=True)
     ttl = models.PositiveIntegerField(default=0)
     protected = models.BooleanField(default=False)
+    # Made to try its template: its end is asked for once it runs, fails, or by then.
+    trial_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, default="")
 
     # What the engine keeps.

@@ -4,6 +4,13 @@ Each does all of what it says in one transaction, or raises a FleetError and doe
 nothing. None waits for a cloud.
 """
 
+from servers.operations.accounts import (
+    close_breaker,
+    delete_account,
+    explain_kept,
+    find_templates,
+    list_account_now,
+)
 from servers.operations.change import Change, change_server, revise_labels
 from servers.operations.fleet import (
     change_fleet,
@@ -18,8 +25,6 @@ from servers.operations.fleet import (
 from servers.operations.once import provision_once
 from servers.operations.provision import Request, provision_servers
 from servers.operations.setup import (
-    close_breaker,
-    delete_account,
     delete_template,
     save_account,
     save_template,
@@ -36,10 +41,12 @@ from servers.operations.terminate import (
     retry_server,
     terminate_server,
 )
+from servers.operations.trial import Trial, find_trial, try_template
 
 __all__ = [
     "Change",
     "Request",
+    "Trial",
     "adopt_stray",
     "change_fleet",
     "change_server",
@@ -51,9 +58,13 @@ __all__ = [
     "delete_template",
     "destroy_held",
     "destroy_stray",
+    "explain_kept",
     "find_leftovers",
+    "find_templates",
+    "find_trial",
     "freeze_destroys",
     "initialise_fleet",
+    "list_account_now",
     "pause_fleet",
     "protect_server",
     "provision_once",
@@ -65,4 +76,5 @@ __all__ = [
     "save_template",
     "split_fleet",
     "terminate_server",
+    "try_template",
 ]

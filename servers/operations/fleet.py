@@ -109,6 +109,13 @@ def change_fleet(
             f"max_servers: Use a number from 0 to {MOST_SERVERS}, or null.",
             fields={"max_servers": [f"Use a number from 0 to {MOST_SERVERS}."]},
         )
+    for field, note in (
+        ("paused_note", paused_note),
+        ("destroys_frozen_note", destroys_frozen_note),
+    ):
+        if len(note) > MOST_NOTE:
+            message = f"Use at most {MOST_NOTE} characters."
+            raise InvalidError(f"{field}: {message}", fields={field: [message]})
     with transaction.atomic():
         if paused is not None:
             _switch(paused, note=paused_note if paused else "", until=None)

@@ -15,7 +15,7 @@ from servers.models import IdempotentRequest, Server
 from servers.operations.provision import Request, provision_servers
 
 VALID_FOR: Final = timedelta(hours=24)
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class _TakenError(Exception):
@@ -32,7 +32,7 @@ def provision_once(
     again. Raises InvalidError (the key), UnprocessableError (the same key with another
     body) and all that ``provision_servers`` does.
     """
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         raise InvalidError(
             "An Idempotency-Key is 1 to 255 printable ASCII characters without spaces."
         )

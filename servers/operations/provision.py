@@ -5,7 +5,7 @@ import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -17,7 +17,7 @@ from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Fleet, Server, TemplateVersion
-from servers.scopes import ensure_scope
+from servers.scopes import ensure_scope, open_scope
 from servers.stamps import read_stamps
 
 NAME_RULE: Final = (
@@ -30,8 +30,9 @@ MOST_TTL: Final = 10 * 366 * 86400  # seconds
 MOST_COUNT: Final = 100
 MOST_LABELS: Final = 50
 _MOST_SOURCES: Final = 1000
-LABEL_NAME = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
-_LABEL_VALUE = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
+LABEL_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
+LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
+RESERVED_LABELS: Final = "serverfleet"
 _SUFFIX = string.ascii_lowercase + string.digits
 
 
@@ -48,6 +49,7 @@ class Request:
     labels: Mapping[str, str] = field(default_factory=dict)
     ttl: int | None = None  # seconds; 0 is no limit
     count: int = 1
+    trial: timedelta | None = None  # made to try the template, for so long at most
 
 
 def provision_servers(request: Request) -> list[Server]:
@@ -118,12 +120,12 @@ def check_labels(labels: Mapping[str, str]) -> str:
     if len(labels) > MOST_LABELS:
         return f"Use at most {MOST_LABELS} labels."
     for name, value in labels.items():
-        if not LABEL_NAME.fullmatch(name) or name.startswith("serverfleet"):
+        if not LABEL_NAME.fullmatch(name) or name.startswith(RESERVED_LABELS):
             return (
                 f"{name[:80]!r} can't be a label's name: use lower-case letters, "
                 "digits and . _ / -, and do not begin with serverfleet."
             )
-        if not _LABEL_VALUE.fullmatch(value):
+        if not LABEL_VALUE.fullmatch(value):
             return (
                 f"The label {name!r} has a value that can't be used: use at most 200 "
                 "letters, digits, spaces and . _ / @ : -."
@@ -170,6 +172,7 @@ def _look_up(name: str, region: str) -> _Source:
     wanted = {"template__name": name} if name else {"template__is_default": True}
     found = recipes.filter(**wanted).first() if "\0" not in name else None
     if found is not None:
+        open_scope(found.account, region or found.region)  # its cloud can't have it
         # Outside of the insert's transaction: this may wait for another's, and its
         # loss is no loss.
         ensure_scope(found.account, region or found.region)
@@ -250,6 +253,7 @@ def _build(request: Request, recipe: TemplateVersion, *, now: datetime) -> Serve
         recipe=recipe,
         labels={**recipe.labels, **request.labels},
         ttl=recipe.ttl if request.ttl is None else request.ttl,
+        trial_until=None if request.trial is None else now + request.trial,
         created_by=tracing.get_actor(),
         created_at=now,
         updated_at=now,

@@ -2,26 +2,30 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
-from django.db.models import F, ProtectedError, RestrictedError
+from django.db import IntegrityError, transaction
+from django.db.models import F, PositiveIntegerField
 
 from servers import tracing
-from servers.breaker import note_success
 from servers.candidates import list_candidates
 from servers.clouds.registry import validate_config
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
-from servers.models import Account, Scope, Server, Template, TemplateVersion
+from servers.models import Account, Server, Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations.provision import check_labels
-from servers.scopes import ensure_scope
+from servers.scopes import ensure_scope, open_scope
 
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may take less
-_NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+MOST_CANDIDATES: Final = 10
+PRICE: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
+# PostgreSQL's integer; SQLite alone would take more.
+MOST_INTEGER: Final = 2**31 - 1
+NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 def save_account(
@@ -30,9 +34,16 @@ def save_account(
     """Check and save an account; ``credentials`` None keeps those it has.
 
     A change of credentials, endpoint or kind closes the gates of its scopes until a
-    listing of the same identity has come. Raises InvalidError.
+    listing of the same identity has come. Raises InvalidError, ConflictError (the name
+    is taken).
     """
     before = Account.objects.filter(pk=account.pk).first()
+    if before and before.kind != account.kind and before.scopes.exists():
+        # What the one cloud holds would be out of sight at the other.
+        raise ConflictError(
+            f"{before.name} is in use, so its kind stays. Make another account.",
+            fields={"kind": ["An account in use keeps its kind."]},
+        )
     secrets = dict(
         credentials
         if credentials is not None
@@ -50,6 +61,8 @@ def save_account(
     _raise(errors)
     _clean(account)
     account.credentials = json.dumps(secrets, sort_keys=True)
+    # The adapter's own rules, such as what a region looks like. Makes no call.
+    open_scope(account, account.region)
     if before is not None and (
         json.loads(before.credentials or "{}") != secrets
         or before.endpoint != account.endpoint
@@ -58,7 +71,7 @@ def save_account(
         account.generation = before.generation + 1
         account.health = Account.Health.UNKNOWN
         account.health_note = ""
-    with transaction.atomic():
+    with _saving(account):
         account.save(force_insert=before is None, force_update=before is not None)
         verb = "made" if before is None else "changed"
         write_event(
@@ -71,19 +84,11 @@ def save_account(
     return account
 
 
-def close_breaker(account: Account) -> None:
-    """Let creates through again at once, on a person's word."""
-    with transaction.atomic():
-        note_success(account)
-        write_event(
-            Kind.ACCOUNT_CHANGED,
-            account=account,
-            reason=f"The breaker of {account.name} was closed by hand.",
-        )
-
-
 def save_template(template: Template) -> TemplateVersion:
-    """Check and save a template and its next version. Raises InvalidError."""
+    """Check and save a template and its next version.
+
+    Raises InvalidError, ConflictError (the name is taken).
+    """
     _clean(template)
     errors = {}
     if message := check_labels(template.labels):
@@ -92,10 +97,10 @@ def save_template(template: Template) -> TemplateVersion:
         errors["candidates"] = [message]
     if len(template.user_data.encode()) > MOST_USER_DATA:
         errors["user_data"] = [f"Use at most {MOST_USER_DATA // 1024} KiB."]
-    if not _NAME_PREFIX.fullmatch(template.name_prefix):
+    if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     _raise(errors)
-    with transaction.atomic():
+    with _saving(template):
         known = (
             Template.objects.select_for_update(no_key=True)
             .filter(pk=template.pk)
@@ -142,29 +147,15 @@ def delete_template(template: Template) -> None:
         template.delete()
 
 
-def delete_account(account: Account) -> None:
-    """Delete an account that nothing was made in; raise ConflictError.
-
-    What its attempts made must stay in sight, so one that was used stays, disabled.
-    """
-    name = account.name
-    try:
-        with transaction.atomic():
-            write_event(Kind.ACCOUNT_CHANGED, reason=f"The account {name} was deleted.")
-            Scope.objects.filter(account=account).delete()
-            account.delete()
-    except (ProtectedError, RestrictedError):
-        raise ConflictError(
-            f"Templates, servers or their history need {name}. Disable it instead."
-        ) from None
-
-
 _RECIPE = Recipe._meta.get_fields()
+
+
+_LONGEST: Final = {"account": 63, "region": 100, "size": 255}
 
 
 def check_candidates(entries: object) -> str:
     """Return what is wrong with a template's fallbacks, or ""."""
-    if not isinstance(entries, list) or len(entries) > 10:
+    if not isinstance(entries, list) or len(entries) > MOST_CANDIDATES:
         return "Give a list of at most ten fallbacks."
     for entry in entries:
         if not isinstance(entry, dict) or not set(entry) <= {
@@ -175,6 +166,9 @@ def check_candidates(entries: object) -> str:
             return "Each fallback is an object with any of account, region, size."
         if not all(isinstance(value, str) for value in entry.values()):
             return "Each fallback's account, region and size are texts."
+        for name, value in entry.items():
+            if len(value) > _LONGEST[name]:
+                return f"A fallback's {name} has at most {_LONGEST[name]} characters."
     names = {entry["account"] for entry in entries if entry.get("account")}
     known = set(Account.objects.filter(name__in=names).values_list("name", flat=True))
     if names - known:
@@ -184,9 +178,34 @@ def check_candidates(entries: object) -> str:
 
 def _clean(model: Account | Template) -> None:
     try:
-        model.full_clean()
+        # Which template is the default is settled where it is saved.
+        model.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
         _raise(error.message_dict)
+    _raise(
+        {
+            field.name: [f"Use at most {MOST_INTEGER}."]
+            for field in model._meta.fields
+            if isinstance(field, PositiveIntegerField)
+            and (getattr(model, field.name) or 0) > MOST_INTEGER
+        }
+    )
+
+
+@contextmanager
+def _saving(model: Account | Template) -> Iterator[None]:
+    """Run a transaction; a name that is taken by then is a ConflictError."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        others = type(model).objects.exclude(pk=model.pk)
+        if not others.filter(name=model.name).exists():
+            raise ConflictError("It was changed meanwhile. Look again.") from None
+        raise ConflictError(
+            f"The name {model.name!r} is taken. Choose another.",
+            fields={"name": ["This name is taken."]},
+        ) from None
 
 
 def _raise(errors: Mapping[str, list[str]]) -> None:

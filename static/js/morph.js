@@ -2,7 +2,7 @@
 // Makes an element like another, in place. Nodes that stay keep what a person did with
 // them: focus, typed text, ticks, open details, selection, scroll. Elements are known
 // again by their id wherever they move; without one, by their place. `data-keep` and an
-// open dialog are left alone altogether. (docs/decisions/0010)
+// open dialog are left alone altogether. (docs/decisions/0011)
 window.fleet = {};
 {
   // What the person owns, not the server.

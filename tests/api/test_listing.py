@@ -62,7 +62,6 @@ def test_it_is_narrowed_and_ordered(
     "query",
     [
         "nonsense=1",
-        "token=sf_1_2",
         "state=flying",
         "state=",
         "state=running&state=error",

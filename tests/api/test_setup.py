@@ -83,6 +83,10 @@ def test_a_template_is_made_changed_used_and_deleted(send: Call) -> None:
         ({"user_data": "x" * 70000}, "user_data"),
         ({"version": 7}, "version"),
         ({"name_prefix": "Not/a/label-"}, "name_prefix"),
+        ({"ttl": 2**31}, "ttl"),
+        ({"price_per_hour": "-1"}, "price_per_hour"),
+        ({"price_per_hour": "1e3"}, "price_per_hour"),
+        ({"candidates": [{"size": "x" * 256}]}, "candidates"),
         ({"name_prefix": "-a"}, "name_prefix"),
     ],
 )
@@ -151,6 +155,13 @@ def test_an_account_in_use_is_not_deleted_and_loses_nothing(
         {"credentials": {"unknown": "x"}},
         {"options": {"nonsense": 1}},
         {"options": []},
+        {"options": {"faults": {"slow": "1"}}},
+        {"options": {"faults": []}},
+        {"options": {"world": "No/Name"}},
+        {"options": {"sizes": "small"}},
+        {"options": {"timings": {"call": "5"}}},
+        {"options": {"timings": {"call": 9, "lease": 10}}},
+        {"kind": "amazon", "region": "eu-central-1"},
         {"max_servers": 0},
         {"max_servers": 2**70},
         {"calls_at_once": True},
@@ -164,7 +175,8 @@ def test_an_account_that_is_wrong_is_refused(
 ) -> None:
     body = {"name": "third", "kind": "sandbox", **change}
     answer = send("POST", "/api/accounts", body)
-    assert answer.status_code == 400, answer.content
+    taken = change == {"name": "sandbox"}
+    assert answer.status_code == (409 if taken else 400), answer.content
     assert answer.json()["errors"]
     assert Account.objects.count() == 1
 

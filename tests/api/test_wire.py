@@ -257,7 +257,7 @@ HOSTILE: list[tuple[str, str, dict[str, Any], int]] = [
     (
         "POST",
         "/api/servers",
-        {"data": '{"capacity": 1e3}', "content_type": "text/json"},
+        {"data": '{"capacity": 1.5}', "content_type": "text/json"},
         400,
     ),
     (

@@ -11,16 +11,14 @@ from functools import partial
 
 from servers.clouds.sandbox.world import World
 from servers.drill.service import Service, wait_for
+from tests.bench.pages import measure_pages
 from tests.bench.rates import measure_rates
 from tests.bench.scale import measure_hanging, measure_scale
 from tests.bench.table import Row, print_table, set_sandbox, world_of
 
 ROUNDS = 5
-CLIENTS = 8
-SECONDS = 2.0
 FLEET = 200
 BOOT_SECONDS = 45
-LISTED = 1000
 
 
 def main() -> None:
@@ -31,6 +29,7 @@ def main() -> None:
         *measure_scale(),
         *measure_hanging(),
         *measure_rates(),
+        *measure_pages(),
     ]
     print_table(rows)
 

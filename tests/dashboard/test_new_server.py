@@ -64,7 +64,7 @@ def test_a_cap_that_is_reached_meanwhile_is_told_and_the_form_can_be_sent_again(
     operator: Client,
 ) -> None:
     Account.objects.update(max_servers=1)
-    form = {"template": "default", "count": 2, "once": "abc", "size": "big"}
+    form = {"template": "default", "count": 2, "once": "reached", "size": "big"}
     answer = operator.post("/servers/new/", form).content.decode()
     assert "The cap of the account sandbox is 1 servers, and 1 are left." in answer
     assert 'id="more" open' in answer

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from servers.drill.loglines import find_faults
 from servers.drill.plan import Plan, Wishes
 from servers.drill.verdict import Findings, Held, Row, Verdict, compare, judge
 
@@ -90,6 +91,40 @@ def test_an_answer_that_is_a_fault_breaks_it() -> None:
     entry = verdict()
     judge(entry, wished_kills=0, wished_stranded=0, bad_answers=["500: {}"])
     assert "500: {}" in " ".join(entry.broken)
+
+
+LOG = """
+  API token  sf_0123ab_{secret}
+  These credentials are shown this once.
+web    | 2026-01-01 [info     ] GET /api/servers 200
+worker | 2026-01-01 [error    ] A step failed.
+worker |     Traceback (most recent call last):
+""".format(secret="0123456789" * 4)
+SECRETS = {"a password": ["battery", ""], "a key": ["AAAA="]}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("web | it said battery", "The log holds a password 1 times."),
+        ("worker | AAAA= AAAA=", "The log holds a key 2 times."),
+        (f"web | sf_0123ab_{'x' * 30}", "looks like a token"),
+        ("web | -----BEGIN EC PRIVATE KEY-----", "looks like a private key"),
+        (f"web | Authorization: Bearer {'x' * 30}", "looks like a bearer's"),
+        ("web |     Traceback (most recent call last):", "The web logged a trace"),
+    ],
+)
+def test_a_secret_or_a_trace_of_the_web_in_the_log_breaks_it(
+    line: str, sentence: str
+) -> None:
+    assert find_faults(LOG, SECRETS) == []
+    found = find_faults(f"{LOG}{line}\n", SECRETS)
+    assert len(found) == 1
+    assert sentence in found[0]
+    assert "battery" not in found[0]
+    entry = verdict()
+    judge(entry, wished_kills=0, wished_stranded=0, bad_answers=(), bad_lines=found)
+    assert entry.broken == found
 
 
 def test_a_seed_replays_every_choice_of_every_stream() -> None:

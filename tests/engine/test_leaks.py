@@ -210,7 +210,7 @@ def test_what_is_not_held_cannot_be_destroyed_in_bulk(workshop: Workshop) -> Non
     for body, status in (
         ({"account": "sandbox"}, 409),
         ({"account": "nobody"}, 404),
-        ({}, 404),
+        ({}, 400),
     ):
         answer = client.post(
             "/api/leaks/destroy-held", body, content_type="application/json"

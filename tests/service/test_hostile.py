@@ -1,114 +1,185 @@
-"""What is no HTTP, or only just: an answer in JSON, and the service goes on."""
+"""What is hostile, or only just HTTP: the stated answer, and the service goes on."""
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from servers.drill.service import Service
+from tests.service.hostile import (
+    BEARER,
+    HOST,
+    HOSTILE,
+    JSON,
+    ask,
+    bear,
+    chunked,
+    get,
+)
 
 pytestmark = pytest.mark.pure
+
+SECONDS = 1.0  # that a request may take to come
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Service]:
-    with Service() as service:
+    with Service(SERVERFLEET_REQUEST_SECONDS=str(SECONDS)) as service:
         yield service
 
 
-def exchange(service: Service, data: bytes, *, seconds: float = 10) -> bytes:
-    """Send bytes, and return all that comes back until the connection ends."""
-    with socket.create_connection(("127.0.0.1", service.port), seconds) as sock:
-        sock.sendall(data)
+def connect(service: Service) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", service.port), 10)
+
+
+def exchange(service: Service, data: bytes) -> tuple[bytes, bytes]:
+    """Send bytes and close; return head and body of all that comes back."""
+    with connect(service) as sock:
+        sock.sendall(data.replace(b"@TOKEN@", service.token.encode()))
         sock.shutdown(socket.SHUT_WR)
-        answer = b""
+        return read(sock)
+
+
+def read(sock: socket.socket) -> tuple[bytes, bytes]:
+    """Return head and body of all that comes until the connection ends."""
+    answer = b""
+    try:
         while piece := sock.recv(65536):
             answer += piece
-    return answer
-
-
-HOST = b"Host: 127.0.0.1\r\n"
-CHUNKED = HOST + b"Transfer-Encoding: chunked\r\n\r\n"
-HOSTILE = [
-    ("nonsense", b"nonsense\r\n\r\n", 400),
-    ("no version", b"GET /\r\n\r\n", 400),
-    ("a wrong version", b"GET / HTTP/9.9\r\n" + HOST + b"\r\n", 400),
-    ("a method of symbols", b"G@T / HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    ("bytes", bytes(range(128, 256)) + b"\r\n\r\n", 400),
-    ("a NUL in the line", b"GET /\0 HTTP/1.1\r\n" + HOST + b"\r\n", 400),
-    ("a long line", b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", 414),
-    ("a long header", b"GET / HTTP/1.1\r\nA: " + b"a" * 90000 + b"\r\n\r\n", 431),
-    ("many headers", b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 500 + b"\r\n", 431),
-    ("a header without a colon", b"GET / HTTP/1.1\r\nnonsense\r\n\r\n", 400),
-    ("a header with a space", b"GET / HTTP/1.1\r\nA b: c\r\n\r\n", 400),
-    ("a folded header", b"GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", 400),
-    ("two lengths", b"POST /api/servers HTTP/1.1\r\n" + HOST
-     + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
-    ("a wrong length", b"POST / HTTP/1.1\r\n" + HOST
-     + b"Content-Length: -1\r\n\r\n", 400),
-    ("a length and chunks", b"POST / HTTP/1.1\r\n" + HOST
-     + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-    ("an unknown coding", b"POST / HTTP/1.1\r\n" + HOST
-     + b"Transfer-Encoding: magic\r\n\r\n", 501),
-    ("an unknown host", b"GET /api/servers HTTP/1.1\r\nHost: evil\r\n\r\n", 400),
-    ("no host", b"GET /api/servers HTTP/1.1\r\n\r\n", 401),
-    ("no token", b"GET /api/servers HTTP/1.1\r\n" + HOST + b"\r\n", 401),
-    ("HTTP/1.0", b"GET /healthz HTTP/1.0\r\n" + HOST + b"\r\n", 200),
-    ("an unknown method", b"BREW /healthz HTTP/1.1\r\n" + HOST + b"\r\n", 405),
-    ("an absolute path", b"GET http://127.0.0.1/healthz HTTP/1.1\r\n" + HOST
-     + b"Connection: close\r\n\r\n", 200),
-    ("a path upwards", b"GET /api/../../etc/passwd HTTP/1.1\r\n" + HOST + b"\r\n", 404),
-    ("a path of bytes", b"GET /api/%ff%fe HTTP/1.1\r\n" + HOST + b"\r\n", 404),
-    ("a NUL in the path", b"GET /api/servers/%00 HTTP/1.1\r\n" + HOST + b"\r\n", 401),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("data", "status"), [case[1:] for case in HOSTILE],
-                         ids=[case[0] for case in HOSTILE])  # fmt: skip
-def test_it_is_answered_in_a_sentence_of_json(
-    running: Service, data: bytes, status: int
-) -> None:
-    answer = exchange(running, data)
+    except ConnectionResetError:
+        pass  # it was not all read, on purpose
     head, _, body = answer.partition(b"\r\n\r\n")
     if b"chunked" in head:
         body = body.partition(b"\r\n")[2].partition(b"\r\n")[0]
-    assert head[:7] == b"HTTP/1."
-    assert head[8:].startswith(f" {status} ".encode()), answer[:500]
-    assert b"application/json; charset=utf-8" in head
-    told = json.loads(body)
-    assert status == 200 or told["message"].endswith((".", "'.")), told
+    return head, body
 
 
-def test_a_chunk_that_is_none_breaks_nothing(running: Service) -> None:
-    token = f"Authorization: Bearer {running.token}\r\n".encode()
-    line = b"POST /api/servers HTTP/1.1\r\n" + token
-    answer = exchange(running, line + CHUNKED + b"zz\r\nabc\r\n0\r\n\r\n")
-    assert b" 400 " in answer.split(b"\r\n")[0], answer[:300]
-    assert running.states() == {}
+def test_each_is_answered_as_it_must_be(running: Service) -> None:
+    assert len(HOSTILE) > 120
+    assert len({name for name, _, _ in HOSTILE}) == len(HOSTILE)
+    wrong = [
+        f"{name}: {said}"
+        for name, data, status in HOSTILE
+        if (said := judge(*exchange(running, data), status, data))
+    ]
+    assert not wrong, "\n".join(wrong)
+    log = running.log()
+    assert "Traceback" not in log
+    # The token is in the block of the first start, and nowhere else.
+    assert running.token not in log.split("These credentials are shown")[1]
+    # Of all these only the empty body asks for a server.
+    assert len(running.states()) == 1
+
+
+def judge(head: bytes, body: bytes, status: int, data: bytes) -> str:
+    """Return what is wrong with an answer, or ""."""
+    told = f"{head[:300]!r} {body[:200]!r}"
+    if not head.startswith(b"HTTP/1.") or head[8:12] != f" {status}".encode():
+        return f"not {status}: {told}"
+    if b"application/json; charset=utf-8" not in head or b"nosniff" not in head:
+        return f"not JSON: {told}"
+    if b"Access-Control" in head:
+        return f"CORS: {told}"
+    if data.startswith(b"HEAD"):
+        return f"a body: {told}" if body else ""
+    answer = json.loads(body)
+    if status >= 400 and not answer["message"].endswith((".", "'.")):
+        return f"no sentence: {told}"
+    return ""
+
+
+def test_head_has_no_body_and_options_tells_the_methods(running: Service) -> None:
+    head, body = exchange(running, ask(b"HEAD /api/servers", BEARER))
+    assert (head[8:12], body) == (b" 200", b"")
+    head, body = exchange(
+        running,
+        ask(
+            b"OPTIONS /api/servers",
+            BEARER,
+            b"Origin: http://evil\r\nAccess-Control-Request-Method: POST\r\n",
+        ),
+    )
+    assert (head[8:12], body) == (b" 204", b"")
+    assert b"Allow: GET, POST, HEAD, OPTIONS" in head
+    assert b"Access-Control" not in head
 
 
 def test_a_body_in_chunks_is_read(running: Service) -> None:
-    token = f"Authorization: Bearer {running.token}\r\n".encode()
-    line = b"POST /api/servers HTTP/1.1\r\nConnection: close\r\n" + token
+    before = len(running.states())
     chunks = b'8\r\n{"count"\r\n3\r\n:2}\r\n0\r\n\r\n'
-    answer = exchange(running, line + CHUNKED + chunks)
-    _, _, body = answer.partition(b"\r\n\r\n")
+    _, body = exchange(running, chunked(chunks))
     assert len(json.loads(body)) == 2
-    large = b"%x\r\n" % 300_000 + b" " * 300_000 + b"\r\n0\r\n\r\n"
-    answer = exchange(running, line + CHUNKED + large)
-    assert b" 413 " in answer.split(b"\r\n")[0], answer[:300]
-    assert len(running.states()) == 2
+    assert len(running.states()) == before + 2
 
 
 def test_requests_in_one_go_are_answered_in_their_order(running: Service) -> None:
     one = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
     last = b"GET /version HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
-    answer = exchange(running, one * 3 + last)
+    with connect(running) as sock:
+        sock.sendall(one * 3 + last)
+        answer = b"\r\n\r\n".join(read(sock))
     assert answer.count(b"HTTP/1.1 200 ") == 4
     assert answer.rindex(b'"status"') < answer.index(b'"version"')
+    with connect(running) as sock:
+        sock.sendall(one + b"nonsense\r\n\r\n" + one)
+        answer = b"\r\n\r\n".join(read(sock))
+    assert answer.count(b"HTTP/1.1 200 ") == 1
+    assert answer.count(b"HTTP/1.1 400 ") == 1
+
+
+def test_an_answer_of_http_1_0_ends_its_connection(running: Service) -> None:
+    with connect(running) as sock:
+        sock.sendall(b"GET /healthz HTTP/1.0\r\n" + HOST + b"\r\n")
+        head, body = read(sock)
+    assert b" 200 " in head
+    assert b"Connection: close" in head
+    assert json.loads(body) == {"status": "ok"}
+
+
+def test_slow_clients_hold_no_thread(running: Service) -> None:
+    """A hundred heads that never end, and requests are served meanwhile."""
+    part = get(b"/api/me")[:-2].replace(b"@TOKEN@", running.token.encode())
+    slow = [connect(running) for _ in range(100)]
+    try:
+        for sock in slow:
+            sock.sendall(part)
+        began = time.monotonic()
+        assert running.call("GET", "/api/servers")[0] == 200
+        assert time.monotonic() - began < SECONDS / 2
+        assert b" 408 " in read(slow[0])[0]
+        with connect(running) as silent:
+            assert read(silent) == (b"", b"")
+        assert time.monotonic() - began < SECONDS * 5
+    finally:
+        for sock in slow:
+            sock.close()
+
+
+@pytest.mark.parametrize(
+    "length", [b"Content-Length: 99", b"Transfer-Encoding: chunked"]
+)
+def test_a_body_that_drips_is_given_up(running: Service, length: bytes) -> None:
+    began = time.monotonic()
+    head = ask(b"POST /api/servers", BEARER, JSON, length + b"\r\n")
+    with connect(running) as sock:
+        sock.sendall(head.replace(b"@TOKEN@", running.token.encode()))
+        sock.settimeout(SECONDS / 5)
+        answer = b""
+        while not answer and time.monotonic() - began < 10:
+            sock.sendall(b"{" if b"Content" in length else b"1\r\n \r\n")
+            try:
+                answer = sock.recv(65536)
+            except TimeoutError:
+                continue
+        answer += b"".join(read(sock))
+    assert b" 408 " in answer
+    assert b"Send the request again." in answer
+    assert time.monotonic() - began < SECONDS * 3
 
 
 def test_nothing_of_this_left_a_trace_or_stopped_it(running: Service) -> None:
     assert running.call("GET", "/healthz")[0] == 200
+    assert exchange(running, bear(b"Bearer @TOKEN@"))[0][8:12] == b" 200"
     assert "Traceback" not in running.log()

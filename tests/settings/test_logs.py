@@ -98,6 +98,13 @@ def test_a_secret_is_known_by_its_name_however_deep(form: str) -> None:
     assert "7" in line
 
 
+def test_the_public_half_of_a_token_is_told_and_no_other() -> None:
+    extra = {"token_id": "0123ab", "token": "needle", "token_ids": "needle"}
+    record = json.loads(write_record("json", "done", extra=extra))
+    assert record["token_id"] == "0123ab"
+    assert record["token"] == record["token_ids"] == logs.REDACTED
+
+
 def test_a_json_line_tells_request_and_actor() -> None:
     with tracing.bound(request_id="r-1", actor="user:ada"):
         record = json.loads(write_record("json", "done", extra={"ms": 1.5}))

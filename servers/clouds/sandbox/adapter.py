@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from libcloud.common.exceptions import BaseHTTPError
 from libcloud.compute.base import Node
@@ -26,7 +27,14 @@ from servers.clouds.base import (
     UnknownOutcomeError,
 )
 from servers.clouds.kind import Field, Kind
-from servers.clouds.sandbox.behaviour import FAULTS, LISTS, NUMBERS, read_behaviour
+from servers.clouds.sandbox.behaviour import (
+    FAULTS,
+    LISTS,
+    NUMBERS,
+    WORDS,
+    Behaviour,
+    read_behaviour,
+)
 from servers.clouds.sandbox.driver import SandboxNodeDriver
 from servers.clouds.sandbox.world import World, world_path
 from servers.errors import InvalidError
@@ -176,20 +184,53 @@ def _translate(error: Exception) -> CloudError:
             return UnknownOutcomeError(message)
 
 
+def _check_options(options: Mapping[str, Any]) -> str:
+    try:
+        read_behaviour(options)
+    except (TypeError, ValueError) as error:
+        return f"The sandbox's options are wrong: {error}."
+    world = options.get("world", "")
+    if not isinstance(world, str) or (world and not _WORLD.fullmatch(world)):
+        return "The world's name is 1 to 63 lower-case letters, digits and hyphens."
+    return ""
+
+
+def _describe(name: str, **how: Any) -> Field:
+    label, words = WORDS[name]
+    usual: Any = getattr(Behaviour(), name)
+    said = f"{usual:g}" if isinstance(usual, float) else ", ".join(usual) or "none"
+    return Field(name, label, f"{words} Usually {said}.", **how)
+
+
+_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
+_RATES: Final = {
+    "type": "object",
+    "properties": {
+        name: {"type": "number", "minimum": 0, "maximum": 1, "description": words}
+        for name, words in FAULTS.items()
+    },
+    "additionalProperties": False,
+}
 KIND: Final = Kind(
     name="sandbox",
     label="Sandbox (simulated)",
     provider="sandbox",
     open=Sandbox,
     timings=TIMINGS,
-    credentials=(Field("token", "Token", "Any text; the sandbox knows no others."),),
+    credentials=(Field("token", "Token", "Any text will do.", secret=True),),
     options=(
-        *(Field(name, name, number=True) for name in NUMBERS),
-        *(Field(name, name, json=True) for name in LISTS),
-        Field("faults", "faults", f"Rates from 0 to 1: {', '.join(FAULTS)}", json=True),
-        Field("world", "world", "Accounts that name the same world share one cloud."),
-        Field("expected_token", "expected token"),
+        *(_describe(name, number=True) for name in NUMBERS),
+        *(_describe(name, shape=_TEXTS) for name in LISTS),
+        Field("faults", "Faults", "How often each happens, from 0 to 1.", shape=_RATES),
+        Field(
+            "world",
+            "World",
+            "Accounts that name the same world share one cloud.",
+            shape={"type": "string", "pattern": f"^(?:{_WORLD.pattern})?$"},
+        ),
+        Field("expected_token", "Expected token", "Any other token is refused."),
     ),
+    check_options=_check_options,
     takes_endpoint=False,
     needs_region=False,
 )

@@ -5,20 +5,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-FAULTS: Final = (
-    "timeout_before",  # the create call times out, and nothing is made
-    "timeout_after",  # … and the instance is made
-    "server_error",  # 503 to any call, without effect
-    "throttled",  # 429 with Retry-After to any call
-    "partial_listing",  # a page of the listing fails
-    "stale_listing",  # the listing shows the world of `stale` seconds ago
-    "vanish",  # a new instance disappears some time after its boot
-    "never_boots",
-    "slow_destroy",  # the destroy call answers ok and takes effect `stale` later
-    "slow",  # the answer to any call comes `hang` later
-    "address_changes",  # an instance has another address some time after its boot
-    "leaves_volume",  # a destroyed instance leaves a volume behind
-)
+FAULTS: Final = {
+    "timeout_before": "The create call times out, and nothing is made.",
+    "timeout_after": "The create call times out, and the instance is made.",
+    "server_error": "Any call is answered 503, without effect.",
+    "throttled": "Any call is answered 429 with Retry-After.",
+    "partial_listing": "A page of the listing fails.",
+    "stale_listing": "The listing shows the world of some seconds ago (stale).",
+    "vanish": "A new instance disappears some time after its boot.",
+    "never_boots": "A new instance never gets an address.",
+    "slow_destroy": "The destroy call answers at once and takes effect later (stale).",
+    "slow": "The answer to any call comes late (hang).",
+    "address_changes": "An instance has another address some time after its boot.",
+    "leaves_volume": "A destroyed instance leaves a volume behind.",
+}
+# What each setting is, for a person: its label, and in which unit.
+WORDS: Final = {
+    "boot": ("Boot time", "Seconds from made to active."),
+    "latency": ("Latency", "Seconds of each call."),
+    "processing": ("Processing time", "Seconds from asked to made."),
+    "visibility": ("Visibility lag", "Seconds from made to seen in listings."),
+    "destroying": ("Destroy time", "Seconds from the destroy call to terminated."),
+    "listed": ("Listed after its end", "Seconds that listings show a dead instance."),
+    "stale": ("Staleness", "Seconds of stale listings and slow destroys."),
+    "hang": ("Hang", "Seconds that a call which times out, or is slow, is waited for."),
+    "calls_per_minute": ("Calls per minute", "More are throttled; 0 is no limit."),
+    "quota": ("Quota", "Most instances of all regions; 0 is no limit."),
+    "seed": ("Seed", "The same seed brings the same faults at the same calls."),
+    "no_capacity": ("Out of capacity", "Each a size, region/size or region/*."),
+    "sizes": ("Sizes", "What it offers."),
+    "images": ("Images", "What it offers."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +87,11 @@ def read_behaviour(options: Mapping[str, Any]) -> Behaviour:
             ):
                 raise ValueError(f"{name} must be a list of texts")
             known[name] = tuple(entries)
-    faults = options.get("faults") or {}
+    faults = options.get("faults", {})
     if not isinstance(faults, Mapping) or not set(faults) <= set(FAULTS):
         raise ValueError(f"faults must be an object of rates: {', '.join(FAULTS)}")
+    if any(isinstance(rate, bool | str) for rate in faults.values()):
+        raise ValueError("each rate of faults is a number")
     rates = {name: float(rate) for name, rate in faults.items()}
     if not all(0 <= rate <= 1 for rate in rates.values()):
         raise ValueError("each rate of faults is from 0 to 1")

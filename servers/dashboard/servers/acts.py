@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
 from servers.dashboard.access import Page, go_back
+from servers.dashboard.acts import REPEATED
 from servers.dashboard.messages import (
     is_removal,
     say_what_force_means,
@@ -30,7 +31,6 @@ from servers.operations import (
     terminate_server,
 )
 
-REPEATED = "This form was sent before, and was carried out then. Nothing was doubled."
 _NAMES_SAID = 5
 
 

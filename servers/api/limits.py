@@ -1,0 +1,86 @@
+"""How often a caller may ask: per token or person, and else per address.
+
+A request with a valid token counts for that token alone, wherever it comes from: so a
+stranger behind the same proxy locks nobody out.
+"""
+
+from typing import Any, ClassVar, Final
+
+from django.conf import settings
+from rest_framework.exceptions import APIException, AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from servers.ratelimits import Counter, Standing, find_address
+from servers.tokens import Caller
+
+WINDOW_SECONDS: Final = 60
+EXCHANGE_SECONDS: Final = 1.0
+# Of an address's requests, every so manieth may be refused for its token.
+REFUSALS_SHARE: Final = 10
+
+callers: Final = Counter("callers", window=WINDOW_SECONDS, every=EXCHANGE_SECONDS)
+strangers: Final = Counter("strangers", window=WINDOW_SECONDS, every=EXCHANGE_SECONDS)
+refusals: Final = Counter("refusals", window=WINDOW_SECONDS, every=EXCHANGE_SECONDS)
+
+
+class TooManyError(APIException):
+    """429; ``wait`` in seconds becomes Retry-After."""
+
+    status_code = 429
+
+    def __init__(self, standing: Standing) -> None:
+        self.wait = standing.reset
+        super().__init__(
+            f"Too many requests: {standing.limit} a minute are allowed. Ask again in "
+            f"{standing.reset} seconds."
+        )
+
+
+class RateLimitedView(APIView):
+    """A view that counts its callers, and tells them where they stand."""
+
+    is_limited: ClassVar[bool] = True
+    is_open: ClassVar[bool] = False  # to callers without a token
+    standing: Standing | None = None
+
+    def perform_authentication(self, request: Request) -> None:
+        """Find out who asks; raise TooManyError where that is too often."""
+        if not self.is_limited:
+            super().perform_authentication(request)
+            return
+        try:
+            caller = request.user
+        except AuthenticationFailed:
+            self._take_of_stranger(request, refusals)
+            raise
+        if isinstance(caller, Caller):
+            self._take(callers, caller.name, settings.RATE_TOKEN)
+        else:
+            self._take_of_stranger(request, strangers if self.is_open else refusals)
+
+    def finalize_response(
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Tell how many requests are left."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        standing = self.standing
+        if standing is not None:
+            headers = response.headers
+            headers["RateLimit-Limit"] = str(standing.limit)
+            headers["RateLimit-Remaining"] = str(standing.remaining)
+            headers["RateLimit-Reset"] = str(standing.reset)
+        return response
+
+    def _take_of_stranger(self, request: Request, counter: Counter) -> None:
+        limit = settings.RATE_ADDRESS
+        if limit and counter is refusals:
+            limit = max(1, limit // REFUSALS_SHARE)
+        self._take(counter, find_address(request._request), limit)  # noqa: SLF001
+
+    def _take(self, counter: Counter, key: str, limit: int) -> None:
+        if not limit:
+            return
+        self.standing = counter.take(key, limit)
+        if self.standing.refused:
+            raise TooManyError(self.standing) from None

@@ -1,0 +1,278 @@
+"""What comes out: each answer's exact shape."""
+
+from typing import Final
+
+from servers.api.schema.proof import LEAKS
+from servers.api.schema.shapes import (
+    Shape,
+    closed,
+    flag,
+    items,
+    number,
+    one_of,
+    or_null,
+    ref,
+    seconds,
+    text,
+)
+from servers.clouds.registry import list_kinds
+from servers.ledger import Kind
+from servers.lifecycle.states import Event, Outcome, State
+from servers.models import Account, Template
+from servers.tokens import SCOPES
+
+_STATE: Final = one_of(State)
+_STATE_OR_NONE: Final = one_of([*State, ""])
+_PEM: Final = {
+    "contentEncoding": "base64",
+    "contentMediaType": "application/x-pem-file",
+}
+_HIDDEN: Final = 'Needs `secrets:read`, "" without.'
+_LABELS: Final[Shape] = {"type": "object", "additionalProperties": {"type": "string"}}
+_FREE: Final[Shape] = {"type": "object", "additionalProperties": True}
+_TEXT: Final = text()
+_COUNT: Final = number(0)
+
+SERVER: Final = closed(
+    {
+        "id": text("The cloud's own id of the instance."),
+        "provider": one_of(sorted({kind.provider for kind in list_kinds()})),
+        "state": _STATE,
+        "name": _TEXT,
+        "image": _TEXT,
+        "region": _TEXT,
+        "size": _TEXT,
+        "address": _TEXT,
+        "capacity": number(1, None, "Builds at once."),
+        "secret": text(_HIDDEN),
+        "error": text("Why it is in `error`, or why an end takes so long."),
+        "ca_key": text(_HIDDEN, **_PEM),
+        "ca_cert": text(**_PEM),
+        "tls_key": text(_HIDDEN, **_PEM),
+        "tls_cert": text(**_PEM),
+        "created": seconds("Asked for."),
+        "updated": seconds("Last changed."),
+        "started": seconds("The cloud first reported the instance."),
+        "stopped": seconds("Its absence was confirmed."),
+    },
+    says="Nineteen fields, always all of them, in this order.",
+)
+
+DETAILS: Final = closed(
+    {
+        "name": _TEXT,
+        "state": _STATE,
+        "account": _TEXT,
+        "template": text('"" where the template was deleted.'),
+        "template_version": number(1),
+        "candidate": number(0, None, "Which of the template's fallbacks; 0 is itself."),
+        "attempts": _COUNT,
+        "labels": _LABELS,
+        "ttl": number(0, None, "Seconds; 0 is no limit."),
+        "protected": flag(),
+        "capacity": number(1),
+        "created_by": _TEXT,
+        "waiting": text("What holds it, or empty."),
+        "state_since": seconds("In this state since."),
+        "reached": {
+            "type": "object",
+            "propertyNames": {"enum": [str(state) for state in State]},
+            "additionalProperties": number(0),
+            "description": "When it last reached each state, in Unix seconds.",
+        },
+        "price_per_hour": text('A decimal number, "" where none is known.'),
+    }
+)
+
+WHY: Final = closed(
+    {
+        "name": _TEXT,
+        "state": _STATE,
+        "why": text("What it waits for, as a sentence."),
+        "since": seconds("Since."),
+        "next": text("What happens next, as a sentence."),
+        "next_at": seconds("When."),
+        "last_answer": text("The cloud's own words."),
+    }
+)
+
+EVENT: Final = closed(
+    {
+        "id": number(1),
+        "at": seconds("When."),
+        "server": _TEXT,
+        "account": _TEXT,
+        "kind": one_of([*Event, *Kind]),
+        "from": _STATE_OR_NONE,
+        "to": _STATE_OR_NONE,
+        "reason": _TEXT,
+        "actor": text("`user:…`, `token:…`, or a worker."),
+        "request_id": _TEXT,
+    }
+)
+
+ATTEMPT: Final = closed(
+    {
+        "number": number(1),
+        "account": _TEXT,
+        "region": _TEXT,
+        "size": _TEXT,
+        "key": text("The tag that its instance carries."),
+        "outcome": one_of(Outcome),
+        "answer": text("The cloud's own words."),
+        "instance": _TEXT,
+        "asked": seconds("Written down."),
+        "answered": seconds("Answered."),
+        "closed": seconds("Closed, for good."),
+    }
+)
+
+TEMPLATE: Final = closed(
+    {
+        "name": _TEXT,
+        "version": number(1),
+        "account": _TEXT,
+        "region": _TEXT,
+        "image": _TEXT,
+        "size": _TEXT,
+        "capacity": number(1),
+        "has_user_data": flag("The user data itself is never shown."),
+        "ssh_key": _TEXT,
+        "labels": _LABELS,
+        "options": _FREE,
+        "readiness": one_of(Template.Readiness.values),
+        "readiness_port": number(1, 65535),
+        "drain_timeout": number(0),
+        "ttl": number(0),
+        "price_per_hour": or_null(_TEXT),
+        "name_prefix": _TEXT,
+        "candidates": items(
+            closed(dict.fromkeys(("account", "region", "size"), _TEXT), required=())
+        ),
+        "max_servers": or_null(_COUNT),
+        "is_default": flag(),
+    }
+)
+
+ACCOUNT: Final = closed(
+    {
+        "name": _TEXT,
+        "kind": one_of(kind.name for kind in list_kinds()),
+        "endpoint": _TEXT,
+        "region": _TEXT,
+        "options": _FREE,
+        "identity": text("The cloud's own id of the account, once seen."),
+        "max_servers": _COUNT,
+        "creates_per_minute": _COUNT,
+        "calls_at_once": _COUNT,
+        "enabled": flag(),
+        "health": one_of(Account.Health.values),
+        "health_note": _TEXT,
+        "health_since": seconds("Since."),
+        "breaker": one_of(Account.Breaker.values),
+        "breaker_note": _TEXT,
+    },
+    says="Without its credentials, which are never shown.",
+)
+
+ACCOUNT_TEST: Final = closed(
+    {
+        "works": flag(),
+        "findings": items(
+            closed({"region": _TEXT, "works": flag(), "message": _TEXT}), minItems=1
+        ),
+    }
+)
+
+_TRIAL_STEP: Final = closed(
+    {
+        "state": one_of(list(State)),
+        "at": seconds("When it was reached."),
+        "seconds": {"type": "number", "minimum": 0},
+    }
+)
+TRIAL_BEGUN: Final = closed({"server": _TEXT})
+TRIAL: Final = closed(
+    {
+        "server": _TEXT,
+        "state": one_of(list(State)),
+        "outcome": one_of(["under way", "works", "failed"]),
+        "boot_seconds": or_null({"type": "number", "minimum": 0}),
+        "gone": flag("Whether nothing of it is left at the cloud."),
+        "error": _TEXT,
+        "steps": items(_TRIAL_STEP),
+    }
+)
+
+FLEET: Final = closed(
+    {
+        "fleet": text("The id that every instance of it is tagged with."),
+        "confirmed": flag("Whether this database is known to be the fleet's own."),
+        "paused": flag(),
+        "paused_by": _TEXT,
+        "paused_note": _TEXT,
+        "destroys_frozen": flag(),
+        "destroys_frozen_note": _TEXT,
+        "max_servers": or_null(_COUNT),
+    }
+)
+
+_TOKEN_FIELDS: Final = {
+    "name": _TEXT,
+    "id": _TEXT,
+    "scopes": items(one_of(sorted(SCOPES))),
+    "last_used": seconds("Last used, to the minute."),
+    "expires": seconds("Expires."),
+    "revoked": seconds("Revoked."),
+}
+TOKEN: Final = closed(_TOKEN_FIELDS)
+NEW_TOKEN: Final = closed(
+    {**_TOKEN_FIELDS, "token": text("The token itself, shown this once.")}
+)
+
+ME: Final = closed(
+    {
+        "name": _TEXT,
+        "scopes": items(one_of(sorted(SCOPES))),
+        "expires": seconds("Expires."),
+    }
+)
+
+CONDEMNED: Final = closed({"condemned": _COUNT})
+
+ERROR: Final = closed(
+    {
+        "message": text("A sentence that a person can act on.", minLength=1),
+        "errors": {
+            "type": "object",
+            "additionalProperties": items(_TEXT, minItems=1),
+            "description": "What is wrong, by field or parameter.",
+        },
+    },
+    required=["message"],
+)
+
+SCHEMAS: Final[dict[str, Shape]] = {
+    "Server": SERVER,
+    "ServerOrServers": {"anyOf": [ref("Server"), items(ref("Server"), minItems=2)]},
+    "Details": DETAILS,
+    "Why": WHY,
+    "Event": EVENT,
+    "Attempt": ATTEMPT,
+    "Template": TEMPLATE,
+    "Account": ACCOUNT,
+    "AccountTest": ACCOUNT_TEST,
+    "TrialBegun": TRIAL_BEGUN,
+    "Trial": TRIAL,
+    "Fleet": FLEET,
+    "Token": TOKEN,
+    "NewToken": NEW_TOKEN,
+    "Me": ME,
+    "Leaks": LEAKS,
+    "Condemned": CONDEMNED,
+    "Health": closed({"status": {"type": "string", "const": "ok"}}),
+    "Varz": closed({"paused": flag()}),
+    "Version": closed(dict.fromkeys(("source", "version", "commit"), _TEXT)),
+    "OpenAPI": {"type": "object", "required": ["openapi", "info", "paths"]},
+    "Error": ERROR,
+}

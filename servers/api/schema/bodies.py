@@ -1,0 +1,260 @@
+"""What goes in: each body's exact shape, from the limits that the operations hold."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from servers.api import details, fleet, leaks, servers, setup
+from servers.api.bodies import Kind
+from servers.api.schema.shapes import (
+    MOST_INTEGER,
+    NO_NUL,
+    PRINTABLE,
+    Shape,
+    closed,
+    flag,
+    items,
+    match,
+    number,
+    one_of,
+    or_null,
+    text,
+)
+from servers.clouds.kind import Field
+from servers.clouds.kind import Kind as CloudKind
+from servers.clouds.registry import MOST_TIMING, TIMINGS, list_kinds
+from servers.models import Account, Template
+from servers.operations.fleet import MOST_NOTE, MOST_SERVERS
+from servers.operations.provision import (
+    LABEL_NAME,
+    LABEL_VALUE,
+    MOST_CAPACITY,
+    MOST_COUNT,
+    MOST_LABELS,
+    MOST_TTL,
+    NAME,
+    NAME_RULE,
+    RESERVED_LABELS,
+)
+from servers.operations.setup import (
+    MOST_CANDIDATES,
+    MOST_USER_DATA,
+    NAME_PREFIX,
+    PRICE,
+)
+from servers.tokens import MOST_TOKEN_NAME, SCOPES
+
+_NAME: Final = match(NAME.pattern, NAME_RULE)
+_LEFT_OUT: Final = "Empty or left out: the template's own."
+_CHOICE: Final = text(_LEFT_OUT, format=PRINTABLE, maxLength=100)
+_PORT: Final = (
+    "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}"
+    "|[1-9][0-9]{0,3}"
+)
+_ENDPOINT: Final = rf"(?:https?://[A-Za-z0-9.-]+(?::(?:{_PORT}))?/?)?"
+_WHOLE: Final = number(0, MOST_INTEGER)
+_POSITIVE: Final = number(1, MOST_INTEGER)
+_CAPACITY: Final = number(1, MOST_CAPACITY, "Builds at once.")
+_TTL: Final = number(0, MOST_TTL, "Seconds until it is terminated; 0 is no limit.")
+_NOTE: Final = text("Why, for the others.", pattern=NO_NUL, maxLength=MOST_NOTE)
+_LABELS: Final[Shape] = {
+    "type": "object",
+    "maxProperties": MOST_LABELS,
+    "propertyNames": {
+        "pattern": f"^(?!{RESERVED_LABELS})(?:{LABEL_NAME.pattern})$",
+    },
+    "additionalProperties": match(LABEL_VALUE.pattern),
+}
+
+
+def describe_body(
+    kinds: Mapping[str, Kind],
+    rules: Mapping[str, Shape],
+    *,
+    required: Iterable[str] = (),
+    some: bool = False,
+) -> Shape:
+    """Return a body's shape; KeyError where a field that is read is not described."""
+    properties = {name: rules[name] for name in kinds}
+    more: dict[str, Any] = {"minProperties": 1} if some else {}
+    return closed(properties, required=required, **more)
+
+
+def _column(model: type[Account | Template], name: str, *, blank: bool = True) -> Shape:
+    most = getattr(model._meta.get_field(name), "max_length")  # noqa: B009 - untyped
+    least: dict[str, Any] = {} if blank else {"minLength": 1}
+    return text(pattern=NO_NUL, maxLength=most, **least)
+
+
+_SERVER: Final = {
+    "template": text(
+        "A template's name. Empty or left out: the default one.",
+        maxLength=setup.MOST_NAME,
+        pattern=NO_NUL,
+    ),
+    "name": match(
+        f"(?:{NAME.pattern})?",
+        f"{NAME_RULE} Empty or left out: one is made. Not with a `count` above 1.",
+    ),
+    "image": _CHOICE,
+    "region": _CHOICE,
+    "size": _CHOICE,
+    "capacity": _CAPACITY,
+    "ttl": _TTL,
+    "labels": _LABELS,
+    "count": number(1, MOST_COUNT, "How many; more than one answers an array."),
+}
+_CHANGE: Final = {
+    "labels": {**_LABELS, "description": "All labels that it has afterwards."},
+    "ttl": _TTL,
+    "capacity": _CAPACITY,
+    "protected": flag("Refuse its end until this is lifted."),
+}
+_CANDIDATE: Final = closed(
+    {
+        "account": match(f"(?:{NAME.pattern})?"),
+        "region": _column(Template, "region"),
+        "size": _column(Template, "size"),
+    },
+    required=(),
+    says="What it leaves out is the template's own.",
+)
+_TEMPLATE: Final = {
+    "name": _NAME,
+    "account": {**_NAME, "description": "An account's name."},
+    "region": _column(Template, "region"),
+    "image": _column(Template, "image", blank=False),
+    "size": _column(Template, "size", blank=False),
+    "user_data": text(
+        f"Written and never read; at most {MOST_USER_DATA // 1024} KiB in UTF-8.",
+        pattern=NO_NUL,
+        maxLength=MOST_USER_DATA,
+        writeOnly=True,
+    ),
+    "ssh_key": _column(Template, "ssh_key"),
+    "readiness": one_of(Template.Readiness.values),
+    "name_prefix": match(NAME_PREFIX.pattern),
+    "capacity": _CAPACITY,
+    "readiness_port": number(1, 65535),
+    "drain_timeout": {**_WHOLE, "description": "Seconds; 0 is no limit."},
+    "ttl": {**_WHOLE, "description": "Seconds; 0 is no limit."},
+    "labels": _LABELS,
+    "options": {"type": "object", "description": "What its cloud takes besides."},
+    "candidates": items(_CANDIDATE, maxItems=MOST_CANDIDATES),
+    "is_default": flag("Made from where a POST names no template."),
+    "max_servers": or_null(_WHOLE),
+    "price_per_hour": or_null(match(PRICE.pattern)),
+}
+_ACCOUNT: Final = {
+    "name": _NAME,
+    "kind": one_of(kind.name for kind in list_kinds()),
+    "endpoint": match(
+        _ENDPOINT,
+        'A URL without a path: https://host:port. "" is the cloud\'s own.',
+        maxLength=500,
+    ),
+    "region": _column(Account, "region"),
+    "max_servers": _POSITIVE,
+    "creates_per_minute": _POSITIVE,
+    "calls_at_once": _POSITIVE,
+    "credentials": {
+        "type": "object",
+        "additionalProperties": text(pattern=NO_NUL),
+        "writeOnly": True,
+        "description": "As a new account of its kind has them.",
+    },
+    "options": {
+        "type": "object",
+        "description": "As a new account of its kind has them.",
+    },
+    "enabled": flag(),
+}
+_FLEET: Final = {
+    "paused": flag("Stop what ServerFleet would create by itself."),
+    "paused_note": _NOTE,
+    "destroys_frozen": flag("Destroy nothing; ends that are asked for wait."),
+    "destroys_frozen_note": _NOTE,
+    "max_servers": or_null(number(0, MOST_SERVERS)),
+}
+_TOKEN: Final = {
+    "name": text(format=PRINTABLE, minLength=1, maxLength=MOST_TOKEN_NAME),
+    "scopes": items(one_of(sorted(SCOPES)), minItems=1),
+    "expires": number(
+        0, fleet.MOST_TIME - 1, "Unix seconds in the future; 0 or left out is never."
+    ),
+}
+_PLACE: Final = {
+    "account": text(pattern=NO_NUL),
+    "region": text(pattern=NO_NUL),
+}
+
+
+def _describe_field(field: Field) -> Shape:
+    if field.shape is not None:
+        shape = dict(field.shape)
+    elif field.number:
+        shape = {"type": "number", "minimum": 0, "maximum": field.most}
+    else:
+        shape = text(pattern=NO_NUL, maxLength=5000)
+        if field.required:
+            shape["minLength"] = 1
+    says = ". ".join(part for part in (field.label, field.help) if part)
+    return {**shape, "description": says}
+
+
+def _describe_fields(fields: Iterable[Field], **more: Shape) -> Shape:
+    known = list(fields)
+    return closed(
+        {field.name: _describe_field(field) for field in known} | more,
+        required=[field.name for field in known if field.required],
+    )
+
+
+_SECONDS: Final[Shape] = {"type": "number", "minimum": 0, "maximum": MOST_TIMING}
+_TIMINGS: Final = closed(
+    dict.fromkeys(sorted(TIMINGS), _SECONDS),
+    required=(),
+    says="Seconds; call stays below half of lease.",
+)
+
+
+def _describe_account(kind: CloudKind) -> Shape:
+    """Return a new account's shape for one kind of cloud, from what the kind says."""
+    rules = dict(_ACCOUNT)
+    rules["kind"] = {"type": "string", "const": kind.name}
+    credentials = _describe_fields(kind.credentials)
+    rules["credentials"] = {**credentials, "writeOnly": True}
+    rules["options"] = _describe_fields(kind.options, timings=_TIMINGS)
+    if not kind.takes_endpoint:
+        rules["endpoint"] = {"type": "string", "const": ""}
+    required = ["name", "kind"]
+    if kind.needs_region:
+        rules["region"] = {**rules["region"], "minLength": 1}
+        required.append("region")
+    if any(field.required for field in kind.credentials):
+        required.append("credentials")
+    return describe_body(setup.ACCOUNT_FIELDS, rules, required=required)
+
+
+SCHEMAS: Final[dict[str, Shape]] = {
+    "ServerRequest": describe_body(servers.FIELDS, _SERVER),
+    "ServerChange": describe_body(details.CHANGES, _CHANGE, some=True),
+    "TemplateRequest": describe_body(
+        setup.TEMPLATE_FIELDS, _TEMPLATE, required=("name", "account", "image", "size")
+    ),
+    "TemplateChange": describe_body(setup.TEMPLATE_FIELDS, _TEMPLATE, some=True),
+    "AccountRequest": {"oneOf": [_describe_account(kind) for kind in list_kinds()]},
+    "AccountChange": describe_body(setup.ACCOUNT_FIELDS, _ACCOUNT, some=True),
+    "FleetChange": describe_body(fleet.FLEET_FIELDS, _FLEET, some=True),
+    "TokenRequest": describe_body(
+        fleet.TOKEN_FIELDS, _TOKEN, required=("name", "scopes")
+    ),
+    "Place": describe_body(leaks.PLACE, _PLACE, required=("account",)),
+    "Adoption": describe_body(
+        leaks.ADOPTION,
+        {
+            "template": text(
+                "A template's name; the default one without.", pattern=NO_NUL
+            )
+        },
+    ),
+}

@@ -1,0 +1,243 @@
+"""Put the description together, through drf-spectacular.
+
+drf-spectacular finds the paths and builds the document; here an operation comes from
+our table instead of from serializers, which the API does not have.
+"""
+
+from functools import cache
+from typing import Any, Final
+
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+
+from servers.api.renderers import ORJSONRenderer
+from servers.api.routes import list_routes
+from servers.api.schema import answers, bodies, examples
+from servers.api.schema.operations import OPERATIONS, PAGES, TAGS, Operation, parts_of
+from servers.api.schema.parameters import PARAMETERS, point_at
+from servers.api.schema.shapes import Shape, items, number, ref, text
+
+_JSON: Final = "application/json"
+_ERRORS: Final = {
+    400: "Something in the request is wrong; `errors` tells what.",
+    401: "There is no token, or it is not valid.",
+    403: "The token has no right to do this, or a session sent no CSRF token.",
+    404: "There is no such thing.",
+    409: "It can't be done as things are now; the message says why.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "The Idempotency-Key was used with another body.",
+    429: "Too many requests; `Retry-After` says when to come back.",
+    500: "A fault of ServerFleet; its log has it under the X-Request-ID.",
+    503: "The database does not answer now, or its disk is full.",
+}
+_EVERYWHERE: Final = (400, 429, 500, 503)
+_SAYS: Final = {
+    200: "Done.",
+    201: "Made.",
+    202: "Begun.",
+    204: "Done; there is nothing to say.",
+    304: "Nothing has changed since the `ETag` that was sent.",
+}
+_HEADERS: Final[dict[str, Shape]] = {
+    "X-Request-ID": {
+        "description": "The request's id, as in the log.",
+        "schema": text(),
+    },
+    "ETag": {"description": "The answer's version.", "schema": text()},
+    "Link": {
+        "description": "RFC 8288: the other pages, as far as there are.",
+        "schema": text(),
+    },
+    "X-Total-Count": {
+        "description": "How many there are on all pages.",
+        "schema": number(0),
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` where the key had been used.",
+        "schema": text(),
+    },
+    "Retry-After": {"description": "Seconds to wait.", "schema": number(0)},
+    "WWW-Authenticate": {"description": "`Bearer`.", "schema": text()},
+}
+_OWN_HEADERS: Final = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+_SECURITY: Final = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API token: `Authorization: Bearer sf_…`.",
+    },
+    "metrics": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "What `SERVERFLEET_METRICS_TOKEN` says, where it is set.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": "A signed-in person's session; writes need `X-CSRFToken`, too.",
+    },
+}
+
+
+# No view of DRF's: Prometheus's own format, under a token of its own.
+_METRICS: Final = {
+    "operationId": "getMetrics",
+    "summary": "Return the metrics, as Prometheus reads them.",
+    "description": "Needs the metrics' own token, where one is set.",
+    "tags": ["service"],
+    "parameters": [point_at("X-Request-ID")],
+    "security": [{}, {"metrics": []}],
+    "responses": {
+        "200": {
+            "description": "Done.",
+            "headers": {"X-Request-ID": ref("X-Request-ID", "headers")},
+            "content": {
+                "text/plain": {
+                    "schema": text(),
+                    "example": 'serverfleet_servers{state="running"} 3.0\n',
+                }
+            },
+        },
+        **{
+            str(status): ref(f"Error{status}", "responses")
+            for status in (*_EVERYWHERE, 401)
+        },
+    },
+}
+
+
+class OperationSchema(AutoSchema):
+    """DRF's hook on each view; the operation is the table's."""
+
+    def get_operation(
+        self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
+    ) -> dict[str, Any] | None:
+        """Return the operation; KeyError where the table has none."""
+        key = f"{method.upper()} {path}"
+        return None if key in PAGES else _describe(key)
+
+
+class Generator(SchemaGenerator):
+    """The document, with our components."""
+
+    def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
+        """Return the whole description."""
+        document: dict[str, Any] = super().get_schema(  # type: ignore[no-untyped-call]
+            request, public
+        )
+        document["paths"]["/metrics"] = {"get": _METRICS}
+        document["tags"] = [
+            {"name": name, "description": says} for name, says in TAGS.items()
+        ]
+        document["components"] = {
+            "schemas": answers.SCHEMAS | bodies.SCHEMAS,
+            "parameters": PARAMETERS,
+            "responses": {f"Error{status}": _error(status) for status in _ERRORS},
+            "headers": _HEADERS,
+            "securitySchemes": _SECURITY,
+        }
+        return document
+
+
+def build_schema() -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    generator = Generator(urlconf="servers.api.urls")  # type: ignore[no-untyped-call]
+    return generator.get_schema(public=True)
+
+
+@cache
+def encode_schema() -> bytes:
+    """Return the document as it is served; it is the same as long as a process runs."""
+    return ORJSONRenderer().render(build_schema())
+
+
+@cache
+def _routes() -> dict[str, tuple[str, str]]:
+    return {
+        f"{route.method} {route.path}": (route.scope, route.what)
+        for route in list_routes()
+    }
+
+
+def _describe(key: str) -> dict[str, Any]:
+    _method, _, path = key.partition(" ")
+    operation = OPERATIONS[key]
+    scope, what = _routes()[key]
+    needs = f"Needs the scope `{scope}`." if scope else "Needs no token."
+    described: dict[str, Any] = {
+        "operationId": operation.id,
+        "summary": what.replace("``", ""),
+        "description": "\n\n".join(part for part in (operation.says, needs) if part),
+        "tags": [operation.tag],
+        "parameters": [
+            *parts_of(path),
+            *map(point_at, operation.query),
+            *map(point_at, operation.sends),
+            point_at("X-Request-ID"),
+        ],
+        "security": [{"bearer": [scope]}, {"session": [scope]}] if scope else [],
+        "responses": _responses(operation, with_token=bool(scope)),
+    }
+    if operation.body:
+        described["requestBody"] = {
+            "required": operation.needs_body,
+            "content": {
+                _JSON: {
+                    "schema": ref(operation.body),
+                    "example": examples.BODIES[operation.body],
+                }
+            },
+        }
+    return described
+
+
+def _responses(operation: Operation, *, with_token: bool) -> dict[str, Any]:
+    answered: dict[str, Any] = {
+        "description": _SAYS[operation.status],
+        "headers": _point_at_headers(*operation.headers),
+    }
+    if operation.answer:
+        shape, example = ref(operation.answer), _example(operation)
+        if operation.several:
+            shape, example = items(shape), [example]
+        answered["content"] = {_JSON: {"schema": shape, "example": example}}
+    found = {str(operation.status): answered}
+    for status in operation.also:
+        found[str(status)] = {
+            "description": _SAYS[status],
+            "headers": _point_at_headers(),
+        }
+    errors = {*_EVERYWHERE, *operation.errors}
+    errors |= {401, 403} if with_token else set()
+    errors |= {413, 415} if operation.body else set()
+    for status in errors:
+        found[str(status)] = ref(f"Error{status}", "responses")
+    return dict(sorted(found.items()))
+
+
+def _example(operation: Operation) -> Any:
+    if operation.example == "shutdown":
+        return examples.SHUTDOWN
+    if operation.example == "pending":
+        return examples.PENDING
+    return examples.ANSWERS[operation.answer]
+
+
+def _error(status: int) -> dict[str, Any]:
+    return {
+        "description": _ERRORS[status],
+        "headers": _point_at_headers(*_OWN_HEADERS.get(status, ())),
+        "content": {
+            _JSON: {"schema": ref("Error"), "example": examples.ERRORS[status]}
+        },
+    }
+
+
+def _point_at_headers(*names: str) -> dict[str, Any]:
+    return {name: ref(name, "headers") for name in (*names, "X-Request-ID")}

@@ -1,0 +1,150 @@
+"""The rest of a request: parts of the path, the query, and headers."""
+
+from typing import Any, Final
+
+from servers.api.details import MOST_AFTER, MOST_EVENTS
+from servers.api.listing import MOST_LIMIT, MOST_OFFSET, MOST_TEXT, ORDERINGS
+from servers.api.schema.shapes import PRINTABLE, Shape, match, number, one_of, ref, text
+from servers.api.servers import FALSE, TRUE
+from servers.feed import MOST_WAIT
+from servers.lifecycle.states import State
+from servers.operations.once import KEY
+from servers.operations.provision import LABEL_NAME, LABEL_VALUE
+
+Parameter = dict[str, Any]
+
+_STATES: Final = "|".join(State)
+_FILTER: Final = text(format=PRINTABLE, minLength=1, maxLength=MOST_TEXT)
+
+
+def in_path(
+    name: str, says: str, example: Any, shape: Shape | None = None
+) -> Parameter:
+    """Return a part of the path."""
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": says,
+        "schema": shape or text(minLength=1),
+        "example": example,
+    }
+
+
+def _in_query(name: str, shape: Shape, says: str, example: Any) -> Parameter:
+    return {
+        "name": name,
+        "in": "query",
+        "description": says,
+        "schema": shape,
+        "example": example,
+    }
+
+
+def _in_header(name: str, shape: Shape, says: str, example: str) -> Parameter:
+    return {
+        "name": name,
+        "in": "header",
+        "description": says,
+        "schema": shape,
+        "example": example,
+    }
+
+
+PARAMETERS: Final[dict[str, Parameter]] = {
+    "state": _in_query(
+        "state",
+        match(f"(?:{_STATES})(?:,(?:{_STATES}))*", maxLength=MOST_TEXT),
+        "One state, or several by commas.",
+        "running,staging",
+    ),
+    "provider": _in_query("provider", _FILTER, "The cloud's kind.", "sandbox"),
+    "region": _in_query("region", _FILTER, "The cloud's region.", "eu-central-1"),
+    "size": _in_query("size", _FILTER, "The size.", "small"),
+    "template": _in_query("template", _FILTER, "The template's name.", "default"),
+    "label": _in_query(
+        "label",
+        match(
+            f"(?:{LABEL_NAME.pattern}):(?:{LABEL_VALUE.pattern})", maxLength=MOST_TEXT
+        ),
+        "A label, `name:value`.",
+        "team:builds",
+    ),
+    "search": _in_query(
+        "search", _FILTER, "Part of the name, the address or the id.", "agent"
+    ),
+    "created_after": _in_query(
+        "created_after",
+        {"anyOf": [match("[0-9]{1,10}"), text(format="date-time", maxLength=64)]},
+        "Unix seconds or ISO 8601.",
+        "1767225600",
+    ),
+    "ordering": _in_query(
+        "ordering",
+        one_of([sign + name for name in ORDERINGS for sign in ("", "-")]),
+        "What to order by, with a `-` from the end.",
+        "-created",
+    ),
+    "limit": _in_query(
+        "limit",
+        number(1, MOST_LIMIT),
+        "At most so many; `Link` leads to the other pages.",
+        100,
+    ),
+    "offset": _in_query("offset", number(0, MOST_OFFSET), "Leave out so many.", 0),
+    "force": _in_query(
+        "force",
+        {"enum": sorted(TRUE) + sorted(FALSE)},
+        "Do not wait for the drain.",
+        "true",
+    ),
+    "after": _in_query(
+        "after", number(0, MOST_AFTER), "The id of the last event that you have.", 0
+    ),
+    "events_limit": _in_query(
+        "limit", number(1, MOST_EVENTS), "At most so many events.", 100
+    ),
+    "wait": _in_query(
+        "wait", number(0, MOST_WAIT), "Seconds to wait for the first event.", 0
+    ),
+    "leaks_account": _in_query(
+        "account", text(), "Only this account; all without.", "sandbox"
+    ),
+    "Idempotency-Key": _in_header(
+        "Idempotency-Key",
+        match(KEY.pattern),
+        "The same key and body within 24 hours answer with the same servers.",
+        "build-4711",
+    ),
+    "If-None-Match": _in_header(
+        "If-None-Match",
+        text(),
+        "The `ETag` of an earlier answer: 304 where nothing has changed.",
+        '"1"',
+    ),
+    "X-Request-ID": _in_header(
+        "X-Request-ID",
+        text(),
+        "1 to 128 letters, digits and `.` `_` `-`: echoed, logged, and kept with each "
+        "event. Anything else is replaced.",
+        "build-4711",
+    ),
+}
+LIST: Final = (
+    "state",
+    "provider",
+    "region",
+    "size",
+    "template",
+    "label",
+    "search",
+    "created_after",
+    "ordering",
+    "limit",
+    "offset",
+)
+
+
+def point_at(name: str) -> dict[str, str]:
+    """Return the reference to a shared parameter."""
+    return ref(name, "parameters")

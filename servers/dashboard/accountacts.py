@@ -1,0 +1,119 @@
+"""What can be done with an account: one operation each, and back to its page."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.generic import TemplateView, View
+
+from servers.dashboard.access import Page
+from servers.dashboard.accountedit import find_account
+from servers.errors import FleetError
+from servers.models import Account
+from servers.operations import (
+    close_breaker,
+    delete_account,
+    explain_kept,
+    list_account_now,
+    save_account,
+)
+from servers.probe import probe_account
+
+
+class _Act(Page, View):
+    """One thing done to one account, and back to its page."""
+
+    permission_required = "servers.change_account"
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Do it."""
+        account = find_account(name)
+        try:
+            self.act(account)
+        except FleetError as error:
+            messages.error(request, error.message)
+        return redirect("account", name)
+
+    def act(self, account: Account) -> None:
+        """What is done."""
+        raise NotImplementedError
+
+
+class TestAccount(_Act):
+    """Ask the cloud whether the stored credentials work."""
+
+    def act(self, account: Account) -> None:
+        """Say what each region answered."""
+        for found in probe_account(account):
+            where = f"{found.region}: " if found.region else ""
+            say = messages.success if found.works else messages.error
+            say(self.request, f"{where}{found.message}")
+
+
+class ScanAccount(_Act):
+    """List it now, so that orphans show."""
+
+    def act(self, account: Account) -> None:
+        """Hasten the listings."""
+        list_account_now(account)
+        messages.success(
+            self.request,
+            "It is listed now. What belongs to no server shows on Leaks once two "
+            "listings have seen it.",
+        )
+
+
+class CloseBreaker(_Act):
+    """Let creates through again."""
+
+    def act(self, account: Account) -> None:
+        """Close it."""
+        if account.breaker == Account.Breaker.CLOSED:
+            messages.info(self.request, "The breaker is closed already.")
+            return
+        close_breaker(account)
+        messages.success(self.request, "The breaker is closed. Creates go on.")
+
+
+class SwitchAccount(_Act):
+    """Enable or disable it."""
+
+    enabled = True
+
+    def act(self, account: Account) -> None:
+        """Save the switch."""
+        account.enabled = self.enabled
+        save_account(account)
+        said = "enabled" if self.enabled else "disabled: nothing new is made in it"
+        messages.success(self.request, f"{account.name} is {said}.")
+
+
+class DeleteAccount(Page, TemplateView):
+    """Ask once more, then delete an account, or say why that can't be."""
+
+    template_name = "accounts/delete.html"
+    permission_required = "servers.delete_account"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Say why it is kept, where it is."""
+        account = find_account(self.kwargs["name"])
+        return super().get_context_data(**context) | {
+            "account": account,
+            "kept": explain_kept(account),
+            "title": f"Delete {account.name}?",
+            "action_label": "Delete",
+            "action_url": reverse("delete-account", args=[account.name]),
+            "back": reverse("account", args=[account.name]),
+        }
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Delete it."""
+        try:
+            delete_account(find_account(name))
+        except FleetError as error:
+            messages.error(request, error.message)
+            return redirect("account", name)
+        messages.success(request, f"{name} was deleted.")
+        return redirect("accounts")

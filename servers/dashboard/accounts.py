@@ -1,0 +1,196 @@
+"""The pages of the accounts: how each is, what is in it, and what can be done."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.views.generic import TemplateView
+
+from servers.breaker import explain_hold
+from servers.clouds.registry import describe_kind
+from servers.dashboard.accountedit import find_account
+from servers.dashboard.live import Live
+from servers.dashboard.messages import Action
+from servers.errors import InvalidError
+from servers.lifecycle.states import PROVEN_GONE
+from servers.models import Account, Event, Listing, Scope, Server
+from servers.operations import find_templates
+
+EVENTS_SHOWN: Final = 20
+_HEALTH: Final = {
+    Account.Health.UNKNOWN: ("not listed yet", "idle"),
+    Account.Health.OK: ("ok", "good"),
+    Account.Health.FAILING: ("failing", "bad"),
+    Account.Health.REFUSED: ("refused", "bad"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An account as it is now: a word with its tone, and what is to be said of it."""
+
+    account: Account
+    label: str  # of its kind
+    word: str
+    tone: str
+    breaker: str  # a sentence; "" while it is closed
+    throttled: bool
+    scopes: list[Scope]
+
+    @property
+    def servers(self) -> int:
+        """How many count against its cap."""
+        return int(self.account.servers_now)  # type: ignore[attr-defined]
+
+    @property
+    def oldest(self) -> datetime | None:
+        """When the scope that was listed longest ago was listed; None for never."""
+        times = [scope.compared_at for scope in self.scopes]
+        known = [at for at in times if at is not None]
+        return min(known) if known and len(known) == len(times) else None
+
+    @property
+    def failed(self) -> str:
+        """What the last listing that failed said."""
+        return next((scope.error for scope in self.scopes if scope.error), "")
+
+
+class AccountList(Live, TemplateView):
+    """All accounts."""
+
+    template_name = "accounts/list.html"
+    permission_required = "servers.view_account"
+    stamps: ClassVar[tuple[str, ...]] = ("pages", "listings")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Tell how each is. Three queries, for any number."""
+        data = super().get_context_data(**context)
+        scopes: dict[Any, list[Scope]] = {}
+        for scope in Scope.objects.order_by("region"):
+            scopes.setdefault(scope.account_id, []).append(scope)
+        rows = [
+            judge(account, scopes.get(account.pk, ()), now=data["now"])
+            for account in count_servers(Account.objects.all())
+        ]
+        return data | {"rows": rows, "busy": any(row.tone == "bad" for row in rows)}
+
+
+class AccountPage(Live, TemplateView):
+    """One account."""
+
+    template_name = "accounts/detail.html"
+    permission_required = "servers.view_account"
+    stamps: ClassVar[tuple[str, ...]] = ("pages", "listings")
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Load it, its scopes and its history."""
+        account = find_account(
+            self.kwargs["name"], rows=count_servers(Account.objects.all())
+        )
+        data = super().get_context_data(**context)
+        newest = Listing.objects.filter(scope=OuterRef("pk")).order_by("-started_at")
+        scopes = account.scopes.order_by("region").annotate(
+            live_now=Subquery(newest.values("live")[:1])
+        )
+        row = judge(account, scopes, now=data["now"])
+        return data | {
+            "row": row,
+            "account": account,
+            "acts": list_acts(row, self.request.user),
+            "options": list_options(account),
+            "templates": find_templates(account),
+            "history": Event.objects.filter(account=account).order_by("-id")[
+                :EVENTS_SHOWN
+            ],
+            "busy": row.tone in {"bad", "warn"},
+        }
+
+
+def count_servers(accounts: QuerySet[Account]) -> QuerySet[Account]:
+    """Return the accounts with ``servers_now``: those that count against the cap."""
+    counts = (
+        Server.objects.filter(account=OuterRef("pk"))
+        .exclude(state__in=PROVEN_GONE)
+        .order_by()
+        .values("account")
+        .annotate(number=Count("pk"))
+        .values("number")
+    )
+    return accounts.annotate(servers_now=Coalesce(Subquery(counts), 0))
+
+
+def judge(account: Account, scopes: Iterable[Scope], *, now: datetime) -> Standing:
+    """Return how an account is."""
+    word, tone = _HEALTH[Account.Health(account.health)]
+    throttled = account.throttled_until is not None and account.throttled_until > now
+    breaker = explain_hold(account, now=now)
+    if account.breaker != Account.Breaker.CLOSED and not breaker:
+        breaker = (
+            f"The breaker of {account.name} was open, and the next create tries it: "
+            f"{account.breaker_note}"
+        )
+    if not account.enabled:
+        word, tone = "disabled", "idle"
+    elif tone == "good" and breaker:
+        word, tone = "breaker open", "warn"
+    elif tone == "good" and throttled:
+        word, tone = "throttled", "warn"
+    try:
+        label = describe_kind(account.kind).label
+    except InvalidError:
+        label = account.kind
+    return Standing(account, label, word, tone, breaker, throttled, list(scopes))
+
+
+def list_options(account: Account) -> list[tuple[str, str]]:
+    """Return an account's own options in words; none is a secret."""
+    try:
+        fields = describe_kind(account.kind).options
+    except InvalidError:
+        return []
+    labels = {field.name: field.label for field in fields}
+    return [
+        (labels.get(name, name.capitalize()), _describe(value))
+        for name, value in account.options.items()
+        if value not in ("", None, {}, [])
+    ]
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value)
+    return str(value)
+
+
+def list_acts(row: Standing, user: Any) -> list[Action]:
+    """Return what a person may ask of an account as it is."""
+    name = [row.account.name]
+    acts = []
+    if user.has_perm("servers.change_account"):
+        acts += [
+            Action("test", "Test", reverse("test-account", args=name)),
+            Action("scan", "Scan for orphans now", reverse("scan-account", args=name)),
+            Action("able", *_describe_switch(row.account)),
+        ]
+    if user.has_perm("servers.delete_account"):
+        acts.append(
+            Action(
+                "delete",
+                "Delete…",
+                reverse("delete-account", args=name),
+                method="GET",
+                danger=True,
+            )
+        )
+    return acts
+
+
+def _describe_switch(account: Account) -> tuple[str, str]:
+    word = "disable" if account.enabled else "enable"
+    return word.capitalize(), reverse(f"{word}-account", args=[account.name])

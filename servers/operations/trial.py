@@ -1,0 +1,97 @@
+"""Try a template: make one server of it, see it ready, and end it, all by itself.
+
+What says so is in the server's row, so whoever steps it ends it, whatever died before.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from servers.errors import NotFoundError
+from servers.lifecycle.states import ENDING, Event, State
+from servers.models import Event as EventRow
+from servers.models import Server, Template
+from servers.operations.provision import Request, provision_servers
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A state that was reached, ``seconds`` after the try began."""
+
+    state: str
+    at: datetime
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The newest try of a template, as far as it has come."""
+
+    server: Server
+    outcome: str  # under way, works, failed
+    boot_seconds: float | None  # from the request to ready
+    gone: bool  # nothing of it is left at the cloud
+    error: str
+    steps: tuple[Step, ...]
+
+
+def try_template(template: Template) -> Server:
+    """Make one server of a template that ends by itself; return it, pending.
+
+    While a try is under way, it is that one. Raises ConflictError (a cap, a disabled
+    account).
+    """
+    running = _list_trials(template).exclude(state__in=ENDING).first()
+    if running is not None:
+        return running
+    longest = timedelta(seconds=settings.PENDING_DEADLINE + settings.BOOT_DEADLINE)
+    name = f"try-{template.name[:40].rstrip('-')}-{secrets.token_hex(4)}"
+    (server,) = provision_servers(
+        Request(template=template.name, name=name, ttl=0, trial=longest)
+    )
+    return server
+
+
+def find_trial(template: Template) -> Trial:
+    """Return how the newest try of a template goes; NotFoundError without one."""
+    server = _list_trials(template).first()
+    if server is None:
+        raise NotFoundError(
+            f"{template.name} was not tried lately. POST to this path tries it."
+        )
+    events = list(
+        EventRow.objects.filter(server_uid=server.pk)
+        .exclude(to_state="")
+        .order_by("id")
+    )
+    steps = tuple(
+        Step(event.to_state, event.at, (event.at - events[0].at).total_seconds())
+        for event in events
+    )
+    ready = next((step for step in steps if step.state == State.RUNNING), None)
+    over = server.state in ENDING | {State.ERROR}
+    if ready is not None:
+        outcome, error = "works", ""
+    elif over:
+        ends = [event for event in events if event.kind == Event.STOP_REQUESTED]
+        outcome, error = "failed", server.error or (ends[0].reason if ends else "")
+    else:
+        outcome, error = "under way", server.waiting
+    return Trial(
+        server=server,
+        outcome=outcome,
+        boot_seconds=ready.seconds if ready else None,
+        gone=server.state == State.STOPPED,
+        error=error,
+        steps=steps,
+    )
+
+
+def _list_trials(template: Template) -> QuerySet[Server]:
+    """Return the tries of a template, the newest first."""
+    return Server.objects.filter(template=template, trial_until__isnull=False).order_by(
+        "-created_at", "-id"
+    )

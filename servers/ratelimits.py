@@ -1,0 +1,151 @@
+"""Counts per key and window, of requests and of failures, shared by all processes.
+
+A request must not cost a round trip to the cache. So each process counts for itself,
+and adds what it counted to the shared cache at most every so often, which answers with
+what all have counted: a limit is passed at most by what arrives in between. While the
+cache is down each process counts alone.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+# Keys that one process counts at once: strangers choose some of them.
+MOST_KEYS: Final = 20_000
+# How long a cache that failed is left alone: each look at it may take half a second.
+REST_SECONDS: Final = 10.0
+
+
+@dataclass(slots=True)
+class _Count:
+    """What is known of one key in one window."""
+
+    shared: int = 0  # of all processes, as the cache last told
+    own: int = 0  # counted here since then
+    exchanged_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a caller stands; ``reset`` in seconds until the window ends."""
+
+    limit: int
+    remaining: int
+    reset: int
+    refused: bool = False
+
+
+class Counter:
+    """Counts of the current window of ``window`` seconds, by key.
+
+    ``every`` is how many seconds may pass between two exchanges of a key with the
+    cache; at 0 each look and each note is one.
+    """
+
+    def __init__(self, name: str, *, window: int, every: float) -> None:
+        self.name = name
+        self.window = window
+        self.every = every
+        self._lock = threading.Lock()
+        self._number = 0
+        self._counts: dict[str, _Count] = {}
+        self._rest_until = 0.0
+
+    def note(self, key: str) -> int:
+        """Count one more; return how many there are in this window."""
+        return self._look(key, 1)
+
+    def count(self, key: str) -> int:
+        """Return how many there are in this window."""
+        return self._look(key, 0)
+
+    def take(self, key: str, limit: int) -> Standing:
+        """Count one more, and tell whether that is still within ``limit``."""
+        used = self.note(key)
+        return Standing(limit, max(0, limit - used), self.reset(), used > limit)
+
+    def reset(self) -> int:
+        """Return the seconds until the window ends, at least one."""
+        return max(1, self.window - int(time.time()) % self.window)
+
+    def forget(self) -> None:
+        """Forget what this process has counted."""
+        with self._lock:
+            self._counts.clear()
+            self._rest_until = 0.0
+
+    def _look(self, key: str, more: int) -> int:
+        now = time.monotonic()
+        with self._lock:
+            count = self._find(key, now)
+            count.own += more
+            known = count.shared + count.own
+            if now < self._rest_until or now < count.exchanged_at + self.every:
+                return known
+            # Before the exchange, so that only one thread waits for it.
+            count.exchanged_at = now
+            number, added, count.own = self._number, count.own, 0
+        total = self._exchange(f"{self.name}:{number}:{_shorten(key)}", added)
+        with self._lock:
+            if total is None:
+                count.own += added
+                self._rest_until = now + REST_SECONDS
+            else:
+                count.shared = max(count.shared, total)
+            return count.shared + count.own
+
+    def _find(self, key: str, now: float) -> _Count:
+        number = int(time.time()) // self.window
+        if number != self._number:
+            self._number = number
+            self._counts.clear()
+        count = self._counts.get(key)
+        if count is None:
+            if len(self._counts) >= MOST_KEYS:
+                # The oldest; whoever fills it up so is many, and not the oldest.
+                del self._counts[next(iter(self._counts))]
+            # Most strangers come once: their key never reaches the cache.
+            seen = now if self.every else 0.0
+            count = self._counts[key] = _Count(exchanged_at=seen)
+        return count
+
+    def _exchange(self, name: str, added: int) -> int | None:
+        """Add to the shared count and return it; None where the cache is down."""
+        try:
+            if not added:
+                return int(cache.get(name, 0))
+            if cache.add(name, added, self.window * 2):
+                return added
+            return int(cache.incr(name, added))
+        except ValueError:  # it ran out in between
+            return added
+        except (RedisError, OSError) as error:
+            logger.warning(
+                "The cache does not answer (%s): each process counts alone.",
+                type(error).__name__,
+            )
+            return None
+
+
+def find_address(request: HttpRequest) -> str:
+    """Return where a request comes from; behind a trusted proxy, what that saw."""
+    if settings.SECURE_PROXY_SSL_HEADER:
+        seen = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        if seen:
+            return seen[:100]
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def _shorten(key: str) -> str:
+    # Hashed: a key may be anything, and may be a password typed into the wrong field.
+    return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:32]

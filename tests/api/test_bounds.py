@@ -1,0 +1,66 @@
+"""What the fuzzer found: limits, names that are taken, regions that no cloud has."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Call
+from tests.api.test_setup import TEMPLATE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def send(call: Call) -> Call:
+    def run(method: str, path: str, body: Any = None) -> Any:
+        data = "" if body is None else json.dumps(body)
+        return call(method, path, data=data, content_type="application/json")
+
+    return run
+
+
+def test_whole_numbers_may_have_a_point(send: Call) -> None:
+    made = send("POST", "/api/servers", {"capacity": 3.0})
+    assert made.json()["capacity"] == 3
+
+
+def test_another_template_can_become_the_default(send: Call) -> None:
+    assert send("POST", "/api/templates", TEMPLATE).status_code == 201
+    changed = send("PATCH", "/api/templates/big", {"is_default": True})
+    assert changed.status_code == 200, changed.content
+    assert send("GET", "/api/templates/default").json()["is_default"] is False
+
+
+def test_an_account_in_use_keeps_its_kind_and_a_server_a_possible_region(
+    send: Call,
+) -> None:
+    keys = {"access_key_id": "a", "secret_access_key": "b"}
+    other = {"kind": "amazon", "region": "eu-central-1", "credentials": keys}
+    refused = send("PATCH", "/api/accounts/sandbox", {**other, "options": {}})
+    assert refused.status_code == 409
+    assert "keeps its kind" in refused.json()["errors"]["kind"][0]
+    assert send("POST", "/api/accounts", {"name": "ec2", **other}).status_code == 201
+    ec2 = {"name": "ec2", "account": "ec2", "image": "ami-1", "size": "t3.micro"}
+    send("POST", "/api/templates", {**ec2, "region": "eu-central-1"})
+    wrong = send("POST", "/api/servers", {"template": "ec2", "region": "Nowhere!"})
+    assert wrong.status_code == 400, wrong.content
+    assert "region" in wrong.json()["errors"]
+    # A fallback's region is checked by nobody; what reads goes on all the same.
+    send("PATCH", "/api/templates/ec2", {"candidates": [{"region": "Nowhere!"}]})
+    assert send("GET", "/metrics").status_code == 200
+    assert send("GET", "/api/leaks").status_code == 200
+
+
+def test_the_leaks_of_an_account_that_is_not_there_are_no_clean_report(
+    send: Call,
+) -> None:
+    assert send("GET", "/api/leaks?account=sandbox").status_code == 200
+    assert send("GET", "/api/leaks?account=nobody").status_code == 404
+
+
+def test_what_is_held_is_destroyed_by_a_body_of_texts_alone(send: Call) -> None:
+    for body in ({"account": 5}, {"account": "sandbox", "all": True}, {}):
+        answer = send("POST", "/api/leaks/destroy-held", body)
+        assert answer.status_code == 400, answer.content
+    assert send("PATCH", "/api/fleet", {"paused_note": "x" * 501}).status_code == 400

@@ -1,0 +1,38 @@
+"""A server that was made to try its template ends by itself, whatever became of it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from servers.lifecycle.decide import decide
+from servers.lifecycle.decisions import Move
+from servers.lifecycle.states import BOOTING, ENDING, Event, State
+from tests.lifecycle.test_decisions import NOW, snapshot
+
+pytestmark = pytest.mark.pure
+
+EARLY = NOW + timedelta(seconds=1)
+
+
+def ends(state: State, until: Any, **more: Any) -> bool:
+    decision = decide(snapshot(state, trial_until=until, **more), NOW)
+    return isinstance(decision, Move) and decision.event is Event.STOP_REQUESTED
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.ERROR])
+def test_it_ends_once_it_runs_or_has_failed(state: State) -> None:
+    assert ends(state, EARLY)
+    assert not ends(state, None)
+
+
+@pytest.mark.parametrize("state", sorted(BOOTING))
+def test_it_ends_when_it_is_not_ready_in_time(state: State) -> None:
+    assert ends(state, NOW)
+    assert not ends(state, EARLY)
+
+
+def test_a_protected_one_stays_and_what_ends_is_not_ended_again() -> None:
+    assert not ends(State.RUNNING, NOW, protected=True)
+    for state in ENDING:
+        assert not ends(state, NOW)

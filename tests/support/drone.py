@@ -1,0 +1,200 @@
+"""A client as the Go program ``drone`` is one: it sends little, and decodes strictly.
+
+It sends no Content-Type, no Accept and no body, and takes an answer apart as Go's
+typed decoder does: an int field takes a JSON integer alone, a string field a JSON
+string, and ``[]byte`` a base64 text or null. Beyond Go, it wants all nineteen fields,
+in their order, and looks into what DELETE answers.
+"""
+
+import base64
+import binascii
+import http.client
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+TEXTS: Final = (
+    *("id", "provider", "state", "name", "image"),
+    *("region", "size", "address", "secret", "error"),
+)
+INTS: Final = ("capacity", "created", "updated", "started", "stopped")
+BYTES: Final = ("ca_key", "ca_cert", "tls_key", "tls_cert")
+MOST_INT: Final = 2**63 - 1
+
+
+class DecodeError(Exception):
+    """What Go's json.Unmarshal returns as an error."""
+
+
+class ServerError(Exception):
+    """The service's own message, with its status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Server:
+    """The nineteen fields, in Go's types."""
+
+    id: str
+    provider: str
+    state: str
+    name: str
+    image: str
+    region: str
+    size: str
+    address: str
+    capacity: int
+    secret: str
+    error: str
+    ca_key: bytes
+    ca_cert: bytes
+    tls_key: bytes
+    tls_cert: bytes
+    created: int
+    updated: int
+    started: int
+    stopped: int
+
+
+FIELDS: Final = [field.name for field in fields(Server)]
+
+
+def decode_server(value: Any) -> Server:
+    """Return one server; raise DecodeError for whatever a strict client trips over."""
+    if not isinstance(value, dict):
+        raise DecodeError(f"an object was expected: {value!r}")
+    if list(value) != FIELDS:
+        raise DecodeError(f"other fields, or another order: {list(value)}")
+    return Server(**{name: _decode(name, value[name]) for name in FIELDS})
+
+
+def _decode(name: str, value: Any) -> Any:
+    if name in TEXTS:
+        if type(value) is str:
+            return value
+    elif name in INTS:
+        # 1.0 and 1e3 are no int for Go, nor is true; Python reads the first as float.
+        if type(value) is int and abs(value) <= MOST_INT:
+            return value
+    elif value is None:
+        return b""
+    elif type(value) is str:
+        try:
+            return base64.b64decode(value, validate=True)
+        except binascii.Error:
+            pass
+    raise DecodeError(f"cannot decode {value!r} into the field {name}")
+
+
+class Drone:
+    """``drone server …`` against one host."""
+
+    def __init__(self, host: str, port: int, token: str) -> None:
+        self.host, self.port, self.token = host, port, token
+
+    def run(self, words: Sequence[str]) -> str:
+        """Run the words after ``drone``, and return what it prints."""
+        match list(words):
+            case ["server", "ls"]:
+                return "\n".join(server.name for server in self.list())
+            case ["server", "create"]:
+                return self.create().name
+            case ["server", "info", name]:
+                return render(self.info(name))
+            case ["server", "destroy", name]:
+                self.destroy(name)
+                return str(name)
+            case ["server", "destroy", "--force", name]:
+                self.destroy(name, force=True)
+                return str(name)
+            case ["server", "env", name]:
+                return self.env(name)
+        raise ValueError(f"drone has no such command: {words}")
+
+    def list(self) -> "list[Server]":
+        """``drone server ls``."""
+        found = self._call("GET", "/api/servers")
+        if not isinstance(found, list):
+            raise DecodeError(f"an array was expected: {found!r}")
+        return [decode_server(entry) for entry in found]
+
+    def info(self, name: str) -> Server:
+        """``drone server info``."""
+        return decode_server(self._call("GET", f"/api/servers/{quote(name, safe='')}"))
+
+    def create(self) -> Server:
+        """``drone server create``."""
+        return decode_server(self._call("POST", "/api/servers"))
+
+    def destroy(self, name: str, *, force: bool = False) -> Server | None:
+        """``drone server destroy``; None where it left the list at once (204)."""
+        query = "?" + urlencode({"force": "true"}) if force else ""
+        path = f"/api/servers/{quote(name, safe='')}{query}"
+        found = self._call("DELETE", path)
+        return None if found is None else decode_server(found)
+
+    def env(self, name: str) -> str:
+        """``drone server env``: what a shell needs to reach its Docker daemon."""
+        server = self.info(name)
+        if server.state != "running":
+            raise ServerError(0, f"{name} is not running")
+        return "\n".join(
+            (
+                f"export DOCKER_HOST=tcp://{server.address}:2376",
+                "export DOCKER_TLS_VERIFY=1",
+                f"export DOCKER_CERT_PATH=~/.drone/{name}",
+            )
+        )
+
+    def _call(self, method: str, path: str) -> Any:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
+        try:
+            # skip_accept_encoding: Go asks for gzip itself, and undoes it itself.
+            connection.putrequest(method, path, skip_accept_encoding=True)
+            connection.putheader("Authorization", f"Bearer {self.token}")
+            connection.putheader("User-Agent", "Go-http-client/1.1")
+            connection.endheaders()
+            answer = connection.getresponse()
+            body = answer.read()
+            if answer.status == 204:
+                return None
+            kind = answer.getheader("Content-Type")
+            if kind != "application/json; charset=utf-8":
+                raise DecodeError(f"no JSON: {kind}")
+            value = json.loads(body, object_pairs_hook=_once)
+        finally:
+            connection.close()
+        if answer.status > 299:
+            raise ServerError(answer.status, value["message"])
+        return value
+
+
+def _once(pairs: "list[tuple[str, Any]]") -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise DecodeError("a field is there twice")
+    return dict(pairs)
+
+
+def render(server: Server) -> str:
+    """Return what ``drone server info`` prints: lines of a name and a value."""
+    return "\n".join(
+        f"{name.capitalize():<9} {getattr(server, name)}"
+        for name in ("name", "address", "region", "size", "state")
+    )
+
+
+def read_lines(text: str) -> "list[str]":
+    """Return the commands of a document's ``sh`` blocks, joined where they go on."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+    return [
+        line.strip()
+        for block in blocks
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.strip()
+    ]
