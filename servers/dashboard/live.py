@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.contrib.messages import get_messages
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
@@ -50,13 +51,18 @@ class Live(Page):
             self.etag = make_etag(request, moment, self.bucket_seconds)
             bucket = self.busy_bucket_seconds or self.bucket_seconds
             self.busy_etag = make_etag(request, moment, bucket)
-        known = parse_etags(request.headers.get("If-None-Match", ""))
+        # With a message, the page is another than its tag stands for: it is neither
+        # answered from the browser's cache nor kept there.
+        tells = HEADER not in request.headers and len(get_messages(request)) > 0
+        known = parse_etags("" if tells else request.headers.get("If-None-Match", ""))
         # Who holds the tag of a page at rest saw it at rest, and nothing has moved.
         for etag in filter(None, (self.etag, self.busy_etag)):
             if etag in known:
                 return _mark(HttpResponseNotModified(), etag)
         response = super().dispatch(request, *args, **kwargs)
-        if not self.etag or response.status_code != HTTPStatus.OK:
+        if tells:
+            response.headers["Cache-Control"] = "no-store"
+        if tells or not self.etag or response.status_code != HTTPStatus.OK:
             return response
         return _mark(response, self.etag)
 

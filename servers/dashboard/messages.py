@@ -216,3 +216,34 @@ FAILURES: Final[Mapping[str, str]] = MappingProxyType(
 def say_failure(name: str) -> str:
     """Return in words why a create failed, of the class of the answer."""
     return FAILURES.get(name, name)
+
+
+BULK_VERBS: Final[Mapping[str, str]] = MappingProxyType(
+    {"terminate": "Terminate", "retry": "Retry", "label": "Label"}
+)
+
+
+def say_why_not_in_bulk(act: str, server: Server, *, known_to_work: bool) -> str:
+    """Return why an act on many leaves this server out, or "".
+
+    ``known_to_work``: the person was told that it works, and confirmed that.
+    """
+    state = State(server.state)
+    if act == "retry" and Event.RETRY_REQUESTED not in allowed(state):
+        return f"It is {state}; only a server in error can be retried."
+    if act == "label" and state == State.STOPPED:
+        return "It is stopped; nothing can be changed."
+    if act != "terminate":
+        return ""
+    if state in ENDING:
+        return "Its end was asked for before."
+    if server.protected:
+        return "It is protected. Lift its protection first."
+    if state == State.RUNNING and not known_to_work:
+        return "It works by now, which you were not told. Look again, and ask again."
+    return ""
+
+
+REPEATED: Final = (
+    "This form was sent before, and was carried out then. Nothing was doubled."
+)

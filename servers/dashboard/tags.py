@@ -67,3 +67,13 @@ def sort(
         "direction": ("descending" if is_down else "ascending") if is_current else "",
         "next": field if is_down or not is_current else f"-{field}",
     }
+
+
+# The order of the steps to running.
+_BOOT = (State.PENDING, State.CREATING, State.CREATED, State.STAGING)
+
+
+@register.filter
+def boot_step(name: str) -> int | None:
+    """Return which of four steps to running a state is; None for others."""
+    return _BOOT.index(State(name)) + 1 if name in _BOOT else None

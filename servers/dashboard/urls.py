@@ -1,17 +1,15 @@
 """The pages' paths."""
 
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import path, register_converter
 
 from servers.dashboard import (
     accountacts,
     accountedit,
     accounts,
     activity,
-    acts,
     leaks,
     overview,
-    pages,
     switches,
     system,
     templateedit,
@@ -19,8 +17,14 @@ from servers.dashboard import (
     tokens,
 )
 from servers.dashboard.login import LogIn, LogOutEverywhere
+from servers.dashboard.servers import acts as server_acts
+from servers.dashboard.servers.bulk import ActOnServers
+from servers.dashboard.servers.detail import CertificateFile, ServerPage
+from servers.dashboard.servers.listing import Download, ServerList
+from servers.dashboard.servers.paths import ServerName
 
-_NAME = "servers/<str:name>/"
+register_converter(ServerName, "server")
+_NAME = "servers/<server:name>/"
 _ACCOUNT = "accounts/<str:name>/"
 _TEMPLATE = "templates/<str:name>/"
 
@@ -29,15 +33,22 @@ urlpatterns = [
     path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("logout/everywhere/", LogOutEverywhere.as_view(), name="logout-everywhere"),
-    path("servers/", pages.ServerList.as_view(), name="servers"),
-    path("servers/new/", acts.NewServer.as_view(), name="new-server"),
-    path(_NAME, pages.ServerPage.as_view(), name="server"),
-    path(f"{_NAME}terminate/", acts.Terminate.as_view(), name="terminate"),
-    path(f"{_NAME}retry/", acts.Retry.as_view(), name="retry"),
-    path(f"{_NAME}protect/", acts.Protect.as_view(), name="protect"),
+    path("servers/", ServerList.as_view(), name="servers"),
+    path("servers.csv", Download.as_view(), name="servers-csv"),
+    path("servers.json", Download.as_view(file_format="json"), name="servers-json"),
+    path("servers/act/", ActOnServers.as_view(), name="act-on-servers"),
+    path("servers/new/", server_acts.NewServer.as_view(), name="new-server"),
+    path(_NAME, ServerPage.as_view(), name="server"),
+    path(f"{_NAME}edit/", server_acts.Edit.as_view(), name="edit-server"),
+    path(
+        f"{_NAME}files/<str:file>", CertificateFile.as_view(), name="certificate-file"
+    ),
+    path(f"{_NAME}terminate/", server_acts.Terminate.as_view(), name="terminate"),
+    path(f"{_NAME}retry/", server_acts.Retry.as_view(), name="retry"),
+    path(f"{_NAME}protect/", server_acts.Protect.as_view(), name="protect"),
     path(
         f"{_NAME}unprotect/",
-        acts.Protect.as_view(protected=False),
+        server_acts.Protect.as_view(protected=False),
         name="unprotect",
     ),
     path("leaks/", leaks.LeaksPage.as_view(), name="leaks"),

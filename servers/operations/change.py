@@ -1,7 +1,7 @@
 """Change what a person may of a server that is there."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 
@@ -63,14 +63,18 @@ def change_server(name: str, change: Change) -> Server:
 
 
 def revise_labels(
-    name: str, revise: Callable[[Mapping[str, str]], Mapping[str, str]]
+    name: str,
+    revise: Callable[[Mapping[str, str]], Mapping[str, str]],
+    *,
+    besides: Change | None = None,
 ) -> Server:
     """Make a server's labels what ``revise`` makes of those that it has.
 
     It is called while the row is locked, so that nobody else's change is lost; an
-    error that it raises leaves all as it is. Raises what ``change_server`` does.
+    error that it raises leaves all as it is. ``besides`` is changed with them. Raises
+    what ``change_server`` does.
     """
     with transaction.atomic():
         row = Server.objects.select_for_update(no_key=True)
         labels = row.values_list("labels", flat=True).get(pk=find_server(name).pk)
-        return change_server(name, Change(labels=revise(labels)))
+        return change_server(name, replace(besides or Change(), labels=revise(labels)))

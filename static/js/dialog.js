@@ -1,6 +1,7 @@
 "use strict";
 // `<a data-dialog href>` leads to a page that asks. Here its `[data-ask]` opens over this
-// page instead. Its form is sent as always; `[data-close]` and Escape close it.
+// page instead; so does the answer to a `<form data-asks>`. Its form is sent as always;
+// `[data-close]` and Escape close it.
 {
   let opener = null;
 
@@ -22,6 +23,21 @@
     dialog.showModal();
   }
 
+  // Opens what the answer asks, or returns false: then the page itself is to be seen.
+  async function ask(url, options = {}) {
+    try {
+      const answer = await fetch(url, { ...options, headers: { "X-Live": "1" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const found = page.querySelector("[data-ask]");
+      if (answer.redirected) location.assign(answer.url);
+      else if (answer.ok && found) open(found);
+      else return false;
+      return true;
+    } catch {
+      return false; // the page itself says what is wrong
+    }
+  }
+
   document.addEventListener("click", async (event) => {
     if (event.target.closest("dialog [data-close]")) {
       event.preventDefault();
@@ -31,14 +47,21 @@
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     opener = link;
-    try {
-      const answer = await fetch(link.href, { headers: { "X-Live": "1" } });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const ask = page.querySelector("[data-ask]");
-      if (answer.ok && !answer.redirected && ask) return open(ask);
-    } catch {
-      // The page itself says what is wrong.
-    }
-    location.assign(link.href);
+    if (!(await ask(link.href))) location.assign(link.href);
+  });
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (!form.matches("[data-asks]") || event.defaultPrevented) return;
+    event.preventDefault();
+    opener = event.submitter;
+    const body = new URLSearchParams(new FormData(form, event.submitter));
+    const done = await ask(form.action, { method: "POST", body });
+    form.removeAttribute("aria-busy");
+    if (done) return;
+    // Sent as it is, the button's name with it, without asking here again.
+    const { name, value } = event.submitter ?? {};
+    if (name) form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+    form.submit();
   });
 }

@@ -1,12 +1,13 @@
 """Polled pages: a 304 for what has not changed, and never one for what has."""
 
+import time
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from servers.models import Session
+from servers.models import Server, Session
 from servers.operations import Change, change_server, pause_fleet
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
@@ -73,3 +74,32 @@ def test_a_poll_takes_no_message_from_the_page_that_is_to_show_it() -> None:
     client.post("/servers/one/protect/")
     assert b"one is protected now" not in poll(client, "/servers/one/", "").content
     assert b"one is protected now" in client.get("/servers/one/").content
+
+
+def test_a_message_is_shown_though_nothing_else_has_changed_and_not_again() -> None:
+    client = log_in(make_person("operator"))
+    etag = client.get("/servers/")["ETag"]
+    client.post("/servers/act/", {"act": "retry"})  # does nothing, and says so
+    told = client.get("/servers/", headers={"if-none-match": etag})
+    assert b"tick some servers first" in told.content
+    assert told["Cache-Control"] == "no-store"
+    assert "ETag" not in told
+    assert poll(client, "/servers/", etag).status_code == 304
+    assert b"tick some" not in client.get("/servers/").content
+
+
+def test_a_page_at_rest_costs_304s_however_long_and_a_busy_one_is_told_anew(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = log_in(make_person("operator"))
+    busy = client.get("/servers/one/")["ETag"]
+    workshop.run_to("running", Server.objects.get())
+    provision(name="two")
+    moving = client.get("/servers/two/")["ETag"]
+    now = time.time()
+    monkeypatch.setattr("servers.dashboard.live.time.time", lambda: now + 600)
+    assert poll(client, "/servers/two/", moving).status_code == 200
+    assert poll(client, "/servers/one/", busy).status_code == 200
+    rest = client.get("/servers/one/")["ETag"]
+    monkeypatch.setattr("servers.dashboard.live.time.time", lambda: now + 9999)
+    assert poll(client, "/servers/one/", rest).status_code == 304

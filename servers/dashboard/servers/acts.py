@@ -1,0 +1,234 @@
+"""Acts on one server, and the making of new ones: plain forms, one operation each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.generic import FormView, TemplateView, View
+
+from servers.dashboard.access import Page, go_back
+from servers.dashboard.messages import (
+    REPEATED,
+    is_removal,
+    say_what_force_means,
+    say_what_is_lost,
+)
+from servers.dashboard.servers.choices import list_choices
+from servers.dashboard.servers.connect import write_call
+from servers.dashboard.servers.detail import get_server
+from servers.dashboard.servers.forms import EditForm, NewServerForm, digest_labels
+from servers.errors import ConflictError, FleetError, NotFoundError
+from servers.lifecycle.states import ENDING, State
+from servers.models import Server
+from servers.operations import (
+    protect_server,
+    provision_servers,
+    retry_server,
+    revise_labels,
+    terminate_server,
+)
+
+_NAMES_SAID = 5
+
+
+class NewServer(Page, FormView):  # type: ignore[type-arg]
+    """Make servers from a template."""
+
+    template_name = "servers/new.html"
+    form_class = NewServerForm
+    permission_required = "servers.add_server"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Add the templates to choose from; the default is chosen, or the URL's."""
+        data = super().get_context_data(**context)
+        choices = list_choices(data["fleet"])
+        form = data["form"]
+        chosen = form["template"].value() or self.request.GET.get("template", "")
+        names = [choice.template.name for choice in choices]
+        if chosen not in names:
+            chosen = next((one.template.name for one in choices if not one.why_not), "")
+        url = self.request.build_absolute_uri("/api/servers")
+        return data | {
+            "choices": choices,
+            "chosen": chosen,
+            "call": write_call("POST", url, f'{{"template": "{chosen}"}}'),
+        }
+
+    def form_valid(self, form: NewServerForm) -> HttpResponse:
+        """Accept them, or show what is wrong at its field."""
+        if form.is_repeated():
+            messages.info(self.request, REPEATED)
+            return redirect("servers")
+        try:
+            servers = provision_servers(form.to_request())
+        except FleetError as error:
+            form.refuse(error)
+            return self.form_invalid(form)
+        names = [server.name for server in servers[:_NAMES_SAID]]
+        if more := len(servers) - len(names):
+            names.append(f"{more} more")
+        messages.success(self.request, f"Asked for {', '.join(names)}.")
+        if len(servers) == 1:
+            return redirect("server", servers[0].name)
+        return redirect("servers")
+
+
+class Terminate(Page, TemplateView):
+    """Ask once more, then ask for the end of a server."""
+
+    template_name = "servers/terminate.html"
+    permission_required = "servers.change_server"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Say what will be lost."""
+        server = get_server(self.kwargs["name"])
+        verb = "Remove" if is_removal(server) else "Terminate"
+        works = server.state == State.RUNNING
+        hurries = server.state == State.SHUTDOWN
+        url = self.request.build_absolute_uri(f"/api/servers/{server.name}")
+        problem = ""
+        if server.protected and server.state not in ENDING:
+            problem = "It is protected. Lift its protection first."
+        elif server.state in ENDING - {State.SHUTDOWN}:
+            problem = f"It is {server.state}: its end was asked for before."
+        return super().get_context_data(**context) | {
+            "server": server,
+            "title": f"{verb} {server.name}?",
+            "action_label": verb,
+            "action_url": reverse("terminate", args=[server.name]),
+            "back": reverse("server", args=[server.name]),
+            "lost": say_what_is_lost(server),
+            "force": say_what_force_means(server),
+            "works": works,
+            "hurries": hurries,
+            "problem": problem,
+            "call": write_call("DELETE", f"{url}?force=true" if hurries else url),
+        }
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Terminate; a wrong name is shown at its field."""
+        server = get_server(name)
+        typed = request.POST.get("confirm", "").strip()
+        if server.state == State.RUNNING and typed != server.name:
+            error = f"Nothing was done. Type {server.name}, the name of the server."
+            forced = request.POST.get("force") == "on"
+            data = self.get_context_data(error=error, typed=typed[:63], forced=forced)
+            return self.render_to_response(data)
+        try:
+            left = terminate_server(name, force=request.POST.get("force") == "on")
+        except NotFoundError as error:
+            raise Http404(error.message) from None
+        except FleetError as error:
+            messages.error(request, error.message)
+            return redirect("server", name)
+        if left is None:
+            messages.success(request, f"{name} was removed from the list.")
+            return redirect("servers")
+        if server.state in ENDING - {State.SHUTDOWN}:
+            messages.info(request, f"The end of {name} was asked for before.")
+        else:
+            messages.success(request, f"Termination of {name} was asked for.")
+        return redirect("server", name)
+
+
+class Retry(Page, View):
+    """Begin anew with an errored server."""
+
+    permission_required = "servers.change_server"
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Retry."""
+        try:
+            retry_server(name)
+        except NotFoundError as error:
+            raise Http404(error.message) from None
+        except FleetError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, f"{name} begins anew.")
+        return go_back(request, reverse("server", args=[name]))
+
+
+class Protect(Page, View):
+    """Protect a server from its end, or lift that."""
+
+    permission_required = "servers.change_server"
+    protected = True
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Protect, or lift it."""
+        try:
+            protect_server(name, protected=self.protected)
+        except NotFoundError as error:
+            raise Http404(error.message) from None
+        said = "is protected now" if self.protected else "is no longer protected"
+        messages.success(request, f"{name} {said}.")
+        return redirect("server", name)
+
+
+class Edit(Page, FormView):  # type: ignore[type-arg]
+    """Change labels, time to live and capacity."""
+
+    template_name = "servers/edit.html"
+    form_class = EditForm
+    permission_required = "servers.change_server"
+
+    def get_initial(self) -> dict[str, Any]:
+        """Fill the form with what is."""
+        return EditForm.fill(self.server)
+
+    def get_form(self, form_class: Any = None) -> EditForm:
+        """Load the server once for the form and the page."""
+        self.server: Server = get_server(self.kwargs["name"])
+        form: EditForm = super().get_form(form_class)
+        return form
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Add what the page's head shows."""
+        data = super().get_context_data(**context)
+        return data | {
+            "server": self.server,
+            "title": f"Change {self.server.name}",
+            "action_url": reverse("edit-server", args=[self.server.name]),
+            "back": reverse("server", args=[self.server.name]),
+            "keep_label": "Cancel",
+        }
+
+    def form_valid(self, form: EditForm) -> HttpResponse:
+        """Change what the person has changed, and nothing else."""
+        name, given = self.server.name, form.cleaned_data
+        typed: Mapping[str, str] = given["labels"]
+        seen = given["seen"]
+
+        def revise(old: Mapping[str, str]) -> Mapping[str, str]:
+            if digest_labels(typed) == seen:
+                return old  # left alone
+            if digest_labels(old) != seen:
+                raise _make_stale(form, old)
+            return typed
+
+        try:
+            revise_labels(name, revise, besides=form.read_numbers())
+        except NotFoundError as error:
+            raise Http404(error.message) from None
+        except FleetError as error:
+            for field, texts in (error.fields or {"": [error.message]}).items():
+                for text in texts:
+                    form.add_error(field if field in form.fields else None, text)
+            return self.form_invalid(form)
+        messages.success(self.request, f"{name} was changed.")
+        return redirect("server", name)
+
+
+def _make_stale(form: EditForm, labels: Mapping[str, str]) -> ConflictError:
+    """Return what to say, and let the form be sent again by who has read it."""
+    form.data = {**form.data.dict(), "seen": digest_labels(labels)}  # type: ignore[attr-defined]
+    now = ", ".join(f"{name}={labels[name]}" for name in sorted(labels)) or "none"
+    message = (
+        "Somebody has changed the labels meanwhile, so nothing was done. They are now: "
+        f"{now}. Save again to replace them with these."
+    )
+    return ConflictError(message, fields={"labels": [message]})

@@ -1,0 +1,127 @@
+"""The page of one server."""
+
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.generic import TemplateView, View
+
+from servers.dashboard.access import Page
+from servers.dashboard.live import Live
+from servers.dashboard.servers.connect import (
+    FILES,
+    list_calls,
+    list_connections,
+    list_files,
+)
+from servers.dashboard.servers.steps import (
+    draw_boot,
+    draw_end,
+    find_usual,
+    list_moves,
+)
+from servers.errors import NotFoundError
+from servers.lifecycle.states import MOVING, State
+from servers.models import Server, Token
+from servers.operations import find_leftovers
+from servers.selectors import find_server
+from servers.snapshots import Loader
+from servers.tokens import scopes_of
+from servers.why import explain_server
+from servers.wire import render_server
+
+EVENTS_SHOWN: Final = 100
+ATTEMPTS_SHOWN: Final = 20
+
+
+class ServerPage(Live, TemplateView):
+    """One server: what it is, why it waits, what happened, how to reach it."""
+
+    template_name = "servers/detail.html"
+    # When the next step comes is told by no stamp.
+    busy_bucket_seconds = 5
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Load the server and its history."""
+        server = get_server(self.kwargs["name"])
+        data = super().get_context_data(**context)
+        now, user = data["now"], self.request.user
+        loader = Loader([server], fleet=data["fleet"], now=now)
+        attempts = sorted(
+            loader.attempts.get(server.pk, []), key=lambda one: -one.number
+        )
+        history = list(server.events.order_by("-id")[:EVENTS_SHOWN])
+        moves = list_moves(reversed(history))
+        origin = self.request.build_absolute_uri("/").rstrip("/")
+        may_act = user.has_perm("servers.change_server")
+        raw = render_server(server, with_secrets=False)
+        return (
+            data
+            | self.tag_as(busy=server.state in MOVING)
+            | {
+                "server": server,
+                "why": explain_server(server, now=now, loader=loader),
+                "leftovers": find_leftovers(server)
+                if server.state == State.ERROR
+                else "",
+                "boot": draw_boot(moves, find_usual(server), now=now),
+                "end": draw_end(moves, now=now),
+                "history": history,
+                "attempts": attempts[:ATTEMPTS_SHOWN],
+                "ends_at": find_end(server),
+                "cost": find_cost(server, now=now),
+                "connections": list(list_connections(server, origin=origin)),
+                "files": list_files(server, with_secrets=may_see_secrets(user)),
+                "calls": list(list_calls(server, origin=origin, may_act=may_act)),
+                "raw": json.dumps(raw, indent=2, ensure_ascii=False),
+                "may_act": may_act,
+            }
+        )
+
+
+class CertificateFile(Page, View):
+    """One of a server's certificates, or its key for those with the right."""
+
+    def get(self, request: HttpRequest, name: str, file: str) -> HttpResponse:
+        """Return the file."""
+        server = get_server(name)
+        may = may_see_secrets(request.user)
+        if file not in list_files(server, with_secrets=may):
+            raise Http404("There is no such file of it, or none that you may have.")
+        text = getattr(server, FILES[file][0])
+        response = HttpResponse(text, content_type="application/x-pem-file")
+        response["Content-Disposition"] = f'attachment; filename="{file}"'
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+def get_server(name: str) -> Server:
+    """Return the server of a name, or 404."""
+    try:
+        return find_server(name)
+    except NotFoundError as error:
+        raise Http404(error.message) from None
+
+
+def may_see_secrets(user: Any) -> bool:
+    """Tell whether the API would show this person a server's keys."""
+    return Token.Scope.SECRETS_READ in scopes_of(user)
+
+
+def find_end(server: Server) -> datetime | None:
+    """Return when its time to live is over, where it has one."""
+    if not server.ttl or server.stopped_at:
+        return None
+    return server.created_at + timedelta(seconds=server.ttl)
+
+
+def find_cost(server: Server, *, now: datetime) -> Decimal | None:
+    """Return what it has cost by now, where its template knows a price."""
+    price = server.recipe.price_per_hour
+    if price is None or server.started_at is None:
+        return None
+    end = server.stopped_at or now
+    hours = Decimal(max(0.0, (end - server.started_at).total_seconds())) / 3600
+    return (price * hours).quantize(Decimal("0.0001"))

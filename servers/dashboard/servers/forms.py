@@ -1,0 +1,126 @@
+"""The forms of a new server, and of what may be changed of one."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django import forms
+
+from servers.dashboard.once import OnceForm
+from servers.dashboard.servers.fields import LabelsField, join_labels
+from servers.models import Server, Template
+from servers.operations import Change, Request
+from servers.operations.provision import MOST_CAPACITY, MOST_COUNT, MOST_TTL
+
+MOST_MINUTES: Final = MOST_TTL // 60
+OVERRIDES: Final = ("image", "region", "size", "capacity", "ttl", "labels")
+
+
+class NewServerForm(OnceForm):
+    """What to make. Empty fields mean the template's own."""
+
+    template = forms.ModelChoiceField(
+        Template.objects.all(), to_field_name="name", empty_label=None
+    )
+    count = forms.IntegerField(
+        label="How many", min_value=1, max_value=MOST_COUNT, initial=1
+    )
+    name = forms.CharField(
+        max_length=63,
+        required=False,
+        help_text="Leave it empty to have a name made.",
+    )
+    image = forms.CharField(max_length=100, required=False)
+    region = forms.CharField(max_length=100, required=False)
+    size = forms.CharField(max_length=100, required=False)
+    capacity = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_CAPACITY,
+        required=False,
+        help_text="How many builds it takes at once.",
+    )
+    ttl = forms.IntegerField(
+        label="Time to live, in minutes",
+        min_value=0,
+        max_value=MOST_MINUTES,
+        required=False,
+        help_text="After that it drains and ends by itself. 0 is no limit.",
+    )
+    labels = LabelsField(
+        help_text="One a line: name=value. They are added to the template's."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("name", "image", "region", "size"):
+            plain = {"autocapitalize": "off", "spellcheck": "false"}
+            self.fields[name].widget.attrs.update(plain, autocomplete="off")
+
+    def opens_more(self) -> bool:
+        """Tell whether something under *More* is filled in, or wrong."""
+        return any(self[name].errors or self[name].value() for name in OVERRIDES)
+
+    def to_request(self) -> Request:
+        """Return what the operation takes."""
+        data = self.cleaned_data
+        return Request(
+            template=data["template"].name,
+            name=data["name"],
+            image=data["image"],
+            region=data["region"],
+            size=data["size"],
+            capacity=data["capacity"],
+            labels=data["labels"],
+            ttl=None if data["ttl"] is None else data["ttl"] * 60,
+            count=data["count"],
+        )
+
+
+class EditForm(forms.Form):
+    """What may be changed of a server.
+
+    ``seen`` tells which labels were edited, the hidden initial values which numbers:
+    what a person left alone is not sent, so that nobody else's change is undone.
+    """
+
+    labels = LabelsField()
+    ttl = forms.IntegerField(
+        label="Time to live, in minutes",
+        min_value=0,
+        max_value=MOST_MINUTES,
+        show_hidden_initial=True,
+        help_text="From when it was asked for; then it drains and ends by itself. "
+        "0 is no limit.",
+    )
+    capacity = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_CAPACITY,
+        show_hidden_initial=True,
+        help_text="How many builds it takes at once, as clients are told.",
+    )
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
+
+    def read_numbers(self) -> Change:
+        """Return the numbers that the person has changed, ttl in seconds."""
+        data = self.cleaned_data
+        return Change(
+            ttl=data["ttl"] * 60 if "ttl" in self.changed_data else None,
+            capacity=data["capacity"] if "capacity" in self.changed_data else None,
+        )
+
+    @staticmethod
+    def fill(server: Server) -> dict[str, Any]:
+        """Return what the form shows at first."""
+        return {
+            "labels": join_labels(server.labels),
+            "ttl": server.ttl // 60,
+            "capacity": server.capacity,
+            "seen": digest_labels(server.labels),
+        }
+
+
+def digest_labels(labels: Mapping[str, str]) -> str:
+    """Return what tells these labels from others."""
+    text = json.dumps(dict(labels), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

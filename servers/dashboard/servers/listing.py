@@ -1,0 +1,147 @@
+"""The list of servers: tabs, filters, order and pages, all by the database."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from django.core.paginator import Paginator
+from django.db.models import CharField, QuerySet, Value
+from django.http import HttpRequest, HttpResponse
+from django.views.generic import TemplateView, View
+
+from servers.dashboard.access import Page
+from servers.dashboard.live import Live
+from servers.dashboard.servers.selection import Selection
+from servers.lifecycle.states import MOVING, State
+from servers.models import Account, Scope, Server, Template
+from servers.wire import render_server
+
+PER_PAGE: Final = 50
+MOST_OPTIONS: Final = 200
+
+
+class ServerList(Live, TemplateView):
+    """The servers that the URL asks for, newest first unless it says else."""
+
+    template_name = "servers/list.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Count by state, which also tells the pages; load one page."""
+        selection = Selection.read(self.request.GET.dict())
+        counts = selection.count_by_state()
+        total = sum(counts.values())
+        rows = selection.select().select_related("account", "template")
+        paginator = Paginator(rows, PER_PAGE)
+        paginator.count = counts.get(selection.state, 0) if selection.state else total
+        page = paginator.get_page(self.request.GET.get("page"))
+        return super().get_context_data(**context) | {
+            "selection": selection,
+            "ordering": selection.ordering,
+            "tabs": list(_list_tabs(selection, counts, total)),
+            "options": list(_list_options(selection)),
+            "page_obj": page,
+            "servers": list(page),
+            "busy": any(state in counts for state in MOVING),
+            "may_act": self.request.user.has_perm("servers.change_server"),
+        }
+
+
+def _list_tabs(
+    selection: Selection, counts: Mapping[str, int], total: int
+) -> Iterable[tuple[str, str, int]]:
+    yield "", "all", total
+    for state in State:
+        if state in counts or state == selection.state:
+            yield state.value, state.value, counts.get(state, 0)
+
+
+def _list_options(selection: Selection) -> Iterable[tuple[str, str, list[str]]]:
+    """Yield each filter, what is chosen, and what can be. One query."""
+    kinds = {
+        "account": Account.objects.values_list("name"),
+        "template": Template.objects.values_list("name"),
+        "region": Scope.objects.exclude(region="").values_list("region"),
+    }
+    first, *others = (
+        names.order_by().annotate(kind=Value(kind, CharField()))
+        for kind, names in kinds.items()
+    )
+    found = sorted(set(first.union(*others)))
+    for kind in kinds:
+        names = [name for name, of_kind in found if of_kind == kind][:MOST_OPTIONS]
+        chosen = getattr(selection, kind)
+        if chosen and chosen not in names:
+            names.insert(0, chosen)
+        yield kind, chosen, names
+
+
+COLUMNS: Final = (
+    *("name", "state", "account", "template", "provider", "region", "size", "image"),
+    *("capacity", "address", "id", "labels", "protected", "created_by"),
+    *("created", "started", "stopped", "error", "waiting"),
+)
+
+
+class Download(Page, View):
+    """The same servers, all pages of them, as a file. No secrets."""
+
+    file_format = "csv"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Return the file."""
+        rows = Selection.read(request.GET.dict()).select()
+        if self.file_format == "json":
+            response = HttpResponse(_to_json(rows), content_type="application/json")
+        else:
+            content_type = "text/csv; charset=utf-8"
+            response = HttpResponse(_to_csv(rows), content_type=content_type)
+        response["Content-Disposition"] = (
+            f'attachment; filename="servers.{self.file_format}"'
+        )
+        return response
+
+
+def _to_json(rows: QuerySet[Server]) -> str:
+    """As the API has them: nineteen fields each."""
+    servers = [
+        render_server(server, with_secrets=False) for server in rows.iterator(500)
+    ]
+    return json.dumps(servers, ensure_ascii=False) + "\n"
+
+
+def _to_csv(rows: QuerySet[Server]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for server in rows.select_related("account", "template").iterator(500):
+        cells = {
+            "account": server.account.name,
+            "template": server.template.name if server.template else "",
+            "id": server.instance_id,
+            "labels": " ".join(f"{name}={value}" for name, value in _labels(server)),
+            "protected": "yes" if server.protected else "no",
+            "created": _to_text(server.created_at),
+            "started": _to_text(server.started_at),
+            "stopped": _to_text(server.stopped_at),
+        }
+        values = (cells.get(name, getattr(server, name, "")) for name in COLUMNS)
+        writer.writerow([_disarm(value) for value in values])
+    return text.getvalue()
+
+
+def _labels(server: Server) -> Iterable[tuple[str, str]]:
+    return sorted(server.labels.items())
+
+
+def _to_text(at: datetime | None) -> str:
+    return at.isoformat(timespec="seconds") if at else ""
+
+
+def _disarm(value: Any) -> Any:
+    """A spreadsheet would carry out a text that begins like a formula."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value

@@ -1,0 +1,102 @@
+"""Which servers a URL asks for, and in which order. What it can't mean is left out."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Final, Self
+
+from django.db.models import Count, QuerySet
+
+from servers.lifecycle.states import State
+from servers.models import Server
+from servers.operations.provision import LABEL_NAME
+from servers.selectors import list_servers, with_label, with_words
+
+MOST_WORDS: Final = 100
+MOST_LABEL: Final = 265
+ORDERINGS: Final = {
+    "name": "name",
+    "state": "state",
+    "account": "account__name",
+    "capacity": "capacity",
+    "created": "created_at",
+}
+NEWEST_FIRST: Final = "-created"
+# Not shown, and not decrypted for each of thousands of rows.
+_SECRETS: Final = ("secret", "ca_key", "tls_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Filters and order of the list, as the URL has them; "" for none."""
+
+    state: str = ""
+    search: str = ""
+    account: str = ""
+    template: str = ""
+    region: str = ""
+    label: str = ""
+    ordering: str = NEWEST_FIRST
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Self:
+        """Return what a query string asks for."""
+        state = given.get("state", "")
+        ordering = given.get("ordering", "")
+        return cls(
+            state=state if state in set(State) else "",
+            search=_read(given, "search", MOST_WORDS),
+            account=_read(given, "account", MOST_WORDS),
+            template=_read(given, "template", MOST_WORDS),
+            region=_read(given, "region", MOST_WORDS),
+            label=_read(given, "label", MOST_LABEL),
+            ordering=ordering if ordering.lstrip("-") in ORDERINGS else NEWEST_FIRST,
+        )
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything but the state narrows it."""
+        fields = asdict(self)
+        del fields["state"], fields["ordering"]
+        return any(fields.values())
+
+    def filter_rows(self) -> QuerySet[Server]:
+        """Return the servers of all states, in no order."""
+        rows = list_servers().order_by().defer(*_SECRETS)
+        if self.search:
+            rows = with_words(rows, self.search)
+        if self.account:
+            rows = rows.filter(account__name=self.account)
+        if self.template:
+            rows = rows.filter(template__name=self.template)
+        if self.region:
+            rows = rows.filter(region=self.region)
+        if self.label:
+            rows = _filter_label(rows, self.label)
+        return rows
+
+    def select(self) -> QuerySet[Server]:
+        """Return the servers of the state asked for, in their order."""
+        rows = self.filter_rows()
+        if self.state:
+            rows = rows.filter(state=self.state)
+        sign = "-" if self.ordering.startswith("-") else ""
+        # The id makes the order whole, so that pages neither repeat nor skip a row.
+        column = ORDERINGS[self.ordering.lstrip("-")]
+        return rows.order_by(f"{sign}{column}", f"{sign}id")
+
+    def count_by_state(self) -> dict[str, int]:
+        """Return how many are in each state that has any, by the other filters."""
+        return dict(self.filter_rows().values_list("state").annotate(Count("id")))
+
+
+def _read(given: Mapping[str, str], name: str, most: int) -> str:
+    return given.get(name, "").replace("\0", "")[:most].strip()
+
+
+def _filter_label(rows: QuerySet[Server], text: str) -> QuerySet[Server]:
+    """``name``, ``name=value`` or, as the API has it, ``name:value``."""
+    at = min((text.find(each) for each in "=:" if each in text), default=len(text))
+    name, value = text[:at].strip(), text[at + 1 :].strip()
+    if not LABEL_NAME.fullmatch(name):
+        return rows.none()  # no server can have it
+    return with_label(rows, name, value if at < len(text) else None)

@@ -1,0 +1,170 @@
+"""Acts on many servers: asked once, reported each, nothing doubled or unseen."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from servers.models import Event, Server
+from servers.operations import protect_server
+from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.people import log_in, make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def operator(workshop: Workshop) -> Client:
+    make_fleet()
+    return log_in(make_person("operator"))
+
+
+def confirm(asked: Any) -> dict[str, Any]:
+    """What the page that asks sends, as it stands."""
+    context = asked.context
+    return {
+        "act": context["act"],
+        "confirmed": "yes",
+        "server": [row["name"] for row in context["rows"] if not row["why_not"]],
+        "working": context["working"],
+        "confirm": str(len(context["working"]) or ""),
+        "once": context["form"]["once"].value(),
+        "next": context["back"],
+    }
+
+
+def act(client: Client, what: str, *names: str, **more: Any) -> Any:
+    return client.post("/servers/act/", {"act": what, "server": names, **more})
+
+
+def test_what_is_ticked_is_named_confirmed_and_reported(
+    operator: Client, workshop: Workshop
+) -> None:
+    one = provision(name="one")
+    provision(name="two")
+    workshop.run_to("running", one)
+    provision(name="broken", image="nothing")
+    protect_server("two", protected=True)
+    back = "/servers/?state=running"
+    asked = act(operator, "terminate", "one", "two", "broken", "gone", next=back)
+    text = asked.content.decode()
+    assert '<h1 id="ask">Terminate 2 servers?</h1>' in text
+    assert f"Its instance {one.instance_id} and everything on it" in text
+    assert "It is protected. Lift its protection first." in text
+    assert "It is no longer in the list." in text
+    assert not Server.objects.filter(want="gone").exists()
+    form = confirm(asked)
+    wrong = operator.post("/servers/act/", form | {"confirm": "9"}).content.decode()
+    assert "Nothing was done. Type 1, the number of servers that work." in wrong
+    assert not Server.objects.filter(want="gone").exists()
+    report = operator.post("/servers/act/", form, follow=True)
+    text = report.content.decode()
+    assert "Terminate: 2 of 2 done" in text
+    assert 'href="/servers/?state=running"' in text
+    assert Server.objects.filter(want="gone").count() == 2
+    # A reload shows it again, and a second send does nothing more.
+    url = report.redirect_chain[-1][0]
+    assert "Terminate: 2 of 2 done" in operator.get(url).content.decode()
+    before = Event.objects.count()
+    again = operator.post("/servers/act/", form, follow=True)
+    assert Event.objects.count() == before
+    assert b"carried out before" in again.content
+
+
+def test_who_works_by_now_is_left_alone_unless_that_was_told(
+    operator: Client, workshop: Workshop
+) -> None:
+    server = provision(name="one")
+    form = confirm(act(operator, "terminate", "one"))
+    workshop.run_to("running", server)
+    text = operator.post("/servers/act/", form, follow=True).content.decode()
+    assert "It works by now, which you were not told." in text
+    assert "Terminate: 0 of 1 done" in text
+    server.refresh_from_db()
+    assert server.want == "run"
+
+
+def test_a_form_that_is_sent_twice_acts_once(operator: Client) -> None:
+    provision(name="one", labels={"a": "b", "team": "old"})
+    form = confirm(act(operator, "label", "one")) | {"labels": "team=web"}
+    operator.post("/servers/act/", form)
+    Server.objects.update(labels={"mine": "since"})
+    again = operator.post("/servers/act/", form, follow=True)
+    assert b"carried out before" in again.content
+    assert Server.objects.get().labels == {"mine": "since"}
+
+
+def test_labels_are_added_and_wrong_ones_are_told_at_their_field(
+    operator: Client,
+) -> None:
+    provision(name="one", labels={"a": "b", "team": "old"})
+    provision(name="two")
+    form = confirm(act(operator, "label", "one", "two"))
+    for wrong, words in (
+        ("", "Write at least one label."),
+        ("x", "not name=value"),
+        ("A=b", "lower-case"),
+        ("a=\0", "Null characters"),
+    ):
+        answer = operator.post("/servers/act/", form | {"labels": wrong})
+        assert words in answer.content.decode()
+    operator.post("/servers/act/", form | {"labels": "team=web"})
+    assert Server.objects.get(name="one").labels == {"a": "b", "team": "web"}
+    assert Server.objects.get(name="two").labels == {"team": "web"}
+    Server.objects.filter(name="two").update(
+        labels={f"n{number}": "" for number in range(50)}
+    )
+    form = confirm(act(operator, "label", "one", "two")) | {"labels": "more=x"}
+    text = operator.post("/servers/act/", form, follow=True).content.decode()
+    assert "Label: 1 of 2 done" in text
+    assert "Use at most 50 labels." in text
+
+
+def test_a_retry_reports_who_could_not(operator: Client, workshop: Workshop) -> None:
+    broken = provision(name="broken", image="nothing")
+    workshop.run_to("error", broken)
+    provision(name="one")
+    asked = act(operator, "retry", "broken", "one")
+    assert b"only a server in error can be retried" in asked.content
+    operator.post("/servers/act/", confirm(asked))
+    broken.refresh_from_db()
+    assert broken.state == "pending"
+
+
+def test_nothing_is_done_without_ticks_rights_or_sense(operator: Client) -> None:
+    provision(name="one")
+    for names, what, words in (
+        ((), "terminate", "tick some servers first"),
+        (("one",), "explode", "there is no such act"),
+        (tuple(f"s-{n}" for n in range(201)), "retry", "at most 200"),
+        (("\0", "<b>", "x" * 5000), "terminate", "Nothing of this can be done now"),
+    ):
+        answer = operator.post(
+            "/servers/act/", {"act": what, "server": names}, follow=True
+        )
+        assert words in answer.content.decode()
+        assert b"<b>" not in answer.content
+    form = confirm(act(operator, "terminate", "one"))
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(User.objects.get())
+    assert strict.post("/servers/act/", form).status_code == 403
+    # The right is lost between the question and the answer.
+    user = User.objects.get()
+    user.groups.set([Group.objects.get(name="viewer")])
+    assert operator.post("/servers/act/", form).status_code == 403
+    assert Client().post("/servers/act/", form).status_code == 302
+    assert not Server.objects.filter(want="gone").exists()
+    assert operator.get("/servers/act/", follow=True).status_code == 200
+
+
+def test_asking_and_reporting_many_costs_few_queries(
+    operator: Client, django_assert_max_num_queries: Any
+) -> None:
+    names = [provision().name for _ in range(30)]
+    with django_assert_max_num_queries(9):
+        asked = act(operator, "label", *names)
+    form = confirm(asked) | {"labels": "a=b"}
+    url = operator.post("/servers/act/", form)["Location"]
+    with django_assert_max_num_queries(9):
+        assert b"30 of 30 done" in operator.get(url).content

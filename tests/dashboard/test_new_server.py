@@ -1,0 +1,91 @@
+"""New servers: what to choose from, and how wrong wishes are told."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from servers.models import Account, Server, Template
+from servers.operations import save_template
+from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.people import log_in, make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def operator(workshop: Workshop) -> Client:
+    make_fleet()
+    return log_in(make_person("operator"))
+
+
+def add_template(name: str, **fields: Any) -> None:
+    account = Account.objects.get()
+    save_template(
+        Template(
+            name=name, account=account, image="ubuntu-24.04", size="small", **fields
+        )
+    )
+
+
+def test_a_choice_says_what_it_makes_how_soon_and_how_many_are_left(
+    operator: Client, workshop: Workshop
+) -> None:
+    Account.objects.update(max_servers=10)
+    add_template("large", max_servers=2, price_per_hour=Decimal("0.25"))
+    text = operator.get("/servers/new/").content.decode()
+    assert "How long it takes is not known yet." in text
+    assert "2 left under the cap of the template" in text
+    assert "10 left under the cap of the account sandbox" in text
+    assert "0.25 an hour" in text
+    made = [provision(template="large") for _ in range(2)]
+    workshop.run_to("running", *made)
+    text = operator.get("/servers/new/?template=large").content.decode()
+    assert "Usually ready in" in text
+    assert "The cap of the template is reached." in text
+    # What can't be made is not chosen.
+    assert text.index("checked") < text.index("The cap of the template is reached.")
+    Account.objects.update(enabled=False)
+    assert "is disabled" in operator.get("/servers/new/").content.decode()
+
+
+def test_its_queries_do_not_grow_with_the_templates(
+    operator: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(8):
+        add_template(f"t-{number}")
+        provision(template=f"t-{number}")
+    with django_assert_max_num_queries(9):
+        operator.get("/servers/new/")
+
+
+def test_a_cap_that_is_reached_meanwhile_is_told_and_the_form_can_be_sent_again(
+    operator: Client,
+) -> None:
+    Account.objects.update(max_servers=1)
+    form = {"template": "default", "count": 2, "once": "reached", "size": "big"}
+    answer = operator.post("/servers/new/", form).content.decode()
+    assert "The cap of the account sandbox is 1 servers, and 1 are left." in answer
+    assert 'id="more" open' in answer
+    assert 'value="big"' in answer
+    operator.post("/servers/new/", form | {"count": 1})
+    assert Server.objects.get().size == "big"
+
+
+def test_without_a_template_the_page_says_what_to_do(operator: Client) -> None:
+    Template.objects.all().delete()
+    assert b"There is no template yet" in operator.get("/servers/new/").content
+
+
+@pytest.mark.parametrize("field", ["name", "image", "region", "size", "labels"])
+@pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a\0b", "x" * 30_000])
+def test_hostile_texts_stand_in_the_form_and_do_nothing(
+    operator: Client, field: str, text: str
+) -> None:
+    form = {"template": "default", "count": 1, field: text}
+    answer = operator.post("/servers/new/", form, follow=True)
+    assert answer.status_code == 200
+    assert b"<script>alert" not in answer.content
+    if b'role="alert"' in answer.content:
+        assert not Server.objects.exists()
