@@ -24,7 +24,7 @@ def test_the_admin_has_the_colours_of_the_pages_and_breaks_no_policy(
             colours.append(
                 page.evaluate(
                     """() => getComputedStyle(
-                      document.querySelector("#header, body")
+                      document.querySelector("#header") ?? document.body
                     ).backgroundColor"""
                 )
             )
