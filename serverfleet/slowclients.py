@@ -1,6 +1,8 @@
 """A client's connection to gunicorn, with a deadline for what the client sends."""
 
 import errno
+import socket
+import struct
 import time
 from typing import Any, Final
 
@@ -13,6 +15,8 @@ from serverfleet import env
 REQUEST_SECONDS: Final = env.read_float("SERVERFLEET_REQUEST_SECONDS", 20, least=0.1)
 # How long a client may take to read the whole answer: a list may have megabytes.
 SEND_SECONDS: Final = 120.0
+# How long the kernel waits for it before a thread looks at the clock.
+_SEND_TURN: Final = struct.pack("ll", 5, 0)
 MOST_HEAD_BYTES: Final = 64 * 1024
 MOST_DRAINED_BYTES: Final = 1024 * 1024
 
@@ -26,6 +30,36 @@ class SlowClientError(TimeoutError):
 
     def __init__(self) -> None:
         super().__init__(errno.EPIPE, "The client is too slow.")
+
+
+class DeadlineSocket(socket.socket):
+    """A client's socket, of which a whole answer has a deadline.
+
+    It blocks in the kernel: with a timeout of Python's own each piece that fits into
+    the kernel's buffer costs two calls and a fight for the interpreter's lock, which a
+    list of megabytes feels.
+    """
+
+    @classmethod
+    def take_over(cls, plain: socket.socket) -> "DeadlineSocket":
+        """Return the same connection; ``plain`` is used up."""
+        taken = cls(fileno=plain.detach())
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SEND_TURN)
+        taken.setblocking(False)
+        return taken
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Send it; raise TimeoutError where that takes too long."""
+        ends = time.monotonic() + SEND_SECONDS
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[self.send(left, flags) :]
+            except BlockingIOError:
+                if not self.getblocking():
+                    raise
+            if left and time.monotonic() > ends:
+                raise TimeoutError
 
 
 class PatientUnreader(SocketUnreader):  # type: ignore[misc]
@@ -44,7 +78,7 @@ class PatientUnreader(SocketUnreader):  # type: ignore[misc]
         except TimeoutError:
             raise SlowClientError from None
         finally:
-            self.sock.settimeout(SEND_SECONDS)
+            self.sock.setblocking(True)
         return piece
 
 

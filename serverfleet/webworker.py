@@ -34,8 +34,8 @@ from gunicorn.workers.gthread import ThreadWorker
 from serverfleet.slowclients import (
     MOST_HEAD_BYTES,
     REQUEST_SECONDS,
-    SEND_SECONDS,
     Connection,
+    DeadlineSocket,
     SlowClientError,
 )
 
@@ -115,7 +115,8 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
                 raise
             return
         self.nr_conns += 1
-        conn = Connection(self.cfg, sock, address, listener.getsockname())
+        client = DeadlineSocket.take_over(sock)
+        conn = Connection(self.cfg, client, address, listener.getsockname())
         if self._has_head(conn):
             self.enqueue_req(conn)
 
@@ -165,7 +166,7 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Serve it; a client that does not read the answer is let go."""
-        conn.sock.settimeout(SEND_SECONDS)
+        conn.sock.setblocking(True)
         try:
             return super().handle_request(req, conn)
         except TimeoutError:

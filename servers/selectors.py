@@ -1,8 +1,10 @@
 """Reads for the API, the pages and the metrics."""
 
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, Func, Q, QuerySet, TextField, Value
+from django.db.models.functions import Now
 
 from servers.errors import NotFoundError
 from servers.models import Fleet, Server
@@ -10,9 +12,49 @@ from servers.models import Fleet, Server
 MOST_NAME = 63
 
 
+class _LabelText(Func):
+    """A label's value as text. Django's own takes a name of digits for an index."""
+
+    function = "jsonb_extract_path_text"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(F("labels"), Value(name), output_field=TextField())
+        self.name = name
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """SQLite's function takes a path, in which the name is quoted."""
+        copy = self.copy()
+        copy.set_source_expressions(
+            [copy.get_source_expressions()[0], Value(f'$."{self.name}"')]
+        )
+        return copy.as_sql(compiler, connection, function="JSON_EXTRACT", **context)
+
+
 def list_servers() -> QuerySet[Server]:
     """Return the visible servers, oldest first."""
     return Server.objects.filter(hidden=False).order_by("created_at", "id")
+
+
+def with_label(
+    rows: QuerySet[Server], name: str, value: str | None = None
+) -> QuerySet[Server]:
+    """Return those that have a label of a name and, unless None, of a value.
+
+    ``name`` must be one that a label can have: SQLite takes it into a path.
+    """
+    rows = rows.annotate(_label=_LabelText(name))
+    if value is None:
+        return rows.filter(_label__isnull=False)
+    return rows.filter(_label=value)
+
+
+def with_words(rows: QuerySet[Server], words: str) -> QuerySet[Server]:
+    """Return those with ``words`` in their name, address or instance id."""
+    return rows.filter(
+        Q(name__icontains=words)
+        | Q(address__icontains=words)
+        | Q(instance_id__icontains=words)
+    )
 
 
 def find_server(name: str) -> Server:
@@ -55,5 +97,7 @@ def count_by_state() -> dict[str, int]:
 
 
 def is_paused() -> bool:
-    """Tell whether automatic creation is paused."""
-    return Fleet.objects.values_list("paused", flat=True).get()
+    """Tell whether automatic creation is paused; a pause ends at its last moment."""
+    return Fleet.objects.filter(
+        Q(paused_until__isnull=True) | Q(paused_until__gt=Now()), paused=True
+    ).exists()

@@ -32,9 +32,15 @@ class Why:
     last_answer: str  # the cloud's own words, or ""
 
 
-def explain_server(server: Server, *, now: datetime) -> Why:
-    """Return why ``server`` is where it is. Asks the database alone, no cloud."""
-    loader = Loader([server], fleet=Fleet.objects.get(), now=now)
+def explain_server(
+    server: Server, *, now: datetime, loader: Loader | None = None
+) -> Why:
+    """Return why ``server`` is where it is. Asks the database alone, no cloud.
+
+    ``loader`` is the caller's, where it has one.
+    """
+    if loader is None:
+        loader = Loader([server], fleet=Fleet.objects.get(), now=now)
     snapshot = loader.snapshot(server)
     decision = decide(snapshot, now)
     attempt = snapshot.attempt

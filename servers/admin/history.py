@@ -10,7 +10,15 @@ from django.utils.safestring import SafeString
 from servers.admin.base import Shown, badge, cut
 from servers.admin.filters import KindFilter, TallyFilter
 from servers.errors import FleetError
-from servers.models import Account, Event, IdempotentRequest, Listing, Scope, Tally
+from servers.models import (
+    Account,
+    Event,
+    Heartbeat,
+    IdempotentRequest,
+    Listing,
+    Scope,
+    Tally,
+)
 from servers.operations import destroy_held, list_account_now
 
 
@@ -123,3 +131,10 @@ class TallyAdmin(Shown):
     list_filter = (TallyFilter,)
     search_fields = ("name", "label")
     ordering = ("name", "label")
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(Shown):
+    """The workers and beats, as they last said themselves."""
+
+    list_display = ("name", "kind", "version", "started_at", "seen_at", "broker_error")

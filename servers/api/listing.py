@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 import django_filters
-from django.db.models import F, Func, Q, QuerySet, TextField, Value
+from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 from rest_framework.request import Request
@@ -14,6 +14,7 @@ from servers.errors import InvalidError
 from servers.lifecycle.states import State
 from servers.models import Server
 from servers.operations.provision import LABEL_NAME, LABEL_VALUE
+from servers.selectors import with_label, with_words
 
 MOST_LIMIT: Final = 1000
 MOST_TEXT: Final = 255
@@ -21,24 +22,6 @@ MOST_OFFSET: Final = 10_000_000
 ORDERINGS: Final = ("created", "updated", "name", "state")
 _COLUMNS: Final = {"created": "created_at", "updated": "updated_at"}
 _PAGING: Final = frozenset({"limit", "offset", "ordering"})
-
-
-class _LabelText(Func):
-    """A label's value as text. Django's own takes a name of digits for an index."""
-
-    function = "jsonb_extract_path_text"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(F("labels"), Value(name), output_field=TextField())
-        self.name = name
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """SQLite's function takes a path, in which the name is quoted."""
-        copy = self.copy()
-        copy.set_source_expressions(
-            [copy.get_source_expressions()[0], Value(f'$."{self.name}"')]
-        )
-        return copy.as_sql(compiler, connection, function="JSON_EXTRACT", **context)
 
 
 class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -71,15 +54,11 @@ class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
         name, colon, text = value.partition(":")
         if not (colon and LABEL_NAME.fullmatch(name) and LABEL_VALUE.fullmatch(text)):
             raise _refuse("label", "Use name:value, as a server's label can be.")
-        return rows.annotate(_label=_LabelText(name)).filter(_label=text)
+        return with_label(rows, name, text)
 
     def by_text(self, rows: Any, _name: str, value: str) -> Any:
         """Part of the name, address or instance id."""
-        return rows.filter(
-            Q(name__icontains=value)
-            | Q(address__icontains=value)
-            | Q(instance_id__icontains=value)
-        )
+        return with_words(rows, value)
 
     def by_age(self, rows: Any, _name: str, value: str) -> Any:
         """Made after a time, in Unix seconds or as ISO 8601."""

@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
-from servers.dashboard.access import Page, go_back
+from servers.dashboard.access import Page
 from servers.dashboard.forms import NewServerForm
 from servers.dashboard.messages import (
     is_removal,
@@ -18,10 +18,8 @@ from servers.dashboard.messages import (
 from servers.errors import FleetError, NotFoundError
 from servers.lifecycle.states import State
 from servers.operations import (
-    pause_fleet,
     protect_server,
     provision_servers,
-    resume_fleet,
     retry_server,
     terminate_server,
 )
@@ -132,31 +130,6 @@ class Protect(Page, View):
         said = "is protected now" if self.protected else "is no longer protected"
         messages.success(request, f"{name} {said}.")
         return redirect("server", name)
-
-
-class Pause(Page, View):
-    """Stop automatic creation."""
-
-    permission_required = "servers.change_fleet"
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        """Pause."""
-        try:
-            pause_fleet(note=request.POST.get("note", "").strip())
-        except FleetError as error:
-            messages.error(request, error.message)
-        return go_back(request, "overview")
-
-
-class Resume(Page, View):
-    """Let automatic creation go on."""
-
-    permission_required = "servers.change_fleet"
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        """Resume."""
-        resume_fleet()
-        return go_back(request, "overview")
 
 
 def _find(name: str) -> Any:

@@ -28,51 +28,70 @@ class Live(Page):
 
     ``bucket_seconds``: what the page shows also changes with time alone (something gets
     overdue), so its tag changes at least that often. Ages need none: they tick.
-    ``stamps``: those that move with what it shows; see servers.models.Stamp.
+    ``busy_bucket_seconds``: the same, but only while the page says that it is busy: at
+    rest it costs 304s. ``stamps``: those that move with what it shows; see
+    servers.models.Stamp.
     """
 
     bucket_seconds: ClassVar[float] = 0
+    busy_bucket_seconds: ClassVar[float] = 0
     stamps: ClassVar[tuple[str, ...]] = ("pages",)
 
     def dispatch(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         """Answer 304 where nothing has changed, or with the page and its tag."""
-        self.etag = ""
+        self.etag = self.busy_etag = ""
         if request.method not in {"GET", "HEAD"} or not request.user.is_authenticated:
             return super().dispatch(request, *args, **kwargs)
         # Before anything else is read: what changes meanwhile is seen the next time.
-        self.etag = make_etag(
-            request, stamps=self.stamps, bucket_seconds=self.bucket_seconds
-        )
-        if self.etag and self.etag in parse_etags(
-            request.headers.get("If-None-Match", "")
-        ):
-            return _mark(HttpResponseNotModified(), self.etag)
+        moment = self.read_moment()
+        if moment is not None:
+            self.etag = make_etag(request, moment, self.bucket_seconds)
+            bucket = self.busy_bucket_seconds or self.bucket_seconds
+            self.busy_etag = make_etag(request, moment, bucket)
+        known = parse_etags(request.headers.get("If-None-Match", ""))
+        # Who holds the tag of a page at rest saw it at rest, and nothing has moved.
+        for etag in filter(None, (self.etag, self.busy_etag)):
+            if etag in known:
+                return _mark(HttpResponseNotModified(), etag)
         response = super().dispatch(request, *args, **kwargs)
         if not self.etag or response.status_code != HTTPStatus.OK:
             return response
         return _mark(response, self.etag)
 
+    def read_moment(self) -> tuple[object, ...] | None:
+        """Return all that the page depends on, as it is now; None for no tag.
+
+        One query, since an unchanged page may cost no more.
+        """
+        found = read_stamps()
+        if found is None:
+            return None
+        return tuple(getattr(found, name) for name in self.stamps)
+
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add what base.html and ``{% live %}`` need; ``busy`` is the page's to say."""
         return super().get_context_data(**context) | {"etag": self.etag}
 
+    def tag_as(self, *, busy: bool) -> dict[str, Any]:
+        """Return the context of a page with ``busy_bucket_seconds``."""
+        if busy:
+            self.etag = self.busy_etag
+        return {"busy": busy, "etag": self.etag}
+
 
 def make_etag(
-    request: HttpRequest, *, stamps: tuple[str, ...], bucket_seconds: float = 0
+    request: HttpRequest, moment: tuple[object, ...], bucket_seconds: float = 0
 ) -> str:
-    """Return the tag of a page for its reader, as it is now; "" for none. One query."""
-    found = read_stamps()
-    if found is None:
-        return ""
+    """Return the tag of a page for its reader, as it is at a moment."""
     bucket = int(time.time() // bucket_seconds) if bucket_seconds else 0
     parts = (
         settings.VERSION,
         settings.COMMIT,
         request.user.pk,
         request.get_full_path(),
-        [getattr(found, name) for name in stamps],
+        moment,
         bucket,
     )
     digest = salted_hmac("servers.dashboard.live", repr(parts), algorithm="sha256")

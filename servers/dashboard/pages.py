@@ -17,20 +17,6 @@ PER_PAGE = 50
 EVENTS_SHOWN = 100
 
 
-class Overview(Live, TemplateView):
-    """What is there, at a glance."""
-
-    template_name = "overview.html"
-
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Count the servers by state."""
-        counts = count_by_state()
-        return super().get_context_data(**context) | {
-            "counts": [(state.value, counts.get(state, 0)) for state in State],
-            "busy": any(state in counts for state in MOVING),
-        }
-
-
 class ServerList(Live, ListView):  # type: ignore[type-arg]
     """All servers, newest first, by state and by a search."""
 

@@ -1,6 +1,6 @@
 """Change what a person may of a server that is there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -60,3 +60,17 @@ def change_server(name: str, change: Change) -> Server:
         said = ", ".join(f"{field}: {value}" for field, value in wanted.items())
         write_event(Kind.CHANGED, server=server, reason=f"Changed {said}.")
     return find_server(name)
+
+
+def revise_labels(
+    name: str, revise: Callable[[Mapping[str, str]], Mapping[str, str]]
+) -> Server:
+    """Make a server's labels what ``revise`` makes of those that it has.
+
+    It is called while the row is locked, so that nobody else's change is lost; an
+    error that it raises leaves all as it is. Raises what ``change_server`` does.
+    """
+    with transaction.atomic():
+        row = Server.objects.select_for_update(no_key=True)
+        labels = row.values_list("labels", flat=True).get(pk=find_server(name).pk)
+        return change_server(name, Change(labels=revise(labels)))
