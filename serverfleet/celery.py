@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import beat_init, worker_init, worker_ready
 from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
@@ -47,3 +47,17 @@ def _refuse_wrong_keys(**_: Any) -> None:
         refuse_wrong_keys()
     except ImproperlyConfigured as error:
         sys.exit(str(error))
+
+
+@worker_ready.connect
+def _start_workers_heartbeat(**_: Any) -> None:
+    from servers.heartbeats import start_heartbeat  # noqa: PLC0415 - after set-up
+
+    start_heartbeat("worker")
+
+
+@beat_init.connect
+def _start_beats_heartbeat(**_: Any) -> None:
+    from servers.heartbeats import start_heartbeat  # noqa: PLC0415 - after set-up
+
+    start_heartbeat("beat")

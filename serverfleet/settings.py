@@ -192,6 +192,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 CSRF_FAILURE_VIEW = "serverfleet.errorpages.csrf_failure"
+AUTHENTICATION_BACKENDS = ["servers.rights.RightsBackend"]
 LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"

@@ -9,7 +9,14 @@ from django.db.models import Count
 
 from servers.breaker import explain_hold
 from servers.lifecycle.states import PROVEN_GONE, Verdict
-from servers.models import Account, Attempt, Instance, Server, TemplateVersion
+from servers.models import (
+    Account,
+    Attempt,
+    Instance,
+    Server,
+    Template,
+    TemplateVersion,
+)
 
 ScopeKey = tuple[UUID, str]
 
@@ -26,7 +33,7 @@ class Candidate:
 
 
 def list_candidates(
-    recipe: TemplateVersion, server: Server | None = None
+    recipe: Template | TemplateVersion, server: Server | None = None
 ) -> list[Candidate]:
     """Return the places of a recipe in their order: its own, then its fallbacks.
 

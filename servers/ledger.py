@@ -53,6 +53,7 @@ class Kind(StrEnum):
     TEMPLATE_CHANGED = "template_changed"
     TOKEN_MADE = "token_made"  # noqa: S105 - no secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - no secret
+    SCAN_ASKED = "scan_asked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,80 +1,302 @@
-"""Ask an account's cloud whether its credentials work, in words for a person."""
+"""Ask clouds whether an account and its templates work, in words for a person.
+
+Nothing is made, ended or saved, and an account or template that is not saved yet is
+asked about like any other, with the credentials that it holds.
+"""
 
 import json
-from collections.abc import Mapping
+import time
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-from servers.clouds.base import CloudError
+from servers.candidates import Candidate, list_candidates
+from servers.clouds.base import (
+    CloudError,
+    CreateSpec,
+    CredentialsError,
+    NoCapacityError,
+    QuotaError,
+    RefusedError,
+    UnreachableError,
+)
 from servers.clouds.registry import validate_config
 from servers.errors import FleetError, InvalidError
-from servers.models import Account, Fleet
+from servers.lifecycle.keys import make_key
+from servers.models import Account, Fleet, Template
 from servers.scopes import BusyError, call_slot, open_scope
 
 # A person waits for the answer, and the web process has few threads.
-MOST_SECONDS: Final = 10.0
+MOST_SECONDS: Final = 10.0  # for a region
+MOST_SECONDS_IN_ALL: Final = 20.0
 MOST_REGIONS: Final = 5
+MOST_TEMPLATES: Final = 5
+MOST_PLACES: Final = 5
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one region answered."""
+    """One thing that was asked of a region, and what was learned."""
 
     region: str
     works: bool
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a template has its servers made, and how large."""
+
+    template: Template
+    region: str
+    size: str
+
+
+class _Visit:
+    """The calls to one region, within its share of the time.
+
+    ``silent`` from the first one on that got no answer: the next would get none, too.
+    """
+
+    def __init__(self, account: Account, region: str, *, ends: float) -> None:
+        self.account = account
+        self.region = region
+        self.cloud = open_scope(account, region)
+        self.ends = min(ends, time.monotonic() + MOST_SECONDS)
+        self.silent = False
+
+    def ask(self, call: Callable[[float], _Answer]) -> _Answer:
+        """Make a call, which is given its deadline."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise UnreachableError("There was no time left to ask.")
+        with call_slot(self.account):
+            return call(min(left, self.cloud.timings.call))
+
+    def find_out(
+        self, probe: Callable[[], str], *, advise: Callable[[RefusedError], str]
+    ) -> Finding:
+        """Return what ``probe`` says, or what forbids it and what to do about it."""
+        try:
+            return Finding(self.region, True, probe())
+        except RefusedError as error:
+            advice = advise(error)
+            return Finding(self.region, False, f"{error.message} {advice}")
+        except CloudError as error:
+            words = error.message
+        except BusyError:
+            words = "Too many calls are under way."
+        self.silent = True
+        return Finding(self.region, False, f"{words} Test again.")
+
+
 def probe_account(
     account: Account, *, credentials: Mapping[str, str] | None = None
 ) -> list[Finding]:
-    """List the account in each region in use; change nothing. It need not be saved.
+    """Ask each region in use for all that the account needs; change nothing.
 
-    ``credentials`` are tried instead of those that it has. Raises InvalidError where
-    its settings are not what its kind needs.
+    ``credentials`` are tried instead of those that it has; InvalidError where its
+    settings are not what its kind needs with them.
 
-    At most MOST_REGIONS regions, each within MOST_SECONDS.
+    That is a listing, the images and sizes of the account's templates, and the rights
+    to create and to destroy. The account need not be saved. At most MOST_REGIONS
+    regions, each within MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
     """
     if credentials is not None:
-        errors = validate_config(
-            account.kind,
-            credentials=credentials,
-            endpoint=account.endpoint,
-            region=account.region,
-            options=account.options,
-        )
-        for name, texts in errors.items():
-            raise InvalidError(f"{name}: {texts[0]}", fields=errors)
         account.credentials = json.dumps(dict(credentials))
-    regions = list(account.scopes.order_by("region").values_list("region", flat=True))
-    if account.region or not regions:
-        # First, since it is the one that was just typed.
-        regions = [*dict.fromkeys([account.region, *regions])]
-    return [_probe(account, region) for region in regions[:MOST_REGIONS]]
+        if errors := _check_settings(account):
+            name, texts = next(iter(errors.items()))
+            raise InvalidError(f"{name}: {texts[0]}", fields=errors)
+    if wrong := _explain_settings(account):
+        return [Finding(account.region, False, wrong)]
+    places = _list_places(account)
+    used = account.scopes.order_by("region").values_list("region", flat=True)
+    # First the one that was just typed.
+    regions = [account.region] if account.region else []
+    regions += [place.region for place in places] + list(used[:MOST_REGIONS])
+    ends = time.monotonic() + MOST_SECONDS_IN_ALL
+    findings = []
+    for region in list(dict.fromkeys(regions or [account.region]))[:MOST_REGIONS]:
+        here = [place for place in places if place.region == region]
+        try:
+            findings += _probe_region(_Visit(account, region, ends=ends), here)
+        except FleetError as error:
+            findings.append(Finding(region, False, error.message))
+    return findings
 
 
-def _probe(account: Account, region: str) -> Finding:
-    fleet = Fleet.objects.get().fleet_id
+def probe_template(template: Template) -> list[Finding]:
+    """Ask each place of a template whether its servers can be made; make none.
+
+    The template need not be saved. At most MOST_PLACES places, each within
+    MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
+    """
+    ends = time.monotonic() + MOST_SECONDS_IN_ALL
+    return [
+        _probe_candidate(template, candidate, ends=ends)
+        for candidate in list_candidates(template)[:MOST_PLACES]
+    ]
+
+
+def _explain_settings(account: Account) -> str:
+    """Return what is wrong with the settings before any call is made, or ""."""
+    errors = _check_settings(account)
+    return " ".join(message for messages in errors.values() for message in messages)
+
+
+def _check_settings(account: Account) -> dict[str, list[str]]:
+    return validate_config(
+        account.kind,
+        credentials=json.loads(account.credentials or "{}"),
+        endpoint=account.endpoint,
+        region=account.region,
+        options=account.options,
+    )
+
+
+def _list_places(account: Account) -> list[_Place]:
+    """Return where the account's own templates place servers in it."""
+    templates = Template.objects.filter(account_id=account.pk).order_by("name")
+    places = []
+    for template in templates[:MOST_TEMPLATES]:
+        template.account = account
+        places += [
+            _Place(template, candidate.region, candidate.size)
+            for candidate in list_candidates(template)
+            if candidate.account == account
+        ]
+    return list(dict.fromkeys(places))[:MOST_PLACES]
+
+
+def _probe_region(visit: _Visit, places: list[_Place]) -> list[Finding]:
+    listing = _probe_listing(visit)
+    if not listing.works:
+        return [listing]
+    findings = [listing]
+    findings += [_probe_place(visit, place) for place in places if not visit.silent]
+    if not places:
+        findings.append(
+            Finding(
+                visit.region,
+                True,
+                "Whether creating is allowed shows once a template of this account "
+                "names an image and a size here.",
+            )
+        )
+    if not visit.silent:
+        findings.append(_probe_destroy(visit))
+    return findings
+
+
+def _probe_candidate(
+    template: Template, candidate: Candidate, *, ends: float
+) -> Finding:
+    account = candidate.account
+    if account is None:
+        wrong = f"There is no account {candidate.account_name}. Correct the fallback."
+        return Finding(candidate.region, False, wrong)
+    if wrong := _explain_settings(account):
+        return Finding(candidate.region, False, f"{account.name}: {wrong}")
+    place = _Place(template, candidate.region, candidate.size)
     try:
-        cloud = open_scope(account, region)
-        deadline = min(MOST_SECONDS, cloud.timings.call)
-        with call_slot(account):
-            identity = cloud.fetch_identity(deadline=deadline)
-            listing = cloud.list_instances(fleet, deadline=deadline)
-    except BusyError:
-        return Finding(region, False, "Too many calls are under way. Try again.")
-    except (CloudError, FleetError) as error:
-        return Finding(region, False, error.message)
-    shown = listing.identity or identity
-    if account.identity and shown and shown != account.identity:
+        return _probe_place(_Visit(account, place.region, ends=ends), place)
+    except FleetError as error:
+        return Finding(place.region, False, error.message)
+
+
+def _probe_listing(visit: _Visit) -> Finding:
+    fleet = Fleet.objects.get().fleet_id
+    identity = visit.account.identity
+    shown = ""
+
+    def list_ours() -> str:
+        nonlocal shown
+        shown = visit.ask(lambda left: visit.cloud.fetch_identity(deadline=left))
+        listing = visit.ask(
+            lambda left: visit.cloud.list_instances(fleet, deadline=left)
+        )
+        shown = listing.identity or shown
+        live = sum(instance.live for instance in listing.instances)
+        whose = f" of {shown}" if shown else ""
+        return f"The listing{whose} works and shows {live} of our instances."
+
+    finding = visit.find_out(list_ours, advise=_advise_listing)
+    if finding.works and identity and shown and shown != identity:
         return Finding(
-            region,
+            visit.region,
             False,
             f"These credentials lead to another account ({shown}) than the one "
-            f"recorded ({account.identity}).",
+            f"recorded ({identity}). Use credentials of that one, or make another "
+            "account here.",
         )
-    live = sum(instance.live for instance in listing.instances)
-    whose = f" of {shown}" if shown else ""
-    return Finding(
-        region, True, f"The listing{whose} works and shows {live} of our instances."
+    return finding
+
+
+def _probe_place(visit: _Visit, place: _Place) -> Finding:
+    spec = _render_spec(place)
+
+    def check() -> str:
+        visit.ask(lambda left: visit.cloud.check_create(spec, deadline=left))
+        return (
+            f"{spec.name}: the image {spec.image} and the size {spec.size} exist, and "
+            "creating is allowed."
+        )
+
+    finding = visit.find_out(check, advise=_advise_create)
+    if finding.works:
+        return finding
+    return Finding(visit.region, False, f"{spec.name}: {finding.message}")
+
+
+def _probe_destroy(visit: _Visit) -> Finding:
+    def check() -> str:
+        visit.ask(lambda left: visit.cloud.check_destroy(deadline=left))
+        return "Nothing forbids to destroy instances."
+
+    return visit.find_out(
+        check,
+        advise=lambda _error: (
+            "Allow these credentials to destroy instances. Where a policy allows it "
+            "for some instances alone, a try of a template tells for certain."
+        ),
     )
+
+
+def _render_spec(place: _Place) -> CreateSpec:
+    """Return a create call like those of the engine, of a server that never is."""
+    template, server = place.template, uuid.uuid4()
+    fleet = Fleet.objects.get().fleet_id
+    return CreateSpec(
+        key=str(make_key(fleet, server, 1)),
+        token=uuid.uuid4().hex,
+        fleet=fleet,
+        server_id=server.hex,
+        name=template.name or "The template",
+        image=template.image,
+        size=place.size,
+        user_data=template.user_data,
+        ssh_key=template.ssh_key,
+        labels=template.labels,
+        options=template.options,
+    )
+
+
+def _advise_listing(error: RefusedError) -> str:
+    if isinstance(error, CredentialsError):
+        return "Correct the credentials, and allow them to list instances."
+    return "Correct the account's settings."
+
+
+def _advise_create(error: RefusedError) -> str:
+    match error:
+        case CredentialsError():
+            return "Allow these credentials to create such instances."
+        case QuotaError():
+            return "Have the quota raised, or destroy what is not needed."
+        case NoCapacityError():
+            return "Choose another size or region, or name a fallback."
+        case _:
+            return "Correct the template."

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, F, Func, Q, QuerySet, TextField, Value
+from django.db.models.functions import Now
 
 from servers.errors import NotFoundError
 from servers.models import Fleet, Server
@@ -96,5 +97,7 @@ def count_by_state() -> dict[str, int]:
 
 
 def is_paused() -> bool:
-    """Tell whether automatic creation is paused."""
-    return Fleet.objects.values_list("paused", flat=True).get()
+    """Tell whether automatic creation is paused; a pause ends at its last moment."""
+    return Fleet.objects.filter(
+        Q(paused_until__isnull=True) | Q(paused_until__gt=Now()), paused=True
+    ).exists()

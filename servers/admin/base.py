@@ -8,7 +8,9 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
+from servers.admin.filters import BoundedPaginator
 from servers.errors import FleetError
 from servers.fields import EncryptedTextField
 
@@ -24,6 +26,23 @@ class Shown(_ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     actions_selection_counter = True
+    paginator = BoundedPaginator
+    show_facets = admin.ShowFacets.NEVER  # each would count all rows
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Offer no button to save where there is nothing to write."""
+        context = {
+            "show_save": False,
+            "show_save_and_continue": False,
+            **(extra_context or {}),
+        }
+        return super().changeform_view(request, object_id, form_url, context)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nothing is made here."""
@@ -46,9 +65,16 @@ class Shown(_ModelAdmin):
         return self.get_readonly_fields(request, obj)
 
 
-def badge(word: str) -> SafeString:
+def badge(word: str) -> SafeString | str:
     """Return a state as a badge: the word itself, and a colour by class."""
+    if not word:
+        return "–"
     return format_html('<span class="sf-badge sf-{}">{}</span>', word, word)
+
+
+def cut(text: str) -> str:
+    """Return what a list shows of a long text; its page has all of it."""
+    return Truncator(text).chars(120) or "–"
 
 
 def run_for_each(

@@ -5,11 +5,11 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
-from servers.admin.base import Shown
+from servers.admin.base import Shown, run_for_each
 from servers.models import Fleet, Token
 from servers.operations import freeze_destroys, pause_fleet, resume_fleet
+from servers.tokens import revoke_token
 
 
 @admin.register(Fleet)
@@ -48,8 +48,16 @@ class FleetAdmin(Shown):
 class TokenAdmin(Shown):
     """The tokens: what they may and when they were used; never their text."""
 
-    list_display = ("name", "scopes", "last_used_at", "expires_at", "revoked_at")
-    search_fields = ("name",)
+    list_display = (
+        "name",
+        "public_id",
+        "scopes",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    )
+    list_filter = ("last_used_at", "expires_at", "revoked_at")
+    search_fields = ("name", "public_id")
     actions = ("revoke",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
@@ -60,5 +68,4 @@ class TokenAdmin(Shown):
     @admin.action(description="Revoke", permissions=["change"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[Token]) -> None:
         """End the tokens' validity at once."""
-        count = tokens.filter(revoked_at__isnull=True).update(revoked_at=timezone.now())
-        self.message_user(request, f"{count} token(s) revoked.", messages.SUCCESS)
+        run_for_each(self, request, tokens, revoke_token, done="Revoked")

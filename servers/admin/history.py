@@ -1,9 +1,25 @@
 """Events and listings: what happened, and what was seen."""
 
-from django.contrib import admin
+from typing import Any
 
-from servers.admin.base import Shown
-from servers.models import Event, IdempotentRequest, Listing, Scope, Tally
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from servers.admin.base import Shown, badge, cut
+from servers.admin.filters import KindFilter, TallyFilter
+from servers.errors import FleetError
+from servers.models import (
+    Account,
+    Event,
+    Heartbeat,
+    IdempotentRequest,
+    Listing,
+    Scope,
+    Tally,
+)
+from servers.operations import destroy_held, list_account_now
 
 
 @admin.register(Event)
@@ -14,23 +30,77 @@ class EventAdmin(Shown):
         "at",
         "server_name",
         "kind",
-        "from_state",
-        "to_state",
+        "from_badge",
+        "to_badge",
         "actor",
-        "reason",
+        "reason_in_short",
         "request_id",
     )
-    list_filter = ("kind", "actor")
+    list_filter = ("at", KindFilter)
     search_fields = ("server_name", "reason", "request_id", "actor")
     ordering = ("-id",)
+
+    @admin.display(description="reason")
+    def reason_in_short(self, event: Event) -> str:
+        """Return the beginning of the reason."""
+        return cut(event.reason)
+
+    @admin.display(description="from")
+    def from_badge(self, event: Event) -> SafeString | str:
+        """Return the state before."""
+        return badge(event.from_state)
+
+    @admin.display(description="to")
+    def to_badge(self, event: Event) -> SafeString | str:
+        """Return the state after."""
+        return badge(event.to_state)
 
 
 @admin.register(Scope)
 class ScopeAdmin(Shown):
     """Each account and region that is listed."""
 
-    list_display = ("account", "region", "compared_at", "failures", "error")
+    list_display = (
+        "account",
+        "region",
+        "compared_at",
+        "failures",
+        "held",
+        "error_in_short",
+    )
+    list_filter = ("account",)
+    search_fields = ("account__name", "region")
     list_select_related = ("account",)
+    actions = ("list_now", "destroy_held")
+
+    @admin.display(description="error")
+    def error_in_short(self, scope: Scope) -> str:
+        """Return the beginning of what the last listing failed with."""
+        return cut(scope.error)
+
+    @admin.action(description="List now", permissions=["change"])
+    def list_now(self, request: HttpRequest, scopes: QuerySet[Scope]) -> None:
+        """Have the accounts of the scopes listed at once."""
+        accounts = Account.objects.filter(scopes__in=scopes).distinct()
+        for account in accounts:
+            list_account_now(account)
+        names = ", ".join(account.name for account in accounts)
+        self.message_user(request, f"They are listed now: {names}.", messages.SUCCESS)
+
+    @admin.action(description="Destroy all that is held", permissions=["change"])
+    def destroy_held(self, request: HttpRequest, scopes: QuerySet[Scope]) -> None:
+        """Have all destroyed that waits for a person."""
+        for scope in scopes.select_related("account"):
+            try:
+                count = destroy_held(scope.account.name, region=scope.region)
+            except FleetError as error:
+                self.message_user(request, error.message, messages.ERROR)
+            else:
+                self.message_user(request, f"{scope}: {count} will be destroyed.")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Its name is its account's, too."""
+        return super().get_queryset(request).select_related("account")
 
 
 @admin.register(Listing)
@@ -38,8 +108,8 @@ class ListingAdmin(Shown):
     """The complete listings of the last day."""
 
     list_display = ("scope", "started_at", "finished_at", "instances", "live")
-    list_select_related = ("scope",)
-    list_filter = ("scope",)
+    list_select_related = ("scope__account",)
+    list_filter = ("scope__account", "started_at")
     ordering = ("-id",)
 
 
@@ -48,6 +118,7 @@ class IdempotentRequestAdmin(Shown):
     """What was asked under an Idempotency-Key, for two days."""
 
     list_display = ("key", "caller", "created_at")
+    list_filter = ("created_at",)
     search_fields = ("key", "caller")
     ordering = ("-id",)
 
@@ -57,6 +128,13 @@ class TallyAdmin(Shown):
     """The counters behind the metrics."""
 
     list_display = ("name", "label", "value")
-    list_filter = ("name",)
+    list_filter = (TallyFilter,)
     search_fields = ("name", "label")
     ordering = ("name", "label")
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(Shown):
+    """The workers and beats, as they last said themselves."""
+
+    list_display = ("name", "kind", "version", "started_at", "seen_at", "broker_error")

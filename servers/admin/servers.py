@@ -5,11 +5,20 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from servers.admin.base import Shown, badge, run_for_each
+from servers.admin.base import Shown, badge, cut, run_for_each
+from servers.admin.filters import RegionFilter
 from servers.models import Attempt, Event, Instance, Leftover, Server
-from servers.operations import protect_server, retry_server, terminate_server
+from servers.operations import (
+    adopt_stray,
+    delete_leftover,
+    destroy_stray,
+    protect_server,
+    retry_server,
+    terminate_server,
+)
 
 
 class _EventInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -47,19 +56,35 @@ class ServerAdmin(Shown):
         "address",
         "instance_id",
         "created_at",
-        "error",
+        "error_in_short",
     )
-    list_filter = ("state", "account", "template", "region", "hidden")
+    list_filter = (
+        "state",
+        "created_at",
+        "account",
+        "template",
+        RegionFilter,
+        "hidden",
+        "protected",
+    )
     search_fields = ("name", "instance_id", "address")
     list_select_related = ("account", "template")
-    date_hierarchy = "created_at"
     inlines: ClassVar = [_EventInline]
     actions = ("terminate", "terminate_by_force", "retry", "protect", "unprotect")
 
     @admin.display(description="state", ordering="state")
-    def state_badge(self, server: Server) -> SafeString:
+    def state_badge(self, server: Server) -> SafeString | str:
         """Return the state."""
         return badge(server.state)
+
+    @admin.display(description="error")
+    def error_in_short(self, server: Server) -> str:
+        """Return the beginning of its error."""
+        return cut(server.error)
+
+    def view_on_site(self, server: Server) -> str:
+        """Lead to its page, which says why it waits."""
+        return reverse("server", args=[server.name])
 
     @admin.action(description="Terminate: drain, then destroy", permissions=["change"])
     def terminate(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
@@ -131,14 +156,25 @@ class AttemptAdmin(Shown):
         "number",
         "account",
         "region",
-        "outcome",
+        "outcome_badge",
         "answer_class",
         "asked_at",
-        "answer",
+        "answer_in_short",
     )
-    list_filter = ("outcome", "answer_class", "account")
-    search_fields = ("key", "server_name", "instance_id")
+    list_filter = ("outcome", "asked_at", "account")
+    search_fields = ("key", "server_name", "instance_id", "answer_class")
     list_select_related = ("account",)
+    ordering = ("-asked_at",)
+
+    @admin.display(description="answer")
+    def answer_in_short(self, attempt: Attempt) -> str:
+        """Return the beginning of the cloud's answer."""
+        return cut(attempt.answer)
+
+    @admin.display(description="outcome", ordering="outcome")
+    def outcome_badge(self, attempt: Attempt) -> SafeString | str:
+        """Return the outcome."""
+        return badge(attempt.outcome)
 
 
 @admin.register(Instance)
@@ -160,18 +196,53 @@ class InstanceAdmin(Shown):
     list_filter = ("verdict", "live", "account")
     search_fields = ("instance_id", "name", "key")
     list_select_related = ("account",)
+    actions = ("adopt", "destroy")
 
     @admin.display(description="verdict", ordering="verdict")
-    def verdict_badge(self, instance: Instance) -> SafeString:
+    def verdict_badge(self, instance: Instance) -> SafeString | str:
         """Return the verdict."""
         return badge(instance.verdict)
+
+    @admin.action(description="Adopt: make a server of it", permissions=["change"])
+    def adopt(self, request: HttpRequest, instances: QuerySet[Instance]) -> None:
+        """Adopt what nobody explains."""
+        run_for_each(
+            self,
+            request,
+            instances,
+            lambda instance: adopt_stray(instance.pk),
+            done="Adopted",
+        )
+
+    @admin.action(description="Destroy what no server owns", permissions=["change"])
+    def destroy(self, request: HttpRequest, instances: QuerySet[Instance]) -> None:
+        """Destroy what waits for a person."""
+        run_for_each(
+            self,
+            request,
+            instances,
+            lambda instance: destroy_stray(instance.pk),
+            done="Will be destroyed",
+        )
 
 
 @admin.register(Leftover)
 class LeftoverAdmin(Shown):
-    """What ended instances left behind. Decided on the page of leaks."""
+    """What ended instances left behind."""
 
     list_display = ("resource_id", "kind", "account", "region", "first_seen", "detail")
-    list_filter = ("account", "kind")
-    search_fields = ("resource_id", "key")
+    list_filter = ("account", "first_seen")
+    search_fields = ("resource_id", "key", "kind")
     list_select_related = ("account",)
+    actions = ("delete_left",)
+
+    @admin.action(description="Delete it at the cloud", permissions=["change"])
+    def delete_left(self, request: HttpRequest, left: QuerySet[Leftover]) -> None:
+        """Delete what waits for a person."""
+        run_for_each(
+            self,
+            request,
+            left,
+            lambda each: delete_leftover(each.pk),
+            done="Will be deleted",
+        )

@@ -1,10 +1,10 @@
 """Accounts and templates: forms over the operations. Credentials are write-only."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -12,9 +12,18 @@ from django.utils.safestring import SafeString
 from servers.admin.base import badge, run_for_each
 from servers.clouds.registry import list_kinds, validate_config
 from servers.models import Account, Template, TemplateVersion
-from servers.operations import close_breaker, save_account, save_template
+from servers.operations import (
+    close_breaker,
+    list_account_now,
+    save_account,
+    save_template,
+    try_template,
+)
 from servers.operations.provision import check_labels
 from servers.operations.setup import check_candidates
+from servers.probe import probe_account
+
+MOST_TESTED: Final = 3
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -97,11 +106,29 @@ class AccountAdmin(_ModelAdmin):
     """The accounts at clouds."""
 
     form = AccountForm
-    list_display = ("name", "kind", "region", "health_badge", "enabled", "max_servers")
-    list_filter = ("kind", "enabled", "health")
-    search_fields = ("name",)
-    readonly_fields = ("identity", "health", "health_note", "breaker", "breaker_note")
-    actions = ("close_breakers",)
+    list_display = (
+        "name",
+        "kind",
+        "region",
+        "health_badge",
+        "breaker_badge",
+        "enabled",
+        "max_servers",
+    )
+    list_filter = ("enabled", "health", "breaker")
+    search_fields = ("name", "kind", "region")
+    list_per_page = 50
+    show_full_result_count = False
+    readonly_fields = (
+        "identity",
+        "health",
+        "health_note",
+        "throttled_until",
+        "breaker",
+        "breaker_note",
+        "breaker_until",
+    )
+    actions = ("test", "scan", "close_breakers")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The form's fields, then what was seen of the account."""
@@ -109,9 +136,28 @@ class AccountAdmin(_ModelAdmin):
         return [*AccountForm.Meta.fields, *seen]
 
     @admin.display(description="health", ordering="health")
-    def health_badge(self, account: Account) -> SafeString:
+    def health_badge(self, account: Account) -> SafeString | str:
         """Return the health."""
         return badge(account.health)
+
+    @admin.display(description="breaker", ordering="breaker")
+    def breaker_badge(self, account: Account) -> SafeString | str:
+        """Return the breaker."""
+        return badge(account.breaker)
+
+    @admin.action(description="Test the credentials", permissions=["change"])
+    def test(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
+        """Ask each cloud; the first few, since each may take seconds."""
+        for account in accounts[:MOST_TESTED]:
+            for found in probe_account(account):
+                tone = messages.SUCCESS if found.works else messages.ERROR
+                where = f"{account} {found.region}".strip()
+                self.message_user(request, f"{where}: {found.message}", tone)
+
+    @admin.action(description="Scan for orphans now", permissions=["change"])
+    def scan(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
+        """List them at once."""
+        run_for_each(self, request, accounts, list_account_now, done="Listed now")
 
     @admin.action(description="Close the breaker", permissions=["change"])
     def close_breakers(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
@@ -200,6 +246,10 @@ class _VersionInline(_TabularInline):
         """Never changed."""
         return False
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """One query for all rows."""
+        return super().get_queryset(request).select_related("account")
+
 
 @admin.register(Template)
 class TemplateAdmin(_ModelAdmin):
@@ -207,10 +257,34 @@ class TemplateAdmin(_ModelAdmin):
 
     form = TemplateForm
     list_display = ("name", "account", "image", "size", "version", "is_default")
-    list_filter = ("account",)
-    search_fields = ("name", "image")
+    list_filter = ("account", "is_default")
+    search_fields = ("name", "image", "size")
     list_select_related = ("account",)
+    list_per_page = 50
+    show_full_result_count = False
     inlines = (_VersionInline,)
+    actions = ("try_them", "make_default")
+
+    @admin.action(
+        description="Try: make a server that ends by itself", permissions=["change"]
+    )
+    def try_them(self, request: HttpRequest, templates: QuerySet[Template]) -> None:
+        """Begin a try of each."""
+        run_for_each(self, request, templates, try_template, done="A try began")
+
+    @admin.action(description="Make it the default", permissions=["change"])
+    def make_default(self, request: HttpRequest, templates: QuerySet[Template]) -> None:
+        """Save the one that is ticked as the default."""
+        if len(templates) != 1:
+            self.message_user(request, "Tick exactly one template.", messages.ERROR)
+            return
+        for template in templates:
+            template.is_default = True
+        run_for_each(self, request, templates, save_template, done="The default now")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not here: servers may need its versions. Its page tells."""
+        return False
 
     def save_model(
         self, request: HttpRequest, obj: Template, form: Any, change: bool

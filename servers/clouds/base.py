@@ -196,6 +196,16 @@ class Cloud(Protocol):
         """
         ...
 
+    def check_create(self, spec: CreateSpec, *, deadline: float) -> None:
+        """Find out whether ``create_instance`` would be taken; makes nothing, ever.
+
+        Returning is no promise: quota and capacity show where the cloud tells them
+        beforehand. Raises RefusedError (an image, size, key or network that does not
+        exist) and its kin (CredentialsError: these credentials may not create it);
+        ThrottledError, UnreachableError and UnknownOutcomeError: nothing was learned.
+        """
+        ...
+
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Return all instances that carry exactly ``key``, dead ones too where listed.
 
@@ -225,6 +235,16 @@ class Cloud(Protocol):
 
         Raises InstanceNotFoundError, RefusedError (the cloud protects it, say),
         CredentialsError, ThrottledError, UnreachableError, UnknownOutcomeError.
+        """
+        ...
+
+    def check_destroy(self, *, deadline: float) -> None:
+        """Find out whether anything forbids to destroy instances; ends none, ever.
+
+        Never asks with the id of an instance that may exist, so that a cloud which
+        takes the question for the call ends nothing. Raises CredentialsError (these
+        credentials may not destroy, or only some that the cloud can't know here);
+        ThrottledError, UnreachableError and UnknownOutcomeError: nothing was learned.
         """
         ...
 

@@ -2,34 +2,28 @@
 
 from typing import Any
 
-from django.contrib import messages
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.generic import FormView
 
 from servers.clouds.kind import Kind
 from servers.clouds.registry import describe_kind, list_kinds
-from servers.dashboard.access import Page
 from servers.dashboard.accountform import CREDENTIAL, OPTION, AccountForm
-from servers.dashboard.acts import REPEATED
+from servers.dashboard.editing import Edit
 from servers.errors import FleetError, InvalidError
 from servers.models import Account
 from servers.operations import save_account
 from servers.probe import probe_account
 
 
-class _Edit(Page, FormView):  # type: ignore[type-arg]
+class _Edit(Edit):
     """What adding and changing share: a form, *Test* and *Save*."""
 
     template_name = "accounts/edit.html"
     form_class = AccountForm
-
-    def find_account(self) -> Account | None:
-        """Return the account that is changed."""
-        raise NotImplementedError
+    page = "account"
+    listing = "accounts"
 
     def find_kind(self) -> Kind | None:
         """Return the kind, where it is known by now."""
@@ -37,56 +31,40 @@ class _Edit(Page, FormView):  # type: ignore[type-arg]
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Give the form its kind and account."""
-        account = self.find_account()
-        return super().get_form_kwargs() | {
-            "kind": self.find_kind(),
-            "account": account,
-        }
+        more = {"kind": self.find_kind(), "account": self.find_current()}
+        return super().get_form_kwargs() | more
 
     def form_valid(self, form: AccountForm) -> HttpResponse:
         """Test what was typed, or save it."""
         if self.request.POST.get("act") == "test":
             return self.test(form)
-        if form.is_repeated():
-            messages.info(self.request, REPEATED)
-            return redirect("accounts")
-        try:
-            account = self.save(form)
-        except FleetError as error:
-            refuse(form, error)
-            return self.form_invalid(form)
-        if account is None:
-            form.forget()
-            return self.form_invalid(form)
-        messages.success(self.request, f"{account.name} was saved.")
-        return redirect("account", account.name)
+        return super().form_valid(form)
 
-    def save(self, form: AccountForm) -> Account | None:
-        """Save it; None where it was changed meanwhile, which the form says then."""
-        with transaction.atomic():
-            current = self.find_account()
-            if current is not None:
-                # Two people may save at once: the second is told of the first.
-                current = Account.objects.select_for_update(no_key=True).get(
-                    pk=current.pk
-                )
-                if form.is_stale(current):
-                    form.see(current)
-                    return None
-            account, credentials = form.to_account(current)
-            return save_account(account, credentials=credentials)
+    def save(self, form: AccountForm, current: Account | None) -> Account:
+        """Save it with all its credentials."""
+        account, credentials = form.to_account(current)
+        return save_account(account, credentials=credentials)
 
     def test(self, form: AccountForm) -> HttpResponse:
         """Ask the cloud with what was typed; save nothing."""
-        account, credentials = form.to_account(self.find_account())
+        account, credentials = form.to_account(self.find_current())
         try:
             findings = probe_account(account, credentials=credentials)
         except FleetError as error:
-            refuse(form, error)
+            self.refuse(form, error)
             return self.form_invalid(form)
         return self.render_to_response(
             self.get_context_data(form=form, findings=findings)
         )
+
+    def refuse(self, form: AccountForm, error: FleetError) -> None:
+        """Show it at the only field of its kind, where there is but one."""
+        names = {}
+        for prefix, name in ((CREDENTIAL, "credentials"), (OPTION, "options")):
+            fields = [field for field in form.fields if field.startswith(prefix)]
+            if len(fields) == 1:
+                names[name] = fields[0]
+        form.refuse(error, **names)
 
 
 class NewAccount(_Edit):
@@ -94,7 +72,7 @@ class NewAccount(_Edit):
 
     permission_required = "servers.add_account"
 
-    def find_account(self) -> Account | None:
+    def find_current(self) -> Account | None:
         """None yet."""
         return None
 
@@ -131,7 +109,7 @@ class EditAccount(_Edit):
 
     permission_required = "servers.change_account"
 
-    def find_account(self) -> Account | None:
+    def find_current(self) -> Account | None:
         """Return it as it is now."""
         return find_account(self.kwargs["name"])
 
@@ -157,13 +135,3 @@ def find_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account
     if account is None:
         raise Http404(f"There is no account named {name[:80]!r}.")
     return account
-
-
-def refuse(form: AccountForm, error: FleetError) -> None:
-    """Show what was refused at the field that it is about."""
-    names = {}
-    for prefix, name in ((CREDENTIAL, "credentials"), (OPTION, "options")):
-        fields = [field for field in form.fields if field.startswith(prefix)]
-        if len(fields) == 1:
-            names[name] = fields[0]
-    form.refuse(error, **names)

@@ -1,17 +1,19 @@
-"""The page of the proof, and its buttons."""
+"""The page of the proof, and its buttons, each of which asks first."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.generic import TemplateView, View
+from django.urls import reverse
+from django.views.generic import TemplateView
 
 from servers.dashboard.access import Page
 from servers.dashboard.live import Live
 from servers.errors import FleetError
-from servers.leaks import list_history, report_leaks
+from servers.leaks import Report, ScopeReport, list_history, report_leaks
+from servers.models import Instance, Leftover
 from servers.operations import (
     adopt_stray,
     delete_leftover,
@@ -23,73 +25,197 @@ from servers.operations import (
 class LeaksPage(Live, TemplateView):
     """What the clouds hold against what the rows account for."""
 
-    template_name = "leaks.html"
-    bucket_seconds = 15  # what is inside of its bound now may be outside then
+    template_name = "leaks/page.html"
+    # What is inside of its bound now may be outside then.
+    bucket_seconds = 15
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Make the report."""
         data = super().get_context_data(**context)
+        report = report_leaks(now=data["now"])
+        compared = [entry.scope.compared_at for entry in report.scopes]
         return data | {
-            "report": report_leaks(now=data["now"]),
+            "report": report,
+            "live": sum(entry.live for entry in report.scopes),
+            "owned": sum(entry.owned for entry in report.scopes),
+            "oldest": min((at for at in compared if at), default=None),
+            "doubts": list(list_doubts(report)),
             "history": list_history(),
             "may_decide": self.request.user.has_perm("servers.change_fleet"),
+            "busy": any(entry.findings or entry.unconfirmed for entry in report.scopes),
         }
 
 
-class _Decide(Page, View):
-    """One decision about one instance that waits for a person."""
+def list_doubts(report: Report) -> Iterator[str]:
+    """Yield why the report is not clean, a sentence each."""
+    for entry in report.scopes:
+        if not entry.is_fresh:
+            yield (
+                f"{entry.scope} has no fresh listing, so nothing is known of it. Scan "
+                "it now, or look why its listings fail."
+            )
+        if entry.scope.held:
+            yield f"{entry.scope}: {entry.scope.held} instances wait for a person."
+        yield from _list_late(entry)
 
+
+def _list_late(entry: ScopeReport) -> Iterator[str]:
+    for one, many, rows in (
+        (
+            "instance that no server owns is",
+            "instances that no server owns are",
+            entry.findings,
+        ),
+        (
+            "end that is not proven is",
+            "ends that are not proven are",
+            entry.unconfirmed,
+        ),
+        ("thing left behind is", "things left behind are", entry.leftovers),
+    ):
+        late = sum(row.outside for row in rows)
+        if late:
+            what = one if late == 1 else many
+            yield f"{entry.scope}: {late} {what} older than the bound."
+
+
+class _Decide(Page, TemplateView):
+    """One decision about what waits for a person: a question, then the act."""
+
+    template_name = "leaks/decide.html"
     permission_required = "servers.change_fleet"
+    style = "danger final"
+    action_label = ""
 
-    def decide(
-        self, request: HttpRequest, act: Callable[[int], object], pk: int, done: str
-    ) -> HttpResponse:
+    def ask(self) -> tuple[str, str]:
+        """Return the title and the text of the question."""
+        raise NotImplementedError
+
+    def act(self, request: HttpRequest) -> str:
+        """Do it; return what is to be said."""
+        raise NotImplementedError
+
+    def get_fields(self) -> Mapping[str, str]:
+        """Return what the form carries."""
+        return {}
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Ask."""
+        title, text = self.ask()
+        return super().get_context_data(**context) | {
+            "title": title,
+            "text": text,
+            "style": self.style,
+            "action_label": self.action_label,
+            "action_url": self.request.path,
+            "fields": self.get_fields(),
+            "back": reverse("leaks"),
+        }
+
+    def post(self, request: HttpRequest, **_: Any) -> HttpResponse:
+        """Do it, or say why not."""
         try:
-            act(pk)
+            said = self.act(request)
         except FleetError as error:
             messages.error(request, error.message)
         else:
-            messages.success(request, done)
+            messages.success(request, said)
         return redirect("leaks")
+
+    def find(self, model: type[Instance] | type[Leftover]) -> Any:
+        """Return the row that the address names; 404 where it is gone."""
+        row = model.objects.select_related("account").filter(pk=self.kwargs["pk"])
+        found = row.first()
+        if found is None:
+            raise Http404("It is not there any more.")
+        return found
 
 
 class Adopt(_Decide):
     """Make a server of it."""
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    style = "primary"
+    action_label = "Adopt"
+
+    def ask(self) -> tuple[str, str]:
+        """Say what becomes of it."""
+        found = self.find(Instance)
+        return f"Adopt {found.instance_id}?", (
+            f"It lives at {found.account}, and becomes a server of this fleet by the "
+            "default template. Its builds, if it has any, go on."
+        )
+
+    def act(self, request: HttpRequest) -> str:
         """Adopt."""
-        return self.decide(request, adopt_stray, pk, "It is a server of the fleet now.")
+        server = adopt_stray(self.kwargs["pk"])
+        return f"It is the server {server.name} of the fleet now."
 
 
 class Destroy(_Decide):
     """Have it destroyed."""
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    action_label = "Destroy"
+
+    def ask(self) -> tuple[str, str]:
+        """Say what is lost."""
+        found = self.find(Instance)
+        return f"Destroy {found.instance_id}?", (
+            f"It lives at {found.account}, and everything on it will be destroyed. "
+            "That can't be undone."
+        )
+
+    def act(self, request: HttpRequest) -> str:
         """Destroy."""
-        return self.decide(request, destroy_stray, pk, "It will be destroyed.")
+        destroy_stray(self.kwargs["pk"])
+        return "It will be destroyed."
 
 
 class Delete(_Decide):
     """Have what was left behind deleted."""
 
-    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+    action_label = "Delete"
+
+    def ask(self) -> tuple[str, str]:
+        """Say what is lost."""
+        found = self.find(Leftover)
+        return f"Delete {found.resource_id}?", (
+            f"A {found.kind} at {found.account} that belongs to nothing any more. "
+            "What is on it can't be brought back."
+        )
+
+    def act(self, request: HttpRequest) -> str:
         """Delete."""
-        return self.decide(request, delete_leftover, pk, "It will be deleted.")
+        delete_leftover(self.kwargs["pk"])
+        return "It will be deleted."
 
 
-class DestroyHeld(Page, View):
+class DestroyHeld(_Decide):
     """Have all of a scope destroyed that waits for a person."""
 
-    permission_required = "servers.change_fleet"
+    action_label = "Destroy all"
 
-    def post(self, request: HttpRequest) -> HttpResponse:
+    def get_fields(self) -> Mapping[str, str]:
+        """Return which scope is meant."""
+        return {
+            name: self.request.GET.get(name, "")[:100].replace("\0", "")
+            for name in ("account", "region")
+        }
+
+    def ask(self) -> tuple[str, str]:
+        """Say what is lost."""
+        fields = self.get_fields()
+        place = f"{fields['account']} {fields['region']}".strip()
+        return f"Destroy all that waits at {place}?", (
+            "Each instance there that no server owns will be destroyed, with "
+            "everything on it. That can't be undone. If the database was restored or "
+            "damaged, they may well be servers that it has forgotten."
+        )
+
+    def act(self, request: HttpRequest) -> str:
         """Destroy them."""
-        try:
-            count = destroy_held(
-                request.POST.get("account", ""), region=request.POST.get("region", "")
-            )
-        except FleetError as error:
-            messages.error(request, error.message)
-        else:
-            messages.success(request, f"{count} will be destroyed.")
-        return redirect("leaks")
+        account, region = (
+            request.POST.get(name, "")[:100].replace("\0", "")
+            for name in ("account", "region")
+        )
+        count = destroy_held(account, region=region)
+        return f"{count} will be destroyed."

@@ -46,12 +46,11 @@ class Live(Page):
         if request.method not in {"GET", "HEAD"} or not request.user.is_authenticated:
             return super().dispatch(request, *args, **kwargs)
         # Before anything else is read: what changes meanwhile is seen the next time.
-        stamps = read_stamps()
-        if stamps is not None:
-            values = [getattr(stamps, name) for name in self.stamps]
-            self.etag = make_etag(request, values, self.bucket_seconds)
+        moment = self.read_moment()
+        if moment is not None:
+            self.etag = make_etag(request, moment, self.bucket_seconds)
             bucket = self.busy_bucket_seconds or self.bucket_seconds
-            self.busy_etag = make_etag(request, values, bucket)
+            self.busy_etag = make_etag(request, moment, bucket)
         # With a message, the page is another than its tag stands for: it is neither
         # answered from the browser's cache nor kept there.
         tells = HEADER not in request.headers and len(get_messages(request)) > 0
@@ -67,6 +66,16 @@ class Live(Page):
             return response
         return _mark(response, self.etag)
 
+    def read_moment(self) -> tuple[object, ...] | None:
+        """Return all that the page depends on, as it is now; None for no tag.
+
+        One query, since an unchanged page may cost no more.
+        """
+        found = read_stamps()
+        if found is None:
+            return None
+        return tuple(getattr(found, name) for name in self.stamps)
+
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add what base.html and ``{% live %}`` need; ``busy`` is the page's to say."""
         return super().get_context_data(**context) | {"etag": self.etag}
@@ -79,16 +88,16 @@ class Live(Page):
 
 
 def make_etag(
-    request: HttpRequest, stamps: list[int], bucket_seconds: float = 0
+    request: HttpRequest, moment: tuple[object, ...], bucket_seconds: float = 0
 ) -> str:
-    """Return the tag of a page for its reader, as it is now."""
+    """Return the tag of a page for its reader, as it is at a moment."""
     bucket = int(time.time() // bucket_seconds) if bucket_seconds else 0
     parts = (
         settings.VERSION,
         settings.COMMIT,
         request.user.pk,
         request.get_full_path(),
-        stamps,
+        moment,
         bucket,
     )
     digest = salted_hmac("servers.dashboard.live", repr(parts), algorithm="sha256")

@@ -81,6 +81,7 @@ HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
         Kind.TEMPLATE_CHANGED: "A template was changed",
         Kind.TOKEN_MADE: "A token was made",
         Kind.TOKEN_REVOKED: "A token was revoked",
+        Kind.SCAN_ASKED: "A listing was asked for",
     }
 )
 _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
@@ -221,3 +222,23 @@ def say_why_not_in_bulk(act: str, server: Server, *, known_to_work: bool) -> str
     if state == State.RUNNING and not known_to_work:
         return "It works by now, which you were not told. Look again, and ask again."
     return ""
+
+
+# By the class of the cloud's answer; see clouds/base.py.
+FAILURES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "NoCapacity": "No capacity at the cloud",
+        "Quota": "The account's quota is used up",
+        "Refused": "The cloud refused it",
+        "Credentials": "The credentials are refused",
+        "Throttled": "Too many calls",
+        "Unreachable": "The cloud was not reached",
+        "UnknownOutcome": "No answer, and nothing was made",
+        "Cloud": "The cloud answered with an error",
+    }
+)
+
+
+def say_failure(name: str) -> str:
+    """Return in words why a create failed, of the class of the answer."""
+    return FAILURES.get(name, name)

@@ -7,9 +7,13 @@ from servers.dashboard import (
     accountacts,
     accountedit,
     accounts,
-    acts,
+    activity,
     leaks,
-    pages,
+    overview,
+    switches,
+    system,
+    templateedit,
+    templates,
     tokens,
 )
 from servers.dashboard.login import LogIn, LogOutEverywhere
@@ -22,9 +26,10 @@ from servers.dashboard.servers.paths import ServerName
 register_converter(ServerName, "server")
 _NAME = "servers/<server:name>/"
 _ACCOUNT = "accounts/<str:name>/"
+_TEMPLATE = "templates/<str:name>/"
 
 urlpatterns = [
-    path("", pages.Overview.as_view(), name="overview"),
+    path("", overview.Overview.as_view(), name="overview"),
     path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("logout/everywhere/", LogOutEverywhere.as_view(), name="logout-everywhere"),
@@ -46,7 +51,6 @@ urlpatterns = [
         server_acts.Protect.as_view(protected=False),
         name="unprotect",
     ),
-    path("pause/", acts.Pause.as_view(), name="pause"),
     path("leaks/", leaks.LeaksPage.as_view(), name="leaks"),
     path("leaks/<int:pk>/adopt/", leaks.Adopt.as_view(), name="adopt-stray"),
     path(
@@ -56,7 +60,6 @@ urlpatterns = [
     ),
     path("leaks/destroy-held/", leaks.DestroyHeld.as_view(), name="destroy-held"),
     path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-stray"),
-    path("resume/", acts.Resume.as_view(), name="resume"),
     path("tokens/", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/new/", tokens.NewToken.as_view(), name="new-token"),
     path(
@@ -77,6 +80,28 @@ urlpatterns = [
             ("enable", accountacts.SwitchAccount.as_view()),
             ("disable", accountacts.SwitchAccount.as_view(enabled=False)),
             ("delete", accountacts.DeleteAccount.as_view()),
+        )
+    ),
+    path("pause/", switches.Pause.as_view(), name="pause"),
+    path("resume/", switches.Resume.as_view(), name="resume"),
+    path("freeze/", switches.Freeze.as_view(), name="freeze"),
+    path("unfreeze/", switches.Unfreeze.as_view(), name="unfreeze"),
+    path("scan/", switches.Scan.as_view(), name="scan"),
+    path("reclose/", switches.Reclose.as_view(), name="reclose"),
+    path("activity/", activity.Activity.as_view(), name="activity"),
+    path("system/", system.SystemPage.as_view(), name="system"),
+    path("confirm/", switches.ConfirmFleet.as_view(), name="confirm-fleet"),
+    path("templates/", templates.TemplateList.as_view(), name="templates"),
+    path("templates/new/", templateedit.NewTemplate.as_view(), name="new-template"),
+    path(_TEMPLATE, templates.TemplatePage.as_view(), name="template"),
+    path(f"{_TEMPLATE}trial/", templates.TrialPage.as_view(), name="trial"),
+    *(
+        path(f"{_TEMPLATE}{act}/", view, name=f"{act}-template")
+        for act, view in (
+            ("change", templateedit.EditTemplate.as_view()),
+            ("try", templateedit.TryTemplate.as_view()),
+            ("default", templateedit.DefaultTemplate.as_view()),
+            ("delete", templateedit.DeleteTemplate.as_view()),
         )
     ),
 ]

@@ -4,6 +4,7 @@ from servers.models.account import Account, Listing, Scope
 from servers.models.attempt import Attempt
 from servers.models.event import Event
 from servers.models.fleet import Fleet
+from servers.models.heartbeat import Heartbeat
 from servers.models.idempotency import IdempotentRequest
 from servers.models.instance import Instance
 from servers.models.leftover import Leftover
@@ -19,6 +20,7 @@ __all__ = [
     "Attempt",
     "Event",
     "Fleet",
+    "Heartbeat",
     "IdempotentRequest",
     "Instance",
     "Leftover",

@@ -19,11 +19,13 @@ from servers.operations.fleet import (
     freeze_destroys,
     initialise_fleet,
     pause_fleet,
+    resume_due,
     resume_fleet,
     split_fleet,
 )
 from servers.operations.once import provision_once
 from servers.operations.provision import Request, provision_servers
+from servers.operations.scans import scan_now
 from servers.operations.setup import (
     delete_template,
     save_account,
@@ -69,11 +71,13 @@ __all__ = [
     "protect_server",
     "provision_once",
     "provision_servers",
+    "resume_due",
     "resume_fleet",
     "retry_server",
     "revise_labels",
     "save_account",
     "save_template",
+    "scan_now",
     "split_fleet",
     "terminate_server",
     "try_template",

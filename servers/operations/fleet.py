@@ -56,6 +56,17 @@ def resume_fleet() -> None:
     _switch(False, note="", until=None)
 
 
+def resume_due(now: datetime) -> bool:
+    """Resume where the pause has a last moment, and that has come; tell if it had."""
+    with transaction.atomic():
+        changed = Fleet.objects.filter(paused=True, paused_until__lte=now).update(
+            paused=False, paused_note="", paused_until=None, paused_by=""
+        )
+        if changed:
+            write_event(Kind.RESUMED, reason="The pause was to last until then.")
+    return bool(changed)
+
+
 def _switch(paused: bool, *, note: str, until: datetime | None) -> None:
     if len(note) > MOST_NOTE:
         raise InvalidError(f"The note is too long: use at most {MOST_NOTE} characters.")

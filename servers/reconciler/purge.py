@@ -11,6 +11,7 @@ from servers.lifecycle.states import CLOSED, State
 from servers.models import (
     Attempt,
     Event,
+    Heartbeat,
     IdempotentRequest,
     Instance,
     Listing,
@@ -20,6 +21,7 @@ from servers.models import (
 
 LISTINGS_KEPT = timedelta(days=1)
 HISTORY_KEPT = timedelta(days=30)
+HEARTBEATS_KEPT = timedelta(hours=1)
 KEYS_KEPT = timedelta(days=2)  # twice as long as an Idempotency-Key is valid
 BATCH = 1000
 
@@ -34,6 +36,7 @@ def purge_history() -> None:
     _delete(Server.objects.filter(state=State.STOPPED, stopped_at__lt=stopped))
     _delete(Listing.objects.filter(started_at__lt=now - LISTINGS_KEPT))
     _delete(Event.objects.filter(at__lt=now - HISTORY_KEPT))
+    _delete(Heartbeat.objects.filter(seen_at__lt=now - HEARTBEATS_KEPT))
     _delete(IdempotentRequest.objects.filter(created_at__lt=now - KEYS_KEPT))
     _delete(Session.objects.filter(expire_date__lt=now))
     _delete(Instance.objects.filter(live=False, gone_at__lt=now - HISTORY_KEPT))

@@ -8,6 +8,7 @@ from django.db.models.functions import RowNumber
 from servers import dispatch
 from servers.ledger import database_now
 from servers.models import Fleet, Instance, Scope, Server
+from servers.operations import resume_due
 
 # Rows that one tick hands out at the most; the next tick takes the next.
 BATCH = 200
@@ -19,9 +20,10 @@ HEARTBEAT = timedelta(seconds=5)
 def tick() -> int:
     """Send a hint for each due row; return how many. A handful of queries."""
     now = database_now()
-    Fleet.objects.filter(
+    if Fleet.objects.filter(
         Q(ticked_at__isnull=True) | Q(ticked_at__lt=now - HEARTBEAT)
-    ).update(ticked_at=now)
+    ).update(ticked_at=now):
+        resume_due(now)
     return _hint_servers(now) + _hint_scopes(now) + _hint_instances(now)
 
 

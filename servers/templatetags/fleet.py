@@ -85,7 +85,8 @@ def icon(name: str) -> SafeString:
 def live(context: Mapping[str, Any]) -> SafeString:
     """Return the attributes of the element that makes its page refresh."""
     return format_html(
-        'data-live data-poll data-busy="{}" data-etag="{}"',
+        'data-live data-poll data-busy="{}" data-idle="{}" data-etag="{}"',
         "true" if context.get("busy") else "false",
+        context.get("idle_seconds", 15),
         context.get("etag", ""),
     )

@@ -4,7 +4,6 @@
 // costs a 304, a hidden tab nothing. The event `fleet:poll` looks at once.
 {
   const BUSY = 3000;
-  const IDLE = 15000;
   const MOST = 30000;
   const PATIENCE = 15000;
   const line = document.getElementById("connection");
@@ -15,6 +14,8 @@
   let running = false;
   let stopped = false;
   let pressed = Promise.resolve(); // while the pointer is down, nothing moves under it
+
+  const pace = (part) => (part?.dataset.busy === "true" ? BUSY : 1000 * (part?.dataset.idle ?? 15));
 
   const isChanged = ({ type, value, defaultValue, checked, defaultChecked }) =>
     /checkbox|radio/.test(type) ? checked !== defaultChecked : value !== defaultValue;
@@ -65,8 +66,7 @@
       await apply(await answer.text());
       etag = answer.headers.get("ETag");
     }
-    if (failures) say("");
-    failures = 0;
+    if (failures) say((failures = 0) || "");
   }
 
   async function poll() {
@@ -82,7 +82,7 @@
       say("Connection lost.", wait / 1000);
     }
     running = false;
-    timer = setTimeout(poll, wait || (region.dataset.busy === "true" ? BUSY : IDLE));
+    timer = setTimeout(poll, wait || pace(region));
   }
 
   document.addEventListener("pointerdown", () => {
@@ -95,5 +95,5 @@
   document.addEventListener("fleet:poll", poll);
   window.addEventListener("online", poll);
   window.addEventListener("pageshow", (event) => event.persisted && poll());
-  timer = setTimeout(poll, document.querySelector("[data-busy=true]") ? BUSY : IDLE);
+  timer = setTimeout(poll, pace(document.querySelector("[data-poll]")));
 }

@@ -9,6 +9,7 @@ from django.contrib import admin as django_admin
 from django.contrib.auth.models import User
 from django.test import Client
 
+from servers.heartbeats import write_heartbeat
 from servers.models import (
     Account,
     IdempotentRequest,
@@ -45,6 +46,7 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
         first_seen=server.created_at,
     )
     IdempotentRequest.objects.create(caller="token:ci", key="k", digest="d")
+    write_heartbeat("worker")
     for model in apps.get_app_config("servers").get_models():
         # A version is on its template's page, a session's key is a way in, and the
         # stamps are numbers of the triggers' own.
@@ -189,3 +191,15 @@ def test_the_list_has_no_query_per_row(
     assert Server.objects.count() == 30
     with django_assert_max_num_queries(14):
         client.get("/admin/servers/server/")
+
+
+def test_what_only_shows_has_no_save_button_and_leads_to_its_page(
+    client: Client,
+) -> None:
+    server = provision(name="one")
+    text = client.get(f"/admin/servers/server/{server.pk}/change/").content.decode()
+    assert 'name="_save"' not in text
+    assert 'href="/servers/one/"' in text
+    template = Template.objects.get()
+    text = client.get(f"/admin/servers/template/{template.pk}/change/").content.decode()
+    assert 'name="_save"' in text

@@ -49,16 +49,19 @@ def spec_of(**more: Any) -> CreateSpec:
 
 
 @contextmanager
-def answering(status: int, body: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Serve one answer for everything, as EC2 writes its errors; note the requests."""
+def answering(
+    status: int, body: str, **actions: tuple[int, str]
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Serve one answer for all but some actions, as EC2 does; note the requests."""
     seen: list[dict[str, Any]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             size = int(self.headers["Content-Length"])
             seen.append({"path": self.path, **parse_qs(self.rfile.read(size).decode())})
-            data = body.encode()
-            self.send_response(status)
+            code, text = actions.get(seen[-1]["Action"][0], (status, body))
+            data = text.encode()
+            self.send_response(code)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -152,6 +155,12 @@ def test_the_call_carries_tags_token_key_and_user_data_and_no_secret_in_its_url(
 def test_oversized_user_data_is_refused_before_anything_is_sent() -> None:
     with pytest.raises(RefusedError, match="Shorten"):
         build_run_params(spec_of(user_data="x" * 20_000), {})
+
+
+@pytest.mark.parametrize("size", ["large", [8], "inf", float("nan")])
+def test_a_disk_that_has_no_size_is_refused_before_anything_is_sent(size: Any) -> None:
+    with pytest.raises(RefusedError, match="disk_gib is no number"):
+        build_run_params(spec_of(), {"disk_gib": size})
 
 
 def test_a_listing_of_more_than_a_thousand_is_whole(moto_url: str) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from servers.clouds.base import (
     CloudConfig,
     CreateSpec,
     InstanceNotFoundError,
+    RefusedError,
 )
 from servers.clouds.registry import open_cloud
 from servers.clouds.sandbox.adapter import Sandbox
@@ -112,6 +114,33 @@ def test_a_missing_instance_is_said_to_be_missing(cloud: Cloud) -> None:
         cloud.get_instance(missing, deadline=10)
     with pytest.raises(InstanceNotFoundError):
         cloud.destroy_instance(missing, deadline=10)
+
+
+def test_a_check_makes_nothing_and_ends_nothing(cloud: Cloud) -> None:
+    made = cloud.create_instance(spec_of(cloud), deadline=10)
+    asked = spec_of(cloud, name="agent-2")
+    cloud.check_create(asked, deadline=10)
+    cloud.check_destroy(deadline=10)
+    (listed,) = cloud.list_instances("ci", deadline=10).instances
+    assert (listed.instance_id, listed.live) == (made.instance_id, True)
+    assert cloud.find_instances(asked.key, deadline=10) == []
+    # A check does not use the token up.
+    assert cloud.create_instance(asked, deadline=10).key == asked.key
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"), [("image", "ami-00000000000000001"), ("size", "t3.colossal")]
+)
+def test_a_check_names_the_image_or_size_that_does_not_exist(
+    cloud: Cloud, field: str, wrong: str
+) -> None:
+    spec = spec_of(cloud)
+    spec = replace(spec, image=wrong) if field == "image" else replace(spec, size=wrong)
+    with pytest.raises(RefusedError) as raised:
+        cloud.check_create(spec, deadline=10)
+    assert type(raised.value) is RefusedError
+    assert wrong in raised.value.message
+    assert cloud.list_instances("ci", deadline=10).instances == ()
 
 
 def test_the_identity_is_the_same_each_time(cloud: Cloud) -> None:

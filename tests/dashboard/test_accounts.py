@@ -50,7 +50,8 @@ def reload_form(client: Client, path: str, **changes: Any) -> dict[str, Any]:
     """Return the fields of a form as the page shows them, with changes."""
     form = client.get(path).context["form"]
     fields = {field.html_name: field.value() for field in form}
-    return {k: v for k, v in {**fields, **changes}.items() if v not in (None, False)}
+    fields |= changes
+    return {k: v for k, v in fields.items() if v is not None and v is not False}
 
 
 def test_a_kind_is_chosen_first_and_only_its_fields_are_asked_for(

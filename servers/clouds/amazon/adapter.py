@@ -13,6 +13,7 @@ from libcloud.common.base import Response
 from libcloud.compute.drivers.ec2 import EC2Connection, EC2NodeDriver
 
 from servers.clouds.amazon.api import NAME, build_run_params, find_text, read_answer
+from servers.clouds.amazon.checks import check_run, check_terminate
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
@@ -115,6 +116,12 @@ class Amazon:
                 return _show(item)
         raise UnknownOutcomeError(f"{NAME} answered without an instance.")
 
+    def check_create(self, spec: CreateSpec, *, deadline: float) -> None:
+        """RunInstances with DryRun, and a look at the image and the size."""
+        params = build_run_params(spec, {**self.config.options, **spec.options})
+        with bounded_call(deadline, what=NAME):
+            check_run(self._call, params)
+
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """DescribeInstances by the key's tag."""
         with bounded_call(deadline, what=NAME):
@@ -144,6 +151,11 @@ class Amazon:
         params = {"Action": "TerminateInstances", "InstanceId.1": instance_id}
         with bounded_call(deadline, what=NAME):
             self._call(params)
+
+    def check_destroy(self, *, deadline: float) -> None:
+        """TerminateInstances with DryRun, of an instance that does not exist."""
+        with bounded_call(deadline, what=NAME):
+            check_terminate(self._call)
 
     def list_leftovers(
         self, fleet: str, *, deadline: float

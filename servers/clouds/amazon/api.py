@@ -70,10 +70,12 @@ _UNKNOWN: Final = frozenset(
     {"InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable"}
 )
 _NOT_FOUND: Final = frozenset({"InvalidInstanceID.NotFound", "InvalidVolume.NotFound"})
+# The error by which EC2 says that a call with DryRun would have worked.
+_WOULD_WORK: Final = "DryRunOperation"
 
 
 def build_run_params(spec: CreateSpec, options: Mapping[str, Any]) -> dict[str, str]:
-    """Return RunInstances' parameters. Raises RefusedError for oversized user data."""
+    """Return RunInstances' parameters. Raises RefusedError where none can be built."""
     user_data = spec.user_data.encode()
     if len(user_data) > MOST_USER_DATA:
         raise RefusedError(
@@ -106,12 +108,22 @@ def build_run_params(spec: CreateSpec, options: Mapping[str, Any]) -> dict[str, 
     if profile := options.get("instance_profile"):
         params["IamInstanceProfile.Name"] = str(profile)
     if disk := options.get("disk_gib"):
-        params["BlockDeviceMapping.1.DeviceName"] = str(
-            options.get("disk_device") or "/dev/sda1"
-        )
-        params["BlockDeviceMapping.1.Ebs.VolumeSize"] = str(int(float(disk)))
-        params["BlockDeviceMapping.1.Ebs.DeleteOnTermination"] = "true"
+        params |= _disk_params(disk, str(options.get("disk_device") or "/dev/sda1"))
     return params
+
+
+def _disk_params(size: Any, device: str) -> dict[str, str]:
+    try:
+        gib = int(float(size))
+    except (TypeError, ValueError, OverflowError):
+        raise RefusedError(
+            "The option disk_gib is no number of GiB. Correct it."
+        ) from None
+    return {
+        "BlockDeviceMapping.1.DeviceName": device,
+        "BlockDeviceMapping.1.Ebs.VolumeSize": str(gib),
+        "BlockDeviceMapping.1.Ebs.DeleteOnTermination": "true",
+    }
 
 
 def _network_params(options: Mapping[str, Any]) -> dict[str, str]:
@@ -125,7 +137,10 @@ def _network_params(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def read_answer(status: int, body: str) -> ElementTree.Element:
-    """Return the root of an answer without namespaces; raise what an error means."""
+    """Return the root of an answer without namespaces; raise what an error means.
+
+    A dry run that would have worked is no error.
+    """
     try:
         root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities
     except ElementTree.ParseError:
@@ -138,6 +153,8 @@ def read_answer(status: int, body: str) -> ElementTree.Element:
         return root
     error = next(root.iter("Error"), None)
     code = find_text(error, "Code") if error is not None else ""
+    if code == _WOULD_WORK:
+        return root
     message = find_text(error, "Message") if error is not None else ""
     raise _translate(status, code, f"{NAME} answered {code or status}: {message}")
 

@@ -92,6 +92,13 @@ class Sandbox:
         except _ERRORS as error:
             raise _translate(error) from None
 
+    def check_create(self, spec: CreateSpec, *, deadline: float) -> None:
+        """Say what would stop an instance from being made."""
+        try:
+            self._driver.ex_check_create(spec.image, spec.size)
+        except _ERRORS as error:
+            raise _translate(error) from None
+
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Return the instances with this key, by an index."""
         try:
@@ -121,6 +128,13 @@ class Sandbox:
         """Ask for the end of one instance."""
         try:
             self._driver.ex_destroy_node(instance_id)
+        except _ERRORS as error:
+            raise _translate(error) from None
+
+    def check_destroy(self, *, deadline: float) -> None:
+        """Say whether the token may destroy."""
+        try:
+            self._driver.ex_check_destroy()
         except _ERRORS as error:
             raise _translate(error) from None
 

@@ -33,6 +33,7 @@ WORDS: Final = {
     "quota": ("Quota", "Most instances of all regions; 0 is no limit."),
     "seed": ("Seed", "The same seed brings the same faults at the same calls."),
     "no_capacity": ("Out of capacity", "Each a size, region/size or region/*."),
+    "denied": ("Calls that are denied", "Such as create, destroy or list."),
     "sizes": ("Sizes", "What it offers."),
     "images": ("Images", "What it offers."),
 }
@@ -54,6 +55,7 @@ class Behaviour:
     quota: float = 0.0  # most instances of all regions; 0: no limit
     seed: float = 0.0
     no_capacity: tuple[str, ...] = ()  # size, region/size or region/* that ran out
+    denied: tuple[str, ...] = ()  # what the token may not: create, destroy, list …
     sizes: tuple[str, ...] = ("small", "medium", "large")
     images: tuple[str, ...] = ("ubuntu-24.04", "debian-12")
     faults: Mapping[str, float] = field(default_factory=dict)
@@ -70,7 +72,7 @@ class Behaviour:
 NUMBERS: Final = tuple(
     known.name for known in fields(Behaviour) if isinstance(known.default, float)
 )
-LISTS: Final = ("no_capacity", "sizes", "images")
+LISTS: Final = ("no_capacity", "denied", "sizes", "images")
 
 
 def read_behaviour(options: Mapping[str, Any]) -> Behaviour:

@@ -98,6 +98,13 @@ class SandboxNodeDriver(NodeDriver):
         (row,) = self.world.select("id = ?", (instance_id,))
         return self._node(row, time.time())
 
+    def ex_check_create(self, image: str, size: str) -> None:
+        """Raise what ``create_node`` would; make nothing."""
+        self._enter("check_create", allows="create")
+        self._check_known(image, size)
+        with self.world.writing() as connection:
+            self._check_room(connection, size, time.time())
+
     def list_nodes(
         self, *, ex_fleet_tag: str = "", ex_fleet: str = "", ex_key: str = ""
     ) -> list[Node]:
@@ -151,6 +158,10 @@ class SandboxNodeDriver(NodeDriver):
         time.sleep(behaviour.latency / 2)
         return True
 
+    def ex_check_destroy(self) -> None:
+        """Raise what forbids any destroy; end nothing."""
+        self._enter("check_destroy", allows="destroy")
+
     def ex_list_volumes(self, fleet: str, fleet_tag: str) -> list[Volume]:
         """Return the volumes of a fleet in this region that nothing uses."""
         self._enter("list_volumes")
@@ -165,14 +176,19 @@ class SandboxNodeDriver(NodeDriver):
         self._enter("delete_volume")
         self.world.delete_volume(volume_id)
 
-    def _enter(self, operation: str) -> int:
-        """Count the call, and refuse it where it would be; return its number."""
+    def _enter(self, operation: str, *, allows: str = "") -> int:
+        """Count the call, and refuse it where it would be; return its number.
+
+        ``allows`` is the operation that the token must allow; its own without one.
+        """
         behaviour = self.behaviour
         now = time.time()
         call = self.world.count_call(operation, self.region, now)
         time.sleep(behaviour.latency / 2)
         if self.expects and not secrets.compare_digest(self.token, self.expects):
             raise BaseHTTPError(401, "The token is not valid.")
+        if (allows or operation) in behaviour.denied:
+            raise BaseHTTPError(401, f"The token may not {allows or operation}.")
         limit = behaviour.calls_per_minute
         recent = self.world.count_recent(operation, now - 60) if limit else 0
         if (limit and recent > limit) or behaviour.strikes("throttled", call):

@@ -10,12 +10,12 @@ from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
 from servers.dashboard.access import Page, go_back
-from servers.dashboard.acts import REPEATED
 from servers.dashboard.messages import (
     is_removal,
     say_what_force_means,
     say_what_is_lost,
 )
+from servers.dashboard.once import REPEATED
 from servers.dashboard.servers.choices import list_choices
 from servers.dashboard.servers.connect import write_call
 from servers.dashboard.servers.detail import get_server

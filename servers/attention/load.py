@@ -1,0 +1,135 @@
+"""The queries: of what needs attention, and of what a page of it depends on."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    Window,
+)
+from django.db.models.functions import Coalesce, Now, RowNumber
+
+from servers.attention.items import Item, Kind
+from servers.attention.lagging import LEAST_STUCK, MOST_EACH, describe_servers
+from servers.attention.places import NEVER_AFTER, describe_scope
+from servers.attention.processes import TICK_LATE, describe_fleet, describe_processes
+from servers.heartbeats import LATE
+from servers.lifecycle.states import BOOTING, State, Verdict
+from servers.models import Fleet, Heartbeat, Instance, Scope, Server, Stamp
+
+# What a page shows may change with time alone: then it is made anew so often.
+BUCKET_SECONDS: Final = 5
+
+
+def list_attention(
+    fleet: Fleet, *, now: datetime, usual_boot: timedelta | None = None
+) -> list[Item]:
+    """Return all that needs attention, the worst first. Three queries."""
+    items = [*describe_fleet(fleet, now=now)]
+    items += describe_processes(Heartbeat.objects.all(), fleet, now=now)
+    for scope in _load_scopes():
+        items += describe_scope(scope, now=now)
+    items += describe_servers(_load_servers(now), now=now, usual_boot=usual_boot)
+    order = list(Kind)
+    # An account with two regions says the same twice.
+    unique: dict[str, Item] = {}
+    for item in items:
+        unique.setdefault(item.key, item)
+    return sorted(
+        unique.values(), key=lambda item: (item.tone != "bad", order.index(item.kind))
+    )
+
+
+def _load_scopes() -> "QuerySet[Scope]":
+    unexplained = _count_here(Q(verdict=Verdict.UNEXPLAINED, condemned_at__isnull=True))
+    orphans = _count_here(Q(verdict__in=[Verdict.ORPHAN, Verdict.DOUBLE]))
+    return (
+        Scope.objects.select_related("account")
+        .annotate(unexplained=unexplained, orphans=orphans)
+        .order_by("account__name", "region")
+    )
+
+
+def _count_here(condition: Q) -> Coalesce:
+    return _number(
+        Instance.objects.filter(
+            condition, account=OuterRef("account"), region=OuterRef("region"), live=True
+        ).order_by()
+    )
+
+
+def _troubled(now: Any) -> Q:
+    """Return what may be in trouble: errors, and what has not moved for a while."""
+    return Q(state=State.ERROR) | Q(
+        state__in=[*BOOTING, State.SHUTDOWN, State.STOPPING],
+        state_since__lt=now - LEAST_STUCK,
+    )
+
+
+def _load_servers(now: datetime) -> list[Server]:
+    """Return the troubled that have waited longest, some of each state."""
+    by_state: dict[str, Any] = {"partition_by": [F("state")]}
+    oldest = [F("state_since").asc(), F("id").asc()]
+    return list(
+        Server.objects.filter(_troubled(now), hidden=False)
+        .annotate(
+            turn=Window(RowNumber(), order_by=oldest, **by_state),
+            total=Window(Count("id"), **by_state),
+        )
+        .filter(turn__lte=2 * MOST_EACH)
+        .select_related("account", "recipe")
+        .order_by("state_since", "id")
+    )
+
+
+def read_moment() -> tuple[object, ...] | None:
+    """Return what all this depends on, time included, for a page's tag. One query.
+
+    The stamp tells of all that is written; the rest of what is not: a process that
+    fell silent, a listing or a boot that grows old. While such a one is in doubt, the
+    database's time stands in it, in steps. None inside a transaction, as for stamps.
+    """
+    if connection.in_atomic_block:
+        return None
+    late = Now() - LATE
+    fresh = Heartbeat.objects.order_by().filter(seen_at__gte=late)
+    waiting = Server.objects.filter(_troubled(Now()), hidden=False)
+    scopes = Scope.objects.filter(
+        Q(compared_at__isnull=True) | Q(compared_at__lt=Now() - NEVER_AFTER)
+    )
+    row = (
+        Stamp.objects.filter(pk=1)
+        .annotate(
+            moment=Now(),
+            workers=_number(fresh.filter(kind=Heartbeat.Kind.WORKER)),
+            clocks=_number(fresh.filter(kind=Heartbeat.Kind.BEAT)),
+            known=_number(Heartbeat.objects.order_by()),
+            failing=_number(fresh.exclude(broker_error="")),
+            late_tick=Exists(Fleet.objects.filter(ticked_at__lt=Now() - TICK_LATE)),
+            in_doubt=Exists(waiting.exclude(state=State.ERROR)) | Exists(scopes),
+        )
+        .values_list(
+            *("pages", "workers", "clocks", "known", "failing", "late_tick"),
+            *("in_doubt", "moment"),
+        )
+        .first()
+    )
+    if row is None:
+        return ()
+    *known, in_doubt, moment = row
+    step = int(moment.timestamp() // BUCKET_SECONDS) if in_doubt else 0
+    return (*known, step)
+
+
+def _number(rows: "QuerySet[Any]") -> Coalesce:
+    counted = rows.annotate(none=Value(0)).values("none").annotate(count=Count("pk"))
+    return Coalesce(Subquery(counted.values("count"), output_field=IntegerField()), 0)

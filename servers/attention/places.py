@@ -1,0 +1,102 @@
+"""Accounts, their listings, and what lives there that no server owns."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from servers.attention.items import Item, Kind
+from servers.breaker import explain_hold
+from servers.clouds.base import Timings
+from servers.errors import FleetError
+from servers.models import Account
+from servers.scopes import open_scope
+
+# A listing that is due is hinted again every 10 s.
+NEVER_AFTER: Final = timedelta(seconds=60)
+
+
+def describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
+    """Yield what is wrong with an account, and with what its listing found."""
+    account = scope.account
+    name = str(scope)
+    if account.health == Account.Health.REFUSED:
+        yield Item(
+            Kind.REFUSED,
+            f"The cloud refuses the credentials of {account.name}. Put in new ones.",
+            detail=account.health_note,
+            since=account.health_since,
+            account=account,
+        )
+    elif account.health == Account.Health.FAILING:
+        yield Item(
+            Kind.FAILING,
+            f"{account.name} can't be reached, or answers with errors. It is tried "
+            "again by itself.",
+            detail=account.health_note,
+            since=account.health_since,
+            account=account,
+        )
+    if account.breaker != Account.Breaker.CLOSED:
+        is_open = account.breaker == Account.Breaker.OPEN
+        yield Item(
+            Kind.BREAKER,
+            f"The breaker of {account.name} is open: no more is created there until "
+            "one create has been tried."
+            if is_open
+            else f"One create is tried at {account.name}, whose breaker was open.",
+            tone="bad" if is_open else "warn",
+            detail=explain_hold(account, now=now) or account.breaker_note,
+            account=account,
+        )
+    yield from _describe_listing(scope, name, now=now)
+    yield from _describe_strays(scope, name)
+
+
+def _describe_listing(scope: Any, name: str, *, now: datetime) -> Iterator[Item]:
+    try:
+        timings = open_scope(scope.account, scope.region).timings
+    except FleetError:
+        timings = Timings()
+    seen = scope.compared_at
+    planned = scope.next_listing_at
+    late = now - seen > timedelta(seconds=timings.gate) if seen else False
+    never = seen is None and (bool(scope.failures) or now - planned > NEVER_AFTER)
+    if late or never:
+        yield Item(
+            Kind.UNLISTED,
+            f"{name} has no fresh listing, so nothing is created or destroyed there.",
+            detail=scope.error,
+            since=seen,
+            account=scope.account,
+            region=scope.region,
+        )
+
+
+def _describe_strays(scope: Any, name: str) -> Iterator[Item]:
+    place: dict[str, Any] = {"account": scope.account, "region": scope.region}
+    if scope.held:
+        yield Item(
+            Kind.HELD,
+            f"{scope.held} instances of {name} belong to no server. So many at once "
+            "may be a fault of the records: a person decides.",
+            **place,
+        )
+    if scope.unexplained:
+        yield Item(
+            Kind.UNEXPLAINED,
+            f"The database does not know {_count(scope.unexplained, 'instance')} of "
+            f"{name}. Adopt or destroy what is there; nothing is created before.",
+            **place,
+        )
+    if scope.orphans and not scope.held:
+        yield Item(
+            Kind.ORPHANS,
+            f"{_count(scope.orphans, 'orphan')} at {name}: no server owns what lives "
+            "there. It is destroyed by itself once it is surely nobody's.",
+            tone="warn",
+            **place,
+        )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,50 @@
+"""Whether the broker answers, and how many hints wait in it. Never raises, never hangs.
+
+Asked by the page of the system and by each heartbeat. The database is the queue: a
+broker that is gone costs the hints alone, so steps wait for a tick that can't come.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from celery import current_app
+from django.conf import settings
+from kombu.exceptions import KombuError, OperationalError
+from redis.exceptions import RedisError
+
+PATIENCE: Final = 0.4  # seconds for each of its answers
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the broker said: ``error`` is "" where it answered."""
+
+    error: str = ""
+    waiting: int | None = None  # hints that no worker has taken yet
+
+
+def ask_broker() -> Answer:
+    """Ask the broker for the length of its queue."""
+    options: dict[str, Any] = {
+        **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
+        "socket_connect_timeout": PATIENCE,
+        "socket_timeout": PATIENCE,
+    }
+    try:
+        with current_app.connection_for_write(
+            connect_timeout=PATIENCE, transport_options=options
+        ) as connection:
+            channel: Any = connection.default_channel
+            queue = settings.CELERY_TASK_DEFAULT_QUEUE
+            declared = channel.queue_declare(queue=queue, auto_delete=False)
+            return Answer(waiting=declared.message_count)
+    except (OperationalError, KombuError, RedisError, OSError) as error:
+        return Answer(error=f"{type(error).__name__}: {error}"[:200])
+
+
+def name_broker() -> str:
+    """Return the broker's address without its password."""
+    parts = urlsplit(settings.BROKER_URL)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))

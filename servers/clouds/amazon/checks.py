@@ -1,0 +1,79 @@
+"""Whether EC2 would take a call, asked with DryRun: nothing is made, nothing ended.
+
+Of a dry run EC2 promises only that it checks permissions (API Reference, DryRun of each
+action), whatever else it may notice. So image and size are looked up besides; where a
+policy does not allow that, the dry run's word stands.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Final, NoReturn
+from xml.etree import ElementTree
+
+from servers.clouds.amazon.api import NAME, find_text
+from servers.clouds.base import (
+    CloudError,
+    CredentialsError,
+    InstanceNotFoundError,
+    RefusedError,
+)
+
+Call = Callable[[Mapping[str, str]], ElementTree.Element]
+
+_DRY: Final = {"DryRun": "true"}
+
+
+def check_run(call: Call, params: Mapping[str, str]) -> None:
+    """Ask whether RunInstances with ``params`` would work; raise what forbids it."""
+    answer = call({**params, **_DRY})
+    for item in answer.findall("instancesSet/item"):
+        # Not every endpoint knows DryRun. What this one made is new, and ours.
+        _undo(call, find_text(item, "instanceId"))
+    _check_image(call, params["ImageId"])
+    _check_size(call, params["InstanceType"])
+
+
+def check_terminate(call: Call) -> None:
+    """Ask whether TerminateInstances is allowed, of an instance that nobody has."""
+    try:
+        call(
+            {
+                "Action": "TerminateInstances",
+                "InstanceId.1": f"i-{secrets.token_hex(9)[:17]}",
+                **_DRY,
+            }
+        )
+    except InstanceNotFoundError:
+        return  # not forbidden, but missing, as it must be
+
+
+def _undo(call: Call, instance_id: str) -> NoReturn:
+    said = f"The endpoint takes a dry run for a call, and made {instance_id[:100]}"
+    try:
+        call({"Action": "TerminateInstances", "InstanceId.1": instance_id})
+    except CloudError as error:
+        # It carries the fleet's tag, so listings show it until it is gone.
+        raise RefusedError(f"{said}. End it there: {error.message}") from None
+    raise RefusedError(f"{said}, which was ended at once.")
+
+
+def _check_image(call: Call, image: str) -> None:
+    try:
+        answer = call({"Action": "DescribeImages", "ImageId.1": image})
+    except CredentialsError:
+        return
+    found = answer.find("imagesSet/item")
+    if found is None:
+        raise RefusedError(f"{NAME} has no image {image} in this region.")
+    state = find_text(found, "imageState")
+    if state != "available":
+        raise RefusedError(f"The image {image} is {state}, not available.")
+
+
+def _check_size(call: Call, size: str) -> None:
+    try:
+        answer = call({"Action": "DescribeInstanceTypes", "InstanceType.1": size})
+    except CredentialsError:
+        return
+    if answer.find("instanceTypeSet/item") is None:
+        raise RefusedError(f"{NAME} has no size {size} in this region.")

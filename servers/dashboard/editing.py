@@ -1,0 +1,63 @@
+"""Pages that add or change one thing: once, and never over another's change."""
+
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.generic import FormView
+
+from servers.dashboard.access import Page
+from servers.dashboard.once import REPEATED
+from servers.errors import FleetError
+
+
+class Edit(Page, FormView):  # type: ignore[type-arg]
+    """A form over one row. It is a OnceForm with ``is_stale`` and ``see``.
+
+    ``page`` names the URL of a row's own page, ``listing`` that of all.
+    """
+
+    page: ClassVar[str]
+    listing: ClassVar[str]
+
+    def find_current(self) -> Any:
+        """Return the row that is changed; None for a new one."""
+        raise NotImplementedError
+
+    def save(self, form: Any, current: Any) -> Any:
+        """Save what was typed, in the caller's transaction; return the row."""
+        raise NotImplementedError
+
+    def refuse(self, form: Any, error: FleetError) -> None:
+        """Show what was refused, each at its field."""
+        form.refuse(error)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Save it, unless that was done, or somebody else was quicker."""
+        if form.is_repeated():
+            messages.info(self.request, REPEATED)
+            return redirect(self.listing)
+        try:
+            saved = self._save_fresh(form)
+        except FleetError as error:
+            self.refuse(form, error)
+            return self.form_invalid(form)
+        if saved is None:
+            form.forget()
+            return self.form_invalid(form)
+        messages.success(self.request, f"{saved.name} was saved.")
+        return redirect(self.page, saved.name)
+
+    def _save_fresh(self, form: Any) -> Any:
+        with transaction.atomic():
+            current = self.find_current()
+            if current is not None:
+                # Two people may save at once: the second is told of the first.
+                rows = type(current).objects.select_for_update(no_key=True)
+                current = rows.get(pk=current.pk)
+                if form.is_stale(current):
+                    form.see(current)
+                    return None
+            return self.save(form, current)

@@ -1,0 +1,102 @@
+"""The buttons that help, for each thing that needs attention and each reader."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+
+from servers.attention import Item, Kind
+from servers.dashboard.messages import actions_for
+from servers.models import Account, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """One button: ``GET`` is a link, ``asks`` one to a page that asks first."""
+
+    label: str
+    url: str
+    method: str = "GET"
+    fields: Mapping[str, str] = field(default_factory=dict)
+    danger: bool = False
+    asks: bool = False
+    why_not: str = ""
+
+
+def say_helps(item: Item, user: Any) -> list[Help]:
+    """Return what ``user`` may do about an item; a link to look where nothing is."""
+    return list(_list_helps(item, user))
+
+
+def _list_helps(item: Item, user: Any) -> Iterator[Help]:
+    match item.kind:
+        case Kind.ERROR | Kind.STUCK:
+            yield from _help_server(item, user)
+        case Kind.MORE:
+            yield Help("Show them", f"{reverse('servers')}?state={item.state}")
+        case Kind.HELD | Kind.UNEXPLAINED | Kind.ORPHANS:
+            yield Help("Look at Leaks", reverse("leaks"))
+        case Kind.REFUSED | Kind.FAILING | Kind.BREAKER | Kind.UNLISTED:
+            yield from _help_account(item, user)
+        case Kind.UNCONFIRMED | Kind.FROZEN | Kind.PAUSED:
+            if user.has_perm("servers.change_fleet"):
+                yield _help_fleet(item)
+        case _:
+            if user.has_perm("servers.view_fleet"):
+                yield Help("Look at System", reverse("system"))
+
+
+def _help_server(item: Item, user: Any) -> Iterator[Help]:
+    assert item.server is not None
+    found = list(_list_acts(item.server, user))
+    yield from found or [Help("Look at it", reverse("server", args=[item.server.name]))]
+
+
+def _list_acts(server: Server, user: Any) -> Iterator[Help]:
+    for action in actions_for(server, user):
+        if action.name in {"retry", "terminate"}:
+            is_link = action.method == "GET"
+            yield Help(
+                action.label,
+                action.url,
+                action.method,
+                danger=action.danger,
+                asks=is_link,
+                why_not=action.why_not,
+            )
+
+
+def _help_account(item: Item, user: Any) -> Iterator[Help]:
+    assert item.account is not None
+    if item.kind == Kind.BREAKER:
+        if user.has_perm("servers.change_account"):
+            fields = {"account": item.account.name}
+            yield Help("Close the breaker", reverse("reclose"), "POST", fields)
+        return
+    if item.kind == Kind.REFUSED and user.has_perm("servers.change_account"):
+        yield Help("Change the account", link_account(item.account))
+    if user.has_perm("servers.change_scope"):
+        fields = {"account": item.account.name}
+        if item.kind == Kind.UNLISTED:
+            fields["region"] = item.region
+        label = "List it now" if item.kind == Kind.UNLISTED else "Try it now"
+        yield Help(label, reverse("scan"), "POST", fields)
+
+
+def _help_fleet(item: Item) -> Help:
+    if item.kind == Kind.UNCONFIRMED:
+        return Help("Confirm…", reverse("confirm-fleet"), danger=True, asks=True)
+    if item.kind == Kind.FROZEN:
+        return Help("Allow destroys again", reverse("unfreeze"), "POST")
+    return Help("Resume", reverse("resume"), "POST")
+
+
+def link_account(account: Account) -> str:
+    """Return where an account is changed."""
+    for name in ("account", "change-account"):
+        try:
+            return reverse(name, args=[account.name])
+        except NoReverseMatch:
+            continue
+    return reverse("admin:servers_account_change", args=[account.pk])

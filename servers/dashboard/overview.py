@@ -1,0 +1,72 @@
+"""The overview: what needs attention, what is there, how it went lately."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db.models import Count, Sum
+from django.views.generic import TemplateView
+
+from servers.attention import list_attention, read_moment
+from servers.dashboard.helps import say_helps
+from servers.dashboard.live import Live
+from servers.dashboard.messages import say_failure
+from servers.figures import RANGES, find_range, recent_figures
+from servers.lifecycle.states import BOOTING, MOVING, State
+from servers.models import Server, Template
+
+# Nothing moves, and still a process may fall silent.
+IDLE_SECONDS: Final = 6
+
+
+class Overview(Live, TemplateView):
+    """What is there, at a glance."""
+
+    template_name = "overview/page.html"
+
+    def read_moment(self) -> tuple[object, ...] | None:
+        """Let the tag move with what time alone changes, too."""
+        return read_moment()
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Put all of it together; the number of queries is the same for any fleet."""
+        data = super().get_context_data(**context)
+        now, user = data["now"], self.request.user
+        counts, capacity = _count_servers()
+        figures = recent_figures(find_range(self.request.GET.get("range", "")), now=now)
+        usual = figures.boots.p95
+        items = list_attention(
+            data["fleet"],
+            now=now,
+            usual_boot=None if usual is None else timedelta(seconds=usual),
+        )
+        return data | {
+            "items": [(item, say_helps(item, user)) for item in items],
+            "counts": [(state.value, counts.get(state, 0)) for state in State],
+            "total": sum(counts.values()),
+            "ready": capacity.get(State.RUNNING, 0),
+            "coming": sum(capacity.get(state, 0) for state in BOOTING),
+            "booting": sum(counts.get(state, 0) for state in BOOTING),
+            "figures": figures,
+            "failures": [
+                (say_failure(name), count, round(100 * count / figures.failed))
+                for name, count in figures.failures[:8]
+            ],
+            "ranges": RANGES,
+            "has_template": bool(counts) or Template.objects.exists(),
+            "busy": any(state in counts for state in MOVING),
+            "idle_seconds": IDLE_SECONDS,
+        }
+
+
+def _count_servers() -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many servers there are in each state, and their capacity."""
+    rows = list(
+        Server.objects.filter(hidden=False)
+        .order_by()
+        .values_list("state")
+        .annotate(count=Count("id"), capacity=Sum("capacity"))
+    )
+    return (
+        {state: count for state, count, _ in rows},
+        {state: capacity for state, _, capacity in rows},
+    )

@@ -1,0 +1,136 @@
+"""The system: its processes, what is between them, and the settings in force."""
+
+from functools import cache
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import django
+from django.conf import settings
+from django.core.checks import run_checks
+from django.db import connection
+from django.db.models import Count, Min
+from django.views.generic import TemplateView
+
+from servers.attention import read_moment
+from servers.broker import ask_broker, name_broker
+from servers.dashboard.live import Live
+from servers.gates import is_confirmed
+from servers.heartbeats import LATE
+from servers.models import Heartbeat, Server
+
+# Named one by one: what is not named here is not shown.
+_SHOWN: Final = (
+    ("SERVERFLEET_TICK_SECONDS", "TICK_SECONDS", "how often what is due is looked for"),
+    ("SERVERFLEET_WORKER_THREADS", "WORKER_THREADS", "threads of each worker"),
+    ("SERVERFLEET_PENDING_DEADLINE", "PENDING_DEADLINE", "seconds to a create call"),
+    ("SERVERFLEET_BOOT_DEADLINE", "BOOT_DEADLINE", "seconds to boot"),
+    ("SERVERFLEET_CREATE_TRIES", "CREATE_TRIES", "tries before the next fallback"),
+    (
+        "SERVERFLEET_ERROR_RETENTION",
+        "ERROR_RETENTION",
+        "seconds that errors hold",
+    ),
+    (
+        "SERVERFLEET_STOPPED_RETENTION",
+        "STOPPED_RETENTION",
+        "seconds in the list",
+    ),
+    ("SERVERFLEET_SESSION_SECONDS", "SESSION_COOKIE_AGE", "seconds of a log-in"),
+    ("SERVERFLEET_HTTPS", "HTTPS", "secure cookies, redirect, HSTS"),
+    ("SERVERFLEET_ALLOWED_HOSTS", "ALLOWED_HOSTS", "host names that are answered"),
+    ("SERVERFLEET_TRUSTED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "origins of forms"),
+    ("SERVERFLEET_LOG_LEVEL", "LOG_LEVEL", "what is logged"),
+    ("SERVERFLEET_CACHE_SECRETS", "CACHE_SECRETS", "encoded servers kept in memory"),
+    ("SERVERFLEET_DEBUG", "DEBUG", "Django's debug mode"),
+)
+
+
+class SystemPage(Live, TemplateView):
+    """Workers, beat, broker, database, settings, checks."""
+
+    template_name = "system/page.html"
+    permission_required = "servers.view_fleet"
+    bucket_seconds = 10  # heartbeats and the broker move no stamp
+
+    def read_moment(self) -> tuple[object, ...] | None:
+        """Let the tag move with who is heard of."""
+        return read_moment()
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Ask the database, and the broker for at most half a second."""
+        data = super().get_context_data(**context)
+        now = data["now"]
+        beats = list(Heartbeat.objects.all())
+        due = Server.objects.filter(next_step_at__lte=now).aggregate(
+            count=Count("id"), oldest=Min("next_step_at")
+        )
+        return data | {
+            "processes": [(beat, now - beat.seen_at <= LATE) for beat in beats],
+            "is_confirmed": is_confirmed(data["fleet"]),
+            "broker": ask_broker(),
+            "broker_address": name_broker(),
+            "due": due["count"],
+            "delay": (now - due["oldest"]).total_seconds() if due["oldest"] else 0,
+            "database": describe_database(),
+            "versions": describe_versions(),
+            "shown": [(name, _say(key), text) for name, key, text in _SHOWN],
+            "findings": run_system_checks(),
+            "https": settings.HTTPS,
+            "idle_seconds": 10,
+        }
+
+
+def describe_database() -> str:
+    """Return which database it is, without user or password."""
+    settings_dict = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"SQLite at {settings_dict['NAME']}"
+    place = settings_dict.get("HOST") or "a socket"
+    port = settings_dict.get("PORT")
+    where = f"{place}:{port}" if port else place
+    return f"PostgreSQL {settings_dict['NAME']} at {where}"
+
+
+@cache
+def describe_versions() -> tuple[tuple[str, str], ...]:
+    """Return what runs here."""
+    version = ".".join(str(part) for part in connection.get_database_version())
+    return (
+        ("ServerFleet", f"{settings.VERSION} {settings.COMMIT}".strip()),
+        ("Django", django.get_version()),
+        ("SQLite" if connection.vendor == "sqlite" else "PostgreSQL", version),
+    )
+
+
+@cache
+def run_system_checks() -> tuple[tuple[str, str, str, str], ...]:
+    """Return tone, id, text and hint of what the system checks find.
+
+    Once for each process: they look at settings and code, which do not change.
+    """
+    return tuple(
+        (
+            "bad" if found.is_serious() else "warn",
+            found.id or "",
+            str(found.msg),
+            str(found.hint or ""),
+        )
+        for found in run_checks(include_deployment_checks=settings.HTTPS)
+        if not found.is_silenced()
+    )
+
+
+def _say(name: str) -> str:
+    value = getattr(settings, name)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return ", ".join(_without_user(str(each)) for each in value) or "none"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def _without_user(text: str) -> str:
+    """Return a host or origin; what is before an @ is nobody's to read."""
+    return urlsplit(text).geturl() if "@" not in text else text.rpartition("@")[2]

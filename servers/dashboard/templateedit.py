@@ -1,0 +1,146 @@
+"""Add, change, try and delete templates."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.generic import TemplateView, View
+
+from servers.dashboard.access import Page
+from servers.dashboard.editing import Edit
+from servers.dashboard.templateform import TemplateForm
+from servers.dashboard.templaterows import is_move
+from servers.dashboard.templates import find_template
+from servers.errors import FleetError
+from servers.models import Account, Server, Template
+from servers.operations import delete_template, save_template, try_template
+
+
+class _Edit(Edit):
+    """What adding and changing share."""
+
+    template_name = "templates/edit.html"
+    form_class = TemplateForm
+    page = "template"
+    listing = "templates"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Give the form its template."""
+        return super().get_form_kwargs() | {"template": self.find_current()}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Save, or let two fallbacks change places, which saves nothing."""
+        if not is_move(request.POST):
+            return super().post(request, *args, **kwargs)
+        form = TemplateForm.move(request.POST, template=self.find_current())
+        return self.render_to_response(self.get_context_data(form=form))
+
+    def save(self, form: TemplateForm, current: Template | None) -> Template:
+        """Save it and its next version."""
+        template = form.to_template(current)
+        save_template(template)
+        return template
+
+
+class NewTemplate(_Edit):
+    """Make a template."""
+
+    permission_required = "servers.add_template"
+
+    def find_current(self) -> None:
+        """None yet."""
+        return
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Say what comes first, where there is no account."""
+        return super().get_context_data(**context) | {
+            "title": "New template",
+            "back": reverse("templates"),
+            "has_accounts": Account.objects.exists(),
+        }
+
+
+class EditTemplate(_Edit):
+    """Change a template."""
+
+    permission_required = "servers.change_template"
+
+    def find_current(self) -> Template:
+        """Return it as it is now."""
+        return find_template(self.kwargs["name"])
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Say which."""
+        name = self.kwargs["name"]
+        return super().get_context_data(**context) | {
+            "title": f"Change {name}",
+            "back": reverse("template", args=[name]),
+            "has_accounts": True,
+        }
+
+
+class TryTemplate(Page, View):
+    """Make one server of it that ends by itself."""
+
+    permission_required = ("servers.change_template", "servers.add_server")  # type: ignore[assignment]
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Begin; while one is under way, show that."""
+        try:
+            try_template(find_template(name))
+        except FleetError as error:
+            messages.error(request, error.message)
+            return redirect("template", name)
+        return redirect("trial", name)
+
+
+class DefaultTemplate(Page, View):
+    """Make a template the one that is used where none is named."""
+
+    permission_required = "servers.change_template"
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Switch."""
+        template = find_template(name)
+        if template.is_default:
+            messages.info(request, f"{name} is the default already.")
+            return redirect("template", name)
+        template.is_default = True
+        try:
+            save_template(template)
+        except FleetError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, f"{name} is the default now.")
+        return redirect("template", name)
+
+
+class DeleteTemplate(Page, TemplateView):
+    """Ask once more, then delete a template, or say why that can't be."""
+
+    template_name = "templates/delete.html"
+    permission_required = "servers.delete_template"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Count what was made from it."""
+        template = find_template(self.kwargs["name"])
+        return super().get_context_data(**context) | {
+            "template": template,
+            "made": Server.objects.filter(recipe__template=template).count(),
+            "title": f"Delete {template.name}?",
+            "action_label": "Delete",
+            "action_url": reverse("delete-template", args=[template.name]),
+            "back": reverse("template", args=[template.name]),
+        }
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Delete it."""
+        try:
+            delete_template(find_template(name))
+        except FleetError as error:
+            messages.error(request, error.message)
+            return redirect("template", name)
+        messages.success(request, f"{name} was deleted.")
+        return redirect("templates")

@@ -1,0 +1,291 @@
+"""The form of a template: lines and rows in place of JSON."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from django import forms
+from django.forms import BoundField
+from django.http import QueryDict
+
+from servers.clouds.registry import describe_kind
+from servers.dashboard.accountform import CHANGED, clean_name
+from servers.dashboard.once import OnceForm
+from servers.dashboard.templaterows import FallbackForm, make_fallbacks
+from servers.models import Account, Template
+from servers.operations.provision import MOST_CAPACITY, MOST_TTL
+from servers.operations.setup import MOST_USER_DATA
+
+_MOST_MINUTES: Final = MOST_TTL // 60
+_SAME: Final = [
+    "account",
+    "region",
+    "image",
+    "size",
+    "capacity",
+    "ssh_key",
+    "readiness",
+    "readiness_port",
+    "price_per_hour",
+    "name_prefix",
+    "max_servers",
+    "is_default",
+]
+_SHOWN: Final = [
+    "name",
+    "account",
+    "region",
+    "image",
+    "size",
+    "capacity",
+    "price_per_hour",
+    "max_servers",
+    "is_default",
+]
+_MORE: Final = [
+    "readiness",
+    "readiness_port",
+    "ttl",
+    "drain_timeout",
+    "name_prefix",
+    "ssh_key",
+    "labels",
+    "user_data",
+    "forget_user_data",
+    "options",
+]
+
+
+class TemplateForm(OnceForm):
+    """A template. Its user data is write-only, since it often holds secrets."""
+
+    name = forms.CharField(
+        max_length=63,
+        help_text="Lower-case letters, digits and hyphens. It can't be changed later.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    account = forms.ModelChoiceField(
+        Account.objects.order_by("name"), to_field_name="name", empty_label=None
+    )
+    region = forms.CharField(
+        max_length=100, required=False, help_text="Empty is the account's whole."
+    )
+    image = forms.CharField(max_length=100, help_text="As the cloud names it.")
+    size = forms.CharField(max_length=100, help_text="As the cloud names it.")
+    capacity = forms.IntegerField(
+        min_value=1, max_value=MOST_CAPACITY, help_text="Builds at once on one server."
+    )
+    price_per_hour = forms.DecimalField(
+        min_value=Decimal(0),
+        max_digits=10,
+        decimal_places=4,
+        required=False,
+        help_text="Of one server, in your currency. For the pages alone.",
+    )
+    max_servers = forms.IntegerField(
+        label="Most servers",
+        min_value=1,
+        max_value=1_000_000,
+        required=False,
+        help_text="Of this template. Empty is no cap of its own.",
+    )
+    is_default = forms.BooleanField(
+        label="The default template",
+        required=False,
+        help_text="Used where a request names none. Another one is no longer it.",
+    )
+    readiness = forms.ChoiceField(
+        label="Ready when", choices=Template.Readiness.choices
+    )
+    readiness_port = forms.IntegerField(
+        label="Port to try", min_value=1, max_value=65535, initial=22
+    )
+    ttl = forms.IntegerField(
+        label="Time to live, in minutes",
+        min_value=0,
+        max_value=_MOST_MINUTES,
+        help_text="0 is no limit.",
+    )
+    drain_timeout = forms.IntegerField(
+        label="Wait for builds at its end, in minutes",
+        min_value=0,
+        max_value=_MOST_MINUTES,
+    )
+    name_prefix = forms.CharField(
+        max_length=40, help_text="Names that are made begin with it."
+    )
+    ssh_key = forms.CharField(
+        label="SSH key",
+        max_length=255,
+        required=False,
+        help_text="The name of a key pair that the cloud holds.",
+    )
+    labels = forms.CharField(
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="One a line: name=value.",
+    )
+    user_data = forms.CharField(
+        required=False,
+        max_length=MOST_USER_DATA,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        help_text="Runs on the instance at its first boot. It is never shown again.",
+    )
+    forget_user_data = forms.BooleanField(
+        label="Forget the stored user data", required=False
+    )
+    options = forms.CharField(
+        label="Options of the cloud",
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text="One a line: name=value. They go before the account's own.",
+    )
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=20, required=False)
+
+    def __init__(
+        self,
+        *args: Any,
+        template: Template | None = None,
+        rows: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.template = template
+        shown = template or Template()
+        initial = {name: getattr(shown, name) for name in _SAME if name != "account"}
+        initial |= {
+            "account": template.account if template else None,
+            "ttl": shown.ttl // 60,
+            "drain_timeout": shown.drain_timeout // 60,
+            "labels": _to_lines(shown.labels),
+            "options": _to_lines(shown.options),
+            "seen": str(shown.version),
+        }
+        kwargs["initial"] = initial | (kwargs.get("initial") or {})
+        super().__init__(*args, **kwargs)
+        self.fallbacks = make_fallbacks(
+            self.data if self.is_bound else rows,
+            stored=shown.candidates,
+            is_bound=self.is_bound,
+        )
+        if template is not None:
+            del self.fields["name"]
+        if template is None or not template.user_data:
+            del self.fields["forget_user_data"]
+        else:
+            self.fields[
+                "user_data"
+            ].help_text = "Stored, and never shown. Leave it empty to keep it."
+
+    @classmethod
+    def move(cls, data: QueryDict, *, template: Template | None) -> "TemplateForm":
+        """Return the form as it was typed, two fallbacks in each other's place."""
+        typed = {name: data.get(name, "") for name in cls.base_fields}
+        return cls(initial=typed, template=template, rows=data)
+
+    def list_shown(self) -> list[BoundField]:
+        """The fields that every template needs."""
+        return [self[name] for name in _SHOWN if name in self.fields]
+
+    def list_more(self) -> list[BoundField]:
+        """The others."""
+        return [self[name] for name in _MORE if name in self.fields]
+
+    def has_errors_below(self) -> bool:
+        """Whether one of the others is wrong."""
+        return any(name in self.errors for name in _MORE)
+
+    def is_valid(self) -> bool:
+        """The fallbacks' rows belong to it."""
+        rows = [row.is_valid() for row in self.fallbacks]  # each says what is wrong
+        return super().is_valid() and all(rows)
+
+    def clean_name(self) -> str:
+        """Refuse what is no name, or is taken."""
+        name = clean_name(self.cleaned_data["name"])
+        if Template.objects.filter(name=name).exists():
+            raise forms.ValidationError("There is a template of this name already.")
+        return name
+
+    def clean_labels(self) -> dict[str, str]:
+        """Return the lines as an object."""
+        return read_lines(self.cleaned_data["labels"])
+
+    def clean(self) -> dict[str, Any]:
+        """Read the options as the account's kind of cloud describes them."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        account = data.get("account")
+        if account is None or "options" not in data:
+            return data
+        try:
+            data["options"] = _read_options(account.kind, data["options"])
+        except forms.ValidationError as error:
+            self.add_error("options", error)
+        return data
+
+    def is_stale(self, current: Template) -> bool:
+        """Tell whether there is a newer version than the one that the form showed."""
+        seen: str = self.cleaned_data["seen"]
+        return seen != str(current.version)
+
+    def see(self, current: Template) -> None:
+        """Let the form be sent over what is there now."""
+        self.add_error(None, CHANGED)
+        self.data = dict(self.data.items(), seen=str(current.version))
+
+    def to_template(self, current: Template | None) -> Template:
+        """Return the template as it was typed, not saved."""
+        data = self.cleaned_data
+        template = current or Template(name=data["name"])
+        for name in _SAME:
+            setattr(template, name, data[name])
+        template.ttl = data["ttl"] * 60
+        template.drain_timeout = data["drain_timeout"] * 60
+        template.labels = data["labels"]
+        template.options = data["options"]
+        template.candidates = FallbackForm.collect(self.fallbacks)
+        if data.get("forget_user_data"):
+            template.user_data = ""
+        if data["user_data"]:
+            template.user_data = data["user_data"]
+        return template
+
+
+def read_lines(text: str) -> dict[str, str]:
+    """Return ``name=value`` lines as an object; ValidationError."""
+    found = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, sign, value = line.partition("=")
+        if not sign:
+            raise forms.ValidationError(f"{line[:50]!r} is not name=value.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _to_lines(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name}={value}" for name, value in values.items())
+
+
+def _read_options(kind: str, text: str) -> dict[str, Any]:
+    known = {
+        field.name: field
+        for field in describe_kind(kind).options
+        if not field.texts and not field.rates
+    }
+    found: dict[str, Any] = {}
+    for name, value in read_lines(text).items():
+        field = known.get(name)
+        if field is None:
+            names = ", ".join(known)
+            raise forms.ValidationError(f"{name[:40]!r} is not known. Known: {names}.")
+        try:
+            found[name] = float(value) if field.number else value
+        except ValueError:
+            found[name] = value
+        if message := field.check(found[name]):
+            raise forms.ValidationError(f"{field.label}: {message}")
+    return found

@@ -1,0 +1,98 @@
+"""The fallbacks of a template as rows of a form: their order is that of trying."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from django import forms
+
+from servers.models import Account
+
+MOST: Final = 10
+# Empty rows at the end of a form.
+SPARE: Final = 2
+
+
+class FallbackForm(forms.Form):
+    """One fallback: what is empty is the template's own."""
+
+    account = forms.ModelChoiceField(
+        Account.objects.order_by("name"),
+        to_field_name="name",
+        required=False,
+        empty_label="the same account",
+    )
+    region = forms.CharField(max_length=100, required=False)
+    size = forms.CharField(max_length=100, required=False)
+
+    @staticmethod
+    def collect(rows: Iterable["FallbackForm"]) -> list[dict[str, str]]:
+        """Return what the rows say, as it is stored; empty rows are left out."""
+        found = []
+        for row in rows:
+            data = {**row.cleaned_data}
+            if data.get("account"):
+                data["account"] = data["account"].name
+            if entry := {name: text for name, text in data.items() if text}:
+                found.append(entry)
+        return found
+
+
+def make_fallbacks(
+    data: Mapping[str, Any] | None,
+    *,
+    stored: list[dict[str, str]],
+    is_bound: bool,
+) -> list[FallbackForm]:
+    """Return the rows as they were sent, in the order that was asked for, or stored.
+
+    ``move`` in the data, such as ``2-up``, exchanges two rows.
+    """
+    if data is None:
+        count = min(MOST, len(stored) + SPARE)
+        rows = [*stored, *({} for _ in range(count - len(stored)))]
+    else:
+        rows = [_read(data, number) for number in range(MOST) if _has(data, number)]
+        rows = _move(rows, str(data.get("move", "")))
+    choices = _list_accounts()
+    forms_ = []
+    for number, row in enumerate(rows):
+        prefix = f"fallback-{number}"
+        bound = (
+            None
+            if not is_bound
+            else {f"{prefix}-{name}": text for name, text in row.items()}
+        )
+        form = FallbackForm(bound, initial=row, prefix=prefix, label_suffix="")
+        # One query for all rows.
+        form.fields["account"].widget.choices = choices
+        forms_.append(form)
+    return forms_
+
+
+def is_move(data: Mapping[str, Any]) -> bool:
+    """Tell whether rows are to change places, and nothing else is to be done."""
+    return bool(data.get("move"))
+
+
+def _list_accounts() -> list[tuple[str, str]]:
+    names = Account.objects.order_by("name").values_list("name", flat=True)
+    return [("", "the same account"), *((name, name) for name in names)]
+
+
+def _has(data: Mapping[str, Any], number: int) -> bool:
+    return any(f"fallback-{number}-{name}" in data for name in _NAMES)
+
+
+def _read(data: Mapping[str, Any], number: int) -> dict[str, str]:
+    return {name: data.get(f"fallback-{number}-{name}", "") for name in _NAMES}
+
+
+def _move(rows: list[dict[str, str]], move: str) -> list[dict[str, str]]:
+    number, _, _ = move.partition("-")
+    index = int(number) if number.isascii() and number.isdigit() else 0
+    if 0 < index < len(rows):
+        rows[index - 1], rows[index] = rows[index], rows[index - 1]
+    return rows
+
+
+_NAMES: Final = ("account", "region", "size")

@@ -1,0 +1,160 @@
+"""The pages of the templates: what they make, how they do, and what changed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.urls import reverse
+from django.views.generic import TemplateView
+
+from servers.dashboard.live import Live
+from servers.dashboard.messages import Action
+from servers.dashboard.templatestats import LATELY, Record, read_records
+from servers.errors import NotFoundError
+from servers.models import Template, TemplateVersion
+from servers.models.template import Recipe
+from servers.operations import find_trial
+
+VERSIONS_SHOWN: Final = 20
+_SECRET: Final = frozenset({"user_data"})
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version, and what is other in it than in the one before."""
+
+    row: TemplateVersion
+    changes: list[str]
+
+
+class TemplateList(Live, TemplateView):
+    """All templates."""
+
+    template_name = "templates/list.html"
+    permission_required = "servers.view_template"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Tell how each does. Three queries, for any number."""
+        data = super().get_context_data(**context)
+        records = read_records(now=data["now"])
+        templates = Template.objects.select_related("account").defer("user_data")
+        rows = [(row, records.get(row.pk, Record())) for row in templates]
+        return data | {"rows": rows, "days": LATELY.days}
+
+
+class TemplatePage(Live, TemplateView):
+    """One template."""
+
+    template_name = "templates/detail.html"
+    permission_required = "servers.view_template"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Load it, its record and its versions."""
+        template = find_template(self.kwargs["name"])
+        data = super().get_context_data(**context)
+        versions = list(
+            template.versions.select_related("account").order_by("-number")[
+                : VERSIONS_SHOWN + 1
+            ]
+        )
+        records = read_records(now=data["now"], only=template.pk)
+        return data | {
+            "template": template,
+            "record": records.get(template.pk, Record()),
+            "days": LATELY.days,
+            "places": list_places(template),
+            "versions": list(compare_versions(versions))[:VERSIONS_SHOWN],
+            "is_cut": len(versions) > VERSIONS_SHOWN,
+            "acts": list_acts(template, self.request.user),
+        }
+
+
+class TrialPage(Live, TemplateView):
+    """How the newest try of a template goes."""
+
+    template_name = "templates/trial.html"
+    permission_required = "servers.view_template"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Load it."""
+        template = find_template(self.kwargs["name"])
+        data = super().get_context_data(**context)
+        try:
+            trial = find_trial(template)
+        except NotFoundError:
+            return data | {"template": template, "trial": None}
+        longest = max([step.seconds for step in trial.steps] or [0.0])
+        return data | {
+            "template": template,
+            "trial": trial,
+            "longest": longest or 1.0,
+            "busy": not trial.gone and trial.outcome != "failed",
+        }
+
+
+def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Template:
+    """Return the template of a name; raise Http404."""
+    usable = len(name) <= 63 and "\0" not in name
+    rows = Template.objects.select_related("account") if rows is None else rows
+    template = rows.filter(name=name).first() if usable else None
+    if template is None:
+        raise Http404(f"There is no template named {name[:80]!r}.")
+    return template
+
+
+def list_places(template: Template) -> list[dict[str, str]]:
+    """Return where it makes servers, in the order of trying; its own place first."""
+    own = {
+        "account": template.account.name,
+        "region": template.region,
+        "size": template.size,
+    }
+    return [own, *({**own, **entry} for entry in template.candidates)]
+
+
+def compare_versions(versions: Sequence[TemplateVersion]) -> Iterator[Version]:
+    """Yield each with its changes; ``versions`` are the newest first."""
+    for row, before in zip(versions, [*versions[1:], None], strict=True):
+        yield Version(row, list(_list_changes(row, before)) if before else [])
+
+
+def _list_changes(row: TemplateVersion, before: TemplateVersion) -> Iterator[str]:
+    for field in Recipe._meta.get_fields():
+        name = field.name
+        was, now = getattr(before, name), getattr(row, name)
+        if was == now:
+            continue
+        words = name.replace("_", " ")
+        if name in _SECRET:
+            yield f"{words} changed" if was and now else f"{words} {_verb(now)}"
+        else:
+            yield f"{words}: {_describe(was)} → {_describe(now)}"
+
+
+def _verb(value: Any) -> str:
+    return "added" if value else "removed"
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, dict):
+        value = ", ".join(f"{name}={each}" for name, each in value.items())
+    elif isinstance(value, list):
+        value = ", ".join(" ".join(each.values()) for each in value)
+    return str("none" if value in ("", None) else value)[:200]
+
+
+def list_acts(template: Template, user: Any) -> list[Action]:
+    """Return what a person may ask of a template."""
+    name = [template.name]
+    acts = []
+    if user.has_perm("servers.change_template") and user.has_perm("servers.add_server"):
+        acts.append(Action("try", "Try it", reverse("try-template", args=name)))
+    if user.has_perm("servers.change_template") and not template.is_default:
+        url = reverse("default-template", args=name)
+        acts.append(Action("default", "Make it the default", url))
+    if user.has_perm("servers.delete_template"):
+        url = reverse("delete-template", args=name)
+        acts.append(Action("delete", "Delete…", url, method="GET", danger=True))
+    return acts

@@ -1,0 +1,250 @@
+"""The figures of the overview: from the history, in one query for any fleet.
+
+Kept for some seconds in each process, since many tabs ask for the same.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+
+from servers.ledger import Kind
+from servers.lifecycle.states import CLOSED
+from servers.lifecycle.states import Event as Happening
+from servers.models import Attempt, Event
+
+KEPT_SECONDS: Final = 15.0
+WEEK: Final = timedelta(days=7)
+# Boots are told apart to a tenth of a second.
+_TENTHS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """How far a chart looks back, and in what steps."""
+
+    name: str
+    label: str
+    step: timedelta
+    steps: int
+    unit: str  # what a step is called
+
+
+RANGES: Final = (
+    Range("24h", "24 hours", timedelta(hours=1), 24, "hour"),
+    Range("7d", "7 days", timedelta(hours=6), 28, "6 hours"),
+    Range("30d", "30 days", timedelta(days=1), 30, "day"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the chart."""
+
+    at: datetime
+    created: int = 0
+    destroyed: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Boots:
+    """How long servers took from the request until they were ready, in seconds."""
+
+    count: int = 0
+    p50: float | None = None
+    p95: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All of it."""
+
+    range: Range
+    steps: tuple[Step, ...] = ()
+    boots: Boots = field(default_factory=Boots)  # of the last seven days
+    before: Boots = field(default_factory=Boots)  # of the seven before them
+    failures: tuple[tuple[str, int], ...] = ()  # by the class of the answer
+
+    @property
+    def created(self) -> int:
+        """How many servers became ready."""
+        return sum(step.created for step in self.steps)
+
+    @property
+    def destroyed(self) -> int:
+        """How many are proven gone."""
+        return sum(step.destroyed for step in self.steps)
+
+    @property
+    def failed(self) -> int:
+        """How many create attempts made nothing."""
+        return sum(count for _, count in self.failures)
+
+
+class Epoch(Func):
+    """A time in whole Unix seconds, by the database's own means."""
+
+    output_field = IntegerField()
+    template = "CAST(FLOOR(EXTRACT(EPOCH FROM %(expressions)s)) AS bigint)"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        """Without Django's function in Python, which costs a call for each row."""
+        template = "CAST(STRFTIME('%%%%s', %(expressions)s) AS INTEGER)"
+        return super().as_sql(compiler, connection, template=template, **extra)
+
+
+class Tenths(Epoch):
+    """A time in tenths of a second."""
+
+    template = "CAST(FLOOR(EXTRACT(EPOCH FROM %(expressions)s) * 10) AS bigint)"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        """As above; a Julian day is exact to a tenth of a millisecond."""
+        template = "CAST((JULIANDAY(%(expressions)s) - 2440587.5) * 864000 AS INTEGER)"
+        return Func.as_sql(self, compiler, connection, template=template, **extra)
+
+
+def find_range(name: str) -> Range:
+    """Return the range of a name; the first for any other."""
+    return next((each for each in RANGES if each.name == name), RANGES[0])
+
+
+def load_figures(chosen: Range, *, now: datetime) -> Figures:
+    """Return the figures as of now, from the database. One query."""
+    seconds = int(chosen.step.total_seconds())
+    last = int(now.timestamp()) // seconds
+    first = last - chosen.steps + 1
+    since = datetime.fromtimestamp(first * seconds, UTC)
+    steps: dict[int, dict[str, int]] = {number: {} for number in range(first, last + 1)}
+    boots: dict[str, dict[int, int]] = {"now": {}, "before": {}}
+    failures: dict[str, int] = {}
+    rows = _count_steps(seconds, since).union(
+        _count_failures(since), _count_boots(now), all=True
+    )
+    for what, number, label, count in rows:
+        if what == "step" and number in steps:
+            steps[number][label] = count
+        elif what == "boot":
+            boots[label][number] = count
+        elif what == "failure":
+            failures[label] = failures.get(label, 0) + count
+            at = steps.get(number * 3600 // seconds, {})
+            at["failed"] = at.get("failed", 0) + count
+    return Figures(
+        range=chosen,
+        steps=tuple(
+            Step(datetime.fromtimestamp(number * seconds, UTC), **counts)
+            for number, counts in steps.items()
+        ),
+        boots=summarise_boots(boots["now"]),
+        before=summarise_boots(boots["before"]),
+        failures=tuple(sorted(failures.items(), key=lambda pair: (-pair[1], pair[0]))),
+    )
+
+
+def _row(rows: "QuerySet[Any]", what: str, bucket: Any, label: Any) -> Any:
+    return (
+        rows.order_by()
+        .annotate(what=Value(what, CharField()), bucket=bucket, label=label)
+        .values("what", "bucket", "label")
+        .annotate(count=Count("pk"))
+        .values_list("what", "bucket", "label", "count")
+    )
+
+
+def _count_steps(seconds: int, since: datetime) -> Any:
+    label = Case(
+        When(kind=Happening.READY, then=Value("created")),
+        default=Value("destroyed"),
+        output_field=CharField(),
+    )
+    kinds = (Happening.READY, Happening.ABSENCE_CONFIRMED)
+    rows = Event.objects.filter(at__gte=since, kind__in=kinds)
+    return _row(rows, "step", Epoch("at") / seconds, label)
+
+
+def _count_failures(since: datetime) -> Any:
+    rows = Attempt.objects.filter(closed_at__gte=since, outcome__in=CLOSED).exclude(
+        answer_class=""
+    )
+    return _row(rows, "failure", Epoch("closed_at") / 3600, F("answer_class"))
+
+
+def _count_boots(now: datetime) -> Any:
+    asked = Event.objects.filter(
+        server_uid=OuterRef("server_uid"),
+        kind__in=[Kind.REQUESTED, Happening.RETRY_REQUESTED, Kind.ADOPTED],
+        id__lt=OuterRef("id"),
+    ).order_by("-id")
+    label = Case(
+        When(at__gte=now - WEEK, then=Value("now")),
+        default=Value("before"),
+        output_field=CharField(),
+    )
+    rows = Event.objects.filter(at__gte=now - 2 * WEEK, kind=Happening.READY).annotate(
+        asked=Subquery(asked.values("at")[:1])
+    )
+    took = Tenths("at") - Tenths("asked")
+    return _row(rows.filter(asked__isnull=False), "boot", took, label)
+
+
+def summarise_boots(tenths: dict[int, int]) -> Boots:
+    """Return the percentiles of durations, given as how often each was."""
+    count = sum(tenths.values())
+    if not count:
+        return Boots()
+    pairs = sorted(tenths.items())
+    return Boots(
+        count, _percentile(pairs, count, 0.50), _percentile(pairs, count, 0.95)
+    )
+
+
+def _percentile(pairs: Iterable[tuple[int, int]], count: int, share: float) -> float:
+    rank, seen = math.ceil(count * share), 0
+    for tenths, number in pairs:
+        seen += number
+        if seen >= rank:
+            return tenths / _TENTHS
+    raise AssertionError("the counts are fewer than their sum")
+
+
+_kept: dict[tuple[str, str], tuple[float, Figures]] = {}
+_lock = threading.Lock()
+
+
+def recent_figures(chosen: Range, *, now: datetime) -> Figures:
+    """Return figures that are at most some seconds old."""
+    key = (str(connection.settings_dict["NAME"]), chosen.name)
+    with _lock:
+        found = _kept.get(key)
+    if found is not None and time.monotonic() - found[0] < KEPT_SECONDS:
+        return found[1]
+    figures = load_figures(chosen, now=now)
+    with _lock:
+        _kept[key] = (time.monotonic(), figures)
+    return figures
+
+
+def forget_figures() -> None:
+    """Have the next ones loaded anew."""
+    with _lock:
+        _kept.clear()

@@ -1,0 +1,39 @@
+"""Have the clouds listed now."""
+
+from django.db import transaction
+
+from servers import dispatch, ledger
+from servers.errors import NotFoundError
+from servers.ledger import Kind, write_event
+from servers.models import Scope
+
+
+def scan_now(*, account: str = "", region: str | None = None) -> int:
+    """Have scopes listed at once, of one account and region or all; count them.
+
+    Raises NotFoundError where there is none.
+    """
+    scopes = Scope.objects.select_related("account")
+    if account:
+        scopes = scopes.filter(account__name=account)
+    if region is not None:
+        scopes = scopes.filter(region=region)
+    found = list(scopes.order_by("pk"))
+    if not found:
+        raise NotFoundError("Nothing is listed there. Make a template first.")
+    now = ledger.database_now()
+    with transaction.atomic():
+        Scope.objects.filter(pk__in=[scope.pk for scope in found]).update(
+            next_listing_at=now
+        )
+        one = found[0].account if account else None
+        write_event(
+            Kind.SCAN_ASKED,
+            account=one,
+            reason=f"A listing of {found[0]} was asked for."
+            if len(found) == 1
+            else f"Listings of {len(found)} places were asked for.",
+        )
+        for scope in found:
+            dispatch.hint(dispatch.OBSERVE, scope.pk)
+    return len(found)

@@ -1,0 +1,83 @@
+"use strict";
+// Draws the table of the overview: what became ready above the line, what was destroyed
+// below it, failed creates as dots. The table is the source, so it says the same.
+{
+  const HEIGHT = 200;
+  const box = document.getElementById("chart");
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  let chart = null;
+  let shown = "";
+
+  const read = () => {
+    const rows = [...document.querySelectorAll("#steps tbody tr")];
+    const column = (index) => rows.map((row) => Number(row.cells[index].textContent));
+    const at = rows.map((row) => Number(row.dataset.at));
+    return [at, column(1), column(2).map((count) => -count), column(3).map((count) => count || null)];
+  };
+
+  // Canvas knows no light-dark(): an element's computed colour does.
+  const colour = (name) => {
+    const probe = document.createElement("i");
+    probe.style.color = `var(--${name})`;
+    box.append(probe);
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  };
+
+  function draw() {
+    const data = read();
+    if (!box || !data[0].length) return;
+    chart?.destroy();
+    const soft = colour("soft");
+    const line = { stroke: colour("line"), width: 1 };
+    const step = data[0][1] - data[0][0];
+    const bars = uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 });
+    const axis = { stroke: soft, grid: line, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+    const hours = uPlot.fmtDate(step < 86400 ? "{HH}:{mm}" : "{D} {MMM}");
+    const bar = (label, tone) => ({ label, fill: colour(tone), width: 0, paths: bars, points: { show: false } });
+    chart = new uPlot(
+      {
+        width: box.clientWidth,
+        height: HEIGHT,
+        tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
+        legend: { show: false },
+        cursor: { show: false },
+        scales: {
+          x: { range: (_, from, to) => [from - step / 2, to + step / 2] },
+          y: { range: (_, low, high) => [Math.min(low, -1) * 1.1, Math.max(high, 1) * 1.1] },
+        },
+        axes: [
+          { ...axis, grid: { show: false }, space: 64, values: (_, ticks) => ticks.map((tick) => hours(uPlot.tzDate(new Date(tick * 1000), "UTC"))) },
+          { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000], values: (_, ticks) => ticks.map(Math.abs) },
+        ],
+        series: [
+          {},
+          bar("Ready", "good"),
+          bar("Destroyed", "idle"),
+          { label: "Failed", stroke: colour("bad"), paths: () => null, points: { show: true, size: 8, fill: colour("bad") } },
+        ],
+      },
+      data,
+      box,
+    );
+  }
+
+  function refresh() {
+    const data = read();
+    const now = JSON.stringify(data);
+    if (!chart || now === shown) return;
+    const moved = !shown.startsWith(JSON.stringify(data[0].slice(0, 2)).slice(0, -1), 1);
+    shown = now;
+    if (moved) draw();
+    else chart.setData(data);
+  }
+
+  if (box) {
+    draw();
+    shown = JSON.stringify(read());
+    scheme.addEventListener("change", draw);
+    document.addEventListener("fleet:changed", refresh);
+    new ResizeObserver(() => chart?.setSize({ width: box.clientWidth, height: HEIGHT })).observe(box);
+  }
+}

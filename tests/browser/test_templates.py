@@ -1,0 +1,43 @@
+"""The walk of a template, in a real Chromium."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from servers.models import Server, Template
+from tests.support.browser import check_looks, poll_now
+from tests.support.fleet import make_fleet
+
+pytestmark = pytest.mark.pure
+
+
+def test_a_template_is_made_changed_and_tried(
+    visit: Callable[..., Any], workshop: Any
+) -> None:
+    make_fleet()
+    page = visit("admin")
+    page.goto("/templates/")
+    check_looks(page)
+    page.get_by_role("link", name="New template").click()
+    page.get_by_label("Name", exact=True).fill("big")
+    page.get_by_label("Image").fill("debian-12")
+    page.get_by_label("Size", exact=True).fill("large")
+    page.get_by_label("Size of fallback 1").fill("small")
+    page.get_by_label("Size of fallback 2").fill("medium")
+    page.get_by_role("button", name="Up: fallback 2").click()
+    page.get_by_text("More", exact=True).click()
+    check_looks(page)
+    # Enter saves; the button that is first in sight would move a row.
+    page.get_by_label("Image").press("Enter")
+    page.get_by_text("big was saved.").wait_for()
+    template = Template.objects.get(name="big")
+    assert template.candidates == [{"size": "medium"}, {"size": "small"}]
+    check_looks(page)
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_text("under way").wait_for()
+    check_looks(page)
+    workshop.run_to("stopped", Server.objects.get())
+    assert poll_now(page) == 200
+    page.get_by_text("proven gone").wait_for()
+    check_looks(page)

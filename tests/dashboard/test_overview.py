@@ -1,0 +1,309 @@
+"""The overview: it names what needs attention, with the button that helps."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from servers.attention import Kind, list_attention
+from servers.figures import RANGES, forget_figures, load_figures
+from servers.ledger import database_now
+from servers.models import Account, Event, Fleet, Heartbeat, Instance, Scope, Server
+from servers.operations import freeze_destroys, pause_fleet
+from servers.reconciler.tick import tick
+from servers.selectors import is_paused
+from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.people import log_in, make_person
+from tests.support.trouble import (
+    age_server,
+    open_breaker,
+    start_processes,
+    write_history,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def account(workshop: Workshop) -> Account:
+    forget_figures()
+    found = make_fleet()
+    workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
+    start_processes()
+    return found
+
+
+def kinds() -> set[Kind]:
+    return {
+        item.kind for item in list_attention(Fleet.objects.get(), now=database_now())
+    }
+
+
+def read(path: str = "/", role: str = "admin") -> str:
+    return log_in(make_person(role)).get(path).content.decode()
+
+
+def test_where_all_is_well_nothing_needs_attention(account: Account) -> None:
+    assert kinds() == set()
+    assert "Nothing needs attention" in read()
+
+
+def strand(verdict: str, account: Account, **more: Any) -> None:
+    Instance.objects.create(
+        account=account,
+        instance_id="i-1",
+        key="k",
+        first_seen=database_now(),
+        verdict=verdict,
+        **more,
+    )
+
+
+def change(model: Any, **changes: Any) -> None:
+    model.objects.update(**changes)
+
+
+def ago(seconds: float) -> Any:
+    return database_now() - timedelta(seconds=seconds)
+
+
+TROUBLES: list[tuple[Kind, str, str, Any]] = [
+    (
+        Kind.UNCONFIRMED,
+        "Confirm…",
+        "not where the fleet was confirmed",
+        lambda _: change(Fleet, fingerprint="another"),
+    ),
+    (
+        Kind.BROKER,
+        "Look at System",
+        "The broker does not answer 2 of 2",
+        lambda _: change(Heartbeat, broker_error="refused"),
+    ),
+    (
+        Kind.NO_WORKER,
+        "Look at System",
+        "No worker is heard of",
+        lambda _: Heartbeat.objects.filter(kind="worker").delete(),
+    ),
+    (
+        Kind.NO_BEAT,
+        "Look at System",
+        "No beat is heard of",
+        lambda _: Heartbeat.objects.filter(kind="beat").update(seen_at=ago(60)),
+    ),
+    (
+        Kind.NO_TICK,
+        "Look at System",
+        "no tick has run",
+        lambda _: change(Fleet, ticked_at=ago(60)),
+    ),
+    (
+        Kind.LOST_WORKER,
+        "Look at System",
+        "build-2:7 fell silent",
+        lambda _: Heartbeat.objects.create(
+            name="build-2:7", kind="worker", started_at=ago(900), seen_at=ago(60)
+        ),
+    ),
+    (
+        Kind.FROZEN,
+        "Allow destroys again",
+        "Destroying is frozen",
+        lambda _: freeze_destroys(frozen=True),
+    ),
+    (Kind.PAUSED, "Resume", "creation was paused", lambda _: pause_fleet(note="x")),
+    (
+        Kind.REFUSED,
+        "Change the account",
+        "refuses the credentials of sandbox",
+        lambda _: change(Account, health="refused", health_note="AuthFailure"),
+    ),
+    (
+        Kind.FAILING,
+        "Try it now",
+        "sandbox can&#x27;t be reached",
+        lambda _: change(Account, health="failing"),
+    ),
+    (Kind.BREAKER, "Close the breaker", "The breaker of sandbox is open", open_breaker),
+    (
+        Kind.UNLISTED,
+        "List it now",
+        "sandbox has no fresh listing",
+        lambda _: change(Scope, compared_at=ago(4000)),
+    ),
+    (
+        Kind.HELD,
+        "Look at Leaks",
+        "9 instances of sandbox belong to no server",
+        lambda _: change(Scope, held=9),
+    ),
+    (
+        Kind.UNEXPLAINED,
+        "Look at Leaks",
+        "does not know 1 instance of sandbox",
+        lambda account: strand("unexplained", account),
+    ),
+    (
+        Kind.ORPHANS,
+        "Look at Leaks",
+        "1 orphan at sandbox",
+        lambda account: strand("orphan", account),
+    ),
+    (
+        Kind.ERROR,
+        "Retry",
+        "one failed.",
+        lambda _: age_server(provision(name="one"), 1, state="error", error="no image"),
+    ),
+    (
+        Kind.STUCK,
+        "Terminate…",
+        "one has been staging for longer than is usual",
+        lambda _: age_server(provision(name="one"), 400, state="staging"),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "button", "sentence", "happen"),
+    TROUBLES,
+    ids=[str(trouble[0]) for trouble in TROUBLES],
+)
+def test_each_trouble_is_named_alone_with_the_button_that_helps(
+    account: Account, kind: Kind, button: str, sentence: str, happen: Any
+) -> None:
+    client = log_in(make_person("admin"))
+    etag = client.get("/")["ETag"]
+    happen(account)
+    assert kinds() == {kind}
+    # A tab that polls is told, although time alone may have changed it.
+    page = client.get("/", headers={"if-none-match": etag, "x-live": "1"})
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert sentence in text
+    assert button in text.partition('class="attention"')[2]
+    viewer = read(role="viewer")
+    assert sentence in viewer
+    assert "<form" not in viewer.partition('<main id="main"')[2]
+
+
+def test_a_worker_that_another_replaced_needs_no_attention(account: Account) -> None:
+    Heartbeat.objects.create(
+        name="build-1:7", kind="worker", started_at=ago(900), seen_at=ago(60)
+    )
+    assert kinds() == {Kind.LOST_WORKER}
+    Heartbeat.objects.create(
+        name="build-1:8", kind="worker", started_at=ago(55), seen_at=ago(0)
+    )
+    assert kinds() == set()
+
+
+def test_many_errors_are_a_few_lines_and_a_link(account: Account) -> None:
+    for _ in range(30):
+        age_server(provision(), 5, state="error", error="e" * 4000)
+    text = read()
+    assert "22 more servers have failed." in text
+    assert len(text) < 60_000
+
+
+def test_every_button_works_once_and_says_so(account: Account) -> None:
+    client = log_in(make_person("admin"))
+    open_breaker(account)
+    for path, form, said in (
+        ("/reclose/", {"account": "sandbox"}, "creates go on"),
+        ("/reclose/", {"account": "sandbox"}, "closed already"),
+        ("/scan/", {"account": "sandbox"}, "One place is listed now"),
+        ("/scan/", {}, "One place is listed now"),
+        ("/freeze/", {"note": "<b>"}, "Nothing is destroyed any more"),
+        ("/unfreeze/", {}, "Destroys go on"),
+        ("/pause/", {"note": "<b>night", "minutes": "60"}, "&lt;b&gt;night"),
+        ("/resume/", {}, "Automatic creation goes on"),
+        ("/confirm/", {}, "Nothing was done"),
+        ("/confirm/", {"sure": "on"}, "confirmed already"),
+    ):
+        answer = client.post(path, form, follow=True)
+        assert said in answer.content.decode(), path
+    account.refresh_from_db()
+    assert account.breaker == "closed"
+    asked = Event.objects.filter(kind="scan_asked", actor="user:admin")
+    assert asked.count() == 2
+
+
+def test_what_is_sent_wrongly_stands_at_its_field_and_does_nothing(
+    account: Account,
+) -> None:
+    client = log_in(make_person("admin"))
+    for form in ({"minutes": "5"}, {"note": "n" * 501}, {"note": "a\0b"}):
+        page = client.post("/pause/", form)
+        assert 'class="error"' in page.content.decode()
+    assert client.post("/reclose/", {"account": "no\0ne"}).status_code == 404
+    page = client.post("/scan/", {"account": "none"}, follow=True)
+    assert "Nothing is listed there" in page.content.decode()
+    assert not is_paused()
+    assert not Fleet.objects.get().paused
+
+
+def test_a_viewer_and_an_operator_may_switch_nothing(account: Account) -> None:
+    for role in ("viewer", "operator"):
+        client = log_in(make_person(role))
+        paths = ("pause", "resume", "freeze", "unfreeze", "scan", "reclose", "confirm")
+        for path in paths:
+            assert client.post(f"/{path}/", {"account": "sandbox"}).status_code == 403
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(make_person("admin"))
+    assert strict.post("/resume/").status_code == 403
+
+
+def test_a_pause_ends_at_its_last_moment_by_itself(account: Account) -> None:
+    log_in(make_person("admin")).post("/pause/", {"minutes": "30", "note": "n"})
+    assert is_paused()
+    Fleet.objects.update(paused_until=database_now())
+    assert not is_paused()  # at once, although no tick has run
+    assert kinds() == set()
+    Fleet.objects.update(ticked_at=None)
+    tick()
+    fleet = Fleet.objects.get()
+    assert (fleet.paused, fleet.paused_until, fleet.paused_note) == (False, None, "")
+    assert Event.objects.order_by("-id")[0].kind == "resumed"
+
+
+def test_the_queries_are_the_same_for_any_fleet(account: Account) -> None:
+    client = log_in(make_person("admin"))
+    client.get("/")
+    counts = []
+    for number in (1, 30):
+        for _ in range(number):
+            age_server(provision(), 90, state="error", error="x")
+        forget_figures()
+        with CaptureQueriesContext(connection) as cold:
+            client.get("/")
+        with CaptureQueriesContext(connection) as warm:
+            client.get("/")
+        counts.append((len(cold), len(warm)))
+    assert counts == [(10, 9), (10, 9)]
+
+
+def test_figures_count_what_happened_and_how_long_boots_took(account: Account) -> None:
+    write_history(hours=30, boot=40.0)
+    for chosen in RANGES:
+        figures = load_figures(chosen, now=database_now())
+        assert len(figures.steps) == chosen.steps
+        since = figures.steps[0].at
+        ready = Event.objects.filter(kind="ready", at__gte=since).count()
+        assert figures.created == ready > 0
+        assert figures.boots.count == Event.objects.filter(kind="ready").count()
+        assert 28 <= (figures.boots.p50 or 0) <= (figures.boots.p95 or 0) <= 61
+        assert figures.before.count == 0
+    Event.objects.update(at=database_now() - timedelta(days=9))
+    figures = load_figures(RANGES[0], now=database_now())
+    assert (figures.created, figures.boots.count) == (0, 0)
+
+
+def test_an_empty_fleet_says_what_to_do_next(account: Account) -> None:
+    assert "Make the first one" in read()
+    assert "Somebody with the right" in read(role="viewer")
+    assert Server.objects.count() == 0

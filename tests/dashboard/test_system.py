@@ -1,0 +1,147 @@
+"""The system's page, the heartbeats behind it, and the page of the proof."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+
+from servers.broker import ask_broker, name_broker
+from servers.drill.service import free_port
+from servers.heartbeats import say_farewell, write_heartbeat
+from servers.ledger import database_now, name_process
+from servers.models import Account, Heartbeat, Instance, Leftover, Scope
+from servers.reconciler.purge import purge_history
+from tests.support.fleet import Workshop, make_fleet
+from tests.support.people import log_in, make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def account(workshop: Workshop) -> Account:
+    found = make_fleet()
+    workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
+    return found
+
+
+def test_a_process_says_that_it_is_there_and_takes_leave() -> None:
+    write_heartbeat("worker", begins=True)
+    first = Heartbeat.objects.get()
+    write_heartbeat("worker")
+    again = Heartbeat.objects.get()
+    assert (again.name, again.started_at) == (name_process(), first.started_at)
+    assert again.seen_at > first.seen_at
+    assert again.broker_error == ""
+    say_farewell()
+    assert not Heartbeat.objects.exists()
+
+
+def test_the_silent_are_forgotten_after_an_hour() -> None:
+    write_heartbeat("worker", begins=True)
+    purge_history()
+    assert Heartbeat.objects.exists()
+    Heartbeat.objects.update(seen_at=database_now() - timedelta(hours=2))
+    purge_history()
+    assert not Heartbeat.objects.exists()
+
+
+def test_a_broker_that_is_gone_is_said_within_half_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from celery import current_app
+
+    assert ask_broker().error == ""
+    url = f"redis://user:needle@127.0.0.1:{free_port()}/0"
+    with override_settings(BROKER_URL=url):
+        monkeypatch.setattr(current_app.conf, "broker_write_url", url)
+        begun = time.monotonic()
+        answer = ask_broker()
+        assert time.monotonic() - begun < 1
+        assert "refused" in answer.error
+        assert name_broker().startswith("redis://127.0.0.1:")
+        page = log_in(make_person("viewer")).get("/system/").content.decode()
+    assert "does not answer" in page
+    assert "needle" not in page
+
+
+def test_the_page_shows_processes_and_settings_and_no_secret(
+    django_assert_max_num_queries: Any,
+) -> None:
+    write_heartbeat("worker", begins=True)
+    client = log_in(make_person("viewer"))
+    with django_assert_max_num_queries(9):
+        page = client.get("/system/").content.decode()
+    assert name_process() in page
+    assert "SERVERFLEET_BOOT_DEADLINE" in page
+    for secret in (
+        settings.SECRET_KEY,
+        settings.INSTALLATION_ID + '"',
+        *(key.hex() for _, key in _keys()),
+    ):
+        assert secret not in page
+
+
+def _keys() -> list[tuple[str, bytes]]:
+    return [
+        (str(name), bytes(key)) for name, key in dict(settings.ENCRYPTION_KEYS).items()
+    ]
+
+
+def strand(account: Account, verdict: str) -> Instance:
+    return Instance.objects.create(
+        account=account,
+        instance_id="i-1<b>",
+        key="k",
+        first_seen=database_now() - timedelta(hours=3),
+        verdict=verdict,
+    )
+
+
+def test_the_proof_says_what_was_compared_and_when(account: Account) -> None:
+    page = log_in(make_person("viewer")).get("/leaks/").content.decode()
+    assert "Nothing is lost, nothing is doubled." in page
+    assert "0 live instances under the fleet&#x27;s tag in 1 place" in (
+        page.replace("fleet's", "fleet&#x27;s")
+    )
+    assert "Scan now" not in page
+
+
+def test_the_proof_names_what_is_in_doubt(account: Account) -> None:
+    client = log_in(make_person("admin"))
+    strand(account, "orphan")
+    page = client.get("/leaks/").content.decode()
+    assert "sandbox: 1 instance that no server owns is older than the bound." in page
+    Scope.objects.update(compared_at=database_now() - timedelta(hours=1))
+    assert "no fresh listing" in client.get("/leaks/").content.decode()
+
+
+def test_each_decision_asks_first_and_is_carried_out_once(account: Account) -> None:
+    client = log_in(make_person("admin"))
+    found = strand(account, "unexplained")
+    left = Leftover.objects.create(
+        account=account,
+        resource_id="vol-1",
+        kind="volume",
+        first_seen=database_now(),
+    )
+    for path in (
+        f"{found.pk}/destroy",
+        f"{found.pk}/adopt",
+        f"leftovers/{left.pk}/delete",
+    ):
+        page = client.get(f"/leaks/{path}/")
+        assert page.status_code == 200
+        assert "<b>" not in page.content.decode().partition("<main")[2]
+    assert client.get("/leaks/destroy-held/?account=%00&region=a").status_code == 200
+    page = client.post(f"/leaks/{found.pk}/destroy/", follow=True)
+    assert "It will be destroyed." in page.content.decode()
+    again = client.post(f"/leaks/{found.pk}/destroy/", follow=True)
+    assert "needs no decision any more" in again.content.decode()
+    assert client.get("/leaks/999/destroy/").status_code == 404
+    viewer = log_in(make_person("viewer"))
+    for path in (f"{found.pk}/adopt", f"leftovers/{left.pk}/delete", "destroy-held"):
+        assert viewer.post(f"/leaks/{path}/").status_code == 403
+        assert viewer.get(f"/leaks/{path}/").status_code == 403

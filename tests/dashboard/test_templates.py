@@ -1,0 +1,248 @@
+"""The templates' pages: what they make, how they do, and what changed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from servers.ledger import database_now
+from servers.models import Account, Server, Template, TemplateVersion
+from servers.operations import save_account
+from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.people import log_in, make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def admin(workshop: Workshop) -> Client:
+    make_fleet()
+    save_account(
+        Account(name="spare", kind="amazon", region="eu-central-1"), credentials=KEYS
+    )
+    return log_in(make_person("admin", name="ada"))
+
+
+KEYS = {"access_key_id": "a", "secret_access_key": "b"}
+
+
+def fill(
+    client: Client, path: str = "/templates/new/", **changes: Any
+) -> dict[str, Any]:
+    """Return what the form at a path holds, with changes."""
+    form = client.get(path).context["form"]
+    fields = [*form, *(field for row in form.fallbacks for field in row)]
+    found = {field.html_name: field.value() for field in fields}
+    found |= changes
+    return {k: v for k, v in found.items() if v is not None and v is not False}
+
+
+def new(client: Client, **changes: Any) -> dict[str, Any]:
+    wishes = {
+        "name": "big",
+        "account": "sandbox",
+        "image": "debian-12",
+        "size": "large",
+    }
+    return fill(client, **{**wishes, **changes})
+
+
+def test_a_template_is_made_with_fallbacks_labels_and_options(admin: Client) -> None:
+    form = new(
+        admin,
+        **{
+            "account": "spare",
+            "labels": "team=ci\n\npool = a b",
+            "options": "disk_gib=40\nzone=eu-central-1a",
+            "ttl": "90",
+            "price_per_hour": "0.0425",
+            "user_data": "#!/bin/sh\nneedle",
+            "fallback-0-size": "medium",
+            "fallback-1-account": "sandbox",
+            "fallback-1-region": "<i>west</i>",
+        },
+    )
+    assert admin.post("/templates/new/", form)["Location"] == "/templates/big/"
+    template = Template.objects.get(name="big")
+    assert template.labels == {"team": "ci", "pool": "a b"}
+    assert template.options == {"disk_gib": 40, "zone": "eu-central-1a"}
+    assert (template.ttl, str(template.price_per_hour)) == (5400, "0.0425")
+    assert template.user_data == "#!/bin/sh\nneedle"
+    assert template.candidates == [
+        {"size": "medium"},
+        {"account": "sandbox", "region": "<i>west</i>"},
+    ]
+    page = admin.get("/templates/big/").content.decode()
+    assert "&lt;i&gt;west&lt;/i&gt;" in page
+    assert "0.0425" in page
+    assert "needle" not in page
+    assert "needle" not in admin.get("/templates/big/change/").content.decode()
+
+
+def test_two_fallbacks_change_places_and_nothing_is_saved(admin: Client) -> None:
+    rows = {"fallback-0-size": "small", "fallback-1-size": "medium"}
+    form = new(admin, **rows, user_data="typed", move="1-up")
+    page = admin.post("/templates/new/", form)
+    shown = page.context["form"]
+    sizes = [row["size"].value() for row in shown.fallbacks]
+    assert sizes == ["medium", "small"]
+    assert shown["name"].value() == "big"
+    assert b"typed" in page.content
+    assert not Template.objects.filter(name="big").exists()
+    for wrong in ("0-up", "99-up", "-1-up", "moon", "²-up"):
+        assert admin.post("/templates/new/", {**form, "move": wrong}).status_code == 200
+
+
+def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
+    path = "/templates/default/change/"
+    changes = {"size": "large", "labels": "a=b", "user_data": "needle-1"}
+    admin.post(path, fill(admin, path, **changes))
+    admin.post(path, fill(admin, path, user_data="needle-2"))
+    admin.post(path, fill(admin, path, forget_user_data="on"))
+    text = admin.get("/templates/default/").content.decode()
+    for words in (
+        "Version 4",
+        "size: small → large",
+        "labels: none → a=b",
+        "user data added",
+        "user data changed",
+        "user data removed",
+        "by user:ada",
+        "The first",
+    ):
+        assert words in text
+    assert "needle" not in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"name": "Not A Name"}, "lower-case"),
+        ({"name": "default"}, "already"),
+        ({"name": "new"}, "Choose another name"),
+        ({"account": "none"}, "valid choice"),
+        ({"image": "a\0b"}, "Null characters"),
+        ({"size": ""}, "required"),
+        ({"capacity": "5000"}, "less than or equal to 1000"),
+        ({"labels": "no sign"}, "name=value"),
+        ({"labels": "A=b"}, "lower-case"),
+        ({"options": "moon=1"}, "is not known"),
+        ({"options": "boot=x"}, "use a number"),
+        ({"ttl": "-1"}, "greater than or equal to 0"),
+        ({"price_per_hour": "1e99"}, "digits"),
+        ({"name_prefix": "A b"}, "lower-case"),
+        ({"fallback-0-account": "none"}, "valid choice"),
+        ({"fallback-0-size": "x" * 101}, "at most 100"),
+        ({"user_data": "x" * 70_000}, "at most"),
+    ],
+)
+def test_an_error_is_said_and_nothing_is_made(
+    admin: Client, wrong: dict[str, Any], words: str
+) -> None:
+    answer = admin.post("/templates/new/", new(admin, **wrong))
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert Template.objects.count() == 1
+
+
+def test_a_form_that_is_stale_or_sent_twice_says_so(admin: Client) -> None:
+    form = new(admin)
+    admin.post("/templates/new/", form)
+    assert (
+        b"carried out then"
+        in admin.post("/templates/new/", {**form, "name": "other"}, follow=True).content
+    )
+    path = "/templates/big/change/"
+    mine, theirs = fill(admin, path, size="small"), fill(admin, path, size="medium")
+    admin.post(path, theirs)
+    told = admin.post(path, mine)
+    assert b"Somebody changed this meanwhile" in told.content
+    assert Template.objects.get(name="big").size == "medium"
+    assert TemplateVersion.objects.filter(template__name="big").count() == 2
+    admin.post(path, {**mine, "seen": told.context["form"]["seen"].value()})
+    assert Template.objects.get(name="big").size == "small"
+
+
+def test_one_template_is_the_default_at_a_time(admin: Client) -> None:
+    admin.post("/templates/new/", new(admin))
+    told = admin.post("/templates/big/default/", follow=True)
+    assert b"big is the default now" in told.content
+    told = admin.post("/templates/big/default/", follow=True)
+    assert b"the default already" in told.content
+    assert [row.name for row in Template.objects.filter(is_default=True)] == ["big"]
+
+
+def test_a_template_with_servers_is_not_deleted_and_says_why(admin: Client) -> None:
+    provision()
+    page = admin.get("/templates/default/delete/").content
+    assert b"1 server made from it is still in the records" in page
+    told = admin.post("/templates/default/delete/", follow=True)
+    assert b"Servers were made from default" in told.content
+    admin.post("/templates/new/", new(admin))
+    admin.post("/templates/big/delete/")
+    assert not Template.objects.filter(name="big").exists()
+
+
+def test_a_try_is_begun_watched_and_ends_by_itself(
+    admin: Client, workshop: Workshop
+) -> None:
+    assert b"not tried lately" in admin.get("/templates/default/trial/").content
+    begun = admin.post("/templates/default/try/")
+    assert begun["Location"] == "/templates/default/trial/"
+    admin.post("/templates/default/try/")
+    server = Server.objects.get()
+    assert b"under way" in admin.get("/templates/default/trial/").content
+    workshop.run_to("stopped", server)
+    text = admin.get("/templates/default/trial/").content.decode()
+    assert "It was ready after" in text
+    assert "proven gone" in text
+    Account.objects.update(enabled=False)
+    told = admin.post("/templates/default/try/", follow=True)
+    assert b"is disabled" in told.content
+
+
+def test_the_record_is_of_late_and_costs_the_same_for_any_number(
+    admin: Client, django_assert_max_num_queries: Any
+) -> None:
+    for count in range(20):
+        admin.post("/templates/new/", new(admin, name=f"t{count}"))
+    servers = [provision(template="t1") for _ in range(10)]
+    now = database_now()
+    for count, server in enumerate(servers):
+        row = Server.objects.filter(pk=server.pk)
+        row.update(created_at=now - timedelta(minutes=5))
+        if count < 8:
+            late = now - timedelta(minutes=5) + timedelta(seconds=40 + count)
+            row.update(state="running", started_at=late)
+        else:
+            row.update(state="error", error="no capacity")
+    old = Server.objects.filter(pk=servers[0].pk)
+    old.update(created_at=now - timedelta(days=30))
+    for path, most in (("/templates/", 9), ("/templates/t1/", 10)):
+        with django_assert_max_num_queries(most):
+            page = admin.get(path)
+        with django_assert_max_num_queries(3):
+            again = admin.get(path, headers={"if-none-match": page["ETag"]})
+        assert again.status_code == 304
+        text = page.content.decode()
+        assert "44 s" in text
+        assert "22 %" in text
+        assert len(text) < 100_000
+
+
+def test_a_viewer_looks_and_may_not_touch(admin: Client) -> None:
+    viewer = log_in(make_person("viewer"))
+    for path in ("/templates/", "/templates/default/", "/templates/default/trial/"):
+        text = viewer.get(path).content.decode()
+        main = text[text.index("<main") :]
+        assert "<form" not in main
+        assert "New template" not in main
+        assert "Change</a>" not in main
+    for path in (
+        "new",
+        *(f"default/{a}" for a in ("change", "try", "default", "delete")),
+    ):
+        assert viewer.post(f"/templates/{path}/", {"name": "x"}).status_code == 403
+    assert admin.get("/templates/none/").status_code == 404
+    assert admin.get("/templates/%00/").status_code == 404

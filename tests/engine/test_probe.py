@@ -1,0 +1,211 @@
+"""The test of an account or a template says in words what works and what to do."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from servers import probe
+from servers.models import Account, Scope, Template
+from servers.operations import initialise_fleet, save_template
+from servers.probe import Finding, probe_account, probe_template
+from servers.scopes import ensure_scope
+from tests.clouds.test_amazon import answering, error_of
+from tests.clouds.test_checks import ALL_WELL, DENIED
+from tests.clouds.test_deadline import DEADLINE, hang, serving
+from tests.exactly_once.clouds import REGION, make_moto
+from tests.support.fleet import QUICK, make_fleet, world_of
+from tests.support.moto import reset_moto
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+LISTING = (
+    "<r><reservationSet/><securityGroupInfo><item><ownerId>1234</ownerId></item>"
+    "</securityGroupInfo></r>"
+)
+
+
+def messages(findings: list[Finding]) -> str:
+    return "\n".join(finding.message for finding in findings)
+
+
+def test_an_account_that_works_is_told_each_thing_that_does() -> None:
+    account = make_fleet()
+    findings = probe_account(account)
+    assert [finding.works for finding in findings] == [True] * 3
+    listing, place, destroying = (finding.message for finding in findings)
+    assert "works and shows 0 of our instances" in listing
+    assert place == (
+        "default: the image ubuntu-24.04 and the size small exist, and creating is "
+        "allowed."
+    )
+    assert destroying == "Nothing forbids to destroy instances."
+    assert world_of(account).live(time.time()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"images": ["debian-12"]}, "no image ubuntu-24.04. Correct the template."),
+        ({"sizes": ["large"]}, "There is no size small. Correct the template."),
+        ({"denied": ["create"]}, "Allow these credentials to create such instances."),
+        ({"denied": ["destroy"]}, "Allow these credentials to destroy instances."),
+        ({"denied": ["list"]}, "allow them to list instances."),
+        ({"no_capacity": ["small"]}, "Choose another size or region"),
+        ({"faults": {"throttled": 1}}, "Too many calls. Test again."),
+    ],
+)
+def test_what_does_not_work_is_told_with_what_to_do(
+    options: dict[str, Any], words: str
+) -> None:
+    findings = probe_account(make_fleet(**options))
+    (broken,) = [finding for finding in findings if not finding.works]
+    assert words in broken.message
+
+
+def test_an_account_is_tested_before_it_is_saved() -> None:
+    initialise_fleet(fleet_id="ci")
+    account = Account(
+        name="new",
+        kind="sandbox",
+        credentials=json.dumps({"token": "right"}),
+        options={**QUICK, "expected_token": "right"},
+    )
+    findings = probe_account(account)
+    assert all(finding.works for finding in findings), messages(findings)
+    assert "shows once a template" in messages(findings)
+    account.credentials = json.dumps({"token": "wrong"})
+    (finding,) = probe_account(account)
+    assert not finding.works
+    assert "not valid. Correct the credentials" in finding.message
+    assert not Account.objects.exists()
+    assert not Scope.objects.exists()
+
+
+def test_settings_that_are_wrong_are_told_before_any_call() -> None:
+    initialise_fleet(fleet_id="ci")
+    account = Account(name="new", kind="amazon", region=REGION, endpoint="file:///x")
+    (finding,) = probe_account(account)
+    assert not finding.works
+    assert "Access key id is missing." in finding.message
+    assert "Use a URL" in finding.message
+    (finding,) = probe_account(Account(name="new", kind="moon"))
+    assert "Use one of amazon" in finding.message
+
+
+def test_changed_credentials_are_tested_with_the_saved_templates() -> None:
+    account = make_fleet(expected_token="right")
+    account.credentials = json.dumps({"token": "right"})
+    findings = probe_account(account)
+    assert "default: the image ubuntu-24.04" in messages(findings)
+    assert all(finding.works for finding in findings)
+
+
+def test_another_identity_is_told_and_ends_the_test() -> None:
+    account = make_fleet()
+    account.identity = "sandbox-other"
+    (finding,) = probe_account(account)
+    assert not finding.works
+    assert "lead to another account" in finding.message
+
+
+def test_a_template_is_asked_about_in_each_of_its_places() -> None:
+    account = make_fleet(no_capacity=["south/*"])
+    template = Template.objects.get()
+    template.candidates = [
+        {"region": "south"},
+        {"size": "colossal"},
+        {"account": "nobody"},
+    ]
+    works, full, unknown, missing = probe_template(template)  # as it is, unsaved
+    assert works.works
+    assert (full.region, full.works) == ("south", False)
+    assert "No small is left in south." in full.message
+    assert "no size colossal" in unknown.message
+    assert "no account nobody" in missing.message
+    assert world_of(account).live(time.time()) == []
+
+
+def test_the_places_and_regions_that_are_asked_have_a_bound() -> None:
+    account = make_fleet()
+    for number in range(8):
+        ensure_scope(account, f"region-{number}")
+        save_template(
+            Template(
+                name=f"t{number}", account=account, image="debian-12", size="large"
+            )
+        )
+    template = Template.objects.get(name="default")
+    template.candidates = [{"region": f"region-{number}"} for number in range(8)]
+    findings = probe_account(account)
+    asked = {finding.region for finding in findings}
+    assert len(asked) == probe.MOST_REGIONS
+    assert messages(findings).count("exist, and creating") <= probe.MOST_PLACES
+    assert len(probe_template(template)) == probe.MOST_PLACES
+
+
+def test_a_region_without_time_left_is_told_and_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe, "MOST_SECONDS_IN_ALL", 0.0)
+    account = make_fleet()
+    ensure_scope(account, "north")
+    findings = probe_account(account)
+    assert [finding.region for finding in findings] == ["", "north"]
+    assert {finding.message for finding in findings} == {
+        "There was no time left to ask. Test again."
+    }
+    assert world_of(account).calls() == []
+
+
+def test_a_cloud_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "MOST_SECONDS", 0.3)
+    with serving(hang) as url:
+        account = make_moto(url).account
+        account.options = {}  # whose call may take a minute
+        started = time.monotonic()
+        (finding,) = probe_account(account)
+        assert time.monotonic() - started < DEADLINE * 2
+    assert "gave no answer" in finding.message
+    assert finding.message.endswith("Test again.")
+
+
+def test_what_gets_no_answer_ends_the_test_of_its_region() -> None:
+    busy = {**ALL_WELL, "RunInstances": (503, error_of("RequestLimitExceeded"))}
+    with answering(200, LISTING, **busy) as (url, seen):
+        listed, creating = probe_account(make_moto(url).account)
+    assert listed.works
+    assert creating.message.startswith("default: ")
+    assert creating.message.endswith("Test again.")
+    assert seen[-1]["Action"] == ["RunInstances"]
+
+
+def test_an_account_at_ec2_is_tested_by_dry_runs(moto_url: str) -> None:
+    reset_moto(moto_url)
+    bench = make_moto(moto_url)
+    bench.account.options = {}  # patient while the server warms up
+    findings = probe_account(bench.account)
+    assert all(finding.works for finding in findings), messages(findings)
+    assert "default: the image ami-12c6146b and the size t3.micro" in messages(findings)
+    assert not bench.live()
+    template = Template.objects.select_related("account").get()
+    template.account.options = {}
+    template.image = "ami-00000000000000001"
+    (finding,) = probe_template(template)
+    assert not finding.works
+    assert "ami-00000000000000001" in finding.message
+    assert "Correct the template." in finding.message
+
+
+def test_rights_that_miss_at_ec2_are_named_and_no_secret_is() -> None:
+    denied = {**ALL_WELL, "RunInstances": DENIED, "TerminateInstances": DENIED}
+    with answering(200, LISTING, **denied) as (url, _):
+        findings = probe_account(make_moto(url).account)
+    listed, creating, destroying = findings
+    assert listed.message.startswith("The listing of 1234 works")
+    assert "UnauthorizedOperation" in creating.message
+    assert "Allow these credentials to create" in creating.message
+    assert "Allow these credentials to destroy" in destroying.message
+    assert "made-up" not in messages(findings)

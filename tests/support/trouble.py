@@ -1,0 +1,64 @@
+"""A fleet at three in the morning: everything that a page must name, at once."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from servers.ledger import database_now
+from servers.models import Account, Event, Fleet, Heartbeat, Server
+
+
+def start_processes(*, kinds: tuple[str, ...] = ("worker", "beat")) -> None:
+    """Have a worker and a beat heard of now, and a tick run."""
+    now = database_now()
+    for kind in kinds:
+        Heartbeat.objects.update_or_create(
+            name=f"build-1:{len(kind)}",
+            defaults={
+                "kind": kind,
+                "version": "0.1.0",
+                "started_at": now - timedelta(days=2),
+                "seen_at": now,
+                "broker_error": "",
+            },
+        )
+    Fleet.objects.update(ticked_at=now)
+
+
+def age_server(server: Server, seconds: float, **changes: Any) -> None:
+    """Have a server be in its state for so long."""
+    since = database_now() - timedelta(seconds=seconds)
+    Server.objects.filter(pk=server.pk).update(state_since=since, **changes)
+
+
+def open_breaker(account: Account, note: str = "no capacity for small") -> None:
+    """Open an account's breaker."""
+    Account.objects.filter(pk=account.pk).update(
+        breaker="open",
+        breaker_failures=7,
+        breaker_note=note,
+        breaker_until=database_now() + timedelta(minutes=5),
+    )
+
+
+def write_history(hours: int = 48, *, each: int = 3, boot: float = 41.0) -> None:
+    """Write events as if servers had come and gone for some time."""
+    now = database_now()
+    rows = []
+    for hour in range(hours):
+        for number in range((hour * 7 + each) % (each + 4)):
+            at = now - timedelta(hours=hour, minutes=number * 7)
+            uid = uuid.uuid4()
+            took = timedelta(seconds=boot * (0.7 + (number % 5) * 0.2))
+            common = {"server_uid": uid, "server_name": f"agent-{uid.hex[:6]}"}
+            rows += [
+                Event(at=at - took, kind="requested", actor="token:ci", **common),
+                Event(at=at, kind="ready", actor="worker", **common),
+                Event(
+                    at=min(now, at + timedelta(minutes=50)),
+                    kind="absence_confirmed",
+                    actor="worker",
+                    **common,
+                ),
+            ]
+    Event.objects.bulk_create(sorted(rows, key=lambda row: row.at))
