@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from servers.admin.base import badge, run_for_each
+from servers.admin.base import Listed, badge, run_for_each
 from servers.clouds.registry import list_kinds, validate_config
 from servers.models import Account, Template, TemplateVersion
 from servers.operations import (
@@ -26,11 +26,9 @@ from servers.probe import probe_account
 MOST_TESTED: Final = 3
 
 if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
     _ModelForm = forms.ModelForm[Any]
     _TabularInline = admin.TabularInline[Any, Any]
 else:
-    _ModelAdmin = admin.ModelAdmin
     _ModelForm = forms.ModelForm
     _TabularInline = admin.TabularInline
 
@@ -102,7 +100,7 @@ class AccountForm(_ModelForm):
 
 
 @admin.register(Account)
-class AccountAdmin(_ModelAdmin):
+class AccountAdmin(Listed):
     """The accounts at clouds."""
 
     form = AccountForm
@@ -117,8 +115,6 @@ class AccountAdmin(_ModelAdmin):
     )
     list_filter = ("enabled", "health", "breaker")
     search_fields = ("name", "kind", "region")
-    list_per_page = 50
-    show_full_result_count = False
     readonly_fields = (
         "identity",
         "health",
@@ -252,7 +248,7 @@ class _VersionInline(_TabularInline):
 
 
 @admin.register(Template)
-class TemplateAdmin(_ModelAdmin):
+class TemplateAdmin(Listed):
     """The templates; each save writes a version."""
 
     form = TemplateForm
@@ -260,8 +256,6 @@ class TemplateAdmin(_ModelAdmin):
     list_filter = ("account", "is_default")
     search_fields = ("name", "image", "size")
     list_select_related = ("account",)
-    list_per_page = 50
-    show_full_result_count = False
     inlines = (_VersionInline,)
     actions = ("try_them", "make_default")
 

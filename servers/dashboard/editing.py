@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.views.generic import FormView
 
 from servers.dashboard.access import Page
-from servers.dashboard.once import REPEATED
+from servers.dashboard.messages import REPEATED
 from servers.errors import FleetError
 
 

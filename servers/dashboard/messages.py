@@ -198,6 +198,26 @@ def say_what_force_means(server: Server) -> str:
     return "Builds that run on it now are cut off, and fail."
 
 
+# By the class of the cloud's answer; see clouds/base.py.
+FAILURES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "NoCapacity": "No capacity at the cloud",
+        "Quota": "The account's quota is used up",
+        "Refused": "The cloud refused it",
+        "Credentials": "The credentials are refused",
+        "Throttled": "Too many calls",
+        "Unreachable": "The cloud was not reached",
+        "UnknownOutcome": "No answer, and nothing was made",
+        "Cloud": "The cloud answered with an error",
+    }
+)
+
+
+def say_failure(name: str) -> str:
+    """Return in words why a create failed, of the class of the answer."""
+    return FAILURES.get(name, name)
+
+
 BULK_VERBS: Final[Mapping[str, str]] = MappingProxyType(
     {"terminate": "Terminate", "retry": "Retry", "label": "Label"}
 )
@@ -224,21 +244,6 @@ def say_why_not_in_bulk(act: str, server: Server, *, known_to_work: bool) -> str
     return ""
 
 
-# By the class of the cloud's answer; see clouds/base.py.
-FAILURES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "NoCapacity": "No capacity at the cloud",
-        "Quota": "The account's quota is used up",
-        "Refused": "The cloud refused it",
-        "Credentials": "The credentials are refused",
-        "Throttled": "Too many calls",
-        "Unreachable": "The cloud was not reached",
-        "UnknownOutcome": "No answer, and nothing was made",
-        "Cloud": "The cloud answered with an error",
-    }
+REPEATED: Final = (
+    "This form was sent before, and was carried out then. Nothing was doubled."
 )
-
-
-def say_failure(name: str) -> str:
-    """Return in words why a create failed, of the class of the answer."""
-    return FAILURES.get(name, name)

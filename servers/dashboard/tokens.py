@@ -15,7 +15,8 @@ from django.views.generic import FormView, ListView, TemplateView
 
 from servers.dashboard.access import Page
 from servers.dashboard.live import Live
-from servers.dashboard.once import REPEATED, OnceForm
+from servers.dashboard.messages import REPEATED
+from servers.dashboard.once import OnceForm
 from servers.errors import FleetError
 from servers.ledger import database_now
 from servers.models import Token

@@ -18,13 +18,13 @@ def test_the_admin_has_the_colours_of_the_pages_and_breaks_no_policy(
     page = visit("root", reduced_motion="reduce")
     colours = []
     for path in ("/servers/", "/admin/servers/server/"):
-        page.goto(path)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
+            page.goto(path)
             colours.append(
                 page.evaluate(
                     """() => getComputedStyle(
-                      document.querySelector("#header, body")
+                      document.querySelector("#header") ?? document.body
                     ).backgroundColor"""
                 )
             )

@@ -11,6 +11,7 @@ from django.views.generic import FormView, TemplateView, View
 
 from servers.dashboard.access import Page, go_back
 from servers.dashboard.messages import (
+    REPEATED,
     is_removal,
     say_what_force_means,
     say_what_is_lost,
