@@ -9,7 +9,6 @@ from redis.exceptions import RedisError
 
 from servers.errors import FleetError
 
-REPEATED = "This form was sent before, and was carried out then. Nothing was doubled."
 _ONCE_SECONDS = 3600
 
 

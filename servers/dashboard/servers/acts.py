@@ -16,7 +16,6 @@ from servers.dashboard.messages import (
     say_what_force_means,
     say_what_is_lost,
 )
-from servers.dashboard.once import REPEATED
 from servers.dashboard.servers.choices import list_choices
 from servers.dashboard.servers.connect import write_call
 from servers.dashboard.servers.detail import get_server
