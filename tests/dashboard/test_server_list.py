@@ -96,7 +96,7 @@ def test_columns_sort_and_pages_are_cut_by_the_database(operator: Client) -> Non
     assert names_in(text)[-1] == "s-59"
 
 
-def test_a_page_of_thousands_is_small_and_costs_nine_queries(
+def test_a_page_of_many_is_small_and_costs_nine_queries(
     operator: Client, django_assert_max_num_queries: Any
 ) -> None:
     server = provision(name="one")
@@ -116,11 +116,11 @@ def test_a_page_of_thousands_is_small_and_costs_nine_queries(
             address="10.200.100.50",
             error="It is a long error of a cloud. " * 100,
         )
-        for number in range(5000)
+        for number in range(300)
     )
     with django_assert_max_num_queries(9):
         page = operator.get("/servers/?search=fleet&account=sandbox")
-    assert b"5000" in page.content
+    assert b"of 300" in page.content
     assert len(page.content) < 100_000
 
 
