@@ -52,6 +52,8 @@ def _make_valid(body: dict[str, Any]) -> None:
         for field, name in NAMES.items():
             if entry.get(field):
                 entry[field] = name
+    if body.get("kind") == "amazon":
+        body["region"] = "eu-central-1"
     if body.get("count", 1) != 1:
         body.pop("name", None)
     if body.get("expires"):
