@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from servers.clouds.registry import describe_kind
 from servers.dashboard.accountform import CHANGED, clean_name
+from servers.dashboard.lines import join_lines, read_lines
 from servers.dashboard.once import OnceForm
 from servers.dashboard.templaterows import FallbackForm, make_fallbacks
 from servers.models import Account, Template
@@ -159,8 +160,8 @@ class TemplateForm(OnceForm):
             "account": template.account if template else None,
             "ttl": shown.ttl // 60,
             "drain_timeout": shown.drain_timeout // 60,
-            "labels": _to_lines(shown.labels),
-            "options": _to_lines(shown.options),
+            "labels": join_lines(shown.labels),
+            "options": join_lines(shown.options),
             "seen": str(shown.version),
         }
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
@@ -251,23 +252,6 @@ class TemplateForm(OnceForm):
         if data["user_data"]:
             template.user_data = data["user_data"]
         return template
-
-
-def read_lines(text: str) -> dict[str, str]:
-    """Return ``name=value`` lines as an object; ValidationError."""
-    found = {}
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        name, sign, value = line.partition("=")
-        if not sign:
-            raise forms.ValidationError(f"{line[:50]!r} is not name=value.")
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _to_lines(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"{name}={value}" for name, value in values.items())
 
 
 def _read_options(kind: str, text: str) -> dict[str, Any]:

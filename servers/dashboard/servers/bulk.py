@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import TemplateView
 
+from servers.dashboard.lines import LinesField
 from servers.dashboard.live import Live
 from servers.dashboard.messages import (
     BULK_VERBS,
@@ -24,7 +25,6 @@ from servers.dashboard.messages import (
     say_why_not_in_bulk,
 )
 from servers.dashboard.once import OnceForm
-from servers.dashboard.servers.fields import LabelsField
 from servers.errors import FleetError, InvalidError
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server
@@ -40,7 +40,7 @@ _REPORT: Final = "act_report"
 class BulkForm(OnceForm):
     """What is asked besides which servers and which act."""
 
-    labels = LabelsField(label="Labels to set")
+    labels = LinesField(label="Labels to set")
     force = forms.BooleanField(required=False)
     confirm = forms.CharField(required=False, max_length=10)
 

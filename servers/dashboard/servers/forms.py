@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from django import forms
 
+from servers.dashboard.lines import LinesField, join_lines
 from servers.dashboard.once import OnceForm
-from servers.dashboard.servers.fields import LabelsField, join_labels
 from servers.models import Server, Template
 from servers.operations import Change, Request
 from servers.operations.provision import MOST_CAPACITY, MOST_COUNT, MOST_TTL
@@ -47,7 +47,7 @@ class NewServerForm(OnceForm):
         required=False,
         help_text="After that it drains and ends by itself. 0 is no limit.",
     )
-    labels = LabelsField(
+    labels = LinesField(
         help_text="One a line: name=value. They are added to the template's."
     )
 
@@ -84,7 +84,7 @@ class EditForm(forms.Form):
     what a person left alone is not sent, so that nobody else's change is undone.
     """
 
-    labels = LabelsField()
+    labels = LinesField()
     ttl = forms.IntegerField(
         label="Time to live, in minutes",
         min_value=0,
@@ -113,7 +113,7 @@ class EditForm(forms.Form):
     def fill(server: Server) -> dict[str, Any]:
         """Return what the form shows at first."""
         return {
-            "labels": join_labels(server.labels),
+            "labels": join_lines(server.labels),
             "ttl": server.ttl // 60,
             "capacity": server.capacity,
             "seen": digest_labels(server.labels),
