@@ -18,6 +18,7 @@ from servers.api.errors import (
     plain_error,
 )
 
+NO_PAGE: Final = "There is no page at this address."
 # Also where a client has mistaken the path; a person's paths begin with one slash.
 _API: Final = re.compile(r"/*(?:api|healthz|varz|version|metrics)\b|[^/]", re.I)
 
@@ -48,10 +49,13 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404."""
+    """404, with the sentence of the view that looked for it."""
     if _is_for_client(request):
         return plain_error(404, NOT_HERE)
-    return _answer(request, 404, "Not found", "There is no page at this address.")
+    said = exception.args[0] if exception.args else ""
+    # Where no route fits, Django says which it has tried.
+    text = said if isinstance(said, str) and said else NO_PAGE
+    return _answer(request, 404, "Not found", text)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -1,26 +1,52 @@
 """Who may see and do what on the pages."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
 
+from django.contrib import messages
 from django.contrib.auth.mixins import PermissionRequiredMixin
+from django.contrib.auth.views import redirect_to_login
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
+from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from servers.models import Fleet
+
+ENDED: Final = "Your session has ended, so nothing was done. Log in, and do it again."
+# Django refuses to redirect to longer ones.
+MOST_ADDRESS: Final = 2000
+NOT_A_PAGE: Final = "This address takes what a button sends. Nothing was done."
 
 
 class Page(PermissionRequiredMixin):
     """A page for signed-in people; ``permission_required`` names the right it needs."""
 
     permission_required = "servers.view_server"
+    # Django's views of forms would take a PUT for a POST.
+    http_method_names: Sequence[str] = ("get", "head", "post", "options")
     request: HttpRequest
 
     def handle_no_permission(self) -> Any:
         """Ask strangers to sign in, and tell people what they may not."""
         self.raise_exception = self.request.user.is_authenticated
+        if self.request.method == "POST" and not self.raise_exception:
+            messages.warning(self.request, ENDED)
+            return redirect_to_login(find_origin(self.request))
         return super().handle_no_permission()
+
+    def http_method_not_allowed(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Answer 405, and as a page."""
+        answer: HttpResponse = super().http_method_not_allowed(  # type: ignore[misc]
+            request, *args, **kwargs
+        )
+        page = {"title": "Nothing to see here", "text": NOT_A_PAGE}
+        answer.content = render_to_string("error.html", page, request).encode()
+        return answer
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add what every page shows: the fleet, and the database's time."""
@@ -34,7 +60,28 @@ class Page(PermissionRequiredMixin):
 
 def go_back(request: HttpRequest, otherwise: str) -> HttpResponse:
     """Redirect to the page whose form names itself in ``next``, or to another."""
+    return redirect(find_next(request) or otherwise)
+
+
+def find_next(request: HttpRequest) -> str:
+    """Return the address in a form's ``next``, where it is one of ours, or ""."""
     back = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(back, allowed_hosts=None):
-        return redirect(back)
-    return redirect(otherwise)
+    fits = back.startswith("/") and len(back) <= MOST_ADDRESS
+    if fits and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        return back
+    return ""
+
+
+def find_origin(request: HttpRequest) -> str:
+    """Return the page on which a form was sent: a GET of its own address may be none.
+
+    A form says it, or the browser does.
+    """
+    if back := find_next(request):
+        return back
+    referer = request.headers.get("Referer", "")
+    if len(referer) <= MOST_ADDRESS and url_has_allowed_host_and_scheme(
+        referer, allowed_hosts={request.get_host()}
+    ):
+        return urlsplit(referer)._replace(scheme="", netloc="").geturl()
+    return resolve_url("overview")

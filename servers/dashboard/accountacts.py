@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -10,6 +11,7 @@ from django.views.generic import TemplateView, View
 
 from servers.dashboard.access import Page
 from servers.dashboard.accountedit import find_account
+from servers.dashboard.editing import lock_row
 from servers.errors import FleetError
 from servers.models import Account
 from servers.operations import (
@@ -84,8 +86,10 @@ class SwitchAccount(_Act):
 
     def act(self, account: Account) -> None:
         """Save the switch."""
-        account.enabled = self.enabled
-        save_account(account)
+        with transaction.atomic():
+            account = lock_row(account)
+            account.enabled = self.enabled
+            save_account(account)
         said = "enabled" if self.enabled else "disabled: nothing new is made in it"
         messages.success(self.request, f"{account.name} is {said}.")
 

@@ -1,16 +1,19 @@
 """Pages that add or change one thing: once, and never over another's change."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.generic import FormView
 
 from servers.dashboard.access import Page
 from servers.dashboard.messages import REPEATED
 from servers.errors import FleetError
+
+_Row = TypeVar("_Row", bound=Model)
 
 
 class Edit(Page, FormView):  # type: ignore[type-arg]
@@ -55,9 +58,17 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
             current = self.find_current()
             if current is not None:
                 # Two people may save at once: the second is told of the first.
-                rows = type(current).objects.select_for_update(no_key=True)
-                current = rows.get(pk=current.pk)
+                current = lock_row(current)
                 if form.is_stale(current):
                     form.see(current)
                     return None
             return self.save(form, current)
+
+
+def lock_row(row: _Row) -> _Row:
+    """Return a row as it is now, locked until the transaction ends; Http404."""
+    rows: QuerySet[_Row] = type(row).objects  # type: ignore[attr-defined]
+    found = rows.select_for_update(no_key=True).filter(pk=row.pk).first()
+    if found is None:
+        raise Http404(f"Somebody deleted {row} meanwhile, so nothing was done.")
+    return found

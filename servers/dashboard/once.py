@@ -1,5 +1,6 @@
 """A form that is carried out once, however often it is sent."""
 
+import hashlib
 import secrets
 from typing import Any
 
@@ -25,7 +26,7 @@ class OnceForm(forms.Form):
         """Tell whether this very form was sent before (a double click)."""
         once = self.cleaned_data["once"]
         try:
-            return bool(once) and not cache.add(f"once:{once}", 1, _ONCE_SECONDS)
+            return bool(once) and not cache.add(_make_key(once), 1, _ONCE_SECONDS)
         except (RedisError, OSError):
             # Without the cache a double click makes two; better than none at all.
             return False
@@ -33,7 +34,7 @@ class OnceForm(forms.Form):
     def forget(self) -> None:
         """Let the form be sent again: nothing was made of it."""
         try:
-            cache.delete(f"once:{self.cleaned_data['once']}")
+            cache.delete(_make_key(self.cleaned_data["once"]))
         except (RedisError, OSError):
             return
 
@@ -47,3 +48,8 @@ class OnceForm(forms.Form):
             field = names.get(name, name)
             for text in texts:
                 self.add_error(field if field in self.fields else None, text)
+
+
+def _make_key(once: str) -> str:
+    """Return a key that any cache takes, whatever was sent."""
+    return f"once:{hashlib.sha256(once.encode()).hexdigest()}"

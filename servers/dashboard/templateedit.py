@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import TemplateView, View
 
 from servers.dashboard.access import Page
-from servers.dashboard.editing import Edit
+from servers.dashboard.editing import Edit, lock_row
 from servers.dashboard.templateform import TemplateForm
 from servers.dashboard.templaterows import is_move
 from servers.dashboard.templates import find_template
@@ -107,9 +108,11 @@ class DefaultTemplate(Page, View):
         if template.is_default:
             messages.info(request, f"{name} is the default already.")
             return redirect("template", name)
-        template.is_default = True
         try:
-            save_template(template)
+            with transaction.atomic():
+                template = lock_row(template)
+                template.is_default = True
+                save_template(template)
         except FleetError as error:
             messages.error(request, error.message)
         else:

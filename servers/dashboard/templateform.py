@@ -12,7 +12,7 @@ from servers.clouds.registry import describe_kind
 from servers.dashboard.accountform import CHANGED, clean_name
 from servers.dashboard.lines import join_lines, read_lines
 from servers.dashboard.once import OnceForm
-from servers.dashboard.templaterows import FallbackForm, make_fallbacks
+from servers.dashboard.templaterows import GONE, FallbackForm, make_fallbacks
 from servers.models import Account, Template
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL
 from servers.operations.setup import MOST_USER_DATA
@@ -66,7 +66,10 @@ class TemplateForm(OnceForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     account = forms.ModelChoiceField(
-        Account.objects.order_by("name"), to_field_name="name", empty_label=None
+        Account.objects.order_by("name"),
+        to_field_name="name",
+        empty_label=None,
+        error_messages={"invalid_choice": GONE},
     )
     region = forms.CharField(
         max_length=100, required=False, help_text="Empty is the account's whole."

@@ -8,6 +8,7 @@ from django import forms
 from servers.models import Account
 
 MOST: Final = 10
+GONE: Final = "This account is gone. Choose another."
 # Empty rows at the end of a form.
 SPARE: Final = 2
 
@@ -20,6 +21,7 @@ class FallbackForm(forms.Form):
         to_field_name="name",
         required=False,
         empty_label="the same account",
+        error_messages={"invalid_choice": GONE},
     )
     region = forms.CharField(max_length=100, required=False)
     size = forms.CharField(max_length=100, required=False)

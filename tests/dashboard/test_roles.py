@@ -7,9 +7,19 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.utils import timezone
 
-from servers.models import Session
+from servers.models import Fleet, Server, Session, Token
+from servers.operations import freeze_destroys, resume_fleet
 from servers.reconciler.purge import purge_history
-from tests.support.fleet import make_fleet
+from tests.support.crawl import (
+    NEEDLE,
+    Look,
+    crawl,
+    list_paths,
+    make_everything,
+    name_route,
+    take_snapshot,
+)
+from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person, make_roles
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,3 +73,137 @@ def test_a_button_on_every_page_leads_back_to_it_and_nowhere_else(
     make_fleet()
     admin = log_in(make_person("admin"))
     assert admin.post("/resume/", {"next": back})["Location"] == lands
+
+
+# Who may look at an address, and who may send to it; all else is an admin's.
+FOR_ALL = {"login", "logout", "logout-everywhere"}
+VIEWER_SEES = FOR_ALL | {
+    *("overview", "servers", "servers-csv", "servers-json", "server", "leaks"),
+    *("act-on-servers", "certificate-file", "accounts", "account", "activity"),
+    *("system", "templates", "template", "trial"),
+}
+OPERATOR_SEES = VIEWER_SEES | {"new-server", "edit-server", "terminate"}
+OPERATOR_SENDS = FOR_ALL | {
+    *("act-on-servers", "new-server", "edit-server", "terminate", "retry"),
+    *("protect", "unprotect"),
+}
+ROLES = [
+    ("viewer", VIEWER_SEES, FOR_ALL),
+    ("operator", OPERATOR_SEES, OPERATOR_SENDS),
+]
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(("role", "sees", "sends"), ROLES, ids=["viewer", "operator"])
+def test_a_crawl_finds_nothing_forbidden_and_each_forbidden_act_is_refused(
+    workshop: Workshop, role: str, sees: set[str], sends: set[str]
+) -> None:
+    make_everything()
+    paths = list_paths()
+    client = log_in(make_person(role))
+    before = take_snapshot()
+    for name, path in paths.items():
+        if name in FOR_ALL:
+            continue
+        look = client.get(path)
+        assert (look.status_code == 403) is (
+            name not in sees and look.status_code != 405
+        ), path
+        if name not in sends:
+            sent = client.post(
+                path, {"act": "terminate", "server": "one", "sure": "on"}
+            )
+            assert sent.status_code in {403, 405}, path
+            assert sent.status_code == 403 or name in sees, path
+    # From the first page on, following every link.
+    for path, answer in crawl(client, "/"):
+        assert answer.status_code == 200, path
+        if not answer["Content-Type"].startswith("text/html"):
+            continue
+        for form in Look(path, answer.content.decode()).forms:
+            where = name_route(form.action)
+            assert where in (sends if form.method == "post" else sees), (path, where)
+    assert take_snapshot() == before
+
+
+@pytest.mark.pure
+def test_an_admin_reaches_every_page_by_links_and_reads_no_secret(
+    workshop: Workshop,
+) -> None:
+    make_everything()
+    paths = list_paths()
+    needles = (NEEDLE, Token.objects.get().digest, "v1:k1:")
+    statuses = {}
+    for role in ("viewer", "operator", "admin"):
+        client = log_in(make_person(role))
+        hidden = (*needles, client.session.session_key)
+        for path, answer in crawl(client, *paths.values()):
+            text = answer.content.decode()
+            assert not [one for one in hidden if one in text], path
+            statuses[name_route(path)] = answer.status_code
+        key_file = paths["certificate-file"].replace("ca.pem", "key.pem")
+        assert client.get(key_file).status_code == 404
+    root = log_in(make_person("root"))
+    assert NEEDLE.encode() in root.get(key_file).content
+    # The admin's: those that no link leads to now ask for what is done already.
+    linked = {name_route(path) for path, _ in crawl(client, "/")}
+    pages = {name for name, status in statuses.items() if status == 200}
+    assert pages - linked == {"pause", "freeze", "confirm-fleet"}
+    resume_fleet()
+    freeze_destroys(frozen=False)
+    Fleet.objects.update(fingerprint="another")
+    first = Look("/", client.get("/").content.decode())
+    linked = {name_route(path) for path in first.links}
+    assert linked >= {"pause", "freeze", "confirm-fleet"}
+    assert set(statuses) == set(paths)
+    assert {name for name, status in statuses.items() if status == 302} == (
+        {"login", "act-on-servers"}
+    )
+    assert set(statuses.values()) == {200, 302, 405}
+
+
+@pytest.mark.pure
+def test_a_right_that_is_lost_in_between_is_lost_for_the_open_form(
+    workshop: Workshop,
+) -> None:
+    make_everything()
+    user = make_person("admin")
+    client = log_in(user)
+    forms = [
+        form
+        for path, answer in crawl(client, "/", *list_paths().values())
+        if answer.status_code == 200 and answer["Content-Type"].startswith("text/html")
+        for form in Look(path, answer.content.decode()).forms
+        if form.method == "post" and name_route(form.action) not in FOR_ALL
+    ]
+    assert len({form.action for form in forms}) > 30
+    user.groups.set([Group.objects.get(name="viewer")])
+    before = take_snapshot()
+    for form in forms:
+        assert client.post(form.action, form.fill()).status_code == 403, form.action
+    user.groups.clear()
+    for form in forms[:3]:
+        assert client.post(form.action, form.fill()).status_code == 403
+    after = take_snapshot()
+    del before["auth_user_groups"], after["auth_user_groups"]
+    assert after == before
+
+
+def test_a_form_of_an_ended_session_does_nothing_says_so_and_leads_back_to_its_page(
+    workshop: Workshop,
+) -> None:
+    make_everything()
+    client = log_in(make_person("operator"))
+    Session.objects.all().delete()
+    for form, referer, back in (
+        ({"next": "/?range=week"}, "/servers/", "/%3Frange%3Dweek"),
+        ({}, "http://testserver/servers/?state=error", "/servers/%3Fstate%3Derror"),
+        ({"next": "//evil.example"}, "http://evil.example/servers/", "/"),
+        ({"next": "/" * 9000}, "http://testserver/" + "a" * 9000, "/"),
+    ):
+        sent = client.post(
+            "/servers/broken/retry/", form, headers={"referer": referer}, follow=True
+        )
+        assert sent.redirect_chain == [(f"/login/?next={back}", 302)]
+        assert b"Your session has ended, so nothing was done." in sent.content
+    assert Server.objects.get(name="broken").state == "error"

@@ -14,9 +14,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.generic import TemplateView
 
+from servers.dashboard.access import find_next
 from servers.dashboard.lines import LinesField
 from servers.dashboard.live import Live
 from servers.dashboard.messages import (
@@ -114,10 +114,7 @@ class ActOnServers(Live, TemplateView):
 
     @property
     def _back(self) -> str:
-        back = self.request.POST.get("next", "")
-        if url_has_allowed_host_and_scheme(back, allowed_hosts=None):
-            return back
-        return reverse("servers")
+        return find_next(self.request) or reverse("servers")
 
     def _ask(
         self, form: BulkForm, names: list[str], found: dict[str, Server]

@@ -21,7 +21,10 @@ class NewServerForm(OnceForm):
     """What to make. Empty fields mean the template's own."""
 
     template = forms.ModelChoiceField(
-        Template.objects.all(), to_field_name="name", empty_label=None
+        Template.objects.all(),
+        to_field_name="name",
+        empty_label=None,
+        error_messages={"invalid_choice": "This template is gone. Choose another."},
     )
     count = forms.IntegerField(
         label="How many", min_value=1, max_value=MOST_COUNT, initial=1

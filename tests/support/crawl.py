@@ -1,0 +1,245 @@
+"""Every address of the pages, the forms and links on them, and what is in the database.
+
+A fleet with one of everything stands behind it, so that every page has what it shows
+and every button is there.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+from django.apps import apps
+from django.test import Client
+from django.urls import Resolver404, resolve, reverse
+
+from servers.heartbeats import write_heartbeat
+from servers.ledger import database_now
+from servers.models import (
+    Account,
+    Instance,
+    Leftover,
+    Scope,
+    Session,
+    Stamp,
+    Template,
+    Token,
+)
+from servers.operations import (
+    freeze_destroys,
+    pause_fleet,
+    save_account,
+    save_template,
+)
+from servers.tokens import issue_token
+from tests.support.fleet import make_fleet, provision
+from tests.support.trouble import open_breaker
+
+NEEDLE: Final = "needle"
+# Written at each look, and no part of what people change.
+_RESTLESS: Final = (Session, Stamp)
+TEXTS: Final = ("text", "password", "textarea")  # what people type into
+
+
+def make_everything() -> None:
+    """Make a fleet in which every page has something, and secrets hold a needle."""
+    make_fleet()
+    now = database_now()
+    # Nothing needs it, so that it can be deleted.
+    spare = save_account(
+        Account(name="spare", kind="sandbox", options={}, enabled=False),
+        credentials={"token": f"{NEEDLE}-credential"},
+    )
+    save_template(
+        Template(
+            name="other",
+            account=Account.objects.get(name="sandbox"),
+            image="debian-12",
+            size="large",
+            user_data=f"{NEEDLE}-user-data",
+        )
+    )
+    for name, changes in (
+        ("one", {"state": "running", "address": "10.0.0.1", "instance_id": "i-1"}),
+        ("shut", {"state": "shutdown", "address": "10.0.0.2", "want": "gone"}),
+        ("broken", {"state": "error", "error": "no image"}),
+        ("over", {"state": "stopped", "stopped_at": now, "want": "gone"}),
+        ("locked", {"protected": True}),
+        ("waits", {}),
+    ):
+        server = provision(name=name)
+        for key, value in changes.items():
+            setattr(server, key, value)
+        server.secret = server.ca_key = server.tls_key = f"{NEEDLE}-key"
+        server.ca_cert = server.tls_cert = "a certificate"
+        server.save()
+    scope = Scope.objects.get(account__name="sandbox")
+    Scope.objects.filter(pk=scope.pk).update(held=1, compared_at=now)
+    common: dict[str, Any] = {"account": scope.account, "first_seen": now}
+    Instance.objects.create(
+        **common, instance_id="i-x", key="k", verdict="unexplained", live=True
+    )
+    Leftover.objects.create(**common, resource_id="vol-1", kind="volume")
+    open_breaker(spare)
+    issue_token("ci", scopes=["servers:read"])
+    write_heartbeat("worker")
+    pause_fleet(note="night")
+    freeze_destroys(frozen=True)
+
+
+def list_paths(**known: Any) -> dict[str, str]:
+    """Return the address of each route by its name, arguments filled in.
+
+    ``known`` replaces what stands for one: ``server account template pk public_id``.
+    """
+    from servers.dashboard.urls import urlpatterns
+
+    values = {
+        "server": "one",
+        "account": "spare",
+        "template": "other",
+        "instance": Instance.objects.get(instance_id="i-x").pk,
+        "leftover": Leftover.objects.get(resource_id="vol-1").pk,
+        "public_id": Token.objects.get(name="ci").public_id,
+        "file": "ca.pem",
+    } | known
+    found = {}
+    for pattern in urlpatterns:
+        route = str(pattern.pattern)
+        converters = pattern.pattern.converters
+        kind = "leftover" if "leftover" in route else "instance"
+        stands_for = {"name": route.partition("s/")[0], "pk": kind}
+        arguments = {name: values[stands_for.get(name, name)] for name in converters}
+        found[str(pattern.name)] = reverse(str(pattern.name), kwargs=arguments)
+    return found
+
+
+def name_route(path: str) -> str:
+    """Return the name of a page's route; "" for what is no page."""
+    try:
+        return str(resolve(urlsplit(path).path).url_name)
+    except Resolver404:
+        return ""
+
+
+@dataclass
+class Field:
+    """A field of a form as a browser would send it; a button as one, too."""
+
+    name: str
+    kind: str
+    value: str = ""
+    is_sent: bool = True
+
+
+@dataclass
+class Form:
+    """A form, its fields and its buttons."""
+
+    method: str
+    action: str
+    fields: list[Field] = field(default_factory=list)
+    buttons: list[Field] = field(default_factory=list)
+
+    def fill(self, **changes: Any) -> dict[str, Any]:
+        """Return what is sent, with changes."""
+        found: dict[str, Any] = {}
+        for one in self.fields:
+            if one.is_sent and one.name and one.name != "csrfmiddlewaretoken":
+                found.setdefault(one.name, []).append(one.value)
+        return found | changes
+
+    def list_fields(self, *kinds: str) -> list[str]:
+        """The names of the fields of some kinds."""
+        return [one.name for one in self.fields if one.kind in kinds and one.name]
+
+
+class Look(HTMLParser):
+    """The links and forms of a page."""
+
+    def __init__(self, path: str, text: str) -> None:
+        super().__init__()
+        self.path = path
+        self.links: list[str] = []
+        self.forms: list[Form] = []
+        self._form: Form | None = None
+        self._texted: Field | None = None
+        self._select: Field | None = None
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take down what a person can press or fill in."""
+        given = {name: value or "" for name, value in attrs}
+        if tag == "a" and "href" in given:
+            self.links.append(urljoin(self.path, given["href"]))
+        elif tag == "form":
+            action = urljoin(self.path, given.get("action") or self.path)
+            self._form = Form(given.get("method", "get").lower(), action)
+            self.forms.append(self._form)
+        elif self._form is not None:
+            self._take(self._form, tag, given)
+
+    def _take(self, form: Form, tag: str, given: Mapping[str, str]) -> None:
+        name, value = given.get("name", ""), given.get("value", "")
+        if tag == "button":
+            form.buttons.append(Field(name, given.get("type", "submit"), value))
+        elif tag == "input":
+            kind = given.get("type", "text")
+            sent = kind not in {"checkbox", "radio"} or "checked" in given
+            form.fields.append(Field(name, kind, value, sent))
+        elif tag == "textarea":
+            self._texted = Field(name, "textarea")
+            form.fields.append(self._texted)
+        elif tag == "select":
+            self._select = Field(name, "select", is_sent=False)
+            form.fields.append(self._select)
+        elif tag == "option" and (select := self._select) is not None:
+            # The first one, unless another is chosen.
+            chosen = "selected" in given or not select.is_sent
+            select.value = value if chosen else select.value
+            select.is_sent = True
+
+    def handle_data(self, data: str) -> None:
+        """Take down what stands in a textarea."""
+        if self._texted is not None:
+            self._texted.value += data
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave what ends."""
+        if tag == "form":
+            self._form = None
+        elif tag == "textarea":
+            self._texted = None
+        elif tag == "select":
+            self._select = None
+
+
+def crawl(client: Client, *starts: str) -> Iterator[tuple[str, Any]]:
+    """Yield each page that links lead to with its answer, in words of its own once.
+
+    Of addresses that differ in their query alone, one is seen, but for ``kind``.
+    """
+    waiting, seen = [*starts], set()
+    while waiting:
+        path = waiting.pop(0)
+        parts = urlsplit(path)
+        key = (parts.path, parts.query if parts.query.startswith("kind=") else "")
+        if key in seen or parts.netloc or not name_route(path):
+            continue
+        if parts.path.startswith(("/api/", "/admin/")):
+            continue
+        seen.add(key)
+        answer = client.get(path)
+        yield path, answer
+        if answer["Content-Type"].startswith("text/html"):
+            waiting += Look(parts.path, answer.content.decode()).links
+
+
+def take_snapshot() -> dict[str, list[dict[str, Any]]]:
+    """Return all rows of the database, by table."""
+    return {
+        model._meta.db_table: list(model.objects.order_by("pk").values())  # type: ignore[attr-defined]
+        for model in apps.get_models(include_auto_created=True)
+        if model not in _RESTLESS
+    }
