@@ -7,8 +7,13 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.utils import timezone
 
-from servers.models import Fleet, Server, Session, Token
-from servers.operations import freeze_destroys, resume_fleet
+from servers.models import Account, Fleet, Server, Session, Token
+from servers.operations import (
+    freeze_destroys,
+    initialise_fleet,
+    resume_fleet,
+    save_account,
+)
 from servers.reconciler.purge import purge_history
 from tests.support.crawl import (
     NEEDLE,
@@ -115,15 +120,39 @@ def test_a_crawl_finds_nothing_forbidden_and_each_forbidden_act_is_refused(
             )
             assert sent.status_code in {403, 405}, path
             assert sent.status_code == 403 or name in sees, path
-    # From the first page on, following every link.
+    assert_nothing_forbidden(client, sees, sends)
+    assert take_snapshot() == before
+
+
+def assert_nothing_forbidden(client: Client, sees: set[str], sends: set[str]) -> None:
+    """From the first page on, follow every link; hold each button to the rights."""
     for path, answer in crawl(client, "/"):
         assert answer.status_code == 200, path
         if not answer["Content-Type"].startswith("text/html"):
             continue
-        for form in Look(path, answer.content.decode()).forms:
+        look = Look(path, answer.content.decode())
+        assert not [link for link in look.links if "/admin/" in link], path
+        for form in look.forms:
             where = name_route(form.action)
             assert where in (sends if form.method == "post" else sees), (path, where)
-    assert take_snapshot() == before
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(("role", "sees", "sends"), ROLES, ids=["viewer", "operator"])
+def test_an_empty_fleet_offers_nothing_forbidden(
+    transactional_db: None, role: str, sees: set[str], sends: set[str]
+) -> None:
+    initialise_fleet(fleet_id="ci")
+    assert_nothing_forbidden(log_in(make_person(role)), sees, sends)
+
+
+@pytest.mark.pure
+def test_an_empty_fleet_says_to_an_admin_what_comes_first(workshop: Workshop) -> None:
+    initialise_fleet(fleet_id="ci")
+    client = log_in(make_person("admin"))
+    assert "/accounts/new/" in Look("/", client.get("/").content.decode()).links
+    save_account(Account(name="first", kind="sandbox"))
+    assert "/templates/new/" in Look("/", client.get("/").content.decode()).links
 
 
 @pytest.mark.pure
