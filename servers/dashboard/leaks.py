@@ -38,6 +38,7 @@ class LeaksPage(Live, TemplateView):
             "report": report,
             "live": sum(entry.live for entry in report.scopes),
             "owned": sum(entry.owned for entry in report.scopes),
+            "waiting": sum(entry.waiting for entry in report.scopes),
             "oldest": min((at for at in compared if at), default=None),
             "doubts": list(list_doubts(report)),
             "history": list_history(),

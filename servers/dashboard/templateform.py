@@ -72,7 +72,7 @@ class TemplateForm(OnceForm):
         error_messages={"invalid_choice": GONE},
     )
     region = forms.CharField(
-        max_length=100, required=False, help_text="Empty is the account's whole."
+        max_length=100, required=False, help_text="Empty is the account's own."
     )
     image = forms.CharField(max_length=100, help_text="As the cloud names it.")
     size = forms.CharField(max_length=100, help_text="As the cloud names it.")
@@ -96,7 +96,7 @@ class TemplateForm(OnceForm):
     is_default = forms.BooleanField(
         label="The default template",
         required=False,
-        help_text="Used where a request names none. Another one is no longer it.",
+        help_text="Used where a request names none. There is one at most.",
     )
     readiness = forms.ChoiceField(
         label="Ready when", choices=Template.Readiness.choices

@@ -6,10 +6,12 @@ from statistics import quantiles
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
 
-from servers.lifecycle.states import ENDING, PROVEN_GONE, State
+from servers.ledger import Kind
+from servers.lifecycle.states import ENDING, PROVEN_GONE, Event, State
+from servers.models import Event as EventRow
 from servers.models import Server
 
 LATELY: Final = timedelta(days=7)
@@ -40,17 +42,19 @@ def read_records(*, now: datetime, only: UUID | None = None) -> dict[Any, Record
     if only is not None:
         rows = rows.filter(template=only)
     lately = Q(created_at__gt=now - LATELY)
-    failed = Q(started_at=None, state__in=ENDING | {State.ERROR}) & ~Q(error="")
+    events = EventRow.objects.filter(server=OuterRef("pk"), kind=Event.READY)
+    ready = Q(Exists(events))
+    failed = Q(state__in=ENDING | {State.ERROR}) & ~Q(error="") & ~ready
     counts = (
         rows.order_by()
         .values("template")
         .annotate(
             in_use=Count("pk", filter=~Q(state__in=PROVEN_GONE)),
-            ready=Count("pk", filter=lately & Q(started_at__isnull=False)),
+            ready=Count("pk", filter=lately & ready),
             failed=Count("pk", filter=lately & failed),
         )
     )
-    boots = _list_boots(rows.filter(lately))
+    boots = _list_boots(now - LATELY, only)
     return {
         row["template"]: Record(
             row["in_use"], row["ready"], row["failed"], *_cut(boots, row["template"])
@@ -59,19 +63,28 @@ def read_records(*, now: datetime, only: UUID | None = None) -> dict[Any, Record
     }
 
 
-def _list_boots(rows: QuerySet[Server]) -> dict[Any, list[float]]:
+def _list_boots(since: datetime, only: UUID | None) -> dict[Any, list[float]]:
+    """Return the seconds from each request, or retry, until its server was ready."""
+    rows = EventRow.objects.filter(
+        kind=Event.READY, server__created_at__gt=since, server__template__isnull=False
+    )
+    if only is not None:
+        rows = rows.filter(server__template=only)
+    begun = EventRow.objects.filter(
+        server=OuterRef("server"),
+        kind__in=[Kind.REQUESTED, Event.RETRY_REQUESTED, Kind.ADOPTED],
+        id__lt=OuterRef("id"),
+    ).order_by("-id")
     newest = Window(
-        RowNumber(), partition_by=[F("template")], order_by=F("started_at").desc()
+        RowNumber(), partition_by=[F("server__template")], order_by=F("id").desc()
     )
     found: dict[Any, list[float]] = {}
     for template, asked, ready in (
-        rows.filter(started_at__isnull=False)
-        .annotate(newest=newest)
-        .filter(newest__lte=BOOTS)
+        rows.annotate(newest=newest, asked=Subquery(begun.values("at")[:1]))
+        .filter(newest__lte=BOOTS, asked__isnull=False)
         .order_by()
-        .values_list("template", "created_at", "started_at")
+        .values_list("server__template", "asked", "at")
     ):
-        assert ready is not None
         found.setdefault(template, []).append((ready - asked).total_seconds())
     return found
 

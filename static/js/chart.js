@@ -34,7 +34,8 @@
     const step = data[0][1] - data[0][0];
     const bars = uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 });
     const axis = { stroke: soft, grid: line, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-    const hours = uPlot.fmtDate(step < 86400 ? "{HH}:{mm}" : "{D} {MMM}");
+    const days = step > 3600; // more than a day: its days are named
+    const name = uPlot.fmtDate(!days ? "{HH}:{mm}" : "{D} {MMM}");
     const bar = (label, tone) => ({ label, fill: colour(tone), width: 0, paths: bars, points: { show: false } });
     chart = new uPlot(
       {
@@ -48,7 +49,7 @@
           y: { range: (_, low, high) => [Math.min(low, -1) * 1.1, Math.max(high, 1) * 1.1] },
         },
         axes: [
-          { ...axis, grid: { show: false }, space: 64, values: (_, ticks) => ticks.map((tick) => hours(uPlot.tzDate(new Date(tick * 1000), "UTC"))) },
+          { ...axis, grid: { show: false }, space: 64, size: 28, incrs: (days ? [1, 2, 5, 10] : [1 / 12, 1 / 8, 1 / 4]).map((part) => part * 86400), values: (_, ticks) => ticks.map((tick) => name(uPlot.tzDate(new Date(tick * 1000), "UTC"))) },
           { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000], values: (_, ticks) => ticks.map(Math.abs) },
         ],
         series: [

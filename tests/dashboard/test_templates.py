@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from servers.ledger import database_now
-from servers.models import Account, Server, Template, TemplateVersion
+from servers.models import Account, Event, Server, Template, TemplateVersion
 from servers.operations import save_account
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
@@ -211,10 +211,14 @@ def test_the_record_is_of_late_and_costs_the_same_for_any_number(
     now = database_now()
     for count, server in enumerate(servers):
         row = Server.objects.filter(pk=server.pk)
-        row.update(created_at=now - timedelta(minutes=5))
+        asked = now - timedelta(minutes=5)
+        row.update(created_at=asked, started_at=asked + timedelta(seconds=2))
+        Event.objects.filter(server=server).update(at=asked)
         if count < 8:
-            late = now - timedelta(minutes=5) + timedelta(seconds=40 + count)
-            row.update(state="running", started_at=late)
+            # The cloud had it started long before it was ready.
+            ready = asked + timedelta(seconds=40 + count)
+            Event.objects.create(server=server, kind="ready", at=ready)
+            row.update(state="running")
         else:
             row.update(state="error", error="no capacity")
     old = Server.objects.filter(pk=servers[0].pk)
