@@ -97,6 +97,11 @@ class ScopeReport:
     is_fresh: bool = False  # its last complete listing is young enough to prove a thing
 
     @property
+    def waits(self) -> bool:
+        """Whether something of it waits for a person."""
+        return any(finding.waits for finding in self.findings)
+
+    @property
     def is_clean(self) -> bool:
         """Whether nothing in it is outside of the bound or held, and that is known."""
         late = any(finding.outside for finding in self.findings)

@@ -32,9 +32,12 @@ class Page(PermissionRequiredMixin):
         return data | {"fleet": fleet, "now": fleet.read_at}
 
 
+def read_next(request: HttpRequest) -> str:
+    """Return where a form or a link says that its reader comes from, or ""."""
+    back = request.POST.get("next") or request.GET.get("next", "")
+    return back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else ""
+
+
 def go_back(request: HttpRequest, otherwise: str) -> HttpResponse:
     """Redirect to the page whose form names itself in ``next``, or to another."""
-    back = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(back, allowed_hosts=None):
-        return redirect(back)
-    return redirect(otherwise)
+    return redirect(read_next(request) or otherwise)

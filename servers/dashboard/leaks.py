@@ -38,6 +38,9 @@ class LeaksPage(Live, TemplateView):
             "report": report,
             "live": sum(entry.live for entry in report.scopes),
             "owned": sum(entry.owned for entry in report.scopes),
+            "waiting": sum(
+                finding.waits for entry in report.scopes for finding in entry.findings
+            ),
             "oldest": min((at for at in compared if at), default=None),
             "doubts": list(list_doubts(report)),
             "history": list_history(),

@@ -7,12 +7,13 @@ from django.db.models import Count, Sum
 from django.views.generic import TemplateView
 
 from servers.attention import list_attention, read_moment
+from servers.dashboard.firststep import find_first_step
 from servers.dashboard.helps import say_helps
 from servers.dashboard.live import Live
 from servers.dashboard.messages import say_failure
 from servers.figures import RANGES, find_range, recent_figures
 from servers.lifecycle.states import BOOTING, MOVING, State
-from servers.models import Server, Template
+from servers.models import Server
 
 # Nothing moves, and still a process may fall silent.
 IDLE_SECONDS: Final = 6
@@ -52,7 +53,7 @@ class Overview(Live, TemplateView):
                 for name, count in figures.failures[:8]
             ],
             "ranges": RANGES,
-            "has_template": bool(counts) or Template.objects.exists(),
+            "first_step": find_first_step,
             "busy": any(state in counts for state in MOVING),
             "idle_seconds": IDLE_SECONDS,
         }

@@ -68,7 +68,7 @@ class TemplateForm(OnceForm):
         Account.objects.order_by("name"), to_field_name="name", empty_label=None
     )
     region = forms.CharField(
-        max_length=100, required=False, help_text="Empty is the account's whole."
+        max_length=100, required=False, help_text="Empty is the account's own."
     )
     image = forms.CharField(max_length=100, help_text="As the cloud names it.")
     size = forms.CharField(max_length=100, help_text="As the cloud names it.")
