@@ -31,7 +31,7 @@ from servers.lifecycle.states import CLOSED
 from servers.lifecycle.states import Event as Happening
 from servers.models import Attempt, Event
 
-KEPT_SECONDS: Final = 15.0
+KEPT_SECONDS: Final = 5.0
 WEEK: Final = timedelta(days=7)
 # Boots are told apart to a tenth of a second.
 _TENTHS: Final = 10

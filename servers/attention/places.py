@@ -31,7 +31,8 @@ def describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
         yield Item(
             Kind.FAILING,
             f"{account.name} can't be reached, or answers with errors. It is tried "
-            "again by itself.",
+            "again by itself; without a fresh listing nothing is created or "
+            "destroyed there.",
             detail=account.health_note,
             since=account.health_since,
             account=account,
@@ -48,7 +49,9 @@ def describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
             detail=explain_hold(account, now=now) or account.breaker_note,
             account=account,
         )
-    yield from _describe_listing(scope, name, now=now)
+    # That a cloud which does not answer is not listed goes without saying.
+    if account.health not in {Account.Health.REFUSED, Account.Health.FAILING}:
+        yield from _describe_listing(scope, name, now=now)
     yield from _describe_strays(scope, name)
 
 

@@ -64,8 +64,8 @@ def go_back(request: HttpRequest, otherwise: str) -> HttpResponse:
 
 
 def find_next(request: HttpRequest) -> str:
-    """Return the address in a form's ``next``, where it is one of ours, or ""."""
-    back = request.POST.get("next", "")
+    """Return where a form or a link comes from (``next``), if it is ours, or ""."""
+    back = request.POST.get("next") or request.GET.get("next", "")
     fits = back.startswith("/") and len(back) <= MOST_ADDRESS
     if fits and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         return back

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from servers.attention import Item, Kind
 from servers.dashboard.messages import actions_for
-from servers.models import Account, Server
+from servers.models import Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,10 @@ def _list_acts(server: Server, user: Any) -> Iterator[Help]:
     for action in actions_for(server, user):
         if action.name in {"retry", "terminate"}:
             is_link = action.method == "GET"
+            back = f"?next={reverse('overview')}" if is_link else ""
             yield Help(
                 action.label,
-                action.url,
+                action.url + back,
                 action.method,
                 danger=action.danger,
                 asks=is_link,
@@ -75,7 +76,8 @@ def _help_account(item: Item, user: Any) -> Iterator[Help]:
             yield Help("Close the breaker", reverse("reclose"), "POST", fields)
         return
     if item.kind == Kind.REFUSED and user.has_perm("servers.change_account"):
-        yield Help("Change the account", link_account(item.account))
+        url = reverse("change-account", args=[item.account.name])
+        yield Help("Change the account", url)
     if user.has_perm("servers.change_scope"):
         fields = {"account": item.account.name}
         if item.kind == Kind.UNLISTED:
@@ -90,13 +92,3 @@ def _help_fleet(item: Item) -> Help:
     if item.kind == Kind.FROZEN:
         return Help("Allow destroys again", reverse("unfreeze"), "POST")
     return Help("Resume", reverse("resume"), "POST")
-
-
-def link_account(account: Account) -> str:
-    """Return where an account is changed."""
-    for name in ("account", "change-account"):
-        try:
-            return reverse(name, args=[account.name])
-        except NoReverseMatch:
-            continue
-    return reverse("admin:servers_account_change", args=[account.pk])

@@ -7,12 +7,13 @@ from django.db.models import Count, Sum
 from django.views.generic import TemplateView
 
 from servers.attention import list_attention, read_moment
+from servers.dashboard.firststep import find_first_step
 from servers.dashboard.helps import say_helps
 from servers.dashboard.live import Live
 from servers.dashboard.messages import say_failure
 from servers.figures import RANGES, find_range, recent_figures
 from servers.lifecycle.states import BOOTING, MOVING, State
-from servers.models import Account, Server, Template
+from servers.models import Server
 
 # Nothing moves, and still a process may fall silent.
 IDLE_SECONDS: Final = 6
@@ -39,7 +40,6 @@ class Overview(Live, TemplateView):
             now=now,
             usual_boot=None if usual is None else timedelta(seconds=usual),
         )
-        has_template = bool(counts) or Template.objects.exists()
         return data | {
             "items": [(item, say_helps(item, user)) for item in items],
             "counts": [(state.value, counts.get(state, 0)) for state in State],
@@ -53,8 +53,7 @@ class Overview(Live, TemplateView):
                 for name, count in figures.failures[:8]
             ],
             "ranges": RANGES,
-            "has_template": has_template,
-            "has_account": has_template or Account.objects.exists(),
+            "first_step": find_first_step,
             "busy": any(state in counts for state in MOVING),
             "idle_seconds": IDLE_SECONDS,
         }

@@ -47,6 +47,13 @@ def kind(name: str) -> str:
 
 
 @register.filter
+def why(event: Any) -> str:
+    """Return an event's reason, where it says more than the kind's words."""
+    reason = str(event.reason)
+    return "" if reason.rstrip(".") == kind(event.kind) else reason
+
+
+@register.filter
 def kind_tone(name: str) -> str:
     """Return the tone of an event's kind."""
     return messages.describe_kind(name)[1]

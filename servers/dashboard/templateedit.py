@@ -46,9 +46,14 @@ class _Edit(Edit):
 
 
 class NewTemplate(_Edit):
-    """Make a template."""
+    """Make a template; of the account that the address may name."""
 
     permission_required = "servers.add_template"
+
+    def get_initial(self) -> dict[str, Any]:
+        """Choose the account."""
+        account = self.request.GET.get("account", "")
+        return super().get_initial() | ({"account": account} if account else {})
 
     def find_current(self) -> None:
         """None yet."""

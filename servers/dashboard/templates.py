@@ -11,6 +11,7 @@ from django.views.generic import TemplateView
 
 from servers.dashboard.live import Live
 from servers.dashboard.messages import Action
+from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
 from servers.dashboard.templatestats import LATELY, Record, read_records
 from servers.errors import NotFoundError
 from servers.models import Template, TemplateVersion
@@ -85,11 +86,12 @@ class TrialPage(Live, TemplateView):
             trial = find_trial(template)
         except NotFoundError:
             return data | {"template": template, "trial": None}
-        longest = max([step.seconds for step in trial.steps] or [0.0])
+        moves = [(step.state, step.at) for step in trial.steps]
         return data | {
             "template": template,
             "trial": trial,
-            "longest": longest or 1.0,
+            "boot": draw_boot(moves, find_usual(trial.server), now=data["now"]),
+            "end": draw_end(moves, now=data["now"]),
             "busy": not trial.gone and trial.outcome != "failed",
         }
 

@@ -75,6 +75,7 @@ def close_absent(
         Outcome.ABSENT,
         event=decision.event,
         reason=decision.reason,
+        answer_class="UnknownOutcome",
         now=now,
         changes={
             "candidate": follow.candidate,

@@ -90,6 +90,8 @@ def save_template(template: Template) -> TemplateVersion:
     Raises InvalidError, ConflictError (the name is taken).
     """
     _clean(template)
+    template.region = template.region or template.account.region
+    open_scope(template.account, template.region)  # its cloud can't have the region
     errors = {}
     if message := check_labels(template.labels):
         errors["labels"] = [message]

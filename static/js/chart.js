@@ -3,8 +3,8 @@
 // below it, failed creates as dots. The table is the source, so it says the same.
 {
   const HEIGHT = 200;
-  const box = document.getElementById("chart");
   const scheme = matchMedia("(prefers-color-scheme: dark)");
+  let box = null;
   let chart = null;
   let shown = "";
 
@@ -27,7 +27,7 @@
 
   function draw() {
     const data = read();
-    if (!box || !data[0].length) return;
+    if (!data[0].length) return;
     chart?.destroy();
     const soft = colour("soft");
     const line = { stroke: colour("line"), width: 1 };
@@ -64,21 +64,26 @@
     );
   }
 
+  const sizes = new ResizeObserver(() => chart?.setSize({ width: box.clientWidth, height: HEIGHT }));
+
   function refresh() {
+    const found = document.getElementById("chart");
     const data = read();
     const now = JSON.stringify(data);
-    if (!chart || now === shown) return;
-    const moved = !shown.startsWith(JSON.stringify(data[0].slice(0, 2)).slice(0, -1), 1);
+    if (!found || (found === box && now === shown)) return;
+    const moved = !chart || found !== box || !shown.startsWith(JSON.stringify(data[0].slice(0, 2)).slice(0, -1), 1);
+    if (found !== box) {
+      // In a fleet that was empty it comes with a refresh.
+      box = found;
+      sizes.disconnect();
+      sizes.observe(box);
+    }
     shown = now;
     if (moved) draw();
     else chart.setData(data);
   }
 
-  if (box) {
-    draw();
-    shown = JSON.stringify(read());
-    scheme.addEventListener("change", draw);
-    document.addEventListener("fleet:changed", refresh);
-    new ResizeObserver(() => chart?.setSize({ width: box.clientWidth, height: HEIGHT })).observe(box);
-  }
+  refresh();
+  scheme.addEventListener("change", () => box && draw());
+  document.addEventListener("fleet:changed", refresh);
 }

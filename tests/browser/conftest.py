@@ -6,11 +6,15 @@ A test fails on any error, violation of the policy, failed request or foreign ho
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+
+if TYPE_CHECKING:
+    from servers.drill.service import Service
 
 
 @pytest.fixture(scope="package")
@@ -72,3 +76,33 @@ def visit(
     for context in contexts:
         context.close()
     watch.close()
+
+
+@pytest.fixture
+def enter(chromium: Any) -> "Callable[[Service], AbstractContextManager[Any]]":
+    """Log in to a running service, as who has its address and a password does."""
+    from tests.support.browser import Watch
+
+    @contextmanager
+    def log_in(service: "Service") -> Iterator[Any]:
+        host = f"127.0.0.1:{service.port}"
+        context = chromium.new_context(
+            base_url=f"http://{host}", viewport={"width": 1440, "height": 900}
+        )
+        # Long, for what workers and clouds do meanwhile.
+        context.set_default_timeout(40_000)
+        watch = Watch(host)
+        watch.follow(context)
+        try:
+            page = context.new_page()
+            page.goto("/")
+            page.get_by_label("Username").fill("admin")
+            page.get_by_label("Password").fill("correct-horse-battery")
+            page.get_by_role("button", name="Log in").click()
+            page.get_by_role("heading", name="Overview").wait_for()
+            yield page
+        finally:
+            context.close()
+        watch.close()
+
+    return log_in

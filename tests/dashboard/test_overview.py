@@ -9,9 +9,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from servers.attention import Kind, list_attention
-from servers.figures import RANGES, forget_figures, load_figures
+from servers.figures import forget_figures
 from servers.ledger import database_now
-from servers.models import Account, Event, Fleet, Heartbeat, Instance, Scope, Server
+from servers.models import (
+    Account,
+    Event,
+    Fleet,
+    Heartbeat,
+    Instance,
+    Scope,
+)
 from servers.operations import freeze_destroys, pause_fleet
 from servers.reconciler.tick import tick
 from servers.selectors import is_paused
@@ -21,7 +28,6 @@ from tests.support.trouble import (
     age_server,
     open_breaker,
     start_processes,
-    write_history,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -285,25 +291,3 @@ def test_the_queries_are_the_same_for_any_fleet(account: Account) -> None:
             client.get("/")
         counts.append((len(cold), len(warm)))
     assert counts == [(10, 9), (10, 9)]
-
-
-def test_figures_count_what_happened_and_how_long_boots_took(account: Account) -> None:
-    write_history(hours=30, boot=40.0)
-    for chosen in RANGES:
-        figures = load_figures(chosen, now=database_now())
-        assert len(figures.steps) == chosen.steps
-        since = figures.steps[0].at
-        ready = Event.objects.filter(kind="ready", at__gte=since).count()
-        assert figures.created == ready > 0
-        assert figures.boots.count == Event.objects.filter(kind="ready").count()
-        assert 28 <= (figures.boots.p50 or 0) <= (figures.boots.p95 or 0) <= 61
-        assert figures.before.count == 0
-    Event.objects.update(at=database_now() - timedelta(days=9))
-    figures = load_figures(RANGES[0], now=database_now())
-    assert (figures.created, figures.boots.count) == (0, 0)
-
-
-def test_an_empty_fleet_says_what_to_do_next(account: Account) -> None:
-    assert "Make the first one" in read()
-    assert "Somebody with the right" in read(role="viewer")
-    assert Server.objects.count() == 0

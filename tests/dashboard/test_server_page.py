@@ -269,3 +269,18 @@ def test_the_end_asks_for_the_name_and_says_what_force_means(
     again = operator.post("/servers/one/terminate/", {"confirm": "one"}, follow=True)
     assert b"asked for before" in again.content
     assert b"The end" in again.content
+
+
+def test_who_comes_from_elsewhere_is_led_back_there(
+    operator: Client, workshop: Workshop
+) -> None:
+    server = provision(name="one")
+    workshop.run_to("running", server)
+    path = "/servers/one/terminate/"
+    asked = operator.get(f"{path}?next=/").content.decode()
+    assert '<input type="hidden" name="next" value="/">' in asked
+    for next_ in ("//evil.example", "https://evil.example", "javascript:alert(1)"):
+        assert "evil" not in operator.get(path, {"next": next_}).content.decode()
+        answer = operator.post(path, {"confirm": "one", "next": next_})
+        assert answer["Location"] == "/servers/one/"
+    assert operator.post(path, {"confirm": "one", "next": "/"})["Location"] == "/"

@@ -109,6 +109,15 @@ def test_the_proof_says_what_was_compared_and_when(account: Account) -> None:
     assert "Scan now" not in page
 
 
+def test_a_proof_that_waits_for_a_person_is_not_green(account: Account) -> None:
+    strand(account, "unexplained")
+    Instance.objects.update(first_seen=database_now())
+    page = log_in(make_person("admin")).get("/leaks/").content.decode()
+    assert "1 instance waits for your decision." in page
+    assert "waits for a person</span>" in page
+    assert "Nothing is lost" not in page
+
+
 def test_the_proof_names_what_is_in_doubt(account: Account) -> None:
     client = log_in(make_person("admin"))
     strand(account, "orphan")

@@ -80,6 +80,21 @@ def test_a_template_is_made_with_fallbacks_labels_and_options(admin: Client) -> 
     assert "needle" not in admin.get("/templates/big/change/").content.decode()
 
 
+def test_an_account_leads_to_its_first_template_in_its_own_region(
+    admin: Client,
+) -> None:
+    page = admin.get("/accounts/spare/").content.decode()
+    link = "/templates/new/?account=spare"
+    assert link in page
+    form = fill(admin, link, name="big", image="ami-1", size="t3.micro")
+    wrong = admin.post("/templates/new/", form | {"region": "moon"})
+    assert "Use a region such as eu-central-1." in wrong.content.decode()
+    assert not Template.objects.filter(name="big").exists()
+    assert admin.post("/templates/new/", form)["Location"] == "/templates/big/"
+    assert Template.objects.get(name="big").region == "eu-central-1"
+    assert link not in admin.get("/accounts/spare/").content.decode()
+
+
 def test_two_fallbacks_change_places_and_nothing_is_saved(admin: Client) -> None:
     rows = {"fallback-0-size": "small", "fallback-1-size": "medium"}
     form = new(admin, **rows, user_data="typed", move="1-up")

@@ -282,7 +282,12 @@ KIND: Final = Kind(
     credentials=(
         Field("access_key_id", "Access key id", required=True),
         Field("secret_access_key", "Secret access key", required=True, secret=True),
-        Field("session_token", "Session token", secret=True),
+        Field(
+            "session_token",
+            "Session token",
+            "Only where the key is a temporary one.",
+            secret=True,
+        ),
     ),
     options=(
         Field("subnet", "Subnet", "subnet-…; the default network without one."),

@@ -226,7 +226,8 @@ class SandboxNodeDriver(NodeDriver):
         behaviour = self.behaviour
         gone = {size, f"{self.region}/{size}", f"{self.region}/*"}
         if gone & set(behaviour.no_capacity):
-            raise BaseHTTPError(507, f"No {size} is left in {self.region}.")
+            place = f" in {self.region}" if self.region else ""
+            raise BaseHTTPError(507, f"No {size} is left{place}.")
         if behaviour.quota:
             (live,) = connection.execute(
                 "SELECT count(*) FROM instances WHERE gone_at IS NULL OR gone_at > ?",

@@ -9,7 +9,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
-from servers.dashboard.access import Page, go_back
+from servers.dashboard.access import Page, find_next, go_back
+from servers.dashboard.firststep import find_first_step
 from servers.dashboard.messages import (
     REPEATED,
     is_removal,
@@ -53,6 +54,7 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
         url = self.request.build_absolute_uri("/api/servers")
         return data | {
             "choices": choices,
+            "first_step": find_first_step,
             "chosen": chosen,
             "call": write_call("POST", url, f'{{"template": "{chosen}"}}'),
         }
@@ -99,7 +101,8 @@ class Terminate(Page, TemplateView):
             "title": f"{verb} {server.name}?",
             "action_label": verb,
             "action_url": reverse("terminate", args=[server.name]),
-            "back": reverse("server", args=[server.name]),
+            "back": find_next(self.request) or reverse("server", args=[server.name]),
+            "next": find_next(self.request),
             "lost": say_what_is_lost(server),
             "force": say_what_force_means(server),
             "works": works,
@@ -117,21 +120,22 @@ class Terminate(Page, TemplateView):
             forced = request.POST.get("force") == "on"
             data = self.get_context_data(error=error, typed=typed[:63], forced=forced)
             return self.render_to_response(data)
+        page = reverse("server", args=[name])
         try:
             left = terminate_server(name, force=request.POST.get("force") == "on")
         except NotFoundError as error:
             raise Http404(error.message) from None
         except FleetError as error:
             messages.error(request, error.message)
-            return redirect("server", name)
+            return go_back(request, page)
         if left is None:
             messages.success(request, f"{name} was removed from the list.")
-            return redirect("servers")
+            return go_back(request, "servers")
         if server.state in ENDING - {State.SHUTDOWN}:
             messages.info(request, f"The end of {name} was asked for before.")
         else:
             messages.success(request, f"Termination of {name} was asked for.")
-        return redirect("server", name)
+        return go_back(request, page)
 
 
 class Retry(Page, View):

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.generic import TemplateView, View
 
 from servers.dashboard.access import Page
+from servers.dashboard.firststep import find_first_step
 from servers.dashboard.live import Live
 from servers.dashboard.servers.selection import Selection
 from servers.lifecycle.states import MOVING, State
@@ -44,6 +45,7 @@ class ServerList(Live, TemplateView):
             "options": list(_list_options(selection)),
             "page_obj": page,
             "servers": list(page),
+            "first_step": find_first_step,
             "busy": any(state in counts for state in MOVING),
             "may_act": self.request.user.has_perm("servers.change_server"),
         }

@@ -1,0 +1,184 @@
+"""Three in the morning, at a whole running service: all goes wrong at once.
+
+Overview names each thing within ten seconds of the database knowing it, in a sentence,
+with the button that helps; and each button helps.
+"""
+
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+from uuid import UUID
+
+import pytest
+
+from servers.breaker import OPENS_AFTER
+from servers.clouds.base import FLEET_TAG, KEY_TAG
+from servers.clouds.sandbox import World, world_path
+from servers.drill.service import Service, wait_for
+from tests.support.fleet import TIMINGS
+
+pytestmark = pytest.mark.pure
+
+NAMED_MS: Final = 10_000
+OPTIONS: Final = {"boot": 0.2, "hang": 0.1, "timings": {**TIMINGS, "grace": 20.0}}
+TROUBLES: Final[dict[str, dict[str, Any]]] = {
+    "full": {"no_capacity": ["small"]},
+    "mute": {"faults": {"timeout_before": 1}},
+    "broken": {"faults": {"server_error": 1}},
+}
+
+
+class Night:
+    """A service in trouble, and what its database knows of that."""
+
+    def __init__(self, service: Service, page: Any) -> None:
+        self.service, self.page = service, page
+
+    def ask(self, query: str) -> Any:
+        """Return the first value of what a query finds, or None."""
+        path = self.service.data / "serverfleet.sqlite3"
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+            row = database.execute(query).fetchone()
+        return row and row[0]
+
+    def send(self, method: str, path: str, body: Any) -> Any:
+        status, answer = self.service.call(method, path, body)
+        assert status < 300, answer
+        return answer
+
+    def find(self, query: str, sentence: str) -> Any:
+        """Return the line of Overview that names what the query finds by now."""
+        wait_for(lambda: self.ask(query), 40, what=self.service.log)
+        line = self.page.locator(".attention li").filter(has_text=sentence)
+        line.wait_for(timeout=NAMED_MS)
+        return line
+
+    def plant(self, account: str, key: str) -> None:
+        """Let an instance live at a cloud that no server owns."""
+        hex_id = self.ask(f"SELECT id FROM servers_account WHERE name = '{account}'")
+        folder = self.service.data / "sandbox"
+        world = World(world_path(folder, str(UUID(hex_id))))
+        fleet = self.ask("SELECT fleet_id FROM servers_fleet")
+        tags = {FLEET_TAG: fleet, KEY_TAG: key}
+        world.add_instance(region="", tags=tags, now=time.time())
+        world.close()
+
+    def mend(self, account: str) -> None:
+        """Let a cloud work from now on."""
+        self.send("PATCH", f"/api/accounts/{account}", {"options": OPTIONS})
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Have a process hang."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_overview_names_each_trouble_of_a_night_with_the_button_that_helps(
+    enter: Callable[[Service], AbstractContextManager[Any]],
+) -> None:
+    env = {"SERVERFLEET_WORKERS": "2", "SERVERFLEET_CREATE_TRIES": "1"}
+    with Service(**env) as service, enter(service) as page:
+        night = Night(service, page)
+        page.get_by_text("Nothing needs attention.").wait_for()
+        wait_for(lambda: night.ask(BOTH), 30)
+        with stopped(int(night.ask(BOTH).rpartition(":")[2])):
+            make_trouble(night)
+            mend_clouds(night)
+            decide_leaks(night)
+            silent = night.find(LOST, "fell silent without a word")
+            silent.get_by_role("link", name="Look at System").click()
+            page.get_by_text("silent").wait_for()
+        (broker,) = service.processes("valkey")
+        with stopped(broker):
+            page.goto("/")
+            mute = night.find(BROKERLESS, "The broker does not answer")
+            mute.get_by_role("link", name="Look at System").click()
+            page.get_by_text("does not answer").wait_for()
+        page.goto("/")
+        page.get_by_text("Nothing needs attention.").wait_for()
+
+
+# A worker that fell silent before another began would count as replaced by it.
+BOTH: Final = (
+    "SELECT name FROM servers_heartbeat WHERE kind = 'worker' AND julianday(seen_at) > "
+    "(SELECT max(julianday(started_at)) + 2.0 / 86400 FROM servers_heartbeat "
+    "WHERE kind = 'worker' HAVING count(*) = 2)"
+)
+LOST: Final = (
+    "SELECT name FROM servers_heartbeat WHERE kind = 'worker' "
+    "AND seen_at < datetime('now', '-20 seconds')"
+)
+BROKERLESS: Final = "SELECT name FROM servers_heartbeat WHERE broker_error != ''"
+FAILED: Final = "SELECT name FROM servers_server WHERE state = 'error' AND name = '{}'"
+
+
+def make_trouble(night: Night) -> None:
+    """Have clouds without capacity, without answers, and with strangers."""
+    for name, fault in TROUBLES.items():
+        account = {"name": name, "kind": "sandbox", "options": {**OPTIONS, **fault}}
+        night.send("POST", "/api/accounts", account)
+        template = {"name": name, "account": name, "image": "debian-12"}
+        night.send("POST", "/api/templates", {**template, "size": "small"})
+    night.send("POST", "/api/servers", {"template": "full", "name": "full-0"})
+    for number in range(OPENS_AFTER):
+        body = {"template": "mute", "name": f"mute-{number}"}
+        night.send("POST", "/api/servers", body)
+    night.plant("sandbox", "a-key-of-nobody")
+
+
+def mend_clouds(night: Night) -> None:
+    """Press what Overview offers, once the clouds work again."""
+    page = night.page
+    failed = night.find(FAILED.format("full-0"), "full-0 failed.")
+    failed.get_by_text("No small is left").wait_for()
+    query = "SELECT name FROM servers_account WHERE breaker = 'open'"
+    breaker = night.find(query, "The breaker of mute is open")
+    breaker.get_by_role("button", name="Close the breaker").click()
+    page.get_by_text("The breaker of mute is closed").wait_for()
+    night.mend("full")
+    failed.get_by_role("button", name="Retry").click()
+    night.service.wait_state("running", "full-0")
+    night.plant("full", night.ask(REFUSED))
+    failed.wait_for(state="detached")
+    timed_out = night.find(FAILED.format("mute-0"), "mute-0 failed.")
+    timed_out.get_by_text("got no answer").wait_for()
+    timed_out.get_by_role("link", name="Remove…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    page.get_by_text("mute-0 was removed from the list.").wait_for()
+    timed_out.wait_for(state="detached")
+    for number in range(1, OPENS_AFTER):
+        night.send("DELETE", f"/api/servers/mute-{number}", None)
+    query = "SELECT name FROM servers_account WHERE health = 'failing'"
+    broken = night.find(query, "broken can't be reached")
+    night.mend("broken")
+    broken.get_by_role("button", name="Try it now").click()
+    broken.wait_for(state="detached")
+
+
+def decide_leaks(night: Night) -> None:
+    """Look at what lives unowned; have what nobody knows destroyed."""
+    page = night.page
+    orphan = night.find(STRAY.format("orphan"), "1 orphan at full")
+    orphan.get_by_role("link", name="Look at Leaks").wait_for()
+    query = STRAY.format("unexplained")
+    stranger = night.find(query, "The database does not know 1 instance of sandbox")
+    stranger.get_by_role("link", name="Look at Leaks").click()
+    page.get_by_role("link", name="Destroy sb-").click()
+    page.get_by_role("dialog").get_by_role("button", name="Destroy").click()
+    page.get_by_text("It will be destroyed.", exact=True).wait_for()
+    page.goto("/")
+    stranger.wait_for(state="detached")
+    orphan.wait_for(state="detached")
+
+
+REFUSED: Final = "SELECT key FROM servers_attempt WHERE outcome = 'refused'"
+STRAY: Final = "SELECT key FROM servers_instance WHERE live AND verdict = '{}'"
