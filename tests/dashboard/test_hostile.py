@@ -87,6 +87,7 @@ def assert_harmless(answer: Any) -> str:
     return text
 
 
+@pytest.mark.pure
 def test_a_script_in_any_text_field_is_refused_there_or_taken_as_words(
     admin: Client,
 ) -> None:
@@ -157,6 +158,7 @@ def test_hidden_fields_and_the_way_back_take_nothing_hostile(admin: Client) -> N
     assert hidden >= {"next", "once", "seen", "account"}
 
 
+@pytest.mark.pure
 def test_without_its_token_no_form_is_carried_out(admin: Client) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = admin.cookies
@@ -169,6 +171,7 @@ def test_without_its_token_no_form_is_carried_out(admin: Client) -> None:
     assert take_snapshot() == before
 
 
+@pytest.mark.pure
 def test_a_look_changes_nothing_and_other_methods_are_refused(admin: Client) -> None:
     paths = {name: path for name, path in list_paths().items() if name not in BESIDES}
     before = take_snapshot()
@@ -209,6 +212,7 @@ def test_what_an_address_names_and_is_not_there_is_a_page_that_says_so(
     )
 
 
+@pytest.mark.pure
 def test_a_form_that_makes_something_makes_one_whatever_is_sent_again(
     admin: Client,
 ) -> None:
