@@ -1,7 +1,19 @@
 "use strict";
 // The list's ticks: all at once, how many, and what can't be done with none. A filter
-// that is chosen is applied at once.
+// that is chosen is applied at once; by keys with Enter, since each arrow chooses anew.
 {
+  let byKeys = false;
+  const isFilter = ({ target }) => Boolean(target.matches?.("[data-submits]"));
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      byKeys = isFilter(event);
+      // After what Enter itself chooses in an open list.
+      if (byKeys && event.key === "Enter") setTimeout(() => event.target.form.requestSubmit());
+    },
+    true,
+  );
+  document.addEventListener("pointerdown", () => (byKeys = false), true);
   const rows = () => [...document.querySelectorAll("#rows input[name=server]")];
 
   function show() {
@@ -19,8 +31,8 @@
   document.addEventListener("change", (event) => {
     if (event.target.id === "tick-all") {
       for (const box of rows()) box.checked = event.target.checked;
-    } else if (event.target.matches("[data-submits]")) {
-      return event.target.form.requestSubmit();
+    } else if (isFilter(event)) {
+      return byKeys || event.target.form.requestSubmit();
     }
     show();
   });

@@ -10,8 +10,6 @@ from django.core.cache import cache
 from django.test import Client
 
 from servers.models import Account, Server, Stamp, Template, Token
-from servers.operations import delete_account, delete_template, terminate_server
-from servers.tokens import revoke_token
 from tests.support.crawl import (
     TEXTS,
     Form,
@@ -89,6 +87,7 @@ def assert_harmless(answer: Any) -> str:
     return text
 
 
+@pytest.mark.pure
 def test_a_script_in_any_text_field_is_refused_there_or_taken_as_words(
     admin: Client,
 ) -> None:
@@ -159,6 +158,7 @@ def test_hidden_fields_and_the_way_back_take_nothing_hostile(admin: Client) -> N
     assert hidden >= {"next", "once", "seen", "account"}
 
 
+@pytest.mark.pure
 def test_without_its_token_no_form_is_carried_out(admin: Client) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = admin.cookies
@@ -171,6 +171,7 @@ def test_without_its_token_no_form_is_carried_out(admin: Client) -> None:
     assert take_snapshot() == before
 
 
+@pytest.mark.pure
 def test_a_look_changes_nothing_and_other_methods_are_refused(admin: Client) -> None:
     paths = {name: path for name, path in list_paths().items() if name not in BESIDES}
     before = take_snapshot()
@@ -211,6 +212,7 @@ def test_what_an_address_names_and_is_not_there_is_a_page_that_says_so(
     )
 
 
+@pytest.mark.pure
 def test_a_form_that_makes_something_makes_one_whatever_is_sent_again(
     admin: Client,
 ) -> None:
@@ -231,89 +233,3 @@ def test_a_form_that_makes_something_makes_one_whatever_is_sent_again(
         assert sum(after) - sum(counts) == 1, form.action
         made.add(route)
     assert made == makers
-
-
-def open_form(client: Client, path: str) -> Form:
-    """Return the form of a page that acts on the page's own address."""
-    forms = Look(path, client.get(path).content.decode()).forms
-    return next(form for form in forms if form.action == path)
-
-
-# An open form, what another admin does meanwhile, and what the first is told.
-STALE: list[tuple[str, dict[str, str], Any, str]] = [
-    (
-        "/accounts/spare/change/",
-        {},
-        lambda: delete_account(Account.objects.get(name="spare")),
-        "There is no account named &#x27;spare&#x27;.",
-    ),
-    (
-        "/accounts/spare/delete/",
-        {},
-        lambda: delete_account(Account.objects.get(name="spare")),
-        "There is no account named &#x27;spare&#x27;.",
-    ),
-    (
-        "/templates/other/change/",
-        {},
-        lambda: delete_template(Template.objects.get(name="other")),
-        "There is no template named &#x27;other&#x27;.",
-    ),
-    (
-        "/templates/new/",
-        {"name": "n", "image": "i", "size": "s", "account": "spare"},
-        lambda: delete_account(Account.objects.get(name="spare")),
-        "This account is gone. Choose another.",
-    ),
-    (
-        "/servers/new/",
-        {"template": "other"},
-        lambda: delete_template(Template.objects.get(name="other")),
-        "This template is gone. Choose another.",
-    ),
-    (
-        "/servers/waits/terminate/",
-        {},
-        lambda: Server.objects.filter(name="waits").update(state="running"),
-        "Nothing was done. Type waits, the name of the server.",
-    ),
-    (
-        "/servers/waits/terminate/",
-        {},
-        lambda: Server.objects.filter(name="waits").update(protected=True),
-        "protected",
-    ),
-    (
-        "/servers/waits/edit/",
-        {"labels": "a=b"},
-        lambda: Server.objects.filter(name="waits").update(labels={"c": "d"}),
-        "Somebody has changed the labels meanwhile",
-    ),
-    (
-        "/servers/broken/edit/",
-        {"labels": "a=b"},
-        lambda: terminate_server("broken"),
-        "There is no server named &#x27;broken&#x27;.",
-    ),
-    (
-        "/tokens/{token}/revoke/",
-        {},
-        lambda: revoke_token(Token.objects.get()),
-        "ci was revoked before.",
-    ),
-]
-
-
-@pytest.mark.parametrize(
-    ("path", "typed", "meanwhile", "told"), STALE, ids=[f"{s[0]} {s[3]}" for s in STALE]
-)
-def test_what_another_admin_did_meanwhile_is_told_and_nothing_is_done(
-    admin: Client, path: str, typed: dict[str, str], meanwhile: Any, told: str
-) -> None:
-    path = path.format(token=Token.objects.get().public_id)
-    form = open_form(admin, path)
-    meanwhile()
-    before = take_snapshot()
-    answer = admin.post(form.action, form.fill(**typed), follow=True)
-    assert told in answer.content.decode()
-    assert take_snapshot() == before
