@@ -14,7 +14,7 @@ DRY := keys=$$(mktemp -d); trap 'rm -rf "$$keys"' EXIT; $(PY) -m serverfleet.dat
 FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; exit; fi; done
 
-.PHONY: help run drill chaos model test test-sqlite test-postgresql check bench soak lock format clean
+.PHONY: help run drill chaos model test test-sqlite test-postgresql check bench soak screenshots lock format clean
 
 help: ## explain every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ bench: .venv/dev.stamp ## measure, and print ratios against bare baselines
 
 soak: .venv/dev.stamp ## 50 clients for a minute on each database: no fault, no lie (SECONDS=60)
 	@$(PY) -m tests.bench.soak $(SECONDS)
+
+screenshots: .venv/dev.stamp ## take the pictures of the docs anew (TO=folder: of every page, into there)
+	@$(PY) -m tests.screenshots $(TO)
 
 lock: .venv/dev.stamp ## write requirements/*.txt anew from *.in, with hashes
 	@requirements/lock

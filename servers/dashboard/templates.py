@@ -128,7 +128,7 @@ def _list_changes(row: TemplateVersion, before: TemplateVersion) -> Iterator[str
         was, now = getattr(before, name), getattr(row, name)
         if was == now:
             continue
-        words = name.replace("_", " ")
+        words = "fallbacks" if name == "candidates" else name.replace("_", " ")
         if name in _SECRET:
             yield f"{words} changed" if was and now else f"{words} {_verb(now)}"
         else:

@@ -127,6 +127,15 @@ def test_the_proof_names_what_is_in_doubt(account: Account) -> None:
     assert "no fresh listing" in client.get("/leaks/").content.decode()
 
 
+def test_what_waits_for_a_person_is_not_called_clean(account: Account) -> None:
+    found = strand(account, "unexplained")
+    Instance.objects.filter(pk=found.pk).update(first_seen=database_now())
+    page = log_in(make_person("admin")).get("/leaks/").content.decode()
+    assert "1 instance waits for a person." in page
+    assert "Nothing is lost, nothing is doubled." not in page
+    assert ">clean<" not in page
+
+
 def test_each_decision_asks_first_and_is_carried_out_once(account: Account) -> None:
     client = log_in(make_person("admin"))
     found = strand(account, "unexplained")

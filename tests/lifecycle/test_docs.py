@@ -4,6 +4,10 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+TARGETS = re.compile(
+    r"\]\((?!http)([^)#]+)|(?:src|srcset)=\"(?!http)([^\"]+)", re.MULTILINE
+)
+ANCHORS = re.compile(r"\]\((?!http)([^)#]*)#([^)]+)\)")
 NAMES = re.compile(r'(?:read_\w+|_read_key)\(\s*"([A-Z_]+)"')
 
 
@@ -19,5 +23,42 @@ def test_the_readme_lists_every_setting() -> None:
 
 def test_every_link_in_the_docs_leads_to_a_file() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
-            assert (page.parent / target).exists(), (page.name, target)
+        for target in TARGETS.findall(page.read_text()):
+            assert (page.parent / "".join(target)).exists(), (page.name, target)
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    for page in pages:
+        for path, anchor in ANCHORS.findall(page.read_text()):
+            there = (page.parent / path).resolve() if path else page
+            assert anchor in list_anchors(there.read_text()), (page.name, path, anchor)
+
+
+def list_anchors(text: str) -> set[str]:
+    """Return the anchors that headings get."""
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    words = (re.sub(r"[^\w -]", "", head.lower()) for head in heads)
+    return {word.replace(" ", "-") for word in words}
+
+
+def test_no_picture_is_kept_that_no_page_shows() -> None:
+    text = "".join(
+        page.read_text() for page in (ROOT / "README.md", ROOT / "docs" / "guide.md")
+    )
+    kept = {path.name for path in (ROOT / "docs" / "images").iterdir()}
+    assert kept == set(re.findall(r"images/([\w-]+\.png)", text))
+
+
+def test_the_guide_names_every_right_that_ec2_asks_for() -> None:
+    guide = (ROOT / "docs" / "guide.md").read_text()
+    sources = (ROOT / "servers" / "clouds" / "amazon").glob("*.py")
+    calls = {
+        call
+        for source in sources
+        for call in re.findall(r'"Action": "(\w+)"', source.read_text())
+    }
+    assert {"RunInstances", "TerminateInstances", "DeleteVolume"} <= calls
+    # RunInstances with tags needs a right of its own.
+    named = set(re.findall(r'"ec2:(\w+)"(?!:)', guide))
+    assert named == calls | {"CreateTags"}

@@ -1,0 +1,254 @@
+"""A fleet as a team has it on a weekday: most of it works, some of it does not."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from django.contrib.auth.models import Group, User
+
+from servers import tracing
+from servers.clouds.base import FLEET_TAG, KEY_TAG
+from servers.drill.service import wait_for
+from servers.ledger import Kind, database_now
+from servers.lifecycle.keys import make_key
+from servers.lifecycle.states import State
+from servers.models import Account, Event, Fleet, Instance, Scope, Server, Template
+from servers.operations import (
+    Request,
+    delete_account,
+    delete_template,
+    pause_fleet,
+    protect_server,
+    provision_servers,
+    resume_fleet,
+    save_account,
+    save_template,
+    terminate_server,
+    try_template,
+)
+from servers.tokens import issue_token
+from tests.support.fleet import world_of
+
+ADA, MIRA, TOMEK = "user:ada", "user:mira", "user:tomek"
+SCALER: Final = "token:autoscaler"
+QUICK: Final = {"boot": 3.0, "latency": 0.01}
+SETUP: Final = """#cloud-config
+packages: [docker.io]
+runcmd: [systemctl enable --now docker]
+"""
+SECONDS: Final = 90.0
+
+
+def build_fleet(amazon: str) -> None:
+    """Make people, clouds, templates and servers; ``amazon`` is EC2's address."""
+    make_people()
+    make_accounts(amazon)
+    make_templates()
+    make_tokens()
+    make_running()
+    make_trouble()
+    make_strays()
+    make_moving()
+
+
+def make_people() -> None:
+    """Make three people beside the first admin."""
+    for name, role in (("mira", "admin"), ("tomek", "operator"), ("lin", "viewer")):
+        User.objects.create_user(name).groups.add(Group.objects.get(name=role))
+
+
+def make_accounts(amazon: str) -> None:
+    """Make the clouds, and take away what the first start made."""
+    for template in Template.objects.all():
+        delete_template(template)
+    delete_account(Account.objects.get(name="sandbox"))
+    with tracing.bound(actor=ADA):
+        save_account(
+            Account(
+                name="aws-frankfurt",
+                kind="amazon",
+                region="eu-central-1",
+                endpoint=amazon,
+                max_servers=40,
+            ),
+            credentials={"access_key_id": "AKIATEST", "secret_access_key": "made-up"},
+        )
+        for name, most in (("rack-berlin", 60), ("rack-dublin", 20), ("rack-oslo", 10)):
+            save_account(
+                Account(
+                    name=name,
+                    kind="sandbox",
+                    region="hall-1",
+                    options=QUICK,
+                    max_servers=most,
+                )
+            )
+
+
+def make_templates() -> None:
+    """Make the templates; one of them was changed twice."""
+    linux = make_template("linux", "rack-berlin", is_default=True, capacity=2)
+    make_template("linux-large", "rack-dublin", size="large", capacity=8, price="0.34")
+    make_template(
+        "linux-arm", "aws-frankfurt", image="ami-12c6146b", size="t3.micro", price="0.1"
+    )
+    make_template("windows", "rack-oslo", image="windows-2025", capacity=1)
+    make_template("legacy", "rack-oslo", image="debian-12", size="medium")
+    with tracing.bound(actor=MIRA):
+        linux.capacity, linux.drain_timeout = 4, 1800
+        save_template(linux)
+    with tracing.bound(actor=TOMEK):
+        linux.candidates = [{"size": "medium"}, {"account": "rack-oslo"}]
+        save_template(linux)
+
+
+def make_template(
+    name: str,
+    account: str,
+    *,
+    image: str = "ubuntu-24.04",
+    size: str = "small",
+    price: str = "0.06",
+    **fields: Any,
+) -> Template:
+    """Make one template, as ada."""
+    owner = Account.objects.get(name=account)
+    template = Template(
+        name=name,
+        account=owner,
+        region=owner.region,
+        image=image,
+        size=size,
+        price_per_hour=price,
+        name_prefix=f"{name}-",
+        user_data=SETUP,
+        **fields,
+    )
+    with tracing.bound(actor=ADA):
+        save_template(template)
+    return template
+
+
+def make_tokens() -> None:
+    """Make tokens as a team has them."""
+    now = database_now()
+    for actor, name, scopes, days in (
+        (ADA, "autoscaler", ["servers:write", "secrets:read"], 365),
+        (ADA, "grafana", ["servers:read"], None),
+        (MIRA, "nightly-cleanup", ["servers:write"], 30),
+        (MIRA, "terraform", ["fleet:admin"], 90),
+    ):
+        with tracing.bound(actor=actor):
+            ends = now + timedelta(days=days) if days else None
+            issue_token(name, scopes=scopes, expires_at=ends)
+
+
+def make_running() -> None:
+    """Make what works: most of the fleet."""
+    asked = [
+        *ask(SCALER, "linux", 13, team="web"),
+        *ask(SCALER, "linux", 4, team="mobile"),
+        *ask(SCALER, "linux-arm", 3, team="mobile"),
+        *ask(MIRA, "linux-large", 2, team="data"),
+        *ask(TOMEK, "legacy", 2, team="release"),
+    ]
+    wait_states({State.RUNNING}, asked)
+    with tracing.bound(actor=TOMEK):
+        protect_server(asked[-1].name, protected=True)
+        for server in asked[:3]:
+            terminate_server(server.name)
+    wait_states({State.STOPPED}, asked[:3])
+    with tracing.bound(actor=MIRA):
+        pause_fleet(note="The registry moves to new disks.")
+        resume_fleet()
+    with tracing.bound(actor=ADA):
+        trial = try_template(Template.objects.get(name="linux"))
+    wait_states({State.STOPPED}, [trial])
+
+
+def make_trouble() -> None:
+    """Make what fails: a wrong image, a cloud that is full, one that is silent."""
+    wrong = ask(MIRA, "windows", 1, team="desktop")
+    set_options("rack-dublin", no_capacity=["large"])
+    full = ask(SCALER, "linux-large", 1, team="data")
+    wait_states({State.ERROR}, [*wrong, *full])
+    set_options("rack-dublin", faults={"timeout_before": 1.0})
+    silent = ask(SCALER, "linux-large", 3, team="data")
+    dublin = Account.objects.filter(name="rack-dublin")
+    wait(lambda: dublin.filter(breaker=Account.Breaker.OPEN).exists())
+    # Until the last picture is taken.
+    dublin.update(breaker_until=database_now() + timedelta(minutes=14))
+    wait_states({State.PENDING}, silent)
+
+
+def make_strays() -> None:
+    """Make an instance that carries the fleet's tag and that no row explains."""
+    account = Account.objects.get(name="rack-oslo")
+    fleet = Fleet.objects.get().fleet_id
+    server = Server(name="left-by-a-restored-backup")
+    world_of(account).add_instance(
+        region=account.region,
+        tags={FLEET_TAG: fleet, KEY_TAG: str(make_key(fleet, server.pk, 1))},
+        now=time.time() - 7200,
+        name="legacy-x81kq2mv",
+    )
+    Scope.objects.filter(account=account).update(next_listing_at=database_now())
+    wait(lambda: Instance.objects.filter(verdict="unexplained").exists())
+
+
+def make_moving() -> None:
+    """Make what is under way, and stays so while the pictures are taken."""
+    set_options("rack-berlin", destroying=3600.0, faults={"never_boots": 1.0})
+    running = Server.objects.filter(template__name="linux", state=State.RUNNING)
+    old = list(running[:2])
+    with tracing.bound(actor=TOMEK):
+        for server in old:
+            terminate_server(server.name)
+    booting = ask(SCALER, "linux", 2, team="web")
+    wait_states({State.CREATED}, booting)
+    wait(lambda: not Server.objects.filter(state=State.SHUTDOWN).exists())
+    wait(lambda: asked_to_end(old) == len(old))
+    set_options("rack-berlin", destroying=3600.0, faults={"slow": 1.0}, hang=9.0)
+    wait_states({State.CREATING}, ask(SCALER, "linux", 2, team="web"))
+
+
+def asked_to_end(servers: list[Server]) -> int:
+    """Count those whose end the cloud was asked for."""
+    pks = [server.pk for server in servers]
+    rows = Event.objects.filter(server__in=pks, kind=Kind.DESTROY_ASKED)
+    return rows.values("server").distinct().count()
+
+
+def ask(actor: str, template: str, number: int, **labels: str) -> list[Server]:
+    """Ask for servers as somebody."""
+    with tracing.bound(actor=actor, request_id=f"{template}-{number}-demo"):
+        request = Request(template=template, count=number, labels=labels)
+        return provision_servers(request)
+
+
+def set_options(name: str, **options: Any) -> None:
+    """Have a simulated cloud behave differently from now on."""
+    rows = Account.objects.filter(name=name)
+    rows.update(options={**QUICK, **options})
+
+
+def count(servers: list[Server], states: set[State]) -> int:
+    """Count those in one of these states."""
+    pks = [server.pk for server in servers]
+    return Server.objects.filter(pk__in=pks, state__in=states).count()
+
+
+def wait_states(states: set[State], servers: list[Server]) -> None:
+    """Wait until all are in one of these states."""
+    wait(lambda: count(servers, states) == len(servers))
+
+
+def wait(done: Callable[[], bool]) -> None:
+    """Wait, and tell the states where it lasts too long."""
+
+    def tell() -> str:
+        rows = Server.objects.exclude(state=State.RUNNING)
+        return str(list(rows.values_list("name", "state", "waiting", "error")))
+
+    wait_for(done, SECONDS, what=tell)
