@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from servers.models import Server, Session
 from servers.operations import Change, change_server, pause_fleet
@@ -29,18 +31,21 @@ def poll(client: Client, path: str, etag: str) -> Any:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("role", ["viewer", "root"])
-def test_an_unchanged_page_costs_a_304_and_three_queries(
-    path: str, role: str, django_assert_max_num_queries: Any
-) -> None:
+def test_an_unchanged_page_costs_a_304_and_three_queries(path: str, role: str) -> None:
     client = log_in(make_person(role))
     page = client.get(path)
     assert page["Cache-Control"] == "private, no-cache"
     assert f'data-etag="{page["ETag"]}"'.replace('"', "&quot;") in (
         page.content.decode().replace('"', "&quot;")
     )
-    with django_assert_max_num_queries(3):
-        again = poll(client, path, page["ETag"])
+    for _ in range(3):
+        with CaptureQueriesContext(connection) as queries:
+            again = poll(client, path, page["ETag"])
+        if again.status_code == 304:
+            break
+        page = again  # time alone moves some tags, every few seconds
     assert (again.status_code, again.content) == (304, b"")
+    assert len(queries) <= 3
 
 
 @pytest.mark.parametrize("path", PATHS)

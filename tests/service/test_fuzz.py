@@ -18,7 +18,7 @@ import pytest
 
 from servers.drill.service import ROOT, Service
 
-pytestmark = [pytest.mark.pure, pytest.mark.slow]
+pytestmark = [pytest.mark.pure, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SEED = 20260101
 # Requests per operation in the phase that draws them; the phase before takes each
@@ -122,7 +122,7 @@ def run_schemathesis(service: Service, folder: Path) -> str:
         },
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=500,
     )
     report = done.stdout + done.stderr
     assert done.returncode == 0, report[-20_000:]
