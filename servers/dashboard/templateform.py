@@ -92,7 +92,7 @@ class TemplateForm(OnceForm):
     is_default = forms.BooleanField(
         label="The default template",
         required=False,
-        help_text="Used where a request names none. Another one is no longer it.",
+        help_text="Used where a request names none, in place of the present one.",
     )
     readiness = forms.ChoiceField(
         label="Ready when", choices=Template.Readiness.choices
