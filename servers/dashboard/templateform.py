@@ -96,7 +96,7 @@ class TemplateForm(OnceForm):
     is_default = forms.BooleanField(
         label="The default template",
         required=False,
-        help_text="Used where a request names none. There is one at most.",
+        help_text="Used where a request names none, in place of the present one.",
     )
     readiness = forms.ChoiceField(
         label="Ready when", choices=Template.Readiness.choices
