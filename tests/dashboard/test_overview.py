@@ -267,7 +267,7 @@ def test_a_viewer_and_an_operator_may_switch_nothing(account: Account) -> None:
 def test_a_pause_ends_at_its_last_moment_by_itself(account: Account) -> None:
     log_in(make_person("admin")).post("/pause/", {"minutes": "30", "note": "n"})
     assert is_paused()
-    Fleet.objects.update(paused_until=database_now())
+    Fleet.objects.update(paused_until=database_now() - timedelta(milliseconds=5))
     assert not is_paused()  # at once, although no tick has run
     assert kinds() == set()
     Fleet.objects.update(ticked_at=None)

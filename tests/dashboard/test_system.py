@@ -113,7 +113,7 @@ def test_a_proof_that_waits_for_a_person_is_not_green(account: Account) -> None:
     strand(account, "unexplained")
     Instance.objects.update(first_seen=database_now())
     page = log_in(make_person("admin")).get("/leaks/").content.decode()
-    assert "1 instance waits for your decision." in page
+    assert "1 instance waits for a person." in page
     assert "waits for a person</span>" in page
     assert "Nothing is lost" not in page
 
