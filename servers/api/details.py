@@ -7,7 +7,6 @@ from rest_framework.response import Response
 
 from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
-from servers.api.wire import to_seconds
 from servers.errors import InvalidError
 from servers.feed import MOST_WAIT, follow_events
 from servers.ledger import database_now
@@ -15,6 +14,7 @@ from servers.models import Attempt, Event, Server
 from servers.operations import Change, change_server
 from servers.selectors import find_server
 from servers.why import explain_server
+from servers.wire import to_seconds
 
 MOST_EVENTS: Final = 500
 ASK_AGAIN: Final = "2"  # seconds, where too many wait already

@@ -9,12 +9,12 @@ from rest_framework.response import Response
 
 from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
-from servers.api.wire import to_seconds
 from servers.errors import InvalidError, NotFoundError
 from servers.gates import is_confirmed
 from servers.models import Fleet, Token
 from servers.operations import change_fleet
 from servers.tokens import issue_token, revoke_token
+from servers.wire import to_seconds
 
 FLEET_FIELDS: Final = {
     "paused": Kind.FLAG,

@@ -29,9 +29,9 @@ from servers.api.segments import (
     make_whole,
     plan,
 )
-from servers.api.wire import render_server
 from servers.models import Server
 from servers.selectors import find_key, list_servers
+from servers.wire import render_server
 
 # Rows that are kept besides the whole list: of filtered lists, and single ones.
 MOST_KEPT: Final = 2000

@@ -8,7 +8,6 @@ from rest_framework.response import Response
 from servers.api.bodies import Kind, read_body
 from servers.api.setup import find_account
 from servers.api.views import ScopedView
-from servers.api.wire import render_server
 from servers.errors import InvalidError
 from servers.leaks import (
     Finding,
@@ -27,6 +26,7 @@ from servers.operations import (
     destroy_held,
     destroy_stray,
 )
+from servers.wire import render_server
 
 PLACE: Final = {"account": Kind.TEXT, "region": Kind.TEXT}
 ADOPTION: Final = {"template": Kind.TEXT}

@@ -20,7 +20,6 @@ from servers.api.details import patch_server
 from servers.api.fragments import Shelf, names, shelf
 from servers.api.listing import select_servers
 from servers.api.views import ScopedView
-from servers.api.wire import render_server
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Server, Token
 from servers.operations import (
@@ -32,6 +31,7 @@ from servers.operations import (
 )
 from servers.selectors import list_servers
 from servers.stamps import Stamps
+from servers.wire import render_server
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})

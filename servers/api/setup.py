@@ -9,7 +9,6 @@ from rest_framework.viewsets import ViewSet
 
 from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
-from servers.api.wire import to_seconds
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Account, Template, Token
 from servers.operations import (
@@ -24,6 +23,7 @@ from servers.operations import (
 )
 from servers.operations.setup import PRICE
 from servers.probe import probe_account
+from servers.wire import to_seconds
 
 MOST_NAME: Final = 63
 TEMPLATE_FIELDS: Final = {

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from servers.api.errors import plain_error
 from servers.api.metrics import make_registry
 from servers.api.views import ScopedView
-from servers.api.wire import to_seconds
 from servers.operations import pause_fleet, resume_fleet
 from servers.selectors import is_paused
+from servers.wire import to_seconds
 
 
 class Health(ScopedView):
