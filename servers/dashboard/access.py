@@ -1,6 +1,6 @@
 """Who may see and do what on the pages."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from servers.errors import FleetError
 from servers.models import Fleet
 
 ENDED: Final = "Your session has ended, so nothing was done. Log in, and do it again."
@@ -56,6 +57,16 @@ class Page(PermissionRequiredMixin):
         # One query for both. The clock is the database's, as in ledger.database_now.
         fleet = Fleet.objects.annotate(read_at=Now()).get()
         return data | {"fleet": fleet, "now": fleet.read_at}
+
+
+def carry_out(request: HttpRequest, act: Callable[[HttpRequest], str]) -> None:
+    """Do what a form asks for; say what ``act`` returns, or why it was refused."""
+    try:
+        said = act(request)
+    except FleetError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, said)
 
 
 def go_back(request: HttpRequest, otherwise: str) -> HttpResponse:

@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.dashboard.access import Page
+from servers.dashboard.access import Page, carry_out
 from servers.dashboard.live import Live
-from servers.errors import FleetError
 from servers.leaks import Report, ScopeReport, list_history, report_leaks
 from servers.models import Instance, Leftover
 from servers.operations import (
@@ -115,12 +113,7 @@ class _Decide(Page, TemplateView):
 
     def post(self, request: HttpRequest, **_: Any) -> HttpResponse:
         """Do it, or say why not."""
-        try:
-            said = self.act(request)
-        except FleetError as error:
-            messages.error(request, error.message)
-        else:
-            messages.success(request, said)
+        carry_out(request, self.act)
         return redirect("leaks")
 
     def find(self, model: type[Instance] | type[Leftover]) -> Any:

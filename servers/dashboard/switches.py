@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
-from servers.dashboard.access import Page, go_back
+from servers.dashboard.access import Page, carry_out, go_back
 from servers.errors import FleetError
 from servers.ledger import database_now
 from servers.models import Account
@@ -125,12 +125,7 @@ class _Act(Page, View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Do it, or say why not."""
-        try:
-            said = self.act(request)
-        except FleetError as error:
-            messages.error(request, error.message)
-        else:
-            messages.success(request, said)
+        carry_out(request, self.act)
         return go_back(request, "overview")
 
 
