@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from celery import current_app
 from django.db import transaction
+from kombu import Producer
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -52,15 +53,9 @@ class _Outbox:
 
     def _run(self) -> None:
         while True:
-            task, row_id, request_id = self.hints.get()
             try:
-                current_app.send_task(
-                    task,
-                    args=[row_id],
-                    headers={"request_id": request_id},
-                    ignore_result=True,
-                    retry=False,
-                )
+                with current_app.producer_pool.acquire(block=True) as producer:
+                    self._send_all(producer)
             except (OperationalError, RedisError, OSError) as error:
                 dropped = self._drop() + 1
                 logger.warning(
@@ -69,6 +64,21 @@ class _Outbox:
                     type(error).__name__,
                     dropped,
                 )
+
+    def _send_all(self, producer: Producer) -> None:
+        """Send what comes, until the broker fails."""
+        while True:
+            task, row_id, request_id = self.hints.get()
+            current_app.send_task(
+                task,
+                args=[row_id],
+                headers={"request_id": request_id},
+                producer=producer,
+                argsrepr=row_id,
+                kwargsrepr="",
+                ignore_result=True,
+                retry=False,
+            )
 
     def _drop(self) -> int:
         """Forget what waits: each would wait for the broker as long as the first."""

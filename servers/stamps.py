@@ -7,12 +7,19 @@ do not show in the stamps, and ``read_stamps`` returns None.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from django.db import connection
 
-_READ = (
-    "SELECT servers, pages, listings, tokens, recipes FROM servers_stamp WHERE id = 1"
+_READ: Final = (
+    "SELECT servers, pages, listings, tokens, recipes, {now} "
+    "FROM servers_stamp WHERE id = 1"
 )
+_NOW: Final = {
+    "postgresql": "statement_timestamp()",
+    "sqlite": "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,8 @@ class Stamps:
     listings: int = 0
     tokens: int = 0
     recipes: int = 0
+    # By the database's clock; None where nothing was ever written.
+    read_at: datetime | None = None
 
 
 def read_stamps() -> Stamps | None:
@@ -31,6 +40,10 @@ def read_stamps() -> Stamps | None:
     if connection.in_atomic_block:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(_READ)
+        cursor.execute(_READ.format(now=_NOW[connection.vendor]))
         row = cursor.fetchone()
-    return Stamps(*row) if row else Stamps()
+    if row is None:
+        return Stamps()
+    if connection.vendor == "sqlite":  # it has no type for times
+        row = (*row[:-1], datetime.fromisoformat(row[-1]))
+    return Stamps(*row)

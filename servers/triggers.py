@@ -140,9 +140,10 @@ def install_triggers(using: str = "default") -> None:
     """Put the triggers in place, and take away those of other versions. Idempotent."""
     connection = connections[using]
     dialect = _PostgreSQL() if connection.vendor == "postgresql" else _SQLite()
+    functions = list(dialect.functions)
+    # The functions are in the names, too: another version of one is another trigger.
     wanted = {
-        _PREFIX + hashlib.sha256(body.encode()).hexdigest()[:20]: body
-        for body in dialect.list_triggers()
+        _PREFIX + _digest(body, *functions): body for body in dialect.list_triggers()
     }
     with connection.cursor() as cursor:
         cursor.execute(dialect.find)
@@ -150,10 +151,14 @@ def install_triggers(using: str = "default") -> None:
         for name in found.keys() - wanted.keys():
             cursor.execute(dialect.drop.format(name=name, table=found[name]))
         missing = wanted.keys() - found.keys()
-        for statement in dialect.functions if missing else ():
+        for statement in functions if missing else ():
             cursor.execute(statement)
         for name in missing:
             cursor.execute(wanted[name].format(name=name))
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("".join(texts).encode()).hexdigest()[:20]
 
 
 def _any_differs(columns: Iterable[str], differs: str) -> str:
@@ -229,14 +234,19 @@ class _PostgreSQL:
     def functions(self) -> Iterator[str]:
         for stamp in _STAMPS:
             others = [each for each in _STAMPS if each != stamp]
+            # Once in a transaction is enough, however many rows it changes. The
+            # setting ends with the transaction, or the savepoint, that the bump is in.
+            done = f"serverfleet.stamped_{stamp}"
             yield (
                 f"CREATE OR REPLACE FUNCTION stamp_bump_{stamp}() RETURNS trigger "
                 "LANGUAGE plpgsql AS $$ BEGIN "
+                f"IF coalesce(current_setting('{done}', true), '') = '' THEN "
                 f"INSERT INTO servers_stamp (id, {stamp}, {', '.join(others)}) "
                 f"VALUES (1, {self.now}, {', '.join('0' for _ in others)}) "
                 f"ON CONFLICT (id) DO UPDATE SET {stamp} = "
                 f"greatest(servers_stamp.{stamp} + 1, excluded.{stamp}); "
-                "RETURN NULL; END $$"
+                f"PERFORM set_config('{done}', '1', true); "
+                "END IF; RETURN NULL; END $$"
             )
         served = _any_differs(SERVED, self.differs)
         yield (

@@ -88,7 +88,7 @@ class ServerViewSet(ScopedView, ViewSet):
         key = request.headers.get("Idempotency-Key")
         headers = {}
         if key is None:
-            servers = provision_servers(asked)
+            servers = provision_servers(asked, stamps=self.stamps)
         else:
             servers, replayed = provision_once(
                 asked, caller=self.caller.name, key=key, body=self.body

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Q
-from django.db.models.functions import Now
+from django.db.models import F, Q
 
 from servers import dispatch, ledger, tracing
 from servers.clouds.registry import describe_kind
@@ -18,7 +17,7 @@ from servers.errors import ConflictError, InvalidError
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Fleet, Server, TemplateVersion
 from servers.scopes import ensure_scope, open_scope
-from servers.stamps import read_stamps
+from servers.stamps import Stamps, read_stamps
 
 NAME_RULE: Final = (
     "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at "
@@ -52,21 +51,26 @@ class Request:
     trial: timedelta | None = None  # made to try the template, for so long at most
 
 
-def provision_servers(request: Request) -> list[Server]:
+def provision_servers(
+    request: Request, *, stamps: Stamps | None = None
+) -> list[Server]:
     """Insert the servers asked for and hint the workers; return them, pending.
 
+    ``stamps``: those that the caller has read, if any.
     Raises InvalidError (nothing is right with it) or ConflictError (a taken name, a
     cap, a disabled account). Either all are made or none.
     """
     _check(request)
-    source = _sources.find(request.template, request.region)
+    stamps = stamps or read_stamps()
+    source = _sources.find(request.template, request.region, stamps)
+    now = (stamps.read_at if stamps else None) or ledger.database_now()
     try:
         with transaction.atomic():
-            now = _hold_caps(source, request.count)
             servers = [
                 _build(request, source.recipe, now=now) for _ in range(request.count)
             ]
             ledger.insert_servers(servers)
+            _hold_caps(source, inserted=request.count)
             for server in servers:
                 dispatch.hint(dispatch.ADVANCE, server.pk)
     except IntegrityError:
@@ -147,9 +151,8 @@ class _Sources:
     def __init__(self) -> None:
         self._kept: tuple[int, dict[tuple[str, str], _Source]] = (0, {})
 
-    def find(self, template: str, region: str) -> _Source:
+    def find(self, template: str, region: str, stamps: Stamps | None) -> _Source:
         """Return the current version of a template, its scope on record."""
-        stamps = read_stamps()
         if stamps is None:
             return _look_up(template, region)
         stamp, found = self._kept
@@ -187,10 +190,12 @@ def _look_up(name: str, region: str) -> _Source:
     )
 
 
-def _hold_caps(source: _Source, count: int) -> datetime:
-    """Refuse what would pass a cap; hold the caps until the transaction ends.
+def _hold_caps(source: _Source, *, inserted: int) -> None:
+    """Refuse ``inserted`` servers that pass a cap; hold it until the transaction ends.
 
-    Returns the database's time.
+    The caller has inserted its rows before: so the locks, which all who insert wait
+    for, are held for one count and the commit alone. What committed before a lock was
+    given shows in the count, which is a statement of its own.
     """
     recipe, fleet_cap = source.recipe, source.fleet_cap
     # One lock order for all: fleet, account. SQLite's transactions hold all anyway.
@@ -200,10 +205,9 @@ def _hold_caps(source: _Source, count: int) -> datetime:
             .values_list("max_servers", flat=True)
             .get()
         )
-    now: datetime
-    account_cap, enabled, account, now = (
+    account_cap, enabled, account = (
         Account.objects.select_for_update(no_key=True)
-        .values_list("max_servers", "enabled", "name", Now())
+        .values_list("max_servers", "enabled", "name")
         .get(pk=recipe.account_id)
     )
     if not enabled:
@@ -211,33 +215,19 @@ def _hold_caps(source: _Source, count: int) -> datetime:
             f"The account {account} is disabled. Enable it, or use another template."
         )
     template = recipe.template
-    caps: tuple[tuple[str, str, int | None, Q], ...] = (
-        ("account", f"the account {account}", account_cap, Q(account=recipe.account)),
-        (
-            "template",
-            f"the template {template.name}",
-            template.max_servers,
-            Q(template=template),
-        ),
-        ("fleet", "the fleet", fleet_cap, Q()),
-    )
-    counts = Server.objects.exclude(state__in=PROVEN_GONE).aggregate(
-        **{
-            key: Count("id", filter=only)
-            for key, _, cap, only in caps
-            if cap is not None
-        }
-    )
-    for key, what, cap, _ in caps:
-        if cap is None:
+    live = Server.objects.exclude(state__in=PROVEN_GONE)
+    for what, cap, counted in (
+        (f"the account {account}", account_cap, Q(account=recipe.account_id)),
+        (f"the template {template.name}", template.max_servers, Q(template=template)),
+        ("the fleet", fleet_cap, Q()),
+    ):
+        if cap is None or (count := live.filter(counted).count()) <= cap:
             continue
-        left = max(0, cap - counts[key])
-        if count > left:
-            raise ConflictError(
-                f"The cap of {what} is {cap} servers, and {left} are left. Terminate "
-                "some, or raise the cap."
-            )
-    return now
+        left = max(0, cap - (count - inserted))
+        raise ConflictError(
+            f"The cap of {what} is {cap} servers, and {left} are left. Terminate "
+            "some, or raise the cap."
+        )
 
 
 def _build(request: Request, recipe: TemplateVersion, *, now: datetime) -> Server:

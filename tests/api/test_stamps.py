@@ -1,6 +1,7 @@
 """The stamps move with every change that someone could see, and with nothing else."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -137,6 +138,31 @@ def test_a_change_that_is_rolled_back_moves_nothing(server: Server) -> None:
             transaction.set_rollback(True)
 
     assert moved(roll_back) == set()
+
+
+@pytest.mark.postgresql
+def test_a_bump_that_a_savepoint_took_back_is_made_by_the_next_change(
+    server: Server,
+) -> None:
+    # They bump once in a transaction, at its end; a check of constraints is an end.
+    def change() -> None:
+        with transaction.atomic():
+            with suppress(LookupError), transaction.atomic():
+                Server.objects.update(address="10.0.0.9")
+                connection.check_constraints()
+                raise LookupError
+            Server.objects.update(address="10.0.0.10")
+            Server.objects.update(address="10.0.0.11")
+
+    assert moved(change) == {"servers", "pages"}
+    assert moved(change) == {"servers", "pages"}
+
+
+def test_they_tell_the_databases_time(server: Server) -> None:
+    before = ledger.database_now()
+    read_at = stamps().read_at
+    assert read_at is not None
+    assert before <= read_at <= ledger.database_now()
 
 
 def test_the_triggers_are_there_and_installing_again_changes_nothing(
