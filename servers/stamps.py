@@ -12,13 +12,11 @@ from typing import Final
 
 from django.db import connection
 
-_READ: Final = (
-    "SELECT servers, pages, listings, tokens, recipes, {now} "
-    "FROM servers_stamp WHERE id = 1"
-)
-_NOW: Final = {
-    "postgresql": "statement_timestamp()",
-    "sqlite": "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
+_READ: Final = {
+    "postgresql": "SELECT servers, pages, listings, tokens, recipes, "
+    "statement_timestamp() FROM servers_stamp WHERE id = 1",
+    "sqlite": "SELECT servers, pages, listings, tokens, recipes, "
+    "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now') FROM servers_stamp WHERE id = 1",
 }
 
 
@@ -40,7 +38,7 @@ def read_stamps() -> Stamps | None:
     if connection.in_atomic_block:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(_READ.format(now=_NOW[connection.vendor]))
+        cursor.execute(_READ[connection.vendor])
         row = cursor.fetchone()
     if row is None:
         return Stamps()

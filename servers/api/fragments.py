@@ -42,6 +42,7 @@ _FEW: Final = 200
 _CHUNK: Final = 200
 
 _NOTHING: Final = make_whole(None, ())
+_ALL: Final = Server.objects.all()
 
 
 class Shelf:
@@ -93,7 +94,7 @@ class Shelf:
 
     def encode(self, key: Key) -> bytes | None:
         """Return one server and its line's end; None where it is gone meanwhile."""
-        found = self._encode([key], Server.objects.filter(pk=key[0])).get(key[0])
+        found = self._encode([key], _ALL).get(key[0])
         if found is None:
             return None
         self._keep(key[0], *found)
@@ -119,7 +120,7 @@ class Shelf:
     def _encode(self, keys: list[Key], rows: QuerySet[Server]) -> dict[UUID, Row]:
         """Return the rows of ``keys``, but for those that are gone. One query at most.
 
-        ``rows`` are those that the keys were read of.
+        ``rows`` hold at least those of the keys.
         """
         encoded = {}
         stale = []
@@ -129,8 +130,10 @@ class Shelf:
                 encoded[pk] = row
             else:
                 stale.append(pk)
-        few = Server.objects.filter(pk__in=stale) if len(stale) <= _FEW else rows
-        for server in few.iterator(_CHUNK) if stale else ():
+        if not stale:  # a query costs even where it is only built
+            return encoded
+        few = _ALL.filter(pk__in=stale) if len(stale) <= _FEW else rows
+        for server in few.iterator(_CHUNK):
             wire = render_server(server, with_secrets=self.with_secrets)
             encoded[server.pk] = (server.version, orjson.dumps(wire))
         return encoded

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import Final
 from uuid import UUID
 
-ROWS: Final = 256
+ROWS: Final = 128
 # Smaller segments are joined with what stands beside them.
 _FEWEST: Final = ROWS // 2
 

@@ -32,6 +32,7 @@ _MOST_SOURCES: Final = 1000
 LABEL_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
 LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
 RESERVED_LABELS: Final = "serverfleet"
+_LIVE: Final = Server.objects.exclude(state__in=PROVEN_GONE)
 _SUFFIX = string.ascii_lowercase + string.digits
 
 
@@ -215,13 +216,12 @@ def _hold_caps(source: _Source, *, inserted: int) -> None:
             f"The account {account} is disabled. Enable it, or use another template."
         )
     template = recipe.template
-    live = Server.objects.exclude(state__in=PROVEN_GONE)
     for what, cap, counted in (
         (f"the account {account}", account_cap, Q(account=recipe.account_id)),
         (f"the template {template.name}", template.max_servers, Q(template=template)),
         ("the fleet", fleet_cap, Q()),
     ):
-        if cap is None or (count := live.filter(counted).count()) <= cap:
+        if cap is None or (count := _LIVE.filter(counted).count()) <= cap:
             continue
         left = max(0, cap - (count - inserted))
         raise ConflictError(

@@ -4,6 +4,7 @@ import socket
 import statistics
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.bench.scale import cpu_seconds_of
@@ -47,7 +48,28 @@ class Rate:
 
 def measure(target: Target, pids: list[int]) -> Rate:
     """Return the median of ROUNDS, with CLIENTS clients at once."""
-    rounds = [_measure_once(target, pids) for _ in range(ROUNDS)]
+    return _take_median([_measure_once(target, pids) for _ in range(ROUNDS)])
+
+
+def measure_in_turn(
+    target: Target, pids: list[int], base: Target, base_pids: list[int]
+) -> tuple[Rate, Rate, float]:
+    """Return the medians of both, and that of the ratios of their rates.
+
+    Round by round, so that what slows the machine for a while slows both.
+    """
+    rounds = [
+        (_measure_once(target, pids), _measure_once(base, base_pids))
+        for _ in range(ROUNDS)
+    ]
+    ours, bare = zip(*rounds, strict=True)
+    ratio = statistics.median(
+        mine.each_second / its.each_second for mine, its in rounds
+    )
+    return _take_median(ours), _take_median(bare), ratio
+
+
+def _take_median(rounds: Sequence[Rate]) -> Rate:
     return Rate(
         statistics.median(rate.each_second for rate in rounds),
         statistics.median(rate.cpu_ms for rate in rounds),
