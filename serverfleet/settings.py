@@ -142,7 +142,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "drf_spectacular",
-    "template_partials",
     "csp",
 ]
 

@@ -14,7 +14,8 @@ from typing import Any
 from django.db import transaction
 
 from servers.clouds.base import CloudInstance
-from servers.ledger import Kind, Lease, move, write_event
+from servers.leases import Lease
+from servers.ledger import Kind, move, write_event
 from servers.lifecycle.guards import Claim, weigh_claim
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Account, Attempt, Instance, Server

@@ -14,7 +14,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from servers.broker import ask_broker
-from servers.ledger import database_now, name_process
+from servers.leases import name_process
+from servers.ledger import database_now
 from servers.models import Fleet, Heartbeat
 
 logger = logging.getLogger(__name__)

@@ -59,14 +59,19 @@ class Page(PermissionRequiredMixin):
         return data | {"fleet": fleet, "now": fleet.read_at}
 
 
-def carry_out(request: HttpRequest, act: Callable[[HttpRequest], str]) -> None:
-    """Do what a form asks for; say what ``act`` returns, or why it was refused."""
+def carry_out(request: HttpRequest, act: Callable[[], str]) -> bool:
+    """Do what a form asks for; say what ``act`` returns, or why it was refused.
+
+    Returns whether it was done. An act that returns "" has said it itself.
+    """
     try:
-        said = act(request)
+        said = act()
     except FleetError as error:
         messages.error(request, error.message)
-    else:
+        return False
+    if said:
         messages.success(request, said)
+    return True
 
 
 def go_back(request: HttpRequest, otherwise: str) -> HttpResponse:

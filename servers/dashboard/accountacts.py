@@ -9,10 +9,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import TemplateView, View
 
-from servers.dashboard.access import Page
+from servers.dashboard.access import Page, carry_out
 from servers.dashboard.accountedit import find_account
 from servers.dashboard.editing import lock_row
-from servers.errors import FleetError
 from servers.models import Account
 from servers.operations import (
     close_breaker,
@@ -32,51 +31,48 @@ class _Act(Page, View):
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Do it."""
         account = find_account(name)
-        try:
-            self.act(account)
-        except FleetError as error:
-            messages.error(request, error.message)
+        carry_out(request, lambda: self.act(account))
         return redirect("account", name)
 
-    def act(self, account: Account) -> None:
-        """What is done."""
+    def act(self, account: Account) -> str:
+        """Do it; return what is to be said."""
         raise NotImplementedError
 
 
 class TestAccount(_Act):
     """Ask the cloud whether the stored credentials work."""
 
-    def act(self, account: Account) -> None:
+    def act(self, account: Account) -> str:
         """Say what each region answered."""
         for found in probe_account(account):
             where = f"{found.region}: " if found.region else ""
             say = messages.success if found.works else messages.error
             say(self.request, f"{where}{found.message}")
+        return ""
 
 
 class ScanAccount(_Act):
     """List it now, so that orphans show."""
 
-    def act(self, account: Account) -> None:
+    def act(self, account: Account) -> str:
         """Hasten the listings."""
         list_account_now(account)
-        messages.success(
-            self.request,
+        return (
             "It is listed now. What belongs to no server shows on Leaks once two "
-            "listings have seen it.",
+            "listings have seen it."
         )
 
 
 class CloseBreaker(_Act):
     """Let creates through again."""
 
-    def act(self, account: Account) -> None:
+    def act(self, account: Account) -> str:
         """Close it."""
         if account.breaker == Account.Breaker.CLOSED:
             messages.info(self.request, "The breaker is closed already.")
-            return
+            return ""
         close_breaker(account)
-        messages.success(self.request, "The breaker is closed. Creates go on.")
+        return "The breaker is closed. Creates go on."
 
 
 class SwitchAccount(_Act):
@@ -84,14 +80,14 @@ class SwitchAccount(_Act):
 
     enabled = True
 
-    def act(self, account: Account) -> None:
+    def act(self, account: Account) -> str:
         """Save the switch."""
         with transaction.atomic():
             account = lock_row(account)
             account.enabled = self.enabled
             save_account(account)
         said = "enabled" if self.enabled else "disabled: nothing new is made in it"
-        messages.success(self.request, f"{account.name} is {said}.")
+        return f"{account.name} is {said}."
 
 
 class DeleteAccount(Page, TemplateView):
@@ -114,10 +110,12 @@ class DeleteAccount(Page, TemplateView):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Delete it."""
-        try:
-            delete_account(find_account(name))
-        except FleetError as error:
-            messages.error(request, error.message)
-            return redirect("account", name)
-        messages.success(request, f"{name} was deleted.")
-        return redirect("accounts")
+        account = find_account(name)
+
+        def delete() -> str:
+            delete_account(account)
+            return f"{name} was deleted."
+
+        if carry_out(request, delete):
+            return redirect("accounts")
+        return redirect("account", name)

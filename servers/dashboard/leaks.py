@@ -113,7 +113,7 @@ class _Decide(Page, TemplateView):
 
     def post(self, request: HttpRequest, **_: Any) -> HttpResponse:
         """Do it, or say why not."""
-        carry_out(request, self.act)
+        carry_out(request, lambda: self.act(request))
         return redirect("leaks")
 
     def find(self, model: type[Instance] | type[Leftover]) -> Any:

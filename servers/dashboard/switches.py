@@ -125,7 +125,7 @@ class _Act(Page, View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Do it, or say why not."""
-        carry_out(request, self.act)
+        carry_out(request, lambda: self.act(request))
         return go_back(request, "overview")
 
 

@@ -9,12 +9,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import TemplateView, View
 
-from servers.dashboard.access import Page
+from servers.dashboard.access import Page, carry_out
 from servers.dashboard.editing import Edit, lock_row
 from servers.dashboard.templateform import TemplateForm
 from servers.dashboard.templaterows import is_move
 from servers.dashboard.templates import find_template
-from servers.errors import FleetError
 from servers.models import Account, Server, Template
 from servers.operations import delete_template, save_template, try_template
 
@@ -94,12 +93,13 @@ class TryTemplate(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Begin; while one is under way, show that."""
-        try:
-            try_template(find_template(name))
-        except FleetError as error:
-            messages.error(request, error.message)
-            return redirect("template", name)
-        return redirect("trial", name)
+        template = find_template(name)
+
+        def begin() -> str:
+            try_template(template)
+            return ""
+
+        return redirect("trial" if carry_out(request, begin) else "template", name)
 
 
 class DefaultTemplate(Page, View):
@@ -110,18 +110,18 @@ class DefaultTemplate(Page, View):
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Switch."""
         template = find_template(name)
+
+        def switch() -> str:
+            with transaction.atomic():
+                current = lock_row(template)
+                current.is_default = True
+                save_template(current)
+            return f"{name} is the default now."
+
         if template.is_default:
             messages.info(request, f"{name} is the default already.")
-            return redirect("template", name)
-        try:
-            with transaction.atomic():
-                template = lock_row(template)
-                template.is_default = True
-                save_template(template)
-        except FleetError as error:
-            messages.error(request, error.message)
         else:
-            messages.success(request, f"{name} is the default now.")
+            carry_out(request, switch)
         return redirect("template", name)
 
 
@@ -145,10 +145,12 @@ class DeleteTemplate(Page, TemplateView):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Delete it."""
-        try:
-            delete_template(find_template(name))
-        except FleetError as error:
-            messages.error(request, error.message)
-            return redirect("template", name)
-        messages.success(request, f"{name} was deleted.")
-        return redirect("templates")
+        template = find_template(name)
+
+        def delete() -> str:
+            delete_template(template)
+            return f"{name} was deleted."
+
+        if carry_out(request, delete):
+            return redirect("templates")
+        return redirect("template", name)

@@ -29,7 +29,8 @@ from servers.drill.plan import (
     Wishes,
 )
 from servers.drill.service import Service
-from servers.ledger import database_now, name_process
+from servers.leases import name_process
+from servers.ledger import database_now
 from servers.lifecycle.states import Outcome, State
 from servers.models import Attempt, Scope, Server
 

@@ -16,7 +16,8 @@ from servers.instances import (
     record_gone,
     record_seen,
 )
-from servers.ledger import Kind, Lease, database_now, write_event
+from servers.leases import Lease
+from servers.ledger import Kind, database_now, write_event
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decide import follow_failure
 from servers.lifecycle.decisions import (

@@ -25,7 +25,8 @@ from servers.clouds.base import (
     UnreachableError,
 )
 from servers.engine import uptime
-from servers.ledger import Kind, Lease, database_now, write_event
+from servers.leases import Lease
+from servers.ledger import Kind, database_now, write_event
 from servers.lifecycle.decide import follow_failure
 from servers.lifecycle.decisions import WriteIntent
 from servers.lifecycle.keys import Key, make_key

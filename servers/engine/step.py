@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
-from servers import dispatch, ledger
+from servers import dispatch, leases, ledger
 from servers.candidates import list_candidates
 from servers.engine import calls, uptime
 from servers.engine.create import create_instance
@@ -58,10 +58,10 @@ def advance(server_id: UUID) -> None:
         check_call_slot(server.account)
     except BusyError as busy:
         # Before the claim: of a cloud that hangs, many rows come by in vain.
-        ledger.postpone(server, until=now + busy.wait)
+        leases.postpone(server, until=now + busy.wait)
         return
     length = find_lease_length(server)
-    lease = ledger.claim(server, now=now, lease=length)
+    lease = leases.claim(server, now=now, lease=length)
     if lease is not None:
         limit = find_send_limit(claimed=started, lease=length.total_seconds())
         _Step(server, lease, send_before=limit).run()
@@ -95,7 +95,7 @@ class _Step:
     """One step of one server, under its lease."""
 
     def __init__(
-        self, server: Server, lease: ledger.Lease, *, send_before: float
+        self, server: Server, lease: leases.Lease, *, send_before: float
     ) -> None:
         self.server = server
         self.lease = lease
@@ -121,7 +121,7 @@ class _Step:
                 ledger.database_now() + AFTER_FAULT,
                 "A step failed on a fault of ServerFleet; the worker's log has it.",
             )
-        ledger.release(
+        leases.release(
             self.lease,
             seen=self.server,
             next_step_at=rest.until,

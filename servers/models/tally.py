@@ -13,6 +13,7 @@ class Tally(models.Model):
     value = models.FloatField(default=0)
 
     class Meta:
+        verbose_name_plural = "tallies"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["name", "label"], name="one_tally_each")
         ]

@@ -20,9 +20,9 @@ class Recipe(models.Model):
     """
 
     class Readiness(models.TextChoices):
-        NONE = "none", "none: an address is enough"
-        TCP = "tcp", "tcp: a port accepts connections"
-        DOCKER = "docker", "docker: its Docker daemon answers"
+        NONE = "none", "an address is enough"
+        TCP = "tcp", "a port accepts connections (tcp)"
+        DOCKER = "docker", "its Docker daemon answers (docker)"
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     region = models.CharField(max_length=100, blank=True, default="")

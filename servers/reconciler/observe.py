@@ -19,7 +19,8 @@ from servers.clouds.base import (
 )
 from servers.errors import FleetError
 from servers.gates import is_confirmed
-from servers.ledger import database_now, name_process
+from servers.leases import name_process
+from servers.ledger import database_now
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import MOVING
 from servers.models import Account, Fleet, Instance, Listing, Scope, Server

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from servers import ledger
+from servers import leases, ledger
 from servers.fields import EncryptedTextField
 from servers.models import Account, Fleet, Scope, Server, Template, Token
 from servers.stamps import Stamps, read_stamps
@@ -84,9 +84,9 @@ def test_inserts_and_deletes_move_it(server: Server) -> None:
 def test_leases_and_marks_that_nobody_sees_move_nothing(server: Server) -> None:
     def claim() -> None:
         now = ledger.database_now()
-        lease = ledger.claim(server, now=now, lease=now - now)
+        lease = leases.claim(server, now=now, lease=now - now)
         assert lease is not None
-        ledger.release(lease, seen=server, next_step_at=now, waiting=server.waiting)
+        leases.release(lease, seen=server, next_step_at=now, waiting=server.waiting)
 
     assert moved(claim) == set()
     assert moved(lambda: Fleet.objects.update(ticked_at=Now())) == set()

@@ -11,7 +11,8 @@ from django.test import override_settings
 from servers.broker import ask_broker, name_broker
 from servers.drill.service import free_port
 from servers.heartbeats import say_farewell, write_heartbeat
-from servers.ledger import database_now, name_process
+from servers.leases import name_process
+from servers.ledger import database_now
 from servers.models import Account, Heartbeat, Instance, Leftover, Scope
 from servers.reconciler.purge import purge_history
 from tests.support.fleet import Workshop, make_fleet
