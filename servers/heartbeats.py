@@ -21,7 +21,8 @@ from servers.models import Fleet, Heartbeat
 logger = logging.getLogger(__name__)
 
 EVERY: Final = 5.0  # seconds
-LATE: Final = timedelta(seconds=20)  # older than this is not there any more
+# Ten seconds after a beat has not come, it counts as gone.
+LATE: Final = timedelta(seconds=15)
 
 
 def write_heartbeat(kind: str, *, begins: bool = False) -> None:

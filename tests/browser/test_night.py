@@ -134,7 +134,7 @@ BOTH: Final = (
 )
 LOST: Final = (
     "SELECT name FROM servers_heartbeat WHERE kind = 'worker' "
-    "AND seen_at < datetime('now', '-20 seconds')"
+    "AND seen_at < datetime('now', '-15 seconds')"
 )
 BROKERLESS: Final = "SELECT name FROM servers_heartbeat WHERE broker_error != ''"
 FAILED: Final = "SELECT name FROM servers_server WHERE state = 'error' AND name = '{}'"
