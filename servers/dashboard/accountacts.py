@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import TemplateView, View
@@ -12,7 +12,7 @@ from django.views.generic import TemplateView, View
 from servers.dashboard.access import Page
 from servers.dashboard.accountedit import find_account
 from servers.dashboard.editing import lock_row
-from servers.errors import FleetError
+from servers.errors import FleetError, NotFoundError
 from servers.models import Account
 from servers.operations import (
     close_breaker,
@@ -72,11 +72,10 @@ class CloseBreaker(_Act):
 
     def act(self, account: Account) -> None:
         """Close it."""
-        if account.breaker == Account.Breaker.CLOSED:
+        if close_breaker(account):
+            messages.success(self.request, "The breaker is closed. Creates go on.")
+        else:
             messages.info(self.request, "The breaker is closed already.")
-            return
-        close_breaker(account)
-        messages.success(self.request, "The breaker is closed. Creates go on.")
 
 
 class SwitchAccount(_Act):
@@ -88,8 +87,9 @@ class SwitchAccount(_Act):
         """Save the switch."""
         with transaction.atomic():
             account = lock_row(account)
-            account.enabled = self.enabled
-            save_account(account)
+            if account.enabled != self.enabled:
+                account.enabled = self.enabled
+                save_account(account)
         said = "enabled" if self.enabled else "disabled: nothing new is made in it"
         messages.success(self.request, f"{account.name} is {said}.")
 
@@ -116,6 +116,8 @@ class DeleteAccount(Page, TemplateView):
         """Delete it."""
         try:
             delete_account(find_account(name))
+        except NotFoundError as error:
+            raise Http404(error.message) from None
         except FleetError as error:
             messages.error(request, error.message)
             return redirect("account", name)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import TemplateView, View
@@ -14,7 +14,7 @@ from servers.dashboard.editing import Edit, lock_row
 from servers.dashboard.templateform import TemplateForm
 from servers.dashboard.templaterows import is_move
 from servers.dashboard.templates import find_template
-from servers.errors import FleetError
+from servers.errors import FleetError, NotFoundError
 from servers.models import Account, Server, Template
 from servers.operations import delete_template, save_template, try_template
 
@@ -96,6 +96,8 @@ class TryTemplate(Page, View):
         """Begin; while one is under way, show that."""
         try:
             try_template(find_template(name))
+        except NotFoundError as error:
+            raise Http404(error.message) from None
         except FleetError as error:
             messages.error(request, error.message)
             return redirect("template", name)
@@ -109,19 +111,18 @@ class DefaultTemplate(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Switch."""
-        template = find_template(name)
-        if template.is_default:
-            messages.info(request, f"{name} is the default already.")
-            return redirect("template", name)
         try:
             with transaction.atomic():
-                template = lock_row(template)
-                template.is_default = True
-                save_template(template)
+                template = lock_row(find_template(name))
+                was = template.is_default
+                if not was:
+                    template.is_default = True
+                    save_template(template)
         except FleetError as error:
             messages.error(request, error.message)
         else:
-            messages.success(request, f"{name} is the default now.")
+            say = messages.info if was else messages.success
+            say(request, f"{name} is the default {'already' if was else 'now'}.")
         return redirect("template", name)
 
 
@@ -147,6 +148,8 @@ class DeleteTemplate(Page, TemplateView):
         """Delete it."""
         try:
             delete_template(find_template(name))
+        except NotFoundError as error:
+            raise Http404(error.message) from None
         except FleetError as error:
             messages.error(request, error.message)
             return redirect("template", name)
