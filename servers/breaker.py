@@ -93,16 +93,19 @@ def admit_create(account: Account, *, now: datetime, trial: timedelta) -> bool:
     return bool(admitted)
 
 
-def note_success(account: Account) -> None:
-    """Close it: the cloud has made an instance."""
-    Account.objects.filter(pk=account.pk).exclude(
-        breaker=Account.Breaker.CLOSED, breaker_failures=0
-    ).update(
-        breaker=Account.Breaker.CLOSED,
-        breaker_failures=0,
-        breaker_note="",
-        breaker_until=None,
+def note_success(account: Account) -> bool:
+    """Close it: the cloud has made an instance. Tell whether that changed anything."""
+    changed = (
+        Account.objects.filter(pk=account.pk)
+        .exclude(breaker=Account.Breaker.CLOSED, breaker_failures=0)
+        .update(
+            breaker=Account.Breaker.CLOSED,
+            breaker_failures=0,
+            breaker_note="",
+            breaker_until=None,
+        )
     )
+    return bool(changed)
 
 
 def note_failure(account: Account, message: str, *, now: datetime) -> None:

@@ -188,8 +188,8 @@ def _look_up(text: str) -> Caller | None:
     )
 
 
-def revoke_token(token: Token) -> None:
-    """End a token's validity at once; again is no error."""
+def revoke_token(token: Token) -> bool:
+    """End a token's validity at once; False where that was done before."""
     with transaction.atomic():
         revoked = Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
             revoked_at=timezone.now()
@@ -198,6 +198,7 @@ def revoke_token(token: Token) -> None:
             write_event(
                 Kind.TOKEN_REVOKED, reason=f"The token {token.name} was revoked."
             )
+    return bool(revoked)
 
 
 def _note_use(token: Token, now: datetime) -> None:

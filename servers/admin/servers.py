@@ -24,6 +24,7 @@ from servers.operations import (
 class _EventInline(admin.TabularInline):  # type: ignore[type-arg]
     """The history of a server, on its page."""
 
+    template = "admin/shown_inline.html"
     model = Event
     fields = readonly_fields = (
         "at",

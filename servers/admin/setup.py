@@ -224,6 +224,7 @@ class TemplateForm(_ModelForm):
 class _VersionInline(_TabularInline):
     """The versions, newest first."""
 
+    template = "admin/shown_inline.html"
     model = TemplateVersion
     fields = readonly_fields = (
         "number",

@@ -8,12 +8,12 @@ from django.contrib import messages
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.db.models.functions import Now
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from servers.errors import FleetError
+from servers.errors import FleetError, NotFoundError
 from servers.models import Fleet
 
 ENDED: Final = "Your session has ended, so nothing was done. Log in, and do it again."
@@ -62,10 +62,13 @@ class Page(PermissionRequiredMixin):
 def carry_out(request: HttpRequest, act: Callable[[], str]) -> bool:
     """Do what a form asks for; say what ``act`` returns, or why it was refused.
 
-    Returns whether it was done. An act that returns "" has said it itself.
+    Returns whether it was done. An act that returns "" has said it itself. What is
+    gone meanwhile is a 404.
     """
     try:
         said = act()
+    except NotFoundError as error:
+        raise Http404(error.message) from None
     except FleetError as error:
         messages.error(request, error.message)
         return False

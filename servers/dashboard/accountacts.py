@@ -68,10 +68,9 @@ class CloseBreaker(_Act):
 
     def act(self, account: Account) -> str:
         """Close it."""
-        if account.breaker == Account.Breaker.CLOSED:
+        if not close_breaker(account):
             messages.info(self.request, "The breaker is closed already.")
             return ""
-        close_breaker(account)
         return "The breaker is closed. Creates go on."
 
 
@@ -84,8 +83,9 @@ class SwitchAccount(_Act):
         """Save the switch."""
         with transaction.atomic():
             account = lock_row(account)
-            account.enabled = self.enabled
-            save_account(account)
+            if account.enabled != self.enabled:
+                account.enabled = self.enabled
+                save_account(account)
         said = "enabled" if self.enabled else "disabled: nothing new is made in it"
         return f"{account.name} is {said}."
 

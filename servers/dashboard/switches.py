@@ -174,9 +174,8 @@ class Reclose(_Act):
         account = Account.objects.filter(name=name).first()
         if account is None:
             raise Http404("There is no such account.")
-        if account.breaker == Account.Breaker.CLOSED:
+        if not close_breaker(account):
             return f"The breaker of {name} is closed already."
-        close_breaker(account)
         return f"The breaker of {name} is closed: creates go on."
 
 

@@ -114,14 +114,14 @@ class DefaultTemplate(Page, View):
         def switch() -> str:
             with transaction.atomic():
                 current = lock_row(template)
+                if current.is_default:
+                    messages.info(request, f"{name} is the default already.")
+                    return ""
                 current.is_default = True
                 save_template(current)
             return f"{name} is the default now."
 
-        if template.is_default:
-            messages.info(request, f"{name} is the default already.")
-        else:
-            carry_out(request, switch)
+        carry_out(request, switch)
         return redirect("template", name)
 
 

@@ -154,13 +154,12 @@ class RevokeToken(Page, TemplateView):
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
         """Revoke it."""
         token = _find(public_id)
-        if token.revoked_at is not None:
-            messages.info(request, f"{token.name} was revoked before.")
-        else:
-            revoke_token(token)
+        if revoke_token(token):
             messages.success(
                 request, f"{token.name} is revoked. Who uses it is refused from now on."
             )
+        else:
+            messages.info(request, f"{token.name} was revoked before.")
         return redirect("tokens")
 
 

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 from servers import dispatch
 from servers.breaker import note_success
-from servers.errors import ConflictError
+from servers.errors import ConflictError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import (
@@ -22,25 +22,30 @@ from servers.models import (
 from servers.scopes import ensure_scope
 
 
-def close_breaker(account: Account) -> None:
-    """Let creates through again at once, on a person's word."""
+def close_breaker(account: Account) -> bool:
+    """Let creates through again at once, on a person's word; False if they went."""
     with transaction.atomic():
-        note_success(account)
-        write_event(
-            Kind.ACCOUNT_CHANGED,
-            account=account,
-            reason=f"The breaker of {account.name} was closed by hand.",
-        )
+        closed = note_success(account)
+        if closed:
+            write_event(
+                Kind.ACCOUNT_CHANGED,
+                account=account,
+                reason=f"The breaker of {account.name} was closed by hand.",
+            )
+    return closed
 
 
 def delete_account(account: Account) -> None:
-    """Delete an account that nothing was made in; raise ConflictError.
+    """Delete an account that nothing was made in; raise NotFoundError, ConflictError.
 
     What its attempts made must stay in sight, so one that was used stays, disabled.
     """
     name = account.name
     try:
         with transaction.atomic():
+            # The whole lock: whoever would name it in a new row waits for the outcome.
+            if not Account.objects.select_for_update().filter(pk=account.pk).first():
+                raise NotFoundError(f"There is no account named {name!r}.")
             if kept := explain_kept(account):
                 raise ConflictError(f"{name} can't be deleted. {kept}")
             write_event(Kind.ACCOUNT_CHANGED, reason=f"The account {name} was deleted.")

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from servers.errors import ConflictError, InvalidError, UnprocessableError
 from servers.ledger import database_now
 from servers.models import IdempotentRequest, Server
-from servers.operations.provision import Request, provision_servers
+from servers.operations.provision import Request, provision_servers, say_gone
 
 VALID_FOR: Final = timedelta(hours=24)
 KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -45,6 +45,9 @@ def provision_once(
         return _insert(request, caller=caller, key=key, digest=digest), False
     except _TakenError:
         pass
+    except IntegrityError:
+        # Of the commit: foreign keys are looked at there, and no other can fail.
+        raise say_gone() from None
     found = _find(caller, key)
     if found is None:
         raise ConflictError("The same request is under way. Send it again.")

@@ -75,12 +75,22 @@ def provision_servers(
             for server in servers:
                 dispatch.hint(dispatch.ADVANCE, server.pk)
     except IntegrityError:
+        if not TemplateVersion.objects.filter(pk=source.recipe.pk).exists():
+            raise say_gone() from None
         raise ConflictError(
             f"The name {request.name!r} is taken. Choose another, or wait until that "
             "server is purged.",
             fields={"name": ["This name is taken."]},
         ) from None
     return servers
+
+
+def say_gone() -> ConflictError:
+    """Return what is told where the template was deleted before the commit."""
+    return ConflictError(
+        "The template was deleted meanwhile, so nothing was made. Choose another.",
+        fields={"template": ["This template is gone. Choose another."]},
+    )
 
 
 def _check(request: Request) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -13,7 +13,7 @@ from django.db.models import F, PositiveIntegerField
 from servers import tracing
 from servers.candidates import list_candidates
 from servers.clouds.registry import validate_config
-from servers.errors import ConflictError, InvalidError
+from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.models import Account, Server, Template, TemplateVersion
 from servers.models.template import Recipe
@@ -103,6 +103,7 @@ def save_template(template: Template) -> TemplateVersion:
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     _raise(errors)
     with _saving(template):
+        _hold_account(template.account_id)
         known = (
             Template.objects.select_for_update(no_key=True)
             .filter(pk=template.pk)
@@ -134,8 +135,15 @@ def save_template(template: Template) -> TemplateVersion:
 
 
 def delete_template(template: Template) -> None:
-    """Delete a template that no server was made from; raise ConflictError."""
+    """Delete a template that no server was made from.
+
+    Raises NotFoundError, ConflictError.
+    """
     with transaction.atomic():
+        # The whole lock: a server that is made from it meanwhile waits at its commit,
+        # and is refused, or is committed, and keeps the template.
+        if not Template.objects.select_for_update().filter(pk=template.pk).first():
+            raise NotFoundError(f"There is no template named {template.name!r}.")
         if Server.objects.filter(recipe__template=template).exists():
             raise ConflictError(
                 f"Servers were made from {template.name}. It can be deleted once they "
@@ -180,8 +188,10 @@ def check_candidates(entries: object) -> str:
 
 def _clean(model: Account | Template) -> None:
     try:
-        # Which template is the default is settled where it is saved.
-        model.full_clean(validate_unique=False, validate_constraints=False)
+        # Which template is the default is settled where it is saved, and so is whether
+        # its account is still there.
+        held = {"account"} if getattr(model, "account_id", None) else None
+        model.full_clean(held, validate_unique=False, validate_constraints=False)
     except ValidationError as error:
         _raise(error.message_dict)
     _raise(
@@ -208,6 +218,16 @@ def _saving(model: Account | Template) -> Iterator[None]:
             f"The name {model.name!r} is taken. Choose another.",
             fields={"name": ["This name is taken."]},
         ) from None
+
+
+def _hold_account(pk: Any) -> None:
+    """Keep an account from being deleted until the transaction ends."""
+    # Here, and not by the foreign key, which is looked at by the commit.
+    if not Account.objects.select_for_update(no_key=True).filter(pk=pk).first():
+        raise ConflictError(
+            "The account was deleted meanwhile, so nothing was saved.",
+            fields={"account": ["This account is gone. Choose another."]},
+        )
 
 
 def _raise(errors: Mapping[str, list[str]]) -> None:

@@ -23,6 +23,7 @@ from servers.models import (
 )
 
 _UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE)
+_NOBODY_WAITS: Final = "Nothing waits for a person there any more. Look again."
 _DECIDED: Final = "{} needs no decision any more. Look again."
 
 
@@ -91,13 +92,15 @@ def destroy_held(account: str, *, region: str = "") -> int:
         condemned_at__isnull=True,
     )
     if not scope.held:
-        raise ConflictError("Nothing waits for a person there any more. Look again.")
+        raise ConflictError(_NOBODY_WAITS)
     count = 0
     for instance in waiting.order_by("pk"):
         if condemn_unowned(instance, now=now):
             dispatch.hint(dispatch.DESTROY, instance.pk)
             count += 1
     Scope.objects.filter(pk=scope.pk).update(held=0)
+    if not count:  # another person was quicker
+        raise ConflictError(_NOBODY_WAITS)
     return count
 
 

@@ -53,11 +53,12 @@ def _hurry(server: Server) -> Server:
     """With force, a server that drains stops draining."""
     if server.state == State.SHUTDOWN and not server.force:
         with transaction.atomic():
-            Server.objects.filter(pk=server.pk, state=State.SHUTDOWN).update(
-                force=True, next_step_at=ledger.database_now()
-            )
-            write_event(Kind.CHANGED, server=server, reason="Asked not to drain.")
-            dispatch.hint(dispatch.ADVANCE, server.pk)
+            hurried = Server.objects.filter(
+                pk=server.pk, state=State.SHUTDOWN, force=False
+            ).update(force=True, next_step_at=ledger.database_now())
+            if hurried:
+                write_event(Kind.CHANGED, server=server, reason="Asked not to drain.")
+                dispatch.hint(dispatch.ADVANCE, server.pk)
         server.force = True
     return server
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 
 from servers.errors import NotFoundError
@@ -41,17 +42,22 @@ class Trial:
 def try_template(template: Template) -> Server:
     """Make one server of a template that ends by itself; return it, pending.
 
-    While a try is under way, it is that one. Raises ConflictError (a cap, a disabled
-    account).
+    While a try is under way, it is that one. Raises NotFoundError, ConflictError (a
+    cap, a disabled account).
     """
-    running = _list_trials(template).exclude(state__in=ENDING).first()
-    if running is not None:
-        return running
     longest = timedelta(seconds=settings.PENDING_DEADLINE + settings.BOOT_DEADLINE)
     name = f"try-{template.name[:40].rstrip('-')}-{secrets.token_hex(4)}"
-    (server,) = provision_servers(
-        Request(template=template.name, name=name, ttl=0, trial=longest)
-    )
+    with transaction.atomic():
+        # One after the other, so that of two people the second finds the first's.
+        held = Template.objects.select_for_update(no_key=True).filter(pk=template.pk)
+        if not held.first():
+            raise NotFoundError(f"There is no template named {template.name!r}.")
+        running = _list_trials(template).exclude(state__in=ENDING).first()
+        if running is not None:
+            return running
+        (server,) = provision_servers(
+            Request(template=template.name, name=name, ttl=0, trial=longest)
+        )
     return server
 
 

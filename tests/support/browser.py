@@ -1,12 +1,12 @@
 """A real Chromium, and what every page in it must hold to."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import axe_playwright_python
@@ -31,6 +31,17 @@ FLAGS: Final = (
 )
 NARROW: Final = 360
 WIDE: Final = 1440
+Scheme = Literal["light", "dark"]
+Look = tuple[int, tuple[Scheme, ...]]
+LOOKS: Final[tuple[Look, ...]] = (
+    (NARROW, ("light", "dark")),
+    (WIDE, ("light", "dark")),
+)
+# Each width once and each scheme once, for pages that are many and alike.
+CROSSED: Final[tuple[tuple[Look, ...], ...]] = (
+    ((NARROW, ("light",)), (WIDE, ("dark",))),
+    ((NARROW, ("dark",)), (WIDE, ("light",))),
+)
 
 
 @contextmanager
@@ -98,10 +109,16 @@ def _axe() -> str:
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
 
-def find_faults(page: Page) -> list[str]:
-    """Return what axe-core finds on the page as it is."""
+def find_faults(page: Page, *, preload: bool = True) -> list[str]:
+    """Return what axe-core finds on the page as it is.
+
+    ``preload``: read its style sheets for the one rule on a screen that is turned,
+    which adds a style to the page where there is one for print.
+    """
     page.evaluate(_axe())
-    found: Any = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    found: Any = page.evaluate(
+        "preload => axe.run(document, {resultTypes: ['violations'], preload})", preload
+    )
     return [
         f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"
         for violation in found["violations"]
@@ -116,18 +133,24 @@ _OVERFLOW: Final = """direction => {
 }"""
 
 
-def check_looks(page: Page) -> None:
-    """Hold it to accessibility, light and dark, narrow and wide, and to its width."""
+def check_looks(
+    page: Page, looks: Sequence[Look] = LOOKS, *, is_admin: bool = False
+) -> None:
+    """Hold it to accessibility, light and dark, narrow and wide, and to its width.
+
+    The admin turns right-to-left with a style sheet of its own, by the language alone.
+    """
     faults = []
-    for width in (NARROW, WIDE):
+    for width, schemes in looks:
         page.set_viewport_size({"width": width, "height": 900})
-        for direction in ("rtl", "ltr"):
+        for direction in ("ltr",) if is_admin else ("rtl", "ltr"):
             overflow = page.evaluate(_OVERFLOW, direction)
             if overflow > 0:
                 faults.append(f"{width} px, {direction}: too wide by {overflow} px")
-        for scheme in ("light", "dark"):
+        for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
-            faults += [f"{width} px, {scheme}: {fault}" for fault in find_faults(page)]
+            found = find_faults(page, preload=not is_admin)
+            faults += [f"{width} px, {scheme}: {fault}" for fault in found]
     if faults:
         raise AssertionError(f"{page.url}:\n" + "\n".join(faults))
 

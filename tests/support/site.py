@@ -6,6 +6,7 @@ ORM and a ``Workshop``, and sees what they did.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,16 +20,19 @@ from servers.drill.service import ROOT, free_port, wait_for
 
 
 @contextmanager
-def run_site(database: Path) -> Iterator[str]:
-    """Serve the SQLite database ``database``; yield the address."""
+def run_site(database: Path | str, *, workers: int = 1) -> Iterator[str]:
+    """Serve a database, SQLite's file or PostgreSQL's URL; yield the address."""
     data = Path(tempfile.mkdtemp(prefix="sfw-", dir="/tmp"))
-    (data / "serverfleet.sqlite3").symlink_to(database)
     address = f"http://127.0.0.1:{free_port()}"
     env = {
         **os.environ,
         "SERVERFLEET_DATA": str(data),
         "SERVERFLEET_LOG_LEVEL": "ERROR",
     }
+    if isinstance(database, Path):
+        (data / "serverfleet.sqlite3").symlink_to(database)
+    else:
+        env["DATABASE_URL"] = database
     subprocess.run(
         [sys.executable, "manage.py", "collectstatic", "--noinput", "-v", "0"],
         cwd=ROOT,
@@ -40,7 +44,8 @@ def run_site(database: Path) -> Iterator[str]:
             [
                 *(sys.executable, "-m", "gunicorn", "serverfleet.wsgi"),
                 *("--bind", address.removeprefix("http://")),
-                *("--worker-class", "gthread", "--workers", "1", "--threads", "4"),
+                *("--worker-class", "gthread", "--threads", "4"),
+                *("--workers", str(workers)),
             ],
             cwd=ROOT,
             env=env,
@@ -51,7 +56,7 @@ def run_site(database: Path) -> Iterator[str]:
         wait_for(lambda: _answers(address), 30, what=(data / "web.log").read_text)
         yield address
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # it waits for no connection that is kept
         process.wait(15)
         shutil.rmtree(data, ignore_errors=True)
 

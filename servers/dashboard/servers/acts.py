@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
-from servers.dashboard.access import Page, find_next, go_back
+from servers.dashboard.access import Page, carry_out, find_next, go_back
 from servers.dashboard.firststep import find_first_step
 from servers.dashboard.messages import (
     REPEATED,
@@ -145,14 +145,12 @@ class Retry(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Retry."""
-        try:
+
+        def retry() -> str:
             retry_server(name)
-        except NotFoundError as error:
-            raise Http404(error.message) from None
-        except FleetError as error:
-            messages.error(request, error.message)
-        else:
-            messages.success(request, f"{name} begins anew.")
+            return f"{name} begins anew."
+
+        carry_out(request, retry)
         return go_back(request, reverse("server", args=[name]))
 
 

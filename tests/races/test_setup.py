@@ -1,0 +1,279 @@
+"""Accounts, templates and tokens that several admins change in the same moment."""
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from servers import dispatch
+from servers.errors import ConflictError
+from servers.models import Account, Server, Template, TemplateVersion, Token
+from servers.operations import (
+    Request,
+    delete_template,
+    provision_once,
+    provision_servers,
+    save_account,
+    save_template,
+)
+from servers.tokens import issue_token
+from tests.support.crew import (
+    ROUNDS,
+    Person,
+    count_events,
+    fill_for_all,
+    find_winner,
+    last_event,
+    press,
+    send_at_once,
+    sort_out,
+)
+from tests.support.fleet import Workshop, make_fleet
+from tests.support.trouble import open_breaker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def make_account(name: str) -> Account:
+    return save_account(Account(name=name, kind="sandbox", options={}))
+
+
+def make_template(name: str, account: Account) -> Template:
+    template = Template(name=name, account=account, image="debian-12", size="small")
+    save_template(template)
+    return template
+
+
+def test_a_form_saves_over_nobody(crew: list[Person]) -> None:
+    account = Account.objects.get()
+    for number in range(ROUNDS):
+        name = f"t-{number}"
+        make_template(name, account)
+        make_account(name)
+        for path in (f"/templates/{name}/change/", f"/accounts/{name}/change/"):
+            since = last_event()
+            forms = fill_for_all(crew, path)
+            told = send_at_once(
+                crew,
+                [
+                    (path, {**form, "max_servers": 50 + n})
+                    for n, form in enumerate(forms)
+                ],
+            )
+            saved, _ = sort_out(
+                told, f"{name} was saved.", "Somebody changed this meanwhile"
+            )
+            assert saved == 1
+            assert count_events(since) == 1
+            won = find_winner(told, f"{name} was saved.")
+            model = Template if "templates" in path else Account
+            assert model.objects.get(name=name).max_servers == won + 50
+        assert Template.objects.get(name=name).version == 2
+        assert TemplateVersion.objects.filter(template__name=name).count() == 2
+
+
+def test_the_default_changes_once(crew: list[Person]) -> None:
+    account = Account.objects.get()
+    for number in range(ROUNDS):
+        names = [f"d-{number}", f"e-{number}"]
+        for name in names:
+            make_template(name, account)
+        since = last_event()
+        told = press(crew, f"/templates/{names[0]}/default/")
+        changed, _ = sort_out(
+            told,
+            f"{names[0]} is the default now.",
+            f"{names[0]} is the default already.",
+        )
+        assert changed == 1
+        assert count_events(since) == 1
+        # Two that are made the default at once: one is, and all are told the truth.
+        told = send_at_once(
+            crew, [(f"/templates/{name}/default/", {}) for name in names * 2]
+        )
+        for one in told:
+            assert one.said[0].endswith(
+                ("is the default now.", "is the default already.", "Look again.")
+            )
+        assert Template.objects.filter(is_default=True).count() == 1
+        assert Template.objects.get(is_default=True).name in names
+
+
+def test_a_switch_of_an_account_is_thrown_once(crew: list[Person]) -> None:
+    for number in range(ROUNDS):
+        account = make_account(f"a-{number}")
+        since = last_event()
+        told = press(crew, f"/accounts/{account.name}/disable/")
+        sort_out(told, f"{account.name} is disabled: nothing new is made in it.")
+        assert count_events(since) == 1
+        for path, typed in (
+            (f"/accounts/{account.name}/close-breaker/", {}),
+            ("/reclose/", {"account": account.name}),
+        ):
+            open_breaker(account)
+            since = last_event()
+            told = press(crew, path, **typed)
+            closed, _ = sort_out(told, "reates go on.", "is closed already.")
+            assert closed == 1
+            assert count_events(since) == 1
+
+
+def test_a_token_is_revoked_once(crew: list[Person]) -> None:
+    for number in range(ROUNDS):
+        issue_token(f"ci-{number}", scopes=["servers:read"])
+        token = Token.objects.get(name=f"ci-{number}")
+        since = last_event()
+        told = press(crew, f"/tokens/{token.public_id}/revoke/")
+        revoked, _ = sort_out(
+            told, f"{token.name} is revoked.", f"{token.name} was revoked before."
+        )
+        assert revoked == 1
+        assert count_events(since) == 1
+
+
+def test_what_is_deleted_is_deleted_once(crew: list[Person]) -> None:
+    account = Account.objects.get()
+    for number in range(ROUNDS):
+        name = f"gone-{number}"
+        make_template(name, account)
+        make_account(name)
+        for path, what in (("templates", "template"), ("accounts", "account")):
+            since = last_event()
+            told = press(crew, f"/{path}/{name}/delete/")
+            deleted, *_ = sort_out(
+                told, f"{name} was deleted.", f"There is no {what} named '{name}'."
+            )
+            assert deleted == 1
+            assert count_events(since) == 1
+
+
+def test_what_is_used_in_the_same_moment_is_kept_or_told_gone(
+    crew: list[Person],
+) -> None:
+    account = Account.objects.get()
+    for number in range(ROUNDS):
+        name = f"use-{number}"
+        make_account(name)
+        typed = {"name": name, "account": name, "image": "i", "size": "s"}
+        forms = fill_for_all(crew, "/templates/new/", **typed)
+        sent: list[tuple[str, Mapping[str, Any]]] = [
+            ("/templates/new/", form) for form in forms
+        ]
+        sent[number % 2 :: 2] = [(f"/accounts/{name}/delete/", {})] * 2
+        sort_out(
+            send_at_once(crew, sent),
+            f"{name} was saved.",
+            "This name is taken.",
+            "There is a template of this name already.",
+            "This account is gone. Choose another.",
+            f"{name} was deleted.",
+            f"{name} can't be deleted. Templates make servers in it: {name}.",
+            f"There is no account named '{name}'.",
+        )
+        made = Template.objects.filter(name=name).exists()
+        assert Account.objects.filter(name=name).exists() is made
+        name = f"of-{number}"
+        make_template(name, account)
+        typed = {"template": name, "count": "1", "name": name}
+        forms = fill_for_all(crew, "/servers/new/", **typed)
+        sent = [("/servers/new/", form) for form in forms]
+        sent[number % 2 :: 2] = [(f"/templates/{name}/delete/", {})] * 2
+        sort_out(
+            send_at_once(crew, sent),
+            f"Asked for {name}.",
+            "This name is taken.",
+            "This template is gone. Choose another.",
+            "There is no such template.",
+            f"{name} was deleted.",
+            f"Servers were made from {name}. It can be deleted once they are over",
+            f"There is no template named '{name}'.",
+        )
+        made = Server.objects.filter(name=name).exists()
+        assert Template.objects.filter(name=name).exists() is made
+
+
+@pytest.mark.postgresql  # SQLite's writers wait for each other from their begin on
+@pytest.mark.parametrize("key", ["", "build-4711"])
+def test_servers_whose_template_goes_before_their_commit_are_refused(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    make_fleet()
+    template = make_template("goes", Account.objects.get())
+
+    def delete(*_: object) -> None:
+        def run() -> None:
+            delete_template(template)
+            connection.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+
+    monkeypatch.setattr(dispatch, "hint", delete)
+    make: Callable[[Request], Any] = provision_servers
+    if key:
+        make = partial(provision_once, caller="ada", key=key, body={})
+    with pytest.raises(ConflictError, match="The template was deleted meanwhile"):
+        make(Request(template="goes"))
+    assert not Server.objects.exists()
+
+
+def test_a_name_is_given_once(crew: list[Person]) -> None:
+    account = Account.objects.get()
+    for number in range(ROUNDS):
+        since, name = last_event(), f"new-{number}"
+        template = {
+            "name": name,
+            "account": account.name,
+            "image": "i",
+            "size": "s",
+        }
+        for path, typed, made, taken, model in (
+            (
+                "/servers/new/",
+                {"template": "default", "count": "1", "name": name},
+                f"Asked for {name}.",
+                ("This name is taken.",),
+                Server,
+            ),
+            (
+                "/templates/new/",
+                template,
+                f"{name} was saved.",
+                ("There is a template of this name already.", "This name is taken."),
+                Template,
+            ),
+            (
+                "/accounts/new/?kind=sandbox",
+                {"name": name},
+                f"{name} was saved.",
+                ("There is an account of this name already.", "This name is taken."),
+                Account,
+            ),
+            (
+                "/tokens/new/",
+                {"name": name, "scopes": "servers:read", "days": "7"},
+                "Copy the token now.",
+                (f"There is a token named '{name}' already.",),
+                Token,
+            ),
+        ):
+            forms = fill_for_all(crew, path, **typed)
+            told = send_at_once(crew, [(path, form) for form in forms])
+            first, *_ = sort_out(told, made, *taken)
+            assert first == 1
+            assert model.objects.filter(name=name).count() == 1
+        assert TemplateVersion.objects.filter(template__name=name).count() == 1
+        assert count_events(since) == 4
+
+
+def test_a_template_is_tried_once(crew: list[Person]) -> None:
+    account = Account.objects.get()
+    for number in range(ROUNDS):
+        template = make_template(f"try-{number}", account)
+        told = press(crew, f"/templates/{template.name}/try/")
+        assert {one.path for one in told} == {f"/templates/{template.name}/trial/"}
+        assert Server.objects.filter(template=template).count() == 1
