@@ -30,12 +30,15 @@ def explain_hold(account: Account, *, now: datetime) -> str:
         return ""
     if account.breaker == Account.Breaker.HALF_OPEN:
         return f"{account.name} is tried with one create after its breaker was open."
+    after = ":" if account.breaker_failures < OPENS_AFTER else " after"
+    return f"The breaker of {account.name} is open{after} {explain_opening(account)}"
+
+
+def explain_opening(account: Account) -> str:
+    """Return what the breaker opened for."""
     if account.breaker_failures < OPENS_AFTER:
-        return f"The breaker of {account.name} is open: {account.breaker_note}"
-    return (
-        f"The breaker of {account.name} is open after {account.breaker_failures} "
-        f"failed creates in a row: {account.breaker_note}"
-    )
+        return account.breaker_note
+    return f"{account.breaker_failures} failed creates in a row: {account.breaker_note}"
 
 
 def watch_creations(account: Account, *, now: datetime) -> bool:

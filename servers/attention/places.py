@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from servers.attention.items import Item, Kind
-from servers.breaker import explain_hold
+from servers.breaker import explain_opening
 from servers.clouds.base import Timings
 from servers.errors import FleetError
 from servers.models import Account
@@ -46,7 +46,7 @@ def describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
             if is_open
             else f"One create is tried at {account.name}, whose breaker was open.",
             tone="bad" if is_open else "warn",
-            detail=explain_hold(account, now=now) or account.breaker_note,
+            detail=explain_opening(account),
             account=account,
         )
     # That a cloud which does not answer is not listed goes without saying.

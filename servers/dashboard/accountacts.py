@@ -99,9 +99,11 @@ class DeleteAccount(Page, TemplateView):
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Say why it is kept, where it is."""
         account = find_account(self.kwargs["name"])
+        kept = explain_kept(account)
         return super().get_context_data(**context) | {
             "account": account,
-            "kept": explain_kept(account),
+            "kept": kept,
+            "keep_label": "Back" if kept else "Keep it",
             "title": f"Delete {account.name}?",
             "action_label": "Delete",
             "action_url": reverse("delete-account", args=[account.name]),

@@ -34,6 +34,8 @@ class LeaksPage(Live, TemplateView):
         compared = [entry.scope.compared_at for entry in report.scopes]
         return data | {
             "report": report,
+            # What needs a person first; else by name.
+            "scopes": sorted(report.scopes, key=_is_calm),
             "live": sum(entry.live for entry in report.scopes),
             "owned": sum(entry.owned for entry in report.scopes),
             "waiting": sum(entry.waiting for entry in report.scopes),
@@ -43,6 +45,10 @@ class LeaksPage(Live, TemplateView):
             "may_decide": self.request.user.has_perm("servers.change_fleet"),
             "busy": any(entry.findings or entry.unconfirmed for entry in report.scopes),
         }
+
+
+def _is_calm(entry: ScopeReport) -> bool:
+    return entry.is_clean and not entry.waiting
 
 
 def list_doubts(report: Report) -> Iterator[str]:
@@ -85,6 +91,7 @@ class _Decide(Page, TemplateView):
     permission_required = "servers.change_fleet"
     style = "danger final"
     action_label = ""
+    keep_label = "Keep it"
 
     def ask(self) -> tuple[str, str]:
         """Return the title and the text of the question."""
@@ -109,6 +116,7 @@ class _Decide(Page, TemplateView):
             "action_url": self.request.path,
             "fields": self.get_fields(),
             "back": reverse("leaks"),
+            "keep_label": self.keep_label,
         }
 
     def post(self, request: HttpRequest, **_: Any) -> HttpResponse:
@@ -130,6 +138,7 @@ class Adopt(_Decide):
 
     style = "primary"
     action_label = "Adopt"
+    keep_label = "Cancel"
 
     def ask(self) -> tuple[str, str]:
         """Say what becomes of it."""
@@ -187,6 +196,7 @@ class DestroyHeld(_Decide):
     """Have all of a scope destroyed that waits for a person."""
 
     action_label = "Destroy all"
+    keep_label = "Keep them"
 
     def get_fields(self) -> Mapping[str, str]:
         """Return which scope is meant."""

@@ -74,6 +74,7 @@ class _Switch(Page, FormView):  # type: ignore[type-arg]
             "action_url": self.request.path,
             "text": self.text,
             "back": reverse("overview"),
+            "keep_label": "Cancel",
         }
 
 
@@ -192,6 +193,7 @@ class ConfirmFleet(Page, TemplateView):
             "action_label": "Confirm",
             "action_url": self.request.path,
             "back": reverse("overview"),
+            "keep_label": "Cancel",
         }
 
     def post(self, request: HttpRequest) -> HttpResponse:

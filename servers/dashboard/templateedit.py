@@ -134,9 +134,11 @@ class DeleteTemplate(Page, TemplateView):
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Count what was made from it."""
         template = find_template(self.kwargs["name"])
+        made = Server.objects.filter(recipe__template=template).count()
         return super().get_context_data(**context) | {
             "template": template,
-            "made": Server.objects.filter(recipe__template=template).count(),
+            "made": made,
+            "keep_label": "Back" if made else "Keep it",
             "title": f"Delete {template.name}?",
             "action_label": "Delete",
             "action_url": reverse("delete-template", args=[template.name]),

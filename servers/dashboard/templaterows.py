@@ -20,7 +20,7 @@ class FallbackForm(forms.Form):
         Account.objects.order_by("name"),
         to_field_name="name",
         required=False,
-        empty_label="the same account",
+        empty_label="as above",
         error_messages={"invalid_choice": GONE},
     )
     region = forms.CharField(max_length=100, required=False)
@@ -78,7 +78,7 @@ def is_move(data: Mapping[str, Any]) -> bool:
 
 def _list_accounts() -> list[tuple[str, str]]:
     names = Account.objects.order_by("name").values_list("name", flat=True)
-    return [("", "the same account"), *((name, name) for name in names)]
+    return [("", "as above"), *((name, name) for name in names)]
 
 
 def _has(data: Mapping[str, Any], number: int) -> bool:

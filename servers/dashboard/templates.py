@@ -16,10 +16,11 @@ from servers.dashboard.templatestats import LATELY, Record, read_records
 from servers.errors import NotFoundError
 from servers.models import Template, TemplateVersion
 from servers.models.template import Recipe
-from servers.operations import find_trial
+from servers.operations import find_trial, was_tried
 
 VERSIONS_SHOWN: Final = 20
 _SECRET: Final = frozenset({"user_data"})
+_SECONDS: Final = frozenset({"ttl", "drain_timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class TemplatePage(Live, TemplateView):
             "versions": list(compare_versions(versions))[:VERSIONS_SHOWN],
             "is_cut": len(versions) > VERSIONS_SHOWN,
             "acts": list_acts(template, self.request.user),
+            "was_tried": was_tried(template),
         }
 
 
@@ -129,6 +131,8 @@ def _list_changes(row: TemplateVersion, before: TemplateVersion) -> Iterator[str
         if was == now:
             continue
         words = "fallbacks" if name == "candidates" else name.replace("_", " ")
+        if name in _SECONDS:
+            was, now = (f"{value} s" if value else "no limit" for value in (was, now))
         if name in _SECRET:
             yield f"{words} changed" if was and now else f"{words} {_verb(now)}"
         else:

@@ -51,7 +51,9 @@ class TokenForm(OnceForm):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
-        label="What it may do", widget=forms.CheckboxSelectMultiple
+        label="What it may do",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Tick at least one."},
     )
     days = forms.ChoiceField(
         label="It ends", choices=_DAYS, initial="90", required=False

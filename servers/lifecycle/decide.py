@@ -271,7 +271,7 @@ def _decide_error(snapshot: Snapshot, now: datetime) -> Decision:
     if attempt is not None and attempt.outcome is Outcome.ASKED:
         return _resolve_attempt(snapshot, attempt, now)
     if not snapshot.live_instances:
-        return Wait("It failed. Retry it, or terminate it.", None)
+        return Wait("It failed. Retry it, or end it.", None)
     ends = snapshot.state_since + snapshot.limits.retention
     if snapshot.protected:
         return Wait("It failed, and is protected with its instance.", None)

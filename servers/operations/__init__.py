@@ -43,7 +43,7 @@ from servers.operations.terminate import (
     retry_server,
     terminate_server,
 )
-from servers.operations.trial import Trial, find_trial, try_template
+from servers.operations.trial import Trial, find_trial, try_template, was_tried
 
 __all__ = [
     "Change",
@@ -81,4 +81,5 @@ __all__ = [
     "split_fleet",
     "terminate_server",
     "try_template",
+    "was_tried",
 ]

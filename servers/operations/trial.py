@@ -96,6 +96,11 @@ def find_trial(template: Template) -> Trial:
     )
 
 
+def was_tried(template: Template) -> bool:
+    """Tell whether a try of a template is still in the records."""
+    return _list_trials(template).exists()
+
+
 def _list_trials(template: Template) -> QuerySet[Server]:
     """Return the tries of a template, the newest first."""
     return Server.objects.filter(template=template, trial_until__isnull=False).order_by(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from servers.models import Server
 from servers.operations import Change, change_server
@@ -36,7 +37,7 @@ def test_a_new_admin_makes_watches_changes_and_ends_a_server(
     page.get_by_label("Name").fill("first")
     page.get_by_text("More: image").click()
     page.get_by_label("Labels").fill("team=web")
-    page.get_by_role("button", name="Make it").dblclick()
+    page.get_by_role("button", name="Make 1 server").dblclick()
     page.get_by_text("Asked for first.").wait_for()
     server = Server.objects.get()
     workshop.run_to("running", server)
@@ -116,8 +117,25 @@ def test_without_javascript_the_same_is_done_by_pages(
     page.get_by_role("heading", name="Terminate: 1 of 1 done").wait_for()
     page.goto("/servers/new/")
     page.get_by_label("Name").fill("three")
-    page.get_by_role("button", name="Make it").click()
+    page.get_by_role("button", name="Make", exact=True).click()
     page.get_by_text("Asked for three.").wait_for()
+
+
+def test_the_button_of_a_new_server_says_how_many_it_makes(visit: Visit) -> None:
+    page = visit("operator")
+    page.goto("/servers/new/")
+    button = page.locator("button[data-counts]")
+    for typed, words in (
+        ("3", "Make 3 servers"),
+        ("", "Make"),
+        ("-1", "Make"),
+        ("1", "Make 1 server"),
+    ):
+        page.get_by_label("How many").fill(typed)
+        assert button.inner_text() == words
+    plain = visit("", user=User.objects.get(), java_script_enabled=False)
+    plain.goto("/servers/new/")
+    assert plain.locator("button[data-counts]").inner_text() == "Make"
 
 
 def test_a_refresh_keeps_ticks_and_a_half_typed_search(

@@ -31,7 +31,7 @@ def test_a_new_admin_makes_watches_and_ends_a_server_without_reading_anything(
     with Service() as service, enter(service) as page:
         page.get_by_text("There are no servers yet").wait_for()
         page.get_by_role("link", name="Make the first one").click()
-        page.get_by_role("button", name="Make it").click()
+        page.get_by_role("button", name="Make 1 server").click()
         page.get_by_text("Asked for agent-").wait_for()
         name = page.url.rstrip("/").rpartition("/")[2]
         # It boots under their eyes, and tells how long each step took.
@@ -82,7 +82,7 @@ def test_an_admin_with_a_real_cloud_adds_it_tries_it_and_ends_two_of_three(
         page.get_by_role("link", name="New server").click()
         page.get_by_role("radio", name="builds").check()
         page.get_by_label("How many").fill("3")
-        page.get_by_role("button", name="Make it").click()
+        page.get_by_role("button", name="Make 3 servers").click()
         page.get_by_text("Asked for agent-").wait_for()
         rows = page.get_by_role("row").filter(has_text="t3.micro")
         rows = rows.filter(has_text="running")

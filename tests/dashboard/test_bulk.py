@@ -50,6 +50,8 @@ def test_what_is_ticked_is_named_confirmed_and_reported(
     asked = act(operator, "terminate", "one", "two", "broken", "gone", next=back)
     text = asked.content.decode()
     assert '<h1 id="ask">Terminate 2 servers?</h1>' in text
+    assert "1 of them works. Type 1 to go on" in text
+    assert ">Keep them</a>" in text
     assert f"Its instance {one.instance_id} and everything on it" in text
     assert "It is protected. Lift its protection first." in text
     assert "It is no longer in the list." in text

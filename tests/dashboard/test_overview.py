@@ -219,6 +219,9 @@ def test_many_errors_are_a_few_lines_and_a_link(account: Account) -> None:
 def test_every_button_works_once_and_says_so(account: Account) -> None:
     client = log_in(make_person("admin"))
     open_breaker(account)
+    page = client.get("/").content.decode()
+    assert page.count("The breaker of sandbox is open") == 1
+    assert "7 failed creates in a row: no capacity for small" in page
     for path, form, said in (
         ("/reclose/", {"account": "sandbox"}, "creates go on"),
         ("/reclose/", {"account": "sandbox"}, "closed already"),
@@ -246,6 +249,7 @@ def test_what_is_sent_wrongly_stands_at_its_field_and_does_nothing(
     for form in ({"minutes": "5"}, {"note": "n" * 501}, {"note": "a\0b"}):
         page = client.post("/pause/", form)
         assert 'class="error"' in page.content.decode()
+        assert ">Cancel</a>" in page.content.decode()
     assert client.post("/reclose/", {"account": "no\0ne"}).status_code == 404
     page = client.post("/scan/", {"account": "none"}, follow=True)
     assert "Nothing is listed there" in page.content.decode()

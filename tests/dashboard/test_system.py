@@ -1,12 +1,13 @@
 """The system's page, the heartbeats behind it, and the page of the proof."""
 
+import re
 import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from servers.broker import ask_broker, name_broker
 from servers.drill.service import free_port
@@ -14,6 +15,7 @@ from servers.heartbeats import say_farewell, write_heartbeat
 from servers.leases import name_process
 from servers.ledger import database_now
 from servers.models import Account, Heartbeat, Instance, Leftover, Scope
+from servers.operations import save_account
 from servers.reconciler.purge import purge_history
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person
@@ -135,6 +137,20 @@ def test_what_waits_for_a_person_is_not_called_clean(account: Account) -> None:
     assert "1 instance waits for a person." in page
     assert "Nothing is lost, nothing is doubled." not in page
     assert ">clean<" not in page
+
+
+def test_what_waits_for_a_person_comes_first(account: Account) -> None:
+    calm = save_account(Account(name="another", kind="sandbox"))
+    Scope.objects.create(account=calm, compared_at=database_now())
+    client = log_in(make_person("admin"))
+    assert list_places(client) == ["another", "sandbox"]
+    strand(account, "unexplained")
+    assert list_places(client) == ["sandbox", "another"]
+
+
+def list_places(client: Client) -> list[str]:
+    page = client.get("/leaks/").content.decode()
+    return re.findall(r'<h2 id="scope-[^"]+">(\w+)', page)
 
 
 def test_each_decision_asks_first_and_is_carried_out_once(account: Account) -> None:

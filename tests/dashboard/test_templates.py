@@ -111,7 +111,7 @@ def test_two_fallbacks_change_places_and_nothing_is_saved(admin: Client) -> None
 
 def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
     path = "/templates/default/change/"
-    changes = {"size": "large", "labels": "a=b", "user_data": "needle-1"}
+    changes = {"size": "large", "labels": "a=b", "user_data": "needle-1", "ttl": "90"}
     admin.post(path, fill(admin, path, **changes))
     admin.post(path, fill(admin, path, user_data="needle-2"))
     admin.post(path, fill(admin, path, forget_user_data="on"))
@@ -120,6 +120,7 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
         "Version 4",
         "size: small → large",
         "labels: none → a=b",
+        "ttl: no limit → 5400 s",
         "user data added",
         "user data changed",
         "user data removed",
@@ -192,6 +193,7 @@ def test_a_template_with_servers_is_not_deleted_and_says_why(admin: Client) -> N
     provision()
     page = admin.get("/templates/default/delete/").content
     assert b"1 server made from it is still in the records" in page
+    assert b">Back</a>" in page
     told = admin.post("/templates/default/delete/", follow=True)
     assert b"Servers were made from default" in told.content
     admin.post("/templates/new/", new(admin))
@@ -203,11 +205,13 @@ def test_a_try_is_begun_watched_and_ends_by_itself(
     admin: Client, workshop: Workshop
 ) -> None:
     assert b"not tried lately" in admin.get("/templates/default/trial/").content
+    assert b"the last try" not in admin.get("/templates/default/").content
     begun = admin.post("/templates/default/try/")
     assert begun["Location"] == "/templates/default/trial/"
     admin.post("/templates/default/try/")
     server = Server.objects.get()
     assert b"under way" in admin.get("/templates/default/trial/").content
+    assert b"How the last try went" in admin.get("/templates/default/").content
     workshop.run_to("stopped", server)
     text = admin.get("/templates/default/trial/").content.decode()
     assert "It was ready after" in text

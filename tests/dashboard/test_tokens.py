@@ -56,7 +56,7 @@ def test_a_secret_is_in_the_answer_that_made_it_and_nowhere_else(admin: Client) 
         ({"name": "x" * 101}, "at most 100"),
         ({"name": "a\0b"}, "Null characters"),
         ({"name": "a\u202eb"}, "printable"),
-        ({"scopes": []}, "required"),
+        ({"scopes": []}, "Tick at least one."),
         ({"scopes": ["secrets:read"]}, "valid choice"),
         ({"scopes": ["moon"]}, "valid choice"),
         ({"days": "-1"}, "valid choice"),

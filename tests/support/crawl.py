@@ -65,6 +65,7 @@ def make_everything() -> None:
         ("shut", {"state": "shutdown", "address": "10.0.0.2", "want": "gone"}),
         ("broken", {"state": "error", "error": "no image"}),
         ("over", {"state": "stopped", "stopped_at": now, "want": "gone"}),
+        ("tried", {"state": "running", "instance_id": "i-2", "trial_until": now}),
         ("locked", {"protected": True}),
         ("waits", {}),
     ):

@@ -124,15 +124,13 @@ class ActOnServers(Live, TemplateView):
         verb = BULK_VERBS[form.act]
         what = "1 server" if count == 1 else f"{count} servers"
         working = [row["name"] for row in rows if row["works"]]
-        form.fields[
-            "confirm"
-        ].label = f"{len(working)} of them work. Type {len(working)} to go on"
+        form.fields["confirm"].label = _say_how_to_confirm(len(working), count)
         return self.get_context_data() | {
             "title": f"{verb} {what}?",
             "action_label": f"{verb} {what}",
             "action_url": reverse("act-on-servers"),
             "back": self._back,
-            "keep_label": "Keep them" if form.act == "terminate" else "Cancel",
+            "keep_label": _say_no(form.act, count),
             "form": form,
             "act": form.act,
             "rows": rows,
@@ -184,6 +182,21 @@ def _preview(act: str, name: str, server: Server | None) -> dict[str, Any]:
         and not why_not
         and server.state == State.RUNNING,
     }
+
+
+def _say_how_to_confirm(working: int, count: int) -> str:
+    who = "It works" if count == 1 else f"{working} of them work"
+    if working == 1 < count:
+        who += "s"
+    return f"{who}. Type {working} to go on"
+
+
+def _say_no(act: str, count: int) -> str:
+    if not count:
+        return "Back"
+    if act != "terminate":
+        return "Cancel"
+    return "Keep it" if count == 1 else "Keep them"
 
 
 def _act_on(
