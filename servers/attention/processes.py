@@ -60,8 +60,11 @@ def describe_processes(
     if failing:
         yield Item(
             Kind.BROKER,
-            f"The broker does not answer {len(failing)} of {len(fresh)} processes. "
-            "Nothing is lost, and nothing moves until it is back: start it again.",
+            "The broker does not answer. Nothing is lost, and nothing moves until it "
+            "is back: start it again."
+            if len(failing) == len(fresh)
+            else f"The broker does not answer {failing[0].name} and answers others. "
+            "Nothing is lost: look at the network between the two.",
             detail=failing[0].broker_error,
         )
     if not workers:

@@ -86,8 +86,16 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     (
         Kind.BROKER,
         "Look at System",
-        "The broker does not answer 2 of 2",
+        "The broker does not answer. Nothing is lost, and nothing moves",
         lambda _: change(Heartbeat, broker_error="refused"),
+    ),
+    (
+        Kind.BROKER,
+        "Look at System",
+        "The broker does not answer build-1:1 and answers others.",
+        lambda _: Heartbeat.objects.filter(kind="worker").update(
+            name="build-1:1", broker_error="refused"
+        ),
     ),
     (
         Kind.NO_WORKER,
