@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from servers.drill.service import ROOT, Service
+from servers.drill.service import ROOT, Service, wait_for
 
 pytestmark = [pytest.mark.pure, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -48,11 +48,11 @@ include-path-regex = "^/api/(servers|tokens)/"
 [operations.checks.use_after_free]
 enabled = false
 """
-# Instances and leftovers that wait for a person, and a server to begin anew with: none
-# of these can be made over the API.
+# Instances and leftovers that wait for a person, a double, and a server to begin anew
+# with: none of these can be made over the API.
 SEEDS = """
 from django.utils import timezone
-from servers.models import Account, Fleet, Instance, Leftover, Scope, Server
+from servers.models import Account, Attempt, Fleet, Instance, Leftover, Scope, Server
 account, now = Account.objects.get(name="sandbox"), timezone.now()
 fleet = Fleet.objects.get().fleet_id
 Instance.objects.bulk_create(
@@ -60,6 +60,9 @@ Instance.objects.bulk_create(
              key=f"{fleet}-{n:032x}-1-abcd", verdict="unexplained")
     for n in range(100)
 )
+attempt = Attempt.objects.get(server_name="agent-7h2k9qxm")
+Instance.objects.create(account=account, instance_id="i-double", first_seen=now,
+    key=attempt.key, verdict="double", attempt=attempt, server_uid=attempt.server_uid)
 Leftover.objects.bulk_create(
     Leftover(account=account, resource_id=f"vol-{n}", kind="volume", first_seen=now)
     for n in range(100)
@@ -93,13 +96,27 @@ def prepared() -> Iterator[Service]:
             status, answer = service.call(method, path, body)
             assert status in {200, 201}, answer
         service.wait_state("running", "agent-7h2k9qxm")
-        for words in ("quiet worker", "beat"):
-            for pid in service.processes(words):
-                os.kill(pid, signal.SIGSTOP)
         assert service.call("POST", "/api/servers", {"name": "agent-error"})[0] == 200
+        wait_for(lambda: stop_all(service), 60, what=service.log)
         seeded = service.command("shell", "-v", "0", "-c", SEEDS)
         assert seeded.returncode == 0, seeded.stderr
         yield service
+
+
+def stop_all(service: Service) -> bool:
+    """Stop worker and beat; not in the middle of a write, which would hold SQLite."""
+    pids = [
+        pid for words in ("quiet worker", "beat") for pid in service.processes(words)
+    ]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        path, body = "/api/servers/agent-error", {"capacity": 1}
+        return service.call("PATCH", path, body, timeout=2)[0] == 200
+    except TimeoutError:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+        return False
 
 
 def run_schemathesis(service: Service, folder: Path) -> str:
