@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
+from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -85,9 +86,11 @@ class TemplateViewSet(ScopedView, ViewSet):
 
     def partial_update(self, request: Request, name: str) -> Response:
         """Change a template; what is left out stays."""
-        template = _find_template(name)
-        _fill_template(template, read_body(self.body, TEMPLATE_FIELDS, some=True))
-        save_template(template)
+        data = read_body(self.body, TEMPLATE_FIELDS, some=True)
+        with transaction.atomic():
+            template = _find_template(name, locked=True)
+            _fill_template(template, data)
+            save_template(template)
         return Response(render_template(template))
 
     def destroy(self, request: Request, name: str) -> Response:
@@ -127,12 +130,13 @@ class AccountViewSet(ScopedView, ViewSet):
 
     def partial_update(self, request: Request, name: str) -> Response:
         """Change an account; what is left out stays, the credentials too."""
-        account = find_account(name)
         data = read_body(self.body, ACCOUNT_FIELDS, some=True)
         credentials = data.pop("credentials", None)
-        for field, value in data.items():
-            setattr(account, field, value)
-        account = save_account(account, credentials=credentials)
+        with transaction.atomic():
+            account = find_account(name, locked=True)
+            for field, value in data.items():
+                setattr(account, field, value)
+            account = save_account(account, credentials=credentials)
         return Response(render_account(account))
 
     def destroy(self, request: Request, name: str) -> Response:
@@ -255,21 +259,26 @@ def _read_price(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _find_template(name: str) -> Template:
+def _find_template(name: str, *, locked: bool = False) -> Template:
     found = None
     if len(name) <= MOST_NAME and "\0" not in name:
         rows = Template.objects.select_related("account")
+        if locked:  # until the transaction ends: what another changes is not undone
+            rows = rows.select_for_update(no_key=True, of=("self",))
         found = rows.filter(name=name).first()
     if found is None:
         raise NotFoundError(f"There is no template named {name[:80]!r}.")
     return found
 
 
-def find_account(name: str, *, field: str = "") -> Account:
+def find_account(name: str, *, field: str = "", locked: bool = False) -> Account:
     """Return an account; raise NotFoundError, or InvalidError of a body's ``field``."""
     found = None
     if len(name) <= MOST_NAME and "\0" not in name:
-        found = Account.objects.filter(name=name).first()
+        rows = Account.objects.all()
+        if locked:
+            rows = rows.select_for_update(no_key=True)
+        found = rows.filter(name=name).first()
     if found is None:
         message = f"There is no account named {name[:80]!r}."
         if field:
