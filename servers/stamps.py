@@ -8,9 +8,9 @@ do not show in the stamps, and ``read_stamps`` returns None.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 _READ: Final = {
     "postgresql": "SELECT servers, pages, listings, tokens, recipes, "
@@ -37,11 +37,30 @@ def read_stamps() -> Stamps | None:
     """Return the stamps as of now; None inside a transaction. One query."""
     if connection.in_atomic_block:
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(_READ[connection.vendor])
-        row = cursor.fetchone()
+    row = _fetch()
     if row is None:
         return Stamps()
     if connection.vendor == "sqlite":  # it has no type for times
         row = (*row[:-1], datetime.fromisoformat(row[-1]))
     return Stamps(*row)
+
+
+def _fetch() -> tuple[Any, ...] | None:
+    """Read the row; it is also the look whether a connection that was kept still works.
+
+    It is what most requests ask first, and may be asked again: so Django need not send
+    a statement of its own before it, only to see an answer.
+    """
+    kept: Any = connection  # the stubs do not know what Django notes of it
+    unproven = kept.connection is not None and not kept.health_check_done
+    kept.health_check_done = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_READ[connection.vendor])
+            found: tuple[Any, ...] | None = cursor.fetchone()
+            return found
+    except OperationalError:
+        if not unproven:
+            raise
+    connection.close()
+    return _fetch()

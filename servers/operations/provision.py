@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from servers import dispatch, ledger, tracing
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
-from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Fleet, Server, TemplateVersion
+from servers.operations.caps import hold_caps
 from servers.scopes import ensure_scope, open_scope
 from servers.stamps import Stamps, read_stamps
 
@@ -32,7 +32,6 @@ _MOST_SOURCES: Final = 1000
 LABEL_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
 LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
 RESERVED_LABELS: Final = "serverfleet"
-_LIVE: Final = Server.objects.exclude(state__in=PROVEN_GONE)
 _SUFFIX = string.ascii_lowercase + string.digits
 
 
@@ -71,10 +70,14 @@ def provision_servers(
                 _build(request, source.recipe, now=now) for _ in range(request.count)
             ]
             ledger.insert_servers(servers)
-            _hold_caps(source, inserted=request.count)
+            hold_caps(
+                source.recipe,
+                fleet_has_cap=source.fleet_has_cap,
+                inserted=request.count,
+            )
             for server in servers:
                 dispatch.hint(dispatch.ADVANCE, server.pk)
-    except IntegrityError:
+    except (IntegrityError, Account.DoesNotExist):
         if not TemplateVersion.objects.filter(pk=source.recipe.pk).exists():
             raise say_gone() from None
         raise ConflictError(
@@ -150,10 +153,10 @@ def check_labels(labels: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What servers are made from, and the fleet's cap, None for none."""
+    """What servers are made from, and whether the fleet has a cap."""
 
     recipe: TemplateVersion
-    fleet_cap: int | None
+    fleet_has_cap: bool
 
 
 class _Sources:
@@ -190,7 +193,7 @@ def _look_up(name: str, region: str) -> _Source:
         # Outside of the insert's transaction: this may wait for another's, and its
         # loss is no loss.
         ensure_scope(found.account, region or found.region)
-        return _Source(found, Fleet.objects.values_list("max_servers", flat=True).get())
+        return _Source(found, Fleet.objects.exclude(max_servers=None).exists())
     if name:
         raise InvalidError(
             f"There is no template {name[:80]!r}.",
@@ -199,45 +202,6 @@ def _look_up(name: str, region: str) -> _Source:
     raise ConflictError(
         "There is no default template. Name a template, or mark one as default."
     )
-
-
-def _hold_caps(source: _Source, *, inserted: int) -> None:
-    """Refuse ``inserted`` servers that pass a cap; hold it until the transaction ends.
-
-    The caller has inserted its rows before: so the locks, which all who insert wait
-    for, are held for one count and the commit alone. What committed before a lock was
-    given shows in the count, which is a statement of its own.
-    """
-    recipe, fleet_cap = source.recipe, source.fleet_cap
-    # One lock order for all: fleet, account. SQLite's transactions hold all anyway.
-    if fleet_cap is not None:
-        fleet_cap = (
-            Fleet.objects.select_for_update(no_key=True)
-            .values_list("max_servers", flat=True)
-            .get()
-        )
-    account_cap, enabled, account = (
-        Account.objects.select_for_update(no_key=True)
-        .values_list("max_servers", "enabled", "name")
-        .get(pk=recipe.account_id)
-    )
-    if not enabled:
-        raise ConflictError(
-            f"The account {account} is disabled. Enable it, or use another template."
-        )
-    template = recipe.template
-    for what, cap, counted in (
-        (f"the account {account}", account_cap, Q(account=recipe.account_id)),
-        (f"the template {template.name}", template.max_servers, Q(template=template)),
-        ("the fleet", fleet_cap, Q()),
-    ):
-        if cap is None or (count := _LIVE.filter(counted).count()) <= cap:
-            continue
-        left = max(0, cap - (count - inserted))
-        raise ConflictError(
-            f"The cap of {what} is {cap} servers, and {left} are left. Terminate "
-            "some, or raise the cap."
-        )
 
 
 def _build(request: Request, recipe: TemplateVersion, *, now: datetime) -> Server:

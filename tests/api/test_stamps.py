@@ -5,7 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.core.signals import request_started
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -200,3 +201,34 @@ def test_triggers_that_a_remade_table_lost_are_put_back(server: Server) -> None:
         "servers",
         "pages",
     }
+
+
+def close_from_afar() -> None:
+    """End the connection on the database's side, as its restart would."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+
+
+@pytest.mark.postgresql
+def test_a_connection_that_was_closed_between_two_requests_is_made_anew() -> None:
+    close_from_afar()
+    request_started.send(sender=None)
+
+    assert read_stamps() is not None
+
+
+@pytest.mark.postgresql
+def test_a_connection_that_is_closed_within_a_request_is_an_error() -> None:
+    request_started.send(sender=None)
+    read_stamps()
+    close_from_afar()
+
+    with pytest.raises(OperationalError):
+        read_stamps()
+    request_started.send(sender=None)
+    assert read_stamps() is not None
