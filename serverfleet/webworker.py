@@ -101,10 +101,30 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Start; refuse TLS, whose heads the main loop could not read."""
         self.leaving: deque[Connection] = deque()
+        self.in_threads = 0
         if self.cfg.is_ssl:
             self.log.error("The web speaks no TLS itself; put a proxy in front.")
             sys.exit(_APP_LOAD_ERROR)
         super().init_process()
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Look anew, each turn, whether there is a thread for a new connection."""
+        if self.alive:
+            self.set_accept_enabled(self.nr_conns < self.worker_connections)
+        super().wait_for_and_dispatch_events(timeout)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take new connections only while a thread is free for them.
+
+        Else they would wait here, though another process may have the time.
+        """
+        free = self.in_threads < self.cfg.threads
+        super().set_accept_enabled(enabled and free)
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Give a request to the threads."""
+        self.in_threads += 1
+        super().enqueue_req(conn)
 
     def accept(self, listener: Any) -> None:
         """Accept a connection, and read what has come of its request."""
@@ -154,6 +174,7 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
 
     def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
         """Keep the connection for its next request, or say goodbye."""
+        self.in_threads -= 1
         if fs.cancelled() or fs.exception() is not None or not fs.result():
             self._leave(conn)
         else:

@@ -1,0 +1,72 @@
+"""How requests are shared out among the web processes."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from servers.drill.service import ROOT, free_port, wait_for
+
+pytestmark = pytest.mark.pure
+
+THREADS = 3
+
+
+def application(
+    _environ: dict[str, Any], start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    """Answer with the process, a while later."""
+    time.sleep(0.3)
+    start_response("200 OK", [("Content-Length", "8")])
+    return [f"{os.getpid():8}".encode()]
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Two processes of so many threads each; both serve."""
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", f"{__name__}:application",
+         "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", str(THREADS),
+         "--worker-class", "serverfleet.webworker.JSONThreadWorker",
+         "--no-control-socket"],
+        cwd=ROOT,
+    ) as process:  # fmt: skip
+        try:
+            wait_for(lambda: len(ask(port, 4)) == 2, 20)
+            yield port
+        finally:
+            process.terminate()
+
+
+def ask(port: int, times: int) -> Counter[bytes]:
+    """Send so many requests, one shortly after the other; count who answers them."""
+    links = []
+    for _ in range(times):
+        try:
+            link = socket.create_connection(("127.0.0.1", port))
+        except ConnectionRefusedError:  # not up yet
+            return Counter()
+        link.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        links.append(link)
+        time.sleep(0.02)
+    counts: Counter[bytes] = Counter()
+    for link in links:
+        with link, link.makefile("rb") as answer:
+            counts[answer.read()[-8:]] += 1
+    return counts
+
+
+def test_a_request_goes_where_a_thread_is_free(port: int) -> None:
+    for _ in range(3):
+        assert set(ask(port, 2 * THREADS).values()) == {THREADS}
+
+
+def test_more_requests_than_threads_are_all_answered(port: int) -> None:
+    assert ask(port, 4 * THREADS).total() == 4 * THREADS
