@@ -40,6 +40,7 @@ class Item:
     tone: str = "bad"
     detail: str = ""  # a cloud's own words, a note
     since: datetime | None = None
+    until: datetime | None = None  # when it is tried again
     server: Server | None = None
     account: Account | None = None
     region: str = ""

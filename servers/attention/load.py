@@ -24,7 +24,7 @@ from servers.attention.places import NEVER_AFTER, describe_scope
 from servers.attention.processes import TICK_LATE, describe_fleet, describe_processes
 from servers.heartbeats import LATE
 from servers.lifecycle.states import BOOTING, State, Verdict
-from servers.models import Fleet, Heartbeat, Instance, Scope, Server, Stamp
+from servers.models import Account, Fleet, Heartbeat, Instance, Scope, Server, Stamp
 
 # What a page shows may change with time alone: then it is made anew so often.
 BUCKET_SECONDS: Final = 5
@@ -103,6 +103,7 @@ def read_moment() -> tuple[object, ...] | None:
     late = Now() - LATE
     fresh = Heartbeat.objects.order_by().filter(seen_at__gte=late)
     waiting = Server.objects.filter(_troubled(Now()), hidden=False)
+    held = Account.objects.order_by().filter(breaker_until__gt=Now())
     scopes = Scope.objects.filter(
         Q(compared_at__isnull=True) | Q(compared_at__lt=Now() - NEVER_AFTER)
     )
@@ -114,12 +115,13 @@ def read_moment() -> tuple[object, ...] | None:
             clocks=_number(fresh.filter(kind=Heartbeat.Kind.BEAT)),
             known=_number(Heartbeat.objects.order_by()),
             failing=_number(fresh.exclude(broker_error="")),
+            held=_number(held),
             late_tick=Exists(Fleet.objects.filter(ticked_at__lt=Now() - TICK_LATE)),
             in_doubt=Exists(waiting.exclude(state=State.ERROR)) | Exists(scopes),
         )
         .values_list(
-            *("pages", "workers", "clocks", "known", "failing", "late_tick"),
-            *("in_doubt", "moment"),
+            *("pages", "workers", "clocks", "known", "failing", "held"),
+            *("late_tick", "in_doubt", "moment"),
         )
         .first()
     )

@@ -47,6 +47,7 @@ def describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
             else f"One create is tried at {account.name}, whose breaker was open.",
             tone="bad" if is_open else "warn",
             detail=explain_opening(account),
+            until=account.breaker_until if is_open else None,
             account=account,
         )
     # That a cloud which does not answer is not listed goes without saying.

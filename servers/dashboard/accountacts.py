@@ -1,16 +1,14 @@
 """What can be done with an account: one operation each, and back to its page."""
 
-from typing import Any
-
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
-from django.views.generic import TemplateView, View
+from django.views.generic import View
 
 from servers.dashboard.access import Page, carry_out
 from servers.dashboard.accountedit import find_account
+from servers.dashboard.deleting import Delete
 from servers.dashboard.editing import lock_row
 from servers.models import Account
 from servers.operations import (
@@ -90,34 +88,26 @@ class SwitchAccount(_Act):
         return f"{account.name} is {said}."
 
 
-class DeleteAccount(Page, TemplateView):
-    """Ask once more, then delete an account, or say why that can't be."""
+class DeleteAccount(Delete):
+    """Delete an account."""
 
-    template_name = "accounts/delete.html"
     permission_required = "servers.delete_account"
+    page = "account"
+    listing = "accounts"
+    action = "delete-account"
 
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say why it is kept, where it is."""
-        account = find_account(self.kwargs["name"])
-        kept = explain_kept(account)
-        return super().get_context_data(**context) | {
-            "account": account,
-            "kept": kept,
-            "keep_label": "Back" if kept else "Keep it",
-            "title": f"Delete {account.name}?",
-            "action_label": "Delete",
-            "action_url": reverse("delete-account", args=[account.name]),
-            "back": reverse("account", args=[account.name]),
-        }
+    def find(self, name: str) -> Account:
+        """Return it."""
+        return find_account(name)
 
-    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+    def explain_kept(self, row: Account) -> str:
+        """Return what still needs it."""
+        return explain_kept(row)
+
+    def explain_cost(self, row: Account) -> str:
+        """Return what goes with it."""
+        return "Nothing was ever made in it. Its credentials are deleted with it."
+
+    def delete(self, row: Account) -> None:
         """Delete it."""
-        account = find_account(name)
-
-        def delete() -> str:
-            delete_account(account)
-            return f"{name} was deleted."
-
-        if carry_out(request, delete):
-            return redirect("accounts")
-        return redirect("account", name)
+        delete_account(row)

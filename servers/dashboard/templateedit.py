@@ -7,9 +7,10 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.generic import TemplateView, View
+from django.views.generic import View
 
 from servers.dashboard.access import Page, carry_out
+from servers.dashboard.deleting import Delete
 from servers.dashboard.editing import Edit, lock_row
 from servers.dashboard.templateform import TemplateForm
 from servers.dashboard.templaterows import is_move
@@ -125,34 +126,38 @@ class DefaultTemplate(Page, View):
         return redirect("template", name)
 
 
-class DeleteTemplate(Page, TemplateView):
-    """Ask once more, then delete a template, or say why that can't be."""
+class DeleteTemplate(Delete):
+    """Delete a template."""
 
-    template_name = "templates/delete.html"
     permission_required = "servers.delete_template"
+    page = "template"
+    listing = "templates"
+    action = "delete-template"
 
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Count what was made from it."""
-        template = find_template(self.kwargs["name"])
-        made = Server.objects.filter(recipe__template=template).count()
-        return super().get_context_data(**context) | {
-            "template": template,
-            "made": made,
-            "keep_label": "Back" if made else "Keep it",
-            "title": f"Delete {template.name}?",
-            "action_label": "Delete",
-            "action_url": reverse("delete-template", args=[template.name]),
-            "back": reverse("template", args=[template.name]),
-        }
+    def find(self, name: str) -> Template:
+        """Return it."""
+        return find_template(name)
 
-    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+    def explain_kept(self, row: Template) -> str:
+        """Return how many servers were made from it."""
+        made = Server.objects.filter(recipe__template=row).count()
+        if not made:
+            return ""
+        servers = "1 server" if made == 1 else f"{made} servers"
+        return (
+            f"{servers} made from it {'is' if made == 1 else 'are'} still in the "
+            "records. It can be, once they are over and purged."
+        )
+
+    def explain_cost(self, row: Template) -> str:
+        """Return what goes with it."""
+        if row.is_default:
+            return (
+                "Its versions go with it. It is the default: without one, each request "
+                "must name its template."
+            )
+        return "Its versions go with it."
+
+    def delete(self, row: Template) -> None:
         """Delete it."""
-        template = find_template(name)
-
-        def delete() -> str:
-            delete_template(template)
-            return f"{name} was deleted."
-
-        if carry_out(request, delete):
-            return redirect("templates")
-        return redirect("template", name)
+        delete_template(row)

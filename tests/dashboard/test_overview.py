@@ -1,5 +1,6 @@
 """The overview: it names what needs attention, with the button that helps."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -230,6 +231,7 @@ def test_every_button_works_once_and_says_so(account: Account) -> None:
     page = client.get("/").content.decode()
     assert page.count("The breaker of sandbox is open") == 1
     assert "7 failed creates in a row: no capacity for small" in page
+    assert re.search(r"tried again <time [^>]*>in 4 min</time>", page)
     for path, form, said in (
         ("/reclose/", {"account": "sandbox"}, "creates go on"),
         ("/reclose/", {"account": "sandbox"}, "closed already"),

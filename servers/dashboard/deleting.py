@@ -1,0 +1,61 @@
+"""The page that asks once more, then deletes one thing, or says why that can't be."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.generic import TemplateView
+
+from servers.dashboard.access import Page, carry_out
+
+
+class Delete(Page, TemplateView):
+    """Of a row with a name; ``page``, ``listing`` and ``action`` name URLs."""
+
+    template_name = "delete.html"
+    page: ClassVar[str]
+    listing: ClassVar[str]
+    action: ClassVar[str]
+
+    def find(self, name: str) -> Any:
+        """Return the row, or raise Http404."""
+        raise NotImplementedError
+
+    def explain_kept(self, row: Any) -> str:
+        """Return why it can't be deleted now, or ""."""
+        raise NotImplementedError
+
+    def explain_cost(self, row: Any) -> str:
+        """Return what is lost with it."""
+        raise NotImplementedError
+
+    def delete(self, row: Any) -> None:
+        """Delete it; raise a FleetError where that can't be."""
+        raise NotImplementedError
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Say what it costs, or why it is kept."""
+        row = self.find(self.kwargs["name"])
+        kept = self.explain_kept(row)
+        return super().get_context_data(**context) | {
+            "kept": kept,
+            "cost": self.explain_cost(row),
+            "keep_label": "Back" if kept else "Keep it",
+            "title": f"Delete {row.name}?",
+            "action_label": "Delete",
+            "action_url": reverse(self.action, args=[row.name]),
+            "back": reverse(self.page, args=[row.name]),
+        }
+
+    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Delete it."""
+        row = self.find(name)
+
+        def delete() -> str:
+            self.delete(row)
+            return f"{name} was deleted."
+
+        if carry_out(request, delete):
+            return redirect(self.listing)
+        return redirect(self.page, name)
