@@ -44,10 +44,15 @@ class OnceForm(forms.Form):
         ``names`` are the operation's own names of fields, where the form has others.
         """
         self.forget()
-        for name, texts in (error.fields or {"": [error.message]}).items():
-            field = names.get(name, name)
-            for text in texts:
-                self.add_error(field if field in self.fields else None, text)
+        add_errors(self, error, **names)
+
+
+def add_errors(form: forms.Form, error: FleetError, **names: str) -> None:
+    """Show what an operation found wrong, each at its field."""
+    for name, texts in (error.fields or {"": [error.message]}).items():
+        field = names.get(name, name)
+        for text in texts:
+            form.add_error(field if field in form.fields else None, text)
 
 
 def _make_key(once: str) -> str:

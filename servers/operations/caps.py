@@ -52,9 +52,10 @@ def hold_caps(recipe: TemplateVersion, *, fleet_has_cap: bool, inserted: int) ->
     for (what, cap), ((count,),) in zip(told, counted, strict=False):
         if count > cap:
             left = max(0, cap - (count - inserted))
+            servers = "1 server" if cap == 1 else f"{cap} servers"
             raise ConflictError(
-                f"The cap of {what} is {cap} servers, and {left} are left. Terminate "
-                "some, or raise the cap."
+                f"The cap of {what} is {servers}, and {left or 'none'} "
+                f"{'is' if left < 2 else 'are'} left. Terminate some, or raise the cap."
             )
 
 

@@ -60,7 +60,7 @@ def provision_servers(
     Raises InvalidError (nothing is right with it) or ConflictError (a taken name, a
     cap, a disabled account). Either all are made or none.
     """
-    _check(request)
+    check_request(request)
     stamps = stamps or read_stamps()
     source = _sources.find(request.template, request.region, stamps)
     now = (stamps.read_at if stamps else None) or ledger.database_now()
@@ -96,7 +96,8 @@ def say_gone() -> ConflictError:
     )
 
 
-def _check(request: Request) -> None:
+def check_request(request: Request) -> None:
+    """Raise InvalidError for all that is wrong with it, whatever is there already."""
     errors: dict[str, list[str]] = {}
     if request.name and not NAME.fullmatch(request.name):
         errors["name"] = [NAME_RULE]

@@ -66,11 +66,26 @@ def test_a_cap_that_is_reached_meanwhile_is_told_and_the_form_can_be_sent_again(
     Account.objects.update(max_servers=1)
     form = {"template": "default", "count": 2, "once": "reached", "size": "big"}
     answer = operator.post("/servers/new/", form).content.decode()
-    assert "The cap of the account sandbox is 1 servers, and 1 are left." in answer
+    assert "The cap of the account sandbox is 1 server, and 1 is left." in answer
     assert 'id="more" open' in answer
     assert 'value="big"' in answer
     operator.post("/servers/new/", form | {"count": 1})
     assert Server.objects.get().size == "big"
+
+
+def test_all_that_is_wrong_is_told_at_once(operator: Client) -> None:
+    form = {
+        "template": "default",
+        "count": 2,
+        "name": "Not_A_Name",
+        "capacity": "many",
+        "labels": "serverfleet-own=1",
+    }
+    answer = operator.post("/servers/new/", form).content.decode()
+    assert "Several servers can&#x27;t have one name" in answer
+    assert "Enter a whole number." in answer
+    assert "can&#x27;t be a label&#x27;s name" in answer
+    assert not Server.objects.exists()
 
 
 def test_without_a_template_the_page_says_what_to_do(operator: Client) -> None:

@@ -254,7 +254,7 @@ ERRORS: Final[dict[int, dict[str, Any]]] = {
     },
     404: {"message": "There is no server named 'agent-x'."},
     409: {
-        "message": "The cap of the fleet is 500 servers, and 0 are left. Terminate "
+        "message": "The cap of the fleet is 500 servers, and none is left. Terminate "
         "some, or raise the cap."
     },
     413: {"message": "The body is too large; send at most 256 KiB."},

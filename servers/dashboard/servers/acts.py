@@ -17,6 +17,7 @@ from servers.dashboard.messages import (
     say_what_force_means,
     say_what_is_lost,
 )
+from servers.dashboard.once import add_errors
 from servers.dashboard.servers.choices import list_choices
 from servers.dashboard.servers.connect import write_call
 from servers.dashboard.servers.detail import get_server
@@ -217,9 +218,7 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
         except NotFoundError as error:
             raise Http404(error.message) from None
         except FleetError as error:
-            for field, texts in (error.fields or {"": [error.message]}).items():
-                for text in texts:
-                    form.add_error(field if field in form.fields else None, text)
+            add_errors(form, error)
             return self.form_invalid(form)
         messages.success(self.request, f"{name} was changed.")
         return redirect("server", name)

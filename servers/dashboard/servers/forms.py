@@ -8,10 +8,16 @@ from typing import Any, Final
 from django import forms
 
 from servers.dashboard.lines import LinesField, join_lines
-from servers.dashboard.once import OnceForm
+from servers.dashboard.once import OnceForm, add_errors
+from servers.errors import InvalidError
 from servers.models import Server, Template
 from servers.operations import Change, Request
-from servers.operations.provision import MOST_CAPACITY, MOST_COUNT, MOST_TTL
+from servers.operations.provision import (
+    MOST_CAPACITY,
+    MOST_COUNT,
+    MOST_TTL,
+    check_request,
+)
 
 MOST_MINUTES: Final = MOST_TTL // 60
 OVERRIDES: Final = ("image", "region", "size", "capacity", "ttl", "labels")
@@ -60,23 +66,31 @@ class NewServerForm(OnceForm):
             plain = {"autocapitalize": "off", "spellcheck": "false"}
             self.fields[name].widget.attrs.update(plain, autocomplete="off")
 
+    def clean(self) -> dict[str, Any]:
+        """Find, together with what each field finds, what the operation would."""
+        try:
+            check_request(self.to_request())
+        except InvalidError as error:
+            add_errors(self, error)
+        return self.cleaned_data
+
     def opens_more(self) -> bool:
         """Tell whether something under *More* is filled in, or wrong."""
         return any(self[name].errors or self[name].value() for name in OVERRIDES)
 
     def to_request(self) -> Request:
-        """Return what the operation takes."""
+        """Return what the operation takes, without the fields that are wrong."""
         data = self.cleaned_data
         return Request(
-            template=data["template"].name,
-            name=data["name"],
-            image=data["image"],
-            region=data["region"],
-            size=data["size"],
-            capacity=data["capacity"],
-            labels=data["labels"],
-            ttl=None if data["ttl"] is None else data["ttl"] * 60,
-            count=data["count"],
+            template=data["template"].name if "template" in data else "",
+            name=data.get("name", ""),
+            image=data.get("image", ""),
+            region=data.get("region", ""),
+            size=data.get("size", ""),
+            capacity=data.get("capacity"),
+            labels=data.get("labels", {}),
+            ttl=None if data.get("ttl") is None else data["ttl"] * 60,
+            count=data.get("count", 1),
         )
 
 
