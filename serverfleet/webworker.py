@@ -43,6 +43,8 @@ from serverfleet.slowclients import (
 _GONE: Final = {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}
 # How long a client may take to read the end of its last answer.
 LEAVE_SECONDS: Final = 2.0
+# How long a process without a free thread leaves a new connection to the others.
+LEFT_TO_OTHERS_SECONDS: Final = 0.02
 _APP_LOAD_ERROR: Final = 4  # with any other gunicorn would start a worker again
 
 _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
@@ -102,24 +104,34 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
         """Start; refuse TLS, whose heads the main loop could not read."""
         self.leaving: deque[Connection] = deque()
         self.in_threads = 0
+        self.left_at: float | None = None
         if self.cfg.is_ssl:
             self.log.error("The web speaks no TLS itself; put a proxy in front.")
             sys.exit(_APP_LOAD_ERROR)
         super().init_process()
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Look anew, each turn, whether there is a thread for a new connection."""
+        """Look anew, each turn, whether new connections are for this process."""
         if self.alive:
             self.set_accept_enabled(self.nr_conns < self.worker_connections)
+        looked, left_at = self._accepting, self.left_at
+        if not looked:
+            timeout = min(timeout, LEFT_TO_OTHERS_SECONDS)
+        elif left_at is not None:
+            timeout = 0.0  # only to see whether it is still there
         super().wait_for_and_dispatch_events(timeout)
+        if looked and self.left_at == left_at:
+            self.left_at = None  # another process has taken it
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Take new connections only while a thread is free for them.
+        """Look away from a connection that was just left to the others."""
+        if self.left_at is not None and not self._has_thread():
+            left_for = time.monotonic() - self.left_at
+            enabled = enabled and left_for >= LEFT_TO_OTHERS_SECONDS
+        super().set_accept_enabled(enabled)
 
-        Else they would wait here, though another process may have the time.
-        """
-        free = self.in_threads < self.cfg.threads
-        super().set_accept_enabled(enabled and free)
+    def _has_thread(self) -> bool:
+        return bool(self.in_threads < self.cfg.threads)
 
     def enqueue_req(self, conn: Connection) -> None:
         """Give a request to the threads."""
@@ -127,7 +139,16 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
         super().enqueue_req(conn)
 
     def accept(self, listener: Any) -> None:
-        """Accept a connection, and read what has come of its request."""
+        """Accept a connection, and read what has come of its request.
+
+        While no thread is free it would wait here, though another process may have the
+        time: it is left to them for a moment. For a moment only: where all are busy
+        with connections that are kept, somebody must take it.
+        """
+        if self.left_at is None and not self._has_thread():
+            self.left_at = time.monotonic()
+            return
+        self.left_at = None
         try:
             sock, address = listener.accept()
         except OSError as error:

@@ -1,12 +1,16 @@
 """How requests are shared out among the web processes."""
 
+import http.client
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -70,3 +74,24 @@ def test_a_request_goes_where_a_thread_is_free(port: int) -> None:
 
 def test_more_requests_than_threads_are_all_answered(port: int) -> None:
     assert ask(port, 4 * THREADS).total() == 4 * THREADS
+
+
+def test_connections_that_are_kept_and_busy_keep_nobody_out(port: int) -> None:
+    over = threading.Event()
+
+    def ask_again_and_again() -> None:
+        with closing(http.client.HTTPConnection("127.0.0.1", port)) as link:
+            while not over.is_set():
+                link.request("GET", "/")
+                link.getresponse().read()
+
+    with ThreadPoolExecutor(6 * THREADS) as pool:
+        busy = [pool.submit(ask_again_and_again) for _ in range(6 * THREADS)]
+        time.sleep(1.0)
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as link:
+            try:
+                link.request("GET", "/")
+                assert link.getresponse().status == 200
+            finally:
+                over.set()
+    assert not any(each.exception() for each in busy)
