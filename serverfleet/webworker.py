@@ -43,8 +43,6 @@ from serverfleet.slowclients import (
 _GONE: Final = {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}
 # How long a client may take to read the end of its last answer.
 LEAVE_SECONDS: Final = 2.0
-# How long a process without a free thread leaves a new connection to the others.
-LEFT_TO_OTHERS_SECONDS: Final = 0.02
 _APP_LOAD_ERROR: Final = 4  # with any other gunicorn would start a worker again
 
 _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
@@ -100,6 +98,9 @@ def _explain(error: BaseException) -> tuple[int, str, str]:
 class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
     """The ``gthread`` worker for clients that are slow or wrong; HTTP without TLS."""
 
+    # How many seconds a process without a free thread leaves a connection to others.
+    left_to_others = 0.02
+
     def init_process(self) -> None:
         """Start; refuse TLS, whose heads the main loop could not read."""
         self.leaving: deque[Connection] = deque()
@@ -116,7 +117,7 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
             self.set_accept_enabled(self.nr_conns < self.worker_connections)
         looked, left_at = self._accepting, self.left_at
         if not looked:
-            timeout = min(timeout, LEFT_TO_OTHERS_SECONDS)
+            timeout = min(timeout, self.left_to_others)
         elif left_at is not None:
             timeout = 0.0  # only to see whether it is still there
         super().wait_for_and_dispatch_events(timeout)
@@ -127,7 +128,7 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
         """Look away from a connection that was just left to the others."""
         if self.left_at is not None and not self._has_thread():
             left_for = time.monotonic() - self.left_at
-            enabled = enabled and left_for >= LEFT_TO_OTHERS_SECONDS
+            enabled = enabled and left_for >= self.left_to_others
         super().set_accept_enabled(enabled)
 
     def _has_thread(self) -> bool:

@@ -15,11 +15,18 @@ from typing import Any
 
 import pytest
 
+from serverfleet.webworker import JSONThreadWorker
 from servers.drill.service import ROOT, free_port, wait_for
 
 pytestmark = pytest.mark.pure
 
 THREADS = 3
+
+
+class PatientWorker(JSONThreadWorker):
+    """Leaves a connection to another process that a busy machine keeps waiting."""
+
+    left_to_others = 1.0
 
 
 def application(
@@ -38,7 +45,7 @@ def port() -> Iterator[int]:
     with subprocess.Popen(
         [sys.executable, "-m", "gunicorn", f"{__name__}:application",
          "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", str(THREADS),
-         "--worker-class", "serverfleet.webworker.JSONThreadWorker",
+         "--worker-class", f"{__name__}.PatientWorker",
          "--no-control-socket"],
         cwd=ROOT,
     ) as process:  # fmt: skip
