@@ -105,7 +105,9 @@ def _redact(name: str, value: Any) -> Any:
     if _is_secret(name):
         return REDACTED
     if isinstance(value, str):
-        return _SECRET_VALUES.sub(REDACTED, value) if _has_sign(value) else value
+        if _SIGNS.search(value.lower()) is None:
+            return value
+        return _SECRET_VALUES.sub(REDACTED, value)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
@@ -114,10 +116,6 @@ def _redact(name: str, value: Any) -> Any:
         return [_redact("", each) for each in value]
     # Of any other object the line would show its repr.
     return _redact("", repr(value))
-
-
-def _has_sign(text: str) -> bool:
-    return _SIGNS.search(text.lower()) is not None
 
 
 @lru_cache(maxsize=1000)

@@ -52,7 +52,9 @@ def _fetch() -> tuple[Any, ...] | None:
     a statement of its own before it, only to see an answer.
     """
     kept: Any = connection  # the stubs do not know what Django notes of it
-    unproven = kept.connection is not None and not kept.health_check_done
+    unproven = kept.connection is not None and (
+        kept.health_check_enabled and not kept.health_check_done
+    )
     kept.health_check_done = True
     try:
         with connection.cursor() as cursor:

@@ -9,11 +9,12 @@ from django.core.signals import request_started
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from servers import leases, ledger
 from servers.fields import EncryptedTextField
 from servers.models import Account, Fleet, Scope, Server, Template, Token
-from servers.stamps import Stamps, read_stamps
+from servers.stamps import _READ, Stamps, read_stamps
 from servers.tokens import issue_token
 from servers.triggers import SERVED, install_triggers, list_watches
 from tests.support.fleet import Workshop, make_fleet, provision
@@ -232,3 +233,16 @@ def test_a_connection_that_is_closed_within_a_request_is_an_error() -> None:
         read_stamps()
     request_started.send(sender=None)
     assert read_stamps() is not None
+
+
+@pytest.mark.sqlite
+def test_what_sqlite_refuses_is_not_asked_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read_stamps()
+    monkeypatch.setitem(_READ, "sqlite", "SELECT 1 FROM nowhere")
+    request_started.send(sender=None)
+
+    with CaptureQueriesContext(connection) as asked, pytest.raises(OperationalError):
+        read_stamps()
+    assert len(asked) == 1
