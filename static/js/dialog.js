@@ -15,7 +15,9 @@
     }
     dialog.addEventListener("close", () => {
       dialog.remove();
-      // Its link may have been replaced or be gone meanwhile.
+      // This comes a moment after the browser itself gave the focus back; whoever has
+      // moved on with it stays there. But its link may have been replaced meanwhile.
+      if ((document.activeElement ?? document.body) !== document.body) return;
       const back = opener?.isConnected ? opener : document.getElementById(opener?.id);
       (back ?? document.querySelector("main")).focus({ preventScroll: true });
     });

@@ -112,3 +112,30 @@ def test_a_server_is_made_and_ended_by_keys_and_the_focus_comes_back(
     press("Enter")
     page.get_by_text("Termination of mine was asked for.").wait_for()
     assert Server.objects.get(name="mine").want == "gone"
+
+
+def test_a_closed_dialog_takes_the_focus_from_nothing_that_has_it_since(
+    visit: Visit,
+) -> None:
+    make_fleet()
+    provision(name="mine")
+    page = visit("operator")
+    page.goto("/servers/mine/")
+    for gone, expected in ((False, "act-protect"), (True, "act-edit")):
+        page.locator("#act-edit").focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("dialog").wait_for()
+        # What closes it, and a key at once: no event comes between the two. Or its
+        # link is another one by then, which the browser doesn't know.
+        focused = page.evaluate(
+            """async (gone) => {
+                const link = document.getElementById("act-edit");
+                if (gone) link.replaceWith(link.cloneNode(true));
+                document.querySelector("dialog[open]").close();
+                if (!gone) document.getElementById("act-protect").focus();
+                await new Promise((resolve) => setTimeout(resolve, 100));
+                return document.activeElement.id;
+            }""",
+            gone,
+        )
+        assert focused == expected
