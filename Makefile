@@ -37,16 +37,16 @@ run: .venv/base.stamp ## run web, worker, scheduler and a fleet to try (PORT=800
 
 test: .venv/dev.stamp ## install and start all that the tests need, and run them on both databases
 	@requirements/install-debian
-	@$(PY) -m pytest -n 3 --dist worksteal --database sqlite; sqlite=$$?; \
-	$(PY) -m pytest -n 3 --dist worksteal --database postgresql; postgresql=$$?; \
+	@$(PY) -m pytest -n 4 --dist worksteal --database sqlite; sqlite=$$?; \
+	$(PY) -m pytest -n 4 --dist worksteal --database postgresql; postgresql=$$?; \
 	echo "SQLite: exit $$sqlite. PostgreSQL: exit $$postgresql."; \
 	[ $$sqlite -eq 0 ] && [ $$postgresql -eq 0 ]
 
 test-sqlite: .venv/dev.stamp ## run the tests on SQLite alone
-	@$(PY) -m pytest -n 3 --dist worksteal --database sqlite
+	@$(PY) -m pytest -n 4 --dist worksteal --database sqlite
 
 test-postgresql: .venv/dev.stamp ## run the tests on PostgreSQL alone
-	@$(PY) -m pytest -n 3 --dist worksteal --database postgresql
+	@$(PY) -m pytest -n 4 --dist worksteal --database postgresql
 
 check: .venv/dev.stamp ## style, types, layers, templates, migrations, deploy settings, lock
 	@requirements/check

@@ -114,7 +114,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """What touches no database runs once; what needs one of the two, on that."""
+    """What touches no database runs once; what needs one of the two, on that.
+
+    What waits for long begins first, while there is other work for the machine.
+    """
     only_on = {"pure": "sqlite", "sqlite": "sqlite", "postgresql": "postgresql"}
     database = config.getoption("--database")
     left_out = [
@@ -126,6 +129,7 @@ def pytest_collection_modifyitems(
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.hookimpl(hookwrapper=True)

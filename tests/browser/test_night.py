@@ -21,7 +21,7 @@ from servers.clouds.sandbox import World, world_path
 from servers.drill.service import Service, wait_for
 from tests.support.fleet import TIMINGS
 
-pytestmark = pytest.mark.pure
+pytestmark = [pytest.mark.pure, pytest.mark.slow]
 
 NAMED_MS: Final = 10_000
 # Quick, but with a lease that is still young when a busy machine comes to the call.

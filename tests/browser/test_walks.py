@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from servers.drill.service import Service
 from tests.support.moto import reset_moto
 
-pytestmark = pytest.mark.pure
+pytestmark = [pytest.mark.pure, pytest.mark.slow]
 
 Enter = Callable[[Service], AbstractContextManager[Any]]
 

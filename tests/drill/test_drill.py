@@ -29,6 +29,7 @@ def run_command(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_nothing_is_lost_or_doubled_whatever_dies(
     postgresql: PostgreSQL | None,

@@ -18,7 +18,7 @@ import pytest
 
 from servers.drill.service import ROOT, Service, wait_for
 
-pytestmark = [pytest.mark.pure, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.pure, pytest.mark.timeout(600)]
 
 SEED = 20260101
 # Requests per operation in the phase that draws them; the phase before takes each

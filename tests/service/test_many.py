@@ -34,6 +34,7 @@ def running_broker() -> Iterator[str]:
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broker", ["embedded", "tcp"])
 def test_two_workers_and_two_beats_make_each_server_once(
     database_env: dict[str, str], postgresql: PostgreSQL | None, broker: str

@@ -22,6 +22,7 @@ PATHS = ("/api/servers", "/api/servers/nobody", "/api/leaks", "/varz", "/metrics
 PAGES = ("/servers/", "/leaks/", "/admin/", "/login/")
 
 
+@pytest.mark.slow
 @pytest.mark.postgresql
 @pytest.mark.timeout(400)
 def test_a_database_that_is_gone_is_answered_in_a_sentence_and_all_goes_on() -> None:
@@ -82,6 +83,7 @@ def fetch_page(service: Service, path: str) -> tuple[int, str, str]:
         return error.code, error.read().decode(), wait
 
 
+@pytest.mark.slow
 @pytest.mark.postgresql
 @pytest.mark.timeout(400)
 def test_a_broker_stopped_for_a_minute_killed_and_emptied_loses_nothing(
@@ -126,6 +128,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
         folder.rmdir()
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_a_full_disk_refuses_in_a_sentence_and_all_goes_on_when_there_is_room() -> None:
     path = Path(f"/tmp/sfdisk-{os.getpid()}")
