@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 
 _READ: Final = {
     "postgresql": "SELECT servers, pages, listings, tokens, recipes, "
@@ -35,9 +35,12 @@ class Stamps:
 
 def read_stamps() -> Stamps | None:
     """Return the stamps as of now; None inside a transaction. One query."""
+    # The connection itself, once: each look through Django's proxy costs microseconds,
+    # and every request is here.
+    connection = connections[DEFAULT_DB_ALIAS]
     if connection.in_atomic_block:
         return None
-    row = _fetch()
+    row = _fetch(connection)
     if row is None:
         return Stamps()
     if connection.vendor == "sqlite":  # it has no type for times
@@ -45,17 +48,16 @@ def read_stamps() -> Stamps | None:
     return Stamps(*row)
 
 
-def _fetch() -> tuple[Any, ...] | None:
+def _fetch(connection: Any) -> tuple[Any, ...] | None:
     """Read the row; it is also the look whether a connection that was kept still works.
 
     It is what most requests ask first, and may be asked again: so Django need not send
     a statement of its own before it, only to see an answer.
     """
-    kept: Any = connection  # the stubs do not know what Django notes of it
-    unproven = kept.connection is not None and (
-        kept.health_check_enabled and not kept.health_check_done
+    unproven = connection.connection is not None and (
+        connection.health_check_enabled and not connection.health_check_done
     )
-    kept.health_check_done = True
+    connection.health_check_done = True
     try:
         with connection.cursor() as cursor:
             cursor.execute(_READ[connection.vendor])
@@ -65,4 +67,4 @@ def _fetch() -> tuple[Any, ...] | None:
         if not unproven:
             raise
     connection.close()
-    return _fetch()
+    return _fetch(connection)

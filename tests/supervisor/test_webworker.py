@@ -48,6 +48,7 @@ def port() -> Iterator[int]:
          "--worker-class", f"{__name__}.PatientWorker",
          "--no-control-socket"],
         cwd=ROOT,
+        env={**os.environ, "SERVERFLEET_REQUEST_SECONDS": "1"},
     ) as process:  # fmt: skip
         try:
             wait_for(lambda: len(ask(port, 4)) == 2, 20)
@@ -83,7 +84,30 @@ def test_more_requests_than_threads_are_all_answered(port: int) -> None:
     assert ask(port, 4 * THREADS).total() == 4 * THREADS
 
 
-def test_connections_that_are_kept_and_busy_keep_nobody_out(port: int) -> None:
+def test_the_next_request_of_a_client_may_come_in_pieces_or_not_at_all(
+    port: int,
+) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+        answer = link.makefile("rb")
+        for wait in (0.0, 0.1):
+            # The first piece comes while the thread still waits for it, the rest later.
+            link.sendall(head[:20])
+            time.sleep(wait)
+            link.sendall(head[20:])
+            assert answer.readline().split()[1] == b"200"
+            while answer.readline() != b"\r\n":
+                pass
+            assert len(answer.read(8)) == 8
+        link.sendall(head[:20])
+        assert answer.readline().split()[1] == b"408"
+        assert b"did not arrive in time" in answer.read()
+
+
+@pytest.mark.parametrize("clients", [2 * THREADS, 6 * THREADS])
+def test_connections_that_are_kept_and_busy_keep_nobody_out(
+    port: int, clients: int
+) -> None:
     over = threading.Event()
 
     def ask_again_and_again() -> None:
@@ -92,8 +116,8 @@ def test_connections_that_are_kept_and_busy_keep_nobody_out(port: int) -> None:
                 link.request("GET", "/")
                 link.getresponse().read()
 
-    with ThreadPoolExecutor(6 * THREADS) as pool:
-        busy = [pool.submit(ask_again_and_again) for _ in range(6 * THREADS)]
+    with ThreadPoolExecutor(clients) as pool:
+        busy = [pool.submit(ask_again_and_again) for _ in range(clients)]
         time.sleep(1.0)
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as link:
             try:

@@ -1,0 +1,77 @@
+"""The answers to what is no HTTP, and so never reaches Django: a sentence in JSON."""
+
+from typing import Final
+
+import orjson
+from gunicorn.http.errors import (
+    ExpectationFailed,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+    UnsupportedTransferCoding,
+)
+
+from serverfleet.slowclients import SlowClientError
+
+_ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
+    (
+        LimitRequestLine,
+        414,
+        "URI Too Long",
+        "The request line is too long; shorten the path and its parameters.",
+    ),
+    (
+        LimitRequestHeaders,
+        431,
+        "Request Header Fields Too Large",
+        "The request has too many or too long headers.",
+    ),
+    (
+        UnsupportedTransferCoding,
+        501,
+        "Not Implemented",
+        "This Transfer-Encoding is not supported; send a Content-Length, or chunks.",
+    ),
+    (
+        ExpectationFailed,
+        417,
+        "Expectation Failed",
+        "This Expect header can't be met; leave it out.",
+    ),
+    (
+        SlowClientError,
+        408,
+        "Request Timeout",
+        "The request did not arrive in time. Send it again.",
+    ),
+    (
+        ParseException,
+        400,
+        "Bad Request",
+        "This is not a valid HTTP request.",
+    ),
+)
+FAULT_STATUS: Final = 500
+_FAULT: Final = "ServerFleet has a fault. The server's log has it."
+
+
+def _explain(error: BaseException) -> tuple[int, str, str]:
+    """Return status, reason and sentence."""
+    for kind, status, reason, message in _ANSWERS:
+        if isinstance(error, kind):
+            return status, reason, message
+    return FAULT_STATUS, "Internal Server Error", _FAULT
+
+
+def answer_to(error: BaseException) -> tuple[int, bytes]:
+    """Return the status, and the whole answer as it is sent before the end."""
+    status, reason, message = _explain(error)
+    body = orjson.dumps({"message": message}) + b"\n"
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\n"
+        "Connection: close\r\n"
+        "Content-Type: application/json; charset=utf-8\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return status, head.encode() + body
