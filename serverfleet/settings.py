@@ -1,4 +1,4 @@
-"""One file, everything derived from the environment. README has the table.
+"""One file, everything derived from the environment. docs/settings.md has the table.
 
 The data folder holds what the embedded default needs: keys, database, broker, static
 files, sandbox. It is ``SERVERFLEET_DATA``, or ``var/`` where `make run` has made it.

@@ -1,0 +1,65 @@
+"""docs/settings.md and the code name the same settings."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = re.compile(r"SERVERFLEET_[A-Z0-9_]+")
+ROW = re.compile(r"^\| ([^|]+) \|", re.MULTILINE)
+# The drill tells its child where PostgreSQL is; nobody else sets it.
+INTERNAL = {"SERVERFLEET_DRILL_POSTGRES"}
+
+
+def list_documented() -> set[str]:
+    """Return the names in the first columns of the tables."""
+    cells = ROW.findall((ROOT / "docs" / "settings.md").read_text())
+    return {name for cell in cells for name in re.findall(r"`([A-Z0-9_]+)`", cell)}
+
+
+def list_read() -> set[str]:
+    """Return what the code reads of the environment."""
+    sources = [
+        path for folder in ("serverfleet", "servers") for path in _sources(folder)
+    ]
+    return {name for path in sources for name in _names(ast.parse(path.read_text()))}
+
+
+def _sources(folder: str) -> Iterator[Path]:
+    return (ROOT / folder).rglob("*.py")
+
+
+def _names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if OURS.fullmatch(node.value):
+                yield node.value
+        elif isinstance(node, ast.Call) and node.args:
+            called = ast.unparse(node.func)
+            first = node.args[0]
+            reads = called.rpartition(".")[2].lstrip("_").startswith("read_")
+            if (reads or called == "os.environ.get") and isinstance(
+                first, ast.Constant
+            ):
+                name = str(first.value)
+                if re.fullmatch(r"[A-Z][A-Z0-9_]+", name):
+                    yield name
+
+
+def test_each_setting_that_the_code_reads_is_in_the_docs() -> None:
+    found = list_read()
+    assert {"HOST", "DATABASE_URL", "SERVERFLEET_WORKERS"} <= found
+    assert found - INTERNAL - list_documented() == set()
+
+
+def test_each_setting_in_the_docs_is_read_by_the_code() -> None:
+    documented = list_documented()
+    assert len(documented) > 30
+    assert documented - list_read() == set()
+
+
+def test_no_other_page_keeps_a_table_of_settings() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        if page.name != "settings.md":
+            assert not re.search(r"^\| `SERVERFLEET_", page.read_text(), re.M), page
