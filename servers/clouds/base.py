@@ -3,7 +3,7 @@
 A ``Cloud`` is one account in one region (a *scope*). Its methods may be called from
 any thread. Each ends within ``deadline`` seconds of its start, a total that counts
 connection, headers and body of all its requests together (a time-out per read is not
-one), and raises only the errors below. The engine acts on the
+one), and raises only the errors below; any may raise ClockError. The engine acts on the
 class of the error alone, so an adapter that is unsure must raise UnknownOutcomeError:
 the engine then looks before it does anything else.
 """
@@ -65,6 +65,14 @@ class QuotaError(RefusedError):
 
 class NoCapacityError(RefusedError):
     """The cloud has no such machine left here; another size or region may do."""
+
+
+class ClockError(CloudError):
+    """The cloud takes no call signed by this machine's clock, which is wrong.
+
+    Nothing was made, and the credentials are not at fault: the same call works once the
+    clock is set. ``message`` says so.
+    """
 
 
 class ThrottledError(CloudError):
@@ -190,9 +198,9 @@ class Cloud(Protocol):
         """Ask for one instance, once, and return what the cloud answered.
 
         Never retries and never waits for the boot. Raises RefusedError (and its kin)
-        or ThrottledError only where the cloud answered that nothing was made, and
-        UnreachableError only where no byte of the request was sent; in every other
-        case UnknownOutcomeError.
+        ThrottledError or ClockError only where the cloud answered that nothing was
+        made, and UnreachableError only where no byte of the request was sent; in every
+        other case UnknownOutcomeError.
         """
         ...
 

@@ -14,6 +14,7 @@ from servers.attempts import Place, close_attempt, record_accepted, write_intent
 from servers.breaker import admit_create, note_failure, note_success
 from servers.candidates import list_candidates
 from servers.clouds.base import (
+    ClockError,
     Cloud,
     CloudError,
     CloudInstance,
@@ -106,7 +107,7 @@ def _send(
     spec = render_spec(server, attempt, key)
     try:
         shown = cloud.create_instance(spec, deadline=cloud.timings.call)
-    except (ThrottledError, UnreachableError) as error:
+    except (ThrottledError, UnreachableError, ClockError) as error:
         count_failure(error)
         _refuse(attempt, snapshot, error, final=False)
         _note_throttling(attempt.account, error)

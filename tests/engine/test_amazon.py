@@ -130,3 +130,25 @@ def test_a_throttled_listing_backs_off_and_closes_no_gate_for_good(
     assert len(ec2.calls) - before < 15
     ec2.refused.clear()
     workshop.run_until(lambda: Scope.objects.get().failures == 0)
+
+
+def test_a_clock_that_is_wrong_is_told_and_refuses_no_credentials(
+    workshop: Workshop, ec2: EC2
+) -> None:
+    make_moto(ec2.url)
+    for action in ("DescribeSecurityGroups", "DescribeInstances", "RunInstances"):
+        ec2.refused[action] = (400, "RequestExpired")
+    server = provision()
+    workshop.run_until(lambda: Scope.objects.get().failures > 3)
+    account = Account.objects.get()
+    assert account.health == Account.Health.FAILING
+    assert "Set this machine's clock" in account.health_note
+    server.refresh_from_db()
+    assert server.state == "pending"
+    assert "Set this machine's clock" in server.waiting
+    # Somebody sets it.
+    for action in ("DescribeSecurityGroups", "DescribeInstances"):
+        del ec2.refused[action]
+    workshop.run_until(lambda: not Scope.objects.get().failures)
+    account.refresh_from_db()
+    assert account.health == Account.Health.OK

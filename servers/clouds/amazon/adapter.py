@@ -222,7 +222,12 @@ class Amazon:
             data=urlencode({**params, "Version": driver.connection.version}),
             headers={"Content-Type": "application/x-www-form-urlencoded"},
         )
-        return read_answer(int(response.status), str(response.body or ""))
+        return read_answer(
+            int(response.status),
+            str(response.body or ""),
+            date=str(response.headers.get("date", "")),
+            temporary=bool(self.config.credentials.get("session_token")),
+        )
 
     def _identity(self) -> tuple[str, str, str, bytes]:
         config = self.config

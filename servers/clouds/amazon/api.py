@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 from xml.etree import ElementTree
 
+from servers.clouds.amazon.clock import explain_clock
 from servers.clouds.base import (
+    ClockError,
     CloudError,
     CreateSpec,
     CredentialsError,
@@ -61,6 +63,7 @@ _CREDENTIALS: Final = frozenset(
         "ExpiredToken",
         "RequestExpired",
         "UnrecognizedClientException",
+        "InvalidSignatureException",
         "AccessDenied",
         "AccessDeniedException",
         "Client.AuthFailure",
@@ -136,10 +139,13 @@ def _network_params(options: Mapping[str, Any]) -> dict[str, str]:
     return params
 
 
-def read_answer(status: int, body: str) -> ElementTree.Element:
+def read_answer(
+    status: int, body: str, *, date: str = "", temporary: bool = False
+) -> ElementTree.Element:
     """Return the root of an answer without namespaces; raise what an error means.
 
-    A dry run that would have worked is no error.
+    A dry run that would have worked is no error. ``date`` is the answer's Date header;
+    ``temporary`` tells whether the credentials are lent for a time.
     """
     try:
         root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities
@@ -156,7 +162,10 @@ def read_answer(status: int, body: str) -> ElementTree.Element:
     if code == _WOULD_WORK:
         return root
     message = find_text(error, "Message") if error is not None else ""
-    raise _translate(status, code, f"{NAME} answered {code or status}: {message}")
+    said = f"{NAME} answered {code or status}: {message}"
+    if clock := explain_clock(code, message, date=date, temporary=temporary):
+        raise ClockError(f"{said} {clock}")
+    raise _translate(status, code, said)
 
 
 def _translate(status: int, code: str, message: str) -> CloudError:
