@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import BadRequest
+from django.db import models
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -14,11 +15,15 @@ from django.utils.text import Truncator
 from servers.admin.filters import BoundedPaginator
 from servers.errors import FleetError
 from servers.fields import EncryptedTextField
+from servers.multiline import Multiline
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
 else:
     _ModelAdmin = admin.ModelAdmin
+
+
+_LINES = Multiline(attrs={"class": "vLargeTextField", "rows": 5})
 
 
 class Listed(_ModelAdmin):
@@ -29,6 +34,10 @@ class Listed(_ModelAdmin):
     actions_selection_counter = True
     paginator = BoundedPaginator
     show_facets = admin.ShowFacets.NEVER  # each would count all rows
+    formfield_overrides = {
+        models.TextField: {"widget": _LINES},
+        models.JSONField: {"widget": _LINES},
+    }
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from servers.admin.base import Listed, badge, run_for_each
 from servers.clouds.registry import list_kinds, validate_config
 from servers.models import Account, Template, TemplateVersion
+from servers.multiline import Multiline
 from servers.operations import (
     close_breaker,
     list_account_now,
@@ -42,7 +43,7 @@ class AccountForm(_ModelForm):
     new_credentials = forms.CharField(
         label="Credentials",
         required=False,
-        widget=forms.Textarea(attrs={"rows": 4, "autocomplete": "off"}),
+        widget=Multiline(attrs={"rows": 4, "autocomplete": "off"}),
         help_text='A JSON object, such as {"access_key_id": "…", '
         '"secret_access_key": "…"}. Leave it empty to keep what is stored; it is '
         "never shown.",
@@ -180,7 +181,8 @@ class TemplateForm(_ModelForm):
         label="User data",
         required=False,
         max_length=64 * 1024,
-        widget=forms.Textarea(attrs={"rows": 8}),
+        strip=False,
+        widget=Multiline(attrs={"rows": 8}),
         help_text="Runs on the instance at its first boot. Leave it empty to keep what "
         "is stored; it is never shown.",
     )

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from django import forms
 
+from servers.multiline import Multiline
+
 MOST_TEXT: Final = 20_000
 
 
@@ -12,7 +14,7 @@ class LinesField(forms.CharField):
     """An object of texts, as lines of ``name=value``."""
 
     def __init__(self, **options: Any) -> None:
-        rows = forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})
+        rows = Multiline(attrs={"rows": 3, "spellcheck": "false"})
         options.setdefault("widget", rows)
         options.setdefault("help_text", "One a line: name=value.")
         super().__init__(max_length=MOST_TEXT, required=False, **options)

@@ -14,6 +14,7 @@ from servers.dashboard.lines import join_lines, read_lines
 from servers.dashboard.once import OnceForm
 from servers.dashboard.templaterows import GONE, FallbackForm, make_fallbacks
 from servers.models import Account, Template
+from servers.multiline import Multiline
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL
 from servers.operations.setup import MOST_USER_DATA
 
@@ -127,14 +128,14 @@ class TemplateForm(OnceForm):
     labels = forms.CharField(
         required=False,
         max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 3}),
+        widget=Multiline(attrs={"rows": 3}),
         help_text="One a line: name=value.",
     )
     user_data = forms.CharField(
         required=False,
         max_length=MOST_USER_DATA,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
+        widget=Multiline(attrs={"rows": 6, "spellcheck": "false"}),
         help_text="Runs on the instance at its first boot. It is never shown again.",
     )
     forget_user_data = forms.BooleanField(
@@ -144,7 +145,7 @@ class TemplateForm(OnceForm):
         label="Options of the cloud",
         required=False,
         max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        widget=Multiline(attrs={"rows": 2, "spellcheck": "false"}),
         help_text="One a line: name=value. They go before the account's own.",
     )
     seen = forms.CharField(widget=forms.HiddenInput, max_length=20, required=False)
