@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from servers import addresses
+
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -87,6 +89,18 @@ def read_list(name: str, default: list[str] | None = None) -> list[str]:
     if text is None:
         return list(default or [])
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def read_allowed(name: str) -> addresses.Allowed:
+    """Return the private addresses that a variable allows: all, some, or none."""
+    text = os.environ.get(name, "")
+    try:
+        return addresses.parse_allowed(text)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} is {text[:200]!r}; set it to 1, or to hosts and networks such as "
+            "localstack,10.0.0.0/8, separated by commas."
+        ) from None
 
 
 def parse_keys(text: str, *, source: str) -> dict[str, bytes]:

@@ -18,6 +18,9 @@ from servers.api.errors import (
     plain_error,
 )
 
+NOT_ALLOWED: Final = (
+    "You don't have permission to see this page or to do this. Ask an admin for it."
+)
 NO_PAGE: Final = "There is no page at this address."
 # Also where a client has mistaken the path; a person's paths begin with one slash.
 _API: Final = re.compile(r"/*(?:api|healthz|varz|version|metrics)\b|[^/]", re.I)
@@ -44,8 +47,21 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403."""
-    return _answer(request, 403, "Not allowed", "This is not allowed for you.")
+    """403, with the sentence of who refused it."""
+    said = exception.args[0] if exception.args else ""
+    text = said if isinstance(said, str) and said else NOT_ALLOWED
+    return _answer(request, 403, "Not allowed", text)
+
+
+def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
+    """429, with the seconds after which to ask again."""
+    text = f"You sent too many requests. Try again in {seconds} seconds."
+    # Without the request: what the page would show of it costs queries.
+    page = {"title": "Too many requests", "text": text}
+    response = HttpResponse(render_to_string("error.html", page), status=429)
+    response["Retry-After"] = str(seconds)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

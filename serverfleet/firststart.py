@@ -107,6 +107,7 @@ def _make_sandbox() -> None:
             account=account,
             image="ubuntu-24.04",
             size="small",
+            overrides=Template.Overrides.ANY,
             is_default=True,
         )
     )

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from servers import tracing
 from servers.api.errors import LATE, plain_error
+from servers.sessions import note_seen
 
 logger = logging.getLogger("serverfleet.request")
 
@@ -99,4 +100,6 @@ class ActorMiddleware:
         """Serve the request in its user's name; reads the session only if sent."""
         if request.COOKIES and request.user.is_authenticated:
             tracing.set_actor(f"user:{request.user.get_username()}")
+            if "X-Live" not in request.headers:  # a page that refreshes itself
+                note_seen(request.session)
         return self.get_response(request)

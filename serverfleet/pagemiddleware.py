@@ -3,14 +3,28 @@
 Each does what the original does; only what never differs is not done again.
 """
 
+import re
+from collections.abc import Callable
 from typing import Final
 
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
+from django.conf import settings
 from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 
+from serverfleet.errorpages import too_many_requests
+from servers.ratelimits import Counter, find_address
+from servers.sessions import MUST_CHANGE
+
+Respond = Callable[[HttpRequest], HttpResponseBase]
 _API: Final = "/api/"
+# Those count for themselves, or answer whoever asks.
+_OWN_LIMITS: Final = re.compile(r"/(?:api/|healthz\Z|varz\Z|version\Z|metrics\Z)")
+readers: Final = Counter("readers", window=60, every=1.0)
+passers_by: Final = Counter("passers-by", window=60, every=1.0)
 # What django-csp's decorators leave on an answer whose policy is its own.
 _OWN: Final = frozenset(
     {"_csp_exempt", "_csp_config", "_csp_update", "_csp_replace"}
@@ -39,6 +53,52 @@ class PolicyMiddleware(CSPMiddleware):
         answer = super().process_response(request, response)
         self._policy = answer.headers.get(HEADER, "")
         return answer
+
+
+class PageLimitMiddleware:
+    """How often pages may be asked for: of each person, and else of each address."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Serve the page, or answer 429."""
+        if _OWN_LIMITS.match(request.path_info):
+            return self.get_response(request)
+        if request.COOKIES and request.user.is_authenticated:
+            counter, key, limit = readers, str(request.user.pk), settings.RATE_TOKEN
+        else:
+            counter, key, limit = (
+                passers_by,
+                find_address(request),
+                settings.RATE_ADDRESS,
+            )
+        if not limit:
+            return self.get_response(request)
+        standing = counter.take(key, limit)
+        if not standing.refused:
+            return self.get_response(request)
+        return too_many_requests(request, standing.reset)
+
+
+class PasswordMiddleware:
+    """Who has a one-time password chooses one before anything else."""
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Serve the page, or lead to the one that sets the password."""
+        path = request.path_info
+        if (
+            not request.COOKIES
+            or _OWN_LIMITS.match(path)
+            or path in {reverse("own-password"), reverse("logout")}
+            or not request.user.is_authenticated
+            or not request.session.get(MUST_CHANGE)
+        ):
+            return self.get_response(request)
+        return redirect("own-password")
 
 
 class PageMessageMiddleware(MessageMiddleware):

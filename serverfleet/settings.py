@@ -117,12 +117,18 @@ if not BROKER_URL:
         "SERVERFLEET_DATA."
     )
 
+REDIS_OPTIONS: dict[str, Any] = {
+    "socket_timeout": 0.5,
+    "socket_connect_timeout": 0.5,
+    # Django's own would unpickle whatever it finds there.
+    "serializer": "servers.ratelimits.NumberSerializer",
+}
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": _redis,
         "KEY_PREFIX": "serverfleet",
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        "OPTIONS": REDIS_OPTIONS,
     }
     if _redis
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
@@ -156,6 +162,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "serverfleet.middleware.ActorMiddleware",
+    "serverfleet.pagemiddleware.PageLimitMiddleware",
+    "serverfleet.pagemiddleware.PasswordMiddleware",
     "serverfleet.pagemiddleware.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -181,14 +189,20 @@ TEMPLATES = [
 ]
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+LEAST_PASSWORD = 12  # characters
+AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": LEAST_PASSWORD},
+    },
+    *(
+        {"NAME": f"django.contrib.auth.password_validation.{name}"}
+        for name in (
+            "UserAttributeSimilarityValidator",
+            "CommonPasswordValidator",
+            "NumericPasswordValidator",
+        )
+    ),
 ]
 CSRF_FAILURE_VIEW = "serverfleet.errorpages.csrf_failure"
 AUTHENTICATION_BACKENDS = ["servers.rights.RightsBackend"]
@@ -239,6 +253,10 @@ SECURE_PROXY_SSL_HEADER = (
     if env.read_bool("SERVERFLEET_TRUST_PROXY", default=HTTPS)
     else None
 )
+# How many proxies in front append to X-Forwarded-For.
+PROXY_COUNT = env.read_int(
+    "SERVERFLEET_PROXY_COUNT", 1 if SECURE_PROXY_SSL_HEADER else 0
+)
 SECURE_SSL_REDIRECT = HTTPS
 # Probes and clients of the machine itself speak plain HTTP to the process.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
@@ -249,6 +267,11 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_ENGINE = "servers.sessions"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = env.read_int("SERVERFLEET_SESSION_SECONDS", 12 * 3600, least=60)
+SESSION_IDLE_SECONDS = env.read_int("SERVERFLEET_SESSION_IDLE_SECONDS", 2 * 3600)
+# A page of another host of the same domain can't set cookies with this prefix.
+_prefix = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME = f"{_prefix}sessionid"
+CSRF_COOKIE_NAME = f"{_prefix}csrftoken"
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
@@ -271,6 +294,9 @@ if env.read_text("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS"):
         "LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS is set: libcloud would repeat a create "
         "call that timed out, and so make two instances. Unset it."
     )
+
+# Which loopback and private addresses the endpoints of accounts may have.
+PRIVATE_ENDPOINTS = env.read_allowed("SERVERFLEET_ALLOW_PRIVATE_ENDPOINTS")
 
 # The API
 
@@ -302,6 +328,7 @@ CACHE_SECRETS = env.read_bool("SERVERFLEET_CACHE_SECRETS", default=True)
 RATE_TOKEN = env.read_int("SERVERFLEET_RATE_TOKEN", 6000)
 RATE_ADDRESS = env.read_int("SERVERFLEET_RATE_ADDRESS", 600)
 METRICS_TOKEN = env.read_secret("SERVERFLEET_METRICS_TOKEN")
+METRICS_OPEN = env.read_bool("SERVERFLEET_METRICS_OPEN", default=False)
 
 # Celery: the messages are hints, so none may delay or fail what sends them.
 

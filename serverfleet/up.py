@@ -79,6 +79,8 @@ def _run() -> None:
     # stop this start must have stopped it by then.
     programs = _list_programs(folder, host, port)
     block = _prepare_application(folder, address)
+    for name in ("SERVERFLEET_ADMIN_PASSWORD", "SERVERFLEET_ADMIN_PASSWORD_FILE"):
+        os.environ.pop(name, None)  # no child needs it any more
     supervisor = Supervisor(programs, env=os.environ.copy())
     print(block, flush=True)
     supervisor.run(wait_for_broker=_broker_answers)

@@ -4,10 +4,16 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from servers.dashboard.login import AdminLogIn
+
 urlpatterns = [
     path("", include("servers.api.urls")),
     # One log-in, with its limit on failures, for the pages and the admin.
-    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
+    path("admin/login/", AdminLogIn.as_view()),
+    path(
+        "admin/password_change/",
+        RedirectView.as_view(pattern_name="own-password"),
+    ),
     path("admin/", admin.site.urls),
     path("", include("servers.dashboard.urls")),
 ]

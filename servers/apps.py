@@ -1,6 +1,7 @@
 """The app's configuration."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.db.models.signals import post_migrate
 
 
@@ -12,6 +13,7 @@ class ServersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and the triggers, which follow the tables."""
-        from servers import checks, triggers  # noqa: F401, PLC0415 - registers by import
+        from servers import addresses, checks, triggers  # noqa: F401, PLC0415 - registers
 
+        addresses.configure(lambda: settings.PRIVATE_ENDPOINTS)
         post_migrate.connect(triggers.install_after_migrate, sender=self)

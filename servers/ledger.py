@@ -50,6 +50,11 @@ class Kind(StrEnum):
     TOKEN_MADE = "token_made"  # noqa: S105 - no secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - no secret
     SCAN_ASKED = "scan_asked"
+    LOGGED_IN = "logged_in"
+    LOG_IN_FAILED = "log_in_failed"
+    LOGGED_OUT = "logged_out"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - no secret
+    PERSON_CHANGED = "person_changed"
 
 
 def database_now() -> datetime:

@@ -5,9 +5,11 @@ asked about like any other, with the credentials that it holds.
 """
 
 import json
+import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -22,12 +24,14 @@ from servers.clouds.base import (
     UnreachableError,
 )
 from servers.clouds.registry import validate_config
-from servers.errors import FleetError, InvalidError
+from servers.errors import FleetError, InvalidError, UnavailableError
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template
 from servers.scopes import BusyError, call_slot, open_scope
 
-# A person waits for the answer, and the web process has few threads.
+# A person waits for the answer, and the web process has few threads: so no more than
+# this many hold one of them at once.
+MOST_AT_ONCE: Final = 2
 MOST_SECONDS: Final = 10.0  # for a region
 MOST_SECONDS_IN_ALL: Final = 20.0
 MOST_REGIONS: Final = 5
@@ -35,6 +39,7 @@ MOST_TEMPLATES: Final = 5
 MOST_PLACES: Final = 5
 
 _Answer = TypeVar("_Answer")
+_places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,18 @@ class _Visit:
         return Finding(self.region, False, f"{words} Test again.")
 
 
+@contextmanager
+def _take_place() -> Iterator[None]:
+    if not _places.acquire(blocking=False):
+        raise UnavailableError(
+            "Other tests are under way. Test again in a few seconds."
+        )
+    try:
+        yield
+    finally:
+        _places.release()
+
+
 def probe_account(
     account: Account, *, credentials: Mapping[str, str] | None = None
 ) -> list[Finding]:
@@ -103,7 +120,8 @@ def probe_account(
 
     That is a listing, the images and sizes of the account's templates, and the rights
     to create and to destroy. The account need not be saved. At most MOST_REGIONS
-    regions, each within MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
+    regions, each within MOST_SECONDS, all within MOST_SECONDS_IN_ALL. UnavailableError
+    while MOST_AT_ONCE others are under way in this process.
     """
     if credentials is not None:
         account.credentials = json.dumps(dict(credentials))
@@ -119,12 +137,13 @@ def probe_account(
     regions += [place.region for place in places] + list(used[:MOST_REGIONS])
     ends = time.monotonic() + MOST_SECONDS_IN_ALL
     findings = []
-    for region in list(dict.fromkeys(regions or [account.region]))[:MOST_REGIONS]:
-        here = [place for place in places if place.region == region]
-        try:
-            findings += _probe_region(_Visit(account, region, ends=ends), here)
-        except FleetError as error:
-            findings.append(Finding(region, False, error.message))
+    with _take_place():
+        for region in list(dict.fromkeys(regions or [account.region]))[:MOST_REGIONS]:
+            here = [place for place in places if place.region == region]
+            try:
+                findings += _probe_region(_Visit(account, region, ends=ends), here)
+            except FleetError as error:
+                findings.append(Finding(region, False, error.message))
     return findings
 
 
@@ -135,10 +154,11 @@ def probe_template(template: Template) -> list[Finding]:
     MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
     """
     ends = time.monotonic() + MOST_SECONDS_IN_ALL
-    return [
-        _probe_candidate(template, candidate, ends=ends)
-        for candidate in list_candidates(template)[:MOST_PLACES]
-    ]
+    with _take_place():
+        return [
+            _probe_candidate(template, candidate, ends=ends)
+            for candidate in list_candidates(template)[:MOST_PLACES]
+        ]
 
 
 def _explain_settings(account: Account) -> str:
@@ -277,7 +297,8 @@ def _render_spec(place: _Place) -> CreateSpec:
         name=template.name or "The template",
         image=template.image,
         size=place.size,
-        user_data=template.user_data,
+        # As long as its own: who tests a place need not be one who may read it.
+        user_data="#" * len(template.user_data.encode()),
         ssh_key=template.ssh_key,
         labels=template.labels,
         options=template.options,

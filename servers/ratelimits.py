@@ -7,6 +7,7 @@ cache is down each process counts alone.
 """
 
 import hashlib
+import ipaddress
 import logging
 import threading
 import time
@@ -69,6 +70,10 @@ class Counter:
         """Return how many there are in this window."""
         return self._look(key, 0)
 
+    def give_back(self, key: str) -> None:
+        """Count one less: what was reserved was not used."""
+        self._look(key, -1)
+
     def take(self, key: str, limit: int) -> Standing:
         """Count one more, and tell whether that is still within ``limit``."""
         used = self.note(key)
@@ -100,9 +105,13 @@ class Counter:
             if total is None:
                 count.own += added
                 self._rest_until = now + REST_SECONDS
-            else:
+            elif self.every:
+                # Another thread may have had a later answer.
                 count.shared = max(count.shared, total)
-            return count.shared + count.own
+            else:
+                count.shared = total
+            known = count.shared + count.own
+        return known if self.every or total is None else total
 
     def _find(self, key: str, now: float) -> _Count:
         number = int(time.time()) // self.window
@@ -124,11 +133,13 @@ class Counter:
         try:
             if not added:
                 return int(cache.get(name, 0))
+            if added < 0:
+                return int(cache.decr(name, -added))
             if cache.add(name, added, self.window * 2):
                 return added
             return int(cache.incr(name, added))
         except ValueError:  # it ran out in between
-            return added
+            return max(added, 0)
         except (RedisError, OSError) as error:
             logger.warning(
                 "The cache does not answer (%s): each process counts alone.",
@@ -138,12 +149,58 @@ class Counter:
 
 
 def find_address(request: HttpRequest) -> str:
-    """Return where a request comes from; behind a trusted proxy, what that saw."""
-    if settings.SECURE_PROXY_SSL_HEADER:
-        seen = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-        if seen:
-            return seen[:100]
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """Return whom a request comes from: an IPv4 address, or the /64 of an IPv6 one.
+
+    Behind PROXY_COUNT proxies it is what the outermost of them saw: each appends to
+    X-Forwarded-For whom it was asked by, and what stands before is the client's word.
+    """
+    count = settings.PROXY_COUNT
+    if count:
+        seen = request.headers.get("X-Forwarded-For", "").split(",")
+        if len(seen) >= count and (found := _read_network(seen[-count])):
+            return found
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    return _read_network(peer) or peer
+
+
+def _read_network(text: str) -> str:
+    """Return an address as it is counted, "" for what is none; a port may follow."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    # A household or a host has all of it to choose from.
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))
+
+
+class NumberSerializer:
+    """What the shared cache holds: numbers alone.
+
+    Django's own would unpickle whatever it finds there, so that whoever can write to
+    the cache could run code here.
+    """
+
+    def dumps(self, value: object) -> bytes:
+        """Return what is stored; TypeError for what is no number."""
+        if not isinstance(value, int):
+            raise TypeError("The cache holds numbers alone.")
+        return b"%d" % value
+
+    def loads(self, data: bytes) -> int:
+        """Return the number; 0 for what somebody else has put there."""
+        try:
+            return int(data)
+        except ValueError:
+            return 0
 
 
 def _shorten(key: str) -> str:

@@ -1,28 +1,121 @@
-"""The store of sessions (SESSION_ENGINE), and the end of all of a person's."""
+"""The store of sessions (SESSION_ENGINE): digests, two ends, and whose they are.
 
-from typing import Any
+A session ends SESSION_COOKIE_AGE after the password was entered, whatever happens, and
+SESSION_IDLE_SECONDS after its person last did something. What asks for the password
+again (is_recent) begins the session anew, under another key.
+"""
 
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db import DatabaseError, router, transaction
+from django.utils import timezone
 
 from servers.models.session import Session
 
+# How long after the password was entered what needs it may be done.
+RECENT: Final = timedelta(minutes=15)
+CONFIRM_FIRST: Final = (
+    "Enter your password again first, at /account/confirm/: this needs a log-in of the "
+    "last 15 minutes."
+)
+# In a session that a one-time password began.
+MUST_CHANGE: Final = "must_change_password"
+CHOOSE_FIRST: Final = "Choose a password of your own first, at /account/password/."
+SEEN_EVERY: Final = timedelta(minutes=1)
+
 
 class SessionStore(DatabaseStore):
-    """Django's own store, with whose session it is beside the data."""
+    """Django's own store, with what Session has besides the data."""
+
+    began_at: datetime | None = None
+    seen_at: datetime | None = None
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
         """Return where they are kept."""
         return Session
 
+    def _get_session_from_db(self) -> Session | None:
+        now = timezone.now()
+        rows = Session.objects.filter(
+            session_key=digest_key(self.session_key), expire_date__gt=now
+        )
+        if settings.SESSION_IDLE_SECONDS:
+            idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS)
+            rows = rows.filter(seen_at__gt=now - idle)
+        row = rows.first()
+        if row is None:
+            self._session_key = None
+            return None
+        self.began_at, self.seen_at = row.began_at, row.seen_at
+        return row
+
+    def exists(self, session_key: str) -> bool:
+        """Tell whether a key is taken."""
+        return Session.objects.filter(session_key=digest_key(session_key)).exists()
+
+    def delete(self, session_key: str | None = None) -> None:
+        """End one session."""
+        key = session_key or self.session_key
+        if key is not None:
+            Session.objects.filter(session_key=digest_key(key)).delete()
+
+    def save(self, must_create: bool = False) -> None:
+        """Write the data; a new row begins now, one that is there ends as before."""
+        if self.session_key is None or must_create:
+            super().save(must_create=must_create)
+            self.began_at = self.seen_at = timezone.now()
+            return
+        row = self.create_model_instance(self._session)  # type: ignore[attr-defined]
+        using = router.db_for_write(Session, instance=row)
+        with transaction.atomic(using=using):
+            changed = Session.objects.filter(pk=row.pk).update(
+                session_data=row.session_data, user_id=row.user_id
+            )
+        if not changed:  # it was ended meanwhile, and is not brought back
+            raise UpdateError
+
     def create_model_instance(self, data: dict[str, Any]) -> Session:
         """Return the row to write."""
         row = super().create_model_instance(data)
         assert isinstance(row, Session)
+        row.session_key = digest_key(row.session_key)
         number = data.get(SESSION_KEY)
         row.user_id = int(number) if number is not None else None
         return row
+
+
+def digest_key(key: str | None) -> str:
+    """Return what stands for a session's key in the database."""
+    # A key is 165 random bits: a slow hash would protect nothing more.
+    return hashlib.sha256((key or "").encode(errors="surrogatepass")).hexdigest()
+
+
+def note_seen(session: Any) -> None:
+    """Note, once a minute at most, that the person of a session did something."""
+    now = timezone.now()
+    seen = getattr(session, "seen_at", None)
+    if seen is None or now - seen < SEEN_EVERY:
+        return
+    session.seen_at = now
+    try:
+        Session.objects.filter(session_key=digest_key(session.session_key)).update(
+            seen_at=now
+        )
+    except DatabaseError:  # reads go on where nothing can be written
+        return
+
+
+def is_recent(session: Any) -> bool:
+    """Tell whether the password of a session was entered lately."""
+    began = getattr(session, "began_at", None)
+    return began is not None and timezone.now() - began < RECENT
 
 
 def end_sessions(user: Any) -> int:

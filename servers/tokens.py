@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError, IntegrityError, transaction
@@ -35,16 +35,26 @@ _INCLUDES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls the API, and what they may."""
+    """Who calls the API, and what they may.
+
+    ``rights`` are the permissions of the person behind the call, as app.codename; None
+    is all: a superuser, or a token of the installation itself.
+    """
 
     name: str  # user:ada, token:ci
     scopes: frozenset[str]
     token: Token | None = None
+    user: AbstractUser | None = None
+    rights: frozenset[str] | None = None
     is_authenticated: bool = True
 
     def may(self, scope: str) -> bool:
         """Tell whether the caller has a scope."""
         return scope in self.scopes
+
+    def holds(self, *rights: str) -> bool:
+        """Tell whether the person behind the call has all of some permissions."""
+        return self.rights is None or self.rights.issuperset(rights)
 
 
 def expand_scopes(scopes: Iterable[str]) -> frozenset[str]:
@@ -66,7 +76,14 @@ def scopes_of(user: AbstractUser) -> frozenset[str]:
         scopes.add(Token.Scope.SERVERS_WRITE.value)
     if user.has_perm("servers.change_fleet"):
         scopes.add(Token.Scope.FLEET_ADMIN.value)
+    if user.has_perm("servers.view_secrets"):
+        scopes.add(Token.Scope.SECRETS_READ.value)
     return expand_scopes(scopes)
+
+
+def rights_of(user: AbstractUser) -> frozenset[str] | None:
+    """Return a person's permissions; None is all."""
+    return None if user.is_superuser else frozenset(user.get_all_permissions())
 
 
 def issue_token(
@@ -75,10 +92,14 @@ def issue_token(
     scopes: Iterable[str],
     expires_at: datetime | None = None,
     user: AbstractUser | None = None,
+    parent: Token | None = None,
 ) -> str:
     """Make a token and return its text, which is shown this once.
 
-    Raises InvalidError (name, scopes, expiry) or ConflictError (name taken).
+    It counts for no more than ``user`` may at each use, and ends with them; without one
+    it is the installation's. It ends with ``parent``, at the latest when that expires.
+    Raises InvalidError (name, scopes, expiry) or ConflictError (name taken, parent
+    revoked meanwhile).
     """
     chosen = sorted(set(scopes))
     if not name or len(name) > MOST_TOKEN_NAME or not name.isprintable():
@@ -90,10 +111,12 @@ def issue_token(
         raise InvalidError(f"A token has one or more of these scopes: {known}.")
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidError("The expiry must lie in the future.")
+    expires_at = _bound_expiry(expires_at, parent)
     public_id = secrets.token_hex(6)
     secret = secrets.token_urlsafe(32)
     try:
         with transaction.atomic():
+            _hold_parent(parent)
             write_event(
                 Kind.TOKEN_MADE,
                 reason=f"The token {name} was made: {', '.join(chosen)}.",
@@ -105,12 +128,38 @@ def issue_token(
                 scopes=chosen,
                 expires_at=expires_at,
                 user_id=user.pk if user else None,
+                parent=parent,
             )
     except IntegrityError:
         raise ConflictError(
             f"There is a token named {name!r} already. Choose another name."
         ) from None
     return f"{_PREFIX}_{public_id}_{secret}"
+
+
+def _bound_expiry(wanted: datetime | None, parent: Token | None) -> datetime | None:
+    if parent is None or parent.expires_at is None:
+        return wanted
+    if wanted is None:
+        return parent.expires_at
+    if wanted > parent.expires_at:
+        message = (
+            f"It can't outlive {parent.name}, the token that creates it, which expires "
+            f"at {int(parent.expires_at.timestamp())}."
+        )
+        raise InvalidError(f"expires: {message}", fields={"expires": [message]})
+    return wanted
+
+
+def _hold_parent(parent: Token | None) -> None:
+    """Keep a token from being revoked until the transaction ends; ConflictError."""
+    if parent is None:
+        return
+    rows = Token.objects.select_for_update(no_key=True).filter(pk=parent.pk)
+    if not rows.filter(revoked_at__isnull=True).exists():
+        raise ConflictError(
+            f"The token {parent.name} was revoked meanwhile, so nothing was created."
+        )
 
 
 def check_token(
@@ -183,22 +232,46 @@ def _look_up(text: str) -> Caller | None:
         return None
     if token.user is not None and not token.user.is_active:
         return None
+    scopes, rights = expand_scopes(token.scopes), None
+    if token.user is not None:
+        scopes &= scopes_of(token.user)
+        rights = rights_of(token.user)
     return Caller(
-        name=f"token:{token.name}", scopes=expand_scopes(token.scopes), token=token
+        f"token:{token.name}", scopes, token=token, user=token.user, rights=rights
     )
 
 
 def revoke_token(token: Token) -> bool:
-    """End a token's validity at once; False where that was done before."""
+    """End a token and all that it created; False where that was done before."""
     with transaction.atomic():
-        revoked = Token.objects.filter(pk=token.pk, revoked_at__isnull=True).update(
-            revoked_at=timezone.now()
-        )
-        if revoked:
-            write_event(
-                Kind.TOKEN_REVOKED, reason=f"The token {token.name} was revoked."
-            )
+        revoked = _revoke({token.pk: token.name}, because="")
+        wave = {token.pk: token.name}
+        # Children that are being created hold their parent, which is revoked by now: so
+        # each is seen here, or is refused.
+        while wave:
+            wave = dict(Token.objects.filter(parent__in=wave).values_list("pk", "name"))
+            _revoke(wave, because=f" with {token.name}, which created it")
     return bool(revoked)
+
+
+def _revoke(tokens: dict[Any, str], *, because: str) -> int:
+    count = 0
+    for pk, name in tokens.items():
+        if Token.objects.filter(pk=pk, revoked_at__isnull=True).update(
+            revoked_at=timezone.now()
+        ):
+            count += 1
+            write_event(
+                Kind.TOKEN_REVOKED, reason=f"The token {name} was revoked{because}."
+            )
+    return count
+
+
+def list_valid_tokens(user: AbstractUser) -> list[Token]:
+    """Return the tokens that end with a person, by name."""
+    valid = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+    rows = Token.objects.filter(valid, user_id=user.pk, revoked_at__isnull=True)
+    return list(rows.order_by("name"))
 
 
 def _note_use(token: Token, now: datetime) -> None:

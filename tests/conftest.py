@@ -40,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "SERVERFLEET_ENCRYPTION_KEYS": f"k1:{key}",
         "SERVERFLEET_INSTALLATION_ID": "tests",
         "SERVERFLEET_HTTPS": "0",
+        "SERVERFLEET_ALLOW_PRIVATE_ENDPOINTS": "1",
+        "SERVERFLEET_METRICS_OPEN": "1",
         "SERVERFLEET_RATE_TOKEN": "100000000",
         "SERVERFLEET_RATE_ADDRESS": "100000000",
         "BROKER_URL": "memory://",

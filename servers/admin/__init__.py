@@ -2,7 +2,13 @@
 
 from django.contrib import admin
 
-from servers.admin import fleet, history, servers, setup  # noqa: F401 - registers
+from servers.admin import (  # noqa: F401 - each registers
+    fleet,
+    history,
+    people,
+    servers,
+    setup,
+)
 
 admin.site.site_header = "ServerFleet"
 admin.site.site_title = "ServerFleet"

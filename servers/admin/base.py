@@ -8,6 +8,7 @@ from django.core.exceptions import BadRequest
 from django.db import models
 from django.db.models import Model
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
@@ -46,6 +47,20 @@ class Listed(_ModelAdmin):
         if any("\0" in text for texts in request.GET.lists() for text in texts[1]):
             raise BadRequest("A filter holds a null character.")
         return super().changelist_view(request, extra_context)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Say what an operation refused when the form itself was right."""
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except FleetError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return redirect(request.get_full_path())
 
 
 class Shown(Listed):

@@ -51,6 +51,7 @@ class TokenAdmin(Shown):
     list_display = (
         "name",
         "public_id",
+        "user",
         "scopes",
         "last_used_at",
         "expires_at",
@@ -58,6 +59,7 @@ class TokenAdmin(Shown):
     )
     list_filter = ("last_used_at", "expires_at", "revoked_at")
     search_fields = ("name", "public_id")
+    list_select_related = ("user",)
     actions = ("revoke",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:

@@ -11,11 +11,13 @@ from django.utils.safestring import SafeString
 
 from servers.admin.base import Listed, badge, run_for_each
 from servers.clouds.registry import list_kinds, validate_config
+from servers.errors import FleetError
 from servers.models import Account, Template, TemplateVersion
 from servers.multiline import Multiline
 from servers.operations import (
     close_breaker,
     list_account_now,
+    resolve_credentials,
     save_account,
     save_template,
     try_template,
@@ -84,11 +86,20 @@ class AccountForm(_ModelForm):
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if self.errors:
             return data
-        given = data.get("new_credentials")
-        stored = self.instance.credentials if self.instance.pk else ""
+        before = Account.objects.filter(pk=self.instance.pk).first()
+        wanted = Account(
+            kind=data["kind"], endpoint=data["endpoint"], options=data["options"]
+        )
+        try:
+            credentials = resolve_credentials(
+                before, wanted, data.get("new_credentials")
+            )
+        except FleetError as error:
+            self.add_error("new_credentials", error.fields["credentials"][0])
+            return data
         errors = validate_config(
             data["kind"],
-            credentials=given if given is not None else json.loads(stored or "{}"),
+            credentials=credentials,
             endpoint=data["endpoint"],
             region=data["region"],
             options=data["options"],
@@ -146,7 +157,12 @@ class AccountAdmin(Listed):
     def test(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
         """Ask each cloud; the first few, since each may take seconds."""
         for account in accounts[:MOST_TESTED]:
-            for found in probe_account(account):
+            try:
+                findings = probe_account(account)
+            except FleetError as error:
+                self.message_user(request, error.message, messages.ERROR)
+                return
+            for found in findings:
                 tone = messages.SUCCESS if found.works else messages.ERROR
                 where = f"{account} {found.region}".strip()
                 self.message_user(request, f"{where}: {found.message}", tone)
@@ -206,6 +222,7 @@ class TemplateForm(_ModelForm):
             "drain_timeout",
             "price_per_hour",
             "name_prefix",
+            "overrides",
             "candidates",
             "max_servers",
             "is_default",
@@ -287,6 +304,4 @@ class TemplateAdmin(Listed):
         self, request: HttpRequest, obj: Template, form: Any, change: bool
     ) -> None:
         """Save by the operation."""
-        if text := form.cleaned_data["new_user_data"]:
-            obj.user_data = text
-        save_template(obj)
+        save_template(obj, user_data=form.cleaned_data["new_user_data"] or None)

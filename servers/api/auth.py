@@ -1,6 +1,6 @@
 """Who calls: a bearer token, or a signed-in person's session with CSRF protection."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
 from rest_framework.authentication import (
@@ -9,13 +9,14 @@ from rest_framework.authentication import (
 from rest_framework.authentication import (
     SessionAuthentication as BaseSessionAuthentication,
 )
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from servers import tracing
+from servers.sessions import CHOOSE_FIRST, MUST_CHANGE
 from servers.stamps import Stamps, read_stamps
-from servers.tokens import Caller, check_token, scopes_of
+from servers.tokens import Caller, check_token, rights_of, scopes_of
 
 NEEDS_BEARER = "Send an API token: 'Authorization: Bearer sf_…'."
 REFUSED = (
@@ -59,7 +60,15 @@ class SessionAuthentication(BaseSessionAuthentication):
             return None
         user = found[0]
         tracing.set_actor(f"user:{user.get_username()}")
-        return Caller(f"user:{user.get_username()}", scopes_of(user)), None
+        if request.session.get(MUST_CHANGE):
+            raise PermissionDenied(CHOOSE_FIRST)
+        caller = Caller(
+            f"user:{user.get_username()}",
+            scopes_of(user),
+            user=user,
+            rights=rights_of(user),
+        )
+        return caller, None
 
     def enforce_csrf(self, request: Request) -> None:
         """Check Django's own request: DRF's would parse the body as JSON first."""
@@ -67,9 +76,22 @@ class SessionAuthentication(BaseSessionAuthentication):
 
 
 class HasScope(BasePermission):
-    """The caller has the scope that the view asks for, by method."""
+    """The token has the scope that the view asks for, the person the permission.
 
-    message = "The API token has no right to do this; it needs the scope {scope}."
+    A person's session has no scopes: it may do what the pages let that person do. A
+    token that a person created needs both.
+    """
+
+    NEEDS_SCOPE: Final = (
+        "The API token has no right to do this; it needs the scope {scope}."
+    )
+    NEEDS_RIGHT: Final = (
+        "You don't have permission to do this. Ask an admin for the permission {right}."
+    )
+    MAKER_NEEDS_RIGHT: Final = (
+        "Who created this API token does not have the permission {right}, so the token "
+        "doesn't either."
+    )
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Compare the caller's scopes with those of the view, a ScopedView."""
@@ -80,5 +102,12 @@ class HasScope(BasePermission):
         caller = request.user
         if not isinstance(caller, Caller):
             return False
-        self.message = HasScope.message.format(scope=scope)
-        return caller.may(scope)
+        if caller.token is not None and not caller.may(scope):
+            self.message = self.NEEDS_SCOPE.format(scope=scope)
+            return False
+        rights = view.list_rights(request)
+        if caller.holds(*rights):
+            return True
+        words = self.NEEDS_RIGHT if caller.token is None else self.MAKER_NEEDS_RIGHT
+        self.message = words.format(right=" and ".join(rights))
+        return False

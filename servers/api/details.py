@@ -80,6 +80,8 @@ class ServerAttempts(ScopedView):
 class Events(ScopedView):
     """``/api/events``: what happened in the whole fleet, by cursor."""
 
+    read_right = "servers.view_event"
+
     def get(self, request: Request) -> Response:
         """Return what happened in the fleet ``after`` an id, oldest first."""
         return list_events(request, server=None)

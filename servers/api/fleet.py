@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
 from django.db.models import QuerySet
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,6 +14,7 @@ from servers.errors import InvalidError, NotFoundError
 from servers.gates import is_confirmed
 from servers.models import Fleet, Token
 from servers.operations import change_fleet
+from servers.sessions import CONFIRM_FIRST, is_recent
 from servers.tokens import issue_token, revoke_token
 from servers.wire import to_seconds
 
@@ -35,6 +37,8 @@ class FleetView(ScopedView):
     """The fleet itself."""
 
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+    read_right = "servers.view_fleet"
+    write_right = "servers.change_fleet"
 
     def get(self, request: Request) -> Response:
         """Return the fleet's id, switches and cap."""
@@ -51,6 +55,8 @@ class Tokens(ScopedView):
 
     read_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+    read_right = "servers.view_token"
+    write_right = "servers.add_token"
 
     def get(self, request: Request) -> Response:
         """Return all tokens, without their text, which nobody has any more."""
@@ -58,6 +64,9 @@ class Tokens(ScopedView):
 
     def post(self, request: Request) -> Response:
         """Make a token with at most the caller's own scopes; its text is shown once."""
+        session = getattr(request, "session", None)
+        if self.caller.token is None and not is_recent(session):
+            raise PermissionDenied(CONFIRM_FIRST)
         data = read_body(self.body, TOKEN_FIELDS, some=True)
         scopes = data.get("scopes", [])
         if not all(isinstance(scope, str) for scope in scopes):
@@ -74,9 +83,15 @@ class Tokens(ScopedView):
             data.get("name", ""),
             scopes=scopes,
             expires_at=_read_time(data.get("expires")),
+            user=self.caller.user,
+            parent=self.caller.token,
         )
         token = Token.objects.get(name=data["name"])
-        return Response({**_render_token(token), "token": text}, status=201)
+        return Response(
+            {**_render_token(token), "token": text},
+            status=201,
+            headers={"Cache-Control": "no-store"},
+        )
 
 
 class OneToken(ScopedView):
@@ -84,6 +99,8 @@ class OneToken(ScopedView):
 
     read_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+    read_right = "servers.view_token"
+    write_right = "servers.change_token"
 
     def get(self, request: Request, name: str) -> Response:
         """Return one token."""
@@ -110,7 +127,7 @@ def render_fleet(fleet: Fleet) -> dict[str, Any]:
 
 
 def _tokens() -> QuerySet[Token]:
-    return Token.objects.order_by("name")
+    return Token.objects.select_related("user", "parent").order_by("name")
 
 
 def _find_token(name: str) -> Token:
@@ -130,6 +147,8 @@ def _render_token(token: Token) -> dict[str, Any]:
         "last_used": to_seconds(token.last_used_at),
         "expires": to_seconds(token.expires_at),
         "revoked": to_seconds(token.revoked_at),
+        "maker": token.user.get_username() if token.user else "",
+        "parent": token.parent.name if token.parent else "",
     }
 
 

@@ -49,6 +49,7 @@ class DestroyStray(ScopedView):
     """Destroy an instance that waits for a person."""
 
     write_scope = Token.Scope.FLEET_ADMIN
+    write_right = "servers.change_fleet"
 
     def post(self, request: Request, pk: int) -> Response:
         """Destroy an instance that waits for a person, soon."""
@@ -60,6 +61,7 @@ class DeleteLeftover(ScopedView):
     """Delete what an instance left behind."""
 
     write_scope = Token.Scope.FLEET_ADMIN
+    write_right = "servers.change_fleet"
 
     def post(self, request: Request, pk: int) -> Response:
         """Delete what an instance left behind, soon."""
@@ -71,6 +73,7 @@ class DestroyHeld(ScopedView):
     """Destroy all that wait for a person in one scope, since they are so many."""
 
     write_scope = Token.Scope.FLEET_ADMIN
+    write_right = "servers.change_fleet"
 
     def post(self, request: Request) -> Response:
         """Destroy all that wait in the body's ``account`` and ``region``."""
@@ -83,6 +86,7 @@ class AdoptStray(ScopedView):
     """Make a server of an unexplained instance."""
 
     write_scope = Token.Scope.FLEET_ADMIN
+    write_right = "servers.change_fleet"
 
     def post(self, request: Request, pk: int) -> Response:
         """Make a server of an unexplained instance, from the body's ``template``."""

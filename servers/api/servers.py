@@ -1,7 +1,8 @@
 """``/api/servers`` as a viewset."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
 
 from django.http import HttpResponse
 from rest_framework.request import Request as HTTPRequest
@@ -31,6 +32,7 @@ from servers.operations import (
 )
 from servers.selectors import list_servers
 from servers.stamps import Stamps
+from servers.tokens import Caller
 from servers.wire import render_server
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -44,6 +46,20 @@ FIELDS: Final = {
 
 class ServerViewSet(ScopedView, ViewSet):
     """The servers: list, show, create, change, terminate."""
+
+    rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {"create": ("servers.add_server",)}
+    )
+
+    def finalize_response(
+        self, request: Any, response: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Let nobody keep an answer that may hold keys."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        caller = request.user
+        if isinstance(caller, Caller) and caller.may(Token.Scope.SECRETS_READ):
+            answer.headers["Cache-Control"] = "no-store"
+        return answer
 
     def list(self, request: HTTPRequest) -> HttpResponse:
         """Return the visible servers, oldest first unless ``ordering`` says else."""

@@ -1,6 +1,8 @@
 """``/api/templates`` and ``/api/accounts``: what servers are made from, and where."""
 
+from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from django.db import transaction
@@ -39,6 +41,7 @@ TEMPLATE_FIELDS: Final = {
             "ssh_key",
             "readiness",
             "name_prefix",
+            "overrides",
         ),
         Kind.TEXT,
     ),
@@ -67,6 +70,15 @@ class TemplateViewSet(ScopedView, ViewSet):
     """The templates. Each change is a new version; servers keep theirs."""
 
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+    read_right = "servers.view_template"
+    rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {
+            "create": ("servers.add_template",),
+            "partial_update": ("servers.change_template",),
+            "destroy": ("servers.delete_template",),
+            "begin_try": ("servers.change_template", "servers.add_server"),
+        }
+    )
 
     def list(self, request: Request) -> Response:
         """Return all templates, by name."""
@@ -90,7 +102,7 @@ class TemplateViewSet(ScopedView, ViewSet):
         with transaction.atomic():
             template = _find_template(name, locked=True)
             _fill_template(template, data)
-            save_template(template)
+            save_template(template, user_data=data.get("user_data"))
         return Response(render_template(template))
 
     def destroy(self, request: Request, name: str) -> Response:
@@ -112,6 +124,14 @@ class AccountViewSet(ScopedView, ViewSet):
     """The accounts at clouds. Credentials are written and never read."""
 
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
+    read_right = "servers.view_account"
+    write_right = "servers.change_account"
+    rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+        {
+            "create": ("servers.add_account",),
+            "destroy": ("servers.delete_account",),
+        }
+    )
 
     def list(self, request: Request) -> Response:
         """Return all accounts, by name."""
@@ -191,6 +211,7 @@ def render_template(template: Template) -> dict[str, Any]:
         "price_per_hour": None if price is None else str(price),
         "name_prefix": template.name_prefix,
         "candidates": template.candidates,
+        "overrides": template.overrides,
         "max_servers": template.max_servers,
         "is_default": template.is_default,
     }

@@ -1,19 +1,31 @@
 """The endpoints beside the servers: health, version, pause, metrics."""
 
 import hmac
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from servers.api.errors import plain_error
+from servers.api.limits import REFUSALS_SHARE, refusals
 from servers.api.metrics import make_registry
 from servers.api.views import ScopedView
+from servers.models import Token
 from servers.operations import pause_fleet, resume_fleet
+from servers.ratelimits import find_address
 from servers.selectors import is_paused
+from servers.stamps import read_stamps
+from servers.tokens import check_token
 from servers.wire import to_seconds
+
+NEEDS_A_READER: Final = (
+    "Send the metrics' own bearer token (SERVERFLEET_METRICS_TOKEN), or an API token "
+    "with the scope servers:read."
+)
 
 
 class Health(ScopedView):
@@ -77,6 +89,8 @@ class Me(ScopedView):
 class Pause(ScopedView):
     """Stop automatic creation, for every process."""
 
+    write_right = "servers.change_fleet"
+
     def post(self, request: Request) -> Response:
         """Stop automatic creation."""
         pause_fleet()
@@ -86,6 +100,8 @@ class Pause(ScopedView):
 class Resume(ScopedView):
     """Resume automatic creation."""
 
+    write_right = "servers.change_fleet"
+
     def post(self, request: Request) -> Response:
         """Resume automatic creation."""
         resume_fleet()
@@ -93,17 +109,43 @@ class Resume(ScopedView):
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Return the metrics as Prometheus reads them; its own bearer token, if set."""
+    """Return the metrics as Prometheus reads them, to who has a token for them.
+
+    That is METRICS_TOKEN, or an API token with servers:read; METRICS_OPEN lets all in.
+    """
     if request.method not in {"GET", "HEAD"}:
         answer = plain_error(405, "This path takes only GET.")
         answer["Allow"] = "GET, HEAD"
         return answer
-    wanted = settings.METRICS_TOKEN
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-    if wanted and not hmac.compare_digest(given.encode(), wanted.encode()):
-        answer = plain_error(401, "Send the metrics' bearer token.")
-        answer["WWW-Authenticate"] = "Bearer"
-        return answer
+    if not settings.METRICS_OPEN and (refused := _refuse(request)):
+        return refused
     return HttpResponse(
         generate_latest(make_registry()), content_type=CONTENT_TYPE_LATEST
+    )
+
+
+def _refuse(request: HttpRequest) -> HttpResponse | None:
+    """Return a 401 or 403, or a 429 where an address was refused too often."""
+    header = request.headers.get("Authorization", "")
+    given = header.removeprefix("Bearer ").strip()
+    wanted = settings.METRICS_TOKEN
+    if wanted and hmac.compare_digest(given.encode(), wanted.encode()):
+        return None
+    caller = check_token(given, now=timezone.now(), stamps=read_stamps())
+    if caller is None:
+        limit = settings.RATE_ADDRESS and max(
+            1, settings.RATE_ADDRESS // REFUSALS_SHARE
+        )
+        standing = refusals.take(find_address(request), limit) if limit else None
+        if standing is not None and standing.refused:
+            answer = plain_error(429, "Too many requests. Ask again later.")
+            answer["Retry-After"] = str(standing.reset)
+            return answer
+        answer = plain_error(401, NEEDS_A_READER)
+        answer["WWW-Authenticate"] = "Bearer"
+        return answer
+    if caller.may(Token.Scope.SERVERS_READ) and caller.holds("servers.view_server"):
+        return None
+    return plain_error(
+        403, "The API token has no right to do this; it needs the scope servers:read."
     )

@@ -1,7 +1,10 @@
 """What all views of the API share. Apart from auth.py, which DRF itself imports."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from servers.api.limits import RateLimitedView
@@ -11,10 +14,23 @@ from servers.tokens import Caller
 
 
 class ScopedView(RateLimitedView):
-    """A view that names its scopes; None lets anyone in."""
+    """A view that names its scopes and permissions; None lets anyone in."""
 
     read_scope: ClassVar[str | None] = Token.Scope.SERVERS_READ
     write_scope: ClassVar[str | None] = Token.Scope.SERVERS_WRITE
+    # What a person needs for it, as on the page that does the same; by the name of the
+    # act (a method, or a viewset's action) where it is not the same for all.
+    read_right: ClassVar[str] = "servers.view_server"
+    write_right: ClassVar[str] = "servers.change_server"
+    rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+
+    def list_rights(self, request: Any) -> tuple[str, ...]:
+        """Return the permissions that a person needs for a request."""
+        act = getattr(self, "action", None) or str(request.method).lower()
+        if act in self.rights:
+            return self.rights[act]
+        safe = request.method in SAFE_METHODS
+        return (self.read_right if safe else self.write_right,)
 
     @property
     def caller(self) -> Caller:

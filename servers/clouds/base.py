@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from servers.addresses import is_host
+
 # The tags (labels, metadata) that an adapter puts on each instance it makes. Clouds
 # that allow no tags carry the key in the instance's name instead.
 FLEET_TAG = "serverfleet-fleet"
@@ -159,6 +161,11 @@ class CloudInstance:
     failed: bool = False  # the cloud gave up on it (OpenStack's ERROR): never ready
     address: str = ""  # public where there is one, else private; "" while unknown
     fault: str = ""  # the cloud's own words where it failed
+
+    def __post_init__(self) -> None:
+        # It stands in lines that people copy into a shell.
+        if self.address and not is_host(self.address):
+            object.__setattr__(self, "address", "")
 
 
 @dataclass(frozen=True, slots=True)

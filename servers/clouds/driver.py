@@ -7,6 +7,7 @@ connection: one that was kept alive may be dead without anyone knowing, and a cr
 call that dies on it would have to be waited for.
 """
 
+import ipaddress
 import os
 import socket
 import threading
@@ -25,8 +26,9 @@ from libcloud.http import LibcloudConnection
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
+from servers.addresses import explain_address, resolve
 from servers.clouds.base import CloudError, UnknownOutcomeError, UnreachableError
 
 MOST_BODY_BYTES: Final = 64 * 1024 * 1024
@@ -101,11 +103,38 @@ def _active() -> Deadline | None:
 class _Guarded:
     """Put a connection under the deadline, and note when its request leaves."""
 
+    proxy: Any
+    port: int
+    _dns_host: str
+
     def _new_conn(self) -> socket.socket:
-        connection: socket.socket = super()._new_conn()  # type: ignore[misc]
+        connection = self._connect_checked()
         if (deadline := _active()) is not None:
             deadline.watch(connection)
         return connection
+
+    def _connect_checked(self) -> socket.socket:
+        """Connect to an address of the host that may be called, none looked up again.
+
+        A proxy is not judged: this installation's own settings name it.
+        """
+        if self.proxy is not None:
+            return super()._new_conn()  # type: ignore[misc,no-any-return]
+        host = self._dns_host
+        failure: HTTPError | None = None
+        try:
+            for address in _find_addresses(self, host, self.port):
+                if (deadline := _active()) is not None:
+                    deadline.remaining()
+                self._dns_host = address
+                try:
+                    return super()._new_conn()  # type: ignore[misc,no-any-return]
+                except HTTPError as error:
+                    failure = error
+        finally:
+            self._dns_host = host  # what TLS and the Host header name
+        assert failure is not None
+        raise failure
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if (deadline := _active()) is not None:
@@ -115,6 +144,24 @@ class _Guarded:
             deadline.remaining()
             deadline.sent = True
         super().request(*args, **kwargs)  # type: ignore[misc]
+
+
+def _find_addresses(connection: Any, host: str, port: int) -> list[str]:
+    """Return the host's addresses that may be called; UnreachableError for none."""
+    try:
+        found = resolve(host, port)
+    except socket.gaierror as error:
+        raise NameResolutionError(host, connection, error) from error
+    refused = ""
+    fit = []
+    for each in found:
+        wrong = explain_address(ipaddress.ip_address(each), host=host)
+        refused = refused or wrong
+        if not wrong:
+            fit.append(each)
+    if not fit:
+        raise UnreachableError(refused)
+    return fit
 
 
 class _GuardedHTTP(_Guarded, HTTPConnection):

@@ -20,7 +20,8 @@ class Field:
     """One setting of an account. ``number`` fields take 0 to ``most``.
 
     ``shape`` is the JSON Schema of a value that is neither number nor plain text; the
-    kind's ``check_options`` holds it.
+    kind's ``check_options`` holds it. ``directs``: an option that decides where calls
+    go, so that a change of it asks for the credentials again.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Field:
     secret: bool = False
     number: bool = False
     most: float = 1e9
+    directs: bool = False
     shape: Mapping[str, Any] | None = None
 
     @property
@@ -74,4 +76,6 @@ class Kind:
     # Returns what is wrong with options whose fields are right, or "".
     check_options: Callable[[Mapping[str, Any]], str] = lambda _options: ""
     takes_endpoint: bool = True
+    # Its instances are none: their addresses may be this machine's own.
+    is_simulated: bool = False
     needs_region: bool = True

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from servers.addresses import explain_host
 from servers.clouds.base import Cloud, CloudConfig, Timings
 from servers.clouds.kind import Field, Kind, is_number
 from servers.errors import InvalidError
@@ -149,5 +150,6 @@ def _check_endpoint(kind: Kind, endpoint: str) -> list[_Problem]:
     except ValueError:
         valid = False
     if valid:
-        return []
+        wrong = explain_host(str(parts.hostname))
+        return [_Problem("endpoint", wrong)] if wrong else []
     return [_Problem("endpoint", "Use a URL such as https://host:port, no path.")]

@@ -2,21 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.db.models.functions import Now
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, resolve_url
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from servers.errors import FleetError, NotFoundError
 from servers.models import Fleet
+from servers.sessions import is_recent
 
 ENDED: Final = "Your session has ended, so nothing was done. Log in, and do it again."
+ASK_AGAIN: Final = (
+    "Nothing was done: your log-in is some time ago. Enter your password, and do it "
+    "again."
+)
 # Django refuses to redirect to longer ones.
 MOST_ADDRESS: Final = 2000
 NOT_A_PAGE: Final = "This address takes what a button sends. Nothing was done."
@@ -28,7 +35,32 @@ class Page(PermissionRequiredMixin):
     permission_required = "servers.view_server"
     # Django's views of forms would take a PUT for a POST.
     http_method_names: Sequence[str] = ("get", "head", "post", "options")
+    # The password must have been entered lately.
+    needs_recent_log_in = False
+    # Neither the browser nor anything on the way keeps the page: it may hold keys.
+    is_kept = True
     request: HttpRequest
+
+    def dispatch(
+        self, request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Serve the page; ask for the password again first, where it needs that."""
+        if (
+            self.needs_recent_log_in
+            and self.has_permission()
+            and not is_recent(request.session)
+        ):
+            return self._ask_again(request)
+        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        if not self.is_kept:
+            answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    def _ask_again(self, request: HttpRequest) -> HttpResponse:
+        back = request.path if request.method == "GET" else find_origin(request)
+        if request.method == "POST":
+            messages.warning(request, ASK_AGAIN)
+        return redirect(f"{reverse('confirm-password')}?{urlencode({'next': back})}")
 
     def handle_no_permission(self) -> Any:
         """Ask strangers to sign in, and tell people what they may not."""

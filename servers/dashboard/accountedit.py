@@ -13,7 +13,7 @@ from servers.dashboard.accountform import CREDENTIAL, OPTION, AccountForm
 from servers.dashboard.editing import Edit
 from servers.errors import FleetError, InvalidError
 from servers.models import Account
-from servers.operations import save_account
+from servers.operations import resolve_credentials, save_account
 from servers.probe import probe_account
 
 
@@ -22,6 +22,7 @@ class _Edit(Edit):
 
     template_name = "accounts/edit.html"
     form_class = AccountForm
+    is_kept = False
     page = "account"
     listing = "accounts"
 
@@ -43,12 +44,14 @@ class _Edit(Edit):
     def save(self, form: AccountForm, current: Account | None) -> Account:
         """Save it with all its credentials."""
         account, credentials = form.to_account(current)
-        return save_account(account, credentials=credentials)
+        return save_account(account, credentials=credentials, keep=True)
 
     def test(self, form: AccountForm) -> HttpResponse:
         """Ask the cloud with what was typed; save nothing."""
-        account, credentials = form.to_account(self.find_current())
+        current = self.find_current()
+        account, typed = form.to_account(self.find_current())
         try:
+            credentials = resolve_credentials(current, account, typed, keep=True)
             findings = probe_account(account, credentials=credentials)
         except FleetError as error:
             self.refuse(form, error)

@@ -154,7 +154,8 @@ class AccountForm(OnceForm):
         held = json.loads(account.credentials or "{}")
         for each in self.kind.credentials:
             name = CREDENTIAL + each.name
-            if each.secret and held.get(each.name) and not data.get(name):
+            forgets = data.get(FORGET + each.name)
+            if held.get(each.name) and not data.get(name) and not forgets:
                 self.add_error(name, "The endpoint is another: type it once more.")
         return data
 
@@ -169,7 +170,10 @@ class AccountForm(OnceForm):
         self.data = dict(self.data.items(), seen=fingerprint(current))
 
     def to_account(self, current: Account | None) -> tuple[Account, dict[str, str]]:
-        """Return the account as it was typed, not saved, and all its credentials."""
+        """Return the account as it was typed, not saved, and the credentials typed.
+
+        "" stands for one that is to be forgotten.
+        """
         data = self.cleaned_data
         account = current or Account(kind=self.kind.name, name=data["name"])
         for name in _PLAIN_ALL:
@@ -180,10 +184,10 @@ class AccountForm(OnceForm):
         for option in self.kind.options:
             options |= _read(option, data)
         account.options = options
-        credentials = json.loads(account.credentials or "{}")
+        credentials = {}
         for each in self.kind.credentials:
             if data.get(FORGET + each.name):
-                credentials.pop(each.name, None)
+                credentials[each.name] = ""
             if text := data[CREDENTIAL + each.name]:
                 credentials[each.name] = text
         return account, credentials

@@ -82,6 +82,11 @@ HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
         Kind.TOKEN_MADE: "A token was made",
         Kind.TOKEN_REVOKED: "A token was revoked",
         Kind.SCAN_ASKED: "A listing was asked for",
+        Kind.LOGGED_IN: "Logged in",
+        Kind.LOG_IN_FAILED: "A log-in failed",
+        Kind.LOGGED_OUT: "Logged out",
+        Kind.PASSWORD_CHANGED: "A password was changed",
+        Kind.PERSON_CHANGED: "A person was changed",
     }
 )
 _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
@@ -96,6 +101,7 @@ _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
         Kind.CONDEMNED: "warn",
         Kind.UNEXPLAINED: "bad",
         Kind.HELD: "warn",
+        Kind.LOG_IN_FAILED: "warn",
     }
 )
 

@@ -33,6 +33,7 @@ ENTRIES: Final = (
     Entry("accounts", "Accounts", "servers.view_account", "g a"),
     Entry("leaks", "Leaks", "servers.view_server", "g l"),
     Entry("activity", "Activity", "servers.view_event", "g y"),
+    Entry("people", "People", "auth.view_user", "g p"),
     Entry("tokens", "Tokens", "servers.view_token", "g k"),
     Entry("system", "System", "servers.view_fleet", "g m"),
 )

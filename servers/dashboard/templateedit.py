@@ -24,6 +24,7 @@ class _Edit(Edit):
 
     template_name = "templates/edit.html"
     form_class = TemplateForm
+    is_kept = False
     page = "template"
     listing = "templates"
 
@@ -41,7 +42,7 @@ class _Edit(Edit):
     def save(self, form: TemplateForm, current: Template | None) -> Template:
         """Save it and its next version."""
         template = form.to_template(current)
-        save_template(template)
+        save_template(template, user_data=form.cleaned_data["user_data"] or None)
         return template
 
 

@@ -30,6 +30,7 @@ _SAME: Final = [
     "readiness_port",
     "price_per_hour",
     "name_prefix",
+    "overrides",
     "max_servers",
     "is_default",
 ]
@@ -50,6 +51,7 @@ _MORE: Final = [
     "ttl",
     "drain_timeout",
     "name_prefix",
+    "overrides",
     "ssh_key",
     "labels",
     "user_data",
@@ -118,6 +120,11 @@ class TemplateForm(OnceForm):
     )
     name_prefix = forms.CharField(
         max_length=40, help_text="Names that are made begin with it."
+    )
+    overrides = forms.ChoiceField(
+        label="Image, region and size that a request may choose",
+        choices=Template.Overrides.choices,
+        help_text="User data and the instance profile go to whatever image is started.",
     )
     ssh_key = forms.CharField(
         label="SSH key",

@@ -124,13 +124,16 @@ def compare_versions(versions: Sequence[TemplateVersion]) -> Iterator[Version]:
         yield Version(row, list(_list_changes(row, before)) if before else [])
 
 
+_WORDS: Final = {"candidates": "fallbacks", "overrides": "choice of requests"}
+
+
 def _list_changes(row: TemplateVersion, before: TemplateVersion) -> Iterator[str]:
     for field in Recipe._meta.get_fields():
         name = field.name
         was, now = getattr(before, name), getattr(row, name)
         if was == now:
             continue
-        words = "fallbacks" if name == "candidates" else name.replace("_", " ")
+        words = _WORDS.get(name, name.replace("_", " "))
         if name in _SECONDS:
             was, now = (f"{value} s" if value else "no limit" for value in (was, now))
         if name in _SECRET:

@@ -104,6 +104,8 @@ class NewToken(Page, FormView):  # type: ignore[type-arg]
     template_name = "tokens/new.html"
     form_class = TokenForm
     permission_required = "servers.add_token"
+    needs_recent_log_in = True
+    is_kept = False
 
     def get_form_kwargs(self) -> dict[str, Any]:
         """Offer what the person has."""
@@ -124,16 +126,14 @@ class NewToken(Page, FormView):  # type: ignore[type-arg]
                 form.cleaned_data["name"],
                 scopes=form.cleaned_data["scopes"],
                 expires_at=form.read_end(),
+                user=self.request.user,  # type: ignore[arg-type]
             )
         except FleetError as error:
             form.refuse(error)
             return self.form_invalid(form)
         token = Token.objects.get(name=form.cleaned_data["name"])
         context = super().get_context_data(form=form) | {"token": token, "text": text}
-        answer = render(self.request, "tokens/made.html", context)
-        # Neither the browser nor anything on the way may keep it.
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+        return render(self.request, "tokens/made.html", context)
 
 
 class RevokeToken(Page, TemplateView):

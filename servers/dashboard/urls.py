@@ -1,6 +1,5 @@
 """The pages' paths."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path, register_converter
 
 from servers.dashboard import (
@@ -10,13 +9,15 @@ from servers.dashboard import (
     activity,
     leaks,
     overview,
+    ownaccount,
+    people,
     switches,
     system,
     templateedit,
     templates,
     tokens,
 )
-from servers.dashboard.login import LogIn, LogOutEverywhere
+from servers.dashboard.login import LogIn, LogOut, LogOutEverywhere
 from servers.dashboard.servers import acts as server_acts
 from servers.dashboard.servers.bulk import ActOnServers
 from servers.dashboard.servers.detail import CertificateFile, ServerPage
@@ -26,12 +27,13 @@ from servers.dashboard.servers.paths import ServerName
 register_converter(ServerName, "server")
 _NAME = "servers/<server:name>/"
 _ACCOUNT = "accounts/<str:name>/"
+_PERSON = "people/<int:pk>/"
 _TEMPLATE = "templates/<str:name>/"
 
 urlpatterns = [
     path("", overview.Overview.as_view(), name="overview"),
     path("login/", LogIn.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", LogOut.as_view(), name="logout"),
     path("logout/everywhere/", LogOutEverywhere.as_view(), name="logout-everywhere"),
     path("servers/", ServerList.as_view(), name="servers"),
     path("servers.csv", Download.as_view(), name="servers-csv"),
@@ -60,6 +62,19 @@ urlpatterns = [
     ),
     path("leaks/destroy-held/", leaks.DestroyHeld.as_view(), name="destroy-held"),
     path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-stray"),
+    path("account/password/", ownaccount.OwnPassword.as_view(), name="own-password"),
+    path(
+        "account/confirm/",
+        ownaccount.ConfirmPassword.as_view(),
+        name="confirm-password",
+    ),
+    path("people/", people.PeopleList.as_view(), name="people"),
+    path("people/new/", people.NewPerson.as_view(), name="new-person"),
+    path(_PERSON, people.PersonPage.as_view(), name="person"),
+    *(
+        path(f"{_PERSON}{act}/", view.as_view(), name=f"{act}-person")
+        for act, view in people.ACTS.items()
+    ),
     path("tokens/", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/new/", tokens.NewToken.as_view(), name="new-token"),
     path(

@@ -49,6 +49,8 @@ class Service:
             # Counted like everyone's requests, and never refused.
             "SERVERFLEET_RATE_TOKEN": "100000000",
             "SERVERFLEET_RATE_ADDRESS": "100000000",
+            # Clouds that are tried against listen on this machine.
+            "SERVERFLEET_ALLOW_PRIVATE_ENDPOINTS": "1",
             **env,
         }
         self.process: subprocess.Popen[bytes] | None = None

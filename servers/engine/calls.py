@@ -9,6 +9,7 @@ from servers.clouds.base import (
     CloudError,
     InstanceNotFoundError,
 )
+from servers.clouds.registry import describe_kind
 from servers.gates import explain_closed_gate
 from servers.instances import (
     mark_destroy_asked,
@@ -29,7 +30,7 @@ from servers.lifecycle.decisions import (
 )
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Event, Outcome
-from servers.machine.tcp import accepts_connections
+from servers.machine.tcp import try_port
 from servers.models import Attempt, Fleet, Instance, Server
 from servers.scopes import (
     BusyError,
@@ -105,18 +106,29 @@ def confirm_vanished(decision: ConfirmVanished, *, now: datetime) -> str:
     return ""
 
 
-def probe(server: Server, decision: Probe, *, now: datetime, lease: Lease) -> bool:
-    """See whether the machine takes connections; move it to ``running`` if so."""
-    ready = accepts_connections(
-        decision.address, server.recipe.readiness_port, timeout=PROBE_SECONDS
+def probe(
+    server: Server, decision: Probe, *, now: datetime, lease: Lease
+) -> str | None:
+    """See whether the machine takes connections; move it to ``running`` if so.
+
+    Returns None where it moved, else why not ("" where the row moved meanwhile).
+    """
+    wrong = try_port(
+        decision.address,
+        server.recipe.readiness_port,
+        timeout=PROBE_SECONDS,
+        loopback=describe_kind(server.account.kind).is_simulated,
     )
-    return ready and ledger.move(
+    if wrong:
+        return wrong
+    moved = ledger.move(
         server,
         Event.READY,
         reason=f"Port {server.recipe.readiness_port} accepts connections.",
         now=now,
         fence=lease.fence,
     )
+    return None if moved else ""
 
 
 def destroy_instances(server: Server, decision: Destroy) -> str:

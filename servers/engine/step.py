@@ -39,7 +39,6 @@ logger = logging.getLogger(__name__)
 MOST_MOVES = 8
 PROBE_AGAIN = timedelta(seconds=2)
 AFTER_FAULT = timedelta(seconds=10)
-NOT_READY = "It has an address, and is not ready for builds yet."
 
 
 def advance(server_id: UUID) -> None:
@@ -175,8 +174,8 @@ class _Step:
                 calls.destroy_instances(server, decision)
                 return None
             case Probe():
-                ready = calls.probe(server, decision, now=now, lease=self.lease)
-                return None if ready else _Rest(now + PROBE_AGAIN, NOT_READY)
+                wrong = calls.probe(server, decision, now=now, lease=self.lease)
+                return None if wrong is None else _Rest(now + PROBE_AGAIN, wrong)
             case _:
                 assert_never(decision)
 

@@ -1,12 +1,42 @@
 """Readiness by TCP: a port that accepts connections."""
 
+import ipaddress
 import socket
+import time
+
+from servers.addresses import is_loopback, is_never, resolve
+
+NOT_YET = "It has an address, and is not ready for builds yet."
+NOT_TRIED = (
+    "The cloud reported an address of this machine or a link-local one, which "
+    "ServerFleet does not connect to. Correct the template's network, or terminate it."
+)
 
 
-def accepts_connections(address: str, port: int, *, timeout: float) -> bool:
-    """Tell whether ``address`` takes a TCP connection within ``timeout`` seconds."""
+def try_port(address: str, port: int, *, timeout: float, loopback: bool = False) -> str:
+    """Return "" where ``address`` takes a TCP connection, else why not, as a sentence.
+
+    ``address`` is the cloud's word for where an instance is. ``loopback``: it may be
+    this machine, as a simulated cloud's is. ``timeout`` is in seconds, for all tries.
+    """
+    ends = time.monotonic() + timeout
     try:
-        with socket.create_connection((address, port), timeout=timeout):
-            return True
-    except OSError:
-        return False
+        found = resolve(address, port)
+    except (OSError, UnicodeError):
+        return NOT_YET
+    fit = [each for each in found if _may_try(each, loopback=loopback)]
+    for each in fit:
+        left = ends - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            with socket.create_connection((each, port), timeout=left):
+                return ""
+        except OSError:
+            continue
+    return NOT_YET if fit or not found else NOT_TRIED
+
+
+def _may_try(text: str, *, loopback: bool) -> bool:
+    address = ipaddress.ip_address(text)
+    return not is_never(address) and (loopback or not is_loopback(address))

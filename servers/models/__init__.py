@@ -9,7 +9,7 @@ from servers.models.idempotency import IdempotentRequest
 from servers.models.instance import Instance
 from servers.models.leftover import Leftover
 from servers.models.server import Server
-from servers.models.session import Session
+from servers.models.session import OneTimePassword, Session
 from servers.models.stamp import Stamp
 from servers.models.tally import Tally
 from servers.models.template import Template, TemplateVersion
@@ -25,6 +25,7 @@ __all__ = [
     "Instance",
     "Leftover",
     "Listing",
+    "OneTimePassword",
     "Scope",
     "Server",
     "Session",

@@ -91,6 +91,7 @@ class Server(models.Model):
 
     class Meta:
         ordering: ClassVar = ["created_at", "id"]
+        permissions: ClassVar = [("view_secrets", "Can read the keys of servers")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["name"],

@@ -1,4 +1,4 @@
-"""Sessions that know whose they are, so that all of a person's can be ended."""
+"""Sessions that know whose they are, since when, and when they were last used."""
 
 from importlib import import_module
 from typing import ClassVar
@@ -6,12 +6,21 @@ from typing import ClassVar
 from django.conf import settings
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
+from django.utils import timezone
 
 
 class Session(AbstractBaseSession):
-    """One browser's session; ``user_id`` is empty before the log-in."""
+    """One browser's session; ``user_id`` is empty before the log-in.
 
+    ``session_key`` is a digest: who reads the database can't use the sessions in it.
+    ``began_at`` is when the password was last entered, ``seen_at`` when a person last
+    did something (a page that refreshes itself is no person), to the minute.
+    """
+
+    session_key = models.CharField("session key", max_length=64, primary_key=True)
     user_id = models.BigIntegerField(null=True, editable=False, db_index=True)
+    began_at = models.DateTimeField(default=timezone.now, editable=False)
+    seen_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta(AbstractBaseSession.Meta):
         abstract = False
@@ -21,3 +30,18 @@ class Session(AbstractBaseSession):
     def get_session_store_class(cls) -> type:
         """Return the store that reads and writes them."""
         return import_module(settings.SESSION_ENGINE).SessionStore  # type: ignore[no-any-return]
+
+
+class OneTimePassword(models.Model):
+    """A person's password is one that somebody else chose; until when it works."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="+",
+    )
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.user_id)

@@ -24,6 +24,11 @@ class Recipe(models.Model):
         TCP = "tcp", "a port accepts connections (tcp)"
         DOCKER = "docker", "its Docker daemon answers (docker)"
 
+    class Overrides(models.TextChoices):
+        ANY = "any", "any"
+        LISTED = "listed", "only those of this template and its fallbacks"
+        NONE = "none", "none"
+
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     region = models.CharField(max_length=100, blank=True, default="")
     image = models.CharField(max_length=255)
@@ -49,6 +54,10 @@ class Recipe(models.Model):
     )
     name_prefix = models.CharField(max_length=40, default="agent-")
     candidates = models.JSONField(default=list, blank=True)
+    # Which image, region and size a request may choose instead of the template's.
+    overrides = models.CharField(
+        max_length=16, choices=Overrides.choices, default=Overrides.LISTED
+    )
 
     class Meta:
         abstract = True

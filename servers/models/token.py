@@ -29,6 +29,16 @@ class Token(models.Model):
         blank=True,
         related_name="+",
     )
+    # The token that created it, which it does not outlive. Tokens without a user are
+    # the installation's own.
+    parent = models.ForeignKey(
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="children",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -24,8 +24,10 @@ from servers.operations.fleet import (
     split_fleet,
 )
 from servers.operations.once import provision_once
+from servers.operations.people import change_own_password
 from servers.operations.provision import Request, provision_servers
 from servers.operations.scans import scan_now
+from servers.operations.secrets import resolve_credentials
 from servers.operations.setup import (
     delete_template,
     save_account,
@@ -51,6 +53,7 @@ __all__ = [
     "Trial",
     "adopt_stray",
     "change_fleet",
+    "change_own_password",
     "change_server",
     "close_breaker",
     "close_gates",
@@ -71,6 +74,7 @@ __all__ = [
     "protect_server",
     "provision_once",
     "provision_servers",
+    "resolve_credentials",
     "resume_due",
     "resume_fleet",
     "retry_server",

@@ -19,6 +19,7 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
+from servers.operations.secrets import has_living_fallback
 from servers.scopes import ensure_scope
 
 
@@ -71,6 +72,8 @@ def explain_kept(account: Account) -> str:
             f"{count_of(servers, 'server')} of it may still live. Disable it instead, "
             "or terminate them first."
         )
+    if has_living_fallback(account):
+        return "Servers may still be created in it as a fallback. Disable it instead."
     if names := [row.name for row in find_templates(account)]:
         return (
             f"Templates make servers in it: {', '.join(names)}. Disable it instead, or "

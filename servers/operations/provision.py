@@ -3,7 +3,7 @@
 import re
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,10 +12,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from servers import dispatch, ledger, tracing
+from servers.candidates import Candidate, list_candidates
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.models import Account, Fleet, Server, TemplateVersion
 from servers.operations.caps import hold_caps
+from servers.operations.overrides import check_overrides
 from servers.scopes import ensure_scope, open_scope
 from servers.stamps import Stamps, read_stamps
 
@@ -63,6 +65,14 @@ def provision_servers(
     check_request(request)
     stamps = stamps or read_stamps()
     source = _sources.find(request.template, request.region, stamps)
+    if request.image or request.size:
+        check_overrides(
+            source.recipe,
+            source.candidates,
+            image=request.image,
+            region=request.region,
+            size=request.size,
+        )
     now = (stamps.read_at if stamps else None) or ledger.database_now()
     try:
         with transaction.atomic():
@@ -157,6 +167,7 @@ class _Source:
     """What servers are made from, and whether the fleet has a cap."""
 
     recipe: TemplateVersion
+    candidates: Sequence[Candidate]
     fleet_has_cap: bool
 
 
@@ -190,11 +201,14 @@ def _look_up(name: str, region: str) -> _Source:
     wanted = {"template__name": name} if name else {"template__is_default": True}
     found = recipes.filter(**wanted).first() if "\0" not in name else None
     if found is not None:
+        candidates = list_candidates(found)
+        check_overrides(found, candidates, region=region)
         open_scope(found.account, region or found.region)  # its cloud can't have it
         # Outside of the insert's transaction: this may wait for another's, and its
         # loss is no loss.
         ensure_scope(found.account, region or found.region)
-        return _Source(found, Fleet.objects.exclude(max_servers=None).exists())
+        has_cap = Fleet.objects.exclude(max_servers=None).exists()
+        return _Source(found, candidates, has_cap)
     if name:
         raise InvalidError(
             f"There is no template {name[:80]!r}.",

@@ -18,6 +18,13 @@ from servers.ledger import Kind, write_event
 from servers.models import Account, Server, Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations.provision import check_labels
+from servers.operations.secrets import (
+    is_moved,
+    refuse_moving_user_data,
+    refuse_new_readers,
+    refuse_renaming,
+    resolve_credentials,
+)
 from servers.scopes import ensure_scope, open_scope
 
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may take less
@@ -29,13 +36,18 @@ NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 def save_account(
-    account: Account, *, credentials: Mapping[str, str] | None = None
+    account: Account,
+    *,
+    credentials: Mapping[str, str] | None = None,
+    keep: bool = False,
 ) -> Account:
     """Check and save an account; ``credentials`` None keeps those it has.
 
-    A change of credentials, endpoint or kind closes the gates of its scopes until a
-    listing of the same identity has come. Raises InvalidError, ConflictError (the name
-    is taken).
+    With ``keep``, ``credentials`` replace only those that they name; "" forgets one.
+    A change of endpoint or kind needs all of them again, and takes no user data along
+    (operations/secrets.py). A change of credentials, endpoint or kind closes the gates
+    of its scopes until a listing of the same identity has come. Raises InvalidError,
+    ConflictError (the name is taken).
     """
     before = Account.objects.filter(pk=account.pk).first()
     if before and before.kind != account.kind and before.scopes.exists():
@@ -44,13 +56,7 @@ def save_account(
             f"{before.name} is in use, so its kind stays. Make another account.",
             fields={"kind": ["An account in use keeps its kind."]},
         )
-    secrets = dict(
-        credentials
-        if credentials is not None
-        else json.loads(before.credentials or "{}")
-        if before
-        else {}
-    )
+    secrets = resolve_credentials(before, account, credentials, keep=keep)
     errors = validate_config(
         account.kind,
         credentials=secrets,
@@ -58,15 +64,20 @@ def save_account(
         region=account.region,
         options=account.options,
     )
+    if before is not None and before.endpoint == account.endpoint:
+        # Where it may lead is judged at each connection: it may still be disabled.
+        errors.pop("endpoint", None)
     _raise(errors)
     _clean(account)
     account.credentials = json.dumps(secrets, sort_keys=True)
     # The adapter's own rules, such as what a region looks like. Makes no call.
     open_scope(account, account.region)
+    if before is not None and is_moved(before, account):
+        refuse_moving_user_data(before)
+    if before is not None and before.name != account.name:
+        refuse_renaming(before)
     if before is not None and (
-        json.loads(before.credentials or "{}") != secrets
-        or before.endpoint != account.endpoint
-        or before.kind != account.kind
+        json.loads(before.credentials or "{}") != secrets or is_moved(before, account)
     ):
         account.generation = before.generation + 1
         account.health = Account.Health.UNKNOWN
@@ -84,11 +95,17 @@ def save_account(
     return account
 
 
-def save_template(template: Template) -> TemplateVersion:
+def save_template(
+    template: Template, *, user_data: str | None = None
+) -> TemplateVersion:
     """Check and save a template and its next version.
 
-    Raises InvalidError, ConflictError (the name is taken).
+    ``user_data`` None keeps what it has, which reaches no other account than before:
+    naming one asks for the user data again. Raises InvalidError, ConflictError (the
+    name is taken).
     """
+    if user_data is not None:
+        template.user_data = user_data
     _clean(template)
     template.region = template.region or template.account.region
     open_scope(template.account, template.region)  # its cloud can't have the region
@@ -109,6 +126,8 @@ def save_template(template: Template) -> TemplateVersion:
             .filter(pk=template.pk)
             .first()
         )
+        if known and user_data is None and known.user_data == template.user_data:
+            refuse_new_readers(known, template)
         if template.is_default:
             Template.objects.filter(is_default=True).exclude(pk=template.pk).update(
                 is_default=False

@@ -1,5 +1,6 @@
 """A caller of the API with a token of any rights."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,3 +33,14 @@ def call(workshop: Any) -> Call:
         return client.generic(method, path, headers=headers, **more)
 
     return send
+
+
+@pytest.fixture
+def send(call: Call) -> Call:
+    """Call the API with a JSON body."""
+
+    def run(method: str, path: str, body: Any = None, **more: Any) -> Any:
+        data = "" if body is None else json.dumps(body)
+        return call(method, path, data=data, content_type="application/json", **more)
+
+    return run

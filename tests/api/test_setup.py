@@ -1,6 +1,5 @@
 """Templates, accounts, the fleet and tokens over the API."""
 
-import json
 import time
 from typing import Any
 
@@ -12,15 +11,6 @@ from tests.api.conftest import Call
 from tests.support.fleet import QUICK, Workshop, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def send(call: Call) -> Call:
-    def run(method: str, path: str, body: Any = None, **more: Any) -> Any:
-        data = "" if body is None else json.dumps(body)
-        return call(method, path, data=data, content_type="application/json", **more)
-
-    return run
 
 
 TEMPLATE = {

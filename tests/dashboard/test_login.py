@@ -1,14 +1,19 @@
 """The log-in: one for pages and admin, with a limit on failures."""
 
+import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 from servers.dashboard import login
 from servers.drill.service import free_port
+from servers.models import Event
+from servers.operations import initialise_fleet
+from servers.ratelimits import find_address
 
 pytestmark = pytest.mark.django_db
 
@@ -17,11 +22,15 @@ PASSWORD = "a long enough password"
 
 @pytest.fixture(autouse=True)
 def admin() -> Iterator[User]:
-    cache.clear()
-    login.failures.forget()
+    forget()
     yield User.objects.create_superuser("ada", password=PASSWORD)
+    forget()
+
+
+def forget() -> None:
     cache.clear()
     login.failures.forget()
+    login.anywhere.forget()
 
 
 def attempt(
@@ -54,6 +63,108 @@ def test_one_address_may_fail_so_often_with_any_names(client: Client) -> None:
 def test_what_succeeds_is_not_counted(client: Client) -> None:
     for _ in range(login.MOST_BY_NAME + 2):
         assert attempt(Client(), "ada", PASSWORD) == 302
+
+
+@pytest.mark.parametrize(
+    "spelled", ["ada ", " ada", "ADA", "ａｄａ", "ａda\u3000", "Ada\t"]
+)
+def test_however_a_name_is_spelled_it_is_one(client: Client, spelled: str) -> None:
+    for _ in range(login.MOST_BY_NAME):
+        assert attempt(client, spelled, "wrong") == 200
+    assert attempt(client, "ada", PASSWORD) == 429
+
+
+def test_a_network_of_ipv6_is_one_address(client: Client) -> None:
+    for number in range(login.MOST_BY_NAME):
+        address = f"2001:db8:1:2:{number:x}::9"
+        assert attempt(client, "ada", "wrong", address) == 200
+    assert attempt(client, "ada", PASSWORD, "2001:db8:1:2:ffff::1") == 429
+    assert attempt(client, "ada", PASSWORD, "2001:db8:1:3::1") == 302
+    # An IPv4 address is one however it is written.
+    for _ in range(login.MOST_BY_NAME):
+        attempt(Client(), "ada", "wrong", "::ffff:10.0.0.9")
+    assert attempt(Client(), "ada", PASSWORD, "10.0.0.9") == 429
+
+
+def test_a_name_may_fail_so_often_from_all_addresses(client: Client) -> None:
+    for number in range(login.MOST_ANYWHERE):
+        assert attempt(client, "ada", "wrong", f"10.1.{number}.1") == 200
+    assert attempt(client, "ada", PASSWORD, "10.2.0.1") == 429
+    # What is refused unseen is not counted: nobody is shut out for longer by it.
+    assert login.anywhere.count("ada") == login.MOST_ANYWHERE
+
+
+@pytest.mark.parametrize(
+    ("count", "header", "seen"),
+    [
+        (0, "9.9.9.9", "10.0.0.1"),
+        (1, "9.9.9.9", "9.9.9.9"),
+        (1, "8.8.8.8, 9.9.9.9", "9.9.9.9"),
+        (1, "8.8.8.8,9.9.9.9:4711", "9.9.9.9"),
+        (2, "7.7.7.7, 8.8.8.8, 9.9.9.9", "8.8.8.8"),
+        (2, "9.9.9.9", "10.0.0.1"),
+        (1, "", "10.0.0.1"),
+        (1, "unknown", "10.0.0.1"),
+        (1, "[2001:db8::1]:80", "2001:db8::/64"),
+        (1, "2001:db8::ffff", "2001:db8::/64"),
+    ],
+)
+def test_only_as_many_proxies_are_believed_as_there_are(
+    rf: RequestFactory, count: int, header: str, seen: str
+) -> None:
+    headers = {"x-forwarded-for": header} if header else {}
+    request = rf.get("/", headers=headers, REMOTE_ADDR="10.0.0.1")
+    with override_settings(PROXY_COUNT=count):
+        assert find_address(request) == seen
+
+
+def test_tries_that_come_at_once_are_counted_before_they_are_looked_at() -> None:
+    looked: list[int] = []
+    gate = threading.Barrier(24)
+
+    def guess() -> None:
+        gate.wait()
+        reservation = login.Reservation("ada", "10.0.0.7")
+        if not reservation.wait:
+            looked.append(1)
+            time.sleep(0.2)  # as long as a password is hashed
+
+    threads = [threading.Thread(target=guess) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert 1 <= len(looked) <= login.MOST_BY_NAME
+
+
+def test_log_ins_failures_and_log_outs_leave_events(client: Client) -> None:
+    attempt(client, "ada", "wrong")
+    attempt(client, "hunter2-typed-here", "wrong")
+    attempt(client, "ada", PASSWORD)
+    out = client.post("/logout/")
+    assert out["Clear-Site-Data"] == '"cache"'
+    events = list(Event.objects.order_by("id").values_list("kind", "actor", "reason"))
+    assert events == [
+        ("log_in_failed", "", "A log-in as ada from 10.0.0.1 failed."),
+        ("log_in_failed", "", "A log-in with an unknown name from 10.0.0.1 failed."),
+        ("logged_in", "user:ada", "From 10.0.0.1."),
+        ("logged_out", "user:ada", ""),
+    ]
+
+
+def test_people_who_are_no_staff_are_told_so_by_the_admin(client: Client) -> None:
+    initialise_fleet(fleet_id="ci")
+    client.force_login(User.objects.create_user("vi"))
+    answer = client.get("/admin/", follow=True)
+    assert len(answer.redirect_chain) == 1
+    assert answer.status_code == 403
+    assert b"The Django admin is for staff alone." in answer.content
+    assert b'href="/"' in answer.content
+    answer = client.get("/admin/password_change/", follow=True)
+    assert (answer.status_code, answer.redirect_chain[-1][0]) == (
+        200,
+        "/account/password/",
+    )
 
 
 def test_without_the_shared_cache_each_process_counts(client: Client) -> None:

@@ -35,7 +35,7 @@ FEW, MANY = 50, 5000
 # Polled: an unchanged one is a 304 with at most three queries.
 LIVE = {
     *("overview", "servers", "server", "leaks", "accounts", "account", "templates"),
-    *("template", "trial", "tokens", "activity", "system"),
+    *("template", "trial", "tokens", "activity", "system", "people", "person"),
 }
 NOT_PAGES = {"login", "logout", "logout-everywhere", "servers-csv", "servers-json"}
 MOST_QUERIES = 12

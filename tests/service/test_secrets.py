@@ -62,3 +62,19 @@ def test_the_raw_database_and_the_log_hold_no_secret(
     # It is in the block of the first start, which goes to the terminal, and only there.
     assert everything.count(secret.encode()) == service.log().count(secret)
     assert secret not in service.log().split("These credentials are shown")[1]
+
+
+def test_no_child_is_started_with_the_first_admins_password(service: Service) -> None:
+    assert service.process is not None
+    password = service.env["SERVERFLEET_ADMIN_PASSWORD"].encode()
+    parents = {
+        int(stat.parent.name): int(stat.read_text().rpartition(")")[2].split()[1])
+        for stat in Path("/proc").glob("[0-9]*/stat")
+    }
+    found, wave = set(), {service.process.pid}
+    while wave:
+        wave = {pid for pid, parent in parents.items() if parent in wave}
+        found |= wave
+    assert len(found) > 4  # broker, web, worker, scheduler, and web processes
+    for pid in found:
+        assert password not in Path(f"/proc/{pid}/environ").read_bytes(), pid

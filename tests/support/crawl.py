@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
 from django.apps import apps
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import Resolver404, resolve, reverse
 
@@ -84,6 +85,7 @@ def make_everything() -> None:
     Leftover.objects.create(**common, resource_id="vol-1", kind="volume")
     open_breaker(spare)
     issue_token("ci", scopes=["servers:read"])
+    User.objects.create_user("guest")
     write_heartbeat("worker")
     pause_fleet(note="night")
     freeze_destroys(frozen=True)
@@ -102,6 +104,7 @@ def list_paths(**known: Any) -> dict[str, str]:
         "template": "other",
         "instance": Instance.objects.get(instance_id="i-x").pk,
         "leftover": Leftover.objects.get(resource_id="vol-1").pk,
+        "person": User.objects.get(username="guest").pk,
         "public_id": Token.objects.get(name="ci").public_id,
         "file": "ca.pem",
     } | known
@@ -110,6 +113,7 @@ def list_paths(**known: Any) -> dict[str, str]:
         route = str(pattern.pattern)
         converters = pattern.pattern.converters
         kind = "leftover" if "leftover" in route else "instance"
+        kind = "person" if route.startswith("people/") else kind
         stands_for = {"name": route.partition("s/")[0], "pk": kind}
         arguments = {name: values[stands_for.get(name, name)] for name in converters}
         found[str(pattern.name)] = reverse(str(pattern.name), kwargs=arguments)

@@ -65,6 +65,7 @@ def make_fleet(*, name: str = "sandbox", **options: Any) -> Account:
             account=account,
             image="ubuntu-24.04",
             size="small",
+            overrides="any",
             is_default=True,
         )
     )

@@ -11,6 +11,8 @@ from django.test import Client
 def make_roles() -> None:
     """Make the groups anew: a test with transactions ends with an empty database."""
     import_module("servers.migrations.0008_roles").make_roles(apps, None)
+    people = import_module("servers.migrations.0015_people")
+    people.let_admins_manage_people(apps, None)
 
 
 def make_person(role: str, *, name: str = "") -> User:

@@ -149,6 +149,7 @@ TEMPLATE: Final = closed(
         "candidates": items(
             closed(dict.fromkeys(("account", "region", "size"), _TEXT), required=())
         ),
+        "overrides": one_of(Template.Overrides.values),
         "max_servers": or_null(_COUNT),
         "is_default": flag(),
     }
@@ -224,6 +225,8 @@ _TOKEN_FIELDS: Final = {
     "last_used": seconds("Last used, to the minute."),
     "expires": seconds("Expires."),
     "revoked": seconds("Revoked."),
+    "maker": text("The person who created it; empty for the installation's own."),
+    "parent": text("The token that created it; empty for none."),
 }
 TOKEN: Final = closed(_TOKEN_FIELDS)
 NEW_TOKEN: Final = closed(

@@ -133,6 +133,11 @@ _TEMPLATE: Final = {
     "ssh_key": _column(Template, "ssh_key"),
     "readiness": one_of(Template.Readiness.values),
     "name_prefix": match(NAME_PREFIX.pattern),
+    "overrides": {
+        **one_of(Template.Overrides.values),
+        "description": "The image, region and size that a request may choose instead: "
+        "any, those that the template or a fallback names, or none.",
+    },
     "capacity": _CAPACITY,
     "readiness_port": number(1, 65535),
     "drain_timeout": {**_WHOLE, "description": "Seconds; 0 is no limit."},

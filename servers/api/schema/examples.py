@@ -69,6 +69,7 @@ _TEMPLATE: Final[dict[str, Any]] = {
     "price_per_hour": "0.0425",
     "name_prefix": "agent-",
     "candidates": [{"size": "medium"}],
+    "overrides": "listed",
     "max_servers": None,
     "is_default": False,
 }
@@ -96,6 +97,8 @@ _TOKEN: Final[dict[str, Any]] = {
     "last_used": _AT,
     "expires": 0,
     "revoked": 0,
+    "maker": "ada",
+    "parent": "",
 }
 
 ANSWERS: Final[dict[str, Any]] = {

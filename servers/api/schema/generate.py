@@ -7,6 +7,7 @@ our table instead of from serializers, which the API does not have.
 from functools import cache
 from typing import Any, Final
 
+from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
@@ -79,7 +80,7 @@ _SECURITY: Final = {
     "session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": "sessionid",
+        "name": settings.SESSION_COOKIE_NAME,
         "description": "A signed-in person's session; writes need `X-CSRFToken`, too.",
     },
 }
@@ -89,10 +90,11 @@ _SECURITY: Final = {
 _METRICS: Final = {
     "operationId": "getMetrics",
     "summary": "Return the metrics, as Prometheus reads them.",
-    "description": "Needs the metrics' own token, where one is set.",
+    "description": "Needs the metrics' own token, or an API token with the scope "
+    "servers:read, unless the installation opens it.",
     "tags": ["service"],
     "parameters": [point_at("X-Request-ID")],
-    "security": [{}, {"metrics": []}],
+    "security": [{}, {"metrics": []}, {"bearer": []}],
     "responses": {
         "200": {
             "description": "Done.",
@@ -106,7 +108,7 @@ _METRICS: Final = {
         },
         **{
             str(status): ref(f"Error{status}", "responses")
-            for status in (*_EVERYWHERE, 401)
+            for status in (*_EVERYWHERE, 401, 403, 429)
         },
     },
 }

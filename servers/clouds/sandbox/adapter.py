@@ -246,5 +246,6 @@ KIND: Final = Kind(
     ),
     check_options=_check_options,
     takes_endpoint=False,
+    is_simulated=True,
     needs_region=False,
 )

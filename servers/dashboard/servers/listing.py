@@ -90,6 +90,8 @@ COLUMNS: Final = (
 class Download(Page, View):
     """The same servers, all pages of them, as a file. No secrets."""
 
+    is_kept = False
+
     file_format = "csv"
 
     def get(self, request: HttpRequest) -> HttpResponse:

@@ -1,0 +1,234 @@
+"""People who may sign in: who they are, what they may, and how that ends.
+
+Nobody gives what they do not have, and nobody changes a person who may do more than
+themselves: a reset password would be a way to all that the other may. Every act on
+somebody else is held to that here, whoever asks.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, Final
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from servers.errors import ConflictError, InvalidError, NotFoundError
+from servers.ledger import Kind, write_event
+from servers.models import OneTimePassword, Session
+from servers.sessions import end_sessions
+from servers.tokens import list_valid_tokens, revoke_token, rights_of
+
+ROLES: Final = ("viewer", "operator", "admin")
+ONE_TIME_FOR: Final = timedelta(days=3)
+_ONE_TIME_BYTES: Final = 15
+
+
+def create_person(actor: Any, *, name: str, role: str) -> tuple[User, str]:
+    """Create a person with a role; return them and their one-time password.
+
+    Raises InvalidError, ConflictError (the name is taken, or the role is more than
+    ``actor`` has).
+    """
+    person = User(username=User.normalize_username(name.strip()))
+    group = _find_role(actor, role)
+    try:
+        person.full_clean(exclude=["password"], validate_unique=False)
+    except ValidationError as error:
+        text = next(iter(error.message_dict.values()))[0]
+        raise InvalidError(f"name: {text}", fields={"name": [text]}) from None
+    # Names that differ in case alone would be taken for each other.
+    taken = ConflictError(
+        f"There is a person named {name!r} already. Choose another name.",
+        fields={"name": ["This name is taken."]},
+    )
+    if get_user_model().objects.filter(username__iexact=person.username).exists():
+        raise taken
+    try:
+        with transaction.atomic():
+            person.set_unusable_password()
+            person.save()
+            person.groups.add(group)
+            _note(f"{person} was created with the role {role}.")
+            return person, _set_one_time(person)
+    except IntegrityError:
+        raise taken from None
+
+
+def change_role(actor: Any, person: Any, role: str) -> None:
+    """Give a person one of the roles in place of those that they have."""
+    group = _find_role(actor, role)
+    with _changing(actor, person) as row:
+        if row.is_superuser:
+            raise ConflictError(
+                f"{row} is a superuser, who has every role. Change that in the Django "
+                "admin."
+            )
+        row.groups.remove(*Group.objects.filter(name__in=ROLES))
+        row.groups.add(group)
+        _note(f"{row} has the role {role} now.")
+
+
+def reset_password(actor: Any, person: Any) -> str:
+    """Replace a person's password with a one-time one, which is returned this once.
+
+    Their sessions end. They choose a password of their own at the next log-in.
+    """
+    with _changing(actor, person) as row:
+        password = _set_one_time(row)
+        end_sessions(row)
+        _note(f"The password of {row} was reset.")
+    return password
+
+
+def end_persons_sessions(actor: Any, person: Any) -> int:
+    """End all sessions of a person; return how many there were."""
+    with _changing(actor, person) as row:
+        count = end_sessions(row)
+        _note(f"{count} sessions of {row} were ended.")
+    return count
+
+
+def deactivate_person(actor: Any, person: Any) -> int:
+    """Shut a person out: sessions and tokens end. Return how many tokens did."""
+    with _changing(actor, person) as row:
+        count = _end_tokens(row)
+        end_sessions(row)
+        row.is_active = False
+        row.save(update_fields=["is_active"])
+        _note(f"{row} was deactivated.")
+    return count
+
+
+def activate_person(actor: Any, person: Any) -> None:
+    """Let a person in again; the tokens that ended stay so."""
+    with _changing(actor, person) as row:
+        row.is_active = True
+        row.save(update_fields=["is_active"])
+        _note(f"{row} was activated.")
+
+
+def delete_person(actor: Any, person: Any) -> int:
+    """Delete a person, whose sessions and tokens end. Return how many tokens did."""
+    with _changing(actor, person) as row:
+        count = _end_tokens(row)
+        end_sessions(row)
+        _note(f"{row} was deleted.")
+        row.delete()
+    return count
+
+
+def change_own_password(person: Any, password: str, *, session_pk: str) -> None:
+    """Set a person's own new password; all their sessions but one end.
+
+    ``session_pk`` is the row of the session that stays. Raises InvalidError.
+    """
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise InvalidError(error.messages[0], fields={"new": error.messages}) from None
+    with transaction.atomic():
+        person.set_password(password)
+        person.save(update_fields=["password"])
+        OneTimePassword.objects.filter(user_id=person.pk).delete()
+        Session.objects.filter(user_id=person.pk).exclude(pk=session_pk).delete()
+        write_event(Kind.PASSWORD_CHANGED, reason=f"{person} changed the password.")
+
+
+def may_change(actor: Any, person: Any) -> bool:
+    """Tell whether ``actor`` may change ``person``: somebody else, with no more."""
+    if actor.pk == person.pk:
+        return False
+    own, theirs = rights_of(actor), _list_rights(person)
+    return own is None or (theirs is not None and theirs <= own)
+
+
+def _list_rights(person: Any) -> frozenset[str] | None:
+    """Return what a person may, or may once they are let in again; None is all."""
+    if person.is_superuser:
+        return None
+    rows = Permission.objects.filter(Q(user=person) | Q(group__user=person))
+    return _name_rights(rows)
+
+
+def _name_rights(rows: QuerySet[Permission]) -> frozenset[str]:
+    names = rows.order_by().values_list("content_type__app_label", "codename")
+    return frozenset(f"{app}.{code}" for app, code in names)
+
+
+def list_roles(actor: Any) -> list[str]:
+    """Return the roles that ``actor`` may give."""
+    return [role for role in ROLES if _may_give(actor, role)]
+
+
+def _may_give(actor: Any, role: str) -> bool:
+    own = rights_of(actor)
+    return own is None or own >= _name_rights(
+        Permission.objects.filter(group__name=role)
+    )
+
+
+def _find_role(actor: Any, role: str) -> Group:
+    group = Group.objects.filter(name=role).first() if role in ROLES else None
+    if group is None:
+        known = ", ".join(ROLES)
+        raise InvalidError(
+            f"role: Choose one of {known}.", fields={"role": [f"Use one of {known}."]}
+        )
+    if not _may_give(actor, role):
+        message = "You can't give a role that holds more than you may do."
+        raise ConflictError(message, fields={"role": [message]})
+    return group
+
+
+@contextmanager
+def _changing(actor: Any, person: Any) -> Iterator[Any]:
+    """Yield a person's row, locked, if ``actor`` may change it."""
+    with transaction.atomic():
+        rows = get_user_model().objects.select_for_update(no_key=True)
+        # In one order: two who shut each other out wait, and one of them is out.
+        held = {
+            row.pk: row
+            for row in rows.filter(pk__in=[actor.pk, person.pk]).order_by("pk")
+        }
+        row = held.get(person.pk)
+        if row is None:
+            raise NotFoundError("There is no such person any more.")
+        present = held.get(actor.pk)
+        if present is None or not present.is_active:
+            raise ConflictError("You were shut out meanwhile, so nothing was done.")
+        if actor.pk == person.pk:
+            raise ConflictError(
+                "You can't do this to yourself. Ask another admin, or change your own "
+                "password at /account/password/."
+            )
+        if not may_change(present, row):
+            raise ConflictError(
+                f"{row} may do more than you, so only somebody with the same rights "
+                "can change that."
+            )
+        yield row
+
+
+def _set_one_time(person: Any) -> str:
+    password = secrets.token_urlsafe(_ONE_TIME_BYTES)
+    person.set_password(password)
+    person.save(update_fields=["password"])
+    OneTimePassword.objects.update_or_create(
+        user_id=person.pk, defaults={"expires_at": timezone.now() + ONE_TIME_FOR}
+    )
+    return password
+
+
+def _end_tokens(person: Any) -> int:
+    return sum(revoke_token(token) for token in list_valid_tokens(person))
+
+
+def _note(reason: str) -> None:
+    write_event(Kind.PERSON_CHANGED, reason=reason)

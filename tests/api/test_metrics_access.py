@@ -1,0 +1,61 @@
+"""``/metrics`` takes its own token, or an API token that may read servers."""
+
+from typing import Any
+
+import pytest
+
+from servers.api.limits import refusals
+from servers.tokens import issue_token
+from tests.api.conftest import Call
+from tests.support.people import make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def closed(settings: Any) -> Any:
+    settings.METRICS_OPEN = False
+    refusals.forget()
+    yield settings
+    refusals.forget()
+
+
+def ask(call: Call, token: str = "") -> Any:
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return call("GET", "/metrics", scopes=None, headers=headers)
+
+
+def test_a_stranger_is_refused(call: Call) -> None:
+    for token in ("", "nonsense", "sf_0123456789ab_nonsense"):
+        answer = ask(call, token)
+        assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+        assert "SERVERFLEET_METRICS_TOKEN" in answer.json()["message"]
+
+
+def test_it_takes_its_own_token_and_api_tokens_that_read_servers(
+    call: Call, closed: Any
+) -> None:
+    closed.METRICS_TOKEN = "its-own"
+    assert ask(call, "its-own").status_code == 200
+    for scope in ("servers:read", "servers:write", "fleet:admin"):
+        answer = call("GET", "/metrics", scopes=[scope])
+        assert (answer.status_code, b"serverfleet_servers" in answer.content) == (
+            200,
+            True,
+        )
+    assert call("GET", "/metrics", scopes=["secrets:read"]).status_code == 403
+    user = make_person("viewer")
+    text = issue_token("viewers", scopes=["servers:read"], user=user)
+    assert ask(call, text).status_code == 200
+    user.groups.clear()
+    assert ask(call, text).status_code == 403
+
+
+def test_it_can_be_opened(call: Call, closed: Any) -> None:
+    closed.METRICS_OPEN = True
+    assert ask(call).status_code == 200
+
+
+def test_guessing_has_the_limit_of_refused_tokens(call: Call, closed: Any) -> None:
+    closed.RATE_ADDRESS = 20
+    assert [ask(call, "x").status_code for _ in range(3)] == [401, 401, 429]

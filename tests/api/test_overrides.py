@@ -1,0 +1,95 @@
+"""What a request may choose itself, as far as its template allows it."""
+
+from typing import Any
+
+import pytest
+
+from servers.models import Account, Scope, Server, Template
+from servers.operations import save_account, save_template
+from tests.api.conftest import Call
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def template(send: Call) -> Template:
+    save_account(Account(name="two", kind="sandbox", region="far"))
+    template = Template(
+        name="builds",
+        account=Account.objects.get(name="sandbox"),
+        region="north",
+        image="debian-12",
+        size="small",
+        user_data="needle",
+        candidates=[
+            {"region": "south", "size": "medium"},
+            {"size": "large"},
+            {"account": "two", "size": "huge"},
+        ],
+    )
+    save_template(template)
+    return template
+
+
+def ask(send: Call, **fields: str) -> Any:
+    return send("POST", "/api/servers", {"template": "builds", **fields})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "allowed"),
+    [
+        ({}, True),
+        ({"image": "debian-12", "region": "north", "size": "small"}, True),
+        ({"size": "large"}, True),
+        ({"size": "huge"}, True),
+        ({"region": "south"}, True),
+        ({"region": "south", "size": "medium"}, True),
+        ({"image": "mine"}, False),
+        ({"size": "enormous"}, False),
+        ({"region": "moon"}, False),
+        # Another account's region is none of this one.
+        ({"region": "far"}, False),
+        # Each is named, but not together.
+        ({"region": "south", "size": "large"}, False),
+        ({"region": "south", "size": "medium", "image": "mine"}, False),
+    ],
+)
+def test_a_template_lets_choose_what_it_or_a_fallback_names(
+    send: Call, chosen: dict[str, str], allowed: bool
+) -> None:
+    answer = ask(send, **chosen)
+    if allowed:
+        assert answer.status_code == 200, answer.content
+        return
+    assert answer.status_code == 400
+    (field,) = answer.json()["errors"]
+    assert field in chosen
+    assert "allows only" in answer.json()["message"]
+    assert not Server.objects.exists()
+    # What was refused leaves nothing behind that is listed from now on.
+    assert not Scope.objects.filter(region__in=["moon", "far"], account__name="sandbox")
+
+
+def test_a_template_may_allow_anything_or_nothing(
+    send: Call, template: Template
+) -> None:
+    send("PATCH", "/api/templates/builds", {"overrides": "any"})
+    assert ask(send, image="mine", size="enormous").status_code == 200
+    send("PATCH", "/api/templates/builds", {"overrides": "none"})
+    for chosen in ({"size": "large"}, {"image": "mine"}, {"region": "south"}):
+        assert ask(send, **chosen).status_code == 400
+    assert ask(send, size="small", region="north").status_code == 200
+    wrong = send("PATCH", "/api/templates/builds", {"overrides": "some"})
+    assert (wrong.status_code, list(wrong.json()["errors"])) == (400, ["overrides"])
+    assert template.versions.get(number=2).overrides == "any"
+
+
+def test_a_key_that_was_used_does_not_widen_what_is_allowed(send: Call) -> None:
+    answer = send(
+        "POST",
+        "/api/servers",
+        {"template": "builds", "image": "mine"},
+        headers={"idempotency-key": "one"},
+    )
+    assert answer.status_code == 400
+    assert not Server.objects.exists()

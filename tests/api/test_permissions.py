@@ -1,0 +1,132 @@
+"""A session may do by the API what its person may do by the pages, and no more."""
+
+import json
+from typing import Any, Final
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from servers.api.routes import list_routes
+from servers.tokens import issue_token
+from tests.api.conftest import Call
+from tests.support.crawl import make_everything, take_snapshot
+from tests.support.people import log_in, make_person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Each act, and the permissions that its page asks for.
+ACTS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
+    ("POST", "/api/servers"): ("add_server",),
+    ("PATCH", "/api/servers/{name}"): ("change_server",),
+    ("DELETE", "/api/servers/{name}"): ("change_server",),
+    ("POST", "/api/servers/{name}/retry"): ("change_server",),
+    ("POST", "/api/pause"): ("change_fleet",),
+    ("POST", "/api/resume"): ("change_fleet",),
+    ("PATCH", "/api/fleet"): ("change_fleet",),
+    ("POST", "/api/tokens"): ("add_token",),
+    ("DELETE", "/api/tokens/{name}"): ("change_token",),
+    ("POST", "/api/templates"): ("add_template",),
+    ("PATCH", "/api/templates/{name}"): ("change_template",),
+    ("DELETE", "/api/templates/{name}"): ("delete_template",),
+    ("POST", "/api/templates/{name}/try"): ("change_template", "add_server"),
+    ("POST", "/api/accounts"): ("add_account",),
+    ("PATCH", "/api/accounts/{name}"): ("change_account",),
+    ("DELETE", "/api/accounts/{name}"): ("delete_account",),
+    ("POST", "/api/accounts/{name}/test"): ("change_account",),
+    ("POST", "/api/accounts/{name}/close-breaker"): ("change_account",),
+    ("POST", "/api/leaks/{pk}/adopt"): ("change_fleet",),
+    ("POST", "/api/leaks/{pk}/destroy"): ("change_fleet",),
+    ("POST", "/api/leaks/leftovers/{pk}/delete"): ("change_fleet",),
+    ("POST", "/api/leaks/destroy-held"): ("change_fleet",),
+}
+READS: Final = {
+    "/api/servers": "view_server",
+    "/api/leaks": "view_server",
+    "/api/events": "view_event",
+    "/api/templates": "view_template",
+    "/api/accounts": "view_account",
+    "/api/fleet": "view_fleet",
+    "/api/tokens": "view_token",
+}
+
+
+def send(client: Client, method: str, path: str) -> Any:
+    address = path.replace("{name}", "no-such").replace("{pk}", "999999")
+    return client.generic(method, address, "{}", content_type="application/json")
+
+
+def give(user: User, *codenames: str) -> None:
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+
+
+@pytest.mark.pure
+def test_each_act_of_the_api_needs_the_permission_of_its_page(call: Call) -> None:
+    known = {
+        (route.method, route.path)
+        for route in list_routes()
+        if route.method not in {"GET", "HEAD", "OPTIONS"}
+    }
+    assert known == set(ACTS)
+    user = User.objects.create_user("vi")
+    every = {right for rights in ACTS.values() for right in rights}
+    every |= {"view_server", *READS.values()}
+    for (method, path), rights in ACTS.items():
+        for right in rights:
+            give(user, *(every - {right}))
+            answer = send(log_in(user), method, path)
+            assert answer.status_code == 403, (method, path, right)
+            assert right in answer.json()["message"]
+        give(user, "view_server", *rights)
+        assert send(log_in(user), method, path).status_code != 403, (method, path)
+    for path, right in READS.items():
+        give(user, *(every - {right}))
+        assert log_in(user).get(path).status_code == 403, path
+        give(user, right)
+        assert log_in(user).get(path).status_code == 200, path
+
+
+@pytest.mark.pure
+def test_a_token_of_a_person_needs_their_permission_and_its_own_scope(
+    call: Call,
+) -> None:
+    user = User.objects.create_user("vi")
+    give(user, "view_server", "change_server", "change_fleet")
+    text = issue_token("hers", scopes=["fleet:admin"], user=user)
+    for method, path in ACTS:
+        headers = {"authorization": f"Bearer {text}"}
+        address = path.replace("{name}", "no-such").replace("{pk}", "999999")
+        answer = Client().generic(
+            method, address, "{}", content_type="application/json", headers=headers
+        )
+        allowed = set(ACTS[method, path]) <= {"change_server", "change_fleet"}
+        assert (answer.status_code != 403) is allowed, (method, path)
+
+
+def test_an_operator_pauses_neither_by_the_page_nor_by_the_api() -> None:
+    make_everything()
+    operator = log_in(make_person("operator"))
+    before = take_snapshot()
+    assert operator.post("/pause/", {}).status_code == 403
+    for path in ("/api/pause", "/api/resume"):
+        assert operator.post(path).status_code == 403
+    assert take_snapshot() == before
+
+
+def test_a_session_that_is_some_time_old_creates_no_token_by_the_api(
+    call: Call,
+) -> None:
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from servers.models import Session, Token
+
+    admin = log_in(make_person("admin"))
+    Session.objects.update(began_at=timezone.now() - timedelta(minutes=16))
+    before = Token.objects.count()
+    body = json.dumps({"name": "x", "scopes": ["servers:read"]})
+    answer = admin.post("/api/tokens", body, content_type="application/json")
+    assert answer.status_code == 403
+    assert "/account/confirm/" in answer.json()["message"]
+    assert Token.objects.count() == before

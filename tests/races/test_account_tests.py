@@ -1,0 +1,54 @@
+"""Tests of accounts whose cloud says nothing leave the web its threads."""
+
+import socket
+import threading
+import time
+
+import pytest
+from django.db import connections
+
+from servers import probe
+from servers.errors import UnavailableError
+from servers.models import Account
+from servers.operations import initialise_fleet
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_of_eight_tests_of_a_silent_port_two_wait_and_the_others_are_told_at_once() -> (
+    None
+):
+    initialise_fleet(fleet_id="ci")
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        port = silent.getsockname()[1]
+        account = Account(
+            name="silent",
+            kind="amazon",
+            region="eu-central-1",
+            endpoint=f"http://127.0.0.1:{port}",
+            options={"timings": {"call": 3.0, "lease": 7.0}},
+        )
+        keys = {"access_key_id": "a", "secret_access_key": "b"}
+        told: list[float] = []
+        found: list[list[probe.Finding]] = []
+        gate = threading.Barrier(8)
+
+        def run() -> None:
+            gate.wait()
+            began = time.monotonic()
+            try:
+                found.append(probe.probe_account(account, credentials=keys))
+            except UnavailableError:
+                told.append(time.monotonic() - began)
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=run) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(found) == probe.MOST_AT_ONCE
+    assert all(not finding.works for findings in found for finding in findings)
+    assert len(told) == 8 - probe.MOST_AT_ONCE
+    assert max(told) < 2.5
