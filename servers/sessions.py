@@ -14,9 +14,10 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db import DatabaseError, router, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from servers.models.session import Session
+from servers.models.session import OneTimePassword, Session
 
 # How long after the password was entered what needs it may be done.
 RECENT: Final = timedelta(minutes=15)
@@ -42,14 +43,8 @@ class SessionStore(DatabaseStore):
         return Session
 
     def _get_session_from_db(self) -> Session | None:
-        now = timezone.now()
-        rows = Session.objects.filter(
-            session_key=digest_key(self.session_key), expire_date__gt=now
-        )
-        if settings.SESSION_IDLE_SECONDS:
-            idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS)
-            rows = rows.filter(seen_at__gt=now - idle)
-        row = rows.first()
+        key = digest_key(self.session_key)
+        row = list_open_sessions().filter(session_key=key).first()
         if row is None:
             self._session_key = None
             return None
@@ -89,6 +84,29 @@ class SessionStore(DatabaseStore):
         number = data.get(SESSION_KEY)
         row.user_id = int(number) if number is not None else None
         return row
+
+
+def list_open_sessions() -> QuerySet[Session]:
+    """Return the sessions that have reached neither end."""
+    now = timezone.now()
+    rows = Session.objects.filter(expire_date__gt=now)
+    if settings.SESSION_IDLE_SECONDS:
+        idle = timedelta(seconds=settings.SESSION_IDLE_SECONDS)
+        rows = rows.filter(seen_at__gt=now - idle)
+    return rows
+
+
+def digest_password(user: Any) -> str:
+    """Return what tells that a person's password is another by now."""
+    return hashlib.sha256(user.password.encode()).hexdigest()
+
+
+def find_one_time(user: Any) -> OneTimePassword | None:
+    """Return the record of a person's one-time password, if that is theirs now."""
+    found = OneTimePassword.objects.filter(user_id=user.pk).first()
+    if found is None or found.password_digest != digest_password(user):
+        return None
+    return found
 
 
 def digest_key(key: str | None) -> str:

@@ -17,9 +17,8 @@ from django.views.generic import View
 
 from servers import tracing
 from servers.ledger import Kind, write_event
-from servers.models import OneTimePassword
 from servers.ratelimits import Counter, find_address
-from servers.sessions import MUST_CHANGE, end_sessions
+from servers.sessions import MUST_CHANGE, end_sessions, find_one_time
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +93,7 @@ class LogIn(LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         """Begin the session; one of a one-time password leads to a new one."""
         person = form.get_user()
-        one_time = OneTimePassword.objects.filter(user_id=person.pk).first()
+        one_time = find_one_time(person)
         if one_time is not None and one_time.expires_at <= timezone.now():
             form.add_error(None, EXPIRED)
             return self.form_invalid(form)

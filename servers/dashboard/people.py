@@ -12,7 +12,6 @@ from django.db.models import Count, Max, QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.generic import FormView, ListView, TemplateView
 
 from servers.dashboard.access import Page, carry_out
@@ -20,8 +19,9 @@ from servers.dashboard.live import Live
 from servers.dashboard.messages import REPEATED
 from servers.dashboard.once import OnceForm
 from servers.errors import FleetError, NotFoundError
-from servers.models import OneTimePassword, Session
+from servers.models import OneTimePassword
 from servers.operations import people
+from servers.sessions import digest_password, find_one_time, list_open_sessions
 from servers.tokens import list_valid_tokens
 
 PER_PAGE: Final = 50
@@ -83,13 +83,15 @@ class PeopleList(Live, ListView):  # type: ignore[type-arg]
         pks = [person.pk for person in data["people"]]
         seen: dict[int, tuple[int, Any]] = {
             pk: (count, at)
-            for pk, count, at in _list_sessions()
+            for pk, count, at in list_open_sessions()
             .filter(user_id__in=pks)
             .values_list("user_id")
             .annotate(Count("pk"), Max("seen_at"))
         }
-        one_time = set(
-            OneTimePassword.objects.filter(user__in=pks).values_list("pk", flat=True)
+        one_time = dict(
+            OneTimePassword.objects.filter(user__in=pks).values_list(
+                "pk", "password_digest"
+            )
         )
         return data | {
             "rows": [
@@ -98,7 +100,7 @@ class PeopleList(Live, ListView):  # type: ignore[type-arg]
                     "role": name_role(person),
                     "sessions": seen.get(person.pk, (0, None))[0],
                     "seen": seen.get(person.pk, (0, None))[1] or person.last_login,
-                    "invited": person.pk in one_time,
+                    "invited": one_time.get(person.pk) == digest_password(person),
                 }
                 for person in data["people"]
             ]
@@ -151,8 +153,8 @@ class PersonPage(Live, TemplateView):
         return data | {
             "person": person,
             "role": name_role(person),
-            "one_time": OneTimePassword.objects.filter(user=person).first(),
-            "sessions": _list_sessions()
+            "one_time": find_one_time(person),
+            "sessions": list_open_sessions()
             .filter(user_id=person.pk)
             .order_by("-seen_at")[:MOST_SESSIONS],
             "tokens": list_valid_tokens(person),
@@ -335,7 +337,3 @@ def name_role(person: Any) -> str:
         return "superuser"
     groups = sorted(group.name for group in person.groups.all())
     return ", ".join(groups) or "no role"
-
-
-def _list_sessions() -> QuerySet[Session]:
-    return Session.objects.filter(expire_date__gt=timezone.now())

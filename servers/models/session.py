@@ -33,7 +33,11 @@ class Session(AbstractBaseSession):
 
 
 class OneTimePassword(models.Model):
-    """A person's password is one that somebody else chose; until when it works."""
+    """A person's password is one that somebody else chose; until when it works.
+
+    ``password_digest`` is of the stored hash: a password that was set since, by a
+    command or in the Django admin, is none of these.
+    """
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,
@@ -42,6 +46,7 @@ class OneTimePassword(models.Model):
         related_name="+",
     )
     expires_at = models.DateTimeField()
+    password_digest = models.CharField(max_length=64, default="")
 
     def __str__(self) -> str:
         return str(self.user_id)

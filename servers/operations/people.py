@@ -22,7 +22,7 @@ from django.utils import timezone
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.models import OneTimePassword, Session
-from servers.sessions import end_sessions
+from servers.sessions import digest_password, end_sessions
 from servers.tokens import list_valid_tokens, revoke_token, rights_of
 
 ROLES: Final = ("viewer", "operator", "admin")
@@ -221,7 +221,11 @@ def _set_one_time(person: Any) -> str:
     person.set_password(password)
     person.save(update_fields=["password"])
     OneTimePassword.objects.update_or_create(
-        user_id=person.pk, defaults={"expires_at": timezone.now() + ONE_TIME_FOR}
+        user_id=person.pk,
+        defaults={
+            "expires_at": timezone.now() + ONE_TIME_FOR,
+            "password_digest": digest_password(person),
+        },
     )
     return password
 

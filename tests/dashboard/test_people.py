@@ -78,6 +78,12 @@ def test_a_one_time_password_works_for_a_while(admin: Client) -> None:
     OneTimePassword.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     answer = Client().post("/login/", {"username": "tomek", "password": one_time})
     assert b"one-time password has expired" in answer.content
+    # A password that was set since is theirs: by manage.py changepassword, say.
+    tomek = User.objects.get(username="tomek")
+    tomek.set_password(PASSWORD)
+    tomek.save()
+    assert enter("tomek", PASSWORD).get("/").status_code == 200
+    assert b"invited" not in admin.get("/people/").content
 
 
 @pytest.mark.parametrize(
