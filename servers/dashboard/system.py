@@ -36,6 +36,13 @@ _SHOWN: Final = (
         "seconds in the list",
     ),
     ("SERVERFLEET_SESSION_SECONDS", "SESSION_COOKIE_AGE", "seconds of a log-in"),
+    (
+        "SERVERFLEET_SESSION_IDLE_SECONDS",
+        "SESSION_IDLE_SECONDS",
+        "seconds until an idle log-in ends",
+    ),
+    ("SERVERFLEET_PROXY_COUNT", "PROXY_COUNT", "proxies in front"),
+    ("SERVERFLEET_METRICS_OPEN", "METRICS_OPEN", "/metrics without a token"),
     ("SERVERFLEET_HTTPS", "HTTPS", "secure cookies, redirect, HSTS"),
     ("SERVERFLEET_ALLOWED_HOSTS", "ALLOWED_HOSTS", "host names that are answered"),
     ("SERVERFLEET_TRUSTED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "origins of forms"),
