@@ -260,11 +260,11 @@ class _PostgreSQL:
     def list_triggers(self) -> Iterator[str]:
         for watch in list_watches():
             changed = _any_differs(watch.columns, self.differs)
-            (stamp,) = watch.stamps
-            bump = f"stamp_bump_{stamp}"
-            yield self._at_commit("UPDATE", watch.table, bump, when=changed)
-            if watch.rows:
-                yield self._at_commit("INSERT OR DELETE", watch.table, bump)
+            for stamp in watch.stamps:
+                bump = f"stamp_bump_{stamp}"
+                yield self._at_commit("UPDATE", watch.table, bump, when=changed)
+                if watch.rows:
+                    yield self._at_commit("INSERT OR DELETE", watch.table, bump)
         yield (
             f'CREATE TRIGGER "{{name}}" BEFORE UPDATE ON "{app.Server._meta.db_table}" '
             "FOR EACH ROW EXECUTE FUNCTION stamp_server_version()"
