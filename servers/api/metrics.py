@@ -18,8 +18,18 @@ from servers.gates import is_confirmed
 from servers.leaks import report_leaks
 from servers.ledger import database_now
 from servers.lifecycle.states import State, Verdict
-from servers.models import Account, Attempt, Fleet, Instance, Scope, Server, Tally
+from servers.models import (
+    Account,
+    Attempt,
+    Fleet,
+    Heartbeat,
+    Instance,
+    Scope,
+    Server,
+    Tally,
+)
 from servers.selectors import count_by_state
+from servers.standstill import Cause, find_fresh, find_standstill
 from servers.tallies import ATTEMPTS, BOOT_BUCKETS, BOOT_SECONDS, BOOTS, FAILURES
 
 
@@ -69,6 +79,7 @@ class _DatabaseCollector(Collector):
         )
         yield from self._collect_listings()
         yield from _collect_switches()
+        yield from _collect_processes()
         yield from _collect_proof()
         yield from _collect_tallies()
 
@@ -131,6 +142,32 @@ def _collect_switches() -> Iterator[Metric]:
     for account, state in Account.objects.values_list("name", "breaker"):
         breakers.add_metric([account], order.index(Account.Breaker(state)))
     yield breakers
+
+
+def _collect_processes() -> Iterator[Metric]:
+    """Workers and schedulers by how they are, and why nothing is worked off."""
+    now, rows = database_now(), list(Heartbeat.objects.all())
+    fresh = find_fresh(rows, now=now)
+    processes = GaugeMetricFamily(
+        "serverfleet_processes",
+        "Workers and schedulers (beat) by how they are: working, hanging, silent.",
+        labels=["kind", "state"],
+    )
+    for kind in Heartbeat.Kind:
+        of_kind = [row for row in fresh if row.kind == kind]
+        hanging = sum(bool(row.trouble) for row in of_kind)
+        total = sum(row.kind == kind for row in rows)
+        processes.add_metric([kind, "working"], len(of_kind) - hanging)
+        processes.add_metric([kind, "hanging"], hanging)
+        processes.add_metric([kind, "silent"], total - len(of_kind))
+    yield processes
+    found = find_standstill(rows, Fleet.objects.get(), now=now)
+    yield _gauge(
+        "serverfleet_standstill",
+        "1 for the cause while nothing is worked off, else 0.",
+        "cause",
+        {cause: int(found is not None and found.cause == cause) for cause in Cause},
+    )
 
 
 def _collect_proof() -> Iterator[Metric]:

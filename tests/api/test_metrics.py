@@ -12,9 +12,18 @@ from django.test import Client
 
 from servers import reconciler
 from servers.ledger import database_now
-from servers.models import Account, Attempt, Fleet, Instance, Scope, Server
+from servers.models import (
+    Account,
+    Attempt,
+    Fleet,
+    Heartbeat,
+    Instance,
+    Scope,
+    Server,
+)
 from servers.operations import freeze_destroys, terminate_server
 from tests.support.fleet import Workshop, make_fleet, provision, world_of
+from tests.support.trouble import start_processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -100,6 +109,24 @@ def test_the_switches_the_breaker_and_the_tick_are_told() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 12])
+def test_processes_and_a_standstill_are_told() -> None:
+    make_fleet()
+    start_processes()
+    told = read()
+    assert told['serverfleet_processes{kind="worker",state="working"}'] == 1
+    assert told['serverfleet_processes{kind="beat",state="working"}'] == 1
+    assert told['serverfleet_standstill{cause="worker-hangs"}'] == 0
+    Heartbeat.objects.filter(kind="worker").update(trouble="hangs")
+    told = read()
+    assert told['serverfleet_processes{kind="worker",state="hanging"}'] == 1
+    assert told['serverfleet_standstill{cause="worker-hangs"}'] == 1
+    Heartbeat.objects.update(seen_at=database_now() - timedelta(seconds=60))
+    told = read()
+    assert told['serverfleet_processes{kind="worker",state="silent"}'] == 1
+    assert told['serverfleet_standstill{cause="no-worker"}'] == 1
+    assert told['serverfleet_standstill{cause="worker-hangs"}'] == 0
+
+
 def test_the_metrics_cost_the_same_queries_for_any_number_of_servers(
     workshop: Workshop, count: int, django_assert_num_queries: Any
 ) -> None:
