@@ -151,6 +151,7 @@ def test_the_schedule_goes_on_when_the_clock_is_set_back(
     now = time.time()
     clock = {"ahead": timedelta(hours=1)}
     for entry in scheduler.schedule.values():
+        assert entry.schedule is not None
         entry.schedule.nowfun = lambda: app.now() + clock["ahead"]
         entry.last_run_at = entry.default_now()
     scheduler.tick()
