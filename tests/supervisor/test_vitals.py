@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -151,8 +152,8 @@ def test_the_schedule_goes_on_when_the_clock_is_set_back(
     now = time.time()
     clock = {"ahead": timedelta(hours=1)}
     for entry in scheduler.schedule.values():
-        assert entry.schedule is not None
-        entry.schedule.nowfun = lambda: app.now() + clock["ahead"]
+        schedule: Any = entry.schedule
+        schedule.nowfun = lambda: app.now() + clock["ahead"]
         entry.last_run_at = entry.default_now()
     scheduler.tick()
     clock["ahead"] = timedelta(0)  # it was an hour ahead, and was mended
