@@ -9,8 +9,8 @@ import socket
 from collections.abc import Mapping
 from typing import Final
 
-# The writing end of a pipe of the supervisor's: a byte is a sign of life.
-PIPE: Final = "SERVERFLEET_PULSE_FD"
+# The writing end of a pipe of the supervisor's: a byte is a sign of life. No setting.
+PIPE: Final = "FLEET_PULSE_FD"
 # Which of its programs, or which unit, a process is: its successor has the same.
 SLOT: Final = "SERVERFLEET_PROCESS"
 SUPERVISED: Final = "supervisor"

@@ -19,7 +19,7 @@ from celery.beat import Scheduler
 from celery.worker.consumer import Consumer
 from django.conf import settings
 
-from serverfleet.pulse import Pulse
+from serverfleet.pulse import PIPE, Pulse
 from servers import workload
 from servers.broker import Answer, ask_broker
 from servers.heartbeats import Look
@@ -204,4 +204,5 @@ def start_vitals(kind: str) -> None:
     global _vitals  # noqa: PLW0603 - one a process
     threads = settings.WORKER_THREADS if kind == "worker" else 0
     _vitals = Vitals(Pulse(os.environ), threads=threads)
+    os.environ.pop(PIPE, None)  # not for those that this process starts
     _vitals.start()
