@@ -33,7 +33,7 @@ LOOP_LATE: Final = 5.0
 # How long hints may wait while threads are free, and all threads may hang. Above what a
 # locked database makes a statement wait.
 IDLE_MOST: Final = 15.0
-HANG_MOST: Final = 25.0
+HANG_MOST: Final = 20.0
 # How often the consumer and the scheduler try to reach a broker that is away at least:
 # Celery would let half a minute pass, in which they look as if they hung.
 RETRY_SECONDS: Final = 2.0
@@ -51,9 +51,11 @@ class Vitals:
         self._turned = time.monotonic()
         self._answer = Answer()
         self._away = False
-        self._begun = 0
-        self._taken = time.monotonic()  # when no hint waited that it could have taken
-        self._written = time.monotonic()
+        self._written = self._judged = time.monotonic()
+        self._moves = 0
+        # For how long hints have waited that it could have taken, and for how long all
+        # threads have hung: each look counts for little, so a sleep does not.
+        self._idle = self._hung = 0.0
         self._trouble = ""
 
     @property
@@ -73,8 +75,12 @@ class Vitals:
 
     def say_ready(self) -> None:
         """Say that the start is over."""
-        self._turned = self._taken = time.monotonic()
+        self._turned, self._idle = time.monotonic(), 0.0
         self._pulse.say_ready()
+
+    def count_threads(self, threads: int) -> None:
+        """Take note of how many tasks can run at once."""
+        self._threads = threads
 
     def look(self) -> Look:
         """Return what the other processes, and people, are told of this one."""
@@ -97,7 +103,7 @@ class Vitals:
             self._answer = ask_broker() if answer.error else answer
             self._away = bool(self._answer.error)
             if self._away:
-                self._turned = self._taken = time.monotonic()
+                self._turned = time.monotonic()
                 self._pulse.beat()
             self._judge(time.monotonic())
             pause.wait(ASK_SECONDS)
@@ -111,18 +117,27 @@ class Vitals:
             self._pulse.complain()
 
     def _find_trouble(self, now: float) -> str:
-        begun, busy = workload.count_begun(), workload.count_running()
+        passed, self._judged = min(now - self._judged, 2 * ASK_SECONDS), now
+        moves, busy = workload.count_moves(), workload.count_running()
+        moved, self._moves = moves != self._moves, moves
         waits = bool(self._answer.waiting) and not self._away
-        if begun != self._begun or busy >= self._threads or not waits:
-            self._begun, self._taken = begun, now
-        if now - self._taken > IDLE_MOST:
-            return f"hints wait and it has taken none for {now - self._taken:.0f} s"
-        # Threads that wait for the database would do so in a new process, too.
-        if now - self._written > DATABASE_LATE:
-            return ""
-        hung = workload.measure_standstill(now, threads=self._threads)
-        if hung > HANG_MOST:
-            return f"all of its {self._threads} threads have hung for {hung:.0f} s"
+        is_idle = waits and busy < self._threads and not moved
+        self._idle = self._idle + passed if is_idle else 0.0
+        # Threads that wait for a cloud have a deadline, and those that wait for the
+        # database would do so in a new process, too.
+        is_hung = (
+            busy >= self._threads
+            and not moved
+            and not workload.waits_for_cloud(now)
+            and now - self._written < DATABASE_LATE
+        )
+        self._hung = self._hung + passed if is_hung else 0.0
+        if self._idle > IDLE_MOST:
+            return f"hints wait and it has taken none for {self._idle:.0f} s"
+        if self._hung > HANG_MOST:
+            return (
+                f"all of its {self._threads} threads have hung for {self._hung:.0f} s"
+            )
         return ""
 
 
@@ -134,8 +149,9 @@ class ConsumerPulse(bootsteps.StartStopStep):
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
-    def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
+    def register_with_event_loop(self, consumer: Any, hub: Any) -> None:
         """Be called by the loop; a loop whose broker is lost forgets its timers."""
+        get_vitals().count_threads(consumer.pool.num_processes)
         hub.timer.call_repeatedly(TURN_SECONDS, get_vitals().turn)
 
 

@@ -17,40 +17,30 @@ CALL_MOST: Final = 180.0  # seconds
 
 @dataclass(slots=True)
 class _Task:
-    begun: float  # time.monotonic()
-    called: float | None = None  # since when it waits for a cloud
+    called: float | None = None  # since when it waits for a cloud; time.monotonic()
 
 
 _tasks: dict[int, _Task] = {}
 _lock = threading.Lock()
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far this process has come."""
-
-    begun: int = 0  # tasks, since it started
-    last_move: float = 0.0  # when a task last began or ended, time.monotonic()
-
-
-_progress = Progress()
+_moves = 0  # tasks that have begun or ended since this process started
 
 
 @contextmanager
 def running() -> Iterator[None]:
     """Count the block as a task of this thread."""
+    global _moves  # noqa: PLW0603 - one count a process
     me = threading.get_ident()
     with _lock:
-        now = time.monotonic()
-        _tasks[me] = _Task(now)
-        _progress.begun += 1
-        _progress.last_move = now
+        _tasks[me] = _Task()
+        _moves += 1
     try:
         yield
     finally:
         with _lock:
             _tasks.pop(me, None)
-            _progress.last_move = time.monotonic()
+            _moves += 1
 
 
 @contextmanager
@@ -67,9 +57,9 @@ def calling() -> Iterator[None]:
         task.called = None
 
 
-def count_begun() -> int:
-    """Return how many tasks have begun in this process."""
-    return _progress.begun
+def count_moves() -> int:
+    """Return how many tasks have begun or ended in this process, counted together."""
+    return _moves
 
 
 def count_running() -> int:
@@ -77,17 +67,11 @@ def count_running() -> int:
     return len(_tasks)
 
 
-def measure_standstill(now: float, *, threads: int) -> float:
-    """Return for how many seconds all threads have hung; 0 while one is free.
+def waits_for_cloud(now: float) -> bool:
+    """Tell whether any task waits for a cloud, within what a call may take.
 
-    A thread that waits for a cloud does not hang: the call has a deadline. ``now`` as
-    of ``time.monotonic()``.
+    ``now`` as of ``time.monotonic()``.
     """
     with _lock:
-        tasks = list(_tasks.values())
-        last_move = _progress.last_move
-    if len(tasks) < threads:
-        return 0.0
-    if any(task.called is not None and now - task.called < CALL_MOST for task in tasks):
-        return 0.0
-    return max(0.0, now - last_move)
+        calls = [task.called for task in _tasks.values()]
+    return any(called is not None and now - called < CALL_MOST for called in calls)

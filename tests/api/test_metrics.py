@@ -108,7 +108,6 @@ def test_the_switches_the_breaker_and_the_tick_are_told() -> None:
     assert 49 < read()["serverfleet_due_seconds"] < 80
 
 
-@pytest.mark.parametrize("count", [1, 12])
 def test_processes_and_a_standstill_are_told() -> None:
     make_fleet()
     start_processes()
@@ -127,6 +126,7 @@ def test_processes_and_a_standstill_are_told() -> None:
     assert told['serverfleet_standstill{cause="worker-hangs"}'] == 0
 
 
+@pytest.mark.parametrize("count", [1, 12])
 def test_the_metrics_cost_the_same_queries_for_any_number_of_servers(
     workshop: Workshop, count: int, django_assert_num_queries: Any
 ) -> None:
