@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Min, Sum
@@ -78,9 +79,10 @@ class _DatabaseCollector(Collector):
             _count(Attempt.objects.all(), "outcome"),
         )
         yield from self._collect_listings()
-        yield from _collect_switches()
-        yield from _collect_processes()
-        yield from _collect_proof()
+        fleet, now = Fleet.objects.get(), database_now()
+        yield from _collect_switches(fleet, now)
+        yield from _collect_processes(fleet, now)
+        yield from _collect_proof(now)
         yield from _collect_tallies()
 
     def _collect_listings(self) -> Iterator[Metric]:
@@ -104,8 +106,7 @@ class _DatabaseCollector(Collector):
         yield failures
 
 
-def _collect_switches() -> Iterator[Metric]:
-    fleet, now = Fleet.objects.get(), database_now()
+def _collect_switches(fleet: Fleet, now: datetime) -> Iterator[Metric]:
     oldest = Server.objects.filter(next_step_at__lte=now).aggregate(
         oldest=Min("next_step_at")
     )["oldest"]
@@ -144,9 +145,9 @@ def _collect_switches() -> Iterator[Metric]:
     yield breakers
 
 
-def _collect_processes() -> Iterator[Metric]:
+def _collect_processes(fleet: Fleet, now: datetime) -> Iterator[Metric]:
     """Workers and schedulers by how they are, and why nothing is worked off."""
-    now, rows = database_now(), list(Heartbeat.objects.all())
+    rows = list(Heartbeat.objects.all())
     fresh = find_fresh(rows, now=now)
     processes = GaugeMetricFamily(
         "serverfleet_processes",
@@ -161,7 +162,7 @@ def _collect_processes() -> Iterator[Metric]:
         processes.add_metric([kind, "hanging"], hanging)
         processes.add_metric([kind, "silent"], total - len(of_kind))
     yield processes
-    found = find_standstill(rows, Fleet.objects.get(), now=now)
+    found = find_standstill(rows, fleet, now=now)
     yield _gauge(
         "serverfleet_standstill",
         "1 for the cause while nothing is worked off, else 0.",
@@ -170,9 +171,8 @@ def _collect_processes() -> Iterator[Metric]:
     )
 
 
-def _collect_proof() -> Iterator[Metric]:
+def _collect_proof(now: datetime) -> Iterator[Metric]:
     """What /leaks/ shows, in numbers."""
-    now = database_now()
     report = report_leaks(now=now)
     leaks = GaugeMetricFamily(
         "serverfleet_leaks",
