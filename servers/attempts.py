@@ -3,16 +3,16 @@
 The answer is recorded whoever holds the lease by then; the row itself moves by
 compare-and-swap. Locks are taken in one order everywhere: server, attempt, instance,
 and leave the keys alone (``no_key``): a listing that records an instance of the attempt
-meanwhile needs no more than its key, and would deadlock with a whole lock.
+meanwhile needs no more than its key, and would deadlock with a whole lock. The intent
+locks the account before all of them.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from servers.candidates import count_servers
 from servers.clouds.base import CloudInstance
 from servers.leases import Lease
 from servers.ledger import Kind, move, write_event
@@ -45,10 +45,13 @@ def write_intent(
 ) -> Attempt | None:
     """Write the attempt and move ``pending → creating``, together and fenced.
 
-    None means that the row moved or the lease passed: no call may be sent.
+    None means that no call may be sent: the row moved, the lease passed, or the account
+    is full, which is counted under its lock. Then whoever looks again sees why.
     """
     number = server.attempt_number + 1
     with transaction.atomic():
+        if not _has_room(place.account, server, now=now):
+            return None
         moved = move(
             server,
             Event.ATTEMPT_WRITTEN,
@@ -84,6 +87,25 @@ def write_intent(
             asked_at=now,
             lease_end=lease.until,
         )
+
+
+def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
+    """Tell whether the account takes one more, of all that is committed by now.
+
+    The lock makes intents for one account, and the requests that count its servers
+    (operations/caps.py), wait for each other.
+    """
+    held = Account.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
+    if held is None or not held.enabled:
+        return False
+    # A server counts where it was tried last; at its own account it does already.
+    moves = account.pk != server.account_id
+    if moves and count_servers([held.pk]).get(held.pk, 0) >= held.max_servers:
+        return False
+    lately = Attempt.objects.filter(
+        account=held.pk, asked_at__gt=now - timedelta(minutes=1)
+    )
+    return lately.count() < held.creates_per_minute
 
 
 def record_accepted(
@@ -153,7 +175,8 @@ def record_instance(
             "attempt": attempt,
             "raw_status": shown.raw_status[:64],
             "live": shown.live,
-            "failed": shown.failed,
+            "meaning": shown.meaning,
+            "fault": shown.fault[:1000],
             "address": shown.address,
             "first_seen": now,
             "gone_at": None if shown.live else now,
@@ -171,7 +194,6 @@ def close_attempt(
     reason: str,
     answer_class: str = "",
     now: datetime,
-    changes: Mapping[str, Any] | None = None,
 ) -> None:
     """Close an attempt that was refused or is absent; move its row by ``event``.
 
@@ -200,7 +222,7 @@ def close_attempt(
             server.state == State.CREATING and server.attempt_number == attempt.number
         )
         if waits and event is not None:
-            move(server, event, reason=reason, now=now, changes=changes)
+            move(server, event, reason=reason, now=now)
         else:
             write_event(Kind.ATTEMPT_CLOSED, server=server, reason=reason)
             # What the row waits for may have changed.

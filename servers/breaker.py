@@ -10,17 +10,30 @@ nobody counts, and more creates would only make more of them.
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db.models import F, Q
 
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decide import exceeds_share
 from servers.lifecycle.snapshot import Limits
-from servers.lifecycle.states import PROVEN_GONE, Outcome
+from servers.lifecycle.states import PROVEN_GONE, Answer, Outcome
 from servers.models import Account, Attempt, Instance, Server
 
 OPENS_AFTER: Final = 5
 FIRST_SECONDS: Final = 60.0
 MOST_SECONDS: Final = 900.0
+# Of the pending deadline, the longest time that it is open: were that longer, servers
+# would end that were never tried.
+SHARE_OPEN: Final = 4
+# Likewise, how long a throttled account pauses at the most where the cloud names no
+# time; and how long where it does, in seconds.
+SHARE_PAUSED: Final = 40
+MOST_RETRY_AFTER: Final = 60.0
+
+
+def is_by_failures(account: Account) -> bool:
+    """Tell whether failed creates opened it, and not more instances than servers."""
+    return account.breaker_failures >= OPENS_AFTER
 
 
 def explain_hold(account: Account, *, now: datetime) -> str:
@@ -30,13 +43,13 @@ def explain_hold(account: Account, *, now: datetime) -> str:
         return ""
     if account.breaker == Account.Breaker.HALF_OPEN:
         return f"{account.name} is tried with one create after its breaker was open."
-    after = ":" if account.breaker_failures < OPENS_AFTER else " after"
+    after = " after" if is_by_failures(account) else ":"
     return f"The breaker of {account.name} is open{after} {explain_opening(account)}"
 
 
 def explain_opening(account: Account) -> str:
     """Return what the breaker opened for."""
-    if account.breaker_failures < OPENS_AFTER:
+    if not is_by_failures(account):
         return account.breaker_note
     return f"{account.breaker_failures} failed creates in a row: {account.breaker_note}"
 
@@ -47,7 +60,9 @@ def watch_creations(account: Account, *, now: datetime) -> bool:
     Asked after each complete listing. At most five queries, for any fleet.
     """
     limits = Limits()
-    live = Instance.objects.filter(account=account.pk, live=True).count()
+    # What its server gave up is no surprise: the sweep ends it.
+    found = Instance.objects.filter(account=account.pk, live=True)
+    live = found.exclude(attempt__answer_class=Answer.FAILED).count()
     if live <= limits.share_floor:
         return False
     asked = (
@@ -111,20 +126,65 @@ def note_success(account: Account) -> bool:
     return bool(changed)
 
 
-def note_failure(account: Account, message: str, *, now: datetime) -> None:
-    """Count a failed create; open the breaker where it is one too many."""
-    Account.objects.filter(pk=account.pk).update(
-        breaker_failures=F("breaker_failures") + 1, breaker_note=message
+def note_answer(account: Account) -> None:
+    """Let another create through: the cloud answered the trial, but made nothing.
+
+    So a trial that was throttled, or asked for a wrong image, holds nobody up.
+    """
+    Account.objects.filter(pk=account.pk, breaker=Account.Breaker.HALF_OPEN).update(
+        breaker_until=None
     )
+
+
+def note_failure(
+    account: Account, message: str, *, asked_at: datetime, now: datetime
+) -> None:
+    """Count a failed create; open the breaker where it is one too many.
+
+    Of calls that ran at the same time one counts: those asked before the last failure
+    was counted tell nothing new.
+    """
+    counted = (
+        Account.objects.filter(pk=account.pk)
+        .exclude(breaker=Account.Breaker.OPEN)
+        .filter(Q(breaker_failed_at=None) | Q(breaker_failed_at__lte=asked_at))
+        .update(
+            breaker_failures=F("breaker_failures") + 1,
+            breaker_note=message,
+            breaker_failed_at=now,
+        )
+    )
+    if not counted:
+        return
     account.refresh_from_db(fields=["breaker", "breaker_failures"])
-    if account.breaker_failures < OPENS_AFTER:
+    if not is_by_failures(account):
         return
     wait = back_off(
         account.breaker_failures - OPENS_AFTER + 1,
         1.0,
         first=FIRST_SECONDS,
-        most=MOST_SECONDS,
+        most=_find_longest(),
     )
     Account.objects.filter(pk=account.pk).update(
         breaker=Account.Breaker.OPEN, breaker_until=now + wait
     )
+
+
+def _find_longest() -> float:
+    """Return for how many seconds it is open at the most."""
+    share = settings.PENDING_DEADLINE / SHARE_OPEN
+    return min(MOST_SECONDS, max(FIRST_SECONDS, share))
+
+
+def note_throttling(
+    account: Account, *, failures: int, retry_after: float | None, now: datetime
+) -> None:
+    """Have all creates of the account pause: it slows down, and does not open.
+
+    ``failures`` is how often in a row the row that was throttled has failed.
+    """
+    most = settings.PENDING_DEADLINE / SHARE_PAUSED
+    asked = timedelta(seconds=min(retry_after or 0.0, MOST_RETRY_AFTER))
+    until = now + max(back_off(failures, 1.0, most=most), asked)
+    later = Q(throttled_until=None) | Q(throttled_until__lt=until)
+    Account.objects.filter(later, pk=account.pk).update(throttled_until=until)

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from servers.breaker import explain_hold
+from servers.breaker import explain_hold, is_by_failures
+from servers.lifecycle.snapshot import Hold
 from servers.lifecycle.states import PROVEN_GONE, Verdict
 from servers.models import (
     Account,
@@ -37,8 +38,8 @@ def list_candidates(
 ) -> list[Candidate]:
     """Return the places of a recipe in their order: its own, then its fallbacks.
 
-    The first is the server's own while it has made no attempt (it may override size
-    and region). One query where a fallback names another account.
+    The first is the server's own, whose size and region it may have been asked for.
+    One query where a fallback names another account.
     """
     first = Candidate(
         0, recipe.account, recipe.account.name, recipe.region, recipe.size
@@ -69,9 +70,22 @@ def list_candidates(
                 entry.get("size") or recipe.size,
             )
         )
-    if server is not None and server.attempt_number == 0:
-        found[0] = replace(first, region=server.region, size=server.size)
+    if server is not None:
+        found[0] = replace(
+            first,
+            region=server.first_region or recipe.region,
+            size=server.first_size or recipe.size,
+        )
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What keeps a create from an account, and until when, where that is known."""
+
+    hold: Hold
+    because: str = ""
+    until: datetime | None = None
 
 
 class CandidateFacts:
@@ -108,29 +122,35 @@ class CandidateFacts:
             "destroys them."
         )
 
-    def hold(self, account: Account) -> str:
-        """Return what holds creates of an account for a while, or ""."""
-        if held := explain_hold(account, now=self.now):
-            return held
-        if account.throttled_until is not None and self.now < account.throttled_until:
-            return f"{account.name} asked ServerFleet to slow down."
-        if self.recent.get(account.pk, 0) >= account.creates_per_minute:
-            return (
-                f"{account.name} has reached its {account.creates_per_minute} creates "
-                "a minute."
-            )
-        return ""
-
-    def skip(self, server: Server, account: Account) -> str:
-        """Return why the next candidate is to be tried instead, or ""."""
+    def find_hold(self, server: Server, account: Account) -> Held:
+        """Return what keeps a create of ``server`` from an account now."""
         if not account.enabled:
-            return f"The account {account.name} is disabled."
+            return Held(Hold.UNUSABLE, f"The account {account.name} is disabled.")
         if account.health == Account.Health.REFUSED:
-            return f"{account.name}: {account.health_note}"
+            return Held(Hold.UNUSABLE, f"{account.name}: {account.health_note}")
         others = self.counted.get(account.pk, 0)
         if account.pk != server.account_id and others >= account.max_servers:
-            return f"The cap of {account.name} ({account.max_servers}) is reached."
-        return ""
+            return Held(
+                Hold.FULL,
+                f"The cap of {account.name} ({account.max_servers}) is reached.",
+            )
+        if because := explain_hold(account, now=self.now):
+            hold = Hold.BROKEN if is_by_failures(account) else Hold.OURS
+            return Held(hold, because, account.breaker_until)
+        pause = account.throttled_until
+        if pause is not None and self.now < pause:
+            return Held(
+                Hold.THROTTLED,
+                f"{account.name} asked ServerFleet to slow down.",
+                pause,
+            )
+        if self.recent.get(account.pk, 0) >= account.creates_per_minute:
+            return Held(
+                Hold.OURS,
+                f"{account.name} has reached its {account.creates_per_minute} creates "
+                "a minute.",
+            )
+        return Held(Hold.NONE)
 
 
 def count_servers(accounts: Iterable[UUID]) -> dict[UUID, int]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from servers.clouds.base import CloudInstance
+from servers.clouds.base import CloudInstance, Meaning
 from servers.lifecycle.states import Verdict
 from servers.models import Instance
 
@@ -15,8 +15,7 @@ def as_shown(instance: Instance) -> CloudInstance:
         fleet="",
         name=instance.name,
         raw_status=instance.raw_status,
-        live=instance.live,
-        failed=instance.failed,
+        meaning=Meaning(instance.meaning),
         address=instance.address,
         fault=instance.fault,
     )
@@ -27,7 +26,7 @@ def record_seen(pk: int, shown: CloudInstance, *, now: datetime) -> None:
     Instance.objects.filter(pk=pk).update(
         raw_status=shown.raw_status[:64],
         live=shown.live,
-        failed=shown.failed,
+        meaning=shown.meaning,
         missed_from=None,
         **({} if shown.live else {"gone_at": now, "verdict": Verdict.GONE}),
     )
@@ -36,7 +35,11 @@ def record_seen(pk: int, shown: CloudInstance, *, now: datetime) -> None:
 def record_gone(pk: int, *, now: datetime) -> None:
     """Record that two listings missed it, and that a get by its id agrees."""
     Instance.objects.filter(pk=pk).update(
-        live=False, gone_at=now, verdict=Verdict.GONE, raw_status="gone"
+        live=False,
+        meaning=Meaning.GONE,
+        gone_at=now,
+        verdict=Verdict.GONE,
+        raw_status="gone",
     )
 
 

@@ -75,6 +75,8 @@ def release(
         next_step_at=next_step_at,
         waiting=waiting,
         deadline_at=seen.deadline_at,
+        pending_left=seen.pending_left,
+        planned_at=next_step_at,
         failures=seen.failures,
     ):
         held.update(lease_until=None)

@@ -9,14 +9,14 @@ import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from servers import tracing
-from servers.lifecycle.states import CLOSED, Event, Outcome, State, Want
+from servers.lifecycle.states import CLOSED, Answer, Event, Outcome, State, Want
 from servers.lifecycle.transitions import target_of
 from servers.models import Account, Attempt, Fleet, Server
 from servers.models import Event as EventRow
@@ -55,7 +55,6 @@ class Kind(StrEnum):
     LOGGED_OUT = "logged_out"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - no secret
     PERSON_CHANGED = "person_changed"
-    PROCESS_ENDED = "process_ended"
 
 
 def database_now() -> datetime:
@@ -114,7 +113,12 @@ def _make_event(
 
 # From here on the row owns nothing of its attempts: what appears is an orphan.
 _CLOSES_ATTEMPTS = frozenset(
-    {Event.ABSENCE_CONFIRMED, Event.RETRY_REQUESTED, Event.DISOWNED}
+    {
+        Event.ABSENCE_CONFIRMED,
+        Event.RETRY_REQUESTED,
+        Event.DISOWNED,
+        Event.INSTANCE_FAILED,
+    }
 )
 
 
@@ -195,14 +199,34 @@ def move(
         if event is Event.READY:
             count_boot((now - server.created_at).total_seconds())
         if event in _CLOSES_ATTEMPTS:
+            failed = event is Event.INSTANCE_FAILED
+            told = {"answer": reason, "answer_class": Answer.FAILED} if failed else {}
             Attempt.objects.filter(server_uid=server.pk).exclude(
                 outcome__in=CLOSED
-            ).update(outcome=Outcome.ABANDONED, closed_at=now)
+            ).update(outcome=Outcome.ABANDONED, closed_at=now, **told)
     for name, value in written.items():
         setattr(server, name, value)
     extra = {"server": server.name, "change": str(event)}
     logger.info("%s is %s.", server.name, target, extra=extra)
     return True
+
+
+_NOTHING_HELD: Final = {"instance_id": "", "address": "", "started_at": None}
+
+
+def _find_left(server: Server, now: datetime) -> timedelta | None:
+    """Return what is left of the pending deadline; None where all of it is."""
+    if server.deadline_at is None:
+        return server.pending_left
+    return max(timedelta(0), server.deadline_at - now)
+
+
+def _go_on_pending(server: Server, now: datetime) -> dict[str, Any]:
+    """Let the pending deadline run on from where it stood, and never anew."""
+    left = server.pending_left
+    if left is None:
+        left = timedelta(seconds=settings.PENDING_DEADLINE)
+    return {"deadline_at": now + left, "planned_at": now}
 
 
 def _consequences(
@@ -219,17 +243,21 @@ def _consequences(
             return {"error": reason}
         case Event.STOP_REQUESTED:
             return {"want": Want.GONE}
+        case Event.ATTEMPT_WRITTEN:
+            return {"pending_left": _find_left(server, now)}
+        case Event.ATTEMPT_REFUSED | Event.ATTEMPT_ABSENT | Event.INSTANCE_FAILED:
+            return {"error": reason, **_NOTHING_HELD, **_go_on_pending(server, now)}
         case Event.INSTANCE_KNOWN | Event.ADDRESS_SEEN:
             boot = timedelta(seconds=settings.BOOT_DEADLINE)
             return {"deadline_at": now + boot}
         case Event.RETRY_REQUESTED:
             return {
                 "error": "",
-                "instance_id": "",
-                "address": "",
-                "started_at": None,
                 "candidate": 0,
-                "tries": 0,
+                "tried_from": server.attempt_number,
+                "pending_left": None,
+                "planned_at": None,
+                **_NOTHING_HELD,
             }
         case Event.ABSENCE_CONFIRMED:
             return {"stopped_at": now, "next_step_at": None}

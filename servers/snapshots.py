@@ -10,12 +10,14 @@ from uuid import UUID
 from django.db.models import Count, Q
 
 from servers.candidates import Candidate, CandidateFacts, ScopeKey, list_candidates
+from servers.clouds.base import HALTED, Meaning
 from servers.gates import explain_closed_gate, limits_in_force
 from servers.lifecycle.ending import quiet_from
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import (
     AttemptView,
     CandidateView,
+    Hold,
     InstanceView,
     ScopeView,
     Snapshot,
@@ -113,12 +115,11 @@ class Loader:
             state_since=server.state_since,
             created_at=server.created_at,
             attempt_number=server.attempt_number,
-            candidate=server.candidate,
-            tries=server.tries,
+            tried_from=server.tried_from,
             failures=server.failures,
             jitter=jitter_of(server),
             instance_id=server.instance_id,
-            deadline_at=server.deadline_at,
+            deadline_at=_find_deadline(server, self.now),
             ttl=timedelta(seconds=server.ttl) if server.ttl else None,
             protected=server.protected,
             trial_until=server.trial_until,
@@ -217,22 +218,34 @@ class Loader:
 
     def _view_candidate(self, server: Server, candidate: Candidate) -> CandidateView:
         account = candidate.account
-        name = f"{candidate.account_name} {candidate.region} {candidate.size}"
+        parts = (candidate.account_name, candidate.region, candidate.size)
+        name = " ".join(filter(None, parts))
         if account is None:
             return CandidateView(
                 candidate.index,
                 name,
                 scope="",
-                skip=f"The account {candidate.account_name!r} does not exist.",
+                hold=Hold.UNUSABLE,
+                because=f"The account {candidate.account_name!r} does not exist.",
             )
         assert self.pending is not None
+        held = self.pending.find_hold(server, account)
         return CandidateView(
             candidate.index,
             name,
             scope_name(account.pk, candidate.region),
-            hold=self.pending.hold(account),
-            skip=self.pending.skip(server, account),
+            hold=held.hold,
+            because=held.because,
+            until=held.until,
         )
+
+
+def _find_deadline(server: Server, now: datetime) -> datetime | None:
+    """Return the deadline of the row's state; while no worker came, it stood still."""
+    deadline, planned = server.deadline_at, server.planned_at
+    if server.state != State.PENDING or deadline is None or planned is None:
+        return deadline
+    return deadline + max(timedelta(0), now - planned)
 
 
 def _view_attempt(attempt: Attempt) -> AttemptView:
@@ -244,6 +257,9 @@ def _view_attempt(attempt: Attempt) -> AttemptView:
         looked_at=attempt.looked_at,
         answered_at=attempt.answered_at,
         answer=attempt.answer,
+        candidate=attempt.candidate,
+        answer_class=attempt.answer_class,
+        closed_at=attempt.closed_at,
     )
 
 
@@ -258,7 +274,9 @@ def _view_instance(instance: Instance) -> InstanceView:
         scope=scope_name(instance.account_id, instance.region),
         first_seen=instance.first_seen,
         live=instance.live,
-        failed=instance.failed,
+        failed=instance.meaning == Meaning.FAILED,
+        halted=instance.meaning in HALTED,
+        unclear=instance.meaning == Meaning.UNCLEAR,
         condemned=instance.condemned_at is not None,
         address=instance.address,
         fault=instance.fault,

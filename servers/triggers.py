@@ -51,12 +51,12 @@ SERVED: Final = [
 ]
 # Columns that move all the time and that no page shows.
 _UNSHOWN: Final = {
-    app.Server: "fence lease_until lease_by next_step_at deadline_at tries failures "
-    "version",
+    app.Server: "fence lease_until lease_by next_step_at deadline_at failures "
+    "tried_from pending_left planned_at version",
     app.Scope: "fence lease_until lease_by next_listing_at listed_from compared_at "
     "leftovers_at failures",
     app.Fleet: "ticked_at key_check",
-    app.Account: "credentials breaker_failures",
+    app.Account: "credentials breaker_failures breaker_failed_at",
     app.Token: "last_used_at",
     app.Instance: "missed_from next_step_at",
     app.Attempt: "looked_at lease_end",
@@ -71,6 +71,7 @@ _HEALTH: Final = [
     "breaker_note",
     "breaker_failures",
     "breaker_until",
+    "breaker_failed_at",
 ]
 _SHOWN: Final = (
     app.Server,

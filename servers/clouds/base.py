@@ -10,6 +10,7 @@ the engine then looks before it does anything else.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import ClassVar, Protocol
 
 from servers.addresses import is_host
@@ -148,6 +149,22 @@ class CreateSpec:
         }
 
 
+class Meaning(StrEnum):
+    """What a raw status means. Each adapter names the meaning of each of its own."""
+
+    BOOTING = "booting"  # on the way: no more is missing than time
+    RUNNING = "running"
+    ENDING = "ending"  # on the way out; it may still run, and be billed
+    STOPPED = "stopped"  # it is kept, and does not run: stopped, hibernated, suspended
+    FAILED = "failed"  # the cloud gave up on it: it will never be ready
+    GONE = "gone"  # terminal: it is shown for a while, and bills nothing
+    UNCLEAR = "unclear"  # a status that the adapter does not know yet
+
+
+# Neither running nor on the way there.
+HALTED = frozenset({Meaning.ENDING, Meaning.STOPPED, Meaning.UNCLEAR})
+
+
 @dataclass(frozen=True, slots=True)
 class CloudInstance:
     """What a cloud shows of one instance."""
@@ -157,15 +174,19 @@ class CloudInstance:
     fleet: str  # the fleet tag, whole; "" where it carries none
     name: str
     raw_status: str  # the cloud's own word, never libcloud's lossy NodeState
-    live: bool  # False only for the cloud's named terminal statuses
-    failed: bool = False  # the cloud gave up on it (OpenStack's ERROR): never ready
+    meaning: Meaning  # of the raw status
     address: str = ""  # public where there is one, else private; "" while unknown
-    fault: str = ""  # the cloud's own words where it failed
+    fault: str = ""  # the cloud's own words where it failed or ended
 
     def __post_init__(self) -> None:
         # It stands in lines that people copy into a shell.
         if self.address and not is_host(self.address):
             object.__setattr__(self, "address", "")
+
+    @property
+    def live(self) -> bool:
+        """Whether it is anything but gone, so that it may run and be billed."""
+        return self.meaning is not Meaning.GONE
 
 
 @dataclass(frozen=True, slots=True)

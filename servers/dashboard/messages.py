@@ -54,7 +54,8 @@ HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
         Event.READY: "Ready for builds",
         Event.DEADLINE_PASSED: "It took too long",
         Event.INSTANCE_VANISHED: "The instance vanished",
-        Event.HEALTH_LOST: "It stopped answering",
+        Event.INSTANCE_FAILED: "The instance failed before it was ready",
+        Event.HEALTH_LOST: "The instance failed or stopped",
         Event.RETRY_REQUESTED: "A retry was asked for",
         Event.STOP_REQUESTED: "Termination was asked for",
         Event.DRAINED: "Drained",
@@ -87,7 +88,6 @@ HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
         Kind.LOGGED_OUT: "Logged out",
         Kind.PASSWORD_CHANGED: "A password was changed",
         Kind.PERSON_CHANGED: "A person was changed",
-        Kind.PROCESS_ENDED: "A process ended",
     }
 )
 _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
@@ -95,6 +95,7 @@ _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
         Event.READY: "good",
         Event.ATTEMPT_REFUSED: "warn",
         Event.ATTEMPT_ABSENT: "warn",
+        Event.INSTANCE_FAILED: "warn",
         Event.CANDIDATES_EXHAUSTED: "bad",
         Event.DEADLINE_PASSED: "bad",
         Event.INSTANCE_VANISHED: "bad",
@@ -103,7 +104,6 @@ _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
         Kind.UNEXPLAINED: "bad",
         Kind.HELD: "warn",
         Kind.LOG_IN_FAILED: "warn",
-        Kind.PROCESS_ENDED: "warn",
     }
 )
 
@@ -215,7 +215,10 @@ FAILURES: Final[Mapping[str, str]] = MappingProxyType(
         "Credentials": "The credentials are refused",
         "Throttled": "Too many calls",
         "Unreachable": "The cloud was not reached",
-        "UnknownOutcome": "No answer, and nothing was made",
+        "UnknownOutcome": "No answer, and nothing was created",
+        "Clock": "This machine's clock is wrong",
+        "Unsent": "A worker was stopped before it could ask",
+        "Failed": "The instance failed before it was ready",
         "Cloud": "The cloud answered with an error",
     }
 )

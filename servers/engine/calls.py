@@ -20,7 +20,6 @@ from servers.instances import (
 from servers.leases import Lease
 from servers.ledger import Kind, database_now, write_event
 from servers.lifecycle.backoff import back_off
-from servers.lifecycle.decide import follow_failure
 from servers.lifecycle.decisions import (
     CloseAttempt,
     ConfirmVanished,
@@ -28,8 +27,7 @@ from servers.lifecycle.decisions import (
     LookUp,
     Probe,
 )
-from servers.lifecycle.snapshot import Snapshot
-from servers.lifecycle.states import Event, Outcome
+from servers.lifecycle.states import Answer, Event, Outcome
 from servers.machine.tcp import try_port
 from servers.models import Attempt, Fleet, Instance, Server
 from servers.scopes import (
@@ -64,26 +62,16 @@ def look_up(server: Server, decision: LookUp, *, now: datetime) -> str:
     return ""
 
 
-def close_absent(
-    server: Server, decision: CloseAttempt, snapshot: Snapshot, *, now: datetime
-) -> None:
+def close_absent(server: Server, decision: CloseAttempt, *, now: datetime) -> None:
     """Close an attempt that was looked for in vain."""
     attempt = Attempt.objects.get(server_uid=server.pk, number=decision.attempt)
-    follow = follow_failure(
-        snapshot, Event.ATTEMPT_ABSENT, final=False, candidate=attempt.candidate
-    )
     close_attempt(
         attempt,
         Outcome.ABSENT,
         event=decision.event,
         reason=decision.reason,
-        answer_class="UnknownOutcome",
+        answer_class=Answer.SILENCE,
         now=now,
-        changes={
-            "candidate": follow.candidate,
-            "tries": follow.tries,
-            "error": decision.reason,
-        },
     )
     server.refresh_from_db()
 

@@ -8,10 +8,16 @@ nothing is destroyed here: the sweep judges what is left.
 
 import logging
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from servers.attempts import Place, close_attempt, record_accepted, write_intent
-from servers.breaker import admit_create, note_failure, note_success
+from servers.breaker import (
+    admit_create,
+    note_answer,
+    note_failure,
+    note_success,
+    note_throttling,
+)
 from servers.candidates import list_candidates
 from servers.clouds.base import (
     ClockError,
@@ -28,11 +34,11 @@ from servers.clouds.base import (
 from servers.engine import uptime
 from servers.leases import Lease
 from servers.ledger import Kind, database_now, write_event
-from servers.lifecycle.decide import follow_failure
 from servers.lifecycle.decisions import WriteIntent
 from servers.lifecycle.keys import Key, make_key
 from servers.lifecycle.snapshot import Snapshot
-from servers.lifecycle.states import Event, Outcome
+from servers.lifecycle.states import Answer, Event, Outcome
+from servers.lifecycle.tries import follow_failure, read_history
 from servers.models import Account, Attempt, Fleet, Server
 from servers.scopes import call_slot, hasten_listing, open_scope, pace_of
 from servers.tallies import count_failure
@@ -76,6 +82,9 @@ def create_instance(
             deadline_at=lease.until + pace.settle + snapshot.limits.pending,
         )
         if attempt is None:
+            if place.account.breaker != Account.Breaker.CLOSED:
+                # It was let through as the trial, and was none.
+                note_answer(place.account)
             return False
         if uptime.read() >= send_before:
             # Only this process may send it, and it will not.
@@ -84,8 +93,9 @@ def create_instance(
                 snapshot,
                 Outcome.ABSENT,
                 reason="The worker was stopped too long before it could ask.",
-                final=False,
+                answer=Answer.UNSENT,
             )
+            server.refresh_from_db()
             return True
         _send(cloud, attempt, server, snapshot, key)
     hasten_listing(place.account.pk, place.region, within=pace.listing)
@@ -107,21 +117,13 @@ def _send(
     spec = render_spec(server, attempt, key)
     try:
         shown = cloud.create_instance(spec, deadline=cloud.timings.call)
-    except (ThrottledError, UnreachableError, ClockError) as error:
+    except (ThrottledError, UnreachableError, ClockError, RefusedError) as error:
         count_failure(error)
-        _refuse(attempt, snapshot, error, final=False)
-        _note_throttling(attempt.account, error)
-        note_failure(attempt.account, error.message, now=database_now())
-    except RefusedError as error:
-        count_failure(error)
-        _refuse(attempt, snapshot, error, final=True)
-        # A wrong image or a size that has run out says nothing of the account.
-        if isinstance(error, CredentialsError | QuotaError):
-            note_failure(attempt.account, error.message, now=database_now())
+        _refuse(attempt, snapshot, error)
     except CloudError as error:
         count_failure(error)
         _note_silence(attempt, server, error)
-        note_failure(attempt.account, error.message, now=database_now())
+        _note_failure(attempt, error)
     else:
         record_accepted(
             attempt, shown, now=database_now(), reason=_describe_answer(shown)
@@ -151,16 +153,29 @@ def _describe_answer(shown: CloudInstance) -> str:
     return f"The cloud made {shown.instance_id} ({shown.raw_status})."
 
 
-def _refuse(
-    attempt: Attempt, snapshot: Snapshot, error: CloudError, *, final: bool
-) -> None:
-    _close(
-        attempt,
-        snapshot,
-        Outcome.REFUSED,
-        reason=error.message,
-        final=final,
-        answer_class=type(error).__name__.removesuffix("Error"),
+def _refuse(attempt: Attempt, snapshot: Snapshot, error: CloudError) -> None:
+    """Record that nothing was made, on the row and on its account."""
+    answer = Answer(type(error).__name__.removesuffix("Error"))
+    _close(attempt, snapshot, Outcome.REFUSED, reason=error.message, answer=answer)
+    # A wrong image, a size that has run out and this machine's clock say nothing of
+    # the account.
+    if isinstance(error, CredentialsError | QuotaError | UnreachableError):
+        _note_failure(attempt, error)
+        return
+    note_answer(attempt.account)
+    if isinstance(error, ThrottledError):
+        history = read_history(snapshot, attempt.candidate)
+        note_throttling(
+            attempt.account,
+            failures=len(history.answers) + 1,
+            retry_after=error.retry_after,
+            now=database_now(),
+        )
+
+
+def _note_failure(attempt: Attempt, error: CloudError) -> None:
+    note_failure(
+        attempt.account, error.message, asked_at=attempt.asked_at, now=database_now()
     )
 
 
@@ -170,26 +185,23 @@ def _close(
     outcome: Outcome,
     *,
     reason: str,
-    final: bool,
-    answer_class: str = "",
+    answer: Answer,
 ) -> None:
-    event = (
-        Event.ATTEMPT_REFUSED if outcome is Outcome.REFUSED else Event.ATTEMPT_ABSENT
+    refused = outcome is Outcome.REFUSED
+    event = follow_failure(
+        snapshot,
+        Event.ATTEMPT_REFUSED if refused else Event.ATTEMPT_ABSENT,
+        # Of the attempt: the row's may lie behind it.
+        candidate=attempt.candidate,
+        answer=answer,
     )
-    # The candidate of the attempt, which may lie behind the row's of the snapshot.
-    follow = follow_failure(snapshot, event, final=final, candidate=attempt.candidate)
     close_attempt(
         attempt,
         outcome,
-        event=follow.event,
+        event=event,
         reason=reason,
-        answer_class=answer_class,
+        answer_class=answer,
         now=database_now(),
-        changes={
-            "candidate": follow.candidate,
-            "tries": follow.tries,
-            "error": reason,
-        },
     )
 
 
@@ -200,11 +212,3 @@ def _note_silence(attempt: Attempt, server: Server, error: CloudError) -> None:
         answer=error.message, answer_class="UnknownOutcome"
     )
     write_event(Kind.ATTEMPT_ANSWERED, server=server, reason=error.message)
-
-
-def _note_throttling(account: Account, error: CloudError) -> None:
-    if error.retry_after:
-        pause = timedelta(seconds=min(error.retry_after, 60.0))
-        Account.objects.filter(pk=account.pk).update(
-            throttled_until=database_now() + pause
-        )

@@ -108,16 +108,20 @@ class _Step:
         try:
             rest = self._take()
         except BusyError as busy:
+            now = ledger.database_now()
+            self._stop_clock(now)
             rest = _Rest(
-                ledger.database_now() + busy.wait,
+                now + busy.wait,
                 f"All calls that {self.server.account.name} may have at once are "
                 "under way.",
             )
         except Exception:
             logger.exception("A step of %s failed.", self.server.name)
             count_fault()
+            now = ledger.database_now()
+            self._stop_clock(now)
             rest = _Rest(
-                ledger.database_now() + AFTER_FAULT,
+                now + AFTER_FAULT,
                 "A step failed on a fault of ServerFleet; the worker's log has it.",
             )
         leases.release(
@@ -134,6 +138,10 @@ class _Step:
             now = ledger.database_now()
             loader = Loader([self.server], fleet=Fleet.objects.get(), now=now)
             snapshot = loader.snapshot(self.server)
+            if snapshot.state is State.PENDING:
+                # Its deadline has stood still while no worker came, until now.
+                self.server.deadline_at = snapshot.deadline_at
+                self.server.planned_at = now
             decision = decide(snapshot, now)
             rest = self._act(decision, snapshot, now)
             if rest is not None:
@@ -154,7 +162,7 @@ class _Step:
                 )
                 return None if moved else _Rest(now)
             case CloseAttempt():
-                calls.close_absent(server, decision, snapshot, now=now)
+                calls.close_absent(server, decision, now=now)
                 return None
             case WriteIntent():
                 sent = create_instance(
@@ -189,12 +197,21 @@ class _Step:
         return _Rest(now + wait, f"The cloud was asked in vain: {error}")
 
     def _rest(self, wait: Wait, snapshot: Snapshot, now: datetime) -> _Rest:
-        """Plan the next step; pending's deadline runs only where nothing holds it."""
+        """Plan the next step; pending's deadline runs only where we don't hold it."""
         server = self.server
-        if snapshot.state is State.PENDING:
-            if wait.held:
-                server.deadline_at = None
-            elif server.deadline_at is None:
-                server.deadline_at = now + snapshot.limits.pending
+        if wait.held:
+            self._stop_clock(now)
+        elif snapshot.state is State.PENDING and server.deadline_at is None:
+            left = server.pending_left
+            server.deadline_at = now + (
+                snapshot.limits.pending if left is None else left
+            )
         due = [time for time in (wait.until, server.deadline_at) if time is not None]
         return _Rest(min(due, default=None), wait.because)
+
+    def _stop_clock(self, now: datetime) -> None:
+        """Let the pending deadline stand still: what holds the row is ours."""
+        server = self.server
+        if server.state == State.PENDING and server.deadline_at is not None:
+            server.pending_left = max(timedelta(0), server.deadline_at - now)
+            server.deadline_at = None

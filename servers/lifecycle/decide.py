@@ -12,28 +12,26 @@ attempt of it named. Nothing here asks who died: the same rows give the same dec
 
 from datetime import datetime
 
-from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decisions import (
     Adopt,
     CloseAttempt,
     ConfirmVanished,
     Decision,
-    Followup,
     LookUp,
     Move,
     Probe,
     Wait,
-    WriteIntent,
 )
 from servers.lifecycle.ending import decide_stopping
+from servers.lifecycle.pending import decide_pending
 from servers.lifecycle.snapshot import (
     AttemptView,
-    CandidateView,
     InstanceView,
     ScopeView,
     Snapshot,
 )
-from servers.lifecycle.states import BOOTING, HOLDING, Event, Outcome, State
+from servers.lifecycle.states import BOOTING, HOLDING, Answer, Event, Outcome, State
+from servers.lifecycle.tries import follow_failure
 
 
 def decide(snapshot: Snapshot, now: datetime) -> Decision:
@@ -67,7 +65,7 @@ def _end_trial(state: State, late: bool) -> str:
 def _decide_state(snapshot: Snapshot, now: datetime) -> Decision:
     match snapshot.state:
         case State.PENDING:
-            return _decide_pending(snapshot, now)
+            return decide_pending(snapshot, now)
         case State.CREATING:
             return _decide_creating(snapshot, now)
         case State.CREATED | State.STAGING | State.RUNNING:
@@ -122,23 +120,6 @@ def exceeds_share(count: int, total: int, *, share: float, floor: int) -> bool:
     return count > max(floor, int(total * share))
 
 
-def follow_failure(
-    snapshot: Snapshot, event: Event, *, candidate: int, final: bool
-) -> Followup:
-    """Return what follows a try at ``candidate`` that made nothing.
-
-    ``event`` is attempt_refused or attempt_absent. ``final``: the same call will be
-    refused again, so only a later candidate is of use.
-    """
-    # Candidates may have been skipped since the row's last try.
-    tries = (snapshot.tries if candidate == snapshot.candidate else 0) + 1
-    if not final and tries < snapshot.limits.tries:
-        return Followup(event, candidate, tries)
-    if candidate + 1 < snapshot.candidate_count:
-        return Followup(event, candidate + 1, 0)
-    return Followup(Event.CANDIDATES_EXHAUSTED, candidate, tries)
-
-
 def _last_word(snapshot: Snapshot) -> str:
     """Return what the cloud last said of the server, as a sentence with a space."""
     attempt = snapshot.attempt
@@ -148,33 +129,6 @@ def _last_word(snapshot: Snapshot) -> str:
     if attempt is not None and attempt.answer:
         return f"The cloud's last answer: {attempt.answer} "
     return ""
-
-
-def _next_candidate(snapshot: Snapshot) -> CandidateView | str:
-    """Return the first candidate that may be tried, or why there is none."""
-    skipped = []
-    for candidate in snapshot.candidates:
-        if candidate.index < snapshot.candidate:
-            continue
-        if not candidate.skip:
-            return candidate
-        skipped.append(candidate.skip)
-    return " ".join(dict.fromkeys(skipped)) or "No candidate is left."
-
-
-def _decide_pending(snapshot: Snapshot, now: datetime) -> Decision:
-    if snapshot.tries:
-        resume = snapshot.state_since + back_off(snapshot.tries, snapshot.jitter)
-        if now < resume:
-            return Wait("It waits a little before the next try.", resume)
-    chosen = _next_candidate(snapshot)
-    if isinstance(chosen, str):
-        return Move(Event.CANDIDATES_EXHAUSTED, chosen)
-    scope = snapshot.scope(chosen.scope)
-    hold = scope.no_create or chosen.hold
-    if hold:
-        return Wait(hold, now + scope.pace.listing, held=True)
-    return WriteIntent(chosen.index)
 
 
 def _decide_creating(snapshot: Snapshot, now: datetime) -> Decision:
@@ -209,16 +163,23 @@ def _resolve_attempt(
     reason = "The create call got no answer, and nothing of it was found."
     if snapshot.state is not State.CREATING:
         return CloseAttempt(attempt.number, None, reason)
-    follow = follow_failure(
-        snapshot, Event.ATTEMPT_ABSENT, candidate=snapshot.candidate, final=False
+    event = follow_failure(
+        snapshot,
+        Event.ATTEMPT_ABSENT,
+        candidate=attempt.candidate,
+        answer=Answer.SILENCE,
     )
-    return CloseAttempt(attempt.number, follow.event, reason)
+    return CloseAttempt(attempt.number, event, reason)
 
 
 def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
     own = snapshot.own_instance
     if own is None:
         return Wait("Its instance is not recorded yet.", snapshot.deadline_at)
+    # Its end was concluded from silence, not shown: then nothing says that it failed.
+    lost = not own.live and own.missed_from is not None
+    if not lost and (broken := _explain_end(own)):
+        return _give_up(snapshot, broken, live=own.live)
     if not own.live:
         return Move(
             Event.INSTANCE_VANISHED,
@@ -228,10 +189,41 @@ def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
     scope = snapshot.scope(own.scope)
     if is_missing(own, scope):
         return _decide_missing(snapshot, own, scope, now)
-    if own.failed:
-        fault = f" It said: {own.fault}" if own.fault else ""
-        return Move(Event.HEALTH_LOST, f"The cloud gave up on its instance.{fault}")
     return _decide_boot(snapshot, own)
+
+
+def _explain_end(own: InstanceView) -> str:
+    """Return what is wrong with an instance that the cloud shows, or ""."""
+    fault = f" It says: {own.fault}" if own.fault else ""
+    if own.failed:
+        return f"The cloud gave up on its instance.{fault}"
+    if own.halted or not own.live:
+        return (
+            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, and "
+            f"ServerFleet did not ask for that.{fault}"
+        )
+    return ""
+
+
+def _give_up(snapshot: Snapshot, because: str, *, live: bool) -> Decision:
+    """Return what follows where the instance failed, stopped or ended by itself."""
+    attempt = snapshot.attempt
+    own = snapshot.own_instance
+    if snapshot.state is State.RUNNING or attempt is None:
+        event = Event.HEALTH_LOST if live else Event.INSTANCE_VANISHED
+        return Move(event, f"{because} Retry it, or terminate it.")
+    if own is not None and own.unclear and not own.failed:
+        # It may yet boot: what nobody can read is no reason to destroy it.
+        return Wait(f"{because} It is waited for.", snapshot.deadline_at)
+    event = follow_failure(
+        snapshot,
+        Event.INSTANCE_FAILED,
+        candidate=attempt.candidate,
+        answer=Answer.FAILED,
+    )
+    if event is Event.CANDIDATES_EXHAUSTED:
+        because = f"{because} No other try is left. Retry it, or terminate it."
+    return Move(event, because)
 
 
 def _decide_missing(

@@ -86,12 +86,3 @@ Decision = (
     | ConfirmVanished
     | Destroy
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Followup:
-    """Where a failed try leads: the event, and the next candidate and try."""
-
-    event: Event
-    candidate: int
-    tries: int

@@ -6,8 +6,26 @@ times are the database's.
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from servers.lifecycle.states import OPEN, Outcome, State
+
+
+class Hold(Enum):
+    """What keeps a create from being sent to a candidate now."""
+
+    NONE = auto()
+    UNUSABLE = auto()  # disabled, or its credentials are refused: a person must act
+    FULL = auto()  # its account's cap is reached: ours, so the deadline stops
+    OURS = auto()  # our own rate, or a breaker that opened over a leak: likewise
+    BROKEN = auto()  # a breaker that failures opened: the deadline runs
+    THROTTLED = auto()  # the cloud asked for fewer calls: likewise
+
+
+# What keeps a later candidate from nothing.
+PASSED_BY = frozenset({Hold.UNUSABLE, Hold.FULL, Hold.BROKEN})
+# We hold it ourselves, so its pending deadline does not run.
+OUR_HOLDS = frozenset({Hold.FULL, Hold.OURS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +46,7 @@ class Limits:
 
     pending: timedelta = timedelta(minutes=10)
     retention: timedelta = timedelta(hours=1)  # of an errored row with an instance
-    tries: int = 3  # attempts at one candidate before the next
+    tries: int = 3  # at one candidate; what says nothing against it is none
     share: float = 0.10  # of a scope that may vanish or be condemned at once …
     share_floor: int = 5  # … and the number that always may
 
@@ -44,6 +62,9 @@ class AttemptView:
     looked_at: datetime | None = None
     answered_at: datetime | None = None
     answer: str = ""
+    candidate: int = 0
+    answer_class: str = ""  # of Answer, once it is closed
+    closed_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
@@ -61,7 +82,9 @@ class InstanceView:
     scope: str
     first_seen: datetime
     live: bool = True
-    failed: bool = False
+    failed: bool = False  # the cloud gave up on it
+    halted: bool = False  # it is neither running nor on the way there
+    unclear: bool = False  # … by a status that nobody has named yet
     condemned: bool = False
     address: str = ""
     fault: str = ""
@@ -100,8 +123,9 @@ class CandidateView:
     index: int
     name: str
     scope: str
-    hold: str = ""  # breaker, rate: passes by itself
-    skip: str = ""  # cap full, account disabled, credentials refused: try the next
+    hold: Hold = Hold.NONE
+    because: str = ""  # what holds it, as a sentence
+    until: datetime | None = None  # where it is known when that ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +136,7 @@ class Snapshot:
     state_since: datetime
     created_at: datetime
     attempt_number: int = 0
-    candidate: int = 0
-    tries: int = 0
+    tried_from: int = 0  # attempts up to this number are of before a retry
     failures: int = 0  # calls in a row that taught nothing
     jitter: float = 0.5  # 0..1, fixed for the server, spreads the back-offs
     instance_id: str = ""

@@ -24,6 +24,7 @@ class Event(StrEnum):
     INSTANCE_KNOWN = "instance_known"
     ATTEMPT_REFUSED = "attempt_refused"
     ATTEMPT_ABSENT = "attempt_absent"
+    INSTANCE_FAILED = "instance_failed"
     CANDIDATES_EXHAUSTED = "candidates_exhausted"
     ADDRESS_SEEN = "address_seen"
     READY = "ready"
@@ -45,6 +46,24 @@ class Outcome(StrEnum):
     REFUSED = "refused"  # the cloud answered that nothing was made
     ABSENT = "absent"  # looked for after its settle time, and not there
     ABANDONED = "abandoned"  # its server needs it no more
+
+
+class Answer(StrEnum):
+    """What an attempt came to that left its server without an instance.
+
+    The values are those of the port's errors, without their last five letters.
+    """
+
+    REFUSED = "Refused"
+    CREDENTIALS = "Credentials"
+    QUOTA = "Quota"
+    NO_CAPACITY = "NoCapacity"
+    THROTTLED = "Throttled"
+    UNREACHABLE = "Unreachable"
+    CLOCK = "Clock"
+    SILENCE = "UnknownOutcome"  # no answer, and nothing of it was found
+    UNSENT = "Unsent"  # its worker was stopped for too long before it could ask
+    FAILED = "Failed"  # it made an instance that failed, or stopped, while it booted
 
 
 class Verdict(StrEnum):
@@ -89,3 +108,18 @@ PROVEN_GONE = frozenset({State.STOPPED})
 # An attempt that is closed is final: no instance of it may be adopted any more.
 CLOSED = frozenset({Outcome.REFUSED, Outcome.ABSENT, Outcome.ABANDONED})
 OPEN = frozenset({Outcome.ASKED, Outcome.ACCEPTED})
+
+# The same call would be refused again.
+FINAL = frozenset({Answer.REFUSED, Answer.CREDENTIALS, Answer.QUOTA})
+# Says nothing against the request, so it is no try: the same call may work later.
+NO_TRY = frozenset(
+    {
+        Answer.NO_CAPACITY,
+        Answer.THROTTLED,
+        Answer.UNREACHABLE,
+        Answer.CLOCK,
+        Answer.UNSENT,
+    }
+)
+# Another candidate may do better at once.
+ELSEWHERE = frozenset({Answer.NO_CAPACITY, Answer.FAILED})

@@ -23,6 +23,12 @@ TABLE: Final[tuple[Edge, ...]] = (
     # None is left; or, from pending, no candidate's account can be used at all.
     (State.CREATING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
     (State.PENDING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
+    # Failed or stopped while it booted: its attempt is abandoned, so the instance is an
+    # orphan, and another candidate or try follows. Where none is left, it is kept.
+    (State.CREATED, Event.INSTANCE_FAILED, State.PENDING),
+    (State.STAGING, Event.INSTANCE_FAILED, State.PENDING),
+    (State.CREATED, Event.CANDIDATES_EXHAUSTED, State.ERROR),
+    (State.STAGING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
     (State.CREATED, Event.ADDRESS_SEEN, State.STAGING),
     (State.STAGING, Event.READY, State.RUNNING),
     # Every working state ends in time. A late answer is still recorded afterwards.

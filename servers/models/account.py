@@ -71,6 +71,8 @@ class Account(models.Model):
     breaker_note = models.TextField(blank=True, default="")
     breaker_failures = models.PositiveIntegerField(default=0)
     breaker_until = models.DateTimeField(null=True, blank=True)
+    # When the last failure was counted: calls asked before it ran together with it.
+    breaker_failed_at = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from servers.clouds.base import Meaning
 from servers.lifecycle.states import Verdict
 from servers.models.account import Account
 from servers.models.attempt import Attempt
@@ -32,7 +33,8 @@ class Instance(models.Model):
     )
     raw_status = models.CharField(max_length=64, blank=True, default="")
     live = models.BooleanField(default=True)
-    failed = models.BooleanField(default=False)
+    # What the raw status means: clouds.base.Meaning has the words.
+    meaning = models.CharField(max_length=16, default=Meaning.RUNNING.value)
     address = models.CharField(max_length=255, blank=True, default="")
     fault = models.TextField(blank=True, default="")
     first_seen = models.DateTimeField()

@@ -64,6 +64,9 @@ class Server(models.Model):
     recipe = models.ForeignKey(
         TemplateVersion, on_delete=models.PROTECT, related_name="servers"
     )
+    # Where it was asked for first; region and size above are those of its last try.
+    first_region = models.CharField(max_length=100, blank=True, default="")
+    first_size = models.CharField(max_length=255, blank=True, default="")
     labels = models.JSONField(default=dict, blank=True)
     ttl = models.PositiveIntegerField(default=0)
     protected = models.BooleanField(default=False)
@@ -77,7 +80,8 @@ class Server(models.Model):
     hidden = models.BooleanField(default=False)
     attempt_number = models.PositiveIntegerField(default=0)
     candidate = models.PositiveSmallIntegerField(default=0)
-    tries = models.PositiveSmallIntegerField(default=0)
+    # Attempts up to this number are of before a retry, and count for nothing.
+    tried_from = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
     waiting = models.TextField(blank=True, default="")
     state_since = models.DateTimeField(db_default=Now())
@@ -86,6 +90,10 @@ class Server(models.Model):
     lease_by = models.CharField(max_length=100, blank=True, default="")
     next_step_at = models.DateTimeField(null=True, blank=True)
     deadline_at = models.DateTimeField(null=True, blank=True)
+    # What is left of the pending deadline while it stands still; null: all of it.
+    pending_left = models.DurationField(null=True, blank=True)
+    # When a step meant to be back. Whatever is later than that, no worker came for it.
+    planned_at = models.DateTimeField(null=True, blank=True)
     # Grows with each change of what is served; the database's triggers write it.
     version = models.BigIntegerField(default=0, editable=False)
 

@@ -226,6 +226,8 @@ def _build(request: Request, recipe: TemplateVersion, *, now: datetime) -> Serve
         image=request.image or recipe.image,
         region=request.region or recipe.region,
         size=request.size or recipe.size,
+        first_region=request.region or recipe.region,
+        first_size=request.size or recipe.size,
         capacity=request.capacity or recipe.capacity,
         account=recipe.account,
         template=recipe.template,

@@ -20,7 +20,7 @@ from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, Outcome, State, Verdict
 from servers.models import Attempt, Instance, Scope, Server
 
-_FACTS = ("raw_status", "live", "failed", "address", "fault", "name")
+_FACTS = ("raw_status", "live", "meaning", "address", "fault", "name")
 
 
 @dataclass(slots=True)
@@ -141,7 +141,7 @@ def _facts(instance: CloudInstance) -> dict[str, Any]:
     return {
         "raw_status": instance.raw_status[:64],
         "live": instance.live,
-        "failed": instance.failed,
+        "meaning": instance.meaning,
         "address": instance.address[:255],
         "fault": instance.fault[:1000],
         "name": instance.name[:255],

@@ -14,7 +14,7 @@ from servers.ledger import Kind, write_event
 from servers.lifecycle.decide import exceeds_share
 from servers.lifecycle.guards import is_condemnable
 from servers.lifecycle.snapshot import Limits, Pace
-from servers.lifecycle.states import Verdict
+from servers.lifecycle.states import Answer, Verdict
 from servers.models import Instance, Scope
 
 logger = logging.getLogger(__name__)
@@ -37,13 +37,19 @@ def condemn_orphans(
         ).order_by("first_seen", "pk")
         if is_condemnable(instance, started=started, now=now, grace=pace.grace)
     ]
-    limits = Limits()
-    held = bool(due) and exceeds_share(
-        len(due), live.count(), share=limits.share, floor=limits.share_floor
+    # What its server gave up because it failed is no fault of the records, however many
+    # they are.
+    given_up = set(
+        live.filter(attempt__answer_class=Answer.FAILED).values_list("pk", flat=True)
     )
-    _hold(scope, len(due) if held else 0)
+    sudden = [instance for instance in due if instance.pk not in given_up]
+    limits = Limits()
+    held = bool(sudden) and exceeds_share(
+        len(sudden), live.count(), share=limits.share, floor=limits.share_floor
+    )
+    _hold(scope, len(sudden) if held else 0)
     if held:
-        return []
+        due = [instance for instance in due if instance.pk in given_up]
     return [instance.pk for instance in due if condemn_unowned(instance, now=now)]
 
 

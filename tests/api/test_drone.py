@@ -68,7 +68,7 @@ def make_every_state(
     add_template("unanswered", faults={"timeout_after": 1}, visibility=60.0,
                  timings=unseen)  # fmt: skip
     add_template("slow", boot=60.0)
-    add_template("full", no_capacity=["small"])
+    add_template("full", images=["debian-12"])
     made = {
         "creating": provision(name="a-creating", template="unanswered"),
         "created": provision(name="a-created", template="slow"),

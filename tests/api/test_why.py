@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from servers.models import Account, Heartbeat, Scope, Server
+from servers.models import Account, Server
 from servers.tokens import issue_token
 from tests.support.fleet import Workshop, make_fleet, provision
-from tests.support.trouble import start_processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,12 +43,12 @@ def test_it_tells_in_each_state_what_is_waited_for(
 def test_it_tells_the_clouds_own_words_and_a_retry_begins_anew(
     client: Client, workshop: Workshop
 ) -> None:
-    account = make_fleet(no_capacity=["small"])
+    account = make_fleet(images=["debian-12"])
     server = provision()
     workshop.run_to("error", server)
-    assert "No small is left" in why(client, server)["last_answer"]
+    assert "There is no image ubuntu-24.04" in why(client, server)["last_answer"]
     Account.objects.filter(pk=account.pk).update(
-        options={**account.options, "no_capacity": []}
+        options={**account.options, "images": ["ubuntu-24.04"]}
     )
     answer = client.post(f"/api/servers/{server.name}/retry")
     assert (answer.status_code, answer.json()["state"]) == (200, "pending")
@@ -64,19 +63,3 @@ def test_of_a_server_that_is_not_there_it_tells_that(client: Client) -> None:
         answer = client.get(f"/api/servers/{path}")
         assert answer.status_code == 404
         assert "no server named" in answer.json()["message"]
-
-
-def test_of_what_is_due_it_says_what_keeps_the_work_from_being_done(
-    client: Client, workshop: Workshop
-) -> None:
-    make_fleet()
-    workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
-    server = provision()
-    start_processes()
-    assert why(client, server)["why"] == "A worker can take it up now."
-    Heartbeat.objects.filter(kind="worker").update(trouble="its loop hangs")
-    assert "The worker hangs, so nothing is created" in why(client, server)["why"]
-    Heartbeat.objects.filter(kind="worker").delete()
-    told = why(client, server)
-    assert "No worker is online, so nothing is created" in told["why"]
-    assert told["next"] == "Start a worker."

@@ -14,7 +14,12 @@ from servers.addresses import (
     parse_allowed,
     read_address,
 )
-from servers.clouds.base import CloudConfig, CloudInstance, UnreachableError
+from servers.clouds.base import (
+    CloudConfig,
+    CloudInstance,
+    Meaning,
+    UnreachableError,
+)
 from servers.clouds.registry import open_cloud, validate_config
 from servers.machine.tcp import NOT_TRIED, NOT_YET, try_port
 
@@ -176,7 +181,7 @@ def test_what_a_name_leads_to_is_judged_where_it_is_connected_to(
     ],
 )
 def test_an_address_is_an_ip_address_or_a_host_name(address: str, kept: bool) -> None:
-    seen = CloudInstance("i-1", "", "", "", "running", True, address=address)
+    seen = CloudInstance("i-1", "", "", "", "running", Meaning.RUNNING, address=address)
     assert seen.address == (address if kept else "")
     assert is_host(address) is (kept and bool(address))
 

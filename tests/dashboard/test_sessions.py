@@ -1,16 +1,13 @@
 """Sessions: kept as digests, with an idle end, an absolute end, and a recent log-in."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from servers.dashboard import login
 from servers.models import Session
 from servers.sessions import digest_key
 from tests.support.fleet import make_fleet
@@ -22,20 +19,12 @@ PASSWORD = "violet-harbour-7"
 
 
 @pytest.fixture
-def root(workshop: Any) -> Iterator[User]:
-    forget()
+def root(workshop: Any) -> User:
     make_fleet()
     user = make_person("root")
     user.set_password(PASSWORD)
     user.save()
-    yield user
-    forget()
-
-
-def forget() -> None:
-    cache.clear()
-    login.failures.forget()
-    login.anywhere.forget()
+    return user
 
 
 def age(**times: timedelta) -> None:
@@ -110,6 +99,9 @@ def test_what_gives_access_asks_for_the_password_again_and_goes_on(root: User) -
 
 
 def test_guessing_in_a_stolen_session_has_the_limit_of_the_log_in(root: User) -> None:
+    from servers.dashboard import login
+
+    login.failures.forget()
     client = log_in(root)
     for path in ("/account/confirm/", "/account/password/"):
         for _ in range(login.MOST_BY_NAME // 2):
@@ -118,3 +110,4 @@ def test_guessing_in_a_stolen_session_has_the_limit_of_the_log_in(root: User) ->
         right = client.post(path, {"old_password": PASSWORD})
         assert right.status_code == 429
         assert "Retry-After" in right
+    login.failures.forget()

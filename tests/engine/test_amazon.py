@@ -74,13 +74,11 @@ def ec2() -> Iterator[EC2]:
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "answer_class", "tries"),
+    ("status", "code", "answer_class"),
     [
-        (400, "InvalidAMIID.NotFound", "Refused", 1),
-        (500, "InsufficientInstanceCapacity", "NoCapacity", 1),
-        (400, "VcpuLimitExceeded", "Quota", 1),
-        (403, "UnauthorizedOperation", "Credentials", 1),
-        (503, "RequestLimitExceeded", "Throttled", 3),
+        (400, "InvalidAMIID.NotFound", "Refused"),
+        (400, "VcpuLimitExceeded", "Quota"),
+        (403, "UnauthorizedOperation", "Credentials"),
     ],
 )
 def test_a_refused_create_ends_in_error_and_is_not_repeated(
@@ -89,7 +87,6 @@ def test_a_refused_create_ends_in_error_and_is_not_repeated(
     status: int,
     code: str,
     answer_class: str,
-    tries: int,
 ) -> None:
     make_moto(ec2.url)
     ec2.refused["RunInstances"] = (status, code)
@@ -97,10 +94,36 @@ def test_a_refused_create_ends_in_error_and_is_not_repeated(
     workshop.run_to("error", server)
     assert f"The words of {code}." in server.error
     workshop.run_for(1.0)
-    assert ec2.calls.count("RunInstances") == tries
+    assert ec2.calls.count("RunInstances") == 1
     assert set(Attempt.objects.values_list("outcome", "answer_class")) == {
         (Outcome.REFUSED, answer_class)
     }
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "answer_class"),
+    [
+        (500, "InsufficientInstanceCapacity", "NoCapacity"),
+        (503, "RequestLimitExceeded", "Throttled"),
+        (400, "RequestExpired", "Clock"),
+    ],
+)
+def test_what_says_nothing_against_a_create_is_waited_out(
+    workshop: Workshop, ec2: EC2, status: int, code: str, answer_class: str
+) -> None:
+    make_moto(ec2.url)
+    ec2.refused["RunInstances"] = (status, code)
+    server = provision()
+    workshop.run_until(lambda: Attempt.objects.count() >= 4)
+    server.refresh_from_db()
+    assert server.state == "pending"
+    assert f"The words of {code}." in server.waiting
+    assert set(Attempt.objects.values_list("outcome", "answer_class")) == {
+        (Outcome.REFUSED, answer_class)
+    }
+    account = Account.objects.get()
+    assert account.health == Account.Health.OK
+    assert account.breaker == Account.Breaker.CLOSED
 
 
 def test_credentials_that_are_refused_everywhere_end_in_error_without_a_create(

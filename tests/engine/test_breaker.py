@@ -48,7 +48,7 @@ def test_of_a_breaker_that_was_open_one_create_is_let_through() -> None:
     account = make_fleet()
     now = database_now()
     for _ in range(breaker.OPENS_AFTER):
-        breaker.note_failure(account, "No.", now=now)
+        breaker.note_failure(account, "No.", asked_at=now, now=now)
     account.refresh_from_db()
     assert breaker.explain_hold(account, now=now)
     later = now + timedelta(seconds=61)
@@ -61,7 +61,7 @@ def test_of_a_breaker_that_was_open_one_create_is_let_through() -> None:
     assert breaker.admit_create(account, now=after, trial=trial)
     account.refresh_from_db()
     assert "one create" in breaker.explain_hold(account, now=later)
-    breaker.note_failure(account, "No again.", now=later)
+    breaker.note_failure(account, "No again.", asked_at=later, now=later)
     account.refresh_from_db()
     # Open anew, and for longer.
     assert account.breaker == Account.Breaker.OPEN

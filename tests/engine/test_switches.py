@@ -61,7 +61,8 @@ def test_a_protected_server_is_neither_terminated_nor_ended_by_its_ttl(
 def test_a_person_closes_a_breaker() -> None:
     account = make_fleet()
     for _ in range(breaker.OPENS_AFTER):
-        breaker.note_failure(account, "No.", now=database_now())
+        now = database_now()
+        breaker.note_failure(account, "No.", asked_at=now, now=now)
     close_breaker(account)
     account.refresh_from_db()
     assert account.breaker == Account.Breaker.CLOSED

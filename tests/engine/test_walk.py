@@ -119,7 +119,7 @@ def test_a_call_that_never_arrived_is_tried_again_after_its_settle_time(
     ("options", "wishes", "words"),
     [
         ({}, {"image": "no-such-image"}, "no-such-image"),
-        ({"no_capacity": ["small"]}, {}, "No small is left"),
+        ({"sizes": ["large"]}, {}, "no size small"),
         ({"quota": 1}, {}, "quota"),
     ],
 )
@@ -147,8 +147,7 @@ def test_wrong_credentials_end_in_error_with_a_sentence(workshop: Workshop) -> N
     assert Attempt.objects.count() == 0
 
 
-def test_throttling_is_waited_out(workshop: Workshop, settings: object) -> None:
-    settings.CREATE_TRIES = 12  # type: ignore[attr-defined]
+def test_throttling_is_waited_out(workshop: Workshop) -> None:
     make_fleet(faults={"throttled": 0.2}, seed=1)
     server = provision()
     workshop.run_to("running", server, seconds=60)
@@ -169,11 +168,11 @@ def test_a_full_size_falls_back_to_the_next_candidate(workshop: Workshop) -> Non
 
 
 def test_an_errored_server_is_retried_once_nothing_is_left(workshop: Workshop) -> None:
-    account = make_fleet(no_capacity=["small"])
+    account = make_fleet(images=["debian-12"])
     server = provision()
     workshop.run_to("error", server)
     Account.objects.filter(pk=account.pk).update(
-        options={**account.options, "no_capacity": []}
+        options={**account.options, "images": ["ubuntu-24.04"]}
     )
     retry_server(server.name)
     workshop.run_to("running", server)
@@ -216,7 +215,7 @@ def test_a_boot_that_never_ends_is_given_up_and_then_destroyed(
 def test_an_errored_server_without_instance_leaves_the_list_at_once(
     workshop: Workshop,
 ) -> None:
-    make_fleet(no_capacity=["small"])
+    make_fleet(images=["debian-12"])
     server = provision()
     workshop.run_to("error", server)
     assert terminate_server(server.name) is None

@@ -4,18 +4,19 @@ One server per boundary; another worker goes on; at rest each has exactly one in
 or none after its destruction.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from servers import engine
-from servers.models import Server
+from servers import engine, reconciler
+from servers.models import Account, Scope, Server
 from servers.operations import terminate_server
 from tests.exactly_once.clouds import Bench, make_moto, make_sandbox
 from tests.support.crash import kill_at, run_in_child, was_killed
-from tests.support.fleet import Workshop, provision
+from tests.support.fleet import Workshop, provision, world_of
 from tests.support.moto import reset_moto
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,6 +25,7 @@ MOST_BOUNDARIES = 400
 # What no step can do without, so that a hook that fell off shows.
 LEAST_CREATE = 40
 LEAST_DESTROY = 25
+LEAST_FALL_BACK = 25
 
 
 @pytest.fixture(params=["sandbox", "moto"])
@@ -63,6 +65,38 @@ def test_a_kill_at_any_boundary_of_a_create_leaves_exactly_one(
     workshop.deaf = False
     print(f"{len(servers) - 1} boundaries of a create")
     assert len(servers) > LEAST_CREATE
+    workshop.run_to("running", *servers, seconds=120)
+    workshop.run_for(2.0)
+    assert bench.live() == Counter(server.pk.hex for server in servers)
+
+
+def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
+    workshop: Workshop,
+) -> None:
+    bench = make_sandbox()
+    account = bench.account
+    Account.objects.update(options={**account.options, "boot": 600.0})
+    workshop.run_until(lambda: account.scopes.filter(listings__isnull=False).exists())
+    scope = account.scopes.get()
+
+    def prepare() -> Server:
+        workshop.deaf = False
+        server = provision()
+        workshop.run_to("created", server)
+        workshop.deaf = True
+        world_of(account).turn(server.instance_id, "failed", time.time())
+        # As if the lease of the lister that was killed had passed.
+        Scope.objects.update(lease_until=None)
+        return server
+
+    servers = kill_everywhere(prepare, lambda _: reconciler.observe_scope(scope.pk))
+    print(f"{len(servers) - 1} boundaries of a fall back")
+    assert len(servers) > LEAST_FALL_BACK
+    workshop.deaf = False
+    # What was made meanwhile boots for long; from here on it does not.
+    with world_of(account).writing() as world:
+        world.execute("UPDATE instances SET active_at = made_at")
+    Account.objects.update(options=account.options)
     workshop.run_to("running", *servers, seconds=120)
     workshop.run_for(2.0)
     assert bench.live() == Counter(server.pk.hex for server in servers)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from servers.lifecycle.backoff import back_off
-from servers.lifecycle.decide import decide, exceeds_share, follow_failure
+from servers.lifecycle.decide import decide, exceeds_share
 from servers.lifecycle.decisions import (
     Adopt,
     CloseAttempt,
@@ -23,7 +23,9 @@ from servers.lifecycle.decisions import (
 from servers.lifecycle.snapshot import (
     AttemptView,
     CandidateView,
+    Hold,
     InstanceView,
+    Limits,
     Pace,
     ScopeView,
     Snapshot,
@@ -105,13 +107,21 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
     (
         "no candidate that can be used",
         snapshot(
-            State.PENDING, candidates=(CandidateView(0, "a", "a/r", skip="full"),)
+            State.PENDING,
+            candidates=(
+                CandidateView(0, "a", "a/r", hold=Hold.UNUSABLE, because="disabled"),
+            ),
         ),
         Event.CANDIDATES_EXHAUSTED,
     ),
     (
         "backing off after a try",
-        snapshot(State.PENDING, tries=1, state_since=ago(0.1)),
+        snapshot(
+            State.PENDING,
+            attempts=(
+                attempt(outcome=Outcome.ABSENT, lease_end=ago(0), closed_at=ago(0.1)),
+            ),
+        ),
         Wait,
     ),
     (
@@ -193,7 +203,44 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
     (
         "a build that failed",
         snapshot(State.CREATED, **held(failed=True)),
+        Event.INSTANCE_FAILED,
+    ),
+    (
+        "an instance that stopped while it booted",
+        snapshot(State.STAGING, **held(halted=True, raw_status="stopped")),
+        Event.INSTANCE_FAILED,
+    ),
+    (
+        "an instance that ended while it booted",
+        snapshot(State.CREATED, **held(live=False, raw_status="terminated")),
+        Event.INSTANCE_FAILED,
+    ),
+    (
+        "one that is believed gone while it booted",
+        snapshot(State.CREATED, **held(live=False, missed_from=ago(60))),
+        Event.INSTANCE_VANISHED,
+    ),
+    (
+        "a status that nobody knows while it boots",
+        snapshot(State.STAGING, **held(halted=True, unclear=True, address="10.0.0.1")),
+        Wait,
+    ),
+    (
+        "an instance that stopped while it ran",
+        snapshot(State.RUNNING, **held(halted=True, raw_status="stopped")),
         Event.HEALTH_LOST,
+    ),
+    (
+        "a status that nobody knows while it runs",
+        snapshot(State.RUNNING, **held(halted=True, unclear=True)),
+        Event.HEALTH_LOST,
+    ),
+    (
+        "failed for the last time",
+        snapshot(
+            State.STAGING, limits=Limits(tries=1), **held(failed=True, fault="No disk.")
+        ),
+        Event.CANDIDATES_EXHAUSTED,
     ),
     (
         "past its deadline, and looked at since",
@@ -348,27 +395,6 @@ def test_of_several_instances_the_lowest_id_is_adopted() -> None:
     )
     assert isinstance(decision, Adopt)
     assert decision.instance.instance_id == "i-1"
-
-
-@pytest.mark.parametrize(
-    ("tries", "candidate", "final", "wanted"),
-    [
-        (0, 0, False, (Event.ATTEMPT_REFUSED, 0, 1)),
-        (2, 0, False, (Event.ATTEMPT_REFUSED, 1, 0)),
-        (0, 0, True, (Event.ATTEMPT_REFUSED, 1, 0)),
-        (0, 1, True, (Event.CANDIDATES_EXHAUSTED, 1, 1)),
-    ],
-)
-def test_a_failed_try_leads_to_the_next_try_candidate_or_error(
-    tries: int, candidate: int, final: bool, wanted: tuple[Event, int, int]
-) -> None:
-    given = snapshot(
-        State.CREATING, tries=tries, candidate=candidate, candidate_count=2
-    )
-    follow = follow_failure(
-        given, Event.ATTEMPT_REFUSED, candidate=candidate, final=final
-    )
-    assert (follow.event, follow.candidate, follow.tries) == wanted
 
 
 def test_back_off_doubles_to_a_minute_at_most() -> None:

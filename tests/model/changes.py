@@ -3,14 +3,14 @@
 Each names the function that it stands for; the guards within are the real ones.
 """
 
-from servers.lifecycle.decide import follow_failure
 from servers.lifecycle.guards import Claim
 from servers.lifecycle.snapshot import Snapshot
-from servers.lifecycle.states import CLOSED, Event, Outcome, State
+from servers.lifecycle.states import CLOSED, Answer, Event, Outcome, State
 from servers.lifecycle.transitions import target_of
+from servers.lifecycle.tries import follow_failure
 from tests.model import views
 from tests.model.views import NOW
-from tests.model.world import DELETING, LIVE, Row, Seen, Try, Worker, World
+from tests.model.world import DELETING, GONE, LIVE, Row, Seen, Try, Worker, World
 
 
 def is_as_read(row: Row, read: Row) -> bool:
@@ -25,15 +25,18 @@ def apply_event(world: World, event: Event) -> World:
         # Nothing drains here: on to stopping at once.
         target = State.STOPPING
     world = world._replace(row=world.row._replace(state=target, since=0))
+    if event is Event.INSTANCE_FAILED:
+        world = world._replace(row=world.row._replace(slot=-1))
+        return abandon(world, Answer.FAILED)
     return abandon(world) if event is Event.ABSENCE_CONFIRMED else world
 
 
-def abandon(world: World) -> World:
+def abandon(world: World, answer: str = "") -> World:
     return world._replace(
         tries=tuple(
             entry
             if entry.outcome in CLOSED
-            else entry._replace(outcome=Outcome.ABANDONED)
+            else entry._replace(outcome=Outcome.ABANDONED, answer=answer)
             for entry in world.tries
         )
     )
@@ -59,33 +62,31 @@ def accept(world: World, number: int, slot: int, off: frozenset[str]) -> World:
     return world._replace(row=world.row._replace(slot=slot))
 
 
-def close(world: World, number: int, outcome: Outcome) -> World:
+def close(world: World, number: int, outcome: Outcome, answer: Answer) -> World:
     """As close_attempt does, in one transaction."""
     entry = views.find_try(world, number)
     if entry is None or entry.outcome is not Outcome.ASKED:
         return world
     answered = 0 if outcome is Outcome.REFUSED else None
-    world = set_try(world, number, entry._replace(outcome=outcome, answered=answered))
+    before = world.tries
+    closed = entry._replace(outcome=outcome, answered=answered, answer=answer)
+    world = set_try(world, number, closed)
     row = world.row
     if row.state is not State.CREATING or row.attempt != number:
         return world
     event = (
         Event.ATTEMPT_REFUSED if outcome is Outcome.REFUSED else Event.ATTEMPT_ABSENT
     )
-    follow = follow_failure(
-        Snapshot(
-            state=row.state,
-            state_since=NOW,
-            created_at=NOW,
-            tries=row.tries,
-            limits=views.LIMITS,
-        ),
-        event,
-        candidate=0,
-        final=False,
+    snapshot = Snapshot(
+        state=row.state,
+        state_since=NOW,
+        created_at=NOW,
+        tried_from=row.base,
+        limits=views.LIMITS,
+        attempts=views.view_tries(before),
     )
-    world = apply_event(world, follow.event)
-    return world._replace(row=world.row._replace(tries=follow.tries))
+    follow = follow_failure(snapshot, event, candidate=0, answer=answer)
+    return apply_event(world, follow)
 
 
 def ask_destroy(world: World, slot: int) -> World:
@@ -114,7 +115,9 @@ def set_worker(world: World, index: int, worker: Worker) -> World:
 def set_slot(world: World, index: int, status: str, *, by_us: bool = False) -> World:
     cloud = list(world.cloud)
     cloud[index] = cloud[index]._replace(
-        status=status, by_us=by_us or cloud[index].by_us
+        status=status,
+        by_us=by_us or cloud[index].by_us,
+        failed=cloud[index].failed and status != GONE,
     )
     return world._replace(cloud=tuple(cloud))
 

@@ -55,11 +55,13 @@ def _compare(world: World, off: Off, *, sweep: bool) -> World:
     seen = list(world.seen)
     for index, record in enumerate(seen):
         if index in shown:
-            seen[index] = (
+            known = (
                 Seen(first=age, listed=age)
                 if record is None
                 else views.show(record, age)
             )
+            failed = known.live and index in world.lister.failed
+            seen[index] = known._replace(failed=failed)
         elif record is not None and record.live:
             verdict = views.judge(world, index)
             seen[index] = views.miss(record, verdict, age, off)
@@ -96,4 +98,7 @@ def _follow(world: World, off: Off) -> World:
 
 
 def _heard(world: World, shown: tuple[int, ...]) -> World:
-    return world._replace(lister=world.lister._replace(at="compare", seen=shown))
+    failed = tuple(index for index in shown if world.cloud[index].failed)
+    return world._replace(
+        lister=world.lister._replace(at="compare", seen=shown, failed=failed)
+    )

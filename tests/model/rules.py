@@ -114,6 +114,17 @@ class Rules:
                         changes.set_slot(less, index, GONE),
                         fair=False,
                     )
+        if budget.fails:
+            less = world._replace(budget=budget._replace(fails=budget.fails - 1))
+            for index, slot in enumerate(world.cloud):
+                if slot.status in {HIDDEN, LIVE}:
+                    cloud = list(world.cloud)
+                    cloud[index] = slot._replace(failed=True)
+                    yield Step(
+                        "the instance fails",
+                        less._replace(cloud=tuple(cloud)),
+                        fair=False,
+                    )
         if budget.stops and row.state in STOPPABLE:
             less = world._replace(budget=budget._replace(stops=budget.stops - 1))
             yield Step(
@@ -123,7 +134,9 @@ class Rules:
             )
         if budget.retries and _may_retry(world):
             less = world._replace(budget=budget._replace(retries=budget.retries - 1))
-            fresh = row._replace(state=State.PENDING, slot=-1, tries=0, since=0)
+            fresh = row._replace(
+                state=State.PENDING, slot=-1, base=row.attempt, since=0
+            )
             yield Step(
                 "a retry is asked for",
                 changes.abandon(less)._replace(row=fresh),
@@ -176,7 +189,9 @@ def is_rest(world: World) -> bool:
     if row.state is State.PENDING and _waits_for_a_person(world, live):
         return True
     settled = all(entry.outcome is not Outcome.ASKED for entry in world.tries)
-    bounded_out = row.state is State.PENDING and len(world.cloud) >= SLOTS
+    bounded_out = row.state is State.PENDING and (
+        len(world.cloud) >= SLOTS or row.attempt >= MOST_TRIES
+    )
     return (
         not live
         and settled

@@ -42,7 +42,7 @@ def simplify(world: World, *, sweep: bool) -> World:
         newest = min(newest, max(missed)) if missed else 0
     return World(
         _simplify_row(row, horizon),
-        _simplify_tries(world.tries, horizon),
+        _simplify_tries(world.tries, horizon, _find_forgotten(world)),
         seen,
         world.cloud,
         _simplify_workers(world.workers, world.tries),
@@ -52,6 +52,15 @@ def simplify(world: World, *, sweep: bool) -> World:
         world.gate,
         world.budget,
     )
+
+
+def _find_forgotten(world: World) -> int:
+    """Return up to which attempt nobody will ask again what it came to."""
+    row = world.row
+    over = row.state in {State.ERROR, State.STOPPING, State.STOPPED}
+    may_fail = world.budget.fails or any(slot.failed for slot in world.cloud)
+    holds = row.state is State.CREATED and not may_fail
+    return CAP if over or holds else row.base
 
 
 @cache
@@ -93,7 +102,8 @@ def _drop_slots(world: World) -> World:
         ),
         workers=tuple(_renumber(worker, new) for worker in world.workers),
         lister=world.lister._replace(
-            seen=tuple(new[index] for index in world.lister.seen if index in new)
+            seen=tuple(new[index] for index in world.lister.seen if index in new),
+            failed=tuple(new[index] for index in world.lister.failed if index in new),
         ),
     )
 
@@ -131,18 +141,25 @@ def _order(worker: Worker) -> tuple[object, ...]:
 def _simplify_row(row: Row, horizon: int) -> Row:
     """Only waits for a next try, retention, and looks ask how long a state lasts."""
     most = {
-        State.PENDING: 1 if row.tries else 0,
+        State.PENDING: 1 if row.attempt > row.base else 0,
         State.ERROR: 1,
         State.STOPPING: horizon,
     }
     if row.state is State.STOPPED:
-        row = row._replace(tries=0, lease=0)
+        row = row._replace(base=0, lease=0)
     return row._replace(since=min(row.since, most.get(row.state, 0)))
 
 
 @cache
-def _simplify_tries(tries: tuple[Try, ...], horizon: int) -> tuple[Try, ...]:
-    plain = [_simplify_try(entry, horizon) for entry in tries]
+def _simplify_tries(
+    tries: tuple[Try, ...], horizon: int, forgets: int
+) -> tuple[Try, ...]:
+    plain = [
+        _simplify_try(
+            entry._replace(answer="") if number <= forgets else entry, horizon
+        )
+        for number, entry in enumerate(tries, start=1)
+    ]
     for index, entry in enumerate(plain[:-1]):
         # Beside a later one that needs looks, a closed one that is long over is
         # like one that was refused.
@@ -152,7 +169,9 @@ def _simplify_tries(tries: tuple[Try, ...], horizon: int) -> tuple[Try, ...]:
             and entry.outcome in CLOSED
             and plain[-1].outcome is not Outcome.REFUSED
         ):
-            plain[index] = Try(Outcome.REFUSED, lease_end=CAP, answered=0)
+            plain[index] = Try(
+                Outcome.REFUSED, lease_end=CAP, answered=0, answer=entry.answer
+            )
     return tuple(plain)
 
 
@@ -160,7 +179,7 @@ def _simplify_try(entry: Try, horizon: int) -> Try:
     settled = entry.lease_end >= SETTLE
     match entry.outcome:
         case Outcome.REFUSED:
-            return Try(Outcome.REFUSED, lease_end=CAP, answered=0)
+            return Try(Outcome.REFUSED, lease_end=CAP, answered=0, answer=entry.answer)
         case Outcome.ASKED:
             end = min(entry.lease_end, SETTLE + horizon)
             looked = None

@@ -214,23 +214,13 @@ def _snapshot(
         state_since=at(row.since),
         created_at=NOW,
         attempt_number=row.attempt,
-        tries=row.tries,
+        tried_from=row.base,
         instance_id=f"i{row.slot}" if row.slot >= 0 else "",
         limits=LIMITS,
         candidates=(CandidateView(0, "one", "s"),)
         if row.state is State.PENDING
         else (),
-        attempts=tuple(
-            AttemptView(
-                number=number,
-                outcome=entry.outcome,
-                scope="s",
-                lease_end=at(entry.lease_end),
-                looked_at=maybe(entry.looked),
-                answered_at=maybe(entry.answered),
-            )
-            for number, entry in enumerate(tries, start=1)
-        ),
+        attempts=view_tries(tries),
         instances=instances,
         scopes=(
             ScopeView(
@@ -246,6 +236,22 @@ def _snapshot(
     if row.state is not State.STOPPING:
         return snapshot
     return _with_looks(snapshot, looks)
+
+
+def view_tries(tries: tuple[Try, ...]) -> tuple[AttemptView, ...]:
+    """Return the attempts as the rules take them."""
+    return tuple(
+        AttemptView(
+            number=number,
+            outcome=entry.outcome,
+            scope="s",
+            lease_end=at(entry.lease_end),
+            looked_at=maybe(entry.looked),
+            answered_at=maybe(entry.answered),
+            answer_class=entry.answer,
+        )
+        for number, entry in enumerate(tries, start=1)
+    )
 
 
 def _shown_owner(
@@ -264,6 +270,7 @@ def _view(record: Seen, slot: int, owner: int, off: frozenset[str]) -> InstanceV
         scope="s",
         first_seen=at(record.first),
         live=record.live,
+        failed=record.failed,
         condemned=record.condemned and CONDEMNED not in off,
         missed_from=maybe(record.missed),
         destroy_asked_at=at(50) if record.asked else None,

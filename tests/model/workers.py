@@ -12,7 +12,7 @@ from servers.lifecycle.decisions import (
     WriteIntent,
 )
 from servers.lifecycle.guards import find_send_limit
-from servers.lifecycle.states import Event, Outcome, State
+from servers.lifecycle.states import Answer, Event, Outcome, State
 from tests.model import changes, views
 from tests.model.views import LEASE
 from tests.model.world import (
@@ -125,10 +125,10 @@ def _write(world: World, worker: Worker, off: Off) -> World:
             return changes.accept(world, number, slot, off)
         case "save", (int(number), int(slot)):
             return _save(world, worker, number, slot, off)
-        case "save refusal", (int(number),):
-            return changes.close(world, number, Outcome.REFUSED)
+        case "save refusal", (int(number), Answer() as answer):
+            return changes.close(world, number, Outcome.REFUSED, answer)
         case "close", (int(number),):
-            return changes.close(world, number, Outcome.ABSENT)
+            return changes.close(world, number, Outcome.ABSENT, Answer.SILENCE)
         case "none", (int(number),):
             entry = world.tries[number - 1]._replace(looked=worker.age)
             return changes.set_try(world, number, entry)
@@ -203,7 +203,7 @@ def _intend(world: World, index: int, off: Off) -> Step:
 def _check(world: World, index: int, number: int, off: Off) -> Step:
     if _is_late(world.workers[index], off):
         if views.INTENT not in off:
-            world = changes.close(world, number, Outcome.ABSENT)
+            world = changes.close(world, number, Outcome.ABSENT, Answer.UNSENT)
         return _done("is too late to send", world, index)
     after = _go_on(world, index, "send", (number,))
     return Step("a worker sees that it is in time", after)
@@ -227,8 +227,12 @@ def _await(world: World, index: int, number: int, slot: int) -> Iterator[Step]:
         yield Step("the answer comes", after)
     if status == SENT:
         refused = changes.set_slot(world, slot, LOST)
-        after = _go_on(refused, index, "save refusal", (number,))
-        yield Step("the cloud refuses", after, fair=False)
+        for answer, name in (
+            (Answer.REFUSED, "the cloud refuses"),
+            (Answer.THROTTLED, "the cloud has no time"),
+        ):
+            after = _go_on(refused, index, "save refusal", (number, answer))
+            yield Step(name, after, fair=False)
     yield _done("waits in vain", world, index)
 
 

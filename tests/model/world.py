@@ -29,7 +29,7 @@ class Row(NamedTuple):
     state: State = State.PENDING
     attempt: int = 0
     slot: int = -1  # the instance it names
-    tries: int = 0
+    base: int = 0  # the attempts up to it are of before a retry
     since: int = 0
     lease: int = 0
 
@@ -42,6 +42,7 @@ class Try(NamedTuple):
     looked: int | None = None
     answered: int | None = None
     slot: int = -1
+    answer: str = ""  # what it came to, of Answer
 
 
 class Seen(NamedTuple):
@@ -54,6 +55,7 @@ class Seen(NamedTuple):
     gone: int | None = None
     condemned: bool = False
     asked: bool = False  # its destruction
+    failed: bool = False  # as the cloud showed it
 
 
 class Slot(NamedTuple):
@@ -63,6 +65,7 @@ class Slot(NamedTuple):
     owner: int
     by_us: bool = False  # its end was our call
     restored: bool = False  # made before a backup was put back
+    failed: bool = False  # it is there, and will never be ready
 
 
 class Worker(NamedTuple):
@@ -81,6 +84,7 @@ class Lister(NamedTuple):
     at: str = ""
     age: int = 0  # since its listing began
     seen: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()  # of what it has seen
 
 
 class Budget(NamedTuple):
@@ -91,6 +95,7 @@ class Budget(NamedTuple):
     stops: int = 0
     retries: int = 0
     restores: int = 0
+    fails: int = 0
 
 
 class World(NamedTuple):

@@ -8,12 +8,22 @@ from typing import Any, Final
 from django.contrib.auth.models import Group, User
 
 from servers import tracing
+from servers.breaker import OPENS_AFTER
 from servers.clouds.base import FLEET_TAG, KEY_TAG
 from servers.drill.service import wait_for
 from servers.ledger import Kind, database_now
 from servers.lifecycle.keys import make_key
-from servers.lifecycle.states import State
-from servers.models import Account, Event, Fleet, Instance, Scope, Server, Template
+from servers.lifecycle.states import Answer, State
+from servers.models import (
+    Account,
+    Attempt,
+    Event,
+    Fleet,
+    Instance,
+    Scope,
+    Server,
+    Template,
+)
 from servers.operations import (
     Request,
     delete_account,
@@ -168,18 +178,30 @@ def make_running() -> None:
 
 
 def make_trouble() -> None:
-    """Make what fails: a wrong image, a cloud that is full, one that is silent."""
+    """Make what fails: a wrong image, a wrong size, a cloud that is silent."""
     wrong = ask(MIRA, "windows", 1, team="desktop")
-    set_options("rack-dublin", no_capacity=["large"])
+    set_options("rack-dublin", sizes=["small", "medium"])
     full = ask(SCALER, "linux-large", 1, team="data")
     wait_states({State.ERROR}, [*wrong, *full])
     set_options("rack-dublin", faults={"timeout_before": 1.0})
-    silent = ask(SCALER, "linux-large", 3, team="data")
+    silent = [server for _ in range(OPENS_AFTER) for server in ask_in_vain()]
     dublin = Account.objects.filter(name="rack-dublin")
     wait(lambda: dublin.filter(breaker=Account.Breaker.OPEN).exists())
     # Until the last picture is taken.
     dublin.update(breaker_until=database_now() + timedelta(minutes=14))
     wait_states({State.PENDING}, silent)
+
+
+def ask_in_vain() -> list[Server]:
+    """Ask for a server of the silent cloud, and wait for its silence.
+
+    One after the other: of calls that run together the breaker counts one.
+    """
+    mute = Attempt.objects.filter(answer_class=Answer.SILENCE)
+    before = mute.count()
+    asked = ask(SCALER, "linux-large", 1, team="data")
+    wait(lambda: mute.count() > before)
+    return asked
 
 
 def make_strays() -> None:

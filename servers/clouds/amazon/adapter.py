@@ -23,6 +23,7 @@ from servers.clouds.base import (
     CloudListing,
     CreateSpec,
     InstanceNotFoundError,
+    Meaning,
     Timings,
     UnknownOutcomeError,
 )
@@ -30,9 +31,19 @@ from servers.clouds.driver import bound_connection, bounded_call, thread_driver
 from servers.clouds.kind import Field, Kind
 from servers.errors import InvalidError
 
-# shutting-down counts as live: it may still run for a while, and may still be billed
-# as a hibernated or spot instance until the cloud says terminated.
-TERMINAL: Final = frozenset({"terminated"})
+# Source: the EC2 API Reference, "InstanceState". shutting-down counts as live: it may
+# still run for a while, and be billed, until the cloud says terminated. A hibernated
+# instance is shown as stopped.
+STATUSES: Final = {
+    "pending": Meaning.BOOTING,
+    "running": Meaning.RUNNING,
+    "shutting-down": Meaning.ENDING,
+    "terminated": Meaning.GONE,
+    "stopping": Meaning.STOPPED,
+    "stopped": Meaning.STOPPED,
+}
+# What has a use for its address; a stopped one shows its private address alone.
+_REACHABLE: Final = frozenset({Meaning.BOOTING, Meaning.RUNNING})
 PAGE: Final = 1000
 VOLUME_PAGE: Final = 500
 MOST_PAGES: Final = 100
@@ -266,14 +277,16 @@ def _show_volume(item: ElementTree.Element) -> CloudLeftover:
 def _show(item: ElementTree.Element) -> CloudInstance:
     tags = _tags(item)
     status = find_text(item, "instanceState/name")
+    meaning = STATUSES.get(status, Meaning.UNCLEAR)
+    address = find_text(item, "ipAddress") or find_text(item, "privateIpAddress")
     return CloudInstance(
         instance_id=find_text(item, "instanceId"),
         key=tags.get(KEY_TAG, ""),
         fleet=tags.get(FLEET_TAG, ""),
         name=tags.get("Name", ""),
         raw_status=status,
-        live=status not in TERMINAL,
-        address=find_text(item, "ipAddress") or find_text(item, "privateIpAddress"),
+        meaning=meaning,
+        address=address if meaning in _REACHABLE else "",
         fault=find_text(item, "stateReason/message"),
     )
 

@@ -92,6 +92,8 @@ def build_run_params(spec: CreateSpec, options: Mapping[str, Any]) -> dict[str, 
         "MinCount": "1",
         "MaxCount": "1",
         "ClientToken": spec.token,
+        # A machine that shuts itself down ends, and is not kept and billed.
+        "InstanceInitiatedShutdownBehavior": "terminate",
     }
     tags = {**spec.tags, "Name": spec.name}
     # The volumes carry the tags too, so that a leftover one can be traced.

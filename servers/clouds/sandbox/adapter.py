@@ -19,12 +19,14 @@ from servers.clouds.base import (
     CreateSpec,
     CredentialsError,
     InstanceNotFoundError,
+    Meaning,
     NoCapacityError,
     QuotaError,
     RefusedError,
     ThrottledError,
     Timings,
     UnknownOutcomeError,
+    UnreachableError,
 )
 from servers.clouds.kind import Field, Kind
 from servers.clouds.sandbox.behaviour import (
@@ -39,7 +41,15 @@ from servers.clouds.sandbox.driver import SandboxNodeDriver
 from servers.clouds.sandbox.world import World, world_path
 from servers.errors import InvalidError
 
-TERMINAL: Final = frozenset({"terminated"})
+STATUSES: Final = {
+    "provisioning": Meaning.BOOTING,
+    "booting": Meaning.BOOTING,
+    "active": Meaning.RUNNING,
+    "stopped": Meaning.STOPPED,
+    "failed": Meaning.FAILED,
+    "deleting": Meaning.ENDING,
+    "terminated": Meaning.GONE,
+}
 _ERRORS: Final = (BaseHTTPError, OSError, sqlite3.Error)
 _WORLD: Final = re.compile(r"[a-z0-9-]{1,63}")
 
@@ -172,12 +182,14 @@ def _show(node: Node) -> CloudInstance:
         fleet=node.extra["tags"].get(FLEET_TAG, ""),
         name=node.name,
         raw_status=status,
-        live=status not in TERMINAL,
+        meaning=STATUSES.get(status, Meaning.UNCLEAR),
         address=next(iter(node.public_ips), ""),
     )
 
 
 def _translate(error: Exception) -> CloudError:
+    if isinstance(error, ConnectionRefusedError):
+        return UnreachableError(f"The sandbox can't be reached: {error}.")
     if not isinstance(error, BaseHTTPError):
         return UnknownOutcomeError(f"The sandbox gave no answer: {error}.")
     message = f"The sandbox answered {error.code}: {error.message}"

@@ -23,6 +23,8 @@ _STATES: Final = {
     "provisioning": NodeState.PENDING,
     "booting": NodeState.PENDING,
     "active": NodeState.RUNNING,
+    "failed": NodeState.ERROR,
+    "stopped": NodeState.STOPPED,
     "deleting": NodeState.STOPPING,
     "terminated": NodeState.TERMINATED,
 }
@@ -70,6 +72,11 @@ class SandboxNodeDriver(NodeDriver):
         if behaviour.strikes("vanish", call):
             end = made + behaviour.boot + behaviour.stale
             lost = {"gone_at": end, "forgotten_at": end}
+        turns = {}
+        if behaviour.strikes("fails", call):
+            turns["failed_at"] = made + behaviour.boot / 2
+        if active is not None and behaviour.strikes("stops", call):
+            turns["stopped_at"] = active + behaviour.stale
         moved = None
         if active is not None and behaviour.strikes("address_changes", call):
             moved = active + behaviour.stale
@@ -90,6 +97,7 @@ class SandboxNodeDriver(NodeDriver):
                 visible_at=made + behaviour.visibility,
                 active_at=active,
                 moved_at=moved,
+                **turns,
                 **lost,
             )
         if behaviour.strikes("timeout_after", call):
@@ -184,6 +192,8 @@ class SandboxNodeDriver(NodeDriver):
         behaviour = self.behaviour
         now = time.time()
         call = self.world.count_call(operation, self.region, now)
+        if behaviour.strikes("unreachable", call):
+            raise ConnectionRefusedError("no connection")
         time.sleep(behaviour.latency / 2)
         if self.expects and not secrets.compare_digest(self.token, self.expects):
             raise BaseHTTPError(401, "The token is not valid.")

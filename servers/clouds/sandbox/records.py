@@ -20,6 +20,8 @@ class Row:
     visible_at: float
     active_at: float | None
     moved_at: float | None
+    failed_at: float | None
+    stopped_at: float | None
     deleting_at: float | None
     gone_at: float | None
     forgotten_at: float | None
@@ -30,13 +32,22 @@ class Row:
             return "terminated"
         if self.deleting_at is not None and now >= self.deleting_at:
             return "deleting"
+        if self.failed_at is not None and now >= self.failed_at:
+            return "failed"
+        if self.stopped_at is not None and now >= self.stopped_at:
+            return "stopped"
         if self.active_at is not None and now >= self.active_at:
             return "active"
         return "booting" if now >= self.made_at else "provisioning"
 
     def address(self, now: float) -> str:
-        """Return its address, which it has from the end of its boot on."""
-        if self.active_at is None or now < self.active_at:
+        """Return its address, which it has while it is active."""
+        if self.active_at is None or self.status(now) in {
+            "provisioning",
+            "booting",
+            "failed",
+            "stopped",
+        }:
             return ""
         number = self.number
         if self.moved_at is not None and now >= self.moved_at:

@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS instances (
     visible_at REAL NOT NULL,
     active_at REAL,
     moved_at REAL,
+    failed_at REAL,
+    stopped_at REAL,
     deleting_at REAL,
     gone_at REAL,
     forgotten_at REAL
@@ -65,6 +67,15 @@ def world_path(folder: str | Path, name: str) -> Path:
     return Path(folder) / f"{name}.sqlite3"
 
 
+def _add_columns(connection: sqlite3.Connection) -> None:
+    """Bring a file of an older version up to date."""
+    rows = connection.execute("PRAGMA table_info(instances)").fetchall()
+    known = {row[1] for row in rows}
+    for name in ("moved_at", "failed_at", "stopped_at"):
+        if name not in known:
+            connection.execute(f"ALTER TABLE instances ADD COLUMN {name} REAL")
+
+
 class World:
     """One world. Any number of threads and processes may have it open."""
 
@@ -86,9 +97,7 @@ class World:
             # The world need not survive a power cut, only its processes.
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.executescript(_SCHEMA)
-            columns = connection.execute("PRAGMA table_info(instances)").fetchall()
-            if "moved_at" not in {column[1] for column in columns}:  # an older file
-                connection.execute("ALTER TABLE instances ADD COLUMN moved_at REAL")
+            _add_columns(connection)
             connection.execute(
                 "INSERT OR IGNORE INTO facts VALUES ('identity', ?)",
                 (f"sandbox-{secrets.token_hex(6)}",),
@@ -227,6 +236,14 @@ class World:
         self._connection().execute(
             "UPDATE instances SET gone_at = ?, forgotten_at = ? WHERE id = ?",
             (now, now, instance_id),
+        )
+
+    def turn(self, instance_id: str, status: str, now: float) -> None:
+        """Have an instance be ``failed`` or ``stopped`` from now on."""
+        column = {"failed": "failed_at", "stopped": "stopped_at"}[status]
+        self._connection().execute(
+            f"UPDATE instances SET {column} = ? WHERE id = ?",  # noqa: S608 - own names
+            (now, instance_id),
         )
 
     def set_identity(self, identity: str) -> None:

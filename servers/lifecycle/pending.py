@@ -1,0 +1,87 @@
+"""A pending server: where it is tried next, and when.
+
+The first candidate that nothing speaks against is tried. One that backs off is waited
+for, unless another may do better by then; so after all of them had no capacity, the
+first one comes first again. Where only our own holds are in the way, the deadline does
+not run.
+"""
+
+from datetime import datetime, timedelta
+
+from servers.lifecycle.decisions import Decision, Move, Wait, WriteIntent
+from servers.lifecycle.snapshot import (
+    OUR_HOLDS,
+    PASSED_BY,
+    CandidateView,
+    Hold,
+    Snapshot,
+)
+from servers.lifecycle.states import Event
+from servers.lifecycle.tries import History, read_history
+
+# Over this many seconds those are spread that were held until the same moment.
+SPREAD = timedelta(seconds=1)
+
+
+def decide_pending(snapshot: Snapshot, now: datetime) -> Decision:
+    """Return the next step of a pending server."""
+    over: list[str] = []
+    waits: list[Wait] = []
+    for candidate in snapshot.candidates:
+        history = read_history(snapshot, candidate.index)
+        if history.is_over(snapshot.limits):
+            over.append(history.last.answer if history.last else "")
+            continue
+        if candidate.hold is Hold.UNUSABLE:
+            over.append(candidate.because)
+            continue
+        if candidate.hold in PASSED_BY:
+            waits.append(_hold(snapshot, candidate, now))
+            continue
+        resume = history.resume_at(snapshot)
+        if resume is not None and now < resume:
+            waits.append(Wait(_describe(candidate, history), resume))
+            if history.lets_others_go_first(snapshot.limits):
+                continue
+            break
+        if not _is_free(snapshot, candidate):
+            waits.append(_hold(snapshot, candidate, now))
+            break
+        return WriteIntent(candidate.index)
+    if waits:
+        return _join(waits, now)
+    words = " ".join(dict.fromkeys(filter(None, over)))
+    return Move(Event.CANDIDATES_EXHAUSTED, words or "No candidate is left.")
+
+
+def _is_free(snapshot: Snapshot, candidate: CandidateView) -> bool:
+    return candidate.hold is Hold.NONE and not snapshot.scope(candidate.scope).no_create
+
+
+def _hold(snapshot: Snapshot, candidate: CandidateView, now: datetime) -> Wait:
+    """Return the wait for what holds a candidate, which ends by itself."""
+    scope = snapshot.scope(candidate.scope)
+    soon = now + scope.pace.listing
+    if scope.no_create and candidate.hold not in PASSED_BY:
+        return Wait(scope.no_create, soon, held=True)
+    if candidate.until is not None:
+        soon = min(soon, max(now, candidate.until) + SPREAD * snapshot.jitter)
+    return Wait(candidate.because, soon, held=candidate.hold in OUR_HOLDS)
+
+
+def _describe(candidate: CandidateView, history: History) -> str:
+    """Return why a candidate backs off."""
+    answer = history.last.answer if history.last else ""
+    return f"{candidate.name}: {answer or 'the last call made nothing.'}"
+
+
+def _join(waits: list[Wait], now: datetime) -> Wait:
+    """Return one wait for all: until the first of them, held if each of them is."""
+    because = " ".join(dict.fromkeys(wait.because for wait in waits))
+    if any(not wait.held for wait in waits):
+        because = f"{because} It is tried again by itself."
+    return Wait(
+        because,
+        min(wait.until or now for wait in waits),
+        held=all(wait.held for wait in waits),
+    )

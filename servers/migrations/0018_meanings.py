@@ -1,0 +1,15 @@
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('servers', '0017_tries'),
+    ]
+
+    operations = [
+        migrations.RemoveField(
+            model_name='instance',
+            name='failed',
+        ),
+    ]

@@ -1,0 +1,256 @@
+"""What says nothing against the request is no try: the server waits, and gets there."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from servers import breaker
+from servers.ledger import database_now
+from servers.models import Account, Attempt, Scope, Server, Template
+from servers.operations import retry_server, save_account, save_template
+from servers.why import explain_server
+from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+THROTTLED = {"faults": {"throttled": 1}}
+UNREACHABLE = {"faults": {"unreachable": 1}}
+NO_CAPACITY = {"no_capacity": ["small"]}
+CALM: dict[str, Any] = {"faults": {}, "no_capacity": []}
+
+
+def set_options(account: Account, **options: Any) -> None:
+    Account.objects.filter(pk=account.pk).update(options={**account.options, **options})
+
+
+def make_open_fleet(workshop: Workshop, **options: Any) -> Account:
+    """Make a fleet whose gate is open, and has no need of a listing for a while."""
+    timings = {**TIMINGS, "listing_idle": 60.0}
+    account = make_fleet(timings=timings, **options)
+    workshop.run_until(
+        lambda: not Scope.objects.filter(compared_at__isnull=True).exists()
+    )
+    return account
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (THROTTLED, "429"),
+        (UNREACHABLE, "can't be reached"),
+        (NO_CAPACITY, "No small is left"),
+    ],
+)
+def test_a_server_waits_out_what_says_nothing_against_it(
+    workshop: Workshop, trouble: dict[str, Any], words: str
+) -> None:
+    account = make_open_fleet(workshop)
+    set_options(account, **trouble)
+    server = provision()
+    workshop.run_until(lambda: Attempt.objects.count() >= 4)
+    server.refresh_from_db()
+    assert server.state == "pending"
+    why = explain_server(server, now=database_now())
+    assert words in why.sentence
+    assert "tried again by itself" in why.sentence
+    assert why.next_at is not None
+    # Each try is an attempt of its own, and the last one makes the instance.
+    set_options(account, **CALM)
+    workshop.run_to("running", server)
+    assert list(
+        Attempt.objects.order_by("number").values_list("number", flat=True)
+    ) == (list(range(1, server.attempt_number + 1)))
+
+
+def test_it_ends_in_error_only_at_its_pending_deadline(
+    workshop: Workshop, settings: Settings
+) -> None:
+    settings.PENDING_DEADLINE = 2.0
+    make_open_fleet(workshop, **NO_CAPACITY)
+    began = time.monotonic()
+    server = provision()
+    workshop.run_to("error", server)
+    assert time.monotonic() - began >= 2.0
+    assert "It stayed pending until its deadline." in server.error
+    assert "No small is left" in server.error
+    # A retry has all of the time again.
+    retry_server(server.name)
+    began = time.monotonic()
+    workshop.run_to("error", server)
+    assert time.monotonic() - began >= 2.0
+
+
+def test_our_own_holds_stop_the_deadline_and_reset_nothing(
+    workshop: Workshop, settings: Settings
+) -> None:
+    settings.PENDING_DEADLINE = 2.0
+    set_options(make_open_fleet(workshop), **THROTTLED)
+    server = provision()
+    workshop.run_for(1.2)
+    # The gate closes for longer than the deadline is.
+    Scope.objects.update(
+        compared_at=None, next_listing_at=database_now() + timedelta(1)
+    )
+    workshop.run_for(2.5)
+    server.refresh_from_db()
+    assert server.state == "pending"
+    assert "listing" in server.waiting
+    assert server.deadline_at is None
+    left = server.pending_left
+    assert left is not None
+    assert left < timedelta(seconds=1.9)
+    Scope.objects.update(compared_at=database_now())
+    running = Server.objects.filter(state="pending", deadline_at__isnull=False)
+    workshop.run_until(running.exists)
+    # What was left of it, and not all again.
+    (deadline,) = running.values_list("deadline_at", flat=True)
+    assert deadline is not None
+    assert deadline - database_now() <= left
+    workshop.run_to("error", server)
+
+
+def test_the_deadline_stands_still_while_no_worker_comes(
+    workshop: Workshop, settings: Settings
+) -> None:
+    settings.PENDING_DEADLINE = 2.0
+    set_options(make_open_fleet(workshop), **THROTTLED)
+    server = provision()
+    workshop.run_for(0.5)
+    # Beat goes on, and no worker takes what it hints.
+    workshop.deaf = True
+    workshop.run_for(2.5)
+    workshop.deaf = False
+    Server.objects.update(next_step_at=database_now())
+    workshop.run_for(0.3)
+    server.refresh_from_db()
+    assert server.state == "pending"
+    workshop.run_to("error", server)
+
+
+def test_a_burst_that_is_throttled_for_a_moment_stands_still_for_a_moment(
+    workshop: Workshop,
+) -> None:
+    account = make_open_fleet(workshop)
+    set_options(account, **THROTTLED)
+    servers = [provision() for _ in range(15)]
+    workshop.run_for(1.5)
+    account.refresh_from_db()
+    assert account.breaker == Account.Breaker.CLOSED
+    assert account.breaker_failures == 0
+    # The account slows down: most of them have not even asked.
+    assert Attempt.objects.count() < 30
+    set_options(account, **CALM)
+    workshop.run_to("running", *servers, seconds=25)
+    assert Attempt.objects.count() < 15 * 8
+
+
+def test_of_calls_that_ran_together_one_failure_counts() -> None:
+    account = make_fleet()
+    now = database_now()
+    for number in range(14):
+        breaker.note_failure(
+            account, "No.", asked_at=now, now=now + timedelta(seconds=1 + number / 10)
+        )
+    account.refresh_from_db()
+    assert (account.breaker, account.breaker_failures) == (Account.Breaker.CLOSED, 1)
+    # One after the other they do count, and it opens for a minute at first.
+    for number in range(2, breaker.OPENS_AFTER + 1):
+        asked = now + timedelta(seconds=10 * number)
+        told = asked + timedelta(seconds=1)
+        breaker.note_failure(account, "No.", asked_at=asked, now=told)
+    # Those that were under way meanwhile change nothing.
+    for _ in range(9):
+        breaker.note_failure(account, "No.", asked_at=asked, now=told)
+    account.refresh_from_db()
+    assert account.breaker == Account.Breaker.OPEN
+    assert account.breaker_until == told + timedelta(seconds=60)
+
+
+def test_a_breaker_is_open_for_a_quarter_of_the_pending_deadline_at_most() -> None:
+    account = make_fleet()
+    asked = database_now()
+    for _ in range(breaker.OPENS_AFTER + 6):
+        asked += timedelta(hours=1)
+        Account.objects.update(breaker=Account.Breaker.HALF_OPEN)
+        breaker.note_failure(account, "No.", asked_at=asked, now=asked)
+    account.refresh_from_db()
+    assert account.breaker_until == asked + timedelta(seconds=150)
+
+
+def test_a_trial_that_is_answered_without_an_instance_lets_the_next_one_through(
+    workshop: Workshop,
+) -> None:
+    account = make_open_fleet(workshop)
+    Account.objects.update(
+        breaker=Account.Breaker.OPEN,
+        breaker_failures=breaker.OPENS_AFTER,
+        breaker_until=database_now(),
+    )
+    workshop.run_to("error", provision(image="no-such"))
+    account.refresh_from_db()
+    assert account.breaker == Account.Breaker.HALF_OPEN
+    workshop.run_to("running", provision(), seconds=10)
+    account.refresh_from_db()
+    assert account.breaker == Account.Breaker.CLOSED
+
+
+def test_what_a_server_was_asked_with_is_tried_again(workshop: Workshop) -> None:
+    account = make_open_fleet(workshop, no_capacity=["medium"])
+    server = provision(size="medium", region="north")
+    workshop.run_until(lambda: Attempt.objects.count() >= 2, seconds=10)
+    set_options(account, **CALM)
+    workshop.run_to("running", server)
+    places = Attempt.objects.values_list("region", "size")
+    assert set(places) == {("north", "medium")}
+
+
+def test_the_first_place_comes_first_again_once_all_had_no_capacity(
+    workshop: Workshop,
+) -> None:
+    account = make_fleet(no_capacity=["small"])
+    spare = save_account(
+        Account(
+            name="spare",
+            kind="sandbox",
+            options={**QUICK, **NO_CAPACITY},
+            creates_per_minute=1_000_000,
+        )
+    )
+    template = Template.objects.get()
+    template.candidates = [{"account": spare.name}]
+    save_template(template)
+    server = provision()
+    workshop.run_until(lambda: Attempt.objects.count() >= 5)
+    order = list(Attempt.objects.order_by("number").values_list("candidate", flat=True))
+    assert order[:4] == [0, 1, 0, 1]
+    first, second = Attempt.objects.order_by("number")[:2]
+    assert second.asked_at - first.asked_at < timedelta(seconds=0.4)
+    set_options(account, **CALM)
+    workshop.run_to("running", server)
+    assert server.account_id == account.pk
+
+
+def test_a_place_whose_breaker_failures_opened_is_passed_by(workshop: Workshop) -> None:
+    account = make_fleet()
+    spare = save_account(
+        Account(
+            name="spare",
+            kind="sandbox",
+            options=dict(QUICK),
+            creates_per_minute=1_000_000,
+        )
+    )
+    template = Template.objects.get()
+    template.candidates = [{"account": spare.name}]
+    save_template(template)
+    Account.objects.filter(pk=account.pk).update(
+        breaker=Account.Breaker.OPEN,
+        breaker_failures=breaker.OPENS_AFTER,
+        breaker_until=database_now() + timedelta(minutes=1),
+    )
+    server = provision()
+    workshop.run_to("running", server)
+    assert server.account_id == spare.pk

@@ -1,0 +1,161 @@
+"""Whatever says nothing against a request, for up to half its deadline, is outlasted.
+
+Drawn: one trouble after the other, of a cloud and of its fallback, for five minutes at
+the most; servers that are asked for before and meanwhile. Time is let pass by the
+records growing older, so that hours of it take seconds. In the end every server runs,
+and none has made more calls than the back-offs leave room for.
+"""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from servers.gates import limits_in_force
+from servers.ledger import database_now
+from servers.lifecycle.states import NO_TRY, State
+from servers.lifecycle.tries import count_most_calls
+from servers.models import Account, Attempt, Scope, Server, Template
+from servers.operations import save_account, save_template
+from tests.support.ageing import jump, wipe
+from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "5"))
+HALF = 300.0  # seconds, of the default deadline of ten minutes
+# A listing now and then keeps the gate open, and takes little of the test's time.
+SLOW = {**TIMINGS, "listing_busy": 20.0, "listing_idle": 20.0}
+TROUBLES: dict[str, dict[str, Any]] = {
+    "none": {"faults": {}, "no_capacity": []},
+    "throttled": {"faults": {"throttled": 1}, "no_capacity": []},
+    "unreachable": {"faults": {"unreachable": 1}, "no_capacity": []},
+    "no capacity": {"faults": {}, "no_capacity": ["small"]},
+    "half": {"faults": {"throttled": 0.5}, "no_capacity": []},
+}
+
+
+@dataclass(frozen=True)
+class Spell:
+    """A time in which the two accounts have their troubles."""
+
+    seconds: float
+    first: str
+    spare: str
+    asked: int  # servers asked for at its start
+
+
+@st.composite
+def spells(draw: st.DrawFn) -> list[Spell]:
+    """Draw troubles that last HALF at the most, all together."""
+    names = st.sampled_from(sorted(TROUBLES))
+    drawn = draw(
+        st.lists(
+            st.builds(Spell, st.floats(1.0, HALF), names, names, st.integers(0, 2)),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    share = HALF / max(HALF, sum(spell.seconds for spell in drawn))
+    return [
+        Spell(spell.seconds * share, spell.first, spell.spare, spell.asked)
+        for spell in drawn
+    ]
+
+
+def make_accounts(*, fallback: bool) -> None:
+    make_fleet(name="first", timings=SLOW)
+    spare = save_account(
+        Account(
+            name="spare",
+            kind="sandbox",
+            options={**QUICK, "timings": SLOW},
+            creates_per_minute=1_000_000,
+            calls_at_once=1000,
+        )
+    )
+    if fallback:
+        template = Template.objects.get()
+        template.candidates = [{"account": spare.name}]
+        save_template(template)
+
+
+def strike(name: str, trouble: str) -> None:
+    account = Account.objects.get(name=name)
+    options = {**account.options, **TROUBLES[trouble]}
+    Account.objects.filter(pk=account.pk).update(options=options)
+
+
+def find_next(now: datetime) -> float:
+    """Return in how many seconds anything is due."""
+    times = [
+        *Server.objects.exclude(next_step_at=None).values_list(
+            "next_step_at", flat=True
+        ),
+        *Scope.objects.values_list("next_listing_at", flat=True),
+    ]
+    return max(0.0, min((time - now).total_seconds() for time in times if time))
+
+
+def live_through(hand: Workshop, seconds: float) -> None:
+    """Turn, and let time pass to whatever is due next, for so long."""
+    left = seconds
+    while left > 0:
+        hand.turn()
+        step = min(left, max(0.01, find_next(database_now())))
+        jump(step)
+        left -= step
+
+
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+)
+@given(troubles=spells(), fallback=st.booleans())
+def _outlast(hand: Workshop, troubles: list[Spell], fallback: bool) -> None:
+    wipe()
+    hand.hints = []
+    make_accounts(fallback=fallback)
+    live_through(hand, 1.0)
+    provision()
+    for spell in troubles:
+        strike("first", spell.first)
+        strike("spare", spell.spare)
+        for _ in range(spell.asked):
+            provision()
+        live_through(hand, spell.seconds)
+        assert not Server.objects.filter(state=State.ERROR).exists(), troubles
+    strike("first", "none")
+    strike("spare", "none")
+    for _ in range(200):
+        if not Server.objects.exclude(state=State.RUNNING).exists():
+            break
+        live_through(hand, 2.0)
+    rows = Server.objects.exclude(state=State.RUNNING)
+    assert not rows.exists(), (troubles, list(rows.values_list("state", "error")))
+    _count_calls(1 + fallback)
+
+
+def _count_calls(candidates: int) -> None:
+    """See that each server made no more calls than its back-offs leave room for."""
+    most = count_most_calls(HALF, limits_in_force())
+    made = Counter(Attempt.objects.values_list("server_uid", flat=True))
+    assert max(made.values()) <= most * candidates
+    closed = Attempt.objects.filter(outcome="refused")
+    assert set(closed.values_list("answer_class", flat=True)) <= set(NO_TRY)
+
+
+@pytest.mark.timeout(1800)
+def test_every_server_gets_there_within_a_stated_number_of_calls(
+    workshop: Workshop,
+) -> None:
+    _outlast(workshop)
