@@ -1,5 +1,6 @@
 """The Celery application. Messages are hints; the database is the queue."""
 
+import faulthandler
 import os
 import sys
 from types import TracebackType
@@ -11,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 
+STDERR = 2  # Celery puts an object of its own, without a file, in sys.stderr's place
 _show_trace = sys.excepthook
 
 
@@ -49,15 +51,44 @@ def _refuse_wrong_keys(**_: Any) -> None:
         sys.exit(str(error))
 
 
+@worker_init.connect
+def _watch_worker(**_: Any) -> None:
+    _watch("worker")
+
+
 @worker_ready.connect
 def _start_workers_heartbeat(**_: Any) -> None:
-    from servers.heartbeats import start_heartbeat  # noqa: PLC0415 - after set-up
-
-    start_heartbeat("worker")
+    _start_heartbeat("worker")
 
 
 @beat_init.connect
-def _start_beats_heartbeat(**_: Any) -> None:
-    from servers.heartbeats import start_heartbeat  # noqa: PLC0415 - after set-up
+def _watch_beat(**_: Any) -> None:
+    _watch("beat")
+    _start_heartbeat("beat")
 
-    start_heartbeat("beat")
+
+def _watch(kind: str) -> None:
+    from serverfleet.vitals import start_vitals  # noqa: PLC0415 - after set-up
+
+    # Who is ended because it hangs gets SIGABRT, and prints where its threads are.
+    faulthandler.enable(STDERR)
+    start_vitals(kind)
+
+
+def _start_heartbeat(kind: str) -> None:
+    from django.conf import settings  # noqa: PLC0415 - after set-up
+
+    from serverfleet.restarts import take_notes  # noqa: PLC0415
+    from serverfleet.vitals import get_vitals  # noqa: PLC0415
+    from servers.heartbeats import record_end, start_heartbeat  # noqa: PLC0415
+
+    def record_ends() -> None:
+        for note, text in take_notes(settings.DATA_DIR) if settings.DATA_DIR else ():
+            if text:
+                record_end(note, text)
+
+    vitals = get_vitals()
+    vitals.say_ready()
+    start_heartbeat(
+        kind, vitals=vitals, also=record_ends, tell=not vitals.is_supervised
+    )

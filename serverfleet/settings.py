@@ -343,6 +343,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5.0,
     "max_retries": 0,
     "retry_on_timeout": False,
+    # A connection that hangs half open is dropped after some twice of it.
+    "health_check_interval": 5,
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
@@ -356,9 +358,13 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False  # a trace is whole, not a line for each mark
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # in memory: nothing to keep
+# Celery's own, in memory, and what proves from their loops that they work.
+CELERY_WORKER_CONSUMER = "serverfleet.vitals:FleetConsumer"
+CELERY_BEAT_SCHEDULER = "serverfleet.vitals:FleetScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds: a sign of life at least as often
 # Without `expires`: the sender's clock sets it and the worker's clock reads it, so a
 # worker whose clock is ahead would throw away every tick.
 CELERY_BEAT_SCHEDULE = {
@@ -368,6 +374,8 @@ CELERY_BEAT_SCHEDULE = {
 
 # As many as `celery worker -c` has: no account may fill them all with calls that hang.
 WORKER_THREADS = env.read_int("SERVERFLEET_WORKER_THREADS", 16, least=1)
+# Seconds without a sign of life after which `make run` ends a process; 0 is never.
+HANG_SECONDS = env.read_float("SERVERFLEET_HANG_SECONDS", 15)
 
 # The lifecycle, in seconds
 

@@ -2,21 +2,27 @@
 
 Standard library only, one thread. On Linux the kernel ends the children when the
 supervisor dies, kill -9 included (PR_SET_PDEATHSIG); elsewhere a guardian does.
+
+What hangs is ended and started again like what has died: a program that pulses and has
+fallen silent, and a process that was stopped. See watch.py for how that is judged.
 """
 
 import contextlib
 import ctypes
 import os
+import resource
 import selectors
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Final
 
 from serverfleet.guardian import Guardian
+from serverfleet.pulse import PIPE, SLOT, SUPERVISED
+from serverfleet.watch import PATIENCE, Clock, Watch
 
 # After a child died it is started again after this, doubled up to the most, and from
 # the first anew once it has lived long enough. One that ends by itself has a fault that
@@ -31,6 +37,10 @@ STOP_BROKER_SECONDS: Final = 2.5
 # After a first line, how long more are let gather. Else a busy service would pay for a
 # turn of two processes with each line; a pipe holds what comes meanwhile.
 GATHER_SECONDS: Final = 0.01
+# How often it is looked for stopped processes, and how long one that hangs has to print
+# where it does so, which SIGABRT asks of it.
+LOOK_SECONDS: Final = 1.0
+ABORT_SECONDS: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -45,6 +55,8 @@ class Program:
     # What the kernel sends it when the supervisor dies. gunicorn's workers have no such
     # bond with their master, so the master must have the time to end them.
     death_signal: signal.Signals = signal.SIGKILL
+    # Whether it writes a sign of life to the pipe of pulse.py, each few seconds.
+    pulses: bool = False
 
 
 @dataclass(slots=True)
@@ -55,6 +67,9 @@ class _Child:
     start_at: float = 0.0
     wait: float = FIRST_WAIT
     rest: bytes = b""
+    watch: Watch = field(default_factory=Watch)
+    hung: str = ""  # why it is being ended
+    kill_at: float = 0.0
 
 
 class Supervisor:
@@ -67,8 +82,22 @@ class Supervisor:
         env: Mapping[str, str],
         log: IO[str] = sys.stdout,
         bound_by_kernel: bool = sys.platform.startswith("linux"),
+        patience: float = PATIENCE,
+        name: str = "",
+        note_end: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.children = [_Child(program) for program in programs]
+        """``patience``: seconds of silence that end a program, 0 for none.
+
+        ``name`` tells it from other supervisors of this machine. ``note_end`` is told
+        in a sentence of each program that ended by itself.
+        """
+        self.name = name
+        self.children = [
+            _Child(program, watch=Watch(patience, is_pulsing=program.pulses))
+            for program in programs
+        ]
+        self.note_end = note_end
+        self.clock, self.looked = Clock(time.monotonic()), time.monotonic()
         self.env = dict(env)
         self.log = log
         self.guardian = None if bound_by_kernel else Guardian()
@@ -109,23 +138,80 @@ class Supervisor:
             if child.process is None and now >= child.start_at:
                 self._start(child)
         self._read(timeout)
+        passed = self.clock.count(time.monotonic())
         for child in children:
             if child.process is not None and child.process.poll() is not None:
                 self._bury(child)
+            elif child.process is not None:
+                self._watch(child, passed)
+        self._look_for_stopped()
+
+    def _watch(self, child: _Child, passed: float) -> None:
+        """End a child that has been silent for too long."""
+        if child.hung:
+            if time.monotonic() >= child.kill_at:
+                _kill_group(child)
+        elif why := child.watch.look(passed):
+            self._end_hung(child, why)
+
+    def _look_for_stopped(self) -> None:
+        now = time.monotonic()
+        passed = now - self.looked
+        if passed < LOOK_SECONDS:
+            return
+        self.looked = now
+        for child in self.children:
+            # What hangs in the broker is no loss that its end would mend.
+            if child.process is None or child.hung or child.program.is_broker:
+                continue
+            pid = child.process.pid
+            # A late look counts as one: what was late may be the whole machine.
+            found = child.watch.look_for_stopped(pid, min(passed, 2 * LOOK_SECONDS))
+            if found is None:
+                continue
+            stopped, seconds = found
+            if stopped == pid:
+                self._end_hung(child, f"was stopped for {seconds:.0f} s")
+                continue
+            name = f"Process {stopped} of {child.program.name}"
+            self._tell_end(f"{name} was stopped for {seconds:.0f} s, and was ended.")
+            child.watch.stopped.pop(stopped, None)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(stopped, signal.SIGKILL)
+
+    def _end_hung(self, child: _Child, why: str) -> None:
+        assert child.process is not None
+        child.hung = why
+        child.watch.back_off()
+        child.kill_at = time.monotonic() + ABORT_SECONDS
+        self._print("fleet", f"{child.program.name} {why}; ending it.")
+        child.process.send_signal(signal.SIGABRT)
+
+    def _tell_end(self, sentence: str) -> None:
+        self._print("fleet", sentence)
+        self.note_end(sentence)
 
     def _start(self, child: _Child) -> None:
+        pipe = child.watch.open_pipe()
+        child.hung = ""
+        env = self.env | {SLOT: f"{SUPERVISED}:{self.name}:{child.program.name}"}
+        if pipe is not None:
+            env[PIPE] = str(pipe)
         child.process = subprocess.Popen(
             list(child.program.argv),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=self.env,
+            env=env,
+            pass_fds=() if pipe is None else (pipe,),
             # Not in the terminal's group: Ctrl-C reaches the supervisor alone.
             start_new_session=True,
-            preexec_fn=None
+            preexec_fn=_drop_core
             if self.guardian
             else _bond(child.program.death_signal, os.getpid()),
         )
+        if pipe is not None:
+            os.close(pipe)
         if self.guardian:
             self.guardian.watch(child.process.pid)
         child.started = time.monotonic()
@@ -139,10 +225,16 @@ class Supervisor:
         self._close(child)
         if self.stopping:
             return
-        if time.monotonic() - child.started > LIVED_LONG:
+        lived = time.monotonic() - child.started
+        if lived > LIVED_LONG:
             child.wait = FIRST_WAIT
         ended = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
-        self._print("fleet", f"{child.program.name} {ended}; starting it again.")
+        name = child.program.name
+        self._print("fleet", f"{name} {child.hung or ended}; starting it again.")
+        self.note_end(
+            f"The process {name} {child.hung or ended}, {lived:.0f} s after its start. "
+            "The supervisor starts it again."
+        )
         child.start_at = time.monotonic() + child.wait
         most = MOST_WAIT if code >= 0 else MOST_WAIT_KILLED
         child.wait = min(most, child.wait * 2)
@@ -160,6 +252,7 @@ class Supervisor:
         with contextlib.suppress(KeyError):
             self.selector.unregister(child.process.stdout)
         child.process.stdout.close()
+        child.watch.close()
         if self.guardian:
             self.guardian.forget(child.process.pid)
         child.process = None
@@ -228,11 +321,17 @@ def _kill_group(child: _Child) -> None:
             os.killpg(child.process.pid, signal.SIGKILL)
 
 
+def _drop_core() -> None:
+    """Leave no image of a memory with keys in it: SIGABRT would have one written."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def _bond(death_signal: signal.Signals, parent: int) -> Callable[[], None]:
     """Return what a child does before it becomes its program, on Linux."""
     libc = ctypes.CDLL(None)
 
     def bond() -> None:
+        _drop_core()
         libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
         if os.getppid() != parent:  # it died before the bond was made
             os.kill(os.getpid(), signal.SIGKILL)

@@ -7,11 +7,13 @@ says so once, then runs broker, web, worker and beat under the supervisor.
 tables, the fleet, the first admin and the first token.
 """
 
+import hashlib
 import os
 import shutil
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -22,6 +24,7 @@ from serverfleet.datafolder import (
     prepare_folder,
     prepare_socket,
 )
+from serverfleet.restarts import leave_note
 from serverfleet.supervisor import Program, Supervisor
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -75,13 +78,21 @@ def _run() -> None:
     os.environ.setdefault("SERVERFLEET_HTTPS", "0")
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     _load_application()
+    from django.conf import settings
+
     # Before the first credentials are made, which are shown only once: whatever can
     # stop this start must have stopped it by then.
     programs = _list_programs(folder, host, port)
     block = _prepare_application(folder, address)
     for name in ("SERVERFLEET_ADMIN_PASSWORD", "SERVERFLEET_ADMIN_PASSWORD_FILE"):
         os.environ.pop(name, None)  # no child needs it any more
-    supervisor = Supervisor(programs, env=os.environ.copy())
+    supervisor = Supervisor(
+        programs,
+        env=os.environ.copy(),
+        patience=settings.HANG_SECONDS,
+        name=hashlib.sha256(os.fsencode(folder)).hexdigest()[:8],
+        note_end=partial(leave_note, folder),
+    )
     print(block, flush=True)
     supervisor.run(wait_for_broker=_broker_answers)
     lock.close()
@@ -216,10 +227,15 @@ def _list_programs(folder: Path, host: str, port: int) -> list[Program]:
                     "--without-mingle",
                     "--without-heartbeat",
                 ],
+                pulses=True,
             )
             for number in range(int(workers))
         ),
-        Program("beat", [*celery, "beat", "--loglevel", "WARNING", "--pidfile="]),
+        Program(
+            "beat",
+            [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
+            pulses=True,
+        ),
     ]
 
 

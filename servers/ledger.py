@@ -55,6 +55,7 @@ class Kind(StrEnum):
     LOGGED_OUT = "logged_out"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - no secret
     PERSON_CHANGED = "person_changed"
+    PROCESS_ENDED = "process_ended"
 
 
 def database_now() -> datetime:

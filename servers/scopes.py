@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models.functions import Now
 
+from servers import workload
 from servers.clouds.base import (
     Cloud,
     CloudConfig,
@@ -122,7 +123,8 @@ def call_slot(account: Account) -> Iterator[None]:
         _raise_if_full(account)
         _slots[account.pk] = _slots.get(account.pk, 0) + 1
     try:
-        yield
+        with workload.calling():
+            yield
     except CloudError as error:
         if not isinstance(error, InstanceNotFoundError):
             count_failure(error)

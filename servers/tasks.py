@@ -11,7 +11,7 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.db import close_old_connections
 
-from servers import engine, reconciler, tracing
+from servers import engine, reconciler, tracing, workload
 
 
 def _as_worker(run: Callable[..., None]) -> Callable[..., None]:
@@ -20,10 +20,11 @@ def _as_worker(run: Callable[..., None]) -> Callable[..., None]:
     @wraps(run)
     def bound(self: "Task[Any, Any]", *args: Any) -> None:
         # Connections outlive a task; one that the database closed must not.
-        close_old_connections()
-        request_id = (self.request.headers or {}).get("request_id", "")
-        with tracing.bound(request_id=request_id, actor="worker"):
-            run(*args)
+        with workload.running():
+            close_old_connections()
+            request_id = (self.request.headers or {}).get("request_id", "")
+            with tracing.bound(request_id=request_id, actor="worker"):
+                run(*args)
 
     return bound
 

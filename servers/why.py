@@ -17,8 +17,9 @@ from servers.lifecycle.decisions import (
     Wait,
     WriteIntent,
 )
-from servers.models import Fleet, Server
+from servers.models import Fleet, Heartbeat, Server
 from servers.snapshots import Loader
+from servers.standstill import find_standstill
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ def explain_server(
     decision = decide(snapshot, now)
     attempt = snapshot.attempt
     sentence, following, at = _describe(decision, server, now)
+    if at is not None:
+        # Something is due: that takes a worker.
+        beats = list(Heartbeat.objects.all())
+        standstill = find_standstill(beats, loader.fleet, now=now)
+        if standstill is not None:
+            if isinstance(decision, WriteIntent):
+                sentence = standstill.sentence
+                following = standstill.advice
+            else:
+                following = f"{standstill.sentence} {standstill.advice}"
     return Why(
         sentence=sentence,
         since=server.state_since,

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Min, Sum
@@ -18,8 +19,18 @@ from servers.gates import is_confirmed
 from servers.leaks import report_leaks
 from servers.ledger import database_now
 from servers.lifecycle.states import State, Verdict
-from servers.models import Account, Attempt, Fleet, Instance, Scope, Server, Tally
+from servers.models import (
+    Account,
+    Attempt,
+    Fleet,
+    Heartbeat,
+    Instance,
+    Scope,
+    Server,
+    Tally,
+)
 from servers.selectors import count_by_state
+from servers.standstill import Cause, find_fresh, find_standstill
 from servers.tallies import ATTEMPTS, BOOT_BUCKETS, BOOT_SECONDS, BOOTS, FAILURES
 
 
@@ -68,8 +79,10 @@ class _DatabaseCollector(Collector):
             _count(Attempt.objects.all(), "outcome"),
         )
         yield from self._collect_listings()
-        yield from _collect_switches()
-        yield from _collect_proof()
+        fleet, now = Fleet.objects.get(), database_now()
+        yield from _collect_switches(fleet, now)
+        yield from _collect_processes(fleet, now)
+        yield from _collect_proof(now)
         yield from _collect_tallies()
 
     def _collect_listings(self) -> Iterator[Metric]:
@@ -93,8 +106,7 @@ class _DatabaseCollector(Collector):
         yield failures
 
 
-def _collect_switches() -> Iterator[Metric]:
-    fleet, now = Fleet.objects.get(), database_now()
+def _collect_switches(fleet: Fleet, now: datetime) -> Iterator[Metric]:
     oldest = Server.objects.filter(next_step_at__lte=now).aggregate(
         oldest=Min("next_step_at")
     )["oldest"]
@@ -133,9 +145,34 @@ def _collect_switches() -> Iterator[Metric]:
     yield breakers
 
 
-def _collect_proof() -> Iterator[Metric]:
+def _collect_processes(fleet: Fleet, now: datetime) -> Iterator[Metric]:
+    """Workers and schedulers by how they are, and why nothing is worked off."""
+    rows = list(Heartbeat.objects.all())
+    fresh = find_fresh(rows, now=now)
+    processes = GaugeMetricFamily(
+        "serverfleet_processes",
+        "Workers and schedulers (beat) by how they are: working, hanging, silent.",
+        labels=["kind", "state"],
+    )
+    for kind in Heartbeat.Kind:
+        of_kind = [row for row in fresh if row.kind == kind]
+        hanging = sum(bool(row.trouble) for row in of_kind)
+        total = sum(row.kind == kind for row in rows)
+        processes.add_metric([kind, "working"], len(of_kind) - hanging)
+        processes.add_metric([kind, "hanging"], hanging)
+        processes.add_metric([kind, "silent"], total - len(of_kind))
+    yield processes
+    found = find_standstill(rows, fleet, now=now)
+    yield _gauge(
+        "serverfleet_standstill",
+        "1 for the cause while nothing is worked off, else 0.",
+        "cause",
+        {cause: int(found is not None and found.cause == cause) for cause in Cause},
+    )
+
+
+def _collect_proof(now: datetime) -> Iterator[Metric]:
     """What /leaks/ shows, in numbers."""
-    now = database_now()
     report = report_leaks(now=now)
     leaks = GaugeMetricFamily(
         "serverfleet_leaks",

@@ -13,6 +13,8 @@ class Kind(StrEnum):
     UNCONFIRMED = "unconfirmed"
     BROKER = "broker"
     NO_WORKER = "no-worker"
+    HANGING = "hanging"
+    SLOW_DATABASE = "slow-database"
     NO_BEAT = "no-beat"
     NO_TICK = "no-tick"
     LOST_WORKER = "lost-worker"

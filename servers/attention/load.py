@@ -21,10 +21,10 @@ from django.db.models.functions import Coalesce, Now, RowNumber
 from servers.attention.items import Item, Kind
 from servers.attention.lagging import LEAST_STUCK, MOST_EACH, describe_servers
 from servers.attention.places import NEVER_AFTER, describe_scope
-from servers.attention.processes import TICK_LATE, describe_fleet, describe_processes
-from servers.heartbeats import LATE
+from servers.attention.processes import describe_fleet, describe_processes
 from servers.lifecycle.states import BOOTING, State, Verdict
 from servers.models import Account, Fleet, Heartbeat, Instance, Scope, Server, Stamp
+from servers.standstill import LATE, SLOW_SECONDS, TICK_LATE
 
 # What a page shows may change with time alone: then it is made anew so often.
 BUCKET_SECONDS: Final = 5
@@ -115,13 +115,15 @@ def read_moment() -> tuple[object, ...] | None:
             clocks=_number(fresh.filter(kind=Heartbeat.Kind.BEAT)),
             known=_number(Heartbeat.objects.order_by()),
             failing=_number(fresh.exclude(broker_error="")),
+            hanging=_number(fresh.exclude(trouble="")),
+            slow=_number(fresh.filter(database_seconds__gt=SLOW_SECONDS)),
             held=_number(held),
             late_tick=Exists(Fleet.objects.filter(ticked_at__lt=Now() - TICK_LATE)),
             in_doubt=Exists(waiting.exclude(state=State.ERROR)) | Exists(scopes),
         )
         .values_list(
-            *("pages", "workers", "clocks", "known", "failing", "held"),
-            *("late_tick", "in_doubt", "moment"),
+            *("pages", "workers", "clocks", "known", "failing", "hanging", "slow"),
+            *("held", "late_tick", "in_doubt", "moment"),
         )
         .first()
     )

@@ -6,12 +6,12 @@ from typing import Final
 
 from servers.attention.items import Item, Kind
 from servers.gates import is_confirmed
-from servers.heartbeats import LATE
 from servers.models import Fleet, Heartbeat
+from servers.standstill import LATE, Cause, find_fresh, find_standstill
 
-# A tick is written down every 5 s at most.
-TICK_LATE: Final = timedelta(seconds=20)
 LOST_FOR: Final = timedelta(minutes=30)  # how long a lost worker is spoken of
+# A process that begins may be a little older than what it replaces was last heard of.
+OVERLAP: Final = timedelta(seconds=1)
 
 
 def describe_fleet(fleet: Fleet, *, now: datetime) -> Iterator[Item]:
@@ -47,84 +47,99 @@ def describe_fleet(fleet: Fleet, *, now: datetime) -> Iterator[Item]:
         )
 
 
+_KINDS: Final = {
+    Cause.BROKER: Kind.BROKER,
+    Cause.NO_WORKER: Kind.NO_WORKER,
+    Cause.WORKER_HANGS: Kind.HANGING,
+    Cause.SLOW_DATABASE: Kind.SLOW_DATABASE,
+    Cause.NO_SCHEDULER: Kind.NO_BEAT,
+    Cause.SCHEDULER_HANGS: Kind.HANGING,
+    Cause.NO_TICK: Kind.NO_TICK,
+}
+
+
 def describe_processes(
     beats: Iterable[Heartbeat], fleet: Fleet, *, now: datetime
 ) -> Iterator[Item]:
-    """Yield which process is missing: a worker, the beat, or the broker."""
+    """Yield which process is missing or hangs: a worker, the scheduler, the broker."""
     rows = list(beats)
-    fresh = [row for row in rows if now - row.seen_at <= LATE]
-    workers = [row for row in fresh if row.kind == Heartbeat.Kind.WORKER]
-    clocks = [row for row in fresh if row.kind == Heartbeat.Kind.BEAT]
-    ticked = fleet.ticked_at or fleet.created_at
+    fresh = find_fresh(rows, now=now)
+    standstill = find_standstill(rows, fleet, now=now)
+    if standstill is not None:
+        yield Item(
+            _KINDS[standstill.cause],
+            f"{standstill.sentence} {standstill.advice}",
+            detail=standstill.detail,
+            since=standstill.since,
+        )
     failing = [row for row in fresh if row.broker_error]
-    if failing:
+    if failing and len(failing) < len(fresh):
         yield Item(
             Kind.BROKER,
-            "The broker does not answer. Nothing is lost, and nothing moves until it "
-            "is back: start it again."
-            if len(failing) == len(fresh)
-            else f"The broker does not answer {failing[0].name} and answers others. "
-            "Nothing is lost: look at the network between the two.",
+            f"The broker does not answer {failing[0].name}, but answers others. "
+            "Nothing is lost. Check the network between the two.",
             detail=failing[0].broker_error,
         )
-    if not workers:
-        last = max((row.seen_at for row in rows if row.kind == "worker"), default=None)
-        yield Item(
-            Kind.NO_WORKER,
-            "No worker is heard of, so nothing is created, watched or destroyed. "
-            "Start one.",
-            since=last,
-        )
-    if not clocks:
-        last = max((row.seen_at for row in rows if row.kind == "beat"), default=None)
+    hanging = [row for row in fresh if row.trouble]
+    if hanging and (standstill is None or standstill.cause != Cause.WORKER_HANGS):
+        yield from _describe_hanging(hanging)
+    if not any(row.kind == Heartbeat.Kind.BEAT for row in fresh) and (
+        standstill is None or standstill.cause != Cause.NO_SCHEDULER
+    ):
         yield Item(
             Kind.NO_BEAT,
-            "No beat is heard of: without its ticks only what is asked for now moves. "
-            "Start one.",
-            since=last,
+            "The scheduler is offline, so what is due later does not happen. Start "
+            "the scheduler (celery beat).",
+            since=max(
+                (row.seen_at for row in rows if row.kind == "beat"), default=None
+            ),
         )
-    if workers and clocks and not failing and now - ticked > TICK_LATE:
-        yield Item(
-            Kind.NO_TICK,
-            "Workers and beat are there, and no tick has run: they are too busy, or "
-            "listen to different brokers. Look at their logs.",
-            since=ticked,
-        )
-    if workers:
-        yield from _describe_lost(rows, fresh, now=now)
+    if any(row.kind == Heartbeat.Kind.WORKER for row in fresh):
+        yield from _describe_lost(rows, now=now)
 
 
-def _describe_lost(
-    rows: Sequence[Heartbeat], fresh: Sequence[Heartbeat], *, now: datetime
-) -> Iterator[Item]:
-    """Yield the workers that fell silent and that no later one has replaced."""
-    begun = sorted(
-        (row.started_at for row in fresh if row.kind == Heartbeat.Kind.WORKER),
-        reverse=True,
+def _describe_hanging(hanging: Sequence[Heartbeat]) -> Iterator[Item]:
+    """Yield the processes that live and do no work, while others do."""
+    names = ", ".join(row.name for row in hanging[:3])
+    more = f" and {len(hanging) - 3} more" if len(hanging) > 3 else ""
+    yield Item(
+        Kind.HANGING,
+        f"{names}{more} {'hangs' if len(hanging) == 1 else 'hang'}. Under a supervisor "
+        "it is restarted; otherwise restart it yourself.",
+        tone="warn",
+        detail=hanging[0].trouble,
     )
-    silent = sorted(
-        (
-            row
-            for row in rows
-            if row.kind == Heartbeat.Kind.WORKER and LATE < now - row.seen_at < LOST_FOR
-        ),
-        key=lambda row: row.seen_at,
-        reverse=True,
+
+
+def _describe_lost(rows: Sequence[Heartbeat], *, now: datetime) -> Iterator[Item]:
+    """Yield the workers that fell silent and that no other has replaced."""
+    workers = sorted(
+        (row for row in rows if row.kind == Heartbeat.Kind.WORKER),
+        key=lambda row: row.started_at,
     )
+    # One that began after another was last heard of stands in for it: for that one
+    # alone, and also where it has ended since and was replaced itself.
+    begun = list(workers)
     lost = []
-    for row in silent:
-        # One that has begun since stands in for one that is gone.
-        if begun and begun[0] >= row.seen_at - timedelta(seconds=1):
-            begun.pop(0)
-        else:
+    for row in sorted(workers, key=lambda row: row.seen_at):
+        if now - row.seen_at <= LATE:
+            continue
+        successor = next(
+            (each for each in begun if each.started_at >= row.seen_at - OVERLAP), None
+        )
+        if successor is not None:
+            begun.remove(successor)
+        elif now - row.seen_at < LOST_FOR:
             lost.append(row)
     if lost:
+        lost.reverse()
         names = ", ".join(row.name for row in lost[:3])
         more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
         yield Item(
             Kind.LOST_WORKER,
-            f"{names}{more} fell silent without a word, and no worker has begun "
-            "since. The others go on with its servers.",
+            f"{names}{more} stopped responding, and no worker has taken "
+            f"{'its' if len(lost) == 1 else 'their'} place. The others go on with "
+            f"{'its' if len(lost) == 1 else 'their'} servers.",
             tone="warn",
             since=lost[0].seen_at,
         )

@@ -1,7 +1,7 @@
 """The page of the proof, and its buttons, each of which asks first."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -26,6 +26,7 @@ class LeaksPage(Live, TemplateView):
     template_name = "leaks/page.html"
     # What is inside of its bound now may be outside then.
     bucket_seconds = 15
+    stamps: ClassVar[tuple[str, ...]] = ("pages", "listings")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Make the report."""

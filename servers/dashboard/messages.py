@@ -88,6 +88,7 @@ HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
         Kind.LOGGED_OUT: "Logged out",
         Kind.PASSWORD_CHANGED: "A password was changed",
         Kind.PERSON_CHANGED: "A person was changed",
+        Kind.PROCESS_ENDED: "A process ended",
     }
 )
 _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
@@ -104,6 +105,7 @@ _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
         Kind.UNEXPLAINED: "bad",
         Kind.HELD: "warn",
         Kind.LOG_IN_FAILED: "warn",
+        Kind.PROCESS_ENDED: "warn",
     }
 )
 

@@ -16,7 +16,7 @@ from servers.lifecycle.states import BOOTING, MOVING, State
 from servers.models import Server
 
 # Nothing moves, and still a process may fall silent.
-IDLE_SECONDS: Final = 6
+IDLE_SECONDS: Final = 4
 
 
 class Overview(Live, TemplateView):

@@ -15,8 +15,8 @@ from servers.attention import read_moment
 from servers.broker import ask_broker, name_broker
 from servers.dashboard.live import Live
 from servers.gates import is_confirmed
-from servers.heartbeats import LATE
 from servers.models import Heartbeat, Server
+from servers.standstill import LATE, TICK_LATE, find_standstill
 
 # Named one by one: what is not named here is not shown.
 _SHOWN: Final = (
@@ -73,6 +73,9 @@ class SystemPage(Live, TemplateView):
         )
         return data | {
             "processes": [(beat, now - beat.seen_at <= LATE) for beat in beats],
+            "standstill": find_standstill(beats, data["fleet"], now=now),
+            "ticks": now - (data["fleet"].ticked_at or data["fleet"].created_at)
+            <= TICK_LATE,
             "is_confirmed": is_confirmed(data["fleet"]),
             "broker": ask_broker(),
             "broker_address": name_broker(),

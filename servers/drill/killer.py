@@ -41,6 +41,8 @@ _COMMANDS: Final = {
     BROKER: "valkey",
 }
 IN_FLIGHT: Final = "create, between intent and answer"
+# What the supervisor ends and starts again where it is stopped for good.
+HEALED: Final = {WORKER, WEB, BEAT}
 # How long the sight of a create call is waited for before anything is killed.
 AIM_SECONDS: Final = 3.0
 _STEPS: Final = {
@@ -73,6 +75,7 @@ class Killer:
         self.kills: Counter[str] = Counter()
         self.steps: Counter[str] = Counter()
         self.stops = 0
+        self.stops_for_good = 0
         self.flushes = 0
         self.database_deaths: list[float] = []  # Unix seconds
 
@@ -128,7 +131,9 @@ class Killer:
         if not pids:
             return
         pid = pids[int(strike.pick * len(pids))]
-        if strike.stop and strike.victim == WORKER:
+        if strike.stop and strike.for_good and strike.victim in HEALED:
+            self._stop_for_good(pid)
+        elif strike.stop and strike.victim == WORKER:
             self._stop_for_long(pid)
         else:
             self._kill(strike.victim, pid)
@@ -140,6 +145,15 @@ class Killer:
             if all_of_them or now >= due:
                 self._stopped.remove((due, pid))
                 _send(pid, signal.SIGCONT)
+
+    def stop_workers_for_good(self) -> None:
+        """Stop each worker that there is, and wake none: the last blow."""
+        for pid in self._find(WORKER):
+            self._stop_for_good(pid)
+
+    def _stop_for_good(self, pid: int) -> None:
+        if _send(pid, signal.SIGSTOP):
+            self.stops_for_good += 1
 
     def _stop_for_long(self, pid: int) -> None:
         if _send(pid, signal.SIGSTOP):

@@ -95,7 +95,8 @@ class Strike:
     pick: float  # 0..1, which of its processes
     aimed: bool  # wait for a create call first
     delay: float  # seconds between its sight and the kill
-    stop: bool  # stop it past its lease instead (SIGSTOP)
+    stop: bool  # stop it instead (SIGSTOP), past its lease
+    for_good: bool  # and never let it go on
     flush: bool  # empty the broker besides
 
 
@@ -127,5 +128,6 @@ class Plan:
             aimed=self._random.random() < AIMED,
             delay=self._random.uniform(0.0, 0.5),
             stop=self._random.random() < 0.08,
+            for_good=self._random.random() < 0.5,
             flush=self._random.random() < 0.2,
         )

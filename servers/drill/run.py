@@ -18,12 +18,20 @@ from servers.drill.killer import IN_FLIGHT, Killer
 from servers.drill.loglines import find_faults, list_secrets
 from servers.drill.plan import Wishes
 from servers.drill.service import Service, wait_for
-from servers.drill.verdict import Held, Row, Verdict, compare, judge
+from servers.drill.verdict import (
+    STANDSTILL_SECONDS,
+    Held,
+    Row,
+    Verdict,
+    compare,
+    judge,
+)
 from servers.errors import FleetError
 from servers.leaks import bound_of
+from servers.ledger import database_now
 from servers.lifecycle.states import State
 from servers.lifecycle.states import Verdict as InstanceVerdict
-from servers.models import Account, Attempt, Fleet, Instance, Server
+from servers.models import Account, Attempt, Event, Fleet, Instance, Scope, Server
 from servers.operations import close_breaker, save_account, terminate_server
 from servers.scopes import open_scope, pace_of
 from servers.tokens import SCOPES, issue_token
@@ -108,14 +116,17 @@ class _Drill:
         finally:
             self.killer.stop()
             self.callers.stop()
-        self.say("The faults end. From here on nothing dies any more.")
+        self.say("The faults end, with a stop of all workers for good.")
+        self.killer.stop_workers_for_good()
         ended = time.monotonic()
+        first_step = self._wait_for_step()
         self._calm()
         bound = bound_of(pace_of(open_scope(self.account, ""))).total_seconds()
         self._rest(seconds=bound + 60)
         verdict = self._conclude(bound)
         verdict.seconds = ended - began
         verdict.rest_after = time.monotonic() - ended
+        verdict.first_step_after = first_step
         judge(
             verdict,
             wished_kills=self.wishes.kills,
@@ -151,6 +162,21 @@ class _Drill:
                 close_breaker(account)
             return
         connections.close_all()
+
+    def _wait_for_step(self) -> float:
+        """Return the seconds until a worker has taken a step; a listing is one."""
+        began, since = time.monotonic(), None
+        while (waited := time.monotonic() - began) < STANDSTILL_SECONDS * 3:
+            try:
+                since = since or database_now()
+                took = Event.objects.filter(at__gt=since, actor="worker")
+                listed = Scope.objects.filter(compared_at__gt=since)
+                if took.exists() or listed.exists():
+                    return waited
+            except DatabaseError:
+                connections.close_all()
+            time.sleep(0.2)
+        return waited
 
     def _calm(self) -> None:
         """End the faults of the cloud, and what they have closed."""
@@ -230,6 +256,7 @@ class _Drill:
             steps=dict(killer.steps),
             stranded=killer.steps[IN_FLIGHT],
             stops=killer.stops,
+            stops_for_good=killer.stops_for_good,
             flushes=killer.flushes,
             requests=dict(sorted(self.callers.statuses.items())),
             accepted=len(self.callers.accepted),
@@ -242,6 +269,7 @@ class _Drill:
             ).count(),
             bound=bound,
             rest_after=0.0,
+            first_step_after=0.0,
             findings=compare(held, rows, owned, self.callers.accepted, now=now),
         )
 
@@ -273,8 +301,10 @@ _SUMMARY: Final = (
     "worst_heal_seconds",
     "bound_seconds",
     "rest_after_seconds",
+    "first_step_after_seconds",
     "between_intent_and_answer",
     "stops",
+    "stops_for_good",
     "flushes",
 )
 

@@ -80,7 +80,11 @@ class Service:
         return self.process.wait(seconds)
 
     def __enter__(self) -> "Service":
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:  # nobody else would end what has been started
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -3,9 +3,12 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from servers.lifecycle.states import State
+
+# How long nothing may be worked off after the last kill.
+STANDSTILL_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class Verdict:
     bound: float
     rest_after: float
     findings: Findings
+    stops_for_good: int = 0
+    first_step_after: float = 0.0  # the last kill or stop, in seconds
     broken: list[str] = field(default_factory=list)
 
     @property
@@ -87,6 +92,7 @@ class Verdict:
             "steps": dict(self.steps),
             "between_intent_and_answer": self.stranded,
             "stops": self.stops,
+            "stops_for_good": self.stops_for_good,
             "flushes": self.flushes,
             "requests": dict(self.requests),
             "accepted": self.accepted,
@@ -101,6 +107,7 @@ class Verdict:
             "worst_heal_seconds": round(found.worst_heal, 1),
             "bound_seconds": round(self.bound, 1),
             "rest_after_seconds": round(self.rest_after, 1),
+            "first_step_after_seconds": round(self.first_step_after, 1),
         }
 
 
@@ -180,6 +187,11 @@ def judge(
         ),
     )
     verdict.broken = [f"{count} {what}." for count, what in checks if count]
+    if verdict.first_step_after > STANDSTILL_SECONDS:
+        verdict.broken.append(
+            f"The first step was taken {verdict.first_step_after:.0f} s after the last "
+            "kill."
+        )
     resting = {State.RUNNING, State.STOPPED}
     moving = Counter(verdict.states) - Counter(
         {state: verdict.states.get(state, 0) for state in resting}

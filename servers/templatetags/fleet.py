@@ -46,6 +46,27 @@ def ago(at: datetime | None, now: datetime) -> SafeString | str:
 
 
 @register.simple_tag
+def until(at: datetime | None, now: datetime) -> SafeString | str:
+    """Return how soon ``at`` is; never that it was, since what is due may come late."""
+    if at is None:
+        return "–"
+    text = _describe(max(0, int((at - now).total_seconds())))
+    return _mark(at, f"in {text}" if text else "any moment", "until")
+
+
+@register.simple_tag
+def lately(at: datetime | None, now: datetime, bound: int) -> SafeString | str:
+    """Return how long ago ``at`` was, where that can be told on a page that stays.
+
+    For a time that moves without the page being sent again: younger than ``bound``
+    seconds, only that it is so is said, which stays true while the time moves.
+    """
+    if at is not None and (now - at).total_seconds() < bound:
+        return f"in the last {_describe(bound)}"
+    return ago(at, now)
+
+
+@register.simple_tag
 def since(at: datetime | None, now: datetime) -> SafeString | str:
     """Return the time that has passed since ``at``: an age, or a time in a state."""
     if at is None:

@@ -4,7 +4,9 @@
   const STEPS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const ahead = Number(document.documentElement.dataset.now) * 1000 - Date.now() || 0;
 
-  function describe(seconds, bare) {
+  function describe(seconds, how) {
+    const bare = how === "bare";
+    if (how === "until" && seconds >= 0) return "any moment";
     const size = Math.abs(seconds);
     const step = STEPS.find(([length]) => size >= length);
     if (!step) return bare ? "0 s" : "now";
@@ -18,7 +20,7 @@
     const now = Date.now() + ahead;
     for (const time of document.querySelectorAll("time[data-ago]")) {
       const seconds = Math.trunc((now - Date.parse(time.dateTime)) / 1000);
-      const text = describe(seconds, time.dataset.ago === "bare");
+      const text = describe(seconds, time.dataset.ago);
       if (time.textContent !== text) time.textContent = text;
     }
   }

@@ -12,9 +12,18 @@ from django.test import Client
 
 from servers import reconciler
 from servers.ledger import database_now
-from servers.models import Account, Attempt, Fleet, Instance, Scope, Server
+from servers.models import (
+    Account,
+    Attempt,
+    Fleet,
+    Heartbeat,
+    Instance,
+    Scope,
+    Server,
+)
 from servers.operations import freeze_destroys, terminate_server
 from tests.support.fleet import Workshop, make_fleet, provision, world_of
+from tests.support.trouble import start_processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -97,6 +106,24 @@ def test_the_switches_the_breaker_and_the_tick_are_told() -> None:
     provision()
     Server.objects.update(next_step_at=now - timedelta(seconds=50))
     assert 49 < read()["serverfleet_due_seconds"] < 80
+
+
+def test_processes_and_a_standstill_are_told() -> None:
+    make_fleet()
+    start_processes()
+    told = read()
+    assert told['serverfleet_processes{kind="worker",state="working"}'] == 1
+    assert told['serverfleet_processes{kind="beat",state="working"}'] == 1
+    assert told['serverfleet_standstill{cause="worker-hangs"}'] == 0
+    Heartbeat.objects.filter(kind="worker").update(trouble="hangs")
+    told = read()
+    assert told['serverfleet_processes{kind="worker",state="hanging"}'] == 1
+    assert told['serverfleet_standstill{cause="worker-hangs"}'] == 1
+    Heartbeat.objects.update(seen_at=database_now() - timedelta(seconds=60))
+    told = read()
+    assert told['serverfleet_processes{kind="worker",state="silent"}'] == 1
+    assert told['serverfleet_standstill{cause="no-worker"}'] == 1
+    assert told['serverfleet_standstill{cause="worker-hangs"}'] == 0
 
 
 @pytest.mark.parametrize("count", [1, 12])

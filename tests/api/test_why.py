@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from servers.models import Account, Server
+from servers.models import Account, Heartbeat, Scope, Server
 from servers.tokens import issue_token
 from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.trouble import start_processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -63,3 +64,19 @@ def test_of_a_server_that_is_not_there_it_tells_that(client: Client) -> None:
         answer = client.get(f"/api/servers/{path}")
         assert answer.status_code == 404
         assert "no server named" in answer.json()["message"]
+
+
+def test_of_what_is_due_it_says_what_keeps_the_work_from_being_done(
+    client: Client, workshop: Workshop
+) -> None:
+    make_fleet()
+    workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
+    server = provision()
+    start_processes()
+    assert why(client, server)["why"] == "A worker can take it up now."
+    Heartbeat.objects.filter(kind="worker").update(trouble="its loop hangs")
+    assert "The worker hangs, so nothing is created" in why(client, server)["why"]
+    Heartbeat.objects.filter(kind="worker").delete()
+    told = why(client, server)
+    assert "No worker is online, so nothing is created" in told["why"]
+    assert told["next"] == "Start a worker."

@@ -88,6 +88,7 @@ UNLIMITED = {
     "SERVERFLEET_RATE_TOKEN": "0",
     "SERVERFLEET_RATE_ADDRESS": "0",
     "SERVERFLEET_LOG_FORMAT": "json",
+    "SERVERFLEET_HANG_SECONDS": "0",  # what is stopped stays so
 }
 
 

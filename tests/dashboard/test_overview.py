@@ -87,13 +87,13 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     (
         Kind.BROKER,
         "Look at System",
-        "The broker does not answer. Nothing is lost, and nothing moves",
+        "The broker does not answer, so no worker learns of new work.",
         lambda _: change(Heartbeat, broker_error="refused"),
     ),
     (
         Kind.BROKER,
         "Look at System",
-        "The broker does not answer build-1:1 and answers others.",
+        "The broker does not answer build-1:1, but answers others.",
         lambda _: Heartbeat.objects.filter(kind="worker").update(
             name="build-1:1", broker_error="refused"
         ),
@@ -101,14 +101,28 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     (
         Kind.NO_WORKER,
         "Look at System",
-        "No worker is heard of",
+        "No worker is online",
         lambda _: Heartbeat.objects.filter(kind="worker").delete(),
     ),
     (
         Kind.NO_BEAT,
         "Look at System",
-        "No beat is heard of",
+        "The scheduler is offline",
         lambda _: Heartbeat.objects.filter(kind="beat").update(seen_at=ago(60)),
+    ),
+    (
+        Kind.HANGING,
+        "Look at System",
+        "The worker hangs, so nothing is created",
+        lambda _: Heartbeat.objects.filter(kind="worker").update(
+            trouble="its loop has not turned for 9 s"
+        ),
+    ),
+    (
+        Kind.SLOW_DATABASE,
+        "Look at System",
+        "The database is slow",
+        lambda _: change(Heartbeat, database_seconds=7.0),
     ),
     (
         Kind.NO_TICK,
@@ -119,7 +133,7 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     (
         Kind.LOST_WORKER,
         "Look at System",
-        "build-2:7 fell silent",
+        "build-2:7 stopped responding",
         lambda _: Heartbeat.objects.create(
             name="build-2:7", kind="worker", started_at=ago(900), seen_at=ago(60)
         ),
@@ -215,6 +229,46 @@ def test_a_worker_that_another_replaced_needs_no_attention(account: Account) -> 
         name="build-1:8", kind="worker", started_at=ago(55), seen_at=ago(0)
     )
     assert kinds() == set()
+
+
+def test_a_worker_killed_thrice_and_replaced_each_time_needs_no_attention(
+    account: Account,
+) -> None:
+    for number, (begun, seen) in enumerate(((900, 120), (110, 80), (70, 40), (35, 0))):
+        Heartbeat.objects.create(
+            name=f"build-1:{number}",
+            kind="worker",
+            started_at=ago(begun),
+            seen_at=ago(seen),
+        )
+    assert kinds() == set()
+
+
+def test_one_worker_that_lives_excuses_no_other_that_died(account: Account) -> None:
+    # Both fell silent at once, and one has begun since.
+    for number, (begun, seen) in enumerate(((900, 60), (800, 60), (55, 0))):
+        Heartbeat.objects.create(
+            name=f"build-2:{number}",
+            kind="worker",
+            started_at=ago(begun),
+            seen_at=ago(seen),
+        )
+    assert kinds() == {Kind.LOST_WORKER}
+    assert "stopped responding, and no worker has taken its place" in read()
+
+
+def test_while_one_worker_hangs_and_another_works_only_that_is_said(
+    account: Account,
+) -> None:
+    Heartbeat.objects.create(
+        name="build-2:7",
+        kind="worker",
+        started_at=ago(900),
+        seen_at=ago(0),
+        trouble="its loop has not turned for 9 s",
+    )
+    assert kinds() == {Kind.HANGING}
+    assert "build-2:7 hangs." in read()
 
 
 def test_many_errors_are_a_few_lines_and_a_link(account: Account) -> None:

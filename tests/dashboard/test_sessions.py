@@ -1,13 +1,16 @@
 """Sessions: kept as digests, with an idle end, an absolute end, and a recent log-in."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from servers.dashboard import login
 from servers.models import Session
 from servers.sessions import digest_key
 from tests.support.fleet import make_fleet
@@ -19,12 +22,20 @@ PASSWORD = "violet-harbour-7"
 
 
 @pytest.fixture
-def root(workshop: Any) -> User:
+def root(workshop: Any) -> Iterator[User]:
+    forget()
     make_fleet()
     user = make_person("root")
     user.set_password(PASSWORD)
     user.save()
-    return user
+    yield user
+    forget()
+
+
+def forget() -> None:
+    cache.clear()
+    login.failures.forget()
+    login.anywhere.forget()
 
 
 def age(**times: timedelta) -> None:
@@ -99,9 +110,6 @@ def test_what_gives_access_asks_for_the_password_again_and_goes_on(root: User) -
 
 
 def test_guessing_in_a_stolen_session_has_the_limit_of_the_log_in(root: User) -> None:
-    from servers.dashboard import login
-
-    login.failures.forget()
     client = log_in(root)
     for path in ("/account/confirm/", "/account/password/"):
         for _ in range(login.MOST_BY_NAME // 2):
@@ -110,4 +118,3 @@ def test_guessing_in_a_stolen_session_has_the_limit_of_the_log_in(root: User) ->
         right = client.post(path, {"old_password": PASSWORD})
         assert right.status_code == 429
         assert "Retry-After" in right
-    login.failures.forget()

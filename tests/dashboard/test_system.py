@@ -3,22 +3,30 @@
 import re
 import time
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.test import Client, override_settings
 
 from servers.broker import ask_broker, name_broker
 from servers.drill.service import free_port
-from servers.heartbeats import say_farewell, write_heartbeat
+from servers.heartbeats import (
+    record_end,
+    replace_predecessor,
+    say_farewell,
+    write_heartbeat,
+)
 from servers.leases import name_process
 from servers.ledger import database_now
-from servers.models import Account, Heartbeat, Instance, Leftover, Scope
+from servers.models import Account, Event, Heartbeat, Instance, Leftover, Scope
 from servers.operations import save_account
 from servers.reconciler.purge import purge_history
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person
+from tests.support.trouble import start_processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,6 +48,53 @@ def test_a_process_says_that_it_is_there_and_takes_leave() -> None:
     assert again.broker_error == ""
     say_farewell()
     assert not Heartbeat.objects.exists()
+
+
+def test_who_takes_the_place_of_one_that_died_says_so_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SERVERFLEET_PROCESS", "serverfleet-worker@1")
+    write_heartbeat("worker", begins=True)
+    # The same unit of another machine, and another unit of this one, are others.
+    for name, slot in (("other:1", "other:serverfleet-worker@1"), ("x:2", "x:w")):
+        Heartbeat.objects.create(
+            name=name,
+            kind="worker",
+            slot=slot,
+            started_at=database_now(),
+            seen_at=database_now(),
+        )
+    Heartbeat.objects.filter(name=name_process()).update(name="dead:9")
+    write_heartbeat("worker", begins=True)
+    for _ in range(2):
+        replace_predecessor("worker", tell=True)
+    names = set(Heartbeat.objects.values_list("name", flat=True))
+    assert names == {name_process(), "other:1", "x:2"}
+    (event,) = Event.objects.filter(kind="process_ended")
+    assert event.reason.startswith("The worker dead:9 ended without a word.")
+    page = log_in(make_person("viewer")).get("/activity/").content.decode()
+    assert "A process ended" in page
+    assert "dead:9 ended without a word" in page
+
+
+def test_what_the_supervisor_noted_becomes_one_event() -> None:
+    for _ in range(2):
+        record_end("17-4", "The process worker was killed by signal 9.")
+    (event,) = Event.objects.filter(kind="process_ended")
+    assert (event.actor, event.request_id) == ("supervisor", "17-4")
+
+
+def test_a_standstill_is_on_the_page_and_at_the_command_line() -> None:
+    start_processes()
+    client = log_in(make_person("viewer"))
+    assert "on time" in client.get("/system/").content.decode()
+    out = StringIO()
+    call_command("fleet", "show", stdout=out)
+    assert "working    yes" in out.getvalue()
+    Heartbeat.objects.filter(kind="worker").update(trouble="its loop hangs")
+    assert "The worker hangs" in client.get("/system/").content.decode()
+    call_command("fleet", "show", stdout=out)
+    assert "working    no: The worker hangs" in out.getvalue()
 
 
 def test_the_silent_are_forgotten_after_an_hour() -> None:

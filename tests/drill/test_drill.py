@@ -49,6 +49,8 @@ def test_nothing_is_lost_or_doubled_whatever_dies(
     assert verdict["kills"]["worker"] > 0
     assert ("database" in verdict["kills"]) is bool(postgresql)
     assert (verdict["leaks"], verdict["doubles"], verdict["lost"]) == (0, 0, 0)
+    assert verdict["stops_for_good"] > 0
+    assert 0 < verdict["first_step_after_seconds"] < 60
     assert verdict["made"] > 0
     assert verdict["live"] == verdict["states"]["running"]
 

@@ -141,3 +141,11 @@ def test_a_seed_replays_every_choice_of_every_stream() -> None:
     assert choices(7) != choices(8)
     assert Wishes(seed=7).options()["faults"]
     assert not Wishes(seed=7).options(calm=True)["faults"]
+
+
+def test_a_standstill_of_a_minute_after_the_last_kill_breaks_the_promise() -> None:
+    for seconds, is_kept in ((59.0, True), (61.0, False)):
+        found = verdict(first_step_after=seconds)
+        judge(found, wished_kills=60, wished_stranded=20, bad_answers=[])
+        assert found.is_kept is is_kept
+        assert found.as_dict()["first_step_after_seconds"] == seconds

@@ -52,7 +52,8 @@ def test_workers_and_a_beat_with_wrong_clocks_make_and_end_each_server_once(
 ) -> None:
     reset_moto(moto_url)
     ahead, behind = clock("+11m"), clock("-9m")
-    with Service(**database_env) as service, ExitStack() as stack:
+    env = {"SERVERFLEET_HANG_SECONDS": "0", **database_env}
+    with Service(**env) as service, ExitStack() as stack:
         made = service.command("shell", "-c", ACCOUNT.format(url=moto_url))
         assert made.returncode == 0, made.stderr
         # Only those with wrong clocks are left to do the work.

@@ -76,6 +76,7 @@ Server.objects.filter(name="agent-error").update(state="error", error="No capaci
 def prepared() -> Iterator[Service]:
     """A fleet with one of everything that the examples name, and no worker."""
     quick = {"SERVERFLEET_RATE_TOKEN": "0", "SERVERFLEET_RATE_ADDRESS": "0"}
+    quick = {"SERVERFLEET_HANG_SECONDS": "0", **quick}  # what is stopped stays so
     with Service(SERVERFLEET_LOG_FORMAT="json", **quick) as service:
         for method, path, body in (
             ("PATCH", "/api/accounts/sandbox", {"max_servers": 300}),

@@ -8,8 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 from servers import tracing
 from servers.errors import FleetError
 from servers.gates import is_confirmed
-from servers.models import Fleet
+from servers.ledger import database_now
+from servers.models import Fleet, Heartbeat
 from servers.operations import confirm_fleet, split_fleet
+from servers.standstill import find_standstill
 
 
 class Command(BaseCommand):
@@ -41,6 +43,7 @@ class Command(BaseCommand):
             self.stdout.write(f"fleet      {fleet.fleet_id}")
             self.stdout.write(f"confirmed  {'yes' if is_confirmed(fleet) else 'no'}")
             self.stdout.write(f"paused     {'yes' if fleet.paused else 'no'}")
+            self.stdout.write(f"working    {_describe_work(fleet)}")
             return
         try:
             with tracing.bound(actor="command line"):
@@ -55,3 +58,9 @@ class Command(BaseCommand):
             f"The fleet {fleet_id} is confirmed. Each account is listed once before "
             "anything is created or destroyed."
         )
+
+
+def _describe_work(fleet: Fleet) -> str:
+    rows = list(Heartbeat.objects.all())
+    found = find_standstill(rows, fleet, now=database_now())
+    return f"no: {found.sentence} {found.advice}" if found else "yes"

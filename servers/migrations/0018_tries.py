@@ -19,7 +19,7 @@ def name_meanings(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('servers', '0016_one_time_digest'),
+        ('servers', '0017_heartbeat_trouble'),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('servers', '0017_tries'),
+        ('servers', '0018_tries'),
     ]
 
     operations = [

@@ -1,0 +1,224 @@
+"""What a worker and a beat do to be watched: they prove that they work, and say so.
+
+The proof comes from the loop that does the work: the consumer's loop of a worker, the
+scheduler's of a beat. A worker that turns, and takes nothing although hints wait and
+threads are free, gives none, nor does one whose threads all hang. While the broker is
+away no loop can turn, and a new process would fare no better: then a thread that asks
+the broker gives it in the loop's place.
+"""
+
+import logging
+import os
+import threading
+import time
+from functools import partial
+from typing import Any, ClassVar, Final
+
+from celery import bootsteps
+from celery.beat import Scheduler
+from celery.worker.consumer import Consumer
+from django.conf import settings
+
+from serverfleet.pulse import PIPE, Pulse
+from servers import workload
+from servers.broker import Answer, ask_broker
+from servers.heartbeats import Look
+
+logger = logging.getLogger(__name__)
+
+TURN_SECONDS: Final = 1.0  # a sign of life for each, at the most
+ASK_SECONDS: Final = 2.5
+# The loop is said to hang after this.
+LOOP_LATE: Final = 5.0
+# How long hints may wait while threads are free, and all threads may hang. Above what a
+# locked database makes a statement wait.
+IDLE_MOST: Final = 15.0
+HANG_MOST: Final = 20.0
+# How often the consumer and the scheduler try to reach a broker that is away at least:
+# Celery would let half a minute pass, in which they look as if they hung.
+RETRY_SECONDS: Final = 2.0
+# The heartbeat's thread writes to the database more often, if that answers.
+DATABASE_LATE: Final = 8.0
+CLOCK_JITTER: Final = 1.0
+
+
+class Vitals:
+    """Whether this process works, by what its loop and its threads did last."""
+
+    def __init__(self, pulse: Pulse, *, threads: int = 0) -> None:
+        self._pulse = pulse
+        self._threads = threads  # 0: it runs no tasks
+        self._turned = time.monotonic()
+        self._answer = Answer()
+        self._away = False
+        self._written = self._judged = time.monotonic()
+        self._moves = 0
+        # For how long hints have waited that it could have taken, and for how long all
+        # threads have hung: each look counts for little, so a sleep does not.
+        self._idle = self._hung = 0.0
+        self._trouble = ""
+
+    @property
+    def is_supervised(self) -> bool:
+        """Whether our supervisor, which tells of each end, has started it."""
+        return self._pulse.is_supervised
+
+    def start(self) -> None:
+        """Ask the broker from now on, in a thread, until the process ends."""
+        threading.Thread(target=self._run, name="vitals", daemon=True).start()
+
+    def turn(self) -> None:
+        """Say, from the loop itself, that it turns."""
+        self._turned = time.monotonic()
+        if not self._trouble:
+            self._pulse.beat()
+
+    def say_ready(self) -> None:
+        """Say that the start is over."""
+        self._turned, self._idle = time.monotonic(), 0.0
+        self._pulse.say_ready()
+
+    def count_threads(self, threads: int) -> None:
+        """Take note of how many tasks can run at once."""
+        self._threads = threads
+
+    def look(self) -> Look:
+        """Return what the other processes, and people, are told of this one."""
+        late = time.monotonic() - self._turned
+        trouble = self._trouble
+        if late > LOOP_LATE and not self._away and not trouble:
+            trouble = f"its loop has not turned for {late:.0f} s"
+        return Look(self._answer.error if self._away else "", trouble)
+
+    def note_written(self) -> None:
+        """Take note that the database has answered."""
+        self._written = time.monotonic()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while True:
+            # Twice: one late answer, on a machine that is busy, is no broker that is
+            # gone.
+            answer = ask_broker()
+            self._answer = ask_broker() if answer.error else answer
+            self._away = bool(self._answer.error)
+            if self._away:
+                self._turned = time.monotonic()
+                self._pulse.beat()
+            self._judge(time.monotonic())
+            pause.wait(ASK_SECONDS)
+
+    def _judge(self, now: float) -> None:
+        trouble = self._find_trouble(now) if self._threads else ""
+        if trouble and not self._trouble:
+            logger.error("This worker does no work: %s.", trouble)
+        self._trouble = trouble
+        if trouble:
+            self._pulse.complain()
+
+    def _find_trouble(self, now: float) -> str:
+        passed, self._judged = min(now - self._judged, 2 * ASK_SECONDS), now
+        moves, busy = workload.count_moves(), workload.count_running()
+        moved, self._moves = moves != self._moves, moves
+        waits = bool(self._answer.waiting) and not self._away
+        is_idle = waits and busy < self._threads and not moved
+        self._idle = self._idle + passed if is_idle else 0.0
+        # Threads that wait for a cloud have a deadline, and those that wait for the
+        # database would do so in a new process, too.
+        is_hung = (
+            busy >= self._threads
+            and not moved
+            and not workload.waits_for_cloud(now)
+            and now - self._written < DATABASE_LATE
+        )
+        self._hung = self._hung + passed if is_hung else 0.0
+        if self._idle > IDLE_MOST:
+            return f"hints wait and it has taken none for {self._idle:.0f} s"
+        if self._hung > HANG_MOST:
+            return (
+                f"all of its {self._threads} threads have hung for {self._hung:.0f} s"
+            )
+        return ""
+
+
+_vitals: Vitals | None = None
+
+
+class ConsumerPulse(bootsteps.StartStopStep):
+    """Has the consumer's loop say that it turns, as long as it has its broker."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def register_with_event_loop(self, consumer: Any, hub: Any) -> None:
+        """Be called by the loop; a loop whose broker is lost forgets its timers."""
+        get_vitals().count_threads(consumer.pool.num_processes)
+        hub.timer.call_repeatedly(TURN_SECONDS, get_vitals().turn)
+
+
+_Blueprint: Any = Consumer.Blueprint
+
+
+class FleetConsumer(Consumer):
+    """The consumer: it says that it works, and comes back soon once its broker does."""
+
+    class Blueprint(_Blueprint):  # type: ignore[misc]
+        """Celery's own steps, and ours."""
+
+        default_steps: ClassVar = [
+            *_Blueprint.default_steps,
+            "serverfleet.vitals:ConsumerPulse",
+        ]
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Connect, and try again every two seconds."""
+        _retry_soon(conn)
+        return super().ensure_connected(conn)
+
+
+class FleetScheduler(Scheduler):
+    """Beat's scheduler: in memory, pulsing, and with no faith in the wall clock."""
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Send what is due; return the seconds until the next."""
+        get_vitals().turn()
+        self._forget_future()
+        delay: float = super().tick(*args, **kwargs)
+        return delay
+
+    def _ensure_connected(self) -> Any:
+        _retry_soon(self.connection)
+        return super()._ensure_connected()  # type: ignore[misc]
+
+    def _forget_future(self) -> None:
+        """Begin anew where the clock was set back: else nothing was due until then."""
+        entries: list[Any] = list(self.schedule.values())
+        ahead = (entry.last_run_at - entry.default_now() for entry in entries)
+        if any(each.total_seconds() > CLOCK_JITTER for each in ahead):
+            logger.warning("The clock was set back. The schedule begins anew.")
+            for entry in entries:
+                entry.last_run_at = entry.default_now()
+            self._heap = None
+
+
+def _retry_soon(conn: Any) -> None:
+    conn.ensure_connection = partial(
+        conn.ensure_connection,
+        interval_start=RETRY_SECONDS / 2,
+        interval_step=RETRY_SECONDS / 2,
+        interval_max=RETRY_SECONDS,
+    )
+
+
+def get_vitals() -> Vitals:
+    """Return this process's own."""
+    assert _vitals is not None, "the process is not watched yet"
+    return _vitals
+
+
+def start_vitals(kind: str) -> None:
+    """Watch this process from within, from now on."""
+    global _vitals  # noqa: PLW0603 - one a process
+    threads = settings.WORKER_THREADS if kind == "worker" else 0
+    _vitals = Vitals(Pulse(os.environ), threads=threads)
+    os.environ.pop(PIPE, None)  # not for those that this process starts
+    _vitals.start()

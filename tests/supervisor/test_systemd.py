@@ -1,0 +1,107 @@
+"""The units that ship, and what their watchdog is told."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serverfleet.pulse import Pulse
+from servers.drill.service import ROOT, Service
+
+UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+
+
+@pytest.fixture
+def notices(tmp_path: Path) -> Iterator[socket.socket]:
+    """A socket as systemd's own, which is told of what goes on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        heard.settimeout(60)
+        yield heard
+
+
+def listen(heard: socket.socket, word: str) -> None:
+    """Wait until a message of a process is heard."""
+    while word not in heard.recv(4096).decode().splitlines():
+        pass
+
+
+@pytest.mark.pure
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd")
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    assert len(UNITS) == 3
+    # Its programs must be there for a check.
+    for unit in UNITS:
+        text = unit.read_text().replace("/opt/serverfleet", str(ROOT))
+        (tmp_path / unit.name.replace("@", "@1")).write_text(
+            text.replace("User=serverfleet", "User=root").replace(
+                "EnvironmentFile=/etc", "EnvironmentFile=-/etc"
+            )
+        )
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *map(str, tmp_path.iterdir())],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    said = [line for line in done.stderr.splitlines() if "serverfleet" in line]
+    assert said == []
+
+
+@pytest.mark.pure
+def test_a_watchdog_that_is_meant_for_another_is_told_nothing(
+    notices: socket.socket,
+) -> None:
+    env = {"NOTIFY_SOCKET": str(notices.getsockname()), "WATCHDOG_USEC": "15000000"}
+    Pulse(env | {"WATCHDOG_PID": str(os.getpid() + 1)}).beat()
+    Pulse(env | {"WATCHDOG_PID": str(os.getpid())}).say_ready()
+    assert notices.recv(100) == b"READY=1"
+    assert notices.recv(100) == b"WATCHDOG=1"
+    Pulse(env).complain()
+    assert notices.recv(100) == b"WATCHDOG=trigger"
+
+
+@pytest.mark.pure
+def test_a_manager_that_is_gone_disturbs_nobody(tmp_path: Path) -> None:
+    env = {"NOTIFY_SOCKET": str(tmp_path / "gone"), "WATCHDOG_USEC": "1"}
+    Pulse(env).say_ready()
+    Pulse({"NOTIFY_SOCKET": "@serverfleet-nobody"}).say_ready()
+
+
+@pytest.mark.slow
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    "command",
+    [["worker", "-P", "threads", "-c", "2"], ["beat", "--pidfile="]],
+    ids=["worker", "beat"],
+)
+def test_worker_and_scheduler_tell_systemd_from_their_loops(
+    notices: socket.socket, command: list[str]
+) -> None:
+    with Service() as service:
+        env = service.env | {
+            "NOTIFY_SOCKET": str(notices.getsockname()),
+            "WATCHDOG_USEC": "15000000",
+            "SERVERFLEET_PROCESS": "serverfleet-test.service",
+            "DJANGO_SETTINGS_MODULE": "serverfleet.settings",
+            "SERVERFLEET_HTTPS": "0",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "serverfleet", "--quiet", *command],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            listen(notices, "READY=1")
+            for _ in range(3):
+                listen(notices, "WATCHDOG=1")
+        finally:
+            process.kill()
+            process.wait()
