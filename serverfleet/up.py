@@ -84,8 +84,8 @@ def _run() -> None:
     # stop this start must have stopped it by then.
     programs = _list_programs(folder, host, port)
     block = _prepare_application(folder, address)
-    for name in ("SERVERFLEET_ADMIN_PASSWORD", "SERVERFLEET_ADMIN_PASSWORD_FILE"):
-        os.environ.pop(name, None)  # no child needs it any more
+    for ending in ("", "_FILE"):  # no child needs it any more
+        os.environ.pop(f"SERVERFLEET_ADMIN_PASSWORD{ending}", None)
     supervisor = Supervisor(
         programs,
         env=os.environ.copy(),

@@ -149,7 +149,7 @@ def test_health_version_and_metrics_need_no_token(call: Call) -> None:
 
 
 def test_metrics_can_have_a_token_of_their_own(call: Call, settings: Any) -> None:
-    settings.METRICS_TOKEN = "m"
+    settings.METRICS_OPEN, settings.METRICS_TOKEN = False, "m"
     assert call("GET", "/metrics", scopes=None).status_code == 401
     given = {"authorization": "Bearer m"}
     assert call("GET", "/metrics", scopes=None, headers=given).status_code == 200
