@@ -77,6 +77,7 @@ def write_intent(
             server=server,
             server_uid=server.pk,
             server_name=server.name,
+            recipe_id=server.recipe_id,
             number=number,
             account=place.account,
             region=place.region,

@@ -112,18 +112,15 @@ def admit_create(account: Account, *, now: datetime, trial: timedelta) -> bool:
 
 
 def note_success(account: Account) -> bool:
-    """Close it: the cloud has made an instance. Tell whether that changed anything."""
-    changed = (
-        Account.objects.filter(pk=account.pk)
-        .exclude(breaker=Account.Breaker.CLOSED, breaker_failures=0)
-        .update(
-            breaker=Account.Breaker.CLOSED,
-            breaker_failures=0,
-            breaker_note="",
-            breaker_until=None,
-        )
+    """Close it: the cloud has created an instance. Tell whether it was open."""
+    row = Account.objects.filter(pk=account.pk)
+    calm = {"breaker_failures": 0, "breaker_note": ""}
+    closed = row.exclude(breaker=Account.Breaker.CLOSED).update(
+        breaker=Account.Breaker.CLOSED, breaker_until=None, **calm
     )
-    return bool(changed)
+    if not closed:
+        row.exclude(breaker_failures=0).update(**calm)
+    return bool(closed)
 
 
 def note_answer(account: Account) -> None:
@@ -138,11 +135,12 @@ def note_answer(account: Account) -> None:
 
 def note_failure(
     account: Account, message: str, *, asked_at: datetime, now: datetime
-) -> None:
+) -> bool:
     """Count a failed create; open the breaker where it is one too many.
 
     Of calls that ran at the same time one counts: those asked before the last failure
-    was counted tell nothing new.
+    was counted tell nothing new. Tells whether that opened it, or opened it again;
+    ``account`` then shows it.
     """
     counted = (
         Account.objects.filter(pk=account.pk)
@@ -155,19 +153,24 @@ def note_failure(
         )
     )
     if not counted:
-        return
+        return False
     account.refresh_from_db(fields=["breaker", "breaker_failures"])
     if not is_by_failures(account):
-        return
+        return False
     wait = back_off(
         account.breaker_failures - OPENS_AFTER + 1,
         1.0,
         first=FIRST_SECONDS,
         most=_find_longest(),
     )
-    Account.objects.filter(pk=account.pk).update(
-        breaker=Account.Breaker.OPEN, breaker_until=now + wait
+    # Of calls that fail together only one opens it.
+    opened = (
+        Account.objects.filter(pk=account.pk)
+        .exclude(breaker=Account.Breaker.OPEN)
+        .update(breaker=Account.Breaker.OPEN, breaker_until=now + wait)
     )
+    account.refresh_from_db()
+    return bool(opened)
 
 
 def _find_longest() -> float:

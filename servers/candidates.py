@@ -97,18 +97,15 @@ class CandidateFacts:
         self.unexplained = {
             (row["account"], row["region"]): row["count"]
             for row in Instance.objects.filter(
-                account__in=accounts, live=True, verdict=Verdict.UNEXPLAINED
+                account__in=accounts,
+                live=True,
+                verdict=Verdict.UNEXPLAINED,
+                condemned_at__isnull=True,  # nobody has decided
             )
             .values("account", "region")
             .annotate(count=Count("id"))
         }
-        self.recent = dict(
-            Attempt.objects.filter(
-                account__in=accounts, asked_at__gt=self.now - timedelta(minutes=1)
-            )
-            .values_list("account")
-            .annotate(Count("id"))
-        )
+        self.recent = count_recent_creates(accounts, now=now)
         self.counted = count_servers(accounts)
 
     def no_create(self, key: ScopeKey) -> str:
@@ -151,6 +148,18 @@ class CandidateFacts:
                 "a minute.",
             )
         return Held(Hold.NONE)
+
+
+def count_recent_creates(accounts: Iterable[UUID], *, now: datetime) -> dict[UUID, int]:
+    """Return how many creates each account's limit a minute counts now. One query."""
+    return dict(
+        Attempt.objects.filter(
+            account__in=list(accounts), asked_at__gt=now - timedelta(minutes=1)
+        )
+        .order_by()
+        .values_list("account")
+        .annotate(Count("id"))
+    )
 
 
 def count_servers(accounts: Iterable[UUID]) -> dict[UUID, int]:

@@ -3,10 +3,8 @@
 Kept for some seconds in each process, since many tabs ask for the same.
 """
 
-import math
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -16,25 +14,22 @@ from django.db.models import (
     Case,
     CharField,
     Count,
+    Exists,
     F,
-    Func,
-    IntegerField,
     OuterRef,
+    Q,
     QuerySet,
-    Subquery,
     Value,
     When,
 )
 
-from servers.ledger import Kind
+from servers.boots import TOOK, Boots, Epoch, list_boots, summarise_boots
 from servers.lifecycle.states import CLOSED
 from servers.lifecycle.states import Event as Happening
 from servers.models import Attempt, Event
 
 KEPT_SECONDS: Final = 5.0
 WEEK: Final = timedelta(days=7)
-# Boots are told apart to a tenth of a second.
-_TENTHS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +61,6 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Boots:
-    """How long servers took from the request until they were ready, in seconds."""
-
-    count: int = 0
-    p50: float | None = None
-    p95: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
     """All of it."""
 
@@ -91,36 +77,13 @@ class Figures:
 
     @property
     def destroyed(self) -> int:
-        """How many are proven gone."""
+        """How many were destroyed, which is confirmed: those that had an instance."""
         return sum(step.destroyed for step in self.steps)
 
     @property
     def failed(self) -> int:
         """How many create attempts made nothing."""
         return sum(count for _, count in self.failures)
-
-
-class Epoch(Func):
-    """A time in whole Unix seconds, by the database's own means."""
-
-    output_field = IntegerField()
-    template = "CAST(FLOOR(EXTRACT(EPOCH FROM %(expressions)s)) AS bigint)"
-
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """Without Django's function in Python, which costs a call for each row."""
-        template = "CAST(STRFTIME('%%%%s', %(expressions)s) AS INTEGER)"
-        return super().as_sql(compiler, connection, template=template, **extra)
-
-
-class Tenths(Epoch):
-    """A time in tenths of a second."""
-
-    template = "CAST(FLOOR(EXTRACT(EPOCH FROM %(expressions)s) * 10) AS bigint)"
-
-    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """As above; a Julian day is exact to a tenth of a millisecond."""
-        template = "CAST((JULIANDAY(%(expressions)s) - 2440587.5) * 864000 AS INTEGER)"
-        return Func.as_sql(self, compiler, connection, template=template, **extra)
 
 
 def find_range(name: str) -> Range:
@@ -177,8 +140,14 @@ def _count_steps(seconds: int, since: datetime) -> Any:
         default=Value("destroyed"),
         output_field=CharField(),
     )
-    kinds = (Happening.READY, Happening.ABSENCE_CONFIRMED)
-    rows = Event.objects.filter(at__gte=since, kind__in=kinds)
+    # A server that never had an instance is gone, and nothing of it was destroyed.
+    had_one = Attempt.objects.filter(server_uid=OuterRef("server_uid")).exclude(
+        instance_id=""
+    )
+    rows = Event.objects.filter(
+        Q(kind=Happening.READY) | Q(Exists(had_one), kind=Happening.ABSENCE_CONFIRMED),
+        at__gte=since,
+    )
     return _row(rows, "step", Epoch("at") / seconds, label)
 
 
@@ -190,41 +159,12 @@ def _count_failures(since: datetime) -> Any:
 
 
 def _count_boots(now: datetime) -> Any:
-    asked = Event.objects.filter(
-        server_uid=OuterRef("server_uid"),
-        kind__in=[Kind.REQUESTED, Happening.RETRY_REQUESTED, Kind.ADOPTED],
-        id__lt=OuterRef("id"),
-    ).order_by("-id")
     label = Case(
-        When(at__gte=now - WEEK, then=Value("now")),
+        When(ready_at__gte=now - WEEK, then=Value("now")),
         default=Value("before"),
         output_field=CharField(),
     )
-    rows = Event.objects.filter(at__gte=now - 2 * WEEK, kind=Happening.READY).annotate(
-        asked=Subquery(asked.values("at")[:1])
-    )
-    took = Tenths("at") - Tenths("asked")
-    return _row(rows.filter(asked__isnull=False), "boot", took, label)
-
-
-def summarise_boots(tenths: dict[int, int]) -> Boots:
-    """Return the percentiles of durations, given as how often each was."""
-    count = sum(tenths.values())
-    if not count:
-        return Boots()
-    pairs = sorted(tenths.items())
-    return Boots(
-        count, _percentile(pairs, count, 0.50), _percentile(pairs, count, 0.95)
-    )
-
-
-def _percentile(pairs: Iterable[tuple[int, int]], count: int, share: float) -> float:
-    rank, seen = math.ceil(count * share), 0
-    for tenths, number in pairs:
-        seen += number
-        if seen >= rank:
-            return tenths / _TENTHS
-    raise AssertionError("the counts are fewer than their sum")
+    return _row(list_boots(now - 2 * WEEK), "boot", TOOK, label)
 
 
 _kept: dict[tuple[str, str], tuple[float, Figures]] = {}

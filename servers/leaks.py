@@ -48,6 +48,11 @@ class Finding:
     held: bool = False  # destroyed only when a person says so
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether it is decided, and only its destruction and its proof are left."""
+        return self.instance.condemned_at is not None
+
+    @property
     def is_unexplained(self) -> bool:
         """Whether a person may adopt it."""
         instance = self.instance
@@ -213,14 +218,14 @@ def _describe(
     instance: Instance, bound: timedelta, now: datetime, *, held: int
 ) -> Finding:
     age = now - instance.first_seen
-    if instance.verdict == Verdict.UNEXPLAINED:
-        what = "The database does not know it. A person must adopt or destroy it."
-    elif instance.destroy_error:
-        what = f"The cloud did not take its destruction: {instance.destroy_error}"
+    if instance.destroy_error:
+        what = f"The cloud did not destroy it: {instance.destroy_error}"
     elif instance.destroy_asked_at is not None:
-        what = "Its destruction was asked for; a listing must confirm it."
+        what = "It is being destroyed. A listing must confirm that it is gone."
     elif instance.condemned_at is not None:
-        what = "It is condemned, and will be destroyed."
+        what = "It is condemned, and will be destroyed within seconds."
+    elif instance.verdict == Verdict.UNEXPLAINED:
+        what = "The database does not know it. A person must adopt or destroy it."
     elif held:
         what = (
             "It waits for a person, since so many at once may be a fault of the "
@@ -229,7 +234,27 @@ def _describe(
     else:
         what = "It will be condemned once two listings have shown it past its grace."
     waits = bool(held) and instance.condemned_at is None
-    return Finding(instance, age, age > bound, what, held=waits)
+    outside = _is_outside(
+        instance.first_seen, instance.condemned_at, limit=bound, now=now
+    )
+    return Finding(instance, age, outside, what, held=waits)
+
+
+def _is_outside(
+    first_seen: datetime,
+    decided_at: datetime | None,
+    *,
+    limit: timedelta,
+    now: datetime,
+) -> bool:
+    """Tell whether what no server owns should be gone by now.
+
+    What waited for a person until after the limit has it once more from the decision
+    on: its end is under way, and no leak.
+    """
+    late = decided_at is not None and decided_at - first_seen > limit
+    begins = decided_at if late and decided_at is not None else first_seen
+    return now - begins > limit
 
 
 def _describe_leftover(leftover: Leftover, pace: Pace, now: datetime) -> Remainder:
@@ -243,5 +268,10 @@ def _describe_leftover(leftover: Leftover, pace: Pace, now: datetime) -> Remaind
             "It will be deleted once its server is surely over. Where the database "
             "does not know it, a person decides."
         )
-    outside = age > LEFTOVERS_EVERY + 3 * pace.grace
+    outside = _is_outside(
+        leftover.first_seen,
+        leftover.condemned_at,
+        limit=LEFTOVERS_EVERY + 3 * pace.grace,
+        now=now,
+    )
     return Remainder(leftover, age, outside, what)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from servers import tracing
+from servers.boots import record_boot
 from servers.lifecycle.states import CLOSED, Answer, Event, Outcome, State, Want
 from servers.lifecycle.transitions import target_of
 from servers.models import Account, Attempt, Fleet, Server
@@ -46,6 +47,8 @@ class Kind(StrEnum):
     UNFROZEN = "unfrozen"
     FLEET_CONFIRMED = "fleet_confirmed"
     ACCOUNT_CHANGED = "account_changed"
+    BREAKER_OPENED = "breaker_opened"
+    BREAKER_CLOSED = "breaker_closed"
     TEMPLATE_CHANGED = "template_changed"
     TOKEN_MADE = "token_made"  # noqa: S105 - no secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - no secret
@@ -198,7 +201,9 @@ def move(
             event, server=server, reason=reason, from_state=source, to_state=target
         )
         if event is Event.READY:
-            count_boot((now - server.created_at).total_seconds())
+            seconds = record_boot(server, now=now)
+            if seconds is not None:
+                count_boot(seconds)
         if event in _CLOSES_ATTEMPTS:
             failed = event is Event.INSTANCE_FAILED
             told = {"answer": reason, "answer_class": Answer.FAILED} if failed else {}

@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from servers.candidates import Candidate, list_candidates
@@ -44,11 +44,24 @@ _places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was asked of a region, and what was learned."""
+    """One thing that was asked of a region, and what was learned.
+
+    Where ``tested`` is False nothing was, and ``message`` says why: so it neither works
+    nor fails. ``is_refusal``: the cloud refused what the template names.
+    """
 
     region: str
     works: bool
     message: str
+    tested: bool = True
+    is_refusal: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """One of ``works``, ``fails``, ``untested``."""
+        if not self.tested:
+            return "untested"
+        return "works" if self.works else "fails"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +102,29 @@ class _Visit:
             return Finding(self.region, True, probe())
         except RefusedError as error:
             advice = advise(error)
-            return Finding(self.region, False, f"{error.message} {advice}")
+            # Rights, quota and capacity are no fault of what was typed.
+            others = CredentialsError | QuotaError | NoCapacityError
+            return Finding(
+                self.region,
+                False,
+                f"{error.message} {advice}",
+                is_refusal=not isinstance(error, others),
+            )
         except CloudError as error:
             words = error.message
         except BusyError:
             words = "Too many calls are under way."
         self.silent = True
         return Finding(self.region, False, f"{words} Test again.")
+
+    def skip(self, what: str) -> Finding:
+        """Return that something was not tested, since the cloud doesn't answer."""
+        return Finding(
+            self.region,
+            False,
+            f"{what} was not tested, because the call before got no answer.",
+            tested=False,
+        )
 
 
 @contextmanager
@@ -154,11 +183,22 @@ def probe_template(template: Template) -> list[Finding]:
     MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
     """
     ends = time.monotonic() + MOST_SECONDS_IN_ALL
+    candidates = list_candidates(template)
+    findings = []
     with _take_place():
-        return [
-            _probe_candidate(template, candidate, ends=ends)
-            for candidate in list_candidates(template)[:MOST_PLACES]
-        ]
+        for candidate in candidates[:MOST_PLACES]:
+            findings += _probe_candidate(template, candidate, ends=ends)
+    findings += [
+        Finding(
+            candidate.region,
+            False,
+            f"The fallback on {candidate.size} in {candidate.account_name} was not "
+            f"tested: a test asks for {MOST_PLACES} places at most.",
+            tested=False,
+        )
+        for candidate in candidates[MOST_PLACES:]
+    ]
+    return findings
 
 
 def _explain_settings(account: Account) -> str:
@@ -192,39 +232,51 @@ def _list_places(account: Account) -> list[_Place]:
 
 
 def _probe_region(visit: _Visit, places: list[_Place]) -> list[Finding]:
-    listing = _probe_listing(visit)
-    if not listing.works:
-        return [listing]
-    findings = [listing]
-    findings += [_probe_place(visit, place) for place in places if not visit.silent]
+    findings = [_probe_listing(visit)]
+    if not findings[0].works:
+        findings.append(
+            Finding(
+                visit.region,
+                False,
+                "Creating and destroying were not tested, because listing failed.",
+                tested=False,
+            )
+        )
+        return findings
+    for place in places:
+        findings += (
+            [visit.skip(f"{place.template.name or 'The template'} on {place.size}")]
+            if visit.silent
+            else _probe_place(visit, place)
+        )
     if not places:
         findings.append(
             Finding(
                 visit.region,
-                True,
-                "Whether creating is allowed shows once a template of this account "
-                "names an image and a size here.",
+                False,
+                "Creating was not tested, because no template of this account names "
+                "an image and a size here.",
+                tested=False,
             )
         )
-    if not visit.silent:
-        findings.append(_probe_destroy(visit))
+    findings.append(visit.skip("Destroying") if visit.silent else _probe_destroy(visit))
     return findings
 
 
 def _probe_candidate(
     template: Template, candidate: Candidate, *, ends: float
-) -> Finding:
+) -> list[Finding]:
     account = candidate.account
     if account is None:
         wrong = f"There is no account {candidate.account_name}. Correct the fallback."
-        return Finding(candidate.region, False, wrong)
+        return [Finding(candidate.region, False, wrong)]
     if wrong := _explain_settings(account):
-        return Finding(candidate.region, False, f"{account.name}: {wrong}")
+        return [Finding(candidate.region, False, f"{account.name}: {wrong}")]
     place = _Place(template, candidate.region, candidate.size)
     try:
         return _probe_place(_Visit(account, place.region, ends=ends), place)
     except FleetError as error:
-        return Finding(place.region, False, error.message)
+        return [Finding(place.region, False, error.message)]
 
 
 def _probe_listing(visit: _Visit) -> Finding:
@@ -255,20 +307,28 @@ def _probe_listing(visit: _Visit) -> Finding:
     return finding
 
 
-def _probe_place(visit: _Visit, place: _Place) -> Finding:
+def _probe_place(visit: _Visit, place: _Place) -> list[Finding]:
     spec = _render_spec(place)
+    untested: tuple[str, ...] = ()
 
     def check() -> str:
-        visit.ask(lambda left: visit.cloud.check_create(spec, deadline=left))
+        nonlocal untested
+        untested = visit.ask(lambda left: visit.cloud.check_create(spec, deadline=left))
+        if untested:
+            return f"creating {spec.image} on {spec.size} is allowed."
         return (
-            f"{spec.name}: the image {spec.image} and the size {spec.size} exist, and "
-            "creating is allowed."
+            f"the image {spec.image} and the size {spec.size} exist, and creating is "
+            "allowed."
         )
 
     finding = visit.find_out(check, advise=_advise_create)
-    if finding.works:
-        return finding
-    return Finding(visit.region, False, f"{spec.name}: {finding.message}")
+    return [
+        replace(finding, message=f"{spec.name}: {finding.message}"),
+        *(
+            Finding(visit.region, False, f"{spec.name}: {words}", tested=False)
+            for words in untested
+        ),
+    ]
 
 
 def _probe_destroy(visit: _Visit) -> Finding:

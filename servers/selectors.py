@@ -97,7 +97,7 @@ def count_by_state() -> dict[str, int]:
 
 
 def is_paused() -> bool:
-    """Tell whether automatic creation is paused; a pause ends at its last moment."""
+    """Tell whether the pause flag is set; a pause ends at its last moment."""
     return Fleet.objects.filter(
         Q(paused_until__isnull=True) | Q(paused_until__gt=Now()), paused=True
     ).exists()

@@ -38,7 +38,7 @@ def count_fault() -> None:
 
 
 def count_boot(seconds: float) -> None:
-    """Count a server that became ready so long after it was asked for."""
+    """Count a server that became ready so long after its create call."""
     bucket = next(le for le in BOOT_BUCKETS if seconds <= float(le))
     count(BOOTS, bucket)
     count(BOOT_SECONDS, by=seconds)

@@ -19,17 +19,17 @@ class FleetAdmin(Shown):
     list_display = ("fleet_id", "paused", "paused_by", "paused_note", "destroys_frozen")
     actions = ("pause", "resume", "freeze", "unfreeze")
 
-    @admin.action(description="Pause automatic creation", permissions=["change"])
+    @admin.action(description="Set the pause flag", permissions=["change"])
     def pause(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
         """Pause."""
         pause_fleet()
-        self.message_user(request, "Automatic creation is paused.", messages.SUCCESS)
+        self.message_user(request, "The pause flag is set.", messages.SUCCESS)
 
-    @admin.action(description="Resume automatic creation", permissions=["change"])
+    @admin.action(description="Clear the pause flag", permissions=["change"])
     def resume(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
         """Resume."""
         resume_fleet()
-        self.message_user(request, "Automatic creation goes on.", messages.SUCCESS)
+        self.message_user(request, "The pause flag is cleared.", messages.SUCCESS)
 
     @admin.action(description="Freeze all destroys", permissions=["change"])
     def freeze(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:

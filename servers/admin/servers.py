@@ -87,7 +87,7 @@ class ServerAdmin(Shown):
         """Lead to its page, which says why it waits."""
         return reverse("server", args=[server.name])
 
-    @admin.action(description="Terminate: drain, then destroy", permissions=["change"])
+    @admin.action(description="Terminate: destroy at once", permissions=["change"])
     def terminate(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
         """Ask for the end of the servers."""
         run_for_each(
@@ -99,12 +99,12 @@ class ServerAdmin(Shown):
         )
 
     @admin.action(
-        description="Terminate without waiting for the drain", permissions=["change"]
+        description="Terminate; remove failed ones at once", permissions=["change"]
     )
     def terminate_by_force(
         self, request: HttpRequest, servers: QuerySet[Server]
     ) -> None:
-        """Ask for the end of the servers, without drain."""
+        """Terminate servers; those in error leave the list at once."""
         run_for_each(
             self,
             request,

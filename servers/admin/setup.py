@@ -164,6 +164,8 @@ class AccountAdmin(Listed):
                 return
             for found in findings:
                 tone = messages.SUCCESS if found.works else messages.ERROR
+                if not found.tested:
+                    tone = messages.WARNING
                 where = f"{account} {found.region}".strip()
                 self.message_user(request, f"{where}: {found.message}", tone)
 
@@ -219,7 +221,6 @@ class TemplateForm(_ModelForm):
             "readiness",
             "readiness_port",
             "ttl",
-            "drain_timeout",
             "price_per_hour",
             "name_prefix",
             "overrides",

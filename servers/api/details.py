@@ -137,7 +137,7 @@ def render_details(server: Server) -> dict[str, Any]:
         "name": server.name,
         "state": server.state,
         "account": server.account.name,
-        "template": server.template.name if server.template else "",
+        "template": server.recipe.template_name,
         "template_version": server.recipe.number,
         "candidate": server.candidate,
         "attempts": server.attempt_number,

@@ -45,7 +45,7 @@ class FleetView(ScopedView):
         return Response(render_fleet(Fleet.objects.get()))
 
     def patch(self, request: Request) -> Response:
-        """Pause, freeze all destroys, or set the cap; what is left out stays."""
+        """Set the pause flag, freeze all destroys, or set the cap; the rest stays."""
         change_fleet(**read_body(self.body, FLEET_FIELDS, some=True))
         return Response(render_fleet(Fleet.objects.get()))
 

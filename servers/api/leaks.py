@@ -140,6 +140,7 @@ def _render_finding(finding: Finding) -> dict[str, Any]:
         "outside": finding.outside,
         "next": finding.next,
         "waits": finding.waits,
+        "under_way": finding.is_under_way,
     }
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Count, Min, Sum
 from prometheus_client import CollectorRegistry
@@ -16,7 +16,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from servers.gates import is_confirmed
-from servers.leaks import report_leaks
+from servers.leaks import Finding, report_leaks
 from servers.ledger import database_now
 from servers.lifecycle.states import State, Verdict
 from servers.models import (
@@ -111,7 +111,7 @@ def _collect_switches(fleet: Fleet, now: datetime) -> Iterator[Metric]:
         oldest=Min("next_step_at")
     )["oldest"]
     for name, text, value in (
-        ("paused", "1 while automatic creation is paused.", fleet.paused),
+        ("paused", "1 while the pause flag is set.", fleet.paused),
         ("destroys_frozen", "1 while all destroys are frozen.", fleet.destroys_frozen),
         (
             "confirmed",
@@ -182,13 +182,13 @@ def _collect_proof(now: datetime) -> Iterator[Metric]:
     for scope in report.scopes:
         labels = [scope.scope.account.name, scope.scope.region]
         counts = Counter(
-            (finding.instance.verdict, str(finding.outside).lower())
+            (_name_verdict(finding), str(finding.outside).lower())
             for finding in scope.findings
         )
-        for verdict in (Verdict.ORPHAN, Verdict.DOUBLE, Verdict.UNEXPLAINED):
+        for verdict in (*_UNOWNED, _DECIDED):
             for outside in ("false", "true"):
-                value = counts[verdict.value, outside]
-                leaks.add_metric([*labels, verdict.value, outside], value)
+                value = counts[verdict, outside]
+                leaks.add_metric([*labels, verdict, outside], value)
     yield leaks
     ending = Server.objects.filter(state=State.STOPPING).aggregate(
         count=Count("id"), oldest=Min("state_since")
@@ -204,6 +204,20 @@ def _collect_proof(now: datetime) -> Iterator[Metric]:
         "How long the oldest of them has been stopping.",
         value=(now - oldest).total_seconds() if oldest else 0,
     )
+
+
+_UNOWNED: Final = (
+    Verdict.ORPHAN.value,
+    Verdict.DOUBLE.value,
+    Verdict.UNEXPLAINED.value,
+)
+# Unexplained until a person had it destroyed: nobody has to decide any more.
+_DECIDED: Final = "decided"
+
+
+def _name_verdict(finding: Finding) -> str:
+    is_decided = finding.is_under_way and finding.instance.verdict == _UNOWNED[-1]
+    return _DECIDED if is_decided else str(finding.instance.verdict)
 
 
 def _collect_tallies() -> Iterator[Metric]:
@@ -226,7 +240,7 @@ def _collect_tallies() -> Iterator[Metric]:
         buckets.append((le, total))
     yield HistogramMetricFamily(
         "serverfleet_boot_seconds",
-        "From the request of a server until it was running.",
+        "From the create call of a server until it was running.",
         buckets=buckets,
         sum_value=tallies.get(BOOT_SECONDS, {}).get("", 0.0),
     )

@@ -16,6 +16,7 @@ from servers.errors import InvalidError, NotFoundError
 from servers.models import Account, Template, Token
 from servers.operations import (
     Trial,
+    check_places,
     close_breaker,
     delete_account,
     delete_template,
@@ -45,9 +46,7 @@ TEMPLATE_FIELDS: Final = {
         ),
         Kind.TEXT,
     ),
-    **dict.fromkeys(
-        ("capacity", "readiness_port", "drain_timeout", "ttl"), Kind.NUMBER
-    ),
+    **dict.fromkeys(("capacity", "readiness_port", "ttl"), Kind.NUMBER),
     "labels": Kind.LABELS,
     "options": Kind.OBJECT,
     "candidates": Kind.LIST,
@@ -89,6 +88,8 @@ class TemplateViewSet(ScopedView, ViewSet):
         """Make a template."""
         template = Template()
         _fill_template(template, read_body(self.body, TEMPLATE_FIELDS, some=True))
+        if not read_unchecked(request):
+            check_places(template, before=None)
         save_template(template)
         return Response(render_template(template), status=201)
 
@@ -99,6 +100,11 @@ class TemplateViewSet(ScopedView, ViewSet):
     def partial_update(self, request: Request, name: str) -> Response:
         """Change a template; what is left out stays."""
         data = read_body(self.body, TEMPLATE_FIELDS, some=True)
+        if not read_unchecked(request):
+            # A network call, so before the transaction.
+            template = _find_template(name)
+            _fill_template(template, dict(data))
+            check_places(template, before=_find_template(name))
         with transaction.atomic():
             template = _find_template(name, locked=True)
             _fill_template(template, data)
@@ -169,11 +175,13 @@ class AccountViewSet(ScopedView, ViewSet):
         findings = probe_account(find_account(name))
         return Response(
             {
-                "works": all(finding.works for finding in findings),
+                # What was not tested neither works nor fails.
+                "works": all(finding.works for finding in findings if finding.tested),
                 "findings": [
                     {
                         "region": finding.region,
                         "works": finding.works,
+                        "tested": finding.tested,
                         "message": finding.message,
                     }
                     for finding in findings
@@ -187,6 +195,19 @@ class AccountViewSet(ScopedView, ViewSet):
         close_breaker(account)
         account.refresh_from_db()
         return Response(render_account(account))
+
+
+def read_unchecked(request: Request) -> bool:
+    """Return whether a template is to be saved without asking its cloud."""
+    given = request.query_params.getlist("unchecked")
+    if given in ([], ["false"]):
+        return False
+    if given == ["true"]:
+        return True
+    raise InvalidError(
+        "unchecked must be true or false.",
+        fields={"unchecked": ["Use true or false."]},
+    )
 
 
 def render_template(template: Template) -> dict[str, Any]:
@@ -206,7 +227,6 @@ def render_template(template: Template) -> dict[str, Any]:
         "options": template.options,
         "readiness": template.readiness,
         "readiness_port": template.readiness_port,
-        "drain_timeout": template.drain_timeout,
         "ttl": template.ttl,
         "price_per_hour": None if price is None else str(price),
         "name_prefix": template.name_prefix,
@@ -244,6 +264,7 @@ def _render_trial(trial: Trial) -> dict[str, Any]:
         "state": trial.server.state,
         "outcome": trial.outcome,
         "boot_seconds": trial.boot_seconds,
+        "queued_seconds": trial.queued_seconds,
         "gone": trial.gone,
         "error": trial.error,
         "steps": [

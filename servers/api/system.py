@@ -41,14 +41,14 @@ class Health(ScopedView):
 
 
 class Varz(ScopedView):
-    """Whether automatic creation is paused."""
+    """The pause flag."""
 
     authentication_classes = ()
     is_open = True
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
-        """Tell whether automatic creation is paused."""
+        """Tell whether the pause flag is set."""
         return Response({"paused": is_paused()})
 
 
@@ -87,23 +87,23 @@ class Me(ScopedView):
 
 
 class Pause(ScopedView):
-    """Stop automatic creation, for every process."""
+    """Set the pause flag, for every process."""
 
     write_right = "servers.change_fleet"
 
     def post(self, request: Request) -> Response:
-        """Stop automatic creation."""
+        """Set the pause flag. Nothing is created automatically yet; requests go on."""
         pause_fleet()
         return Response(status=204)
 
 
 class Resume(ScopedView):
-    """Resume automatic creation."""
+    """Clear the pause flag."""
 
     write_right = "servers.change_fleet"
 
     def post(self, request: Request) -> Response:
-        """Resume automatic creation."""
+        """Clear the pause flag."""
         resume_fleet()
         return Response(status=204)
 

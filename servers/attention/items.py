@@ -27,7 +27,9 @@ class Kind(StrEnum):
     HELD = "held"
     UNEXPLAINED = "unexplained"
     ORPHANS = "orphans"
+    BACKLOG = "backlog"
     ERROR = "error"
+    GROUP = "group"
     STUCK = "stuck"
     LATE = "late"
     MORE = "more"
@@ -47,11 +49,13 @@ class Item:
     account: Account | None = None
     region: str = ""
     state: str = ""  # of the servers that are meant, for a link to them
+    waiting: int = 0  # servers that wait for their create call because of it
+    group: str = ""  # tells lines of one kind, account and state apart
 
     @property
     def key(self) -> str:
         """What it is known by while the page refreshes."""
-        parts = [self.kind, self.state, self.region]
+        parts = [self.kind, self.state, self.region, self.group]
         if self.server is not None:
             parts.append(str(self.server.pk))
         if self.account is not None:

@@ -1,68 +1,103 @@
-"""Servers that failed, or that are longer in a state than is usual."""
+"""Servers that failed, or that are longer in a state than is usual.
 
-from collections.abc import Iterator, Sequence
+What has one cause is one line: servers of an account that failed, or that wait, with
+the same words.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from servers.attention.items import Item, Kind
-from servers.lifecycle.states import BOOTING, State
+from servers.lifecycle.states import State
 
-# A state of a boot lasts longer than usual after this, and after twice the usual boot.
+# A boot lasts longer than usual after this, and after twice the usual boot time.
 LEAST_STUCK: Final = timedelta(seconds=60)
 USUAL_BOOT: Final = timedelta(seconds=90)  # where there are no figures yet
 STOPPING_LATE: Final = timedelta(minutes=5)
-MOST_EACH: Final = 8  # servers of one kind that are named
+MOST_EACH: Final = 8  # lines of one kind
+TOGETHER: Final = 3  # so many of one cause are one line
+
+
+def find_late(usual_boot: timedelta | None, *, now: datetime) -> dict[State, datetime]:
+    """Return since when a server is in a state for longer than is usual."""
+    booting = now - max(LEAST_STUCK, 2 * (usual_boot or USUAL_BOOT))
+    return {
+        State.PENDING: now - LEAST_STUCK,
+        State.CREATING: booting,
+        State.CREATED: booting,
+        State.STAGING: booting,
+        State.SHUTDOWN: now - LEAST_STUCK,
+        State.STOPPING: now - STOPPING_LATE,
+    }
 
 
 def describe_servers(
-    servers: Sequence[Any], *, now: datetime, usual_boot: timedelta | None = None
+    servers: Sequence[Any], *, told: Collection[tuple[Any, str]] = ()
 ) -> Iterator[Item]:
     """Yield errors, and what is longer in a state than is usual.
 
-    Each has ``total``: how many of its state there are.
+    Each has ``total`` (how many share its state, account and words) and ``turn`` among
+    these. ``told``: places whose pending servers another item speaks of.
     """
     errors = [server for server in servers if server.state == State.ERROR]
-    for server in errors[:MOST_EACH]:
-        yield Item(
-            Kind.ERROR,
-            f"{server.name} failed.",
-            detail=server.error,
-            since=server.state_since,
-            server=server,
-            account=server.account,
+    late = [
+        server
+        for server in servers
+        if server.state != State.ERROR
+        and not (
+            server.state == State.PENDING and (server.account_id, server.region) in told
         )
-    if errors and errors[0].total > MOST_EACH:
+    ]
+    yield from _describe_groups(errors, Kind.ERROR)
+    yield from _describe_groups(late, Kind.STUCK)
+
+
+def _describe_groups(servers: Sequence[Any], kind: Kind) -> Iterator[Item]:
+    lines = [
+        server for server in servers if server.turn == 1 or server.total < TOGETHER
+    ]
+    for server in lines[:MOST_EACH]:
+        yield _describe(server, kind)
+    rest = sum(
+        server.total if server.total >= TOGETHER else 1 for server in lines[MOST_EACH:]
+    )
+    if rest:
+        more = "1 more server" if rest == 1 else f"{rest} more servers"
+        is_error = kind == Kind.ERROR
+        verb = "has" if rest == 1 else "have"
         yield Item(
             Kind.MORE,
-            f"{errors[0].total - MOST_EACH} more servers have failed.",
-            state=State.ERROR,
-        )
-    usual = max(LEAST_STUCK, 2 * (usual_boot or USUAL_BOOT))
-    stuck = [server for server in servers if _is_stuck(server, usual, now=now)]
-    for server in stuck[:MOST_EACH]:
-        yield Item(
-            Kind.STUCK,
-            f"{server.name} has been {server.state} for longer than is usual.",
-            tone="warn",
-            detail=server.waiting,
-            since=server.state_since,
-            server=server,
-            account=server.account,
-        )
-    if len(stuck) > MOST_EACH:
-        yield Item(
-            Kind.MORE,
-            "More servers take longer than is usual.",
-            tone="warn",
-            state=stuck[MOST_EACH].state,
+            f"{more} {verb} failed."
+            if is_error
+            else "More servers take longer than is usual.",
+            tone="bad" if is_error else "warn",
+            state=lines[MOST_EACH].state,
         )
 
 
-def _is_stuck(server: Any, usual: timedelta, *, now: datetime) -> bool:
-    age: timedelta = now - server.state_since
-    if server.state == State.SHUTDOWN:
-        drain = timedelta(seconds=server.recipe.drain_timeout)
-        return age > drain + LEAST_STUCK
-    if server.state == State.STOPPING:
-        return age > STOPPING_LATE
-    return server.state in BOOTING and age > usual
+def _describe(server: Any, kind: Kind) -> Item:
+    is_error = kind == Kind.ERROR
+    common: dict[str, Any] = {
+        "tone": "bad" if is_error else "warn",
+        "detail": server.error if is_error else server.waiting,
+        "since": server.state_since,
+        "account": server.account,
+    }
+    if server.total < TOGETHER:
+        said = (
+            f"{server.name} failed."
+            if is_error
+            else f"{server.name} has been {server.state} for longer than is usual."
+        )
+        return Item(kind, said, server=server, **common)
+    who = f"{server.total} servers in {server.account.name}"
+    return Item(
+        Kind.GROUP,
+        f"{who} failed for one reason."
+        if is_error
+        else f"{who} have been {server.state} for longer than is usual.",
+        state=server.state,
+        group=str(server.pk),
+        **common,
+    )

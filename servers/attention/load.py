@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.db import connection
 from django.db.models import (
+    Case,
     Count,
     Exists,
     F,
@@ -14,12 +15,19 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Value,
+    When,
     Window,
 )
 from django.db.models.functions import Coalesce, Now, RowNumber
 
+from servers.attention.backlog import describe_backlog, read_queues
 from servers.attention.items import Item, Kind
-from servers.attention.lagging import LEAST_STUCK, MOST_EACH, describe_servers
+from servers.attention.lagging import (
+    LEAST_STUCK,
+    TOGETHER,
+    describe_servers,
+    find_late,
+)
 from servers.attention.places import NEVER_AFTER, describe_scope
 from servers.attention.processes import describe_fleet, describe_processes
 from servers.lifecycle.states import BOOTING, State, Verdict
@@ -28,17 +36,21 @@ from servers.standstill import LATE, SLOW_SECONDS, TICK_LATE
 
 # What a page shows may change with time alone: then it is made anew so often.
 BUCKET_SECONDS: Final = 5
+MOST_READ: Final = 200  # servers, whatever their causes are
 
 
 def list_attention(
     fleet: Fleet, *, now: datetime, usual_boot: timedelta | None = None
 ) -> list[Item]:
-    """Return all that needs attention, the worst first. Three queries."""
+    """Return all that needs attention, the worst first. Five queries."""
     items = [*describe_fleet(fleet, now=now)]
     items += describe_processes(Heartbeat.objects.all(), fleet, now=now)
-    for scope in _load_scopes():
+    scopes = list(_load_scopes())
+    for scope in scopes:
         items += describe_scope(scope, now=now)
-    items += describe_servers(_load_servers(now), now=now, usual_boot=usual_boot)
+    queues, recent = read_queues(scopes, fleet, now=now)
+    items, told = describe_backlog(items, queues, recent, now=now)
+    items += describe_servers(_load_servers(usual_boot, now=now), told=told)
     order = list(Kind)
     # An account with two regions says the same twice.
     unique: dict[str, Item] = {}
@@ -75,19 +87,23 @@ def _troubled(now: Any) -> Q:
     )
 
 
-def _load_servers(now: datetime) -> list[Server]:
-    """Return the troubled that have waited longest, some of each state."""
-    by_state: dict[str, Any] = {"partition_by": [F("state")]}
+def _load_servers(usual_boot: timedelta | None, *, now: datetime) -> list[Server]:
+    """Return errors and the late that have waited longest, some of each cause."""
+    late = Q(state=State.ERROR)
+    for state, since in find_late(usual_boot, now=now).items():
+        late |= Q(state=state, state_since__lt=since)
+    words = Case(When(state=State.ERROR, then=F("error")), default=F("waiting"))
+    alike: dict[str, Any] = {"partition_by": [F("state"), F("account"), words]}
     oldest = [F("state_since").asc(), F("id").asc()]
     return list(
-        Server.objects.filter(_troubled(now), hidden=False)
+        Server.objects.filter(late, hidden=False)
         .annotate(
-            turn=Window(RowNumber(), order_by=oldest, **by_state),
-            total=Window(Count("id"), **by_state),
+            turn=Window(RowNumber(), order_by=oldest, **alike),
+            total=Window(Count("id"), **alike),
         )
-        .filter(turn__lte=2 * MOST_EACH)
-        .select_related("account", "recipe")
-        .order_by("state_since", "id")
+        .filter(turn__lt=TOGETHER)
+        .select_related("account")
+        .order_by("state_since", "id")[:MOST_READ]
     )
 
 
@@ -102,7 +118,9 @@ def read_moment() -> tuple[object, ...] | None:
         return None
     late = Now() - LATE
     fresh = Heartbeat.objects.order_by().filter(seen_at__gte=late)
-    waiting = Server.objects.filter(_troubled(Now()), hidden=False)
+    waiting = Server.objects.filter(
+        _troubled(Now()) | Q(state=State.PENDING), hidden=False
+    )
     held = Account.objects.order_by().filter(breaker_until__gt=Now())
     scopes = Scope.objects.filter(
         Q(compared_at__isnull=True) | Q(compared_at__lt=Now() - NEVER_AFTER)

@@ -41,7 +41,7 @@ def describe_fleet(fleet: Fleet, *, now: datetime) -> Iterator[Item]:
         )
         yield Item(
             Kind.PAUSED,
-            f"Automatic creation was paused{by}{until}.",
+            f"The pause flag is set{by}{until}. Requested servers are still created.",
             tone="warn",
             detail=fleet.paused_note,
         )

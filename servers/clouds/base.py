@@ -232,11 +232,12 @@ class Cloud(Protocol):
         """
         ...
 
-    def check_create(self, spec: CreateSpec, *, deadline: float) -> None:
+    def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Find out whether ``create_instance`` would be taken; makes nothing, ever.
 
-        Returning is no promise: quota and capacity show where the cloud tells them
-        beforehand. Raises RefusedError (an image, size, key or network that does not
+        Returns what could not be tested, a sentence each, with why. Returning is no
+        promise: quota and capacity show where the cloud tells them beforehand. Raises
+        RefusedError (an image, size, key or network that does not
         exist) and its kin (CredentialsError: these credentials may not create it);
         ThrottledError, UnreachableError and UnknownOutcomeError: nothing was learned.
         """

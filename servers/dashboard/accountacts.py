@@ -1,5 +1,7 @@
 """What can be done with an account: one operation each, and back to its page."""
 
+from typing import Final
+
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +20,18 @@ from servers.operations import (
     list_account_now,
     save_account,
 )
-from servers.probe import probe_account
+from servers.probe import Finding, probe_account
+
+_TELL: Final = {
+    "works": messages.success,
+    "fails": messages.error,
+    "untested": messages.warning,
+}
+
+
+def tell(request: HttpRequest, found: Finding, text: str) -> None:
+    """Say what a test learned: only what was tested, and works, is ticked."""
+    _TELL[found.outcome](request, text)
 
 
 class _Act(Page, View):
@@ -44,8 +57,7 @@ class TestAccount(_Act):
         """Say what each region answered."""
         for found in probe_account(account):
             where = f"{found.region}: " if found.region else ""
-            say = messages.success if found.works else messages.error
-            say(self.request, f"{where}{found.message}")
+            tell(self.request, found, f"{where}{found.message}")
         return ""
 
 

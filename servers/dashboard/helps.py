@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from django.urls import reverse
 
 from servers.attention import Item, Kind
 from servers.dashboard.messages import actions_for
 from servers.models import Server
+
+_CHANGE_ACCOUNT: Final = "servers.change_account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,10 @@ def _list_helps(item: Item, user: Any) -> Iterator[Help]:
     match item.kind:
         case Kind.ERROR | Kind.STUCK:
             yield from _help_server(item, user)
-        case Kind.MORE:
-            yield Help("Show them", f"{reverse('servers')}?state={item.state}")
+        case Kind.MORE | Kind.GROUP:
+            yield _show_them(item)
+        case Kind.BACKLOG:
+            yield from _help_backlog(item, user)
         case Kind.HELD | Kind.UNEXPLAINED | Kind.ORPHANS:
             yield Help("Look at Leaks", reverse("leaks"))
         case Kind.REFUSED | Kind.FAILING | Kind.BREAKER | Kind.UNLISTED:
@@ -45,6 +49,21 @@ def _list_helps(item: Item, user: Any) -> Iterator[Help]:
         case _:
             if user.has_perm("servers.view_fleet"):
                 yield Help("Look at System", reverse("system"))
+
+
+def _show_them(item: Item) -> Help:
+    query = f"?state={item.state}"
+    if item.account is not None:
+        query += f"&account={item.account.name}"
+    return Help("Show them", reverse("servers") + query)
+
+
+def _help_backlog(item: Item, user: Any) -> Iterator[Help]:
+    assert item.account is not None
+    if item.until is None and not item.region and user.has_perm(_CHANGE_ACCOUNT):
+        url = reverse("change-account", args=[item.account.name])
+        yield Help("Change the limit", f"{url}#id_creates_per_minute")
+    yield _show_them(item)
 
 
 def _help_server(item: Item, user: Any) -> Iterator[Help]:
@@ -71,11 +90,11 @@ def _list_acts(server: Server, user: Any) -> Iterator[Help]:
 def _help_account(item: Item, user: Any) -> Iterator[Help]:
     assert item.account is not None
     if item.kind == Kind.BREAKER:
-        if user.has_perm("servers.change_account"):
+        if user.has_perm(_CHANGE_ACCOUNT):
             fields = {"account": item.account.name}
             yield Help("Close the breaker", reverse("reclose"), "POST", fields)
         return
-    if item.kind == Kind.REFUSED and user.has_perm("servers.change_account"):
+    if item.kind == Kind.REFUSED and user.has_perm(_CHANGE_ACCOUNT):
         url = reverse("change-account", args=[item.account.name])
         yield Help("Change the account", url)
     if user.has_perm("servers.change_scope"):
@@ -91,4 +110,4 @@ def _help_fleet(item: Item) -> Help:
         return Help("Confirm…", reverse("confirm-fleet"), danger=True, asks=True)
     if item.kind == Kind.FROZEN:
         return Help("Allow destroys again", reverse("unfreeze"), "POST")
-    return Help("Resume", reverse("resume"), "POST")
+    return Help("Clear the flag", reverse("resume"), "POST")

@@ -37,7 +37,7 @@ MEANINGS: Final[Mapping[State, str]] = MappingProxyType(
         State.CREATED: "The cloud holds its instance; it has no address yet.",
         State.STAGING: "It has an address, and is not proven ready.",
         State.RUNNING: "It takes builds.",
-        State.SHUTDOWN: "Its end was asked for. Its builds may finish.",
+        State.SHUTDOWN: "Its termination was requested. Builds are not waited for.",
         State.STOPPING: "It is being destroyed until its absence is proven.",
         State.STOPPED: "Proven absent. Nothing bills any more.",
         State.ERROR: "Given up. What the cloud holds of it is still resolved.",
@@ -58,7 +58,7 @@ HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
         Event.HEALTH_LOST: "The instance failed or stopped",
         Event.RETRY_REQUESTED: "A retry was asked for",
         Event.STOP_REQUESTED: "Termination was asked for",
-        Event.DRAINED: "Drained",
+        Event.DRAINED: "Ready to be destroyed",
         Event.ABSENCE_CONFIRMED: "Proven absent",
         Event.DISOWNED: "Left to the fleet it belongs to",
         Kind.REQUESTED: "Asked for",
@@ -73,12 +73,14 @@ HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
         Kind.HELD: "Held for a person",
         Kind.LEFTOVER_GONE: "What was left behind is gone",
         Kind.ADOPTED: "Adopted",
-        Kind.PAUSED: "Automatic creation was paused",
-        Kind.RESUMED: "Automatic creation was resumed",
+        Kind.PAUSED: "The pause flag was set",
+        Kind.RESUMED: "The pause flag was cleared",
         Kind.FROZEN: "Destroying was frozen",
         Kind.UNFROZEN: "Destroying was allowed again",
         Kind.FLEET_CONFIRMED: "The fleet was confirmed",
         Kind.ACCOUNT_CHANGED: "An account was changed",
+        Kind.BREAKER_OPENED: "A circuit breaker opened",
+        Kind.BREAKER_CLOSED: "A circuit breaker closed",
         Kind.TEMPLATE_CHANGED: "A template was changed",
         Kind.TOKEN_MADE: "A token was made",
         Kind.TOKEN_REVOKED: "A token was revoked",
@@ -106,6 +108,8 @@ _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
         Kind.HELD: "warn",
         Kind.LOG_IN_FAILED: "warn",
         Kind.PROCESS_ENDED: "warn",
+        Kind.BREAKER_OPENED: "bad",
+        Kind.BREAKER_CLOSED: "good",
     }
 )
 
@@ -149,8 +153,8 @@ def _list_actions(server: Server, leftovers: str) -> Iterator[Action]:
         yield Action("retry", "Retry", url, why_not=leftovers)
     if state not in ENDING:
         yield _protection(server)
-    if Event.STOP_REQUESTED in events or (state == State.SHUTDOWN and not server.force):
-        yield _termination(server, state)
+    if Event.STOP_REQUESTED in events:
+        yield _termination(server)
 
 
 def _protection(server: Server) -> Action:
@@ -159,12 +163,8 @@ def _protection(server: Server) -> Action:
     return Action(name, label, reverse(name, args=[server.name]))
 
 
-def _termination(server: Server, state: State) -> Action:
-    label = "Terminate…"
-    if state == State.SHUTDOWN:
-        label = "Don't wait for its builds…"
-    elif is_removal(server):
-        label = "Remove…"
+def _termination(server: Server) -> Action:
+    label = "Remove…" if is_removal(server) else "Terminate…"
     return Action(
         "terminate",
         label,
@@ -172,7 +172,7 @@ def _termination(server: Server, state: State) -> Action:
         method="GET",
         danger=True,
         why_not="It is protected. Lift its protection first."
-        if server.protected and state not in ENDING
+        if server.protected
         else "",
     )
 
@@ -195,17 +195,16 @@ def say_what_is_lost(server: Server) -> str:
             "It leaves the list at once, and its name is free again. Should the cloud "
             "still hold anything of it, that is destroyed behind it."
         )
+    builds = " Builds running on it fail." if server.state == State.RUNNING else ""
     return (
-        f"Its instance{instance} and everything on it will be destroyed. "
-        "That can't be undone."
+        f"Its instance{instance} and everything on it will be destroyed at once."
+        f"{builds} You can't undo this."
     )
 
 
-def say_what_force_means(server: Server) -> str:
-    """Return what changes with force, as a sentence."""
-    if server.state == State.ERROR:
-        return "It leaves the list at once; its instance is destroyed behind it."
-    return "Builds that run on it now are cut off, and fail."
+def can_be_forced(server: Server) -> bool:
+    """Tell whether force changes anything: it removes an errored server at once."""
+    return server.state == State.ERROR and not is_removal(server)
 
 
 # By the class of the cloud's answer; see clouds/base.py.

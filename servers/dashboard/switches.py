@@ -33,7 +33,7 @@ class PauseForm(forms.Form):
     minutes = forms.TypedChoiceField(
         label="For how long",
         choices=[
-            ("", "until somebody resumes it"),
+            ("", "until someone clears it"),
             ("30", "30 minutes"),
             ("60", "1 hour"),
             ("240", "4 hours"),
@@ -79,18 +79,20 @@ class _Switch(Page, FormView):  # type: ignore[type-arg]
 
 
 class Pause(_Switch):
-    """Stop automatic creation, for a while or until it is resumed."""
+    """Set the pause flag, for a while or until it is cleared."""
 
     form_class = PauseForm
-    title = "Pause automatic creation?"
-    action_label = "Pause"
+    title = "Set the pause flag?"
+    action_label = "Set the flag"
     text = (
-        "ServerFleet creates nothing by itself while it is paused. What a person or a "
-        "client asks for is still made, and nothing that runs is touched."
+        "The flag is for your scripts and clients: they can read it at /varz and stop "
+        "requesting servers. ServerFleet creates nothing automatically yet, so the "
+        "flag stops nothing here. Requested servers are still created, and running "
+        "ones are left alone."
     )
 
     def form_valid(self, form: PauseForm) -> HttpResponse:
-        """Pause."""
+        """Set it."""
         minutes = form.cleaned_data["minutes"]
         until = database_now() + timedelta(minutes=minutes) if minutes else None
         pause_fleet(note=form.cleaned_data["note"], until=until)
@@ -131,12 +133,12 @@ class _Act(Page, View):
 
 
 class Resume(_Act):
-    """Let automatic creation go on."""
+    """Clear the pause flag."""
 
     def act(self, request: HttpRequest) -> str:
-        """Resume."""
+        """Clear it."""
         resume_fleet()
-        return "Automatic creation goes on."
+        return "The pause flag is cleared."
 
 
 class Unfreeze(_Act):

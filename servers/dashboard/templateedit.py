@@ -15,8 +15,15 @@ from servers.dashboard.editing import Edit, lock_row
 from servers.dashboard.templateform import TemplateForm
 from servers.dashboard.templaterows import is_move
 from servers.dashboard.templates import find_template
-from servers.models import Account, Server, Template
-from servers.operations import delete_template, save_template, try_template
+from servers.errors import InvalidError, UnavailableError
+from servers.models import Account, Template
+from servers.operations import (
+    check_places,
+    delete_template,
+    explain_template_kept,
+    save_template,
+    try_template,
+)
 
 
 class _Edit(Edit):
@@ -38,6 +45,18 @@ class _Edit(Edit):
             return super().post(request, *args, **kwargs)
         form = TemplateForm.move(request.POST, template=self.find_current())
         return self.render_to_response(self.get_context_data(form=form))
+
+    def form_valid(self, form: TemplateForm) -> HttpResponse:
+        """Ask the cloud first, outside of any transaction, then save it."""
+        if not form.cleaned_data.get("unchecked"):
+            try:
+                check_places(
+                    form.to_template(self.find_current()), before=self.find_current()
+                )
+            except (InvalidError, UnavailableError) as error:
+                form.offer_unchecked(error.message)
+                return self.form_invalid(form)
+        return super().form_valid(form)
 
     def save(self, form: TemplateForm, current: Template | None) -> Template:
         """Save it and its next version."""
@@ -140,24 +159,17 @@ class DeleteTemplate(Delete):
         return find_template(name)
 
     def explain_kept(self, row: Template) -> str:
-        """Return how many servers were made from it."""
-        made = Server.objects.filter(recipe__template=row).count()
-        if not made:
-            return ""
-        servers = "1 server" if made == 1 else f"{made} servers"
-        return (
-            f"{servers} made from it {'is' if made == 1 else 'are'} still in the "
-            "records. It can be, once they are over and purged."
-        )
+        """Return what still needs it."""
+        return explain_template_kept(row)
 
     def explain_cost(self, row: Template) -> str:
         """Return what goes with it."""
         if row.is_default:
             return (
-                "Its versions go with it. It is the default: without one, each request "
-                "must name its template."
+                "It is the default: without one, each request must name its template. "
+                "The history keeps its name."
             )
-        return "Its versions go with it."
+        return "The history keeps its name."
 
     def delete(self, row: Template) -> None:
         """Delete it."""

@@ -49,7 +49,6 @@ _MORE: Final = [
     "readiness",
     "readiness_port",
     "ttl",
-    "drain_timeout",
     "name_prefix",
     "overrides",
     "ssh_key",
@@ -113,11 +112,6 @@ class TemplateForm(OnceForm):
         max_value=_MOST_MINUTES,
         help_text="0 is no limit.",
     )
-    drain_timeout = forms.IntegerField(
-        label="Wait for builds at its end, in minutes",
-        min_value=0,
-        max_value=_MOST_MINUTES,
-    )
     name_prefix = forms.CharField(
         max_length=40, help_text="Names that are made begin with it."
     )
@@ -155,6 +149,11 @@ class TemplateForm(OnceForm):
         widget=Multiline(attrs={"rows": 2, "spellcheck": "false"}),
         help_text="One a line: name=value. They go before the account's own.",
     )
+    unchecked = forms.BooleanField(
+        label="Save without asking the cloud",
+        required=False,
+        help_text="Servers of this template may fail for what is said above.",
+    )
     seen = forms.CharField(widget=forms.HiddenInput, max_length=20, required=False)
 
     def __init__(
@@ -165,12 +164,12 @@ class TemplateForm(OnceForm):
         **kwargs: Any,
     ) -> None:
         self.template = template
+        self.may_pass = False
         shown = template or Template()
         initial = {name: getattr(shown, name) for name in _SAME if name != "account"}
         initial |= {
             "account": template.account if template else None,
             "ttl": shown.ttl // 60,
-            "drain_timeout": shown.drain_timeout // 60,
             "labels": join_lines(shown.labels),
             "options": join_lines(shown.options),
             "seen": str(shown.version),
@@ -196,6 +195,11 @@ class TemplateForm(OnceForm):
         """Return the form as it was typed, two fallbacks in each other's place."""
         typed = {name: data.get(name, "") for name in cls.base_fields}
         return cls(initial=typed, template=template, rows=data)
+
+    def offer_unchecked(self, problem: str) -> None:
+        """Say what the cloud refused or did not confirm, and offer to pass it."""
+        self.add_error(None, problem)
+        self.may_pass = True
 
     def list_shown(self) -> list[BoundField]:
         """The fields that every template needs."""
@@ -254,7 +258,6 @@ class TemplateForm(OnceForm):
         for name in _SAME:
             setattr(template, name, data[name])
         template.ttl = data["ttl"] * 60
-        template.drain_timeout = data["drain_timeout"] * 60
         template.labels = data["labels"]
         template.options = data["options"]
         template.candidates = FallbackForm.collect(self.fallbacks)

@@ -9,18 +9,21 @@ from django.http import Http404
 from django.urls import reverse
 from django.views.generic import TemplateView
 
+from servers.boots import LATELY
+from servers.dashboard.bootchart import compare_boots, load_steps
 from servers.dashboard.live import Live
 from servers.dashboard.messages import Action
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
-from servers.dashboard.templatestats import LATELY, Record, read_records
+from servers.dashboard.templatestats import Record, read_records
+from servers.differences import list_differences, read_values
 from servers.errors import NotFoundError
+from servers.figures import RANGES, find_range
 from servers.models import Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations import find_trial, was_tried
+from servers.operations.setup import SECONDS_FIELDS, SECRET_FIELDS
 
 VERSIONS_SHOWN: Final = 20
-_SECRET: Final = frozenset({"user_data"})
-_SECONDS: Final = frozenset({"ttl", "drain_timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,14 @@ class TemplatePage(Live, TemplateView):
             ]
         )
         records = read_records(now=data["now"], only=template.pk)
+        chosen = find_range(self.request.GET.get("range", "7d"))
+        steps = load_steps(template, chosen, now=data["now"])
         return data | {
+            "ranges": RANGES,
+            "range": chosen,
+            "steps": steps,
+            "has_boots": any(step.boots.count for step in steps),
+            "compared": compare_boots(template, now=data["now"]),
             "template": template,
             "record": records.get(template.pk, Record()),
             "days": LATELY.days,
@@ -92,7 +102,9 @@ class TrialPage(Live, TemplateView):
         return data | {
             "template": template,
             "trial": trial,
-            "boot": draw_boot(moves, find_usual(trial.server), now=data["now"]),
+            "boot": draw_boot(
+                moves, find_usual(trial.server, now=data["now"]), now=data["now"]
+            ),
             "end": draw_end(moves, now=data["now"]),
             "busy": not trial.gone and trial.outcome != "failed",
         }
@@ -124,34 +136,14 @@ def compare_versions(versions: Sequence[TemplateVersion]) -> Iterator[Version]:
         yield Version(row, list(_list_changes(row, before)) if before else [])
 
 
-_WORDS: Final = {"candidates": "fallbacks", "overrides": "choice of requests"}
-
-
 def _list_changes(row: TemplateVersion, before: TemplateVersion) -> Iterator[str]:
-    for field in Recipe._meta.get_fields():
-        name = field.name
-        was, now = getattr(before, name), getattr(row, name)
-        if was == now:
-            continue
-        words = _WORDS.get(name, name.replace("_", " "))
-        if name in _SECONDS:
-            was, now = (f"{value} s" if value else "no limit" for value in (was, now))
-        if name in _SECRET:
-            yield f"{words} changed" if was and now else f"{words} {_verb(now)}"
-        else:
-            yield f"{words}: {_describe(was)} → {_describe(now)}"
-
-
-def _verb(value: Any) -> str:
-    return "added" if value else "removed"
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, dict):
-        value = ", ".join(f"{name}={each}" for name, each in value.items())
-    elif isinstance(value, list):
-        value = ", ".join(" ".join(each.values()) for each in value)
-    return str("none" if value in ("", None) else value)[:200]
+    names = [field.name for field in Recipe._meta.get_fields()]
+    return list_differences(
+        read_values(before, names),
+        read_values(row, names),
+        secret=SECRET_FIELDS,
+        seconds=SECONDS_FIELDS,
+    )
 
 
 def list_acts(template: Template, user: Any) -> list[Action]:

@@ -1,22 +1,16 @@
 """How templates do of late: constant queries, for any number of templates."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from statistics import quantiles
-from typing import Any, Final
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Count, Exists, OuterRef, Q
 
-from servers.ledger import Kind
+from servers.boots import LATELY, Boots, read_boots
 from servers.lifecycle.states import ENDING, PROVEN_GONE, Event, State
 from servers.models import Event as EventRow
 from servers.models import Server
-
-LATELY: Final = timedelta(days=7)
-# Of each template; more would move its p50 by little.
-BOOTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +20,7 @@ class Record:
     in_use: int = 0
     ready: int = 0  # asked for lately, and became ready
     failed: int = 0  # asked for lately, and given up
-    p50: float | None = None  # seconds from the request to ready
-    p95: float | None = None
+    boots: Boots = field(default_factory=Boots)
 
     @property
     def failure_percent(self) -> float | None:
@@ -54,47 +47,13 @@ def read_records(*, now: datetime, only: UUID | None = None) -> dict[Any, Record
             failed=Count("pk", filter=lately & failed),
         )
     )
-    boots = _list_boots(now - LATELY, only)
+    boots = read_boots(now=now, template=only)
     return {
         row["template"]: Record(
-            row["in_use"], row["ready"], row["failed"], *_cut(boots, row["template"])
+            in_use=row["in_use"],
+            ready=row["ready"],
+            failed=row["failed"],
+            boots=boots.get(row["template"], Boots()),
         )
         for row in counts
     }
-
-
-def _list_boots(since: datetime, only: UUID | None) -> dict[Any, list[float]]:
-    """Return the seconds from each request, or retry, until its server was ready."""
-    rows = EventRow.objects.filter(
-        kind=Event.READY, server__created_at__gt=since, server__template__isnull=False
-    )
-    if only is not None:
-        rows = rows.filter(server__template=only)
-    begun = EventRow.objects.filter(
-        server=OuterRef("server"),
-        kind__in=[Kind.REQUESTED, Event.RETRY_REQUESTED, Kind.ADOPTED],
-        id__lt=OuterRef("id"),
-    ).order_by("-id")
-    newest = Window(
-        RowNumber(), partition_by=[F("server__template")], order_by=F("id").desc()
-    )
-    found: dict[Any, list[float]] = {}
-    for template, asked, ready in (
-        rows.annotate(newest=newest, asked=Subquery(begun.values("at")[:1]))
-        .filter(newest__lte=BOOTS, asked__isnull=False)
-        .order_by()
-        .values_list("server__template", "asked", "at")
-    ):
-        found.setdefault(template, []).append((ready - asked).total_seconds())
-    return found
-
-
-def _cut(
-    boots: dict[Any, list[float]], template: Any
-) -> tuple[float | None, float | None]:
-    """Return the middle of the times, and what one in twenty exceeds."""
-    times = boots.get(template, [])
-    if not times:
-        return None, None
-    cuts = quantiles([*times, *times], n=20, method="inclusive")
-    return cuts[9], cuts[18]

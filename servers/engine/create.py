@@ -14,10 +14,9 @@ from servers.attempts import Place, close_attempt, record_accepted, write_intent
 from servers.breaker import (
     admit_create,
     note_answer,
-    note_failure,
-    note_success,
     note_throttling,
 )
+from servers.breakerevents import record_failure, record_success
 from servers.candidates import list_candidates
 from servers.clouds.base import (
     ClockError,
@@ -128,7 +127,7 @@ def _send(
         record_accepted(
             attempt, shown, now=database_now(), reason=_describe_answer(shown)
         )
-        note_success(attempt.account)
+        record_success(attempt.account)
 
 
 def render_spec(server: Server, attempt: Attempt, key: Key) -> CreateSpec:
@@ -174,7 +173,7 @@ def _refuse(attempt: Attempt, snapshot: Snapshot, error: CloudError) -> None:
 
 
 def _note_failure(attempt: Attempt, error: CloudError) -> None:
-    note_failure(
+    record_failure(
         attempt.account, error.message, asked_at=attempt.asked_at, now=database_now()
     )
 

@@ -73,7 +73,9 @@ def _decide_state(snapshot: Snapshot, now: datetime) -> Decision:
         case State.ERROR:
             return _decide_error(snapshot, now)
         case State.SHUTDOWN:
-            return Move(Event.DRAINED, "There is nothing to drain.")
+            return Move(
+                Event.DRAINED, "Servers are destroyed without waiting for builds."
+            )
         case State.STOPPING:
             return decide_stopping(snapshot, now)
         case State.STOPPED:

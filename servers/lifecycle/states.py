@@ -11,7 +11,7 @@ class State(StrEnum):
     CREATED = "created"  # the cloud holds the instance of the current attempt
     STAGING = "staging"  # it has an address; it is not proven ready
     RUNNING = "running"  # it takes builds
-    SHUTDOWN = "shutdown"  # its end was asked for; it drains
+    SHUTDOWN = "shutdown"  # its termination was requested; nothing drains yet
     STOPPING = "stopping"  # it is being destroyed until its absence is proven
     STOPPED = "stopped"  # proven absent; nothing bills
     ERROR = "error"  # given up; what the cloud holds of it is still resolved

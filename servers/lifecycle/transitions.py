@@ -50,7 +50,7 @@ TABLE: Final[tuple[Edge, ...]] = (
     (State.STAGING, Event.STOP_REQUESTED, State.SHUTDOWN),
     (State.RUNNING, Event.STOP_REQUESTED, State.SHUTDOWN),
     (State.ERROR, Event.STOP_REQUESTED, State.SHUTDOWN),
-    # Drained, nothing to drain, the drain's deadline, or force.
+    # At once, as long as nothing drains.
     (State.SHUTDOWN, Event.DRAINED, State.STOPPING),
     # Stopping never gives up: proof is its only way out.
     (State.STOPPING, Event.ABSENCE_CONFIRMED, State.STOPPED),

@@ -8,6 +8,7 @@ from django.db import models
 from servers.lifecycle.states import Outcome
 from servers.models.account import Account
 from servers.models.server import Server
+from servers.models.template import TemplateVersion
 
 
 class Attempt(models.Model):
@@ -47,6 +48,15 @@ class Attempt(models.Model):
     answered_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     instance_id = models.CharField(max_length=255, blank=True, default="")
+    # What its server is created from, and when that became ready; see boots.py.
+    recipe = models.ForeignKey(
+        TemplateVersion,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    ready_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering: ClassVar = ["asked_at", "number"]
@@ -60,7 +70,12 @@ class Attempt(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["account", "asked_at"], name="attempt_by_account")
+            models.Index(fields=["account", "asked_at"], name="attempt_by_account"),
+            models.Index(
+                fields=["ready_at"],
+                condition=models.Q(ready_at__isnull=False),
+                name="attempt_by_boot",
+            ),
         ]
 
     def __str__(self) -> str:

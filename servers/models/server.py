@@ -76,7 +76,6 @@ class Server(models.Model):
 
     # What the engine keeps.
     want = models.CharField(max_length=8, choices=_choices(Want), default=Want.RUN)
-    force = models.BooleanField(default=False)
     hidden = models.BooleanField(default=False)
     attempt_number = models.PositiveIntegerField(default=0)
     candidate = models.PositiveSmallIntegerField(default=0)

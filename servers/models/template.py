@@ -16,13 +16,12 @@ class Recipe(models.Model):
 
     ``candidates`` are the fallbacks in their order, each an object with any of
     ``account`` (a name), ``region`` and ``size``; what one leaves out is the
-    template's own. ``ttl`` and ``drain_timeout`` are in seconds, 0 is no limit.
+    template's own. ``ttl`` is in seconds, 0 is no limit.
     """
 
     class Readiness(models.TextChoices):
         NONE = "none", "an address is enough"
         TCP = "tcp", "a port accepts connections (tcp)"
-        DOCKER = "docker", "its Docker daemon answers (docker)"
 
     class Overrides(models.TextChoices):
         ANY = "any", "any"
@@ -46,8 +45,6 @@ class Recipe(models.Model):
     readiness_port = models.PositiveIntegerField(
         default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
-    agent_image = models.CharField(max_length=255, blank=True, default="")
-    drain_timeout = models.PositiveIntegerField(default=3600)
     ttl = models.PositiveIntegerField(default=0)
     price_per_hour = models.DecimalField(
         max_digits=10, decimal_places=4, null=True, blank=True
@@ -91,9 +88,11 @@ class TemplateVersion(Recipe):
     """A recipe as it was, for good. Never changed after its insert."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # A version outlives its template, as long as a server's record needs it.
     template = models.ForeignKey(
-        Template, on_delete=models.CASCADE, related_name="versions"
+        Template, on_delete=models.SET_NULL, null=True, related_name="versions"
     )
+    template_name = models.CharField(max_length=63, blank=True, default="")
     number = models.PositiveIntegerField()
     actor = models.CharField(max_length=150, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -107,4 +106,4 @@ class TemplateVersion(Recipe):
         ]
 
     def __str__(self) -> str:
-        return f"{self.template_id} v{self.number}"
+        return f"{self.template_name} v{self.number}"

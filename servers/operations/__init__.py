@@ -25,11 +25,13 @@ from servers.operations.fleet import (
 )
 from servers.operations.once import provision_once
 from servers.operations.people import change_own_password
+from servers.operations.places import check_places
 from servers.operations.provision import Request, provision_servers
 from servers.operations.scans import scan_now
 from servers.operations.secrets import resolve_credentials
 from servers.operations.setup import (
     delete_template,
+    explain_template_kept,
     save_account,
     save_template,
 )
@@ -55,6 +57,7 @@ __all__ = [
     "change_fleet",
     "change_own_password",
     "change_server",
+    "check_places",
     "close_breaker",
     "close_gates",
     "confirm_fleet",
@@ -64,6 +67,7 @@ __all__ = [
     "destroy_held",
     "destroy_stray",
     "explain_kept",
+    "explain_template_kept",
     "find_leftovers",
     "find_templates",
     "find_trial",

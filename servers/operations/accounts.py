@@ -29,7 +29,7 @@ def close_breaker(account: Account) -> bool:
         closed = note_success(account)
         if closed:
             write_event(
-                Kind.ACCOUNT_CHANGED,
+                Kind.BREAKER_CLOSED,
                 account=account,
                 reason=f"The breaker of {account.name} was closed by hand.",
             )

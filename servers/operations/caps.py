@@ -24,6 +24,7 @@ def hold_caps(recipe: TemplateVersion, *, fleet_has_cap: bool, inserted: int) ->
     Account.DoesNotExist for one that is gone.
     """
     template = recipe.template
+    assert template is not None  # its versions are used while it is there
     # One lock order for all: fleet, account. SQLite's transactions hold all anyway.
     locks = [_lock(Account, "max_servers", "name", "enabled", pk=recipe.account_id)]
     counts = [_LIVE.filter(account=recipe.account_id)]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.db import transaction
 
 from servers import ledger
+from servers.differences import list_differences, read_values
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.states import State
@@ -57,8 +58,10 @@ def change_server(name: str, change: Change) -> Server:
         )
         if not changed:
             raise ConflictError(f"{server.name} is stopped; nothing can be changed.")
-        said = ", ".join(f"{field}: {value}" for field, value in wanted.items())
-        write_event(Kind.CHANGED, server=server, reason=f"Changed {said}.")
+        changes = list_differences(read_values(server, wanted), wanted, seconds=["ttl"])
+        write_event(
+            Kind.CHANGED, server=server, reason=f"Changed {'; '.join(changes)}."
+        )
     return find_server(name)
 
 

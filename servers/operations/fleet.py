@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from servers import ledger, tracing
+from servers.differences import list_differences, read_values
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import is_fleet_id
@@ -47,12 +48,12 @@ def initialise_fleet(*, fleet_id: str = "") -> bool:
 
 
 def pause_fleet(*, note: str = "", until: datetime | None = None) -> None:
-    """Stop what ServerFleet would create by itself, in every process."""
+    """Set the pause flag that clients read. Nothing is created automatically yet."""
     _switch(True, note=note, until=until)
 
 
 def resume_fleet() -> None:
-    """Resume automatic creation."""
+    """Clear the pause flag."""
     _switch(False, note="", until=None)
 
 
@@ -134,10 +135,11 @@ def change_fleet(
             note = destroys_frozen_note if destroys_frozen else ""
             freeze_destroys(frozen=destroys_frozen, note=note)
         if "max_servers" in cap:
-            changed = Fleet.objects.exclude(max_servers=most).update(max_servers=most)
-            if changed:
-                said = "none" if most is None else str(most)
-                write_event(Kind.CHANGED, reason=f"The fleet's cap is {said} now.")
+            fleet = Fleet.objects.select_for_update(no_key=True).get()
+            before = read_values(fleet, cap)
+            if changes := "; ".join(list_differences(before, cap)):
+                Fleet.objects.update(max_servers=most)
+                write_event(Kind.CHANGED, reason=f"The fleet was changed: {changes}.")
 
 
 def confirm_fleet() -> str:

@@ -53,11 +53,11 @@ def check_overrides(
 def _explain(
     recipe: Template | TemplateVersion, field: str, allowed: Iterable[str]
 ) -> str:
-    template = recipe if isinstance(recipe, Template) else recipe.template
+    name = recipe.name if isinstance(recipe, Template) else recipe.template_name
     known = [value for value in dict.fromkeys(allowed) if value]
     if not known:
-        return f"The template {template.name} allows no {field}. Leave it out."
+        return f"The template {name} allows no {field}. Leave it out."
     return (
-        f"The template {template.name} allows only {', '.join(known)}. Use that, or "
+        f"The template {name} allows only {', '.join(known)}. Use that, or "
         "ask an admin to allow others in the template."
     )

@@ -15,7 +15,7 @@ from servers import dispatch, ledger, tracing
 from servers.candidates import Candidate, list_candidates
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
-from servers.models import Account, Fleet, Server, TemplateVersion
+from servers.models import Account, Fleet, Server, Template, TemplateVersion
 from servers.operations.caps import hold_caps
 from servers.operations.overrides import check_overrides
 from servers.scopes import ensure_scope, open_scope
@@ -88,7 +88,7 @@ def provision_servers(
             for server in servers:
                 dispatch.hint(dispatch.ADVANCE, server.pk)
     except (IntegrityError, Account.DoesNotExist):
-        if not TemplateVersion.objects.filter(pk=source.recipe.pk).exists():
+        if not Template.objects.filter(versions=source.recipe).exists():
             raise say_gone() from None
         raise ConflictError(
             f"The name {request.name!r} is taken. Choose another, or wait until that "

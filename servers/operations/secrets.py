@@ -130,7 +130,7 @@ def _list_recipes(account: Account) -> list[str]:
     templates = Template.objects.filter(own).exclude(user_data="")
     versions = _list_living().filter(own).exclude(user_data="")
     found: list[tuple[str, Recipe]] = [(one.name, one) for one in templates]
-    found += [(one.template.name, one) for one in versions.select_related("template")]
+    found += [(one.template_name, one) for one in versions]
     return sorted(
         {
             name

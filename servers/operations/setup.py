@@ -13,8 +13,10 @@ from django.db.models import F, PositiveIntegerField
 from servers import tracing
 from servers.candidates import list_candidates
 from servers.clouds.registry import validate_config
+from servers.differences import list_differences, read_values
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.ledger import Kind, write_event
+from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Server, Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations.provision import check_labels
@@ -32,6 +34,13 @@ MOST_CANDIDATES: Final = 10
 PRICE: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
 # PostgreSQL's integer; SQLite alone would take more.
 MOST_INTEGER: Final = 2**31 - 1
+# What a person can change of an account; credentials are told only to be others.
+ACCOUNT_FIELDS: Final = (
+    *("name", "kind", "endpoint", "region", "options", "enabled"),
+    *("max_servers", "creates_per_minute", "calls_at_once"),
+)
+SECRET_FIELDS: Final = frozenset({"user_data"})  # of a template
+SECONDS_FIELDS: Final = frozenset({"ttl"})
 NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -84,28 +93,32 @@ def save_account(
         account.health_note = ""
     with _saving(account):
         account.save(force_insert=before is None, force_update=before is not None)
-        verb = "made" if before is None else "changed"
-        write_event(
-            Kind.ACCOUNT_CHANGED,
-            account=account,
-            reason=f"The account {account.name} was {verb}.",
-        )
+        said = describe_account_change(before, account)
+        if said:
+            write_event(Kind.ACCOUNT_CHANGED, account=account, reason=said)
     if account.region or before is not None:
         account.scopes.update(next_listing_at=F("next_listing_at"))
     return account
 
 
-def save_template(
-    template: Template, *, user_data: str | None = None
-) -> TemplateVersion:
-    """Check and save a template and its next version.
+def describe_account_change(before: Account | None, account: Account) -> str:
+    """Return what is other than it was, as a sentence; "" where nothing is."""
+    if before is None:
+        return f"The account {account.name} was created."
+    changes = "; ".join(
+        list_differences(
+            read_values(before, ACCOUNT_FIELDS)
+            | {"credentials": json.loads(before.credentials or "{}")},
+            read_values(account, ACCOUNT_FIELDS)
+            | {"credentials": json.loads(account.credentials or "{}")},
+            secret=["credentials"],
+        )
+    )
+    return f"The account {account.name} was changed: {changes}." if changes else ""
 
-    ``user_data`` None keeps what it has, which reaches no other account than before:
-    naming one asks for the user data again. Raises InvalidError, ConflictError (the
-    name is taken).
-    """
-    if user_data is not None:
-        template.user_data = user_data
+
+def check_template(template: Template) -> None:
+    """Raise InvalidError for all that is wrong with a template; make no call."""
     _clean(template)
     template.region = template.region or template.account.region
     open_scope(template.account, template.region)  # its cloud can't have the region
@@ -119,6 +132,20 @@ def save_template(
     if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     _raise(errors)
+
+
+def save_template(
+    template: Template, *, user_data: str | None = None
+) -> TemplateVersion:
+    """Check and save a template and its next version.
+
+    ``user_data`` None keeps what it has, which reaches no other account than before:
+    naming one asks for the user data again. Raises InvalidError, ConflictError (the
+    name is taken).
+    """
+    if user_data is not None:
+        template.user_data = user_data
+    check_template(template)
     with _saving(template):
         _hold_account(template.account_id)
         known = (
@@ -136,6 +163,7 @@ def save_template(
         template.save(force_insert=known is None, force_update=known is not None)
         version = TemplateVersion(
             template=template,
+            template_name=template.name,
             number=template.version,
             actor=tracing.get_actor(),
             **{field.name: getattr(template, field.name) for field in _RECIPE},
@@ -144,7 +172,7 @@ def save_template(
         write_event(
             Kind.TEMPLATE_CHANGED,
             account=template.account,
-            reason=f"The template {template.name} is now version {version.number}.",
+            reason=_describe_template_change(known, template),
         )
     # From here on every place that it names is listed, so that its gate can open.
     for candidate in list_candidates(version):
@@ -154,7 +182,7 @@ def save_template(
 
 
 def delete_template(template: Template) -> None:
-    """Delete a template that no server was made from.
+    """Delete a template that no live server needs; its versions stay with the others.
 
     Raises NotFoundError, ConflictError.
     """
@@ -163,20 +191,58 @@ def delete_template(template: Template) -> None:
         # and is refused, or is committed, and keeps the template.
         if not Template.objects.select_for_update().filter(pk=template.pk).first():
             raise NotFoundError(f"There is no template named {template.name!r}.")
-        if Server.objects.filter(recipe__template=template).exists():
-            raise ConflictError(
-                f"Servers were made from {template.name}. It can be deleted once they "
-                "are over and purged."
-            )
+        if kept := explain_template_kept(template):
+            raise ConflictError(f"{template.name} can't be deleted. {kept}")
         write_event(
             Kind.TEMPLATE_CHANGED,
             account=template.account,
             reason=f"The template {template.name} was deleted.",
         )
+        # The others stay until the records of their servers go.
+        template.versions.filter(servers=None).delete()
         template.delete()
 
 
+def explain_template_kept(template: Template) -> str:
+    """Return why a template can't be deleted now, as a sentence, or ""."""
+    count = (
+        Server.objects.filter(recipe__template=template)
+        .exclude(state__in=PROVEN_GONE)
+        .count()
+    )
+    if not count:
+        return ""
+    servers = "1 server" if count == 1 else f"{count} servers"
+    return (
+        f"{servers} created from it {'has' if count == 1 else 'have'} not stopped yet. "
+        "Terminate them first."
+    )
+
+
+def _describe_template_change(before: Template | None, template: Template) -> str:
+    if before is None:
+        return f"The template {template.name} was created."
+    names = ["name", *TEMPLATE_FIELDS]
+    changes = "; ".join(
+        list_differences(
+            read_values(before, names),
+            read_values(template, names),
+            secret=SECRET_FIELDS,
+            seconds=SECONDS_FIELDS,
+        )
+    )
+    return (
+        f"The template {template.name} is now version {template.version}: "
+        f"{changes or 'nothing was changed'}."
+    )
+
+
 _RECIPE = Recipe._meta.get_fields()
+TEMPLATE_FIELDS: Final = (
+    *(field.name for field in _RECIPE),
+    "max_servers",
+    "is_default",
+)
 
 
 _LONGEST: Final = {"account": 63, "region": 100, "size": 255}

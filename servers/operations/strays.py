@@ -107,7 +107,7 @@ def destroy_held(account: str, *, region: str = "") -> int:
 def adopt_stray(instance_pk: Any, *, template: Template | None = None) -> Server:
     """Make a server of an unexplained instance, as if its call had just been answered.
 
-    The template (the default without one) says how it goes on: readiness, ttl, drain.
+    The template (the default without one) says how it goes on: readiness and ttl.
     Raises NotFoundError, ConflictError.
     """
     template = template or Template.objects.filter(is_default=True).first()
@@ -128,6 +128,7 @@ def adopt_stray(instance_pk: Any, *, template: Template | None = None) -> Server
             server=server,
             server_uid=server.pk,
             server_name=server.name,
+            recipe_id=server.recipe_id,
             number=key.number,
             account=instance.account,
             region=instance.region,

@@ -14,27 +14,28 @@ _SWAPS = 20
 
 
 def terminate_server(name: str, *, force: bool = False) -> Server | None:
-    """Ask for the end of a server: drain, then destroy. Asking again changes nothing.
+    """Request the termination of a server. Asking again changes nothing.
 
-    An errored server without an instance, or with ``force``, leaves the list at once
-    (None); whatever the cloud may still hold is destroyed behind it.
+    Its instance is destroyed at once: builds on it are not waited for. ``force`` is for
+    an errored server: with it, as without an instance, the server leaves the list at
+    once (None), and whatever the cloud still holds is destroyed behind it.
     Raises NotFoundError, ConflictError (protected).
     """
     for _ in range(_SWAPS):
         server = find_server(name)
         if server.state in ENDING:
-            return _hurry(server) if force else server
+            return server
         if server.protected:
             raise ConflictError(
                 f"{server.name} is protected. Lift its protection first."
             )
         hide = server.state == State.ERROR and (force or not server.instance_id)
-        if _request_stop(server, force=force, hide=hide):
+        if _request_stop(server, hide=hide):
             return None if hide else server
     raise ConflictError(f"{name} is changing too quickly. Ask again.")
 
 
-def _request_stop(server: Server, *, force: bool, hide: bool) -> bool:
+def _request_stop(server: Server, *, hide: bool) -> bool:
     now = ledger.database_now()
     with transaction.atomic():
         moved = ledger.move(
@@ -42,25 +43,11 @@ def _request_stop(server: Server, *, force: bool, hide: bool) -> bool:
             Event.STOP_REQUESTED,
             reason="Removed from the list." if hide else "Termination was asked for.",
             now=now,
-            changes={"hidden": hide, "force": force},
+            changes={"hidden": hide},
         )
         if moved:
             dispatch.hint(dispatch.ADVANCE, server.pk)
     return moved
-
-
-def _hurry(server: Server) -> Server:
-    """With force, a server that drains stops draining."""
-    if server.state == State.SHUTDOWN and not server.force:
-        with transaction.atomic():
-            hurried = Server.objects.filter(
-                pk=server.pk, state=State.SHUTDOWN, force=False
-            ).update(force=True, next_step_at=ledger.database_now())
-            if hurried:
-                write_event(Kind.CHANGED, server=server, reason="Asked not to drain.")
-                dispatch.hint(dispatch.ADVANCE, server.pk)
-        server.force = True
-    return server
 
 
 def protect_server(name: str, *, protected: bool) -> Server:

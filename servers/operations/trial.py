@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
+from servers.boots import find_call
 from servers.errors import NotFoundError
 from servers.lifecycle.states import ENDING, Event, State
 from servers.models import Event as EventRow
@@ -33,7 +34,8 @@ class Trial:
 
     server: Server
     outcome: str  # under way, works, failed
-    boot_seconds: float | None  # from the request to ready
+    boot_seconds: float | None  # from the create call to ready; see boots.py
+    queued_seconds: float | None  # from the request to that call
     gone: bool  # nothing of it is left at the cloud
     error: str
     steps: tuple[Step, ...]
@@ -78,6 +80,7 @@ def find_trial(template: Template) -> Trial:
         for event in events
     )
     ready = next((step for step in steps if step.state == State.RUNNING), None)
+    call = find_call([(step.state, step.at) for step in steps])
     over = server.state in ENDING | {State.ERROR}
     if ready is not None:
         outcome, error = "works", ""
@@ -89,7 +92,8 @@ def find_trial(template: Template) -> Trial:
     return Trial(
         server=server,
         outcome=outcome,
-        boot_seconds=ready.seconds if ready else None,
+        boot_seconds=(ready.at - call).total_seconds() if ready and call else None,
+        queued_seconds=(call - events[0].at).total_seconds() if call else None,
         gone=server.state == State.STOPPED,
         error=error,
         steps=steps,

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from servers import dispatch
-from servers.breaker import watch_creations
+from servers.breakerevents import watch_creations
 from servers.clouds.base import (
     Cloud,
     CloudError,

@@ -17,6 +17,7 @@ from servers.models import (
     Listing,
     Server,
     Session,
+    TemplateVersion,
 )
 
 LISTINGS_KEPT = timedelta(days=1)
@@ -34,6 +35,7 @@ def purge_history() -> None:
     now = database_now()
     stopped = now - timedelta(seconds=settings.STOPPED_RETENTION)
     _delete(Server.objects.filter(state=State.STOPPED, stopped_at__lt=stopped))
+    _delete(TemplateVersion.objects.filter(template=None, servers=None))
     _delete(Listing.objects.filter(started_at__lt=now - LISTINGS_KEPT))
     _delete(Event.objects.filter(at__lt=now - HISTORY_KEPT))
     _delete(Heartbeat.objects.filter(seen_at__lt=now - HEARTBEATS_KEPT))

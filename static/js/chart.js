@@ -1,6 +1,7 @@
 "use strict";
-// Draws the table of the overview: what became ready above the line, what was destroyed
-// below it, failed creates as dots. The table is the source, so it says the same.
+// Draws the table below it, which is the source, so it says the same. On the overview:
+// what became ready above the line, what was destroyed below it, failed creates as dots.
+// On a template's page (data-kind="boots"): boot times as two lines.
 {
   const HEIGHT = 200;
   const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -12,6 +13,10 @@
     const rows = [...document.querySelectorAll("#steps tbody tr")];
     const column = (index) => rows.map((row) => Number(row.cells[index].textContent));
     const at = rows.map((row) => Number(row.dataset.at));
+    if (document.getElementById("chart")?.dataset.kind === "boots") {
+      const seconds = (name) => rows.map((row) => (row.dataset[name] ? Number(row.dataset[name]) : null));
+      return [at, seconds("low"), seconds("high")];
+    }
     return [at, column(1), column(2).map((count) => -count), column(3).map((count) => count || null)];
   };
 
@@ -36,6 +41,8 @@
     const axis = { stroke: soft, grid: line, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     const days = step > 3600; // more than a day: its days are named
     const name = uPlot.fmtDate(!days ? "{HH}:{mm}" : "{D} {MMM}");
+    const isBoots = box.dataset.kind === "boots";
+    const curve = (label, tone) => ({ label, stroke: colour(tone), width: 2, spanGaps: true, points: { show: true, size: 6, fill: colour(tone) } });
     const bar = (label, tone) => ({ label, fill: colour(tone), width: 0, paths: bars, points: { show: false } });
     chart = new uPlot(
       {
@@ -46,13 +53,13 @@
         cursor: { show: false },
         scales: {
           x: { range: (_, from, to) => [from - step / 2, to + step / 2] },
-          y: { range: (_, low, high) => [Math.min(low, -1) * 1.1, Math.max(high, 1) * 1.1] },
+          y: { range: (_, low, high) => (isBoots ? [0, Math.max(high, 1) * 1.1] : [Math.min(low, -1) * 1.1, Math.max(high, 1) * 1.1]) },
         },
         axes: [
           { ...axis, grid: { show: false }, space: 64, size: 28, incrs: (days ? [1, 2, 5, 10] : [1 / 12, 1 / 8, 1 / 4]).map((part) => part * 86400), values: (_, ticks) => ticks.map((tick) => name(uPlot.tzDate(new Date(tick * 1000), "UTC"))) },
-          { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000], values: (_, ticks) => ticks.map(Math.abs) },
+          { ...axis, size: isBoots ? 60 : 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000], values: (_, ticks) => ticks.map((tick) => (isBoots ? (tick < 120 ? `${tick} s` : `${Math.round(tick / 60)} min`) : Math.abs(tick))) },
         ],
-        series: [
+        series: isBoots ? [{}, curve("p50", "good"), curve("p95", "bad")] : [
           {},
           bar("Ready", "good"),
           bar("Destroyed", "idle"),

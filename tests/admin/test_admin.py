@@ -164,7 +164,6 @@ def test_a_template_writes_a_version_each_time(client: Client) -> None:
         "options": "{}",
         "candidates": "[]",
         "ttl": 0,
-        "drain_timeout": 10,
         "name_prefix": "agent-",
         "is_default": "on",
         "new_user_data": "",

@@ -102,22 +102,23 @@ def test_delete_of_an_errored_server_without_instance_answers_204_and_then_404(
     assert server.name in answer.json()["message"]
 
 
-@pytest.mark.parametrize("force", ["1", "t", "T", "TRUE", "true", "True"])
-def test_force_is_true_for_gos_words(call: Call, force: str) -> None:
+@pytest.mark.parametrize(
+    ("forces", "status"),
+    [
+        (["1", "t", "T", "TRUE", "true", "True"], 204),
+        (["0", "f", "F", "FALSE", "false", "False"], 200),
+    ],
+)
+def test_force_is_read_as_go_reads_it(
+    call: Call, forces: list[str], status: int
+) -> None:
+    """It removes a server in error at once, although that has an instance."""
     server = provision()
-    assert (
-        call("DELETE", f"/api/servers/{server.name}?force={force}").status_code == 200
-    )
-    assert Server.objects.get().force
-
-
-@pytest.mark.parametrize("force", ["0", "f", "F", "FALSE", "false", "False"])
-def test_force_is_false_for_gos_words(call: Call, force: str) -> None:
-    server = provision()
-    assert (
-        call("DELETE", f"/api/servers/{server.name}?force={force}").status_code == 200
-    )
-    assert not Server.objects.get().force
+    for force in forces:
+        Server.objects.update(state="error", instance_id="i-1", hidden=False)
+        answer = call("DELETE", f"/api/servers/{server.name}?force={force}")
+        assert answer.status_code == status
+        assert Server.objects.get().hidden is (status == 204)
 
 
 @pytest.mark.parametrize("force", ["yes", "2", "tRuE", "%00", "1&force=0"])

@@ -38,13 +38,13 @@ def test_the_essential_acts_need_no_javascript(
     assert Server.objects.get().state == "pending"
 
     page.goto("/")
-    page.get_by_role("link", name="Pause…").click()
+    page.get_by_role("link", name="Pause flag…").click()
     page.get_by_label("A note for the others").fill("maintenance")
-    press("Pause")
+    press("Set the flag")
     page.get_by_text("maintenance").first.wait_for()
     assert Fleet.objects.get().paused
-    press("Resume automatic creation")
-    page.get_by_text("Automatic creation goes on.").wait_for()
+    press("Clear the pause flag")
+    page.get_by_text("The pause flag is cleared").wait_for()
 
     page.goto("/accounts/")
     page.get_by_role("link", name="New account").click()

@@ -244,11 +244,11 @@ def test_who_paused_is_on_every_page_with_a_button_by_right(visit: Visit) -> Non
     pause_fleet(note="night")
     page = visit("viewer")
     page.goto("/servers/")
-    page.get_by_text("Automatic creation is paused: night").wait_for()
-    assert page.get_by_role("button", name="Resume").count() == 0
+    page.get_by_text("The pause flag is set: night").wait_for()
+    assert page.get_by_role("button", name="Clear the pause flag").count() == 0
     admin = visit("admin")
     admin.goto("/servers/?state=running")
-    admin.get_by_role("button", name="Resume automatic creation").click()
+    admin.get_by_role("button", name="Clear the pause flag").click()
     admin.wait_for_url(lambda url: url.endswith("/servers/?state=running"))
     assert admin.get_by_text("is paused").count() == 0
 

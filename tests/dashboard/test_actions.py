@@ -11,7 +11,6 @@ from servers.ledger import Kind
 from servers.lifecycle.states import Event, State
 from servers.lifecycle.transitions import allowed
 from servers.models import Server
-from servers.operations import protect_server
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
@@ -38,7 +37,7 @@ def test_every_state_and_tone_has_its_icon_and_its_colour() -> None:
 @pytest.mark.parametrize("state", State)
 def test_the_acts_are_those_of_the_table(state: State) -> None:
     root = User(is_superuser=True, is_active=True)
-    server = Server(name="one", state=state, force=True, instance_id="i-1")
+    server = Server(name="one", state=state, instance_id="i-1")
     acts = {act.name for act in messages.actions_for(server, root)}
     events = allowed(state)
     assert ("retry" in acts) is (Event.RETRY_REQUESTED in events)
@@ -79,15 +78,20 @@ def test_a_person_sees_the_acts_of_the_role_and_each_works(workshop: Workshop) -
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_draining_server_can_be_hurried(workshop: Workshop) -> None:
+def test_force_is_offered_only_where_it_changes_something(workshop: Workshop) -> None:
     make_fleet()
     server = provision(name="one")
-    Server.objects.filter(pk=server.pk).update(state=State.SHUTDOWN)
     operator = log_in(make_person("operator"))
-    assert b"wait for its builds" in operator.get("/servers/one/").content
-    asked = operator.get("/servers/one/terminate/").content
-    assert b'name="force" value="on"' in asked
+    for state, is_offered in ((State.RUNNING, False), (State.ERROR, True)):
+        Server.objects.update(state=state, instance_id="i-1")
+        asked = operator.get("/servers/one/terminate/").content
+        assert (b'name="force"' in asked) is is_offered
+        form = {"act": "terminate", "server": "one"}
+        asked = operator.post("/servers/act/", form).content
+        assert (b'name="force"' in asked) is is_offered
+    Server.objects.update(state=State.SHUTDOWN)
+    assert b"act-terminate" not in operator.get("/servers/one/").content
+    Server.objects.update(state=State.ERROR)
     operator.post("/servers/one/terminate/", {"force": "on"})
     server.refresh_from_db()
-    assert server.force
-    protect_server("one", protected=False)
+    assert server.hidden

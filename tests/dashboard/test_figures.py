@@ -7,6 +7,7 @@ import pytest
 from servers.figures import RANGES, load_figures
 from servers.ledger import database_now
 from servers.models import Attempt, Event
+from servers.operations import terminate_server
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.trouble import write_history
 
@@ -26,8 +27,21 @@ def test_figures_count_what_happened_and_how_long_boots_took() -> None:
         assert 28 <= (figures.boots.p50 or 0) <= (figures.boots.p95 or 0) <= 61
         assert figures.before.count == 0
     Event.objects.update(at=database_now() - timedelta(days=9))
+    Attempt.objects.update(ready_at=database_now() - timedelta(days=9))
     figures = load_figures(RANGES[0], now=database_now())
     assert (figures.created, figures.boots.count) == (0, 0)
+
+
+def test_destroyed_are_those_that_had_an_instance(workshop: Workshop) -> None:
+    make_fleet()
+    never, had = provision(name="never"), provision(name="had")
+    terminate_server("never")
+    workshop.run_to("running", had)
+    terminate_server("had")
+    workshop.run_to("stopped", never, had)
+    gone = Event.objects.filter(kind="absence_confirmed").count()
+    figures = load_figures(RANGES[0], now=database_now())
+    assert (gone, figures.destroyed) == (2, 1)
 
 
 def test_a_create_without_an_answer_counts_as_failed(workshop: Workshop) -> None:

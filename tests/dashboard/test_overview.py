@@ -144,7 +144,12 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
         "Destroying is frozen",
         lambda _: freeze_destroys(frozen=True),
     ),
-    (Kind.PAUSED, "Resume", "creation was paused", lambda _: pause_fleet(note="x")),
+    (
+        Kind.PAUSED,
+        "Clear the flag",
+        "pause flag is set",
+        lambda _: pause_fleet(note="x"),
+    ),
     (
         Kind.REFUSED,
         "Change the account",
@@ -275,7 +280,7 @@ def test_many_errors_are_a_few_lines_and_a_link(account: Account) -> None:
     for _ in range(30):
         age_server(provision(), 5, state="error", error="e" * 4000)
     text = read()
-    assert "22 more servers have failed." in text
+    assert "30 servers in sandbox failed for one reason." in text
     assert len(text) < 60_000
 
 
@@ -294,7 +299,7 @@ def test_every_button_works_once_and_says_so(account: Account) -> None:
         ("/freeze/", {"note": "<b>"}, "Nothing is destroyed any more"),
         ("/unfreeze/", {}, "Destroys go on"),
         ("/pause/", {"note": "<b>night", "minutes": "60"}, "&lt;b&gt;night"),
-        ("/resume/", {}, "Automatic creation goes on"),
+        ("/resume/", {}, "The pause flag is cleared."),
         ("/confirm/", {}, "Nothing was done"),
         ("/confirm/", {"sure": "on"}, "confirmed already"),
     ):

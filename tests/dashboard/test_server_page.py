@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from servers.dashboard.servers.connect import list_connections, write_call
 from servers.dashboard.servers.detail import find_cost
-from servers.dashboard.servers.steps import draw_boot, draw_end, weigh_boots
+from servers.dashboard.servers.steps import Usual, draw_boot, draw_end, weigh_boots
 from servers.models import Event, Server, TemplateVersion
 from servers.operations import Change, change_server
 from tests.support.fleet import Workshop, make_fleet, provision
@@ -44,11 +44,11 @@ def test_steps_are_stays_in_a_state_of_the_last_boot_alone() -> None:
         ("shutdown", at(100)),
         ("stopping", at(160)),
     ]
-    usual = {"pending": 1.0, "creating": 2.0, "created": 6.0, "staging": 5.0}
+    usual = Usual(14.0, {"creating": 2.0, "created": 6.0, "staging": 5.0})
     boot = draw_boot(moves, usual, now=at(200))
     assert boot is not None
     assert [step.seconds for step in boot.steps] == [2, 2, 6, 30]
-    assert (boot.seconds, boot.usual, boot.is_ready) == (40, 14, True)
+    assert (boot.seconds, boot.queued, boot.usual, boot.is_ready) == (38, 2, 14, True)
     assert [step.tone for step in boot.steps] == ["good", "good", "good", "warn"]
     assert [(step.x, step.width) for step in boot.steps] == (
         [(0, 50), (50, 50), (100, 150), (250, 750)]
@@ -63,16 +63,16 @@ def test_steps_are_stays_in_a_state_of_the_last_boot_alone() -> None:
 @pytest.mark.pure
 def test_a_boot_that_failed_or_still_goes_on_is_told_as_that() -> None:
     moves = [("pending", at(0)), ("creating", at(1)), ("error", at(3))]
-    boot = draw_boot(moves, {}, now=at(9))
+    boot = draw_boot(moves, Usual(), now=at(9))
     assert boot is not None
-    assert (boot.seconds, boot.has_failed, boot.steps[-1].tone) == (3, True, "bad")
-    boot = draw_boot(moves[:2], {}, now=at(9))
+    assert (boot.seconds, boot.has_failed, boot.steps[-1].tone) == (2, True, "bad")
+    boot = draw_boot(moves[:2], Usual(), now=at(9))
     assert boot is not None
-    assert (boot.seconds, boot.steps[-1].is_current) == (9, True)
-    assert draw_boot([], {}, now=at(0)) is None
+    assert (boot.seconds, boot.steps[-1].is_current) == (8, True)
+    assert draw_boot([], Usual(), now=at(0)) is None
     # Tries without end: the last ones are drawn, the others counted.
     tries = [(state, at(i)) for i in range(9) for state in ("pending", "creating")]
-    boot = draw_boot(tries, {}, now=at(99))
+    boot = draw_boot(tries, Usual(), now=at(99))
     assert boot is not None
     assert (len(boot.steps), boot.left_out) == (12, 6)
 
@@ -80,13 +80,19 @@ def test_a_boot_that_failed_or_still_goes_on_is_told_as_that() -> None:
 @pytest.mark.pure
 def test_the_usual_is_the_median_of_boots_that_came_to_be_ready() -> None:
     def boot(staging: float, *, ready: bool = True) -> list[tuple[str, datetime, str]]:
-        moves = [("pending", at(0), "requested"), ("staging", at(1), "address_seen")]
+        moves = [
+            ("pending", at(0), "requested"),
+            ("creating", at(60), "attempt_written"),
+            ("pending", at(70), "attempt_refused"),
+            ("creating", at(90), "attempt_written"),
+            ("staging", at(91), "address_seen"),
+        ]
         if ready:
-            moves.append(("running", at(1 + staging), "ready"))
+            moves.append(("running", at(91 + staging), "ready"))
         return [*moves, ("shutdown", at(500), "stop_requested")]
 
     usual = weigh_boots([boot(1), boot(7), boot(100), boot(5, ready=False)])
-    assert usual == {"pending": 1, "staging": 7}
+    assert usual == {"creating": 1, "staging": 7}
     assert weigh_boots([]) == {}
 
 
@@ -125,8 +131,8 @@ def test_the_page_tells_the_whole_story(operator: Client, workshop: Workshop) ->
     workshop.run_to("running", server)
     page = operator.get("/servers/one/").content.decode()
     for words in (
-        "Ready after",
-        "usually",
+        "Booted in",
+        "usually takes",
         "Waits for an address",
         f"ssh root@{server.address}",
         "drone server info one",
@@ -240,13 +246,13 @@ def test_a_change_undoes_nobody_elses_unseen(operator: Client) -> None:
     assert b"is stopped; nothing can be changed" in stopped
 
 
-def test_the_end_asks_for_the_name_and_says_what_force_means(
+def test_the_end_asks_for_the_name_and_says_what_is_lost(
     operator: Client, workshop: Workshop
 ) -> None:
     server = provision(name="one")
     workshop.run_to("running", server)
     asked = operator.get("/servers/one/terminate/").content.decode()
-    assert "Builds that run on it now are cut off, and fail." in asked
+    assert "Builds running on it fail." in asked
     assert "curl -X DELETE" in asked
     for typed in ("", "two", "<b>one</b>", "one\0"):
         text = operator.post(

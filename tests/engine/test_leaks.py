@@ -1,6 +1,7 @@
 """The proof, in the API, on the page and at the command line."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from servers.leaks import list_history, report_leaks
 from servers.ledger import database_now
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Attempt, Instance, Scope, Server
-from servers.operations import terminate_server
+from servers.operations import destroy_stray, terminate_server
 from servers.tokens import issue_token
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 
@@ -89,6 +90,58 @@ def test_a_person_destroys_an_unexplained_instance(
     assert api("POST", path, "fleet:admin", "servers:read").status_code == 409
     workshop.run_until(lambda: len(live_keys(account)) == 1)
     assert api("POST", "/api/leaks/99999/destroy", "fleet:admin").status_code == 404
+
+
+def test_what_is_decided_is_under_way_and_no_leak(
+    workshop: Workshop, stray: Instance, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # It has waited for a person for a day, and the cloud takes its time.
+    long_ago = database_now() - timedelta(days=1)
+    Instance.objects.filter(pk=stray.pk).update(first_seen=long_ago)
+    assert not report_leaks(now=database_now()).is_clean
+    destroy_stray(stray.pk)
+    report = report_leaks(now=database_now())
+    assert report.is_clean
+    (finding,) = report.scopes[0].findings
+    assert (finding.is_under_way, finding.waits, finding.outside) == (
+        True,
+        False,
+        False,
+    )
+    assert "condemned" in finding.next
+    told = api("GET", "/api/leaks", "servers:read").json()
+    assert told["clean"] is True
+    (shown,) = told["scopes"][0]["findings"]
+    assert (shown["under_way"], shown["waits"]) == (True, False)
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    page = client.get("/leaks/").content.decode()
+    assert "being destroyed" in page
+    assert "Not proven" not in page
+    assert "adopt or destroy" not in page.partition(">History<")[0]
+    call_command("sweep", "--dry-run")
+    assert "NOT CLEAN" not in capsys.readouterr().out
+    metrics = client.get("/metrics").content.decode()
+    labels = 'account="sandbox",outside="false",region="",verdict='
+    assert f'serverfleet_leaks{{{labels}"decided"}} 1.0' in metrics
+    assert f'serverfleet_leaks{{{labels}"unexplained"}} 0.0' in metrics
+    # Its own bound holds from the decision on.
+    later = database_now() + report.scopes[0].bound + timedelta(seconds=1)
+    (late,) = report_leaks(now=later).scopes[0].findings
+    assert late.outside
+
+
+def test_a_decision_about_an_unexplained_instance_lets_creates_go_on(
+    workshop: Workshop, stray: Instance
+) -> None:
+    server = provision()
+    workshop.run_for(0.3)
+    server.refresh_from_db()
+    assert server.state == "pending"
+    Instance.objects.filter(pk=stray.pk).update(
+        condemned_at=database_now(), next_step_at=None
+    )
+    workshop.run_to("running", server)
 
 
 def test_a_person_adopts_an_unexplained_instance_and_it_lives_on_as_a_server(

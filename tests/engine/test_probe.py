@@ -61,7 +61,7 @@ def test_what_does_not_work_is_told_with_what_to_do(
     options: dict[str, Any], words: str
 ) -> None:
     findings = probe_account(make_fleet(**options))
-    (broken,) = [finding for finding in findings if not finding.works]
+    (broken,) = [finding for finding in findings if finding.outcome == "fails"]
     assert words in broken.message
 
 
@@ -74,11 +74,13 @@ def test_an_account_is_tested_before_it_is_saved() -> None:
         options={**QUICK, "expected_token": "right"},
     )
     findings = probe_account(account)
-    assert all(finding.works for finding in findings), messages(findings)
-    assert "shows once a template" in messages(findings)
+    outcomes = [finding.outcome for finding in findings]
+    assert outcomes == ["works", "untested", "works"], messages(findings)
+    assert "Creating was not tested, because no template" in findings[1].message
     account.credentials = json.dumps({"token": "wrong"})
-    (finding,) = probe_account(account)
-    assert not finding.works
+    finding, untested = probe_account(account)
+    assert (finding.outcome, untested.outcome) == ("fails", "untested")
+    assert untested.message.startswith("Creating and destroying were not tested")
     assert "not valid. Correct the credentials" in finding.message
     assert not Account.objects.exists()
     assert not Scope.objects.exists()
@@ -106,7 +108,7 @@ def test_changed_credentials_are_tested_with_the_saved_templates() -> None:
 def test_another_identity_is_told_and_ends_the_test() -> None:
     account = make_fleet()
     account.identity = "sandbox-other"
-    (finding,) = probe_account(account)
+    finding, _ = probe_account(account)
     assert not finding.works
     assert "lead to another account" in finding.message
 
@@ -143,7 +145,8 @@ def test_the_places_and_regions_that_are_asked_have_a_bound() -> None:
     asked = {finding.region for finding in findings}
     assert len(asked) == probe.MOST_REGIONS
     assert messages(findings).count("exist, and creating") <= probe.MOST_PLACES
-    assert len(probe_template(template)) == probe.MOST_PLACES
+    outcomes = [finding.outcome for finding in probe_template(template)]
+    assert outcomes == ["works"] * probe.MOST_PLACES + ["untested"] * 4
 
 
 def test_a_region_without_time_left_is_told_and_not_asked(
@@ -152,7 +155,7 @@ def test_a_region_without_time_left_is_told_and_not_asked(
     monkeypatch.setattr(probe, "MOST_SECONDS_IN_ALL", 0.0)
     account = make_fleet()
     ensure_scope(account, "north")
-    findings = probe_account(account)
+    findings = [found for found in probe_account(account) if found.tested]
     assert [finding.region for finding in findings] == ["", "north"]
     assert {finding.message for finding in findings} == {
         "There was no time left to ask. Test again."
@@ -166,7 +169,7 @@ def test_a_cloud_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> 
         account = make_moto(url).account
         account.options = {}  # whose call may take a minute
         started = time.monotonic()
-        (finding,) = probe_account(account)
+        finding, _ = probe_account(account)
         assert time.monotonic() - started < DEADLINE * 2
     assert "gave no answer" in finding.message
     assert finding.message.endswith("Test again.")
@@ -175,8 +178,12 @@ def test_a_cloud_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_gets_no_answer_ends_the_test_of_its_region() -> None:
     busy = {**ALL_WELL, "RunInstances": (503, error_of("RequestLimitExceeded"))}
     with answering(200, LISTING, **busy) as (url, seen):
-        listed, creating = probe_account(make_moto(url).account)
+        listed, creating, destroying = probe_account(make_moto(url).account)
     assert listed.works
+    assert (destroying.outcome, destroying.works) == ("untested", False)
+    assert destroying.message == (
+        "Destroying was not tested, because the call before got no answer."
+    )
     assert creating.message.startswith("default: ")
     assert creating.message.endswith("Test again.")
     assert seen[-1]["Action"] == ["RunInstances"]
@@ -209,3 +216,15 @@ def test_rights_that_miss_at_ec2_are_named_and_no_secret_is() -> None:
     assert "Allow these credentials to create" in creating.message
     assert "Allow these credentials to destroy" in destroying.message
     assert "made-up" not in messages(findings)
+
+
+def test_what_the_policy_does_not_let_us_look_up_is_told_as_not_tested() -> None:
+    denied = {**ALL_WELL, "DescribeImages": DENIED, "DescribeInstanceTypes": DENIED}
+    with answering(200, LISTING, **denied) as (url, _):
+        findings = probe_account(make_moto(url).account)
+    outcomes = [finding.outcome for finding in findings]
+    assert outcomes == ["works", "works", "untested", "untested", "works"]
+    creating, image, size = findings[1:4]
+    assert "exist" not in creating.message
+    assert "may not call DescribeImages" in image.message
+    assert "may not call DescribeInstanceTypes" in size.message

@@ -45,7 +45,7 @@ def test_the_fleets_switches_are_thrown_once(crew: list[Person]) -> None:
         since = last_event()
         press(crew, "/pause/", note="night", next=_LIGHT)
         assert count_events(since, kind="paused") == 1
-        sort_out(press(crew, "/resume/", next=_LIGHT), "Automatic creation goes on.")
+        sort_out(press(crew, "/resume/", next=_LIGHT), "The pause flag is cleared")
         assert count_events(since, kind="resumed") == 1
         press(crew, "/freeze/", note="night")
         press(crew, "/unfreeze/", next=_LIGHT)

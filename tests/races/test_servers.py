@@ -96,15 +96,6 @@ def test_one_of_retry_and_removal_wins(crew: list[Person]) -> None:
             assert "begins anew" in one.text or one.status == 404 or one.said
 
 
-def test_a_server_that_drains_is_hurried_once(crew: list[Person]) -> None:
-    for name in make_servers("drain", state="shutdown", want="gone"):
-        since = last_event()
-        told = press(crew, f"/servers/{name}/terminate/", force="on")
-        sort_out(told, f"Termination of {name} was asked for.")
-        assert count_events(since) == 1
-        assert Server.objects.get(name=name).force
-
-
 def test_a_server_is_protected_once(crew: list[Person]) -> None:
     for name in make_servers("safe"):
         since = last_event()

@@ -188,7 +188,7 @@ def test_what_is_used_in_the_same_moment_is_kept_or_told_gone(
             "This template is gone. Choose another.",
             "There is no such template.",
             f"{name} was deleted.",
-            f"Servers were made from {name}. It can be deleted once they are over",
+            f"{name} can't be deleted. 1 server created from it has not stopped yet.",
             f"There is no template named '{name}'.",
         )
         made = Server.objects.filter(name=name).exists()

@@ -106,11 +106,11 @@ def make_templates() -> None:
     make_template("windows", "rack-oslo", image="windows-2025", capacity=1)
     make_template("legacy", "rack-oslo", image="debian-12", size="medium")
     with tracing.bound(actor=MIRA):
-        linux.capacity, linux.drain_timeout = 4, 1800
+        linux.capacity = 4
         save_template(linux)
     with tracing.bound(actor=TOMEK):
         linux.candidates = [{"size": "medium"}, {"account": "rack-oslo"}]
-        save_template(linux)
+        save_template(linux, user_data=SETUP)
 
 
 def make_template(

@@ -29,7 +29,7 @@ SETUP: Final = {
 }
 NOON: Final = 13
 _SERVER: Final = ("created_at", "updated_at", "started_at", "stopped_at", "state_since")
-_ATTEMPT: Final = ("asked_at", "looked_at", "answered_at", "closed_at")
+_ATTEMPT: Final = ("asked_at", "looked_at", "answered_at", "closed_at", "ready_at")
 _SEED: Final = 7
 _dice: Final = random.Random(_SEED)
 
@@ -51,6 +51,7 @@ def tell_history() -> None:
             event.id = None
         Event.objects.bulk_create(sorted(events, key=lambda event: event.at))
         Attempt.objects.bulk_create(past_failures(now))
+        Attempt.objects.bulk_create(past_boots(events))
 
 
 def move_back(server: Server, number: int, *, now: datetime) -> None:
@@ -137,6 +138,39 @@ def past_server(ready: datetime, boot: float, *, now: datetime) -> Iterator[Even
                 to_state=target,
                 reason=reason,
             )
+
+
+def past_boots(events: list[Event]) -> Iterator[Attempt]:
+    """Yield the attempts of servers that came and went."""
+    recipes = list(
+        TemplateVersion.objects.select_related("template").order_by("number")
+    )
+    begun = {
+        event.server_uid: event.at for event in events if event.kind == "requested"
+    }
+    for event in events:
+        uid = event.server_uid
+        is_past = event.server_id is None  # the others have their own attempts
+        if uid is None or event.kind != "ready" or uid not in begun or not is_past:
+            continue
+        mine = [one for one in recipes if one.template_name == "linux"] or recipes
+        recipe = mine[min(len(mine) - 1, int(event.at > events[-1].at))]
+        yield Attempt(
+            server_uid=uid,
+            server_name=event.server_name,
+            number=1,
+            account=recipe.account,
+            region=recipe.region,
+            size=recipe.size,
+            recipe=recipe,
+            key=f"past-{uid}"[:63],
+            token=f"past-{uid}",
+            asked_at=begun[uid],
+            lease_end=event.at,
+            ready_at=event.at,
+            instance_id=f"i-{uid.hex[:8]}",
+            outcome="abandoned",
+        )
 
 
 def past_failures(now: datetime) -> Iterator[Attempt]:

@@ -5,7 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 from servers.ledger import database_now
-from servers.models import Account, Event, Fleet, Heartbeat, Server
+from servers.models import (
+    Account,
+    Attempt,
+    Event,
+    Fleet,
+    Heartbeat,
+    Server,
+    TemplateVersion,
+)
 
 
 def start_processes(*, kinds: tuple[str, ...] = ("worker", "beat")) -> None:
@@ -44,15 +52,36 @@ def open_breaker(account: Account, note: str = "no capacity for small") -> None:
 def write_history(hours: int = 48, *, each: int = 3, boot: float = 41.0) -> None:
     """Write events as if servers had come and gone for some time."""
     now = database_now()
-    rows = []
+    rows, attempts = [], []
+    account = Account.objects.first()
+    recipe = TemplateVersion.objects.order_by("number").last()
     for hour in range(hours):
         for number in range((hour * 7 + each) % (each + 4)):
             at = now - timedelta(hours=hour, minutes=number * 7)
             uid = uuid.uuid4()
             took = timedelta(seconds=boot * (0.7 + (number % 5) * 0.2))
-            common = {"server_uid": uid, "server_name": f"agent-{uid.hex[:6]}"}
+            common: dict[str, Any] = {
+                "server_uid": uid,
+                "server_name": f"agent-{uid.hex[:6]}",
+            }
+            attempts.append(
+                Attempt(
+                    server_uid=uid,
+                    server_name=common["server_name"],
+                    number=1,
+                    account=account,
+                    recipe=recipe,
+                    key=uid.hex,
+                    token=uid.hex,
+                    asked_at=at - took,
+                    lease_end=at,
+                    ready_at=at,
+                    instance_id=f"i-{uid.hex[:8]}",
+                    outcome="abandoned",
+                )
+            )
             rows += [
-                Event(at=at - took, kind="requested", actor="token:ci", **common),
+                Event(at=at - 2 * took, kind="requested", actor="token:ci", **common),
                 Event(at=at, kind="ready", actor="worker", **common),
                 Event(
                     at=min(now, at + timedelta(minutes=50)),
@@ -61,4 +90,5 @@ def write_history(hours: int = 48, *, each: int = 3, boot: float = 41.0) -> None
                     **common,
                 ),
             ]
+    Attempt.objects.bulk_create(attempts)
     Event.objects.bulk_create(sorted(rows, key=lambda row: row.at))

@@ -142,7 +142,6 @@ TEMPLATE: Final = closed(
         "options": _FREE,
         "readiness": one_of(Template.Readiness.values),
         "readiness_port": number(1, 65535),
-        "drain_timeout": number(0),
         "ttl": number(0),
         "price_per_hour": or_null(_TEXT),
         "name_prefix": _TEXT,
@@ -180,7 +179,15 @@ ACCOUNT_TEST: Final = closed(
     {
         "works": flag(),
         "findings": items(
-            closed({"region": _TEXT, "works": flag(), "message": _TEXT}), minItems=1
+            closed(
+                {
+                    "region": _TEXT,
+                    "works": flag(),
+                    "tested": flag("Whether it was tested; the message says why not."),
+                    "message": _TEXT,
+                }
+            ),
+            minItems=1,
         ),
     }
 )
@@ -199,6 +206,7 @@ TRIAL: Final = closed(
         "state": one_of(list(State)),
         "outcome": one_of(["under way", "works", "failed"]),
         "boot_seconds": or_null({"type": "number", "minimum": 0}),
+        "queued_seconds": or_null({"type": "number", "minimum": 0}),
         "gone": flag("Whether nothing of it is left at the cloud."),
         "error": _TEXT,
         "steps": items(_TRIAL_STEP),

@@ -140,7 +140,6 @@ _TEMPLATE: Final = {
     },
     "capacity": _CAPACITY,
     "readiness_port": number(1, 65535),
-    "drain_timeout": {**_WHOLE, "description": "Seconds; 0 is no limit."},
     "ttl": {**_WHOLE, "description": "Seconds; 0 is no limit."},
     "labels": _LABELS,
     "options": {"type": "object", "description": "What its cloud takes besides."},
@@ -174,7 +173,9 @@ _ACCOUNT: Final = {
     "enabled": flag(),
 }
 _FLEET: Final = {
-    "paused": flag("Stop what ServerFleet would create by itself."),
+    "paused": flag(
+        "The pause flag, as `GET /varz` returns it. Requests are still accepted."
+    ),
     "paused_note": _NOTE,
     "destroys_frozen": flag("Destroy nothing; ends that are asked for wait."),
     "destroys_frozen_note": _NOTE,

@@ -64,7 +64,6 @@ _TEMPLATE: Final[dict[str, Any]] = {
     "options": {},
     "readiness": "none",
     "readiness_port": 22,
-    "drain_timeout": 3600,
     "ttl": 86400,
     "price_per_hour": "0.0425",
     "name_prefix": "agent-",
@@ -153,6 +152,7 @@ ANSWERS: Final[dict[str, Any]] = {
             {
                 "region": "",
                 "works": True,
+                "tested": True,
                 "message": "The listing works and shows 3 of our instances.",
             }
         ],
@@ -163,6 +163,7 @@ ANSWERS: Final[dict[str, Any]] = {
         "state": "stopped",
         "outcome": "works",
         "boot_seconds": 31.4,
+        "queued_seconds": 0.2,
         "gone": True,
         "error": "",
         "steps": [

@@ -41,6 +41,11 @@ _CACHED: Final[dict[str, Any]] = {
     "also": (304,),
 }
 _GONE: Final[dict[str, Any]] = {"status": 204, "errors": (404, 409)}
+_ASKS: Final = (
+    "Where something changes that the cloud has a say in, it is asked first, which may "
+    "take some seconds. It is a 400 where the cloud refuses the image, the size or an "
+    "option, and a 503 where the cloud did not confirm them. `unchecked` skips that."
+)
 _DECIDE: Final[dict[str, Any]] = {"tag": "leaks", "errors": (404, 409)}
 
 OPERATIONS: Final[dict[str, Operation]] = {
@@ -85,9 +90,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
         errors=(404, 409),
         also=(204,),
         example="shutdown",
-        says="It drains, and is then destroyed. Asking again changes nothing. A server "
-        "in `error` that has no instance, or with `force`, leaves the list at once: "
-        "204.",
+        says="Its instance is destroyed at once; running builds are not waited for. "
+        "Asking again changes nothing. A server in `error` that has no instance, or "
+        "with `force`, leaves the list at once: 204.",
     ),
     "POST /api/servers/{name}/retry": Operation(
         "retryServer",
@@ -133,7 +138,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
         status=201,
         body="TemplateRequest",
         needs_body=True,
-        errors=(409,),
+        query=("unchecked",),
+        errors=(409, 503),
+        says=_ASKS,
     ),
     "GET /api/templates/{name}": Operation(
         "getTemplate", "templates", "Template", errors=(404,)
@@ -144,7 +151,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
         "Template",
         body="TemplateChange",
         needs_body=True,
-        errors=(404, 409),
+        query=("unchecked",),
+        errors=(404, 409, 503),
+        says=_ASKS,
     ),
     "DELETE /api/templates/{name}": Operation("deleteTemplate", "templates", **_GONE),
     "POST /api/templates/{name}/try": Operation(

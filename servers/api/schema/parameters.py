@@ -4,7 +4,16 @@ from typing import Any, Final
 
 from servers.api.details import MOST_AFTER, MOST_EVENTS
 from servers.api.listing import MOST_LIMIT, MOST_OFFSET, MOST_TEXT, ORDERINGS
-from servers.api.schema.shapes import PRINTABLE, Shape, match, number, one_of, ref, text
+from servers.api.schema.shapes import (
+    PRINTABLE,
+    Shape,
+    flag,
+    match,
+    number,
+    one_of,
+    ref,
+    text,
+)
 from servers.api.servers import FALSE, TRUE
 from servers.feed import MOST_WAIT
 from servers.lifecycle.states import State
@@ -95,7 +104,14 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     "force": _in_query(
         "force",
         {"enum": sorted(TRUE) + sorted(FALSE)},
-        "Do not wait for the drain.",
+        "Remove a server in `error` from the list at once, although it still has an "
+        "instance, which is destroyed in the background. Elsewhere it changes nothing.",
+        "true",
+    ),
+    "unchecked": _in_query(
+        "unchecked",
+        flag(),
+        "Save it without asking the cloud about its image, size and options.",
         "true",
     ),
     "after": _in_query(

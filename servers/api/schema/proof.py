@@ -20,6 +20,7 @@ _FINDING: Final = closed(
         "outside": flag("Older than the bound."),
         "next": _TEXT,
         "waits": flag("A person must decide."),
+        "under_way": flag("It is decided: its destruction must be confirmed."),
     }
 )
 _LEFTOVER: Final = closed(

@@ -127,11 +127,11 @@ class Amazon:
                 return _show(item)
         raise UnknownOutcomeError(f"{NAME} answered without an instance.")
 
-    def check_create(self, spec: CreateSpec, *, deadline: float) -> None:
+    def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """RunInstances with DryRun, and a look at the image and the size."""
         params = build_run_params(spec, {**self.config.options, **spec.options})
         with bounded_call(deadline, what=NAME):
-            check_run(self._call, params)
+            return check_run(self._call, params)
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """DescribeInstances by the key's tag."""

@@ -23,14 +23,20 @@ Call = Callable[[Mapping[str, str]], ElementTree.Element]
 _DRY: Final = {"DryRun": "true"}
 
 
-def check_run(call: Call, params: Mapping[str, str]) -> None:
-    """Ask whether RunInstances with ``params`` would work; raise what forbids it."""
+def check_run(call: Call, params: Mapping[str, str]) -> tuple[str, ...]:
+    """Ask whether RunInstances with ``params`` would work; raise what forbids it.
+
+    Returns what could not be looked up, a sentence each.
+    """
     answer = call({**params, **_DRY})
     for item in answer.findall("instancesSet/item"):
         # Not every endpoint knows DryRun. What this one made is new, and ours.
         _undo(call, find_text(item, "instanceId"))
-    _check_image(call, params["ImageId"])
-    _check_size(call, params["InstanceType"])
+    untested = (
+        _check_image(call, params["ImageId"]),
+        _check_size(call, params["InstanceType"]),
+    )
+    return tuple(sentence for sentence in untested if sentence)
 
 
 def check_terminate(call: Call) -> None:
@@ -57,23 +63,31 @@ def _undo(call: Call, instance_id: str) -> NoReturn:
     raise RefusedError(f"{said}, which was ended at once.")
 
 
-def _check_image(call: Call, image: str) -> None:
+def _check_image(call: Call, image: str) -> str:
     try:
         answer = call({"Action": "DescribeImages", "ImageId.1": image})
     except CredentialsError:
-        return
+        return (
+            f"Whether the image {image} exists was not tested: these credentials "
+            "may not call DescribeImages."
+        )
     found = answer.find("imagesSet/item")
     if found is None:
         raise RefusedError(f"{NAME} has no image {image} in this region.")
     state = find_text(found, "imageState")
     if state != "available":
         raise RefusedError(f"The image {image} is {state}, not available.")
+    return ""
 
 
-def _check_size(call: Call, size: str) -> None:
+def _check_size(call: Call, size: str) -> str:
     try:
         answer = call({"Action": "DescribeInstanceTypes", "InstanceType.1": size})
     except CredentialsError:
-        return
+        return (
+            f"Whether the size {size} exists was not tested: these credentials may "
+            "not call DescribeInstanceTypes."
+        )
     if answer.find("instanceTypeSet/item") is None:
         raise RefusedError(f"{NAME} has no size {size} in this region.")
+    return ""

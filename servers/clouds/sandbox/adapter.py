@@ -102,12 +102,13 @@ class Sandbox:
         except _ERRORS as error:
             raise _translate(error) from None
 
-    def check_create(self, spec: CreateSpec, *, deadline: float) -> None:
-        """Say what would stop an instance from being made."""
+    def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
+        """Raise what would stop an instance from being created."""
         try:
             self._driver.ex_check_create(spec.image, spec.size)
         except _ERRORS as error:
             raise _translate(error) from None
+        return ()
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Return the instances with this key, by an index."""

@@ -13,8 +13,8 @@ from servers.dashboard.access import Page, carry_out, find_next, go_back
 from servers.dashboard.firststep import find_first_step
 from servers.dashboard.messages import (
     REPEATED,
+    can_be_forced,
     is_removal,
-    say_what_force_means,
     say_what_is_lost,
 )
 from servers.dashboard.once import add_errors
@@ -46,7 +46,7 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the templates to choose from; the default is chosen, or the URL's."""
         data = super().get_context_data(**context)
-        choices = list_choices(data["fleet"])
+        choices = list_choices(data["fleet"], now=data["now"])
         form = data["form"]
         chosen = form["template"].value() or self.request.GET.get("template", "")
         names = [choice.template.name for choice in choices]
@@ -90,12 +90,11 @@ class Terminate(Page, TemplateView):
         server = get_server(self.kwargs["name"])
         verb = "Remove" if is_removal(server) else "Terminate"
         works = server.state == State.RUNNING
-        hurries = server.state == State.SHUTDOWN
         url = self.request.build_absolute_uri(f"/api/servers/{server.name}")
         problem = ""
         if server.protected and server.state not in ENDING:
             problem = "It is protected. Lift its protection first."
-        elif server.state in ENDING - {State.SHUTDOWN}:
+        elif server.state in ENDING:
             problem = f"It is {server.state}: its end was asked for before."
         return super().get_context_data(**context) | {
             "server": server,
@@ -105,11 +104,10 @@ class Terminate(Page, TemplateView):
             "back": find_next(self.request) or reverse("server", args=[server.name]),
             "next": find_next(self.request),
             "lost": say_what_is_lost(server),
-            "force": say_what_force_means(server),
+            "can_be_forced": can_be_forced(server),
             "works": works,
-            "hurries": hurries,
             "problem": problem,
-            "call": write_call("DELETE", f"{url}?force=true" if hurries else url),
+            "call": write_call("DELETE", url),
         }
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:

@@ -21,6 +21,7 @@ from servers.dashboard.lines import LinesField
 from servers.dashboard.live import Live
 from servers.dashboard.messages import (
     BULK_VERBS,
+    can_be_forced,
     say_what_is_lost,
     say_why_not_in_bulk,
 )
@@ -136,6 +137,7 @@ class ActOnServers(Live, TemplateView):
             "rows": rows,
             "count": count,
             "working": working,
+            "can_be_forced": any(row["can_be_forced"] for row in rows),
         }
 
     def _report(self, kept: dict[str, Any]) -> dict[str, Any]:
@@ -177,6 +179,7 @@ def _preview(act: str, name: str, server: Server | None) -> dict[str, Any]:
         "server": server,
         "why_not": why_not,
         "lost": say_what_is_lost(server) if server and act == "terminate" else "",
+        "can_be_forced": server is not None and not why_not and can_be_forced(server),
         "works": act == "terminate"
         and server is not None
         and not why_not

@@ -1,20 +1,18 @@
 """The templates to choose from: what each makes, how soon, and how many are left."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count
 
-from servers.lifecycle.states import PROVEN_GONE, Event
-from servers.models import Event as EventRow
+from servers.boots import Boots, read_boots
+from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Fleet, Server, Template
 
 MOST_TEMPLATES: Final = 100
-# Of so many recent boots the usual ones are made.
-MOST_BOOTS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +26,17 @@ class Choice:
     why_not: str
 
 
-def list_choices(fleet: Fleet) -> list[Choice]:
+def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
     """Return the templates, the default first. Three queries for any number of them."""
     templates = (
         Template.objects.select_related("account")
         .defer("user_data", "account__credentials")
         .order_by("-is_default", "name")[:MOST_TEMPLATES]
     )
-    boots = _find_boots()
+    boots = read_boots(now=now)
     used = _Used()
     return [
-        _describe(template, fleet, used, boots.get(template.pk))
+        _describe(template, fleet, used, boots.get(template.pk, Boots()).p50)
         for template in templates
     ]
 
@@ -92,16 +90,3 @@ def _describe(
         limited_by=limited_by,
         why_not=why_not,
     )
-
-
-def _find_boots() -> Mapping[UUID, float]:
-    """Return the usual seconds from asked for to ready, by template. One query."""
-    recent = (
-        EventRow.objects.filter(kind=Event.READY, server__template__isnull=False)
-        .order_by("-id")
-        .values_list("server__template", "at", "server__created_at")[:MOST_BOOTS]
-    )
-    found: dict[UUID, list[float]] = {}
-    for template, ready, asked in recent:
-        found.setdefault(template, []).append((ready - asked).total_seconds())
-    return {template: median(seconds) for template, seconds in found.items()}

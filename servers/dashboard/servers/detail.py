@@ -66,7 +66,7 @@ class ServerPage(Live, TemplateView):
                 "leftovers": find_leftovers(server)
                 if server.state == State.ERROR
                 else "",
-                "boot": draw_boot(moves, find_usual(server), now=now),
+                "boot": draw_boot(moves, find_usual(server, now=now), now=now),
                 "end": draw_end(moves, now=now),
                 "history": history,
                 "attempts": attempts[:ATTEMPTS_SHOWN],

@@ -54,7 +54,7 @@ class NewServerForm(OnceForm):
         min_value=0,
         max_value=MOST_MINUTES,
         required=False,
-        help_text="After that it drains and ends by itself. 0 is no limit.",
+        help_text="After that it is terminated automatically. 0 is no limit.",
     )
     labels = LinesField(
         help_text="One a line: name=value. They are added to the template's."
@@ -107,7 +107,7 @@ class EditForm(forms.Form):
         min_value=0,
         max_value=MOST_MINUTES,
         show_hidden_initial=True,
-        help_text="From when it was asked for; then it drains and ends by itself. "
+        help_text="Counted from its request; then it is terminated automatically. "
         "0 is no limit.",
     )
     capacity = forms.IntegerField(

@@ -120,10 +120,10 @@ def _to_csv(rows: QuerySet[Server]) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for server in rows.select_related("account", "template").iterator(500):
+    for server in rows.select_related("account", "recipe").iterator(500):
         cells = {
             "account": server.account.name,
-            "template": server.template.name if server.template else "",
+            "template": server.recipe.template_name,
             "id": server.instance_id,
             "labels": " ".join(f"{name}={value}" for name, value in _labels(server)),
             "protected": "yes" if server.protected else "no",

@@ -1,16 +1,18 @@
 """The steps of a boot and of an end, with their durations, against the usual.
 
 A step is one stay in a state, from the event that led into it to the next. The usual
-is the median of the same template's recent boots. All but ``find_usual`` is pure.
+is the median of the same template's recent boots; what comes before the create call is
+queued, and has no usual (see boots.py). All but ``find_usual`` is pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from statistics import median
 from typing import Final
 
+from servers.boots import Boots, Moves, find_call, read_boots
 from servers.lifecycle.states import BOOTING, ENDING, Event, State
 from servers.models import Event as EventRow
 from servers.models import Server
@@ -27,7 +29,7 @@ LABELS: Final[Mapping[str, str]] = {
     State.CREATING: "Create call, until the instance is known",
     State.CREATED: "Waits for an address",
     State.STAGING: "Has an address; gets ready",
-    State.SHUTDOWN: "Drains",
+    State.SHUTDOWN: "Termination requested",
     State.STOPPING: "Is destroyed, until its absence is proven",
 }
 _PROVISIONED: Final = (
@@ -36,7 +38,6 @@ _PROVISIONED: Final = (
     State.STOPPING,
     State.STOPPED,
 )
-Moves = Sequence[tuple[str, datetime]]  # the state that was reached, and when
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """The steps of one way, and the whole of it."""
+    """The steps of one way, and the whole of it.
+
+    Of a boot ``seconds`` count from its create call, None before that, and ``queued``
+    are those before it.
+    """
 
     steps: tuple[Step, ...]
-    seconds: float
+    seconds: float | None
     usual: float | None
+    queued: float = 0.0
     left_out: int = 0
     has_failed: bool = False
     is_ready: bool = False
@@ -91,25 +97,36 @@ def list_moves(events: Iterable[EventRow]) -> list[tuple[str, datetime]]:
     return [(event.to_state, event.at) for event in events if event.to_state]
 
 
-def draw_boot(
-    moves: Moves, usual: Mapping[str, float], *, now: datetime
-) -> Waterfall | None:
-    """Return the last boot: from when it was asked for, or begun anew."""
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is usual for a template: the whole boot, and the seconds in each state."""
+
+    boot: float | None = None
+    steps: Mapping[str, float] = field(default_factory=dict)
+
+
+def draw_boot(moves: Moves, usual: Usual, *, now: datetime) -> Waterfall | None:
+    """Return the last boot: from its request, or from when it was retried."""
     start = 0
     for index, (state, _) in enumerate(moves):
         before = moves[index - 1][0] if index else ""
         if state == State.PENDING and before in {"", State.ERROR}:
             start = index
-    return _draw(moves[start:], BOOTING, usual, now=now)
+    return _draw(moves[start:], BOOTING, usual, now=now, is_boot=True)
 
 
 def draw_end(moves: Moves, *, now: datetime) -> Waterfall | None:
-    """Return the way from the wish to end it to its proven absence."""
-    return _draw(moves, ENDING - {State.STOPPED}, {}, now=now)
+    """Return the way from the request to end it to its confirmed absence."""
+    return _draw(moves, ENDING - {State.STOPPED}, Usual(), now=now)
 
 
 def _draw(
-    moves: Moves, states: frozenset[State], usual: Mapping[str, float], *, now: datetime
+    moves: Moves,
+    states: frozenset[State],
+    usual: Usual,
+    *,
+    now: datetime,
+    is_boot: bool = False,
 ) -> Waterfall | None:
     following = [*moves, ("", now)][1:]
     stays = [
@@ -121,16 +138,18 @@ def _draw(
         return None
     shown = stays[-MOST_STEPS:]
     zero, end = shown[0].begins, shown[-1].ends
-    usual_total = sum(usual[state] for state in states if state in usual) or None
-    whole = max((end - zero).total_seconds(), usual_total or 0, 0.001)
+    call = find_call(moves) if is_boot else stays[0].begins
+    usual_end = call + timedelta(seconds=usual.boot or 0) if call else zero
+    whole = max((end - zero).total_seconds(), (usual_end - zero).total_seconds(), 0.001)
     steps = tuple(
-        _place(stay, usual.get(stay.state), zero=zero, scale=WIDTH / whole)
+        _place(stay, usual.steps.get(stay.state), zero=zero, scale=WIDTH / whole)
         for stay in shown
     )
     return Waterfall(
         steps,
-        seconds=(end - stays[0].begins).total_seconds(),
-        usual=usual_total,
+        seconds=(end - call).total_seconds() if call else None,
+        usual=usual.boot,
+        queued=((call or end) - stays[0].begins).total_seconds(),
         left_out=len(stays) - len(shown),
         has_failed=steps[-1].has_failed,
         is_ready=shown[-1].following == State.RUNNING,
@@ -158,10 +177,11 @@ def _place(stay: _Stay, usual: float | None, *, zero: datetime, scale: float) ->
     )
 
 
-def find_usual(server: Server) -> dict[str, float]:
-    """Return the usual seconds in each state of a boot, of this template. One query."""
+def find_usual(server: Server, *, now: datetime) -> Usual:
+    """Return what is usual for a boot of the server's template. Two queries."""
     if server.template_id is None:
-        return {}
+        return Usual()
+    boots = read_boots(now=now, template=server.template_id)
     recent = (
         Server.objects.filter(template=server.template_id, state__in=_PROVISIONED)
         .exclude(pk=server.pk)
@@ -174,16 +194,17 @@ def find_usual(server: Server) -> dict[str, float]:
         .order_by("server", "id")
         .values_list("server", "to_state", "at", "kind")
     )
-    return weigh_boots(
+    steps = weigh_boots(
         [(state, at, kind) for _, state, at, kind in boot]
         for _, boot in groupby(rows, key=lambda row: row[0])
     )
+    return Usual(boots.get(server.template_id, Boots()).p50, steps)
 
 
 def weigh_boots(
     boots: Iterable[Sequence[tuple[str, datetime, str]]],
 ) -> dict[str, float]:
-    """Return the median seconds in each state over boots that came to be ready."""
+    """Return the median seconds in each state, from the create call until ready."""
     stays: dict[str, list[float]] = {}
     for boot in boots:
         kinds = [kind for _, _, kind in boot]
@@ -191,6 +212,10 @@ def weigh_boots(
             continue
         spent: dict[str, float] = {}
         until_ready = boot[: kinds.index(Event.READY) + 1]
+        call = find_call([(state, at) for state, at, _ in until_ready])
+        if call is None:
+            continue
+        until_ready = [move for move in until_ready if move[1] >= call]
         for (state, begins, _), (_, ends, _) in pairwise(until_ready):
             if state in BOOTING:
                 spent[state] = spent.get(state, 0) + (ends - begins).total_seconds()

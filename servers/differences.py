@@ -1,0 +1,75 @@
+"""What a change has changed: old and new, in words, and of secrets only that."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from django.db.models import Model
+
+MOST_LETTERS: Final = 200  # of one value
+_WORDS: Final = {
+    "candidates": "fallbacks",
+    "max_servers": "server limit",
+    "overrides": "choice of requests",
+}
+
+
+def read_values(row: Model | None, names: Iterable[str]) -> dict[str, Any]:
+    """Return some fields of a row as it is now, to compare with later; {} of None."""
+    return {} if row is None else {name: getattr(row, name) for name in names}
+
+
+def list_differences(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    *,
+    secret: Iterable[str] = (),
+    seconds: Iterable[str] = (),
+) -> Iterator[str]:
+    """Yield ``size: small → large`` for each value that differs.
+
+    Of those in ``secret`` it yields ``credentials replaced`` (added, removed); those
+    in ``seconds`` are durations, of which 0 is no limit.
+    """
+    for name, now in after.items():
+        was = before.get(name)
+        if was == now:
+            continue
+        words = _WORDS.get(name, name.replace("_", " "))
+        if name in secret:
+            what = "replaced" if was and now else "added" if now else "removed"
+            yield f"{words} {what}"
+        elif name in seconds:
+            yield f"{words}: {_describe_seconds(was)} → {_describe_seconds(now)}"
+        elif isinstance(was, Mapping) and isinstance(now, Mapping):
+            yield from _list_keys(words, was, now)
+        else:
+            yield f"{words}: {_describe(was)} → {_describe(now)}"
+
+
+def _list_keys(
+    words: str, was: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[str]:
+    for key in sorted({*was, *now}):
+        old, new = was.get(key), now.get(key)
+        if old != new:
+            yield f"{words} {key}: {_describe(old)} → {_describe(new)}"
+
+
+def _describe_seconds(value: Any) -> str:
+    return f"{value} s" if value else "no limit"
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name}={each}" for name, each in value.items())
+    elif isinstance(value, list | tuple):
+        value = ", ".join(
+            " ".join(str(part) for part in each.values())
+            if isinstance(each, Mapping)
+            else str(each)
+            for each in value
+        )
+    text = "none" if value in ("", None) else str(value)
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"

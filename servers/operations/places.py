@@ -1,0 +1,60 @@
+"""Ask the cloud about a template's places before it is saved.
+
+So a typing error of an image or a size is told where it is made, and not by the first
+server. It is a network call: never inside a transaction, and only where something that
+the cloud can judge has changed.
+"""
+
+from copy import copy
+from typing import Final
+
+from servers.differences import read_values
+from servers.errors import InvalidError, UnavailableError
+from servers.models import Template
+from servers.operations.setup import check_template
+from servers.probe import Finding, probe_template
+
+# What the cloud has a say in.
+_ASKED: Final = (
+    "account",
+    "region",
+    "image",
+    "size",
+    "ssh_key",
+    "options",
+    "candidates",
+)
+MOST_SAID: Final = 3
+
+
+def check_places(template: Template, *, before: Template | None) -> None:
+    """Raise where the cloud refuses what a template names, or can't be asked.
+
+    InvalidError: it refuses the image, the size or an option. UnavailableError: that
+    could not be found out. Both can be passed by saving without this check. Bounded as
+    ``probe_template`` is. ``before`` is the template as it is saved, if it is.
+    """
+    if read_values(before, _ASKED) == read_values(template, _ASKED):
+        return
+    asked = copy(template)
+    check_template(asked)
+    findings = probe_template(asked)
+    refused = [found for found in findings if found.is_refusal]
+    if refused:
+        raise InvalidError(_say(refused))
+    unknown = [found for found in findings if found.tested and not found.works]
+    if unknown:
+        raise UnavailableError(
+            f"The cloud did not confirm this template. {_say(unknown)}"
+        )
+
+
+def _say(findings: list[Finding]) -> str:
+    said = list(
+        dict.fromkeys(
+            f"{found.region}: {found.message}" if found.region else found.message
+            for found in findings
+        )
+    )
+    more = f" And {len(said) - MOST_SAID} more." if len(said) > MOST_SAID else ""
+    return " ".join(said[:MOST_SAID]) + more
