@@ -65,7 +65,7 @@ def find_standstill(
         return Standstill(
             Cause.NO_WORKER,
             "No worker is online, so nothing is created, watched or destroyed.",
-            "Start a worker.",
+            "Start a worker: creates, listings and destroys then go on.",
             since=_last_seen(rows, Heartbeat.Kind.WORKER),
         )
     if all(row.trouble for row in workers):
