@@ -32,7 +32,7 @@ def accept_chunks(application: Application, *, most: int) -> Application:
         if environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH"):
             try:
                 body = environ["wsgi.input"].read(most + 1)
-            except TimeoutError:
+            except BlockingIOError:
                 environ |= {"CONTENT_LENGTH": "1", "wsgi.input": _LateBody()}
             else:
                 environ["CONTENT_LENGTH"] = str(len(body))

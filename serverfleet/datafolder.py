@@ -11,25 +11,35 @@ import os
 import secrets
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 
 class StartError(Exception):
     """Why ServerFleet can't start, in one sentence."""
 
 
-def prepare_folder(folder: Path) -> None:
-    """Make the folder (0700) and the keys (0600) that are not there yet."""
+# The files in keys/, the setting that stands for each, and how one is generated.
+_KEYS: Final[dict[str, tuple[str, Callable[[], str]]]] = {
+    "secret-key": ("SERVERFLEET_SECRET_KEY", lambda: secrets.token_urlsafe(50)),
+    "encryption-keys": (
+        "SERVERFLEET_ENCRYPTION_KEYS",
+        lambda: f"k1:{base64.b64encode(os.urandom(32)).decode()}",
+    ),
+    "installation": ("SERVERFLEET_INSTALLATION_ID", lambda: secrets.token_hex(16)),
+}
+
+
+def prepare_folder(folder: Path, *, with_all_keys: bool = False) -> None:
+    """Create the folder (0700), and the keys (0600) that nothing gives yet.
+
+    Keys that exist, or that the settings give, are left alone: a mounted secret can't
+    be written, nor can the folder that it is in. ``with_all_keys`` looks at no setting.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        keys = folder / "keys"
-        keys.mkdir(exist_ok=True, mode=0o700)
-        _make_key(keys / "secret-key", secrets.token_urlsafe(50))
-        encryption = base64.b64encode(os.urandom(32)).decode()
-        _make_key(keys / "encryption-keys", f"k1:{encryption}")
-        _make_key(keys / "installation", secrets.token_hex(16))
-        _sync_folder(keys)
+        _make_keys(folder / "keys", with_all=with_all_keys)
         probe = folder / ".writable"
         probe.touch()
         probe.unlink()
@@ -38,6 +48,24 @@ def prepare_folder(folder: Path) -> None:
             f"The data folder {folder} can't be written ({error.strerror}). Make it "
             "writable, or name another in SERVERFLEET_DATA."
         ) from None
+
+
+def _make_keys(keys: Path, *, with_all: bool) -> None:
+    missing = [
+        (keys / name, generate)
+        for name, (setting, generate) in _KEYS.items()
+        if (with_all or not _is_given(setting)) and not (keys / name).exists()
+    ]
+    if not missing:
+        return
+    keys.mkdir(exist_ok=True, mode=0o700)
+    for path, generate in missing:
+        _make_key(path, generate())
+    _sync_folder(keys)
+
+
+def _is_given(setting: str) -> bool:
+    return bool(os.environ.get(setting) or os.environ.get(f"{setting}_FILE"))
 
 
 def _sync_folder(folder: Path) -> None:
@@ -125,6 +153,6 @@ def lock_folder(folder: Path) -> IO[str]:
 
 if __name__ == "__main__":
     try:
-        prepare_folder(Path(sys.argv[1]))
+        prepare_folder(Path(sys.argv[1]), with_all_keys=True)
     except StartError as error:
         sys.exit(str(error))

@@ -16,6 +16,7 @@ from servers import addresses
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 AES_256_BYTES = 32
 # Without the URL itself, which holds a password.
 _BAD_DATABASE_URL = (
@@ -42,6 +43,17 @@ def read_secret(name: str, default: str = "") -> str:
         raise ImproperlyConfigured(
             f"{name}_FILE names {path}, which can't be read. Make the file readable."
         ) from None
+
+
+def read_path(name: str) -> str:
+    """Return the path of a URL, such as ``/fleet``, without a slash at its end."""
+    text = os.environ.get(name, "").rstrip("/")
+    if text and not _PATH.fullmatch(text):
+        raise ImproperlyConfigured(
+            f"{name} is {text[:100]!r}; set it to a path such as /fleet, or leave it "
+            "unset."
+        )
+    return text
 
 
 def read_bool(name: str, *, default: bool) -> bool:

@@ -2,12 +2,12 @@
 
 import re
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
 from django.template.loader import render_to_string
 
 from servers.api.errors import (
@@ -21,27 +21,51 @@ from servers.api.errors import (
 NOT_ALLOWED: Final = (
     "You don't have permission to see this page or to do this. Ask an admin for it."
 )
+Respond = Callable[[HttpRequest], HttpResponse]
+FIRST_ERROR: Final = 400
+_SENTENCES: Final = {
+    403: NOT_ALLOWED,
+    404: NOT_HERE,
+    405: "This address does not take this method; `Allow` has those that it takes.",
+    429: "Too many requests. Wait as long as `Retry-After` says, and try again.",
+    500: FAULT,
+}
+_ELSE: Final = "This was refused. Open the address in a browser to see why."
 NO_PAGE: Final = "There is no page at this address."
 # Also where a client has mistaken the path; a person's paths begin with one slash.
+_PAGES: Final = {("text", "html"), ("application", "xhtml+xml")}
 _API: Final = re.compile(r"/*(?:api|healthz|varz|version|metrics)\b|[^/]", re.I)
 
 
-def _is_for_client(request: HttpRequest) -> bool:
-    return _API.match(request.path_info) is not None
+def is_for_client(request: HttpRequest) -> bool:
+    """Tell whether JSON is the answer: the API's paths, and who asks for no page."""
+    return _API.match(request.path_info) is not None or not _asks_for_page(request)
 
 
-def _answer(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    if _is_for_client(request):
+def _asks_for_page(request: HttpRequest) -> bool:
+    """Tell whether HTML is accepted by name, as all browsers do; ``*/*`` is not."""
+    return any(
+        (kind.main_type, kind.sub_type) in _PAGES for kind in request.accepted_types
+    )
+
+
+def answer_error(
+    request: HttpRequest, status: int, title: str, text: str
+) -> HttpResponse:
+    """Return an error as JSON or as a page, whichever the request is for."""
+    if is_for_client(request):
         return plain_error(status, text)
     page = {"title": title, "text": text}
-    return render(request, "error.html", page, status=status)
+    # Early on nobody knows who asks: then the page has no menu.
+    asked = request if hasattr(request, "user") else None
+    return HttpResponse(render_to_string("error.html", page, asked), status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400, or 413 for what is too large."""
     if isinstance(exception, RequestDataTooBig):
-        return _answer(request, 413, "Too large", "What was sent is too large.")
-    return _answer(
+        return answer_error(request, 413, "Too large", "What was sent is too large.")
+    return answer_error(
         request, 400, "Bad request", "ServerFleet can't make sense of this request."
     )
 
@@ -50,15 +74,18 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     """403, with the sentence of who refused it."""
     said = exception.args[0] if exception.args else ""
     text = said if isinstance(said, str) and said else NOT_ALLOWED
-    return _answer(request, 403, "Not allowed", text)
+    return answer_error(request, 403, "Not allowed", text)
 
 
 def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
     """429, with the seconds after which to ask again."""
     text = f"You sent too many requests. Try again in {seconds} seconds."
-    # Without the request: what the page would show of it costs queries.
-    page = {"title": "Too many requests", "text": text}
-    response = HttpResponse(render_to_string("error.html", page), status=429)
+    if is_for_client(request):
+        response = plain_error(429, text)
+    else:
+        # Without the request: what the page would show of it costs queries.
+        page = {"title": "Too many requests", "text": text}
+        response = HttpResponse(render_to_string("error.html", page), status=429)
     response["Retry-After"] = str(seconds)
     response["Cache-Control"] = "no-store"
     return response
@@ -66,12 +93,12 @@ def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404, with the sentence of the view that looked for it."""
-    if _is_for_client(request):
+    if is_for_client(request):
         return plain_error(404, NOT_HERE)
     said = exception.args[0] if exception.args else ""
     # Where no route fits, Django says which it has tried.
     text = said if isinstance(said, str) and said else NO_PAGE
-    return _answer(request, 404, "Not found", text)
+    return answer_error(request, 404, "Not found", text)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -79,11 +106,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if isinstance(error, DatabaseError):
         return _answer_without_database(request, explain_database(error))
-    return _answer(request, 500, "A fault", FAULT)
+    return answer_error(request, 500, "A fault", FAULT)
 
 
 def _answer_without_database(request: HttpRequest, text: str) -> HttpResponse:
-    if _is_for_client(request):
+    if is_for_client(request):
         response = plain_error(503, text)
     else:
         # Without the request: who asks is in the database, too.
@@ -95,9 +122,34 @@ def _answer_without_database(request: HttpRequest, text: str) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """403 of a form whose token is missing or old."""
-    return _answer(
+    return answer_error(
         request,
         403,
         "This form is out of date",
         "Nothing was done. Go back, load the page again, and repeat it.",
     )
+
+
+class ErrorMiddleware:
+    """Turn an error page that some view has rendered into JSON, for clients.
+
+    What comes through the functions above has its own sentence; this is the net below
+    the views of libraries, and below forms.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Serve the request."""
+        response = self.get_response(request)
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if response.status_code < FIRST_ERROR or not is_page or response.streaming:
+            return response
+        if is_for_client(request):
+            text = _SENTENCES.get(response.status_code, _ELSE)
+            plain = plain_error(response.status_code, text)
+            response.content = plain.content
+            response["Content-Type"] = plain["Content-Type"]
+            response["Content-Length"] = str(len(response.content))
+        return response

@@ -17,7 +17,7 @@ from servers.sessions import note_seen
 logger = logging.getLogger("serverfleet.request")
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_PUBLIC_ID: Final = re.compile(r"(?i:bearer) +sf_([0-9a-f]{1,16})_")
+_PUBLIC_ID: Final = re.compile(r"(?:(?i:bearer) +)?sf_([0-9a-f]{1,16})_")
 _TOKEN_IN_QUERY: Final = re.compile(
     r"sf_[A-Za-z0-9]+_[A-Za-z0-9_-]{8}"
     r"|(?:\A|&)(?i:token|access[_-]token|api[_-]?key|authorization)="
@@ -26,6 +26,9 @@ IN_QUERY: Final = (
     "This request carries a token in its address, where logs and histories keep it. "
     "Send it as 'Authorization: Bearer sf_…', and revoke this one: it may be known."
 )
+
+# Where the entrance leaves a host name that it refused.
+REFUSED_HOST: Final = "serverfleet.refused_host"
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -55,9 +58,16 @@ class RequestLogMiddleware:
                     "status": response.status_code,
                     "ms": round((time.perf_counter() - started) * 1000, 1),
                     "token_id": _find_token_id(request),
+                    **_tell_refused_host(request),
                 },
             )
         return response
+
+
+def _tell_refused_host(request: HttpRequest) -> dict[str, str]:
+    """Return the host name that was refused, where one was."""
+    host = request.META.get(REFUSED_HOST)
+    return {} if host is None else {"refused_host": host}
 
 
 def _find_token_id(request: HttpRequest) -> str:

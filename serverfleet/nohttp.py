@@ -11,8 +11,6 @@ from gunicorn.http.errors import (
     UnsupportedTransferCoding,
 )
 
-from serverfleet.slowclients import SlowClientError
-
 _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
     (
         LimitRequestLine,
@@ -37,12 +35,6 @@ _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
         417,
         "Expectation Failed",
         "This Expect header can't be met; leave it out.",
-    ),
-    (
-        SlowClientError,
-        408,
-        "Request Timeout",
-        "The request did not arrive in time. Send it again.",
     ),
     (
         ParseException,

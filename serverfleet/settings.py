@@ -13,7 +13,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
-from serverfleet import datafolder, env, logs
+from serverfleet import datafolder, env, logs, redisurl
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -30,7 +30,7 @@ def _find_data_dir() -> Path | None:
     if named:
         return Path(named).expanduser().resolve()
     made = BASE_DIR / "var"
-    return made if (made / "keys").is_dir() else None
+    return made if (made / "lock").exists() or (made / "keys").is_dir() else None
 
 
 DATA_DIR = _find_data_dir()
@@ -107,10 +107,18 @@ BROKER_SOCKET = env.read_text("SERVERFLEET_BROKER_SOCKET") or (
     str(datafolder.place_socket(DATA_DIR, most=BROKER_SOCKET_BYTES)) if DATA_DIR else ""
 )
 REDIS_URL = env.read_secret("REDIS_URL")
-_redis = REDIS_URL or (f"unix://{BROKER_SOCKET}" if BROKER_SOCKET else "")
-BROKER_URL = env.read_secret("BROKER_URL") or (
-    REDIS_URL or (f"redis+socket://{BROKER_SOCKET}" if BROKER_SOCKET else "")
-)
+BROKER_URL = env.read_secret("BROKER_URL")
+# Whether `make run` starts a broker of its own, in the data folder.
+EMBEDS_BROKER = not REDIS_URL and not BROKER_URL and bool(BROKER_SOCKET)
+_redis = None
+if REDIS_URL:
+    _redis = redisurl.parse_redis_url(REDIS_URL, name="REDIS_URL")
+elif EMBEDS_BROKER:
+    _redis = redisurl.at_socket(BROKER_SOCKET)
+if redisurl.is_redis(BROKER_URL):
+    BROKER_URL = redisurl.parse_redis_url(BROKER_URL, name="BROKER_URL").for_celery
+elif not BROKER_URL and _redis:
+    BROKER_URL = _redis.for_celery
 if not BROKER_URL:
     raise ImproperlyConfigured(
         "There is no broker. Set REDIS_URL or BROKER_URL, or name a data folder in "
@@ -126,7 +134,7 @@ REDIS_OPTIONS: dict[str, Any] = {
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": _redis,
+        "LOCATION": _redis.for_cache,
         "KEY_PREFIX": "serverfleet",
         "OPTIONS": REDIS_OPTIONS,
     }
@@ -153,9 +161,11 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "serverfleet.middleware.RequestLogMiddleware",
+    "serverfleet.errorpages.ErrorMiddleware",
+    "serverfleet.pagemiddleware.PolicyMiddleware",
+    "serverfleet.entrance.EntranceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "serverfleet.pagemiddleware.PolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "serverfleet.middleware.RefusalMiddleware",
@@ -169,6 +179,10 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "serverfleet.urls"
+# One host name for many tools: all pages, calls and cookies below a path.
+SCRIPT_NAME = env.read_path("SERVERFLEET_SCRIPT_NAME")
+FORCE_SCRIPT_NAME = SCRIPT_NAME or None
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = SCRIPT_NAME or "/"
 WSGI_APPLICATION = "serverfleet.wsgi.application"
 APPEND_SLASH = False
 
@@ -206,16 +220,16 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
 ]
 CSRF_FAILURE_VIEW = "serverfleet.errorpages.csrf_failure"
 AUTHENTICATION_BACKENDS = ["servers.rights.RightsBackend"]
-LOGIN_URL = "/login/"
-LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/login/"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
 
-STATIC_URL = "static/"
+STATIC_URL = f"{SCRIPT_NAME}/static/"
 # Of the sidecar only Swagger UI: its app would bring Redoc's 5 MB besides.
 SWAGGER_DIR = (
     Path(drf_spectacular_sidecar.__file__).parent
@@ -244,6 +258,10 @@ ALLOWED_HOSTS = env.read_list(
     "SERVERFLEET_ALLOWED_HOSTS",
     sorted(_local | ({_named} - {"0.0.0.0", "[::]"})),  # noqa: S104 - left out
 )
+WEB_WORKERS = env.read_int("SERVERFLEET_WEB_WORKERS", 2, least=1)
+WEB_THREADS = env.read_int("SERVERFLEET_WEB_THREADS", 16, least=1)
+# How long a client may send, or read, nothing in the middle of a request.
+REQUEST_SECONDS = env.read_float("SERVERFLEET_REQUEST_SECONDS", 20, least=0.1)
 # The pages are served over TLS, by a proxy in front. `make run` says no for a first
 # look on one's own machine; everything else must say so itself.
 HTTPS = env.read_bool("SERVERFLEET_HTTPS", default=True)
@@ -258,8 +276,8 @@ PROXY_COUNT = env.read_int(
     "SERVERFLEET_PROXY_COUNT", 1 if SECURE_PROXY_SSL_HEADER else 0
 )
 SECURE_SSL_REDIRECT = HTTPS
-# Probes and clients of the machine itself speak plain HTTP to the process.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^metrics$"]
+# Probes speak plain HTTP to the process itself.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|varz|version|metrics)$"]
 SECURE_HSTS_SECONDS = env.read_int("SERVERFLEET_HSTS_SECONDS", 31536000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -269,7 +287,8 @@ SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = env.read_int("SERVERFLEET_SESSION_SECONDS", 12 * 3600, least=60)
 SESSION_IDLE_SECONDS = env.read_int("SERVERFLEET_SESSION_IDLE_SECONDS", 2 * 3600)
 # A page of another host of the same domain can't set cookies with this prefix.
-_prefix = "__Host-" if HTTPS else ""
+_bound = "__Secure-" if SCRIPT_NAME else "__Host-"  # the latter is for the root alone
+_prefix = _bound if HTTPS else ""
 SESSION_COOKIE_NAME = f"{_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{_prefix}csrftoken"
 CSRF_COOKIE_SECURE = HTTPS

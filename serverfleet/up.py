@@ -16,8 +16,8 @@ import sys
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
+from serverfleet.address import advise, find_address
 from serverfleet.datafolder import (
     StartError,
     lock_folder,
@@ -76,13 +76,13 @@ def _run() -> None:
     }
     # A first look is at plain HTTP on one's own machine. Behind TLS, say so.
     os.environ.setdefault("SERVERFLEET_HTTPS", "0")
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     _load_application()
     from django.conf import settings
 
+    address = find_address(host, port)
     # Before the first credentials are made, which are shown only once: whatever can
     # stop this start must have stopped it by then.
-    programs = _list_programs(folder, host, port)
+    programs = _list_programs(folder)
     block = _prepare_application(folder, address)
     for ending in ("", "_FILE"):  # no child needs it any more
         os.environ.pop(f"SERVERFLEET_ADMIN_PASSWORD{ending}", None)
@@ -93,7 +93,7 @@ def _run() -> None:
         name=hashlib.sha256(os.fsencode(folder)).hexdigest()[:8],
         note_end=partial(leave_note, folder),
     )
-    print(block, flush=True)
+    print(block + advise(host), flush=True)
     supervisor.run(wait_for_broker=_broker_answers)
     lock.close()
 
@@ -155,60 +155,31 @@ def _prepare_application(folder: Path | None, address: str) -> str:
         ) from None
 
 
-def _list_programs(folder: Path, host: str, port: int) -> list[Program]:
+def _list_programs(folder: Path) -> list[Program]:
     from django.conf import settings
 
     python = sys.executable
     programs = []
-    if (
-        not settings.REDIS_URL
-        and urlsplit(settings.BROKER_URL).scheme == "redis+socket"
-    ):
+    if settings.EMBEDS_BROKER:
         programs.append(
             Program(
                 "broker", _broker_argv(folder, settings.BROKER_SOCKET), is_broker=True
             )
         )
-    web_workers = os.environ.get("SERVERFLEET_WEB_WORKERS") or "2"
     concurrency = os.environ.get("SERVERFLEET_WORKER_THREADS") or "16"
     workers = os.environ.get("SERVERFLEET_WORKERS") or "1"
     for name, value in (
-        ("SERVERFLEET_WEB_WORKERS", web_workers),
         ("SERVERFLEET_WORKERS", workers),
         ("SERVERFLEET_WORKER_THREADS", concurrency),
     ):
         if not value.isdigit() or not 0 < int(value) <= 256:
             raise StartError(f"{name} is {value!r}; set it to a number from 1 to 256.")
-    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     celery = [python, "-m", "celery", "-A", "serverfleet", "--quiet"]
     return [
         *programs,
         Program(
             "web",
-            [
-                python,
-                "-m",
-                "gunicorn",
-                "serverfleet.wsgi",
-                "--bind",
-                bind,
-                "--worker-class",
-                "serverfleet.webworker.JSONThreadWorker",
-                "--workers",
-                web_workers,
-                "--threads",
-                "4",
-                "--graceful-timeout",
-                "3",
-                "--timeout",
-                "60",
-                "--keep-alive",
-                "5",
-                "--log-level",
-                "warning",
-                "--preload",
-                "--no-control-socket",
-            ],
+            [python, "-m", "gunicorn", "-c", "python:serverfleet.webserver"],
             death_signal=signal.SIGTERM,
         ),
         *(
@@ -293,7 +264,7 @@ def find_broker() -> str:
 def _broker_answers() -> bool:
     from django.conf import settings
 
-    if settings.REDIS_URL or not settings.BROKER_SOCKET:
+    if not settings.EMBEDS_BROKER:
         return True
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(0.5)

@@ -11,6 +11,7 @@ from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
 from serverfleet.chunks import accept_chunks
+from serverfleet.mount import mount
 from servers.clouds.registry import list_kinds
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
@@ -19,8 +20,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 _APP_LOAD_ERROR = 4
 
 try:
-    application = accept_chunks(
-        get_wsgi_application(), most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    application = mount(
+        accept_chunks(
+            get_wsgi_application(), most=settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        ),
+        settings.SCRIPT_NAME,
     )
     import_module("servers.encryption").refuse_wrong_keys()
 except ImproperlyConfigured as error:

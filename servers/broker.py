@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from celery import current_app
 from django.conf import settings
+from django.core.cache import cache
 from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
@@ -45,6 +46,25 @@ def ask_broker() -> Answer:
 
 def name_broker() -> str:
     """Return the broker's address without its password."""
-    parts = urlsplit(settings.BROKER_URL)
+    return _name(settings.BROKER_URL)
+
+
+def name_cache() -> str:
+    """Return the cache's address without its password; "" where none is shared."""
+    place = settings.CACHES["default"].get("LOCATION", "")
+    return _name(str(place)) if place else ""
+
+
+def ask_cache() -> str:
+    """Return what is wrong with the shared cache, or ""; waits half a second."""
+    try:
+        cache.get("probe")
+    except (RedisError, OSError, ValueError, TypeError) as error:
+        return f"{type(error).__name__}: {error}"[:200]
+    return ""
+
+
+def _name(url: str) -> str:
+    parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, register
 def check_broker_socket(**_: Any) -> list[CheckMessage]:
     """The path of a unix socket has a limit of the operating system."""
     path = settings.BROKER_SOCKET.encode()
-    if settings.REDIS_URL or len(path) <= settings.BROKER_SOCKET_BYTES:
+    if not settings.EMBEDS_BROKER or len(path) <= settings.BROKER_SOCKET_BYTES:
         return []
     return [
         Error(

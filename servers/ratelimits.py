@@ -134,18 +134,24 @@ class Counter:
             if not added:
                 return int(cache.get(name, 0))
             if added < 0:
-                return int(cache.decr(name, -added))
+                return self._increase(name, added)
             if cache.add(name, added, self.window * 2):
                 return added
-            return int(cache.incr(name, added))
-        except ValueError:  # it ran out in between
-            return max(added, 0)
-        except (RedisError, OSError) as error:
+            return self._increase(name, added)
+        except (RedisError, OSError, ValueError, TypeError) as error:
             logger.warning(
-                "The cache does not answer (%s): each process counts alone.",
+                "The cache can't be used (%s): each process counts alone.",
                 type(error).__name__,
             )
             return None
+
+    @staticmethod
+    def _increase(name: str, added: int) -> int:
+        try:
+            return int(cache.incr(name, added))
+        except ValueError:
+            # It ran out in between; or it is no number, and then this fails, too.
+            return int(cache.get(name, max(added, 0)))
 
 
 def find_address(request: HttpRequest) -> str:

@@ -25,19 +25,29 @@ REFUSED = (
 )
 
 
+def find_bearer(header: str) -> str:
+    """Return the token in an Authorization header, or "".
+
+    The peer takes a token without a scheme, too, so there are clients that send none.
+    """
+    scheme, _, text = header.strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return text.strip()
+    return "" if text else scheme
+
+
 class TokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer sf_…``."""
+    """``Authorization: Bearer sf_…``, or the token alone."""
 
     def authenticate(self, request: Request) -> tuple[Caller, Stamps | None] | None:
         """Return the token's caller and the stamps; None where no token was sent."""
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
-        scheme, _, text = header.partition(" ")
         caller = stamps = None
-        if scheme.lower() == "bearer":
+        if text := find_bearer(header):
             stamps = read_stamps()
-            caller = check_token(text.strip(), now=timezone.now(), stamps=stamps)
+            caller = check_token(text, now=timezone.now(), stamps=stamps)
         if caller is None:
             raise AuthenticationFailed(REFUSED)
         tracing.set_actor(caller.name)

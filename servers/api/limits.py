@@ -41,7 +41,7 @@ class RateLimitedView(APIView):
     """A view that counts its callers, and tells them where they stand."""
 
     is_limited: ClassVar[bool] = True
-    is_open: ClassVar[bool] = False  # to callers without a token
+    is_open: ClassVar[bool] = False  # to callers without a token, or a wrong one
     standing: Standing | None = None
 
     def perform_authentication(self, request: Request) -> None:
@@ -53,6 +53,8 @@ class RateLimitedView(APIView):
             caller = request.user
         except AuthenticationFailed:
             self._take_of_stranger(request, refusals)
+            if self.is_open:
+                return
             raise
         if isinstance(caller, Caller):
             self._take(callers, caller.name, settings.RATE_TOKEN)

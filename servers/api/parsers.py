@@ -1,6 +1,7 @@
 """JSON in: bounded, an object or nothing, and a sentence for everything else."""
 
 import json
+import re
 from typing import Any, Final
 
 import orjson
@@ -9,6 +10,9 @@ from rest_framework.parsers import BaseParser
 
 MOST_BODY_BYTES: Final = 256 * 1024
 MOST_DEPTH: Final = 20
+_JSON: Final = {"", "application/json", "text/json", "text/plain"}
+# `curl -d '{}'` calls it a form.
+_EMPTY: Final = re.compile(rb"\s*\{\s*\}\s*")
 
 
 class TooLargeError(APIException):
@@ -45,7 +49,7 @@ class ORJSONParser(BaseParser):
         if not body.strip():
             return {}
         kind = (media_type or "").partition(";")[0].strip().lower()
-        if kind not in {"", "application/json", "text/json", "text/plain"}:
+        if kind not in _JSON and not _EMPTY.fullmatch(body):
             raise UnsupportedMediaType(
                 kind[:100], "Send JSON, with 'Content-Type: application/json'."
             )

@@ -4,12 +4,13 @@ import hmac
 from typing import Final
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from servers.api.auth import find_bearer
 from servers.api.errors import plain_error
 from servers.api.limits import REFUSALS_SHARE, refusals
 from servers.api.metrics import make_registry
@@ -26,6 +27,8 @@ NEEDS_A_READER: Final = (
     "Send the metrics' own bearer token (SERVERFLEET_METRICS_TOKEN), or an API token "
     "with the scope servers:read."
 )
+# What /healthz can be, the first where a client does not care.
+_KINDS: Final = ["text/plain", "application/json"]
 
 
 class Health(ScopedView):
@@ -35,15 +38,18 @@ class Health(ScopedView):
     is_limited = False  # probes come often, and cost nothing
     read_scope = write_scope = None
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponseBase:
         """Tell that the process is alive."""
-        return Response({"status": "ok"})
+        wished = request._request.get_preferred_type(_KINDS)  # noqa: SLF001
+        if wished == "application/json":
+            return Response({"status": "ok"})
+        # Exactly this is what the peer answers, and what probes look for.
+        return HttpResponse("OK", content_type="text/plain; charset=utf-8")
 
 
 class Varz(ScopedView):
     """The pause flag."""
 
-    authentication_classes = ()
     is_open = True
     read_scope = write_scope = None
 
@@ -55,7 +61,6 @@ class Varz(ScopedView):
 class Version(ScopedView):
     """What runs here."""
 
-    authentication_classes = ()
     is_open = True
     read_scope = write_scope = None
 
@@ -126,8 +131,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def _refuse(request: HttpRequest) -> HttpResponse | None:
     """Return a 401 or 403, or a 429 where an address was refused too often."""
-    header = request.headers.get("Authorization", "")
-    given = header.removeprefix("Bearer ").strip()
+    given = find_bearer(request.headers.get("Authorization", ""))
     wanted = settings.METRICS_TOKEN
     if wanted and hmac.compare_digest(given.encode(), wanted.encode()):
         return None

@@ -55,7 +55,7 @@ urlpatterns = [
     path("varz", system.Varz.as_view()),
     path("version", system.Version.as_view()),
     path("metrics", system.metrics),
-    path("api/schema", SchemaView.as_view()),
+    path("api/schema", SchemaView.as_view(), name="api-schema"),
     path("api/docs", Docs.as_view()),
     path("api/pause", system.Pause.as_view()),
     path("api/resume", system.Resume.as_view()),

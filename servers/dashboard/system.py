@@ -12,7 +12,7 @@ from django.db.models import Count, Min
 from django.views.generic import TemplateView
 
 from servers.attention import read_moment
-from servers.broker import ask_broker, name_broker
+from servers.broker import ask_broker, ask_cache, name_broker, name_cache
 from servers.dashboard.live import Live
 from servers.gates import is_confirmed
 from servers.models import Heartbeat, Server
@@ -79,6 +79,8 @@ class SystemPage(Live, TemplateView):
             "is_confirmed": is_confirmed(data["fleet"]),
             "broker": ask_broker(),
             "broker_address": name_broker(),
+            "cache_error": ask_cache(),
+            "cache_address": name_cache(),
             "due": due["count"],
             "delay": (now - due["oldest"]).total_seconds() if due["oldest"] else 0,
             "database": describe_database(),

@@ -178,7 +178,7 @@ def test_every_answer_has_the_described_shape_and_order(
             .replace("accounts/{name}", "accounts/sandbox")
             .replace("tokens/{name}", "tokens/t0")
         )
-        answer = call("GET", place)
+        answer = call("GET", place, headers={"accept": "application/json"})
         assert answer.status_code == 200, (place, answer.content)
         assert answer["Content-Type"] == "application/json; charset=utf-8"
         told = json.loads(answer.content)

@@ -105,13 +105,13 @@ def measure_reads(service: Service) -> Iterator[Row]:
     fill(service, SIZES[0])
     status, rows = service.call("GET", "/api/servers?limit=1")
     assert status == 200
-    with bare_server(rows[0]) as (port, bare), changing(service):
+    with bare_server(rows[0], service.env) as (port, bare), changing(service):
         for size in SIZES:
             fill(service, size)
             ours = Target(service.port, "GET", "/api/servers", token=service.token)
             base = Target(port, "GET", f"/list?{size}")
             yield compare(f"list of {size}", ours, web, base, bare, BARS[size])
-    with bare_server(rows[0]) as (port, bare):
+    with bare_server(rows[0], service.env) as (port, bare):
         etag = read_etag(service, "/api/servers")
         known = Target(
             service.port,
@@ -204,18 +204,19 @@ def changing(service: Service) -> Iterator[None]:
 
 
 @contextmanager
-def bare_server(row: dict[str, Any]) -> Iterator[tuple[int, list[int]]]:
+def bare_server(
+    row: dict[str, Any], env: dict[str, str]
+) -> Iterator[tuple[int, list[int]]]:
     """Serve the bare application; yield its port and processes."""
     port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="sfb-", dir="/tmp"))
     (folder / "row").write_text(json.dumps(row))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "tests.bench.bare",
-             "--bind", f"127.0.0.1:{port}", "--worker-class", "gthread",
-             "--workers", "2", "--threads", "4", "--no-control-socket"],
+            [sys.executable, "-m", "gunicorn", "-c", "python:serverfleet.webserver",
+             "tests.bench.bare"],
             cwd=ROOT, stdout=log, stderr=log,
-            env={**os.environ, "BENCH_ROW": str(folder / "row")},
+            env={**env, "PORT": str(port), "BENCH_ROW": str(folder / "row")},
         )  # fmt: skip
     try:
         wait_for(lambda: _answers(port), 20, what=(folder / "log").read_text)

@@ -14,6 +14,7 @@ from servers.dashboard.servers.detail import find_cost
 from servers.dashboard.servers.steps import Usual, draw_boot, draw_end, weigh_boots
 from servers.models import Event, Server, TemplateVersion
 from servers.operations import Change, change_server
+from tests.support.drone import Drone, read_exports
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
@@ -101,6 +102,14 @@ def test_lines_tell_what_exists_and_hold_no_token() -> None:
     server = Server(name="one", state="running", address="::1")
     lines = {line.key: line.command for line in list_connections(server, origin="o")}
     assert set(lines) == {"ssh", "drone-login", "drone-info"}
+    place = "https://tools.example.com/fleet"
+    found = {line.key: line.command for line in list_connections(server, origin=place)}
+    drone = Drone.from_environment(read_exports(found["drone-login"], TOKEN="sf_a_b"))
+    assert (drone.host, drone.path, drone.token) == (
+        "tools.example.com",
+        "/fleet",
+        "sf_a_b",
+    )
     server.ca_cert = server.tls_cert = "pem"
     lines = {line.key: line.command for line in list_connections(server, origin="o")}
     assert "-H tcp://[::1]:2376" in lines["docker"]

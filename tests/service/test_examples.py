@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from servers.drill.service import ROOT, Service
-from tests.support.drone import Drone, read_lines
+from tests.support.drone import Drone, read_exports, read_lines
 
 pytestmark = [
     pytest.mark.pure,
@@ -57,7 +57,13 @@ def run_curl(service: Service, line: str) -> str:
 
 
 def test_every_example_works(running: Service) -> None:
-    drone = Drone("127.0.0.1", running.port, running.token)
+    (export,) = (
+        line
+        for line in read_lines((ROOT / "docs/api.md").read_text())
+        if line.startswith("export DRONE_")
+    )
+    here = export.replace(":8000", f":{running.port}")
+    drone = Drone.from_environment(read_exports(here, TOKEN=running.token))
     examples = list_examples("docs/api.md") + list_examples("README.md")
     for line in sorted(examples, key=ends_a_server):
         if line.startswith("drone "):

@@ -1,5 +1,6 @@
 """What is hostile, or only just HTTP: the stated answer, and the service goes on."""
 
+import contextlib
 import json
 import socket
 import time
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from servers.drill.service import Service
+from servers.drill.service import Service, wait_for
 from tests.service.hostile import (
     BEARER,
     HOST,
@@ -37,8 +38,9 @@ def connect(service: Service) -> socket.socket:
 def exchange(service: Service, data: bytes) -> tuple[bytes, bytes]:
     """Send bytes and close; return head and body of all that comes back."""
     with connect(service) as sock:
-        sock.sendall(data.replace(b"@TOKEN@", service.token.encode()))
-        sock.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # refused before all of it was sent
+            sock.sendall(data.replace(b"@TOKEN@", service.token.encode()))
+            sock.shutdown(socket.SHUT_WR)
         return read(sock)
 
 
@@ -78,6 +80,8 @@ def judge(head: bytes, body: bytes, status: int, data: bytes) -> str:
     told = f"{head[:300]!r} {body[:200]!r}"
     if not head.startswith(b"HTTP/1.") or head[8:12] != f" {status}".encode():
         return f"not {status}: {told}"
+    if b"\r\n\r\nOK" in b"\r\n\r\n".join((head, body)):  # of /healthz
+        return ""
     if b"application/json; charset=utf-8" not in head or b"nosniff" not in head:
         return f"not JSON: {told}"
     if b"Access-Control" in head:
@@ -121,7 +125,7 @@ def test_requests_in_one_go_are_answered_in_their_order(running: Service) -> Non
         sock.sendall(one * 3 + last)
         answer = b"\r\n\r\n".join(read(sock))
     assert answer.count(b"HTTP/1.1 200 ") == 4
-    assert answer.rindex(b'"status"') < answer.index(b'"version"')
+    assert answer.rindex(b"\r\n\r\nOK") < answer.index(b'"version"')
     with connect(running) as sock:
         sock.sendall(one + b"nonsense\r\n\r\n" + one)
         answer = b"\r\n\r\n".join(read(sock))
@@ -135,48 +139,61 @@ def test_an_answer_of_http_1_0_ends_its_connection(running: Service) -> None:
         head, body = read(sock)
     assert b" 200 " in head
     assert b"Connection: close" in head
-    assert json.loads(body) == {"status": "ok"}
+    assert body == b"OK"
 
 
-def test_slow_clients_hold_no_thread(running: Service) -> None:
-    """A hundred heads that never end, and requests are served meanwhile."""
-    part = get(b"/api/me")[:-2].replace(b"@TOKEN@", running.token.encode())
-    slow = [connect(running) for _ in range(100)]
+def test_connections_that_send_nothing_hold_no_thread(running: Service) -> None:
+    idle = [connect(running) for _ in range(200)]
     try:
-        for sock in slow:
-            sock.sendall(part)
         began = time.monotonic()
         assert running.call("GET", "/api/servers")[0] == 200
-        assert time.monotonic() - began < SECONDS / 2
-        assert b" 408 " in read(slow[0])[0]
-        with connect(running) as silent:
-            assert read(silent) == (b"", b"")
-        assert time.monotonic() - began < SECONDS * 5
+        assert time.monotonic() - began < SECONDS
     finally:
-        for sock in slow:
+        for sock in idle:
             sock.close()
 
 
 @pytest.mark.parametrize(
-    "length", [b"Content-Length: 99", b"Transfer-Encoding: chunked"]
+    ("data", "status"),
+    [
+        # Behind the proxy no such request arrives at all.
+        (get(b"/api/me")[:-2], b""),
+        (ask(b"POST /api/servers", BEARER, JSON, b"Content-Length: 99\r\n"), b" 408 "),
+        (chunked(b"5\r\n{"), b" 408 "),
+    ],
 )
-def test_a_body_that_drips_is_given_up(running: Service, length: bytes) -> None:
-    began = time.monotonic()
-    head = ask(b"POST /api/servers", BEARER, JSON, length + b"\r\n")
-    with connect(running) as sock:
-        sock.sendall(head.replace(b"@TOKEN@", running.token.encode()))
-        sock.settimeout(SECONDS / 5)
+def test_a_client_that_stops_half_way_is_given_up(
+    running: Service, data: bytes, status: bytes
+) -> None:
+    eight = [connect(running) for _ in range(8)]
+    try:
+        for sock in eight:
+            sock.sendall(data.replace(b"@TOKEN@", running.token.encode()))
+        # Eight of them hold no more than half of one process's threads.
+        began = time.monotonic()
+        assert running.call("GET", "/api/servers")[0] == 200
+        assert time.monotonic() - began < SECONDS
+        eight[0].settimeout(30)
         answer = b""
-        while not answer and time.monotonic() - began < 10:
-            sock.sendall(b"{" if b"Content" in length else b"1\r\n \r\n")
-            try:
-                answer = sock.recv(65536)
-            except TimeoutError:
-                continue
-        answer += b"".join(read(sock))
-    assert b" 408 " in answer
-    assert b"Send the request again." in answer
-    assert time.monotonic() - began < SECONDS * 3
+        while b"}" not in answer and (piece := eight[0].recv(65536)):
+            answer += piece
+        assert answer[8:13] == status
+        assert not status or b"Send the request again." in answer
+    finally:
+        for sock in eight:
+            sock.close()
+    assert "Traceback" not in running.log()
+
+
+def test_a_client_that_never_reads_is_given_up(running: Service) -> None:
+    root = running.data / "static"
+    bundle = next(root.rglob("swagger-ui-bundle.*.js")).relative_to(root)
+    line = ask(f"GET /static/{bundle}".encode())
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        sock.connect(("127.0.0.1", running.port))
+        sock.sendall(line * 4)
+        wait_for(lambda: "A client was too slow" in running.log(), 20)
 
 
 def test_nothing_of_this_left_a_trace_or_stopped_it(running: Service) -> None:

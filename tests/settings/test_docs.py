@@ -23,7 +23,9 @@ def list_read() -> set[str]:
     sources = [
         path for folder in ("serverfleet", "servers") for path in _sources(folder)
     ]
-    return {name for path in sources for name in _names(ast.parse(path.read_text()))}
+    found = (_names(ast.parse(path.read_text())) for path in sources)
+    # A secret may stand in a file; the docs say so once, for all of them.
+    return {name.removesuffix("_FILE") for names in found for name in names}
 
 
 def _sources(folder: str) -> Iterator[Path]:

@@ -10,11 +10,13 @@ import base64
 import binascii
 import http.client
 import json
+import os
 import re
-from collections.abc import Sequence
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 TEXTS: Final = (
     *("id", "provider", "state", "name", "image"),
@@ -93,10 +95,21 @@ def _decode(name: str, value: Any) -> Any:
 
 
 class Drone:
-    """``drone server …`` against one host."""
+    """``drone server …`` with ``DRONE_AUTOSCALER=http://host:port/path``."""
 
-    def __init__(self, host: str, port: int, token: str) -> None:
-        self.host, self.port, self.token = host, port, token
+    def __init__(self, host: str, port: int, token: str, *, path: str = "") -> None:
+        self.host, self.port, self.token, self.path = host, port, token, path
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str]) -> "Drone":
+        """Return what the command line is with these variables; it wants all three."""
+        for name in ("DRONE_SERVER", "DRONE_TOKEN", "DRONE_AUTOSCALER"):
+            if not env.get(name):
+                raise ValueError(f"drone wants {name}")
+        place = urlsplit(env["DRONE_AUTOSCALER"].removesuffix("/"))
+        assert place.hostname
+        port = place.port or 80
+        return cls(place.hostname, port, env["DRONE_TOKEN"], path=place.path)
 
     def run(self, words: Sequence[str]) -> str:
         """Run the words after ``drone``, and return what it prints."""
@@ -156,12 +169,15 @@ class Drone:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
         try:
             # skip_accept_encoding: Go asks for gzip itself, and undoes it itself.
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            where = self.path + path
+            connection.putrequest(method, where, skip_accept_encoding=True)
             connection.putheader("Authorization", f"Bearer {self.token}")
             connection.putheader("User-Agent", "Go-http-client/1.1")
             connection.endheaders()
             answer = connection.getresponse()
             body = answer.read()
+            if 300 <= answer.status < 400:
+                raise ServerError(answer.status, "drone follows no redirect")
             if answer.status == 204:
                 return None
             kind = answer.getheader("Content-Type")
@@ -187,6 +203,19 @@ def render(server: Server) -> str:
         f"{name.capitalize():<9} {getattr(server, name)}"
         for name in ("name", "address", "region", "size", "state")
     )
+
+
+def read_exports(line: str, **env: str) -> dict[str, str]:
+    """Run a line in a shell; return the variables of drone that it has set."""
+    done = subprocess.run(
+        ["bash", "-c", f"{line} && env"],
+        env={"PATH": os.environ["PATH"], **env},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    found = (each.partition("=") for each in done.stdout.splitlines())
+    return {name: value for name, _, value in found if name.startswith("DRONE_")}
 
 
 def read_lines(text: str) -> "list[str]":

@@ -23,9 +23,12 @@ from servers.drill.service import ROOT, free_port, wait_for
 def run_site(database: Path | str, *, workers: int = 1) -> Iterator[str]:
     """Serve a database, SQLite's file or PostgreSQL's URL; yield the address."""
     data = Path(tempfile.mkdtemp(prefix="sfw-", dir="/tmp"))
-    address = f"http://127.0.0.1:{free_port()}"
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
     env = {
         **os.environ,
+        "PORT": str(port),
+        "SERVERFLEET_WEB_WORKERS": str(workers),
         "SERVERFLEET_DATA": str(data),
         "SERVERFLEET_LOG_LEVEL": "ERROR",
     }
@@ -42,10 +45,8 @@ def run_site(database: Path | str, *, workers: int = 1) -> Iterator[str]:
     with (data / "web.log").open("wb") as log:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "gunicorn", "serverfleet.wsgi"),
-                *("--bind", address.removeprefix("http://")),
-                *("--worker-class", "gthread", "--threads", "4"),
-                *("--workers", str(workers)),
+                *(sys.executable, "-m", "gunicorn"),
+                *("-c", "python:serverfleet.webserver"),
             ],
             cwd=ROOT,
             env=env,

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from django.conf import settings
+from django.urls import get_script_prefix
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
@@ -133,6 +134,7 @@ class Generator(SchemaGenerator):
         document: dict[str, Any] = super().get_schema(  # type: ignore[no-untyped-call]
             request, public
         )
+        document["servers"] = [{"url": get_script_prefix().rstrip("/") or "/"}]
         document["paths"]["/metrics"] = {"get": _METRICS}
         document["tags"] = [
             {"name": name, "description": says} for name, says in TAGS.items()
@@ -209,6 +211,9 @@ def _responses(operation: Operation, *, with_token: bool) -> dict[str, Any]:
         if operation.several:
             shape, example = items(shape), [example]
         answered["content"] = {_JSON: {"schema": shape, "example": example}}
+    if operation.plain:
+        plain = {"schema": text() | {"const": operation.plain}}
+        answered["content"]["text/plain"] = plain | {"example": operation.plain}
     found = {str(operation.status): answered}
     for status in operation.also:
         found[str(status)] = {

@@ -17,6 +17,7 @@ class Operation:
     ``answer`` is a component's name, "" for no content; ``several`` an array of it.
     ``also`` are statuses without content besides, ``headers`` the answer's own.
     ``example`` stands for the answer's where the component's own would be wrong.
+    ``plain`` is the text that answers who does not ask for JSON.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Operation:
     errors: tuple[int, ...] = ()
     also: tuple[int, ...] = ()
     example: str = ""
+    plain: str = ""
     says: str = ""
 
 
@@ -225,7 +227,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
     ),
     "GET /api/me": Operation("getCaller", "tokens", "Me"),
     "GET /api/schema": Operation("getSchema", "service", "OpenAPI"),
-    "GET /healthz": Operation("getHealth", "service", "Health"),
+    "GET /healthz": Operation(
+        "getHealth",
+        "service",
+        "Health",
+        plain="OK",
+        says="`OK` as text, or JSON where `Accept` asks for it.",
+    ),
     "GET /varz": Operation("getVarz", "service", "Varz"),
     "GET /version": Operation("getVersion", "service", "Version"),
 }

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.views.generic import FormView, TemplateView, View
 
 from servers.dashboard.access import Page, carry_out, find_next, go_back
@@ -52,7 +52,7 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
         names = [choice.template.name for choice in choices]
         if chosen not in names:
             chosen = next((one.template.name for one in choices if not one.why_not), "")
-        url = self.request.build_absolute_uri("/api/servers")
+        url = self.request.build_absolute_uri(f"{get_script_prefix()}api/servers")
         return data | {
             "choices": choices,
             "first_step": find_first_step,
@@ -90,7 +90,9 @@ class Terminate(Page, TemplateView):
         server = get_server(self.kwargs["name"])
         verb = "Remove" if is_removal(server) else "Terminate"
         works = server.state == State.RUNNING
-        url = self.request.build_absolute_uri(f"/api/servers/{server.name}")
+        url = self.request.build_absolute_uri(
+            f"{get_script_prefix()}api/servers/{server.name}"
+        )
         problem = ""
         if server.protected and server.state not in ENDING:
             problem = "It is protected. Lift its protection first."

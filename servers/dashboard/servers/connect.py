@@ -49,7 +49,10 @@ def list_connections(server: Server, *, origin: str) -> Iterator[Line]:
             "docker --tlsverify --tlscacert=ca.pem --tlscert=cert.pem "
             f"--tlskey=key.pem -H tcp://{host}:{DOCKER_PORT} info",
         )
-    env = f"export DRONE_SERVER={shlex.quote(origin)} DRONE_TOKEN=$TOKEN"
+    # DRONE_SERVER is the Drone server itself; the command line wants some value there,
+    # and asks only DRONE_AUTOSCALER about servers.
+    here = shlex.quote(origin)
+    env = f"export DRONE_AUTOSCALER={here} DRONE_SERVER={here} DRONE_TOKEN=$TOKEN"
     yield Line("drone-login", "For the drone command line", env)
     yield Line("drone-info", "What it knows", f"drone server info {server.name}")
     if server.tls_cert and server.ca_cert:

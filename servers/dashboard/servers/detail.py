@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import get_script_prefix
 from django.views.generic import TemplateView, View
 
 from servers.dashboard.access import Page
@@ -54,7 +55,7 @@ class ServerPage(Live, TemplateView):
         )
         history = list(server.events.order_by("-id")[:EVENTS_SHOWN])
         moves = list_moves(reversed(history))
-        origin = self.request.build_absolute_uri("/").rstrip("/")
+        origin = self.request.build_absolute_uri(get_script_prefix()).rstrip("/")
         may_act = user.has_perm("servers.change_server")
         raw = render_server(server, with_secrets=False)
         return (

@@ -1,0 +1,39 @@
+"""Where a person finds the service, and what to do where others find it, too."""
+
+from typing import Final
+
+from django.conf import settings
+from django.http.request import validate_host
+
+from serverfleet import env
+
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
+_LOOPBACK: Final = {"localhost", "::1"}
+
+
+def find_address(host: str, port: int) -> str:
+    """Return an address under which the service answers, from this machine."""
+    shown = f"[{host}]" if ":" in host else host
+    shown = _EVERYWHERE.get(shown, shown)
+    allowed = [name for name in settings.ALLOWED_HOSTS if name[:1] not in {".", "*"}]
+    if allowed and not validate_host(shown, settings.ALLOWED_HOSTS):
+        shown = allowed[0]
+    return f"http://{shown}:{port}{settings.SCRIPT_NAME}"
+
+
+def advise(host: str) -> str:
+    """Return what to do where others than this machine can connect, or ""."""
+    if host in _LOOPBACK or host.startswith("127."):
+        return ""
+    proxy = (
+        "  Anyone who reaches this port can hold it up with slow requests: let a proxy "
+        "listen there instead (docs/deploy.md), and this on 127.0.0.1."
+    )
+    lines = [proxy]
+    shown = f"[{host}]" if ":" in host else host
+    if shown in _EVERYWHERE and not env.read_text("SERVERFLEET_ALLOWED_HOSTS"):
+        lines.append(
+            f"  Only {', '.join(settings.ALLOWED_HOSTS)} are answered. Set "
+            "SERVERFLEET_ALLOWED_HOSTS to the names and addresses that people type."
+        )
+    return "\n".join([*lines, ""])

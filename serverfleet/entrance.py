@@ -1,0 +1,67 @@
+"""Under which names and schemes the service answers, before anything else is asked."""
+
+from typing import Final
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, HttpResponse
+
+from serverfleet.errorpages import Respond, answer_error, is_for_client
+from serverfleet.middleware import REFUSED_HOST
+
+# Probes come by a machine's or a pod's address, and with plain HTTP; they can't change
+# it, and nothing in these answers depends on it.
+PROBED: Final = frozenset({"/healthz", "/varz", "/version", "/metrics"})
+WRONG_HOST: Final = (
+    "ServerFleet does not answer under this host name. Use one of its names, or add "
+    "this one to SERVERFLEET_ALLOWED_HOSTS and start it again."
+)
+USE_HTTPS: Final = "Use https:// for this address: plain HTTP is off. Nothing was done."
+SENT_OPENLY: Final = (
+    " The token was sent without encryption: revoke it, and create another one."
+)
+
+
+class EntranceMiddleware:
+    """Answer for a wrong host name, and for calls over plain HTTP.
+
+    Django's SecurityMiddleware, behind this, would redirect whatever is not HTTPS. A
+    client would repeat a redirected POST as a GET, and take a list for what it has
+    created; and whoever is redirected each time never learns that the token is sent
+    in the clear. So it gets the pages alone, and only where they are read.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Refuse with a sentence, or let the request in."""
+        is_probed = request.path_info in PROBED
+        try:
+            request.get_host()
+        except DisallowedHost:
+            if not is_probed:
+                given = request.META.get("HTTP_HOST", "")
+                request.META[REFUSED_HOST] = given[:100]  # for the request's log line
+                return _refuse(request, 400, "Unknown host name", WRONG_HOST)
+            # Django asks again, further in.
+            request.META["HTTP_HOST"] = _find_own_name()
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure() and not is_probed:
+            reads = request.method in {"GET", "HEAD"}
+            if not reads or is_for_client(request):
+                sent = SENT_OPENLY if "Authorization" in request.headers else ""
+                return _refuse(request, 403, "Use HTTPS", USE_HTTPS + sent)
+        return self.get_response(request)
+
+
+def _refuse(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
+    answer = answer_error(request, status, title, text)
+    # What adds these else is further in.
+    answer["Content-Length"] = str(len(answer.content))
+    answer["X-Content-Type-Options"] = "nosniff"
+    return answer
+
+
+def _find_own_name() -> str:
+    names = (name.lstrip(".") for name in settings.ALLOWED_HOSTS if name != "*")
+    return next(names, "localhost")

@@ -1,0 +1,205 @@
+"""The service behind the proxy that ships: slow clients hold nobody up."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+import pytest
+
+from servers.drill.service import Service, wait_for
+from tests.service.hostile import HOSTILE
+from tests.service.test_hostile import read
+from tests.support.nginx import find_nginx, run_nginx
+
+pytestmark = [
+    pytest.mark.pure,
+    pytest.mark.skipif(not find_nginx(), reason="there is no nginx"),
+]
+
+CLIENTS = 24
+LITTLE = 2048  # bytes that a client which never reads lets come
+# Where nginx has another status for what is hostile, or has none of its own.
+OTHERS = {
+    "no version": None,  # HTTP/0.9: no status at all
+    "a wrong version": 505,
+    "CONNECT": 400,
+    "OPTIONS of nothing": 400,
+    "two spaces": 200,
+    "ends of LF alone": 200,
+    "a header without a colon": 302,
+    "no host": 400,
+    "an unknown Expect": 200,
+    "chunks twice": 501,
+    # Refused by its length, before the token is looked at.
+    "the same without a token": 413,
+    # Waited for, as it should be.
+    "a body that ends too early": None,
+    "a body that does not begin": None,
+    "a path upwards": 400,
+    "a path upwards, escaped": 400,
+    "a broken escape": 400,
+    "a NUL in the path": 400,
+    "a NUL behind a name": 400,
+}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Service]:
+    with Service(SERVERFLEET_TRUST_PROXY="1") as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def port(running: Service) -> Iterator[int]:
+    with run_nginx(running.port) as port:
+        yield port
+
+
+def ask(port: int, method: str, path: str, **headers: str) -> tuple[Any, bytes]:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as link:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        link.request(method, path, headers=named)
+        answer = link.getresponse()
+        return answer, answer.read()
+
+
+def open_many(port: int, count: int, data: bytes, *, little: bool = False) -> Any:
+    links = []
+    for _ in range(count):
+        link = socket.socket()
+        if little:
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
+        link.connect(("127.0.0.1", port))
+        link.sendall(data)
+        links.append(link)
+    return links
+
+
+def find_bundle(service: Service) -> str:
+    root = service.data / "static"
+    bundle = next(root.rglob("swagger-ui-bundle.*.js"))
+    return f"/static/{bundle.relative_to(root)}"
+
+
+def head(line: str, *more: str) -> bytes:
+    return "\r\n".join((f"{line} HTTP/1.1", "Host: 127.0.0.1", *more, "", "")).encode()
+
+
+def test_clients_that_never_read_hold_nobody_up(running: Service, port: int) -> None:
+    bundle = head(f"GET {find_bundle(running)}")
+    bearer = f"Authorization: Bearer {running.token}"
+    for data in (bundle * 4, head("GET /api/schema", bearer) * 4):
+        check(port, data, little=True)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        head("POST /healthz", "Transfer-Encoding: chunked"),
+        head("POST /healthz", "Transfer-Encoding: chunked") + b"5\r\nhe",
+        head("POST /login/", "Content-Length: 99"),
+        head("POST /api/servers", "Content-Length: 99") + b"{",
+        head("GET /healthz")[:-2],
+        b"",
+    ],
+)
+def test_requests_that_never_end_hold_nobody_up(port: int, data: bytes) -> None:
+    check(port, data)
+
+
+def check(port: int, data: bytes, *, little: bool = False) -> None:
+    links = open_many(port, CLIENTS, data, little=little)
+    try:
+        for _ in range(5):
+            began = time.monotonic()
+            answer, body = ask(port, "GET", "/healthz")
+            took = time.monotonic() - began
+            assert (answer.status, body) == (200, b"OK")
+            assert took < 1
+            time.sleep(0.1)  # what they have sent gets everywhere meanwhile
+    finally:
+        for link in links:
+            link.close()
+
+
+def test_two_hundred_idle_connections_hold_nobody_up(port: int) -> None:
+    links = open_many(port, 200, b"")
+    try:
+        assert ask(port, "GET", "/healthz")[0].status == 200
+    finally:
+        for link in links:
+            link.close()
+
+
+def test_hostile_requests_are_answered_in_json(running: Service, port: int) -> None:
+    wrong = []
+    names = {name for name, _, _ in HOSTILE}
+    assert OTHERS.keys() <= names
+    for name, data, status in HOSTILE:
+        wanted = OTHERS.get(name, status)
+        if wanted is None:
+            continue
+        said = exchange(port, data.replace(b"@TOKEN@", running.token.encode()))
+        top, body = said
+        if top[9:12] != str(wanted).encode():
+            wrong.append(f"{name}: {top[:60]!r}")
+        elif wanted >= 400 and not data.startswith(b"HEAD"):
+            if b"application/json; charset=utf-8" not in top:
+                wrong.append(f"{name}: no JSON")
+            elif not json.loads(body)["message"].endswith((".", "'.")):
+                wrong.append(f"{name}: no sentence")
+    assert not wrong, "\n".join(wrong)
+
+
+def exchange(port: int, data: bytes) -> tuple[bytes, bytes]:
+    """Send a request, and read its answer without hanging up before: nginx would."""
+    asked = data.replace(b"Host: ", b"Connection: close\r\nHost: ", 1)
+    with socket.create_connection(("127.0.0.1", port), 10) as link:
+        link.sendall(asked)
+        return read(link)
+
+
+def test_it_says_who_came_and_how_and_believes_no_client(
+    running: Service, port: int
+) -> None:
+    answer, _ = ask(port, "GET", "/version", X_Request_ID="mine-1")
+    assert answer.headers["X-Request-ID"] == "mine-1"
+    generated = ask(port, "GET", "/version")[0].headers["X-Request-ID"]
+    for wanted in ("mine-1", generated):
+        wait_for(partial(is_logged, running, wanted), 10)
+    # The proxy's own scheme counts, so a link leads back to plain HTTP.
+    answer, _ = ask(
+        port,
+        "GET",
+        "/api/servers?limit=1",
+        Authorization=f"Bearer {running.token}",
+        X_Forwarded_Proto="https",
+    )
+    assert answer.status == 200
+    assert "https://" not in answer.headers.get("Link", "")
+
+
+def is_logged(service: Service, text: str) -> bool:
+    return text in service.log()
+
+
+def test_a_connection_is_kept_for_the_next_request(port: int) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as link:
+        for _ in range(3):
+            link.request("GET", "/healthz")
+            link.getresponse().read()
+            assert link.sock is not None
+
+
+def test_while_the_service_is_gone_the_proxy_says_so_in_json(running: Service) -> None:
+    with Service() as gone, run_nginx(gone.port) as port:
+        gone.stop()
+        answer, body = ask(port, "GET", "/api/servers")
+    assert answer.status == 502
+    assert answer.headers["Retry-After"] == "5"
+    assert "does not answer" in json.loads(body)["message"]

@@ -1,0 +1,70 @@
+"""A real nginx with the configuration that ships, in front of a running service."""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from servers.drill.service import ROOT, free_port, wait_for
+
+CONFIGURATION = ROOT / "deploy" / "nginx.conf"
+# The place of the service, and the ways to listen, which a machine has but once.
+UPSTREAM = "server 127.0.0.1:8000 "
+TLS = re.compile(r"^\s*(?:listen \[|listen 443|ssl_).*\n", re.MULTILINE)
+
+AROUND = """
+daemon off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 768; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    {shipped}
+}}
+"""
+
+
+def find_nginx() -> str:
+    """Return the path of nginx, or ""."""
+    return shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin") or ""
+
+
+def adapt(port: int, *, upstream: int) -> str:
+    """Return the shipped file for these ports, without TLS."""
+    text = CONFIGURATION.read_text()
+    assert text.count(UPSTREAM) == 1
+    assert text.count("listen 80;") == 1
+    text = TLS.sub("", text).replace("listen 80;", f"listen 127.0.0.1:{port};")
+    return text.replace(UPSTREAM, f"server 127.0.0.1:{upstream} ")
+
+
+@contextmanager
+def run_nginx(upstream: int) -> Iterator[int]:
+    """Run it in front of a port; yield its own."""
+    folder = Path(tempfile.mkdtemp(prefix="sfn-", dir="/tmp"))
+    folder.chmod(0o755)  # its workers are another user's
+    port = free_port()
+    file = folder / "nginx.conf"
+    shipped = adapt(port, upstream=upstream)
+    file.write_text(AROUND.format(folder=folder, shipped=shipped))
+    with (folder / "out.log").open("wb") as log:
+        process = subprocess.Popen(
+            [find_nginx(), "-p", str(folder), "-c", str(file)],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_for((folder / "pid").exists, 10, what=(folder / "out.log").read_text)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
