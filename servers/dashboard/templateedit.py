@@ -18,6 +18,7 @@ from servers.dashboard.templates import find_template
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Account, Template
 from servers.operations import (
+    RefusedPlaceError,
     check_places,
     delete_template,
     explain_template_kept,
@@ -53,8 +54,11 @@ class _Edit(Edit):
                 check_places(
                     form.to_template(self.find_current()), before=self.find_current()
                 )
-            except (InvalidError, UnavailableError) as error:
+            except (RefusedPlaceError, UnavailableError) as error:
                 form.offer_unchecked(error.message)
+                return self.form_invalid(form)
+            except InvalidError as error:
+                self.refuse(form, error)
                 return self.form_invalid(form)
         return super().form_valid(form)
 

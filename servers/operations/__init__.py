@@ -25,7 +25,7 @@ from servers.operations.fleet import (
 )
 from servers.operations.once import provision_once
 from servers.operations.people import change_own_password
-from servers.operations.places import check_places
+from servers.operations.places import RefusedPlaceError, check_places
 from servers.operations.provision import Request, provision_servers
 from servers.operations.scans import scan_now
 from servers.operations.secrets import resolve_credentials
@@ -51,6 +51,7 @@ from servers.operations.trial import Trial, find_trial, try_template, was_tried
 
 __all__ = [
     "Change",
+    "RefusedPlaceError",
     "Request",
     "Trial",
     "adopt_stray",

@@ -27,11 +27,16 @@ _ASKED: Final = (
 MOST_SAID: Final = 3
 
 
+class RefusedPlaceError(InvalidError):
+    """The cloud refuses the image, the size or an option of a template."""
+
+
 def check_places(template: Template, *, before: Template | None) -> None:
     """Raise where the cloud refuses what a template names, or can't be asked.
 
-    InvalidError: it refuses the image, the size or an option. UnavailableError: that
-    could not be found out. Both can be passed by saving without this check. Bounded as
+    RefusedPlaceError: it refuses the image, the size or an option. UnavailableError:
+    that could not be found out. Both can be passed by saving without this check.
+    InvalidError is what ``save_template`` would raise, too. Bounded as
     ``probe_template`` is. ``before`` is the template as it is saved, if it is.
     """
     if read_values(before, _ASKED) == read_values(template, _ASKED):
@@ -41,7 +46,7 @@ def check_places(template: Template, *, before: Template | None) -> None:
     findings = probe_template(asked)
     refused = [found for found in findings if found.is_refusal]
     if refused:
-        raise InvalidError(_say(refused))
+        raise RefusedPlaceError(_say(refused))
     unknown = [found for found in findings if found.tested and not found.works]
     if unknown:
         raise UnavailableError(

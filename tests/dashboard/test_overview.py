@@ -363,4 +363,4 @@ def test_the_queries_are_the_same_for_any_fleet(account: Account) -> None:
         with CaptureQueriesContext(connection) as warm:
             client.get("/")
         counts.append((len(cold), len(warm)))
-    assert counts == [(10, 9), (10, 9)]
+    assert counts == [(12, 11), (12, 11)]

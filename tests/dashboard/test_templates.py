@@ -91,7 +91,9 @@ def test_an_account_leads_to_its_first_template_in_its_own_region(
     wrong = admin.post("/templates/new/", form | {"region": "moon"})
     assert "Use a region such as eu-central-1." in wrong.content.decode()
     assert not Template.objects.filter(name="big").exists()
-    assert admin.post("/templates/new/", form)["Location"] == "/templates/big/"
+    assert 'name="unchecked"' not in wrong.content.decode()
+    sent = admin.post("/templates/new/", form | {"unchecked": "on"})
+    assert sent["Location"] == "/templates/big/"
     assert Template.objects.get(name="big").region == "eu-central-1"
     assert link not in admin.get("/accounts/spare/").content.decode()
 
@@ -120,10 +122,10 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
     for words in (
         "Version 4",
         "size: small → large",
-        "labels: none → a=b",
+        "labels a: none → b",
         "ttl: no limit → 5400 s",
         "user data added",
-        "user data changed",
+        "user data replaced",
         "user data removed",
         "by user:ada",
         "The first",
