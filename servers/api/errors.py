@@ -51,7 +51,9 @@ NOT_HERE = "There is nothing at this path. The API's paths have no trailing slas
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     """Turn whatever a view raised into an answer."""
     if isinstance(error, FleetError):
-        return _answer(_STATUSES[type(error)], error.message, error.fields)
+        kinds = type(error).__mro__  # the nearest that has a status of its own
+        status = next(_STATUSES[kind] for kind in kinds if kind in _STATUSES)
+        return _answer(status, error.message, error.fields)
     if isinstance(error, exceptions.NotAuthenticated):
         return _answer(401, NEEDS_BEARER, headers={"WWW-Authenticate": "Bearer"})
     if isinstance(error, exceptions.MethodNotAllowed):
