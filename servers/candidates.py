@@ -79,6 +79,12 @@ def list_candidates(
     return found
 
 
+def list_kinds(candidates: Iterable[Candidate]) -> tuple[str, ...]:
+    """Return the kinds of clouds that a recipe's servers may be created in."""
+    accounts = (candidate.account for candidate in candidates)
+    return tuple(dict.fromkeys(account.kind for account in accounts if account))
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """What keeps a create from an account, and until when, where that is known."""

@@ -3,7 +3,18 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name
+
+from servers.clouds.proxy import list_problems
+
+
+@register
+def check_proxies(**_: Any) -> list[CheckMessage]:
+    """A proxy that is set and unused looks like a cloud that does not answer."""
+    return [
+        Warning(problem, hint="docs/settings.md, The way out.", id="servers.W001")
+        for problem in list_problems()
+    ]
 
 
 @register

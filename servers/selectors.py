@@ -1,5 +1,6 @@
 """Reads for the API, the pages and the metrics."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,8 @@ class _LabelText(Func):
         """SQLite's function takes a path, in which the name is quoted."""
         copy = self.copy()
         copy.set_source_expressions(
-            [copy.get_source_expressions()[0], Value(f'$."{self.name}"')]
+            # Older SQLite compares the name as it stands in the text, escapes and all.
+            [copy.get_source_expressions()[0], Value(f"$.{json.dumps(self.name)}")]
         )
         return copy.as_sql(compiler, connection, function="JSON_EXTRACT", **context)
 
@@ -36,16 +38,20 @@ def list_servers() -> QuerySet[Server]:
 
 
 def with_label(
-    rows: QuerySet[Server], name: str, value: str | None = None
+    rows: QuerySet[Server], *labels: tuple[str, str | None]
 ) -> QuerySet[Server]:
-    """Return those that have a label of a name and, unless None, of a value.
+    """Return those that have one of some labels: of a name and, unless None, a value.
 
-    ``name`` must be one that a label can have: SQLite takes it into a path.
+    Each name must be one that a label can have: SQLite takes it into a path.
     """
-    rows = rows.annotate(_label=_LabelText(name))
-    if value is None:
-        return rows.filter(_label__isnull=False)
-    return rows.filter(_label=value)
+    wanted = Q(pk__in=[])
+    for number, (name, value) in enumerate(labels):
+        column = f"_label{number}"
+        rows = rows.annotate(**{column: _LabelText(name)})
+        wanted |= Q(
+            **{f"{column}__isnull": False} if value is None else {column: value}
+        )
+    return rows.filter(wanted)
 
 
 def with_words(rows: QuerySet[Server], words: str) -> QuerySet[Server]:

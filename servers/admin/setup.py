@@ -22,8 +22,11 @@ from servers.operations import (
     save_template,
     try_template,
 )
-from servers.operations.provision import check_labels
-from servers.operations.setup import check_candidates
+from servers.operations.setup import (
+    check_candidates,
+    check_template_labels,
+    check_template_options,
+)
 from servers.probe import probe_account
 
 MOST_TESTED: Final = 3
@@ -234,10 +237,16 @@ class TemplateForm(_ModelForm):
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if self.errors:
             return data
-        if message := check_labels(data["labels"]):
-            self.add_error("labels", message)
         if message := check_candidates(data["candidates"]):
             self.add_error("candidates", message)
+        self.instance.account = data["account"]
+        self.instance.options = data["options"]
+        self.instance.labels = data["labels"]
+        self.instance.candidates = data["candidates"]
+        for message in check_template_options(self.instance):
+            self.add_error("options", message)
+        if message := check_template_labels(self.instance):
+            self.add_error("labels", message)
         return data
 
 

@@ -13,11 +13,16 @@ from rest_framework.request import Request
 from servers.errors import InvalidError
 from servers.lifecycle.states import State
 from servers.models import Server
-from servers.operations.provision import LABEL_NAME, LABEL_VALUE
+from servers.operations.labels import (
+    MOST_LABEL_NAME,
+    MOST_LABEL_VALUE,
+    split_label,
+)
 from servers.selectors import with_label, with_words
 
 MOST_LIMIT: Final = 1000
 MOST_TEXT: Final = 255
+MOST_LABEL: Final = MOST_LABEL_NAME + 1 + MOST_LABEL_VALUE  # name:value
 MOST_OFFSET: Final = 10_000_000
 ORDERINGS: Final = ("created", "updated", "name", "state")
 _COLUMNS: Final = {"created": "created_at", "updated": "updated_at"}
@@ -51,10 +56,9 @@ class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def by_label(self, rows: Any, _name: str, value: str) -> Any:
         """``name:value``, both whole."""
-        name, colon, text = value.partition(":")
-        if not (colon and LABEL_NAME.fullmatch(name) and LABEL_VALUE.fullmatch(text)):
+        if not (labels := split_label(value)):
             raise _refuse("label", "Use name:value, as a server's label can be.")
-        return with_label(rows, name, text)
+        return with_label(rows, *labels)
 
     def by_text(self, rows: Any, _name: str, value: str) -> Any:
         """Part of the name, address or instance id."""
@@ -97,10 +101,9 @@ def _read_parameters(request: Request) -> dict[str, str]:
                 f"There is no such parameter; there are {', '.join(sorted(known))}.",
             )
         (text, *more) = texts
-        if more or not text or len(text) > MOST_TEXT or not text.isprintable():
-            raise _refuse(
-                name, f"Send it once, with 1 to {MOST_TEXT} printable characters."
-            )
+        most = MOST_LABEL if name == "label" else MOST_TEXT
+        if more or not text or len(text) > most or not text.isprintable():
+            raise _refuse(name, f"Send it once, with 1 to {most} printable characters.")
         given[name] = text
     return given
 

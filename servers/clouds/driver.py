@@ -9,6 +9,7 @@ call that dies on it would have to be waited for.
 
 import ipaddress
 import os
+import re
 import socket
 import threading
 import time
@@ -30,6 +31,7 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 
 from servers.addresses import explain_address, resolve
 from servers.clouds.base import CloudError, UnknownOutcomeError, UnreachableError
+from servers.clouds.proxy import ProxyError, explain_way, find_proxy
 
 MOST_BODY_BYTES: Final = 64 * 1024 * 1024
 CONNECT_SECONDS: Final = 5.0
@@ -44,6 +46,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self.ends = time.monotonic() + seconds
         self.sent = False
+        self.url = ""  # of the last request
         self._sockets: list[int] = []
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._shut_down)
@@ -98,6 +101,13 @@ class Deadline:
 
 def _active() -> Deadline | None:
     return getattr(_local, "deadline", None)
+
+
+def current_deadline() -> Deadline:
+    """Return the deadline of the call that this thread is in."""
+    deadline = _active()
+    assert deadline is not None
+    return deadline
 
 
 class _Guarded:
@@ -188,13 +198,19 @@ class _Adapter(HTTPAdapter):
             "https": _HTTPSPool,
         }
 
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = self.poolmanager.pool_classes_by_scheme
+        return manager
+
 
 class BoundedConnection(LibcloudConnection):
     """libcloud's HTTP connection with a total deadline and a largest body."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Redirects would carry signed requests elsewhere; proxies are set by endpoint.
+        # Redirects would carry signed requests elsewhere. Proxies are read from the
+        # environment by proxy.py, and nothing else is: no netrc, no bundle of CAs.
         assert self.session is not None
         self.session.trust_env = False
         self.session.mount("http://", _Adapter())
@@ -214,9 +230,14 @@ class BoundedConnection(LibcloudConnection):
         deadline = _active()
         left = deadline.remaining() if deadline else CONNECT_SECONDS
         assert self.session is not None
+        address = urljoin(str(self.host), url)
+        if deadline is not None:
+            deadline.url = address
+        proxy = find_proxy(address)
         response = self.session.request(
             method=method.lower(),
-            url=urljoin(str(self.host), url),
+            url=address,
+            proxies={"http": proxy, "https": proxy} if proxy else None,
             data=body,
             headers={**self._normalize_headers(headers), "Connection": "close"},
             allow_redirects=False,
@@ -276,13 +297,20 @@ def bounded_call(seconds: float, *, what: str) -> Iterator[Deadline]:
             ValueError,
         ) as error:
             if not deadline.sent:
+                way = explain_way(deadline.url)
                 raise UnreachableError(
-                    f"{what} can't be reached ({_describe(error)}). Check the "
-                    "endpoint and the network."
+                    f"{what} can't be reached ({_describe(error)}). {way}".rstrip()
+                    + " Check the endpoint and the network."
                 ) from None
             raise UnknownOutcomeError(
                 f"{what} gave no answer that can be trusted ({_describe(error)})."
             ) from None
+
+
+def _describe_proxy(error: BaseException) -> str:
+    if found := re.search(r"Tunnel connection failed: ([0-9]{3})", str(error)):
+        return f"the proxy answered {found[1]}"
+    return "the proxy does not answer"
 
 
 def _describe(error: BaseException) -> str:
@@ -290,6 +318,8 @@ def _describe(error: BaseException) -> str:
     text = type(error).__name__
     inner = error.__cause__ or error.__context__
     for known, words in (
+        (ProxyError, "there is no way out"),
+        (requests.exceptions.ProxyError, _describe_proxy(error)),
         (requests.exceptions.SSLError, "its TLS certificate or handshake failed"),
         (requests.exceptions.ConnectTimeout, "no connection within the time"),
         (requests.exceptions.Timeout, "no answer within the time"),

@@ -1,7 +1,8 @@
 """How an adapter describes itself: to the registry, to forms, to the docs."""
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from servers.clouds.base import Cloud, CloudConfig, Timings
@@ -13,15 +14,21 @@ def is_number(value: object) -> bool:
 
 
 MOST_TEXT: Final = 5000
+MOST_SEVERAL: Final = 50
+_YES: Final = frozenset({"yes", "true", "on", "1"})
+_NO: Final = frozenset({"no", "false", "off", "0"})
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting of an account. ``number`` fields take 0 to ``most``.
+    """One setting of an account or a template: what it takes, and its words.
 
-    ``shape`` is the JSON Schema of a value that is neither number nor plain text; the
-    kind's ``check_options`` holds it. ``directs``: an option that decides where calls
-    go, so that a change of it asks for the credentials again.
+    A text, unless it is said to be a ``number`` (``least`` to ``most``, ``whole`` or
+    not), a ``flag``, one of ``choices`` (value to words), or ``several`` texts, as a
+    list or separated by commas. ``pattern`` holds each text as a whole, and ``like``
+    shows one. An empty text is as none. ``shape`` is the JSON Schema of a value that is
+    none of these; the kind's ``check_options`` holds it. ``directs``: an option that
+    decides where calls go, so that a change of it asks for the credentials again.
     """
 
     name: str
@@ -29,9 +36,18 @@ class Field:
     help: str = ""
     required: bool = False
     secret: bool = False
+    shown: bool = False  # a credential that forms may show, since it is no secret
+    only_with: str = ""  # the choice of the first field that it belongs to
     number: bool = False
+    whole: bool = False
+    least: float = 0
     most: float = 1e9
     directs: bool = False
+    flag: bool = False
+    choices: Mapping[str, str] | None = None
+    several: bool = False
+    pattern: str = ""
+    like: str = ""
     shape: Mapping[str, Any] | None = None
 
     @property
@@ -51,14 +67,93 @@ class Field:
         """Return what is wrong with a value, or ""."""
         if self.shape is not None:
             return ""
+        if self.flag:
+            return "" if isinstance(value, bool) else "use true or false."
         if self.number:
-            if is_number(value) and 0 <= float(str(value)) <= self.most:
-                return ""
-            return f"use a number from 0 to {self.most:g}."
+            return self._check_number(value)
+        if self.several and isinstance(value, list):
+            if len(value) > MOST_SEVERAL:
+                return f"use at most {MOST_SEVERAL}."
+            return next(filter(None, map(self._check_text, value)), "")
+        if self.several and isinstance(value, str):
+            return next(filter(None, map(self._check_text, value.split(","))), "")
+        return self._check_text(value)
+
+    def _check_number(self, value: object) -> str:
+        kind = "whole number" if self.whole else "number"
+        if is_number(value) and self.least <= float(str(value)) <= self.most:
+            if self.whole and not float(str(value)).is_integer():
+                return f"use a {kind}."
+            return ""
+        return f"use a {kind} from {self.least:g} to {int(self.most)}."
+
+    def _check_text(self, value: object) -> str:
         if not isinstance(value, str):
-            return "use a text."
+            return "use a list of texts." if self.several else "use a text."
         if len(value) > MOST_TEXT or "\0" in value:
             return f"use at most {MOST_TEXT} characters."
+        if not value:
+            return ""
+        if self.choices is not None and value not in self.choices:
+            return f"use one of {', '.join(self.choices)}."
+        if self.pattern and not re.fullmatch(self.pattern, value.strip()):
+            return f"use a value such as {self.like}."
+        return ""
+
+    def read(self, text: str) -> Any:
+        """Return what a person typed as the value that is stored; not checked."""
+        plain = text.strip()
+        if self.flag and plain.lower() in _YES | _NO:
+            return plain.lower() in _YES
+        if self.number:
+            try:
+                number = float(plain)
+            except ValueError:
+                return plain
+            return int(number) if number.is_integer() else number
+        return plain
+
+    def show(self, value: Any) -> str:
+        """Return a value as a person types it."""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, list):
+            return ", ".join(str(each) for each in value)
+        if isinstance(value, float) and value.is_integer():
+            return str(int(value))
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class TagRules:
+    """What a cloud takes as tags, besides what every label may be.
+
+    ``most`` labels, the rest of its tags being ours, and one less for each of
+    ``tagging`` among a template's options; no name in ``reserved``, and none that
+    begins with one of ``prefixes`` in any case.
+    """
+
+    most: int = 50
+    tagging: frozenset[str] = frozenset()
+    reserved: Mapping[str, str] = field(default_factory=dict)  # name to why
+    prefixes: tuple[str, ...] = ()
+
+    def check(self, labels: Mapping[str, str], options: Mapping[str, object]) -> str:
+        """Return what is wrong with labels, or ""."""
+        most = self.most - sum(bool(options.get(name)) for name in self.tagging)
+        if len(labels) > most:
+            return (
+                f"{len(labels)} labels are too many. Each becomes a tag, and some tags "
+                f"are ServerFleet's own: use at most {most}."
+            )
+        for name in labels:
+            if why := self.reserved.get(name):
+                return f"The label {name!r} can't be used: {why}"
+            if name.lower().startswith(self.prefixes):
+                return (
+                    f"The label {name[:80]!r} can't be used: the cloud keeps names "
+                    f"that begin with {' or '.join(self.prefixes)} for itself."
+                )
         return ""
 
 
@@ -72,9 +167,15 @@ class Kind:
     open: Callable[[CloudConfig, Timings], Cloud]
     timings: Timings
     credentials: tuple[Field, ...] = ()
+    # Returns what is wrong with credentials whose fields are right, or "".
+    check_credentials: Callable[[Mapping[str, str]], str] = lambda _given: ""
     options: tuple[Field, ...] = ()
+    # Those that a template may have, too, above its account's.
+    template_options: tuple[Field, ...] = ()
     # Returns what is wrong with options whose fields are right, or "".
     check_options: Callable[[Mapping[str, Any]], str] = lambda _options: ""
+    tags: TagRules = TagRules()
+    asks_for: str = ""  # in place of its required credentials, on the page of kinds
     takes_endpoint: bool = True
     # Its instances are none: their addresses may be this machine's own.
     is_simulated: bool = False

@@ -1,5 +1,6 @@
 """All kinds of clouds: kind to adapter, in one literal dict."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,6 +19,9 @@ _ADAPTERS: Final = {
 }
 
 MOST_TIMING: Final = 86400  # seconds
+# What needs no quoting, since the path is part of what is signed; and no dots alone.
+_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?")
+NO_OBJECT: Final = "The options must be a JSON object."
 TIMINGS: Final = frozenset(Timings.__dataclass_fields__)
 
 
@@ -94,8 +98,10 @@ def validate_config(
     except InvalidError as error:
         return error.fields
     problems = _check_fields("credentials", described.credentials, credentials)
+    if not problems and (message := described.check_credentials(credentials)):
+        problems.append(_Problem("credentials", message))
     if not isinstance(options, Mapping):
-        problems.append(_Problem("options", "The options must be a JSON object."))
+        problems.append(_Problem("options", NO_OBJECT))
     else:
         rest = {name: value for name, value in options.items() if name != "timings"}
         wrong = _check_fields("options", described.options, rest)
@@ -115,6 +121,25 @@ def validate_config(
     return errors
 
 
+def validate_template_options(
+    kind: str, options: object, *, account_options: Mapping[str, Any]
+) -> list[str]:
+    """Return what is wrong with a template's options for an account of a kind.
+
+    They go above the account's own, so the two are checked together, too.
+    """
+    described = describe_kind(kind)
+    if not isinstance(options, Mapping):
+        return [NO_OBJECT]
+    problems = _check_fields("options", described.template_options, options)
+    if not problems:
+        both = {**account_options, **options}
+        both.pop("timings", None)
+        if message := described.check_options(both):
+            problems = [_Problem("options", message)]
+    return [problem.message for problem in problems]
+
+
 def _check_fields(
     name: str, fields: tuple[Field, ...], given: Mapping[str, object]
 ) -> list[_Problem]:
@@ -122,7 +147,7 @@ def _check_fields(
     problems = [
         _Problem(name, f"{field.label} is missing.")
         for field in fields
-        if field.required and not given.get(field.name)
+        if field.required and not field.only_with and not given.get(field.name)
     ]
     for key, value in given.items():
         field = by_name.get(key)
@@ -145,11 +170,17 @@ def _check_endpoint(kind: Kind, endpoint: str) -> list[_Problem]:
         parts = urlsplit(endpoint)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
         valid = valid and (parts.port is None or parts.port > 0)
-        valid = valid and not parts.username and parts.path in {"", "/"}
+        valid = valid and not parts.username and bool(_PATH.fullmatch(parts.path))
         valid = valid and not parts.query and not parts.fragment
     except ValueError:
         valid = False
     if valid:
         wrong = explain_host(str(parts.hostname))
         return [_Problem("endpoint", wrong)] if wrong else []
-    return [_Problem("endpoint", "Use a URL such as https://host:port, no path.")]
+    return [
+        _Problem(
+            "endpoint",
+            "Use a URL such as https://host:port or https://host/path, without a user "
+            "or a query.",
+        )
+    ]

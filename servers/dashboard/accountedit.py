@@ -9,8 +9,9 @@ from django.urls import reverse
 
 from servers.clouds.kind import Kind
 from servers.clouds.registry import describe_kind, list_kinds
-from servers.dashboard.accountform import CREDENTIAL, OPTION, AccountForm
+from servers.dashboard.accountform import CREDENTIAL, AccountForm
 from servers.dashboard.editing import Edit
+from servers.dashboard.optionfields import OPTION
 from servers.errors import FleetError, InvalidError
 from servers.models import Account
 from servers.operations import resolve_credentials, save_account

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django import forms
@@ -10,13 +10,19 @@ from django.forms import BoundField
 
 from servers.clouds.kind import MOST_TEXT, Field, Kind
 from servers.dashboard.once import OnceForm
+from servers.dashboard.optionfields import (
+    OPTION,
+    RATE,
+    make_field,
+    make_fields,
+    read_option,
+    show_option,
+)
 from servers.models import Account
 from servers.models.account import validate_name
 
 CREDENTIAL: Final = "credential-"
 FORGET: Final = "forget-"
-OPTION: Final = "option-"
-RATE: Final = "rate-"
 CHANGED: Final = (
     "Somebody changed this meanwhile, so nothing was saved. What you see below is "
     "what you typed; save once more to write it over theirs."
@@ -72,9 +78,15 @@ class AccountForm(OnceForm):
         shown = account or Account(kind=kind.name)
         initial = {name: getattr(shown, name) for name in _PLAIN_ALL}
         initial |= {"seen": fingerprint(account)}
+        held = json.loads(account.credentials or "{}") if account else {}
+        initial |= {
+            CREDENTIAL + each.name: held.get(each.name, "")
+            for each in kind.credentials
+            if each.shown
+        }
         stored = shown.options
         for option in kind.options:
-            initial |= dict(_show(option, stored.get(option.name)))
+            initial |= dict(show_option(option, stored.get(option.name)))
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
         if account is not None:
@@ -82,19 +94,25 @@ class AccountForm(OnceForm):
         if not kind.takes_endpoint:
             del self.fields["endpoint"]
         self.fields["region"].required = kind.needs_region
-        held = json.loads(account.credentials or "{}") if account else {}
         for each in kind.credentials:
             self._add_credential(each, is_stored=bool(held.get(each.name)))
         for each in kind.options:
-            self.fields.update(_make_fields(each))
+            self.fields.update(make_fields(each))
 
     def _add_credential(self, each: Field, *, is_stored: bool) -> None:
+        if each.choices is not None or each.shown:
+            self.fields[CREDENTIAL + each.name] = make_field(each)
+            found = self.fields[CREDENTIAL + each.name]
+            if isinstance(found, forms.ChoiceField):
+                found.choices = list((each.choices or {}).items())  # always one of them
+            found.label, found.help_text, found.required = each.label, each.help, False
+            return
         keeps = "Stored, and never shown. Leave it empty to keep it."
         widget = forms.PasswordInput if each.secret else forms.TextInput
         self.fields[CREDENTIAL + each.name] = forms.CharField(
             label=each.label,
             max_length=MOST_TEXT,
-            required=each.required and not is_stored,
+            required=each.required and not each.only_with and not is_stored,
             help_text=keeps if is_stored else each.help,
             strip=True,
             widget=widget(
@@ -146,18 +164,75 @@ class AccountForm(OnceForm):
         return name
 
     def clean(self) -> dict[str, Any]:
-        """Send stored secrets to no other address than the one they were typed for."""
+        """Check each option; send stored secrets to no other address than before."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
+        for option in self.kind.options:
+            if OPTION + option.name not in data:
+                continue
+            for value in read_option(option, data).values():
+                if message := option.check(value):
+                    self.add_error(OPTION + option.name, message)
+        self._check_credentials(data)
         account = self.account
         if account is None or data.get("endpoint", "") == account.endpoint:
             return data
-        held = json.loads(account.credentials or "{}")
+        kept = self._collect_credentials(data)
         for each in self.kind.credentials:
             name = CREDENTIAL + each.name
-            forgets = data.get(FORGET + each.name)
-            if held.get(each.name) and not data.get(name) and not forgets:
+            if kept.get(each.name) and not data.get(name):
                 self.add_error(name, "The endpoint is another: type it once more.")
         return data
+
+    def _check_credentials(self, data: Mapping[str, Any]) -> None:
+        """Find what each and all of them have wrong, as the operation would."""
+        typed = self._collect_credentials(data)
+        for each in self.kind.credentials:
+            message = each.check(typed.get(each.name, ""))
+            if not message and each.required and not typed.get(each.name):
+                message = self._explain_missing(each, typed)
+            if message and CREDENTIAL + each.name not in self.errors:
+                self.add_error(CREDENTIAL + each.name, message)
+        if not self.errors and (message := self.kind.check_credentials(typed)):
+            self.add_error(None, message)
+
+    def _explain_missing(self, each: Field, typed: Mapping[str, str]) -> str:
+        chosen = self.kind.credentials[0]
+        source = typed.get(chosen.name) or next(iter(chosen.choices or {}), "")
+        if each.only_with and source != each.only_with:
+            return ""
+        return f"{each.label} is missing."
+
+    def _collect_credentials(self, data: Mapping[str, Any]) -> dict[str, str]:
+        """Return what is stored with what was typed above it."""
+        account = self.account
+        found = json.loads(account.credentials or "{}") if account else {}
+        for each in self.kind.credentials:
+            text = data.get(CREDENTIAL + each.name, "")
+            if data.get(FORGET + each.name) or each.shown:
+                found.pop(each.name, None)
+            if text:
+                found[each.name] = text
+        chosen = self.kind.credentials[0] if self.kind.credentials else None
+        if chosen is not None and chosen.choices is not None:
+            # Those of another choice go with it.
+            usual = next(iter(chosen.choices))
+            source = found.get(chosen.name) or usual
+            if source == usual:
+                found.pop(chosen.name, None)
+            for each in self.kind.credentials:
+                typed = data.get(CREDENTIAL + each.name)
+                if each.only_with not in {"", source} and not typed:
+                    found.pop(each.name, None)
+        return found
+
+    def _list_changes(self, data: Mapping[str, Any]) -> dict[str, str]:
+        """Return the credentials that were typed, "" for what goes."""
+        account = self.account
+        stored = json.loads(account.credentials or "{}") if account else {}
+        found = self._collect_credentials(data)
+        gone = dict.fromkeys(stored.keys() - found.keys(), "")
+        typed = {name for name in found if data.get(CREDENTIAL + name)}
+        return gone | {name: found[name] for name in typed}
 
     def is_stale(self, current: Account) -> bool:
         """Tell whether the account is another than the one that the form showed."""
@@ -182,15 +257,9 @@ class AccountForm(OnceForm):
         known = {option.name for option in self.kind.options}
         options = {k: v for k, v in account.options.items() if k not in known}
         for option in self.kind.options:
-            options |= _read(option, data)
+            options |= read_option(option, data)
         account.options = options
-        credentials = {}
-        for each in self.kind.credentials:
-            if data.get(FORGET + each.name):
-                credentials[each.name] = ""
-            if text := data[CREDENTIAL + each.name]:
-                credentials[each.name] = text
-        return account, credentials
+        return account, self._list_changes(data)
 
 
 def fingerprint(account: Account | None) -> str:
@@ -200,65 +269,3 @@ def fingerprint(account: Account | None) -> str:
     parts = [str(getattr(account, name)) for name in (*_PLAIN_ALL, "generation")]
     parts.append(json.dumps(account.options, sort_keys=True))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
-
-
-def _make_fields(each: Field) -> Iterator[tuple[str, forms.Field]]:
-    if each.rates:
-        for name, words in each.rates.items():
-            yield (
-                f"{RATE}{each.name}-{name}",
-                forms.FloatField(
-                    label=name.replace("_", " ").capitalize(),
-                    min_value=0,
-                    max_value=1,
-                    required=False,
-                    help_text=words,
-                    widget=forms.NumberInput(attrs={"step": "any", "placeholder": 0}),
-                ),
-            )
-        return
-    found: forms.Field
-    if each.number:
-        found = forms.FloatField(
-            min_value=0,
-            max_value=each.most,
-            widget=forms.NumberInput(attrs={"step": "any"}),
-        )
-    else:
-        found = forms.CharField(max_length=MOST_TEXT)
-    found.label, found.required = each.label, each.required
-    found.help_text = (
-        f"{each.help} Separate several by commas." * each.texts or each.help
-    )
-    yield OPTION + each.name, found
-
-
-def _show(each: Field, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what an option's fields show of what is stored."""
-    if each.rates:
-        for name in each.rates if isinstance(value, Mapping) else ():
-            yield f"{RATE}{each.name}-{name}", _plain(value.get(name))
-    elif each.texts and isinstance(value, list):
-        yield OPTION + each.name, ", ".join(str(text) for text in value)
-    else:
-        yield OPTION + each.name, _plain(value)
-
-
-def _read(each: Field, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an option as it is stored; nothing where nothing was typed."""
-    if each.rates:
-        typed = {name: data[f"{RATE}{each.name}-{name}"] for name in each.rates}
-        rates = {name: _plain(rate) for name, rate in typed.items() if rate}
-        return {each.name: rates} if rates else {}
-    value = data[OPTION + each.name]
-    if value in {"", None}:
-        return {}
-    if each.texts:
-        texts = [text.strip() for text in value.split(",")]
-        return {each.name: [text for text in texts if text]}
-    return {each.name: _plain(value)}
-
-
-def _plain(value: Any) -> Any:
-    """Return 5 for 5.0: what people typed."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -163,6 +163,8 @@ def list_options(account: Account) -> list[tuple[str, str]]:
 def _describe(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {each}" for name, each in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
     return str(value)

@@ -8,7 +8,7 @@ from django import forms
 from django.forms import BoundField
 from django.http import QueryDict
 
-from servers.clouds.registry import describe_kind
+from servers.clouds.registry import describe_kind, validate_template_options
 from servers.dashboard.accountform import CHANGED, clean_name
 from servers.dashboard.lines import join_lines, read_lines
 from servers.dashboard.once import OnceForm
@@ -171,7 +171,7 @@ class TemplateForm(OnceForm):
             "account": template.account if template else None,
             "ttl": shown.ttl // 60,
             "labels": join_lines(shown.labels),
-            "options": join_lines(shown.options),
+            "options": join_lines(_show_options(template)),
             "seen": str(shown.version),
         }
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
@@ -236,7 +236,7 @@ class TemplateForm(OnceForm):
         if account is None or "options" not in data:
             return data
         try:
-            data["options"] = _read_options(account.kind, data["options"])
+            data["options"] = _read_options(account, data["options"])
         except forms.ValidationError as error:
             self.add_error("options", error)
         return data
@@ -268,22 +268,30 @@ class TemplateForm(OnceForm):
         return template
 
 
-def _read_options(kind: str, text: str) -> dict[str, Any]:
+def _read_options(account: Account, text: str) -> dict[str, Any]:
+    """Return the lines as the account's kind stores them; ValidationError."""
+    known = {
+        field.name: field for field in describe_kind(account.kind).template_options
+    }
+    found: dict[str, Any] = {
+        name: known[name].read(value) if name in known else value
+        for name, value in read_lines(text).items()
+    }
+    if wrong := validate_template_options(
+        account.kind, found, account_options=account.options
+    ):
+        raise forms.ValidationError(wrong)
+    return found
+
+
+def _show_options(template: Template | None) -> dict[str, str]:
+    if template is None:
+        return {}
     known = {
         field.name: field
-        for field in describe_kind(kind).options
-        if not field.texts and not field.rates
+        for field in describe_kind(template.account.kind).template_options
     }
-    found: dict[str, Any] = {}
-    for name, value in read_lines(text).items():
-        field = known.get(name)
-        if field is None:
-            names = ", ".join(known)
-            raise forms.ValidationError(f"{name[:40]!r} is not known. Known: {names}.")
-        try:
-            found[name] = float(value) if field.number else value
-        except ValueError:
-            found[name] = value
-        if message := field.check(found[name]):
-            raise forms.ValidationError(f"{field.label}: {message}")
-    return found
+    return {
+        name: known[name].show(value) if name in known else str(value)
+        for name, value in template.options.items()
+    }

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from django.db import transaction
 
 from servers import ledger
+from servers.candidates import list_candidates, list_kinds
 from servers.differences import list_differences, read_values
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.states import State
 from servers.models import Server
-from servers.operations.provision import check_capacity, check_labels, check_ttl
+from servers.operations.labels import check_labels, check_tags
+from servers.operations.provision import check_capacity, check_ttl
 from servers.selectors import find_server
 
 
@@ -37,6 +39,13 @@ def change_server(name: str, change: Change) -> Server:
         )
         if message
     }
+    if change.labels is not None and "labels" not in errors:
+        kinds, options = (
+            list_kinds(list_candidates(server.recipe)),
+            server.recipe.options,
+        )
+        if message := check_tags(change.labels, kinds, options):
+            errors["labels"] = [message]
     if errors:
         first = next(iter(errors))
         raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)

@@ -12,11 +12,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from servers import dispatch, ledger, tracing
-from servers.candidates import Candidate, list_candidates
+from servers.candidates import Candidate, list_candidates, list_kinds
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.models import Account, Fleet, Server, Template, TemplateVersion
 from servers.operations.caps import hold_caps
+from servers.operations.labels import check_labels, check_tags
 from servers.operations.overrides import check_overrides
 from servers.scopes import ensure_scope, open_scope
 from servers.stamps import Stamps, read_stamps
@@ -29,11 +30,7 @@ NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MOST_CAPACITY: Final = 1000
 MOST_TTL: Final = 10 * 366 * 86400  # seconds
 MOST_COUNT: Final = 100
-MOST_LABELS: Final = 50
 _MOST_SOURCES: Final = 1000
-LABEL_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?")
-LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9._/@: -]{0,200}")
-RESERVED_LABELS: Final = "serverfleet"
 _SUFFIX = string.ascii_lowercase + string.digits
 
 
@@ -65,6 +62,7 @@ def provision_servers(
     check_request(request)
     stamps = stamps or read_stamps()
     source = _sources.find(request.template, request.region, stamps)
+    _check_tags(request, source)
     if request.image or request.size:
         check_overrides(
             source.recipe,
@@ -96,6 +94,15 @@ def provision_servers(
             fields={"name": ["This name is taken."]},
         ) from None
     return servers
+
+
+def _check_tags(request: Request, source: "_Source") -> None:
+    """Raise InvalidError where the labels can't be tags wherever it may be created."""
+    recipe = source.recipe
+    labels = {**recipe.labels, **request.labels}
+    message = check_labels(labels) or check_tags(labels, source.kinds, recipe.options)
+    if message:
+        raise InvalidError(f"labels: {message}", fields={"labels": [message]})
 
 
 def say_gone() -> ConflictError:
@@ -144,31 +151,14 @@ def check_ttl(ttl: int | None) -> str:
     return "Use seconds, from 0 (no limit) to ten years."
 
 
-def check_labels(labels: Mapping[str, str]) -> str:
-    """Return what is wrong with labels, or ""."""
-    if len(labels) > MOST_LABELS:
-        return f"Use at most {MOST_LABELS} labels."
-    for name, value in labels.items():
-        if not LABEL_NAME.fullmatch(name) or name.startswith(RESERVED_LABELS):
-            return (
-                f"{name[:80]!r} can't be a label's name: use lower-case letters, "
-                "digits and . _ / -, and do not begin with serverfleet."
-            )
-        if not LABEL_VALUE.fullmatch(value):
-            return (
-                f"The label {name!r} has a value that can't be used: use at most 200 "
-                "letters, digits, spaces and . _ / @ : -."
-            )
-    return ""
-
-
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What servers are made from, and whether the fleet has a cap."""
+    """What servers are made from, in which kinds of clouds; has the fleet a cap?"""
 
     recipe: TemplateVersion
     candidates: Sequence[Candidate]
     fleet_has_cap: bool
+    kinds: tuple[str, ...]
 
 
 class _Sources:
@@ -208,7 +198,7 @@ def _look_up(name: str, region: str) -> _Source:
         # loss is no loss.
         ensure_scope(found.account, region or found.region)
         has_cap = Fleet.objects.exclude(max_servers=None).exists()
-        return _Source(found, candidates, has_cap)
+        return _Source(found, candidates, has_cap, list_kinds(candidates))
     if name:
         raise InvalidError(
             f"There is no template {name[:80]!r}.",

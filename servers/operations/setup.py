@@ -11,15 +11,15 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, PositiveIntegerField
 
 from servers import tracing
-from servers.candidates import list_candidates
-from servers.clouds.registry import validate_config
+from servers.candidates import list_candidates, list_kinds
+from servers.clouds.registry import validate_config, validate_template_options
 from servers.differences import list_differences, read_values
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Server, Template, TemplateVersion
 from servers.models.template import Recipe
-from servers.operations.provision import check_labels
+from servers.operations.labels import check_labels, check_tags
 from servers.operations.secrets import (
     is_moved,
     refuse_moving_user_data,
@@ -122,16 +122,7 @@ def check_template(template: Template) -> None:
     _clean(template)
     template.region = template.region or template.account.region
     open_scope(template.account, template.region)  # its cloud can't have the region
-    errors = {}
-    if message := check_labels(template.labels):
-        errors["labels"] = [message]
-    if message := check_candidates(template.candidates):
-        errors["candidates"] = [message]
-    if len(template.user_data.encode()) > MOST_USER_DATA:
-        errors["user_data"] = [f"Use at most {MOST_USER_DATA // 1024} KiB."]
-    if not NAME_PREFIX.fullmatch(template.name_prefix):
-        errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
-    _raise(errors)
+    _raise(_find_wrong(template))
 
 
 def save_template(
@@ -179,6 +170,41 @@ def save_template(
         if candidate.account is not None:
             ensure_scope(candidate.account, candidate.region)
     return version
+
+
+def _find_wrong(template: Template) -> dict[str, list[str]]:
+    """Return what is wrong with a template, by field."""
+    errors: dict[str, list[str]] = {}
+    if message := check_candidates(template.candidates):
+        errors["candidates"] = [message]
+    if wrong := check_template_options(template):
+        errors["options"] = wrong
+    if message := check_template_labels(template):
+        errors["labels"] = [message]
+    if len(template.user_data.encode()) > MOST_USER_DATA:
+        errors["user_data"] = [f"Use at most {MOST_USER_DATA // 1024} KiB."]
+    if not NAME_PREFIX.fullmatch(template.name_prefix):
+        errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
+    return errors
+
+
+def check_template_options(template: Template) -> list[str]:
+    """Return what is wrong with a template's options for its account's cloud."""
+    account = template.account
+    return validate_template_options(
+        account.kind, template.options, account_options=account.options
+    )
+
+
+def check_template_labels(template: Template) -> str:
+    """Return what is wrong with a template's labels wherever it is created, or ""."""
+    if message := check_labels(template.labels):
+        return message
+    kinds = [template.account.kind]
+    if not check_candidates(template.candidates):
+        kinds += list_kinds(list_candidates(template))
+    options = template.options if isinstance(template.options, dict) else {}
+    return check_tags(template.labels, kinds, options)
 
 
 def delete_template(template: Template) -> None:

@@ -199,7 +199,7 @@ def test_a_patch_changes_what_it_may_and_nothing_else(call: Call) -> None:
         {"capacity": 0},
         {"capacity": 1.5},
         {"protected": 1},
-        {"labels": {"A": "b"}},
+        {"labels": {"a=b": "c"}},
         {"labels": {"a": 1}},
         {"labels": None},
         {"name": "other"},

@@ -60,7 +60,7 @@ def test_a_template_is_made_changed_used_and_deleted(send: Call) -> None:
         ({"account": "nobody"}, "account"),
         ({"capacity": 0}, "capacity"),
         ({"capacity": "4"}, "capacity"),
-        ({"labels": {"Bad": "x"}}, "labels"),
+        ({"labels": {"bad=": "x"}}, "labels"),
         ({"candidates": [{"nonsense": "x"}]}, "candidates"),
         ({"candidates": {}}, "candidates"),
         ({"price_per_hour": "cheap"}, "price_per_hour"),

@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from servers.clouds.amazon import adapter as amazon
-from servers.clouds.amazon.api import build_run_params
+from servers.clouds.amazon import shown as amazon
+from servers.clouds.amazon.launch import build_run_params
 from servers.clouds.base import HALTED, Meaning
 from servers.clouds.sandbox import adapter as sandbox
 from servers.clouds.sandbox.driver import _STATES
@@ -48,7 +48,7 @@ def test_ec2_has_a_meaning_for_each_status_that_its_api_names() -> None:
     ],
 )
 def test_what_ec2_shows_is_read_by_its_status(status: str, meaning: Meaning) -> None:
-    shown = amazon._show(show(status))
+    shown = amazon.show_instance(show(status), "")
     assert (shown.raw_status, shown.meaning) == (status, meaning)
     assert shown.live is (meaning is not Meaning.GONE)
     # The address of a machine that does not run leads nowhere.

@@ -125,7 +125,17 @@ def test_faults_with_their_rate_and_seed_are_set_here_and_timings_stay(
         ({"region": "moon"}, "such as eu-central-1"),
         ({"region": "a\0b"}, "Null characters"),
         ({"endpoint": "javascript:alert(1)"}, "https://host:port"),
-        ({"credential-secret_access_key": ""}, "required"),
+        ({"credential-secret_access_key": ""}, "Secret access key is missing."),
+        ({"credential-source": "machine"}, "leave the keys out"),
+        ({"credential-source": "moon"}, "Select a valid choice"),
+        ({"credential-role_arn": "builders"}, "such as arn:aws:iam"),
+        ({"credential-external_id": "x-1"}, "needs the role"),
+        ({"option-disk_gib": "0"}, "greater than or equal to 1"),
+        ({"option-imds_hops": "1.5"}, "use a whole number"),
+        ({"option-subnet": "default"}, "such as subnet-"),
+        ({"option-security_groups": "sg-1, web"}, "such as sg-"),
+        ({"option-tenancy": "host"}, "Select a valid choice"),
+        ({"option-disk_type": "io2"}, "needs its IOPS"),
         ({"credential-secret_access_key": "x" * 6000}, "at most 5000"),
         ({"max_servers": "0"}, "greater than or equal to 1"),
         ({"option-disk_gib": "99999999"}, "less than or equal to"),
@@ -272,3 +282,65 @@ def test_the_pages_ask_as_many_queries_for_any_number(
             again = admin.get(path, headers={"if-none-match": first["ETag"]})
         assert again.status_code == 304
         assert b"40" in first.content
+
+
+def test_an_account_signs_in_by_keys_or_by_a_role_and_one_takes_the_others_place(
+    admin: Client,
+) -> None:
+    admin.post("/accounts/new/?kind=amazon", once(**AMAZON))
+    path = "/accounts/aws/change/"
+    arn = "arn:aws:iam::123456789012:role/builders"
+    role = {
+        "credential-source": "machine",
+        "credential-role_arn": arn,
+        "credential-external_id": "x-1",
+    }
+    assert admin.post(path, reload_form(admin, path, **role)).status_code == 302
+    held = json.loads(Account.objects.get(name="aws").credentials)
+    # The keys are gone: nobody has to wonder whether they are still in use.
+    assert held == {"source": "machine", "role_arn": arn, "external_id": "x-1"}
+    page = admin.get(path).content.decode()
+    assert arn in page  # no secret, and people must see which it is
+    assert "needle" not in page
+    admin.post(path, reload_form(admin, path, max_servers=9))
+    assert json.loads(Account.objects.get(name="aws").credentials) == held
+    back = {
+        "credential-source": "keys",
+        "credential-access_key_id": "needle-id",
+        "credential-secret_access_key": "needle-secret",
+        "credential-role_arn": "",
+        "credential-external_id": "",
+    }
+    assert admin.post(path, reload_form(admin, path, **back)).status_code == 302
+    held = json.loads(Account.objects.get(name="aws").credentials)
+    assert held == {
+        "access_key_id": "needle-id",
+        "secret_access_key": "needle-secret",
+    }
+
+
+def test_options_of_every_sort_are_typed_shown_and_taken_away(admin: Client) -> None:
+    options = {
+        "option-public_ip": "no",
+        "option-address": "private",
+        "option-security_groups": "sg-1, sg-2",
+        "option-disk_gib": "100",
+    }
+    admin.post("/accounts/new/?kind=amazon", once(**AMAZON, **options))
+    account = Account.objects.get(name="aws")
+    assert account.options == {
+        "public_ip": False,
+        "address": "private",
+        "security_groups": "sg-1, sg-2",
+        "disk_gib": 100,
+    }
+    account.options["security_groups"] = ["sg-1", "sg-2"]  # as the API may write it
+    save_account(account)
+    path = "/accounts/aws/change/"
+    admin.post(path, reload_form(admin, path, **{"option-disk_gib": ""}))
+    assert Account.objects.get(name="aws").options == {
+        "public_ip": False,
+        "address": "private",
+        "security_groups": "sg-1, sg-2",
+    }
+    assert ">no<" in admin.get("/accounts/aws/").content.decode()

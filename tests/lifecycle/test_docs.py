@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from servers.clouds.amazon.errors import MEANINGS
+from servers.clouds.amazon.options import OPTIONS
+
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = re.compile(
     r"\]\((?!http)([^)#]+)|(?:src|srcset)=\"(?!http)([^\"]+)", re.MULTILINE
@@ -50,4 +53,23 @@ def test_the_guide_names_every_right_that_ec2_asks_for() -> None:
     assert {"RunInstances", "TerminateInstances", "DeleteVolume"} <= calls
     # RunInstances with tags needs a right of its own.
     named = set(re.findall(r'"ec2:(\w+)"(?!:)', guide))
-    assert named == calls | {"CreateTags"}
+    # STS is asked where a role signs, by whom the role trusts.
+    assumed = {call for call in calls if call.startswith("AssumeRole")}
+    assert named == calls - assumed | {"CreateTags"}
+    assert assumed
+    assert "`sts:AssumeRole`" in guide
+
+
+def test_the_page_on_ec2_has_every_option_code_and_action() -> None:
+    page = (ROOT / "docs" / "ec2.md").read_text()
+    known = {option.name for option in OPTIONS}
+    options = page.partition("## Options")[2].partition("## RunInstances")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", options, re.MULTILINE)) == known
+    named = set(re.findall(r"`([A-Za-z0-9.]+)`", page))
+    assert {code for codes in MEANINGS.values() for code in codes} <= named
+    source = "".join(
+        path.read_text()
+        for path in (ROOT / "servers" / "clouds" / "amazon").glob("*.py")
+    )
+    for call in set(re.findall(r'"Action": "(\w+)"', source)):
+        assert call in page, call

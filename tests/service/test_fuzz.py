@@ -42,6 +42,11 @@ include-name = "PATCH /api/accounts/{name}"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "400", "401", "404", "409"]
 
+[[operations]]
+include-name = "PATCH /api/templates/{name}"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409"]
+
 # Terminated servers and revoked tokens stay to be seen: the contract says so.
 [[operations]]
 include-path-regex = "^/api/(servers|tokens)/"

@@ -19,21 +19,23 @@ from servers.api.schema.shapes import (
     or_null,
     text,
 )
-from servers.clouds.kind import Field
+from servers.clouds.kind import MOST_SEVERAL, Field
 from servers.clouds.kind import Kind as CloudKind
 from servers.clouds.registry import MOST_TIMING, TIMINGS, list_kinds
 from servers.models import Account, Template
 from servers.operations.fleet import MOST_NOTE, MOST_SERVERS
-from servers.operations.provision import (
+from servers.operations.labels import (
     LABEL_NAME,
     LABEL_VALUE,
+    MOST_LABELS,
+    RESERVED_LABELS,
+)
+from servers.operations.provision import (
     MOST_CAPACITY,
     MOST_COUNT,
-    MOST_LABELS,
     MOST_TTL,
     NAME,
     NAME_RULE,
-    RESERVED_LABELS,
 )
 from servers.operations.setup import (
     MOST_CANDIDATES,
@@ -50,17 +52,20 @@ _PORT: Final = (
     "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}"
     "|[1-9][0-9]{0,3}"
 )
-_ENDPOINT: Final = rf"(?:https?://[A-Za-z0-9.-]+(?::(?:{_PORT}))?/?)?"
+_PATH: Final = "(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*"
+_ENDPOINT: Final = rf"(?:https?://[A-Za-z0-9.-]+(?::(?:{_PORT}))?{_PATH}/?)?"
 _WHOLE: Final = number(0, MOST_INTEGER)
 _POSITIVE: Final = number(1, MOST_INTEGER)
 _CAPACITY: Final = number(1, MOST_CAPACITY, "Builds at once.")
 _TTL: Final = number(0, MOST_TTL, "Seconds until it is terminated; 0 is no limit.")
 _NOTE: Final = text("Why, for the others.", pattern=NO_NUL, maxLength=MOST_NOTE)
+# In any case, which a pattern of JSON Schema has no word for.
+_RESERVED: Final = "".join(f"[{c}{c.upper()}]" for c in RESERVED_LABELS)
 _LABELS: Final[Shape] = {
     "type": "object",
     "maxProperties": MOST_LABELS,
     "propertyNames": {
-        "pattern": f"^(?!{RESERVED_LABELS})(?:{LABEL_NAME.pattern})$",
+        "pattern": f"^(?!{_RESERVED})(?:{LABEL_NAME.pattern})$",
     },
     "additionalProperties": match(LABEL_VALUE.pattern),
 }
@@ -142,7 +147,11 @@ _TEMPLATE: Final = {
     "readiness_port": number(1, 65535),
     "ttl": {**_WHOLE, "description": "Seconds; 0 is no limit."},
     "labels": _LABELS,
-    "options": {"type": "object", "description": "What its cloud takes besides."},
+    "options": {
+        "type": "object",
+        "description": "What its cloud takes besides, above its account's own; "
+        "the options of a new account of that kind, where templates may have them.",
+    },
     "candidates": items(_CANDIDATE, maxItems=MOST_CANDIDATES),
     "is_default": flag("Made from where a POST names no template."),
     "max_servers": or_null(_WHOLE),
@@ -153,7 +162,7 @@ _ACCOUNT: Final = {
     "kind": one_of(kind.name for kind in list_kinds()),
     "endpoint": match(
         _ENDPOINT,
-        'A URL without a path: https://host:port. "" is the cloud\'s own.',
+        'A URL: https://host:port or https://host/path. "" is the cloud\'s own.',
         maxLength=500,
     ),
     "region": _column(Account, "region"),
@@ -198,7 +207,21 @@ def _describe_field(field: Field) -> Shape:
     if field.shape is not None:
         shape = dict(field.shape)
     elif field.number:
-        shape = {"type": "number", "minimum": 0, "maximum": field.most}
+        shape = {
+            "type": "integer" if field.whole else "number",
+            "minimum": field.least,
+            "maximum": field.most,
+        }
+    elif field.flag:
+        shape = flag()
+    elif field.choices is not None:
+        shape = one_of(["", *field.choices])
+    elif field.several:
+        one = match(f" *(?:{field.pattern}) *")
+        many = match(f"(?: *(?:{field.pattern}) *(?:, *(?:{field.pattern}) *)*)?")
+        shape = {"anyOf": [many, items(one, maxItems=MOST_SEVERAL)]}
+    elif field.pattern:
+        shape = match(f"(?:{field.pattern})?")
     else:
         shape = text(pattern=NO_NUL, maxLength=5000)
         if field.required:
@@ -215,6 +238,25 @@ def _describe_fields(fields: Iterable[Field], **more: Shape) -> Shape:
     )
 
 
+def _describe_credentials(kind: CloudKind) -> Shape:
+    """Return their shape: one for each choice of the first field, where it is one."""
+    fields = kind.credentials
+    if not fields or fields[0].choices is None:
+        return _describe_fields(fields)
+    chosen, usual = fields[0], next(iter(fields[0].choices))
+    either = []
+    for choice in fields[0].choices:
+        own = [field for field in fields[1:] if field.only_with in {"", choice}]
+        properties = {field.name: _describe_field(field) for field in own}
+        properties[chosen.name] = one_of(
+            [choice, ""] if choice == usual else [choice], chosen.label
+        )
+        required = [field.name for field in own if field.required]
+        required += [] if choice == usual else [chosen.name]
+        either.append(closed(properties, required=required))
+    return {"type": "object", "anyOf": either}
+
+
 _SECONDS: Final[Shape] = {"type": "number", "minimum": 0, "maximum": MOST_TIMING}
 _TIMINGS: Final = closed(
     dict.fromkeys(sorted(TIMINGS), _SECONDS),
@@ -227,7 +269,7 @@ def _describe_account(kind: CloudKind) -> Shape:
     """Return a new account's shape for one kind of cloud, from what the kind says."""
     rules = dict(_ACCOUNT)
     rules["kind"] = {"type": "string", "const": kind.name}
-    credentials = _describe_fields(kind.credentials)
+    credentials = _describe_credentials(kind)
     rules["credentials"] = {**credentials, "writeOnly": True}
     rules["options"] = _describe_fields(kind.options, timings=_TIMINGS)
     if not kind.takes_endpoint:

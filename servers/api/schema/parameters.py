@@ -3,7 +3,13 @@
 from typing import Any, Final
 
 from servers.api.details import MOST_AFTER, MOST_EVENTS
-from servers.api.listing import MOST_LIMIT, MOST_OFFSET, MOST_TEXT, ORDERINGS
+from servers.api.listing import (
+    MOST_LABEL,
+    MOST_LIMIT,
+    MOST_OFFSET,
+    MOST_TEXT,
+    ORDERINGS,
+)
 from servers.api.schema.shapes import (
     PRINTABLE,
     Shape,
@@ -17,8 +23,8 @@ from servers.api.schema.shapes import (
 from servers.api.servers import FALSE, TRUE
 from servers.feed import MOST_WAIT
 from servers.lifecycle.states import State
+from servers.operations.labels import LABEL_NAME, LABEL_VALUE
 from servers.operations.once import KEY
-from servers.operations.provision import LABEL_NAME, LABEL_VALUE
 
 Parameter = dict[str, Any]
 
@@ -74,7 +80,7 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     "label": _in_query(
         "label",
         match(
-            f"(?:{LABEL_NAME.pattern}):(?:{LABEL_VALUE.pattern})", maxLength=MOST_TEXT
+            f"(?:{LABEL_NAME.pattern}):(?:{LABEL_VALUE.pattern})", maxLength=MOST_LABEL
         ),
         "A label, `name:value`.",
         "team:builds",

@@ -1,19 +1,29 @@
 """The port over EC2: one region of one AWS account."""
 
 import contextlib
-import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Final
-from urllib.parse import urlencode, urlsplit
+from typing import Any, ClassVar, Final
 from xml.etree import ElementTree
 
-from libcloud.common.base import Response
-from libcloud.compute.drivers.ec2 import EC2Connection, EC2NodeDriver
-
-from servers.clouds.amazon.api import NAME, build_run_params, find_text, read_answer
+from servers.clouds.amazon.api import NAME, find_text
 from servers.clouds.amazon.checks import check_run, check_terminate
+from servers.clouds.amazon.connection import call, ec2_of
+from servers.clouds.amazon.images import RootDevices
+from servers.clouds.amazon.launch import build_run_params, changes_disk
+from servers.clouds.amazon.options import OPTIONS, check_options
+from servers.clouds.amazon.roles import (
+    CREDENTIALS,
+    check_credentials,
+    find_keys,
+    forget_keys,
+    is_lent,
+)
+from servers.clouds.amazon.shown import (
+    iterate_instances,
+    show_instance,
+    show_volume,
+)
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
@@ -22,76 +32,27 @@ from servers.clouds.base import (
     CloudLeftover,
     CloudListing,
     CreateSpec,
+    CredentialsError,
     InstanceNotFoundError,
-    Meaning,
     Timings,
     UnknownOutcomeError,
 )
-from servers.clouds.driver import bound_connection, bounded_call, thread_driver
-from servers.clouds.kind import Field, Kind
+from servers.clouds.driver import bounded_call
+from servers.clouds.kind import Kind, TagRules
 from servers.errors import InvalidError
 
-# Source: the EC2 API Reference, "InstanceState". shutting-down counts as live: it may
-# still run for a while, and be billed, until the cloud says terminated. A hibernated
-# instance is shown as stopped.
-STATUSES: Final = {
-    "pending": Meaning.BOOTING,
-    "running": Meaning.RUNNING,
-    "shutting-down": Meaning.ENDING,
-    "terminated": Meaning.GONE,
-    "stopping": Meaning.STOPPED,
-    "stopped": Meaning.STOPPED,
-}
-# What has a use for its address; a stopped one shows its private address alone.
-_REACHABLE: Final = frozenset({Meaning.BOOTING, Meaning.RUNNING})
 PAGE: Final = 1000
 VOLUME_PAGE: Final = 500
 MOST_PAGES: Final = 100
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
-
-
-class _RawResponse(Response):
-    """The answer as it came: status, headers and body are read by the adapter."""
-
-    valid_response_codes: ClassVar = list(range(100, 600))
-
-    def success(self) -> bool:
-        return True
-
-    def parse_body(self) -> str:
-        return str(self.body or "")
-
-
-class _Connection(EC2Connection):
-    responseCls = _RawResponse  # type: ignore[assignment]  # noqa: N815 - its name
-
-
-class _Driver(EC2NodeDriver):
-    """EC2's driver for any region, libcloud's table of regions or not."""
-
-    connectionCls = _Connection  # noqa: N815 - libcloud's name
-
-    def __init__(self, config: CloudConfig) -> None:
-        credentials = config.credentials
-        parts = urlsplit(config.endpoint or f"https://{_host(config.region)}")
-        secure = parts.scheme == "https"
-        super().__init__(
-            credentials["access_key_id"],
-            credentials["secret_access_key"],
-            secure=secure,
-            host=parts.hostname,
-            port=parts.port or (443 if secure else 80),
-            region="us-east-1",
-            token=credentials.get("session_token") or None,
-            signature_version="4",
-        )
-        self.region_name = config.region
-        bound_connection(self.connection)
-
-
-def _host(region: str) -> str:
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    return f"ec2.{region}.{suffix}"
+# What another cloud with EC2's API may call its own: RegionOne.
+_OTHER_REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+# Of a temporary key that was typed: nobody renews it.
+_RENEW: Final = (
+    "A session token ends within hours: enter a new one with its keys, or use a role, "
+    "which ServerFleet renews by itself."
+)
+_root_devices: Final = RootDevices()
 
 
 class Amazon:
@@ -100,7 +61,8 @@ class Amazon:
     provider: ClassVar[str] = "amazon"
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
-        if not _REGION.fullmatch(config.region):
+        region = _OTHER_REGION if config.endpoint else _REGION
+        if not region.fullmatch(config.region):
             raise InvalidError(
                 f"{config.region[:40]!r} is no AWS region. Use one such as "
                 "eu-central-1.",
@@ -108,6 +70,8 @@ class Amazon:
             )
         self.config = config
         self.timings = timings
+        self._service = ec2_of(config.region, config.endpoint)
+        self._address = str(config.options.get("address") or "")
 
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the owner of the region's security groups: the account's number."""
@@ -120,18 +84,18 @@ class Amazon:
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
         """RunInstances for exactly one, tagged in the same call."""
-        params = build_run_params(spec, {**self.config.options, **spec.options})
-        with bounded_call(deadline, what=NAME):
+        with bounded_call(deadline, what=NAME) as under_way:
+            params = self._build(spec)
+            under_way.sent = False  # whatever was asked before, the launch was not
             reservation = self._call(params)
             for item in reservation.findall("instancesSet/item"):
-                return _show(item)
+                return show_instance(item, self._address)
         raise UnknownOutcomeError(f"{NAME} answered without an instance.")
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """RunInstances with DryRun, and a look at the image and the size."""
-        params = build_run_params(spec, {**self.config.options, **spec.options})
         with bounded_call(deadline, what=NAME):
-            return check_run(self._call, params)
+            return check_run(self._call, self._build(spec), self._merge_options(spec))
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """DescribeInstances by the key's tag."""
@@ -153,8 +117,8 @@ class Amazon:
         """DescribeInstances by id."""
         params = {"Action": "DescribeInstances", "InstanceId.1": instance_id}
         with bounded_call(deadline, what=NAME):
-            for _, item in _iterate(self._call(params)):
-                return _show(item)
+            for _, item in iterate_instances(self._call(params)):
+                return show_instance(item, self._address)
         raise InstanceNotFoundError(f"{NAME} has no instance {instance_id}.")
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
@@ -182,7 +146,7 @@ class Amazon:
         }
         with bounded_call(deadline, what=NAME):
             volumes = [
-                _show_volume(item)
+                show_volume(item)
                 for answer in self._pages(params)
                 for item in answer.findall("volumeSet/item")
             ]
@@ -197,6 +161,22 @@ class Amazon:
         ):
             self._call(params)
 
+    def _merge_options(self, spec: CreateSpec) -> dict[str, Any]:
+        return {**self.config.options, **spec.options}
+
+    def _build(self, spec: CreateSpec) -> dict[str, str]:
+        """Return RunInstances' parameters; look the root device up at need."""
+        options = self._merge_options(spec)
+        device = ""
+        if changes_disk(options) and not options.get("disk_device"):
+            device = _root_devices.find(
+                self._call,
+                spec.image,
+                endpoint=self.config.endpoint,
+                region=self.config.region,
+            )
+        return build_run_params(spec, options, root_device=device)
+
     def _describe(self, tags: Mapping[str, str]) -> tuple[list[CloudInstance], str]:
         """Return all instances with these tags, and whose they are where it shows."""
         params = {"Action": "DescribeInstances", "MaxResults": str(PAGE)}
@@ -206,9 +186,9 @@ class Amazon:
         found: dict[str, CloudInstance] = {}
         owner = ""
         for answer in self._pages(params):
-            for reservation, item in _iterate(answer):
+            for reservation, item in iterate_instances(answer):
                 owner = owner or find_text(reservation, "ownerId")
-                instance = _show(item)
+                instance = show_instance(item, self._address)
                 found[instance.instance_id] = instance
         return list(found.values()), owner
 
@@ -226,69 +206,14 @@ class Amazon:
 
     def _call(self, params: Mapping[str, str]) -> ElementTree.Element:
         """Send one signed request; return its answer, free of namespaces."""
-        driver = thread_driver(self._identity(), lambda: _Driver(self.config))
-        response = driver.connection.request(
-            "/",
-            method="POST",
-            data=urlencode({**params, "Version": driver.connection.version}),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-        )
-        return read_answer(
-            int(response.status),
-            str(response.body or ""),
-            date=str(response.headers.get("date", "")),
-            temporary=bool(self.config.credentials.get("session_token")),
-        )
-
-    def _identity(self) -> tuple[str, str, str, bytes]:
-        config = self.config
-        secrets = json.dumps(dict(config.credentials), sort_keys=True).encode()
-        # A digest, so that the cache's keys hold no secret.
-        digest = hashlib.sha256(secrets).digest()
-        return ("amazon", config.endpoint, config.region, digest)
-
-
-def _iterate(
-    root: ElementTree.Element,
-) -> Iterator[tuple[ElementTree.Element, ElementTree.Element]]:
-    for reservation in root.findall("reservationSet/item"):
-        for item in reservation.findall("instancesSet/item"):
-            yield reservation, item
-
-
-def _tags(item: ElementTree.Element) -> dict[str, str]:
-    return {
-        find_text(tag, "key"): find_text(tag, "value")
-        for tag in item.findall("tagSet/item")
-    }
-
-
-def _show_volume(item: ElementTree.Element) -> CloudLeftover:
-    tags = _tags(item)
-    return CloudLeftover(
-        resource_id=find_text(item, "volumeId"),
-        kind="volume",
-        key=tags.get(KEY_TAG, ""),
-        fleet=tags.get(FLEET_TAG, ""),
-        detail=f"{find_text(item, 'size')} GiB",
-    )
-
-
-def _show(item: ElementTree.Element) -> CloudInstance:
-    tags = _tags(item)
-    status = find_text(item, "instanceState/name")
-    meaning = STATUSES.get(status, Meaning.UNCLEAR)
-    address = find_text(item, "ipAddress") or find_text(item, "privateIpAddress")
-    return CloudInstance(
-        instance_id=find_text(item, "instanceId"),
-        key=tags.get(KEY_TAG, ""),
-        fleet=tags.get(FLEET_TAG, ""),
-        name=tags.get("Name", ""),
-        raw_status=status,
-        meaning=meaning,
-        address=address if meaning in _REACHABLE else "",
-        fault=find_text(item, "stateReason/message"),
-    )
+        keys = find_keys(self.config)
+        try:
+            return call(self._service, keys, params)
+        except CredentialsError as error:
+            forget_keys(self.config)
+            if keys.session_token and not is_lent(self.config.credentials):
+                raise CredentialsError(f"{error.message} {_RENEW}") from None
+            raise
 
 
 KIND: Final = Kind(
@@ -297,22 +222,17 @@ KIND: Final = Kind(
     provider="amazon",
     open=Amazon,
     timings=Timings(),
-    credentials=(
-        Field("access_key_id", "Access key id", required=True),
-        Field("secret_access_key", "Secret access key", required=True, secret=True),
-        Field(
-            "session_token",
-            "Session token",
-            "Only where the key is a temporary one.",
-            secret=True,
-        ),
-    ),
-    options=(
-        Field("subnet", "Subnet", "subnet-…; the default network without one."),
-        Field("security_groups", "Security groups", "sg-…, separated by commas."),
-        Field("zone", "Availability zone"),
-        Field("instance_profile", "IAM instance profile"),
-        Field("disk_gib", "Root disk, GiB", number=True, most=65536),
-        Field("disk_device", "Root disk's device", "/dev/sda1, as the image says."),
+    credentials=CREDENTIALS,
+    check_credentials=check_credentials,
+    asks_for="access keys, or a role",
+    options=OPTIONS,
+    template_options=OPTIONS,
+    check_options=check_options,
+    # 50 tags, of which fleet, server, key and Name are ours.
+    tags=TagRules(
+        most=46,
+        tagging=frozenset({"address"}),
+        reserved={"Name": "it is the name of the server itself."},
+        prefixes=("aws:",),
     ),
 )

@@ -6,11 +6,17 @@ policy does not allow that, the dry run's word stands.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
-from typing import Final, NoReturn
-from xml.etree import ElementTree
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
 
 from servers.clouds.amazon.api import NAME, find_text
+from servers.clouds.amazon.images import (
+    Call,
+    check_disk,
+    describe_image,
+    is_looked_up,
+)
+from servers.clouds.amazon.launch import changes_disk
 from servers.clouds.base import (
     CloudError,
     CredentialsError,
@@ -18,22 +24,23 @@ from servers.clouds.base import (
     RefusedError,
 )
 
-Call = Callable[[Mapping[str, str]], ElementTree.Element]
-
 _DRY: Final = {"DryRun": "true"}
 
 
-def check_run(call: Call, params: Mapping[str, str]) -> tuple[str, ...]:
+def check_run(
+    call: Call, params: Mapping[str, str], options: Mapping[str, Any]
+) -> tuple[str, ...]:
     """Ask whether RunInstances with ``params`` would work; raise what forbids it.
 
-    Returns what could not be looked up, a sentence each.
+    ``options`` are those that ``params`` were built from. Returns what could not be
+    looked up, a sentence each.
     """
     answer = call({**params, **_DRY})
     for item in answer.findall("instancesSet/item"):
         # Not every endpoint knows DryRun. What this one made is new, and ours.
         _undo(call, find_text(item, "instanceId"))
     untested = (
-        _check_image(call, params["ImageId"]),
+        _check_image(call, params["ImageId"], options),
         _check_size(call, params["InstanceType"]),
     )
     return tuple(sentence for sentence in untested if sentence)
@@ -63,20 +70,23 @@ def _undo(call: Call, instance_id: str) -> NoReturn:
     raise RefusedError(f"{said}, which was ended at once.")
 
 
-def _check_image(call: Call, image: str) -> str:
+def _check_image(call: Call, image: str, options: Mapping[str, Any]) -> str:
+    if not is_looked_up(image):
+        return (
+            f"Whether the image {image} exists was not tested: EC2 resolves its "
+            "parameter at the launch."
+        )
     try:
-        answer = call({"Action": "DescribeImages", "ImageId.1": image})
+        found = describe_image(call, image)
     except CredentialsError:
         return (
             f"Whether the image {image} exists was not tested: these credentials "
             "may not call DescribeImages."
         )
-    found = answer.find("imagesSet/item")
-    if found is None:
-        raise RefusedError(f"{NAME} has no image {image} in this region.")
-    state = find_text(found, "imageState")
-    if state != "available":
-        raise RefusedError(f"The image {image} is {state}, not available.")
+    if found.state != "available":
+        raise RefusedError(f"The image {image} is {found.state}, not available.")
+    if changes_disk(options):
+        check_disk(found, options)
     return ""
 
 

@@ -30,7 +30,7 @@ from servers.errors import FleetError, InvalidError
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server
 from servers.operations import retry_server, revise_labels, terminate_server
-from servers.operations.provision import check_labels
+from servers.operations.labels import check_labels
 from servers.selectors import list_servers
 
 MOST: Final = 200

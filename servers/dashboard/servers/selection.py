@@ -8,7 +8,7 @@ from django.db.models import Count, QuerySet
 
 from servers.lifecycle.states import State
 from servers.models import Server
-from servers.operations.provision import LABEL_NAME
+from servers.operations.labels import LABEL_NAME, split_label
 from servers.selectors import list_servers, with_label, with_words
 
 MOST_WORDS: Final = 100
@@ -95,8 +95,8 @@ def _read(given: Mapping[str, str], name: str, most: int) -> str:
 
 def _filter_label(rows: QuerySet[Server], text: str) -> QuerySet[Server]:
     """``name``, ``name=value`` or, as the API has it, ``name:value``."""
-    at = min((text.find(each) for each in "=:" if each in text), default=len(text))
-    name, value = text[:at].strip(), text[at + 1 :].strip()
-    if not LABEL_NAME.fullmatch(name):
-        return rows.none()  # no server can have it
-    return with_label(rows, name, value if at < len(text) else None)
+    name, sign, value = (part.strip() for part in text.partition("="))
+    either: list[tuple[str, str | None]] = [(name, None), *split_label(name)]
+    labels = [(name, value)] if sign else either
+    # Others no server can have.
+    return with_label(rows, *(each for each in labels if LABEL_NAME.fullmatch(each[0])))

@@ -1,0 +1,178 @@
+"""Signed calls to AWS's Query APIs, through libcloud's connection and signature."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode, urlsplit
+from xml.etree import ElementTree
+
+from libcloud.common.aws import SignedAWSConnection
+from libcloud.common.base import Response
+
+from servers.clouds.amazon.api import read_answer
+from servers.clouds.driver import BoundedConnection, bound_connection, thread_driver
+
+# The partitions whose hosts end otherwise. Source: AWS General Reference, endpoints.
+_PARTITIONS: Final = {
+    "cn-": "amazonaws.com.cn",
+    "eusc-": "amazonaws.eu",
+    "us-iso-": "c2s.ic.gov",
+    "us-isob-": "sc2s.sgov.gov",
+}
+_VERSIONS: Final = {"ec2": "2016-11-15", "sts": "2011-06-15"}
+# AWS's own tools read it, too: where STS is another than the region's.
+_STS_URL: Final = "AWS_ENDPOINT_URL_STS"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What signs a call. Never logged: two of the three are secrets."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(default="", repr=False)
+
+    def digest(self) -> bytes:
+        """Return what tells these keys from others, without a secret in it."""
+        parts = (self.access_key_id, self.secret_access_key, self.session_token)
+        return hashlib.sha256("\n".join(parts).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One of AWS's services in a region."""
+
+    name: str  # ec2, sts
+    region: str
+    url: str
+
+    @property
+    def version(self) -> str:
+        """Its API's version."""
+        return _VERSIONS[self.name]
+
+
+def ec2_of(region: str, endpoint: str) -> Service:
+    """Return EC2 in a region, at an account's own endpoint where it has one."""
+    return Service("ec2", region, endpoint or f"https://{name_host('ec2', region)}")
+
+
+def sts_of(region: str) -> Service:
+    """Return STS in a region."""
+    url = os.environ.get(_STS_URL) or f"https://{name_host('sts', region)}"
+    return Service("sts", region, url)
+
+
+def name_host(service: str, region: str) -> str:
+    """Return a service's host in a region."""
+    for prefix, suffix in _PARTITIONS.items():
+        if region.startswith(prefix):
+            return f"{service}.{region}.{suffix}"
+    return f"{service}.{region}.amazonaws.com"
+
+
+class _RawResponse(Response):
+    """The answer as it came: status, headers and body are read by ``read_answer``.
+
+    As bytes: XML names its own encoding, and a header without one would have libcloud
+    take UTF-8 for Latin-1.
+    """
+
+    raw = b""
+
+    def __init__(self, response: Any, connection: Any) -> None:
+        self.raw = response.content
+        super().__init__(response, connection)
+
+    valid_response_codes: ClassVar = list(range(100, 600))
+
+    def success(self) -> bool:
+        return True
+
+    def parse_body(self) -> str:
+        return str(self.body or "")
+
+
+class _Connection(SignedAWSConnection):
+    responseCls = _RawResponse  # noqa: N815 - its name
+    service_name = ""
+
+
+class _Signer:
+    """A connection and what its signature asks its driver for."""
+
+    name = "ServerFleet"
+
+    def __init__(self, service: Service, keys: Keys) -> None:
+        self.region_name = service.region
+        parts = urlsplit(service.url)
+        secure = parts.scheme == "https"
+        # EC2-like clouds have one: http://host:8773/services/compute.
+        self.path = parts.path or "/"
+        self.connection = _Connection(
+            keys.access_key_id,
+            keys.secret_access_key,
+            secure=secure,
+            host=_bracket(parts.hostname or ""),
+            port=parts.port or (443 if secure else 80),
+            token=keys.session_token or None,
+            signature_version="4",
+        )
+        self.connection.service_name = service.name
+        self.connection.driver = self  # type: ignore[assignment]
+        bound_connection(self.connection)
+
+
+def call(
+    service: Service, keys: Keys, params: Mapping[str, str]
+) -> ElementTree.Element:
+    """Send one signed request; return its answer, free of namespaces.
+
+    Within a ``bounded_call``. Raises what the answer means.
+    """
+    signer = thread_driver((service, keys.digest()), lambda: _Signer(service, keys))
+    response = signer.connection.request(
+        signer.path,
+        method="POST",
+        data=urlencode({**params, "Version": service.version}),
+        headers=dict(_FORM),
+    )
+    return read_answer(
+        int(response.status),
+        response.raw,
+        date=str(response.headers.get("date", "")),
+        temporary=bool(keys.session_token),
+    )
+
+
+def call_unsigned(service: Service, params: Mapping[str, str]) -> ElementTree.Element:
+    """Send one request that proves itself by a parameter; return its answer."""
+    parts = urlsplit(service.url)
+    secure = parts.scheme == "https"
+    connection = BoundedConnection(
+        _bracket(parts.hostname or ""),
+        parts.port or (443 if secure else 80),
+        secure=secure,
+    )
+    connection.request(
+        "POST",
+        parts.path or "/",
+        body=urlencode({**params, "Version": service.version}),
+        headers=dict(_FORM),
+    )
+    response = connection.response
+    assert response is not None
+    return read_answer(
+        response.status_code,
+        response.content,
+        date=str(response.headers.get("date", "")),
+    )
+
+
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def _bracket(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

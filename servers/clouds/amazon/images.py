@@ -1,0 +1,134 @@
+"""What EC2 knows of an image: whether it can be used, and what its root disk is."""
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from xml.etree import ElementTree
+
+from servers.clouds.amazon.api import NAME, find_text
+from servers.clouds.base import (
+    CredentialsError,
+    RefusedError,
+    UnknownOutcomeError,
+    UnreachableError,
+)
+
+Call = Callable[[Mapping[str, str]], ElementTree.Element]
+
+# An image that a parameter of Systems Manager names: EC2 resolves it at the launch
+# alone.
+_BY_PARAMETER: Final = "resolve:ssm:"
+_MOST_KEPT: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image, as DescribeImages shows it."""
+
+    image_id: str
+    state: str
+    root_device: str  # /dev/xvda
+    root_type: str  # ebs, instance-store
+    root_gib: int  # 0 where unknown
+
+
+def describe_image(call: Call, image: str) -> Image:
+    """Return what EC2 shows of an image. Raises RefusedError where there is none."""
+    answer = call({"Action": "DescribeImages", "ImageId.1": image})
+    found = answer.find("imagesSet/item")
+    if found is None:
+        raise RefusedError(f"{NAME} has no image {image} in this region.")
+    device = find_text(found, "rootDeviceName")
+    size = ""
+    for mapping in found.findall("blockDeviceMapping/item"):
+        if find_text(mapping, "deviceName") == device:
+            size = find_text(mapping, "ebs/volumeSize")
+    return Image(
+        image,
+        find_text(found, "imageState"),
+        device,
+        find_text(found, "rootDeviceType"),
+        int(size) if re.fullmatch("[0-9]{1,6}", size) else 0,
+    )
+
+
+def is_looked_up(image: str) -> bool:
+    """Tell whether DescribeImages knows an image by this name."""
+    return not image.startswith(_BY_PARAMETER)
+
+
+def check_disk(image: Image, options: Mapping[str, Any]) -> None:
+    """Raise RefusedError where a root disk's options don't fit the image."""
+    device = str(options.get("disk_device") or "")
+    if device and image.root_device and device != image.root_device:
+        raise RefusedError(
+            f"The root disk of {image.image_id} is {image.root_device}, not {device}: "
+            "the launch would add a second disk and leave the root disk as it is. "
+            "Leave disk_device out, or correct it."
+        )
+    if image.root_type == "instance-store":
+        raise RefusedError(
+            f"The root disk of {image.image_id} is no EBS volume, so it can't be "
+            "changed. Leave the options of the root disk out."
+        )
+    size = options.get("disk_gib") or image.root_gib
+    if size < image.root_gib:
+        raise RefusedError(
+            f"The root disk of {image.image_id} has {image.root_gib} GiB, so disk_gib "
+            f"can't be {size:g}. Raise it."
+        )
+
+
+class RootDevices:
+    """The root devices of images, each looked up once: an image never changes its own.
+
+    Safe to use from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, str, str], str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, call: Call, image: str, *, endpoint: str, region: str) -> str:
+        """Return an image's root device.
+
+        Raises RefusedError where it can't be known, ThrottledError, and
+        UnreachableError where there was no answer: nothing was launched by then.
+        """
+        key = (endpoint, region, image)
+        with self._lock:
+            known = self._known.get(key)
+        if known is None:
+            known = _look_up(call, image)
+            with self._lock:
+                self._known[key] = known
+                while len(self._known) > _MOST_KEPT:
+                    self._known.popitem(last=False)
+        return known
+
+
+def _look_up(call: Call, image: str) -> str:
+    if not is_looked_up(image):
+        raise RefusedError(
+            f"The root disk's device of {image} can't be looked up. Name it in the "
+            "option disk_device."
+        )
+    try:
+        found = describe_image(call, image)
+    except CredentialsError as error:
+        raise RefusedError(
+            f"The root disk's device of {image} can't be looked up: {error.message} "
+            "Allow ec2:DescribeImages, or name it in the option disk_device."
+        ) from None
+    except UnknownOutcomeError as error:
+        # A question changes nothing, and the launch was not sent yet.
+        raise UnreachableError(error.message) from None
+    if not found.root_device:
+        raise RefusedError(
+            f"{NAME} does not tell the root disk's device of {image}. Name it in the "
+            "option disk_device."
+        )
+    return found.root_device

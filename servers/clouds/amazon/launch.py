@@ -1,0 +1,206 @@
+"""The parameters of RunInstances: one instance, its tags and its options in one call.
+
+Source: the Amazon EC2 API Reference, RunInstances; docs/ec2.md lists which of its
+parameters are used, and why the others are not.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from servers.clouds.amazon.options import USUAL_HOPS, find_wrong
+from servers.clouds.base import CreateSpec, RefusedError
+
+MOST_USER_DATA: Final = 16 * 1024
+# Says, on an instance of a template that asks for it, which address is its server's:
+# a listing shows instances, and not the templates that they came from.
+ADDRESS_TAG: Final = "serverfleet-address"
+# What RunInstances makes in this call, and can tag in it. A policy may demand tags on
+# each of them, and a leftover volume is traced by its own.
+_TAGGED: Final = ("instance", "volume", "network-interface")
+_ZONE_ID: Final = re.compile(r"[a-z0-9]+-az[0-9]+")
+_DISK: Final = {
+    "disk_gib": "VolumeSize",
+    "disk_type": "VolumeType",
+    "disk_iops": "Iops",
+    "disk_throughput": "Throughput",
+    "disk_encrypted": "Encrypted",
+    "disk_kms_key": "KmsKeyId",
+}
+_PREFERENCES: Final = {
+    "open": "open",
+    "none": "none",
+    "only": "capacity-reservations-only",
+}
+
+Params = dict[str, str]
+
+
+def build_run_params(
+    spec: CreateSpec, options: Mapping[str, Any], *, root_device: str = ""
+) -> Params:
+    """Return RunInstances' parameters. Raises RefusedError where none can be built.
+
+    ``options`` are the account's under the template's. ``root_device`` is the image's,
+    needed where ``needs_root_device`` says so.
+    """
+    if wrong := find_wrong(options):
+        raise RefusedError(f"{wrong} Correct it at the template or its account.")
+    user_data = spec.user_data.encode()
+    if len(user_data) > MOST_USER_DATA:
+        raise RefusedError(
+            f"The user data has {len(user_data)} bytes; Amazon EC2 takes at most "
+            f"{MOST_USER_DATA}. Shorten the template's user data."
+        )
+    params = {
+        "Action": "RunInstances",
+        "ImageId": spec.image,
+        "InstanceType": spec.size,
+        "MinCount": "1",
+        "MaxCount": "1",
+        "ClientToken": spec.token,
+        # A machine that shuts itself down ends, and is not kept and billed.
+        "InstanceInitiatedShutdownBehavior": "terminate",
+    }
+    params |= _tag_params(spec)
+    if user_data:
+        params["UserData"] = base64.b64encode(user_data).decode()
+    if spec.ssh_key:
+        params["KeyName"] = spec.ssh_key
+    params |= _network_params(options)
+    params |= _metadata_params(options)
+    params |= _machine_params(options)
+    params |= _launch_template_params(options)
+    if changes_disk(options):
+        device = str(options.get("disk_device") or root_device)
+        params |= _disk_params(options, device)
+    return params
+
+
+def changes_disk(options: Mapping[str, Any]) -> bool:
+    """Tell whether the root disk is to be other than the image's."""
+    return any(_is_set(options.get(name)) for name in _DISK)
+
+
+def _is_set(value: object) -> bool:
+    return value not in ("", None, [])
+
+
+def _flag(value: Any) -> str:
+    return "true" if value else "false"
+
+
+def _tag_params(spec: CreateSpec) -> Params:
+    tags = {**spec.tags, "Name": spec.name}
+    # Where the template does not say, the account does, as it is at each listing.
+    if address := spec.options.get("address"):
+        tags[ADDRESS_TAG] = str(address)
+    params = {}
+    for kind_number, kind in enumerate(_TAGGED, start=1):
+        prefix = f"TagSpecification.{kind_number}"
+        params[f"{prefix}.ResourceType"] = kind
+        for number, (name, value) in enumerate(sorted(tags.items()), start=1):
+            params[f"{prefix}.Tag.{number}.Key"] = name
+            params[f"{prefix}.Tag.{number}.Value"] = value
+    return params
+
+
+def _network_params(options: Mapping[str, Any]) -> Params:
+    """Subnet and groups; on an interface of its own where its address is asked for."""
+    prefix, params = "", {}
+    public_ip = options.get("public_ip")
+    if public_ip is not None:
+        # EC2 takes all of these on the interface, or all of them on the call.
+        prefix = "NetworkInterface.1."
+        params = {
+            f"{prefix}DeviceIndex": "0",
+            f"{prefix}DeleteOnTermination": "true",
+            f"{prefix}AssociatePublicIpAddress": _flag(public_ip),
+        }
+    if subnet := options.get("subnet"):
+        params[f"{prefix}SubnetId"] = str(subnet)
+    groups = options.get("security_groups") or []
+    if isinstance(groups, str):
+        groups = groups.split(",")
+    for number, group in enumerate(filter(None, map(str.strip, groups)), start=1):
+        params[f"{prefix}SecurityGroupId.{number}"] = group
+    return params
+
+
+def _metadata_params(options: Mapping[str, Any]) -> Params:
+    required = options.get("imdsv2", True)
+    return {
+        "MetadataOptions.HttpTokens": "required" if required else "optional",
+        "MetadataOptions.HttpPutResponseHopLimit": str(
+            int(options.get("imds_hops") or USUAL_HOPS)
+        ),
+        # User data is read from there.
+        "MetadataOptions.HttpEndpoint": "enabled",
+    }
+
+
+def _machine_params(options: Mapping[str, Any]) -> Params:
+    params = {}
+    if zone := str(options.get("zone") or ""):
+        by = "AvailabilityZoneId" if _ZONE_ID.fullmatch(zone) else "AvailabilityZone"
+        params[f"Placement.{by}"] = zone
+    if tenancy := options.get("tenancy"):
+        params["Placement.Tenancy"] = str(tenancy)
+    if group := options.get("placement_group"):
+        params["Placement.GroupName"] = str(group)
+    if profile := str(options.get("instance_profile") or ""):
+        by = "Arn" if profile.startswith("arn:") else "Name"
+        params[f"IamInstanceProfile.{by}"] = profile
+    if options.get("ebs_optimized") is not None:
+        params["EbsOptimized"] = _flag(options["ebs_optimized"])
+    if options.get("monitoring") is not None:
+        params["Monitoring.Enabled"] = _flag(options["monitoring"])
+    if credits_ := options.get("cpu_credits"):
+        params["CreditSpecification.CpuCredits"] = str(credits_)
+    return params | _reservation_params(str(options.get("capacity_reservation") or ""))
+
+
+def _reservation_params(reservation: str) -> Params:
+    prefix = "CapacityReservationSpecification.CapacityReservation"
+    if not reservation:
+        return {}
+    if preference := _PREFERENCES.get(reservation):
+        return {f"{prefix}Preference": preference}
+    by = "ResourceGroupArn" if reservation.startswith("arn:") else "Id"
+    return {f"{prefix}Target.CapacityReservation{by}": reservation}
+
+
+def _launch_template_params(options: Mapping[str, Any]) -> Params:
+    launch_template = str(options.get("launch_template") or "")
+    if not launch_template:
+        return {}
+    by = "Id" if launch_template.startswith("lt-") else "Name"
+    params = {f"LaunchTemplate.LaunchTemplate{by}": launch_template}
+    if version := options.get("launch_template_version"):
+        params["LaunchTemplate.Version"] = str(version)
+    return params
+
+
+def _disk_params(options: Mapping[str, Any], device: str) -> Params:
+    if not device:
+        raise RefusedError(
+            "The root disk's device is not known. Name it in the option disk_device."
+        )
+    prefix = "BlockDeviceMapping.1"
+    params = {
+        f"{prefix}.DeviceName": device,
+        f"{prefix}.Ebs.DeleteOnTermination": "true",
+    }
+    for name, parameter in _DISK.items():
+        value = options.get(name)
+        if not _is_set(value):
+            continue
+        if isinstance(value, bool):
+            text = _flag(value)
+        else:
+            text = str(int(value)) if isinstance(value, int | float) else str(value)
+        params[f"{prefix}.Ebs.{parameter}"] = text
+    if options.get("disk_kms_key"):
+        params[f"{prefix}.Ebs.Encrypted"] = "true"
+    return params

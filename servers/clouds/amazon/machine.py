@@ -1,0 +1,227 @@
+"""The role of the machine that ServerFleet runs on, as AWS hands it out there.
+
+Three ways, in the order of AWS's own tools: a token file that STS exchanges (EKS, or
+any identity provider that the role trusts), the container's endpoint (ECS, EKS Pod
+Identity), and the instance's metadata service in its second version. Each is found by
+the variables that AWS itself sets. Only this module talks to those addresses: no
+account's endpoint, no proxy and no redirect leads there.
+
+Source: AWS SDKs and Tools Reference Guide, "Standardized credential providers".
+"""
+
+import http.client
+import json
+import os
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+from servers.clouds.amazon.api import find_text
+from servers.clouds.amazon.connection import Keys, call_unsigned, sts_of
+from servers.clouds.base import CredentialsError, UnreachableError
+from servers.clouds.driver import Deadline
+
+# Seconds; the service is on the same machine, or not there at all.
+MOST_SECONDS: Final = 2.0
+_MOST_BYTES: Final = 64 * 1024
+_METADATA: Final = "http://169.254.169.254"
+_METADATA_IPV6: Final = "http://[fd00:ec2::254]"
+_CONTAINER: Final = "http://169.254.170.2"
+# Where a container's keys may be fetched without TLS. Source: the same guide.
+_PLAIN_HOSTS: Final = frozenset(
+    {"169.254.170.2", "169.254.170.23", "fd00:ec2::23", "127.0.0.1", "::1", "localhost"}
+)
+_TOKEN: Final = "/latest/api/token"  # noqa: S105 - a path
+_ROLES: Final = "/latest/meta-data/iam/security-credentials/"
+_TOKEN_SECONDS: Final = "300"  # noqa: S105 - a time
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """Keys that are lent until a time, in Unix seconds."""
+
+    keys: Keys
+    ends: float = field(default=float("inf"))
+
+
+def fetch_machine_keys(deadline: Deadline, *, region: str) -> Lent:
+    """Return the keys of this machine's role.
+
+    Raises CredentialsError (there is none, or it is refused) and UnreachableError.
+    """
+    env = os.environ
+    if env.get("AWS_WEB_IDENTITY_TOKEN_FILE") and env.get("AWS_ROLE_ARN"):
+        return _exchange_token(region)
+    relative = env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+    full = env.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    if relative or full:
+        return _ask_container(
+            f"{_CONTAINER}{relative}" if relative else str(full), deadline
+        )
+    return _ask_metadata(deadline)
+
+
+def read_sts_keys(answer: ElementTree.Element) -> Lent:
+    """Return the keys in an answer of STS."""
+    found = next(answer.iter("Credentials"), None)
+    if found is None:
+        raise UnreachableError("AWS STS answered without keys.")
+    return _read_keys(
+        {
+            "AccessKeyId": find_text(found, "AccessKeyId"),
+            "SecretAccessKey": find_text(found, "SecretAccessKey"),
+            "Token": find_text(found, "SessionToken"),
+            "Expiration": find_text(found, "Expiration"),
+        },
+        "AWS STS",
+    )
+
+
+def _exchange_token(region: str) -> Lent:
+    env = os.environ
+    path = env["AWS_WEB_IDENTITY_TOKEN_FILE"]
+    try:
+        token = Path(path).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise CredentialsError(
+            f"This machine's role needs the token file {path[:200]}, which can't be "
+            "read. AWS_WEB_IDENTITY_TOKEN_FILE names it."
+        ) from None
+    answer = call_unsigned(
+        sts_of(env.get("AWS_REGION") or region),
+        {
+            "Action": "AssumeRoleWithWebIdentity",
+            "RoleArn": env["AWS_ROLE_ARN"],
+            "RoleSessionName": env.get("AWS_ROLE_SESSION_NAME") or "serverfleet",
+            "WebIdentityToken": token,
+        },
+    )
+    return read_sts_keys(answer)
+
+
+def _ask_container(url: str, deadline: Deadline) -> Lent:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "https" and host not in _PLAIN_HOSTS:
+        raise CredentialsError(
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI names a host that is neither this "
+            "machine nor reached by https, so no keys are fetched there."
+        )
+    env, headers = os.environ, {}
+    token = env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
+    if path := env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
+        try:
+            token = Path(path).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            raise CredentialsError(
+                f"The token file {path[:200]} can't be read. "
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names it."
+            ) from None
+    if token:
+        headers["Authorization"] = token
+    what = "The container's credentials endpoint"
+    status, body = _ask(url, deadline, what=what, headers=headers)
+    if status != 200:
+        raise CredentialsError(f"{what} refuses to lend keys ({status}).")
+    return _read_keys(_parse(body, what), what)
+
+
+def _ask_metadata(deadline: Deadline) -> Lent:
+    env = os.environ
+    if env.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
+        raise CredentialsError(
+            "This machine's role is not asked for: AWS_EC2_METADATA_DISABLED is true."
+        )
+    ipv6 = env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "").lower() == "ipv6"
+    base = env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or (
+        _METADATA_IPV6 if ipv6 else _METADATA
+    )
+    base = base.rstrip("/")
+    what = "The metadata service of EC2"
+    status, session = _ask(
+        f"{base}{_TOKEN}",
+        deadline,
+        what=what,
+        method="PUT",
+        headers={"X-aws-ec2-metadata-token-ttl-seconds": _TOKEN_SECONDS},
+    )
+    if status != 200:
+        raise CredentialsError(
+            f"{what} gives no session ({status}). Switch it on for this instance."
+        )
+    headers = {"X-aws-ec2-metadata-token": session.strip()}
+    status, names = _ask(f"{base}{_ROLES}", deadline, what=what, headers=headers)
+    role = names.strip().partition("\n")[0].strip()
+    if status == 404 or not role:
+        raise CredentialsError(
+            "This machine has no role. Attach an instance profile to it."
+        )
+    status, body = _ask(f"{base}{_ROLES}{role}", deadline, what=what, headers=headers)
+    if status != 200:
+        raise CredentialsError(f"{what} lends no keys of {role[:100]} ({status}).")
+    return _read_keys(_parse(body, what), what)
+
+
+def _parse(body: str, what: str) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UnreachableError(f"{what} gave an answer that can't be read.")
+    return found
+
+
+def _read_keys(found: dict[str, Any], what: str) -> Lent:
+    code = found.get("Code", "Success")
+    if code != "Success":
+        raise CredentialsError(f"{what} lends no keys: {str(code)[:100]}.")
+    names = ("AccessKeyId", "SecretAccessKey", "Token")
+    texts = [found.get(name) or "" for name in names]
+    if not all(isinstance(text, str) for text in texts) or not all(texts[:2]):
+        raise UnreachableError(f"{what} gave an answer without keys.")
+    try:
+        ends = datetime.fromisoformat(str(found["Expiration"])).timestamp()
+    except (KeyError, ValueError, OverflowError):
+        ends = float("inf")
+    return Lent(Keys(*texts), ends)
+
+
+def _ask(
+    url: str,
+    deadline: Deadline,
+    *,
+    what: str,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+) -> tuple[int, str]:
+    """Return status and body of one request, sent straight there."""
+    parts = urlsplit(url)
+    kind = (
+        http.client.HTTPSConnection
+        if parts.scheme == "https"
+        else http.client.HTTPConnection
+    )
+    left = min(MOST_SECONDS, deadline.remaining())
+    connection = kind(parts.hostname or "", parts.port, timeout=left)
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    try:
+        connection.connect()
+        assert isinstance(connection.sock, socket.socket)
+        deadline.watch(connection.sock)
+        connection.request(method, path, headers=headers or {})
+        response = connection.getresponse()
+        body = response.read(_MOST_BYTES)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise UnreachableError(
+            f"{what} does not answer ({type(error).__name__}), so this machine's role "
+            "is not known. It answers on AWS alone; from a container it needs a hop "
+            "limit of 2."
+        ) from None
+    finally:
+        connection.close()
+    return response.status, body.decode("utf-8", "replace")

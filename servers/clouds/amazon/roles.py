@@ -1,0 +1,254 @@
+"""Which keys sign an account's calls: its own, its machine's, or those of a role.
+
+Lent keys are kept in the process and fetched anew before they end, by one thread while
+the others go on with those that still hold. A refresh that fails is no fault as long as
+they do.
+"""
+
+import hashlib
+import json
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from servers.clouds.amazon.connection import Keys, call, sts_of
+from servers.clouds.amazon.machine import Lent, fetch_machine_keys, read_sts_keys
+from servers.clouds.base import (
+    CloudConfig,
+    CloudError,
+    CredentialsError,
+    UnknownOutcomeError,
+    UnreachableError,
+)
+from servers.clouds.driver import Deadline, current_deadline
+from servers.clouds.kind import Field
+
+KEYS: Final = "keys"
+MACHINE: Final = "machine"
+SOURCES: Final = {
+    KEYS: "Access keys",
+    MACHINE: "The role of the machine that ServerFleet runs on",
+}
+_ROLE_ARN: Final = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}"
+_EXTERNAL_ID: Final = r"[A-Za-z0-9_+=,.@:/-]{2,1224}"
+CREDENTIALS: Final = (
+    Field(
+        "source",
+        "What signs the calls",
+        "Usually access keys.",
+        choices=SOURCES,
+        shown=True,
+    ),
+    Field("access_key_id", "Access key id", only_with=KEYS, required=True),
+    Field(
+        "secret_access_key",
+        "Secret access key",
+        only_with=KEYS,
+        required=True,
+        secret=True,
+    ),
+    Field(
+        "session_token",
+        "Session token",
+        "Only where the key is a temporary one.",
+        only_with=KEYS,
+        secret=True,
+    ),
+    Field(
+        "role_arn",
+        "Role to assume",
+        "Leave it empty to work with the above alone.",
+        shown=True,
+        pattern=_ROLE_ARN,
+        like="arn:aws:iam::123456789012:role/serverfleet",
+    ),
+    Field(
+        "external_id",
+        "External id",
+        "Where the role's trust policy asks for one.",
+        shown=True,
+        pattern=_EXTERNAL_ID,
+        like="serverfleet-1",
+    ),
+)
+_ROLE_SECONDS: Final = "3600"  # the longest where a role assumes another
+_MOST_KEPT: Final = 1000
+
+
+class KeyCache:
+    """Lent keys by what they were lent for. Safe to use from any thread."""
+
+    REFRESH: Final = 300.0  # seconds before their end at which new ones are asked for
+    AGAIN: Final = 15.0  # between two tries
+    # AWS has just lent them: a clock that calls them ended is itself wrong.
+    LEAST: Final = 60.0
+
+    def __init__(
+        self,
+        *,
+        uptime: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._uptime = uptime
+        self._clock = clock
+        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: bytes, fetch: Callable[[], Lent], *, wait: float) -> Keys:
+        """Return keys that hold; ``wait`` seconds at most for another's refresh."""
+        entry = self._entry(key)
+        kept, ends = entry.keys, entry.ends
+        now = self._uptime()
+        holds = kept is not None and now < ends
+        if kept and holds and (now < ends - self.REFRESH or now < entry.next_try):
+            return kept
+        if not entry.lock.acquire(timeout=0 if holds else wait):
+            if kept and holds:
+                return kept
+            raise UnreachableError("The keys of the role were not lent in time.")
+        try:
+            if entry.keys is not None and entry.keys is not kept:
+                return entry.keys  # another thread was quicker
+            return self._refresh(entry, fetch, holds=holds)
+        finally:
+            entry.lock.release()
+
+    def forget(self, key: bytes) -> None:
+        """Fetch anew at the next call: the cloud takes those no longer."""
+        entry = self._entry(key)
+        if self._uptime() >= entry.since + self.LEAST:
+            entry.keys = None
+
+    def _entry(self, key: bytes) -> "_Entry":
+        with self._lock:
+            entry = self._entries.setdefault(key, _Entry())
+            self._entries.move_to_end(key)
+            while len(self._entries) > _MOST_KEPT:
+                self._entries.popitem(last=False)
+            return entry
+
+    def _refresh(
+        self, entry: "_Entry", fetch: Callable[[], Lent], *, holds: bool
+    ) -> Keys:
+        now = self._uptime()
+        entry.next_try = now + self.AGAIN
+        try:
+            lent = fetch()
+        except CloudError:
+            if holds and entry.keys is not None:
+                return entry.keys
+            raise
+        entry.since = now
+        entry.ends = now + max(self.LEAST, lent.ends - self._clock())
+        entry.keys = lent.keys
+        return lent.keys
+
+
+class _Entry:
+    """One role's keys; times are uptimes."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.keys: Keys | None = None
+        self.ends = 0.0
+        self.since = 0.0
+        self.next_try = 0.0
+
+
+_cache: Final = KeyCache()
+
+
+def find_keys(config: CloudConfig) -> Keys:
+    """Return the keys for an account's next call, fetched where they are lent ones.
+
+    Lent ones need a ``bounded_call`` around. Raises CredentialsError, ThrottledError,
+    ClockError or UnreachableError: the call itself was not sent.
+    """
+    if not is_lent(config.credentials):
+        return _typed(config.credentials)
+    deadline = current_deadline()
+    try:
+        keys = _cache.find(
+            _digest(config),
+            lambda: _fetch(config, deadline),
+            wait=deadline.remaining(),
+        )
+    except UnknownOutcomeError as error:
+        # Of STS: nothing was asked of EC2 yet.
+        raise UnreachableError(error.message) from None
+    deadline.sent = False  # to EC2, whatever was asked of others
+    return keys
+
+
+def forget_keys(config: CloudConfig) -> None:
+    """Fetch lent keys anew at the next call."""
+    if is_lent(config.credentials):
+        _cache.forget(_digest(config))
+
+
+def is_lent(credentials: Mapping[str, str]) -> bool:
+    """Tell whether the keys come from a role."""
+    return credentials.get("source") == MACHINE or bool(credentials.get("role_arn"))
+
+
+def check_credentials(given: Mapping[str, str]) -> str:
+    """Return what is wrong with credentials that are right one by one, or ""."""
+    own = [name for name in ("access_key_id", "secret_access_key") if given.get(name)]
+    if given.get("source") == MACHINE:
+        if own or given.get("session_token"):
+            return "The machine's role needs no access key: leave the keys out."
+    elif "access_key_id" not in own:
+        return "Access key id is missing."
+    elif "secret_access_key" not in own:
+        return "Secret access key is missing."
+    if given.get("external_id") and not given.get("role_arn"):
+        return "An external id needs the role that it is for."
+    return ""
+
+
+def _typed(credentials: Mapping[str, str]) -> Keys:
+    return Keys(
+        credentials.get("access_key_id", ""),
+        credentials.get("secret_access_key", ""),
+        credentials.get("session_token", ""),
+    )
+
+
+def _digest(config: CloudConfig) -> bytes:
+    # A digest, so that the cache's keys hold no secret.
+    parts = [config.account_id, config.region, dict(config.credentials)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
+
+
+def _fetch(config: CloudConfig, deadline: Deadline) -> Lent:
+    credentials = config.credentials
+    if credentials.get("source") == MACHINE:
+        base = fetch_machine_keys(deadline, region=config.region)
+    else:
+        base = Lent(_typed(credentials))
+    role = credentials.get("role_arn", "")
+    return _assume(role, base.keys, config) if role else base
+
+
+def _assume(role: str, keys: Keys, config: CloudConfig) -> Lent:
+    account = re.sub(r"[^\w+=,.@-]", "", config.account_id)[:40]
+    params = {
+        "Action": "AssumeRole",
+        "RoleArn": role,
+        # In the other account's CloudTrail it says who calls.
+        "RoleSessionName": f"serverfleet-{account}",
+        "DurationSeconds": _ROLE_SECONDS,
+    }
+    if external_id := config.credentials.get("external_id"):
+        params["ExternalId"] = external_id
+    try:
+        answer = call(sts_of(config.region), keys, params)
+    except CredentialsError as error:
+        raise CredentialsError(
+            f"The role {role} can't be assumed: {error.message} Let the role trust "
+            "these credentials, and compare the external id."
+        ) from None
+    return read_sts_keys(answer)

@@ -1,0 +1,120 @@
+"""The way out: through which proxy a call to a cloud goes.
+
+The environment says so, as it does to curl and to the clouds' own tools: HTTPS_PROXY
+for https://, HTTP_PROXY for http://, ALL_PROXY for both, and NO_PROXY for what goes
+without one. What is on this machine goes without one, too.
+"""
+
+import ipaddress
+import os
+from typing import Final
+from urllib.parse import urlsplit
+
+from requests.utils import should_bypass_proxies
+
+_SCHEMES: Final = frozenset({"http", "https"})
+
+
+class ProxyError(ValueError):
+    """A proxy is set that can't be used; ``message`` says which, and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def _read_variable(name: str) -> str:
+    # In lower case first, as curl has it.
+    return os.environ.get(name.lower()) or os.environ.get(name) or ""
+
+
+def find_proxy(url: str) -> str:
+    """Return the URL of the proxy for a URL, "" for none. Raises ProxyError."""
+    parts = urlsplit(url)
+    name = f"{parts.scheme.upper()}_PROXY"
+    name = name if _read_variable(name) else "ALL_PROXY"
+    proxy = _read_variable(name)
+    if not proxy or _is_here(parts.hostname or "") or _is_exempt(url):
+        return ""
+    check_proxy(name, proxy)
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def check_proxy(name: str, proxy: str) -> None:
+    """Raise ProxyError where the proxy that a variable names can't be used."""
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        usable = parts.scheme in _SCHEMES and bool(parts.hostname)
+        usable = usable and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ProxyError(
+            f"{name} is set and can't be used: ServerFleet takes a proxy such as "
+            "http://proxy.example.com:3128."
+        )
+
+
+def list_problems() -> list[str]:
+    """Return what is wrong with the proxies that the environment names."""
+    problems = []
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        if proxy := _read_variable(name):
+            try:
+                check_proxy(name, proxy)
+            except ProxyError as error:
+                problems.append(error.message)
+    if _read_variable("HTTP_PROXY") and not (
+        _read_variable("HTTPS_PROXY") or _read_variable("ALL_PROXY")
+    ):
+        problems.append(
+            "HTTP_PROXY is set and HTTPS_PROXY is not: clouds are asked by https, so "
+            "without the proxy. Set HTTPS_PROXY, too."
+        )
+    return problems
+
+
+def explain_way(url: str) -> str:
+    """Return a sentence on how the environment's proxies bear on a URL, or "".
+
+    Without users and passwords, which a proxy's URL may hold.
+    """
+    parts = urlsplit(url)
+    try:
+        proxy = find_proxy(url)
+    except ProxyError as error:
+        return error.message
+    if proxy:
+        return f"It is asked through the proxy {name_proxy(proxy)}."
+    if _read_variable(f"{parts.scheme.upper()}_PROXY") or _read_variable("ALL_PROXY"):
+        host = (parts.hostname or "")[:100]
+        if _is_here(host):
+            return ""
+        return f"The proxy is not used: NO_PROXY names {host}."
+    if parts.scheme == "https" and _read_variable("HTTP_PROXY"):
+        return "HTTP_PROXY is not used for https: set HTTPS_PROXY, too."
+    return ""
+
+
+def name_proxy(proxy: str) -> str:
+    """Return a proxy's host and port."""
+    parts = urlsplit(proxy)
+    host = parts.hostname or ""
+    return f"{host}:{parts.port}" if parts.port else host
+
+
+def _is_here(host: str) -> bool:
+    """Tell whether a host is this machine, which no proxy elsewhere can reach."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_exempt(url: str) -> bool:
+    no_proxy = _read_variable("NO_PROXY")
+    if no_proxy.strip() == "*":
+        return True
+    return bool(no_proxy) and bool(should_bypass_proxies(url, no_proxy=no_proxy))

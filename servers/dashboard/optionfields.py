@@ -1,0 +1,87 @@
+"""The fields of a form for a kind's own settings, and what they show and read."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from django import forms
+
+from servers.clouds.kind import MOST_TEXT, Field
+
+OPTION: Final = "option-"
+RATE: Final = "rate-"
+_YES_NO: Final = {"yes": "Yes", "no": "No"}
+
+
+def make_fields(each: Field) -> Iterator[tuple[str, forms.Field]]:
+    """Yield the fields of an option, by their names."""
+    if each.rates:
+        for name, words in each.rates.items():
+            yield (
+                f"{RATE}{each.name}-{name}",
+                forms.FloatField(
+                    label=name.replace("_", " ").capitalize(),
+                    min_value=0,
+                    max_value=1,
+                    required=False,
+                    help_text=words,
+                    widget=forms.NumberInput(attrs={"step": "any", "placeholder": 0}),
+                ),
+            )
+        return
+    found = make_field(each)
+    found.label, found.required = each.label, each.required
+    found.help_text = (
+        f"{each.help} Separate several by commas." * each.texts or each.help
+    )
+    yield OPTION + each.name, found
+
+
+def make_field(each: Field) -> forms.Field:
+    """Return the one field of what is no object of rates."""
+    if each.number:
+        step = "1" if each.whole else "any"
+        return forms.FloatField(
+            min_value=each.least,
+            max_value=each.most,
+            widget=forms.NumberInput(attrs={"step": step}),
+        )
+    if choices := _YES_NO if each.flag else each.choices:
+        return forms.ChoiceField(choices=[("", "As usual"), *choices.items()])
+    attrs = {"placeholder": each.like} if each.like else {}
+    attrs |= {"autocapitalize": "off", "spellcheck": "false"}
+    return forms.CharField(max_length=MOST_TEXT, widget=forms.TextInput(attrs=attrs))
+
+
+def show_option(each: Field, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what an option's fields show of what is stored."""
+    if each.rates:
+        for name in each.rates if isinstance(value, Mapping) else ():
+            yield f"{RATE}{each.name}-{name}", _plain(value.get(name))
+    elif each.texts and isinstance(value, list):
+        yield OPTION + each.name, ", ".join(str(text) for text in value)
+    elif isinstance(value, bool | list):
+        yield OPTION + each.name, each.show(value)
+    else:
+        yield OPTION + each.name, _plain(value)
+
+
+def read_option(each: Field, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an option as it is stored; nothing where nothing was typed."""
+    if each.rates:
+        typed = {name: data[f"{RATE}{each.name}-{name}"] for name in each.rates}
+        rates = {name: _plain(rate) for name, rate in typed.items() if rate}
+        return {each.name: rates} if rates else {}
+    value = data[OPTION + each.name]
+    if value in {"", None}:
+        return {}
+    if each.texts:
+        texts = [text.strip() for text in value.split(",")]
+        return {each.name: [text for text in texts if text]}
+    if each.flag:
+        return {each.name: each.read(value)}
+    return {each.name: _plain(value)}
+
+
+def _plain(value: Any) -> Any:
+    """Return 5 for 5.0: what people typed."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

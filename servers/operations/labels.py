@@ -1,0 +1,82 @@
+"""Which labels a server may have: what every cloud's tags can be, then its own rules.
+
+A label is ServerFleet's, and becomes a tag of the instance in the create call itself.
+Names and values are letters and digits of any script, spaces, and ``_ . : / = + - @``,
+as AWS has them everywhere; their case is kept. A name has no ``=``, since forms and
+addresses write ``name=value``.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from servers.clouds.registry import describe_kind
+
+MOST_LABELS: Final = 50
+MOST_LABEL_NAME: Final = 128  # characters, as EC2's tags
+MOST_LABEL_VALUE: Final = 256
+# Of a text that is looked for; more would be many questions to the database.
+MOST_COLONS: Final = 8
+_IN_NAME: Final = r"\w.:/+@-"
+_IN_VALUE: Final = r"\w.:/=+@-"
+LABEL_NAME: Final = re.compile(
+    rf"[{_IN_NAME}](?:[ {_IN_NAME}]{{0,{MOST_LABEL_NAME - 2}}}[{_IN_NAME}])?"
+)
+LABEL_VALUE: Final = re.compile(
+    rf"(?:[{_IN_VALUE}](?:[ {_IN_VALUE}]{{0,{MOST_LABEL_VALUE - 2}}}[{_IN_VALUE}])?)?"
+)
+RESERVED_LABELS: Final = "serverfleet"
+
+
+def check_labels(labels: object) -> str:
+    """Return what is wrong with labels, whatever the cloud, or ""."""
+    if not isinstance(labels, Mapping):
+        return "Labels are an object of texts."
+    if len(labels) > MOST_LABELS:
+        return f"Use at most {MOST_LABELS} labels."
+    for name, value in labels.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            return "Labels are an object of texts."
+        if not LABEL_NAME.fullmatch(name):
+            return (
+                f"{name[:80]!r} can't be a label's name: use 1 to {MOST_LABEL_NAME} "
+                "letters, digits, spaces and _ . : / + - @, with no space at either "
+                "end."
+            )
+        if name.lower().startswith(RESERVED_LABELS):
+            return (
+                f"{name[:80]!r} can't be a label's name: names that begin with "
+                f"{RESERVED_LABELS} are ServerFleet's own."
+            )
+        if not LABEL_VALUE.fullmatch(value):
+            return (
+                f"The label {name[:80]!r} has a value that can't be used: use at most "
+                f"{MOST_LABEL_VALUE} letters, digits, spaces and _ . : / = + - @, with "
+                "no space at either end."
+            )
+    return ""
+
+
+def split_label(text: str) -> list[tuple[str, str]]:
+    """Return the labels that ``name:value`` may mean: both may hold a colon, too."""
+    colons = [at for at, sign in enumerate(text) if sign == ":"][:MOST_COLONS]
+    pairs = [(text[:at], text[at + 1 :]) for at in colons]
+    return [
+        (name, value)
+        for name, value in pairs
+        if LABEL_NAME.fullmatch(name) and LABEL_VALUE.fullmatch(value)
+    ]
+
+
+def check_tags(
+    labels: Mapping[str, str], kinds: Iterable[str], options: Mapping[str, object]
+) -> str:
+    """Return what is wrong with labels as tags of some kinds of clouds, or "".
+
+    ``options`` are the template's: some of them take a tag.
+    """
+    for kind in dict.fromkeys(kinds):
+        described = describe_kind(kind)
+        if message := described.tags.check(labels, options):
+            return f"{described.label}: {message}"
+    return ""

@@ -1,0 +1,135 @@
+"""Labels become tags in the create call, so they are what the clouds' tags can be."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from servers.models import Account, Server, Template
+from servers.operations import save_account, save_template
+from tests.api.conftest import Call
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEYS = {"access_key_id": "a", "secret_access_key": "b"}
+EC2 = {"account": "ec2", "image": "ami-1", "size": "t3.micro"}
+
+
+@pytest.fixture
+def send(call: Call) -> Call:
+    account = save_account(
+        Account(name="ec2", kind="amazon", region="eu-central-1"), credentials=KEYS
+    )
+    save_template(
+        Template(
+            name="builder",
+            account=account,
+            image="ami-1",
+            size="t3.micro",
+            labels={"CostCenter": "4711"},
+        )
+    )
+
+    def run(method: str, path: str, body: Any = None) -> Any:
+        data = "" if body is None else json.dumps(body)
+        return call(method, path, data=data, content_type="application/json")
+
+    return run
+
+
+RIGHT = {
+    "CostCenter": "a+b=c",
+    "Owner": "Jörg Ünlü",
+    "company:team/unit": "ci@example.com",
+    "größe": "10 m",
+    "_x.y-z+1@2": "",
+    "k" * 128: "v" * 256,
+}
+
+
+def test_names_and_values_are_as_ec2_has_them_and_their_case_is_kept(
+    send: Call,
+) -> None:
+    body = {"template": "builder", "name": "one", "labels": RIGHT}
+    assert send("POST", "/api/servers", body).status_code == 200
+    labels = Server.objects.get().labels
+    assert labels == {"CostCenter": "a+b=c"} | RIGHT
+    for name, value in RIGHT.items():
+        found = send(
+            "GET", f"/api/servers?label={quote(name, safe='')}:{quote(value, safe='')}"
+        )
+        assert [row["name"] for row in found.json()] == ["one"], name
+    assert send("GET", "/api/servers?label=costcenter:a%2Bb%3Dc").json() == []
+    found = send("PATCH", "/api/servers/one", {"labels": {"CostCenter": "X"}})
+    assert found.status_code == 200
+    assert Server.objects.get().labels == {"CostCenter": "X"}
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"a=b": "c"}, "can't be a label's name"),
+    ({"": "c"}, "can't be a label's name"),
+    ({" a": "c"}, "can't be a label's name"),
+    ({"a\n": "c"}, "can't be a label's name"),
+    ({"a\u2028b": "c"}, "can't be a label's name"),
+    ({"a<b>": "c"}, "can't be a label's name"),
+    ({"k" * 129: "c"}, "can't be a label's name"),
+    ({"serverfleet-key": "c"}, "ServerFleet's own"),
+    ({"ServerFleet": "c"}, "ServerFleet's own"),
+    ({"a": "v" * 257}, "a value that can't be used"),
+    ({"a": " v"}, "a value that can't be used"),
+    ({"a": "v\r"}, "a value that can't be used"),
+    ({"a": "v;w"}, "a value that can't be used"),
+    ({"aws:x": "c"}, "Amazon EC2: The label 'aws:x' can't be used"),
+    ({"AWS:x": "c"}, "keeps names that begin with aws:"),
+    ({"Name": "c"}, "it is the name of the server itself"),
+    ({f"l{n}": "v" for n in range(47)}, "use at most 46"),
+]
+
+
+@pytest.mark.parametrize(("labels", "words"), WRONG)
+def test_what_can_be_no_tag_is_refused_wherever_it_is_written(
+    send: Call, labels: dict[str, Any], words: str
+) -> None:
+    send("POST", "/api/servers", {"template": "builder", "name": "one"})
+    for method, path, body in (
+        ("POST", "/api/templates", {"name": "new", **EC2}),
+        ("PATCH", "/api/templates/builder", {}),
+        ("POST", "/api/servers", {"template": "builder"}),
+        ("PATCH", "/api/servers/one", {}),
+    ):
+        answer = send(method, path, {**body, "labels": labels})
+        assert answer.status_code == 400, (method, path, answer.content)
+        assert words in answer.json()["message"], answer.json()
+        assert "labels" in answer.json()["errors"]
+    assert (Server.objects.count(), Template.objects.count()) == (1, 2)
+    assert Template.objects.get(name="builder").labels == {"CostCenter": "4711"}
+
+
+def test_the_templates_labels_and_the_servers_are_counted_together(
+    send: Call,
+) -> None:
+    labels = {f"l{n}": "v" for n in range(46)}
+    answer = send("POST", "/api/servers", {"template": "builder", "labels": labels})
+    assert answer.status_code == 400
+    assert "47 labels are too many" in answer.json()["message"]
+    del labels["l0"]
+    answer = send("POST", "/api/servers", {"template": "builder", "labels": labels})
+    assert answer.status_code == 200
+    # An address of the template's own is told by a tag, too.
+    change = {"options": {"address": "private"}}
+    path = "/api/templates/builder?unchecked=true"  # no cloud is behind it
+    assert send("PATCH", path, change).status_code == 200
+    answer = send("POST", "/api/servers", {"template": "builder", "labels": labels})
+    assert "use at most 45" in answer.json()["message"]
+
+
+def test_a_fallbacks_cloud_counts_and_a_sandbox_has_no_rule_of_its_own(
+    send: Call,
+) -> None:
+    body = {"labels": {"Name": "x", **{f"l{n}": "v" for n in range(49)}}}
+    assert send("PATCH", "/api/templates/default", body).status_code == 200
+    fallback = {"candidates": [{"account": "ec2", "size": "t3.micro"}]}
+    answer = send("PATCH", "/api/templates/default", fallback)
+    assert answer.status_code == 400
+    assert "Amazon EC2: 50 labels are too many" in answer.json()["message"]

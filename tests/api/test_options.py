@@ -1,0 +1,113 @@
+"""Options are checked whoever writes them: the API, the admin, an operation."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from servers.errors import InvalidError
+from servers.models import Account, Template, TemplateVersion
+from servers.operations import save_account, save_template
+from tests.api.conftest import Call
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KEYS = {"access_key_id": "a", "secret_access_key": "b"}
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"subnett": "subnet-1"}, "'subnett' is not known here"),
+    ({"subnet": 5}, "Subnet: use a text"),
+    ({"disk_gib": 0}, "use a whole number from 1 to 65536"),
+    ({"disk_type": "io2"}, "needs its IOPS"),
+]
+
+
+@pytest.fixture
+def builder(call: Call) -> Template:
+    account = save_account(
+        Account(
+            name="ec2",
+            kind="amazon",
+            region="eu-central-1",
+            options={"subnet": "subnet-1"},
+        ),
+        credentials=KEYS,
+    )
+    template = Template(name="builder", account=account, image="ami-1", size="t3.micro")
+    save_template(template)
+    return template
+
+
+def send(call: Call, method: str, path: str, body: Any) -> Any:
+    data = json.dumps(body)
+    return call(method, path, data=data, content_type="application/json")
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG)
+def test_a_wrong_option_is_refused_by_its_name_and_nothing_is_saved(
+    builder: Template, call: Call, options: dict[str, Any], words: str
+) -> None:
+    new = {"account": "ec2", "image": "ami-1", "size": "t3.micro", "name": "new"}
+    account = {"name": "two", "kind": "amazon", "region": "eu-central-1"}
+    for method, path, body in (
+        ("POST", "/api/templates", new),
+        ("PATCH", "/api/templates/builder", {}),
+        ("POST", "/api/accounts", {**account, "credentials": KEYS}),
+        ("PATCH", "/api/accounts/ec2", {}),
+    ):
+        asked = {**body, "options": options}
+        answer = send(call, method, path, asked)
+        assert answer.status_code == 400, (method, path, answer.content)
+        assert words in answer.json()["errors"]["options"][0]
+    builder.options = options
+    with pytest.raises(InvalidError) as raised:
+        save_template(builder)
+    assert words in raised.value.fields["options"][0]
+    assert Account.objects.get(name="ec2").options == {"subnet": "subnet-1"}
+    assert TemplateVersion.objects.filter(template=builder).count() == 1
+
+
+@pytest.mark.parametrize(("options", "words"), WRONG)
+def test_the_admins_forms_refuse_it_at_its_field(
+    builder: Template, options: dict[str, Any], words: str
+) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("ada"))
+    for model, row in (("template", builder), ("account", builder.account)):
+        path = f"/admin/servers/{model}/{row.pk}/change/"
+        form = client.get(path).context["adminform"].form
+        fields = {field.html_name: field.value() for field in form}
+        fields = {k: v for k, v in fields.items() if v is not None and v is not False}
+        fields |= {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
+        for text in (json.dumps(options), '["no object"]'):
+            page = client.post(path, {**fields, "options": text})
+            assert page.status_code == 200, (model, text)
+            errors = page.context["adminform"].form.errors["options"]
+            assert text.startswith("[") or words in errors[0]
+
+
+def test_the_admin_takes_labels_that_are_no_texts_for_what_they_are(
+    builder: Template,
+) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("ada"))
+    path = f"/admin/servers/template/{builder.pk}/change/"
+    form = client.get(path).context["adminform"].form
+    fields = {field.html_name: field.value() for field in form}
+    fields = {k: v for k, v in fields.items() if v is not None and v is not False}
+    fields |= {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
+    for labels in ('{"a": 1}', '["a"]', '{"a": {"b": "c"}}'):
+        page = client.post(path, {**fields, "labels": labels})
+        assert page.status_code == 200
+        assert page.context["adminform"].form.errors["labels"]
+
+
+def test_a_template_may_have_what_its_account_has_and_take_it_away(
+    builder: Template, call: Call
+) -> None:
+    options = {"subnet": "", "security_groups": ["sg-1", "sg-2"], "public_ip": False}
+    path = "/api/templates/builder?unchecked=true"  # no cloud is behind it
+    answer = send(call, "PATCH", path, {"options": options})
+    assert answer.status_code == 200, answer.content
+    assert answer.json()["options"] == options

@@ -1,0 +1,218 @@
+"""Calls to clouds take the way out that the environment names, as other tools do."""
+
+import base64
+import select
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from servers.clouds import proxy as proxies
+from servers.clouds.base import CloudConfig, UnreachableError
+from servers.clouds.registry import open_cloud
+from tests.clouds.test_amazon import SECRETS, answering, serving
+from tests.clouds.test_instance_addresses import ALL, PUBLIC, describe
+
+pytestmark = pytest.mark.pure
+
+HOST = "ec2.invalid"  # resolves nowhere: only a proxy can know the way
+
+
+class Proxy:
+    """An HTTP proxy that leads every name to one port of this machine."""
+
+    def __init__(self, target: str, *, answer: bytes = b"") -> None:
+        self.target = urlsplit(target).port or 0
+        self.answer = answer
+        self.asked: list[str] = []
+        self.authorization: list[str] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                threading.Thread(
+                    target=self._serve, args=(connection,), daemon=True
+                ).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client, suppress(OSError):
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(65536)
+            lines = head.decode("latin-1").split("\r\n")
+            self.asked.append(lines[0])
+            self.authorization += [
+                line for line in lines if line.lower().startswith("proxy-auth")
+            ]
+            if self.answer:
+                client.sendall(self.answer)
+                return
+            with socket.create_connection(("127.0.0.1", self.target)) as server:
+                if lines[0].startswith("CONNECT"):
+                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    path = urlsplit(lines[0].split()[1]).path
+                    first = head.replace(
+                        lines[0].encode(), f"POST {path} HTTP/1.1".encode(), 1
+                    )
+                    server.sendall(first)
+                self._relay(client, server)
+
+    @staticmethod
+    def _relay(client: socket.socket, server: socket.socket) -> None:
+        ends = {client: server, server: client}
+        while True:
+            readable, _, _ = select.select(list(ends), [], [], 20)
+            for end in readable:
+                data = end.recv(65536)
+                if not data:
+                    return
+                ends[end].sendall(data)
+
+
+@contextmanager
+def proxying(target: str, **more: Any) -> Iterator[Proxy]:
+    proxy = Proxy(target, **more)
+    try:
+        yield proxy
+    finally:
+        proxy.listener.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def look(endpoint: str) -> str:
+    cloud = open_cloud("amazon", CloudConfig("a", "eu-central-1", endpoint, SECRETS))
+    return cloud.get_instance("i-1", deadline=5).address
+
+
+def test_a_plain_endpoint_is_asked_through_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with answering(200, describe(ALL)) as (url, seen), proxying(url) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://ada:pa%20ss@127.0.0.1:{proxy.port}")
+        assert look(f"http://{HOST}:8773/services/compute") == PUBLIC
+    assert proxy.asked == [f"POST http://{HOST}:8773/services/compute HTTP/1.1"]
+    assert len(seen) == 1
+    (sent,) = proxy.authorization
+    assert base64.b64decode(sent.split()[-1]) == b"ada:pa ss"
+
+
+def test_a_tls_endpoint_is_asked_through_a_tunnel_and_its_certificate_is_checked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    context, certificate = make_certificate(tmp_path)
+    with (
+        serving(200, describe(ALL), {}, tls=context) as (url, seen),
+        proxying(url) as proxy,
+    ):
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.port}")
+        # Nobody vouches for it yet.
+        with pytest.raises(UnreachableError, match="TLS certificate"):
+            look(f"https://{HOST}:8443")
+        monkeypatch.setattr("libcloud.security.CA_CERTS_PATH", str(certificate))
+        # Another address, since this thread's driver has the old list of authorities.
+        assert look(f"https://{HOST}:8443/") == PUBLIC
+    # Python's version decides which version of HTTP asks for a tunnel.
+    tunnels = [line.rpartition(" ")[0] for line in proxy.asked]
+    assert tunnels == [f"CONNECT {HOST}:8443"] * 2
+    assert len(seen) == 1
+
+
+def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """Return a server's side of TLS for HOST, and the certificate to believe."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "both.pem"
+    plain = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(plain + made.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context, path
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"HTTPS_PROXY": "http://ada:s3cret@127.0.0.1:{port}"}, "answered 407"),
+        ({"HTTPS_PROXY": "http://ada:s3cret@127.0.0.1:9"}, "the proxy 127.0.0.1:9"),
+        ({"HTTPS_PROXY": "socks5://127.0.0.1:{port}"}, "can't be used"),
+        ({"HTTPS_PROXY": "http://ada:s3cret@127.0.0.1:x"}, "can't be used"),
+        ({"HTTP_PROXY": "http://127.0.0.1:{port}"}, "set HTTPS_PROXY, too"),
+        (
+            {"HTTPS_PROXY": "http://127.0.0.1:{port}", "NO_PROXY": ".invalid"},
+            "NO_PROXY names ec2.invalid",
+        ),
+        (
+            {"ALL_PROXY": "http://127.0.0.1:{port}", "no_proxy": "*"},
+            "NO_PROXY names ec2.invalid",
+        ),
+    ],
+)
+def test_a_proxy_that_is_not_used_or_does_not_help_is_told_without_its_secret(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], words: str
+) -> None:
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"
+    with proxying("http://127.0.0.1:9", answer=refusal) as proxy:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value.replace("{port}", str(proxy.port)))
+        with pytest.raises(UnreachableError, match=words) as raised:
+            look(f"https://{HOST}")
+    assert "s3cret" not in raised.value.message
+    assert "ada" not in raised.value.message
+
+
+def test_this_machine_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with answering(200, describe(ALL)) as (url, _):
+        assert look(url) == PUBLIC
+
+
+def test_what_can_not_be_used_is_said_at_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert proxies.list_problems() == []
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    assert "Set HTTPS_PROXY, too." in proxies.list_problems()[0]
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    assert proxies.list_problems() == []
+    monkeypatch.setenv("https_proxy", "socks5://ada:s3cret@proxy:1080")
+    (problem,) = proxies.list_problems()
+    assert problem.startswith("HTTPS_PROXY is set and can't be used")
+    assert "s3cret" not in problem

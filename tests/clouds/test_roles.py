@@ -1,0 +1,292 @@
+"""Keys that are lent: this machine's role, an assumed one, and when they end."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from servers.clouds.amazon.connection import Keys
+from servers.clouds.amazon.machine import Lent
+from servers.clouds.amazon.roles import KeyCache
+from servers.clouds.base import (
+    Cloud,
+    CloudConfig,
+    CloudError,
+    CredentialsError,
+    ThrottledError,
+    UnreachableError,
+)
+from servers.clouds.registry import open_cloud, validate_config
+from tests.clouds.test_amazon import error_of, spec_of
+from tests.support.aws import ROLE, Aws, run_aws
+
+pytestmark = pytest.mark.pure
+
+ARN = "arn:aws:iam::123456789012:role/fleet/builders"
+MACHINE = {"source": "machine"}
+TYPED = {"access_key_id": "AKIATYPED", "secret_access_key": "needle-typed"}
+KEYS_OF_ROLE = f"/latest/meta-data/iam/security-credentials/{ROLE}"
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    with run_aws() as aws:
+        monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+        monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", aws.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", aws.url)
+        yield aws
+
+
+def open_amazon(aws: Aws, **credentials: str) -> Cloud:
+    # An account of its own, since lent keys are kept by account.
+    name = uuid.uuid4().hex
+    return open_cloud("amazon", CloudConfig(name, "eu-central-1", aws.url, credentials))
+
+
+def look(cloud: Cloud) -> None:
+    assert cloud.list_instances("ci", deadline=10).instances == ()
+
+
+def test_the_machines_role_signs_and_is_fetched_once(aws: Aws) -> None:
+    cloud = open_amazon(aws, **MACHINE)
+    for _ in range(3):
+        look(cloud)
+    assert aws.asked[f"GET {KEYS_OF_ROLE}"] == 1
+    assert aws.asked["PUT /latest/api/token"] == 1  # the second version, and no other
+    assert aws.signed_by == ["ASIAMACHINE1"] * 3
+
+
+@pytest.mark.parametrize("base", [MACHINE, TYPED])
+def test_a_role_is_assumed_with_its_external_id_over_either(
+    aws: Aws, base: dict[str, str]
+) -> None:
+    aws.external_id = "fleet-1"
+    cloud = open_amazon(aws, **base, role_arn=ARN, external_id="fleet-1")
+    for _ in range(3):
+        look(cloud)
+    assert aws.asked["AssumeRole"] == 1
+    (asked,) = [form for form in aws.forms if form["Action"] == "AssumeRole"]
+    assert (asked["RoleArn"], asked["Version"]) == (ARN, "2011-06-15")
+    assert asked["RoleSessionName"].startswith("serverfleet-")
+    assert asked["DurationSeconds"] == "3600"
+    first, *rest = aws.signed_by
+    assert first.startswith("AKIATYPED" if base is TYPED else "ASIAMACHINE")
+    assert all(key.startswith("ASIAROLE") for key in rest)
+    assert len(rest) == 3
+
+
+def test_a_token_file_is_exchanged_and_a_containers_endpoint_is_asked(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text("pod-token\n")
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{aws.url}/container")
+    monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", str(token))
+    look(open_amazon(aws, **MACHINE))
+    assert aws.signed_by[-1].startswith("ASIAPOD")
+    web = tmp_path / "web"
+    web.write_text("a-token-of-the-cluster")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(web))
+    monkeypatch.setenv("AWS_ROLE_ARN", ARN)
+    look(open_amazon(aws, **MACHINE))
+    assert aws.signed_by[-1].startswith("ASIAWEB")
+    web.write_text("another")
+    with pytest.raises(CredentialsError, match="AccessDenied"):
+        look(open_amazon(aws, **MACHINE))
+    web.unlink()
+    with pytest.raises(CredentialsError, match=r"token file .* can't be read"):
+        look(open_amazon(aws, **MACHINE))
+    assert not aws.asked["PUT /latest/api/token"]
+
+
+def test_a_containers_keys_are_fetched_from_no_other_host(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://203.0.113.5/keys")
+    with pytest.raises(CredentialsError, match="neither this machine nor"):
+        look(open_amazon(aws, **MACHINE))
+
+
+def test_many_threads_fetch_one_roles_keys_once(aws: Aws) -> None:
+    aws.delay = 0.3
+    cloud = open_amazon(aws, **MACHINE, role_arn=ARN)
+    threads = [threading.Thread(target=look, args=(cloud,)) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert aws.asked["AssumeRole"] == 1
+    assert aws.asked["DescribeInstances"] == 12
+
+
+@pytest.mark.parametrize(
+    ("trouble", "wanted", "words"),
+    [
+        ({"role": ""}, CredentialsError, "Attach an instance profile"),
+        (
+            {"broken": {KEYS_OF_ROLE: (200, '{"Code": "Failed"}')}},
+            CredentialsError,
+            "Failed",
+        ),
+        ({"broken": {KEYS_OF_ROLE: (200, "<html>")}}, UnreachableError, "be read"),
+        ({"broken": {KEYS_OF_ROLE: (200, "{}")}}, UnreachableError, "without keys"),
+        ({"broken": {KEYS_OF_ROLE: (500, "")}}, CredentialsError, "500"),
+        (
+            {"broken": {"/latest/api/token": (403, "")}},
+            CredentialsError,
+            "Switch it on",
+        ),
+        ({"trusted": False}, CredentialsError, "Let the role trust"),
+        ({"external_id": "x"}, CredentialsError, "compare the external id"),
+        (
+            {"broken": {"AssumeRole": (400, error_of("Throttling"))}},
+            ThrottledError,
+            "Throttling",
+        ),
+        # Nothing was asked of EC2, so nothing can have been made.
+        (
+            {"broken": {"AssumeRole": (503, error_of("ServiceUnavailable"))}},
+            UnreachableError,
+            "ServiceUnavailable",
+        ),
+        ({"broken": {"AssumeRole": (200, "<a/>")}}, UnreachableError, "without keys"),
+    ],
+)
+def test_keys_that_are_not_lent_are_told_and_nothing_is_sent(
+    aws: Aws,
+    trouble: dict[str, object],
+    wanted: type[CloudError],
+    words: str,
+) -> None:
+    for name, value in trouble.items():
+        setattr(aws, name, value)
+    with pytest.raises(CloudError, match=words) as raised:
+        open_amazon(aws, **MACHINE, role_arn=ARN).create_instance(
+            spec_of(), deadline=10
+        )
+    assert type(raised.value) is wanted
+    assert "needle" not in raised.value.message
+    assert not aws.asked["RunInstances"]
+
+
+def test_a_machine_that_is_no_instance_is_told_in_words(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(UnreachableError, match="It answers on AWS alone"):
+        look(open_amazon(aws, **MACHINE))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(CredentialsError, match="AWS_EC2_METADATA_DISABLED is true"):
+        look(open_amazon(aws, **MACHINE))
+
+
+def test_typed_keys_with_a_session_token_that_ended_say_what_to_do(aws: Aws) -> None:
+    with pytest.raises(CredentialsError, match="use a role, which ServerFleet renews"):
+        look(open_amazon(aws, **TYPED, session_token="needle-ended"))
+    # Without one there is nothing to renew.
+    aws.keys = {}
+    with pytest.raises(CredentialsError) as raised:
+        look(open_amazon(aws, **TYPED))
+    assert "session token ends" not in raised.value.message
+
+
+def lent(name: str, ends: float) -> Lent:
+    return Lent(Keys(name, "needle-secret", "needle-token"), ends)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def read(self) -> float:
+        return self.now
+
+
+def test_keys_are_renewed_before_they_end_and_kept_while_that_fails() -> None:
+    clock = Clock()
+    cache = KeyCache(uptime=clock.read, clock=clock.read)
+    names = iter("abcdefgh")
+
+    def fetch() -> Lent:
+        return lent(next(names), clock.now + 3600)
+
+    def fail() -> Lent:
+        raise UnreachableError("No answer.")
+
+    assert cache.find(b"k", fetch, wait=1).access_key_id == "a"
+    clock.now += 3600 - KeyCache.REFRESH - 1
+    assert cache.find(b"k", fetch, wait=1).access_key_id == "a"
+    clock.now += 2
+    assert cache.find(b"k", fail, wait=1).access_key_id == "a"
+    # Not asked again at every call.
+    assert cache.find(b"k", fetch, wait=1).access_key_id == "a"
+    clock.now += KeyCache.AGAIN
+    assert cache.find(b"k", fetch, wait=1).access_key_id == "b"
+    clock.now += 3601
+    with pytest.raises(UnreachableError, match="No answer"):
+        cache.find(b"k", fail, wait=1)
+    assert cache.find(b"k", fetch, wait=1).access_key_id == "c"
+
+
+def test_keys_that_the_cloud_takes_no_longer_are_fetched_anew() -> None:
+    clock = Clock()
+    cache = KeyCache(uptime=clock.read, clock=clock.read)
+    names = iter("abc")
+
+    def fetch() -> Lent:
+        return lent(next(names), clock.now + 3600)
+
+    cache.find(b"k", fetch, wait=1)
+    cache.forget(b"k")  # just lent: another reason than their age
+    assert cache.find(b"k", fetch, wait=1).access_key_id == "a"
+    clock.now += KeyCache.LEAST
+    cache.forget(b"k")
+    assert cache.find(b"k", fetch, wait=1).access_key_id == "b"
+
+
+def test_a_clock_that_is_ahead_does_not_fetch_at_every_call() -> None:
+    clock = Clock()
+    cache = KeyCache(uptime=clock.read, clock=lambda: clock.now + 86400)
+    names = iter("abc")
+
+    def fetch() -> Lent:
+        return lent(next(names), clock.now + 3600)
+
+    for _ in range(5):
+        assert cache.find(b"k", fetch, wait=1).access_key_id == "a"
+
+
+def test_no_secret_is_shown_by_what_holds_it() -> None:
+    assert "needle" not in repr(lent("a", 1.0))
+
+
+@pytest.mark.parametrize(
+    ("credentials", "words"),
+    [
+        (MACHINE, ""),
+        ({**MACHINE, "role_arn": ARN, "external_id": "x-1"}, ""),
+        ({**TYPED, "source": "keys", "role_arn": ARN}, ""),
+        (TYPED, ""),
+        ({}, "Access key id is missing."),
+        ({"role_arn": ARN}, "Access key id is missing."),
+        ({"access_key_id": "a"}, "Secret access key is missing."),
+        ({**MACHINE, **TYPED}, "leave the keys out"),
+        ({**MACHINE, "external_id": "x-1"}, "needs the role"),
+        ({**MACHINE, "role_arn": "builders"}, "such as arn:aws:iam"),
+        ({**MACHINE, "role_arn": ARN, "external_id": "x y"}, "such as serverfleet-1"),
+        ({"source": "environment"}, "use one of keys, machine"),
+        ({**TYPED, "profile": "x"}, "'profile' is not known here"),
+    ],
+)
+def test_credentials_are_of_one_kind(credentials: dict[str, str], words: str) -> None:
+    errors = validate_config(
+        "amazon",
+        credentials=credentials,
+        endpoint="",
+        region="eu-central-1",
+        options={},
+    )
+    assert words in " ".join(errors.get("credentials", []))
+    assert bool(errors) is bool(words)
