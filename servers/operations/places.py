@@ -43,7 +43,13 @@ def check_places(template: Template, *, before: Template | None) -> None:
         return
     asked = copy(template)
     check_template(asked)
-    findings = probe_template(asked)
+    try:
+        findings = probe_template(asked)
+    except UnavailableError:
+        raise UnavailableError(
+            "The cloud was not asked about this template, because other tests are "
+            "under way. Save it again in a few seconds."
+        ) from None
     refused = [found for found in findings if found.is_refusal]
     if refused:
         raise RefusedPlaceError(_say(refused))

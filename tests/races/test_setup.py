@@ -158,6 +158,7 @@ def test_what_is_used_in_the_same_moment_is_kept_or_told_gone(
         name = f"use-{number}"
         make_account(name)
         typed = {"name": name, "account": name, "image": "i", "size": "s"}
+        typed["unchecked"] = "on"  # there is no such image
         forms = fill_for_all(crew, "/templates/new/", **typed)
         sent: list[tuple[str, Mapping[str, Any]]] = [
             ("/templates/new/", form) for form in forms
@@ -230,6 +231,7 @@ def test_a_name_is_given_once(crew: list[Person]) -> None:
             "account": account.name,
             "image": "i",
             "size": "s",
+            "unchecked": "on",
         }
         for path, typed, made, taken, model in (
             (

@@ -74,7 +74,7 @@ class Person:
 
     def _send(self, method: str, path: str, body: str | None) -> Told:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = {"Cookie": cookies}
+        headers = {"Cookie": cookies, "Accept": "text/html"}  # a browser's
         if body is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         self.connection.request(method, path, body=body, headers=headers)

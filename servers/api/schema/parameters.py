@@ -13,7 +13,6 @@ from servers.api.listing import (
 from servers.api.schema.shapes import (
     PRINTABLE,
     Shape,
-    flag,
     match,
     number,
     one_of,
@@ -116,7 +115,7 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     ),
     "unchecked": _in_query(
         "unchecked",
-        flag(),
+        one_of(["false", "true"]),
         "Save it without asking the cloud about its image, size and options.",
         "true",
     ),
