@@ -276,7 +276,7 @@ HOSTILE: list[tuple[str, str, dict[str, Any], int]] = [
     (
         "POST",
         "/api/servers",
-        {"data": '{"labels": {"A": "b"}}', "content_type": "text/json"},
+        {"data": '{"labels": {"a=": "b"}}', "content_type": "text/json"},
         400,
     ),
     ("GET", "/api/servers/", {}, 404),

@@ -217,8 +217,8 @@ def test_labels_ttl_and_capacity_are_changed_and_wrong_ones_told_at_their_field(
     assert (server.ttl, server.capacity) == (90, 7)  # what was left alone is as it was
     for wrong, words in (
         ({"labels": "none"}, "not name=value"),
-        ({"labels": "A=b"}, "lower-case"),
-        ({"labels": "<b>=x"}, "lower-case"),
+        ({"labels": "A;=b"}, "letters, digits, spaces"),
+        ({"labels": "<b>=x"}, "letters, digits, spaces"),
         ({"labels": "a=\0"}, "Null characters"),
         ({"ttl": "-1"}, "greater than or equal to 0"),
         ({"ttl": "x"}, "whole number"),
