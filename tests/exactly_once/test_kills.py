@@ -11,9 +11,9 @@ from functools import partial
 
 import pytest
 
-from servers import engine, reconciler
-from servers.models import Account, Scope, Server
-from servers.operations import terminate_server
+from servers import engine
+from servers.models import Account, Instance, Server, Template
+from servers.operations import save_template, terminate_server
 from tests.exactly_once.clouds import Bench, make_moto, make_sandbox
 from tests.support.crash import kill_at, run_in_child, was_killed
 from tests.support.fleet import Workshop, provision, world_of
@@ -25,7 +25,6 @@ MOST_BOUNDARIES = 400
 # What no step can do without, so that a hook that fell off shows.
 LEAST_CREATE = 40
 LEAST_DESTROY = 25
-LEAST_FALL_BACK = 25
 
 
 @pytest.fixture(params=["sandbox", "moto"])
@@ -75,30 +74,34 @@ def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
 ) -> None:
     bench = make_sandbox()
     account = bench.account
+    template = Template.objects.get()
+    template.candidates = [{"size": "medium"}]
+    save_template(template)
+    # None is ready before it fails.
     Account.objects.update(options={**account.options, "boot": 600.0})
     workshop.run_until(lambda: account.scopes.filter(listings__isnull=False).exists())
-    scope = account.scopes.get()
+    workshop.deaf = True
 
     def prepare() -> Server:
-        workshop.deaf = False
         server = provision()
-        workshop.run_to("created", server)
-        workshop.deaf = True
+        engine.advance(server.pk)
+        server.refresh_from_db()
+        assert server.state == "created"
         world_of(account).turn(server.instance_id, "failed", time.time())
-        # As if the lease of the lister that was killed had passed.
-        Scope.objects.update(lease_until=None)
+        # As a listing has shown it.
+        Instance.objects.filter(instance_id=server.instance_id).update(meaning="failed")
         return server
 
-    servers = kill_everywhere(prepare, lambda _: reconciler.observe_scope(scope.pk))
-    print(f"{len(servers) - 1} boundaries of a fall back")
-    assert len(servers) > LEAST_FALL_BACK
-    workshop.deaf = False
-    # What was made meanwhile boots for long; from here on it does not.
+    servers = kill_everywhere(prepare, lambda server: engine.advance(server.pk))
+    print(f"{len(servers) - 1} boundaries of a fall back and its create")
+    assert len(servers) > LEAST_CREATE
     with world_of(account).writing() as world:
         world.execute("UPDATE instances SET active_at = made_at")
     Account.objects.update(options=account.options)
+    workshop.deaf = False
     workshop.run_to("running", *servers, seconds=120)
-    workshop.run_for(2.0)
+    # All that failed is swept, however many they are.
+    workshop.run_until(lambda: bench.live().total() == len(servers))
     assert bench.live() == Counter(server.pk.hex for server in servers)
 
 
