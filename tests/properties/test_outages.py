@@ -27,7 +27,7 @@ from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "8"))
 HALF = 300.0  # seconds, of the default deadline of ten minutes
 # A listing now and then keeps the gate open, and takes little of the test's time.
 SLOW = {**TIMINGS, "listing_busy": 20.0, "listing_idle": 20.0}
