@@ -5,10 +5,11 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.urls import ResolverMatch
 
 from servers import tracing
 from servers.api.errors import LATE, plain_error
@@ -48,7 +49,8 @@ class RequestLogMiddleware:
             response = self.get_response(request)
             response.headers["X-Request-ID"] = request_id
             match = request.resolver_match
-            logger.info(
+            logger.log(
+                logging.DEBUG if _is_pulse(match) else logging.INFO,
                 "%s %s %s",
                 request.method,
                 request.path_info[:200],
@@ -68,6 +70,11 @@ def _tell_refused_host(request: HttpRequest) -> dict[str, str]:
     """Return the host name that was refused, where one was."""
     host = request.META.get(REFUSED_HOST)
     return {} if host is None else {"refused_host": host}
+
+
+def _is_pulse(match: ResolverMatch | None) -> bool:
+    """Tell whether it is what each open page asks each second."""
+    return match is not None and match.url_name == "pulse"
 
 
 def _find_token_id(request: HttpRequest) -> str:
@@ -107,9 +114,14 @@ class ActorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Serve the request in its user's name; reads the session only if sent."""
-        if request.COOKIES and request.user.is_authenticated:
+        """Serve the request."""
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, *_: Any) -> None:
+        """Name the user; the session is read only if one was sent and the view asks."""
+        if not request.COOKIES or getattr(view, "reads_no_session", False):
+            return
+        if request.user.is_authenticated:
             tracing.set_actor(f"user:{request.user.get_username()}")
             if "X-Live" not in request.headers:  # a page that refreshes itself
                 note_seen(request.session)
-        return self.get_response(request)

@@ -5,6 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from servers.dashboard.login import AdminLogIn
+from servers.dashboard.pulse import feel_pulse
 
 urlpatterns = [
     path("", include("servers.api.urls")),
@@ -15,6 +16,7 @@ urlpatterns = [
         RedirectView.as_view(pattern_name="own-password"),
     ),
     path("admin/", admin.site.urls),
+    path("pulse/", feel_pulse, name="pulse"),
     path("", include("servers.dashboard.urls")),
 ]
 

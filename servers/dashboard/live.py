@@ -18,6 +18,8 @@ from django.utils.crypto import salted_hmac
 from django.utils.http import parse_etags
 
 from servers.dashboard.access import Page
+from servers.dashboard.pulse import HEADER as PULSE
+from servers.dashboard.pulse import make_pulse
 from servers.stamps import read_stamps
 
 # A poll brings it: then no message is shown, since the page in sight would lose it.
@@ -42,12 +44,13 @@ class Live(Page):
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         """Answer 304 where nothing has changed, or with the page and its tag."""
-        self.etag = self.busy_etag = ""
+        self.etag = self.busy_etag = self.pulse = ""
         if request.method not in {"GET", "HEAD"} or not request.user.is_authenticated:
             return super().dispatch(request, *args, **kwargs)
         # Before anything else is read: what changes meanwhile is seen the next time.
         moment = self.read_moment()
         if moment is not None:
+            self.pulse = make_pulse(moment[0] if moment else 0)
             self.etag = make_etag(request, moment, self.bucket_seconds)
             bucket = self.busy_bucket_seconds or self.bucket_seconds
             self.busy_etag = make_etag(request, moment, bucket)
@@ -58,18 +61,28 @@ class Live(Page):
         # Who holds the tag of a page at rest saw it at rest, and nothing has moved.
         for etag in filter(None, (self.etag, self.busy_etag)):
             if etag in known:
-                return _mark(HttpResponseNotModified(), etag)
+                return self._mark(HttpResponseNotModified(), etag)
         response = super().dispatch(request, *args, **kwargs)
         if tells:
             response.headers["Cache-Control"] = "no-store"
         if tells or not self.etag or response.status_code != HTTPStatus.OK:
             return response
-        return _mark(response, self.etag)
+        return self._mark(response, self.etag)
+
+    def _mark(
+        self, response: HttpResponse | HttpResponseBase, etag: str
+    ) -> HttpResponseBase:
+        response.headers["ETag"] = etag
+        response.headers[PULSE] = self.pulse
+        # Kept for the way back, and always asked about first.
+        response.headers["Cache-Control"] = "private, no-cache"
+        return response
 
     def read_moment(self) -> tuple[object, ...] | None:
         """Return all that the page depends on, as it is now; None for no tag.
 
-        One query, since an unchanged page may cost no more.
+        The stamp ``pages`` comes first: what moves it is told to the page at once. One
+        query, since an unchanged page may cost no more.
         """
         found = read_stamps()
         if found is None:
@@ -78,7 +91,8 @@ class Live(Page):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add what base.html and ``{% live %}`` need; ``busy`` is the page's to say."""
-        return super().get_context_data(**context) | {"etag": self.etag}
+        more = {"etag": self.etag, "pulse": self.pulse}
+        return super().get_context_data(**context) | more
 
     def tag_as(self, *, busy: bool) -> dict[str, Any]:
         """Return the context of a page with ``busy_bucket_seconds``."""
@@ -102,10 +116,3 @@ def make_etag(
     )
     digest = salted_hmac("servers.dashboard.live", repr(parts), algorithm="sha256")
     return f'W/"{digest.hexdigest()[:32]}"'
-
-
-def _mark(response: HttpResponse | HttpResponseBase, etag: str) -> HttpResponseBase:
-    response.headers["ETag"] = etag
-    # Kept for the way back, and always asked about first.
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -106,8 +107,11 @@ def icon(name: str) -> SafeString:
 def live(context: Mapping[str, Any]) -> SafeString:
     """Return the attributes of the element that makes its page refresh."""
     return format_html(
-        'data-live data-poll data-busy="{}" data-idle="{}" data-etag="{}"',
+        'data-live data-poll data-busy="{}" data-idle="{}" data-etag="{}" '
+        'data-pulse="{}" data-pulse-url="{}"',
         "true" if context.get("busy") else "false",
         context.get("idle_seconds", 15),
         context.get("etag", ""),
+        context.get("pulse", ""),
+        reverse("pulse"),
     )

@@ -66,6 +66,7 @@
       await apply(await answer.text());
       etag = answer.headers.get("ETag");
     }
+    fleet.pulse = answer.headers.get("X-Pulse");
     if (failures) say((failures = 0) || "");
   }
 
@@ -93,6 +94,7 @@
   });
   document.addEventListener("visibilitychange", poll);
   document.addEventListener("fleet:poll", poll);
+  fleet.look = poll;
   window.addEventListener("online", poll);
   window.addEventListener("pageshow", (event) => event.persisted && poll());
   timer = setTimeout(poll, pace(document.querySelector("[data-poll]")));
