@@ -36,6 +36,7 @@ class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
     provider = django_filters.CharFilter()
     region = django_filters.CharFilter()
     size = django_filters.CharFilter()
+    account = django_filters.CharFilter(field_name="account__name")
     template = django_filters.CharFilter(field_name="template__name")
     label = django_filters.CharFilter(method="by_label")
     search = django_filters.CharFilter(method="by_text")

@@ -34,6 +34,8 @@ def three(call: Call) -> None:
         ("state=running,pending", ["a-one", "b-two", "c-three"]),
         ("size=large", ["b-two"]),
         ("region=north", ["c-three"]),
+        ("account=sandbox&search=three", ["c-three"]),
+        ("account=none", []),
         ("provider=sandbox&state=pending", ["a-one", "c-three"]),
         ("provider=amazon", []),
         ("template=default&search=two", ["b-two"]),

@@ -73,6 +73,7 @@ PARAMETERS: Final[dict[str, Parameter]] = {
         "running,staging",
     ),
     "provider": _in_query("provider", _FILTER, "The cloud's kind.", "sandbox"),
+    "account": _in_query("account", _FILTER, "The account's name.", "sandbox"),
     "region": _in_query("region", _FILTER, "The cloud's region.", "eu-central-1"),
     "size": _in_query("size", _FILTER, "The size.", "small"),
     "template": _in_query("template", _FILTER, "The template's name.", "default"),
@@ -154,6 +155,7 @@ PARAMETERS: Final[dict[str, Parameter]] = {
 LIST: Final = (
     "state",
     "provider",
+    "account",
     "region",
     "size",
     "template",
