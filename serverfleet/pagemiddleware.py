@@ -22,7 +22,9 @@ from servers.sessions import MUST_CHANGE
 Respond = Callable[[HttpRequest], HttpResponseBase]
 _API: Final = "/api/"
 # Those count for themselves, or answer whoever asks.
-_OWN_LIMITS: Final = re.compile(r"/(?:api/|healthz\Z|varz\Z|version\Z|metrics\Z)")
+_OWN_LIMITS: Final = re.compile(
+    r"/(?:api/|healthz\Z|varz\Z|version\Z|metrics\Z|pulse/\Z)"
+)
 readers: Final = Counter("readers", window=60, every=1.0)
 passers_by: Final = Counter("passers-by", window=60, every=1.0)
 # What django-csp's decorators leave on an answer whose policy is its own.

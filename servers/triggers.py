@@ -85,6 +85,7 @@ _SHOWN: Final = (
     app.Leftover,
     app.Attempt,
     app.Token,
+    app.SavedView,
 )
 
 

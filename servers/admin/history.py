@@ -16,6 +16,7 @@ from servers.models import (
     Heartbeat,
     IdempotentRequest,
     Listing,
+    SavedView,
     Scope,
     Tally,
 )
@@ -138,3 +139,13 @@ class HeartbeatAdmin(Shown):
     """The workers and beats, as they last said themselves."""
 
     list_display = ("name", "kind", "version", "started_at", "seen_at", "broker_error")
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(Shown):
+    """The filters that people have saved."""
+
+    list_display = ("name", "user", "query")
+    list_filter = ("user",)
+    search_fields = ("name", "query")
+    list_select_related = ("user",)

@@ -1,12 +1,14 @@
 """Servers and the instances and attempts behind them."""
 
+from datetime import UTC
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.safestring import SafeString
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from servers.admin.base import Shown, badge, cut, run_for_each
 from servers.admin.filters import RegionFilter
@@ -44,6 +46,12 @@ class _EventInline(admin.TabularInline):  # type: ignore[type-arg]
         return False
 
 
+def _stack(*texts: str) -> SafeString:
+    """Return texts below each other; a dash for none."""
+    parts = [(text,) for text in texts if text]
+    return format_html_join(mark_safe("<br>"), "{}", parts or [("–",)])
+
+
 @admin.register(Server)
 class ServerAdmin(Shown):
     """The servers, with terminate, force and retry as actions."""
@@ -51,12 +59,9 @@ class ServerAdmin(Shown):
     list_display = (
         "name",
         "state_badge",
-        "account",
-        "region",
-        "size",
-        "address",
-        "instance_id",
-        "created_at",
+        "place",
+        "reach",
+        "created",
         "error_in_short",
     )
     list_filter = (
@@ -77,6 +82,21 @@ class ServerAdmin(Shown):
     def state_badge(self, server: Server) -> SafeString | str:
         """Return the state."""
         return badge(server.state)
+
+    @admin.display(description="account, region, size", ordering="account__name")
+    def place(self, server: Server) -> SafeString:
+        """Return where it is, and how large: few columns fit where it is narrow."""
+        return _stack(server.account.name, server.region, server.size)
+
+    @admin.display(description="address, instance", ordering="address")
+    def reach(self, server: Server) -> SafeString:
+        """Return what it has at the cloud."""
+        return _stack(server.address, server.instance_id)
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, server: Server) -> str:
+        """Return when, without the year: records are kept for days."""
+        return server.created_at.astimezone(UTC).strftime("%d %b %H:%M")
 
     @admin.display(description="error")
     def error_in_short(self, server: Server) -> str:

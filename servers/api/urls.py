@@ -56,7 +56,7 @@ urlpatterns = [
     path("version", system.Version.as_view()),
     path("metrics", system.metrics),
     path("api/schema", SchemaView.as_view(), name="api-schema"),
-    path("api/docs", Docs.as_view()),
+    path("api/docs", Docs.as_view(), name="api-docs"),
     path("api/pause", system.Pause.as_view()),
     path("api/resume", system.Resume.as_view()),
     path("api/me", system.Me.as_view()),

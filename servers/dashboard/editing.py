@@ -9,7 +9,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.generic import FormView
 
-from servers.dashboard.access import Page
+from servers.dashboard.access import Page, find_next
 from servers.dashboard.messages import REPEATED
 from servers.errors import FleetError
 
@@ -51,7 +51,8 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
             form.forget()
             return self.form_invalid(form)
         messages.success(self.request, f"{saved.name} was saved.")
-        return redirect(self.page, saved.name)
+        back = find_next(self.request)
+        return redirect(back) if back else redirect(self.page, saved.name)
 
     def _save_fresh(self, form: Any) -> Any:
         with transaction.atomic():

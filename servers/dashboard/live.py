@@ -20,6 +20,7 @@ from django.utils.http import parse_etags
 from servers.dashboard.access import Page
 from servers.dashboard.pulse import HEADER as PULSE
 from servers.dashboard.pulse import make_pulse
+from servers.dashboard.theme import read_theme
 from servers.stamps import read_stamps
 
 # A poll brings it: then no message is shown, since the page in sight would lose it.
@@ -111,6 +112,7 @@ def make_etag(
         settings.COMMIT,
         request.user.pk,
         request.get_full_path(),
+        read_theme(request),
         moment,
         bucket,
     )

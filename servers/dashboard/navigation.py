@@ -37,12 +37,17 @@ ENTRIES: Final = (
     Entry("tokens", "Tokens", "servers.view_token", "g k"),
     Entry("system", "System", "servers.view_fleet", "g m"),
 )
+# Below the pages of the fleet: what explains it.
+HELP: Final = (
+    Entry("guide", "Guide", "servers.view_server", "g h"),
+    Entry("api-docs", "API", "servers.view_server", "g i"),
+)
 ADMIN: Final = Entry("admin", "Admin", "", "g d")
 
 
 def list_links(user: Any, path: str) -> Iterator[Link]:
     """Yield what ``user`` may open; the page at ``path`` or above it is current."""
-    for entry in ENTRIES:
+    for entry in (*ENTRIES, *HELP):
         if not user.has_perm(entry.right):
             continue
         try:

@@ -7,6 +7,7 @@ decision 0029.
 """
 
 from http import HTTPStatus
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
@@ -14,8 +15,11 @@ from django.utils.crypto import salted_hmac
 from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 
+from servers.ratelimits import Counter, find_address
 from servers.stamps import read_stamps
 
+# By address, since nobody is looked up: a hundred tabs behind one, as it is set.
+askers: Final = Counter("pulses", window=60, every=1.0)
 # The answer's header on a page, for the next question.
 HEADER = "X-Pulse"
 
@@ -30,6 +34,12 @@ def make_pulse(pages: object) -> str:
 @require_safe
 def feel_pulse(request: HttpRequest) -> HttpResponse:
     """Answer 304 if nothing has changed since the tag was given out, 204 otherwise."""
+    if limit := settings.RATE_TOKEN:
+        standing = askers.take(find_address(request), limit)
+        if standing.refused:
+            late = HttpResponse(status=HTTPStatus.TOO_MANY_REQUESTS)
+            late.headers["Retry-After"] = str(standing.reset)
+            return late
     stamps = read_stamps()
     known = parse_etags(request.headers.get("If-None-Match", "")[:200])
     same = stamps is not None and make_pulse(stamps.pages) in known

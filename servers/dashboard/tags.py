@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from servers.dashboard import messages
 from servers.dashboard.navigation import Link, list_links
+from servers.dashboard.theme import read_theme
 from servers.lifecycle.states import State
 from servers.models import Server
 
@@ -20,6 +24,13 @@ def navigation(context: Mapping[str, Any]) -> list[Link]:
     if request is None or not request.user.is_authenticated:
         return []
     return list(list_links(request.user, request.path))
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: Mapping[str, Any]) -> str:
+    """Return the theme that the reader chose, or "" for the system's."""
+    request = context.get("request")
+    return "" if request is None else read_theme(request)
 
 
 @register.simple_tag(takes_context=True)
@@ -38,6 +49,18 @@ def state(name: str) -> dict[str, str]:
         "tone": messages.TONES[known],
         "meaning": messages.MEANINGS[known],
     }
+
+
+@register.simple_tag
+def guide(place: str, words: str) -> SafeString:
+    """Return a link to the guide: ``{% guide "guide#caps-and-limits" "Limits" %}``."""
+    page, _, section = place.partition("#")
+    return format_html(
+        '<a class="guide-link" href="{}#{}">{}</a>',
+        reverse("guide-page", args=[page]),
+        section,
+        words,
+    )
 
 
 @register.filter

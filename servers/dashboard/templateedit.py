@@ -44,7 +44,9 @@ class _Edit(Edit):
         """Save, or let two fallbacks change places, which saves nothing."""
         if not is_move(request.POST):
             return super().post(request, *args, **kwargs)
-        form = TemplateForm.move(request.POST, template=self.find_current())
+        kwargs = self.get_form_kwargs()
+        known = {name: kwargs.get(name) for name in ("template", "source")}
+        form = TemplateForm.move(request.POST, **known)
         return self.render_to_response(self.get_context_data(form=form))
 
     def form_valid(self, form: TemplateForm) -> HttpResponse:
@@ -70,7 +72,7 @@ class _Edit(Edit):
 
 
 class NewTemplate(_Edit):
-    """Make a template; of the account that the address may name."""
+    """Create a template: of an account, or like a template, that the address names."""
 
     permission_required = "servers.add_template"
 
@@ -83,10 +85,19 @@ class NewTemplate(_Edit):
         """None yet."""
         return
 
+    def get_form_kwargs(self) -> dict[str, Any]:
+        """Give the form the template that is cloned."""
+        return super().get_form_kwargs() | {"source": self._find_source()}
+
+    def _find_source(self) -> Template | None:
+        name = self.request.GET.get("from", "")
+        return find_template(name) if name else None
+
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Say what comes first, where there is no account."""
+        source = self.request.GET.get("from", "")
         return super().get_context_data(**context) | {
-            "title": "New template",
+            "title": f"Clone {source}" if source else "New template",
             "back": reverse("templates"),
             "has_accounts": Account.objects.exists(),
         }

@@ -160,20 +160,24 @@ class TemplateForm(OnceForm):
         self,
         *args: Any,
         template: Template | None = None,
+        source: Template | None = None,
         rows: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.template = template
         self.may_pass = False
-        shown = template or Template()
+        self.source = source
+        shown = template or source or Template()
         initial = {name: getattr(shown, name) for name in _SAME if name != "account"}
         initial |= {
-            "account": template.account if template else None,
+            "account": shown.account if shown.account_id else None,
             "ttl": shown.ttl // 60,
             "labels": join_lines(shown.labels),
             "options": join_lines(_show_options(template)),
             "seen": str(shown.version),
         }
+        if source is not None:
+            initial["is_default"] = False
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
         self.fallbacks = make_fallbacks(
@@ -183,18 +187,29 @@ class TemplateForm(OnceForm):
         )
         if template is not None:
             del self.fields["name"]
-        if template is None or not template.user_data:
+        if not shown.user_data:
             del self.fields["forget_user_data"]
+        elif source is not None:
+            self.fields["forget_user_data"].label = "Do not copy the user data"
+            self.fields[
+                "user_data"
+            ].help_text = f"Copied from {source}. Leave it empty to copy it."
         else:
             self.fields[
                 "user_data"
             ].help_text = "Stored, and never shown. Leave it empty to keep it."
 
     @classmethod
-    def move(cls, data: QueryDict, *, template: Template | None) -> "TemplateForm":
+    def move(
+        cls,
+        data: QueryDict,
+        *,
+        template: Template | None,
+        source: Template | None = None,
+    ) -> "TemplateForm":
         """Return the form as it was typed, two fallbacks in each other's place."""
         typed = {name: data.get(name, "") for name in cls.base_fields}
-        return cls(initial=typed, template=template, rows=data)
+        return cls(initial=typed, template=template, source=source, rows=data)
 
     def offer_unchecked(self, problem: str) -> None:
         """Say what the cloud refused or did not confirm, and offer to pass it."""
@@ -254,7 +269,10 @@ class TemplateForm(OnceForm):
     def to_template(self, current: Template | None) -> Template:
         """Return the template as it was typed, not saved."""
         data = self.cleaned_data
-        template = current or Template(name=data["name"])
+        template = current or Template(
+            name=data["name"],
+            user_data=self.source.user_data if self.source else "",
+        )
         for name in _SAME:
             setattr(template, name, data[name])
         template.ttl = data["ttl"] * 60

@@ -17,12 +17,17 @@ from servers.dashboard import (
     templates,
     tokens,
 )
+from servers.dashboard.guide import Guide
+from servers.dashboard.jump import Jump
 from servers.dashboard.login import LogIn, LogOut, LogOutEverywhere
 from servers.dashboard.servers import acts as server_acts
 from servers.dashboard.servers.bulk import ActOnServers
 from servers.dashboard.servers.detail import CertificateFile, ServerPage
 from servers.dashboard.servers.listing import Download, ServerList
 from servers.dashboard.servers.paths import ServerName
+from servers.dashboard.servers.views import DeleteView, SaveView
+from servers.dashboard.start import FirstSteps
+from servers.dashboard.theme import ChooseTheme
 
 register_converter(ServerName, "server")
 _NAME = "servers/<server:name>/"
@@ -35,9 +40,12 @@ urlpatterns = [
     path("login/", LogIn.as_view(), name="login"),
     path("logout/", LogOut.as_view(), name="logout"),
     path("logout/everywhere/", LogOutEverywhere.as_view(), name="logout-everywhere"),
+    path("theme/", ChooseTheme.as_view(), name="theme"),
     path("servers/", ServerList.as_view(), name="servers"),
     path("servers.csv", Download.as_view(), name="servers-csv"),
     path("servers.json", Download.as_view(file_format="json"), name="servers-json"),
+    path("views/new/", SaveView.as_view(), name="save-view"),
+    path("views/delete/", DeleteView.as_view(), name="delete-view"),
     path("servers/act/", ActOnServers.as_view(), name="act-on-servers"),
     path("servers/new/", server_acts.NewServer.as_view(), name="new-server"),
     path(_NAME, ServerPage.as_view(), name="server"),
@@ -53,6 +61,10 @@ urlpatterns = [
         server_acts.Protect.as_view(protected=False),
         name="unprotect",
     ),
+    path("guide/", Guide.as_view(), name="guide"),
+    path("guide/<str:page>/", Guide.as_view(), name="guide-page"),
+    path("start/", FirstSteps.as_view(), name="start"),
+    path("jump/", Jump.as_view(), name="jump"),
     path("leaks/", leaks.LeaksPage.as_view(), name="leaks"),
     path("leaks/<int:pk>/adopt/", leaks.Adopt.as_view(), name="adopt-stray"),
     path(

@@ -8,6 +8,7 @@ from servers.models.heartbeat import Heartbeat
 from servers.models.idempotency import IdempotentRequest
 from servers.models.instance import Instance
 from servers.models.leftover import Leftover
+from servers.models.savedview import SavedView
 from servers.models.server import Server
 from servers.models.session import OneTimePassword, Session
 from servers.models.stamp import Stamp
@@ -26,6 +27,7 @@ __all__ = [
     "Leftover",
     "Listing",
     "OneTimePassword",
+    "SavedView",
     "Scope",
     "Server",
     "Session",

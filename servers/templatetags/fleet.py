@@ -1,12 +1,13 @@
 """What the templates need besides Django's own."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django import template
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -28,9 +29,25 @@ def _mark(at: datetime, text: str, how: str) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}" data-ago="{}">{}</time>',
         exact,
-        exact,
+        _say_moment(at, "j M Y, H:i:s"),
         how,
         text,
+    )
+
+
+def _say_moment(at: datetime, form: str) -> str:
+    return f"{dateformat.format(at.astimezone(UTC), form)} UTC"
+
+
+@register.simple_tag
+def moment(at: datetime, *, seconds: bool = False) -> SafeString:
+    """Return a time of the clock. static/js/clock.js puts it into the reader's zone."""
+    form = "j M, H:i:s" if seconds else "j M, H:i"
+    return format_html(
+        '<time datetime="{}" data-at="{}">{}</time>',
+        at.isoformat(timespec="seconds"),
+        "seconds" if seconds else "minutes",
+        _say_moment(at, form),
     )
 
 

@@ -40,6 +40,8 @@
     const bars = uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 });
     const axis = { stroke: soft, grid: line, ticks: { show: false }, font: "12px system-ui, sans-serif" };
     const days = step > 3600; // more than a day: its days are named
+    // Days are counted in UTC; hours are shown in the reader's zone.
+    const zoned = (at) => (days ? uPlot.tzDate(new Date(at * 1000), "UTC") : new Date(at * 1000));
     const name = uPlot.fmtDate(!days ? "{HH}:{mm}" : "{D} {MMM}");
     const isBoots = box.dataset.kind === "boots";
     const curve = (label, tone) => ({ label, stroke: colour(tone), width: 2, spanGaps: true, points: { show: true, size: 6, fill: colour(tone) } });
@@ -48,7 +50,7 @@
       {
         width: box.clientWidth,
         height: HEIGHT,
-        tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
+        tzDate: zoned,
         legend: { show: false },
         cursor: { show: false },
         scales: {
@@ -56,7 +58,7 @@
           y: { range: (_, low, high) => (isBoots ? [0, Math.max(high, 1) * 1.1] : [Math.min(low, -1) * 1.1, Math.max(high, 1) * 1.1]) },
         },
         axes: [
-          { ...axis, grid: { show: false }, space: 64, size: 28, incrs: (days ? [1, 2, 5, 10] : [1 / 12, 1 / 8, 1 / 4]).map((part) => part * 86400), values: (_, ticks) => ticks.map((tick) => name(uPlot.tzDate(new Date(tick * 1000), "UTC"))) },
+          { ...axis, grid: { show: false }, space: 64, size: 28, incrs: (days ? [1, 2, 5, 10] : [1 / 12, 1 / 8, 1 / 4]).map((part) => part * 86400), values: (_, ticks) => ticks.map((tick) => name(zoned(tick))) },
           { ...axis, size: isBoots ? 60 : 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000], values: (_, ticks) => ticks.map((tick) => (isBoots ? (tick < 120 ? `${tick} s` : `${Math.round(tick / 60)} min`) : Math.abs(tick))) },
         ],
         series: isBoots ? [{}, curve("p50", "good"), curve("p95", "bad")] : [
@@ -92,5 +94,6 @@
 
   refresh();
   scheme.addEventListener("change", () => box && draw());
+  document.addEventListener("fleet:theme", () => box && draw());
   document.addEventListener("fleet:changed", refresh);
 }

@@ -15,6 +15,35 @@
     return seconds > 0 ? `${text} ago` : `in ${text}`;
   }
 
+  // Times of the clock, in the reader's zone: 28 Nov, 11:06 CET.
+  const date = { day: "numeric", month: "short" };
+  const time = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
+  const FORMS = {
+    exact: { ...date, year: "numeric", ...time, second: "2-digit" },
+    minutes: { ...date, ...time },
+    seconds: { ...date, ...time, second: "2-digit" },
+  };
+  for (const [name, form] of Object.entries(FORMS)) {
+    FORMS[name] = new Intl.DateTimeFormat("en-GB", { ...form, hourCycle: "h23" });
+  }
+
+  const parts = FORMS.exact.formatToParts();
+  const zone = parts.find(({ type }) => type === "timeZoneName").value;
+
+  function localise() {
+    for (const one of document.querySelectorAll("[data-zone]")) {
+      if (one.textContent !== zone) one.textContent = zone;
+    }
+    for (const one of document.querySelectorAll("time[data-ago]")) {
+      const text = FORMS.exact.format(new Date(one.dateTime));
+      if (one.title !== text) one.title = text;
+    }
+    for (const one of document.querySelectorAll("time[data-at]")) {
+      const text = FORMS[one.dataset.at].format(new Date(one.dateTime));
+      if (one.textContent !== text) one.textContent = text;
+    }
+  }
+
   function tick() {
     if (document.hidden) return;
     const now = Date.now() + ahead;
@@ -26,6 +55,8 @@
   }
 
   setInterval(tick, 1000);
+  localise();
+  document.addEventListener("fleet:changed", localise);
   document.addEventListener("fleet:changed", tick);
   document.addEventListener("visibilitychange", tick);
 }

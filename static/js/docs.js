@@ -3,6 +3,15 @@
 "use strict";
 
 const docs = document.getElementById("docs");
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+function showTheme() {
+  const { dataset, classList } = document.documentElement;
+  classList.toggle("dark-mode", dataset.theme === "auto" ? dark.matches : dataset.theme === "dark");
+}
+dark.addEventListener("change", showTheme);
+showTheme();
+
 const reads = new Set(["GET", "HEAD", "OPTIONS"]);
 
 SwaggerUIBundle({

@@ -35,6 +35,15 @@
     return true;
   }
 
+  // The rows of a list: the first link of each takes the focus.
+  function move(step) {
+    const rows = [...document.querySelectorAll("main :is(tbody tr, .attention > li)")];
+    const links = rows.map((row) => row.querySelector("a")).filter((link) => link?.checkVisibility());
+    const at = links.findIndex((link) => link.closest("tr, li").contains(document.activeElement));
+    const next = at < 0 && step < 0 ? links.length - 1 : at + step;
+    links[Math.min(links.length - 1, Math.max(0, next))]?.focus();
+  }
+
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input:not([type=checkbox]), textarea, select");
     if (!isOn?.checked || typing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -43,7 +52,10 @@
     first = "";
     clearTimeout(timer);
     if (key === "?") help.showModal();
-    else if (!follow(key)) {
+    else if (key === "j" || key === "k") move(key === "j" ? 1 : -1);
+    else if (key === "x") event.target.closest("tr")?.querySelector("input[type=checkbox]")?.click();
+    else if (key === "/" && !follow(key)) fleet.jump();
+    else if (key !== "/" && !follow(key)) {
       if (key !== "g") return;
       first = key;
       timer = setTimeout(() => (first = ""), 1500);

@@ -93,8 +93,7 @@
     });
   });
   document.addEventListener("visibilitychange", poll);
-  document.addEventListener("fleet:poll", poll);
-  fleet.look = poll;
+  document.addEventListener("fleet:poll", (fleet.look = poll));
   window.addEventListener("online", poll);
   window.addEventListener("pageshow", (event) => event.persisted && poll());
   timer = setTimeout(poll, pace(document.querySelector("[data-poll]")));

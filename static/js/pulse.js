@@ -33,6 +33,7 @@
       });
       if (answer.status === 204) await look();
       else if (answer.status === 304) wait = EVERY;
+      else if (answer.status === 429) wait = MOST;
       else throw new Error(answer.statusText);
     } catch {
       if (wait === EVERY) await fleet.look(); // it says what is lost

@@ -15,24 +15,35 @@
   );
   document.addEventListener("pointerdown", () => (byKeys = false), true);
   const rows = () => [...document.querySelectorAll("#rows input[name=server]")];
+  const whole = () => document.getElementById("select-all");
+
+  function say(text) {
+    const line = document.getElementById("ticked");
+    if (line && line.textContent !== text) line.textContent = text;
+  }
 
   function show() {
-    const line = document.getElementById("ticked");
     const all = document.getElementById("tick-all");
-    if (!line || !all) return;
+    if (!all) return;
     const boxes = rows();
+    // All of the filter: rows that come with a refresh are meant, too.
+    if (whole()?.checked) for (const box of boxes) box.checked = true;
     const count = boxes.filter((box) => box.checked).length;
-    const text = count ? `${count} ticked:` : "With the ticked:";
-    if (line.textContent !== text) line.textContent = text;
     all.checked = count > 0 && count === boxes.length;
     all.indeterminate = count > 0 && count < boxes.length;
+    if (whole()?.checked) say("All selected:");
+    else say(count ? `${count} selected:` : "Selected:");
   }
 
   document.addEventListener("change", (event) => {
-    if (event.target.id === "tick-all") {
-      for (const box of rows()) box.checked = event.target.checked;
+    const { target } = event;
+    if (target.id === "tick-all" || target.id === "select-all") {
+      for (const box of rows()) box.checked = target.checked;
+      if (!target.checked && whole()) whole().checked = false;
+    } else if (target.name === "server" && !target.checked && whole()) {
+      whole().checked = false;
     } else if (isFilter(event)) {
-      return byKeys || event.target.form.requestSubmit();
+      return byKeys || target.form.requestSubmit();
     }
     show();
   });

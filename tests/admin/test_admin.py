@@ -14,6 +14,7 @@ from servers.models import (
     Account,
     IdempotentRequest,
     Leftover,
+    SavedView,
     Server,
     Session,
     Stamp,
@@ -47,6 +48,7 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
     )
     IdempotentRequest.objects.create(caller="token:ci", key="k", digest="d")
     write_heartbeat("worker")
+    SavedView.objects.create(user=User.objects.get(), name="mine", query="state=all")
     for model in apps.get_app_config("servers").get_models():
         # A version is on its template's page, a session's key is a way in, and the
         # stamps are numbers of the triggers' own.

@@ -81,7 +81,7 @@ def test_the_list_keeps_all_that_a_person_does_while_fifty_changes_arrive(
     assert poll_now(page) == 304
     assert search.input_value() == "half a word"
     assert page.get_by_label("Template").input_value() == "default"
-    assert page.get_by_text("2 ticked:").is_visible()
+    assert page.get_by_text("2 selected:").is_visible()
     fresh = page.context.new_page()
     fresh.goto(address)
     assert page.evaluate(WORDS) == fresh.evaluate(WORDS)

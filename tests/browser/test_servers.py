@@ -42,7 +42,7 @@ def test_a_new_admin_makes_watches_changes_and_ends_a_server(
     server = Server.objects.get()
     workshop.run_to("running", server)
     assert poll_now(page) == 200
-    page.get_by_text("Ready after").wait_for()
+    page.get_by_text("Booted in").wait_for()
     page.get_by_role("link", name="Change…").press("Enter")
     dialog = page.get_by_role("dialog", name="Change first")
     dialog.get_by_label("Labels").fill("team=builds")
@@ -71,7 +71,7 @@ def test_ticked_servers_are_ended_through_one_dialog_and_reported(
     page = visit("operator")
     page.goto("/servers/?ordering=name")
     tick(page, "one", "two")
-    page.get_by_text("2 ticked:").wait_for()
+    page.get_by_text("2 selected:").wait_for()
     page.get_by_role("button", name="Retry…").press("Enter")
     page.get_by_role("dialog").get_by_text("Nothing of this can be done").wait_for()
     page.keyboard.press("Escape")
@@ -153,10 +153,43 @@ def test_a_refresh_keeps_ticks_and_a_half_typed_search(
         assert poll_now(page) == 200
     page.get_by_role("link", name="new-4").wait_for()
     assert page.get_by_label("Tick two", exact=True).is_checked()
-    assert page.get_by_text("1 ticked:").count() == 1
+    assert page.get_by_text("1 selected:").count() == 1
     assert page.get_by_label("Search").input_value() == "half a wo"
     page.get_by_label("Tick all on this page").check()
-    page.get_by_text("8 ticked:").wait_for()
+    page.get_by_text("8 selected:").wait_for()
     page.get_by_label("Search").fill("")
     page.get_by_label("Template").select_option("default")
     page.wait_for_url("**template=default**")
+
+
+def test_all_of_a_filter_is_ended_from_a_bar_that_stays_in_sight_on_a_phone(
+    visit: Visit,
+) -> None:
+    for number in range(55):
+        provision(name=f"s-{number:02}")
+    page = visit("operator", viewport={"width": 360, "height": 740}, has_touch=True)
+    page.goto("/servers/?ordering=name")
+    bar = page.locator(".bulk")
+    box = bar.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 740
+    assert box["height"] < 160
+    page.get_by_label("All 55 matching").check()
+    page.get_by_text("All selected:").wait_for()
+    assert page.locator("#rows input[name=server]:checked").count() == 50
+    provision(name="a-new-one")
+    assert poll_now(page) == 200
+    assert page.get_by_label("Tick a-new-one").is_checked()
+    assert page.get_by_label("All 56 matching").is_checked()
+    page.get_by_label("Tick s-03", exact=True).uncheck()
+    assert not page.get_by_label("All 56 matching").is_checked()
+    page.get_by_label("All 56 matching").check()
+    check_looks(page)
+    page.get_by_role("button", name="Terminate…").click()
+    dialog = page.get_by_role("dialog", name="Terminate 56 servers?")
+    dialog.get_by_text("s-54").wait_for()
+    check_looks(page)
+    dialog.get_by_role("button", name="Terminate 56 servers").click()
+    page.get_by_role("heading", name="Terminate: 56 of 56 done").wait_for()
+    check_looks(page)
+    assert Server.objects.filter(want="gone").count() == 56

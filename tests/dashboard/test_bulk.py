@@ -26,9 +26,12 @@ def confirm(asked: Any) -> dict[str, Any]:
     return {
         "act": context["act"],
         "confirmed": "yes",
-        "server": [row["name"] for row in context["rows"] if not row["why_not"]],
+        "server": context["names"],
         "working": context["working"],
-        "confirm": str(len(context["working"]) or ""),
+        "confirm": str(context["works"] or ""),
+        "asked": context["asked"],
+        "query": context["query"],
+        "all": "yes" if context["all"] else "",
         "once": context["form"]["once"].value(),
         "next": context["back"],
     }
@@ -72,6 +75,7 @@ def test_what_is_ticked_is_named_confirmed_and_reported(
     again = operator.post("/servers/act/", form, follow=True)
     assert Event.objects.count() == before
     assert b"carried out before" in again.content
+    assert b"Terminate: 2 of 2 done" in again.content
 
 
 def test_who_works_by_now_is_left_alone_unless_that_was_told(
@@ -160,12 +164,109 @@ def test_nothing_is_done_without_ticks_rights_or_sense(operator: Client) -> None
     assert operator.get("/servers/act/", follow=True).status_code == 200
 
 
+def test_all_of_a_filter_is_asked_about_beyond_the_page_and_reported(
+    operator: Client,
+) -> None:
+    for number in range(120):
+        provision(name=f"s-{number:03}", labels={"team": "web"})
+    provision(name="other")
+    protect_server("s-000", protected=True)
+    Server.objects.filter(name="s-001").update(state="running")
+    list_page = operator.get("/servers/?label=team=web&ordering=name").content.decode()
+    assert "All 120 matching" in list_page
+    query = "label=team%3Dweb&ordering=name"
+    assert f'name="query" value="{query}"'.replace("&", "&amp;") in list_page
+    asked = act(operator, "terminate", all="yes", query=query, next="/servers/")
+    text = asked.content.decode()
+    assert "Terminate 119 servers?" in text
+    assert "120 servers match the filter. 1 is left out because it is protected." in (
+        text
+    )
+    assert text.count("<li><strong>s-") == 119
+    assert "Type 1 to go on" in text
+    report = operator.post("/servers/act/", confirm(asked), follow=True)
+    assert b"Terminate: 119 of 119 done" in report.content
+    assert b"1\xe2\x80\x93100 of 119" in report.content
+    page = operator.get(report.redirect_chain[-1][0] + "&page=2").content.decode()
+    assert "s-119" in page
+    assert Server.objects.filter(want="gone").count() == 119
+    assert Server.objects.get(name="other").want == "run"
+    # Again: all are left out, and nothing is asked of them.
+    again = act(operator, "terminate", all="yes", query=query).content.decode()
+    assert "119 are left out because they are already terminating or stopped" in again
+    assert "Nothing of this can be done now." in again
+
+
+def test_what_changed_between_asking_and_doing_is_told_and_left_alone(
+    operator: Client,
+) -> None:
+    for name in ("one", "two", "three", "four"):
+        provision(name=name, labels={"team": "web"})
+    asked = act(operator, "terminate", all="yes", query="label=team%3Dweb")
+    form = confirm(asked)
+    Server.objects.filter(name="one").update(labels={"team": "builds"})
+    Server.objects.filter(name="two").update(hidden=True)
+    Server.objects.filter(name="two").update(name="two-gone")
+    provision(name="two", labels={"team": "web"})
+    protect_server("three", protected=True)
+    provision(name="five", labels={"team": "web"})
+    text = operator.post("/servers/act/", form, follow=True).content.decode()
+    assert "Terminate: 1 of 4 done" in text
+    assert "It no longer matches the filter." in text
+    assert "It was created after you were asked" in text
+    assert "It is protected." in text
+    assert "nothing was done to them: five." in text
+    assert list(Server.objects.filter(want="gone").values_list("name", flat=True)) == (
+        ["four"]
+    )
+
+
+def test_an_act_on_a_filter_is_bounded_and_its_repeat_goes_on(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servers.dashboard.servers.targets.MOST", 3)
+    for number in range(5):
+        provision(name=f"s-{number}")
+    for count, words in ((3, "2 more match"), (2, "Terminate 2 servers?")):
+        asked = act(operator, "terminate", all="yes", query="ordering=name")
+        assert words in asked.content.decode()
+        assert asked.context["count"] == count
+        operator.post("/servers/act/", confirm(asked))
+    assert Server.objects.filter(want="gone").count() == 5
+    # Where time is short the rest is named, and left for a repeat.
+    monkeypatch.setattr("servers.dashboard.servers.bulk.MOST_SECONDS", -1.0)
+    asked = act(operator, "label", all="yes")
+    form = confirm(asked) | {"labels": "a=b"}
+    text = operator.post("/servers/act/", form, follow=True).content.decode()
+    assert "Label: 0 of 3 done" in text
+    assert "Repeat the act for the rest." in text
+
+
+@pytest.mark.parametrize(
+    "query", ["\0", "%", "state=<b>&page=x", "a" * 9000, "label=%FF", "&&==;;"]
+)
+def test_a_filter_that_no_page_sent_does_no_harm(operator: Client, query: str) -> None:
+    provision(name="one")
+    asked = act(operator, "label", all="yes", query=query, asked="x" * 900)
+    assert asked.status_code == 200
+    assert b"<b>" not in asked.content.replace(b"<br>", b"")
+    answer = operator.post(
+        "/servers/act/",
+        {"act": "label", "all": "yes", "confirmed": "yes", "query": query}
+        | {"server": "one", "asked": "2026-99-99T00:00:00Z", "labels": "a=b"},
+        follow=True,
+    )
+    assert b"1 done" in answer.content
+
+
 def test_asking_and_reporting_many_costs_few_queries(
     operator: Client, django_assert_max_num_queries: Any
 ) -> None:
     names = [provision().name for _ in range(30)]
     with django_assert_max_num_queries(9):
         asked = act(operator, "label", *names)
+    with django_assert_max_num_queries(11):
+        act(operator, "terminate", all="yes")
     form = confirm(asked) | {"labels": "a=b"}
     url = operator.post("/servers/act/", form)["Location"]
     with django_assert_max_num_queries(9):

@@ -29,6 +29,7 @@ SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 RAW = ("<script>alert", "<img src=x", "Set-Cookie: a=b\r\n")
 # No name of the pages' forms; the log-in has a test of its own.
 BESIDES = {"login", "logout", "logout-everywhere", "own-password", "confirm-password"}
+BESIDES |= {"theme"}
 # A script for a machine's first boot may be long; what is typed to confirm is compared,
 # and refused in its own words; the template of a new server stands in a list of cards.
 TAKES_ALL = {"user_data", "confirm", "template"}

@@ -104,3 +104,53 @@ def test_hostile_texts_stand_in_the_form_and_do_nothing(
     assert b"<script>alert" not in answer.content
     if b'role="alert"' in answer.content:
         assert not Server.objects.exists()
+
+
+def test_the_equivalent_call_holds_what_the_form_holds(operator: Client) -> None:
+    add_template("large")
+    page = operator.get("/servers/new/?template=large").content.decode()
+    assert "-d &#x27;{&quot;template&quot;: &quot;large&quot;}&#x27;" in page
+    form = {
+        "template": "default",
+        "count": "3",
+        "name": "it's-mine",
+        "size": "big",
+        "capacity": "many",
+        "ttl": "5",
+        "labels": "team=web\r\n\r\nno sign\r\na = b=c",
+    }
+    answer = operator.post("/servers/new/", form)
+    call = answer.context["call"]
+    body = (
+        '{"template": "default", "name": "it\'"\'"\'s-mine", "size": "big", '
+        '"capacity": "many", "ttl": 300, "labels": {"team": "web", "a": "b=c"}, '
+        '"count": 3}'
+    )
+    assert f"-d '{body}' http://testserver/api/servers" in call
+    assert not Server.objects.exists()
+
+
+def test_the_call_that_terminates_says_force_where_it_is_ticked(
+    operator: Client, workshop: Workshop
+) -> None:
+    workshop.run_to("running", provision(name="one"))
+    url = "http://testserver/api/servers/one"
+    answer = operator.get("/servers/one/terminate/")
+    assert answer.context["call"].endswith(f" {url}")
+    wrong = {"confirm": "two", "force": "on"}
+    answer = operator.post("/servers/one/terminate/", wrong)
+    assert answer.context["call"].endswith(f" '{url}?force=true'")
+
+
+def test_a_clone_is_filled_in_with_what_its_template_lacks(operator: Client) -> None:
+    provision(name="one", size="large", labels={"team": "web"}, ttl=600)
+    page = operator.get("/servers/new/?from=one")
+    form = page.context["form"]
+    assert form["template"].value() == "default"
+    assert form["size"].value() == "large"
+    assert (form["image"].value(), form["ttl"].value()) == (None, 10)
+    assert form["labels"].value() == "team=web"
+    assert b'id="more" open' in page.content
+    assert b"/servers/new/?from=one" in operator.get("/servers/one/").content
+    assert operator.get("/servers/new/?from=none").status_code == 404
+    assert operator.get("/servers/new/?from=%00").status_code == 404

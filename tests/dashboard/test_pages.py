@@ -174,7 +174,7 @@ def test_a_search_and_a_state_narrow_the_list(admin: Client) -> None:
     provision(name="one")
     provision(name="two")
     assert b"two" not in admin.get("/servers/?search=one").content
-    assert b"No server is like that" in admin.get("/servers/?state=running").content
+    assert b"No matching servers" in admin.get("/servers/?state=running").content
     assert admin.get("/servers/?state=%00&search=%00&page=zzz").status_code in {
         200,
         404,

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from servers.dashboard.pulse import askers
 from servers.models import Session
 from servers.operations import Change, change_server, pause_fleet
 from tests.support.fleet import Workshop, make_fleet, provision
@@ -64,6 +65,18 @@ def test_who_was_shown_no_page_learns_nothing(client: Client, tag: str) -> None:
         assert answer["Cache-Control"] == "no-store"
         assert {"ETag", "X-Pulse", "Set-Cookie"}.isdisjoint(answer.headers)
     assert Client().post("/pulse/").status_code == 405
+
+
+def test_an_address_is_limited_and_a_page_of_it_is_not(
+    client: Client, settings: Any
+) -> None:
+    settings.RATE_TOKEN = 3
+    askers.forget()
+    tag = client.get("/servers/")["X-Pulse"]
+    answers = [ask(client, tag) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [304, 304, 304, 429, 429]
+    assert int(answers[-1]["Retry-After"]) >= 1
+    askers.forget()
 
 
 def test_a_session_that_ended_is_told_by_the_page_itself(client: Client) -> None:

@@ -36,8 +36,11 @@ FEW, MANY = 50, 5000
 LIVE = {
     *("overview", "servers", "server", "leaks", "accounts", "account", "templates"),
     *("template", "trial", "tokens", "activity", "system", "people", "person"),
+    "start",
 }
-NOT_PAGES = {"login", "logout", "logout-everywhere", "servers-csv", "servers-json"}
+NOT_PAGES = {
+    *("login", "logout", "logout-everywhere", "servers-csv", "servers-json", "theme"),
+}
 MOST_QUERIES = 12
 MOST_BYTES = 100_000
 

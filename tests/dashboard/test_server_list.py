@@ -75,12 +75,47 @@ def test_filters_narrow_the_rows_and_the_counts_of_the_tabs(operator: Client) ->
             names
         ), query
     text = operator.get("/servers/?label=team").content.decode()
-    assert 'all <span class="count">2</span>' in text
+    assert 'current <span class="count">2</span>' in text
     assert 'running <span class="count">1</span>' in text
     # A state that has none keeps its tab while it is chosen.
     text = operator.get("/servers/?state=error").content.decode()
     assert 'error <span class="count">0</span>' in text
-    assert "No server is like that" in text
+    assert "No matching servers" in text
+
+
+def test_what_has_stopped_has_a_tab_and_does_not_crowd_the_list(
+    operator: Client,
+) -> None:
+    for name in ("one", "two", "three"):
+        provision(name=name)
+    Server.objects.exclude(name="one").update(state="stopped")
+    text = operator.get("/servers/").content.decode()
+    assert names_in(text) == ["one"]
+    for tab in ("current", "stopped", "all"):
+        assert f'{tab} <span class="count">' in text
+    assert set(names_in(operator.get("/servers/?state=stopped").content.decode())) == (
+        {"two", "three"}
+    )
+    assert len(names_in(operator.get("/servers/?state=all").content.decode())) == 3
+    assert operator.get("/servers.csv").content.count(b"\n") == 2
+    # Who looks for one that is over is led to it.
+    text = operator.get("/servers/?search=two").content.decode()
+    assert "1 matching server stopped within the last day." in text
+    assert 'href="?search=two&amp;state=stopped"' in text
+
+
+def test_a_label_that_no_server_has_brings_up_those_that_there_are(
+    operator: Client,
+) -> None:
+    provision(name="one", labels={"team": "web"})
+    text = operator.get("/servers/?label=foo").content.decode()
+    assert "a label named <strong>foo</strong>" in text
+    assert 'href="/servers/?label=team%3Dweb">team=web</a>' in text
+    text = operator.get("/servers/?label=team=foo").content.decode()
+    assert "the label <strong>team=foo</strong>" in text
+    Server.objects.update(labels={})
+    text = operator.get("/servers/?label=foo").content.decode()
+    assert "No server has a label." in text
 
 
 def test_columns_sort_and_pages_are_cut_by_the_database(operator: Client) -> None:

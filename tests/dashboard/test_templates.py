@@ -9,6 +9,7 @@ from django.test import Client
 from servers.ledger import database_now
 from servers.models import Account, Attempt, Event, Server, Template, TemplateVersion
 from servers.operations import save_account
+from tests.support.crawl import Look
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
@@ -96,6 +97,32 @@ def test_an_account_leads_to_its_first_template_in_its_own_region(
     assert sent["Location"] == "/templates/big/"
     assert Template.objects.get(name="big").region == "eu-central-1"
     assert link not in admin.get("/accounts/spare/").content.decode()
+
+
+def test_a_clone_has_all_but_the_name_and_the_secret_goes_along_unseen(
+    admin: Client,
+) -> None:
+    source = Template.objects.get()
+    source.user_data, source.capacity, source.labels = "#!hush", 7, {"team": "web"}
+    source.save()
+    assert b"/templates/new/?from=default" in admin.get("/templates/default/").content
+    path = "/templates/new/?from=default"
+    page = admin.get(path)
+    assert b"hush" not in page.content
+    form = page.context["form"]
+    assert form["capacity"].value() == 7
+    assert form["is_default"].value() is False
+    forms = Look(path, page.content.decode()).forms
+    sent = next(one for one in forms if "image" in one.list_fields("text"))
+    admin.post(path, sent.fill(name="two", user_data=""))
+    two = Template.objects.get(name="two")
+    assert (two.user_data, two.capacity, two.labels) == ("#!hush", 7, {"team": "web"})
+    assert not two.is_default
+    admin.post(
+        path, sent.fill(name="three", once="x", user_data="", forget_user_data="on")
+    )
+    assert Template.objects.get(name="three").user_data == ""
+    assert admin.get("/templates/new/?from=none").status_code == 404
 
 
 def test_two_fallbacks_change_places_and_nothing_is_saved(admin: Client) -> None:

@@ -107,6 +107,7 @@ def list_paths(**known: Any) -> dict[str, str]:
         "person": User.objects.get(username="guest").pk,
         "public_id": Token.objects.get(name="ci").public_id,
         "file": "ca.pem",
+        "page": "glossary",
     } | known
     found = {}
     for pattern in urlpatterns:

@@ -43,6 +43,13 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
     form_class = NewServerForm
     permission_required = "servers.add_server"
 
+    def get_initial(self) -> dict[str, Any]:
+        """Fill it in as another server is, where the address names one."""
+        name = self.request.GET.get("from", "")
+        if not name or self.request.method == "POST":
+            return super().get_initial()
+        return NewServerForm.fill_from(get_server(name))
+
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the templates to choose from; the default is chosen, or the URL's."""
         data = super().get_context_data(**context)
@@ -57,7 +64,8 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
             "choices": choices,
             "first_step": find_first_step,
             "chosen": chosen,
-            "call": write_call("POST", url, f'{{"template": "{chosen}"}}'),
+            "call": write_call("POST", url, form.write_body(chosen)),
+            "call_url": url,
         }
 
     def form_valid(self, form: NewServerForm) -> HttpResponse:
@@ -74,6 +82,8 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
         if more := len(servers) - len(names):
             names.append(f"{more} more")
         messages.success(self.request, f"Asked for {', '.join(names)}.")
+        if back := find_next(self.request):
+            return redirect(back)
         if len(servers) == 1:
             return redirect("server", servers[0].name)
         return redirect("servers")
@@ -93,6 +103,7 @@ class Terminate(Page, TemplateView):
         url = self.request.build_absolute_uri(
             f"{get_script_prefix()}api/servers/{server.name}"
         )
+        forces = context.get("forced", False)
         problem = ""
         if server.protected and server.state not in ENDING:
             problem = "It is protected. Lift its protection first."
@@ -109,7 +120,8 @@ class Terminate(Page, TemplateView):
             "can_be_forced": can_be_forced(server),
             "works": works,
             "problem": problem,
-            "call": write_call("DELETE", url),
+            "call": write_call("DELETE", f"{url}?force=true" if forces else url),
+            "call_url": url,
         }
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:

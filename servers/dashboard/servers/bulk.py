@@ -1,74 +1,57 @@
 """Acts on many servers: ask once for all, then report the outcome of each.
 
-The list's form posts the ticked names, and is answered with a page that asks (with
-JavaScript it opens as a dialog). That page's form posts again, confirmed; what became
-of each server is kept in the session, so that it can be shown, and shown again, behind
-a redirect.
+The list's form posts the ticked names, or that all of its filter are meant, and is
+answered with a page that asks (with JavaScript it opens as a dialog). That page's form
+posts again, confirmed, with the names that the person was shown: nothing else is acted
+on. What became of each is kept in the session, so that it can be shown, and shown
+again, behind a redirect.
 """
 
+import time
+from datetime import datetime
 from typing import Any, Final
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.views.generic import TemplateView
 
 from servers.dashboard.access import find_next
-from servers.dashboard.lines import LinesField
 from servers.dashboard.live import Live
-from servers.dashboard.messages import (
-    BULK_VERBS,
-    can_be_forced,
-    say_what_is_lost,
-    say_why_not_in_bulk,
+from servers.dashboard.messages import BULK_VERBS, can_be_forced, say_what_is_lost
+from servers.dashboard.servers.bulkform import BulkForm
+from servers.dashboard.servers.targets import (
+    MOST,
+    MOST_TICKED,
+    NEWCOMERS_NAMED,
+    Targets,
+    explain_left_out,
+    find_all,
+    find_newcomers,
+    find_servers,
+    find_still,
+    find_ticked,
+    read_selection,
 )
-from servers.dashboard.once import OnceForm
 from servers.errors import FleetError, InvalidError
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server
 from servers.operations import retry_server, revise_labels, terminate_server
-from servers.operations.labels import check_labels
-from servers.selectors import list_servers
 
-MOST: Final = 200
 REPEATED: Final = "This was carried out before. Nothing was done twice."
+NOT_REACHED: Final = "There was no time left for it. Repeat the act for the rest."
+SINCE: Final = "It was created after you were asked, under a name that was free again."
+NO_MATCH: Final = "It no longer matches the filter."
+# Proxies wait for a minute.
+MOST_SECONDS: Final = 25.0
+PER_PAGE: Final = 100
+# With more, what is lost is said once for all of them.
+MOST_NOTES: Final = 50
 _REPORT: Final = "act_report"
-
-
-class BulkForm(OnceForm):
-    """What is asked besides which servers and which act."""
-
-    labels = LinesField(label="Labels to set")
-    force = forms.BooleanField(required=False)
-    confirm = forms.CharField(required=False, max_length=10)
-
-    def __init__(self, data: Any = None, *, act: str, working: int = 0) -> None:
-        super().__init__(data)
-        self.act = act
-        self.working = working
-        self.fields["labels"].widget.attrs["autofocus"] = True
-
-    def clean_labels(self) -> dict[str, str]:
-        """Labels are needed to label, and must be such that a server may have."""
-        labels: dict[str, str] = self.cleaned_data["labels"]
-        if self.act == "label" and not labels:
-            raise forms.ValidationError("Write at least one label.")
-        if message := check_labels(labels):
-            raise forms.ValidationError(message)
-        return labels
-
-    def clean_confirm(self) -> str:
-        """The number of those that work, where some do."""
-        typed: str = self.cleaned_data["confirm"].strip()
-        if self.act == "terminate" and self.working and typed != str(self.working):
-            raise forms.ValidationError(
-                f"Nothing was done. Type {self.working}, the number of servers that "
-                "work."
-            )
-        return typed
 
 
 class ActOnServers(Live, TemplateView):
@@ -81,28 +64,34 @@ class ActOnServers(Live, TemplateView):
         if not request.user.has_perm("servers.change_server"):
             raise PermissionDenied
         act = request.POST.get("act", "")
-        names = list(dict.fromkeys(request.POST.getlist("server")))
-        if problem := _find_problem(act, names):
+        self.all = request.POST.get("all") == "yes"
+        confirmed = request.POST.get("confirmed") == "yes"
+        names = _read_names(request, "server")
+        if problem := self._find_problem(act, names, confirmed=confirmed):
             messages.error(request, problem)
             return redirect(self._back)
-        confirmed = request.POST.get("confirmed") == "yes"
-        told = set(request.POST.getlist("working"))
-        form = BulkForm(request.POST if confirmed else None, act=act, working=len(told))
-        found = _find(names)
-        if not confirmed or not form.is_valid():
-            return self.render_to_response(self._ask(form, names, found))
+        if not confirmed:
+            targets = find_all(act, self._selection) if self.all else find_ticked(names)
+            form = BulkForm(act=act)
+            return self.render_to_response(self._ask(form, targets))
+        told = set(_read_names(request, "working"))
+        form = BulkForm(request.POST, act=act, working=len(told))
+        if not form.is_valid():
+            return self.render_to_response(self._ask(form, find_ticked(names)))
         if form.is_repeated():
             messages.info(request, REPEATED)
-            return redirect(self._back)
-        rows = [_act_on(name, found.get(name), form, told=told) for name in names]
+            return self._show_again(form.cleaned_data["once"][:16])
+        rows = self._act_on_each(form, names, told=told)
         request.session[_REPORT] = {
             "id": form.cleaned_data["once"][:16],
             "act": act,
             "rows": rows,
             "back": self._back,
+            "newcomers": (
+                find_newcomers(act, self._selection, names) if self.all else []
+            ),
         }
-        url = reverse("act-on-servers")
-        return redirect(f"{url}?report={request.session[_REPORT]['id']}")
+        return self._show_again(request.session[_REPORT]["id"])
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the last report."""
@@ -117,16 +106,38 @@ class ActOnServers(Live, TemplateView):
     def _back(self) -> str:
         return find_next(self.request) or reverse("servers")
 
-    def _ask(
-        self, form: BulkForm, names: list[str], found: dict[str, Server]
-    ) -> dict[str, Any]:
-        rows = [_preview(form.act, name, found.get(name)) for name in names]
+    @property
+    def _selection(self) -> Any:
+        return read_selection(self.request.POST.get("query", ""))
+
+    def _show_again(self, report: str) -> HttpResponse:
+        """Lead to a report that is kept, or back."""
+        kept = self.request.session.get(_REPORT)
+        if kept is None or kept["id"] != report:
+            return redirect(self._back)
+        return redirect(f"{reverse('act-on-servers')}?report={report}")
+
+    def _find_problem(self, act: str, names: list[str], *, confirmed: bool) -> str:
+        most = MOST if self.all else MOST_TICKED
+        if act not in BULK_VERBS:
+            return "Nothing was done: there is no such act."
+        if not names and (confirmed or not self.all):
+            return "Nothing was done: tick some servers first."
+        if len(names) > most:
+            return f"Nothing was done: tick at most {most} servers at once."
+        return ""
+
+    def _ask(self, form: BulkForm, targets: Targets) -> dict[str, Any]:
+        rows = [
+            _preview(form.act, name, targets.found.get(name)) for name in targets.names
+        ]
         count = sum(not row["why_not"] for row in rows)
         verb = BULK_VERBS[form.act]
         what = "1 server" if count == 1 else f"{count} servers"
         working = [row["name"] for row in rows if row["works"]]
         form.fields["confirm"].label = _say_how_to_confirm(len(working), count)
-        return self.get_context_data() | {
+        data = self.get_context_data()
+        return data | {
             "title": f"{verb} {what}?",
             "action_label": f"{verb} {what}",
             "action_url": reverse("act-on-servers"),
@@ -135,45 +146,79 @@ class ActOnServers(Live, TemplateView):
             "form": form,
             "act": form.act,
             "rows": rows,
+            "notes": len(rows) <= MOST_NOTES,
             "count": count,
-            "working": working,
             "can_be_forced": any(row["can_be_forced"] for row in rows),
+            "names": " ".join(row["name"] for row in rows if not row["why_not"]),
+            "working": " ".join(working),
+            "works": len(working),
+            "all": self.all,
+            "query": self.request.POST.get("query", ""),
+            "asked": self.request.POST.get("asked") or data["now"].isoformat(),
+            "targets": targets,
         }
 
+    def _act_on_each(
+        self, form: BulkForm, names: list[str], *, told: set[str]
+    ) -> list[dict[str, Any]]:
+        """Act on what was named, for as long as a proxy waits."""
+        found = find_servers(names)
+        still = find_still(self._selection, names) if self.all else set(names)
+        asked = _read_time(self.request.POST.get("asked", ""))
+        ends = time.monotonic() + MOST_SECONDS
+        rows = []
+        for name in names:
+            server = found.get(name)
+            text = explain_left_out(form.act, server, known_to_work=name in told)
+            if server is not None and asked is not None and server.created_at > asked:
+                text = SINCE
+            elif server is not None and name not in still:
+                text = NO_MATCH
+            elif time.monotonic() > ends:
+                text = NOT_REACHED
+            ok = not text
+            if not text:
+                text, ok = _act_on(name, form)
+            rows.append({"name": name[:63], "ok": ok, "text": text})
+        return rows
+
     def _report(self, kept: dict[str, Any]) -> dict[str, Any]:
-        now = _find([row["name"] for row in kept["rows"]])
-        rows = [row | {"server": now.get(row["name"])} for row in kept["rows"]]
+        # What could not be done comes first.
+        ordered = sorted(kept["rows"], key=lambda row: row["ok"])
+        page = Paginator(ordered, PER_PAGE).get_page(self.request.GET.get("page"))
+        now = find_servers([row["name"] for row in page])
+        newcomers = kept.get("newcomers", [])
         return self.get_context_data() | {
-            "rows": rows,
-            "done": sum(row["ok"] for row in rows),
+            "rows": [row | {"server": now.get(row["name"])} for row in page],
+            "page_obj": page,
+            "total": len(ordered),
+            "done": sum(row["ok"] for row in ordered),
             "verb": BULK_VERBS[kept["act"]],
             "back": kept["back"],
+            "newcomers": newcomers[:NEWCOMERS_NAMED],
+            "has_more": len(newcomers) > NEWCOMERS_NAMED,
             "busy": any(server.state in MOVING for server in now.values()),
         }
 
 
-def _find_problem(act: str, names: list[str]) -> str:
-    if act not in BULK_VERBS:
-        return "Nothing was done: there is no such act."
-    if not names:
-        return "Nothing was done: tick some servers first."
-    if len(names) > MOST:
-        return f"Nothing was done: tick at most {MOST} servers at once."
-    return ""
+def _read_names(request: HttpRequest, field: str) -> list[str]:
+    """Return names from ticks, one a field, or as the page that asks sends them."""
+    texts = request.POST.getlist(field)
+    names = [name for text in texts for name in text.split(" ") if name]
+    return list(dict.fromkeys(names))
 
 
-def _find(names: list[str]) -> dict[str, Server]:
-    """Return those that are there, by name. One query."""
-    plain = [name for name in names if "\0" not in name]
-    return {server.name: server for server in list_servers().filter(name__in=plain)}
+def _read_time(text: str) -> datetime | None:
+    """Return when the person was asked; None for what is no time."""
+    try:
+        at = parse_datetime(text[:40])
+    except ValueError:
+        return None
+    return at if at is not None and at.tzinfo is not None else None
 
 
 def _preview(act: str, name: str, server: Server | None) -> dict[str, Any]:
-    why_not = (
-        say_why_not_in_bulk(act, server, known_to_work=True)
-        if server
-        else "It is no longer in the list."
-    )
+    why_not = explain_left_out(act, server, known_to_work=True)
     return {
         "name": name[:63],
         "server": server,
@@ -202,22 +247,15 @@ def _say_no(act: str, count: int) -> str:
     return "Keep it" if count == 1 else "Keep them"
 
 
-def _act_on(
-    name: str, server: Server | None, form: BulkForm, *, told: set[str]
-) -> dict[str, Any]:
-    """Act on one server; return its name, whether it was done, and what to say."""
-    text, ok = "It is no longer in the list.", False
-    if server is not None:
-        text = say_why_not_in_bulk(form.act, server, known_to_work=name in told)
-        if not text:
-            try:
-                text, ok = _carry_out(name, form), True
-            except InvalidError as error:
-                text = next(iter(error.fields.values()))[0] if error.fields else ""
-                text = text or error.message
-            except FleetError as error:
-                text = error.message
-    return {"name": name[:63], "ok": ok, "text": text}
+def _act_on(name: str, form: BulkForm) -> tuple[str, bool]:
+    """Act on one server; return what to say, and whether it was done."""
+    try:
+        return _carry_out(name, form), True
+    except InvalidError as error:
+        text = next(iter(error.fields.values()))[0] if error.fields else ""
+        return text or error.message, False
+    except FleetError as error:
+        return error.message, False
 
 
 def _carry_out(name: str, form: BulkForm) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,6 +22,15 @@ from servers.operations.provision import (
 
 MOST_MINUTES: Final = MOST_TTL // 60
 OVERRIDES: Final = ("image", "region", "size", "capacity", "ttl", "labels")
+# How a field stands in the body of the API's call, in this order; static/js/call.js has
+# the same table.
+SENT: Final = {
+    **dict.fromkeys(("template", "name", "image", "region", "size"), "text"),
+    "capacity": "number",
+    "ttl": "minutes",
+    "labels": "lines",
+    "count": "number",
+}
 
 
 class NewServerForm(OnceForm):
@@ -65,6 +75,8 @@ class NewServerForm(OnceForm):
         for name in ("name", "image", "region", "size"):
             plain = {"autocapitalize": "off", "spellcheck": "false"}
             self.fields[name].widget.attrs.update(plain, autocomplete="off")
+        for name, kind in SENT.items():
+            self.fields[name].widget.attrs["data-sends"] = kind
 
     def clean(self) -> dict[str, Any]:
         """Find, together with what each field finds, what the operation would."""
@@ -73,6 +85,40 @@ class NewServerForm(OnceForm):
         except InvalidError as error:
             add_errors(self, error)
         return self.cleaned_data
+
+    def write_body(self, template: str) -> str:
+        """Return the body of the API's call for what the form holds, right or wrong.
+
+        Empty fields and a count of 1 are left out, as the API takes them for granted.
+        """
+        body: dict[str, Any] = {}
+        for name, kind in SENT.items():
+            text = template if name == "template" else str(self[name].value() or "")
+            if kind == "lines":
+                lines = (line.partition("=") for line in text.splitlines())
+                value: Any = {
+                    key.strip(): rest.strip() for key, sign, rest in lines if sign
+                }
+            else:
+                value = _to_value(text.strip(), kind)
+            if value not in ("", {}) and (name, value) != ("count", 1):
+                body[name] = value
+        return json.dumps(body, ensure_ascii=False)
+
+    @staticmethod
+    def fill_from(server: Server) -> dict[str, Any]:
+        """Return what creates another like ``server``: what its template lacks."""
+        template = server.template
+        found: dict[str, Any] = {"template": template.name if template else ""}
+        for name in ("image", "region", "size", "capacity"):
+            value = getattr(server, name)
+            if template is None or value != getattr(template, name):
+                found[name] = value
+        if template is None or server.ttl != template.ttl:
+            found["ttl"] = server.ttl // 60
+        known = template.labels if template else {}
+        own = {k: v for k, v in server.labels.items() if known.get(k) != v}
+        return found | {"labels": join_lines(own)}
 
     def opens_more(self) -> bool:
         """Tell whether something under *More* is filled in, or wrong."""
@@ -92,6 +138,13 @@ class NewServerForm(OnceForm):
             ttl=None if data.get("ttl") is None else data["ttl"] * 60,
             count=data.get("count", 1),
         )
+
+
+def _to_value(text: str, kind: str) -> str | int:
+    """Return a field's text as the body has it; what is no number stays as it is."""
+    if kind == "text" or not re.fullmatch(r"[0-9]{1,9}", text):
+        return text
+    return int(text) * 60 if kind == "minutes" else int(text)
 
 
 class EditForm(forms.Form):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +16,10 @@ from django.views.generic import TemplateView, View
 from servers.dashboard.access import Page
 from servers.dashboard.firststep import find_first_step
 from servers.dashboard.live import Live
-from servers.dashboard.servers.selection import Selection
+from servers.dashboard.servers.labels import list_labels
+from servers.dashboard.servers.selection import ALL, Selection
+from servers.dashboard.servers.targets import MOST
+from servers.dashboard.servers.views import list_views
 from servers.lifecycle.states import MOVING, State
 from servers.models import Account, Scope, Server, Template
 from servers.wire import render_server
@@ -33,31 +37,46 @@ class ServerList(Live, TemplateView):
         """Count by state, which also tells the pages; load one page."""
         selection = Selection.read(self.request.GET.dict())
         counts = selection.count_by_state()
-        total = sum(counts.values())
         rows = selection.select().select_related("account", "template")
         paginator = Paginator(rows, PER_PAGE)
-        paginator.count = counts.get(selection.state, 0) if selection.state else total
+        paginator.count = _count_shown(selection, counts)
         page = paginator.get_page(self.request.GET.get("page"))
         return super().get_context_data(**context) | {
             "selection": selection,
             "ordering": selection.ordering,
-            "tabs": list(_list_tabs(selection, counts, total)),
+            "tabs": list(_list_tabs(selection, counts)),
+            "matching": paginator.count,
+            "most": MOST,
+            "over": counts.get(State.STOPPED, 0),
+            "known_labels": list_labels,
             "options": list(_list_options(selection)),
             "page_obj": page,
             "servers": list(page),
             "first_step": find_first_step,
+            "views": list_views(self.request.user),
             "busy": any(state in counts for state in MOVING),
             "may_act": self.request.user.has_perm("servers.change_server"),
         }
 
 
+def _count_shown(selection: Selection, counts: Mapping[str, int]) -> int:
+    total = sum(counts.values())
+    if selection.state == ALL:
+        return total
+    if selection.state:
+        return counts.get(selection.state, 0)
+    return total - counts.get(State.STOPPED, 0)
+
+
 def _list_tabs(
-    selection: Selection, counts: Mapping[str, int], total: int
+    selection: Selection, counts: Mapping[str, int]
 ) -> Iterable[tuple[str, str, int]]:
-    yield "", "all", total
+    yield "", "current", _count_shown(replace(selection, state=""), counts)
     for state in State:
         if state in counts or state == selection.state:
             yield state.value, state.value, counts.get(state, 0)
+    if State.STOPPED in counts or selection.state == ALL:
+        yield ALL, "all", sum(counts.values())
 
 
 def _list_options(selection: Selection) -> Iterable[tuple[str, str, list[str]]]:

@@ -1,8 +1,9 @@
 """Which servers a URL asks for, and in which order. What it can't mean is left out."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Self
+from urllib.parse import urlencode
 
 from django.db.models import Count, QuerySet
 
@@ -21,6 +22,8 @@ ORDERINGS: Final = {
     "created": "created_at",
 }
 NEWEST_FIRST: Final = "-created"
+# All states; without one, those that are not over.
+ALL: Final = "all"
 # Not shown, and not decrypted for each of thousands of rows.
 _SECRETS: Final = ("secret", "ca_key", "tls_key")
 
@@ -43,7 +46,7 @@ class Selection:
         state = given.get("state", "")
         ordering = given.get("ordering", "")
         return cls(
-            state=state if state in set(State) else "",
+            state=state if state in {*State, ALL} else "",
             search=_read(given, "search", MOST_WORDS),
             account=_read(given, "account", MOST_WORDS),
             template=_read(given, "template", MOST_WORDS),
@@ -53,11 +56,23 @@ class Selection:
         )
 
     @property
+    def query(self) -> str:
+        """Return the query string that asks for the same."""
+        plain = type(self)()
+        asked = asdict(self).items()
+        return urlencode([(k, v) for k, v in asked if v != getattr(plain, k)])
+
+    @property
     def narrows(self) -> bool:
         """Whether anything but the state narrows it."""
         fields = asdict(self)
         del fields["state"], fields["ordering"]
         return any(fields.values())
+
+    @property
+    def narrows_besides_label(self) -> bool:
+        """Whether anything but the state and the label narrows it."""
+        return replace(self, label="").narrows
 
     def filter_rows(self) -> QuerySet[Server]:
         """Return the servers of all states, in no order."""
@@ -75,9 +90,15 @@ class Selection:
         return rows
 
     def select(self) -> QuerySet[Server]:
-        """Return the servers of the state asked for, in their order."""
+        """Return the servers of the state asked for, in their order.
+
+        Without one those that are not over: what has stopped stays in the records for a
+        day, and would crowd out the rest.
+        """
         rows = self.filter_rows()
-        if self.state:
+        if not self.state:
+            rows = rows.exclude(state=State.STOPPED)
+        elif self.state != ALL:
             rows = rows.filter(state=self.state)
         sign = "-" if self.ordering.startswith("-") else ""
         # The id makes the order whole, so that pages neither repeat nor skip a row.

@@ -1,0 +1,84 @@
+"""Jump to anything by a part of its name: what Ctrl-K opens, and a page without it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.views.generic import TemplateView
+
+from servers.dashboard.access import Page
+from servers.dashboard.navigation import list_links
+from servers.models import Account, Template
+from servers.selectors import list_servers, with_words
+
+MOST_WORDS: Final = 100
+MOST_EACH: Final = 8
+# Pages that do something, with the right that each needs.
+ACTS: Final = (
+    ("New server", "new-server", "servers.add_server"),
+    ("New template", "new-template", "servers.add_template"),
+    ("New account", "new-account", "servers.add_account"),
+    ("New token", "new-token", "servers.add_token"),
+)
+_OTHERS: Final[tuple[tuple[str, str, Any, str], ...]] = (
+    ("Template", "servers.view_template", Template, "template"),
+    ("Account", "servers.view_account", Account, "account"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Where one can go: ``kind`` is what it is, ``note`` tells it from others."""
+
+    kind: str
+    label: str
+    url: str
+    note: str = ""
+
+
+class Jump(Page, TemplateView):
+    """What matches, best first; without words the pages themselves."""
+
+    template_name = "jump.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Look for it. Three queries for any fleet."""
+        text = self.request.GET.get("q", "").replace("\0", "")
+        words = text[:MOST_WORDS].strip()
+        return super().get_context_data(**context) | {
+            "words": words,
+            "hits": list(_find(words, self.request)),
+        }
+
+
+def _find(words: str, request: Any) -> Iterator[Hit]:
+    if words:
+        yield from _find_named(words, request.user)
+    lower = words.lower()
+    for link in list_links(request.user, request.path):
+        if lower in link.entry.label.lower():
+            yield Hit("Page", link.entry.label, link.url)
+    for label, page, right in ACTS:
+        if lower in label.lower() and request.user.has_perm(right):
+            yield Hit("Create", label, reverse(page))
+    if words:
+        yield Hit("Search", f"Servers matching {words}", _list_url(words))
+
+
+def _find_named(words: str, user: Any) -> Iterator[Hit]:
+    rows = with_words(list_servers(), words).order_by("name")
+    found = rows.values_list("name", "state")[:MOST_EACH]
+    # The one of that very name comes first.
+    for name, state in sorted(found, key=lambda row: row[0] != words.lower()):
+        yield Hit("Server", name, reverse("server", args=[name]), state)
+    for kind, right, model, page in _OTHERS:
+        if user.has_perm(right):
+            named = model.objects.filter(name__icontains=words).order_by("name")
+            for name in named.values_list("name", flat=True)[:MOST_EACH]:
+                yield Hit(kind, name, reverse(page, args=[name]))
+
+
+def _list_url(words: str) -> str:
+    return f"{reverse('servers')}?{urlencode({'search': words, 'state': 'all'})}"

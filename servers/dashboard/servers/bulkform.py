@@ -1,0 +1,42 @@
+"""What an act on many servers needs besides them: labels, force, a number typed."""
+
+from typing import Any
+
+from django import forms
+
+from servers.dashboard.lines import LinesField
+from servers.dashboard.once import OnceForm
+from servers.operations.labels import check_labels
+
+
+class BulkForm(OnceForm):
+    """What is asked besides which servers and which act."""
+
+    labels = LinesField(label="Labels to set")
+    force = forms.BooleanField(required=False)
+    confirm = forms.CharField(required=False, max_length=10)
+
+    def __init__(self, data: Any = None, *, act: str, working: int = 0) -> None:
+        super().__init__(data)
+        self.act = act
+        self.working = working
+        self.fields["labels"].widget.attrs["autofocus"] = True
+
+    def clean_labels(self) -> dict[str, str]:
+        """Labels are needed to label, and must be such that a server may have."""
+        labels: dict[str, str] = self.cleaned_data["labels"]
+        if self.act == "label" and not labels:
+            raise forms.ValidationError("Write at least one label.")
+        if message := check_labels(labels):
+            raise forms.ValidationError(message)
+        return labels
+
+    def clean_confirm(self) -> str:
+        """The number of those that work, where some do."""
+        typed: str = self.cleaned_data["confirm"].strip()
+        if self.act == "terminate" and self.working and typed != str(self.working):
+            raise forms.ValidationError(
+                f"Nothing was done. Type {self.working}, the number of servers that "
+                "work."
+            )
+        return typed

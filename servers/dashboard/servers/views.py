@@ -1,0 +1,91 @@
+"""Saved views: filters of the list under a name of one's own."""
+
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.generic import FormView, View
+
+from servers.dashboard.access import Page
+from servers.dashboard.servers.targets import read_selection
+from servers.models import SavedView
+
+MOST: Final = 20
+MOST_NAME: Final = 40
+
+
+class ViewForm(forms.Form):
+    """A name for it."""
+
+    name = forms.CharField(
+        max_length=MOST_NAME,
+        help_text="A view of this name is replaced.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class SaveView(Page, FormView):  # type: ignore[type-arg]
+    """Give the list's filters a name."""
+
+    template_name = "servers/view.html"
+    form_class = ViewForm
+
+    @property
+    def _query(self) -> str:
+        """The filters as the list itself would write them."""
+        given = self.request.POST.get("query") or self.request.GET.urlencode()
+        return read_selection(given).query
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Say what is saved."""
+        query = self._query
+        return super().get_context_data(**context) | {
+            "title": "Save this view",
+            "action_url": reverse("save-view"),
+            "query": query,
+            "back": place_view(query),
+            "keep_label": "Cancel",
+        }
+
+    def form_valid(self, form: ViewForm) -> HttpResponse:
+        """Save it; one of the same name is replaced."""
+        user: Any = self.request.user
+        mine = SavedView.objects.filter(user=user)
+        name, query = form.cleaned_data["name"], self._query
+        if mine.exclude(name=name).count() >= MOST:
+            form.add_error("name", f"You have {MOST} views. Delete one first.")
+            return self.form_invalid(form)
+        mine.update_or_create(
+            name=name,
+            defaults={"query": query},
+            create_defaults={"user": user, "query": query},
+        )
+        messages.success(self.request, f"{name} is saved.")
+        return redirect(place_view(query))
+
+
+class DeleteView(Page, View):
+    """Delete a view of one's own."""
+
+    http_method_names = ("post",)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Delete it; one that is gone is no error."""
+        name = request.POST.get("view", "")[:MOST_NAME].replace("\0", "")
+        user: Any = request.user
+        SavedView.objects.filter(user=user, name=name).delete()
+        messages.success(request, f"The view {name} is deleted.")
+        return redirect("servers")
+
+
+def place_view(query: str) -> str:
+    """Return the list's address with these filters."""
+    return f"{reverse('servers')}?{query}" if query else reverse("servers")
+
+
+def list_views(user: Any) -> list[SavedView]:
+    """Return a person's views. One query."""
+    return list(SavedView.objects.filter(user=user)[:MOST])

@@ -1,0 +1,90 @@
+"""First steps: a short wizard, whose steps are done once the database says so."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+from django.views.generic import TemplateView
+
+from servers.dashboard.firststep import SANDBOX
+from servers.dashboard.live import Live
+from servers.models import Account, Server, Template, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what it is for, whether it is done, and the button for it."""
+
+    title: str
+    text: str
+    is_done: bool
+    label: str = ""
+    url: str = ""
+    is_current: bool = False
+
+
+class FirstSteps(Live, TemplateView):
+    """Account, template, server, token: what is done, and what comes next."""
+
+    template_name = "start.html"
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Look at each. Five queries."""
+        steps = []
+        is_open = True
+        for step in _list_steps(self.request.user):
+            is_current = is_open and not step.is_done
+            steps.append(replace(step, is_current=is_current))
+            is_open = is_open and step.is_done
+        return super().get_context_data(**context) | {
+            "steps": steps,
+            "done": sum(step.is_done for step in steps),
+            "busy": True,
+        }
+
+
+def _list_steps(user: Any) -> Iterator[Step]:
+    def offer(right: str, label: str, page: str) -> tuple[str, str]:
+        if not user.has_perm(f"servers.{right}"):
+            return "", ""
+        return label, f"{reverse(page)}?{urlencode({'next': reverse('start')})}"
+
+    kinds = set(Account.objects.order_by().values_list("kind", flat=True).distinct())
+    text = (
+        "An account is a cloud and the credentials for it. Test it before you save it: "
+        "the test says in words what these credentials may do."
+    )
+    if kinds == {SANDBOX}:
+        text = (
+            "You have the sandbox, a simulated cloud that bills nothing. Use it to "
+            "look around, and add an account at your own cloud when you are ready."
+        )
+    yield Step(
+        "Add an account",
+        text,
+        bool(kinds),
+        *offer("add_account", "Add an account", "new-account"),
+    )
+    yield Step(
+        "Create a template",
+        "A template says how servers are created: account, image, size and limits.",
+        Template.objects.exists(),
+        *offer("add_template", "Create a template", "new-template"),
+    )
+    ready = Server.objects.filter(started_at__isnull=False).exists()
+    yield Step(
+        "Create your first server",
+        "Watch it boot. Its page says at each moment what it waits for. Terminate it "
+        "when you have seen enough.",
+        ready,
+        *offer("add_server", "Create a server", "new-server"),
+    )
+    yield Step(
+        "Let your CI create servers",
+        "Create a token with the scopes servers:read and servers:write, and give it to "
+        "your autoscaler.",
+        Token.objects.exists(),
+        *offer("add_token", "Create a token", "new-token"),
+    )
