@@ -239,6 +239,7 @@ class TemplateForm(_ModelForm):
             return data
         if message := check_candidates(data["candidates"]):
             self.add_error("candidates", message)
+            return data
         self.instance.account = data["account"]
         self.instance.options = data["options"]
         self.instance.labels = data["labels"]

@@ -14,6 +14,7 @@ from servers.models import (
     Account,
     IdempotentRequest,
     Leftover,
+    OneTimePassword,
     SavedView,
     Server,
     Session,
@@ -50,9 +51,9 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
     write_heartbeat("worker")
     SavedView.objects.create(user=User.objects.get(), name="mine", query="state=all")
     for model in apps.get_app_config("servers").get_models():
-        # A version is on its template's page, a session's key is a way in, and the
-        # stamps are numbers of the triggers' own.
-        if model in {TemplateVersion, Session, Stamp}:
+        # A version is on its template's page, a session's key is a way in, a one-time
+        # password is told by its person's page, and stamps are the triggers' own.
+        if model in {TemplateVersion, Session, OneTimePassword, Stamp}:
             continue
         assert model in django_admin.site._registry, model
         name = model._meta.model_name
@@ -167,6 +168,7 @@ def test_a_template_writes_a_version_each_time(client: Client) -> None:
         "candidates": "[]",
         "ttl": 0,
         "name_prefix": "agent-",
+        "overrides": "listed",
         "is_default": "on",
         "new_user_data": "",
         "versions-TOTAL_FORMS": 0,

@@ -89,7 +89,7 @@ def test_trouble_comes_into_sight_and_its_button_helps(
     silent = database_now() - LATE - timedelta(seconds=1)
     Heartbeat.objects.filter(kind="worker").update(seen_at=silent)
     assert poll_now(page) == 200
-    page.get_by_text("No worker is heard of").wait_for()
+    page.get_by_text("No worker is online").wait_for()
     assert page.evaluate("drawn.isConnected")
 
 

@@ -61,7 +61,7 @@ def test_the_essential_acts_need_no_javascript(
     page.get_by_role("link", name="New template").click()
     page.get_by_label("Name", exact=True).fill("big")
     page.get_by_label("Account", exact=True).first.select_option("drill")
-    page.get_by_label("Image").fill("debian-12")
+    page.get_by_label("Image", exact=True).fill("debian-12")
     page.get_by_label("Size", exact=True).fill("large")
     press("Save")
     page.get_by_text("big was saved.").wait_for()

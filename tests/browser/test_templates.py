@@ -21,7 +21,7 @@ def test_a_template_is_made_changed_and_tried(
     check_looks(page)
     page.get_by_role("link", name="New template").click()
     page.get_by_label("Name", exact=True).fill("big")
-    page.get_by_label("Image").fill("debian-12")
+    page.get_by_label("Image", exact=True).fill("debian-12")
     page.get_by_label("Size", exact=True).fill("large")
     page.get_by_label("Size of fallback 1").fill("small")
     page.get_by_label("Size of fallback 2").fill("medium")
@@ -29,7 +29,7 @@ def test_a_template_is_made_changed_and_tried(
     page.get_by_text("More", exact=True).click()
     check_looks(page)
     # Enter saves; the button that is first in sight would move a row.
-    page.get_by_label("Image").press("Enter")
+    page.get_by_label("Image", exact=True).press("Enter")
     page.get_by_text("big was saved.").wait_for()
     template = Template.objects.get(name="big")
     assert template.candidates == [{"size": "medium"}, {"size": "small"}]

@@ -71,7 +71,7 @@ def test_an_admin_with_a_real_cloud_adds_it_tries_it_and_ends_two_of_three(
         page.get_by_text("aws was saved.").wait_for()
         page.get_by_role("link", name="Make a template").click()
         page.get_by_label("Name", exact=True).fill("builds")
-        page.get_by_label("Image").fill("ami-12c6146b")
+        page.get_by_label("Image", exact=True).fill("ami-12c6146b")
         page.get_by_label("Size", exact=True).fill("t3.micro")
         page.get_by_role("button", name="Save").last.click()
         page.get_by_text("builds was saved.").wait_for()
