@@ -135,7 +135,11 @@ def count_queries(client: Client, path: str) -> tuple[int, Any]:
     with CaptureQueriesContext(connection) as queries:
         answer = client.get(path)
     assert answer.status_code in {200, 405}, path
-    return len(queries), answer
+    # When a person was last seen is written once a minute, on whatever page that is.
+    asked = [
+        query for query in queries if 'UPDATE "servers_session"' not in query["sql"]
+    ]
+    return len(asked), answer
 
 
 def measure(client: Client, root: Client) -> dict[str, int]:
@@ -156,7 +160,8 @@ def measure(client: Client, root: Client) -> dict[str, int]:
             tag = {"if-none-match": answer["ETag"], "x-live": "1"}
             with CaptureQueriesContext(connection) as queries:
                 assert client.get(path, headers=tag).status_code == 304, path
-            assert len(queries) <= 3, path
+            asked = [q for q in queries if 'UPDATE "servers_session"' not in q["sql"]]
+            assert len(asked) <= 3, path
     for model in django_admin.site._registry:
         if model._meta.app_label == "servers":
             path = f"/admin/servers/{model._meta.model_name}/"
