@@ -167,8 +167,11 @@ class Kind:
     open: Callable[[CloudConfig, Timings], Cloud]
     timings: Timings
     credentials: tuple[Field, ...] = ()
-    # Returns what is wrong with credentials whose fields are right, or "".
-    check_credentials: Callable[[Mapping[str, str]], str] = lambda _given: ""
+    # Returns what is wrong with credentials whose fields are right, or "". Its second
+    # argument is the account's own endpoint, or "".
+    check_credentials: Callable[[Mapping[str, str], str], str] = (
+        lambda _given, _endpoint: ""
+    )
     options: tuple[Field, ...] = ()
     # Those that a template may have, too, above its account's.
     template_options: tuple[Field, ...] = ()

@@ -98,7 +98,7 @@ def validate_config(
     except InvalidError as error:
         return error.fields
     problems = _check_fields("credentials", described.credentials, credentials)
-    if not problems and (message := described.check_credentials(credentials)):
+    if not problems and (message := described.check_credentials(credentials, endpoint)):
         problems.append(_Problem("credentials", message))
     if not isinstance(options, Mapping):
         problems.append(_Problem("options", NO_OBJECT))

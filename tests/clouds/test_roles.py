@@ -290,3 +290,33 @@ def test_credentials_are_of_one_kind(credentials: dict[str, str], words: str) ->
     )
     assert words in " ".join(errors.get("credentials", []))
     assert bool(errors) is bool(words)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "allowed"),
+    [
+        ("", True),
+        ("https://ec2-fips.us-east-1.amazonaws.com", True),
+        ("https://vpce-0a1b-2c3d.ec2.eu-west-1.vpce.amazonaws.com", True),
+        ("https://ec2.cn-north-1.amazonaws.com.cn", True),
+        ("https://builds.example.com", False),
+        ("http://ec2.eu-west-1.amazonaws.com", False),
+        ("https://ec2-3-4-5-6.eu-west-1.compute.amazonaws.com", False),
+        ("https://a1b2.execute-api.eu-west-1.amazonaws.com", False),
+        ("https://ec2.eu-west-1.amazonaws.com.example.com", False),
+        ("https://ec2.eu-west-1.amazonaws.com@example.com", False),
+    ],
+)
+@pytest.mark.parametrize("lent", [MACHINE, {**TYPED, "role_arn": ARN}])
+def test_keys_of_a_role_go_to_aws_alone(
+    endpoint: str, allowed: bool, lent: dict[str, str]
+) -> None:
+    errors = validate_config(
+        "amazon",
+        credentials=lent,
+        endpoint=endpoint,
+        region="eu-central-1",
+        options={},
+    )
+    said = " ".join(errors.get("credentials", []))
+    assert ("sent to AWS alone" in said) is not allowed

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
@@ -21,6 +22,11 @@ _PARTITIONS: Final = {
     "us-iso-": "c2s.ic.gov",
     "us-isob-": "sc2s.sgov.gov",
 }
+_OWN_HOST: Final = re.compile(
+    r"(vpce-[a-z0-9-]+\.)?ec2(-fips)?\.[a-z0-9-]+\.(vpce\.)?("
+    + "|".join(map(re.escape, ("amazonaws.com", "api.aws", *_PARTITIONS.values())))
+    + ")"
+)
 _VERSIONS: Final = {"ec2": "2016-11-15", "sts": "2011-06-15"}
 # AWS's own tools read it, too: where STS is another than the region's.
 _STS_URL: Final = "AWS_ENDPOINT_URL_STS"
@@ -63,6 +69,15 @@ def sts_of(region: str) -> Service:
     """Return STS in a region."""
     url = os.environ.get(_STS_URL) or f"https://{name_host('sts', region)}"
     return Service("sts", region, url)
+
+
+def is_own_host(url: str) -> bool:
+    """Tell whether an endpoint is EC2's own, over HTTPS; also FIPS's and a VPC's.
+
+    The whole name is compared: under AWS's domain lie hosts of its customers, too.
+    """
+    parts = urlsplit(url)
+    return parts.scheme == "https" and bool(_OWN_HOST.fullmatch(parts.hostname or ""))
 
 
 def name_host(service: str, region: str) -> str:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from servers.clouds.amazon.connection import Keys, call, sts_of
+from servers.clouds.amazon.connection import Keys, call, is_own_host, sts_of
 from servers.clouds.amazon.machine import Lent, fetch_machine_keys, read_sts_keys
 from servers.clouds.base import (
     CloudConfig,
@@ -194,8 +194,17 @@ def is_lent(credentials: Mapping[str, str]) -> bool:
     return credentials.get("source") == MACHINE or bool(credentials.get("role_arn"))
 
 
-def check_credentials(given: Mapping[str, str]) -> str:
-    """Return what is wrong with credentials that are right one by one, or ""."""
+def check_credentials(given: Mapping[str, str], endpoint: str) -> str:
+    """Return what is wrong with credentials that are right one by one, or "".
+
+    Keys that a role lends are nobody's to give away: whoever edits an account may not
+    have them sent to an address of their own.
+    """
+    if endpoint and is_lent(given) and not is_own_host(endpoint):
+        return (
+            "A role's keys are sent to AWS alone. Leave the endpoint empty, or use an "
+            "access key that belongs to this endpoint."
+        )
     own = [name for name in ("access_key_id", "secret_access_key") if given.get(name)]
     if given.get("source") == MACHINE:
         if own or given.get("session_token"):
