@@ -142,6 +142,21 @@ def count_queries(client: Client, path: str) -> tuple[int, Any]:
     return len(asked), answer
 
 
+def check_unchanged(client: Client, path: str, tag: str) -> None:
+    """Ask again for a page that is as it was: a 304, for three queries."""
+    for _ in range(3):  # while something is late its tag moves with the clock
+        with CaptureQueriesContext(connection) as queries:
+            answer = client.get(path, headers={"if-none-match": tag, "x-live": "1"})
+        if answer.status_code == 304:
+            break
+        tag = answer["ETag"]
+    assert answer.status_code == 304, path
+    asked = [
+        query for query in queries if 'UPDATE "servers_session"' not in query["sql"]
+    ]
+    assert len(asked) <= 3, path
+
+
 def measure(client: Client, root: Client) -> dict[str, int]:
     """Return how many queries each page and each list of the admin asks."""
     found = {}
@@ -157,11 +172,7 @@ def measure(client: Client, root: Client) -> dict[str, int]:
         found[path], answer = count_queries(client, path)
         assert len(answer.content) < MOST_BYTES, (path, len(answer.content))
         if name in LIVE:
-            tag = {"if-none-match": answer["ETag"], "x-live": "1"}
-            with CaptureQueriesContext(connection) as queries:
-                assert client.get(path, headers=tag).status_code == 304, path
-            asked = [q for q in queries if 'UPDATE "servers_session"' not in q["sql"]]
-            assert len(asked) <= 3, path
+            check_unchanged(client, path, answer["ETag"])
     for model in django_admin.site._registry:
         if model._meta.app_label == "servers":
             path = f"/admin/servers/{model._meta.model_name}/"
