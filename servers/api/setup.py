@@ -104,7 +104,11 @@ class TemplateViewSet(ScopedView, ViewSet):
             # A network call, so before the transaction.
             template = _find_template(name)
             _fill_template(template, dict(data))
-            check_places(template, before=_find_template(name))
+            check_places(
+                template,
+                before=_find_template(name),
+                user_data=data.get("user_data"),
+            )
         with transaction.atomic():
             template = _find_template(name, locked=True)
             _fill_template(template, data)

@@ -192,7 +192,10 @@ class AccountForm(OnceForm):
                 message = self._explain_missing(each, typed)
             if message and CREDENTIAL + each.name not in self.errors:
                 self.add_error(CREDENTIAL + each.name, message)
-        if not self.errors and (message := self.kind.check_credentials(typed)):
+        endpoint = data.get("endpoint") or ""
+        if not self.errors and (
+            message := self.kind.check_credentials(typed, endpoint)
+        ):
             self.add_error(None, message)
 
     def _explain_missing(self, each: Field, typed: Mapping[str, str]) -> str:

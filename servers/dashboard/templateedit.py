@@ -54,7 +54,9 @@ class _Edit(Edit):
         if not form.cleaned_data.get("unchecked"):
             try:
                 check_places(
-                    form.to_template(self.find_current()), before=self.find_current()
+                    form.to_template(self.find_current()),
+                    before=self.find_current(),
+                    user_data=form.cleaned_data["user_data"] or None,
                 )
             except (RefusedPlaceError, UnavailableError) as error:
                 form.offer_unchecked(error.message)

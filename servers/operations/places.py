@@ -11,6 +11,7 @@ from typing import Final
 from servers.differences import read_values
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template
+from servers.operations.secrets import refuse_new_readers
 from servers.operations.setup import check_template
 from servers.probe import Finding, probe_template
 
@@ -31,18 +32,25 @@ class RefusedPlaceError(InvalidError):
     """The cloud refuses the image, the size or an option of a template."""
 
 
-def check_places(template: Template, *, before: Template | None) -> None:
+def check_places(
+    template: Template, *, before: Template | None, user_data: str | None = None
+) -> None:
     """Raise where the cloud refuses what a template names, or can't be asked.
 
     RefusedPlaceError: it refuses the image, the size or an option. UnavailableError:
     that could not be found out. Both can be passed by saving without this check.
     InvalidError is what ``save_template`` would raise, too. Bounded as
-    ``probe_template`` is. ``before`` is the template as it is saved, if it is.
+    ``probe_template`` is. ``before`` is the template as it is saved, if it is, and
+    ``user_data`` what comes with the change, as for ``save_template``.
     """
     if read_values(before, _ASKED) == read_values(template, _ASKED):
         return
     asked = copy(template)
     check_template(asked)
+    if before is not None and user_data is None:
+        refuse_new_readers(
+            before, asked
+        )  # no cloud is asked for what is refused anyhow
     try:
         findings = probe_template(asked)
     except UnavailableError:

@@ -176,7 +176,9 @@ def test_another_account_asks_for_the_user_data_again(
         )
         for again in ("", "needle", "other"):
             given = send(
-                "PATCH", "/api/templates/builds", {**change, "user_data": again}
+                "PATCH",
+                "/api/templates/builds?unchecked=true",
+                {**change, "user_data": again},
             )
             assert given.status_code == 200, given.content
         # What is asked about is as long as the real one, and never the real one.
@@ -209,7 +211,7 @@ def test_the_pages_and_the_django_admin_ask_for_the_user_data_again(
     assert b"enter the user data again" in answer.content
     template.refresh_from_db()
     assert template.account == aws
-    sent = {**form, "user_data": "needle"}
+    sent = {**form, "user_data": "needle", "unchecked": "on"}
     assert admin.post("/templates/builds/change/", sent).status_code == 302
     template.refresh_from_db()
     assert template.account.name == "mine"
