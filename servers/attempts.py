@@ -10,7 +10,8 @@ locks the account before all of them.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from servers.candidates import count_servers
 from servers.clouds.base import CloudInstance
@@ -124,7 +125,11 @@ def record_accepted(
             .filter(pk=attempt.server_uid)
             .first()
         )
-        held = Attempt.objects.select_for_update(no_key=True).get(pk=attempt.pk)
+        held = (
+            Attempt.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("account")
+            .get(pk=attempt.pk)
+        )
         instance = record_instance(shown, attempt=held, now=now)
         claim = weigh_claim(
             Outcome(held.outcome),
@@ -164,27 +169,48 @@ def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) ->
 def record_instance(
     shown: CloudInstance, *, attempt: Attempt, now: datetime
 ) -> Instance:
-    """Return the record of an instance that a call, not a listing, showed."""
-    instance, _ = Instance.objects.get_or_create(
+    """Return the record of an instance that a call, not a listing, showed.
+
+    ``attempt`` has its account, whose it is, unless another that sees the same cloud
+    holds it already.
+    """
+    identity = attempt.account.cloud_identity
+    seen = Q(account=attempt.account_id)
+    seen |= Q(identity=identity) if identity else Q()
+    here = Instance.objects.filter(
+        seen, region=attempt.region, instance_id=shown.instance_id
+    )
+    found = here.first()
+    if found is not None:
+        return found
+    try:
+        with transaction.atomic():
+            return _insert_instance(shown, attempt=attempt, identity=identity, now=now)
+    except IntegrityError:  # a listing was quicker
+        return here.get()
+
+
+def _insert_instance(
+    shown: CloudInstance, *, attempt: Attempt, identity: str | None, now: datetime
+) -> Instance:
+    return Instance.objects.create(
         account_id=attempt.account_id,
+        identity=identity,
         region=attempt.region,
         instance_id=shown.instance_id,
-        defaults={
-            "name": shown.name[:255],
-            "key": attempt.key,
-            "server_uid": attempt.server_uid,
-            "attempt": attempt,
-            "raw_status": shown.raw_status[:64],
-            "live": shown.live,
-            "meaning": shown.meaning,
-            "fault": shown.fault[:1000],
-            "address": shown.address,
-            "first_seen": now,
-            "gone_at": None if shown.live else now,
-            "verdict": Verdict.OURS if shown.live else Verdict.GONE,
-        },
+        name=shown.name[:255],
+        key=attempt.key,
+        server_uid=attempt.server_uid,
+        attempt=attempt,
+        raw_status=shown.raw_status[:64],
+        live=shown.live,
+        meaning=shown.meaning,
+        fault=shown.fault[:1000],
+        address=shown.address,
+        first_seen=now,
+        gone_at=None if shown.live else now,
+        verdict=Verdict.OURS if shown.live else Verdict.GONE,
     )
-    return instance
 
 
 def close_attempt(

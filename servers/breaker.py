@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decide import exceeds_share
 from servers.lifecycle.snapshot import Limits
-from servers.lifecycle.states import PROVEN_GONE, Answer, Outcome
+from servers.lifecycle.states import OPEN, PROVEN_GONE, Answer, Outcome
 from servers.models import Account, Attempt, Instance, Server
 
 OPENS_AFTER: Final = 5
@@ -57,7 +57,7 @@ def explain_opening(account: Account) -> str:
 def watch_creations(account: Account, *, now: datetime) -> bool:
     """Open it where instances and open calls outrun the servers; tell if that is new.
 
-    Asked after each complete listing. At most five queries, for any fleet.
+    Asked after each complete listing. At most six queries, for any fleet.
     """
     limits = Limits()
     # What its server gave up is no surprise: the sweep ends it.
@@ -65,20 +65,29 @@ def watch_creations(account: Account, *, now: datetime) -> bool:
     live = found.exclude(attempt__answer_class=Answer.FAILED).count()
     if live <= limits.share_floor:
         return False
-    asked = (
-        Attempt.objects.filter(account=account.pk, outcome=Outcome.ASKED)
-        .exclude(instances__live=True)
-        .count()
-    )
+    attempts = Attempt.objects.filter(account=account.pk)
+    asked = attempts.filter(outcome=Outcome.ASKED).exclude(instances__live=True).count()
+
+    def outrun(servers: int) -> bool:
+        return exceeds_share(
+            live + asked - servers,
+            servers,
+            share=limits.share,
+            floor=limits.share_floor,
+        )
+
+    # A server that is not over has one open attempt at most: so they are a bound from
+    # below, counted by an index. Only where that is too low, all servers are counted
+    # that an attempt of the last 30 days belongs to.
+    if not outrun(attempts.filter(outcome__in=OPEN).count()):
+        return False
     servers = (
         Server.objects.filter(attempts__account=account.pk)
         .exclude(state__in=PROVEN_GONE)
         .distinct()
         .count()
     )
-    if not exceeds_share(
-        live + asked - servers, servers, share=limits.share, floor=limits.share_floor
-    ):
+    if not outrun(servers):
         return False
     note = (
         f"{live + asked} instances live there or were asked for, and only {servers} "

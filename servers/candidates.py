@@ -1,11 +1,11 @@
 """The places of a recipe, and what decides whether one may be tried now."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from servers.breaker import explain_hold, is_by_failures
 from servers.lifecycle.snapshot import Hold
@@ -14,6 +14,7 @@ from servers.models import (
     Account,
     Attempt,
     Instance,
+    Scope,
     Server,
     Template,
     TemplateVersion,
@@ -34,22 +35,24 @@ class Candidate:
 
 
 def list_candidates(
-    recipe: Template | TemplateVersion, server: Server | None = None
+    recipe: Template | TemplateVersion,
+    server: Server | None = None,
+    *,
+    accounts: Mapping[str, Account] | None = None,
 ) -> list[Candidate]:
     """Return the places of a recipe in their order: its own, then its fallbacks.
 
     The first is the server's own, whose size and region it may have been asked for.
-    One query where a fallback names another account.
+    ``accounts`` are all there are, by name; without them it is one query where a
+    fallback names another account.
     """
     first = Candidate(
         0, recipe.account, recipe.account.name, recipe.region, recipe.size
     )
     names = {entry.get("account") for entry in recipe.candidates} - {None, ""}
-    accounts = (
-        {account.name: account for account in Account.objects.filter(name__in=names)}
-        if names
-        else {}
-    )
+    if accounts is None:
+        found_names = Account.objects.filter(name__in=names) if names else ()
+        accounts = {account.name: account for account in found_names}
     found = [first]
     for index, entry in enumerate(recipe.candidates, start=1):
         name = entry.get("account") or recipe.account.name
@@ -97,22 +100,12 @@ class Held:
 class CandidateFacts:
     """What decides whether a create may be sent, for all accounts at once."""
 
-    def __init__(self, accounts: Iterable[UUID], *, now: datetime) -> None:
+    def __init__(self, accounts: Mapping[UUID, Account], *, now: datetime) -> None:
         self.now = now
-        accounts = list(accounts)
-        self.unexplained = {
-            (row["account"], row["region"]): row["count"]
-            for row in Instance.objects.filter(
-                account__in=accounts,
-                live=True,
-                verdict=Verdict.UNEXPLAINED,
-                condemned_at__isnull=True,  # nobody has decided
-            )
-            .values("account", "region")
-            .annotate(count=Count("id"))
-        }
-        self.recent = count_recent_creates(accounts, now=now)
-        self.counted = count_servers(accounts)
+        self.unexplained = count_unexplained(accounts.values())
+        pks = list(accounts)
+        self.recent = count_recent_creates(pks, now=now)
+        self.counted = count_servers(pks)
 
     def no_create(self, key: ScopeKey) -> str:
         """Return why nothing may be created in a scope; "" where it may."""
@@ -125,12 +118,12 @@ class CandidateFacts:
             "destroys them."
         )
 
-    def find_hold(self, server: Server, account: Account) -> Held:
-        """Return what keeps a create of ``server`` from an account now."""
+    def find_hold(self, server: Server, account: Account, scope: Scope | None) -> Held:
+        """Return what keeps a create of ``server`` from a location now."""
         if not account.enabled:
             return Held(Hold.UNUSABLE, f"The account {account.name} is disabled.")
-        if account.health == Account.Health.REFUSED:
-            return Held(Hold.UNUSABLE, f"{account.name}: {account.health_note}")
+        if scope is not None and scope.health == Scope.Health.REFUSED:
+            return Held(Hold.UNUSABLE, f"{scope}: {scope.error}")
         others = self.counted.get(account.pk, 0)
         if account.pk != server.account_id and others >= account.max_servers:
             return Held(
@@ -168,11 +161,38 @@ def count_recent_creates(accounts: Iterable[UUID], *, now: datetime) -> dict[UUI
     )
 
 
+def count_unexplained(accounts: Iterable[Account]) -> dict[ScopeKey, int]:
+    """Return how many instances in each scope the database can't explain.
+
+    Whoever owns them: an account that sees them may have made them as well.
+    """
+    accounts = list(accounts)
+    identities = {account.cloud_identity for account in accounts} - {None}
+    counts: dict[ScopeKey, int] = {}
+    rows = (
+        Instance.objects.filter(
+            live=True,
+            verdict=Verdict.UNEXPLAINED,
+            condemned_at__isnull=True,  # nobody has decided
+        )
+        .filter(Q(account__in=accounts) | Q(identity__in=identities))
+        .order_by()
+        .values_list("account", "identity", "region")
+        .annotate(Count("id"))
+    )
+    for owner, identity, region, count in rows:
+        for account in accounts:
+            if account.pk == owner or (identity and account.cloud_identity == identity):
+                key = (account.pk, region)
+                counts[key] = counts.get(key, 0) + count
+    return counts
+
+
 def count_servers(accounts: Iterable[UUID]) -> dict[UUID, int]:
     """Return how many rows count against each account's cap: all not proven gone."""
     return dict(
         Server.objects.filter(account__in=accounts)
         .exclude(state__in=PROVEN_GONE)
         .values_list("account")
-        .annotate(Count("id"))
+        .annotate(number=Count("*"))
     )

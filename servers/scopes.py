@@ -20,7 +20,8 @@ from servers.clouds.base import (
     InstanceNotFoundError,
     Timings,
 )
-from servers.clouds.registry import open_cloud, read_timings
+from servers.clouds.registry import describe_kind, open_cloud, read_timings
+from servers.errors import InvalidError
 from servers.lifecycle.snapshot import Pace
 from servers.models import Account, Scope
 from servers.tallies import count_failure
@@ -76,8 +77,15 @@ def pace_of(cloud: Cloud) -> Pace:
 
 
 def pace_of_account(account: Account) -> Pace:
-    """Return an account's pace; reads go on where a region of it can't be opened."""
-    return _read_pace(read_timings(account.kind, account.options))
+    """Return an account's pace; reads go on where nothing of it can be opened.
+
+    Timings that were accepted once and are not any more are told by its listings;
+    until they are corrected the kind's own count.
+    """
+    try:
+        return _read_pace(read_timings(account.kind, account.options))
+    except InvalidError:
+        return _read_pace(describe_kind(account.kind).timings)
 
 
 def _read_pace(timings: Timings) -> Pace:
@@ -92,9 +100,19 @@ def _read_pace(timings: Timings) -> Pace:
 
 
 def ensure_scope(account: Account, region: str) -> Scope:
-    """Return the record of a scope; from its first naming on, it is listed."""
-    scope, _ = Scope.objects.get_or_create(account=account, region=region)
-    return scope
+    """Return the record of a location; from its first naming on, it is listed.
+
+    In the caller's transaction, together with what names it: until that ends, nobody
+    can retire it.
+    """
+    # One statement, which waits for whoever retires it at this moment.
+    Scope.objects.bulk_create(
+        [Scope(account=account, region=region)],
+        update_conflicts=True,
+        unique_fields=["account", "region"],
+        update_fields=["region"],
+    )
+    return Scope.objects.get(account=account, region=region)
 
 
 def hasten_listing(account_id: Any, region: str, *, within: timedelta) -> None:

@@ -7,7 +7,16 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    OuterRef,
+    Q,
+    Subquery,
+    Value,
+    When,
+)
 
 from servers.candidates import Candidate, CandidateFacts, ScopeKey, list_candidates
 from servers.clouds.base import HALTED, Meaning
@@ -25,9 +34,6 @@ from servers.lifecycle.snapshot import (
 from servers.lifecycle.states import Outcome, State
 from servers.models import Account, Attempt, Fleet, Instance, Listing, Scope, Server
 from servers.scopes import pace_of_account
-
-# Listings older than this are not needed to tell two looks that are a lag apart.
-LOOK_WINDOW = timedelta(minutes=10)
 
 
 def scope_name(account_id: Any, region: str) -> str:
@@ -151,27 +157,40 @@ class Loader:
 
     def _add_looks(self, key: ScopeKey, view: ScopeView, quiet: datetime) -> ScopeView:
         scope = self.scopes.get(key)
-        starts = self.listings.get(scope.pk, []) if scope else []
-        counting = [start for start in starts if start > quiet]
-        if not counting:
+        if scope is None or scope.listed_from is None or scope.listed_from <= quiet:
             return view
-        return replace(view, first_look=min(counting), last_look=max(counting))
+        # Of all pairs of looks the newest, and the newest a lag before it, is the one
+        # that counts where any does.
+        first = self.looks.get(scope.pk)
+        if first is None or first <= quiet:
+            first = scope.listed_from
+        return replace(view, first_look=first, last_look=scope.listed_from)
 
     def _add_missing(self, key: ScopeKey, view: ScopeView) -> ScopeView:
         live, missing = self.missing.get(key, (0, 0))
         return replace(view, live=live, missing=missing)
 
     @cached_property
-    def listings(self) -> dict[int, list[datetime]]:
-        """The starts of the last complete listings of every scope in sight."""
-        starts: dict[int, list[datetime]] = {}
-        rows = Listing.objects.filter(
-            scope__in=[scope for scope in self.scopes.values() if scope],
-            started_at__gt=self.now - LOOK_WINDOW,
-        ).values_list("scope_id", "started_at")
-        for scope_id, start in rows:
-            starts.setdefault(scope_id, []).append(start)
-        return starts
+    def looks(self) -> dict[int, datetime]:
+        """The start of each scope's newest listing that is a lag before its last."""
+        before = {
+            scope.pk: scope.listed_from - pace_of_account(scope.account).lag
+            for scope in self.scopes.values()
+            if scope is not None and scope.listed_from is not None
+        }
+        if not before:
+            return {}
+        early = Case(
+            *(When(scope=pk, then=Value(time)) for pk, time in before.items()),
+            output_field=DateTimeField(),
+        )
+        newest = (
+            Listing.objects.filter(scope=OuterRef("pk"), started_at__lte=early)
+            .order_by("-started_at")
+            .values("started_at")
+        )
+        rows = Scope.objects.filter(pk__in=before).annotate(look=Subquery(newest[:1]))
+        return {pk: look for pk, look in rows.values_list("pk", "look") if look}
 
     @cached_property
     def missing(self) -> dict[ScopeKey, tuple[int, int]]:
@@ -229,7 +248,8 @@ class Loader:
                 because=f"The account {candidate.account_name!r} does not exist.",
             )
         assert self.pending is not None
-        held = self.pending.find_hold(server, account)
+        scope = self.scopes.get((account.pk, candidate.region))
+        held = self.pending.find_hold(server, account, scope)
         return CandidateView(
             candidate.index,
             name,

@@ -20,6 +20,12 @@ _READ: Final = {
 }
 
 
+_CLOCK: Final = {
+    "postgresql": "SELECT statement_timestamp()",
+    "sqlite": "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Stamps:
     """See models.Stamp. All 0 where nothing was ever written."""
@@ -31,6 +37,20 @@ class Stamps:
     recipes: int = 0
     # By the database's clock; None where nothing was ever written.
     read_at: datetime | None = None
+
+
+def read_clock(stamps: Stamps | None = None) -> datetime:
+    """Return the database's time: that at which ``stamps`` were read, or now.
+
+    It says what has expired: the clocks of the machines may differ. One query at most.
+    """
+    if stamps is not None and stamps.read_at is not None:
+        return stamps.read_at
+    connection = connections[DEFAULT_DB_ALIAS]
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOCK[connection.vendor])
+        (now,) = cursor.fetchone()
+    return now if isinstance(now, datetime) else datetime.fromisoformat(now)
 
 
 def read_stamps() -> Stamps | None:

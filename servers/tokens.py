@@ -13,12 +13,12 @@ from typing import Any, Final
 from django.contrib.auth.models import AbstractUser
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
 from servers.models import Token
-from servers.stamps import Stamps
+from servers.stamps import Stamps, read_clock
 
 SCOPES: Final = frozenset(scope.value for scope in Token.Scope)
 _PREFIX: Final = "sf"
@@ -109,7 +109,7 @@ def issue_token(
     if not chosen or set(chosen) - SCOPES:
         known = ", ".join(sorted(SCOPES))
         raise InvalidError(f"A token has one or more of these scopes: {known}.")
-    if expires_at is not None and expires_at <= timezone.now():
+    if expires_at is not None and expires_at <= read_clock():
         raise InvalidError("The expiry must lie in the future.")
     expires_at = _bound_expiry(expires_at, parent)
     public_id = secrets.token_hex(6)
@@ -167,6 +167,7 @@ def check_token(
 ) -> Caller | None:
     """Return who a token stands for, or None. Now and then one write.
 
+    ``now`` is the database's time, as ``read_clock`` tells it.
     With the ``stamps`` of this moment a token that was checked before costs no query
     until any token changes. Only right ones are kept, by their digest.
     """
@@ -258,7 +259,7 @@ def _revoke(tokens: dict[Any, str], *, because: str) -> int:
     count = 0
     for pk, name in tokens.items():
         if Token.objects.filter(pk=pk, revoked_at__isnull=True).update(
-            revoked_at=timezone.now()
+            revoked_at=Now()
         ):
             count += 1
             write_event(
@@ -269,7 +270,7 @@ def _revoke(tokens: dict[Any, str], *, because: str) -> int:
 
 def list_valid_tokens(user: AbstractUser) -> list[Token]:
     """Return the tokens that end with a person, by name."""
-    valid = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+    valid = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
     rows = Token.objects.filter(valid, user_id=user.pk, revoked_at__isnull=True)
     return list(rows.order_by("name"))
 

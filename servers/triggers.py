@@ -55,17 +55,14 @@ _UNSHOWN: Final = {
     "tried_from pending_left planned_at version",
     app.Scope: "fence lease_until lease_by next_listing_at listed_from compared_at "
     "leftovers_at failures",
-    app.Fleet: "ticked_at key_check",
+    app.Fleet: "ticked_at key_check purge_fence purge_lease_until",
     app.Account: "credentials breaker_failures breaker_failed_at",
     app.Token: "last_used_at",
     app.Instance: "missed_from next_step_at",
     app.Attempt: "looked_at lease_end",
 }
 # What an account is found to be, and not what it was made.
-_HEALTH: Final = [
-    "health",
-    "health_note",
-    "health_since",
+_FOUND: Final = [
     "throttled_until",
     "breaker",
     "breaker_note",
@@ -116,7 +113,7 @@ def list_watches() -> Iterator[Watch]:
     yield Watch(app.Token._meta.db_table, columns, ("tokens",))
     for model in (app.Template, app.TemplateVersion):
         yield Watch(model._meta.db_table, tuple(_columns_of(model)), ("recipes",))
-    columns = tuple(each for each in _columns_of(app.Account) if each not in _HEALTH)
+    columns = tuple(each for each in _columns_of(app.Account) if each not in _FOUND)
     yield Watch(app.Account._meta.db_table, columns, ("recipes",))
     yield Watch(app.Fleet._meta.db_table, ("max_servers",), ("recipes",))
     # The tokens of a person who was shut out are shut out, too.

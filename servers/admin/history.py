@@ -64,12 +64,13 @@ class ScopeAdmin(Shown):
     list_display = (
         "account",
         "region",
+        "health",
         "compared_at",
         "failures",
         "held",
         "error_in_short",
     )
-    list_filter = ("account",)
+    list_filter = ("account", "health")
     search_fields = ("account__name", "region")
     list_select_related = ("account",)
     actions = ("list_now", "destroy_held")

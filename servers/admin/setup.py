@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from servers.admin.base import Listed, badge, run_for_each
 from servers.clouds.registry import list_kinds, validate_config
 from servers.errors import FleetError
+from servers.health import summarise_health
 from servers.models import Account, Template, TemplateVersion
 from servers.multiline import Multiline
 from servers.operations import (
@@ -128,11 +129,11 @@ class AccountAdmin(Listed):
         "enabled",
         "max_servers",
     )
-    list_filter = ("enabled", "health", "breaker")
+    list_filter = ("enabled", "scopes__health", "breaker")
     search_fields = ("name", "kind", "region")
     readonly_fields = (
         "identity",
-        "health",
+        "health_badge",
         "health_note",
         "throttled_until",
         "breaker",
@@ -146,10 +147,19 @@ class AccountAdmin(Listed):
         seen = [*self.readonly_fields] if obj else []
         return [*AccountForm.Meta.fields, *seen]
 
-    @admin.display(description="health", ordering="health")
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Its health is that of its locations."""
+        return super().get_queryset(request).prefetch_related("scopes")
+
+    @admin.display(description="health")
     def health_badge(self, account: Account) -> SafeString | str:
-        """Return the health."""
-        return badge(account.health)
+        """Return the worst health of its locations."""
+        return badge(summarise_health(account.scopes.all()).health)
+
+    @admin.display(description="health note")
+    def health_note(self, account: Account) -> str:
+        """Return what the worst of its locations says."""
+        return summarise_health(account.scopes.all()).note
 
     @admin.display(description="breaker", ordering="breaker")
     def breaker_badge(self, account: Account) -> SafeString | str:

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from django.utils import timezone
 from rest_framework.authentication import (
     BaseAuthentication,
 )
@@ -15,7 +14,7 @@ from rest_framework.request import Request
 
 from servers import tracing
 from servers.sessions import CHOOSE_FIRST, MUST_CHANGE
-from servers.stamps import Stamps, read_stamps
+from servers.stamps import Stamps, read_clock, read_stamps
 from servers.tokens import Caller, check_token, rights_of, scopes_of
 
 NEEDS_BEARER = "Send an API token: 'Authorization: Bearer sf_…'."
@@ -47,7 +46,7 @@ class TokenAuthentication(BaseAuthentication):
         caller = stamps = None
         if text := find_bearer(header):
             stamps = read_stamps()
-            caller = check_token(text, now=timezone.now(), stamps=stamps)
+            caller = check_token(text, now=read_clock(stamps), stamps=stamps)
         if caller is None:
             raise AuthenticationFailed(REFUSED)
         tracing.set_actor(caller.name)

@@ -1,9 +1,8 @@
 """The metrics: read from the database, so that every process gives the same."""
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.db.models import Count, Min, Sum
 from prometheus_client import CollectorRegistry
@@ -16,7 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from servers.gates import is_confirmed
-from servers.leaks import Finding, report_leaks
+from servers.leaks import DECIDED, NONE, UNOWNED, report_leaks
 from servers.ledger import database_now
 from servers.lifecycle.states import State, Verdict
 from servers.models import (
@@ -181,14 +180,10 @@ def _collect_proof(now: datetime) -> Iterator[Metric]:
     )
     for scope in report.scopes:
         labels = [scope.scope.account.name, scope.scope.region]
-        counts = Counter(
-            (_name_verdict(finding), str(finding.outside).lower())
-            for finding in scope.findings
-        )
-        for verdict in (*_UNOWNED, _DECIDED):
-            for outside in ("false", "true"):
-                value = counts[verdict, outside]
-                leaks.add_metric([*labels, verdict, outside], value)
+        for verdict in (*UNOWNED, DECIDED):
+            counted = scope.by_verdict.get(verdict, NONE)
+            leaks.add_metric([*labels, str(verdict), "false"], counted.inside)
+            leaks.add_metric([*labels, str(verdict), "true"], counted.outside)
     yield leaks
     ending = Server.objects.filter(state=State.STOPPING).aggregate(
         count=Count("id"), oldest=Min("state_since")
@@ -204,20 +199,6 @@ def _collect_proof(now: datetime) -> Iterator[Metric]:
         "How long the oldest of them has been stopping.",
         value=(now - oldest).total_seconds() if oldest else 0,
     )
-
-
-_UNOWNED: Final = (
-    Verdict.ORPHAN.value,
-    Verdict.DOUBLE.value,
-    Verdict.UNEXPLAINED.value,
-)
-# Unexplained until a person had it destroyed: nobody has to decide any more.
-_DECIDED: Final = "decided"
-
-
-def _name_verdict(finding: Finding) -> str:
-    is_decided = finding.is_under_way and finding.instance.verdict == _UNOWNED[-1]
-    return _DECIDED if is_decided else str(finding.instance.verdict)
 
 
 def _collect_tallies() -> Iterator[Metric]:

@@ -13,7 +13,8 @@ from rest_framework.viewsets import ViewSet
 from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
-from servers.models import Account, Template, Token
+from servers.health import summarise_health
+from servers.models import Account, Scope, Template, Token
 from servers.operations import (
     Trial,
     check_places,
@@ -145,7 +146,8 @@ class AccountViewSet(ScopedView, ViewSet):
 
     def list(self, request: Request) -> Response:
         """Return all accounts, by name."""
-        return Response([render_account(row) for row in Account.objects.all()])
+        rows = Account.objects.prefetch_related("scopes")
+        return Response([render_account(row) for row in rows])
 
     def create(self, request: Request) -> Response:
         """Make an account."""
@@ -242,7 +244,9 @@ def render_template(template: Template) -> dict[str, Any]:
 
 
 def render_account(account: Account) -> dict[str, Any]:
-    """Return an account without its credentials."""
+    """Return an account without its credentials, and how each location of it is."""
+    locations = sorted(account.scopes.all(), key=lambda row: row.region)
+    health = summarise_health(locations)
     return {
         "name": account.name,
         "kind": account.kind,
@@ -254,11 +258,22 @@ def render_account(account: Account) -> dict[str, Any]:
         "creates_per_minute": account.creates_per_minute,
         "calls_at_once": account.calls_at_once,
         "enabled": account.enabled,
-        "health": account.health,
-        "health_note": account.health_note,
-        "health_since": to_seconds(account.health_since),
+        "health": health.health,
+        "health_note": health.note,
+        "health_since": to_seconds(health.since),
+        "locations": [_render_location(row) for row in locations],
         "breaker": account.breaker,
         "breaker_note": account.breaker_note,
+    }
+
+
+def _render_location(location: Scope) -> dict[str, Any]:
+    return {
+        "region": location.region,
+        "health": location.health,
+        "health_note": location.error,
+        "health_since": to_seconds(location.health_since),
+        "compared": to_seconds(location.compared_at),
     }
 
 

@@ -37,8 +37,9 @@ def describe_servers(
 ) -> Iterator[Item]:
     """Yield errors, and what is longer in a state than is usual.
 
-    Each has ``total`` (how many share its state, account and words) and ``turn`` among
-    these. ``told``: places whose pending servers another item speaks of.
+    Each has ``total`` (how many share its state, account and words), ``turn`` among
+    these, and ``in_all`` (how many are of its kind, named or not). ``told``: places
+    whose pending servers another item speaks of.
     """
     errors = [server for server in servers if server.state == State.ERROR]
     late = [
@@ -57,12 +58,13 @@ def _describe_groups(servers: Sequence[Any], kind: Kind) -> Iterator[Item]:
     lines = [
         server for server in servers if server.turn == 1 or server.total < TOGETHER
     ]
-    for server in lines[:MOST_EACH]:
+    named = lines[:MOST_EACH]
+    for server in named:
         yield _describe(server, kind)
-    rest = sum(
-        server.total if server.total >= TOGETHER else 1 for server in lines[MOST_EACH:]
-    )
-    if rest:
+    if len(lines) > MOST_EACH:
+        rest = named[0].in_all - sum(
+            server.total if server.total >= TOGETHER else 1 for server in named
+        )
         more = "1 more server" if rest == 1 else f"{rest} more servers"
         is_error = kind == Kind.ERROR
         verb = "has" if rest == 1 else "have"

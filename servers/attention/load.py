@@ -28,7 +28,7 @@ from servers.attention.lagging import (
     describe_servers,
     find_late,
 )
-from servers.attention.places import NEVER_AFTER, describe_scope
+from servers.attention.places import NEVER_AFTER, describe_scopes
 from servers.attention.processes import describe_fleet, describe_processes
 from servers.lifecycle.states import BOOTING, State, Verdict
 from servers.models import Account, Fleet, Heartbeat, Instance, Scope, Server, Stamp
@@ -36,23 +36,22 @@ from servers.standstill import LATE, SLOW_SECONDS, TICK_LATE
 
 # What a page shows may change with time alone: then it is made anew so often.
 BUCKET_SECONDS: Final = 5
-MOST_READ: Final = 200  # servers, whatever their causes are
+MOST_READ: Final = 200  # servers of one kind, whatever their causes are
 
 
 def list_attention(
     fleet: Fleet, *, now: datetime, usual_boot: timedelta | None = None
 ) -> list[Item]:
-    """Return all that needs attention, the worst first. Five queries."""
+    """Return all that needs attention, the worst first. Six queries."""
     items = [*describe_fleet(fleet, now=now)]
     items += describe_processes(Heartbeat.objects.all(), fleet, now=now)
     scopes = list(_load_scopes())
-    for scope in scopes:
-        items += describe_scope(scope, now=now)
+    items += describe_scopes(scopes, now=now)
     queues, recent = read_queues(scopes, fleet, now=now)
     items, told = describe_backlog(items, queues, recent, now=now)
     items += describe_servers(_load_servers(usual_boot, now=now), told=told)
     order = list(Kind)
-    # An account with two regions says the same twice.
+    # An account with two locations says the same twice.
     unique: dict[str, Item] = {}
     for item in items:
         unique.setdefault(item.key, item)
@@ -88,18 +87,26 @@ def _troubled(now: Any) -> Q:
 
 
 def _load_servers(usual_boot: timedelta | None, *, now: datetime) -> list[Server]:
-    """Return errors and the late that have waited longest, some of each cause."""
-    late = Q(state=State.ERROR)
+    """Return errors, and the late, that have waited longest, some of each cause.
+
+    Two queries, so that many of the one leave room for the other.
+    """
+    late = Q(pk__in=[])
     for state, since in find_late(usual_boot, now=now).items():
         late |= Q(state=state, state_since__lt=since)
+    return [*_load_longest(Q(state=State.ERROR)), *_load_longest(late)]
+
+
+def _load_longest(which: Q) -> "QuerySet[Server]":
     words = Case(When(state=State.ERROR, then=F("error")), default=F("waiting"))
     alike: dict[str, Any] = {"partition_by": [F("state"), F("account"), words]}
     oldest = [F("state_since").asc(), F("id").asc()]
-    return list(
-        Server.objects.filter(late, hidden=False)
+    return (
+        Server.objects.filter(which, hidden=False)
         .annotate(
             turn=Window(RowNumber(), order_by=oldest, **alike),
             total=Window(Count("id"), **alike),
+            in_all=Window(Count("id")),
         )
         .filter(turn__lt=TOGETHER)
         .select_related("account")

@@ -1,42 +1,66 @@
 """Accounts, their listings, and what lives there that no server owns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 
 from servers.attention.items import Item, Kind
 from servers.breaker import explain_opening
 from servers.clouds.base import Timings
 from servers.errors import FleetError
-from servers.models import Account
+from servers.models import Account, Scope
 from servers.scopes import open_scope
 
 # A listing that is due is hinted again every 10 s.
 NEVER_AFTER: Final = timedelta(seconds=60)
 
 
-def describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
-    """Yield what is wrong with an account, and with what its listing found."""
+def describe_scopes(scopes: Iterable[Any], *, now: datetime) -> Iterator[Item]:
+    """Yield what is wrong with accounts, their locations and what listings found.
+
+    ``scopes`` are all there are, those of an account one after the other.
+    """
+    for _, group in groupby(scopes, key=lambda scope: scope.account_id):
+        mine = list(group)
+        same = len({scope.health for scope in mine}) == 1
+        for scope in mine:
+            yield from _describe_health(scope, whole=same)
+            yield from _describe_scope(scope, now=now)
+
+
+def _describe_health(scope: Any, *, whole: bool) -> Iterator[Item]:
+    """``whole``: the account is so in each of its locations, which is told once."""
     account = scope.account
-    name = str(scope)
-    if account.health == Account.Health.REFUSED:
+    about: dict[str, Any] = {
+        "detail": scope.error,
+        "since": scope.health_since,
+        "account": account,
+        "region": "" if whole else scope.region,
+    }
+    name = account.name if whole else str(scope)
+    if scope.health == Scope.Health.REFUSED:
         yield Item(
             Kind.REFUSED,
-            f"The cloud refuses the credentials of {account.name}. Put in new ones.",
-            detail=account.health_note,
-            since=account.health_since,
-            account=account,
+            f"The cloud refuses the credentials of {name}. Put in new ones."
+            if whole
+            else f"The cloud refuses the credentials in {name}. Allow them this "
+            "region, or take it out of your templates.",
+            **about,
         )
-    elif account.health == Account.Health.FAILING:
+    elif scope.health == Scope.Health.FAILING:
         yield Item(
             Kind.FAILING,
-            f"{account.name} can't be reached, or answers with errors. It is tried "
+            f"{name} can't be reached, or answers with errors. It is tried "
             "again by itself; without a fresh listing nothing is created or "
             "destroyed there.",
-            detail=account.health_note,
-            since=account.health_since,
-            account=account,
+            **about,
         )
+
+
+def _describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
+    account = scope.account
+    name = str(scope)
     if account.breaker != Account.Breaker.CLOSED:
         is_open = account.breaker == Account.Breaker.OPEN
         yield Item(
@@ -51,7 +75,7 @@ def describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
             account=account,
         )
     # That a cloud which does not answer is not listed goes without saying.
-    if account.health not in {Account.Health.REFUSED, Account.Health.FAILING}:
+    if scope.health not in {Scope.Health.REFUSED, Scope.Health.FAILING}:
         yield from _describe_listing(scope, name, now=now)
     yield from _describe_strays(scope, name)
 

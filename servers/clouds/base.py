@@ -11,7 +11,7 @@ the engine then looks before it does anything else.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from servers.addresses import is_host
 
@@ -86,12 +86,26 @@ class UnreachableError(CloudError):
     """The request never left: nothing was made; the same call may work later."""
 
 
+# Shorter ones leave no time for the work itself. In seconds.
+LEAST_TIMINGS: Final = {
+    "call": 0.1,
+    "lease": 1.0,
+    "settle": 0.0,
+    "grace": 0.0,
+    "lag": 0.0,
+    "listing_busy": 0.05,
+    "listing_idle": 0.05,
+    "gate": 1.0,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Timings:
     """How a cloud moves, in seconds; the defaults suit a public cloud.
 
     ``settle`` must exceed the cloud's processing time plus its visibility lag, counted
-    from the end of the lease that covered the call.
+    from the end of the lease that covered the call. Timings that would keep a server
+    from ever coming to its end can't be had: ValueError, with a sentence.
     """
 
     call: float = 60.0  # the total deadline of one call; below half the lease
@@ -104,8 +118,41 @@ class Timings:
     gate: float = 300.0  # a listing older than this opens no gate
 
     def __post_init__(self) -> None:
-        if not 0 < self.call < self.lease / 2:
-            raise ValueError("call must be positive and below half the lease")
+        if wrong := self._explain_wrong():
+            raise ValueError(wrong)
+
+    def _explain_wrong(self) -> str:
+        """Return what is wrong with the timings against each other, or ""."""
+        for name, least in LEAST_TIMINGS.items():
+            if getattr(self, name) < least:
+                return f"{name} must be at least {least:g} s."
+        if self.call >= self.lease / 2:
+            return (
+                f"call ({self.call:g} s) must be below half of lease ({self.lease:g} "
+                "s), so that a call ends while its worker still holds the server."
+            )
+        if self.lag > self.settle:
+            return (
+                f"lag ({self.lag:g} s) must be at most settle ({self.settle:g} s), by "
+                "which all that a call did can be seen."
+            )
+        if self.lag > self.grace:
+            return (
+                f"lag ({self.lag:g} s) must be at most grace ({self.grace:g} s), since "
+                "an orphan must be seen twice before it is destroyed."
+            )
+        if self.listing_busy > self.listing_idle:
+            return (
+                f"listing_busy ({self.listing_busy:g} s) must be at most listing_idle "
+                f"({self.listing_idle:g} s): it is for when something moves."
+            )
+        if self.gate < self.listing_idle + self.call:
+            return (
+                f"gate ({self.gate:g} s) must be at least listing_idle and call "
+                f"together ({self.listing_idle + self.call:g} s), or it closes between "
+                "two listings."
+            )
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,8 @@ class Kind:
     template_options: tuple[Field, ...] = ()
     # Returns what is wrong with options whose fields are right, or "".
     check_options: Callable[[Mapping[str, Any]], str] = lambda _options: ""
+    # Returns what is wrong with timings where the cloud is as its options say, or "".
+    check_timings: Callable[[Mapping[str, Any], Timings], str] = lambda _options, _t: ""
     tags: TagRules = TagRules()
     asks_for: str = ""  # in place of its required credentials, on the page of kinds
     takes_endpoint: bool = True

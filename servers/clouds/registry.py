@@ -68,20 +68,26 @@ def read_timings(kind: str, options: Mapping[str, object]) -> Timings:
 def _read_timings(kind: Kind, options: Mapping[str, object]) -> Timings:
     given = options.get("timings", {})
     message = (
-        f"timings must be an object of seconds, with any of {', '.join(TIMINGS)}, "
-        "and call below half of lease."
+        f"timings must be an object of seconds, from 0 to {MOST_TIMING}, with any of "
+        f"{', '.join(Timings.__dataclass_fields__)}."
     )
     if not isinstance(given, Mapping) or not set(given) <= TIMINGS:
         raise InvalidError(message, fields={"options": [message]})
     try:
         if not all(map(is_number, given.values())):
-            raise ValueError
+            raise ValueError(message)
         numbers = {name: float(str(value)) for name, value in given.items()}
         if any(not 0 <= number <= MOST_TIMING for number in numbers.values()):
-            raise ValueError
-        return replace(kind.timings, **numbers)
-    except ValueError:
-        raise InvalidError(message, fields={"options": [message]}) from None
+            raise ValueError(message)
+        timings = replace(kind.timings, **numbers)
+        if wrong := kind.check_timings(options, timings):
+            raise ValueError(wrong)
+    except ValueError as error:
+        said = str(error)
+        if said != message:
+            said = f"timings: {said}"
+        raise InvalidError(said, fields={"options": [said]}) from None
+    return timings
 
 
 def validate_config(

@@ -16,16 +16,17 @@ from servers.dashboard.accountedit import find_account
 from servers.dashboard.live import Live
 from servers.dashboard.messages import Action
 from servers.errors import InvalidError
+from servers.health import summarise_health
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Event, Listing, Scope, Server
 from servers.operations import find_templates
 
 EVENTS_SHOWN: Final = 20
 _HEALTH: Final = {
-    Account.Health.UNKNOWN: ("not listed yet", "idle"),
-    Account.Health.OK: ("ok", "good"),
-    Account.Health.FAILING: ("failing", "bad"),
-    Account.Health.REFUSED: ("refused", "bad"),
+    Scope.Health.UNKNOWN: ("not listed yet", "idle"),
+    Scope.Health.OK: ("ok", "good"),
+    Scope.Health.FAILING: ("failing", "bad"),
+    Scope.Health.REFUSED: ("refused", "bad"),
 }
 
 
@@ -40,6 +41,7 @@ class Standing:
     breaker: str  # a sentence; "" while it is closed
     throttled: bool
     scopes: list[Scope]
+    failed: str  # what the worst of its locations says; "" where all are well
 
     @property
     def servers(self) -> int:
@@ -54,9 +56,9 @@ class Standing:
         return min(known) if known and len(known) == len(times) else None
 
     @property
-    def failed(self) -> str:
-        """What the last listing that failed said."""
-        return next((scope.error for scope in self.scopes if scope.error), "")
+    def locations(self) -> list[tuple[Scope, str, str]]:
+        """Each location with a word and a tone for how it is."""
+        return [(scope, *_HEALTH[Scope.Health(scope.health)]) for scope in self.scopes]
 
 
 class AccountList(Live, TemplateView):
@@ -125,7 +127,9 @@ def count_servers(accounts: QuerySet[Account]) -> QuerySet[Account]:
 
 def judge(account: Account, scopes: Iterable[Scope], *, now: datetime) -> Standing:
     """Return how an account is."""
-    word, tone = _HEALTH[Account.Health(account.health)]
+    scopes = list(scopes)
+    health = summarise_health(scopes)
+    word, tone = _HEALTH[health.health]
     throttled = account.throttled_until is not None and account.throttled_until > now
     breaker = explain_hold(account, now=now)
     if account.breaker != Account.Breaker.CLOSED and not breaker:
@@ -143,7 +147,8 @@ def judge(account: Account, scopes: Iterable[Scope], *, now: datetime) -> Standi
         label = describe_kind(account.kind).label
     except InvalidError:
         label = account.kind
-    return Standing(account, label, word, tone, breaker, throttled, list(scopes))
+    failed = health.note if health.is_bad else ""
+    return Standing(account, label, word, tone, breaker, throttled, scopes, failed)
 
 
 def list_options(account: Account) -> list[tuple[str, str]]:

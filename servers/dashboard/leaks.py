@@ -44,7 +44,9 @@ class LeaksPage(Live, TemplateView):
             "doubts": list(list_doubts(report)),
             "history": list_history(),
             "may_decide": self.request.user.has_perm("servers.change_fleet"),
-            "busy": any(entry.findings or entry.unconfirmed for entry in report.scopes),
+            "busy": any(
+                entry.unowned.total or entry.ending.total for entry in report.scopes
+            ),
         }
 
 
@@ -66,20 +68,19 @@ def list_doubts(report: Report) -> Iterator[str]:
 
 
 def _list_late(entry: ScopeReport) -> Iterator[str]:
-    for one, many, rows in (
+    for one, many, late in (
         (
             "instance that no server owns is",
             "instances that no server owns are",
-            entry.findings,
+            entry.unowned.outside,
         ),
         (
             "end that is not proven is",
             "ends that are not proven are",
-            entry.unconfirmed,
+            entry.ending.outside,
         ),
-        ("thing left behind is", "things left behind are", entry.leftovers),
+        ("thing left behind is", "things left behind are", entry.left.outside),
     ):
-        late = sum(row.outside for row in rows)
         if late:
             what = one if late == 1 else many
             yield f"{entry.scope}: {late} {what} older than the bound."

@@ -29,11 +29,10 @@ from servers.lifecycle.decisions import (
 )
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.machine.tcp import try_port
-from servers.models import Attempt, Fleet, Instance, Server
+from servers.models import Attempt, Fleet, Instance, Scope, Server
 from servers.scopes import (
     BusyError,
     call_slot,
-    ensure_scope,
     hasten_listing,
     open_scope,
     pace_of,
@@ -148,7 +147,9 @@ def destroy_condemned(instance_pk: int) -> None:
     fleet = Fleet.objects.get()
     cloud = open_scope(instance.account, instance.region)
     closed = fleet.destroys_frozen or explain_closed_gate(
-        ensure_scope(instance.account, instance.region),
+        Scope.objects.filter(
+            account=instance.account_id, region=instance.region
+        ).first(),
         instance.account,
         fleet=fleet,
         pace=pace_of(cloud),

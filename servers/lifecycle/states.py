@@ -104,6 +104,7 @@ STOPPABLE = BOOTING | {State.RUNNING, State.ERROR}
 ENDING = frozenset({State.SHUTDOWN, State.STOPPING, State.STOPPED})
 # Counts against no cap: proven absent. (An errored row counts until it is resolved.)
 PROVEN_GONE = frozenset({State.STOPPED})
+COUNTED = frozenset(State) - PROVEN_GONE
 
 # An attempt that is closed is final: no instance of it may be adopted any more.
 CLOSED = frozenset({Outcome.REFUSED, Outcome.ABSENT, Outcome.ABANDONED})

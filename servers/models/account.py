@@ -24,12 +24,6 @@ class Account(models.Model):
     credentials or the endpoint, which closes the gates of its scopes.
     """
 
-    class Health(models.TextChoices):
-        UNKNOWN = "unknown"
-        OK = "ok"
-        FAILING = "failing"
-        REFUSED = "refused", "credentials refused"
-
     class Breaker(models.TextChoices):
         CLOSED = "closed"
         OPEN = "open"
@@ -57,12 +51,6 @@ class Account(models.Model):
     )
     enabled = models.BooleanField(default=True)
 
-    health = models.CharField(
-        max_length=16, choices=Health.choices, default=Health.UNKNOWN
-    )
-    health_note = models.TextField(blank=True, default="")
-    health_since = models.DateTimeField(null=True, blank=True)
-
     # The cloud asked to be left alone until then (429, Retry-After).
     throttled_until = models.DateTimeField(null=True, blank=True)
     breaker = models.CharField(
@@ -82,14 +70,31 @@ class Account(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def cloud_identity(self) -> str | None:
+        """Whose the account is at its cloud, the same for all that see the same.
+
+        None until the cloud has told, and where it tells nothing.
+        """
+        return f"{self.kind}:{self.identity}" if self.identity else None
+
 
 class Scope(models.Model):
-    """An account in one region: the unit that is listed, and that a gate belongs to.
+    """A location: an account in one region, what is listed and healthy or not.
 
+    Made by a template, or by the transaction that accepts a server; retired once
+    nothing needs it (reconciler/locations.py). Its gate and its health are its own,
+    since regions refuse one by one; ``error`` is what its last listing failed with.
     ``fence`` and ``lease_until`` let one lister in. ``compared_at`` is when the last
     complete listing was compared with the rows, ``compared_generation`` the account's
     generation at its start.
     """
+
+    class Health(models.TextChoices):
+        UNKNOWN = "unknown"
+        OK = "ok"
+        FAILING = "failing"
+        REFUSED = "refused", "credentials refused"
 
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="scopes"
@@ -104,6 +109,10 @@ class Scope(models.Model):
     compared_generation = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True, default="")
+    health = models.CharField(
+        max_length=16, choices=Health.choices, default=Health.UNKNOWN
+    )
+    health_since = models.DateTimeField(null=True, blank=True)
     # Orphans and doubles that wait for a person, too many to destroy by itself.
     held = models.PositiveIntegerField(default=0)
     # When the last complete look for what instances left behind began.
@@ -121,7 +130,10 @@ class Scope(models.Model):
 
 
 class Listing(models.Model):
-    """One complete listing that counted; kept a day, for proofs of absence."""
+    """One complete listing that counted; kept a day, for proofs of absence.
+
+    ``instances`` is all that it showed, ``live`` what lives of the account's own.
+    """
 
     scope = models.ForeignKey(Scope, on_delete=models.CASCADE, related_name="listings")
     started_at = models.DateTimeField()

@@ -28,7 +28,7 @@ class Attempt(models.Model):
     server_name = models.CharField(max_length=63)
     number = models.PositiveIntegerField()
     account = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="attempts"
+        Account, on_delete=models.PROTECT, related_name="attempts", db_index=False
     )
     region = models.CharField(max_length=100, blank=True, default="")
     size = models.CharField(max_length=255, blank=True, default="")
@@ -76,6 +76,8 @@ class Attempt(models.Model):
                 condition=models.Q(ready_at__isnull=False),
                 name="attempt_by_boot",
             ),
+            models.Index(fields=["account", "outcome"], name="attempt_by_outcome"),
+            models.Index(fields=["closed_at"], name="attempt_by_end"),
         ]
 
     def __str__(self) -> str:

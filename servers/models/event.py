@@ -31,6 +31,7 @@ class Event(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
+        indexes: ClassVar = [models.Index(fields=["kind", "id"], name="event_by_kind")]
 
     def __str__(self) -> str:
         return f"{self.server_name} {self.kind}"

@@ -31,6 +31,9 @@ class Fleet(models.Model):
     destroys_frozen_note = models.TextField(blank=True, default="")
     # When a tick last ran; written every few seconds at most.
     ticked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Who forgets what is long over: one process at a time.
+    purge_fence = models.PositiveBigIntegerField(default=0, editable=False)
+    purge_lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

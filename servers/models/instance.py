@@ -13,6 +13,9 @@ from servers.models.attempt import Attempt
 class Instance(models.Model):
     """One instance, as the cloud's answers and the complete listings showed it.
 
+    It has one row, however many accounts see it: ``identity`` is their identity at the
+    cloud (Account.cloud_identity), ``account`` the one of
+    them that owns it: that judges, counts and destroys it. See reconciler/owners.py.
     ``first_seen`` is when it was first recorded, ``listed_from`` the start of the
     first complete listing that showed it. ``missed_from`` is the start of the first
     complete listing in a row that did not show it live, and is empty while the newest
@@ -21,8 +24,10 @@ class Instance(models.Model):
     """
 
     account = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="instances"
+        Account, on_delete=models.PROTECT, related_name="instances", db_index=False
     )
+    # None while it is not known: so only then may it be there twice.
+    identity = models.CharField(max_length=300, null=True, blank=True, default=None)
     region = models.CharField(max_length=100, blank=True, default="")
     instance_id = models.CharField(max_length=255)
     name = models.CharField(max_length=255, blank=True, default="")
@@ -58,14 +63,33 @@ class Instance(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["account", "region", "instance_id"], name="one_row_per_instance"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["identity", "region", "instance_id"],
+                name="one_row_per_identity",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["account", "region"],
+                fields=["account", "region", "verdict"],
                 condition=models.Q(live=True),
                 name="instance_live",
-            )
+            ),
+            models.Index(
+                fields=["verdict", "first_seen"],
+                condition=models.Q(live=True),
+                name="instance_by_verdict",
+            ),
+            models.Index(
+                fields=["account", "gone_at"],
+                condition=models.Q(gone_at__isnull=False),
+                name="instance_gone",
+            ),
+            models.Index(
+                fields=["next_step_at"],
+                condition=models.Q(next_step_at__isnull=False),
+                name="instance_due",
+            ),
         ]
 
     def __str__(self) -> str:

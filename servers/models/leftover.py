@@ -11,12 +11,15 @@ class Leftover(models.Model):
     """One volume, say, that is attached to nothing and still bills.
 
     ``server_uid`` is read from the key. ``condemned_at`` is for good: it is deleted by
-    the next look. A row is deleted once a complete listing no longer shows it.
+    the next look. A row is deleted once a complete listing no longer shows it. Of two
+    accounts that see it, one owns it, as with instances.
     """
 
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="leftovers"
     )
+    # None while it is not known: so only then may it be there twice.
+    identity = models.CharField(max_length=300, null=True, blank=True, default=None)
     region = models.CharField(max_length=100, blank=True, default="")
     resource_id = models.CharField(max_length=255)
     kind = models.CharField(max_length=32)
@@ -32,7 +35,11 @@ class Leftover(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["account", "region", "resource_id"], name="one_row_per_leftover"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["identity", "region", "resource_id"],
+                name="one_leftover_per_identity",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -56,10 +56,14 @@ class Server(models.Model):
 
     # What it is made from, and where.
     account = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="servers"
+        Account, on_delete=models.PROTECT, related_name="servers", db_index=False
     )
     template = models.ForeignKey(
-        Template, on_delete=models.SET_NULL, null=True, related_name="servers"
+        Template,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="servers",
+        db_index=False,
     )
     recipe = models.ForeignKey(
         TemplateVersion, on_delete=models.PROTECT, related_name="servers"
@@ -121,6 +125,9 @@ class Server(models.Model):
                 name="server_due",
             ),
             models.Index(fields=["state", "account"], name="server_by_state"),
+            # What counts against a cap, without a look at a row.
+            models.Index(fields=["account", "state"], name="server_by_account"),
+            models.Index(fields=["template", "state"], name="server_by_template"),
             models.Index(fields=["created_at", "id"], name="server_by_age"),
         ]
 

@@ -83,6 +83,10 @@ def provision_servers(
                 fleet_has_cap=source.fleet_has_cap,
                 inserted=request.count,
             )
+            if servers[0].region != source.recipe.region:
+                # The template's own is on record as long as it names it. Its account's
+                # lock comes first, as in all transactions.
+                ensure_scope(source.recipe.account, servers[0].region)
             for server in servers:
                 dispatch.hint(dispatch.ADVANCE, server.pk)
     except (IntegrityError, Account.DoesNotExist):
@@ -168,7 +172,7 @@ class _Sources:
         self._kept: tuple[int, dict[tuple[str, str], _Source]] = (0, {})
 
     def find(self, template: str, region: str, stamps: Stamps | None) -> _Source:
-        """Return the current version of a template, its scope on record."""
+        """Return the current version of a template, which its cloud can open."""
         if stamps is None:
             return _look_up(template, region)
         stamp, found = self._kept
@@ -194,9 +198,6 @@ def _look_up(name: str, region: str) -> _Source:
         candidates = list_candidates(found)
         check_overrides(found, candidates, region=region)
         open_scope(found.account, region or found.region)  # its cloud can't have it
-        # Outside of the insert's transaction: this may wait for another's, and its
-        # loss is no loss.
-        ensure_scope(found.account, region or found.region)
         has_cap = Fleet.objects.exclude(max_servers=None).exists()
         return _Source(found, candidates, has_cap, list_kinds(candidates))
     if name:

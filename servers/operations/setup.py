@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import F, PositiveIntegerField
+from django.db.models import PositiveIntegerField
+from django.db.models.functions import Now
 
 from servers import tracing
 from servers.candidates import list_candidates, list_kinds
@@ -17,7 +18,7 @@ from servers.differences import list_differences, read_values
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Server, Template, TemplateVersion
+from servers.models import Account, Scope, Server, Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.secrets import (
@@ -89,15 +90,21 @@ def save_account(
         json.loads(before.credentials or "{}") != secrets or is_moved(before, account)
     ):
         account.generation = before.generation + 1
-        account.health = Account.Health.UNKNOWN
-        account.health_note = ""
+        if before.kind != account.kind:
+            account.identity = ""  # nothing is known of it at the other cloud
     with _saving(account):
         account.save(force_insert=before is None, force_update=before is not None)
+        if before is not None and account.generation != before.generation:
+            account.scopes.update(
+                health=Scope.Health.UNKNOWN,
+                health_since=None,
+                failures=0,
+                error="",
+                next_listing_at=Now(),
+            )
         said = describe_account_change(before, account)
         if said:
             write_event(Kind.ACCOUNT_CHANGED, account=account, reason=said)
-    if account.region or before is not None:
-        account.scopes.update(next_listing_at=F("next_listing_at"))
     return account
 
 
@@ -160,15 +167,20 @@ def save_template(
             **{field.name: getattr(template, field.name) for field in _RECIPE},
         )
         version.save(force_insert=True)
+        # From here on every location that it names is listed, so that its gate can
+        # open. In one order for all who save templates.
+        named = {
+            (candidate.account.pk, candidate.region): candidate.account
+            for candidate in list_candidates(version)
+            if candidate.account is not None
+        }
+        for (_, region), account in sorted(named.items(), key=lambda item: item[0]):
+            ensure_scope(account, region)
         write_event(
             Kind.TEMPLATE_CHANGED,
             account=template.account,
             reason=_describe_template_change(known, template),
         )
-    # From here on every place that it names is listed, so that its gate can open.
-    for candidate in list_candidates(version):
-        if candidate.account is not None:
-            ensure_scope(candidate.account, candidate.region)
     return version
 
 

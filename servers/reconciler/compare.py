@@ -19,6 +19,12 @@ from servers.lifecycle.keys import Key, parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, Outcome, State, Verdict
 from servers.models import Attempt, Instance, Scope, Server
+from servers.reconciler.owners import (
+    choose_owner,
+    seen_by,
+    settle_identity,
+    take_over,
+)
 
 _FACTS = ("raw_status", "live", "meaning", "address", "fault", "name")
 
@@ -29,6 +35,7 @@ class Comparison:
 
     touched: set[UUID] = field(default_factory=set)
     unsettled: bool = False  # an instance is missing or unowned: look again soon
+    live: int = 0  # what lives of the account's own
 
 
 def compare_listing(
@@ -50,12 +57,21 @@ def compare_listing(
         if instance.fleet == fleet_id
     }
     comparison = Comparison()
-    known = _load_known(scope, shown)
-    new = [instance for key, instance in shown.items() if key not in known]
-    _add(scope, new, fleet_id=fleet_id, started=started, comparison=comparison)
+    known, others = _load_known(scope, shown)
+    new = [
+        instance
+        for key, instance in shown.items()
+        if key not in known and key not in others
+    ]
+    mine = _add(scope, new, fleet_id=fleet_id, started=started, comparison=comparison)
     _update(known, shown, started=started, comparison=comparison)
     _miss(known, shown, pace=pace, started=started, comparison=comparison)
+    taken = take_over(scope, others.values(), shown, started=started)
+    fields = ["account", "live", "missed_from", "gone_at", "listed_from", "verdict"]
+    _save(taken, fields, comparison)
     _judge(scope)
+    own = known.keys() | {row.instance_id for row in taken} | mine
+    comparison.live = sum(shown[key].live for key in own & shown.keys())
     comparison.unsettled |= (
         Instance.objects.filter(
             account=scope.account_id, region=scope.region, live=True
@@ -69,16 +85,33 @@ def compare_listing(
     return comparison
 
 
-def _load_known(scope: Scope, shown: dict[str, CloudInstance]) -> dict[str, Instance]:
-    """Return the records of all that live or are shown, locked, in two queries."""
-    rows = Instance.objects.select_for_update(no_key=True).filter(
-        account=scope.account_id, region=scope.region
-    )
-    known = {row.instance_id: row for row in rows.filter(live=True)}
+def _load_known(
+    scope: Scope, shown: dict[str, CloudInstance]
+) -> tuple[dict[str, Instance], dict[str, Instance]]:
+    """Return the records of all that the account owns and that live or are shown.
+
+    They are locked. And of what is shown, those that another account owns. At most
+    three queries.
+    """
+    rows = Instance.objects.filter(region=scope.region)
+    own = rows.filter(account=scope.account_id).select_for_update(no_key=True)
+    living = settle_identity(scope, list(own.filter(live=True)))
+    known = {row.instance_id: row for row in living}
     rest = [instance_id for instance_id in shown if instance_id not in known]
-    if rest:
-        known |= {row.instance_id: row for row in rows.filter(instance_id__in=rest)}
-    return known
+    if not rest:
+        return known, {}
+    found = list(
+        rows.filter(seen_by(scope.account), instance_id__in=rest).select_related(
+            "account", "attempt__account"
+        )
+    )
+    ended = [row.pk for row in found if row.account_id == scope.account_id]
+    if ended:
+        known |= {row.instance_id: row for row in own.filter(pk__in=ended)}
+    others = {
+        row.instance_id: row for row in found if row.account_id != scope.account_id
+    }
+    return known, {name: others[name] for name in others.keys() - known.keys()}
 
 
 def _add(
@@ -88,20 +121,25 @@ def _add(
     fleet_id: str,
     started: datetime,
     comparison: Comparison,
-) -> None:
-    """Record what is seen for the first time, tied to its attempt by its key."""
+) -> set[str]:
+    """Record what is seen for the first time, tied to its attempt by its key.
+
+    Returns the ids of those that the account owns.
+    """
     if not new:
-        return
-    attempts = Attempt.objects.in_bulk(
+        return set()
+    attempts = Attempt.objects.select_related("account").in_bulk(
         [instance.key for instance in new if instance.key], field_name="key"
     )
     rows = []
-    for instance in new:
+    # In one order in all listings, so that no two of one cloud wait for each other.
+    for instance in sorted(new, key=lambda shown: shown.instance_id):
         key = parse_key(instance.key)
         attempt = attempts.get(instance.key)
         rows.append(
             Instance(
-                account_id=scope.account_id,
+                account_id=choose_owner(scope, attempt),
+                identity=scope.account.cloud_identity,
                 region=scope.region,
                 instance_id=instance.instance_id,
                 key=instance.key[:63],
@@ -125,6 +163,7 @@ def _add(
             )
     # The answer of a create call may have recorded the same instance meanwhile.
     Instance.objects.bulk_create(rows, ignore_conflicts=True)
+    return {row.instance_id for row in rows if row.account_id == scope.account_id}
 
 
 def _owner(key: Key | None, fleet_id: str) -> UUID | None:

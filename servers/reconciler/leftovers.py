@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from servers.clouds.base import Cloud, CloudError, CloudLeftover
 from servers.leaks import LEFTOVERS_EVERY
@@ -20,6 +20,7 @@ from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, State
 from servers.models import Attempt, Fleet, Instance, Leftover, Scope, Server
+from servers.reconciler.owners import choose_owner, seen_by
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,9 @@ def tidy_leftovers(scope: Scope, cloud: Cloud, *, fleet: Fleet, pace: Pace) -> N
             _condemn_due(scope, now=started, grace=pace.grace)
     rows = Leftover.objects.filter(account=scope.account_id, region=scope.region)
     if not fleet.destroys_frozen:
-        for leftover in rows.filter(condemned_at__isnull=False)[:BATCH]:
+        condemned = rows.filter(condemned_at__isnull=False)
+        # What was refused before comes last, so that it holds up nothing else.
+        for leftover in condemned.order_by("delete_error", "first_seen")[:BATCH]:
             _delete(leftover, cloud)
 
 
@@ -67,6 +70,7 @@ def _record(
 ) -> None:
     """Bring the records to what a complete look showed."""
     here = Leftover.objects.filter(account=scope.account_id, region=scope.region)
+    _settle_identity(scope, here)
     for gone in here.exclude(resource_id__in=[entry.resource_id for entry in shown]):
         if gone.condemned_at is not None:
             write_event(
@@ -75,7 +79,14 @@ def _record(
                 reason=f"{gone.kind} {gone.resource_id}, left behind, was deleted.",
             )
         gone.delete()
-    known = set(here.values_list("resource_id", flat=True))
+    known = set(
+        Leftover.objects.filter(
+            seen_by(scope.account), region=scope.region
+        ).values_list("resource_id", flat=True)
+    )
+    attempts = Attempt.objects.select_related("account").in_bulk(
+        [entry.key for entry in shown if entry.key], field_name="key"
+    )
     rows = []
     for entry in shown:
         if entry.resource_id in known or entry.fleet != fleet_id:
@@ -83,7 +94,8 @@ def _record(
         key = parse_key(entry.key)
         rows.append(
             Leftover(
-                account_id=scope.account_id,
+                account_id=choose_owner(scope, attempts.get(entry.key)),
+                identity=scope.account.cloud_identity,
                 region=scope.region,
                 resource_id=entry.resource_id[:255],
                 kind=entry.kind,
@@ -94,6 +106,17 @@ def _record(
             )
         )
     Leftover.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _settle_identity(scope: Scope, here: QuerySet[Leftover]) -> None:
+    """Write the identity, known by now, on what was recorded before it was."""
+    identity = scope.account.cloud_identity
+    early = here.filter(identity__isnull=True)
+    if not identity or not early.exists():
+        return
+    twins = Leftover.objects.filter(identity=identity, region=scope.region)
+    early.filter(resource_id__in=twins.values("resource_id")).delete()
+    early.update(identity=identity)
 
 
 def _condemn_due(scope: Scope, *, now: datetime, grace: timedelta) -> None:

@@ -3,10 +3,10 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from servers import dispatch
 from servers.breakerevents import watch_creations
@@ -33,7 +33,7 @@ from servers.tallies import count_fault
 
 logger = logging.getLogger(__name__)
 
-# Refusals in a row after which the account counts as refused, so that one odd answer
+# Refusals in a row after which the location counts as refused, so that one odd answer
 # does not fail the rows that wait for it.
 REFUSED_AFTER: Final = 2
 AFTER_FAULT: Final = timedelta(seconds=10)
@@ -130,32 +130,31 @@ def _release(held: _Held, *, next_in: timedelta) -> None:
 
 
 def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
-    account = held.scope.account
     failures = held.scope.failures + 1
-    logger.warning("A listing of %s failed: %s", account.name, error.message)
+    logger.warning("A listing of %s failed: %s", held.scope, error.message)
     now = database_now()
-    health = Account.Health.FAILING
+    health = Scope.Health.FAILING
     if isinstance(error, CredentialsError) and failures >= REFUSED_AFTER:
-        health = Account.Health.REFUSED
-    _set_health(account, health, error.message, now)
+        health = Scope.Health.REFUSED
     wait = back_off(failures, 0.5)
     if isinstance(error, ThrottledError) and error.retry_after:
         wait = max(wait, timedelta(seconds=min(error.retry_after, 60.0)))
-    Scope.objects.filter(pk=held.scope.pk, fence=held.fence).update(
+    mine = Scope.objects.filter(pk=held.scope.pk, fence=held.fence)
+    told = mine.filter(account__generation=held.generation).update(
         lease_until=None,
         failures=failures,
         error=error.message,
         next_listing_at=now + wait,
+        **_note_health(health, now),
     )
+    if not told:  # of credentials that were changed meanwhile it says nothing
+        mine.update(lease_until=None)
 
 
-def _set_health(
-    account: Account, health: Account.Health, note: str, now: datetime
-) -> None:
-    changed = Account.objects.filter(pk=account.pk).exclude(
-        health=health, health_note=note
-    )
-    changed.update(health=health, health_note=note, health_since=now)
+def _note_health(health: Scope.Health, now: datetime) -> dict[str, Any]:
+    """Return the columns that say how a location is, and since when it has been so."""
+    since = Case(When(health=health, then=F("health_since")), default=Value(now))
+    return {"health": health, "health_since": since}
 
 
 def _record_listing(
@@ -175,6 +174,7 @@ def _record_listing(
             compared_generation=held.generation,
             failures=0,
             error="",
+            **_note_health(Scope.Health.OK, finished),
         )
         if not newest:
             return
@@ -186,9 +186,8 @@ def _record_listing(
             started_at=started,
             finished_at=finished,
             instances=len(listing.instances),
-            live=sum(shown.live for shown in listing.instances),
+            live=comparison.live,
         )
-    _set_health(scope.account, Account.Health.OK, "", finished)
     if watch_creations(scope.account, now=finished):
         logger.error(
             "More lives at %s than its servers account for: its breaker is open.",

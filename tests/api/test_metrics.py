@@ -132,7 +132,7 @@ def test_the_metrics_cost_the_same_queries_for_any_number_of_servers(
 ) -> None:
     make_fleet()
     workshop.run_to("running", *[provision() for _ in range(count)])
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(20):
         read()
 
 

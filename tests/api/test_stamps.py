@@ -101,7 +101,8 @@ def test_what_pages_show_moves_their_stamp_alone(server: Server) -> None:
     acts: list[Callable[[], Any]] = [
         lambda: Server.objects.update(waiting="For a gate."),
         lambda: Server.objects.update(labels={"a": "b"}),
-        lambda: Account.objects.update(health_note="It does not answer."),
+        lambda: Account.objects.update(breaker_note="It does not answer."),
+        lambda: Scope.objects.update(health="failing"),
         lambda: Template.objects.update(max_servers=5),
         lambda: Fleet.objects.update(paused=True),
         lambda: Scope.objects.update(error="It failed."),

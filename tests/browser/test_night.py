@@ -199,7 +199,10 @@ def mend_clouds(night: Night) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     page.get_by_text("mute-0 was removed from the list.").wait_for()
     timed_out.wait_for(state="detached")
-    query = "SELECT name FROM servers_account WHERE health = 'failing'"
+    query = (
+        "SELECT name FROM servers_account a "
+        "JOIN servers_scope s ON s.account_id = a.id WHERE s.health = 'failing'"
+    )
     broken = night.find(query, "broken can't be reached")
     night.mend("broken")
     broken.get_by_role("button", name="Try it now").click()

@@ -154,13 +154,13 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
         Kind.REFUSED,
         "Change the account",
         "refuses the credentials of sandbox",
-        lambda _: change(Account, health="refused", health_note="AuthFailure"),
+        lambda _: change(Scope, health="refused", error="AuthFailure"),
     ),
     (
         Kind.FAILING,
         "Try it now",
         "sandbox can&#x27;t be reached",
-        lambda _: change(Account, health="failing"),
+        lambda _: change(Scope, health="failing"),
     ),
     (Kind.BREAKER, "Close the breaker", "The breaker of sandbox is open", open_breaker),
     (
@@ -363,4 +363,4 @@ def test_the_queries_are_the_same_for_any_fleet(account: Account) -> None:
         with CaptureQueriesContext(connection) as warm:
             client.get("/")
         counts.append((len(cold), len(warm)))
-    assert counts == [(12, 11), (12, 11)]
+    assert counts == [(13, 12), (13, 12)]

@@ -204,7 +204,7 @@ def test_the_report_asks_the_same_number_of_queries_for_any_number_of_servers(
         for server in servers:
             terminate_server(server.name)
         now = database_now()
-        with django_assert_max_num_queries(5):
+        with django_assert_max_num_queries(7):
             report_leaks(now=now)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from servers.lifecycle.states import Outcome
-from servers.models import Account, Attempt, Event, Instance, Server
+from servers.models import Account, Attempt, Event, Instance, Scope, Server
 from servers.operations import retry_server, terminate_server
 from tests.support.fleet import (
     TIMINGS,
@@ -138,12 +138,11 @@ def test_a_refusal_ends_in_error_with_the_clouds_words_and_does_not_loop(
 
 
 def test_wrong_credentials_end_in_error_with_a_sentence(workshop: Workshop) -> None:
-    account = make_fleet(expected_token="right")
+    make_fleet(expected_token="right")
     server = provision()
     workshop.run_to("error", server)
     assert "token is not valid" in server.error
-    account.refresh_from_db()
-    assert account.health == Account.Health.REFUSED
+    assert Scope.objects.get().health == Scope.Health.REFUSED
     assert Attempt.objects.count() == 0
 
 

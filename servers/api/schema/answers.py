@@ -18,7 +18,7 @@ from servers.api.schema.shapes import (
 from servers.clouds.registry import list_kinds
 from servers.ledger import Kind
 from servers.lifecycle.states import Event, Outcome, State
-from servers.models import Account, Template
+from servers.models import Account, Scope, Template
 from servers.tokens import SCOPES
 
 _STATE: Final = one_of(State)
@@ -154,6 +154,15 @@ TEMPLATE: Final = closed(
     }
 )
 
+_LOCATION: Final = closed(
+    {
+        "region": _TEXT,
+        "health": one_of(Scope.Health.values),
+        "health_note": text("The cloud's words."),
+        "health_since": seconds("Since."),
+        "compared": seconds("When it was last listed in full."),
+    }
+)
 ACCOUNT: Final = closed(
     {
         "name": _TEXT,
@@ -166,9 +175,12 @@ ACCOUNT: Final = closed(
         "creates_per_minute": _COUNT,
         "calls_at_once": _COUNT,
         "enabled": flag(),
-        "health": one_of(Account.Health.values),
+        "health": one_of(
+            Scope.Health.values, "The worst of its locations, which the note names."
+        ),
         "health_note": _TEXT,
         "health_since": seconds("Since."),
+        "locations": items(_LOCATION),
         "breaker": one_of(Account.Breaker.values),
         "breaker_note": _TEXT,
     },

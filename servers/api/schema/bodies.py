@@ -261,7 +261,7 @@ _SECONDS: Final[Shape] = {"type": "number", "minimum": 0, "maximum": MOST_TIMING
 _TIMINGS: Final = closed(
     dict.fromkeys(sorted(TIMINGS), _SECONDS),
     required=(),
-    says="Seconds; call stays below half of lease.",
+    says="Seconds, checked against each other.",
 )
 
 

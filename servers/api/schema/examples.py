@@ -86,6 +86,15 @@ _ACCOUNT: Final[dict[str, Any]] = {
     "health": "ok",
     "health_note": "",
     "health_since": _AT,
+    "locations": [
+        {
+            "region": "",
+            "health": "ok",
+            "health_note": "",
+            "health_since": _AT,
+            "compared": _AT,
+        }
+    ],
     "breaker": "closed",
     "breaker_note": "",
 }
@@ -199,6 +208,15 @@ ANSWERS: Final[dict[str, Any]] = {
                 "live": 3,
                 "owned": 3,
                 "held": 0,
+                "counts": {
+                    "instances": 0,
+                    "instances_outside": 0,
+                    "waits": 0,
+                    "unconfirmed": 0,
+                    "unconfirmed_outside": 0,
+                    "leftovers": 0,
+                    "leftovers_outside": 0,
+                },
                 "findings": [],
                 "unconfirmed": [],
                 "leftovers": [],

@@ -43,6 +43,18 @@ _UNCONFIRMED: Final = closed(
         "waiting": _TEXT,
     }
 )
+_COUNTS: Final = closed(
+    {
+        "instances": number(0, None, "Live instances that no server owns."),
+        "instances_outside": number(0, None, "Of these: older than the bound."),
+        "waits": number(0, None, "Of these: a person must decide."),
+        "unconfirmed": number(0, None, "Servers whose end is not proven."),
+        "unconfirmed_outside": _COUNT,
+        "leftovers": number(0, None, "Things left behind."),
+        "leftovers_outside": _COUNT,
+    },
+    says="All there are; the lists name the oldest hundred of each.",
+)
 _SCOPE: Final = closed(
     {
         "account": _TEXT,
@@ -55,6 +67,7 @@ _SCOPE: Final = closed(
         "live": _COUNT,
         "owned": _COUNT,
         "held": number(0, None, "Wait for a person, since they are so many."),
+        "counts": _COUNTS,
         "findings": items(_FINDING),
         "unconfirmed": items(_UNCONFIRMED),
         "leftovers": items(_LEFTOVER),

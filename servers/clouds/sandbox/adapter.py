@@ -222,6 +222,28 @@ def _check_options(options: Mapping[str, Any]) -> str:
     return ""
 
 
+def _check_timings(options: Mapping[str, Any], timings: Timings) -> str:
+    try:
+        behaviour = read_behaviour(options)
+    except (TypeError, ValueError):
+        return ""  # the options themselves are told to be wrong
+    shows = behaviour.processing + behaviour.visibility
+    if timings.settle < shows:
+        return (
+            f"settle ({timings.settle:g} s) must be at least the processing time and "
+            f"the visibility lag together ({shows:g} s)."
+        )
+    longest = behaviour.latency + behaviour.processing
+    if behaviour.faults:
+        longest += behaviour.hang
+    if timings.call < longest:
+        return (
+            f"call ({timings.call:g} s) must be at least what a call can take, "
+            f"{longest:g} s: latency, processing time and, with faults, hang."
+        )
+    return ""
+
+
 def _describe(name: str, **how: Any) -> Field:
     label, words = WORDS[name]
     usual: Any = getattr(Behaviour(), name)
@@ -258,6 +280,7 @@ KIND: Final = Kind(
         Field("expected_token", "Expected token", "Any other token is refused."),
     ),
     check_options=_check_options,
+    check_timings=_check_timings,
     takes_endpoint=False,
     is_simulated=True,
     needs_region=False,

@@ -36,7 +36,10 @@ WORDS: Final = {
     "quota": ("Quota", "Most instances of all regions; 0 is no limit."),
     "seed": ("Seed", "The same seed brings the same faults at the same calls."),
     "no_capacity": ("Out of capacity", "Each a size, region/size or region/*."),
-    "denied": ("Calls that are denied", "Such as create, destroy or list."),
+    "denied": (
+        "Calls that are denied",
+        "Such as create, destroy or list; region/list for one region.",
+    ),
     "sizes": ("Sizes", "What it offers."),
     "images": ("Images", "What it offers."),
 }
@@ -58,7 +61,7 @@ class Behaviour:
     quota: float = 0.0  # most instances of all regions; 0: no limit
     seed: float = 0.0
     no_capacity: tuple[str, ...] = ()  # size, region/size or region/* that ran out
-    denied: tuple[str, ...] = ()  # what the token may not: create, destroy, list …
+    denied: tuple[str, ...] = ()  # what the token may not: create, list, region/list …
     sizes: tuple[str, ...] = ("small", "medium", "large")
     images: tuple[str, ...] = ("ubuntu-24.04", "debian-12")
     faults: Mapping[str, float] = field(default_factory=dict)

@@ -197,8 +197,9 @@ class SandboxNodeDriver(NodeDriver):
         time.sleep(behaviour.latency / 2)
         if self.expects and not secrets.compare_digest(self.token, self.expects):
             raise BaseHTTPError(401, "The token is not valid.")
-        if (allows or operation) in behaviour.denied:
-            raise BaseHTTPError(401, f"The token may not {allows or operation}.")
+        needed = allows or operation
+        if {needed, f"{self.region}/{needed}"} & set(behaviour.denied):
+            raise BaseHTTPError(401, f"The token may not {needed}.")
         limit = behaviour.calls_per_minute
         recent = self.world.count_recent(operation, now - 60) if limit else 0
         if (limit and recent > limit) or behaviour.strikes("throttled", call):

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
-from django.utils import timezone
 
 from servers.errors import FleetError
+from servers.stamps import read_clock
 from servers.tokens import SCOPES, issue_token
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -35,15 +35,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make and print it."""
-        expires_at = None
+        valid_for = None
         if options["expires"] is not None:
             match = _DURATION.fullmatch(options["expires"])
             if match is None:
                 raise CommandError("--expires takes a number and m, h, d or w: 30d.")
-            expires_at = timezone.now() + timedelta(**{_UNITS[match[2]]: int(match[1])})
+            valid_for = timedelta(**{_UNITS[match[2]]: int(match[1])})
         try:
             token = issue_token(
-                options["name"], scopes=options["scope"], expires_at=expires_at
+                options["name"],
+                scopes=options["scope"],
+                expires_at=read_clock() + valid_for if valid_for else None,
             )
         except FleetError as error:
             raise CommandError(error.message) from None

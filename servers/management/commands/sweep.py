@@ -69,13 +69,20 @@ class Command(BaseCommand):
                 f"  {instance.instance_id} {instance.verdict} for "
                 f"{finding.age.total_seconds():.0f} s. {finding.next}"
             )
+        self._say_more(report.unowned.total - len(report.findings), "instance")
         for left in report.leftovers:
             self.stdout.write(
                 f"  {left.leftover.kind} {left.leftover.resource_id} left behind for "
                 f"{left.age.total_seconds():.0f} s. {left.next}"
             )
+        self._say_more(report.left.total - len(report.leftovers), "leftover")
         for entry in report.unconfirmed:
             self.stdout.write(
                 f"  {entry.server.name} is stopping for "
                 f"{entry.age.total_seconds():.0f} s. {entry.server.waiting}"
             )
+        self._say_more(report.ending.total - len(report.unconfirmed), "stopping server")
+
+    def _say_more(self, number: int, what: str) -> None:
+        if number:
+            self.stdout.write(f"  and {number} more {what}{'s' if number > 1 else ''}")

@@ -1,0 +1,219 @@
+"""The queries of the report: the database counts, and names the oldest."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    F,
+    Q,
+    QuerySet,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import RowNumber
+
+from servers.leaks.bounds import bound_of, bound_of_leftovers, outside_of
+from servers.leaks.sentences import (
+    describe_ending,
+    describe_instance,
+    describe_leftover,
+)
+from servers.leaks.shapes import DECIDED, NONE, UNOWNED, Counted, Report, ScopeReport
+from servers.ledger import Kind
+from servers.lifecycle.snapshot import Pace
+from servers.lifecycle.states import State, Verdict
+from servers.models import Event, Instance, Leftover, Scope, Server
+from servers.scopes import pace_of_account
+
+Row = TypeVar("Row", Instance, Server, Leftover)
+
+# Rows of one kind that a report names in each location, the oldest first.
+MOST_NAMED: Final = 100
+# Lines of the history.
+MOST_HISTORY: Final = 50
+_HISTORY: Final = (
+    Kind.CONDEMNED,
+    Kind.ORPHAN_GONE,
+    Kind.UNEXPLAINED,
+    Kind.HELD,
+    Kind.ADOPTED,
+    Kind.LEFTOVER_GONE,
+)
+
+Key = tuple[UUID, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A location, and what counts as late in it."""
+
+    scope: Scope
+    pace: Pace
+    bound: timedelta
+
+    @property
+    def key(self) -> Key:
+        return (self.scope.account_id, self.scope.region)
+
+
+def _late_instances(places: Iterable[_Place], *, now: datetime) -> Q:
+    """Return the condition on instances that are older than their location's bound."""
+    return _any_of(
+        Q(account=place.scope.account_id) & outside_of(place.bound, now=now)
+        for place in _one_each(places)
+    )
+
+
+def _late_leftovers(places: Iterable[_Place], *, now: datetime) -> Q:
+    return _any_of(
+        Q(account=place.scope.account_id)
+        & outside_of(bound_of_leftovers(place.pace), now=now)
+        for place in _one_each(places)
+    )
+
+
+def _late_endings(places: Iterable[_Place], *, now: datetime) -> Q:
+    return _any_of(
+        Q(account=place.scope.account_id, state_since__lt=now - place.bound)
+        for place in _one_each(places)
+    )
+
+
+def _one_each(places: Iterable[_Place]) -> Iterable[_Place]:
+    """Return one location of each account, whose pace they share."""
+    return {place.scope.account_id: place for place in places}.values()
+
+
+def _any_of(conditions: Iterable[Q]) -> Q:
+    return reduce(or_, conditions, Q(pk__in=[]))
+
+
+def _count_live(
+    instances: "QuerySet[Instance]", places: Iterable[_Place], *, now: datetime
+) -> defaultdict[Key, dict[str, Counted]]:
+    """Count the live instances of each location by verdict. One query."""
+    held = {place.key for place in places if place.scope.held}
+    counts: defaultdict[Key, dict[str, Counted]] = defaultdict(dict)
+    judged = Case(
+        When(
+            verdict=Verdict.UNEXPLAINED,
+            condemned_at__isnull=False,
+            then=Value(DECIDED),
+        ),
+        default=F("verdict"),
+        output_field=CharField(),
+    )
+    rows = (
+        instances.order_by()
+        .values_list("account", "region", judged)
+        .annotate(
+            total=Count("pk"),
+            late=Count("pk", filter=_late_instances(places, now=now)),
+            undecided=Count("pk", filter=Q(condemned_at__isnull=True)),
+        )
+    )
+    for account, region, verdict, total, late, undecided in rows:
+        key = (account, region)
+        if verdict == Verdict.OURS:
+            counts[key][verdict] = Counted(total)
+            continue
+        waits = verdict == Verdict.UNEXPLAINED or key in held
+        counts[key][verdict] = Counted(total, late, undecided if waits else 0)
+    return counts
+
+
+def _count(rows: "QuerySet[Any]", late: Q) -> dict[Key, Counted]:
+    """Count rows by location. One query."""
+    counted = (
+        rows.order_by()
+        .values_list("account", "region")
+        .annotate(total=Count("pk"), late=Count("pk", filter=late))
+    )
+    return {
+        (account, region): Counted(total, outside)
+        for account, region, total, outside in counted
+    }
+
+
+def _name(rows: "QuerySet[Row]", since: str) -> defaultdict[Key, list[Row]]:
+    """Return the oldest rows of each location. One query."""
+    turn = Window(
+        RowNumber(),
+        partition_by=[F("account"), F("region")],
+        order_by=[F(since).asc(), F("pk").asc()],
+    )
+    grouped: defaultdict[Key, list[Row]] = defaultdict(list)
+    oldest = rows.annotate(turn=turn).filter(turn__lte=MOST_NAMED)
+    for row in oldest.order_by(since, "pk"):
+        grouped[row.account_id, row.region].append(row)
+    return grouped
+
+
+def report_leaks(*, now: datetime, account: str = "") -> Report:
+    """Return the report, of one account or all. Seven queries for any fleet."""
+    scopes = Scope.objects.select_related("account").order_by("account__name", "region")
+    if account:
+        scopes = scopes.filter(account__name=account)
+    places = [
+        _Place(scope, pace := pace_of_account(scope.account), bound_of(pace))
+        for scope in scopes
+    ]
+    here = {place.scope.account_id for place in places}
+    instances = Instance.objects.filter(live=True, account__in=here)
+    unowned = instances.filter(verdict__in=UNOWNED)
+    stopping = Server.objects.filter(state=State.STOPPING, account__in=here)
+    leftovers = Leftover.objects.filter(account__in=here)
+    live = _count_live(instances, places, now=now)
+    ending = _count(stopping, _late_endings(places, now=now))
+    left = _count(leftovers, _late_leftovers(places, now=now))
+    named = _name(unowned, "first_seen")
+    named_ending = _name(stopping, "state_since")
+    named_left = _name(leftovers, "first_seen")
+    reports = []
+    for place in places:
+        key, held = place.key, place.scope.held
+        counted = live[key]
+        owned = counted.pop(Verdict.OURS, NONE).total
+        reports.append(
+            ScopeReport(
+                scope=place.scope,
+                bound=place.bound,
+                owned=owned,
+                by_verdict=counted,
+                ending=ending.get(key, NONE),
+                left=left.get(key, NONE),
+                findings=tuple(
+                    describe_instance(instance, place.bound, now, held=held)
+                    for instance in named[key]
+                ),
+                unconfirmed=tuple(
+                    describe_ending(server, place.bound, now)
+                    for server in named_ending[key]
+                ),
+                leftovers=tuple(
+                    describe_leftover(leftover, place.pace, now)
+                    for leftover in named_left[key]
+                ),
+                is_fresh=place.scope.compared_at is not None
+                and now - place.scope.compared_at <= place.pace.gate,
+            )
+        )
+    return Report(at=now, scopes=tuple(reports))
+
+
+def list_history(*, account: str = "") -> list[Event]:
+    """Return what was last found and decided, newest first. One query."""
+    events = Event.objects.filter(kind__in=_HISTORY).select_related("account")
+    if account:
+        events = events.filter(account__name=account)
+    return list(events.order_by("-id")[:MOST_HISTORY])

@@ -1,0 +1,142 @@
+"""The report: what each location holds, counted whole, and the oldest by name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from servers.lifecycle.states import Verdict
+from servers.models import Instance, Leftover, Scope, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many there are, named or not."""
+
+    total: int = 0
+    outside: int = 0  # older than the bound
+    waiting: int = 0  # a person must decide
+
+    @property
+    def inside(self) -> int:
+        """How many are within the bound."""
+        return self.total - self.outside
+
+    def __add__(self, other: "Counted") -> "Counted":
+        """Return both together."""
+        return Counted(
+            self.total + other.total,
+            self.outside + other.outside,
+            self.waiting + other.waiting,
+        )
+
+
+NONE: Final = Counted()
+UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE, Verdict.UNEXPLAINED)
+# Unexplained until a person had it destroyed: nobody has to decide any more.
+DECIDED: Final = "decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One instance that no row owns."""
+
+    instance: Instance
+    age: timedelta
+    outside: bool  # older than the bound
+    next: str  # what happens to it, as a sentence
+    held: bool = False  # destroyed only when a person says so
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether it is decided, and only its destruction and its proof are left."""
+        return self.instance.condemned_at is not None
+
+    @property
+    def is_unexplained(self) -> bool:
+        """Whether a person may adopt it."""
+        instance = self.instance
+        return instance.verdict == Verdict.UNEXPLAINED and not instance.condemned_at
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person must decide."""
+        return self.is_unexplained or self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """One server whose end was asked for and is not proven."""
+
+    server: Server
+    age: timedelta
+    outside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Remainder:
+    """One thing that an ended instance left behind."""
+
+    leftover: Leftover
+    age: timedelta
+    outside: bool
+    next: str
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person may have it deleted now."""
+        return self.leftover.condemned_at is None
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeReport:
+    """One account in one region.
+
+    ``findings``, ``unconfirmed`` and ``leftovers`` name the oldest MOST_NAMED;
+    ``by_verdict`` (with DECIDED apart), ``ending`` and ``left`` count all.
+    """
+
+    scope: Scope
+    bound: timedelta
+    owned: int
+    by_verdict: Mapping[str, Counted] = field(default_factory=dict)
+    ending: Counted = NONE
+    left: Counted = NONE
+    findings: tuple[Finding, ...] = ()
+    unconfirmed: tuple[Unconfirmed, ...] = ()
+    leftovers: tuple[Remainder, ...] = ()
+    is_fresh: bool = False  # its last complete listing is young enough to prove a thing
+
+    @property
+    def unowned(self) -> Counted:
+        """All live instances that no server owns."""
+        return sum(self.by_verdict.values(), NONE)
+
+    @property
+    def live(self) -> int:
+        """All live instances."""
+        return self.owned + self.unowned.total
+
+    @property
+    def waiting(self) -> int:
+        """How many of its instances wait for a person."""
+        return self.unowned.waiting
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing in it is outside of the bound or held, and that is known."""
+        late = self.unowned.outside + self.ending.outside + self.left.outside
+        return self.is_fresh and not late and not self.scope.held
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All scopes at one moment."""
+
+    at: datetime
+    scopes: tuple[ScopeReport, ...] = field(default_factory=tuple)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every scope is."""
+        return all(scope.is_clean for scope in self.scopes)

@@ -1,0 +1,104 @@
+"""A database of before locations had a health, and instances one owner, goes on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from servers.ledger import database_now
+from servers.triggers import install_triggers
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+BEFORE = [("servers", "0025_saved_views")]
+
+
+@pytest.fixture
+def old() -> Iterator[Any]:
+    """Turn the database back; yield its models of then."""
+    executor = MigrationExecutor(connection)
+    latest = executor.loader.graph.leaf_nodes("servers")
+    drop_triggers()
+    executor.migrate(BEFORE)
+    yield executor.loader.project_state(BEFORE).apps
+    MigrationExecutor(connection).migrate(latest)
+    install_triggers()
+
+
+def drop_triggers() -> None:
+    """Take away what would keep SQLite from dropping a column."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            for (name,) in cursor.fetchall():
+                cursor.execute(f'DROP TRIGGER "{name}"')
+
+
+def upgrade() -> Any:
+    executor = MigrationExecutor(connection)
+    latest = executor.loader.graph.leaf_nodes("servers")
+    # As an installation has them: SQLite drops no column that one names.
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(
+                'CREATE TRIGGER "stamp_old" AFTER UPDATE ON servers_account '
+                "WHEN OLD.health IS NOT NEW.health BEGIN SELECT 1; END"
+            )
+    executor.migrate(latest)
+    return MigrationExecutor(connection).loader.project_state(latest).apps
+
+
+def test_what_two_accounts_recorded_twice_is_one_row_afterwards(old: Any) -> None:
+    model = old.get_model
+    model("servers", "Fleet").objects.create(
+        fleet_id="ci", fingerprint="f", key_check=""
+    )
+    now = database_now()
+    one, two, other = (
+        model("servers", "Account").objects.create(
+            name=name, kind="amazon", identity=identity, credentials="", health=health,
+            health_note="Its words.", health_since=now,
+        )
+        for name, identity, health in (
+            ("one", "123", "refused"), ("two", "123", "ok"), ("other", "456", "ok"),
+        )
+    )  # fmt: skip
+    for account, failures in ((one, 3), (two, 0), (other, 0)):
+        model("servers", "Scope").objects.create(
+            account=account, region="eu", failures=failures, compared_at=now
+        )
+    attempt = model("servers", "Attempt").objects.create(
+        server_uid="0" * 32, server_name="x", number=1, account=two, region="eu",
+        key="ci-k", token="t", asked_at=now, lease_end=now,
+    )  # fmt: skip
+    for account in (one, two):
+        for instance_id, key in (("i-1", "ci-k"), ("i-2", "")):
+            model("servers", "Instance").objects.create(
+                account=account, region="eu", instance_id=instance_id, key=key,
+                attempt=attempt if account == one and key else None, first_seen=now,
+                condemned_at=now if account == two and not key else None,
+                verdict="unexplained",
+            )  # fmt: skip
+        model("servers", "Leftover").objects.create(
+            account=account, region="eu", resource_id="v", kind="volume", first_seen=now
+        )
+    model("servers", "Instance").objects.create(
+        account=other, region="eu", instance_id="i-1", first_seen=now
+    )
+
+    new = upgrade()
+    rows = new.get_model("servers", "Instance").objects
+    by_attempt = rows.get(identity="amazon:123", instance_id="i-1")
+    assert (by_attempt.account.name, by_attempt.attempt_id) == ("two", attempt.pk)
+    unexplained = rows.get(identity="amazon:123", instance_id="i-2")
+    assert unexplained.account.name == "one"  # the oldest enabled
+    assert unexplained.condemned_at is not None  # and that stays
+    assert rows.get(identity="amazon:456").account.name == "other"
+    assert new.get_model("servers", "Leftover").objects.get().account.name == "one"
+    scopes = new.get_model("servers", "Scope").objects
+    health = dict(scopes.values_list("account__name", "health"))
+    assert health == {"one": "refused", "two": "ok", "other": "ok"}
+    for name in ("Instance", "Leftover", "Attempt", "Scope", "Account", "Fleet"):
+        new.get_model("servers", name).objects.all().delete()
