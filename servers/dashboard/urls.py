@@ -11,6 +11,7 @@ from servers.dashboard import (
     overview,
     ownaccount,
     people,
+    personacts,
     switches,
     system,
     templateedit,
@@ -85,7 +86,7 @@ urlpatterns = [
     path(_PERSON, people.PersonPage.as_view(), name="person"),
     *(
         path(f"{_PERSON}{act}/", view.as_view(), name=f"{act}-person")
-        for act, view in people.ACTS.items()
+        for act, view in personacts.ACTS.items()
     ),
     path("tokens/", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/new/", tokens.NewToken.as_view(), name="new-token"),

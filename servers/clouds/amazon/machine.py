@@ -38,6 +38,9 @@ _PLAIN_HOSTS: Final = frozenset(
 _TOKEN: Final = "/latest/api/token"  # noqa: S105 - a path
 _ROLES: Final = "/latest/meta-data/iam/security-credentials/"
 _TOKEN_SECONDS: Final = "300"  # noqa: S105 - a time
+# Each names a file.
+_WEB_TOKEN_FILE: Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105
+_CONTAINER_TOKEN_FILE: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def fetch_machine_keys(deadline: Deadline, *, region: str) -> Lent:
     Raises CredentialsError (there is none, or it is refused) and UnreachableError.
     """
     env = os.environ
-    if env.get("AWS_WEB_IDENTITY_TOKEN_FILE") and env.get("AWS_ROLE_ARN"):
+    if env.get(_WEB_TOKEN_FILE) and env.get("AWS_ROLE_ARN"):
         return _exchange_token(region)
     relative = env.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
     full = env.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
@@ -81,16 +84,18 @@ def read_sts_keys(answer: ElementTree.Element) -> Lent:
     )
 
 
-def _exchange_token(region: str) -> Lent:
-    env = os.environ
-    path = env["AWS_WEB_IDENTITY_TOKEN_FILE"]
+def _read_token(path: str, variable: str) -> str:
     try:
-        token = Path(path).read_text(encoding="ascii").strip()
+        return Path(path).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         raise CredentialsError(
-            f"This machine's role needs the token file {path[:200]}, which can't be "
-            "read. AWS_WEB_IDENTITY_TOKEN_FILE names it."
+            f"The token file {path[:200]}, which {variable} names, can't be read."
         ) from None
+
+
+def _exchange_token(region: str) -> Lent:
+    env = os.environ
+    token = _read_token(env[_WEB_TOKEN_FILE], _WEB_TOKEN_FILE)
     answer = call_unsigned(
         sts_of(env.get("AWS_REGION") or region),
         {
@@ -113,14 +118,8 @@ def _ask_container(url: str, deadline: Deadline) -> Lent:
         )
     env, headers = os.environ, {}
     token = env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
-    if path := env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
-        try:
-            token = Path(path).read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError):
-            raise CredentialsError(
-                f"The token file {path[:200]} can't be read. "
-                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names it."
-            ) from None
+    if path := env.get(_CONTAINER_TOKEN_FILE):
+        token = _read_token(path, _CONTAINER_TOKEN_FILE)
     if token:
         headers["Authorization"] = token
     what = "The container's credentials endpoint"
