@@ -33,6 +33,7 @@ from servers.operations import (
 from tests.exactly_once.clouds import MOTO_TIMINGS, REGION, make_moto
 from tests.support.fleet import (
     QUICK,
+    TIMINGS,
     Workshop,
     live_keys,
     make_fleet,
@@ -260,7 +261,9 @@ def test_an_identity_learned_late_makes_one_row_of_two(workshop: Workshop) -> No
 def test_a_volume_left_behind_is_one_and_its_attempts_accounts(
     workshop: Workshop,
 ) -> None:
-    first, second = make_two(faults={"leaves_volume": 1.0})
+    # Long enough that it is still there once both have looked.
+    timings = {**TIMINGS, "grace": 4.0}
+    first, second = make_two(faults={"leaves_volume": 1.0}, timings=timings)
     server = provision()
     workshop.run_to("running", server)
     terminate_server(server.name)
