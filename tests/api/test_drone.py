@@ -65,7 +65,7 @@ def make_every_state(
 ) -> dict[str, Server]:
     """One server in each state, by what happens to it and by nothing else."""
     unseen = {**TIMINGS, "settle": 60}
-    add_template("unanswered", faults={"timeout_after": 1}, visibility=60.0,
+    add_template("unanswered", faults={"timeout_after": 1}, visibility=59.0,
                  timings=unseen)  # fmt: skip
     add_template("slow", boot=60.0)
     add_template("full", images=["debian-12"])

@@ -35,8 +35,8 @@ def test_a_new_admin_makes_watches_and_ends_a_server_without_reading_anything(
         page.get_by_text("Asked for agent-").wait_for()
         name = page.url.rstrip("/").rpartition("/")[2]
         # It boots under their eyes, and tells how long each step took.
-        page.get_by_text("by now").wait_for()
-        page.get_by_text("Ready after").wait_for()
+        page.get_by_text("since its create call").wait_for()
+        page.get_by_text("Booted in").wait_for()
         history = page.get_by_role("region", name="History")
         for words in ("Asked for", "The instance is known", "Ready for builds"):
             history.get_by_text(words).first.wait_for()

@@ -54,7 +54,7 @@ def test_without_keys_it_refuses_in_one_sentence(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named(
     tmp_path: Path, env: dict[str, str], words: str
 ) -> None:
-    prepare_folder(tmp_path)
+    prepare_folder(tmp_path, with_all_keys=True)
     done = run("check", SERVERFLEET_DATA=str(tmp_path), **env)
     assert done.returncode == 1
     assert words in done.stderr
@@ -87,7 +87,7 @@ def test_the_other_programs_say_it_in_one_sentence_too(
 
 
 def test_createtoken_without_tables_is_one_sentence(tmp_path: Path) -> None:
-    prepare_folder(tmp_path)
+    prepare_folder(tmp_path, with_all_keys=True)
     arguments = ["createtoken", "ci", "--scope", "servers:write"]
     done = run(*arguments, SERVERFLEET_DATA=str(tmp_path))
     assert done.returncode != 0
@@ -96,7 +96,7 @@ def test_createtoken_without_tables_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_the_deploy_check_is_clean(tmp_path: Path) -> None:
-    prepare_folder(tmp_path)
+    prepare_folder(tmp_path, with_all_keys=True)
     done = run(
         "check", "--deploy", "--fail-level", "WARNING", SERVERFLEET_DATA=str(tmp_path)
     )

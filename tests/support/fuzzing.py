@@ -20,6 +20,7 @@ schemathesis.openapi.format(
 NAMES = {"template": "default", "account": "sandbox"}
 OWN_TOKEN = "first"
 RENAMED = {"/api/accounts/{name}", "/api/templates/{name}"}
+PLACED = {"/api/templates", "/api/templates/{name}"}
 
 
 @schemathesis.hook
@@ -37,6 +38,8 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         names["name"] = "agent-error"
     if "pk" in names:
         names["pk"] = int(names["pk"]) % 100 + 1
+    if case.path in PLACED and case.method in {"POST", "PATCH"}:
+        case.query["unchecked"] = "true"  # no cloud has an image of that name
     if isinstance(case.body, dict):
         _make_valid(case.body)
         if case.path in RENAMED and "name" in case.body:
@@ -79,6 +82,8 @@ def _make_valid(body: dict[str, Any]) -> None:
 
 def _make_amazon(body: dict[str, Any]) -> None:
     body["region"] = "eu-central-1"
+    if "endpoint" in body:
+        body["endpoint"] = ""  # most are addresses that are never connected to
     credentials = body.get("credentials", {})
     if not credentials.get("role_arn"):
         credentials.pop("external_id", None)
