@@ -46,12 +46,6 @@ expected-statuses = ["2xx", "400", "401", "404", "409"]
 include-name = "PATCH /api/templates/{name}"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "400", "401", "404", "409"]
-
-# Terminated servers and revoked tokens stay to be seen: the contract says so.
-[[operations]]
-include-path-regex = "^/api/(servers|tokens)/"
-[operations.checks.use_after_free]
-enabled = false
 """
 # Instances and leftovers that wait for a person, a double, and a server to begin anew
 # with: none of these can be made over the API.
@@ -136,6 +130,10 @@ def run_schemathesis(service: Service, folder: Path) -> str:
             *("--header", f"Authorization: Bearer {service.token}"),
             *("--max-examples", str(EXAMPLES), "--continue-on-failure"),
             *("--no-shrink", "--no-color", "--checks", "all"),
+            # Terminated servers and revoked tokens stay to be seen: the contract says
+            # so. Its stateful phase heeds no such setting of single operations. That
+            # deleted templates and accounts are gone, tests/api/test_setup.py says.
+            *("--exclude-checks", "use_after_free"),
         ],
         cwd=folder,
         env={
