@@ -1,1 +1,1 @@
-"""The REST API: the Drone Autoscaler's contract, and what goes beyond it."""
+"""The REST API: the Drone Autoscaler's server API and ServerFleet's additions."""

@@ -1,4 +1,4 @@
-"""Who calls: a bearer token, or a signed-in person's session with CSRF protection."""
+"""Authentication: a bearer token, or a person's session with CSRF protection."""
 
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from servers.tokens import Caller, check_token, rights_of, scopes_of
 
 NEEDS_BEARER = "Send an API token: 'Authorization: Bearer sf_…'."
 REFUSED = (
-    "The API token is unknown, revoked or past its expiry. Make a new one with "
+    "The API token is unknown, revoked or expired. Create a new one with "
     "`manage.py createtoken` or in the admin."
 )
 
@@ -27,7 +27,8 @@ REFUSED = (
 def find_bearer(header: str) -> str:
     """Return the token in an Authorization header, or "".
 
-    The peer takes a token without a scheme, too, so there are clients that send none.
+    The Drone Autoscaler also accepts a token without a scheme, so some clients send it
+    that way.
     """
     scheme, _, text = header.strip().partition(" ")
     if scheme.lower() == "bearer":
@@ -36,10 +37,10 @@ def find_bearer(header: str) -> str:
 
 
 class TokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer sf_…``, or the token alone."""
+    """Reads ``Authorization: Bearer sf_…``, or the token alone."""
 
     def authenticate(self, request: Request) -> tuple[Caller, Stamps | None] | None:
-        """Return the token's caller and the stamps; None where no token was sent."""
+        """Return the token's caller and the stamps, or None if no token was sent."""
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
@@ -53,15 +54,15 @@ class TokenAuthentication(BaseAuthentication):
         return caller, stamps
 
     def authenticate_header(self, request: Request) -> str:
-        """Return what a 401 asks for."""
+        """Return the scheme that a 401 asks for."""
         return "Bearer"
 
 
 class SessionAuthentication(BaseSessionAuthentication):
-    """A signed-in person; writes need the CSRF token."""
+    """Reads a person's session. Writes need the CSRF token."""
 
     def authenticate(self, request: Request) -> Any:
-        """Return the person as a caller; reads no session where none was sent."""
+        """Return the person as a caller. Read no session if none was sent."""
         if not request.COOKIES:
             return None
         found = super().authenticate(request)
@@ -80,30 +81,30 @@ class SessionAuthentication(BaseSessionAuthentication):
         return caller, None
 
     def enforce_csrf(self, request: Request) -> None:
-        """Check Django's own request: DRF's would parse the body as JSON first."""
+        """Check Django's own request: DRF's would first parse the body as JSON."""
         super().enforce_csrf(request._request)  # type: ignore[arg-type]  # noqa: SLF001
 
 
 class HasScope(BasePermission):
-    """The token has the scope that the view asks for, the person the permission.
+    """Requires the view's scope of a token, and its permission of a person.
 
-    A person's session has no scopes: it may do what the pages let that person do. A
+    A person's session has no scopes: it can do what that person can do on the pages. A
     token that a person created needs both.
     """
 
     NEEDS_SCOPE: Final = (
-        "The API token has no right to do this; it needs the scope {scope}."
+        "The API token doesn't have permission to do this. It needs the scope {scope}."
     )
     NEEDS_RIGHT: Final = (
         "You don't have permission to do this. Ask an admin for the permission {right}."
     )
     MAKER_NEEDS_RIGHT: Final = (
-        "Who created this API token does not have the permission {right}, so the token "
-        "doesn't either."
+        "The person who created this API token doesn't have the permission {right}, so "
+        "the token doesn't have it either."
     )
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Compare the caller's scopes with those of the view, a ScopedView."""
+        """Check the caller's scopes and permissions against those of a ScopedView."""
         safe = request.method in SAFE_METHODS
         scope = view.read_scope if safe else view.write_scope
         if scope is None:

@@ -1,4 +1,4 @@
-"""What a JSON body may hold: named fields, each of one type, and nothing else."""
+"""Check JSON bodies: only known fields, each of its type."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -12,7 +12,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    # A JSON true is no number, though Python's is; and 2.0 is a whole one.
+    # Python's True is an int, but JSON's true is no number. 2.0 is a whole number.
     if isinstance(value, float):
         return value.is_integer()
     return isinstance(value, int) and not isinstance(value, bool)
@@ -43,16 +43,16 @@ def _is_text_or_none(value: Any) -> bool:
 
 
 class Kind(Enum):
-    """The type of a field, how it is known, and the sentence where it is another."""
+    """The type of a field, its check, and the error for any other type."""
 
-    TEXT = (_is_text, "Send a text.")
+    TEXT = (_is_text, "Send a string.")
     NUMBER = (_is_number, "Send a whole number.")
     FLAG = (_is_flag, "Send true or false.")
-    LABELS = (_is_labels, "Send an object of texts.")
+    LABELS = (_is_labels, "Send an object with string values.")
     OBJECT = (_is_object, "Send an object.")
-    LIST = (_is_list, "Send a list.")
+    LIST = (_is_list, "Send an array.")
     NUMBER_OR_NONE = (_is_number_or_none, "Send a whole number or null.")
-    TEXT_OR_NONE = (_is_text_or_none, "Send a text or null.")
+    TEXT_OR_NONE = (_is_text_or_none, "Send a string or null.")
 
     def __init__(self, accepts: Callable[[Any], bool], message: str) -> None:
         self.accepts = accepts
@@ -62,21 +62,19 @@ class Kind(Enum):
 def read_body(
     data: Mapping[str, Any], fields: Mapping[str, Kind], *, some: bool = False
 ) -> dict[str, Any]:
-    """Return the body, checked; InvalidError names each field that is wrong.
+    """Return the checked body. Raise InvalidError with each wrong field.
 
-    ``some``: at least one field must be there.
+    With ``some``, at least one field is required.
     """
     errors: dict[str, list[str]] = {}
     for name, value in data.items():
         kind = fields.get(name)
         if kind is None:
-            errors[name[:100]] = [
-                f"There is no such field; there are {', '.join(fields)}."
-            ]
+            errors[name[:100]] = [f"Unknown field. Use any of {', '.join(fields)}."]
         elif not kind.accepts(value):
             errors[name] = [kind.message]
     if some and not data:
-        errors["body"] = [f"Send some of {', '.join(fields)}."]
+        errors["body"] = [f"Send at least one of {', '.join(fields)}."]
     if errors:
         first = next(iter(errors))
         raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)

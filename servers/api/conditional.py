@@ -1,4 +1,4 @@
-"""ETags, 304s, and answers that are bytes already."""
+"""ETags, 304 responses, and responses that are already encoded."""
 
 import hashlib
 from typing import Final
@@ -9,25 +9,25 @@ from django.utils.http import parse_etags
 from rest_framework.request import Request
 
 _JSON: Final = "application/json; charset=utf-8"
-# Another release may render the same rows otherwise.
+# Another release may render the same rows differently.
 _RELEASE: Final = hashlib.sha256(
     f"{settings.VERSION} {settings.COMMIT}".encode()
 ).hexdigest()[:6]
 
 
 def make_etag(*parts: object) -> str:
-    """Return a strong ETag of all that an answer depends on."""
+    """Return a strong ETag of everything that a response depends on."""
     return f'"{_RELEASE}-{"-".join(map(str, parts))}"'
 
 
 def digest_query(request: Request) -> str:
-    """Return the request's parameters as they may stand in an ETag."""
+    """Return the request's parameters in a form that fits in an ETag."""
     query = request.META.get("QUERY_STRING", "")
     return hashlib.sha256(query.encode()).hexdigest()[:16]
 
 
 def is_known(request: Request, etag: str) -> bool:
-    """Tell whether the client has what ``etag`` stands for: RFC 9110, 13.1.2."""
+    """Tell whether the client already has this version (RFC 9110, 13.1.2)."""
     given = request.META.get("HTTP_IF_NONE_MATCH")
     if given is None:
         return False
@@ -38,16 +38,16 @@ def is_known(request: Request, etag: str) -> bool:
 
 
 def answer_bytes(*pieces: bytes, etag: str | None) -> HttpResponse:
-    """Return 200 with JSON that is encoded already; the pieces are sent as they are."""
+    """Return 200 with encoded JSON. The pieces are sent as they are."""
     response = HttpResponse(content_type=_JSON)
-    # What the setter would do, but for joining them.
+    # Does what the setter of `content` does, but does not join the pieces.
     response._container = list(pieces)  # type: ignore[attr-defined]  # noqa: SLF001
     response.headers["Content-Length"] = str(sum(map(len, pieces)))
     return _tag(response, etag)
 
 
 def answer_known(etag: str) -> HttpResponse:
-    """Return 304: the client has it."""
+    """Return 304: the client already has it."""
     response = HttpResponse(status=304)
     del response["Content-Type"]
     return _tag(response, etag)
@@ -56,7 +56,7 @@ def answer_known(etag: str) -> HttpResponse:
 def _tag(response: HttpResponse, etag: str | None) -> HttpResponse:
     if etag is not None:
         response["ETag"] = etag
-        # To be asked again each time, and kept by nobody in between.
+        # Clients revalidate each time, and shared caches store nothing.
         response["Cache-Control"] = "private, no-cache"
         response["Vary"] = "Authorization, Cookie"
     return response

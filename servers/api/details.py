@@ -1,4 +1,4 @@
-"""What a person wants to know of a server besides the contract's nineteen fields."""
+"""Details of a server beyond the nineteen fields of the Drone Autoscaler's API."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from servers.why import explain_server
 from servers.wire import to_seconds
 
 MOST_EVENTS: Final = 500
-ASK_AGAIN: Final = "2"  # seconds, where too many wait already
+ASK_AGAIN: Final = "2"  # seconds, if too many requests wait already
 MOST_AFTER: Final = 2**62
 CHANGES: Final = {
     "labels": Kind.LABELS,
@@ -31,7 +31,7 @@ class Details(ScopedView):
     """``/api/servers/{name}/details``."""
 
     def get(self, request: Request, name: str) -> Response:
-        """Return template, labels, ttl, protection, times of each step, price."""
+        """Return the template, labels, ttl, protection, times and price of a server."""
         return Response(render_details(find_server(name)))
 
 
@@ -39,7 +39,7 @@ class Why(ScopedView):
     """``/api/servers/{name}/why``."""
 
     def get(self, request: Request, name: str) -> Response:
-        """Tell what a server waits for, since when, and what happens next."""
+        """Return what a server is waiting for, since when, and what happens next."""
         server = find_server(name)
         why = explain_server(server, now=database_now())
         return Response(
@@ -59,7 +59,7 @@ class ServerEvents(ScopedView):
     """``/api/servers/{name}/events``."""
 
     def get(self, request: Request, name: str) -> Response:
-        """Return the server's history, oldest first, by cursor."""
+        """Return the events of a server, oldest first."""
         server = find_server(name)
         return list_events(request, server=server)
 
@@ -68,7 +68,7 @@ class ServerAttempts(ScopedView):
     """``/api/servers/{name}/attempts``."""
 
     def get(self, request: Request, name: str) -> Response:
-        """Return every attempt to create it, with the cloud's own answer."""
+        """Return every attempt to create a server, with the cloud's response."""
         attempts = (
             Attempt.objects.filter(server_uid=find_server(name).pk)
             .select_related("account")
@@ -78,26 +78,26 @@ class ServerAttempts(ScopedView):
 
 
 class Events(ScopedView):
-    """``/api/events``: what happened in the whole fleet, by cursor."""
+    """``/api/events``: the events of the whole fleet."""
 
     read_right = "servers.view_event"
 
     def get(self, request: Request) -> Response:
-        """Return what happened in the fleet ``after`` an id, oldest first."""
+        """Return the events of the fleet, oldest first."""
         return list_events(request, server=None)
 
 
 def list_events(request: Request, *, server: Server | None) -> Response:
-    """Return up to ``limit`` events after the id ``after``; Link names the next.
+    """Return up to ``limit`` events after the id ``after``; Link names the next page.
 
-    With ``wait`` it waits so many seconds for the first, where there is none.
+    If there is no event yet, wait up to ``wait`` seconds for the first one.
     """
     unknown = set(request.query_params) - {"after", "limit", "wait"}
     if unknown:
         name = min(unknown)[:80]
         raise InvalidError(
-            f"{name}: There is no such parameter; there are after, limit, wait.",
-            fields={name: ["There is no such parameter."]},
+            f"{name}: Unknown parameter. Use any of after, limit, wait.",
+            fields={name: ["Unknown parameter."]},
         )
     after = _read_number(request, "after", default=0, least=0, most=MOST_AFTER)
     limit = _read_number(request, "limit", default=100, least=1, most=MOST_EVENTS)
@@ -119,13 +119,13 @@ def list_events(request: Request, *, server: Server | None) -> Response:
 
 
 def patch_server(name: str, data: dict[str, Any]) -> dict[str, Any]:
-    """Change a server as a PATCH asks; return its details."""
+    """Apply a PATCH to a server; return its details."""
     change = Change(**read_body(data, CHANGES, some=True))
     return render_details(change_server(name, change))
 
 
 def render_details(server: Server) -> dict[str, Any]:
-    """Return the details: Unix seconds, 0 for not yet; ttl in seconds, 0 for none."""
+    """Return the details. Times are Unix seconds, 0 for not yet; ttl 0 is no limit."""
     reached = dict(
         Event.objects.filter(server_uid=server.pk)
         .exclude(to_state="")

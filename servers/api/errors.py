@@ -1,4 +1,4 @@
-"""Every error as ``{"message": …}``, with the fitting status and no trace."""
+"""Turn every error into ``{"message": …}`` with its status and no traceback."""
 
 import logging
 import sqlite3
@@ -33,31 +33,31 @@ _STATUSES: dict[type[FleetError], int] = {
 }
 RETRY_AFTER = "5"  # seconds
 NO_DATABASE = (
-    "The database does not answer now. Nothing was changed for certain; ask again in "
+    "The database is not responding. Your change may not have been saved. Try again in "
     "a few seconds."
 )
 DISK_FULL = (
-    "The database's disk is full. Nothing was changed. An admin must make room; then "
-    "ask again."
+    "The database's disk is full. Nothing was changed. Ask an admin to free some "
+    "space, then try again."
 )
 FAULT = (
-    "ServerFleet has a fault. The server's log has it under this request's "
+    "An internal error occurred. The server's log has it under this request's "
     "X-Request-ID."
 )
-LATE = "The body did not arrive whole, or not in time. Send the request again."
-NOT_HERE = "There is nothing at this path. The API's paths have no trailing slash."
+LATE = "The body did not arrive completely or in time. Send the request again."
+NOT_HERE = "There is nothing at this path. API paths have no trailing slash."
 
 
 def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
-    """Turn whatever a view raised into an answer."""
+    """Return the response for an exception of a view."""
     if isinstance(error, FleetError):
-        kinds = type(error).__mro__  # the nearest that has a status of its own
+        kinds = type(error).__mro__  # the nearest class with a status
         status = next(_STATUSES[kind] for kind in kinds if kind in _STATUSES)
         return _answer(status, error.message, error.fields)
     if isinstance(error, exceptions.NotAuthenticated):
         return _answer(401, NEEDS_BEARER, headers={"WWW-Authenticate": "Bearer"})
     if isinstance(error, exceptions.MethodNotAllowed):
-        return _answer(405, f"This path does not take the method {_method(context)}.")
+        return _answer(405, f"This path does not accept the method {_method(context)}.")
     if isinstance(error, exceptions.APIException):
         return _answer_drf(error)
     if isinstance(error, RequestDataTooBig):
@@ -67,7 +67,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, Http404):
         return _answer(404, NOT_HERE)
     if isinstance(error, PermissionDenied):
-        return _answer(403, "This is not allowed for you.")
+        return _answer(403, "You don't have permission to do this.")
     if isinstance(error, DatabaseError):
         message = explain_database(error)
         return _answer(503, message, headers={"Retry-After": RETRY_AFTER})
@@ -76,10 +76,10 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def explain_database(error: DatabaseError) -> str:
-    """Log what became of the database, and return it as a sentence."""
+    """Log why the database failed, and return it as a sentence."""
     cause = error.__cause__
     logger.error("The database failed: %s", cause or type(error).__name__)
-    # SQLite's code of a full disk, and PostgreSQL's.
+    # The codes of SQLite and PostgreSQL for a full disk.
     full = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     full = full or getattr(cause, "sqlstate", None) == "53100"
     return DISK_FULL if full else NO_DATABASE
@@ -111,7 +111,7 @@ def _answer(
 
 
 def plain_error(status: int, message: str) -> HttpResponse:
-    """Return an error as JSON outside of a view."""
+    """Return an error as JSON, for use outside of a view."""
     return HttpResponse(
         ORJSONRenderer().render({"message": message}),
         status=status,

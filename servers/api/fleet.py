@@ -1,4 +1,4 @@
-"""``/api/fleet`` and ``/api/tokens``: the switches, the cap, and who may call."""
+"""``/api/fleet`` and ``/api/tokens``: switches, server limit and API tokens."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
@@ -41,11 +41,11 @@ class FleetView(ScopedView):
     write_right = "servers.change_fleet"
 
     def get(self, request: Request) -> Response:
-        """Return the fleet's id, switches and cap."""
+        """Return the fleet's id, switches and server limit."""
         return Response(render_fleet(Fleet.objects.get()))
 
     def patch(self, request: Request) -> Response:
-        """Set the pause flag, freeze all destroys, or set the cap; the rest stays."""
+        """Change the pause flag, the freeze or the server limit of the fleet."""
         change_fleet(**read_body(self.body, FLEET_FIELDS, some=True))
         return Response(render_fleet(Fleet.objects.get()))
 
@@ -59,11 +59,11 @@ class Tokens(ScopedView):
     write_right = "servers.add_token"
 
     def get(self, request: Request) -> Response:
-        """Return all tokens, without their text, which nobody has any more."""
+        """Return all tokens, without their text, which is not stored."""
         return Response([_render_token(token) for token in _tokens()])
 
     def post(self, request: Request) -> Response:
-        """Make a token with at most the caller's own scopes; its text is shown once."""
+        """Create a token with at most your own scopes. Its text is shown only once."""
         session = getattr(request, "session", None)
         if self.caller.token is None and not is_recent(session):
             raise PermissionDenied(CONFIRM_FIRST)
@@ -71,13 +71,14 @@ class Tokens(ScopedView):
         scopes = data.get("scopes", [])
         if not all(isinstance(scope, str) for scope in scopes):
             raise InvalidError(
-                "scopes: Send a list of texts.", fields={"scopes": ["Send texts."]}
+                "scopes: Send an array of strings.",
+                fields={"scopes": ["Send strings."]},
             )
         beyond = set(scopes) - self.caller.scopes
         if beyond:
             raise InvalidError(
-                f"scopes: You can't give {min(beyond)[:40]!r}, which you don't have.",
-                fields={"scopes": ["Give only scopes that you have."]},
+                f"scopes: You can't grant {min(beyond)[:40]!r}, which you don't have.",
+                fields={"scopes": ["Grant only scopes that you have."]},
             )
         text = issue_token(
             data.get("name", ""),
@@ -107,13 +108,13 @@ class OneToken(ScopedView):
         return Response(_render_token(_find_token(name)))
 
     def delete(self, request: Request, name: str) -> Response:
-        """Revoke a token, at once and for good."""
+        """Revoke a token at once and for good."""
         revoke_token(_find_token(name))
         return Response(status=204)
 
 
 def render_fleet(fleet: Fleet) -> dict[str, Any]:
-    """Return the fleet's row as JSON shows it."""
+    """Return the fleet as JSON."""
     return {
         "fleet": fleet.fleet_id,
         "confirmed": is_confirmed(fleet),

@@ -1,13 +1,13 @@
-"""The encoded servers of this process: made once for each version of a row.
+"""The encoded servers of this process. Each version of a row is encoded once.
 
-The whole list is kept under the stamp of all rows: while nothing moves it costs no
-query. When something has moved, one narrow query tells which rows, by the version that
-the database's triggers raise with any change of what is served; only those are read and
-encoded.
+The whole list is cached under the stamp of all rows, so it costs no query while nothing
+changes. After a change, one narrow query finds the changed rows by their version, which
+the database's triggers raise whenever a served value changes. Only those rows are read
+and encoded.
 
-Kept bytes are apart for callers with and without ``secrets:read``. Where secrets must
-not stay in memory (``SERVERFLEET_CACHE_SECRETS=0``) those with secrets are made anew
-each time.
+Callers with and without ``secrets:read`` have separate caches. If secrets must not stay
+in memory (``SERVERFLEET_CACHE_SECRETS=0``), responses with secrets are encoded each
+time.
 """
 
 import threading
@@ -33,12 +33,12 @@ from servers.models import Server
 from servers.selectors import find_key, list_servers
 from servers.wire import render_server
 
-# Rows that are kept besides the whole list: of filtered lists, and single ones.
+# Rows cached in addition to the whole list, from filtered lists and single requests.
 MOST_KEPT: Final = 2000
 MOST_NAMES: Final = 10_000
-# Up to so many rows are read by their ids; of more, all are read.
+# Up to this many rows are read by their ids. For more, all rows are read.
 _FEW: Final = 200
-# Rows that are there at once: they take more memory than their bytes.
+# Rows in memory at once: they take more memory than their encoded bytes.
 _CHUNK: Final = 200
 
 _NOTHING: Final = make_whole(None, ())
@@ -46,17 +46,17 @@ _ALL: Final = Server.objects.all()
 
 
 class Shelf:
-    """What is kept for one kind of caller."""
+    """The cache for one kind of caller."""
 
     def __init__(self, *, with_secrets: bool) -> None:
         self.with_secrets = with_secrets
         self._whole = _NOTHING
         self._rows: dict[UUID, Row] = {}
-        # Whoever comes while the list is made waits, and finds it made.
+        # A request that arrives while the list is built waits, and uses the result.
         self._lock = threading.Lock()
 
     def list_all(self, stamp: int | None) -> tuple[bytes, ...]:
-        """Return the pieces of the whole list; ``stamp`` was read before, or None."""
+        """Return the pieces of the whole list. ``stamp``, if any, was read before."""
         if not self._keeps or stamp is None:
             return self._make_whole(None, ()).pieces
         whole = self._whole
@@ -93,7 +93,7 @@ class Shelf:
         return make_whole(None, [make_segment(found)] if found else ()).pieces
 
     def encode(self, key: Key) -> bytes | None:
-        """Return one server and its line's end; None where it is gone meanwhile."""
+        """Return one server and a newline, or None if it is gone by now."""
         found = self._encode([key], _ALL).get(key[0])
         if found is None:
             return None
@@ -110,7 +110,7 @@ class Shelf:
         return self._rows.get(pk) or self._whole.find(pk)
 
     def _keep(self, pk: UUID, version: int, row: Bytes) -> None:
-        # What stands in the whole list is kept there.
+        # A memoryview is part of the whole list, which is cached already.
         if not self._keeps or isinstance(row, memoryview):
             return
         if len(self._rows) >= MOST_KEPT:
@@ -118,9 +118,9 @@ class Shelf:
         self._rows[pk] = (version, row)
 
     def _encode(self, keys: list[Key], rows: QuerySet[Server]) -> dict[UUID, Row]:
-        """Return the rows of ``keys``, but for those that are gone. One query at most.
+        """Return the rows of ``keys`` except those that are gone. One query at most.
 
-        ``rows`` hold at least those of the keys.
+        ``rows`` contains at least the rows of ``keys``.
         """
         encoded = {}
         stale = []
@@ -130,7 +130,7 @@ class Shelf:
                 encoded[pk] = row
             else:
                 stale.append(pk)
-        if not stale:  # a query costs even where it is only built
+        if not stale:  # even building a query without running it takes time
             return encoded
         few = _ALL.filter(pk__in=stale) if len(stale) <= _FEW else rows
         for server in few.iterator(_CHUNK):
@@ -144,13 +144,13 @@ def _read_keys(rows: QuerySet[Server]) -> list[Key]:
 
 
 class _Names:
-    """Which server has a name, under the stamp of all rows."""
+    """The keys of servers by name, cached under the stamp of all rows."""
 
     def __init__(self) -> None:
         self._kept: tuple[int, dict[str, Key]] = (0, {})
 
     def find(self, name: str, stamp: int | None) -> Key:
-        """Return the key of the visible server of a name; NotFoundError."""
+        """Return the key of the visible server with a name. Raise NotFoundError."""
         if stamp is None:
             return find_key(name)
         kept_at, keys = self._kept
@@ -169,5 +169,5 @@ _secret: Final = Shelf(with_secrets=True)
 
 
 def shelf(*, with_secrets: bool) -> Shelf:
-    """Return what is kept for callers with or without ``secrets:read``."""
+    """Return the cache for callers with or without ``secrets:read``."""
     return _secret if with_secrets else _open

@@ -1,4 +1,4 @@
-"""``/api/leaks``: the proof, and what a person decides about the unexplained."""
+"""``/api/leaks``: the proof, and decisions about unknown instances."""
 
 from typing import Any, Final
 
@@ -33,75 +33,75 @@ ADOPTION: Final = {"template": Kind.TEXT}
 
 
 class Leaks(ScopedView):
-    """What the clouds hold against what the rows account for."""
+    """The comparison of the clouds' listings with the database."""
 
     def get(self, request: Request) -> Response:
-        """Compare clouds and rows, of one account (``?account=``) or all."""
+        """Compare the clouds with the database, for one account or all."""
         account = request.query_params.get("account", "")
         if account:
-            find_account(account)  # a wrong name would look clean
+            find_account(account)  # an unknown account would look clean
         report = report_leaks(now=database_now(), account=account)
         history = [_render_event(event) for event in list_history(account=account)]
         return Response(render_report(report) | {"history": history})
 
 
 class DestroyStray(ScopedView):
-    """Destroy an instance that waits for a person."""
+    """Destroy an instance that needs a decision."""
 
     write_scope = Token.Scope.FLEET_ADMIN
     write_right = "servers.change_fleet"
 
     def post(self, request: Request, pk: int) -> Response:
-        """Destroy an instance that waits for a person, soon."""
+        """Have an instance that needs a decision destroyed soon."""
         destroy_stray(pk)
         return Response(status=204)
 
 
 class DeleteLeftover(ScopedView):
-    """Delete what an instance left behind."""
+    """Delete a leftover of a terminated instance."""
 
     write_scope = Token.Scope.FLEET_ADMIN
     write_right = "servers.change_fleet"
 
     def post(self, request: Request, pk: int) -> Response:
-        """Delete what an instance left behind, soon."""
+        """Have a leftover of a terminated instance deleted soon."""
         delete_leftover(pk)
         return Response(status=204)
 
 
 class DestroyHeld(ScopedView):
-    """Destroy all that wait for a person in one scope, since they are so many."""
+    """Destroy the instances of one location that are held because they are many."""
 
     write_scope = Token.Scope.FLEET_ADMIN
     write_right = "servers.change_fleet"
 
     def post(self, request: Request) -> Response:
-        """Destroy all that wait in the body's ``account`` and ``region``."""
+        """Have all held orphans and doubles of one location destroyed soon."""
         data = read_body(self.body, PLACE, some=True)
         count = destroy_held(data.get("account", ""), region=data.get("region", ""))
         return Response({"condemned": count})
 
 
 class AdoptStray(ScopedView):
-    """Make a server of an unexplained instance."""
+    """Create a server for an unknown instance."""
 
     write_scope = Token.Scope.FLEET_ADMIN
     write_right = "servers.change_fleet"
 
     def post(self, request: Request, pk: int) -> Response:
-        """Make a server of an unexplained instance, from the body's ``template``."""
+        """Create a server for an unknown instance, with the template in the body."""
         name = read_body(self.body, ADOPTION).get("template", "")
         template = None
         if name:
             template = Template.objects.filter(name=name).first()
             if template is None:
-                raise InvalidError("There is no such template.")
+                raise InvalidError(f"There is no template named {name[:80]!r}.")
         server = adopt_stray(pk, template=template)
         return Response(render_server(server, with_secrets=False))
 
 
 def render_report(report: Report) -> dict[str, Any]:
-    """Return the report as JSON shows it; times in Unix seconds, ages in seconds."""
+    """Return the report as JSON. Times are Unix seconds, ages are seconds."""
     return {
         "clean": report.is_clean,
         "at": int(report.at.timestamp()),

@@ -1,7 +1,7 @@
-"""How often a caller may ask: per token or person, and else per address.
+"""Rate limits of the API: per token or person, otherwise per address.
 
-A request with a valid token counts for that token alone, wherever it comes from: so a
-stranger behind the same proxy locks nobody out.
+A request with a valid token counts for that token only, wherever it comes from. So a
+stranger behind the same proxy can't lock others out.
 """
 
 from typing import Any, ClassVar, Final
@@ -16,7 +16,7 @@ from servers.tokens import Caller
 
 WINDOW_SECONDS: Final = 60
 EXCHANGE_SECONDS: Final = 1.0
-# Of an address's requests, every so manieth may be refused for its token.
+# 1 in this many of an address's requests may be refused for its token.
 REFUSALS_SHARE: Final = 10
 
 callers: Final = Counter("callers", window=WINDOW_SECONDS, every=EXCHANGE_SECONDS)
@@ -25,27 +25,27 @@ refusals: Final = Counter("refusals", window=WINDOW_SECONDS, every=EXCHANGE_SECO
 
 
 class TooManyError(APIException):
-    """429; ``wait`` in seconds becomes Retry-After."""
+    """429. ``wait`` in seconds becomes Retry-After."""
 
     status_code = 429
 
     def __init__(self, standing: Standing) -> None:
         self.wait = standing.reset
         super().__init__(
-            f"Too many requests: {standing.limit} a minute are allowed. Ask again in "
-            f"{standing.reset} seconds."
+            f"Too many requests: the limit is {standing.limit} per minute. Try again "
+            f"in {standing.reset} s."
         )
 
 
 class RateLimitedView(APIView):
-    """A view that counts its callers, and tells them where they stand."""
+    """A view that counts each caller's requests, and reports what is left."""
 
     is_limited: ClassVar[bool] = True
-    is_open: ClassVar[bool] = False  # to callers without a token, or a wrong one
+    is_open: ClassVar[bool] = False  # to callers without a valid token
     standing: Standing | None = None
 
     def perform_authentication(self, request: Request) -> None:
-        """Find out who asks; raise TooManyError where that is too often."""
+        """Identify the caller. Raise TooManyError above the limit."""
         if not self.is_limited:
             super().perform_authentication(request)
             return
@@ -64,7 +64,7 @@ class RateLimitedView(APIView):
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Tell how many requests are left."""
+        """Add the headers that say how many requests are left."""
         response = super().finalize_response(request, response, *args, **kwargs)
         standing = self.standing
         if standing is not None:

@@ -1,4 +1,4 @@
-"""Filters, order and pages of ``GET /api/servers``. The answer stays a bare array."""
+"""Filters, order and pages of ``GET /api/servers``, which returns a bare array."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
@@ -30,7 +30,7 @@ _PAGING: Final = frozenset({"limit", "offset", "ordering"})
 
 
 class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """What a list can be narrowed to; each parameter once, and all together."""
+    """The filters of the list. Each can be given once; all given ones apply."""
 
     state = django_filters.CharFilter(method="by_state")
     provider = django_filters.CharFilter()
@@ -47,33 +47,38 @@ class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields: ClassVar[list[str]] = []
 
     def by_state(self, rows: Any, _name: str, value: str) -> Any:
-        """Several states, by commas."""
+        """Keep one or more states, separated by commas."""
         states = value.split(",")
         known = [state.value for state in State]
         for state in states:
             if state not in known:
-                raise _refuse("state", f"Use some of {', '.join(known)}, by commas.")
+                raise _refuse(
+                    "state", f"Use any of {', '.join(known)}, separated by commas."
+                )
         return rows.filter(state__in=states)
 
     def by_label(self, rows: Any, _name: str, value: str) -> Any:
-        """``name:value``, both whole."""
+        """Keep one label, ``name:value``. Both must match whole."""
         if not (labels := split_label(value)):
-            raise _refuse("label", "Use name:value, as a server's label can be.")
+            raise _refuse(
+                "label",
+                "Use name:value, with a name and a value that a label can have.",
+            )
         return with_label(rows, *labels)
 
     def by_text(self, rows: Any, _name: str, value: str) -> Any:
-        """Part of the name, address or instance id."""
+        """Search in the name, address and instance id."""
         return with_words(rows, value)
 
     def by_age(self, rows: Any, _name: str, value: str) -> Any:
-        """Made after a time, in Unix seconds or as ISO 8601."""
+        """Keep servers created after a time in Unix seconds or ISO 8601."""
         return rows.filter(created_at__gt=_read_time(value))
 
 
 def select_servers(
     rows: QuerySet[Server], request: Request
 ) -> tuple[QuerySet[Server], dict[str, str]]:
-    """Return the rows that a request's parameters name, and the headers of its page.
+    """Return the rows that a request selects, and the headers of its page.
 
     Raises InvalidError for an unknown parameter or a wrong value.
     """
@@ -99,12 +104,14 @@ def _read_parameters(request: Request) -> dict[str, str]:
         if name not in known:
             raise _refuse(
                 name[:80],
-                f"There is no such parameter; there are {', '.join(sorted(known))}.",
+                f"Unknown parameter. Use any of {', '.join(sorted(known))}.",
             )
         (text, *more) = texts
         most = MOST_LABEL if name == "label" else MOST_TEXT
         if more or not text or len(text) > most or not text.isprintable():
-            raise _refuse(name, f"Send it once, with 1 to {most} printable characters.")
+            raise _refuse(
+                name, f"Send it only once, with 1 to {most} printable characters."
+            )
         given[name] = text
     return given
 
@@ -114,16 +121,18 @@ def _order(rows: QuerySet[Server], ordering: str | None) -> QuerySet[Server]:
         return rows
     name = ordering.removeprefix("-")
     if name not in ORDERINGS:
-        raise _refuse("ordering", f"Use one of {', '.join(ORDERINGS)}, or with a -.")
+        raise _refuse(
+            "ordering", f"Use one of {', '.join(ORDERINGS)}, or - and one of them."
+        )
     sign = "-" if ordering.startswith("-") else ""
-    # The id makes the order whole, so that pages neither repeat nor skip a row.
+    # The id makes the order unique, so that pages neither repeat nor skip a row.
     return rows.order_by(f"{sign}{_COLUMNS.get(name, name)}", f"{sign}id")
 
 
 def _link(
     request: Request, given: dict[str, str], *, limit: int, offset: int, total: int
 ) -> str:
-    """Return RFC 8288's header: first, prev, next and last, as far as there are."""
+    """Return the Link header (RFC 8288) with the existing pages."""
     last = max(0, (total - 1) // limit * limit)
     targets: dict[str, int | None] = {
         "first": 0,
@@ -159,7 +168,9 @@ def _read_time(text: str) -> datetime:
     except ValueError:
         at = None
     if at is None:
-        raise _refuse("created_after", "Use Unix seconds, or 2026-01-31T12:00:00Z.")
+        raise _refuse(
+            "created_after", "Use Unix seconds or a time such as 2026-01-31T12:00:00Z."
+        )
     return make_aware(at) if is_naive(at) else at
 
 

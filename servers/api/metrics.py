@@ -1,4 +1,4 @@
-"""The metrics: read from the database, so that every process gives the same."""
+"""The metrics, read from the database so that every process reports the same."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -34,7 +34,7 @@ from servers.tallies import ATTEMPTS, BOOT_BUCKETS, BOOT_SECONDS, BOOTS, FAILURE
 
 
 def make_registry() -> CollectorRegistry:
-    """Return a registry that reads the database when it is asked."""
+    """Return a registry that reads the database on each collection."""
     registry = CollectorRegistry()
     registry.register(_DatabaseCollector())
     return registry
@@ -57,13 +57,13 @@ class _DatabaseCollector(Collector):
         )["sum"]
         yield GaugeMetricFamily(
             "serverfleet_capacity_running",
-            "Builds that running servers can take at once.",
+            "Builds that the running servers can run at once.",
             value=capacity or 0,
         )
         verdicts = _count(Instance.objects.filter(live=True), "verdict")
         yield _gauge(
             "serverfleet_instances",
-            "Live instances under the fleet's tag, by verdict.",
+            "Live instances with the fleet's tag, by verdict.",
             "verdict",
             {
                 verdict.value: verdicts.get(verdict.value, 0)
@@ -88,12 +88,12 @@ class _DatabaseCollector(Collector):
         now = database_now()
         age = GaugeMetricFamily(
             "serverfleet_listing_age_seconds",
-            "Age of the last complete listing of a scope.",
+            "Age of the last complete listing of a location.",
             labels=["account", "region"],
         )
         failures = GaugeMetricFamily(
             "serverfleet_listing_failures",
-            "Listings of a scope that failed in a row.",
+            "How many listings of a location have failed in a row.",
             labels=["account", "region"],
         )
         for scope in Scope.objects.select_related("account"):
@@ -114,24 +114,24 @@ def _collect_switches(fleet: Fleet, now: datetime) -> Iterator[Metric]:
         ("destroys_frozen", "1 while all destroys are frozen.", fleet.destroys_frozen),
         (
             "confirmed",
-            "0 while this database is not the one that the fleet was confirmed for.",
+            "1 if this database is confirmed as the fleet's own, else 0.",
             is_confirmed(fleet),
         ),
         (
             "tick_age_seconds",
-            "Seconds since a tick last ran; written every 5 s at most.",
+            "Seconds since a tick last ran; updated at most every 5 s.",
             (now - (fleet.ticked_at or fleet.created_at)).total_seconds(),
         ),
         (
             "due_seconds",
-            "How long the oldest step that is due has been waiting.",
+            "How long the oldest due step has been waiting.",
             (now - oldest).total_seconds() if oldest else 0,
         ),
     ):
         yield GaugeMetricFamily(f"serverfleet_{name}", text, value=float(value))
     breakers = GaugeMetricFamily(
         "serverfleet_breaker",
-        "The breaker of an account: 0 closed, 1 half-open, 2 open.",
+        "The circuit breaker of an account: 0 closed, 1 half-open, 2 open.",
         labels=["account"],
     )
     order = [
@@ -145,12 +145,12 @@ def _collect_switches(fleet: Fleet, now: datetime) -> Iterator[Metric]:
 
 
 def _collect_processes(fleet: Fleet, now: datetime) -> Iterator[Metric]:
-    """Workers and schedulers by how they are, and why nothing is worked off."""
+    """Yield the states of workers and schedulers, and why no work is done."""
     rows = list(Heartbeat.objects.all())
     fresh = find_fresh(rows, now=now)
     processes = GaugeMetricFamily(
         "serverfleet_processes",
-        "Workers and schedulers (beat) by how they are: working, hanging, silent.",
+        "Workers and schedulers (beat) by state: working, hanging or silent.",
         labels=["kind", "state"],
     )
     for kind in Heartbeat.Kind:
@@ -164,18 +164,18 @@ def _collect_processes(fleet: Fleet, now: datetime) -> Iterator[Metric]:
     found = find_standstill(rows, fleet, now=now)
     yield _gauge(
         "serverfleet_standstill",
-        "1 for the cause while nothing is worked off, else 0.",
+        "1 for the cause while no work is being done, else 0.",
         "cause",
         {cause: int(found is not None and found.cause == cause) for cause in Cause},
     )
 
 
 def _collect_proof(now: datetime) -> Iterator[Metric]:
-    """What /leaks/ shows, in numbers."""
+    """Yield the numbers of /leaks/."""
     report = report_leaks(now=now)
     leaks = GaugeMetricFamily(
         "serverfleet_leaks",
-        "Live instances that no server owns, by verdict; outside: past the bound.",
+        "Live instances that no server owns, by verdict, inside or outside the bound.",
         labels=["account", "region", "verdict", "outside"],
     )
     for scope in report.scopes:
@@ -190,7 +190,7 @@ def _collect_proof(now: datetime) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "serverfleet_unconfirmed",
-        "Servers whose end was asked for and is not proven.",
+        "Terminated servers that are not yet confirmed gone.",
         value=ending["count"],
     )
     oldest = ending["oldest"]
@@ -206,8 +206,8 @@ def _collect_tallies() -> Iterator[Metric]:
     for name, label, value in Tally.objects.values_list("name", "label", "value"):
         tallies.setdefault(name, {})[label] = value
     for name, text, label in (
-        (ATTEMPTS, "Create attempts that came to an end, by outcome.", "outcome"),
-        (FAILURES, "Calls and steps that failed, by what it means.", "reason"),
+        (ATTEMPTS, "Finished create attempts, by outcome.", "outcome"),
+        (FAILURES, "Failed calls and steps, by reason.", "reason"),
     ):
         counter = CounterMetricFamily(f"serverfleet_{name}", text, labels=[label])
         for value_label, value in sorted(tallies.get(name, {}).items()):
@@ -221,7 +221,7 @@ def _collect_tallies() -> Iterator[Metric]:
         buckets.append((le, total))
     yield HistogramMetricFamily(
         "serverfleet_boot_seconds",
-        "From the create call of a server until it was running.",
+        "Time from the create call of a server until it was running.",
         buckets=buckets,
         sum_value=tallies.get(BOOT_SECONDS, {}).get("", 0.0),
     )

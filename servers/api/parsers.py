@@ -1,4 +1,4 @@
-"""JSON in: bounded, an object or nothing, and a sentence for everything else."""
+"""Parse JSON bodies: a bounded object or nothing, and an error for all else."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from rest_framework.parsers import BaseParser
 MOST_BODY_BYTES: Final = 256 * 1024
 MOST_DEPTH: Final = 20
 _JSON: Final = {"", "application/json", "text/json", "text/plain"}
-# `curl -d '{}'` calls it a form.
+# `curl -d '{}'` sends it as a form.
 _EMPTY: Final = re.compile(rb"\s*\{\s*\}\s*")
 
 
@@ -20,12 +20,12 @@ class TooLargeError(APIException):
 
     status_code = 413
     default_detail = (
-        f"The body is too large; send at most {MOST_BODY_BYTES // 1024} KiB."
+        f"The body is too large. Send at most {MOST_BODY_BYTES // 1024} KiB."
     )
 
 
 class ORJSONParser(BaseParser):
-    """A JSON object. No body is an empty one, whatever its Content-Type says."""
+    """Parses a JSON object. No body is an empty object, whatever its Content-Type."""
 
     media_type = "application/json"
 
@@ -36,7 +36,7 @@ class ORJSONParser(BaseParser):
         parser_context: Any = None,
     ) -> dict[str, Any]:
         """Return the object in the body."""
-        # Before a byte of it is read, where the client says so.
+        # Before any byte is read, if the client sent its length.
         request = (parser_context or {}).get("request")
         length = int(request.META.get("CONTENT_LENGTH") or 0) if request else 0
         if length > MOST_BODY_BYTES:
@@ -45,7 +45,7 @@ class ORJSONParser(BaseParser):
         if len(body) > MOST_BODY_BYTES:
             raise TooLargeError
         if len(body) < length:
-            raise ParseError("The body ended before its Content-Length. Send it again.")
+            raise ParseError("The body is shorter than Content-Length. Send it again.")
         if not body.strip():
             return {}
         kind = (media_type or "").partition(";")[0].strip().lower()
@@ -65,7 +65,7 @@ class ORJSONParser(BaseParser):
 
 
 def _check_nesting(data: Any) -> None:
-    """Refuse what is nested too deeply, and NUL, which no database can store."""
+    """Refuse deep nesting, and NUL characters, which databases can't store."""
     level = [data]
     for _ in range(MOST_DEPTH):
         inner: list[Any] = []
@@ -75,15 +75,15 @@ def _check_nesting(data: Any) -> None:
             elif isinstance(value, list):
                 inner += value
             elif isinstance(value, str) and "\0" in value:
-                raise ParseError("A text in the body holds a NUL character.")
+                raise ParseError("A string in the body contains a NUL character.")
         if not inner:
             return
         level = inner
-    raise ParseError(f"The body is nested too deeply; {MOST_DEPTH} levels are allowed.")
+    raise ParseError(f"The body is nested too deeply. Use at most {MOST_DEPTH} levels.")
 
 
 def _check_names(body: bytes) -> None:
-    """Refuse an object that names a field twice: which one was meant, nobody knows."""
+    """Refuse an object with the same field twice: it is unclear which one is meant."""
     json.loads(
         body,
         object_pairs_hook=_refuse_twins,
@@ -96,5 +96,5 @@ def _refuse_twins(pairs: list[tuple[str, Any]]) -> None:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise ParseError(f"The body names {name[:80]!r} twice.")
+            raise ParseError(f"The body contains {name[:80]!r} twice.")
         seen.add(name)

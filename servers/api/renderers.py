@@ -1,4 +1,4 @@
-"""JSON out, whatever the client accepts, and a newline at its end."""
+"""Render JSON with a final newline, whatever the client accepts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 
 class ORJSONRenderer(BaseRenderer):
-    """orjson; bytes pass through as they are."""
+    """Renders with orjson. Bytes are passed through."""
 
     media_type = "application/json"
     format = "json"
@@ -22,7 +22,7 @@ class ORJSONRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """Return the encoded answer; nothing for an answer without content."""
+        """Return the encoded response, or nothing for a response without content."""
         if isinstance(data, bytes):
             return data
         if data is None:
@@ -31,14 +31,14 @@ class ORJSONRenderer(BaseRenderer):
 
 
 class AlwaysJSON(BaseContentNegotiation):
-    """Clients of the contract send no Accept; what they send changes nothing."""
+    """Ignores Accept: clients of the Drone Autoscaler's API don't send it."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        """Return the one parser."""
+        """Return the only parser."""
         return parsers[0]
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None
     ) -> Any:
-        """Return the one renderer."""
+        """Return the only renderer."""
         return renderers[0], renderers[0].media_type

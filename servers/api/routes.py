@@ -1,4 +1,4 @@
-"""The API's routes as the URLs have them: method, path and the scope that it needs."""
+"""The API's routes, read from the URLs: method, path and required scope."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _METHODS: Final = ("get", "post", "put", "patch", "delete")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Route:
-    """One method of one path. ``scope`` "" lets anyone in."""
+    """One method of one path. An empty ``scope`` lets everyone in."""
 
     path: str  # /api/servers/{name}
     method: str
@@ -25,7 +25,7 @@ class Route:
 
 
 def list_routes() -> list[Route]:
-    """Return every route of the API, by path and method."""
+    """Return every route of the API, sorted by path and method."""
     return sorted(_read(get_resolver("servers.api.urls").url_patterns))
 
 
@@ -43,7 +43,7 @@ def _read(patterns: Any) -> Iterator[Route]:
         assert isinstance(pattern, URLPattern)
         view: Any = getattr(pattern.callback, "cls", None)
         if view is None or not issubclass(view, ScopedView):
-            continue  # the metrics have a token of their own
+            continue  # the metrics have their own token
         actions = getattr(pattern.callback, "actions", None) or {
             method: method for method in _METHODS if hasattr(view, method)
         }

@@ -1,8 +1,8 @@
-"""A long list as segments of encoded rows, of which a new list shares all but a few.
+"""A long list as segments of encoded rows. A new list shares most of them.
 
-A list of 5,000 servers has 40 MB. Were it one piece, each change of one row would make
-another 40 MB, while clients still read the ones before. In segments of some rows only
-those are made anew in which a row moved, and the others stay where they are.
+A list of 5,000 servers takes 40 MB. In one piece, each change of one row would allocate
+another 40 MB while clients still read the previous list. With segments, only those with
+a changed row are built again, and the others are shared.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 ROWS: Final = 128
-# Smaller segments are joined with what stands beside them.
+# Smaller segments are merged with their neighbours.
 _FEWEST: Final = ROWS // 2
 
 Key = tuple[UUID, int]  # a row's id and version
@@ -22,7 +22,7 @@ Row = tuple[int, Bytes]  # its version and its JSON
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Rows that stand one after the other. Each begins with a comma in ``body``."""
+    """Consecutive rows. Each begins with a comma in ``body``."""
 
     keys: tuple[Key, ...]
     body: bytes
@@ -44,7 +44,7 @@ def make_segment(rows: Sequence[tuple[UUID, int, Bytes]]) -> Segment:
 def plan(
     keys: Sequence[Key], known: Sequence[Segment]
 ) -> Iterator[Segment | list[Key]]:
-    """Yield the list of ``keys`` as segments that still fit, and keys between them."""
+    """Yield ``keys`` as the segments that are still valid and lists of other keys."""
     starts = {each.keys[0]: each for each in known if len(each.keys) >= _FEWEST}
     loose: list[Key] = []
     position = 0
@@ -70,7 +70,7 @@ def plan(
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A list under its stamp: the pieces as they are sent, and where each row is."""
+    """A list with its stamp, the pieces to send, and the place of each row."""
 
     stamp: int | None
     segments: tuple[Segment, ...]
@@ -78,13 +78,13 @@ class Whole:
     places: Mapping[UUID, tuple[Segment, int]]
 
     def find(self, pk: UUID) -> Row | None:
-        """Return a row; None where there is no such."""
+        """Return a row, or None if it is not in the list."""
         place = self.places.get(pk)
         return None if place is None else place[0].row(place[1])
 
 
 def make_whole(stamp: int | None, segments: Sequence[Segment]) -> Whole:
-    """Return the list of the segments, as a JSON array with a newline at its end."""
+    """Return the list of the segments, as a JSON array with a final newline."""
     pieces = [segment.body for segment in segments]
     if pieces:
         pieces[0] = b"[" + pieces[0][1:]

@@ -45,7 +45,7 @@ FIELDS: Final = {
 
 
 class ServerViewSet(ScopedView, ViewSet):
-    """The servers: list, show, create, change, terminate."""
+    """List, show, create, change and terminate servers."""
 
     rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         {"create": ("servers.add_server",)}
@@ -54,7 +54,7 @@ class ServerViewSet(ScopedView, ViewSet):
     def finalize_response(
         self, request: Any, response: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Let nobody keep an answer that may hold keys."""
+        """Forbid caches to store a response that may contain keys."""
         answer = super().finalize_response(request, response, *args, **kwargs)
         caller = request.user
         if isinstance(caller, Caller) and caller.may(Token.Scope.SECRETS_READ):
@@ -62,7 +62,7 @@ class ServerViewSet(ScopedView, ViewSet):
         return answer
 
     def list(self, request: HTTPRequest) -> HttpResponse:
-        """Return the visible servers, oldest first unless ``ordering`` says else."""
+        """Return the visible servers, oldest first unless ``ordering`` is given."""
         stamps = self.stamps
         etag = self._tag_list(stamps)
         if etag is not None and is_known(request, etag):
@@ -91,15 +91,15 @@ class ServerViewSet(ScopedView, ViewSet):
         return answer_bytes(body, etag=etag)
 
     def partial_update(self, request: HTTPRequest, name: str) -> Response:
-        """Change labels, ttl, capacity or protection; return the details."""
+        """Change the labels, ttl, capacity or protection of a server."""
         return Response(patch_server(name, self.body))
 
     def retry(self, request: HTTPRequest, name: str) -> Response:
-        """Begin anew with an errored server."""
+        """Retry a failed server."""
         return Response(self._render(retry_server(name)))
 
     def create(self, request: HTTPRequest) -> Response:
-        """Accept one server, or ``count`` of them, and answer at once."""
+        """Create one or more servers. The response does not wait for the cloud."""
         asked = read_request(self.body)
         key = request.headers.get("Idempotency-Key")
         headers = {}
@@ -115,7 +115,7 @@ class ServerViewSet(ScopedView, ViewSet):
         return Response(made[0] if asked.count == 1 else made, headers=headers)
 
     def destroy(self, request: HTTPRequest, name: str) -> Response:
-        """Ask for the end of a server."""
+        """Terminate a server."""
         force = read_force(request.query_params.getlist("force"))
         server = terminate_server(name, force=force)
         if server is None:
@@ -125,7 +125,7 @@ class ServerViewSet(ScopedView, ViewSet):
     def _tag_list(self, stamps: Stamps | None) -> str | None:
         if stamps is None:
             return None
-        # Labels and templates narrow a list, though it does not show them.
+        # Labels and templates can filter a list, although it does not show them.
         stamp = stamps.pages if self.request.query_params else stamps.servers
         return make_etag(stamp, self._rights, digest_query(self.request))
 
@@ -146,7 +146,7 @@ class ServerViewSet(ScopedView, ViewSet):
 
 
 def read_force(given: list[str]) -> bool:
-    """Return the parameter ``force`` as Go's strconv reads it; InvalidError else."""
+    """Return the parameter ``force``, parsed like Go's strconv. Raise InvalidError."""
     if not given:
         return False
     if len(given) == 1 and given[0] in TRUE:
@@ -159,5 +159,5 @@ def read_force(given: list[str]) -> bool:
 
 
 def read_request(data: Mapping[str, Any]) -> Request:
-    """Return what a body asks for; InvalidError for a wrong type or unknown field."""
+    """Return the request in a body. Raise InvalidError for a wrong or unknown field."""
     return Request(**read_body(data, FIELDS))

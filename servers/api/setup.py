@@ -1,4 +1,4 @@
-"""``/api/templates`` and ``/api/accounts``: what servers are made from, and where."""
+"""``/api/templates`` and ``/api/accounts``: how and where servers are created."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -67,7 +67,7 @@ ACCOUNT_FIELDS: Final = {
 
 
 class TemplateViewSet(ScopedView, ViewSet):
-    """The templates. Each change is a new version; servers keep theirs."""
+    """The templates. Each change creates a new version; servers keep theirs."""
 
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
     read_right = "servers.view_template"
@@ -86,7 +86,7 @@ class TemplateViewSet(ScopedView, ViewSet):
         return Response([render_template(row) for row in rows])
 
     def create(self, request: Request) -> Response:
-        """Make a template."""
+        """Create a template."""
         template = Template()
         _fill_template(template, read_body(self.body, TEMPLATE_FIELDS, some=True))
         if not read_unchecked(request):
@@ -99,7 +99,7 @@ class TemplateViewSet(ScopedView, ViewSet):
         return Response(render_template(_find_template(name)))
 
     def partial_update(self, request: Request, name: str) -> Response:
-        """Change a template; what is left out stays."""
+        """Change a template. Omitted fields stay as they are."""
         data = read_body(self.body, TEMPLATE_FIELDS, some=True)
         if not read_unchecked(request):
             # A network call, so before the transaction.
@@ -122,17 +122,17 @@ class TemplateViewSet(ScopedView, ViewSet):
         return Response(status=204)
 
     def begin_try(self, request: Request, name: str) -> Response:
-        """Make a server of it that ends by itself once it is ready, or has failed."""
+        """Try a template with a server that is terminated once it is ready or fails."""
         server = try_template(_find_template(name))
         return Response({"server": server.name}, status=202)
 
     def show_try(self, request: Request, name: str) -> Response:
-        """Return how the newest try goes, its outcome and each step."""
+        """Return the outcome and the steps of the latest try of a template."""
         return Response(_render_trial(find_trial(_find_template(name))))
 
 
 class AccountViewSet(ScopedView, ViewSet):
-    """The accounts at clouds. Credentials are written and never read."""
+    """The accounts at clouds. Credentials are write-only."""
 
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
     read_right = "servers.view_account"
@@ -150,7 +150,7 @@ class AccountViewSet(ScopedView, ViewSet):
         return Response([render_account(row) for row in rows])
 
     def create(self, request: Request) -> Response:
-        """Make an account."""
+        """Create an account."""
         data = read_body(self.body, ACCOUNT_FIELDS, some=True)
         credentials = data.pop("credentials", {})
         account = save_account(Account(**data), credentials=credentials)
@@ -161,7 +161,7 @@ class AccountViewSet(ScopedView, ViewSet):
         return Response(render_account(find_account(name)))
 
     def partial_update(self, request: Request, name: str) -> Response:
-        """Change an account; what is left out stays, the credentials too."""
+        """Change an account. Omitted fields stay as they are, even credentials."""
         data = read_body(self.body, ACCOUNT_FIELDS, some=True)
         credentials = data.pop("credentials", None)
         with transaction.atomic():
@@ -177,11 +177,11 @@ class AccountViewSet(ScopedView, ViewSet):
         return Response(status=204)
 
     def test(self, request: Request, name: str) -> Response:
-        """Ask the cloud whether the credentials work; wait for its answer."""
+        """Test the credentials of an account at its cloud, and wait for the result."""
         findings = probe_account(find_account(name))
         return Response(
             {
-                # What was not tested neither works nor fails.
+                # Locations that were not tested don't count.
                 "works": all(finding.works for finding in findings if finding.tested),
                 "findings": [
                     {
@@ -196,7 +196,7 @@ class AccountViewSet(ScopedView, ViewSet):
         )
 
     def close(self, request: Request, name: str) -> Response:
-        """Close the breaker, so that creates go through again."""
+        """Close the circuit breaker of an account to allow creates again."""
         account = find_account(name)
         close_breaker(account)
         account.refresh_from_db()
@@ -204,7 +204,7 @@ class AccountViewSet(ScopedView, ViewSet):
 
 
 def read_unchecked(request: Request) -> bool:
-    """Return whether a template is to be saved without asking its cloud."""
+    """Return whether to save a template without asking its cloud."""
     given = request.query_params.getlist("unchecked")
     if given in ([], ["false"]):
         return False
@@ -217,7 +217,7 @@ def read_unchecked(request: Request) -> bool:
 
 
 def render_template(template: Template) -> dict[str, Any]:
-    """Return a template; its user data is told only to be there or not."""
+    """Return a template as JSON. Of the user data, say only whether there is any."""
     price = template.price_per_hour
     return {
         "name": template.name,
@@ -244,7 +244,7 @@ def render_template(template: Template) -> dict[str, Any]:
 
 
 def render_account(account: Account) -> dict[str, Any]:
-    """Return an account without its credentials, and how each location of it is."""
+    """Return an account as JSON with its locations but without its credentials."""
     locations = sorted(account.scopes.all(), key=lambda row: row.region)
     health = summarise_health(locations)
     return {
@@ -306,14 +306,14 @@ def _fill_template(template: Template, data: dict[str, Any]) -> None:
         setattr(template, field, value)
     if template.account_id is None:
         raise InvalidError(
-            "account: Name the account.", fields={"account": ["Name the account."]}
+            "account: Name an account.", fields={"account": ["Name an account."]}
         )
 
 
 def _read_price(text: str) -> Decimal:
-    # Decimal itself reads signs, exponents, spaces and Infinity, too.
+    # Decimal itself also accepts signs, exponents, spaces and Infinity.
     if not PRICE.fullmatch(text):
-        message = "Send a decimal number as a text, such as 0.0425."
+        message = "Send a decimal number as a string, such as 0.0425."
         raise InvalidError(
             f"price_per_hour: {message}", fields={"price_per_hour": [message]}
         )
@@ -324,7 +324,7 @@ def _find_template(name: str, *, locked: bool = False) -> Template:
     found = None
     if len(name) <= MOST_NAME and "\0" not in name:
         rows = Template.objects.select_related("account")
-        if locked:  # until the transaction ends: what another changes is not undone
+        if locked:  # until the transaction ends, so that no concurrent change is undone
             rows = rows.select_for_update(no_key=True, of=("self",))
         found = rows.filter(name=name).first()
     if found is None:
@@ -333,7 +333,7 @@ def _find_template(name: str, *, locked: bool = False) -> Template:
 
 
 def find_account(name: str, *, field: str = "", locked: bool = False) -> Account:
-    """Return an account; raise NotFoundError, or InvalidError of a body's ``field``."""
+    """Return an account. Raise NotFoundError, or InvalidError for a ``field``."""
     found = None
     if len(name) <= MOST_NAME and "\0" not in name:
         rows = Account.objects.all()

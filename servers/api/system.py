@@ -1,4 +1,4 @@
-"""The endpoints beside the servers: health, version, pause, metrics."""
+"""Endpoints of the service: health, version, pause flag and metrics."""
 
 import hmac
 from typing import Final
@@ -24,26 +24,26 @@ from servers.tokens import check_token
 from servers.wire import to_seconds
 
 NEEDS_A_READER: Final = (
-    "Send the metrics' own bearer token (SERVERFLEET_METRICS_TOKEN), or an API token "
-    "with the scope servers:read."
+    "Send the bearer token for the metrics (SERVERFLEET_METRICS_TOKEN), or an API "
+    "token with the scope servers:read."
 )
-# What /healthz can be, the first where a client does not care.
+# The formats of /healthz. The first is the default.
 _KINDS: Final = ["text/plain", "application/json"]
 
 
 class Health(ScopedView):
-    """The process is alive; asks neither database nor broker."""
+    """Whether the process is alive. Asks neither the database nor the broker."""
 
     authentication_classes = ()
-    is_limited = False  # probes come often, and cost nothing
+    is_limited = False  # probes are frequent and cheap
     read_scope = write_scope = None
 
     def get(self, request: Request) -> HttpResponseBase:
-        """Tell that the process is alive."""
+        """Report that the process is alive."""
         wished = request._request.get_preferred_type(_KINDS)  # noqa: SLF001
         if wished == "application/json":
             return Response({"status": "ok"})
-        # Exactly this is what the peer answers, and what probes look for.
+        # Exactly the Drone Autoscaler's response, which probes look for.
         return HttpResponse("OK", content_type="text/plain; charset=utf-8")
 
 
@@ -54,18 +54,18 @@ class Varz(ScopedView):
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
-        """Tell whether the pause flag is set."""
+        """Return whether the pause flag is set."""
         return Response({"paused": is_paused()})
 
 
 class Version(ScopedView):
-    """What runs here."""
+    """The running version."""
 
     is_open = True
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
-        """Tell what runs here."""
+        """Return the running version of ServerFleet."""
         return Response(
             {
                 "source": settings.SOURCE,
@@ -76,10 +76,10 @@ class Version(ScopedView):
 
 
 class Me(ScopedView):
-    """``/api/me``: who calls, and what that caller may."""
+    """``/api/me``: the caller and its scopes."""
 
     def get(self, request: Request) -> Response:
-        """Tell who calls and what that caller may; ``expires`` 0 is never."""
+        """Return the name and scopes of the caller, and when its token expires."""
         caller = self.caller
         token = caller.token
         return Response(
@@ -97,7 +97,7 @@ class Pause(ScopedView):
     write_right = "servers.change_fleet"
 
     def post(self, request: Request) -> Response:
-        """Set the pause flag. Nothing is created automatically yet; requests go on."""
+        """Set the pause flag. It does not stop requests to create servers."""
         pause_fleet()
         return Response(status=204)
 
@@ -114,12 +114,12 @@ class Resume(ScopedView):
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Return the metrics as Prometheus reads them, to who has a token for them.
+    """Return the metrics in Prometheus format.
 
-    That is METRICS_TOKEN, or an API token with servers:read; METRICS_OPEN lets all in.
+    Needs METRICS_TOKEN or an API token with servers:read, unless METRICS_OPEN is set.
     """
     if request.method not in {"GET", "HEAD"}:
-        answer = plain_error(405, "This path takes only GET.")
+        answer = plain_error(405, "This path accepts only GET.")
         answer["Allow"] = "GET, HEAD"
         return answer
     if not settings.METRICS_OPEN and (refused := _refuse(request)):
@@ -130,7 +130,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse(request: HttpRequest) -> HttpResponse | None:
-    """Return a 401 or 403, or a 429 where an address was refused too often."""
+    """Return a 401 or 403, or a 429 if the address was refused too often."""
     given = find_bearer(request.headers.get("Authorization", ""))
     wanted = settings.METRICS_TOKEN
     if wanted and hmac.compare_digest(given.encode(), wanted.encode()):
@@ -142,7 +142,7 @@ def _refuse(request: HttpRequest) -> HttpResponse | None:
         )
         standing = refusals.take(find_address(request), limit) if limit else None
         if standing is not None and standing.refused:
-            answer = plain_error(429, "Too many requests. Ask again later.")
+            answer = plain_error(429, "Too many requests. Try again later.")
             answer["Retry-After"] = str(standing.reset)
             return answer
         answer = plain_error(401, NEEDS_A_READER)
@@ -151,5 +151,7 @@ def _refuse(request: HttpRequest) -> HttpResponse | None:
     if caller.may(Token.Scope.SERVERS_READ) and caller.holds("servers.view_server"):
         return None
     return plain_error(
-        403, "The API token has no right to do this; it needs the scope servers:read."
+        403,
+        "The API token doesn't have permission to do this. It needs the scope "
+        "servers:read.",
     )

@@ -1,4 +1,4 @@
-"""The API's paths. None has a trailing slash; a name may hold any character."""
+"""The API's paths. None has a trailing slash. A name can contain any character."""
 
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ _ONE: Final[dict[str, Any]] = {
 def _routes(
     name: str, view: type[ViewSet], acts: dict[str, dict[str, Any]]
 ) -> list[URLPattern]:
-    """Return the paths of a collection, of one of it, and of what it can be told."""
+    """Return the paths of a collection, its items, and the actions on an item."""
     one = rf"\Aapi/{name}/(?P<name>[\s\S]+)"
     return [
         path(f"api/{name}", view.as_view({"get": "list", "post": "create"})),
@@ -32,7 +32,7 @@ def _routes(
 
 
 urlpatterns = [
-    # First, since they are asked for most.
+    # First, because they are requested most.
     path("api/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),
     *(
         re_path(rf"\Aapi/servers/(?P<name>[\s\S]+)/{part}\Z", view.as_view())

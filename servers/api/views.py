@@ -1,4 +1,4 @@
-"""What all views of the API share. Apart from auth.py, which DRF itself imports."""
+"""What all views of the API share. Not in auth.py, because DRF imports that one."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,12 +14,12 @@ from servers.tokens import Caller
 
 
 class ScopedView(RateLimitedView):
-    """A view that names its scopes and permissions; None lets anyone in."""
+    """A view with the scopes and permissions it needs. None lets everyone in."""
 
     read_scope: ClassVar[str | None] = Token.Scope.SERVERS_READ
     write_scope: ClassVar[str | None] = Token.Scope.SERVERS_WRITE
-    # What a person needs for it, as on the page that does the same; by the name of the
-    # act (a method, or a viewset's action) where it is not the same for all.
+    # The permission that a person needs, as on the page that does the same. ``rights``
+    # has the exceptions by act: a method, or a viewset's action.
     read_right: ClassVar[str] = "servers.view_server"
     write_right: ClassVar[str] = "servers.change_server"
     rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
@@ -34,24 +34,24 @@ class ScopedView(RateLimitedView):
 
     @property
     def caller(self) -> Caller:
-        """Who asks; only for views that name a scope."""
+        """The caller. Only for views that need a scope."""
         caller = self.request.user
         assert isinstance(caller, Caller)
         return caller
 
     @property
     def stamps(self) -> Stamps | None:
-        """What tells that something changed, read before anything else was."""
+        """The stamps that show changes, read before anything else."""
         read = self.request.auth
         return read if isinstance(read, Stamps) else read_stamps()
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON object that was sent; empty without a body."""
+        """The JSON object in the request; empty if there is no body."""
         data = self.request.data
-        assert isinstance(data, dict)  # the parser takes nothing else
+        assert isinstance(data, dict)  # the parser accepts nothing else
         return data
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
-        """Tell the methods, in Allow."""
+        """Return the methods in Allow."""
         return Response(status=204)

@@ -40,7 +40,7 @@ def test_a_token_is_told_what_is_left_and_then_refused(call: Call) -> None:
     answer = call("GET", "/api/servers")
     assert (answer.status_code, limit_of(answer)) == (429, (3, 0))
     assert answer["Retry-After"] == answer["RateLimit-Reset"]
-    assert "3 a minute are allowed. Ask again in" in answer.json()["message"]
+    assert "the limit is 3 per minute. Try again in" in answer.json()["message"]
     # Another token is another caller, from the same address.
     assert call("GET", "/api/me", scopes=["servers:read"]).status_code == 200
 

@@ -55,7 +55,7 @@ def check_unavailable(service: Service) -> None:
         began = time.monotonic()
         status, answer = service.call("GET", path)
         assert status == 503, (path, status, answer)
-        assert "database does not answer" in answer["message"]
+        assert "database is not responding" in answer["message"]
         assert time.monotonic() - began < 10
     assert service.call("POST", "/api/servers")[0] == 503
     assert service.call("DELETE", "/api/servers/some")[0] == 503

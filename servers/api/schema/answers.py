@@ -1,4 +1,4 @@
-"""What comes out: each answer's exact shape."""
+"""The exact shape of each response body."""
 
 from typing import Final
 
@@ -27,7 +27,7 @@ _PEM: Final = {
     "contentEncoding": "base64",
     "contentMediaType": "application/x-pem-file",
 }
-_HIDDEN: Final = 'Needs `secrets:read`, "" without.'
+_HIDDEN: Final = "Empty without the scope `secrets:read`."
 _LABELS: Final[Shape] = {"type": "object", "additionalProperties": {"type": "string"}}
 _FREE: Final[Shape] = {"type": "object", "additionalProperties": True}
 _TEXT: Final = text()
@@ -35,7 +35,7 @@ _COUNT: Final = number(0)
 
 SERVER: Final = closed(
     {
-        "id": text("The cloud's own id of the instance."),
+        "id": text("The cloud's id for the instance."),
         "provider": one_of(sorted({kind.provider for kind in list_kinds()})),
         "state": _STATE,
         "name": _TEXT,
@@ -43,19 +43,19 @@ SERVER: Final = closed(
         "region": _TEXT,
         "size": _TEXT,
         "address": _TEXT,
-        "capacity": number(1, None, "Builds at once."),
+        "capacity": number(1, None, "How many builds the server runs at once."),
         "secret": text(_HIDDEN),
-        "error": text("Why it is in `error`, or why an end takes so long."),
+        "error": text("Why it is in `error`, or why its termination takes so long."),
         "ca_key": text(_HIDDEN, **_PEM),
         "ca_cert": text(**_PEM),
         "tls_key": text(_HIDDEN, **_PEM),
         "tls_cert": text(**_PEM),
-        "created": seconds("Asked for."),
-        "updated": seconds("Last changed."),
-        "started": seconds("The cloud first reported the instance."),
-        "stopped": seconds("Its absence was confirmed."),
+        "created": seconds("When it was requested."),
+        "updated": seconds("When it last changed."),
+        "started": seconds("When the cloud first reported the instance."),
+        "stopped": seconds("When it was confirmed gone."),
     },
-    says="Nineteen fields, always all of them, in this order.",
+    says="All nineteen fields are always present, in this order.",
 )
 
 DETAILS: Final = closed(
@@ -63,24 +63,24 @@ DETAILS: Final = closed(
         "name": _TEXT,
         "state": _STATE,
         "account": _TEXT,
-        "template": text('"" where the template was deleted.'),
+        "template": text("The name of its template."),
         "template_version": number(1),
-        "candidate": number(0, None, "Which of the template's fallbacks; 0 is itself."),
+        "candidate": number(0, None, "The fallback in use; 0 is the template itself."),
         "attempts": _COUNT,
         "labels": _LABELS,
-        "ttl": number(0, None, "Seconds; 0 is no limit."),
+        "ttl": number(0, None, "In seconds; 0 means no limit."),
         "protected": flag(),
         "capacity": number(1),
         "created_by": _TEXT,
-        "waiting": text("What holds it, or empty."),
-        "state_since": seconds("In this state since."),
+        "waiting": text("What it is waiting for, or empty."),
+        "state_since": seconds("When it entered this state."),
         "reached": {
             "type": "object",
             "propertyNames": {"enum": [str(state) for state in State]},
             "additionalProperties": number(0),
-            "description": "When it last reached each state, in Unix seconds.",
+            "description": "When it last entered each state, in Unix seconds.",
         },
-        "price_per_hour": text('A decimal number, "" where none is known.'),
+        "price_per_hour": text("A decimal number, or empty if unknown."),
     }
 )
 
@@ -88,25 +88,25 @@ WHY: Final = closed(
     {
         "name": _TEXT,
         "state": _STATE,
-        "why": text("What it waits for, as a sentence."),
-        "since": seconds("Since."),
+        "why": text("What it is waiting for, as a sentence."),
+        "since": seconds("When it entered this state."),
         "next": text("What happens next, as a sentence."),
-        "next_at": seconds("When."),
-        "last_answer": text("The cloud's own words."),
+        "next_at": seconds("When that happens."),
+        "last_answer": text("The cloud's last response."),
     }
 )
 
 EVENT: Final = closed(
     {
         "id": number(1),
-        "at": seconds("When."),
+        "at": seconds("When it happened."),
         "server": _TEXT,
         "account": _TEXT,
         "kind": one_of([*Event, *Kind]),
         "from": _STATE_OR_NONE,
         "to": _STATE_OR_NONE,
         "reason": _TEXT,
-        "actor": text("`user:…`, `token:…`, or a worker."),
+        "actor": text("`user:…`, `token:…` or a worker."),
         "request_id": _TEXT,
     }
 )
@@ -117,13 +117,13 @@ ATTEMPT: Final = closed(
         "account": _TEXT,
         "region": _TEXT,
         "size": _TEXT,
-        "key": text("The tag that its instance carries."),
+        "key": text("The tag that the attempt's instance carries."),
         "outcome": one_of(Outcome),
-        "answer": text("The cloud's own words."),
+        "answer": text("The cloud's response."),
         "instance": _TEXT,
-        "asked": seconds("Written down."),
-        "answered": seconds("Answered."),
-        "closed": seconds("Closed, for good."),
+        "asked": seconds("When the attempt was recorded."),
+        "answered": seconds("When the cloud answered."),
+        "closed": seconds("When the attempt was closed for good."),
     }
 )
 
@@ -136,7 +136,7 @@ TEMPLATE: Final = closed(
         "image": _TEXT,
         "size": _TEXT,
         "capacity": number(1),
-        "has_user_data": flag("The user data itself is never shown."),
+        "has_user_data": flag("Whether it has user data, which is never shown."),
         "ssh_key": _TEXT,
         "labels": _LABELS,
         "options": _FREE,
@@ -158,9 +158,9 @@ _LOCATION: Final = closed(
     {
         "region": _TEXT,
         "health": one_of(Scope.Health.values),
-        "health_note": text("The cloud's words."),
-        "health_since": seconds("Since."),
-        "compared": seconds("When it was last listed in full."),
+        "health_note": text("The cloud's response."),
+        "health_since": seconds("When its health last changed."),
+        "compared": seconds("When its last complete listing was taken."),
     }
 )
 ACCOUNT: Final = closed(
@@ -170,21 +170,21 @@ ACCOUNT: Final = closed(
         "endpoint": _TEXT,
         "region": _TEXT,
         "options": _FREE,
-        "identity": text("The cloud's own id of the account, once seen."),
+        "identity": text("The cloud's id for the account, once known."),
         "max_servers": _COUNT,
         "creates_per_minute": _COUNT,
         "calls_at_once": _COUNT,
         "enabled": flag(),
         "health": one_of(
-            Scope.Health.values, "The worst of its locations, which the note names."
+            Scope.Health.values, "The health of its worst location. The note names it."
         ),
         "health_note": _TEXT,
-        "health_since": seconds("Since."),
+        "health_since": seconds("When its health last changed."),
         "locations": items(_LOCATION),
         "breaker": one_of(Account.Breaker.values),
         "breaker_note": _TEXT,
     },
-    says="Without its credentials, which are never shown.",
+    says="Credentials are never included.",
 )
 
 ACCOUNT_TEST: Final = closed(
@@ -195,7 +195,7 @@ ACCOUNT_TEST: Final = closed(
                 {
                     "region": _TEXT,
                     "works": flag(),
-                    "tested": flag("Whether it was tested; the message says why not."),
+                    "tested": flag("Whether it was tested; `message` says why not."),
                     "message": _TEXT,
                 }
             ),
@@ -207,7 +207,7 @@ ACCOUNT_TEST: Final = closed(
 _TRIAL_STEP: Final = closed(
     {
         "state": one_of(list(State)),
-        "at": seconds("When it was reached."),
+        "at": seconds("When the server entered it."),
         "seconds": {"type": "number", "minimum": 0},
     }
 )
@@ -219,7 +219,7 @@ TRIAL: Final = closed(
         "outcome": one_of(["under way", "works", "failed"]),
         "boot_seconds": or_null({"type": "number", "minimum": 0}),
         "queued_seconds": or_null({"type": "number", "minimum": 0}),
-        "gone": flag("Whether nothing of it is left at the cloud."),
+        "gone": flag("Whether nothing of the server is left at the cloud."),
         "error": _TEXT,
         "steps": items(_TRIAL_STEP),
     }
@@ -227,7 +227,7 @@ TRIAL: Final = closed(
 
 FLEET: Final = closed(
     {
-        "fleet": text("The id that every instance of it is tagged with."),
+        "fleet": text("The fleet's id, which is in the tag of each instance."),
         "confirmed": flag("Whether this database is known to be the fleet's own."),
         "paused": flag(),
         "paused_by": _TEXT,
@@ -242,22 +242,22 @@ _TOKEN_FIELDS: Final = {
     "name": _TEXT,
     "id": _TEXT,
     "scopes": items(one_of(sorted(SCOPES))),
-    "last_used": seconds("Last used, to the minute."),
-    "expires": seconds("Expires."),
-    "revoked": seconds("Revoked."),
-    "maker": text("The person who created it; empty for the installation's own."),
-    "parent": text("The token that created it; empty for none."),
+    "last_used": seconds("When it was last used, to the minute."),
+    "expires": seconds("When it expires."),
+    "revoked": seconds("When it was revoked."),
+    "maker": text("The person who created it. Empty for the installation's own."),
+    "parent": text("The token that created it, or empty."),
 }
 TOKEN: Final = closed(_TOKEN_FIELDS)
 NEW_TOKEN: Final = closed(
-    {**_TOKEN_FIELDS, "token": text("The token itself, shown this once.")}
+    {**_TOKEN_FIELDS, "token": text("The token itself. It is shown only once.")}
 )
 
 ME: Final = closed(
     {
         "name": _TEXT,
         "scopes": items(one_of(sorted(SCOPES))),
-        "expires": seconds("Expires."),
+        "expires": seconds("When the token expires."),
     }
 )
 
@@ -265,11 +265,11 @@ CONDEMNED: Final = closed({"condemned": _COUNT})
 
 ERROR: Final = closed(
     {
-        "message": text("A sentence that a person can act on.", minLength=1),
+        "message": text("What happened, and what to do about it.", minLength=1),
         "errors": {
             "type": "object",
             "additionalProperties": items(_TEXT, minItems=1),
-            "description": "What is wrong, by field or parameter.",
+            "description": "What is wrong with each field or parameter.",
         },
     },
     required=["message"],

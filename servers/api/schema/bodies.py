@@ -1,4 +1,4 @@
-"""What goes in: each body's exact shape, from the limits that the operations hold."""
+"""The exact shape of each request body, with the limits that the operations enforce."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -46,7 +46,7 @@ from servers.operations.setup import (
 from servers.tokens import MOST_TOKEN_NAME, SCOPES
 
 _NAME: Final = match(NAME.pattern, NAME_RULE)
-_LEFT_OUT: Final = "Empty or left out: the template's own."
+_LEFT_OUT: Final = "If empty or omitted, the template's own is used."
 _CHOICE: Final = text(_LEFT_OUT, format=PRINTABLE, maxLength=100)
 _PORT: Final = (
     "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}"
@@ -56,10 +56,12 @@ _PATH: Final = "(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*"
 _ENDPOINT: Final = rf"(?:https?://[A-Za-z0-9.-]+(?::(?:{_PORT}))?{_PATH}/?)?"
 _WHOLE: Final = number(0, MOST_INTEGER)
 _POSITIVE: Final = number(1, MOST_INTEGER)
-_CAPACITY: Final = number(1, MOST_CAPACITY, "Builds at once.")
-_TTL: Final = number(0, MOST_TTL, "Seconds until it is terminated; 0 is no limit.")
-_NOTE: Final = text("Why, for the others.", pattern=NO_NUL, maxLength=MOST_NOTE)
-# In any case, which a pattern of JSON Schema has no word for.
+_CAPACITY: Final = number(1, MOST_CAPACITY, "How many builds it runs at once.")
+_TTL: Final = number(
+    0, MOST_TTL, "Seconds until the server is terminated; 0 means no limit."
+)
+_NOTE: Final = text("The reason, for others.", pattern=NO_NUL, maxLength=MOST_NOTE)
+# In upper and lower case: a JSON Schema pattern can't ignore case.
 _RESERVED: Final = "".join(f"[{c}{c.upper()}]" for c in RESERVED_LABELS)
 _LABELS: Final[Shape] = {
     "type": "object",
@@ -78,7 +80,7 @@ def describe_body(
     required: Iterable[str] = (),
     some: bool = False,
 ) -> Shape:
-    """Return a body's shape; KeyError where a field that is read is not described."""
+    """Return a body's shape. Raise KeyError if a field has no description."""
     properties = {name: rules[name] for name in kinds}
     more: dict[str, Any] = {"minProperties": 1} if some else {}
     return closed(properties, required=required, **more)
@@ -92,13 +94,14 @@ def _column(model: type[Account | Template], name: str, *, blank: bool = True) -
 
 _SERVER: Final = {
     "template": text(
-        "A template's name. Empty or left out: the default one.",
+        "A template's name. If empty or omitted, the default template is used.",
         maxLength=setup.MOST_NAME,
         pattern=NO_NUL,
     ),
     "name": match(
         f"(?:{NAME.pattern})?",
-        f"{NAME_RULE} Empty or left out: one is made. Not with a `count` above 1.",
+        f"{NAME_RULE} If empty or omitted, a name is generated. Not allowed with a "
+        "`count` above 1.",
     ),
     "image": _CHOICE,
     "region": _CHOICE,
@@ -106,13 +109,17 @@ _SERVER: Final = {
     "capacity": _CAPACITY,
     "ttl": _TTL,
     "labels": _LABELS,
-    "count": number(1, MOST_COUNT, "How many; more than one answers an array."),
+    "count": number(
+        1,
+        MOST_COUNT,
+        "How many servers to create. Above 1, the response is an array.",
+    ),
 }
 _CHANGE: Final = {
-    "labels": {**_LABELS, "description": "All labels that it has afterwards."},
+    "labels": {**_LABELS, "description": "Replaces all labels of the server."},
     "ttl": _TTL,
     "capacity": _CAPACITY,
-    "protected": flag("Refuse its end until this is lifted."),
+    "protected": flag("Whether termination is refused."),
 }
 _CANDIDATE: Final = closed(
     {
@@ -121,16 +128,16 @@ _CANDIDATE: Final = closed(
         "size": _column(Template, "size"),
     },
     required=(),
-    says="What it leaves out is the template's own.",
+    says="Omitted fields default to those of the template.",
 )
 _TEMPLATE: Final = {
     "name": _NAME,
-    "account": {**_NAME, "description": "An account's name."},
+    "account": {**_NAME, "description": "The name of an account."},
     "region": _column(Template, "region"),
     "image": _column(Template, "image", blank=False),
     "size": _column(Template, "size", blank=False),
     "user_data": text(
-        f"Written and never read; at most {MOST_USER_DATA // 1024} KiB in UTF-8.",
+        f"Write-only. At most {MOST_USER_DATA // 1024} KiB in UTF-8.",
         pattern=NO_NUL,
         maxLength=MOST_USER_DATA,
         writeOnly=True,
@@ -140,20 +147,21 @@ _TEMPLATE: Final = {
     "name_prefix": match(NAME_PREFIX.pattern),
     "overrides": {
         **one_of(Template.Overrides.values),
-        "description": "The image, region and size that a request may choose instead: "
-        "any, those that the template or a fallback names, or none.",
+        "description": "The images, regions and sizes that a request can choose "
+        "instead of the template's: any, only those that the template or one of its "
+        "fallbacks names, or none.",
     },
     "capacity": _CAPACITY,
     "readiness_port": number(1, 65535),
-    "ttl": {**_WHOLE, "description": "Seconds; 0 is no limit."},
+    "ttl": {**_WHOLE, "description": "In seconds; 0 means no limit."},
     "labels": _LABELS,
     "options": {
         "type": "object",
-        "description": "What its cloud takes besides, above its account's own; "
-        "the options of a new account of that kind, where templates may have them.",
+        "description": "Options for the cloud. They override the account's. See the "
+        "options of a new account of the same kind; templates can't have all of them.",
     },
     "candidates": items(_CANDIDATE, maxItems=MOST_CANDIDATES),
-    "is_default": flag("Made from where a POST names no template."),
+    "is_default": flag("Whether it is used for requests that name no template."),
     "max_servers": or_null(_WHOLE),
     "price_per_hour": or_null(match(PRICE.pattern)),
 }
@@ -162,7 +170,7 @@ _ACCOUNT: Final = {
     "kind": one_of(kind.name for kind in list_kinds()),
     "endpoint": match(
         _ENDPOINT,
-        'A URL: https://host:port or https://host/path. "" is the cloud\'s own.',
+        "A URL such as https://host:port or https://host/path. Empty: the cloud's own.",
         maxLength=500,
     ),
     "region": _column(Account, "region"),
@@ -173,11 +181,11 @@ _ACCOUNT: Final = {
         "type": "object",
         "additionalProperties": text(pattern=NO_NUL),
         "writeOnly": True,
-        "description": "As a new account of its kind has them.",
+        "description": "The same as for a new account of this kind.",
     },
     "options": {
         "type": "object",
-        "description": "As a new account of its kind has them.",
+        "description": "The same as for a new account of this kind.",
     },
     "enabled": flag(),
 }
@@ -186,7 +194,9 @@ _FLEET: Final = {
         "The pause flag, as `GET /varz` returns it. Requests are still accepted."
     ),
     "paused_note": _NOTE,
-    "destroys_frozen": flag("Destroy nothing; ends that are asked for wait."),
+    "destroys_frozen": flag(
+        "Stop destroying instances. Servers that are terminated meanwhile wait."
+    ),
     "destroys_frozen_note": _NOTE,
     "max_servers": or_null(number(0, MOST_SERVERS)),
 }
@@ -194,7 +204,10 @@ _TOKEN: Final = {
     "name": text(format=PRINTABLE, minLength=1, maxLength=MOST_TOKEN_NAME),
     "scopes": items(one_of(sorted(SCOPES)), minItems=1),
     "expires": number(
-        0, fleet.MOST_TIME - 1, "Unix seconds in the future; 0 or left out is never."
+        0,
+        fleet.MOST_TIME - 1,
+        "Unix seconds in the future. If 0 or omitted, the token expires with the token "
+        "that created it, or never.",
     ),
 }
 _PLACE: Final = {
@@ -239,7 +252,7 @@ def _describe_fields(fields: Iterable[Field], **more: Shape) -> Shape:
 
 
 def _describe_credentials(kind: CloudKind) -> Shape:
-    """Return their shape: one for each choice of the first field, where it is one."""
+    """Return the shape, or one for each value of the first field if it has choices."""
     fields = kind.credentials
     if not fields or fields[0].choices is None:
         return _describe_fields(fields)
@@ -261,12 +274,12 @@ _SECONDS: Final[Shape] = {"type": "number", "minimum": 0, "maximum": MOST_TIMING
 _TIMINGS: Final = closed(
     dict.fromkeys(sorted(TIMINGS), _SECONDS),
     required=(),
-    says="Seconds, checked against each other.",
+    says="In seconds. They must be consistent with each other.",
 )
 
 
 def _describe_account(kind: CloudKind) -> Shape:
-    """Return a new account's shape for one kind of cloud, from what the kind says."""
+    """Return the shape of a new account of one kind of cloud."""
     rules = dict(_ACCOUNT)
     rules["kind"] = {"type": "string", "const": kind.name}
     credentials = _describe_credentials(kind)
@@ -301,7 +314,7 @@ SCHEMAS: Final[dict[str, Shape]] = {
         leaks.ADOPTION,
         {
             "template": text(
-                "A template's name; the default one without.", pattern=NO_NUL
+                "A template's name. Defaults to the default template.", pattern=NO_NUL
             )
         },
     ),

@@ -1,7 +1,7 @@
-"""Put the description together, through drf-spectacular.
+"""Build the description with drf-spectacular.
 
-drf-spectacular finds the paths and builds the document; here an operation comes from
-our table instead of from serializers, which the API does not have.
+drf-spectacular finds the paths and builds the document. The operations come from our
+table instead of from serializers, because the API has none.
 """
 
 from functools import cache
@@ -21,45 +21,45 @@ from servers.api.schema.shapes import Shape, items, number, ref, text
 
 _JSON: Final = "application/json"
 _ERRORS: Final = {
-    400: "Something in the request is wrong; `errors` tells what.",
-    401: "There is no token, or it is not valid.",
-    403: "The token has no right to do this, or a session sent no CSRF token.",
-    404: "There is no such thing.",
-    409: "It can't be done as things are now; the message says why.",
+    400: "The request is invalid. `message` and `errors` say why.",
+    401: "The token is missing or not valid.",
+    403: "The caller doesn't have permission, or a session sent no CSRF token.",
+    404: "Not found.",
+    409: "Not possible in the current state. `message` says why.",
     413: "The body is too large.",
     415: "The body is not JSON.",
-    422: "The Idempotency-Key was used with another body.",
-    429: "Too many requests; `Retry-After` says when to come back.",
-    500: "A fault of ServerFleet; its log has it under the X-Request-ID.",
-    503: "The database does not answer now, or its disk is full.",
+    422: "The Idempotency-Key was already used with another body.",
+    429: "Too many requests. `Retry-After` says how long to wait.",
+    500: "An internal error. The log has it under the X-Request-ID.",
+    503: "The database is not responding, or its disk is full.",
 }
 _EVERYWHERE: Final = (400, 429, 500, 503)
 _SAYS: Final = {
-    200: "Done.",
-    201: "Made.",
-    202: "Begun.",
-    204: "Done; there is nothing to say.",
-    304: "Nothing has changed since the `ETag` that was sent.",
+    200: "Success.",
+    201: "Created.",
+    202: "Started.",
+    204: "Success. The response has no content.",
+    304: "Nothing has changed since the `ETag` that you sent.",
 }
 _HEADERS: Final[dict[str, Shape]] = {
     "X-Request-ID": {
-        "description": "The request's id, as in the log.",
+        "description": "The id of the request, as in the log.",
         "schema": text(),
     },
-    "ETag": {"description": "The answer's version.", "schema": text()},
+    "ETag": {"description": "The version of the response.", "schema": text()},
     "Link": {
-        "description": "RFC 8288: the other pages, as far as there are.",
+        "description": "Links to the other pages, if any (RFC 8288).",
         "schema": text(),
     },
     "X-Total-Count": {
-        "description": "How many there are on all pages.",
+        "description": "The total number on all pages.",
         "schema": number(0),
     },
     "Idempotent-Replayed": {
-        "description": "`true` where the key had been used.",
+        "description": "`true` if the key was used before.",
         "schema": text(),
     },
-    "Retry-After": {"description": "Seconds to wait.", "schema": number(0)},
+    "Retry-After": {"description": "How many seconds to wait.", "schema": number(0)},
     "WWW-Authenticate": {"description": "`Bearer`.", "schema": text()},
 }
 _OWN_HEADERS: Final = {
@@ -76,29 +76,29 @@ _SECURITY: Final = {
     "metrics": {
         "type": "http",
         "scheme": "bearer",
-        "description": "What `SERVERFLEET_METRICS_TOKEN` says, where it is set.",
+        "description": "The value of `SERVERFLEET_METRICS_TOKEN`, if it is set.",
     },
     "session": {
         "type": "apiKey",
         "in": "cookie",
         "name": settings.SESSION_COOKIE_NAME,
-        "description": "A signed-in person's session; writes need `X-CSRFToken`, too.",
+        "description": "A signed-in person's session. Writes also need `X-CSRFToken`.",
     },
 }
 
 
-# No view of DRF's: Prometheus's own format, under a token of its own.
+# Not a DRF view: it has Prometheus's format and its own token.
 _METRICS: Final = {
     "operationId": "getMetrics",
-    "summary": "Return the metrics, as Prometheus reads them.",
-    "description": "Needs the metrics' own token, or an API token with the scope "
-    "servers:read, unless the installation opens it.",
+    "summary": "Return the metrics in Prometheus format.",
+    "description": "Needs the metrics token, or an API token with the scope "
+    "`servers:read`, unless `SERVERFLEET_METRICS_OPEN` is set.",
     "tags": ["service"],
     "parameters": [point_at("X-Request-ID")],
     "security": [{}, {"metrics": []}, {"bearer": []}],
     "responses": {
         "200": {
-            "description": "Done.",
+            "description": "Success.",
             "headers": {"X-Request-ID": ref("X-Request-ID", "headers")},
             "content": {
                 "text/plain": {
@@ -116,18 +116,18 @@ _METRICS: Final = {
 
 
 class OperationSchema(AutoSchema):
-    """DRF's hook on each view; the operation is the table's."""
+    """DRF's hook on each view. The operation comes from the table."""
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
     ) -> dict[str, Any] | None:
-        """Return the operation; KeyError where the table has none."""
+        """Return the operation. Raise KeyError if the table has none."""
         key = f"{method.upper()} {path}"
         return None if key in PAGES else _describe(key)
 
 
 class Generator(SchemaGenerator):
-    """The document, with our components."""
+    """Generates the document with our components."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
         """Return the whole description."""
@@ -157,7 +157,7 @@ def build_schema() -> dict[str, Any]:
 
 @cache
 def encode_schema() -> bytes:
-    """Return the document as it is served; it is the same as long as a process runs."""
+    """Return the document as it is served. It never changes while a process runs."""
     return ORJSONRenderer().render(build_schema())
 
 

@@ -1,6 +1,6 @@
-"""The table: what each method of each path takes, and what it answers.
+"""The table of operations: what each method of each path accepts and returns.
 
-Its summary is the view's docstring and its scope the view's own, so neither is here.
+Summary and scope come from the view, so the table has neither.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from servers.api.schema.shapes import number
 class Operation:
     """One method of one path.
 
-    ``answer`` is a component's name, "" for no content; ``several`` an array of it.
-    ``also`` are statuses without content besides, ``headers`` the answer's own.
-    ``example`` stands for the answer's where the component's own would be wrong.
-    ``plain`` is the text that answers who does not ask for JSON.
+    ``answer`` is the name of a component, or "" for no content; with ``several`` the
+    response is an array of it. ``also`` lists further statuses without content, and
+    ``headers`` the response's own headers. ``example`` replaces the component's example
+    if that would be wrong. ``plain`` is the text for clients that don't ask for JSON.
     """
 
     id: str
@@ -44,9 +44,9 @@ _CACHED: Final[dict[str, Any]] = {
 }
 _GONE: Final[dict[str, Any]] = {"status": 204, "errors": (404, 409)}
 _ASKS: Final = (
-    "Where something changes that the cloud has a say in, it is asked first, which may "
-    "take some seconds. It is a 400 where the cloud refuses the image, the size or an "
-    "option, and a 503 where the cloud did not confirm them. `unchecked` skips that."
+    "If something changes that the cloud can check, the cloud is asked first. This can "
+    "take some seconds. You get a 400 if the cloud refuses the image, the size or an "
+    "option, and a 503 if the cloud did not confirm them. `unchecked` skips the check."
 )
 _DECIDE: Final[dict[str, Any]] = {"tag": "leaks", "errors": (404, 409)}
 
@@ -60,7 +60,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
         sends=("If-None-Match",),
         headers=("ETag", "Link", "X-Total-Count"),
         also=(304,),
-        says="A bare array. With `limit` or `offset` it is a page of it.",
+        says="Returns a bare array. With `limit` or `offset`, it is one page.",
     ),
     "POST /api/servers": Operation(
         "createServers",
@@ -70,8 +70,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
         sends=("Idempotency-Key",),
         headers=("Idempotent-Replayed",),
         errors=(409, 422),
-        says="Without a body one server is made from the default template. Nothing "
-        "waits for a cloud. A refused request has made nothing.",
+        says="Without a body, one server is created from the default template. If the "
+        "request is refused, no server is created.",
     ),
     "GET /api/servers/{name}": Operation(
         "getServer", "servers", "Server", errors=(404,), **_CACHED
@@ -92,9 +92,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
         errors=(404, 409),
         also=(204,),
         example="shutdown",
-        says="Its instance is destroyed at once; running builds are not waited for. "
-        "Asking again changes nothing. A server in `error` that has no instance, or "
-        "with `force`, leaves the list at once: 204.",
+        says="The instance is destroyed at once, even if builds are running. Repeating "
+        "the call changes nothing. A server in `error` is removed from the list at "
+        "once (204) if it has no instance, or with `force`.",
     ),
     "POST /api/servers/{name}/retry": Operation(
         "retryServer",
@@ -128,7 +128,8 @@ OPERATIONS: Final[dict[str, Operation]] = {
         several=True,
         query=("after", "events_limit", "wait"),
         headers=("Link",),
-        says="With `wait` the answer comes with the first event, or empty in the end.",
+        says="With `wait`, the response arrives with the first event, or empty after "
+        "that time.",
     ),
     "GET /api/templates": Operation(
         "listTemplates", "templates", "Template", several=True
@@ -232,23 +233,23 @@ OPERATIONS: Final[dict[str, Operation]] = {
         "service",
         "Health",
         plain="OK",
-        says="`OK` as text, or JSON where `Accept` asks for it.",
+        says="Returns `OK` as text, or JSON if `Accept` asks for it.",
     ),
     "GET /varz": Operation("getVarz", "service", "Varz"),
     "GET /version": Operation("getVersion", "service", "Version"),
 }
 
-# A page, and not an operation.
+# A page, not an operation.
 PAGES: Final = frozenset({"GET /api/docs"})
 
 TAGS: Final = {
-    "servers": "What builds run on: made, watched, terminated.",
-    "events": "What happened, by cursor.",
-    "templates": "What servers are made from.",
-    "accounts": "The clouds, and the credentials for them.",
-    "leaks": "The proof, and what a person decides about what no server owns.",
-    "fleet": "The switches and the cap.",
-    "tokens": "Who may call.",
+    "servers": "Create, watch and terminate the servers that builds run on.",
+    "events": "Read what happened.",
+    "templates": "Describe how servers are created.",
+    "accounts": "Manage clouds, their credentials and your limits there.",
+    "leaks": "Prove that nothing leaks, and decide about instances without a server.",
+    "fleet": "Switch the whole fleet, and limit its servers.",
+    "tokens": "Manage API tokens.",
     "service": "The service itself.",
 }
 
@@ -261,11 +262,11 @@ _NAMES: Final = {
 
 
 def parts_of(path: str) -> list[Parameter]:
-    """Return the parameters in a path."""
+    """Return the path parameters."""
     if "{pk}" in path:
-        says = "The `key` that `/api/leaks` shows."
+        says = "The `key` from `/api/leaks`."
         return [in_path("pk", says, 7, number(0))]
     if "{name}" in path:
         kind = path.split("/")[2]
-        return [in_path("name", f"Its name, one of /api/{kind}.", _NAMES[kind])]
+        return [in_path("name", f"The name, as in `/api/{kind}`.", _NAMES[kind])]
     return []

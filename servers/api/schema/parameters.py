@@ -1,4 +1,4 @@
-"""The rest of a request: parts of the path, the query, and headers."""
+"""The other parts of a request: path, query and headers."""
 
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ _FILTER: Final = text(format=PRINTABLE, minLength=1, maxLength=MOST_TEXT)
 def in_path(
     name: str, says: str, example: Any, shape: Shape | None = None
 ) -> Parameter:
-    """Return a part of the path."""
+    """Return a path parameter."""
     return {
         "name": name,
         "in": "path",
@@ -69,7 +69,7 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     "state": _in_query(
         "state",
         match(f"(?:{_STATES})(?:,(?:{_STATES}))*", maxLength=MOST_TEXT),
-        "One state, or several by commas.",
+        "One state, or several separated by commas.",
         "running,staging",
     ),
     "provider": _in_query("provider", _FILTER, "The cloud's kind.", "sandbox"),
@@ -82,73 +82,76 @@ PARAMETERS: Final[dict[str, Parameter]] = {
         match(
             f"(?:{LABEL_NAME.pattern}):(?:{LABEL_VALUE.pattern})", maxLength=MOST_LABEL
         ),
-        "A label, `name:value`.",
+        "A label as `name:value`.",
         "team:builds",
     ),
     "search": _in_query(
-        "search", _FILTER, "Part of the name, the address or the id.", "agent"
+        "search", _FILTER, "Part of the name, address or instance id.", "agent"
     ),
     "created_after": _in_query(
         "created_after",
         {"anyOf": [match("[0-9]{1,10}"), text(format="date-time", maxLength=64)]},
-        "Unix seconds or ISO 8601.",
+        "Only servers created after this time, in Unix seconds or ISO 8601.",
         "1767225600",
     ),
     "ordering": _in_query(
         "ordering",
         one_of([sign + name for name in ORDERINGS for sign in ("", "-")]),
-        "What to order by, with a `-` from the end.",
+        "The field to sort by. Put `-` in front of it to reverse the order.",
         "-created",
     ),
     "limit": _in_query(
         "limit",
         number(1, MOST_LIMIT),
-        "At most so many; `Link` leads to the other pages.",
+        "The maximum number of servers. `Link` points to the other pages.",
         100,
     ),
-    "offset": _in_query("offset", number(0, MOST_OFFSET), "Leave out so many.", 0),
+    "offset": _in_query(
+        "offset", number(0, MOST_OFFSET), "How many servers to skip.", 0
+    ),
     "force": _in_query(
         "force",
         {"enum": sorted(TRUE) + sorted(FALSE)},
         "Remove a server in `error` from the list at once, although it still has an "
-        "instance, which is destroyed in the background. Elsewhere it changes nothing.",
+        "instance. The instance is destroyed in the background. No effect on servers "
+        "in other states.",
         "true",
     ),
     "unchecked": _in_query(
         "unchecked",
         one_of(["false", "true"]),
-        "Save it without asking the cloud about its image, size and options.",
+        "Save the template without asking the cloud about its image, size and options.",
         "true",
     ),
     "after": _in_query(
         "after", number(0, MOST_AFTER), "The id of the last event that you have.", 0
     ),
     "events_limit": _in_query(
-        "limit", number(1, MOST_EVENTS), "At most so many events.", 100
+        "limit", number(1, MOST_EVENTS), "The maximum number of events.", 100
     ),
     "wait": _in_query(
-        "wait", number(0, MOST_WAIT), "Seconds to wait for the first event.", 0
+        "wait", number(0, MOST_WAIT), "How many seconds to wait for an event.", 0
     ),
     "leaks_account": _in_query(
-        "account", text(), "Only this account; all without.", "sandbox"
+        "account", text(), "Only this account. Defaults to all accounts.", "sandbox"
     ),
     "Idempotency-Key": _in_header(
         "Idempotency-Key",
         match(KEY.pattern),
-        "The same key and body within 24 hours answer with the same servers.",
+        "Repeating a key with the same body within 24 hours returns the same servers.",
         "build-4711",
     ),
     "If-None-Match": _in_header(
         "If-None-Match",
         text(),
-        "The `ETag` of an earlier answer: 304 where nothing has changed.",
+        "The `ETag` of an earlier response. If nothing has changed, you get a 304.",
         '"1"',
     ),
     "X-Request-ID": _in_header(
         "X-Request-ID",
         text(),
-        "1 to 128 letters, digits and `.` `_` `-`: echoed, logged, and kept with each "
-        "event. Anything else is replaced.",
+        "1 to 128 letters, digits and `.` `_` `-`. It is echoed, logged and kept with "
+        "each event. Any other value is replaced.",
         "build-4711",
     ),
 }

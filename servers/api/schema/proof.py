@@ -1,4 +1,4 @@
-"""What ``/api/leaks`` answers: the proof, in its exact shape."""
+"""The exact shape of the response of ``/api/leaks``: the proof."""
 
 from typing import Final
 
@@ -11,25 +11,27 @@ _COUNT: Final = number(0)
 
 _FINDING: Final = closed(
     {
-        "key": number(1, None, "What `adopt` and `destroy` take."),
+        "key": number(1, None, "The key for `adopt` and `destroy`."),
         "id": _TEXT,
         "name": _TEXT,
         "verdict": one_of(Verdict),
-        "status": text("The cloud's own word for its state."),
-        "age": number(0, None, "Seconds."),
-        "outside": flag("Older than the bound."),
+        "status": text("Its state in the cloud's own terms."),
+        "age": number(0, None, "In seconds."),
+        "outside": flag("Whether it is older than the bound."),
         "next": _TEXT,
-        "waits": flag("A person must decide."),
-        "under_way": flag("It is decided: its destruction must be confirmed."),
+        "waits": flag("Whether a person must decide."),
+        "under_way": flag(
+            "Whether it was decided, and its destruction is yet to be confirmed."
+        ),
     }
 )
 _LEFTOVER: Final = closed(
     {
-        "key": number(1, None, "What `delete` takes."),
+        "key": number(1, None, "The key for `delete`."),
         "id": _TEXT,
         "kind": _TEXT,
         "detail": _TEXT,
-        "age": number(0, None, "Seconds."),
+        "age": number(0, None, "In seconds."),
         "outside": flag(),
         "next": _TEXT,
         "waits": flag(),
@@ -38,7 +40,7 @@ _LEFTOVER: Final = closed(
 _UNCONFIRMED: Final = closed(
     {
         "name": _TEXT,
-        "age": number(0, None, "Seconds."),
+        "age": number(0, None, "In seconds."),
         "outside": flag(),
         "waiting": _TEXT,
     }
@@ -46,27 +48,29 @@ _UNCONFIRMED: Final = closed(
 _COUNTS: Final = closed(
     {
         "instances": number(0, None, "Live instances that no server owns."),
-        "instances_outside": number(0, None, "Of these: older than the bound."),
-        "waits": number(0, None, "Of these: a person must decide."),
-        "unconfirmed": number(0, None, "Servers whose end is not proven."),
+        "instances_outside": number(0, None, "Of these, those older than the bound."),
+        "waits": number(0, None, "Of these, those that need a decision."),
+        "unconfirmed": number(0, None, "Terminated servers not yet confirmed gone."),
         "unconfirmed_outside": _COUNT,
-        "leftovers": number(0, None, "Things left behind."),
+        "leftovers": number(0, None, "Leftovers of terminated instances."),
         "leftovers_outside": _COUNT,
     },
-    says="All there are; the lists name the oldest hundred of each.",
+    says="How many there are. Each list shows only the oldest hundred.",
 )
 _SCOPE: Final = closed(
     {
         "account": _TEXT,
         "region": _TEXT,
         "clean": flag(),
-        "compared": seconds("Last compared with the rows."),
-        "fresh": flag("That is young enough to prove a thing."),
+        "compared": seconds("When the cloud was last compared with the database."),
+        "fresh": flag("Whether that is recent enough to prove anything."),
         "error": _TEXT,
-        "bound": number(0, None, "Seconds."),
+        "bound": number(0, None, "In seconds."),
         "live": _COUNT,
         "owned": _COUNT,
-        "held": number(0, None, "Wait for a person, since they are so many."),
+        "held": number(
+            0, None, "Instances that need a decision because there are so many."
+        ),
         "counts": _COUNTS,
         "findings": items(_FINDING),
         "unconfirmed": items(_UNCONFIRMED),
@@ -75,13 +79,13 @@ _SCOPE: Final = closed(
 )
 LEAKS: Final = closed(
     {
-        "clean": flag("Nothing is outside of the bound, and that is known."),
-        "at": seconds("When."),
+        "clean": flag("Whether it is known that nothing is outside the bound."),
+        "at": seconds("When the report was created."),
         "scopes": items(_SCOPE),
         "history": items(
             closed(
                 {
-                    "at": seconds("When."),
+                    "at": seconds("When it happened."),
                     "kind": one_of([*Event, *Kind]),
                     "account": _TEXT,
                     "server": _TEXT,

@@ -1,30 +1,30 @@
-"""JSON Schema, in a few words."""
+"""Short functions that build JSON Schema."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 Shape = dict[str, Any]
 
-# PostgreSQL's integer, and so the limit on both databases.
+# The largest PostgreSQL integer. SQLite gets the same limit.
 MOST_INTEGER: Final = 2**31 - 1
 NO_NUL: Final = r"^[^\u0000]*$"
-# A format of our own, as Python's str.isprintable: no control, no line separator,
-# nothing unassigned.
+# Our own format, like Python's str.isprintable: no control characters, no line
+# separators, no unassigned code points.
 PRINTABLE: Final = "printable"
 
 
 def text(says: str = "", **rules: Any) -> Shape:
-    """Return a text; ``rules`` are JSON Schema's own."""
+    """Return a string; ``rules`` are JSON Schema keywords."""
     return _described({"type": "string", **rules}, says)
 
 
 def match(pattern: str, says: str = "", **rules: Any) -> Shape:
-    """Return a text that matches a pattern as a whole."""
+    """Return a string that matches the whole pattern."""
     return text(says, pattern=f"^(?:{pattern})$", **rules)
 
 
 def number(least: int, most: int | None = None, says: str = "") -> Shape:
-    """Return a whole number."""
+    """Return an integer."""
     shape: Shape = {"type": "integer", "minimum": least}
     if most is not None:
         shape["maximum"] = most
@@ -32,12 +32,12 @@ def number(least: int, most: int | None = None, says: str = "") -> Shape:
 
 
 def flag(says: str = "") -> Shape:
-    """Return true or false."""
+    """Return a boolean."""
     return _described({"type": "boolean"}, says)
 
 
 def one_of(values: Iterable[str], says: str = "") -> Shape:
-    """Return one of some texts."""
+    """Return an enum of strings."""
     return _described(
         {"type": "string", "enum": [str(value) for value in values]}, says
     )
@@ -55,7 +55,7 @@ def closed(
     says: str = "",
     **rules: Any,
 ) -> Shape:
-    """Return an object of these properties and no others, all of them required."""
+    """Return an object with only these properties, all required by default."""
     names = list(properties if required is None else required)
     shape: Shape = {
         "type": "object",
@@ -68,18 +68,18 @@ def closed(
 
 
 def or_null(shape: Shape) -> Shape:
-    """Return the shape, or null."""
+    """Return the shape with null allowed."""
     return {**shape, "type": [shape["type"], "null"]}
 
 
 def ref(name: str, section: str = "schemas") -> Shape:
-    """Point at a component."""
+    """Return a reference to a component."""
     return {"$ref": f"#/components/{section}/{name}"}
 
 
 def seconds(says: str) -> Shape:
-    """Return a moment in Unix seconds."""
-    return number(0, None, f"{says} Unix seconds, 0 for not yet or never.")
+    """Return a time in Unix seconds."""
+    return number(0, None, f"{says} Unix seconds; 0 means not yet or never.")
 
 
 def _described(shape: Shape, says: str) -> Shape:

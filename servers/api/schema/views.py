@@ -1,4 +1,4 @@
-"""``/api/schema`` and ``/api/docs``. Neither is a secret, so neither needs a token."""
+"""``/api/schema`` and ``/api/docs``. Neither is secret, so neither needs a token."""
 
 from csp.constants import SELF
 from csp.decorators import csp_update
@@ -19,20 +19,20 @@ class SchemaView(ScopedView):
     read_scope = write_scope = None
 
     def get(self, request: Request) -> Response:
-        """Describe the API, as OpenAPI 3.1."""
+        """Return the OpenAPI 3.1 description of the API."""
         return Response(encode_schema())
 
 
 class Docs(ScopedView):
-    """The description, for people: Swagger UI from our own files."""
+    """The description for people: Swagger UI, served from our own files."""
 
     is_open = True
     read_scope = write_scope = None
 
-    # Swagger UI's style sheet holds its icons as data: images. They can run nothing,
-    # and no other page gets them.
+    # Swagger UI's style sheet has its icons as data: images. They can't run scripts,
+    # and no other page allows them.
     @method_decorator(csp_update({"img-src": [SELF, "data:"]}))
     def get(self, request: Request) -> HttpResponse:
-        """Show the description as a page, in which calls can be tried."""
-        # Django's own request: the page holds the CSRF token for those signed in.
+        """Show the description as a page where you can try calls."""
+        # Django's own request: the page contains the CSRF token of a signed-in person.
         return render(request._request, "docs.html")  # noqa: SLF001
