@@ -1,6 +1,6 @@
-"""What a person can ask for. API, pages, admin and commands all call these.
+"""What people can request. The API, pages, admin and commands all call these.
 
-Each does all of what it says in one transaction, or raises a FleetError and does
+Each operation does everything in one transaction, or raises a FleetError and changes
 nothing. None waits for a cloud.
 """
 

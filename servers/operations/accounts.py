@@ -1,4 +1,4 @@
-"""What can be done with an account that is there, besides changing it."""
+"""Operations on an existing account, except changing it."""
 
 from django.db import transaction
 from django.db.models import ProtectedError, Q, RestrictedError
@@ -24,27 +24,27 @@ from servers.scopes import ensure_scope
 
 
 def close_breaker(account: Account) -> bool:
-    """Let creates through again at once, on a person's word; False if they went."""
+    """Allow creates again at once. Return False if they were allowed already."""
     with transaction.atomic():
         closed = note_success(account)
         if closed:
             write_event(
                 Kind.BREAKER_CLOSED,
                 account=account,
-                reason=f"The breaker of {account.name} was closed by hand.",
+                reason=f"The circuit breaker of {account.name} was closed by hand.",
             )
     return closed
 
 
 def delete_account(account: Account) -> None:
-    """Delete an account that nothing was made in; raise NotFoundError, ConflictError.
+    """Delete an account that was never used. Raise NotFoundError or ConflictError.
 
-    What its attempts made must stay in sight, so one that was used stays, disabled.
+    A used account can only be disabled, because its instances must stay visible.
     """
     name = account.name
     try:
         with transaction.atomic():
-            # The whole lock: whoever would name it in a new row waits for the outcome.
+            # The full lock: transactions that refer to the account in a new row wait.
             if not Account.objects.select_for_update().filter(pk=account.pk).first():
                 raise NotFoundError(f"There is no account named {name!r}.")
             if kept := explain_kept(account):
@@ -54,7 +54,8 @@ def delete_account(account: Account) -> None:
             account.delete()
     except (ProtectedError, RestrictedError):
         raise ConflictError(
-            f"Templates, servers or their history need {name}. Disable it instead."
+            f"{name} is used by templates, servers or their history. Disable it "
+            "instead."
         ) from None
 
 
@@ -69,29 +70,29 @@ def explain_kept(account: Account) -> str:
     )
     if servers:
         return (
-            f"{count_of(servers, 'server')} of it may still live. Disable it instead, "
-            "or terminate them first."
+            f"It may still have {count_of(servers, 'live server')}. Disable it "
+            "instead, or terminate its servers first."
         )
     if has_living_fallback(account):
-        return "Servers may still be created in it as a fallback. Disable it instead."
+        return "Servers can still be created in it as a fallback. Disable it instead."
     if names := [row.name for row in find_templates(account)]:
         return (
-            f"Templates make servers in it: {', '.join(names)}. Disable it instead, or "
-            "change them first."
+            f"Templates create servers in it: {', '.join(names)}. Disable it instead, "
+            "or change the templates first."
         )
     if any(
         model.objects.filter(account=account).exists()
         for model in (Server, Attempt, Instance, Leftover, TemplateVersion)
     ):
         return (
-            "What was made in it must stay in sight, and so must the versions of "
-            "templates that name it. Disable it instead."
+            "It was used by servers or template versions, and these records must stay "
+            "visible. Disable it instead."
         )
     return ""
 
 
 def find_templates(account: Account) -> list[Template]:
-    """Return the templates that make servers in an account, fallbacks counted."""
+    """Return the templates that create servers in an account, even as a fallback."""
     return [
         template
         for template in Template.objects.order_by("name")
@@ -106,9 +107,9 @@ def count_of(number: int, what: str) -> str:
 
 
 def list_account_now(account: Account) -> int:
-    """Have each scope of an account listed at once; return how many there are.
+    """Have each location of an account listed at once. Return how many there are.
 
-    What belongs to no server shows after two listings: the second follows by itself.
+    Instances without a server show after two listings. The second is automatic.
     """
     with transaction.atomic():
         if not account.scopes.exists():
@@ -118,7 +119,7 @@ def list_account_now(account: Account) -> int:
         write_event(
             Kind.ACCOUNT_CHANGED,
             account=account,
-            reason=f"A listing of {account.name} was asked for.",
+            reason=f"A listing of {account.name} was requested.",
         )
         for pk in scopes:
             dispatch.hint(dispatch.OBSERVE, pk)

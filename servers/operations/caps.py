@@ -1,4 +1,4 @@
-"""The caps on how many servers an account, a template and the fleet may have."""
+"""The server limits (caps) of accounts, templates and the fleet."""
 
 from typing import Any, Final
 
@@ -9,23 +9,23 @@ from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Fleet, Server, TemplateVersion
 from servers.roundtrip import ask_together
 
-# Django's own aggregate is no query that can be asked together with others.
+# Django's own aggregate is not a query that can be sent together with others.
 _COUNT: Final = Func(template="COUNT(*)", output_field=IntegerField())
 _LIVE: Final = Server.objects.exclude(state__in=PROVEN_GONE).order_by()
 
 
 def hold_caps(recipe: TemplateVersion, *, fleet_has_cap: bool, inserted: int) -> None:
-    """Refuse ``inserted`` servers that pass a cap; hold it until the transaction ends.
+    """Refuse ``inserted`` servers above a cap. Lock it until the transaction ends.
 
-    The caller has inserted its rows before. So the locks, which all who insert wait
-    for, are held for the counts and the commit alone, with one answer to wait for.
-    What committed before a lock was given shows in the counts, each a query of its
-    own. Raises ConflictError, also for an account that is disabled, and
-    Account.DoesNotExist for one that is gone.
+    The caller has already inserted its rows. So the locks, which all inserts wait for,
+    are held only during the counts and the commit, and take one round trip. Each count
+    is a separate query after the locks, so it sees what was committed before them.
+    Raises ConflictError, also if the account is disabled, and Account.DoesNotExist if
+    it was deleted.
     """
     template = recipe.template
-    assert template is not None  # its versions are used while it is there
-    # One lock order for all: fleet, account. SQLite's transactions hold all anyway.
+    assert template is not None  # its versions are used only while it exists
+    # One lock order everywhere: fleet, account. SQLite locks everything anyway.
     locks = [_lock(Account, "max_servers", "name", "enabled", pk=recipe.account_id)]
     counts = [_LIVE.filter(account=recipe.account_id)]
     if template.max_servers is not None:
@@ -45,18 +45,19 @@ def hold_caps(recipe: TemplateVersion, *, fleet_has_cap: bool, inserted: int) ->
             f"The account {account} is disabled. Enable it, or use another template."
         )
     caps = (
-        (f"the account {account}", account_cap),
-        (f"the template {template.name}", template.max_servers),
-        ("the fleet", fleet_cap),
+        (f"The account {account}", account_cap),
+        (f"The template {template.name}", template.max_servers),
+        ("The fleet", fleet_cap),
     )
     told = [(what, cap) for what, cap in caps if cap is not None]
     for (what, cap), ((count,),) in zip(told, counted, strict=False):
         if count > cap:
             left = max(0, cap - (count - inserted))
             servers = "1 server" if cap == 1 else f"{cap} servers"
+            room = f"only {left}" if left else "no"
             raise ConflictError(
-                f"The cap of {what} is {servers}, and {left or 'none'} "
-                f"{'is' if left < 2 else 'are'} left. Terminate some, or raise the cap."
+                f"{what} has a limit of {servers}, so {room} more can be created. "
+                "Terminate some servers, or raise the limit."
             )
 
 

@@ -1,4 +1,4 @@
-"""Change what a person may of a server that is there."""
+"""Change an existing server, as far as people can."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from servers.selectors import find_server
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to change; None leaves as it is. ``labels`` replaces all of them."""
+    """What to change. None changes nothing; ``labels`` replaces all labels."""
 
     labels: Mapping[str, str] | None = None
     ttl: int | None = None
@@ -28,7 +28,7 @@ class Change:
 
 
 def change_server(name: str, change: Change) -> Server:
-    """Change a server; raise NotFoundError, InvalidError, ConflictError (stopped)."""
+    """Change a server. Raise NotFoundError, InvalidError or ConflictError (stopped)."""
     server = find_server(name)
     errors = {
         field: [message]
@@ -59,14 +59,14 @@ def change_server(name: str, change: Change) -> Server:
         return server
     now = ledger.database_now()
     with transaction.atomic():
-        # A new ttl or a lifted protection may make its end due.
+        # With a new ttl or without protection, its termination may be due.
         changed = (
             Server.objects.filter(pk=server.pk)
             .exclude(state=State.STOPPED)
             .update(**wanted, updated_at=now, next_step_at=now)
         )
         if not changed:
-            raise ConflictError(f"{server.name} is stopped; nothing can be changed.")
+            raise ConflictError(f"{server.name} has stopped and can't be changed.")
         changes = list_differences(read_values(server, wanted), wanted, seconds=["ttl"])
         write_event(
             Kind.CHANGED, server=server, reason=f"Changed {'; '.join(changes)}."
@@ -80,11 +80,11 @@ def revise_labels(
     *,
     besides: Change | None = None,
 ) -> Server:
-    """Make a server's labels what ``revise`` makes of those that it has.
+    """Replace a server's labels with what ``revise`` returns for the current ones.
 
-    It is called while the row is locked, so that nobody else's change is lost; an
-    error that it raises leaves all as it is. ``besides`` is changed with them. Raises
-    what ``change_server`` does.
+    ``revise`` is called while the row is locked, so that no concurrent change is lost.
+    If it raises an error, nothing changes. ``besides`` is changed together with the
+    labels. Raises the same errors as ``change_server``.
     """
     with transaction.atomic():
         row = Server.objects.select_for_update(no_key=True)

@@ -1,4 +1,4 @@
-"""The installation: its making, its confirmation, its switches."""
+"""The installation: create it, confirm it, switch it."""
 
 import secrets
 import string
@@ -22,15 +22,15 @@ _ALPHABET = string.ascii_lowercase + string.digits
 
 
 def make_fleet_id() -> str:
-    """Return a new short id, ``sf`` and six characters."""
+    """Return a new short id: ``sf`` and six characters."""
     return "sf" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
 
 
 def initialise_fleet(*, fleet_id: str = "") -> bool:
-    """Make the fleet's one row if it is not there; tell whether it was made."""
+    """Create the fleet's only row if it is missing. Return whether it was created."""
     if fleet_id and not is_fleet_id(fleet_id):
         raise InvalidError(
-            "A fleet's id is 1 to 16 lower-case letters, digits and hyphens, and "
+            "A fleet's id has 1 to 16 lower-case letters, digits and hyphens, and "
             "begins with a letter."
         )
     fleet, made = Fleet.objects.get_or_create(
@@ -41,7 +41,7 @@ def initialise_fleet(*, fleet_id: str = "") -> bool:
         },
     )
     if made:
-        # Sealed under its own row, which must be there first.
+        # Encrypted for its own row, which must exist first.
         fleet.key_check = Fleet.KEY_CHECK
         fleet.save(update_fields=["key_check"])
     return made
@@ -58,19 +58,19 @@ def resume_fleet() -> None:
 
 
 def resume_due(now: datetime) -> bool:
-    """Resume where the pause has a last moment, and that has come; tell if it had."""
+    """Clear the pause flag if its time is over. Return whether it was."""
     with transaction.atomic():
         changed = Fleet.objects.filter(paused=True, paused_until__lte=now).update(
             paused=False, paused_note="", paused_until=None, paused_by=""
         )
         if changed:
-            write_event(Kind.RESUMED, reason="The pause was to last until then.")
+            write_event(Kind.RESUMED, reason="The pause was set to end at this time.")
     return bool(changed)
 
 
 def _switch(paused: bool, *, note: str, until: datetime | None) -> None:
     if len(note) > MOST_NOTE:
-        raise InvalidError(f"The note is too long: use at most {MOST_NOTE} characters.")
+        raise InvalidError(f"The note is too long. Use at most {MOST_NOTE} characters.")
     with transaction.atomic():
         changed = (
             Fleet.objects.filter(pk=1)
@@ -87,12 +87,12 @@ def _switch(paused: bool, *, note: str, until: datetime | None) -> None:
 
 
 def freeze_destroys(*, frozen: bool, note: str = "") -> None:
-    """Stop or allow every destroy of the whole fleet. Terminations are still taken.
+    """Stop or allow all destroys of the whole fleet. Terminations are still accepted.
 
-    While it is frozen, servers whose end was asked for wait in ``stopping``.
+    While destroys are frozen, terminated servers wait in ``stopping``.
     """
     if len(note) > MOST_NOTE:
-        raise InvalidError(f"The note is too long: use at most {MOST_NOTE} characters.")
+        raise InvalidError(f"The note is too long. Use at most {MOST_NOTE} characters.")
     with transaction.atomic():
         changed = (
             Fleet.objects.filter(pk=1)
@@ -111,9 +111,9 @@ def change_fleet(
     destroys_frozen_note: str = "",
     **cap: int | None,
 ) -> None:
-    """Change several switches together, or the cap (``max_servers``, None for none).
+    """Change several switches together, or the server limit (``max_servers``).
 
-    Raises InvalidError.
+    A limit of None means no limit. Raises InvalidError.
     """
     most = cap.get("max_servers")
     if most is not None and not 0 <= most <= MOST_SERVERS:
@@ -143,10 +143,10 @@ def change_fleet(
 
 
 def confirm_fleet() -> str:
-    """Say that this database is the fleet's own, here and now; return the fleet's id.
+    """Confirm that this database is the fleet's own. Return the fleet's id.
 
-    Opens the gates that a copied or restored database closed. Raises ConflictError
-    where nothing was in doubt.
+    Opens the gates that are closed in a copied or restored database. Raises
+    ConflictError if the database is confirmed already.
     """
     with transaction.atomic():
         fleet = _take_over()
@@ -157,18 +157,18 @@ def confirm_fleet() -> str:
 
 
 def split_fleet() -> tuple[str, int]:
-    """Make a fleet of its own of a cloned database; return its id, and rows let go.
+    """Turn a cloned database into a new fleet. Return its id and the servers let go.
 
-    All that the copy says to own is the origin's, which goes on with it: nothing of it
-    is destroyed here, ever, since it carries the origin's id. Raises ConflictError
-    where the database is not in doubt.
+    All instances in the copy belong to the original fleet, which keeps using them. They
+    are never destroyed here, because they carry the original fleet's id. Raises
+    ConflictError if the database is confirmed already.
     """
     with transaction.atomic():
         fleet = _take_over()
         origin, fleet.fleet_id = fleet.fleet_id, make_fleet_id()
         fleet.save(update_fields=["fleet_id"])
         now = ledger.database_now()
-        reason = f"It belongs to the fleet {origin}, of which this database is a copy."
+        reason = f"It belongs to the fleet {origin}. This database is a copy of it."
         count = 0
         for server in Server.objects.exclude(state=State.STOPPED).select_for_update(
             no_key=True
@@ -179,16 +179,16 @@ def split_fleet() -> tuple[str, int]:
         Listing.objects.all().delete()
         write_event(
             Kind.FLEET_CONFIRMED,
-            reason=f"A copy of {origin} became the fleet {fleet.fleet_id}; "
-            f"{count} servers were left to {origin}.",
+            reason=f"A copy of {origin} became the fleet {fleet.fleet_id}. Servers "
+            f"left to {origin}: {count}.",
         )
     return fleet.fleet_id, count
 
 
 def close_gates() -> None:
-    """Have each scope listed again before anything is created or destroyed in it.
+    """Have each location listed again before anything is created or destroyed in it.
 
-    At each start: the database may be a backup that was restored in between.
+    Called at each start, because the database may be a restored backup.
     """
     Scope.objects.filter(compared_at__isnull=False).update(
         compared_at=None, next_listing_at=Now()
@@ -198,9 +198,9 @@ def close_gates() -> None:
 def _take_over() -> Fleet:
     fleet = Fleet.objects.select_for_update(no_key=True).get()
     if fleet.fingerprint == settings.INSTALLATION_ID:
-        raise ConflictError("This database is confirmed already.")
+        raise ConflictError("This database is already confirmed.")
     fleet.fingerprint = settings.INSTALLATION_ID
     fleet.save(update_fields=["fingerprint"])
-    # What was compared under the other installation opens no gate.
+    # Comparisons of the other installation must not open a gate.
     close_gates()
     return fleet

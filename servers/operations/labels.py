@@ -1,9 +1,9 @@
-"""Which labels a server may have: what every cloud's tags can be, then its own rules.
+"""Which labels a server can have: what every cloud allows, and then its own cloud.
 
-A label is ServerFleet's, and becomes a tag of the instance in the create call itself.
-Names and values are letters and digits of any script, spaces, and ``_ . : / = + - @``,
-as AWS has them everywhere; their case is kept. A name has no ``=``, since forms and
-addresses write ``name=value``.
+A label belongs to ServerFleet. The create call also sets it as a tag of the instance.
+Names and values can have letters and digits of any script, spaces, and
+``_ . : / = + - @``, which AWS allows everywhere. Case is preserved. A name has no
+``=``, because forms and URLs write ``name=value``.
 """
 
 import re
@@ -15,7 +15,7 @@ from servers.clouds.registry import describe_kind
 MOST_LABELS: Final = 50
 MOST_LABEL_NAME: Final = 128  # characters, as EC2's tags
 MOST_LABEL_VALUE: Final = 256
-# Of a text that is looked for; more would be many questions to the database.
+# In a search text. More would need too many queries.
 MOST_COLONS: Final = 8
 _IN_NAME: Final = r"\w.:/+@-"
 _IN_VALUE: Final = r"\w.:/=+@-"
@@ -31,26 +31,26 @@ RESERVED_LABELS: Final = "serverfleet"
 def check_labels(labels: object) -> str:
     """Return what is wrong with labels, whatever the cloud, or ""."""
     if not isinstance(labels, Mapping):
-        return "Labels are an object of texts."
+        return "Labels must be an object with string values."
     if len(labels) > MOST_LABELS:
         return f"Use at most {MOST_LABELS} labels."
     for name, value in labels.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            return "Labels are an object of texts."
+            return "Labels must be an object with string values."
         if not LABEL_NAME.fullmatch(name):
             return (
-                f"{name[:80]!r} can't be a label's name: use 1 to {MOST_LABEL_NAME} "
+                f"{name[:80]!r} can't be a label's name. Use 1 to {MOST_LABEL_NAME} "
                 "letters, digits, spaces and _ . : / + - @, with no space at either "
                 "end."
             )
         if name.lower().startswith(RESERVED_LABELS):
             return (
-                f"{name[:80]!r} can't be a label's name: names that begin with "
-                f"{RESERVED_LABELS} are ServerFleet's own."
+                f"{name[:80]!r} can't be a label's name. Names that begin with "
+                f"{RESERVED_LABELS} are reserved. Choose another name."
             )
         if not LABEL_VALUE.fullmatch(value):
             return (
-                f"The label {name[:80]!r} has a value that can't be used: use at most "
+                f"The label {name[:80]!r} has an invalid value. Use at most "
                 f"{MOST_LABEL_VALUE} letters, digits, spaces and _ . : / = + - @, with "
                 "no space at either end."
             )
@@ -58,7 +58,7 @@ def check_labels(labels: object) -> str:
 
 
 def split_label(text: str) -> list[tuple[str, str]]:
-    """Return the labels that ``name:value`` may mean: both may hold a colon, too."""
+    """Return the labels that ``name:value`` can mean, since both can contain colons."""
     colons = [at for at, sign in enumerate(text) if sign == ":"][:MOST_COLONS]
     pairs = [(text[:at], text[at + 1 :]) for at in colons]
     return [
@@ -71,9 +71,9 @@ def split_label(text: str) -> list[tuple[str, str]]:
 def check_tags(
     labels: Mapping[str, str], kinds: Iterable[str], options: Mapping[str, object]
 ) -> str:
-    """Return what is wrong with labels as tags of some kinds of clouds, or "".
+    """Return why some kinds of clouds would refuse the labels as tags, or "".
 
-    ``options`` are the template's: some of them take a tag.
+    ``options`` are the template's. Some of them use up a tag.
     """
     for kind in dict.fromkeys(kinds):
         described = describe_kind(kind)

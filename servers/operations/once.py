@@ -1,4 +1,4 @@
-"""Provision once per Idempotency-Key, whoever races and whatever dies in between."""
+"""Provision once per Idempotency-Key, even with concurrent requests and crashes."""
 
 import hashlib
 import json
@@ -19,22 +19,22 @@ KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class _TakenError(Exception):
-    """Another request has written the key first."""
+    """Another request wrote the key first."""
 
 
 def provision_once(
     request: Request, *, caller: str, key: str, body: Mapping[str, Any]
 ) -> tuple[list[Server], bool]:
-    """Return the servers of a request, and whether they had been made before.
+    """Return the servers of a request, and whether they had been created before.
 
-    The key is stored in the insert's own transaction, so a process that dies leaves
-    both or none. Only what was accepted is remembered: what was refused may be tried
-    again. Raises InvalidError (the key), UnprocessableError (the same key with another
-    body) and all that ``provision_servers`` does.
+    The key is stored in the transaction that inserts the servers, so a crash leaves
+    both or neither. Only accepted requests are remembered; refused ones can be retried.
+    Raises InvalidError (the key), UnprocessableError (the same key with another body)
+    and the errors of ``provision_servers``.
     """
     if not KEY.fullmatch(key):
         raise InvalidError(
-            "An Idempotency-Key is 1 to 255 printable ASCII characters without spaces."
+            "An Idempotency-Key has 1 to 255 printable ASCII characters without spaces."
         )
     digest = hashlib.sha256(
         json.dumps(body, sort_keys=True, ensure_ascii=False).encode()
@@ -46,11 +46,11 @@ def provision_once(
     except _TakenError:
         pass
     except IntegrityError:
-        # Of the commit: foreign keys are looked at there, and no other can fail.
+        # From the commit, which checks foreign keys. Only the template's can fail.
         raise say_gone() from None
     found = _find(caller, key)
     if found is None:
-        raise ConflictError("The same request is under way. Send it again.")
+        raise ConflictError("The same request is in progress. Send it again.")
     return _replay(found, digest), True
 
 
@@ -58,7 +58,7 @@ def _insert(request: Request, *, caller: str, key: str, digest: str) -> list[Ser
     with transaction.atomic():
         try:
             with transaction.atomic():
-                # First: of a race, all but one wait here and then fail.
+                # First: all concurrent requests but one wait here and then fail.
                 row = IdempotentRequest.objects.create(
                     caller=caller, key=key, digest=digest
                 )
@@ -82,13 +82,13 @@ def _find(caller: str, key: str) -> IdempotentRequest | None:
 def _replay(found: IdempotentRequest, digest: str) -> list[Server]:
     if found.digest != digest:
         raise UnprocessableError(
-            "This Idempotency-Key was used with another body. Use a new key for a new "
-            "request."
+            "This Idempotency-Key was already used with another body. Use a new key "
+            "for a new request."
         )
     rows = {str(row.pk): row for row in Server.objects.filter(pk__in=found.servers)}
     if len(rows) < len(found.servers):
         raise ConflictError(
-            "What was made under this Idempotency-Key is over and was purged. Use a "
-            "new key."
+            "The servers created with this Idempotency-Key have stopped and were "
+            "purged. Use a new key."
         )
     return [rows[pk] for pk in found.servers]

@@ -1,7 +1,7 @@
-"""What a request may choose besides its template: as far as the template allows it.
+"""What a request can choose instead of the template's, as far as that allows.
 
-User data and the rights of an instance profile go to whatever image is started. So
-who may create servers must not choose freely what they are handed to.
+User data and the permissions of an instance profile go to the image that is started. So
+people who can create servers must not be free to choose the image.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,11 +20,11 @@ def check_overrides(
     region: str = "",
     size: str = "",
 ) -> None:
-    """Raise InvalidError where image, region or size is none that ``recipe`` allows.
+    """Raise InvalidError if ``recipe`` does not allow the image, region or size.
 
-    *listed* allows what the template or one of its fallbacks names, all that is given
-    in the same one; a region only of the template's own account. Empty is the
-    template's own.
+    *listed* allows the values of the template or one of its fallbacks; all given values
+    must be from the same one, and a region must be in the template's own account. Empty
+    values mean the template's own.
     """
     if recipe.overrides == Recipe.Overrides.ANY:
         return
@@ -56,8 +56,8 @@ def _explain(
     name = recipe.name if isinstance(recipe, Template) else recipe.template_name
     known = [value for value in dict.fromkeys(allowed) if value]
     if not known:
-        return f"The template {name} allows no {field}. Leave it out."
+        return f"The template {name} does not allow choosing the {field}. Leave it out."
     return (
-        f"The template {name} allows only {', '.join(known)}. Use that, or "
+        f"The template {name} allows only {', '.join(known)}. Use one of these, or "
         "ask an admin to allow others in the template."
     )

@@ -1,8 +1,8 @@
-"""People who may sign in: who they are, what they may, and how that ends.
+"""People who can sign in: create, change, deactivate and delete them.
 
-Nobody gives what they do not have, and nobody changes a person who may do more than
-themselves: a reset password would be a way to all that the other may. Every act on
-somebody else is held to that here, whoever asks.
+You can't grant permissions that you don't have, and you can't change a person who can
+do more than you: by resetting their password you would get all their permissions. These
+functions enforce both rules for every caller.
 """
 
 import secrets
@@ -31,10 +31,10 @@ _ONE_TIME_BYTES: Final = 15
 
 
 def create_person(actor: Any, *, name: str, role: str) -> tuple[User, str]:
-    """Create a person with a role; return them and their one-time password.
+    """Create a person with a role. Return the person and the one-time password.
 
-    Raises InvalidError, ConflictError (the name is taken, or the role is more than
-    ``actor`` has).
+    Raises InvalidError or ConflictError (the name is taken, or the role has more
+    permissions than ``actor``).
     """
     person = User(username=User.normalize_username(name.strip()))
     group = _find_role(actor, role)
@@ -43,10 +43,10 @@ def create_person(actor: Any, *, name: str, role: str) -> tuple[User, str]:
     except ValidationError as error:
         text = next(iter(error.message_dict.values()))[0]
         raise InvalidError(f"name: {text}", fields={"name": [text]}) from None
-    # Names that differ in case alone would be taken for each other.
+    # Names that differ only in case would be confused with each other.
     taken = ConflictError(
-        f"There is a person named {name!r} already. Choose another name.",
-        fields={"name": ["This name is taken."]},
+        f"The name {name!r} is already taken. Choose another name.",
+        fields={"name": ["This name is already taken."]},
     )
     if get_user_model().objects.filter(username__iexact=person.username).exists():
         raise taken
@@ -62,23 +62,23 @@ def create_person(actor: Any, *, name: str, role: str) -> tuple[User, str]:
 
 
 def change_role(actor: Any, person: Any, role: str) -> None:
-    """Give a person one of the roles in place of those that they have."""
+    """Give a person one of the roles instead of their current ones."""
     group = _find_role(actor, role)
     with _changing(actor, person) as row:
         if row.is_superuser:
             raise ConflictError(
-                f"{row} is a superuser, who has every role. Change that in the Django "
+                f"{row} is a superuser and has every role. Change that in the Django "
                 "admin."
             )
         row.groups.remove(*Group.objects.filter(name__in=ROLES))
         row.groups.add(group)
-        _note(f"{row} has the role {role} now.")
+        _note(f"{row} now has the role {role}.")
 
 
 def reset_password(actor: Any, person: Any) -> str:
-    """Replace a person's password with a one-time one, which is returned this once.
+    """Replace a person's password with a one-time password, and return it.
 
-    Their sessions end. They choose a password of their own at the next log-in.
+    All their sessions end. They must choose a new password at the next log-in.
     """
     with _changing(actor, person) as row:
         password = _set_one_time(row)
@@ -88,15 +88,15 @@ def reset_password(actor: Any, person: Any) -> str:
 
 
 def end_persons_sessions(actor: Any, person: Any) -> int:
-    """End all sessions of a person; return how many there were."""
+    """End all sessions of a person. Return how many there were."""
     with _changing(actor, person) as row:
         count = end_sessions(row)
-        _note(f"{count} sessions of {row} were ended.")
+        _note(f"Sessions of {row} were ended: {count}.")
     return count
 
 
 def deactivate_person(actor: Any, person: Any) -> int:
-    """Shut a person out: sessions and tokens end. Return how many tokens did."""
+    """Deactivate a person; end sessions and tokens. Return how many tokens ended."""
     with _changing(actor, person) as row:
         count = _end_tokens(row)
         end_sessions(row)
@@ -107,7 +107,7 @@ def deactivate_person(actor: Any, person: Any) -> int:
 
 
 def activate_person(actor: Any, person: Any) -> None:
-    """Let a person in again; the tokens that ended stay so."""
+    """Activate a person again. Their revoked tokens stay revoked."""
     with _changing(actor, person) as row:
         row.is_active = True
         row.save(update_fields=["is_active"])
@@ -115,7 +115,7 @@ def activate_person(actor: Any, person: Any) -> None:
 
 
 def delete_person(actor: Any, person: Any) -> int:
-    """Delete a person, whose sessions and tokens end. Return how many tokens did."""
+    """Delete a person; end sessions and tokens. Return how many tokens ended."""
     with _changing(actor, person) as row:
         count = _end_tokens(row)
         end_sessions(row)
@@ -125,9 +125,9 @@ def delete_person(actor: Any, person: Any) -> int:
 
 
 def change_own_password(person: Any, password: str, *, session_pk: str) -> None:
-    """Set a person's own new password; all their sessions but one end.
+    """Set a new password for a person, and end all their sessions but one.
 
-    ``session_pk`` is the row of the session that stays. Raises InvalidError.
+    ``session_pk`` is the row of the remaining session. Raises InvalidError.
     """
     try:
         validate_password(password, person)
@@ -138,11 +138,11 @@ def change_own_password(person: Any, password: str, *, session_pk: str) -> None:
         person.save(update_fields=["password"])
         OneTimePassword.objects.filter(user_id=person.pk).delete()
         Session.objects.filter(user_id=person.pk).exclude(pk=session_pk).delete()
-        write_event(Kind.PASSWORD_CHANGED, reason=f"{person} changed the password.")
+        write_event(Kind.PASSWORD_CHANGED, reason=f"{person} changed their password.")
 
 
 def may_change(actor: Any, person: Any) -> bool:
-    """Tell whether ``actor`` may change ``person``: somebody else, with no more."""
+    """Tell whether ``actor`` can change ``person``, who must not be able to do more."""
     if actor.pk == person.pk:
         return False
     own, theirs = rights_of(actor), _list_rights(person)
@@ -150,7 +150,7 @@ def may_change(actor: Any, person: Any) -> bool:
 
 
 def _list_rights(person: Any) -> frozenset[str] | None:
-    """Return what a person may, or may once they are let in again; None is all."""
+    """Return a person's permissions, as if they were active. None means all."""
     if person.is_superuser:
         return None
     rows = Permission.objects.filter(Q(user=person) | Q(group__user=person))
@@ -163,7 +163,7 @@ def _name_rights(rows: QuerySet[Permission]) -> frozenset[str]:
 
 
 def list_roles(actor: Any) -> list[str]:
-    """Return the roles that ``actor`` may give."""
+    """Return the roles that ``actor`` can give."""
     return [role for role in ROLES if _may_give(actor, role)]
 
 
@@ -182,27 +182,29 @@ def _find_role(actor: Any, role: str) -> Group:
             f"role: Choose one of {known}.", fields={"role": [f"Use one of {known}."]}
         )
     if not _may_give(actor, role):
-        message = "You can't give a role that holds more than you may do."
+        message = "You can't give a role that has more permissions than you."
         raise ConflictError(message, fields={"role": [message]})
     return group
 
 
 @contextmanager
 def _changing(actor: Any, person: Any) -> Iterator[Any]:
-    """Yield a person's row, locked, if ``actor`` may change it."""
+    """Yield a person's locked row if ``actor`` can change it."""
     with transaction.atomic():
         rows = get_user_model().objects.select_for_update(no_key=True)
-        # In one order: two who shut each other out wait, and one of them is out.
+        # In one order: if two people deactivate each other, only one succeeds.
         held = {
             row.pk: row
             for row in rows.filter(pk__in=[actor.pk, person.pk]).order_by("pk")
         }
         row = held.get(person.pk)
         if row is None:
-            raise NotFoundError("There is no such person any more.")
+            raise NotFoundError("This person no longer exists.")
         present = held.get(actor.pk)
         if present is None or not present.is_active:
-            raise ConflictError("You were shut out meanwhile, so nothing was done.")
+            raise ConflictError(
+                "You were deactivated meanwhile, so nothing was changed."
+            )
         if actor.pk == person.pk:
             raise ConflictError(
                 "You can't do this to yourself. Ask another admin, or change your own "
@@ -210,8 +212,8 @@ def _changing(actor: Any, person: Any) -> Iterator[Any]:
             )
         if not may_change(present, row):
             raise ConflictError(
-                f"{row} may do more than you, so only somebody with the same rights "
-                "can change that."
+                f"{row} has permissions that you don't have, so you can't change this "
+                "person. Ask someone with at least the same permissions."
             )
         yield row
 

@@ -1,8 +1,8 @@
-"""Ask the cloud about a template's places before it is saved.
+"""Ask the cloud about a template's locations before it is saved.
 
-So a typing error of an image or a size is told where it is made, and not by the first
-server. It is a network call: never inside a transaction, and only where something that
-the cloud can judge has changed.
+So you see a mistyped image or size at once, not only when the first server fails. This
+is a network call: never make it inside a transaction, and only if something changed
+that the cloud can check.
 """
 
 from copy import copy
@@ -15,7 +15,7 @@ from servers.operations.secrets import refuse_new_readers
 from servers.operations.setup import check_template
 from servers.probe import Finding, probe_template
 
-# What the cloud has a say in.
+# The fields that the cloud can check.
 _ASKED: Final = (
     "account",
     "region",
@@ -35,28 +35,27 @@ class RefusedPlaceError(InvalidError):
 def check_places(
     template: Template, *, before: Template | None, user_data: str | None = None
 ) -> None:
-    """Raise where the cloud refuses what a template names, or can't be asked.
+    """Raise an error if the cloud refuses a template or can't be asked about it.
 
     RefusedPlaceError: it refuses the image, the size or an option. UnavailableError:
-    that could not be found out. Both can be passed by saving without this check.
-    InvalidError is what ``save_template`` would raise, too. Bounded as
-    ``probe_template`` is. ``before`` is the template as it is saved, if it is, and
-    ``user_data`` what comes with the change, as for ``save_template``.
+    that could not be determined. Both can be avoided by saving without this check.
+    InvalidError: ``save_template`` would raise the same. The time limits are those of
+    ``probe_template``. ``before`` is the saved template, if any. ``user_data`` is part
+    of the change, as for ``save_template``.
     """
     if read_values(before, _ASKED) == read_values(template, _ASKED):
         return
     asked = copy(template)
     check_template(asked)
     if before is not None and user_data is None:
-        refuse_new_readers(
-            before, asked
-        )  # no cloud is asked for what is refused anyhow
+        # Before the cloud is asked: this would be refused anyway.
+        refuse_new_readers(before, asked)
     try:
         findings = probe_template(asked)
     except UnavailableError:
         raise UnavailableError(
-            "The cloud was not asked about this template, because other tests are "
-            "under way. Save it again in a few seconds."
+            "The cloud was not asked about this template because other tests are in "
+            "progress. Save it again in a few seconds."
         ) from None
     refused = [found for found in findings if found.is_refusal]
     if refused:

@@ -1,4 +1,4 @@
-"""Accept servers: rows in ``pending``, under the caps, with a hint each."""
+"""Accept servers: insert pending rows within the caps, and send a hint for each."""
 
 import re
 import secrets
@@ -36,7 +36,7 @@ _SUFFIX = string.ascii_lowercase + string.digits
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asks for; an empty field means the template's own."""
+    """A request for servers. Empty fields mean the template's own values."""
 
     template: str = ""
     name: str = ""
@@ -47,17 +47,17 @@ class Request:
     labels: Mapping[str, str] = field(default_factory=dict)
     ttl: int | None = None  # seconds; 0 is no limit
     count: int = 1
-    trial: timedelta | None = None  # made to try the template, for so long at most
+    trial: timedelta | None = None  # a try of the template, at most this long
 
 
 def provision_servers(
     request: Request, *, stamps: Stamps | None = None
 ) -> list[Server]:
-    """Insert the servers asked for and hint the workers; return them, pending.
+    """Insert the requested servers, hint the workers, and return the pending servers.
 
-    ``stamps``: those that the caller has read, if any.
-    Raises InvalidError (nothing is right with it) or ConflictError (a taken name, a
-    cap, a disabled account). Either all are made or none.
+    ``stamps`` are those that the caller has read, if any. Either all servers are
+    created or none. Raises InvalidError (the request is wrong) or ConflictError (a
+    taken name, a cap, a disabled account).
     """
     check_request(request)
     stamps = stamps or read_stamps()
@@ -84,8 +84,8 @@ def provision_servers(
                 inserted=request.count,
             )
             if servers[0].region != source.recipe.region:
-                # The template's own is on record as long as it names it. Its account's
-                # lock comes first, as in all transactions.
+                # The template's own location already has a row. The account's lock
+                # comes first, as in all transactions.
                 ensure_scope(source.recipe.account, servers[0].region)
             for server in servers:
                 dispatch.hint(dispatch.ADVANCE, server.pk)
@@ -93,15 +93,15 @@ def provision_servers(
         if not Template.objects.filter(versions=source.recipe).exists():
             raise say_gone() from None
         raise ConflictError(
-            f"The name {request.name!r} is taken. Choose another, or wait until that "
-            "server is purged.",
-            fields={"name": ["This name is taken."]},
+            f"The name {request.name!r} is already taken. Choose another name, or wait "
+            "until that server is purged.",
+            fields={"name": ["This name is already taken."]},
         ) from None
     return servers
 
 
 def _check_tags(request: Request, source: "_Source") -> None:
-    """Raise InvalidError where the labels can't be tags wherever it may be created."""
+    """Raise InvalidError if the labels can't be tags at every possible cloud."""
     recipe = source.recipe
     labels = {**recipe.labels, **request.labels}
     message = check_labels(labels) or check_tags(labels, source.kinds, recipe.options)
@@ -110,20 +110,20 @@ def _check_tags(request: Request, source: "_Source") -> None:
 
 
 def say_gone() -> ConflictError:
-    """Return what is told where the template was deleted before the commit."""
+    """Return the error for a template that was deleted before the commit."""
     return ConflictError(
-        "The template was deleted meanwhile, so nothing was made. Choose another.",
+        "The template was deleted meanwhile, so nothing was created. Choose another.",
         fields={"template": ["This template is gone. Choose another."]},
     )
 
 
 def check_request(request: Request) -> None:
-    """Raise InvalidError for all that is wrong with it, whatever is there already."""
+    """Raise InvalidError with everything that is wrong with the request itself."""
     errors: dict[str, list[str]] = {}
     if request.name and not NAME.fullmatch(request.name):
         errors["name"] = [NAME_RULE]
     if request.name and request.count > 1:
-        errors["name"] = ["Several servers can't have one name: leave it out."]
+        errors["name"] = ["Several servers can't share a name. Leave the name out."]
     if message := check_capacity(request.capacity):
         errors["capacity"] = [message]
     if not 1 <= request.count <= MOST_COUNT:
@@ -152,12 +152,12 @@ def check_ttl(ttl: int | None) -> str:
     """Return what is wrong with a time to live in seconds, or ""."""
     if ttl is None or 0 <= ttl <= MOST_TTL:
         return ""
-    return "Use seconds, from 0 (no limit) to ten years."
+    return "Use a number of seconds from 0 (no limit) to ten years."
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What servers are made from, in which kinds of clouds; has the fleet a cap?"""
+    """What servers are created from, in which clouds, and whether there is a cap."""
 
     recipe: TemplateVersion
     candidates: Sequence[Candidate]
@@ -166,13 +166,13 @@ class _Source:
 
 
 class _Sources:
-    """What was found under the stamp of all recipes, by template name and region."""
+    """Sources by template name and region, cached under the stamp of all recipes."""
 
     def __init__(self) -> None:
         self._kept: tuple[int, dict[tuple[str, str], _Source]] = (0, {})
 
     def find(self, template: str, region: str, stamps: Stamps | None) -> _Source:
-        """Return the current version of a template, which its cloud can open."""
+        """Return the current version of a template that its cloud accepts."""
         if stamps is None:
             return _look_up(template, region)
         stamp, found = self._kept
@@ -197,16 +197,17 @@ def _look_up(name: str, region: str) -> _Source:
     if found is not None:
         candidates = list_candidates(found)
         check_overrides(found, candidates, region=region)
-        open_scope(found.account, region or found.region)  # its cloud can't have it
+        # Raises an error if the cloud can't have the region.
+        open_scope(found.account, region or found.region)
         has_cap = Fleet.objects.exclude(max_servers=None).exists()
         return _Source(found, candidates, has_cap, list_kinds(candidates))
     if name:
         raise InvalidError(
-            f"There is no template {name[:80]!r}.",
+            f"There is no template named {name[:80]!r}.",
             fields={"template": ["There is no such template."]},
         )
     raise ConflictError(
-        "There is no default template. Name a template, or mark one as default."
+        "There is no default template. Name a template, or mark one as the default."
     )
 
 

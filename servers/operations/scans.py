@@ -1,4 +1,4 @@
-"""Have the clouds listed now."""
+"""Have clouds listed now."""
 
 from django.db import transaction
 
@@ -9,9 +9,9 @@ from servers.models import Scope
 
 
 def scan_now(*, account: str = "", region: str | None = None) -> int:
-    """Have scopes listed at once, of one account and region or all; count them.
+    """Have the locations of one account and region, or all, listed at once; count them.
 
-    Raises NotFoundError where there is none.
+    Raises NotFoundError if there are none.
     """
     scopes = Scope.objects.select_related("account")
     if account:
@@ -20,7 +20,7 @@ def scan_now(*, account: str = "", region: str | None = None) -> int:
         scopes = scopes.filter(region=region)
     found = list(scopes.order_by("pk"))
     if not found:
-        raise NotFoundError("Nothing is listed there. Make a template first.")
+        raise NotFoundError("Nothing is listed there. Create a template first.")
     now = ledger.database_now()
     with transaction.atomic():
         Scope.objects.filter(pk__in=[scope.pk for scope in found]).update(
@@ -30,9 +30,9 @@ def scan_now(*, account: str = "", region: str | None = None) -> int:
         write_event(
             Kind.SCAN_ASKED,
             account=one,
-            reason=f"A listing of {found[0]} was asked for."
+            reason=f"A listing of {found[0]} was requested."
             if len(found) == 1
-            else f"Listings of {len(found)} places were asked for.",
+            else f"Listings of {len(found)} locations were requested.",
         )
         for scope in found:
             dispatch.hint(dispatch.OBSERVE, scope.pk)

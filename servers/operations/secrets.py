@@ -1,8 +1,8 @@
-"""Secrets stay with the destination that they were given for.
+"""Keep secrets with the destination that they were entered for.
 
-A destination is a kind of cloud at an endpoint. Whoever gives credentials or user data
-chooses it with them; whoever changes the destination later must give them again, since
-ServerFleet never shows them to anybody.
+A destination is a kind of cloud at an endpoint. A person who enters credentials or user
+data chooses their destination. A person who changes the destination later must enter
+them again, because ServerFleet never shows them to anyone.
 """
 
 import json
@@ -18,12 +18,12 @@ from servers.models import Account, Server, Template, TemplateVersion
 from servers.models.template import Recipe
 
 MOVED = (
-    "The endpoint or the kind of cloud changes, so send every credential again: stored "
-    "ones go only where they were meant for."
+    "The endpoint or the kind of cloud changes, so enter all credentials again. Stored "
+    "credentials are only sent to the destination that they were entered for."
 )
 USER_DATA_MOVED = (
-    "The template gets another account, so enter the user data again: it may hold "
-    "secrets, and was meant for the accounts that the template had."
+    "The template gets another account, so enter the user data again. It may contain "
+    "secrets, and was entered for the accounts that the template had."
 )
 
 
@@ -36,9 +36,9 @@ def resolve_credentials(
 ) -> dict[str, str]:
     """Return all credentials that ``account`` has from now on.
 
-    ``given`` None keeps those of ``before``. Else it replaces them; with ``keep`` only
-    those that it names ("" forgets one). Raises InvalidError where a stored credential
-    would be kept for another destination.
+    If ``given`` is None, those of ``before`` are kept. Otherwise it replaces them, or
+    with ``keep`` only those that it names ("" removes one). Raises InvalidError if a
+    stored credential would be kept for another destination.
     """
     if given is not None and not keep:
         return dict(given)
@@ -51,7 +51,7 @@ def resolve_credentials(
 
 
 def is_moved(before: Account, account: Account) -> bool:
-    """Tell whether calls of ``account`` go elsewhere than they did before."""
+    """Tell whether calls of ``account`` have a new destination."""
     if (before.kind, before.endpoint) != (account.kind, account.endpoint):
         return True
     return any(
@@ -62,21 +62,21 @@ def is_moved(before: Account, account: Account) -> bool:
 
 
 def refuse_moving_user_data(before: Account) -> None:
-    """Raise ConflictError where user data would go along to another destination."""
+    """Raise ConflictError if user data would be sent to another destination."""
     if not (names := _list_recipes(before)):
         return
     shown = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
     raise ConflictError(
-        f"User data was entered for the present endpoint of {before.name}: by the "
-        f"template {shown}. Remove it there and let the servers created from it end, "
+        f"User data was entered for the current endpoint of {before.name}, in the "
+        f"template {shown}. Remove it there and terminate the servers created from it, "
         "or create another account."
     )
 
 
 def refuse_renaming(before: Account) -> None:
-    """Raise ConflictError where a fallback names the account.
+    """Raise ConflictError if a fallback names the account.
 
-    Another account that took the name would get what was meant for this one.
+    Another account that took the name would get the servers meant for this one.
     """
     names = [
         name
@@ -88,14 +88,14 @@ def refuse_renaming(before: Account) -> None:
     ]
     if names:
         raise ConflictError(
-            f"Fallbacks of the template {names[0]} name {before.name}, so it keeps its "
-            "name.",
-            fields={"name": ["A fallback names this account, so it keeps its name."]},
+            f"{before.name} can't be renamed, because fallbacks of the template "
+            f"{names[0]} name it.",
+            fields={"name": ["A fallback names this account. Keep its name."]},
         )
 
 
 def has_living_fallback(account: Account) -> bool:
-    """Tell whether a server that may still be created names it as a fallback."""
+    """Tell whether a server that can still be created has it as a fallback."""
     return any(
         entry.get("account") == account.name
         for entries in _list_living().values_list("candidates", flat=True)
@@ -104,7 +104,7 @@ def has_living_fallback(account: Account) -> bool:
 
 
 def refuse_new_readers(known: Template, template: Template) -> None:
-    """Raise InvalidError where stored user data would reach another account."""
+    """Raise InvalidError if stored user data would reach another account."""
     if template.user_data and _find_readers(template) - _find_readers(known):
         raise InvalidError(
             f"user_data: {USER_DATA_MOVED}", fields={"user_data": [USER_DATA_MOVED]}
@@ -125,7 +125,7 @@ def _list_living() -> QuerySet[TemplateVersion]:
 
 
 def _list_recipes(account: Account) -> list[str]:
-    """Return the templates whose user data the account's calls may carry, by name."""
+    """Return the names of templates whose user data the account's calls can carry."""
     own = Q(account=account) | ~Q(candidates=[])
     templates = Template.objects.filter(own).exclude(user_data="")
     versions = _list_living().filter(own).exclude(user_data="")

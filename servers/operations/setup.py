@@ -1,4 +1,4 @@
-"""Save accounts and templates: each change of a template writes a version."""
+"""Save accounts and templates. Each change of a template creates a version."""
 
 import json
 import re
@@ -30,12 +30,12 @@ from servers.operations.secrets import (
 )
 from servers.scopes import ensure_scope, open_scope
 
-MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may take less
+MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
 MOST_CANDIDATES: Final = 10
 PRICE: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
-# PostgreSQL's integer; SQLite alone would take more.
+# The largest PostgreSQL integer. SQLite would accept more.
 MOST_INTEGER: Final = 2**31 - 1
-# What a person can change of an account; credentials are told only to be others.
+# What people can change in an account. Of credentials, events say only that.
 ACCOUNT_FIELDS: Final = (
     *("name", "kind", "endpoint", "region", "options", "enabled"),
     *("max_servers", "creates_per_minute", "calls_at_once"),
@@ -51,20 +51,21 @@ def save_account(
     credentials: Mapping[str, str] | None = None,
     keep: bool = False,
 ) -> Account:
-    """Check and save an account; ``credentials`` None keeps those it has.
+    """Check and save an account. If ``credentials`` is None, it keeps its own.
 
-    With ``keep``, ``credentials`` replace only those that they name; "" forgets one.
-    A change of endpoint or kind needs all of them again, and takes no user data along
-    (operations/secrets.py). A change of credentials, endpoint or kind closes the gates
-    of its scopes until a listing of the same identity has come. Raises InvalidError,
-    ConflictError (the name is taken).
+    With ``keep``, ``credentials`` replace only those that they name; "" removes one. A
+    new endpoint or kind needs all of them again, and must not get stored user data
+    (operations/secrets.py). New credentials, a new endpoint or a new kind close the
+    gates of its locations until a listing shows the same identity. Raises InvalidError
+    or ConflictError (the name is taken).
     """
     before = Account.objects.filter(pk=account.pk).first()
     if before and before.kind != account.kind and before.scopes.exists():
-        # What the one cloud holds would be out of sight at the other.
+        # Instances at the old cloud would no longer be visible.
         raise ConflictError(
-            f"{before.name} is in use, so its kind stays. Make another account.",
-            fields={"kind": ["An account in use keeps its kind."]},
+            f"{before.name} is in use, so its kind can't be changed. Create another "
+            "account.",
+            fields={"kind": ["The kind of an account in use can't be changed."]},
         )
     secrets = resolve_credentials(before, account, credentials, keep=keep)
     errors = validate_config(
@@ -75,12 +76,12 @@ def save_account(
         options=account.options,
     )
     if before is not None and before.endpoint == account.endpoint:
-        # Where it may lead is judged at each connection: it may still be disabled.
+        # So that it can still be disabled. Each connection checks the endpoint anyway.
         errors.pop("endpoint", None)
     _raise(errors)
     _clean(account)
     account.credentials = json.dumps(secrets, sort_keys=True)
-    # The adapter's own rules, such as what a region looks like. Makes no call.
+    # The adapter's own rules, such as the format of a region. Makes no call.
     open_scope(account, account.region)
     if before is not None and is_moved(before, account):
         refuse_moving_user_data(before)
@@ -91,7 +92,7 @@ def save_account(
     ):
         account.generation = before.generation + 1
         if before.kind != account.kind:
-            account.identity = ""  # nothing is known of it at the other cloud
+            account.identity = ""  # the identity at the new cloud is unknown
     with _saving(account):
         account.save(force_insert=before is None, force_update=before is not None)
         if before is not None and account.generation != before.generation:
@@ -109,7 +110,7 @@ def save_account(
 
 
 def describe_account_change(before: Account | None, account: Account) -> str:
-    """Return what is other than it was, as a sentence; "" where nothing is."""
+    """Return the changes as a sentence, or "" if there are none."""
     if before is None:
         return f"The account {account.name} was created."
     changes = "; ".join(
@@ -125,10 +126,11 @@ def describe_account_change(before: Account | None, account: Account) -> str:
 
 
 def check_template(template: Template) -> None:
-    """Raise InvalidError for all that is wrong with a template; make no call."""
+    """Raise InvalidError with everything wrong with a template. Makes no call."""
     _clean(template)
     template.region = template.region or template.account.region
-    open_scope(template.account, template.region)  # its cloud can't have the region
+    # Raises an error if the cloud can't have the region.
+    open_scope(template.account, template.region)
     _raise(_find_wrong(template))
 
 
@@ -137,9 +139,9 @@ def save_template(
 ) -> TemplateVersion:
     """Check and save a template and its next version.
 
-    ``user_data`` None keeps what it has, which reaches no other account than before:
-    naming one asks for the user data again. Raises InvalidError, ConflictError (the
-    name is taken).
+    If ``user_data`` is None, the template keeps its own, which must not reach another
+    account: a new account needs the user data again. Raises InvalidError or
+    ConflictError (the name is taken).
     """
     if user_data is not None:
         template.user_data = user_data
@@ -167,8 +169,8 @@ def save_template(
             **{field.name: getattr(template, field.name) for field in _RECIPE},
         )
         version.save(force_insert=True)
-        # From here on every location that it names is listed, so that its gate can
-        # open. In one order for all who save templates.
+        # From now on every location that it names is listed, so that its gate can
+        # open. Always in the same order, to avoid deadlocks.
         named = {
             (candidate.account.pk, candidate.region): candidate.account
             for candidate in list_candidates(version)
@@ -209,7 +211,7 @@ def check_template_options(template: Template) -> list[str]:
 
 
 def check_template_labels(template: Template) -> str:
-    """Return what is wrong with a template's labels wherever it is created, or ""."""
+    """Return what is wrong with a template's labels at any of its clouds, or ""."""
     if message := check_labels(template.labels):
         return message
     kinds = [template.account.kind]
@@ -220,13 +222,13 @@ def check_template_labels(template: Template) -> str:
 
 
 def delete_template(template: Template) -> None:
-    """Delete a template that no live server needs; its versions stay with the others.
+    """Delete a template without live servers. Versions of stopped servers stay.
 
-    Raises NotFoundError, ConflictError.
+    Raises NotFoundError or ConflictError.
     """
     with transaction.atomic():
-        # The whole lock: a server that is made from it meanwhile waits at its commit,
-        # and is refused, or is committed, and keeps the template.
+        # The full lock: a server that is created from it meanwhile either waits at its
+        # commit and is refused, or is already committed and keeps the template.
         if not Template.objects.select_for_update().filter(pk=template.pk).first():
             raise NotFoundError(f"There is no template named {template.name!r}.")
         if kept := explain_template_kept(template):
@@ -236,7 +238,7 @@ def delete_template(template: Template) -> None:
             account=template.account,
             reason=f"The template {template.name} was deleted.",
         )
-        # The others stay until the records of their servers go.
+        # The others stay until the records of their servers are purged.
         template.versions.filter(servers=None).delete()
         template.delete()
 
@@ -289,30 +291,32 @@ _LONGEST: Final = {"account": 63, "region": 100, "size": 255}
 def check_candidates(entries: object) -> str:
     """Return what is wrong with a template's fallbacks, or ""."""
     if not isinstance(entries, list) or len(entries) > MOST_CANDIDATES:
-        return "Give a list of at most ten fallbacks."
+        return "Use a list of at most ten fallbacks."
     for entry in entries:
         if not isinstance(entry, dict) or not set(entry) <= {
             "account",
             "region",
             "size",
         }:
-            return "Each fallback is an object with any of account, region, size."
+            return "Each fallback must be an object with any of account, region, size."
         if not all(isinstance(value, str) for value in entry.values()):
-            return "Each fallback's account, region and size are texts."
+            return "Each fallback's account, region and size must be strings."
         for name, value in entry.items():
             if len(value) > _LONGEST[name]:
-                return f"A fallback's {name} has at most {_LONGEST[name]} characters."
+                return (
+                    f"A fallback's {name} can have at most {_LONGEST[name]} characters."
+                )
     names = {entry["account"] for entry in entries if entry.get("account")}
     known = set(Account.objects.filter(name__in=names).values_list("name", flat=True))
     if names - known:
-        return f"There is no account {min(names - known)!r}."
+        return f"There is no account named {min(names - known)!r}."
     return ""
 
 
 def _clean(model: Account | Template) -> None:
     try:
-        # Which template is the default is settled where it is saved, and so is whether
-        # its account is still there.
+        # Saving settles which template is the default, and whether its account still
+        # exists.
         held = {"account"} if getattr(model, "account_id", None) else None
         model.full_clean(held, validate_unique=False, validate_constraints=False)
     except ValidationError as error:
@@ -329,23 +333,25 @@ def _clean(model: Account | Template) -> None:
 
 @contextmanager
 def _saving(model: Account | Template) -> Iterator[None]:
-    """Run a transaction; a name that is taken by then is a ConflictError."""
+    """Run a transaction. Raise ConflictError if the name is taken by then."""
     try:
         with transaction.atomic():
             yield
     except IntegrityError:
         others = type(model).objects.exclude(pk=model.pk)
         if not others.filter(name=model.name).exists():
-            raise ConflictError("It was changed meanwhile. Look again.") from None
+            raise ConflictError(
+                "It was changed meanwhile. Reload and try again."
+            ) from None
         raise ConflictError(
-            f"The name {model.name!r} is taken. Choose another.",
-            fields={"name": ["This name is taken."]},
+            f"The name {model.name!r} is already taken. Choose another name.",
+            fields={"name": ["This name is already taken."]},
         ) from None
 
 
 def _hold_account(pk: Any) -> None:
     """Keep an account from being deleted until the transaction ends."""
-    # Here, and not by the foreign key, which is looked at by the commit.
+    # Checked here, because the foreign key is only checked at the commit.
     if not Account.objects.select_for_update(no_key=True).filter(pk=pk).first():
         raise ConflictError(
             "The account was deleted meanwhile, so nothing was saved.",

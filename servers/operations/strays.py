@@ -1,4 +1,4 @@
-"""What a person decides about an instance that the database does not know."""
+"""Decisions about instances that are not in the database, and about leftovers."""
 
 import secrets
 from typing import Any, Final
@@ -23,27 +23,27 @@ from servers.models import (
 )
 
 _UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE)
-_NOBODY_WAITS: Final = "Nothing waits for a person there any more. Look again."
-_DECIDED: Final = "{} needs no decision any more. Look again."
+_NOBODY_WAITS: Final = "Nothing there needs a decision any more. Reload and look again."
+_DECIDED: Final = "{} no longer needs a decision. Reload and look again."
 
 
 def destroy_stray(instance_pk: Any) -> None:
     """Condemn an instance that no server owns: it will be destroyed.
 
-    Unexplained, or an orphan or double that waits for a person, since there are so
-    many. Raises NotFoundError, ConflictError (a server owns it, or it is decided).
+    It is unexplained, or an orphan or double that is held because there are so many.
+    Raises NotFoundError or ConflictError (a server owns it, or it is decided already).
     """
     now = ledger.database_now()
     found = Instance.objects.filter(pk=instance_pk).first()
     if found is not None and found.verdict in _UNOWNED:
-        # It takes locks of its own, the server's first.
+        # It takes its own locks, the server's first.
         if not condemn_unowned(found, now=now):
             raise ConflictError(_DECIDED.format(found.instance_id))
         dispatch.hint(dispatch.DESTROY, found.pk)
         return
     with transaction.atomic():
         instance = _find(instance_pk)
-        reason = f"{instance.instance_id} was condemned by a person."
+        reason = f"A person condemned {instance.instance_id}."
         instance.condemned_at = now
         instance.condemned_for = reason
         instance.next_step_at = now
@@ -53,13 +53,13 @@ def destroy_stray(instance_pk: Any) -> None:
 
 
 def delete_leftover(leftover_pk: Any) -> None:
-    """Have what an instance left behind deleted by the next look at its scope.
+    """Have a leftover deleted when its location is next observed.
 
-    Raises NotFoundError, ConflictError (it will be deleted already).
+    Raises NotFoundError or ConflictError (it is already going to be deleted).
     """
     leftover = Leftover.objects.filter(pk=leftover_pk).first()
     if leftover is None:
-        raise NotFoundError("It is not there any more.")
+        raise NotFoundError("This leftover no longer exists.")
     now = ledger.database_now()
     with transaction.atomic():
         rows = Leftover.objects.filter(pk=leftover.pk, condemned_at__isnull=True)
@@ -68,7 +68,7 @@ def delete_leftover(leftover_pk: Any) -> None:
         write_event(
             Kind.CONDEMNED,
             account_id=leftover.account_id,
-            reason=f"{leftover.kind} {leftover.resource_id} was condemned by a person.",
+            reason=f"A person condemned {leftover.kind} {leftover.resource_id}.",
         )
         Scope.objects.filter(
             account=leftover.account_id, region=leftover.region
@@ -76,13 +76,13 @@ def delete_leftover(leftover_pk: Any) -> None:
 
 
 def destroy_held(account: str, *, region: str = "") -> int:
-    """Condemn all orphans and doubles of a scope that wait for a person; count them.
+    """Condemn all held orphans and doubles of a location. Return how many.
 
-    Raises NotFoundError, ConflictError (none waits).
+    Raises NotFoundError or ConflictError (none is held).
     """
     scope = Scope.objects.filter(account__name=account, region=region).first()
     if scope is None:
-        raise NotFoundError("There is no such account and region.")
+        raise NotFoundError("There is no such account or region.")
     now = ledger.database_now()
     waiting = Instance.objects.filter(
         account=scope.account_id,
@@ -99,27 +99,27 @@ def destroy_held(account: str, *, region: str = "") -> int:
             dispatch.hint(dispatch.DESTROY, instance.pk)
             count += 1
     Scope.objects.filter(pk=scope.pk).update(held=0)
-    if not count:  # another person was quicker
+    if not count:  # another person was faster
         raise ConflictError(_NOBODY_WAITS)
     return count
 
 
 def adopt_stray(instance_pk: Any, *, template: Template | None = None) -> Server:
-    """Make a server of an unexplained instance, as if its call had just been answered.
+    """Create a server for an unknown instance, as if its call was just answered.
 
-    The template (the default without one) says how it goes on: readiness and ttl.
-    Raises NotFoundError, ConflictError.
+    The template (by default the default one) decides on readiness and ttl. Raises
+    NotFoundError or ConflictError.
     """
     template = template or Template.objects.filter(is_default=True).first()
     if template is None:
-        raise ConflictError("There is no default template. Name one.")
+        raise ConflictError("There is no default template. Name a template.")
     with transaction.atomic():
         instance = _find(instance_pk)
         key = parse_key(instance.key)
         if key is None:
             raise ConflictError(
-                f"{instance.instance_id} carries no key of a server. Destroy it, or "
-                "take the fleet's tag off it at the cloud."
+                f"{instance.instance_id} has no key of a server, so it can't be "
+                "adopted. Destroy it, or remove the fleet's tag from it at the cloud."
             )
         now = ledger.database_now()
         server = _make_row(instance, template, key.number)

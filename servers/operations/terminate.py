@@ -1,4 +1,4 @@
-"""Ask for the end of a server, or for another try."""
+"""Terminate, protect and retry servers."""
 
 from django.db import transaction
 
@@ -9,30 +9,28 @@ from servers.lifecycle.states import ENDING, Event, Outcome, State
 from servers.models import Attempt, Instance, Server
 from servers.selectors import find_server
 
-# A server moves at most this often between a look and a swap; then another asks.
+# How often to retry if the server changes between the read and the update.
 _SWAPS = 20
 
 
 def terminate_server(name: str, *, force: bool = False) -> Server | None:
-    """Request the termination of a server. Asking again changes nothing.
+    """Request the termination of a server. Repeating the request changes nothing.
 
-    Its instance is destroyed at once: builds on it are not waited for. ``force`` is for
-    an errored server: with it, as without an instance, the server leaves the list at
-    once (None), and whatever the cloud still holds is destroyed behind it.
-    Raises NotFoundError, ConflictError (protected).
+    Its instance is destroyed at once, even if builds are running. With ``force`` or
+    without an instance, a failed server leaves the list at once (None), and anything
+    left at the cloud is destroyed in the background. Raises NotFoundError or
+    ConflictError (protected).
     """
     for _ in range(_SWAPS):
         server = find_server(name)
         if server.state in ENDING:
             return server
         if server.protected:
-            raise ConflictError(
-                f"{server.name} is protected. Lift its protection first."
-            )
+            raise ConflictError(f"{server.name} is protected. Unprotect it first.")
         hide = server.state == State.ERROR and (force or not server.instance_id)
         if _request_stop(server, hide=hide):
             return None if hide else server
-    raise ConflictError(f"{name} is changing too quickly. Ask again.")
+    raise ConflictError(f"{name} is changing too quickly. Try again.")
 
 
 def _request_stop(server: Server, *, hide: bool) -> bool:
@@ -41,7 +39,7 @@ def _request_stop(server: Server, *, hide: bool) -> bool:
         moved = ledger.move(
             server,
             Event.STOP_REQUESTED,
-            reason="Removed from the list." if hide else "Termination was asked for.",
+            reason="Removed from the list." if hide else "Termination was requested.",
             now=now,
             changes={"hidden": hide},
         )
@@ -51,7 +49,7 @@ def _request_stop(server: Server, *, hide: bool) -> bool:
 
 
 def protect_server(name: str, *, protected: bool) -> Server:
-    """Protect a server from termination, its ttl and the reaper; or lift that."""
+    """Protect a server from termination, its ttl and the reaper, or unprotect it."""
     server = find_server(name)
     now = ledger.database_now()
     with transaction.atomic():
@@ -61,21 +59,21 @@ def protect_server(name: str, *, protected: bool) -> Server:
             .update(protected=protected, next_step_at=now)
         )
         if changed:
-            said = "It is protected now." if protected else "Its protection was lifted."
+            said = "It was protected." if protected else "It was unprotected."
             write_event(Kind.CHANGED, server=server, reason=said)
     server.protected = protected
     return server
 
 
 def retry_server(name: str) -> Server:
-    """Begin anew with an errored server of which nothing is left at any cloud.
+    """Retry a failed server that has nothing left at any cloud.
 
-    Raises NotFoundError, ConflictError.
+    Raises NotFoundError or ConflictError.
     """
     server = find_server(name)
     if server.state != State.ERROR:
         raise ConflictError(
-            f"{server.name} is {server.state}; only a server in error can be retried."
+            f"{server.name} is {server.state}. Only a server in error can be retried."
         )
     now = ledger.database_now()
     with transaction.atomic():
@@ -83,17 +81,19 @@ def retry_server(name: str) -> Server:
         if leftovers := find_leftovers(server):
             raise ConflictError(leftovers)
         if not ledger.move(
-            server, Event.RETRY_REQUESTED, reason="A retry was asked for.", now=now
+            server, Event.RETRY_REQUESTED, reason="A retry was requested.", now=now
         ):
-            raise ConflictError(f"{server.name} has changed meanwhile. Look again.")
+            raise ConflictError(
+                f"{server.name} has changed meanwhile. Reload and look again."
+            )
         dispatch.hint(dispatch.ADVANCE, server.pk)
     return server
 
 
 def find_leftovers(server: Server) -> str:
-    """Return why a server may not begin anew, or nothing.
+    """Return why a server can't be retried, or "".
 
-    Nothing of it may be live, and no attempt may be without its answer.
+    It must have no live instance and no unanswered attempt.
     """
     live = Instance.objects.filter(server_uid=server.pk, live=True).exists()
     unresolved = Attempt.objects.filter(
@@ -102,6 +102,6 @@ def find_leftovers(server: Server) -> str:
     if not live and not unresolved:
         return ""
     return (
-        f"{server.name} may still have an instance at the cloud. Terminate it, "
-        "or wait until that is known."
+        f"{server.name} may still have an instance at the cloud. Terminate the server, "
+        "or wait until this is known."
     )

@@ -1,6 +1,6 @@
-"""Try a template: make one server of it, see it ready, and end it, all by itself.
+"""Try a template: create a server, wait until it is ready, and terminate it.
 
-What says so is in the server's row, so whoever steps it ends it, whatever died before.
+The server's row says that it is a try, so any worker terminates it, even after crashes.
 """
 
 import secrets
@@ -21,7 +21,7 @@ from servers.operations.provision import Request, provision_servers
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A state that was reached, ``seconds`` after the try began."""
+    """A state that was reached ``seconds`` after the start of the try."""
 
     state: str
     at: datetime
@@ -30,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The newest try of a template, as far as it has come."""
+    """The current state of the latest try of a template."""
 
     server: Server
     outcome: str  # under way, works, failed
@@ -42,15 +42,15 @@ class Trial:
 
 
 def try_template(template: Template) -> Server:
-    """Make one server of a template that ends by itself; return it, pending.
+    """Create a server that is terminated automatically. Return it, pending.
 
-    While a try is under way, it is that one. Raises NotFoundError, ConflictError (a
-    cap, a disabled account).
+    If a try is already in progress, return its server. Raises NotFoundError or
+    ConflictError (a cap, a disabled account).
     """
     longest = timedelta(seconds=settings.PENDING_DEADLINE + settings.BOOT_DEADLINE)
     name = f"try-{template.name[:40].rstrip('-')}-{secrets.token_hex(4)}"
     with transaction.atomic():
-        # One after the other, so that of two people the second finds the first's.
+        # Serialised, so that of two requests the second finds the first one's try.
         held = Template.objects.select_for_update(no_key=True).filter(pk=template.pk)
         if not held.first():
             raise NotFoundError(f"There is no template named {template.name!r}.")
@@ -64,11 +64,12 @@ def try_template(template: Template) -> Server:
 
 
 def find_trial(template: Template) -> Trial:
-    """Return how the newest try of a template goes; NotFoundError without one."""
+    """Return the latest try of a template. Raise NotFoundError if there is none."""
     server = _list_trials(template).first()
     if server is None:
         raise NotFoundError(
-            f"{template.name} was not tried lately. POST to this path tries it."
+            f"{template.name} was not tried recently. Send a POST to this path to try "
+            "it."
         )
     events = list(
         EventRow.objects.filter(server_uid=server.pk)
@@ -101,12 +102,12 @@ def find_trial(template: Template) -> Trial:
 
 
 def was_tried(template: Template) -> bool:
-    """Tell whether a try of a template is still in the records."""
+    """Tell whether there is still a record of a try of a template."""
     return _list_trials(template).exists()
 
 
 def _list_trials(template: Template) -> QuerySet[Server]:
-    """Return the tries of a template, the newest first."""
+    """Return the tries of a template, newest first."""
     return Server.objects.filter(template=template, trial_until__isnull=False).order_by(
         "-created_at", "-id"
     )

@@ -170,5 +170,5 @@ def test_acts_on_accounts_templates_and_scopes_are_the_operations(
     held = Instance.objects.create(
         account=account, instance_id="i", first_seen=database_now(), verdict="ours"
     )
-    assert "no decision" in act("instance", "destroy", held.pk)
+    assert "no longer needs a decision" in act("instance", "destroy", held.pk)
     assert Event.objects.filter(actor="user:ada").count() >= 3

@@ -124,7 +124,7 @@ def test_the_django_admin_asks_for_them_at_its_field() -> None:
     }
     path = f"/admin/servers/account/{account.pk}/change/"
     refused = root.post(path, form)
-    assert b"send every credential again" in refused.content
+    assert b"enter all credentials again" in refused.content
     account.refresh_from_db()
     assert account.endpoint == ""
     form["new_credentials"] = json.dumps(dict(list(KEYS.items())[:2]))
@@ -268,5 +268,5 @@ def test_the_rule_is_the_operations_own() -> None:
     account = Account.objects.get(name="aws")
     account.endpoint = "https://ec2.example.com"
     for given, keep in ((None, False), ({"secret_access_key": "new"}, True)):
-        with pytest.raises(FleetError, match="every credential again"):
+        with pytest.raises(FleetError, match="all credentials again"):
             save_account(account, credentials=given, keep=keep)

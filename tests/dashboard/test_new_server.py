@@ -66,7 +66,10 @@ def test_a_cap_that_is_reached_meanwhile_is_told_and_the_form_can_be_sent_again(
     Account.objects.update(max_servers=1)
     form = {"template": "default", "count": 2, "once": "reached", "size": "big"}
     answer = operator.post("/servers/new/", form).content.decode()
-    assert "The cap of the account sandbox is 1 server, and 1 is left." in answer
+    assert (
+        "The account sandbox has a limit of 1 server, so only 1 more can be created."
+        in answer
+    )
     assert 'id="more" open' in answer
     assert 'value="big"' in answer
     operator.post("/servers/new/", form | {"count": 1})

@@ -301,7 +301,7 @@ def test_every_button_works_once_and_says_so(account: Account) -> None:
         ("/pause/", {"note": "<b>night", "minutes": "60"}, "&lt;b&gt;night"),
         ("/resume/", {}, "The pause flag is cleared."),
         ("/confirm/", {}, "Nothing was done"),
-        ("/confirm/", {"sure": "on"}, "confirmed already"),
+        ("/confirm/", {"sure": "on"}, "already confirmed"),
     ):
         answer = client.post(path, form, follow=True)
         assert said in answer.content.decode(), path

@@ -77,7 +77,7 @@ def test_a_form_that_is_sent_twice_makes_one(admin: Client) -> None:
         ({"name": "Not A Name"}, "lower-case"),
         ({"name": "a\0b"}, "Null characters"),
         ({"count": 0}, "greater than or equal to 1"),
-        ({"count": 5, "name": "x"}, "one name"),
+        ({"count": 5, "name": "x"}, "share a name"),
         ({"capacity": 5000}, "less than or equal to 1000"),
         ({"labels": "no sign"}, "name=value"),
         ({"labels": "A;=b"}, "letters, digits, spaces"),

@@ -235,7 +235,7 @@ def test_many_orphans_at_once_are_shown_and_destroyed_when_a_person_says_so(
     assert api("POST", path, "fleet:admin").status_code == 204
     again = api("POST", path, "fleet:admin")
     assert again.status_code == 409
-    assert "no decision" in again.json()["message"]
+    assert "no longer needs a decision" in again.json()["message"]
 
     User.objects.create_superuser("admin", password="a long enough password")
     client = Client()

@@ -92,7 +92,9 @@ def test_what_is_not_known_or_another_fleets_is_left_to_a_person(
     path = f"/leaks/leftovers/{entry.leftover.pk}/delete/"
     said = client.post(path, follow=True).content.decode()
     assert "It will be deleted." in said
-    assert "no decision" in client.post(path, follow=True).content.decode()
+    assert (
+        "no longer needs a decision" in client.post(path, follow=True).content.decode()
+    )
     workshop.run_until(lambda: volumes(account) == {"theirs"})
 
 

@@ -171,7 +171,7 @@ def test_a_clone_becomes_a_fleet_of_its_own_and_leaves_the_origins_servers(
 def test_a_database_that_is_not_in_doubt_is_neither_confirmed_nor_split() -> None:
     make_fleet()
     for act in (confirm_fleet, split_fleet):
-        with pytest.raises(ConflictError, match="confirmed already"):
+        with pytest.raises(ConflictError, match="already confirmed"):
             act()
     with pytest.raises(CommandError, match="goes with confirm"):
         call_command("fleet", "show", "--new-id")

@@ -79,7 +79,7 @@ def test_a_stray_is_adopted_or_destroyed_by_one(crew: list[Person]) -> None:
             [Told(one.status, one.path, " ".join(one.said)) for one in told],
             f"It is the server stray-{number} of the fleet now.",
             "It will be destroyed.",
-            f"{stray.instance_id} needs no decision any more. Look again.",
+            f"{stray.instance_id} no longer needs a decision. Reload and look again.",
         )
         assert adopted + destroyed == 1
         assert count_events(since) == 1
@@ -118,7 +118,7 @@ def test_what_waits_for_a_person_is_destroyed_once(
         assert sum(counts) == count_events(since)
         assert all(counts)
         assert {text for text in said if "will be" not in text} <= {
-            "Nothing waits for a person there any more. Look again."
+            "Nothing there needs a decision any more. Reload and look again."
         }
         left = Instance.objects.filter(live=True, condemned_at=None)
         assert left.filter(pk__in=[stray.pk for stray in strays]).count() == 0
@@ -130,5 +130,5 @@ def test_what_waits_for_a_person_is_destroyed_once(
         )
         since = last_event()
         told = press(crew, f"/leaks/leftovers/{leftover.pk}/delete/")
-        deleted, _ = sort_out(told, "It will be deleted.", "needs no decision any more")
+        deleted, _ = sort_out(told, "It will be deleted.", "no longer needs a decision")
         assert (deleted, count_events(since)) == (1, 1)

@@ -68,8 +68,8 @@ def test_a_server_begins_anew_once(crew: list[Person]) -> None:
         retried, *_ = sort_out(
             told,
             f"{name} begins anew.",
-            f"{name} has changed meanwhile. Look again.",
-            f"{name} is pending; only a server in error can be retried.",
+            f"{name} has changed meanwhile. Reload and look again.",
+            f"{name} is pending. Only a server in error can be retried.",
         )
         assert retried == 1
         events = Event.objects.filter(server_name=name, kind="retry_requested")

@@ -96,7 +96,11 @@ def test_the_default_changes_once(crew: list[Person]) -> None:
         )
         for one in told:
             assert one.said[0].endswith(
-                ("is the default now.", "is the default already.", "Look again.")
+                (
+                    "is the default now.",
+                    "is the default already.",
+                    "Reload and try again.",
+                )
             )
         assert Template.objects.filter(is_default=True).count() == 1
         assert Template.objects.get(is_default=True).name in names
@@ -167,11 +171,11 @@ def test_what_is_used_in_the_same_moment_is_kept_or_told_gone(
         sort_out(
             send_at_once(crew, sent),
             f"{name} was saved.",
-            "This name is taken.",
+            "This name is already taken.",
             "There is a template of this name already.",
             "This account is gone. Choose another.",
             f"{name} was deleted.",
-            f"{name} can't be deleted. Templates make servers in it: {name}.",
+            f"{name} can't be deleted. Templates create servers in it: {name}.",
             f"There is no account named '{name}'.",
         )
         made = Template.objects.filter(name=name).exists()
@@ -185,7 +189,7 @@ def test_what_is_used_in_the_same_moment_is_kept_or_told_gone(
         sort_out(
             send_at_once(crew, sent),
             f"Asked for {name}.",
-            "This name is taken.",
+            "This name is already taken.",
             "This template is gone. Choose another.",
             "There is no such template.",
             f"{name} was deleted.",
@@ -238,21 +242,27 @@ def test_a_name_is_given_once(crew: list[Person]) -> None:
                 "/servers/new/",
                 {"template": "default", "count": "1", "name": name},
                 f"Asked for {name}.",
-                ("This name is taken.",),
+                ("This name is already taken.",),
                 Server,
             ),
             (
                 "/templates/new/",
                 template,
                 f"{name} was saved.",
-                ("There is a template of this name already.", "This name is taken."),
+                (
+                    "There is a template of this name already.",
+                    "This name is already taken.",
+                ),
                 Template,
             ),
             (
                 "/accounts/new/?kind=sandbox",
                 {"name": name},
                 f"{name} was saved.",
-                ("There is an account of this name already.", "This name is taken."),
+                (
+                    "There is an account of this name already.",
+                    "This name is already taken.",
+                ),
                 Account,
             ),
             (

@@ -24,5 +24,5 @@ def test_fifty_posts_at_once_against_a_cap_of_ten_make_ten(service: Service) -> 
     assert Counter(status for status, _ in answers) == {200: CAP, 409: CALLERS - CAP}
     refused = {answer["message"] for status, answer in answers if status == 409}
     assert len(refused) == 1
-    assert f"is {CAP} servers, and none is left" in refused.pop()
+    assert f"limit of {CAP} servers, so no more can be created" in refused.pop()
     assert len(service.states()) == CAP
