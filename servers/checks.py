@@ -12,7 +12,9 @@ from servers.clouds.proxy import list_problems
 def check_proxies(**_: Any) -> list[CheckMessage]:
     """A proxy that is set and unused looks like a cloud that does not answer."""
     return [
-        Warning(problem, hint="docs/settings.md, Outgoing connections.", id="servers.W001")
+        Warning(
+            problem, hint="docs/settings.md, Outgoing connections.", id="servers.W001"
+        )
         for problem in list_problems()
     ]
 
