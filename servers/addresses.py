@@ -1,9 +1,9 @@
-"""Network addresses: what a spelling stands for, and where nothing of ours may go.
+"""Network addresses: what a spelling means, and where ServerFleet must not connect.
 
-Whoever may enter an endpoint must not reach with it what only this machine reaches:
-its loopback, its private networks, the metadata service of the cloud that it runs in.
-So an address is judged by what it stands for, however it is spelled, and what is judged
-is the address that is connected to, not the one that a name had a moment ago.
+People who can enter an endpoint must not reach what only this machine can reach: its
+loopback, its private networks and the metadata service of its cloud. So an address is
+checked by its meaning, however it is spelled. And the check is on the address of the
+connection itself, not on one that a name resolved to earlier.
 """
 
 import ipaddress
@@ -21,7 +21,7 @@ _HOST: Final = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?"
     r"(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?)*"
 )
-# What inet_aton, and so every resolver, takes for an address: 127.1 or 2130706433.
+# What inet_aton, and so every resolver, accepts: such as 127.1 or 2130706433.
 _ODD: Final = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}")
 _LOCAL_NAMES: Final = ("localhost", "localhost.localdomain", "ip6-localhost")
 _METADATA_NAMES: Final = (
@@ -30,7 +30,7 @@ _METADATA_NAMES: Final = (
     "instance-data",
     "instance-data.ec2.internal",
 )
-# Link-local, metadata services at other addresses, and what is no host at all.
+# Link-local addresses, other metadata services, and addresses that are no host.
 _NEVER: Final = tuple(
     map(
         ipaddress.ip_network,
@@ -53,19 +53,19 @@ _NAT64: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/4
 _COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 
 NEVER: Final = (
-    "{host} is a link-local or metadata address, where ServerFleet never connects. Use "
-    "the public endpoint of the cloud."
+    "{host} is a link-local or metadata address. ServerFleet never connects to those. "
+    "Use the public endpoint of the cloud."
 )
 PRIVATE: Final = (
-    "{host} leads to this machine or to a private network. Whoever runs ServerFleet "
-    "can allow it: set SERVERFLEET_ALLOW_PRIVATE_ENDPOINTS to 1, or to a list of hosts "
-    "and networks."
+    "{host} leads to this machine or to a private network. The person who runs "
+    "ServerFleet can allow it by setting SERVERFLEET_ALLOW_PRIVATE_ENDPOINTS to 1, or "
+    "to a list of hosts and networks."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The private addresses that endpoints may have."""
+    """The private addresses that endpoints can have."""
 
     everything: bool = False
     hosts: frozenset[str] = frozenset()
@@ -73,7 +73,7 @@ class Allowed:
 
 
 def parse_allowed(text: str) -> Allowed:
-    """Read ``1``, or hosts and networks by commas; ValueError for what is neither."""
+    """Read ``1``, or hosts and networks separated by commas. Raise ValueError."""
     hosts, networks = set(), []
     parts = [part.strip().lower() for part in text.split(",") if part.strip()]
     if parts in (["1"], ["true"], ["yes"], ["on"]):
@@ -94,13 +94,13 @@ _read_allowed: Callable[[], Allowed] = Allowed
 
 
 def configure(read: Callable[[], Allowed]) -> None:
-    """Say what this installation allows; asked at each look."""
+    """Set the function that returns what is allowed. It is called for each check."""
     global _read_allowed  # noqa: PLW0603 - the one setting of a module without Django
     _read_allowed = read
 
 
 def read_address(text: str) -> Address | None:
-    """Return the address that a host stands for by itself, None for a name."""
+    """Return the address that a host spells, or None if it is a name."""
     text = normalise_host(text)
     try:
         return ipaddress.ip_address(text)
@@ -115,12 +115,12 @@ def read_address(text: str) -> Address | None:
 
 
 def normalise_host(text: str) -> str:
-    """Return a host in the one spelling in which it is compared."""
+    """Return a host in the spelling used for comparisons."""
     return unicodedata.normalize("NFKC", text).strip("[]").rstrip(".").lower()
 
 
 def is_host(text: str) -> bool:
-    """Tell whether a text is an IP address or a host name, and nothing else."""
+    """Tell whether a text is an IP address or a host name."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -129,7 +129,7 @@ def is_host(text: str) -> bool:
 
 
 def explain_host(host: str) -> str:
-    """Return why an endpoint may not have this host, or ""; looks up no name."""
+    """Return why an endpoint can't have this host, or "". Makes no name look-up."""
     name = normalise_host(host)
     if name in _METADATA_NAMES:
         return NEVER.format(host=host)
@@ -140,7 +140,7 @@ def explain_host(host: str) -> str:
 
 
 def explain_address(address: Address, *, host: str) -> str:
-    """Return why an endpoint at ``host`` may not be called at ``address``, or ""."""
+    """Return why an endpoint at ``host`` can't be called at ``address``, or ""."""
     meant = _unwrap(address)
     if is_never(address):
         return NEVER.format(host=host)
@@ -156,24 +156,24 @@ def explain_address(address: Address, *, host: str) -> str:
 
 
 def is_never(address: Address) -> bool:
-    """Tell whether nothing may ever connect there."""
+    """Tell whether an address is always forbidden."""
     meant = _unwrap(address)
     return any(each in network for each in (address, meant) for network in _NEVER)
 
 
 def is_loopback(address: Address) -> bool:
-    """Tell whether an address is this machine's own."""
+    """Tell whether an address is a loopback address."""
     return _unwrap(address).is_loopback
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """Return the numeric addresses of a host, in the resolver's order; OSError."""
+    """Return a host's numeric addresses in the resolver's order. Raise OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 def _unwrap(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address carries, or the address."""
+    """Return the IPv4 address embedded in an IPv6 address, or the address."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped:
@@ -185,7 +185,7 @@ def _unwrap(address: Address) -> Address:
     low = int(address) & 0xFFFFFFFF
     if any(address in network for network in _NAT64):
         return ipaddress.IPv4Address(low)
-    # IPv4-compatible, long deprecated; ::1 and :: are not meant so.
+    # IPv4-compatible, long deprecated. ::1 and :: are not such addresses.
     if address in _COMPATIBLE and low > 1:
         return ipaddress.IPv4Address(low)
     return address

@@ -1,4 +1,4 @@
-"""What a change has changed: old and new, in words, and of secrets only that."""
+"""Describe changes with old and new values. Secrets only show that they changed."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -14,7 +14,7 @@ _WORDS: Final = {
 
 
 def read_values(row: Model | None, names: Iterable[str]) -> dict[str, Any]:
-    """Return some fields of a row as it is now, to compare with later; {} of None."""
+    """Return some fields of a row to compare with later, or {} for None."""
     return {} if row is None else {name: getattr(row, name) for name in names}
 
 
@@ -27,8 +27,8 @@ def list_differences(
 ) -> Iterator[str]:
     """Yield ``size: small → large`` for each value that differs.
 
-    Of those in ``secret`` it yields ``credentials replaced`` (added, removed); those
-    in ``seconds`` are durations, of which 0 is no limit.
+    For names in ``secret`` it yields ``credentials replaced`` (or added, removed).
+    Names in ``seconds`` are durations; 0 means no limit.
     """
     for name, now in after.items():
         was = before.get(name)

@@ -1,18 +1,18 @@
-"""Errors that a person can meet, named by what they mean to the one who asked.
+"""Errors for people, named by what they mean to the caller.
 
 Every message is one or two whole sentences: what happened, and what to do. The
-API turns the class into a status, a form into a form error, a command into one
-line and exit code 1.
+API turns the class into a status, a form turns it into a form error, and a command
+prints one line and exits with code 1.
 """
 
 from collections.abc import Mapping, Sequence
 
 
 class FleetError(Exception):
-    """Base of all errors that are meant for a person.
+    """Base of all errors that are shown to people.
 
-    ``message`` holds no secret and no trace. ``fields`` maps the name of an input
-    field to its messages, and is empty where the error is about no single field.
+    ``message`` contains no secret and no traceback. ``fields`` maps the names of input
+    fields to their messages, and is empty if the error is not about a field.
     """
 
     def __init__(
@@ -24,20 +24,20 @@ class FleetError(Exception):
 
 
 class InvalidError(FleetError):
-    """The input is wrong; the same input will be refused again."""
+    """The input is wrong. The same input will be refused again."""
 
 
 class NotFoundError(FleetError):
-    """What was named does not exist, or not for this caller."""
+    """The named object does not exist, or not for this caller."""
 
 
 class ConflictError(FleetError):
-    """The input is right, but not in the present state of things."""
+    """The input is valid, but not possible in the current state."""
 
 
 class UnprocessableError(FleetError):
-    """The input contradicts what the same caller sent before under the same key."""
+    """The input differs from what the caller sent before with the same key."""
 
 
 class UnavailableError(FleetError):
-    """Something that is needed does not answer now; the same call may work later."""
+    """Something required is not responding. The same call may work later."""

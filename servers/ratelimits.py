@@ -1,9 +1,9 @@
-"""Counts per key and window, of requests and of failures, shared by all processes.
+"""Counts of requests and failures per key and window, shared by all processes.
 
-A request must not cost a round trip to the cache. So each process counts for itself,
-and adds what it counted to the shared cache at most every so often, which answers with
-what all have counted: a limit is passed at most by what arrives in between. While the
-cache is down each process counts alone.
+A request must not cost a round trip to the cache. So each process counts for itself. At
+fixed intervals it adds its count to the shared cache and gets the total of all
+processes. A limit can be exceeded only by the requests in between. While the cache is
+down, each process counts alone.
 """
 
 import hashlib
@@ -21,24 +21,24 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-# Keys that one process counts at once: strangers choose some of them.
+# How many keys a process counts at once. Strangers can choose some of them.
 MOST_KEYS: Final = 20_000
-# How long a cache that failed is left alone: each look at it may take half a second.
+# How long not to use a cache that failed: each try can take half a second.
 REST_SECONDS: Final = 10.0
 
 
 @dataclass(slots=True)
 class _Count:
-    """What is known of one key in one window."""
+    """The count of one key in one window."""
 
-    shared: int = 0  # of all processes, as the cache last told
+    shared: int = 0  # of all processes, as last read from the cache
     own: int = 0  # counted here since then
     exchanged_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a caller stands; ``reset`` in seconds until the window ends."""
+    """What is left of a caller's limit. ``reset`` is the seconds left in the window."""
 
     limit: int
     remaining: int
@@ -47,10 +47,10 @@ class Standing:
 
 
 class Counter:
-    """Counts of the current window of ``window`` seconds, by key.
+    """Counts by key in the current window of ``window`` seconds.
 
-    ``every`` is how many seconds may pass between two exchanges of a key with the
-    cache; at 0 each look and each note is one.
+    ``every`` is the minimum number of seconds between two exchanges of a key with the
+    cache. With 0, every call is an exchange.
     """
 
     def __init__(self, name: str, *, window: int, every: float) -> None:
@@ -63,24 +63,24 @@ class Counter:
         self._rest_until = 0.0
 
     def note(self, key: str) -> int:
-        """Count one more; return how many there are in this window."""
+        """Count one more. Return the count in this window."""
         return self._look(key, 1)
 
     def count(self, key: str) -> int:
-        """Return how many there are in this window."""
+        """Return the count in this window."""
         return self._look(key, 0)
 
     def give_back(self, key: str) -> None:
-        """Count one less: what was reserved was not used."""
+        """Count one less, because a reserved request was not used."""
         self._look(key, -1)
 
     def take(self, key: str, limit: int) -> Standing:
-        """Count one more, and tell whether that is still within ``limit``."""
+        """Count one more. Return whether that is within ``limit``."""
         used = self.note(key)
         return Standing(limit, max(0, limit - used), self.reset(), used > limit)
 
     def reset(self) -> int:
-        """Return the seconds until the window ends, at least one."""
+        """Return the seconds until the window ends, at least 1."""
         return max(1, self.window - int(time.time()) % self.window)
 
     def forget(self) -> None:
@@ -97,7 +97,7 @@ class Counter:
             known = count.shared + count.own
             if now < self._rest_until or now < count.exchanged_at + self.every:
                 return known
-            # Before the exchange, so that only one thread waits for it.
+            # Set before the exchange, so that only one thread waits for it.
             count.exchanged_at = now
             number, added, count.own = self._number, count.own, 0
         total = self._exchange(f"{self.name}:{number}:{_shorten(key)}", added)
@@ -106,7 +106,7 @@ class Counter:
                 count.own += added
                 self._rest_until = now + REST_SECONDS
             elif self.every:
-                # Another thread may have had a later answer.
+                # Another thread may have read a newer total.
                 count.shared = max(count.shared, total)
             else:
                 count.shared = total
@@ -121,15 +121,15 @@ class Counter:
         count = self._counts.get(key)
         if count is None:
             if len(self._counts) >= MOST_KEYS:
-                # The oldest; whoever fills it up so is many, and not the oldest.
+                # Drop the oldest key to make room.
                 del self._counts[next(iter(self._counts))]
-            # Most strangers come once: their key never reaches the cache.
+            # Most strangers send one request, so their key never reaches the cache.
             seen = now if self.every else 0.0
             count = self._counts[key] = _Count(exchanged_at=seen)
         return count
 
     def _exchange(self, name: str, added: int) -> int | None:
-        """Add to the shared count and return it; None where the cache is down."""
+        """Add to the shared count and return it, or None if the cache is down."""
         try:
             if not added:
                 return int(cache.get(name, 0))
@@ -140,7 +140,7 @@ class Counter:
             return self._increase(name, added)
         except (RedisError, OSError, ValueError, TypeError) as error:
             logger.warning(
-                "The cache can't be used (%s): each process counts alone.",
+                "The cache is not available (%s). Each process counts alone.",
                 type(error).__name__,
             )
             return None
@@ -150,15 +150,15 @@ class Counter:
         try:
             return int(cache.incr(name, added))
         except ValueError:
-            # It ran out in between; or it is no number, and then this fails, too.
+            # The key expired meanwhile. If it is not a number, this fails as well.
             return int(cache.get(name, max(added, 0)))
 
 
 def find_address(request: HttpRequest) -> str:
-    """Return whom a request comes from: an IPv4 address, or the /64 of an IPv6 one.
+    """Return where a request comes from: an IPv4 address, or the /64 of an IPv6 one.
 
-    Behind PROXY_COUNT proxies it is what the outermost of them saw: each appends to
-    X-Forwarded-For whom it was asked by, and what stands before is the client's word.
+    Behind PROXY_COUNT proxies, it is the address that the outermost proxy saw. Each
+    proxy appends its client to X-Forwarded-For; entries before those are not trusted.
     """
     count = settings.PROXY_COUNT
     if count:
@@ -170,7 +170,7 @@ def find_address(request: HttpRequest) -> str:
 
 
 def _read_network(text: str) -> str:
-    """Return an address as it is counted, "" for what is none; a port may follow."""
+    """Return the address to count, or "" if it is invalid. A port can follow it."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -184,25 +184,25 @@ def _read_network(text: str) -> str:
         return str(address)
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
-    # A household or a host has all of it to choose from.
+    # A household or host can use any address of the network.
     return str(ipaddress.IPv6Network((int(address), 64), strict=False))
 
 
 class NumberSerializer:
-    """What the shared cache holds: numbers alone.
+    """Stores only numbers in the shared cache.
 
-    Django's own would unpickle whatever it finds there, so that whoever can write to
-    the cache could run code here.
+    Django's own serializer unpickles the values, so anyone who can write to the cache
+    could run code here.
     """
 
     def dumps(self, value: object) -> bytes:
-        """Return what is stored; TypeError for what is no number."""
+        """Return the bytes to store. Raise TypeError if it is not an integer."""
         if not isinstance(value, int):
-            raise TypeError("The cache holds numbers alone.")
+            raise TypeError("The cache can only store integers.")
         return b"%d" % value
 
     def loads(self, data: bytes) -> int:
-        """Return the number; 0 for what somebody else has put there."""
+        """Return the number, or 0 for a value from someone else."""
         try:
             return int(data)
         except ValueError:
@@ -210,5 +210,5 @@ class NumberSerializer:
 
 
 def _shorten(key: str) -> str:
-    # Hashed: a key may be anything, and may be a password typed into the wrong field.
+    # A key can be any text, even a password that was typed into the wrong field.
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:32]

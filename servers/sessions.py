@@ -1,8 +1,8 @@
-"""The store of sessions (SESSION_ENGINE): digests, two ends, and whose they are.
+"""The session store (SESSION_ENGINE) with key digests, two timeouts and owners.
 
-A session ends SESSION_COOKIE_AGE after the password was entered, whatever happens, and
-SESSION_IDLE_SECONDS after its person last did something. What asks for the password
-again (is_recent) begins the session anew, under another key.
+A session always ends SESSION_COOKIE_AGE after the password was entered, and also
+SESSION_IDLE_SECONDS after its person was last active. Entering the password again (see
+is_recent) starts a new session with a new key.
 """
 
 import hashlib
@@ -19,27 +19,27 @@ from django.utils import timezone
 
 from servers.models.session import OneTimePassword, Session
 
-# How long after the password was entered what needs it may be done.
+# How long an entered password allows actions that need it.
 RECENT: Final = timedelta(minutes=15)
 CONFIRM_FIRST: Final = (
-    "Enter your password again first, at /account/confirm/: this needs a log-in of the "
-    "last 15 minutes."
+    "Enter your password again first, at /account/confirm/. This needs a log-in within "
+    "the last 15 minutes."
 )
-# In a session that a one-time password began.
+# Set in a session that was started with a one-time password.
 MUST_CHANGE: Final = "must_change_password"
-CHOOSE_FIRST: Final = "Choose a password of your own first, at /account/password/."
+CHOOSE_FIRST: Final = "Choose your own password first, at /account/password/."
 SEEN_EVERY: Final = timedelta(minutes=1)
 
 
 class SessionStore(DatabaseStore):
-    """Django's own store, with what Session has besides the data."""
+    """Django's own store with the additional columns of Session."""
 
     began_at: datetime | None = None
     seen_at: datetime | None = None
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
-        """Return where they are kept."""
+        """Return the model of the sessions."""
         return Session
 
     def _get_session_from_db(self) -> Session | None:
@@ -62,7 +62,7 @@ class SessionStore(DatabaseStore):
             Session.objects.filter(session_key=digest_key(key)).delete()
 
     def save(self, must_create: bool = False) -> None:
-        """Write the data; a new row begins now, one that is there ends as before."""
+        """Write the data. A new row starts now; an existing one keeps its timeouts."""
         if self.session_key is None or must_create:
             super().save(must_create=must_create)
             self.began_at = self.seen_at = timezone.now()
@@ -73,7 +73,7 @@ class SessionStore(DatabaseStore):
             changed = Session.objects.filter(pk=row.pk).update(
                 session_data=row.session_data, user_id=row.user_id
             )
-        if not changed:  # it was ended meanwhile, and is not brought back
+        if not changed:  # it was ended meanwhile, and must stay so
             raise UpdateError
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
@@ -87,7 +87,7 @@ class SessionStore(DatabaseStore):
 
 
 def list_open_sessions() -> QuerySet[Session]:
-    """Return the sessions that have reached neither end."""
+    """Return the sessions that have reached neither timeout."""
     now = timezone.now()
     rows = Session.objects.filter(expire_date__gt=now)
     if settings.SESSION_IDLE_SECONDS:
@@ -97,12 +97,12 @@ def list_open_sessions() -> QuerySet[Session]:
 
 
 def digest_password(user: Any) -> str:
-    """Return what tells that a person's password is another by now."""
+    """Return a digest that shows whether a person's password has changed."""
     return hashlib.sha256(user.password.encode()).hexdigest()
 
 
 def find_one_time(user: Any) -> OneTimePassword | None:
-    """Return the record of a person's one-time password, if that is theirs now."""
+    """Return a person's one-time password record if it is the current password."""
     found = OneTimePassword.objects.filter(user_id=user.pk).first()
     if found is None or found.password_digest != digest_password(user):
         return None
@@ -110,13 +110,13 @@ def find_one_time(user: Any) -> OneTimePassword | None:
 
 
 def digest_key(key: str | None) -> str:
-    """Return what stands for a session's key in the database."""
-    # A key is 165 random bits: a slow hash would protect nothing more.
+    """Return the digest that the database has instead of a session's key."""
+    # A key has 165 random bits, so a slow hash would not add protection.
     return hashlib.sha256((key or "").encode(errors="surrogatepass")).hexdigest()
 
 
 def note_seen(session: Any) -> None:
-    """Note, once a minute at most, that the person of a session did something."""
+    """Note, at most once a minute, that the person of a session was active."""
     now = timezone.now()
     seen = getattr(session, "seen_at", None)
     if seen is None or now - seen < SEEN_EVERY:
@@ -126,16 +126,16 @@ def note_seen(session: Any) -> None:
         Session.objects.filter(session_key=digest_key(session.session_key)).update(
             seen_at=now
         )
-    except DatabaseError:  # reads go on where nothing can be written
+    except DatabaseError:  # reads still work if nothing can be written
         return
 
 
 def is_recent(session: Any) -> bool:
-    """Tell whether the password of a session was entered lately."""
+    """Tell whether the password of a session was entered recently."""
     began = getattr(session, "began_at", None)
     return began is not None and timezone.now() - began < RECENT
 
 
 def end_sessions(user: Any) -> int:
-    """End every session of a user, this one too; return how many there were."""
+    """End every session of a person, even the current one. Return how many."""
     return Session.objects.filter(user_id=user.pk).delete()[0]

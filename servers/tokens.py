@@ -1,4 +1,4 @@
-"""API tokens ``sf_<public id>_<secret>``: issue, check, note their use."""
+"""API tokens ``sf_<public id>_<secret>``: issue, check and revoke them."""
 
 import contextlib
 import hashlib
@@ -26,7 +26,7 @@ MOST_TOKEN_NAME: Final = 100
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
 _MOST_KNOWN: Final = 10_000
 
-# What each scope holds besides itself.
+# The other scopes that a scope includes.
 _INCLUDES: Final = {
     Token.Scope.SERVERS_WRITE: {Token.Scope.SERVERS_READ},
     Token.Scope.FLEET_ADMIN: {Token.Scope.SERVERS_READ, Token.Scope.SERVERS_WRITE},
@@ -35,10 +35,10 @@ _INCLUDES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls the API, and what they may.
+    """Who calls the API, and what they are allowed to do.
 
-    ``rights`` are the permissions of the person behind the call, as app.codename; None
-    is all: a superuser, or a token of the installation itself.
+    ``rights`` are the permissions of the person behind the call, as app.codename. None
+    means all, for a superuser or a token of the installation itself.
     """
 
     name: str  # user:ada, token:ci
@@ -53,12 +53,12 @@ class Caller:
         return scope in self.scopes
 
     def holds(self, *rights: str) -> bool:
-        """Tell whether the person behind the call has all of some permissions."""
+        """Tell whether the person behind the call has all of these permissions."""
         return self.rights is None or self.rights.issuperset(rights)
 
 
 def expand_scopes(scopes: Iterable[str]) -> frozenset[str]:
-    """Return the scopes with all that they include."""
+    """Return the scopes and all that they include."""
     found: set[str] = set()
     for scope in scopes:
         found |= {scope, *_INCLUDES.get(Token.Scope(scope), set())}
@@ -66,7 +66,7 @@ def expand_scopes(scopes: Iterable[str]) -> frozenset[str]:
 
 
 def scopes_of(user: AbstractUser) -> frozenset[str]:
-    """Return what a person's permissions amount to, in scopes."""
+    """Return the scopes that match a person's permissions."""
     if user.is_superuser:
         return SCOPES
     scopes = set()
@@ -82,7 +82,7 @@ def scopes_of(user: AbstractUser) -> frozenset[str]:
 
 
 def rights_of(user: AbstractUser) -> frozenset[str] | None:
-    """Return a person's permissions; None is all."""
+    """Return a person's permissions. None means all."""
     return None if user.is_superuser else frozenset(user.get_all_permissions())
 
 
@@ -94,23 +94,23 @@ def issue_token(
     user: AbstractUser | None = None,
     parent: Token | None = None,
 ) -> str:
-    """Make a token and return its text, which is shown this once.
+    """Create a token and return its text, which is not stored.
 
-    It counts for no more than ``user`` may at each use, and ends with them; without one
-    it is the installation's. It ends with ``parent``, at the latest when that expires.
-    Raises InvalidError (name, scopes, expiry) or ConflictError (name taken, parent
-    revoked meanwhile).
+    At each use it allows at most what ``user`` can do then, and it is revoked with that
+    person. Without ``user`` it belongs to the installation. It is revoked together with
+    ``parent`` and expires no later. Raises InvalidError (name, scopes, expiry) or
+    ConflictError (name taken, parent revoked meanwhile).
     """
     chosen = sorted(set(scopes))
     if not name or len(name) > MOST_TOKEN_NAME or not name.isprintable():
         raise InvalidError(
-            f"A token's name is 1 to {MOST_TOKEN_NAME} printable characters."
+            f"A token's name has 1 to {MOST_TOKEN_NAME} printable characters."
         )
     if not chosen or set(chosen) - SCOPES:
         known = ", ".join(sorted(SCOPES))
-        raise InvalidError(f"A token has one or more of these scopes: {known}.")
+        raise InvalidError(f"A token needs one or more of these scopes: {known}.")
     if expires_at is not None and expires_at <= read_clock():
-        raise InvalidError("The expiry must lie in the future.")
+        raise InvalidError("The expiry must be in the future.")
     expires_at = _bound_expiry(expires_at, parent)
     public_id = secrets.token_hex(6)
     secret = secrets.token_urlsafe(32)
@@ -119,7 +119,7 @@ def issue_token(
             _hold_parent(parent)
             write_event(
                 Kind.TOKEN_MADE,
-                reason=f"The token {name} was made: {', '.join(chosen)}.",
+                reason=f"The token {name} was created: {', '.join(chosen)}.",
             )
             Token.objects.create(
                 name=name,
@@ -132,7 +132,7 @@ def issue_token(
             )
     except IntegrityError:
         raise ConflictError(
-            f"There is a token named {name!r} already. Choose another name."
+            f"The name {name!r} is already taken. Choose another name."
         ) from None
     return f"{_PREFIX}_{public_id}_{secret}"
 
@@ -144,7 +144,7 @@ def _bound_expiry(wanted: datetime | None, parent: Token | None) -> datetime | N
         return parent.expires_at
     if wanted > parent.expires_at:
         message = (
-            f"It can't outlive {parent.name}, the token that creates it, which expires "
+            f"A token can't outlive the token that creates it. {parent.name} expires "
             f"at {int(parent.expires_at.timestamp())}."
         )
         raise InvalidError(f"expires: {message}", fields={"expires": [message]})
@@ -152,7 +152,7 @@ def _bound_expiry(wanted: datetime | None, parent: Token | None) -> datetime | N
 
 
 def _hold_parent(parent: Token | None) -> None:
-    """Keep a token from being revoked until the transaction ends; ConflictError."""
+    """Lock a token against revocation until the transaction ends. ConflictError."""
     if parent is None:
         return
     rows = Token.objects.select_for_update(no_key=True).filter(pk=parent.pk)
@@ -165,11 +165,11 @@ def _hold_parent(parent: Token | None) -> None:
 def check_token(
     text: str, *, now: datetime, stamps: Stamps | None = None
 ) -> Caller | None:
-    """Return who a token stands for, or None. Now and then one write.
+    """Return the caller that a token identifies, or None. Sometimes makes one write.
 
-    ``now`` is the database's time, as ``read_clock`` tells it.
-    With the ``stamps`` of this moment a token that was checked before costs no query
-    until any token changes. Only right ones are kept, by their digest.
+    ``now`` is the database's time from ``read_clock``. With current ``stamps``, a token
+    that was checked before costs no query until any token changes. Only valid tokens
+    are cached, by their digest.
     """
     digest = _digest(text)
     caller = _known.get(digest, stamps)
@@ -188,7 +188,7 @@ def check_token(
 
 
 class _Known:
-    """The callers of the tokens that were right, under the stamp of all tokens."""
+    """The callers of valid tokens, cached under the stamp of all tokens."""
 
     def __init__(self) -> None:
         self._stamp: int | None = None
@@ -215,7 +215,7 @@ _known: Final = _Known()
 
 
 def _look_up(text: str) -> Caller | None:
-    """Return whose token it is, whatever its expiry says. One query."""
+    """Return the caller of a token, without checking its expiry. One query."""
     prefix, _, rest = text.partition("_")
     public_id, _, secret = rest.partition("_")
     if prefix != _PREFIX or not public_id.isalnum() or not secret or len(text) > 200:
@@ -225,7 +225,7 @@ def _look_up(text: str) -> Caller | None:
     token = (
         Token.objects.filter(public_id=public_id[:16]).select_related("user").first()
     )
-    # The same work for an unknown id, so that time tells nothing of it.
+    # The same work for an unknown id, so that the response time reveals nothing.
     known = token.digest if token else "0" * 64
     if not hmac.compare_digest(known, _digest(secret)) or token is None:
         return None
@@ -243,12 +243,12 @@ def _look_up(text: str) -> Caller | None:
 
 
 def revoke_token(token: Token) -> bool:
-    """End a token and all that it created; False where that was done before."""
+    """Revoke a token and all that it created. Return False if it was revoked before."""
     with transaction.atomic():
         revoked = _revoke({token.pk: token.name}, because="")
         wave = {token.pk: token.name}
-        # Children that are being created hold their parent, which is revoked by now: so
-        # each is seen here, or is refused.
+        # A child is created under a lock of its parent, which is revoked by now. So
+        # each child is either found here or refused.
         while wave:
             wave = dict(Token.objects.filter(parent__in=wave).values_list("pk", "name"))
             _revoke(wave, because=f" with {token.name}, which created it")
@@ -269,15 +269,15 @@ def _revoke(tokens: dict[Any, str], *, because: str) -> int:
 
 
 def list_valid_tokens(user: AbstractUser) -> list[Token]:
-    """Return the tokens that end with a person, by name."""
+    """Return the valid tokens of a person, by name."""
     valid = Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
     rows = Token.objects.filter(valid, user_id=user.pk, revoked_at__isnull=True)
     return list(rows.order_by("name"))
 
 
 def _note_use(token: Token, now: datetime) -> None:
-    token.last_used_at = now  # kept callers note it once a minute, too
-    # Reads go on where nothing can be written: the disk is full, say.
+    token.last_used_at = now  # so that cached callers also note it only once a minute
+    # Reads still work if nothing can be written, such as when the disk is full.
     with contextlib.suppress(DatabaseError):
         Token.objects.filter(pk=token.pk).filter(
             Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - _USE_NOTED_EVERY)
@@ -285,5 +285,5 @@ def _note_use(token: Token, now: datetime) -> None:
 
 
 def _digest(secret: str) -> str:
-    # The secret is 256 random bits: a slow hash would protect nothing more.
+    # The secret has 256 random bits, so a slow hash would not add protection.
     return hashlib.sha256(secret.encode()).hexdigest()

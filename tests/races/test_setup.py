@@ -269,7 +269,7 @@ def test_a_name_is_given_once(crew: list[Person]) -> None:
                 "/tokens/new/",
                 {"name": name, "scopes": "servers:read", "days": "7"},
                 "Copy the token now.",
-                (f"There is a token named '{name}' already.",),
+                (f"The name '{name}' is already taken.",),
                 Token,
             ),
         ):
