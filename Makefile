@@ -9,14 +9,14 @@ export PORT HOST
 PY := .venv/bin/python
 SEED ?= 1
 CHAOS := --kills 500 --stranded 150 --seconds 600 --servers 30 --seed $(SEED)
-# The drill has a folder of its own; these keys only let the settings load.
+# The drill has its own data folder. These keys only let the settings load.
 DRY := keys=$$(mktemp -d); trap 'rm -rf "$$keys"' EXIT; $(PY) -m serverfleet.datafolder "$$keys"; env -u DATABASE_URL -u REDIS_URL -u BROKER_URL SERVERFLEET_DATA="$$keys"
 FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; exit; fi; done
 
 .PHONY: help run drill chaos model test test-sqlite test-postgresql check bench soak screenshots lock format clean
 
-help: ## explain every target
+help: ## explain all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 .venv/base.stamp: requirements/base.txt
@@ -28,55 +28,55 @@ help: ## explain every target
 	@touch $@
 
 .venv/dev.stamp: requirements/dev.txt .venv/base.stamp
-	@echo "Installing what tests and checks need into .venv …"
+	@echo "Installing the requirements of tests and checks into .venv …"
 	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-run: .venv/base.stamp ## run web, worker, scheduler and a fleet to try (PORT=8000 HOST=127.0.0.1)
+run: .venv/base.stamp ## start web, worker and scheduler, with a simulated cloud to try (PORT=8000 HOST=127.0.0.1)
 	@exec $(PY) -m serverfleet.up
 
-test: .venv/dev.stamp ## install and start all that the tests need, and run them on both databases
+test: .venv/dev.stamp ## install and start everything that the tests need, and run them on both databases
 	@requirements/install-debian
 	@$(PY) -m pytest -n 4 --dist worksteal --database sqlite; sqlite=$$?; \
 	$(PY) -m pytest -n 4 --dist worksteal --database postgresql; postgresql=$$?; \
 	echo "SQLite: exit $$sqlite. PostgreSQL: exit $$postgresql."; \
 	[ $$sqlite -eq 0 ] && [ $$postgresql -eq 0 ]
 
-test-sqlite: .venv/dev.stamp ## run the tests on SQLite alone
+test-sqlite: .venv/dev.stamp ## run the tests only on SQLite
 	@$(PY) -m pytest -n 4 --dist worksteal --database sqlite
 
-test-postgresql: .venv/dev.stamp ## run the tests on PostgreSQL alone
+test-postgresql: .venv/dev.stamp ## run the tests only on PostgreSQL
 	@$(PY) -m pytest -n 4 --dist worksteal --database postgresql
 
-check: .venv/dev.stamp ## style, types, layers, templates, migrations, deploy settings, lock
+check: .venv/dev.stamp ## check style, types, layers, templates, migrations, deploy settings and lock
 	@requirements/check
 
-drill: .venv/base.stamp ## the fire drill: kill everything in a copy, and count (DRILL="--seconds 120 --seed 7")
+drill: .venv/base.stamp ## run the drill: kill everything in a copy, then count instances (DRILL="--seconds 120 --seed 7")
 	@$(DRY) $(PY) manage.py drill $(DRILL)
 
-chaos: .venv/base.stamp ## the long drill, on both databases: 500 kills each, 150 amid a create call
+chaos: .venv/base.stamp ## run the long drill on both databases: 500 kills each, 150 of them during a create call
 	@$(DRY) $(PY) manage.py drill --database sqlite $(CHAOS); sqlite=$$?; \
 	$(DRY) $(PY) manage.py drill --database postgresql $(CHAOS); postgresql=$$?; \
 	echo "SQLite: exit $$sqlite. PostgreSQL: exit $$postgresql."; \
 	[ $$sqlite -eq 0 ] && [ $$postgresql -eq 0 ]
 
-model: .venv/dev.stamp ## the model check with its larger worlds; prints states and traces
+model: .venv/dev.stamp ## run the model check with its larger worlds, and print states and traces
 	@MODEL=large $(PY) -m pytest tests/model -q -s -n 0
 
-bench: .venv/dev.stamp ## measure, and print ratios against bare baselines
+bench: .venv/dev.stamp ## measure performance, and print ratios to bare baselines
 	@$(PY) -m tests.bench
 
-soak: .venv/dev.stamp ## 50 clients for a minute on each database: no fault, no lie (SECONDS=60)
+soak: .venv/dev.stamp ## run 50 clients for a minute on each database, and check every response (SECONDS=60)
 	@$(PY) -m tests.bench.soak $(SECONDS)
 
-screenshots: .venv/dev.stamp ## take the pictures of the docs anew (TO=folder: of every page, into there)
+screenshots: .venv/dev.stamp ## retake the screenshots in the docs (TO=folder: of all pages, into that folder)
 	@$(PY) -m tests.screenshots $(TO)
 
-lock: .venv/dev.stamp ## write requirements/*.txt anew from *.in, with hashes
+lock: .venv/dev.stamp ## rewrite requirements/*.txt from *.in, with hashes
 	@requirements/lock
 
 format: .venv/dev.stamp ## format all code and templates
 	@$(PY) -m ruff check --fix --quiet . ; $(PY) -m ruff format --quiet . ; .venv/bin/djade --target-version 5.2 $$(git ls-files 'templates/*.html') || true
 
-clean: ## remove environments and caches; keeps var/
+clean: ## remove environments and caches, and keep var/
 	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
