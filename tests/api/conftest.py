@@ -1,4 +1,4 @@
-"""A caller of the API with a token of any rights."""
+"""Fixtures that call the API with a token of any scopes."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ Call = Callable[..., Any]
 
 @pytest.fixture
 def call(workshop: Any) -> Call:
-    """Call the API with a token of all rights, or of those given."""
+    """Call the API with a token of all scopes, or of the given ones."""
     # Here, since this file is read before Django is set up.
     from django.test import Client
 

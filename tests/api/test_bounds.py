@@ -1,4 +1,4 @@
-"""What the fuzzer found: limits, names that are taken, regions that no cloud has."""
+"""Findings of the fuzzer: limits, taken names, and regions that no cloud has."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A database that can grow no more: refused in a sentence, and no half record."""
+"""A full database disk: requests get a clear error, and nothing is half saved."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 @pytest.fixture
 def full_disk() -> Iterator[None]:
-    """As SQLite itself reports a full disk."""
+    """Limit the database to its current size, as a full disk does."""
     make_fleet()
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA page_count")

@@ -1,4 +1,4 @@
-"""The page of the API's description, in a real browser, under the policy."""
+"""The page of the API's description in a real browser, with its security policy."""
 
 import os
 from collections.abc import Iterator

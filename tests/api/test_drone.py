@@ -1,4 +1,4 @@
-"""The Go client's commands, decoded as strictly as Go does, over all nine states."""
+"""The Go client's commands, decoded as strictly as in Go, in all nine states."""
 
 import json
 import time
@@ -33,7 +33,7 @@ def drone(live_server: Any, workshop: Workshop) -> Drone:
 
 
 def add_template(name: str, *, readiness: str = "none", **options: Any) -> None:
-    """A template on an account of its own, whose cloud behaves so."""
+    """Create a template with its own account, whose cloud behaves as given."""
     account = Account(name=name, kind="sandbox", options={**QUICK, **options})
     save_template(
         Template(
@@ -47,7 +47,7 @@ def add_template(name: str, *, readiness: str = "none", **options: Any) -> None:
 
 
 def step_to(state: str, server: Server, workshop: Workshop) -> None:
-    """Carry out one hint after the other until the server is in a state."""
+    """Carry out hints until the server is in a state."""
     for _ in range(300):
         reconciler.tick()
         hints, workshop.hints = workshop.hints, []
@@ -63,7 +63,7 @@ def step_to(state: str, server: Server, workshop: Workshop) -> None:
 def make_every_state(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Server]:
-    """One server in each state, by what happens to it and by nothing else."""
+    """Bring one server into each state, only through real events."""
     unseen = {**TIMINGS, "settle": 60}
     add_template("unanswered", faults={"timeout_after": 1}, visibility=59.0,
                  timings=unseen)  # fmt: skip

@@ -1,4 +1,4 @@
-"""The fast list: ETags, 304s and kept bytes, and that none of it is ever stale."""
+"""The fast list: ETags, 304s and cached bytes are never stale."""
 
 import base64
 import json
@@ -142,7 +142,7 @@ def test_a_token_that_was_revoked_a_moment_ago_is_refused(call: Call) -> None:
 
 
 def test_no_list_is_older_than_an_answered_write(call: Call) -> None:
-    """Writers change their own server, and look: each sees what it has just written."""
+    """Each writer changes its own server, and reads what it has just written."""
     rounds, writers = 25, 4
     names = [provision(name=f"w{number}").name for number in range(writers)]
     call("GET", "/api/servers")

@@ -1,4 +1,4 @@
-"""The feed of events: none is missed by who follows it, and waiting costs little."""
+"""The feed of events: followers miss no event, and waiting costs little."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""One Idempotency-Key makes its servers once, whoever races and whatever dies."""
+"""An Idempotency-Key creates its servers once, even with races and crashes."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""What holds keys is kept neither by a browser nor by anything on the way."""
+"""Responses with keys are cached neither by browsers nor by proxies."""
 
 import pickle
 import subprocess
@@ -48,7 +48,7 @@ def test_forms_and_files_with_keys_are_not_stored(workshop: Any) -> None:
 
 
 class Bomb:
-    """Touches a file as it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -58,7 +58,7 @@ class Bomb:
 
 
 def test_nobody_runs_code_here_by_writing_to_the_cache(tmp_path: Path) -> None:
-    """With a real broker, as the installation has it."""
+    """Test with a real broker, as an installation has it."""
     path = tmp_path / "s"
     with subprocess.Popen(
         [find_broker(), "--port", "0", "--unixsocket", str(path), "--save", ""],

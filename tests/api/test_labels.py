@@ -1,4 +1,4 @@
-"""Labels become tags in the create call, so they are what the clouds' tags can be."""
+"""Labels become tags in the create call, so they follow the clouds' rules for tags."""
 
 import json
 from typing import Any

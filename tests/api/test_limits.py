@@ -1,4 +1,4 @@
-"""How often a token and an address may ask, and what they are told of it."""
+"""Rate limits of tokens and addresses, and the headers that report them."""
 
 from collections.abc import Iterator
 from typing import Any

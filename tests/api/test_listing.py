@@ -1,4 +1,4 @@
-"""Filters, order and pages of the list: a bare array still, and clear refusals."""
+"""Filters, order and pages of the list: always a bare array, and clear errors."""
 
 import json
 from typing import Any

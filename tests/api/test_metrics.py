@@ -1,4 +1,4 @@
-"""What a person must know is in the metrics; the example alerts name only that."""
+"""The metrics have what people must know, and the example alerts use only those."""
 
 import re
 import time

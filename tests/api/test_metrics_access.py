@@ -1,4 +1,4 @@
-"""``/metrics`` takes its own token, or an API token that may read servers."""
+"""``/metrics`` accepts its own token, or an API token that can read servers."""
 
 from typing import Any
 

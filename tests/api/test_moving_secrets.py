@@ -1,4 +1,4 @@
-"""Secrets go only to where they were meant for, whoever asks and however."""
+"""Secrets go only to their destination, whoever makes a change and however."""
 
 import json
 import threading
@@ -28,7 +28,7 @@ KEYS = {
 
 @contextmanager
 def listen() -> Iterator[tuple[str, list[bytes]]]:
-    """An endpoint of somebody else, and what it is told."""
+    """Someone else's endpoint, and what it receives."""
     heard: list[bytes] = []
 
     class Ear(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Options are checked whoever writes them: the API, the admin, an operation."""
+"""Options are checked in the API, in the admin and in the operations."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a request may choose itself, as far as its template allows it."""
+"""What a request can choose itself, as far as its template allows."""
 
 from typing import Any
 

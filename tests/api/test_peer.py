@@ -1,4 +1,4 @@
-"""What clients know from the peer: the token alone, empty bodies, health as text."""
+"""What clients expect from the Drone Autoscaler: bare tokens, empty bodies, text."""
 
 import pytest
 from django.core.cache import cache

@@ -1,4 +1,4 @@
-"""A session may do by the API what its person may do by the pages, and no more."""
+"""A session can do in the API what its person can do on the pages, and no more."""
 
 import json
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Every route with every scope and with none; and the docs say the same."""
+"""Every route with every scope and without any, as the docs say."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The description says what the API does: held to the routes, limits and answers."""
+"""The API's description matches the routes, limits and responses."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ def resolve(shape: dict[str, Any]) -> dict[str, Any]:
 
 
 def validator(shape: dict[str, Any]) -> jsonschema_rs.Validator:
-    """Knows the components, and holds formats, ours too."""
+    """Return a validator that knows the components and all formats, even ours."""
     return jsonschema_rs.Draft202012Validator(
         {**shape, "components": SCHEMA["components"]},
         validate_formats=True,
@@ -194,7 +194,7 @@ def test_every_answer_has_the_described_shape_and_order(
 
 
 def check_order(told: Any, shape: dict[str, Any]) -> None:
-    """The fields come in the order of the description."""
+    """The fields are in the order of the description."""
     shape = resolve(shape)
     if shape.get("type") == "array":
         for entry in told:

@@ -1,4 +1,4 @@
-"""No token without ``secrets:read`` sees a secret, on no route, however it is asked."""
+"""Without ``secrets:read``, no token sees a secret on any route, in any format."""
 
 import base64
 import json
@@ -44,7 +44,7 @@ QUERIES = (
 
 
 def forms_of(core: str) -> list[bytes]:
-    """Return a text as it is, and as base64 shows it wherever it begins."""
+    """Return a text as it is, and in base64 at any offset."""
     found = [core.encode()]
     for shift in range(3):
         whole = base64.b64encode(b"x" * shift + core.encode())
@@ -61,7 +61,7 @@ def pem(core: str) -> str:
 
 @pytest.fixture
 def fleet(call: Call, workshop: Workshop) -> None:
-    """Servers with secrets: one runs, one has failed, one has ended."""
+    """Create servers with secrets: one running, one failed and one stopped."""
     account = Account.objects.get()
     save_account(account, credentials={"token": OTHERS[0]})
     template = Template.objects.get()
@@ -99,7 +99,7 @@ def find_shown(answer: Any) -> list[bytes]:
 
 
 def test_the_needles_would_be_found(call: Call, fleet: None) -> None:
-    """With the right they are shown, so that this file can fail."""
+    """With the scope they are shown, which proves that these tests can fail."""
     answer = call("GET", "/api/servers/agent-0")
     assert len(find_shown(answer)) >= len(FIELDS)
     shown = base64.b64decode(answer.json()["tls_key"]).decode()
@@ -148,7 +148,7 @@ def test_no_filter_tells_a_right_guess_from_a_wrong_one(
 
 
 def test_the_history_holds_none(call: Call, fleet: None) -> None:
-    """Not in the tables either that the feed and the proofs are read from."""
+    """The tables behind the feed and the proof contain no secrets either."""
     with connection.cursor() as cursor:
         for table in ("servers_event", "servers_attempt", "servers_instance"):
             cursor.execute(f"SELECT * FROM {table}")

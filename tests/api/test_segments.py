@@ -1,4 +1,4 @@
-"""A list in segments is the list; a change makes few of them anew."""
+"""A list in segments equals the list, and a change rebuilds few of them."""
 
 import json
 import random

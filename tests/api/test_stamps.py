@@ -1,4 +1,4 @@
-"""The stamps move with every change that someone could see, and with nothing else."""
+"""The stamps change with every visible change, and with nothing else."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -43,7 +43,7 @@ def stamps() -> Stamps:
 
 
 def moved(act: Callable[[], Any]) -> set[str]:
-    """Return the stamps that an act bumps."""
+    """Return the stamps that an act raises."""
     before = stamps()
     act()
     after = stamps()
@@ -206,7 +206,7 @@ def test_triggers_that_a_remade_table_lost_are_put_back(server: Server) -> None:
 
 
 def close_from_afar() -> None:
-    """End the connection on the database's side, as its restart would."""
+    """Close the connection on the database's side, as a restart does."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (pid,) = cursor.fetchone()

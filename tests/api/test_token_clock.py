@@ -1,4 +1,4 @@
-"""A token ends by the database's clock, whatever the clock of the web process says."""
+"""A token expires by the database's clock, not by that of the web process."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A token counts for no more than who created it, and does not outlive them."""
+"""A token can do no more than the person who created it, and does not outlive them."""
 
 import threading
 import time
@@ -145,7 +145,7 @@ def test_a_session_gives_its_person_to_the_token(call: Call) -> None:
 def test_no_child_survives_that_is_created_while_its_parent_is_revoked(
     call: Call,
 ) -> None:
-    """Whatever the order: it is refused, or it is revoked as well."""
+    """In any order, it is either refused or revoked as well."""
     for number in range(8):
         _, parent = issue(name=f"parent{number}")
         gate = threading.Barrier(4)

@@ -1,4 +1,4 @@
-"""A template is tried: one server of it becomes ready, is ended, and is told of."""
+"""A try of a template: a server becomes ready, is terminated and is reported."""
 
 from datetime import UTC, datetime
 from typing import Any

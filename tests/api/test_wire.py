@@ -1,4 +1,4 @@
-"""The wire rules of the contract, byte for byte where it says so."""
+"""The wire rules of the Drone Autoscaler's API, byte for byte if required."""
 
 import base64
 import json
@@ -112,7 +112,7 @@ def test_delete_of_an_errored_server_without_instance_answers_204_and_then_404(
 def test_force_is_read_as_go_reads_it(
     call: Call, forces: list[str], status: int
 ) -> None:
-    """It removes a server in error at once, although that has an instance."""
+    """Force removes a server in error at once, although it has an instance."""
     server = provision()
     for force in forces:
         Server.objects.update(state="error", instance_id="i-1", hidden=False)
