@@ -202,4 +202,4 @@ def test_while_the_service_is_gone_the_proxy_says_so_in_json(running: Service) -
         answer, body = ask(port, "GET", "/api/servers")
     assert answer.status == 502
     assert answer.headers["Retry-After"] == "5"
-    assert "does not answer" in json.loads(body)["message"]
+    assert "does not respond" in json.loads(body)["message"]
