@@ -1,6 +1,6 @@
-"""The figures of the overview: from the history, in one query for any fleet.
+"""The figures of the overview, from the history, in one query for any fleet.
 
-Kept for some seconds in each process, since many tabs ask for the same.
+Each process keeps them for some seconds, since many tabs request the same.
 """
 
 import threading
@@ -62,7 +62,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All of it."""
+    """The figures of one range."""
 
     range: Range
     steps: tuple[Step, ...] = ()
@@ -77,17 +77,17 @@ class Figures:
 
     @property
     def destroyed(self) -> int:
-        """How many were destroyed, which is confirmed: those that had an instance."""
+        """How many servers with an instance are confirmed destroyed."""
         return sum(step.destroyed for step in self.steps)
 
     @property
     def failed(self) -> int:
-        """How many create attempts made nothing."""
+        """How many create attempts created nothing."""
         return sum(count for _, count in self.failures)
 
 
 def find_range(name: str) -> Range:
-    """Return the range of a name; the first for any other."""
+    """Return the range with a name, or the first one."""
     return next((each for each in RANGES if each.name == name), RANGES[0])
 
 
@@ -140,7 +140,7 @@ def _count_steps(seconds: int, since: datetime) -> Any:
         default=Value("destroyed"),
         output_field=CharField(),
     )
-    # A server that never had an instance is gone, and nothing of it was destroyed.
+    # For a server that never had an instance, nothing was destroyed.
     had_one = Attempt.objects.filter(server_uid=OuterRef("server_uid")).exclude(
         instance_id=""
     )
@@ -185,6 +185,6 @@ def recent_figures(chosen: Range, *, now: datetime) -> Figures:
 
 
 def forget_figures() -> None:
-    """Have the next ones loaded anew."""
+    """Drop the kept figures, so that the next call loads them again."""
     with _lock:
         _kept.clear()

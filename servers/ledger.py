@@ -133,7 +133,7 @@ def insert_servers(servers: list[Server]) -> None:
     Server.objects.bulk_create(servers)
     EventRow.objects.bulk_create(
         _make_event(
-            Kind.REQUESTED, server=server, to_state=State.PENDING, reason="Asked for."
+            Kind.REQUESTED, server=server, to_state=State.PENDING, reason="Requested."
         )
         for server in servers
     )

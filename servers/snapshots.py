@@ -1,4 +1,4 @@
-"""Loads what ``decide`` looks at. A number of queries that no fleet's size changes."""
+"""Load what ``decide`` looks at. The number of queries is the same for any fleet."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -42,12 +42,12 @@ def scope_name(account_id: Any, region: str) -> str:
 
 
 def jitter_of(server: Server) -> float:
-    """Return 0..1, fixed for the server: it spreads its back-offs."""
+    """Return a number from 0 to 1, fixed for the server, that spreads its back-offs."""
     return (server.pk.int % 1000) / 999
 
 
 class Loader:
-    """Builds snapshots of some servers of one fleet at one time, in bulk."""
+    """Build snapshots of servers of one fleet at one moment, in bulk."""
 
     def __init__(
         self, servers: Sequence[Server], *, fleet: Fleet, now: datetime
@@ -144,7 +144,7 @@ class Loader:
     def _with_looks(
         self, snapshot: Snapshot, views: dict[ScopeKey, ScopeView]
     ) -> Snapshot:
-        """Add the listings and counts, where the state needs them."""
+        """Add the listings and counts, if the state needs them."""
         own = snapshot.own_instance
         if snapshot.state is State.STOPPING:
             quiet = quiet_from(snapshot)
@@ -159,8 +159,8 @@ class Loader:
         scope = self.scopes.get(key)
         if scope is None or scope.listed_from is None or scope.listed_from <= quiet:
             return view
-        # Of all pairs of looks the newest, and the newest a lag before it, is the one
-        # that counts where any does.
+        # If any pair of listings is proof, it is this one: the newest, and the newest
+        # that is at least a lag older.
         first = self.looks.get(scope.pk)
         if first is None or first <= quiet:
             first = scope.listed_from
@@ -172,7 +172,7 @@ class Loader:
 
     @cached_property
     def looks(self) -> dict[int, datetime]:
-        """The start of each scope's newest listing that is a lag before its last."""
+        """The start of each scope's newest listing at least a lag before its last."""
         before = {
             scope.pk: scope.listed_from - pace_of_account(scope.account).lag
             for scope in self.scopes.values()
@@ -194,7 +194,7 @@ class Loader:
 
     @cached_property
     def missing(self) -> dict[ScopeKey, tuple[int, int]]:
-        """How many instances live in each scope, and how many of them are missing."""
+        """The number of live instances in each scope, and how many are missing."""
         rows = (
             Instance.objects.filter(account__in=self.accounts, live=True)
             .values_list("account", "region")
@@ -222,7 +222,7 @@ class Loader:
         )
         no_create = closed or (self.pending.no_create(key) if self.pending else "")
         frozen = (
-            "Destroying is frozen for the whole fleet. An admin can lift that."
+            "Destroying is frozen for the whole fleet. An admin can allow it again."
             if self.fleet.destroys_frozen
             else ""
         )
@@ -261,7 +261,7 @@ class Loader:
 
 
 def _find_deadline(server: Server, now: datetime) -> datetime | None:
-    """Return the deadline of the row's state; while no worker came, it stood still."""
+    """Return the state's deadline, extended by the time without a worker."""
     deadline, planned = server.deadline_at, server.planned_at
     if server.state != State.PENDING or deadline is None or planned is None:
         return deadline
@@ -285,7 +285,7 @@ def _view_attempt(attempt: Attempt) -> AttemptView:
 
 def _view_instance(instance: Instance) -> InstanceView:
     key = parse_key(instance.key)
-    # A key that no attempt has is another's, although its number may be used again.
+    # A key without an attempt belongs to another fleet, even if its number is reused.
     known = key is not None and instance.attempt_id is not None
     return InstanceView(
         pk=instance.pk,

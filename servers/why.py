@@ -1,4 +1,4 @@
-"""Why: what a server waits for, since when, and what happens next, from ``decide``."""
+"""Explain what a server waits for, since when, and what happens next."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,21 +24,21 @@ from servers.standstill import find_standstill
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """What a person asks of a server that does not move."""
+    """Why a server is in its state, and what happens next."""
 
     sentence: str
     since: datetime
     next: str  # what happens next, as a sentence
-    next_at: datetime | None  # None: not before something else happens
-    last_answer: str  # the cloud's own words, or ""
+    next_at: datetime | None  # None: only after something else happens
+    last_answer: str  # the cloud's last response, or ""
 
 
 def explain_server(
     server: Server, *, now: datetime, loader: Loader | None = None
 ) -> Why:
-    """Return why ``server`` is where it is. Asks the database alone, no cloud.
+    """Return why ``server`` is in its state. Reads only the database, no cloud.
 
-    ``loader`` is the caller's, where it has one.
+    Pass ``loader`` if you already have one.
     """
     if loader is None:
         loader = Loader([server], fleet=Fleet.objects.get(), now=now)
@@ -47,7 +47,7 @@ def explain_server(
     attempt = snapshot.attempt
     sentence, following, at = _describe(decision, server, now)
     if at is not None:
-        # Something is due: that takes a worker.
+        # Something is due, and a worker must do it.
         beats = list(Heartbeat.objects.all())
         standstill = find_standstill(beats, loader.fleet, now=now)
         if standstill is not None:
@@ -72,26 +72,26 @@ def _describe(
         case Wait():
             return _describe_wait(decision, server, now)
         case Move(event=event, reason=reason):
-            return reason, f"It moves on: {event.replace('_', ' ')}.", now
+            return reason, f"The server moves on: {event.replace('_', ' ')}.", now
         case WriteIntent():
-            return "A worker can take it up now.", "The create call is sent.", now
+            return "A worker can start on it now.", "The create call is sent.", now
         case LookUp():
             what = "The create call got no answer."
-            return what, "The cloud is asked for its key.", now
+            return what, "The attempt's key is looked up at the cloud.", now
         case Adopt(instance=instance):
             what = f"Its instance {instance.instance_id} was found."
-            return what, "It becomes the server's.", now
+            return what, "It is assigned to the server.", now
         case CloseAttempt(reason=reason):
             return reason, "The attempt is closed.", now
         case ConfirmVanished(instance=instance):
             what = f"Two listings did not show {instance.instance_id}."
-            return what, "The cloud is asked for it by its id.", now
+            return what, "Its id is looked up at the cloud.", now
         case Probe(address=address):
             what = f"{address} is not ready for builds yet."
             return what, "It is probed again.", now
         case Destroy(instances=instances):
             names = ", ".join(instance.instance_id for instance in instances)
-            return f"{names} must end.", "The destroy call is sent.", now
+            return f"{names} must be destroyed.", "The destroy call is sent.", now
         case _:
             assert_never(decision)
 
@@ -101,5 +101,5 @@ def _describe_wait(
 ) -> tuple[str, str, datetime | None]:
     sentence = wait.because or f"It is {server.state}, as it should be."
     if wait.until is None:
-        return sentence, "Nothing, until somebody asks for something.", None
-    return sentence, "It is looked at again.", max(wait.until, now)
+        return sentence, "Nothing happens until somebody requests a change.", None
+    return sentence, "It is checked again.", max(wait.until, now)

@@ -1,7 +1,7 @@
-"""What needs a person's attention, from what the database knows at one moment.
+"""What needs a person's attention, from the database at one moment.
 
-Each ``Item`` has its sentence; which button helps is the dashboard's to say, from the
-item's kind and the reader's rights. Three queries for any fleet.
+Each ``Item`` has a sentence. The dashboard chooses the buttons, from the item's kind
+and the reader's rights. The number of queries is the same for any fleet.
 """
 
 from servers.attention.items import Item, Kind

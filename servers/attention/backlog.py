@@ -1,8 +1,8 @@
-"""Servers that wait for their create call, told as one line for what holds them.
+"""Servers that wait for their create call: one item for each cause.
 
-Where another line names the cause already (no worker, a breaker, a listing that is too
-old), that line tells how many wait for it. Our own rate, and a cloud that asked for
-fewer calls, get a line of their own. Such servers are no alarm one by one.
+If another item already names the cause (no worker, a breaker, an old listing), that
+item also says how many servers wait for it. The account's own rate limit, and a cloud
+that asked for fewer calls, get their own items. These servers get no items one by one.
 """
 
 import math
@@ -20,7 +20,7 @@ from servers.lifecycle.states import State
 from servers.models import Account, Fleet, Server
 from servers.scopes import pace_of_account
 
-# What passes sooner needs nobody's attention.
+# Shorter waits need no attention.
 LEAST_WAIT: Final = timedelta(seconds=10)
 _WHOLE_FLEET: Final = (
     Kind.UNCONFIRMED,
@@ -49,9 +49,9 @@ class Queue:
 def read_queues(
     scopes: Iterable[Any], fleet: Fleet, *, now: datetime
 ) -> tuple[list[Queue], dict[Any, int]]:
-    """Return what waits where, and the creates of each account's last minute.
+    """Return the queues, and the number of creates per account in the last minute.
 
-    ``scopes`` have ``unexplained``. Two queries.
+    ``scopes`` are annotated with ``unexplained``. Two queries.
     """
     known = {(scope.account_id, scope.region): scope for scope in scopes}
     accounts = {scope.account_id: scope.account for scope in known.values()}
@@ -64,7 +64,7 @@ def read_queues(
     queues = []
     for key, region, count, since in rows:
         scope = known.get((key, region))
-        if scope is None:  # its first listing is about to come
+        if scope is None:  # its first listing is still to come
             continue
         account = accounts[key]
         pace = pace_of_account(account)
@@ -80,9 +80,9 @@ def describe_backlog(
     *,
     now: datetime,
 ) -> tuple[list[Item], set[tuple[Any, str]]]:
-    """Return the items with what waits for each, and the places whose wait is told.
+    """Return the items with the servers waiting for each, and the locations covered.
 
-    Without database. The places are (account, region).
+    Needs no database. A location is (account, region).
     """
     found = list(items)
     told = set()
@@ -106,7 +106,7 @@ def describe_backlog(
 
 
 def _find_cause(items: list[Item], queue: Queue, *, now: datetime) -> int | None:
-    """Return which item says already why these wait."""
+    """Return the index of the item that already says why these wait."""
     account = queue.account
     for index, item in enumerate(items):
         if item.kind in _WHOLE_FLEET:
@@ -148,8 +148,8 @@ def _describe_hold(
     until = account.throttled_until
     if until is not None and until > now + timedelta(seconds=1):
         return Item(
-            sentence=f"{who}: the cloud asked {account.name} for fewer calls.",
-            detail="Creates go on by themselves.",
+            sentence=f"{who} because the cloud asked {account.name} for fewer calls.",
+            detail="Creates continue automatically.",
             until=until,
             **common,
         )
@@ -159,9 +159,9 @@ def _describe_hold(
         minutes = math.ceil((ends - now).total_seconds() / 60)
         about = "a minute" if minutes == 1 else f"{minutes} minutes"
         return Item(
-            sentence=f"{who} for their turn: {account.name} is limited to {rate} "
-            f"creates a minute. The last one is sent in about {about}.",
-            detail="Raise the account's limit of creates a minute to go faster.",
+            sentence=f"{who} in the queue. {account.name} is limited to {rate} creates "
+            f"per minute, so the last one is sent in about {about}.",
+            detail="To go faster, raise the account's limit of creates per minute.",
             **common,
         )
     return None

@@ -1,4 +1,4 @@
-"""What needs attention: a kind, a sentence, and what it is about."""
+"""One thing that needs attention: its kind, its sentence, and what it concerns."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from servers.models import Account, Server
 
 
 class Kind(StrEnum):
-    """What is wrong; in the order of the list."""
+    """What is wrong, in the order of the list."""
 
     UNCONFIRMED = "unconfirmed"
     BROKER = "broker"
@@ -37,24 +37,24 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line: what is wrong, since when, and with what."""
+    """One item: what is wrong, since when, and with what."""
 
     kind: Kind
     sentence: str
     tone: str = "bad"
-    detail: str = ""  # a cloud's own words, a note
+    detail: str = ""  # the cloud's response, or a note
     since: datetime | None = None
-    until: datetime | None = None  # when it is tried again
+    until: datetime | None = None  # when ServerFleet tries again
     server: Server | None = None
     account: Account | None = None
     region: str = ""
-    state: str = ""  # of the servers that are meant, for a link to them
-    waiting: int = 0  # servers that wait for their create call because of it
-    group: str = ""  # tells lines of one kind, account and state apart
+    state: str = ""  # of the servers concerned, for a link to them
+    waiting: int = 0  # how many servers wait for their create call because of it
+    group: str = ""  # distinguishes items of the same kind, account and state
 
     @property
     def key(self) -> str:
-        """What it is known by while the page refreshes."""
+        """A key that stays the same while the page refreshes."""
         parts = [self.kind, self.state, self.region, self.group]
         if self.server is not None:
             parts.append(str(self.server.pk))

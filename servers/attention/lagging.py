@@ -1,7 +1,6 @@
-"""Servers that failed, or that are longer in a state than is usual.
+"""Servers that failed, or that have been in a state for longer than usual.
 
-What has one cause is one line: servers of an account that failed, or that wait, with
-the same words.
+Servers of an account that failed or wait with the same words share one item.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -11,16 +10,16 @@ from typing import Any, Final
 from servers.attention.items import Item, Kind
 from servers.lifecycle.states import State
 
-# A boot lasts longer than usual after this, and after twice the usual boot time.
+# A boot is late after this and after twice the usual boot time.
 LEAST_STUCK: Final = timedelta(seconds=60)
-USUAL_BOOT: Final = timedelta(seconds=90)  # where there are no figures yet
+USUAL_BOOT: Final = timedelta(seconds=90)  # if there are no figures yet
 STOPPING_LATE: Final = timedelta(minutes=5)
-MOST_EACH: Final = 8  # lines of one kind
-TOGETHER: Final = 3  # so many of one cause are one line
+MOST_EACH: Final = 8  # items of one kind
+TOGETHER: Final = 3  # this many with the same cause share one item
 
 
 def find_late(usual_boot: timedelta | None, *, now: datetime) -> dict[State, datetime]:
-    """Return since when a server is in a state for longer than is usual."""
+    """Return the cutoff per state: servers in it since before then are late."""
     booting = now - max(LEAST_STUCK, 2 * (usual_boot or USUAL_BOOT))
     return {
         State.PENDING: now - LEAST_STUCK,
@@ -35,11 +34,11 @@ def find_late(usual_boot: timedelta | None, *, now: datetime) -> dict[State, dat
 def describe_servers(
     servers: Sequence[Any], *, told: Collection[tuple[Any, str]] = ()
 ) -> Iterator[Item]:
-    """Yield errors, and what is longer in a state than is usual.
+    """Yield failed servers, and those in a state for longer than usual.
 
-    Each has ``total`` (how many share its state, account and words), ``turn`` among
-    these, and ``in_all`` (how many are of its kind, named or not). ``told``: places
-    whose pending servers another item speaks of.
+    Each has ``total`` (how many share its state, account and words), ``turn`` (its
+    position among these), and ``in_all`` (how many are of its kind, named or not).
+    ``told``: locations whose pending servers another item covers.
     """
     errors = [server for server in servers if server.state == State.ERROR]
     late = [
@@ -72,7 +71,7 @@ def _describe_groups(servers: Sequence[Any], kind: Kind) -> Iterator[Item]:
             Kind.MORE,
             f"{more} {verb} failed."
             if is_error
-            else "More servers take longer than is usual.",
+            else "More servers are taking longer than usual.",
             tone="bad" if is_error else "warn",
             state=lines[MOST_EACH].state,
         )
@@ -90,15 +89,15 @@ def _describe(server: Any, kind: Kind) -> Item:
         said = (
             f"{server.name} failed."
             if is_error
-            else f"{server.name} has been {server.state} for longer than is usual."
+            else f"{server.name} has been {server.state} for longer than usual."
         )
         return Item(kind, said, server=server, **common)
     who = f"{server.total} servers in {server.account.name}"
     return Item(
         Kind.GROUP,
-        f"{who} failed for one reason."
+        f"{who} failed for the same reason."
         if is_error
-        else f"{who} have been {server.state} for longer than is usual.",
+        else f"{who} have been {server.state} for longer than usual.",
         state=server.state,
         group=str(server.pk),
         **common,

@@ -1,4 +1,4 @@
-"""The queries: of what needs attention, and of what a page of it depends on."""
+"""The queries: what needs attention, and what the page's tag depends on."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -34,15 +34,15 @@ from servers.lifecycle.states import BOOTING, State, Verdict
 from servers.models import Account, Fleet, Heartbeat, Instance, Scope, Server, Stamp
 from servers.standstill import LATE, SLOW_SECONDS, TICK_LATE
 
-# What a page shows may change with time alone: then it is made anew so often.
+# If the page can change with time alone, it is rendered again this often.
 BUCKET_SECONDS: Final = 5
-MOST_READ: Final = 200  # servers of one kind, whatever their causes are
+MOST_READ: Final = 200  # servers of one kind, whatever their causes
 
 
 def list_attention(
     fleet: Fleet, *, now: datetime, usual_boot: timedelta | None = None
 ) -> list[Item]:
-    """Return all that needs attention, the worst first. Six queries."""
+    """Return everything that needs attention, worst first. Six queries."""
     items = [*describe_fleet(fleet, now=now)]
     items += describe_processes(Heartbeat.objects.all(), fleet, now=now)
     scopes = list(_load_scopes())
@@ -51,7 +51,7 @@ def list_attention(
     items, told = describe_backlog(items, queues, recent, now=now)
     items += describe_servers(_load_servers(usual_boot, now=now), told=told)
     order = list(Kind)
-    # An account with two locations says the same twice.
+    # An account with two locations yields the same item twice.
     unique: dict[str, Item] = {}
     for item in items:
         unique.setdefault(item.key, item)
@@ -79,7 +79,7 @@ def _count_here(condition: Q) -> Coalesce:
 
 
 def _troubled(now: Any) -> Q:
-    """Return what may be in trouble: errors, and what has not moved for a while."""
+    """Return the condition for errors, and servers that have not moved for a while."""
     return Q(state=State.ERROR) | Q(
         state__in=[*BOOTING, State.SHUTDOWN, State.STOPPING],
         state_since__lt=now - LEAST_STUCK,
@@ -87,9 +87,9 @@ def _troubled(now: Any) -> Q:
 
 
 def _load_servers(usual_boot: timedelta | None, *, now: datetime) -> list[Server]:
-    """Return errors, and the late, that have waited longest, some of each cause.
+    """Return the failed and late servers that have waited longest, some per cause.
 
-    Two queries, so that many of the one leave room for the other.
+    Two queries, so that many of one kind leave room for the other.
     """
     late = Q(pk__in=[])
     for state, since in find_late(usual_boot, now=now).items():
@@ -117,9 +117,10 @@ def _load_longest(which: Q) -> "QuerySet[Server]":
 def read_moment() -> tuple[object, ...] | None:
     """Return what all this depends on, time included, for a page's tag. One query.
 
-    The stamp tells of all that is written; the rest of what is not: a process that
-    fell silent, a listing or a boot that grows old. While such a one is in doubt, the
-    database's time stands in it, in steps. None inside a transaction, as for stamps.
+    The stamp moves with everything that is written. The rest covers what is not: a
+    process that stopped responding, a listing or a boot that gets old. While one of
+    these is possible, the database's time is included, in steps. None inside a
+    transaction, as for stamps.
     """
     if connection.in_atomic_block:
         return None

@@ -1,4 +1,4 @@
-"""Accounts, their listings, and what lives there that no server owns."""
+"""Accounts, their listings, and the instances there that no server owns."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -12,14 +12,14 @@ from servers.errors import FleetError
 from servers.models import Account, Scope
 from servers.scopes import open_scope
 
-# A listing that is due is hinted again every 10 s.
+# A due listing is hinted again every 10 s.
 NEVER_AFTER: Final = timedelta(seconds=60)
 
 
 def describe_scopes(scopes: Iterable[Any], *, now: datetime) -> Iterator[Item]:
-    """Yield what is wrong with accounts, their locations and what listings found.
+    """Yield what is wrong with accounts, their locations and their listings.
 
-    ``scopes`` are all there are, those of an account one after the other.
+    ``scopes`` are all scopes, grouped by account.
     """
     for _, group in groupby(scopes, key=lambda scope: scope.account_id):
         mine = list(group)
@@ -30,7 +30,7 @@ def describe_scopes(scopes: Iterable[Any], *, now: datetime) -> Iterator[Item]:
 
 
 def _describe_health(scope: Any, *, whole: bool) -> Iterator[Item]:
-    """``whole``: the account is so in each of its locations, which is told once."""
+    """``whole``: all locations of the account have the same health: one item."""
     account = scope.account
     about: dict[str, Any] = {
         "detail": scope.error,
@@ -42,17 +42,17 @@ def _describe_health(scope: Any, *, whole: bool) -> Iterator[Item]:
     if scope.health == Scope.Health.REFUSED:
         yield Item(
             Kind.REFUSED,
-            f"The cloud refuses the credentials of {name}. Put in new ones."
+            f"The cloud refuses the credentials of {name}. Enter new ones."
             if whole
-            else f"The cloud refuses the credentials in {name}. Allow them this "
-            "region, or take it out of your templates.",
+            else f"The cloud refuses the credentials in {name}. Allow them in this "
+            "region, or remove the region from your templates.",
             **about,
         )
     elif scope.health == Scope.Health.FAILING:
         yield Item(
             Kind.FAILING,
-            f"{name} can't be reached, or answers with errors. It is tried "
-            "again by itself; without a fresh listing nothing is created or "
+            f"{name} can't be reached, or answers with errors. ServerFleet tries "
+            "again automatically. Without a fresh listing, nothing is created or "
             "destroyed there.",
             **about,
         )
@@ -65,16 +65,17 @@ def _describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
         is_open = account.breaker == Account.Breaker.OPEN
         yield Item(
             Kind.BREAKER,
-            f"The breaker of {account.name} is open: no more is created there until "
-            "one create has been tried."
+            f"The circuit breaker of {account.name} is open. Nothing more is "
+            "created there until one create has been tried."
             if is_open
-            else f"One create is tried at {account.name}, whose breaker was open.",
+            else f"One create is being tried in {account.name}, whose circuit "
+            "breaker was open.",
             tone="bad" if is_open else "warn",
             detail=explain_opening(account),
             until=account.breaker_until if is_open else None,
             account=account,
         )
-    # That a cloud which does not answer is not listed goes without saying.
+    # A cloud that refuses or fails has no fresh listing anyway.
     if scope.health not in {Scope.Health.REFUSED, Scope.Health.FAILING}:
         yield from _describe_listing(scope, name, now=now)
     yield from _describe_strays(scope, name)
@@ -105,22 +106,22 @@ def _describe_strays(scope: Any, name: str) -> Iterator[Item]:
     if scope.held:
         yield Item(
             Kind.HELD,
-            f"{scope.held} instances of {name} belong to no server. So many at once "
-            "may be a fault of the records: a person decides.",
+            f"{scope.held} instances in {name} belong to no server and need a "
+            "decision. So many at once may mean that the records are wrong.",
             **place,
         )
     if scope.unexplained:
         yield Item(
             Kind.UNEXPLAINED,
-            f"The database does not know {_count(scope.unexplained, 'instance')} of "
-            f"{name}. Adopt or destroy what is there; nothing is created before.",
+            f"{name} has {_count(scope.unexplained, 'unknown instance')}. Adopt or "
+            "destroy each one. Creation is blocked until then.",
             **place,
         )
     if scope.orphans and not scope.held:
         yield Item(
             Kind.ORPHANS,
-            f"{_count(scope.orphans, 'orphan')} at {name}: no server owns what lives "
-            "there. It is destroyed by itself once it is surely nobody's.",
+            f"{name} has {_count(scope.orphans, 'orphan')}. Orphans belong to no "
+            "server and are destroyed automatically once that is certain.",
             tone="warn",
             **place,
         )

@@ -1,4 +1,4 @@
-"""The fleet's own row, and the processes that do the work."""
+"""The fleet's switches, and the processes that do the work."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -9,26 +9,26 @@ from servers.gates import is_confirmed
 from servers.models import Fleet, Heartbeat
 from servers.standstill import LATE, Cause, find_fresh, find_standstill
 
-LOST_FOR: Final = timedelta(minutes=30)  # how long a lost worker is spoken of
-# A process that begins may be a little older than what it replaces was last heard of.
+LOST_FOR: Final = timedelta(minutes=30)  # how long a lost worker is reported
+# A process may start slightly before the last heartbeat of the one that it replaces.
 OVERLAP: Final = timedelta(seconds=1)
 
 
 def describe_fleet(fleet: Fleet, *, now: datetime) -> Iterator[Item]:
-    """Yield what the fleet's own row tells: its confirmation and its switches."""
+    """Yield the items about the fleet's confirmation and its switches."""
     if not is_confirmed(fleet):
         yield Item(
             Kind.UNCONFIRMED,
-            "This database is not where the fleet was confirmed: a copy or a restored "
-            "backup? Until a person says so, nothing is created or destroyed.",
+            "This database is not where the fleet was confirmed. It may be a copy or a "
+            "restored backup. Nothing is created or destroyed until you confirm it.",
             detail="Run `manage.py fleet confirm`, or `manage.py fleet confirm "
-            "--new-id` where the database it was copied from lives on.",
+            "--new-id` if the original database is still in use.",
         )
     if fleet.destroys_frozen:
         yield Item(
             Kind.FROZEN,
-            "Destroying is frozen for the whole fleet. Servers whose end was asked "
-            "for wait, and go on billing.",
+            "Destroying is frozen for the whole fleet. Servers waiting to terminate "
+            "keep billing.",
             tone="warn",
             detail=fleet.destroys_frozen_note,
         )
@@ -61,7 +61,7 @@ _KINDS: Final = {
 def describe_processes(
     beats: Iterable[Heartbeat], fleet: Fleet, *, now: datetime
 ) -> Iterator[Item]:
-    """Yield which process is missing or hangs: a worker, the scheduler, the broker."""
+    """Yield items about workers, scheduler or broker that are missing or hanging."""
     rows = list(beats)
     fresh = find_fresh(rows, now=now)
     standstill = find_standstill(rows, fleet, now=now)
@@ -76,7 +76,7 @@ def describe_processes(
     if failing and len(failing) < len(fresh):
         yield Item(
             Kind.BROKER,
-            f"The broker does not answer {failing[0].name}, but answers others. "
+            f"The broker does not respond to {failing[0].name}, but does to others. "
             "Nothing is lost. Check the network between the two.",
             detail=failing[0].broker_error,
         )
@@ -88,8 +88,8 @@ def describe_processes(
     ):
         yield Item(
             Kind.NO_BEAT,
-            "The scheduler is offline, so what is due later does not happen. Start "
-            "the scheduler (celery beat).",
+            "The scheduler is offline, so work that is due later does not happen. "
+            "Start the scheduler (celery beat).",
             since=max(
                 (row.seen_at for row in rows if row.kind == "beat"), default=None
             ),
@@ -99,26 +99,26 @@ def describe_processes(
 
 
 def _describe_hanging(hanging: Sequence[Heartbeat]) -> Iterator[Item]:
-    """Yield the processes that live and do no work, while others do."""
+    """Yield the processes that run but do no work, while others do."""
     names = ", ".join(row.name for row in hanging[:3])
     more = f" and {len(hanging) - 3} more" if len(hanging) > 3 else ""
     yield Item(
         Kind.HANGING,
-        f"{names}{more} {'hangs' if len(hanging) == 1 else 'hang'}. Under a supervisor "
-        "it is restarted; otherwise restart it yourself.",
+        f"{names}{more} {'hangs' if len(hanging) == 1 else 'hang'}. A supervisor "
+        "restarts hanging processes. Without one, restart them yourself.",
         tone="warn",
         detail=hanging[0].trouble,
     )
 
 
 def _describe_lost(rows: Sequence[Heartbeat], *, now: datetime) -> Iterator[Item]:
-    """Yield the workers that fell silent and that no other has replaced."""
+    """Yield workers that stopped responding and have not been replaced."""
     workers = sorted(
         (row for row in rows if row.kind == Heartbeat.Kind.WORKER),
         key=lambda row: row.started_at,
     )
-    # One that began after another was last heard of stands in for it: for that one
-    # alone, and also where it has ended since and was replaced itself.
+    # A worker that started after the last heartbeat of another replaces it, but only
+    # that one. This holds even if it has since stopped and been replaced itself.
     begun = list(workers)
     lost = []
     for row in sorted(workers, key=lambda row: row.seen_at):
@@ -138,7 +138,7 @@ def _describe_lost(rows: Sequence[Heartbeat], *, now: datetime) -> Iterator[Item
         yield Item(
             Kind.LOST_WORKER,
             f"{names}{more} stopped responding, and no worker has taken "
-            f"{'its' if len(lost) == 1 else 'their'} place. The others go on with "
+            f"{'its' if len(lost) == 1 else 'their'} place. The others continue with "
             f"{'its' if len(lost) == 1 else 'their'} servers.",
             tone="warn",
             since=lost[0].seen_at,

@@ -1,4 +1,4 @@
-"""Who may see and do what on the pages."""
+"""Who can see and do what on the pages."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -19,32 +19,32 @@ from servers.errors import FleetError, NotFoundError
 from servers.models import Fleet
 from servers.sessions import is_recent
 
-ENDED: Final = "Your session has ended, so nothing was done. Log in, and do it again."
+ENDED: Final = "Your session has ended, so nothing was done. Log in and try again."
 ASK_AGAIN: Final = (
-    "Nothing was done: your log-in is some time ago. Enter your password, and do it "
-    "again."
+    "Nothing was done, because you logged in some time ago. Enter your password and "
+    "try again."
 )
 # Django refuses to redirect to longer ones.
 MOST_ADDRESS: Final = 2000
-NOT_A_PAGE: Final = "This address takes what a button sends. Nothing was done."
+NOT_A_PAGE: Final = "This address only accepts submitted forms. Nothing was done."
 
 
 class Page(PermissionRequiredMixin):
     """A page for signed-in people; ``permission_required`` names the right it needs."""
 
     permission_required = "servers.view_server"
-    # Django's views of forms would take a PUT for a POST.
+    # Django's form views would treat a PUT as a POST.
     http_method_names: Sequence[str] = ("get", "head", "post", "options")
-    # The password must have been entered lately.
+    # Whether the password must have been entered recently.
     needs_recent_log_in = False
-    # Neither the browser nor anything on the way keeps the page: it may hold keys.
+    # False if neither browser nor proxies may store the page: it may contain keys.
     is_kept = True
     request: HttpRequest
 
     def dispatch(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """Serve the page; ask for the password again first, where it needs that."""
+        """Serve the page, after asking for the password again if it needs that."""
         if (
             self.needs_recent_log_in
             and self.has_permission()
@@ -63,7 +63,7 @@ class Page(PermissionRequiredMixin):
         return redirect(f"{reverse('confirm-password')}?{urlencode({'next': back})}")
 
     def handle_no_permission(self) -> Any:
-        """Ask strangers to sign in, and tell people what they may not."""
+        """Ask strangers to sign in, and refuse people without the right."""
         self.raise_exception = self.request.user.is_authenticated
         if self.request.method == "POST" and not self.raise_exception:
             messages.warning(self.request, ENDED)
@@ -73,11 +73,11 @@ class Page(PermissionRequiredMixin):
     def http_method_not_allowed(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Answer 405, and as a page."""
+        """Return 405 as a page."""
         answer: HttpResponse = super().http_method_not_allowed(  # type: ignore[misc]
             request, *args, **kwargs
         )
-        page = {"title": "Nothing to see here", "text": NOT_A_PAGE}
+        page = {"title": "Not a page", "text": NOT_A_PAGE}
         answer.content = render_to_string("error.html", page, request).encode()
         return answer
 
@@ -92,10 +92,10 @@ class Page(PermissionRequiredMixin):
 
 
 def carry_out(request: HttpRequest, act: Callable[[], str]) -> bool:
-    """Do what a form asks for; say what ``act`` returns, or why it was refused.
+    """Call ``act``, and show the message that it returns, or why it was refused.
 
-    Returns whether it was done. An act that returns "" has said it itself. What is
-    gone meanwhile is a 404.
+    Return whether it was done. An act that returns "" has shown its own message.
+    Raise Http404 if what it acts on no longer exists.
     """
     try:
         said = act()
@@ -110,12 +110,12 @@ def carry_out(request: HttpRequest, act: Callable[[], str]) -> bool:
 
 
 def go_back(request: HttpRequest, otherwise: str) -> HttpResponse:
-    """Redirect to the page whose form names itself in ``next``, or to another."""
+    """Redirect to the page that the form names in ``next``, or to ``otherwise``."""
     return redirect(find_next(request) or otherwise)
 
 
 def find_next(request: HttpRequest) -> str:
-    """Return where a form or a link comes from (``next``), if it is ours, or ""."""
+    """Return the page that a form or link comes from (``next``), or "" if not ours."""
     back = request.POST.get("next") or request.GET.get("next", "")
     fits = back.startswith("/") and len(back) <= MOST_ADDRESS
     if fits and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
@@ -124,9 +124,9 @@ def find_next(request: HttpRequest) -> str:
 
 
 def find_origin(request: HttpRequest) -> str:
-    """Return the page on which a form was sent: a GET of its own address may be none.
+    """Return the page that a form was sent from, as form or browser say.
 
-    A form says it, or the browser does.
+    The form's own address may not accept a GET.
     """
     if back := find_next(request):
         return back

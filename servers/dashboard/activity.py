@@ -1,4 +1,4 @@
-"""The activity: every act of a person, token or worker, newest first, by cursor."""
+"""The activity page: actions by people, tokens and workers, newest first, by cursor."""
 
 from typing import Any, Final
 
@@ -10,9 +10,9 @@ from servers.dashboard.messages import HAPPENED
 from servers.models import Event, Server
 
 PER_PAGE: Final = 50
-# Who acts: ``user:ada``, ``token:ci``, ``worker``; "" is a command or the start.
+# The actor: ``user:ada``, ``token:ci`` or ``worker``; "" is a command or startup.
 WHO: Final = (
-    ("", "Everything", None),
+    ("", "All", None),
     ("people", "People", "user:"),
     ("tokens", "Tokens", "token:"),
     ("workers", "Workers", "worker"),
@@ -20,13 +20,13 @@ WHO: Final = (
 
 
 class Activity(Live, TemplateView):
-    """What happened, and who did it."""
+    """Show what happened, and who did it."""
 
     template_name = "activity/page.html"
     permission_required = "servers.view_event"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Load one page of what the URL asks for. Two queries."""
+        """Load the page of events that the URL asks for. Two queries."""
         data = super().get_context_data(**context)
         asked = {
             name: _read(self.request.GET.get(name, ""))
@@ -56,7 +56,7 @@ def _read(text: str) -> str:
 
 
 def _read_number(text: str) -> int:
-    # A bigint's; what is larger fits in no row.
+    # The column is a bigint; no row has a larger number.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
@@ -88,7 +88,7 @@ def _take_page(
 
 
 def _with_links(events: list[Event]) -> list[tuple[Event, bool]]:
-    """Say of each whether its server is still in the list. One query."""
+    """Return each event, and whether its server is still listed. One query."""
     names = {event.server_name for event in events if event.server_name}
     uids = {event.server_uid for event in events if event.server_uid}
     there = set(

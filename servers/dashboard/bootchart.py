@@ -1,4 +1,4 @@
-"""How long a template's servers took to boot: over time, and by version."""
+"""How long a template's servers took to boot, over time and by version."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from servers.figures import Range
 from servers.lifecycle.states import CLOSED
 from servers.models import Attempt, Template
 
-# Attempts are kept so long; see reconciler/purge.py.
+# How long attempts are kept; see reconciler/purge.py.
 COMPARED_FOR: Final = timedelta(days=30)
 MOST_VERSIONS: Final = 10
 
@@ -26,7 +26,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class VersionBoots:
-    """The boots of one version, and its create attempts that made nothing."""
+    """The boots of one version, and its create attempts that created nothing."""
 
     number: int
     boots: Boots
@@ -34,7 +34,7 @@ class VersionBoots:
 
 
 def load_steps(template: Template, chosen: Range, *, now: datetime) -> list[Step]:
-    """Return each step of a range, empty ones too. One query."""
+    """Return each step of a range, including empty ones. One query."""
     seconds = int(chosen.step.total_seconds())
     last = int(now.timestamp()) // seconds
     first = last - chosen.steps + 1
@@ -53,7 +53,7 @@ def load_steps(template: Template, chosen: Range, *, now: datetime) -> list[Step
 
 
 def compare_boots(template: Template, *, now: datetime) -> list[VersionBoots]:
-    """Return the newest versions that were used of late, newest first. Two queries."""
+    """Return the recently used versions, newest first. Two queries."""
     since = now - COMPARED_FOR
     boots = _gather(
         count_boots(list_boots(since, template=template.pk), "recipe__number")
@@ -77,7 +77,7 @@ def compare_boots(template: Template, *, now: datetime) -> list[VersionBoots]:
 
 
 def _gather(rows: list[tuple[Any, ...]]) -> dict[int, dict[int, int]]:
-    """Return how often each duration was, by what the rows begin with."""
+    """Return how often each duration occurred, by the rows' first column."""
     found: dict[int, dict[int, int]] = {}
     for key, tenths, count in rows:
         found.setdefault(key, {})[tenths] = count

@@ -1,4 +1,4 @@
-"""The page that asks once more, then deletes one thing, or says why that can't be."""
+"""The page that asks before it deletes one row, or says why it can't be deleted."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from servers.dashboard.access import Page, carry_out
 
 
 class Delete(Page, TemplateView):
-    """Of a row with a name; ``page``, ``listing`` and ``action`` name URLs."""
+    """Delete a row with a name; ``page``, ``listing`` and ``action`` name URLs."""
 
     template_name = "delete.html"
     page: ClassVar[str]
@@ -27,21 +27,21 @@ class Delete(Page, TemplateView):
         raise NotImplementedError
 
     def explain_cost(self, row: Any) -> str:
-        """Return what is lost with it."""
+        """Return what is lost with it, as a sentence."""
         raise NotImplementedError
 
     def delete(self, row: Any) -> None:
-        """Delete it; raise a FleetError where that can't be."""
+        """Delete it, or raise a FleetError."""
         raise NotImplementedError
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say what it costs, or why it is kept."""
+        """Say what is lost, or why it can't be deleted."""
         row = self.find(self.kwargs["name"])
         kept = self.explain_kept(row)
         return super().get_context_data(**context) | {
             "kept": kept,
             "cost": self.explain_cost(row),
-            "keep_label": "Back" if kept else "Keep it",
+            "keep_label": "Back" if kept else "Cancel",
             "title": f"Delete {row.name}?",
             "action_label": "Delete",
             "action_url": reverse(self.action, args=[row.name]),

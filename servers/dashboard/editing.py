@@ -1,4 +1,4 @@
-"""Pages that add or change one thing: once, and never over another's change."""
+"""Pages that add or change one row: only once, and never over another change."""
 
 from typing import Any, ClassVar, TypeVar
 
@@ -17,7 +17,7 @@ _Row = TypeVar("_Row", bound=Model)
 
 
 class Edit(Page, FormView):  # type: ignore[type-arg]
-    """A form over one row. It is a OnceForm with ``is_stale`` and ``see``.
+    """A page with a form for one row: a OnceForm with ``is_stale`` and ``see``.
 
     ``page`` names the URL of a row's own page, ``listing`` that of all.
     """
@@ -26,19 +26,19 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
     listing: ClassVar[str]
 
     def find_current(self) -> Any:
-        """Return the row that is changed; None for a new one."""
+        """Return the row to change, or None for a new one."""
         raise NotImplementedError
 
     def save(self, form: Any, current: Any) -> Any:
-        """Save what was typed, in the caller's transaction; return the row."""
+        """Save the form in the caller's transaction, and return the row."""
         raise NotImplementedError
 
     def refuse(self, form: Any, error: FleetError) -> None:
-        """Show what was refused, each at its field."""
+        """Show the errors, each at its field."""
         form.refuse(error)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Save it, unless that was done, or somebody else was quicker."""
+        """Save it, unless it was saved before or somebody else changed the row."""
         if form.is_repeated():
             messages.info(self.request, REPEATED)
             return redirect(self.listing)
@@ -58,7 +58,7 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
         with transaction.atomic():
             current = self.find_current()
             if current is not None:
-                # Two people may save at once: the second is told of the first.
+                # If two people save at once, the second sees the first one's change.
                 current = lock_row(current)
                 if form.is_stale(current):
                     form.see(current)
@@ -67,9 +67,9 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
 
 
 def lock_row(row: _Row) -> _Row:
-    """Return a row as it is now, locked until the transaction ends; Http404."""
+    """Return a row as it is now, locked until the transaction ends, or Http404."""
     rows: QuerySet[_Row] = type(row).objects  # type: ignore[attr-defined]
     found = rows.select_for_update(no_key=True).filter(pk=row.pk).first()
     if found is None:
-        raise Http404(f"Somebody deleted {row} meanwhile, so nothing was done.")
+        raise Http404(f"Somebody has deleted {row}, so nothing was done.")
     return found

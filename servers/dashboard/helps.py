@@ -1,4 +1,4 @@
-"""The buttons that help, for each thing that needs attention and each reader."""
+"""The buttons that help with each item that needs attention, for each reader."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _CHANGE_ACCOUNT: Final = "servers.change_account"
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """One button: ``GET`` is a link, ``asks`` one to a page that asks first."""
+    """One button. ``GET`` is a link; ``asks``: it leads to a page that asks first."""
 
     label: str
     url: str
@@ -27,7 +27,7 @@ class Help:
 
 
 def say_helps(item: Item, user: Any) -> list[Help]:
-    """Return what ``user`` may do about an item; a link to look where nothing is."""
+    """Return what ``user`` can do about an item, or at least a link to view it."""
     return list(_list_helps(item, user))
 
 
@@ -40,7 +40,7 @@ def _list_helps(item: Item, user: Any) -> Iterator[Help]:
         case Kind.BACKLOG:
             yield from _help_backlog(item, user)
         case Kind.HELD | Kind.UNEXPLAINED | Kind.ORPHANS:
-            yield Help("Look at Leaks", reverse("leaks"))
+            yield Help("View leaks", reverse("leaks"))
         case Kind.REFUSED | Kind.FAILING | Kind.BREAKER | Kind.UNLISTED:
             yield from _help_account(item, user)
         case Kind.UNCONFIRMED | Kind.FROZEN | Kind.PAUSED:
@@ -48,28 +48,30 @@ def _list_helps(item: Item, user: Any) -> Iterator[Help]:
                 yield _help_fleet(item)
         case _:
             if user.has_perm("servers.view_fleet"):
-                yield Help("Look at System", reverse("system"))
+                yield Help("View system", reverse("system"))
 
 
 def _show_them(item: Item) -> Help:
     query = f"?state={item.state}"
     if item.account is not None:
         query += f"&account={item.account.name}"
-    return Help("Show them", reverse("servers") + query)
+    return Help("Show servers", reverse("servers") + query)
 
 
 def _help_backlog(item: Item, user: Any) -> Iterator[Help]:
     assert item.account is not None
     if item.until is None and not item.region and user.has_perm(_CHANGE_ACCOUNT):
         url = reverse("change-account", args=[item.account.name])
-        yield Help("Change the limit", f"{url}#id_creates_per_minute")
+        yield Help("Change limit", f"{url}#id_creates_per_minute")
     yield _show_them(item)
 
 
 def _help_server(item: Item, user: Any) -> Iterator[Help]:
     assert item.server is not None
     found = list(_list_acts(item.server, user))
-    yield from found or [Help("Look at it", reverse("server", args=[item.server.name]))]
+    yield from found or [
+        Help("View server", reverse("server", args=[item.server.name]))
+    ]
 
 
 def _list_acts(server: Server, user: Any) -> Iterator[Help]:
@@ -92,22 +94,22 @@ def _help_account(item: Item, user: Any) -> Iterator[Help]:
     if item.kind == Kind.BREAKER:
         if user.has_perm(_CHANGE_ACCOUNT):
             fields = {"account": item.account.name}
-            yield Help("Close the breaker", reverse("reclose"), "POST", fields)
+            yield Help("Close breaker", reverse("reclose"), "POST", fields)
         return
     if item.kind == Kind.REFUSED and user.has_perm(_CHANGE_ACCOUNT):
         url = reverse("change-account", args=[item.account.name])
-        yield Help("Change the account", url)
+        yield Help("Change account", url)
     if user.has_perm("servers.change_scope"):
         fields = {"account": item.account.name}
         if item.kind == Kind.UNLISTED:
             fields["region"] = item.region
-        label = "List it now" if item.kind == Kind.UNLISTED else "Try it now"
+        label = "Scan now" if item.kind == Kind.UNLISTED else "Try again now"
         yield Help(label, reverse("scan"), "POST", fields)
 
 
 def _help_fleet(item: Item) -> Help:
     if item.kind == Kind.UNCONFIRMED:
-        return Help("Confirm…", reverse("confirm-fleet"), danger=True, asks=True)
+        return Help("Confirm fleet…", reverse("confirm-fleet"), danger=True, asks=True)
     if item.kind == Kind.FROZEN:
         return Help("Allow destroys again", reverse("unfreeze"), "POST")
-    return Help("Clear the flag", reverse("resume"), "POST")
+    return Help("Clear pause flag", reverse("resume"), "POST")

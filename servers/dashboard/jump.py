@@ -1,4 +1,4 @@
-"""Jump to anything by a part of its name: what Ctrl-K opens, and a page without it."""
+"""Jump to anything by part of its name: the Ctrl-K dialog, and the page behind it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from servers.selectors import list_servers, with_words
 
 MOST_WORDS: Final = 100
 MOST_EACH: Final = 8
-# Pages that do something, with the right that each needs.
+# Pages that create something, and the right that each needs.
 ACTS: Final = (
     ("New server", "new-server", "servers.add_server"),
     ("New template", "new-template", "servers.add_template"),
@@ -30,7 +30,7 @@ _OTHERS: Final[tuple[tuple[str, str, Any, str], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """Where one can go: ``kind`` is what it is, ``note`` tells it from others."""
+    """One result: ``kind`` says what it is; ``note`` tells it from others."""
 
     kind: str
     label: str
@@ -39,12 +39,12 @@ class Hit:
 
 
 class Jump(Page, TemplateView):
-    """What matches, best first; without words the pages themselves."""
+    """Show what matches, best first; without words, all pages."""
 
     template_name = "jump.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Look for it. Three queries for any fleet."""
+        """Search. Three queries for any fleet."""
         text = self.request.GET.get("q", "").replace("\0", "")
         words = text[:MOST_WORDS].strip()
         return super().get_context_data(**context) | {
@@ -70,7 +70,7 @@ def _find(words: str, request: Any) -> Iterator[Hit]:
 def _find_named(words: str, user: Any) -> Iterator[Hit]:
     rows = with_words(list_servers(), words).order_by("name")
     found = rows.values_list("name", "state")[:MOST_EACH]
-    # The one of that very name comes first.
+    # An exact match comes first.
     for name, state in sorted(found, key=lambda row: row[0] != words.lower()):
         yield Hit("Server", name, reverse("server", args=[name]), state)
     for kind, right, model, page in _OTHERS:

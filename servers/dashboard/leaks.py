@@ -1,4 +1,4 @@
-"""The page of the proof, and its buttons, each of which asks first."""
+"""The Leaks page, and its buttons, each of which asks for confirmation."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -21,21 +21,21 @@ from servers.operations import (
 
 
 class LeaksPage(Live, TemplateView):
-    """What the clouds hold against what the rows account for."""
+    """Compare the instances at the clouds with the database's records."""
 
     template_name = "leaks/page.html"
-    # What is inside of its bound now may be outside then.
+    # Time alone can put an instance past its bound.
     bucket_seconds = 15
     stamps: ClassVar[tuple[str, ...]] = ("pages", "listings")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Make the report."""
+        """Create the report."""
         data = super().get_context_data(**context)
         report = report_leaks(now=data["now"])
         compared = [entry.scope.compared_at for entry in report.scopes]
         return data | {
             "report": report,
-            # What needs a person first; else by name.
+            # Locations that need a decision come first, then by name.
             "scopes": sorted(report.scopes, key=_is_calm),
             "live": sum(entry.live for entry in report.scopes),
             "owned": sum(entry.owned for entry in report.scopes),
@@ -55,31 +55,31 @@ def _is_calm(entry: ScopeReport) -> bool:
 
 
 def list_doubts(report: Report) -> Iterator[str]:
-    """Yield why the report is not clean, a sentence each."""
+    """Yield each reason why the report is not clean, as a sentence."""
     for entry in report.scopes:
         if not entry.is_fresh:
             yield (
-                f"{entry.scope} has no fresh listing, so nothing is known of it. Scan "
-                "it now, or look why its listings fail."
+                f"{entry.scope} has no fresh listing, so its state is unknown. Scan it "
+                "now, or find out why its listings fail."
             )
         if entry.scope.held:
-            yield f"{entry.scope}: {entry.scope.held} instances wait for a person."
+            yield f"{entry.scope}: {entry.scope.held} instances need a decision."
         yield from _list_late(entry)
 
 
 def _list_late(entry: ScopeReport) -> Iterator[str]:
     for one, many, late in (
         (
-            "instance that no server owns is",
-            "instances that no server owns are",
+            "unowned instance is",
+            "unowned instances are",
             entry.unowned.outside,
         ),
         (
-            "end that is not proven is",
-            "ends that are not proven are",
+            "unconfirmed termination is",
+            "unconfirmed terminations are",
             entry.ending.outside,
         ),
-        ("thing left behind is", "things left behind are", entry.left.outside),
+        ("leftover is", "leftovers are", entry.left.outside),
     ):
         if late:
             what = one if late == 1 else many
@@ -87,28 +87,28 @@ def _list_late(entry: ScopeReport) -> Iterator[str]:
 
 
 class _Decide(Page, TemplateView):
-    """One decision about what waits for a person: a question, then the act."""
+    """Ask for one decision, then carry it out."""
 
     template_name = "leaks/decide.html"
     permission_required = "servers.change_fleet"
     style = "danger final"
     action_label = ""
-    keep_label = "Keep it"
+    keep_label = "Cancel"
 
     def ask(self) -> tuple[str, str]:
         """Return the title and the text of the question."""
         raise NotImplementedError
 
     def act(self, request: HttpRequest) -> str:
-        """Do it; return what is to be said."""
+        """Do it; return the message to show."""
         raise NotImplementedError
 
     def get_fields(self) -> Mapping[str, str]:
-        """Return what the form carries."""
+        """Return the form's hidden fields."""
         return {}
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Ask."""
+        """Return the question."""
         title, text = self.ask()
         return super().get_context_data(**context) | {
             "title": title,
@@ -127,81 +127,81 @@ class _Decide(Page, TemplateView):
         return redirect("leaks")
 
     def find(self, model: type[Instance] | type[Leftover]) -> Any:
-        """Return the row that the address names; 404 where it is gone."""
+        """Return the row that the URL names, or raise Http404."""
         row = model.objects.select_related("account").filter(pk=self.kwargs["pk"])
         found = row.first()
         if found is None:
-            raise Http404("It is not there any more.")
+            raise Http404("It no longer exists.")
         return found
 
 
 class Adopt(_Decide):
-    """Make a server of it."""
+    """Create a server for an unknown instance."""
 
     style = "primary"
-    action_label = "Adopt"
+    action_label = "Adopt instance"
     keep_label = "Cancel"
 
     def ask(self) -> tuple[str, str]:
-        """Say what becomes of it."""
+        """Say what happens to it."""
         found = self.find(Instance)
         return f"Adopt {found.instance_id}?", (
-            f"It lives at {found.account}, and becomes a server of this fleet by the "
-            "default template. Its builds, if it has any, go on."
+            f"This instance in {found.account} becomes a server of this fleet, with "
+            "the default template. Builds running on it continue."
         )
 
     def act(self, request: HttpRequest) -> str:
         """Adopt."""
         server = adopt_stray(self.kwargs["pk"])
-        return f"It is the server {server.name} of the fleet now."
+        return f"Adopted as server {server.name}."
 
 
 class Destroy(_Decide):
-    """Have it destroyed."""
+    """Have an instance destroyed."""
 
-    action_label = "Destroy"
+    action_label = "Destroy instance"
 
     def ask(self) -> tuple[str, str]:
         """Say what is lost."""
         found = self.find(Instance)
         return f"Destroy {found.instance_id}?", (
-            f"It lives at {found.account}, and everything on it will be destroyed. "
-            "That can't be undone."
+            f"This instance in {found.account} and everything on it will be destroyed. "
+            "You can't undo this."
         )
 
     def act(self, request: HttpRequest) -> str:
         """Destroy."""
         destroy_stray(self.kwargs["pk"])
-        return "It will be destroyed."
+        return "The instance will be destroyed."
 
 
 class Delete(_Decide):
-    """Have what was left behind deleted."""
+    """Have a leftover deleted."""
 
-    action_label = "Delete"
+    action_label = "Delete leftover"
 
     def ask(self) -> tuple[str, str]:
         """Say what is lost."""
         found = self.find(Leftover)
         return f"Delete {found.resource_id}?", (
-            f"A {found.kind} at {found.account} that belongs to nothing any more. "
-            "What is on it can't be brought back."
+            f"This {found.kind} in {found.account} no longer belongs to anything. Its "
+            "contents can't be recovered."
         )
 
     def act(self, request: HttpRequest) -> str:
         """Delete."""
         delete_leftover(self.kwargs["pk"])
-        return "It will be deleted."
+        return "The leftover will be deleted."
 
 
 class DestroyHeld(_Decide):
-    """Have all of a scope destroyed that waits for a person."""
+    """Have all instances in a location destroyed that need a decision."""
 
-    action_label = "Destroy all"
-    keep_label = "Keep them"
+    action_label = "Destroy all instances"
+    keep_label = "Cancel"
 
     def get_fields(self) -> Mapping[str, str]:
-        """Return which scope is meant."""
+        """Return the location."""
         return {
             name: self.request.GET.get(name, "")[:100].replace("\0", "")
             for name in ("account", "region")
@@ -211,10 +211,10 @@ class DestroyHeld(_Decide):
         """Say what is lost."""
         fields = self.get_fields()
         place = f"{fields['account']} {fields['region']}".strip()
-        return f"Destroy all that waits at {place}?", (
-            "Each instance there that no server owns will be destroyed, with "
-            "everything on it. That can't be undone. If the database was restored or "
-            "damaged, they may well be servers that it has forgotten."
+        return f"Destroy all unowned instances in {place}?", (
+            "Every instance there that no server owns will be destroyed, with "
+            "everything on it. You can't undo this. If the database was restored or "
+            "damaged, these may be servers that are missing from its records."
         )
 
     def act(self, request: HttpRequest) -> str:
@@ -224,4 +224,5 @@ class DestroyHeld(_Decide):
             for name in ("account", "region")
         )
         count = destroy_held(account, region=region)
-        return f"{count} will be destroyed."
+        what = "1 instance" if count == 1 else f"{count} instances"
+        return f"{what} will be destroyed."

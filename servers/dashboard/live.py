@@ -1,9 +1,9 @@
-"""Pages that refresh themselves: an unchanged one costs a 304 and three queries.
+"""Pages that refresh themselves. An unchanged page costs a 304 and three queries.
 
-The ETag stands for all that the page can show to this person at this address. A poll
-that brings it back is answered by session, user and stamp alone; the rights themselves
-are not read, since the stamp moves with them: who holds a tag that still fits was shown
-this page under these very rights. The tag can't be made up, it is keyed.
+The ETag stands for all that the page can show to this person at this address. To answer
+a poll that sends it, only the session, user and stamp are read. The person's rights are
+not, since the stamp moves with them: anyone whose tag still matches was shown this page
+with the same rights. The tag is keyed, so it can't be forged.
 """
 
 import time
@@ -23,18 +23,18 @@ from servers.dashboard.pulse import make_pulse
 from servers.dashboard.theme import read_theme
 from servers.stamps import read_stamps
 
-# A poll brings it: then no message is shown, since the page in sight would lose it.
+# Polls send this header. They get no messages, which the open page would not show.
 HEADER = "X-Live"
 
 
 class Live(Page):
     """A page that is polled.
 
-    ``bucket_seconds``: what the page shows also changes with time alone (something gets
-    overdue), so its tag changes at least that often. Ages need none: they tick.
-    ``busy_bucket_seconds``: the same, but only while the page says that it is busy: at
-    rest it costs 304s. ``stamps``: those that move with what it shows; see
-    servers.models.Stamp.
+    ``bucket_seconds``: the page also changes with time alone (something becomes
+    overdue), so its tag changes at least that often. Ages don't need it: they tick.
+    ``busy_bucket_seconds``: the same, but only while the page is busy. Otherwise it
+    costs only 304s. ``stamps``: the stamps that move when the page's content changes;
+    see servers.models.Stamp.
     """
 
     bucket_seconds: ClassVar[float] = 0
@@ -44,22 +44,22 @@ class Live(Page):
     def dispatch(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """Answer 304 where nothing has changed, or with the page and its tag."""
+        """Return 304 if nothing has changed, otherwise the page with its tag."""
         self.etag = self.busy_etag = self.pulse = ""
         if request.method not in {"GET", "HEAD"} or not request.user.is_authenticated:
             return super().dispatch(request, *args, **kwargs)
-        # Before anything else is read: what changes meanwhile is seen the next time.
+        # Read first, so that later changes are noticed by the next poll.
         moment = self.read_moment()
         if moment is not None:
             self.pulse = make_pulse(moment[0] if moment else 0)
             self.etag = make_etag(request, moment, self.bucket_seconds)
             bucket = self.busy_bucket_seconds or self.bucket_seconds
             self.busy_etag = make_etag(request, moment, bucket)
-        # With a message, the page is another than its tag stands for: it is neither
-        # answered from the browser's cache nor kept there.
+        # A page with a message is not the page that its tag stands for, so the browser
+        # must neither reuse nor store it.
         tells = HEADER not in request.headers and len(get_messages(request)) > 0
         known = parse_etags("" if tells else request.headers.get("If-None-Match", ""))
-        # Who holds the tag of a page at rest saw it at rest, and nothing has moved.
+        # The tag of an idle page matches only if it was idle and nothing has moved.
         for etag in filter(None, (self.etag, self.busy_etag)):
             if etag in known:
                 return self._mark(HttpResponseNotModified(), etag)
@@ -75,15 +75,15 @@ class Live(Page):
     ) -> HttpResponseBase:
         response.headers["ETag"] = etag
         response.headers[PULSE] = self.pulse
-        # Kept for the way back, and always asked about first.
+        # Stored for the Back button, and always revalidated first.
         response.headers["Cache-Control"] = "private, no-cache"
         return response
 
     def read_moment(self) -> tuple[object, ...] | None:
-        """Return all that the page depends on, as it is now; None for no tag.
+        """Return all that the page depends on, as it is now, or None for no tag.
 
-        The stamp ``pages`` comes first: what moves it is told to the page at once. One
-        query, since an unchanged page may cost no more.
+        The stamp ``pages`` comes first, since the pulse reports its changes. One query,
+        to keep unchanged pages cheap.
         """
         found = read_stamps()
         if found is None:
@@ -91,7 +91,7 @@ class Live(Page):
         return tuple(getattr(found, name) for name in self.stamps)
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add what base.html and ``{% live %}`` need; ``busy`` is the page's to say."""
+        """Add what base.html and ``{% live %}`` need. The page itself sets ``busy``."""
         more = {"etag": self.etag, "pulse": self.pulse}
         return super().get_context_data(**context) | more
 
@@ -105,7 +105,7 @@ class Live(Page):
 def make_etag(
     request: HttpRequest, moment: tuple[object, ...], bucket_seconds: float = 0
 ) -> str:
-    """Return the tag of a page for its reader, as it is at a moment."""
+    """Return the tag of a page for one reader at one moment."""
     bucket = int(time.time() // bucket_seconds) if bucket_seconds else 0
     parts = (
         settings.VERSION,

@@ -1,7 +1,7 @@
-"""What the pages say of states, acts and events; what may be done, and why not.
+"""The words for states, actions and events; which actions are possible, and why not.
 
-The acts derive from the transition table: none is offered that the table forbids.
-Templates loop over them and add no words of their own.
+The actions derive from the transition table, so none is offered that it forbids.
+Templates loop over them and add no words.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ from servers.lifecycle.states import BOOTING, ENDING, Event, State
 from servers.lifecycle.transitions import allowed
 from servers.models import Server
 
-# The tone is a class of badge.css; the icon has the state's own name in icons.svg.
+# The tone is a class in badge.css. The icon in icons.svg has the name of the state.
 TONES: Final[Mapping[State, str]] = MappingProxyType(
     {
         State.PENDING: "moving",
@@ -34,63 +34,63 @@ MEANINGS: Final[Mapping[State, str]] = MappingProxyType(
     {
         State.PENDING: "Accepted. No create call is under way.",
         State.CREATING: "A create call was sent, or is about to be.",
-        State.CREATED: "The cloud holds its instance; it has no address yet.",
-        State.STAGING: "It has an address, and is not proven ready.",
+        State.CREATED: "Its instance exists, but has no address yet.",
+        State.STAGING: "It has an address, but has not been proven ready.",
         State.RUNNING: "It takes builds.",
-        State.SHUTDOWN: "Its termination was requested. Builds are not waited for.",
-        State.STOPPING: "It is being destroyed until its absence is proven.",
-        State.STOPPED: "Proven absent. Nothing bills any more.",
-        State.ERROR: "Given up. What the cloud holds of it is still resolved.",
+        State.SHUTDOWN: "Termination was requested. Running builds are not waited for.",
+        State.STOPPING: "Its instance is being destroyed until it is confirmed gone.",
+        State.STOPPED: "Confirmed gone. It no longer costs anything.",
+        State.ERROR: "Failed. Anything it has at the cloud is still being resolved.",
     }
 )
 HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        Event.ATTEMPT_WRITTEN: "A create call is sent",
-        Event.INSTANCE_KNOWN: "The instance is known",
-        Event.ATTEMPT_REFUSED: "The cloud refused",
-        Event.ATTEMPT_ABSENT: "The attempt made nothing",
-        Event.CANDIDATES_EXHAUSTED: "Nothing is left to try",
-        Event.ADDRESS_SEEN: "It has an address",
+        Event.ATTEMPT_WRITTEN: "Sending the create call",
+        Event.INSTANCE_KNOWN: "Instance identified",
+        Event.ATTEMPT_REFUSED: "Refused by the cloud",
+        Event.ATTEMPT_ABSENT: "Attempt created nothing",
+        Event.CANDIDATES_EXHAUSTED: "Nothing left to try",
+        Event.ADDRESS_SEEN: "Address assigned",
         Event.READY: "Ready for builds",
-        Event.DEADLINE_PASSED: "It took too long",
-        Event.INSTANCE_VANISHED: "The instance vanished",
-        Event.INSTANCE_FAILED: "The instance failed before it was ready",
-        Event.HEALTH_LOST: "The instance failed or stopped",
-        Event.RETRY_REQUESTED: "A retry was asked for",
-        Event.STOP_REQUESTED: "Termination was asked for",
+        Event.DEADLINE_PASSED: "Timed out",
+        Event.INSTANCE_VANISHED: "Instance vanished",
+        Event.INSTANCE_FAILED: "Instance failed before it was ready",
+        Event.HEALTH_LOST: "Instance failed or stopped",
+        Event.RETRY_REQUESTED: "Retry requested",
+        Event.STOP_REQUESTED: "Termination requested",
         Event.DRAINED: "Ready to be destroyed",
-        Event.ABSENCE_CONFIRMED: "Proven absent",
+        Event.ABSENCE_CONFIRMED: "Confirmed gone",
         Event.DISOWNED: "Left to the fleet it belongs to",
-        Kind.REQUESTED: "Asked for",
-        Kind.ATTEMPT_ANSWERED: "The cloud answered",
-        Kind.ATTEMPT_CLOSED: "The attempt was closed",
-        Kind.DESTROY_ASKED: "The cloud was asked to destroy it",
+        Kind.REQUESTED: "Requested",
+        Kind.ATTEMPT_ANSWERED: "Response from the cloud",
+        Kind.ATTEMPT_CLOSED: "Attempt closed",
+        Kind.DESTROY_ASKED: "Destroy call sent",
         Kind.HIDDEN: "Removed from the list",
         Kind.CHANGED: "Changed",
-        Kind.CONDEMNED: "Condemned to be destroyed",
-        Kind.ORPHAN_GONE: "An orphan is gone",
-        Kind.UNEXPLAINED: "An instance nobody explains",
-        Kind.HELD: "Held for a person",
-        Kind.LEFTOVER_GONE: "What was left behind is gone",
+        Kind.CONDEMNED: "Condemned",
+        Kind.ORPHAN_GONE: "Orphan gone",
+        Kind.UNEXPLAINED: "Unknown instance",
+        Kind.HELD: "Needs a decision",
+        Kind.LEFTOVER_GONE: "Leftover gone",
         Kind.ADOPTED: "Adopted",
-        Kind.PAUSED: "The pause flag was set",
-        Kind.RESUMED: "The pause flag was cleared",
-        Kind.FROZEN: "Destroying was frozen",
-        Kind.UNFROZEN: "Destroying was allowed again",
-        Kind.FLEET_CONFIRMED: "The fleet was confirmed",
-        Kind.ACCOUNT_CHANGED: "An account was changed",
-        Kind.BREAKER_OPENED: "A circuit breaker opened",
-        Kind.BREAKER_CLOSED: "A circuit breaker closed",
-        Kind.TEMPLATE_CHANGED: "A template was changed",
-        Kind.TOKEN_MADE: "A token was made",
-        Kind.TOKEN_REVOKED: "A token was revoked",
-        Kind.SCAN_ASKED: "A listing was asked for",
+        Kind.PAUSED: "Pause flag set",
+        Kind.RESUMED: "Pause flag cleared",
+        Kind.FROZEN: "Destroys frozen",
+        Kind.UNFROZEN: "Destroys allowed again",
+        Kind.FLEET_CONFIRMED: "Fleet confirmed",
+        Kind.ACCOUNT_CHANGED: "Account changed",
+        Kind.BREAKER_OPENED: "Circuit breaker opened",
+        Kind.BREAKER_CLOSED: "Circuit breaker closed",
+        Kind.TEMPLATE_CHANGED: "Template changed",
+        Kind.TOKEN_MADE: "Token created",
+        Kind.TOKEN_REVOKED: "Token revoked",
+        Kind.SCAN_ASKED: "Listing requested",
         Kind.LOGGED_IN: "Logged in",
-        Kind.LOG_IN_FAILED: "A log-in failed",
+        Kind.LOG_IN_FAILED: "Log-in failed",
         Kind.LOGGED_OUT: "Logged out",
-        Kind.PASSWORD_CHANGED: "A password was changed",
-        Kind.PERSON_CHANGED: "A person was changed",
-        Kind.PROCESS_ENDED: "A process ended",
+        Kind.PASSWORD_CHANGED: "Password changed",
+        Kind.PERSON_CHANGED: "Person changed",
+        Kind.PROCESS_ENDED: "Process stopped",
     }
 )
 _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
@@ -118,8 +118,8 @@ _HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
 class Action:
     """One button: templates/partials/action.html draws it.
 
-    ``GET`` leads to a page that asks first (a dialog with JavaScript). ``why_not``:
-    the act is not possible now, and this sentence says why.
+    ``GET`` leads to a page that asks first (a dialog with JavaScript). ``why_not`` says
+    why the action is not possible now.
     """
 
     name: str
@@ -136,9 +136,9 @@ def describe_kind(kind: str) -> tuple[str, str]:
 
 
 def actions_for(server: Server, user: Any, *, leftovers: str = "") -> list[Action]:
-    """Return what ``user`` may ask of ``server`` in its state.
+    """Return the actions that ``user`` can take on ``server`` in its state.
 
-    ``leftovers`` says why nothing may begin anew, where the caller has looked.
+    ``leftovers`` says why it can't be retried, if the caller has checked.
     """
     if not user.has_perm("servers.change_server"):
         return []
@@ -158,7 +158,7 @@ def _list_actions(server: Server, leftovers: str) -> Iterator[Action]:
 
 
 def _protection(server: Server) -> Action:
-    label = "Lift protection" if server.protected else "Protect"
+    label = "Unprotect" if server.protected else "Protect"
     name = "unprotect" if server.protected else "protect"
     return Action(name, label, reverse(name, args=[server.name]))
 
@@ -171,29 +171,27 @@ def _termination(server: Server) -> Action:
         reverse("terminate", args=[server.name]),
         method="GET",
         danger=True,
-        why_not="It is protected. Lift its protection first."
-        if server.protected
-        else "",
+        why_not="It is protected. Unprotect it first." if server.protected else "",
     )
 
 
 def is_removal(server: Server) -> bool:
-    """Tell whether terminating takes the row off the list at once."""
+    """Tell whether terminating removes the server from the list at once."""
     return server.state == State.ERROR and not server.instance_id
 
 
 def say_what_is_lost(server: Server) -> str:
-    """Return what the end of a server destroys, as a sentence."""
+    """Return what terminating a server destroys, as a sentence."""
     instance = f" {server.instance_id}" if server.instance_id else ""
     if server.state in BOOTING and not server.instance_id:
         return (
-            "No instance of it is known yet. What the cloud may still make of it is "
+            "It has no known instance yet. If the cloud still creates one, it is "
             "destroyed as soon as it is seen."
         )
     if is_removal(server):
         return (
-            "It leaves the list at once, and its name is free again. Should the cloud "
-            "still hold anything of it, that is destroyed behind it."
+            "It is removed from the list at once, and its name becomes free. Anything "
+            "it still has at the cloud is destroyed in the background."
         )
     builds = " Builds running on it fail." if server.state == State.RUNNING else ""
     return (
@@ -212,21 +210,21 @@ FAILURES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "NoCapacity": "No capacity at the cloud",
         "Quota": "The account's quota is used up",
-        "Refused": "The cloud refused it",
-        "Credentials": "The credentials are refused",
+        "Refused": "Refused by the cloud",
+        "Credentials": "Credentials refused",
         "Throttled": "Too many calls",
-        "Unreachable": "The cloud was not reached",
+        "Unreachable": "Cloud unreachable",
         "UnknownOutcome": "No answer, and nothing was created",
         "Clock": "This machine's clock is wrong",
-        "Unsent": "A worker was stopped before it could ask",
+        "Unsent": "Worker stopped before it sent the call",
         "Failed": "The instance failed before it was ready",
-        "Cloud": "The cloud answered with an error",
+        "Cloud": "The cloud returned an error",
     }
 )
 
 
 def say_failure(name: str) -> str:
-    """Return in words why a create failed, of the class of the answer."""
+    """Return why a create failed, in words, from the class of the answer."""
     return FAILURES.get(name, name)
 
 
@@ -236,26 +234,24 @@ BULK_VERBS: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def say_why_not_in_bulk(act: str, server: Server, *, known_to_work: bool) -> str:
-    """Return why an act on many leaves this server out, or "".
+    """Return why a bulk action skips this server, or "".
 
-    ``known_to_work``: the person was told that it works, and confirmed that.
+    ``known_to_work``: the person was told that it is running, and confirmed that.
     """
     state = State(server.state)
     if act == "retry" and Event.RETRY_REQUESTED not in allowed(state):
-        return f"It is {state}; only a server in error can be retried."
+        return f"It is {state}. Only failed servers can be retried."
     if act == "label" and state == State.STOPPED:
-        return "It is stopped; nothing can be changed."
+        return "It is stopped and can't be changed."
     if act != "terminate":
         return ""
     if state in ENDING:
-        return "Its end was asked for before."
+        return "It is already terminating or stopped."
     if server.protected:
-        return "It is protected. Lift its protection first."
+        return "It is protected. Unprotect it first."
     if state == State.RUNNING and not known_to_work:
-        return "It works by now, which you were not told. Look again, and ask again."
+        return "It has started running since you were asked. Check it and try again."
     return ""
 
 
-REPEATED: Final = (
-    "This form was sent before, and was carried out then. Nothing was doubled."
-)
+REPEATED: Final = "This form was already sent and carried out. Nothing was done twice."

@@ -1,4 +1,4 @@
-"""The one list of the pages, in the order of the navigation."""
+"""The list of pages, in the order of the navigation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ ENTRIES: Final = (
     Entry("tokens", "Tokens", "servers.view_token", "g k"),
     Entry("system", "System", "servers.view_fleet", "g m"),
 )
-# Below the pages of the fleet: what explains it.
+# Documentation, below the fleet's pages.
 HELP: Final = (
     Entry("guide", "Guide", "servers.view_server", "g h"),
     Entry("api-docs", "API", "servers.view_server", "g i"),
@@ -46,7 +46,7 @@ ADMIN: Final = Entry("admin", "Admin", "", "g d")
 
 
 def list_links(user: Any, path: str) -> Iterator[Link]:
-    """Yield what ``user`` may open; the page at ``path`` or above it is current."""
+    """Yield the pages ``user`` can open; the one at or above ``path`` is current."""
     for entry in (*ENTRIES, *HELP):
         if not user.has_perm(entry.right):
             continue

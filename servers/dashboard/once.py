@@ -1,4 +1,4 @@
-"""A form that is carried out once, however often it is sent."""
+"""A form that is carried out only once, however often it is sent."""
 
 import hashlib
 import secrets
@@ -14,7 +14,7 @@ _ONCE_SECONDS = 3600
 
 
 class OnceForm(forms.Form):
-    """A form with a token of its own: a double click, or the way back, does nothing."""
+    """A form with its own token: sending it again (double click, Back) does nothing."""
 
     once = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
 
@@ -28,27 +28,27 @@ class OnceForm(forms.Form):
         try:
             return bool(once) and not cache.add(_make_key(once), 1, _ONCE_SECONDS)
         except (RedisError, OSError):
-            # Without the cache a double click makes two; better than none at all.
+            # Without the cache a double click acts twice, which is better than never.
             return False
 
     def forget(self) -> None:
-        """Let the form be sent again: nothing was made of it."""
+        """Let the form be sent again, since nothing was done."""
         try:
             cache.delete(_make_key(self.cleaned_data["once"]))
         except (RedisError, OSError):
             return
 
     def refuse(self, error: FleetError, **names: str) -> None:
-        """Show what an operation refused, each at its field; it may be sent again.
+        """Show an operation's errors, each at its field. The form can be sent again.
 
-        ``names`` are the operation's own names of fields, where the form has others.
+        ``names`` maps the operation's names of fields to the form's.
         """
         self.forget()
         add_errors(self, error, **names)
 
 
 def add_errors(form: forms.Form, error: FleetError, **names: str) -> None:
-    """Show what an operation found wrong, each at its field."""
+    """Show an operation's errors, each at its field."""
     for name, texts in (error.fields or {"": [error.message]}).items():
         field = names.get(name, name)
         for text in texts:
@@ -56,5 +56,5 @@ def add_errors(form: forms.Form, error: FleetError, **names: str) -> None:
 
 
 def _make_key(once: str) -> str:
-    """Return a key that any cache takes, whatever was sent."""
+    """Return a key that every cache accepts, whatever the form sent."""
     return f"once:{hashlib.sha256(once.encode()).hexdigest()}"

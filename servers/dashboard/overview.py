@@ -1,4 +1,4 @@
-"""The overview: what needs attention, what is there, how it went lately."""
+"""The overview: what needs attention, the servers by state, and recent figures."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -15,21 +15,21 @@ from servers.figures import RANGES, find_range, recent_figures
 from servers.lifecycle.states import BOOTING, MOVING, State
 from servers.models import Server
 
-# Nothing moves, and still a process may fall silent.
+# Even if nothing moves, a process may stop responding.
 IDLE_SECONDS: Final = 4
 
 
 class Overview(Live, TemplateView):
-    """What is there, at a glance."""
+    """Show the fleet at a glance."""
 
     template_name = "overview/page.html"
 
     def read_moment(self) -> tuple[object, ...] | None:
-        """Let the tag move with what time alone changes, too."""
+        """Let the tag also move with what time alone changes."""
         return read_moment()
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Put all of it together; the number of queries is the same for any fleet."""
+        """Load all parts. The number of queries is the same for any fleet."""
         data = super().get_context_data(**context)
         now, user = data["now"], self.request.user
         counts, capacity = _count_servers()

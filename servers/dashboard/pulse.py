@@ -1,9 +1,8 @@
-"""Whether anything changed since a page was sent: one query, no session, no body.
+"""Tell whether anything changed since a page was sent: one query, no session or body.
 
-An open page asks each second while it is seen (static/js/pulse.js), with the tag that
-it was sent with. The tag is keyed: who brings one that still fits has been shown a
-page, and anyone else learns nothing, since every other tag has the same answer. See
-decision 0029.
+A visible page asks each second (static/js/pulse.js), with the tag that it came with.
+The tag is keyed: only somebody who was shown a page can send one that matches. All
+other tags get the same answer, so they reveal nothing. See decision 0029.
 """
 
 from http import HTTPStatus
@@ -18,14 +17,14 @@ from django.views.decorators.http import require_safe
 from servers.ratelimits import Counter, find_address
 from servers.stamps import read_stamps
 
-# By address, since nobody is looked up: a hundred tabs behind one, as it is set.
+# Limited by address, since no session is read: a hundred tabs per address by default.
 askers: Final = Counter("pulses", window=60, every=1.0)
-# The answer's header on a page, for the next question.
+# The response header that gives a page its tag.
 HEADER = "X-Pulse"
 
 
 def make_pulse(pages: object) -> str:
-    """Return the tag of all pages as they are at the stamp ``pages``."""
+    """Return the tag of all pages for a value of the stamp ``pages``."""
     parts = (settings.VERSION, settings.COMMIT, pages)
     digest = salted_hmac("servers.dashboard.pulse", repr(parts), algorithm="sha256")
     return f'"{digest.hexdigest()[:32]}"'
@@ -33,7 +32,7 @@ def make_pulse(pages: object) -> str:
 
 @require_safe
 def feel_pulse(request: HttpRequest) -> HttpResponse:
-    """Answer 304 if nothing has changed since the tag was given out, 204 otherwise."""
+    """Return 304 if nothing has changed since the tag was issued, otherwise 204."""
     if limit := settings.RATE_TOKEN:
         standing = askers.take(find_address(request), limit)
         if standing.refused:
@@ -52,5 +51,5 @@ def feel_pulse(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-# Who asks is not looked up: see ActorMiddleware.
+# The session is not read; see ActorMiddleware.
 feel_pulse.reads_no_session = True  # type: ignore[attr-defined]

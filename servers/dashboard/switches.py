@@ -28,10 +28,10 @@ LONGEST_PAUSE: Final = 7 * 24 * 60
 
 
 class PauseForm(forms.Form):
-    """How long, and why."""
+    """Ask how long, and why."""
 
     minutes = forms.TypedChoiceField(
-        label="For how long",
+        label="Duration",
         choices=[
             ("", "until someone clears it"),
             ("30", "30 minutes"),
@@ -46,31 +46,31 @@ class PauseForm(forms.Form):
         required=False,
     )
     note = forms.CharField(
-        label="A note for the others", max_length=MOST_NOTE, required=False
+        label="Note for other people", max_length=MOST_NOTE, required=False
     )
 
 
 class FreezeForm(forms.Form):
-    """Why."""
+    """Ask why."""
 
     note = forms.CharField(
-        label="A note for the others", max_length=MOST_NOTE, required=False
+        label="Note for other people", max_length=MOST_NOTE, required=False
     )
 
 
 class _Switch(Page, FormView):  # type: ignore[type-arg]
-    """A form on a page of its own; with JavaScript it opens over the page."""
+    """A form on its own page; with JavaScript it opens as a dialog."""
 
     permission_required = "servers.change_fleet"
     template_name = "overview/switch.html"
     title = action_label = text = ""
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add the words."""
+        """Add title, text and buttons."""
         return super().get_context_data(**context) | {
             "title": self.title,
             "action_label": self.action_label,
-            # It may stand in a dialog over another page.
+            # The form may be in a dialog over another page.
             "action_url": self.request.path,
             "text": self.text,
             "back": reverse("overview"),
@@ -83,7 +83,7 @@ class Pause(_Switch):
 
     form_class = PauseForm
     title = "Set the pause flag?"
-    action_label = "Set the flag"
+    action_label = "Set pause flag"
     text = (
         "The flag is for your scripts and clients: they can read it at /varz and stop "
         "requesting servers. ServerFleet creates nothing automatically yet, so the "
@@ -104,26 +104,26 @@ class Freeze(_Switch):
 
     form_class = FreezeForm
     title = "Freeze all destroys?"
-    action_label = "Freeze"
+    action_label = "Freeze destroys"
     text = (
-        "No instance of any server is destroyed while it is frozen. Servers whose end "
-        "is asked for wait, and go on billing."
+        "While destroys are frozen, no instance of any server is destroyed. Servers "
+        "waiting to terminate keep billing."
     )
 
     def form_valid(self, form: FreezeForm) -> HttpResponse:
         """Freeze."""
         freeze_destroys(frozen=True, note=form.cleaned_data["note"])
-        messages.success(self.request, "Nothing is destroyed any more.")
+        messages.success(self.request, "Destroys are frozen.")
         return redirect("overview")
 
 
 class _Act(Page, View):
-    """One act of one button; back to the page that has it."""
+    """Do what one button asks for, and go back to its page."""
 
     permission_required = "servers.change_fleet"
 
     def act(self, request: HttpRequest) -> str:
-        """Do it; return what is to be said."""
+        """Do it; return the message to show."""
         raise NotImplementedError
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -142,32 +142,32 @@ class Resume(_Act):
 
 
 class Unfreeze(_Act):
-    """Let destroys go on."""
+    """Allow destroys again."""
 
     def act(self, request: HttpRequest) -> str:
         """Allow them."""
         freeze_destroys(frozen=False)
-        return "Destroys go on."
+        return "Destroys are allowed again."
 
 
 class Scan(_Act):
-    """Have clouds listed now: of an account and region, or all."""
+    """Have locations listed now: one, those of an account, or all."""
 
     permission_required = "servers.change_scope"
 
     def act(self, request: HttpRequest) -> str:
-        """Hasten the listings."""
+        """Bring the listings forward."""
         account = request.POST.get("account", "")[:63].replace("\0", "")
         region = request.POST.get("region")
         if region is not None:
             region = region[:100].replace("\0", "")
         count = scan_now(account=account, region=region)
-        places = "One place is" if count == 1 else f"{count} places are"
-        return f"{places} listed now. What is found shows here within seconds."
+        places = "1 location is" if count == 1 else f"{count} locations are"
+        return f"{places} being listed. Results appear here within seconds."
 
 
 class Reclose(_Act):
-    """Close the breaker of an account."""
+    """Close the circuit breaker of an account."""
 
     permission_required = "servers.change_account"
 
@@ -176,14 +176,14 @@ class Reclose(_Act):
         name = request.POST.get("account", "")[:63].replace("\0", "")
         account = Account.objects.filter(name=name).first()
         if account is None:
-            raise Http404("There is no such account.")
+            raise Http404("This account does not exist.")
         if not close_breaker(account):
-            return f"The breaker of {name} is closed already."
-        return f"The breaker of {name} is closed: creates go on."
+            return f"The circuit breaker of {name} is already closed."
+        return f"The circuit breaker of {name} is closed. Creates are sent again."
 
 
 class ConfirmFleet(Page, TemplateView):
-    """Say that this database is the fleet's own, after a question."""
+    """Confirm that this is the fleet's database, after a question."""
 
     permission_required = "servers.change_fleet"
     template_name = "overview/confirm_fleet.html"
@@ -192,7 +192,7 @@ class ConfirmFleet(Page, TemplateView):
         """Say what it means."""
         return super().get_context_data(**context) | {
             "title": "Confirm that this is the fleet's database?",
-            "action_label": "Confirm",
+            "action_label": "Confirm fleet",
             "action_url": self.request.path,
             "back": reverse("overview"),
             "keep_label": "Cancel",
@@ -201,12 +201,12 @@ class ConfirmFleet(Page, TemplateView):
     def post(self, request: HttpRequest) -> HttpResponse:
         """Confirm."""
         if request.POST.get("sure") != "on":
-            messages.error(request, "Nothing was done: tick that the other is over.")
+            messages.error(request, "Nothing was done. Tick the box first.")
             return redirect("confirm-fleet")
         try:
             confirm_fleet()
         except FleetError as error:
             messages.error(request, error.message)
         else:
-            messages.success(request, "Confirmed. Clouds are listed, then all goes on.")
+            messages.success(request, "Confirmed. Work resumes after a listing.")
         return redirect("overview")

@@ -1,4 +1,4 @@
-"""The system: its processes, what is between them, and the settings in force."""
+"""The System page: processes, broker, database, and current settings."""
 
 from functools import cache
 from typing import Any, Final
@@ -18,53 +18,69 @@ from servers.gates import is_confirmed
 from servers.models import Heartbeat, Server
 from servers.standstill import LATE, TICK_LATE, find_standstill
 
-# Named one by one: what is not named here is not shown.
+# Only the settings in this list are shown.
 _SHOWN: Final = (
-    ("SERVERFLEET_TICK_SECONDS", "TICK_SECONDS", "how often what is due is looked for"),
-    ("SERVERFLEET_WORKER_THREADS", "WORKER_THREADS", "threads of each worker"),
-    ("SERVERFLEET_PENDING_DEADLINE", "PENDING_DEADLINE", "seconds to a create call"),
-    ("SERVERFLEET_BOOT_DEADLINE", "BOOT_DEADLINE", "seconds to boot"),
+    ("SERVERFLEET_TICK_SECONDS", "TICK_SECONDS", "seconds between ticks"),
+    ("SERVERFLEET_WORKER_THREADS", "WORKER_THREADS", "threads per worker"),
+    (
+        "SERVERFLEET_PENDING_DEADLINE",
+        "PENDING_DEADLINE",
+        "seconds allowed before a create call",
+    ),
+    ("SERVERFLEET_BOOT_DEADLINE", "BOOT_DEADLINE", "seconds allowed to boot"),
     ("SERVERFLEET_CREATE_TRIES", "CREATE_TRIES", "tries before the next fallback"),
     (
         "SERVERFLEET_ERROR_RETENTION",
         "ERROR_RETENTION",
-        "seconds that errors hold",
+        "seconds that an errored server keeps its instance",
     ),
     (
         "SERVERFLEET_STOPPED_RETENTION",
         "STOPPED_RETENTION",
-        "seconds in the list",
+        "seconds that stopped servers stay listed",
     ),
-    ("SERVERFLEET_SESSION_SECONDS", "SESSION_COOKIE_AGE", "seconds of a log-in"),
+    (
+        "SERVERFLEET_SESSION_SECONDS",
+        "SESSION_COOKIE_AGE",
+        "seconds until a log-in expires",
+    ),
     (
         "SERVERFLEET_SESSION_IDLE_SECONDS",
         "SESSION_IDLE_SECONDS",
-        "seconds until an idle log-in ends",
+        "seconds until an idle log-in expires",
     ),
     ("SERVERFLEET_PROXY_COUNT", "PROXY_COUNT", "proxies in front"),
     ("SERVERFLEET_METRICS_OPEN", "METRICS_OPEN", "/metrics without a token"),
     ("SERVERFLEET_HTTPS", "HTTPS", "secure cookies, redirect, HSTS"),
-    ("SERVERFLEET_ALLOWED_HOSTS", "ALLOWED_HOSTS", "host names that are answered"),
-    ("SERVERFLEET_TRUSTED_ORIGINS", "CSRF_TRUSTED_ORIGINS", "origins of forms"),
-    ("SERVERFLEET_LOG_LEVEL", "LOG_LEVEL", "what is logged"),
-    ("SERVERFLEET_CACHE_SECRETS", "CACHE_SECRETS", "encoded servers kept in memory"),
+    ("SERVERFLEET_ALLOWED_HOSTS", "ALLOWED_HOSTS", "accepted host names"),
+    (
+        "SERVERFLEET_TRUSTED_ORIGINS",
+        "CSRF_TRUSTED_ORIGINS",
+        "origins that forms may come from",
+    ),
+    ("SERVERFLEET_LOG_LEVEL", "LOG_LEVEL", "lowest level that is logged"),
+    (
+        "SERVERFLEET_CACHE_SECRETS",
+        "CACHE_SECRETS",
+        "encoded servers, with secrets, may be kept in memory",
+    ),
     ("SERVERFLEET_DEBUG", "DEBUG", "Django's debug mode"),
 )
 
 
 class SystemPage(Live, TemplateView):
-    """Workers, beat, broker, database, settings, checks."""
+    """Show workers, scheduler, broker, database, settings and checks."""
 
     template_name = "system/page.html"
     permission_required = "servers.view_fleet"
     bucket_seconds = 10  # heartbeats and the broker move no stamp
 
     def read_moment(self) -> tuple[object, ...] | None:
-        """Let the tag move with who is heard of."""
+        """Let the tag also move with the heartbeats."""
         return read_moment()
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Ask the database, and the broker for at most half a second."""
+        """Query the database, and the broker for at most half a second."""
         data = super().get_context_data(**context)
         now = data["now"]
         beats = list(Heartbeat.objects.all())
@@ -105,7 +121,7 @@ def describe_database() -> str:
 
 @cache
 def describe_versions() -> tuple[tuple[str, str], ...]:
-    """Return what runs here."""
+    """Return the versions in use."""
     version = ".".join(str(part) for part in connection.get_database_version())
     return (
         ("ServerFleet", f"{settings.VERSION} {settings.COMMIT}".strip()),
@@ -116,9 +132,9 @@ def describe_versions() -> tuple[tuple[str, str], ...]:
 
 @cache
 def run_system_checks() -> tuple[tuple[str, str, str, str], ...]:
-    """Return tone, id, text and hint of what the system checks find.
+    """Return tone, id, text and hint of each finding of the system checks.
 
-    Once for each process: they look at settings and code, which do not change.
+    Run once per process: settings and code do not change.
     """
     return tuple(
         (
@@ -144,5 +160,5 @@ def _say(name: str) -> str:
 
 
 def _without_user(text: str) -> str:
-    """Return a host or origin; what is before an @ is nobody's to read."""
+    """Return a host or origin without user and password, which come before an @."""
     return urlsplit(text).geturl() if "@" not in text else text.rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""What the dashboard's templates ask of its Python: links, actions, words."""
+"""Tags and filters of the dashboard's templates: links, actions, words."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def navigation(context: Mapping[str, Any]) -> list[Link]:
-    """Return the pages that the reader may open."""
+    """Return the pages that the reader can open."""
     request = context.get("request")
     if request is None or not request.user.is_authenticated:
         return []
@@ -35,14 +35,14 @@ def theme(context: Mapping[str, Any]) -> str:
 
 @register.simple_tag(takes_context=True)
 def actions(context: Mapping[str, Any], server: Server) -> list[messages.Action]:
-    """Return what the reader may ask of a server."""
+    """Return the actions that the reader can take on a server."""
     leftovers = context.get("leftovers", "")
     return messages.actions_for(server, context["request"].user, leftovers=leftovers)
 
 
 @register.inclusion_tag("partials/state.html")
 def state(name: str) -> dict[str, str]:
-    """Return a state as a badge; its meaning is in the title."""
+    """Return a state as a badge, with its meaning as the title."""
     known = State(name)
     return {
         "name": name,
@@ -71,7 +71,7 @@ def kind(name: str) -> str:
 
 @register.filter
 def why(event: Any) -> str:
-    """Return an event's reason, where it says more than the kind's words."""
+    """Return an event's reason, or "" if it only repeats the kind's words."""
     reason = str(event.reason)
     return "" if reason.rstrip(".") == kind(event.kind) else reason
 
@@ -86,7 +86,7 @@ def kind_tone(name: str) -> str:
 def sort(
     context: Mapping[str, Any], field: str, label: str, classes: str = ""
 ) -> dict[str, Any]:
-    """Return the head of a column that sorts: ``?ordering=field``, then ``-field``."""
+    """Return the head of a sortable column: ``?ordering=field``, then ``-field``."""
     ordering = context.get("ordering") or ""
     is_current = ordering.lstrip("-") == field
     is_down = is_current and ordering.startswith("-")
@@ -99,11 +99,11 @@ def sort(
     }
 
 
-# The order of the steps to running.
+# The states on the way to running, in order.
 _BOOT = (State.PENDING, State.CREATING, State.CREATED, State.STAGING)
 
 
 @register.filter
 def boot_step(name: str) -> int | None:
-    """Return which of four steps to running a state is; None for others."""
+    """Return which of the four boot steps a state is, or None."""
     return _BOOT.index(State(name)) + 1 if name in _BOOT else None

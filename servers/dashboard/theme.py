@@ -1,4 +1,4 @@
-"""Light, dark, or as the system has it: a cookie, so that no page flashes."""
+"""The theme: light, dark or the system's. A cookie keeps pages from flashing."""
 
 from typing import Final
 
@@ -20,12 +20,12 @@ def read_theme(request: HttpRequest) -> str:
 
 
 class ChooseTheme(LoginRequiredMixin, View):
-    """Keep the choice in this browser."""
+    """Store the chosen theme in a cookie."""
 
     http_method_names = ("post",)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Set the cookie; anything else than a theme takes it away."""
+        """Set the cookie, or delete it if the value is not a theme."""
         answer = go_back(request, "overview")
         chosen = request.POST.get("theme", "")
         if chosen in THEMES:

@@ -39,7 +39,7 @@ def _request_stop(server: Server, *, hide: bool) -> bool:
         moved = ledger.move(
             server,
             Event.STOP_REQUESTED,
-            reason="Removed from the list." if hide else "Termination was requested.",
+            reason="Removed from the list." if hide else "Termination requested.",
             now=now,
             changes={"hidden": hide},
         )
@@ -81,7 +81,7 @@ def retry_server(name: str) -> Server:
         if leftovers := find_leftovers(server):
             raise ConflictError(leftovers)
         if not ledger.move(
-            server, Event.RETRY_REQUESTED, reason="A retry was requested.", now=now
+            server, Event.RETRY_REQUESTED, reason="Retry requested.", now=now
         ):
             raise ConflictError(
                 f"{server.name} has changed meanwhile. Reload and look again."

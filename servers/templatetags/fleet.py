@@ -1,4 +1,4 @@
-"""What the templates need besides Django's own."""
+"""Template tags and filters besides Django's own."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ def _describe(seconds: int) -> str:
 
 
 def _mark(at: datetime, text: str, how: str) -> SafeString:
-    # static/js/clock.js lets it tick, in the same words.
+    # static/js/clock.js keeps it up to date, in the same words.
     exact = at.isoformat(timespec="seconds")
     return format_html(
         '<time datetime="{}" title="{}" data-ago="{}">{}</time>',
@@ -41,7 +41,7 @@ def _say_moment(at: datetime, form: str) -> str:
 
 @register.simple_tag
 def moment(at: datetime, *, seconds: bool = False) -> SafeString:
-    """Return a time of the clock. static/js/clock.js puts it into the reader's zone."""
+    """Return an exact time, which static/js/clock.js converts to the reader's zone."""
     form = "j M, H:i:s" if seconds else "j M, H:i"
     return format_html(
         '<time datetime="{}" data-at="{}">{}</time>',
@@ -53,7 +53,7 @@ def moment(at: datetime, *, seconds: bool = False) -> SafeString:
 
 @register.simple_tag
 def ago(at: datetime | None, now: datetime) -> SafeString | str:
-    """Return how long ago ``at`` was, or how soon it is, with the exact time beside."""
+    """Return how long ago or how soon ``at`` is, with the exact time as the title."""
     if at is None:
         return "–"
     seconds = int((now - at).total_seconds())
@@ -65,7 +65,7 @@ def ago(at: datetime | None, now: datetime) -> SafeString | str:
 
 @register.simple_tag
 def until(at: datetime | None, now: datetime) -> SafeString | str:
-    """Return how soon ``at`` is; never that it was, since what is due may come late."""
+    """Return how soon ``at`` is, never that it has passed: due work can be late."""
     if at is None:
         return "–"
     text = _describe(max(0, int((at - now).total_seconds())))
@@ -74,10 +74,10 @@ def until(at: datetime | None, now: datetime) -> SafeString | str:
 
 @register.simple_tag
 def lately(at: datetime | None, now: datetime, bound: int) -> SafeString | str:
-    """Return how long ago ``at`` was, where that can be told on a page that stays.
+    """Return how long ago ``at`` was, for a time that moves on an unchanged page.
 
-    For a time that moves without the page being sent again: younger than ``bound``
-    seconds, only that it is so is said, which stays true while the time moves.
+    If it is younger than ``bound`` seconds, say only that, which stays true while the
+    time moves and the page is not sent again.
     """
     if at is not None and (now - at).total_seconds() < bound:
         return f"in the last {_describe(bound)}"
@@ -86,7 +86,7 @@ def lately(at: datetime | None, now: datetime, bound: int) -> SafeString | str:
 
 @register.simple_tag
 def since(at: datetime | None, now: datetime) -> SafeString | str:
-    """Return the time that has passed since ``at``: an age, or a time in a state."""
+    """Return the time since ``at``: an age, or the time in a state."""
     if at is None:
         return "–"
     seconds = abs(int((now - at).total_seconds()))
@@ -95,7 +95,7 @@ def since(at: datetime | None, now: datetime) -> SafeString | str:
 
 @register.filter
 def seconds(value: float | None) -> str:
-    """Return a duration in seconds for people: 0.4 s, 38 s, 3 min 5 s."""
+    """Return a duration in readable form: 0.4 s, 38 s, 3 min 5 s."""
     if value is None:
         return "–"
     if value < 10:
@@ -112,7 +112,7 @@ def seconds(value: float | None) -> str:
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """Return an icon of static/icons.svg; the words beside it say what it means."""
+    """Return an icon from static/icons.svg; the words beside it say what it means."""
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>',
         static("icons.svg"),
@@ -122,7 +122,7 @@ def icon(name: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def live(context: Mapping[str, Any]) -> SafeString:
-    """Return the attributes of the element that makes its page refresh."""
+    """Return the attributes of the element that refreshes its page."""
     return format_html(
         'data-live data-poll data-busy="{}" data-idle="{}" data-etag="{}" '
         'data-pulse="{}" data-pulse-url="{}"',

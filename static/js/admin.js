@@ -1,5 +1,5 @@
-// What Django's own forms leave without a name or a role, for screen readers. The
-// scripts before this one make the marks of the picker at the load event.
+// Adds names and roles that Django's forms lack, for screen readers. The scripts before
+// this one create the icons of the picker at the load event.
 addEventListener("load", () => {
   for (const mark of document.querySelectorAll(".search-label-icon")) {
     mark.setAttribute("role", "img");

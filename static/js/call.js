@@ -1,15 +1,14 @@
 "use strict";
-// `<pre data-call="POST" data-url>` in a form: the API's call for what the form holds, as
-// it is typed. Fields say by `data-sends` how they stand in it: text, number, minutes or
-// lines in the body, a flag in the address. forms.write_body does the same for a page
-// that is sent.
+// `<pre data-call="POST" data-url>` in a form shows the equivalent API call while you
+// type. `data-sends` says how a field appears in it: text, number, minutes or lines in
+// the body, or a flag in the URL. forms.write_body does the same on the server.
 {
   const ORDER = ["template", "name", "image", "region", "size", "capacity", "ttl", "labels", "count"];
   const number = (text, factor) => (/^[0-9]{1,9}$/.test(text) ? factor * text : text);
 
   function readLines(text) {
     const lines = text.split("\n").filter((line) => line.includes("="));
-    // No object: that would put a name of digits first.
+    // Not an object, which would put names made of digits first.
     return new Map(
       lines.map((line) => {
         const at = line.indexOf("=");
@@ -24,7 +23,7 @@
     minutes: (text) => number(text, 60),
   };
 
-  // As Python's json and shlex write them.
+  // In the format of Python's json and shlex.
   function write(value) {
     if (!(value instanceof Map)) return JSON.stringify(value);
     const pairs = [...value].map(([key, each]) => `${JSON.stringify(key)}: ${write(each)}`);
@@ -61,6 +60,6 @@
   for (const kind of ["input", "change"]) {
     document.addEventListener(kind, (event) => show(event.target.form));
   }
-  // The way back brings back what was typed.
+  // Going back restores what was typed.
   window.addEventListener("pageshow", () => document.querySelectorAll("form").forEach(show));
 }

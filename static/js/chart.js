@@ -1,7 +1,7 @@
 "use strict";
-// Draws the table below it, which is the source, so it says the same. On the overview:
-// what became ready above the line, what was destroyed below it, failed creates as dots.
-// On a template's page (data-kind="boots"): boot times as two lines.
+// Draws the table below the chart, which is its only source. On the overview: servers that
+// became ready above the line, destroyed ones below it, failed creates as dots. On a
+// template's page (data-kind="boots"): boot times as two lines.
 {
   const HEIGHT = 200;
   const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -20,7 +20,7 @@
     return [at, column(1), column(2).map((count) => -count), column(3).map((count) => count || null)];
   };
 
-  // Canvas knows no light-dark(): an element's computed colour does.
+  // Canvas does not support light-dark(), so an element's computed colour is read.
   const colour = (name) => {
     const probe = document.createElement("i");
     probe.style.color = `var(--${name})`;
@@ -39,7 +39,7 @@
     const step = data[0][1] - data[0][0];
     const bars = uPlot.paths.bars({ size: [0.7, 40], radius: 0.15 });
     const axis = { stroke: soft, grid: line, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-    const days = step > 3600; // more than a day: its days are named
+    const days = step > 3600; // a range of more than a day shows dates
     // Days are counted in UTC; hours are shown in the reader's zone.
     const zoned = (at) => (days ? uPlot.tzDate(new Date(at * 1000), "UTC") : new Date(at * 1000));
     const name = uPlot.fmtDate(!days ? "{HH}:{mm}" : "{D} {MMM}");
@@ -82,7 +82,7 @@
     if (!found || (found === box && now === shown)) return;
     const moved = !chart || found !== box || !shown.startsWith(JSON.stringify(data[0].slice(0, 2)).slice(0, -1), 1);
     if (found !== box) {
-      // In a fleet that was empty it comes with a refresh.
+      // If the fleet was empty, the chart arrives with a refresh.
       box = found;
       sizes.disconnect();
       sizes.observe(box);

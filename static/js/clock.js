@@ -1,5 +1,6 @@
 "use strict";
-// Lets the ages tick: `<time datetime data-ago>`, in the server's time, not this one's.
+// Keeps ages up to date (`<time datetime data-ago>`), by the server's clock instead of
+// this computer's.
 {
   const STEPS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const ahead = Number(document.documentElement.dataset.now) * 1000 - Date.now() || 0;
@@ -15,7 +16,7 @@
     return seconds > 0 ? `${text} ago` : `in ${text}`;
   }
 
-  // Times of the clock, in the reader's zone: 28 Nov, 11:06 CET.
+  // Exact times in the reader's time zone: 28 Nov, 11:06 CET.
   const date = { day: "numeric", month: "short" };
   const time = { hour: "2-digit", minute: "2-digit", timeZoneName: "short" };
   const FORMS = {

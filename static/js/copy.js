@@ -1,6 +1,7 @@
 "use strict";
-// `<button data-copy="text">` copies its text, or that of the element `data-copy-from`
-// names, and says so. Over plain HTTP the browser gives no clipboard; then the old way.
+// `<button data-copy="text">` copies its text, or the text of the element that
+// `data-copy-from` names, and says so. Over plain HTTP the browser offers no clipboard
+// API, so the old command is used.
 {
   const line = document.getElementById("status");
   let timer = 0;
@@ -31,7 +32,7 @@
       else copyByHand(text, button.parentElement);
       fleet.say(text.length > 60 || source ? "Copied." : `Copied ${text}`);
     } catch {
-      fleet.say("The browser did not let it be copied. Select it, and copy it by hand.");
+      fleet.say("The browser blocked copying. Select the text and copy it yourself.");
     }
     button.focus({ preventScroll: true });
   });

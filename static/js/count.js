@@ -1,5 +1,6 @@
 "use strict";
-// A button that says how many it makes: data-counts names the field with the number.
+// A button that says how many servers it creates. data-counts names the field with the
+// number.
 {
   function show() {
     for (const button of document.querySelectorAll("button[data-counts]")) {
@@ -13,7 +14,7 @@
   }
 
   document.addEventListener("input", show);
-  // The way back brings back what was typed.
+  // Going back restores what was typed.
   window.addEventListener("pageshow", show);
   show();
 }

@@ -1,7 +1,8 @@
 "use strict";
-// `<a data-dialog href>` leads to a page that asks. Here its `[data-ask]` opens over this
-// page instead; so does the answer to a `<form data-asks>`. Its form is sent as always;
-// `[data-close]` and Escape close it.
+// `<a data-dialog href>` leads to a page that asks for confirmation. This script opens
+// its `[data-ask]` as a dialog over the current page instead, and does the same with the
+// response to a `<form data-asks>`. The dialog's form is sent as usual. `[data-close]`
+// and Escape close the dialog.
 {
   let opener = null;
 
@@ -15,8 +16,8 @@
     }
     dialog.addEventListener("close", () => {
       dialog.remove();
-      // This comes a moment after the browser itself gave the focus back; whoever has
-      // moved on with it stays there. But its link may have been replaced meanwhile.
+      // The browser has just returned the focus itself. If the reader has already moved
+      // it elsewhere, leave it there. The link may have been replaced in the meantime.
       if ((document.activeElement ?? document.body) !== document.body) return;
       const back = opener?.isConnected ? opener : document.getElementById(opener?.id);
       (back ?? document.querySelector("main")).focus({ preventScroll: true });
@@ -25,7 +26,7 @@
     dialog.showModal();
   }
 
-  // Opens what the answer asks, or returns false: then the page itself is to be seen.
+  // Opens the response as a dialog. Returns false if the page itself must be shown.
   async function ask(url, options = {}) {
     try {
       const answer = await fetch(url, { ...options, headers: { "X-Live": "1" } });
@@ -36,7 +37,7 @@
       else return false;
       return true;
     } catch {
-      return false; // the page itself says what is wrong
+      return false; // the page itself shows the error
     }
   }
 
@@ -61,7 +62,7 @@
     const done = await ask(form.action, { method: "POST", body });
     form.removeAttribute("aria-busy");
     if (done) return;
-    // Sent as it is, the button's name with it, without asking here again.
+    // Send the form as usual, with the button's name, without this handler.
     const { name, value } = event.submitter ?? {};
     if (name) form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
     form.submit();

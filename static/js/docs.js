@@ -1,5 +1,5 @@
-// Swagger UI over our own description. Calls that are tried with a signed-in person's
-// session carry the CSRF token; with a token of the API they need none.
+// Swagger UI for ServerFleet's API. Calls with the session of a signed-in person carry the
+// CSRF token. Calls with an API token need none.
 "use strict";
 
 const docs = document.getElementById("docs");
@@ -20,7 +20,7 @@ SwaggerUIBundle({
   deepLinking: true,
   docExpansion: "list",
   defaultModelsExpandDepth: 0,
-  validatorUrl: null, // it would ask another host
+  validatorUrl: null, // it would send a request to another host
   requestInterceptor: (request) => {
     if (request.method && !reads.has(request.method.toUpperCase())) {
       request.headers["X-CSRFToken"] = docs.dataset.csrf;

@@ -1,7 +1,7 @@
 "use strict";
-// `<button data-in-place="Asking…">` in a form: the form is sent without leaving the
-// page, and refreshed with the answer. What was typed stays, secrets too: they are in
-// no answer.
+// `<button data-in-place="Testing…">` in a form sends the form without leaving the page,
+// and refreshes it with the response. Typed text stays in the fields, secrets too, which
+// no response contains.
 {
   document.addEventListener(
     "submit",
@@ -25,9 +25,9 @@
         fleet.morph(form, fresh);
         const wrong = form.querySelector("[aria-invalid='true']");
         (wrong ?? document.getElementById("findings")).focus();
-        fleet.say(wrong ? "Something is to be corrected." : "Answered.");
+        fleet.say(wrong ? "Correct the marked fields." : "Test finished.");
       } catch {
-        fleet.say("There was no answer. Try again.");
+        fleet.say("The server did not respond. Try again.");
       } finally {
         form.removeAttribute("aria-busy");
       }

@@ -1,6 +1,7 @@
 "use strict";
-// Ctrl-K, or `/` where a page has no search of its own: a dialog that jumps to anything.
-// The page /jump/ finds it; the arrows go through what was found, Enter opens it.
+// Ctrl-K opens a dialog that jumps to anything; so does `/` on a page without its own
+// search. The page /jump/ does the search. The arrow keys move through the results, and
+// Enter opens one.
 {
   const dialog = document.getElementById("jump");
   const field = document.getElementById("jump-q");
@@ -18,13 +19,13 @@
       if (answer.redirected) return location.assign(answer.url);
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const hits = page.querySelector("[data-hits]");
-      if (mine !== latest || !hits) return; // something else was typed since
+      if (mine !== latest || !hits) return; // the text has changed since
       box.replaceChildren(document.importNode(hits, true));
       const found = links().length;
       count.textContent = found === 1 ? "1 result" : `${found} results`;
     } catch {
       count.textContent = "";
-      box.textContent = "The server did not answer. Try again.";
+      box.textContent = "The server did not respond. Try again.";
     }
   }
 

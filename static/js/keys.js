@@ -1,6 +1,6 @@
 "use strict";
-// Shortcuts: whatever has `data-key="g s"` is followed, or focused if it is a field. They
-// are listed under `?`, and can be switched off there (this browser remembers it).
+// Keyboard shortcuts. An element with `data-key="g s"` is clicked, or focused if it is a
+// field. `?` lists the shortcuts and can turn them off, which this browser remembers.
 {
   const OFF = "fleet-keys-off";
   const help = document.getElementById("keys");
@@ -12,7 +12,7 @@
     try {
       return localStorage.getItem(OFF) === null;
     } catch {
-      return true; // no storage: they stay on
+      return true; // no storage: shortcuts stay on
     }
   }
 
@@ -21,7 +21,7 @@
       if (on) localStorage.removeItem(OFF);
       else localStorage.setItem(OFF, "1");
     } catch {
-      fleet.say("This browser does not remember it.");
+      fleet.say("This browser can't remember your choice.");
     }
   }
 
@@ -35,7 +35,7 @@
     return true;
   }
 
-  // The rows of a list: the first link of each takes the focus.
+  // Moves through the rows of a list. The first link of a row takes the focus.
   function move(step) {
     const rows = [...document.querySelectorAll("main :is(tbody tr, .attention > li)")];
     const links = rows.map((row) => row.querySelector("a")).filter((link) => link?.checkVisibility());

@@ -1,6 +1,6 @@
 "use strict";
-// Menus close on Escape, on a click elsewhere and when the focus leaves them; and the
-// current page is in sight where the navigation scrolls.
+// Menus close on Escape, on a click elsewhere and when the focus leaves them. If the
+// navigation scrolls, the current page is scrolled into view.
 {
   const menus = () => document.querySelectorAll("details.menu[open]");
 

@@ -1,19 +1,19 @@
 "use strict";
-// Makes an element like another, in place. Nodes that stay keep what a person did with
-// them: focus, typed text, ticks, open details, selection, scroll. Elements are known
-// again by their id wherever they move; without one, by their place. `data-keep` and an
-// open dialog are left alone altogether. (docs/decisions/0011)
+// Updates an element in place to match another one. Nodes that stay keep the reader's
+// changes: focus, typed text, checkboxes, open details, selection, scroll position.
+// Elements are matched by their id wherever they move, or else by their position.
+// Elements with `data-keep` and open dialogs are not touched. (docs/decisions/0011)
 window.fleet = {};
 {
-  // What the person owns, not the server.
+  // Attributes that belong to the reader, not to the server.
   const OWNED = { DETAILS: ["open"], DIALOG: ["open"], OPTION: ["selected"] };
 
   const similar = (one, other) =>
     one.nodeName === other.nodeName && (one.id ?? "") === (other.id ?? "");
 
   function syncAttributes(old, fresh) {
-    // The browser itself keeps typed text and ticks when these attributes change, but
-    // text that was not touched would change under the cursor.
+    // The browser keeps typed text and checkboxes when these attributes change, but text
+    // that the reader has not edited would change under the cursor.
     const isFocused = old === document.activeElement;
     const owned = [...(OWNED[old.nodeName] ?? []), ...(isFocused ? ["value"] : [])];
     for (const { name, value } of fresh.attributes) {
@@ -26,14 +26,14 @@ window.fleet = {};
     }
   }
 
-  // What a person chose in a select; null where it is as the server had it.
+  // The option that a person chose in a select, or null if it is unchanged.
   const chosenIn = (node) =>
     [...(node.options ?? [])].some((option) => option.selected !== option.defaultSelected)
       ? node.value
       : null;
 
   function place(parent, node, before) {
-    // Moves without a loss of focus, where the browser can.
+    // Moves the node without losing focus, if the browser supports that.
     if (parent.moveBefore && node.isConnected) parent.moveBefore(node, before);
     else parent.insertBefore(node, before);
   }

@@ -1,7 +1,7 @@
 "use strict";
-// Keeps an open page true. `[data-poll]` says that the page refreshes; each `[data-live]`
-// with an id is made like its counterpart in a fresh copy of the page. An unchanged page
-// costs a 304, a hidden tab nothing. The event `fleet:poll` looks at once.
+// Keeps an open page up to date. `[data-poll]` marks a page that refreshes. Each
+// `[data-live]` with an id is updated from a fresh copy of the page. An unchanged page
+// costs a 304, a hidden tab nothing. The event `fleet:poll` refreshes immediately.
 {
   const BUSY = 3000;
   const MOST = 30000;
@@ -27,7 +27,7 @@
     line.textContent = text;
     if (!seconds) return;
     const rest = document.createElement("span");
-    rest.ariaHidden = "true"; // or a screen reader would count along
+    rest.ariaHidden = "true"; // or a screen reader would read out the countdown
     const show = () => (rest.textContent = ` Trying again in ${seconds--} s.`);
     show();
     line.append(rest);
@@ -59,7 +59,7 @@
     if (answer.redirected) return leave(answer.url);
     if (answer.status === 403 || answer.status === 404) {
       stopped = true;
-      return say(answer.status === 403 ? "You may no longer see this page." : "This is no longer there.");
+      return say(answer.status === 403 ? "You no longer have permission to see this page." : "This page no longer exists.");
     }
     if (answer.status !== 304 && !answer.ok) throw new Error(answer.statusText);
     if (answer.ok) {
@@ -88,7 +88,7 @@
 
   document.addEventListener("pointerdown", () => {
     pressed = new Promise((resolve) => {
-      const free = () => setTimeout(resolve); // after the click that this makes
+      const free = () => setTimeout(resolve); // after the click that follows
       for (const end of ["pointerup", "pointercancel"]) addEventListener(end, free, { once: true });
     });
   });

@@ -1,7 +1,8 @@
 "use strict";
-// Asks each second, while the page is seen, whether anything has changed since it was
-// sent, and if so looks at it at once. The question is a tag, the answer has no body and
-// nothing is held open. Where it fails, the page is polled as without it. (docs/decisions/0029)
+// While the page is visible, asks each second whether anything has changed since it was
+// sent, and refreshes the page if so. The request carries a tag, the response has no
+// body, and no connection is held open. If this fails, the page is still polled.
+// (docs/decisions/0029)
 {
   const EVERY = 1000;
   const MOST = 30000;
@@ -11,8 +12,8 @@
   let running = false;
   fleet.pulse = document.querySelector("[data-pulse]")?.dataset.pulse;
 
-  // A page that takes long to send is looked at less often, so that it may take a fifth
-  // of the time at most.
+  // A page that takes long to load is refreshed less often, so that loading takes at most
+  // a fifth of the time.
   async function look() {
     const began = performance.now();
     await fleet.look();
@@ -36,7 +37,7 @@
       else if (answer.status === 429) wait = MOST;
       else throw new Error(answer.statusText);
     } catch {
-      if (wait === EVERY) await fleet.look(); // it says what is lost
+      if (wait === EVERY) await fleet.look(); // it reports the lost connection
       wait = Math.min(MOST, 2 * wait);
     }
     running = false;

@@ -1,7 +1,7 @@
 "use strict";
-// What an act was answered with goes away when it is dismissed, and after a while where
-// all went well: it is over the page then, so that nothing moves, and stays while pointer
-// or focus is on it. Warnings and errors stay.
+// Removes a message when it is dismissed. A message of success also goes away after a
+// while, unless the pointer or the focus is on it. It lies over the page, so nothing
+// moves. Warnings and errors stay.
 {
   const SECONDS = 10;
   const box = document.getElementById("said");

@@ -1,6 +1,6 @@
 "use strict";
-// A form that was sent is not sent twice by a double click. The server guards itself
-// too; this spares a person the second answer. The way back opens the form again.
+// Keeps a double click from sending a form twice. The server guards against that too;
+// this spares people the second response. Going back makes the form usable again.
 {
   const calm = (form) => form.removeAttribute("aria-busy");
 
@@ -8,7 +8,7 @@
     const form = event.target;
     if (form.ariaBusy === "true") event.preventDefault();
     else if (form.method === "post") form.ariaBusy = "true";
-    // An answer that is a download leaves the page as it is.
+    // A response that is a download leaves the page open.
     setTimeout(calm, 10000, form);
   });
   window.addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(calm));

@@ -1,6 +1,6 @@
 "use strict";
-// The choice of light and dark takes effect without leaving the page. The admin keeps its
-// own under `theme`; it follows.
+// Applies the chosen theme without leaving the page. The admin stores its theme in
+// localStorage under `theme`, so that is set as well.
 {
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -15,7 +15,7 @@
     try {
       localStorage.theme = value;
     } catch {
-      // no storage: the admin goes by its own
+      // no storage: the admin keeps its own theme
     }
     document.dispatchEvent(new Event("fleet:theme"));
     fetch(form.action, {
@@ -23,6 +23,6 @@
       body: new URLSearchParams(new FormData(form, event.submitter)),
       redirect: "manual",
       keepalive: true,
-    }).catch(() => fleet.say("The choice was not saved. Try again."));
+    }).catch(() => fleet.say("Your choice was not saved. Try again."));
   }, true);
 }

@@ -1,6 +1,7 @@
 "use strict";
-// The list's ticks: all at once, how many, and what can't be done with none. A filter
-// that is chosen is applied at once; by keys with Enter, since each arrow chooses anew.
+// The checkboxes of the list: select all, and show how many are selected. A chosen filter
+// is applied immediately. With the keyboard it takes Enter, since every arrow key changes
+// the choice.
 {
   let byKeys = false;
   const isFilter = ({ target }) => Boolean(target.matches?.("[data-submits]"));
@@ -8,7 +9,7 @@
     "keydown",
     (event) => {
       byKeys = isFilter(event);
-      // After what Enter itself chooses in an open list.
+      // After Enter has chosen an option in an open list.
       if (byKeys && event.key === "Enter") setTimeout(() => event.target.form.requestSubmit());
     },
     true,
@@ -26,7 +27,7 @@
     const all = document.getElementById("tick-all");
     if (!all) return;
     const boxes = rows();
-    // All of the filter: rows that come with a refresh are meant, too.
+    // All that match the filter: this includes rows that a refresh adds.
     if (whole()?.checked) for (const box of boxes) box.checked = true;
     const count = boxes.filter((box) => box.checked).length;
     all.checked = count > 0 && count === boxes.length;

@@ -73,7 +73,7 @@ def test_of_what_is_due_it_says_what_keeps_the_work_from_being_done(
     workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
     server = provision()
     start_processes()
-    assert why(client, server)["why"] == "A worker can take it up now."
+    assert why(client, server)["why"] == "A worker can start on it now."
     Heartbeat.objects.filter(kind="worker").update(trouble="its loop hangs")
     assert "The worker hangs, so nothing is created" in why(client, server)["why"]
     Heartbeat.objects.filter(kind="worker").delete()

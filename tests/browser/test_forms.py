@@ -25,7 +25,7 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("/accounts/spare/change/", {"Most servers": "0"}, "Save"),
     ("/templates/new/", {"Image": ""}, "Save"),
     ("/templates/other/change/", {"Image": ""}, "Save"),
-    ("/servers/new/", {"How many": "0"}, "Make"),
+    ("/servers/new/", {"Count": "0"}, "Create servers"),
     ("/servers/one/edit/", {"Labels": "X x"}, "Save"),
     ("/servers/one/terminate/", {"Type its name": "other"}, "Terminate"),
     ("/tokens/new/", {}, "Make it"),

@@ -119,14 +119,14 @@ def test_overview_names_each_trouble_of_a_night_with_the_button_that_helps(
             decide_leaks(night)
             orphan.wait_for(state="detached")
             silent = night.find(LOST, "stopped responding")
-            silent.get_by_role("link", name="Look at System").click()
-            page.get_by_text("silent").wait_for()
+            silent.get_by_role("link", name="View system").click()
+            page.get_by_text("not responding", exact=True).wait_for()
         (broker,) = service.processes("valkey")
         with stopped(broker, night):
             page.goto("/")
             mute = night.find(BROKERLESS, "The broker does not answer")
-            mute.get_by_role("link", name="Look at System").click()
-            page.get_by_text("does not answer").first.wait_for()
+            mute.get_by_role("link", name="View system").click()
+            page.get_by_text("not responding").first.wait_for()
         page.goto("/")
         page.get_by_text("Nothing needs attention.").wait_for()
 
@@ -178,8 +178,8 @@ def mend_server(night: Night) -> None:
 def find_orphan(night: Night) -> Any:
     """Let the refused call have made something after all; it goes by itself."""
     night.plant("full", night.ask(REFUSED))
-    orphan = night.find(STRAY.format("orphan"), "1 orphan at full")
-    orphan.get_by_role("link", name="Look at Leaks").wait_for()
+    orphan = night.find(STRAY.format("orphan"), "full has 1 orphan")
+    orphan.get_by_role("link", name="View leaks").wait_for()
     return orphan
 
 
@@ -187,10 +187,12 @@ def mend_clouds(night: Night) -> None:
     """Press what Overview offers for a cloud that is silent, and one that fails."""
     page = night.page
     query = "SELECT name FROM servers_account WHERE breaker = 'open'"
-    breaker = night.find(query, "The breaker of mute is open")
-    breaker.get_by_role("button", name="Close the breaker").click()
-    page.get_by_text("The breaker of mute is closed").wait_for()
-    together = night.find(MUTED, f"{OPENS_AFTER} servers in mute failed for one reason")
+    breaker = night.find(query, "The circuit breaker of mute is open")
+    breaker.get_by_role("button", name="Close breaker").click()
+    page.get_by_text("The circuit breaker of mute is closed").wait_for()
+    together = night.find(
+        MUTED, f"{OPENS_AFTER} servers in mute failed for the same reason"
+    )
     together.get_by_text("got no answer").wait_for()
     for number in range(1, OPENS_AFTER):
         night.send("DELETE", f"/api/servers/mute-{number}", None)
@@ -205,7 +207,7 @@ def mend_clouds(night: Night) -> None:
     )
     broken = night.find(query, "broken can't be reached")
     night.mend("broken")
-    broken.get_by_role("button", name="Try it now").click()
+    broken.get_by_role("button", name="Try again now").click()
     broken.wait_for(state="detached")
 
 
@@ -213,11 +215,11 @@ def decide_leaks(night: Night) -> None:
     """Look at what lives unowned; have what nobody knows destroyed."""
     page = night.page
     query = STRAY.format("unexplained")
-    stranger = night.find(query, "The database does not know 1 instance of sandbox")
-    stranger.get_by_role("link", name="Look at Leaks").click()
+    stranger = night.find(query, "sandbox has 1 unknown instance")
+    stranger.get_by_role("link", name="View leaks").click()
     page.get_by_role("link", name="Destroy sb-").click()
     page.get_by_role("dialog").get_by_role("button", name="Destroy").click()
-    page.get_by_text("It will be destroyed.", exact=True).wait_for()
+    page.get_by_text("The instance will be destroyed.", exact=True).wait_for()
     page.goto("/")
     stranger.wait_for(state="detached")
 

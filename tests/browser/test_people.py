@@ -63,5 +63,5 @@ def test_who_is_no_staff_is_told_so_and_finds_a_way_back(
     page = visit(user=make_person("viewer"))
     page.goto("/admin/")
     page.get_by_text("The Django admin is for staff alone.").wait_for()
-    page.get_by_role("link", name="To the overview").click()
+    page.get_by_role("link", name="Go to the overview").click()
     page.get_by_role("heading", name="Overview").wait_for()

@@ -34,16 +34,16 @@ def test_the_essential_acts_need_no_javascript(
     page.get_by_label("Password").fill(PASSWORD)
     press("Log in")
     press("Retry")
-    page.get_by_text("broken begins anew.").wait_for()
+    page.get_by_text("Retrying broken.").wait_for()
     assert Server.objects.get().state == "pending"
 
     page.goto("/")
-    page.get_by_role("link", name="Pause flag…").click()
-    page.get_by_label("A note for the others").fill("maintenance")
-    press("Set the flag")
+    page.get_by_role("link", name="Set pause flag…").click()
+    page.get_by_label("Note for other people").fill("maintenance")
+    press("Set pause flag")
     page.get_by_text("maintenance").first.wait_for()
     assert Fleet.objects.get().paused
-    press("Clear the pause flag")
+    press("Clear pause flag")
     page.get_by_text("The pause flag is cleared").wait_for()
 
     page.goto("/accounts/")

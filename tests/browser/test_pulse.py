@@ -43,7 +43,7 @@ def test_a_new_server_shows_within_two_seconds_and_takes_nothing_from_a_person(
     page.goto("/")
     change_server("two", Change(capacity=940))
     coming = sum(Server.objects.values_list("capacity", flat=True))
-    tile = page.locator(".stat", has_text="capacity coming")
+    tile = page.locator(".stat", has_text="booting capacity")
     tile.get_by_text(str(coming)).wait_for(timeout=6000)
 
 

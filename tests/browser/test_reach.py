@@ -114,7 +114,7 @@ def test_times_are_told_in_the_readers_zone(visit: Visit) -> None:
 def test_a_view_is_saved_used_and_deleted(visit: Visit) -> None:
     page = visit("viewer")
     page.goto("/servers/?state=pending")
-    page.get_by_role("link", name="Save this view…").click()
+    page.get_by_role("link", name="Save view…").click()
     dialog = page.get_by_role("dialog", name="Save this view")
     dialog.get_by_label("Name").fill("Waiting")
     dialog.get_by_role("button", name="Save").click()
@@ -135,7 +135,7 @@ def test_what_went_well_is_said_and_goes_and_can_be_dismissed(visit: Visit) -> N
     said = page.get_by_text("one is protected now.")
     said.wait_for()
     said.wait_for(state="detached", timeout=40_000)
-    page.get_by_role("button", name="Lift protection").click()
+    page.get_by_role("button", name="Unprotect").click()
     page.get_by_role("button", name="Dismiss").click()
     assert page.locator(".said .message").count() == 0
 

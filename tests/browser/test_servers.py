@@ -24,7 +24,7 @@ def fleet(transactional_db: None, workshop: Any) -> None:
 
 def tick(page: Any, *names: str) -> None:
     for name in names:
-        page.get_by_label(f"Tick {name}", exact=True).check()
+        page.get_by_label(f"Select {name}", exact=True).check()
 
 
 def test_a_new_admin_makes_watches_changes_and_ends_a_server(
@@ -32,13 +32,13 @@ def test_a_new_admin_makes_watches_changes_and_ends_a_server(
 ) -> None:
     page = visit("operator")
     page.goto("/servers/")
-    page.get_by_role("link", name="Make the first one").click()
+    page.get_by_role("link", name="Create your first server").click()
     page.get_by_role("radio", name="default").focus()
     page.get_by_label("Name").fill("first")
     page.get_by_text("More: image").click()
     page.get_by_label("Labels").fill("team=web")
-    page.get_by_role("button", name="Make 1 server").dblclick()
-    page.get_by_text("Asked for first.").wait_for()
+    page.get_by_role("button", name="Create 1 server").dblclick()
+    page.get_by_text("Creating first.").wait_for()
     server = Server.objects.get()
     workshop.run_to("running", server)
     assert poll_now(page) == 200
@@ -57,10 +57,10 @@ def test_a_new_admin_makes_watches_changes_and_ends_a_server(
     page.get_by_text("Nothing was done. Type first").wait_for()
     page.get_by_label("Type its name").fill("first")
     end.click()
-    page.get_by_text("Termination of first was asked for.").wait_for()
+    page.get_by_text("Terminating first.").wait_for()
     workshop.run_to("stopped", server)
     poll_now(page)
-    page.get_by_role("heading", name="The end").wait_for()
+    page.get_by_role("heading", name="Termination").wait_for()
 
 
 def test_ticked_servers_are_ended_through_one_dialog_and_reported(
@@ -73,7 +73,7 @@ def test_ticked_servers_are_ended_through_one_dialog_and_reported(
     tick(page, "one", "two")
     page.get_by_text("2 selected:").wait_for()
     page.get_by_role("button", name="Retry…").press("Enter")
-    page.get_by_role("dialog").get_by_text("Nothing of this can be done").wait_for()
+    page.get_by_role("dialog").get_by_text("This can't be done").wait_for()
     page.keyboard.press("Escape")
     assert page.evaluate("document.activeElement.id") == "bulk-retry"
     page.get_by_role("button", name="Terminate…").press("Enter")
@@ -90,8 +90,8 @@ def test_ticked_servers_are_ended_through_one_dialog_and_reported(
     assert Server.objects.filter(want="gone").count() == 2
     # Nothing ticked: the sentence, once.
     page.get_by_role("button", name="Label…").click()
-    page.get_by_text("tick some servers first").wait_for()
-    assert page.get_by_text("tick some servers first").count() == 1
+    page.get_by_text("Select some servers first").wait_for()
+    assert page.get_by_text("Select some servers first").count() == 1
 
 
 def test_without_javascript_the_same_is_done_by_pages(
@@ -105,7 +105,7 @@ def test_without_javascript_the_same_is_done_by_pages(
     page.get_by_role("button", name="Label…").click()
     page.get_by_label("Labels to set").fill("no sign")
     page.get_by_role("button", name="Label 2 servers").click()
-    page.get_by_text("is not name=value").wait_for()
+    page.get_by_text("does not have the form name=value").wait_for()
     page.get_by_label("Labels to set").fill("team=web")
     page.get_by_role("button", name="Label 2 servers").click()
     page.get_by_role("heading", name="Label: 2 of 2 done").wait_for()
@@ -117,8 +117,8 @@ def test_without_javascript_the_same_is_done_by_pages(
     page.get_by_role("heading", name="Terminate: 1 of 1 done").wait_for()
     page.goto("/servers/new/")
     page.get_by_label("Name").fill("three")
-    page.get_by_role("button", name="Make", exact=True).click()
-    page.get_by_text("Asked for three.").wait_for()
+    page.get_by_role("button", name="Create servers", exact=True).click()
+    page.get_by_text("Creating three.").wait_for()
 
 
 def test_the_button_of_a_new_server_says_how_many_it_makes(visit: Visit) -> None:
@@ -126,16 +126,16 @@ def test_the_button_of_a_new_server_says_how_many_it_makes(visit: Visit) -> None
     page.goto("/servers/new/")
     button = page.locator("button[data-counts]")
     for typed, words in (
-        ("3", "Make 3 servers"),
-        ("", "Make"),
-        ("-1", "Make"),
-        ("1", "Make 1 server"),
+        ("3", "Create 3 servers"),
+        ("", "Create servers"),
+        ("-1", "Create servers"),
+        ("1", "Create 1 server"),
     ):
-        page.get_by_label("How many").fill(typed)
+        page.get_by_label("Count").fill(typed)
         assert button.inner_text() == words
     plain = visit("", user=User.objects.get(), java_script_enabled=False)
     plain.goto("/servers/new/")
-    assert plain.locator("button[data-counts]").inner_text() == "Make"
+    assert plain.locator("button[data-counts]").inner_text() == "Create servers"
 
 
 def test_a_refresh_keeps_ticks_and_a_half_typed_search(
@@ -152,10 +152,10 @@ def test_a_refresh_keeps_ticks_and_a_half_typed_search(
         provision(name=f"new-{number}")
         assert poll_now(page) == 200
     page.get_by_role("link", name="new-4").wait_for()
-    assert page.get_by_label("Tick two", exact=True).is_checked()
+    assert page.get_by_label("Select two", exact=True).is_checked()
     assert page.get_by_text("1 selected:").count() == 1
     assert page.get_by_label("Search").input_value() == "half a wo"
-    page.get_by_label("Tick all on this page").check()
+    page.get_by_label("Select all on this page").check()
     page.get_by_text("8 selected:").wait_for()
     page.get_by_label("Search").fill("")
     page.get_by_label("Template").select_option("default")

@@ -30,27 +30,27 @@ def test_a_new_admin_makes_watches_and_ends_a_server_without_reading_anything(
 ) -> None:
     with Service() as service, enter(service) as page:
         page.get_by_text("There are no servers yet").wait_for()
-        page.get_by_role("link", name="Make the first one").click()
-        page.get_by_role("button", name="Make 1 server").click()
-        page.get_by_text("Asked for agent-").wait_for()
+        page.get_by_role("link", name="Create your first server").click()
+        page.get_by_role("button", name="Create 1 server").click()
+        page.get_by_text("Creating agent-").wait_for()
         name = page.url.rstrip("/").rpartition("/")[2]
         # It boots under their eyes, and tells how long each step took.
         page.get_by_text("since its create call").wait_for()
         page.get_by_text("Booted in").wait_for()
         history = page.get_by_role("region", name="History")
-        for words in ("Asked for", "The instance is known", "Ready for builds"):
+        for words in ("Requested", "Instance identified", "Ready for builds"):
             history.get_by_text(words).first.wait_for()
         page.get_by_role("link", name="Terminate…").click()
         dialog = page.get_by_role("dialog", name=f"Terminate {name}?")
         dialog.get_by_label("Type its name").fill(name)
         dialog.get_by_role("button", name="Terminate").click()
-        page.get_by_text(f"Termination of {name} was asked for.").wait_for()
-        history.get_by_text("Proven absent").wait_for()
+        page.get_by_text(f"Terminating {name}.").wait_for()
+        history.get_by_text("Confirmed gone").wait_for()
         open_page_of(page, "Activity")
-        act = page.get_by_role("row").filter(has_text="Termination was asked for")
+        act = page.get_by_role("row").filter(has_text="Termination requested")
         act.filter(has_text="user:admin").get_by_role("link", name=name).click()
         page.wait_for_url(re.compile(name))
-        page.get_by_role("heading", name="The end").wait_for()
+        page.get_by_role("heading", name="Termination").wait_for()
 
 
 def test_an_admin_with_a_real_cloud_adds_it_tries_it_and_ends_two_of_three(
@@ -83,7 +83,7 @@ def test_an_admin_with_a_real_cloud_adds_it_tries_it_and_ends_two_of_three(
         page.get_by_role("radio", name="builds").check()
         page.get_by_label("How many").fill("3")
         page.get_by_role("button", name="Make 3 servers").click()
-        page.get_by_text("Asked for agent-").wait_for()
+        page.get_by_text("Creating agent-").wait_for()
         rows = page.get_by_role("row").filter(has_text="t3.micro")
         rows = rows.filter(has_text="running")
         expect(rows).to_have_count(3)

@@ -54,7 +54,7 @@ def test_protection_and_leftovers_say_why_not() -> None:
     assert said == {
         "retry": "It may have an instance.",
         "unprotect": "",
-        "terminate": "It is protected. Lift its protection first.",
+        "terminate": "It is protected. Unprotect it first.",
     }
     assert all(dataclasses.is_dataclass(act) for act in acts)
 
@@ -69,7 +69,7 @@ def test_a_person_sees_the_acts_of_the_role_and_each_works(workshop: Workshop) -
     assert b"act-terminate" in operator.get("/servers/one/").content
     operator.post("/servers/one/protect/")
     text = operator.get("/servers/one/").content
-    assert b"It is protected. Lift its protection first." in text
+    assert b"It is protected. Unprotect it first." in text
     assert b"act-terminate" not in text
     operator.post("/servers/one/unprotect/")
     server.refresh_from_db()

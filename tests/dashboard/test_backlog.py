@@ -46,8 +46,8 @@ def test_our_own_rate_is_one_line_at_once_with_the_limit_that_raises_it(
     (item,) = attend()
     assert item.kind == Kind.BACKLOG
     assert item.sentence == (
-        "300 servers wait for their turn: sandbox is limited to 60 creates a minute. "
-        "The last one is sent in about 4 minutes."
+        "300 servers wait in the queue. sandbox is limited to 60 creates per minute, "
+        "so the last one is sent in about 4 minutes."
     )
     page = log_in(make_person("admin")).get("/").content.decode()
     line = page.partition('class="attention"')[2].partition("</ul>")[0]
@@ -93,7 +93,10 @@ def test_a_cloud_that_asked_for_fewer_calls_is_one_line(account: Account) -> Non
     queue_up(5)
     Account.objects.update(throttled_until=database_now() + timedelta(seconds=40))
     (item,) = attend()
-    assert "5 servers wait: the cloud asked sandbox for fewer calls." in item.sentence
+    assert (
+        "5 servers wait because the cloud asked sandbox for fewer calls."
+        in item.sentence
+    )
     assert item.until is not None
 
 
@@ -105,7 +108,10 @@ def test_failures_of_one_cause_are_one_line_and_others_are_named(
     age_server(provision(name="other"), 5, state="error", error="Quota.")
     items = {item.kind: item for item in attend()}
     assert set(items) == {Kind.GROUP, Kind.ERROR}
-    assert items[Kind.GROUP].sentence == "40 servers in sandbox failed for one reason."
+    assert (
+        items[Kind.GROUP].sentence
+        == "40 servers in sandbox failed for the same reason."
+    )
     assert items[Kind.GROUP].detail == "There is no image x."
     assert items[Kind.ERROR].sentence == "other failed."
     page = log_in(make_person("viewer")).get("/").content.decode()

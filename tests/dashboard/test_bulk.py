@@ -53,10 +53,10 @@ def test_what_is_ticked_is_named_confirmed_and_reported(
     asked = act(operator, "terminate", "one", "two", "broken", "gone", next=back)
     text = asked.content.decode()
     assert '<h1 id="ask">Terminate 2 servers?</h1>' in text
-    assert "1 of them works. Type 1 to go on" in text
-    assert ">Keep them</a>" in text
+    assert "1 of them is running. Type 1 to confirm" in text
+    assert ">Cancel</a>" in text
     assert f"Its instance {one.instance_id} and everything on it" in text
-    assert "It is protected. Lift its protection first." in text
+    assert "It is protected. Unprotect it first." in text
     assert "It is no longer in the list." in text
     assert not Server.objects.filter(want="gone").exists()
     form = confirm(asked)
@@ -74,7 +74,7 @@ def test_what_is_ticked_is_named_confirmed_and_reported(
     before = Event.objects.count()
     again = operator.post("/servers/act/", form, follow=True)
     assert Event.objects.count() == before
-    assert b"carried out before" in again.content
+    assert b"already carried out" in again.content
     assert b"Terminate: 2 of 2 done" in again.content
 
 
@@ -85,7 +85,7 @@ def test_who_works_by_now_is_left_alone_unless_that_was_told(
     form = confirm(act(operator, "terminate", "one"))
     workshop.run_to("running", server)
     text = operator.post("/servers/act/", form, follow=True).content.decode()
-    assert "It works by now, which you were not told." in text
+    assert "It has started running since you were asked." in text
     assert "Terminate: 0 of 1 done" in text
     server.refresh_from_db()
     assert server.want == "run"
@@ -97,7 +97,7 @@ def test_a_form_that_is_sent_twice_acts_once(operator: Client) -> None:
     operator.post("/servers/act/", form)
     Server.objects.update(labels={"mine": "since"})
     again = operator.post("/servers/act/", form, follow=True)
-    assert b"carried out before" in again.content
+    assert b"already carried out" in again.content
     assert Server.objects.get().labels == {"mine": "since"}
 
 
@@ -108,8 +108,8 @@ def test_labels_are_added_and_wrong_ones_are_told_at_their_field(
     provision(name="two")
     form = confirm(act(operator, "label", "one", "two"))
     for wrong, words in (
-        ("", "Write at least one label."),
-        ("x", "not name=value"),
+        ("", "Enter at least one label."),
+        ("x", "does not have the form name=value"),
         ("A;=b", "letters, digits, spaces"),
         ("a=\0", "Null characters"),
     ):
@@ -132,7 +132,7 @@ def test_a_retry_reports_who_could_not(operator: Client, workshop: Workshop) -> 
     workshop.run_to("error", broken)
     provision(name="one")
     asked = act(operator, "retry", "broken", "one")
-    assert b"only a server in error can be retried" in asked.content
+    assert b"Only failed servers can be retried" in asked.content
     operator.post("/servers/act/", confirm(asked))
     broken.refresh_from_db()
     assert broken.state == "pending"
@@ -141,10 +141,14 @@ def test_a_retry_reports_who_could_not(operator: Client, workshop: Workshop) -> 
 def test_nothing_is_done_without_ticks_rights_or_sense(operator: Client) -> None:
     provision(name="one")
     for names, what, words in (
-        ((), "terminate", "tick some servers first"),
-        (("one",), "explode", "there is no such act"),
+        ((), "terminate", "Select some servers first"),
+        (("one",), "explode", "This action does not exist"),
         (tuple(f"s-{n}" for n in range(201)), "retry", "at most 200"),
-        (("\0", "<b>", "x" * 5000), "terminate", "Nothing of this can be done now"),
+        (
+            ("\0", "<b>", "x" * 5000),
+            "terminate",
+            "This can't be done to any of these servers now",
+        ),
     ):
         answer = operator.post(
             "/servers/act/", {"act": what, "server": names}, follow=True
@@ -179,7 +183,7 @@ def test_all_of_a_filter_is_asked_about_beyond_the_page_and_reported(
     asked = act(operator, "terminate", all="yes", query=query, next="/servers/")
     text = asked.content.decode()
     assert "Terminate 119 servers?" in text
-    assert "120 servers match the filter. 1 is left out because it is protected." in (
+    assert "120 servers match the filter. 1 is skipped because it is protected." in (
         text
     )
     assert text.count("<li><strong>s-") == 119
@@ -193,8 +197,8 @@ def test_all_of_a_filter_is_asked_about_beyond_the_page_and_reported(
     assert Server.objects.get(name="other").want == "run"
     # Again: all are left out, and nothing is asked of them.
     again = act(operator, "terminate", all="yes", query=query).content.decode()
-    assert "119 are left out because they are already terminating or stopped" in again
-    assert "Nothing of this can be done now." in again
+    assert "119 are skipped because they are already terminating or stopped" in again
+    assert "This can't be done to any of these servers now." in again
 
 
 def test_what_changed_between_asking_and_doing_is_told_and_left_alone(
@@ -239,7 +243,7 @@ def test_an_act_on_a_filter_is_bounded_and_its_repeat_goes_on(
     form = confirm(asked) | {"labels": "a=b"}
     text = operator.post("/servers/act/", form, follow=True).content.decode()
     assert "Label: 0 of 3 done" in text
-    assert "Repeat the act for the rest." in text
+    assert "Repeat the action for the rest." in text
 
 
 @pytest.mark.parametrize(

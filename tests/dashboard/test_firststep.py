@@ -19,7 +19,7 @@ def test_an_empty_fleet_says_what_comes_first(workshop: Workshop) -> None:
     make_fleet()
     admin, viewer = log_in(make_person("admin")), log_in(make_person("viewer"))
     steps = (
-        (lambda: None, "a simulated cloud that bills nothing", "/servers/new/"),
+        (lambda: None, "a simulated cloud that costs nothing", "/servers/new/"),
         (Template.objects.all().delete, "There is no template yet", "/templates/new/"),
         (forget_accounts, "This fleet is empty", "/accounts/new/"),
     )
@@ -32,6 +32,6 @@ def test_an_empty_fleet_says_what_comes_first(workshop: Workshop) -> None:
             assert title in text
             assert f'href="{link}"' in text.partition('class="empty"')[2]
         text = viewer.get("/").content.decode()
-        assert "Somebody with the right" in text
+        assert "omebody with permission" in text
         assert link not in text
     assert Server.objects.count() == 0

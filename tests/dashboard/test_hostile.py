@@ -185,7 +185,7 @@ def test_a_look_changes_nothing_and_other_methods_are_refused(admin: Client) -> 
             assert "POST" in answer["Allow"] or "GET" in answer["Allow"]
     assert take_snapshot() == before
     page = admin.get(paths["retry"]).content
-    assert b"This address takes what a button sends." in page
+    assert b"This address only accepts submitted forms." in page
 
 
 @pytest.mark.parametrize(

@@ -86,11 +86,11 @@ def test_a_message_is_shown_though_nothing_else_has_changed_and_not_again() -> N
     etag = client.get("/servers/")["ETag"]
     client.post("/servers/act/", {"act": "retry"})  # does nothing, and says so
     told = client.get("/servers/", headers={"if-none-match": etag})
-    assert b"tick some servers first" in told.content
+    assert b"Select some servers first" in told.content
     assert told["Cache-Control"] == "no-store"
     assert "ETag" not in told
     assert poll(client, "/servers/", etag).status_code == 304
-    assert b"tick some" not in client.get("/servers/").content
+    assert b"Select some" not in client.get("/servers/").content
 
 
 def test_a_page_at_rest_costs_304s_however_long_and_a_busy_one_is_told_anew(

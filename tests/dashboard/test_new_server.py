@@ -35,7 +35,7 @@ def test_a_choice_says_what_it_makes_how_soon_and_how_many_are_left(
     Account.objects.update(max_servers=10)
     add_template("large", max_servers=2, price_per_hour=Decimal("0.25"))
     text = operator.get("/servers/new/").content.decode()
-    assert "How long it takes is not known yet." in text
+    assert "Boot time is not known yet." in text
     assert "2 left under the cap of the template" in text
     assert "10 left under the cap of the account sandbox" in text
     assert "0.25 an hour" in text

@@ -80,39 +80,39 @@ def ago(seconds: float) -> Any:
 TROUBLES: list[tuple[Kind, str, str, Any]] = [
     (
         Kind.UNCONFIRMED,
-        "Confirm…",
+        "Confirm fleet…",
         "not where the fleet was confirmed",
         lambda _: change(Fleet, fingerprint="another"),
     ),
     (
         Kind.BROKER,
-        "Look at System",
+        "View system",
         "The broker does not answer, so no worker learns of new work.",
         lambda _: change(Heartbeat, broker_error="refused"),
     ),
     (
         Kind.BROKER,
-        "Look at System",
-        "The broker does not answer build-1:1, but answers others.",
+        "View system",
+        "The broker does not respond to build-1:1, but does to others.",
         lambda _: Heartbeat.objects.filter(kind="worker").update(
             name="build-1:1", broker_error="refused"
         ),
     ),
     (
         Kind.NO_WORKER,
-        "Look at System",
+        "View system",
         "No worker is online",
         lambda _: Heartbeat.objects.filter(kind="worker").delete(),
     ),
     (
         Kind.NO_BEAT,
-        "Look at System",
+        "View system",
         "The scheduler is offline",
         lambda _: Heartbeat.objects.filter(kind="beat").update(seen_at=ago(60)),
     ),
     (
         Kind.HANGING,
-        "Look at System",
+        "View system",
         "The worker hangs, so nothing is created",
         lambda _: Heartbeat.objects.filter(kind="worker").update(
             trouble="its loop has not turned for 9 s"
@@ -120,19 +120,19 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     ),
     (
         Kind.SLOW_DATABASE,
-        "Look at System",
+        "View system",
         "The database is slow",
         lambda _: change(Heartbeat, database_seconds=7.0),
     ),
     (
         Kind.NO_TICK,
-        "Look at System",
+        "View system",
         "no tick has run",
         lambda _: change(Fleet, ticked_at=ago(60)),
     ),
     (
         Kind.LOST_WORKER,
-        "Look at System",
+        "View system",
         "build-2:7 stopped responding",
         lambda _: Heartbeat.objects.create(
             name="build-2:7", kind="worker", started_at=ago(900), seen_at=ago(60)
@@ -146,45 +146,50 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     ),
     (
         Kind.PAUSED,
-        "Clear the flag",
+        "Clear pause flag",
         "pause flag is set",
         lambda _: pause_fleet(note="x"),
     ),
     (
         Kind.REFUSED,
-        "Change the account",
+        "Change account",
         "refuses the credentials of sandbox",
         lambda _: change(Scope, health="refused", error="AuthFailure"),
     ),
     (
         Kind.FAILING,
-        "Try it now",
+        "Try again now",
         "sandbox can&#x27;t be reached",
         lambda _: change(Scope, health="failing"),
     ),
-    (Kind.BREAKER, "Close the breaker", "The breaker of sandbox is open", open_breaker),
+    (
+        Kind.BREAKER,
+        "Close breaker",
+        "The circuit breaker of sandbox is open",
+        open_breaker,
+    ),
     (
         Kind.UNLISTED,
-        "List it now",
+        "Scan now",
         "sandbox has no fresh listing",
         lambda _: change(Scope, compared_at=ago(4000)),
     ),
     (
         Kind.HELD,
-        "Look at Leaks",
-        "9 instances of sandbox belong to no server",
+        "View leaks",
+        "9 instances in sandbox belong to no server",
         lambda _: change(Scope, held=9),
     ),
     (
         Kind.UNEXPLAINED,
-        "Look at Leaks",
-        "does not know 1 instance of sandbox",
+        "View leaks",
+        "sandbox has 1 unknown instance",
         lambda account: strand("unexplained", account),
     ),
     (
         Kind.ORPHANS,
-        "Look at Leaks",
-        "1 orphan at sandbox",
+        "View leaks",
+        "sandbox has 1 orphan",
         lambda account: strand("orphan", account),
     ),
     (
@@ -196,7 +201,7 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     (
         Kind.STUCK,
         "Terminate…",
-        "one has been staging for longer than is usual",
+        "one has been staging for longer than usual",
         lambda _: age_server(provision(name="one"), 400, state="staging"),
     ),
 ]
@@ -280,7 +285,7 @@ def test_many_errors_are_a_few_lines_and_a_link(account: Account) -> None:
     for _ in range(30):
         age_server(provision(), 5, state="error", error="e" * 4000)
     text = read()
-    assert "30 servers in sandbox failed for one reason." in text
+    assert "30 servers in sandbox failed for the same reason." in text
     assert len(text) < 60_000
 
 
@@ -288,16 +293,16 @@ def test_every_button_works_once_and_says_so(account: Account) -> None:
     client = log_in(make_person("admin"))
     open_breaker(account)
     page = client.get("/").content.decode()
-    assert page.count("The breaker of sandbox is open") == 1
+    assert page.count("The circuit breaker of sandbox is open") == 1
     assert "7 failed creates in a row: no capacity for small" in page
-    assert re.search(r"tried again <time [^>]*>in 4 min</time>", page)
+    assert re.search(r"next try <time [^>]*>in 4 min</time>", page)
     for path, form, said in (
-        ("/reclose/", {"account": "sandbox"}, "creates go on"),
-        ("/reclose/", {"account": "sandbox"}, "closed already"),
-        ("/scan/", {"account": "sandbox"}, "One place is listed now"),
-        ("/scan/", {}, "One place is listed now"),
-        ("/freeze/", {"note": "<b>"}, "Nothing is destroyed any more"),
-        ("/unfreeze/", {}, "Destroys go on"),
+        ("/reclose/", {"account": "sandbox"}, "Creates are sent again"),
+        ("/reclose/", {"account": "sandbox"}, "already closed"),
+        ("/scan/", {"account": "sandbox"}, "1 location is being listed"),
+        ("/scan/", {}, "1 location is being listed"),
+        ("/freeze/", {"note": "<b>"}, "Destroys are frozen."),
+        ("/unfreeze/", {}, "Destroys are allowed again"),
         ("/pause/", {"note": "<b>night", "minutes": "60"}, "&lt;b&gt;night"),
         ("/resume/", {}, "The pause flag is cleared."),
         ("/confirm/", {}, "Nothing was done"),

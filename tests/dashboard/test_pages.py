@@ -81,7 +81,7 @@ def test_a_form_that_is_sent_twice_makes_one(admin: Client) -> None:
         ({"capacity": 5000}, "less than or equal to 1000"),
         ({"labels": "no sign"}, "name=value"),
         ({"labels": "A;=b"}, "letters, digits, spaces"),
-        ({"template": "none"}, "This template is gone."),
+        ({"template": "none"}, "This template no longer exists."),
     ],
 )
 def test_an_error_stands_at_its_field_and_nothing_is_made(

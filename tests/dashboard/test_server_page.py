@@ -136,13 +136,13 @@ def test_the_page_tells_the_whole_story(operator: Client, workshop: Workshop) ->
     workshop.run_to("running", provision(name="before"), provision(name="too"))
     server = provision(name="one", labels={"team": "web"}, ttl=7200)
     page = operator.get("/servers/one/").content.decode()
-    assert "A worker can take it up now." in page or "listing" in page
+    assert "A worker can start on it now." in page or "listing" in page
     workshop.run_to("running", server)
     page = operator.get("/servers/one/").content.decode()
     for words in (
         "Booted in",
         "usually takes",
-        "Waits for an address",
+        "Waiting for an address",
         f"ssh root@{server.address}",
         "drone server info one",
         "curl -X DELETE -H &quot;Authorization: Bearer $TOKEN&quot;",
@@ -216,7 +216,7 @@ def test_labels_ttl_and_capacity_are_changed_and_wrong_ones_told_at_their_field(
     assert server.labels == {"a": "c", "team": "web"}
     assert (server.ttl, server.capacity) == (90, 7)  # what was left alone is as it was
     for wrong, words in (
-        ({"labels": "none"}, "not name=value"),
+        ({"labels": "none"}, "does not have the form name=value"),
         ({"labels": "A;=b"}, "letters, digits, spaces"),
         ({"labels": "<b>=x"}, "letters, digits, spaces"),
         ({"labels": "a=\0"}, "Null characters"),
@@ -237,7 +237,7 @@ def test_a_change_undoes_nobody_elses_unseen(operator: Client) -> None:
     send, send_number = edit(operator, labels="a=mine"), edit(operator, capacity="9")
     change_server("one", Change(labels={"a": "theirs"}, ttl=60))
     answer = send()
-    assert b"Somebody has changed the labels meanwhile" in answer.content
+    assert b"Somebody else has changed the labels" in answer.content
     assert b"a=theirs" in answer.content
     assert Server.objects.get().labels == {"a": "theirs"}
     # A change of something else goes through, and takes nothing back.
@@ -273,17 +273,17 @@ def test_the_end_asks_for_the_name_and_says_what_is_lost(
     assert server.want == "run"
     operator.post("/servers/one/protect/")
     asked = operator.get("/servers/one/terminate/").content.decode()
-    assert "It is protected. Lift its protection first." in asked
+    assert "It is protected. Unprotect it first." in asked
     assert "danger final" not in asked
     answer = operator.post("/servers/one/terminate/", {"confirm": "one"}, follow=True)
-    assert b"is protected. Lift its protection first." in answer.content
+    assert b"is protected. Unprotect it first." in answer.content
     operator.post("/servers/one/unprotect/")
     operator.post("/servers/one/terminate/", {"confirm": "one"})
     workshop.run_to("stopped", server)
     # The other one's form, or the way back.
     again = operator.post("/servers/one/terminate/", {"confirm": "one"}, follow=True)
-    assert b"asked for before" in again.content
-    assert b"The end" in again.content
+    assert b"already terminating or stopped" in again.content
+    assert b"Termination" in again.content
 
 
 def test_who_comes_from_elsewhere_is_led_back_there(

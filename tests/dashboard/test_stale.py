@@ -60,7 +60,7 @@ STALE: list[tuple[str, dict[str, str], Any, str]] = [
         "/servers/new/",
         {"template": "other"},
         lambda: delete_template(Template.objects.get(name="other")),
-        "This template is gone. Choose another.",
+        "This template no longer exists. Choose another.",
     ),
     (
         "/servers/waits/terminate/",
@@ -78,7 +78,7 @@ STALE: list[tuple[str, dict[str, str], Any, str]] = [
         "/servers/waits/edit/",
         {"labels": "a=b"},
         lambda: Server.objects.filter(name="waits").update(labels={"c": "d"}),
-        "Somebody has changed the labels meanwhile",
+        "Somebody else has changed the labels",
     ),
     (
         "/servers/broken/edit/",

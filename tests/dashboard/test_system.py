@@ -73,7 +73,7 @@ def test_who_takes_the_place_of_one_that_died_says_so_once(
     (event,) = Event.objects.filter(kind="process_ended")
     assert event.reason.startswith("The worker dead:9 ended without a word.")
     page = log_in(make_person("viewer")).get("/activity/").content.decode()
-    assert "A process ended" in page
+    assert "Process stopped" in page
     assert "dead:9 ended without a word" in page
 
 
@@ -121,7 +121,7 @@ def test_a_broker_that_is_gone_is_said_within_half_a_second(
         assert "refused" in answer.error
         assert name_broker().startswith("redis://127.0.0.1:")
         page = log_in(make_person("viewer")).get("/system/").content.decode()
-    assert "does not answer" in page
+    assert "not responding" in page
     assert "needle" not in page
 
 
@@ -160,7 +160,7 @@ def strand(account: Account, verdict: str) -> Instance:
 
 def test_the_proof_says_what_was_compared_and_when(account: Account) -> None:
     page = log_in(make_person("viewer")).get("/leaks/").content.decode()
-    assert "Nothing is lost, nothing is doubled." in page
+    assert "No leaks and no doubles." in page
     assert "0 live instances under the fleet&#x27;s tag in 1 place" in (
         page.replace("fleet's", "fleet&#x27;s")
     )
@@ -171,16 +171,16 @@ def test_a_proof_that_waits_for_a_person_is_not_green(account: Account) -> None:
     strand(account, "unexplained")
     Instance.objects.update(first_seen=database_now())
     page = log_in(make_person("admin")).get("/leaks/").content.decode()
-    assert "1 instance waits for a person." in page
-    assert "waits for a person</span>" in page
-    assert "Nothing is lost" not in page
+    assert "1 instance needs a decision." in page
+    assert "needs a decision</span>" in page
+    assert "No leaks and no doubles." not in page
 
 
 def test_the_proof_names_what_is_in_doubt(account: Account) -> None:
     client = log_in(make_person("admin"))
     strand(account, "orphan")
     page = client.get("/leaks/").content.decode()
-    assert "sandbox: 1 instance that no server owns is older than the bound." in page
+    assert "sandbox: 1 unowned instance is older than the bound." in page
     Scope.objects.update(compared_at=database_now() - timedelta(hours=1))
     assert "no fresh listing" in client.get("/leaks/").content.decode()
 
@@ -189,8 +189,8 @@ def test_what_waits_for_a_person_is_not_called_clean(account: Account) -> None:
     found = strand(account, "unexplained")
     Instance.objects.filter(pk=found.pk).update(first_seen=database_now())
     page = log_in(make_person("admin")).get("/leaks/").content.decode()
-    assert "1 instance waits for a person." in page
-    assert "Nothing is lost, nothing is doubled." not in page
+    assert "1 instance needs a decision." in page
+    assert "No leaks and no doubles." not in page
     assert ">clean<" not in page
 
 
@@ -227,7 +227,7 @@ def test_each_decision_asks_first_and_is_carried_out_once(account: Account) -> N
         assert "<b>" not in page.content.decode().partition("<main")[2]
     assert client.get("/leaks/destroy-held/?account=%00&region=a").status_code == 200
     page = client.post(f"/leaks/{found.pk}/destroy/", follow=True)
-    assert "It will be destroyed." in page.content.decode()
+    assert "The instance will be destroyed." in page.content.decode()
     again = client.post(f"/leaks/{found.pk}/destroy/", follow=True)
     assert "no longer needs a decision" in again.content.decode()
     assert client.get("/leaks/999/destroy/").status_code == 404

@@ -199,7 +199,7 @@ def test_a_form_that_is_stale_or_sent_twice_says_so(admin: Client) -> None:
     form = new(admin)
     admin.post("/templates/new/", form)
     assert (
-        b"carried out then"
+        b"already sent and carried out"
         in admin.post("/templates/new/", {**form, "name": "other"}, follow=True).content
     )
     path = "/templates/big/change/"

@@ -45,7 +45,7 @@ def test_a_secret_is_in_the_answer_that_made_it_and_nowhere_else(admin: Client) 
         "user:ada"
     ]
     again = admin.post("/tokens/new/", FORM, follow=True)
-    assert b"was carried out then" in again.content
+    assert b"already sent and carried out" in again.content
     assert Token.objects.count() == 1
 
 

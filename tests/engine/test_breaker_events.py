@@ -37,7 +37,7 @@ def test_it_says_why_it_opened_and_until_when_and_that_it_closed(
     assert until is not None
     assert f"Tried again at {until:%H:%M:%S} UTC." in opened.reason
     page = log_in(make_person("viewer")).get("/activity/").content.decode()
-    assert "A circuit breaker opened" in page
+    assert "Circuit breaker opened" in page
     # With room at the cloud the next create closes it.
     account.refresh_from_db()
     account.options = {**account.options, "quota": 0}

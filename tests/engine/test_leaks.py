@@ -175,7 +175,7 @@ def test_the_page_shows_it_and_its_buttons_work(
     assert "A person must adopt or destroy it." in page
     assert viewer.post(f"/leaks/{stray.pk}/destroy/").status_code == 403
     done = admin.post(f"/leaks/{stray.pk}/destroy/", follow=True)
-    assert b"It will be destroyed" in done.content
+    assert b"The instance will be destroyed" in done.content
     again = admin.post(f"/leaks/{stray.pk}/adopt/", follow=True)
     assert b"needs no decision any more" in again.content
 

@@ -91,7 +91,7 @@ def test_what_is_not_known_or_another_fleets_is_left_to_a_person(
     assert "Delete strange" in client.get("/leaks/").content.decode()
     path = f"/leaks/leftovers/{entry.leftover.pk}/delete/"
     said = client.post(path, follow=True).content.decode()
-    assert "It will be deleted." in said
+    assert "The leftover will be deleted." in said
     assert (
         "no longer needs a decision" in client.post(path, follow=True).content.decode()
     )

@@ -77,8 +77,8 @@ def test_a_stray_is_adopted_or_destroyed_by_one(crew: list[Person]) -> None:
         told = send_at_once(crew, [(f"/leaks/{stray.pk}/{act}/", {}) for act in acts])
         adopted, destroyed, _ = sort_out(
             [Told(one.status, one.path, " ".join(one.said)) for one in told],
-            f"It is the server stray-{number} of the fleet now.",
-            "It will be destroyed.",
+            f"Adopted as server stray-{number}.",
+            "The instance will be destroyed.",
             f"{stray.instance_id} no longer needs a decision. Reload and look again.",
         )
         assert adopted + destroyed == 1
@@ -130,5 +130,7 @@ def test_what_waits_for_a_person_is_destroyed_once(
         )
         since = last_event()
         told = press(crew, f"/leaks/leftovers/{leftover.pk}/delete/")
-        deleted, _ = sort_out(told, "It will be deleted.", "no longer needs a decision")
+        deleted, _ = sort_out(
+            told, "The leftover will be deleted.", "no longer needs a decision"
+        )
         assert (deleted, count_events(since)) == (1, 1)

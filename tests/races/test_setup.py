@@ -120,7 +120,7 @@ def test_a_switch_of_an_account_is_thrown_once(crew: list[Person]) -> None:
             open_breaker(account)
             since = last_event()
             told = press(crew, path, **typed)
-            closed, _ = sort_out(told, "reates go on.", "is closed already.")
+            closed, _ = sort_out(told, "reates are sent again.", "is closed already.")
             assert closed == 1
             assert count_events(since) == 1
 
@@ -188,9 +188,9 @@ def test_what_is_used_in_the_same_moment_is_kept_or_told_gone(
         sent[number % 2 :: 2] = [(f"/templates/{name}/delete/", {})] * 2
         sort_out(
             send_at_once(crew, sent),
-            f"Asked for {name}.",
+            f"Creating {name}.",
             "This name is already taken.",
-            "This template is gone. Choose another.",
+            "This template no longer exists. Choose another.",
             "There is no such template.",
             f"{name} was deleted.",
             f"{name} can't be deleted. 1 server created from it has not stopped yet.",
@@ -241,7 +241,7 @@ def test_a_name_is_given_once(crew: list[Person]) -> None:
             (
                 "/servers/new/",
                 {"template": "default", "count": "1", "name": name},
-                f"Asked for {name}.",
+                f"Creating {name}.",
                 ("This name is already taken.",),
                 Server,
             ),

@@ -105,7 +105,7 @@ def list_pictures() -> Iterator[Picture]:
     yield Picture("new-token", "/tokens/new/")
     yield Picture("activity", "/activity/")
     yield Picture("system", "/system/")
-    yield Picture("pause", "/", "Pause flag…")
+    yield Picture("pause", "/", "Set pause flag…")
     yield Picture("api-docs", "/api/docs")
     yield Picture("admin", "/admin/servers/server/")
 

@@ -122,7 +122,7 @@ def past_server(ready: datetime, boot: float, *, now: datetime) -> Iterator[Even
     asked = ready - timedelta(seconds=boot)
     gone = ready + timedelta(minutes=_dice.uniform(25, 240))
     told = [
-        ("requested", asked, "token:autoscaler", "", "pending", "Asked for."),
+        ("requested", asked, "token:autoscaler", "", "pending", "Requested."),
         ("ready", ready, "worker", "staging", "running", "It is ready."),
         ("absence_confirmed", gone, "worker", "stopping", "stopped", "It is gone."),
     ]

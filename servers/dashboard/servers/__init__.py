@@ -1,1 +1,1 @@
-"""The pages of servers: the list, one, a new one, acts on one and on many."""
+"""The pages for servers: list, server page, new server, actions on one or many."""

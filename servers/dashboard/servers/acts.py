@@ -1,4 +1,4 @@
-"""Acts on one server, and the making of new ones: plain forms, one operation each."""
+"""Actions on one server, and creating servers: plain forms, one operation each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,21 +37,21 @@ _NAMES_SAID = 5
 
 
 class NewServer(Page, FormView):  # type: ignore[type-arg]
-    """Make servers from a template."""
+    """Create servers from a template."""
 
     template_name = "servers/new.html"
     form_class = NewServerForm
     permission_required = "servers.add_server"
 
     def get_initial(self) -> dict[str, Any]:
-        """Fill it in as another server is, where the address names one."""
+        """Copy the values of another server, if the URL names one."""
         name = self.request.GET.get("from", "")
         if not name or self.request.method == "POST":
             return super().get_initial()
         return NewServerForm.fill_from(get_server(name))
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add the templates to choose from; the default is chosen, or the URL's."""
+        """Add the templates; the URL's is selected, otherwise the default."""
         data = super().get_context_data(**context)
         choices = list_choices(data["fleet"], now=data["now"])
         form = data["form"]
@@ -69,7 +69,7 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
         }
 
     def form_valid(self, form: NewServerForm) -> HttpResponse:
-        """Accept them, or show what is wrong at its field."""
+        """Create the servers, or show each error at its field."""
         if form.is_repeated():
             messages.info(self.request, REPEATED)
             return redirect("servers")
@@ -81,7 +81,7 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
         names = [server.name for server in servers[:_NAMES_SAID]]
         if more := len(servers) - len(names):
             names.append(f"{more} more")
-        messages.success(self.request, f"Asked for {', '.join(names)}.")
+        messages.success(self.request, f"Creating {', '.join(names)}.")
         if back := find_next(self.request):
             return redirect(back)
         if len(servers) == 1:
@@ -90,7 +90,7 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
 
 
 class Terminate(Page, TemplateView):
-    """Ask once more, then ask for the end of a server."""
+    """Ask for confirmation, then terminate a server."""
 
     template_name = "servers/terminate.html"
     permission_required = "servers.change_server"
@@ -106,13 +106,13 @@ class Terminate(Page, TemplateView):
         forces = context.get("forced", False)
         problem = ""
         if server.protected and server.state not in ENDING:
-            problem = "It is protected. Lift its protection first."
+            problem = "It is protected. Unprotect it first."
         elif server.state in ENDING:
-            problem = f"It is {server.state}: its end was asked for before."
+            problem = "It is already terminating or stopped."
         return super().get_context_data(**context) | {
             "server": server,
             "title": f"{verb} {server.name}?",
-            "action_label": verb,
+            "action_label": f"{verb} server",
             "action_url": reverse("terminate", args=[server.name]),
             "back": find_next(self.request) or reverse("server", args=[server.name]),
             "next": find_next(self.request),
@@ -125,11 +125,11 @@ class Terminate(Page, TemplateView):
         }
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Terminate; a wrong name is shown at its field."""
+        """Terminate the server, or show a wrong name at its field."""
         server = get_server(name)
         typed = request.POST.get("confirm", "").strip()
         if server.state == State.RUNNING and typed != server.name:
-            error = f"Nothing was done. Type {server.name}, the name of the server."
+            error = f"Nothing was done. Type {server.name} to confirm."
             forced = request.POST.get("force") == "on"
             data = self.get_context_data(error=error, typed=typed[:63], forced=forced)
             return self.render_to_response(data)
@@ -145,14 +145,14 @@ class Terminate(Page, TemplateView):
             messages.success(request, f"{name} was removed from the list.")
             return go_back(request, "servers")
         if server.state in ENDING - {State.SHUTDOWN}:
-            messages.info(request, f"The end of {name} was asked for before.")
+            messages.info(request, f"{name} is already terminating or stopped.")
         else:
-            messages.success(request, f"Termination of {name} was asked for.")
+            messages.success(request, f"Terminating {name}.")
         return go_back(request, page)
 
 
 class Retry(Page, View):
-    """Begin anew with an errored server."""
+    """Retry an errored server."""
 
     permission_required = "servers.change_server"
 
@@ -161,25 +161,25 @@ class Retry(Page, View):
 
         def retry() -> str:
             retry_server(name)
-            return f"{name} begins anew."
+            return f"Retrying {name}."
 
         carry_out(request, retry)
         return go_back(request, reverse("server", args=[name]))
 
 
 class Protect(Page, View):
-    """Protect a server from its end, or lift that."""
+    """Protect a server from termination, or unprotect it."""
 
     permission_required = "servers.change_server"
     protected = True
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Protect, or lift it."""
+        """Protect or unprotect the server."""
         try:
             protect_server(name, protected=self.protected)
         except NotFoundError as error:
             raise Http404(error.message) from None
-        said = "is protected now" if self.protected else "is no longer protected"
+        said = "is protected" if self.protected else "is no longer protected"
         messages.success(request, f"{name} {said}.")
         return redirect("server", name)
 
@@ -192,7 +192,7 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
     permission_required = "servers.change_server"
 
     def get_initial(self) -> dict[str, Any]:
-        """Fill the form with what is."""
+        """Fill the form with the current values."""
         return EditForm.fill(self.server)
 
     def get_form(self, form_class: Any = None) -> EditForm:
@@ -202,7 +202,7 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
         return form
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add what the page's head shows."""
+        """Add title, address and buttons."""
         data = super().get_context_data(**context)
         return data | {
             "server": self.server,
@@ -213,14 +213,14 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
         }
 
     def form_valid(self, form: EditForm) -> HttpResponse:
-        """Change what the person has changed, and nothing else."""
+        """Save only what the person has changed."""
         name, given = self.server.name, form.cleaned_data
         typed: Mapping[str, str] = given["labels"]
         seen = given["seen"]
 
         def revise(old: Mapping[str, str]) -> Mapping[str, str]:
             if digest_labels(typed) == seen:
-                return old  # left alone
+                return old  # not edited
             if digest_labels(old) != seen:
                 raise _make_stale(form, old)
             return typed
@@ -237,11 +237,11 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
 
 
 def _make_stale(form: EditForm, labels: Mapping[str, str]) -> ConflictError:
-    """Return what to say, and let the form be sent again by who has read it."""
+    """Return the error, and let the form be sent again by a person who has read it."""
     form.data = {**form.data.dict(), "seen": digest_labels(labels)}  # type: ignore[attr-defined]
     now = ", ".join(f"{name}={labels[name]}" for name in sorted(labels)) or "none"
     message = (
-        "Somebody has changed the labels meanwhile, so nothing was done. They are now: "
-        f"{now}. Save again to replace them with these."
+        "Somebody else has changed the labels, so nothing was saved. They are now: "
+        f"{now}. Save again to replace them with yours."
     )
     return ConflictError(message, fields={"labels": [message]})

@@ -1,10 +1,10 @@
-"""Acts on many servers: ask once for all, then report the outcome of each.
+"""Bulk actions: ask once for all servers, then report the outcome of each.
 
-The list's form posts the ticked names, or that all of its filter are meant, and is
-answered with a page that asks (with JavaScript it opens as a dialog). That page's form
-posts again, confirmed, with the names that the person was shown: nothing else is acted
-on. What became of each is kept in the session, so that it can be shown, and shown
-again, behind a redirect.
+The list's form posts the selected names, or that all servers matching the filter are
+meant. The response is a page that asks (with JavaScript it opens as a dialog). That
+page's form posts the confirmation, with the names that the person was shown. No other
+server is acted on. The outcomes are kept in the session, so that the page behind the
+redirect can show them, and show them again.
 """
 
 import time
@@ -42,25 +42,25 @@ from servers.lifecycle.states import MOVING, State
 from servers.models import Server
 from servers.operations import retry_server, revise_labels, terminate_server
 
-REPEATED: Final = "This was carried out before. Nothing was done twice."
-NOT_REACHED: Final = "There was no time left for it. Repeat the act for the rest."
-SINCE: Final = "It was created after you were asked, under a name that was free again."
+REPEATED: Final = "This was already carried out. Nothing was done twice."
+NOT_REACHED: Final = "Not reached in time. Repeat the action for the rest."
+SINCE: Final = "It was created after you were asked, under a reused name."
 NO_MATCH: Final = "It no longer matches the filter."
-# Proxies wait for a minute.
+# Proxies give up after a minute.
 MOST_SECONDS: Final = 25.0
 PER_PAGE: Final = 100
-# With more, what is lost is said once for all of them.
+# For more servers, what is lost is said once for all of them.
 MOST_NOTES: Final = 50
 _REPORT: Final = "act_report"
 
 
 class ActOnServers(Live, TemplateView):
-    """Ask, carry out, report."""
+    """Ask for confirmation, act, and report."""
 
     template_name = "servers/act.html"
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Ask, or carry out what was confirmed."""
+        """Ask for confirmation, or carry out what was confirmed."""
         if not request.user.has_perm("servers.change_server"):
             raise PermissionDenied
         act = request.POST.get("act", "")
@@ -97,7 +97,7 @@ class ActOnServers(Live, TemplateView):
         """Show the last report."""
         kept = request.session.get(_REPORT)
         if kept is None or kept["id"] != request.GET.get("report"):
-            messages.info(request, "That report is no longer kept.")
+            messages.info(request, "This report is no longer available.")
             return redirect("servers")
         self.template_name = "servers/report.html"
         return self.render_to_response(self._report(kept))
@@ -111,7 +111,7 @@ class ActOnServers(Live, TemplateView):
         return read_selection(self.request.POST.get("query", ""))
 
     def _show_again(self, report: str) -> HttpResponse:
-        """Lead to a report that is kept, or back."""
+        """Redirect to the report if it is kept, otherwise back."""
         kept = self.request.session.get(_REPORT)
         if kept is None or kept["id"] != report:
             return redirect(self._back)
@@ -120,11 +120,11 @@ class ActOnServers(Live, TemplateView):
     def _find_problem(self, act: str, names: list[str], *, confirmed: bool) -> str:
         most = MOST if self.all else MOST_TICKED
         if act not in BULK_VERBS:
-            return "Nothing was done: there is no such act."
+            return "Nothing was done. This action does not exist."
         if not names and (confirmed or not self.all):
-            return "Nothing was done: tick some servers first."
+            return "Nothing was done. Select some servers first."
         if len(names) > most:
-            return f"Nothing was done: tick at most {most} servers at once."
+            return f"Nothing was done. Select at most {most} servers at a time."
         return ""
 
     def _ask(self, form: BulkForm, targets: Targets) -> dict[str, Any]:
@@ -161,7 +161,7 @@ class ActOnServers(Live, TemplateView):
     def _act_on_each(
         self, form: BulkForm, names: list[str], *, told: set[str]
     ) -> list[dict[str, Any]]:
-        """Act on what was named, for as long as a proxy waits."""
+        """Act on the named servers, for as long as a proxy waits."""
         found = find_servers(names)
         still = find_still(self._selection, names) if self.all else set(names)
         asked = _read_time(self.request.POST.get("asked", ""))
@@ -183,7 +183,7 @@ class ActOnServers(Live, TemplateView):
         return rows
 
     def _report(self, kept: dict[str, Any]) -> dict[str, Any]:
-        # What could not be done comes first.
+        # Failures come first.
         ordered = sorted(kept["rows"], key=lambda row: row["ok"])
         page = Paginator(ordered, PER_PAGE).get_page(self.request.GET.get("page"))
         now = find_servers([row["name"] for row in page])
@@ -202,14 +202,14 @@ class ActOnServers(Live, TemplateView):
 
 
 def _read_names(request: HttpRequest, field: str) -> list[str]:
-    """Return names from ticks, one a field, or as the page that asks sends them."""
+    """Return the names: one per checkbox, or joined, from the page that asks."""
     texts = request.POST.getlist(field)
     names = [name for text in texts for name in text.split(" ") if name]
     return list(dict.fromkeys(names))
 
 
 def _read_time(text: str) -> datetime | None:
-    """Return when the person was asked; None for what is no time."""
+    """Return when the person was asked, or None if the text is not a time."""
     try:
         at = parse_datetime(text[:40])
     except ValueError:
@@ -233,22 +233,20 @@ def _preview(act: str, name: str, server: Server | None) -> dict[str, Any]:
 
 
 def _say_how_to_confirm(working: int, count: int) -> str:
-    who = "It works" if count == 1 else f"{working} of them work"
+    who = "It is" if count == 1 else f"{working} of them are"
     if working == 1 < count:
-        who += "s"
-    return f"{who}. Type {working} to go on"
+        who = "1 of them is"
+    return f"{who} running. Type {working} to confirm"
 
 
 def _say_no(act: str, count: int) -> str:
     if not count:
         return "Back"
-    if act != "terminate":
-        return "Cancel"
-    return "Keep it" if count == 1 else "Keep them"
+    return "Cancel"
 
 
 def _act_on(name: str, form: BulkForm) -> tuple[str, bool]:
-    """Act on one server; return what to say, and whether it was done."""
+    """Act on one server; return the message, and whether it was done."""
     try:
         return _carry_out(name, form), True
     except InvalidError as error:
@@ -262,11 +260,11 @@ def _carry_out(name: str, form: BulkForm) -> str:
     match form.act:
         case "terminate":
             left = terminate_server(name, force=form.cleaned_data["force"])
-            return "Its end was asked for." if left else "It was removed from the list."
+            return "Termination requested." if left else "Removed from the list."
         case "retry":
             retry_server(name)
-            return "It begins anew."
+            return "Retrying."
         case _:
             labels = form.cleaned_data["labels"]
             revise_labels(name, lambda old: {**old, **labels})
-            return f"It has {', '.join(f'{key}={labels[key]}' for key in labels)} now."
+            return f"Labels set: {', '.join(f'{key}={labels[key]}' for key in labels)}."

@@ -1,4 +1,4 @@
-"""What an act on many servers needs besides them: labels, force, a number typed."""
+"""The form of a bulk action: labels, force, and a number to confirm."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from servers.operations.labels import check_labels
 
 
 class BulkForm(OnceForm):
-    """What is asked besides which servers and which act."""
+    """The fields besides the servers and the action."""
 
     labels = LinesField(label="Labels to set")
     force = forms.BooleanField(required=False)
@@ -23,20 +23,19 @@ class BulkForm(OnceForm):
         self.fields["labels"].widget.attrs["autofocus"] = True
 
     def clean_labels(self) -> dict[str, str]:
-        """Labels are needed to label, and must be such that a server may have."""
+        """Check the labels; the action ``label`` needs at least one."""
         labels: dict[str, str] = self.cleaned_data["labels"]
         if self.act == "label" and not labels:
-            raise forms.ValidationError("Write at least one label.")
+            raise forms.ValidationError("Enter at least one label.")
         if message := check_labels(labels):
             raise forms.ValidationError(message)
         return labels
 
     def clean_confirm(self) -> str:
-        """The number of those that work, where some do."""
+        """Check the number of running servers, if there are any."""
         typed: str = self.cleaned_data["confirm"].strip()
         if self.act == "terminate" and self.working and typed != str(self.working):
             raise forms.ValidationError(
-                f"Nothing was done. Type {self.working}, the number of servers that "
-                "work."
+                f"Nothing was done. Type {self.working}, the number of running servers."
             )
         return typed

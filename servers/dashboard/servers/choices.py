@@ -1,4 +1,4 @@
-"""The templates to choose from: what each makes, how soon, and how many are left."""
+"""The templates to choose from: boot time, and how many servers are left."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MOST_TEMPLATES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One template, as a person chooses it."""
+    """One template to choose."""
 
     template: Template
     boot_seconds: float | None
@@ -42,7 +42,7 @@ def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
 
 
 class _Used:
-    """How many servers count against each cap."""
+    """How many servers count against each server limit."""
 
     def __init__(self) -> None:
         self.fleet = 0
@@ -82,7 +82,7 @@ def _describe(
     if not account.enabled:
         why_not = f"The account {account.name} is disabled."
     elif left is not None and left <= 0:
-        why_not = f"The cap of {limited_by} is reached."
+        why_not = f"The server limit of {limited_by} is reached."
     return Choice(
         template=template,
         boot_seconds=boot_seconds,

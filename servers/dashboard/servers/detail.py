@@ -38,10 +38,10 @@ ATTEMPTS_SHOWN: Final = 20
 
 
 class ServerPage(Live, TemplateView):
-    """One server: what it is, why it waits, what happened, how to reach it."""
+    """Show one server: details, why it waits, its history, how to connect."""
 
     template_name = "servers/detail.html"
-    # When the next step comes is told by no stamp.
+    # No stamp moves when the time of the next step comes.
     busy_bucket_seconds = 5
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
@@ -83,14 +83,14 @@ class ServerPage(Live, TemplateView):
 
 
 class CertificateFile(Page, View):
-    """One of a server's certificates, or its key for those with the right."""
+    """Download one of a server's certificates, or its key if permitted."""
 
     def get(self, request: HttpRequest, name: str, file: str) -> HttpResponse:
         """Return the file."""
         server = get_server(name)
         may = may_see_secrets(request.user)
         if file not in list_files(server, with_secrets=may):
-            raise Http404("There is no such file of it, or none that you may have.")
+            raise Http404("This server has no such file, or you can't download it.")
         text = getattr(server, FILES[file][0])
         response = HttpResponse(text, content_type="application/x-pem-file")
         response["Content-Disposition"] = f'attachment; filename="{file}"'
@@ -99,7 +99,7 @@ class CertificateFile(Page, View):
 
 
 def get_server(name: str) -> Server:
-    """Return the server of a name, or 404."""
+    """Return the server with a name, or raise Http404."""
     try:
         return find_server(name)
     except NotFoundError as error:
@@ -112,14 +112,14 @@ def may_see_secrets(user: Any) -> bool:
 
 
 def find_end(server: Server) -> datetime | None:
-    """Return when its time to live is over, where it has one."""
+    """Return when its time to live is over, or None if it has none."""
     if not server.ttl or server.stopped_at:
         return None
     return server.created_at + timedelta(seconds=server.ttl)
 
 
 def find_cost(server: Server, *, now: datetime) -> Decimal | None:
-    """Return what it has cost by now, where its template knows a price."""
+    """Return its cost so far, or None if its template has no price."""
     price = server.recipe.price_per_hour
     if price is None or server.started_at is None:
         return None

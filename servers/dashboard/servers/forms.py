@@ -1,4 +1,4 @@
-"""The forms of a new server, and of what may be changed of one."""
+"""The forms for creating servers and changing one."""
 
 import hashlib
 import json
@@ -22,8 +22,8 @@ from servers.operations.provision import (
 
 MOST_MINUTES: Final = MOST_TTL // 60
 OVERRIDES: Final = ("image", "region", "size", "capacity", "ttl", "labels")
-# How a field stands in the body of the API's call, in this order; static/js/call.js has
-# the same table.
+# How each field appears in the body of the equivalent API call, in this order.
+# static/js/call.js has the same table.
 SENT: Final = {
     **dict.fromkeys(("template", "name", "image", "region", "size"), "text"),
     "capacity": "number",
@@ -34,21 +34,23 @@ SENT: Final = {
 
 
 class NewServerForm(OnceForm):
-    """What to make. Empty fields mean the template's own."""
+    """What to create. Empty fields take the template's values."""
 
     template = forms.ModelChoiceField(
         Template.objects.all(),
         to_field_name="name",
         empty_label=None,
-        error_messages={"invalid_choice": "This template is gone. Choose another."},
+        error_messages={
+            "invalid_choice": "This template no longer exists. Choose another."
+        },
     )
     count = forms.IntegerField(
-        label="How many", min_value=1, max_value=MOST_COUNT, initial=1
+        label="Count", min_value=1, max_value=MOST_COUNT, initial=1
     )
     name = forms.CharField(
         max_length=63,
         required=False,
-        help_text="Leave it empty to have a name made.",
+        help_text="Leave empty to generate a name.",
     )
     image = forms.CharField(max_length=100, required=False)
     region = forms.CharField(max_length=100, required=False)
@@ -57,17 +59,17 @@ class NewServerForm(OnceForm):
         min_value=1,
         max_value=MOST_CAPACITY,
         required=False,
-        help_text="How many builds it takes at once.",
+        help_text="Number of builds at once.",
     )
     ttl = forms.IntegerField(
-        label="Time to live, in minutes",
+        label="Time to live (minutes)",
         min_value=0,
         max_value=MOST_MINUTES,
         required=False,
-        help_text="After that it is terminated automatically. 0 is no limit.",
+        help_text="The server is then terminated automatically. 0 means no limit.",
     )
     labels = LinesField(
-        help_text="One a line: name=value. They are added to the template's."
+        help_text="One name=value per line, in addition to the template's."
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -79,7 +81,7 @@ class NewServerForm(OnceForm):
             self.fields[name].widget.attrs["data-sends"] = kind
 
     def clean(self) -> dict[str, Any]:
-        """Find, together with what each field finds, what the operation would."""
+        """Add the errors that the operation would raise."""
         try:
             check_request(self.to_request())
         except InvalidError as error:
@@ -87,9 +89,9 @@ class NewServerForm(OnceForm):
         return self.cleaned_data
 
     def write_body(self, template: str) -> str:
-        """Return the body of the API's call for what the form holds, right or wrong.
+        """Return the body of the equivalent API call, even if the form has errors.
 
-        Empty fields and a count of 1 are left out, as the API takes them for granted.
+        Empty fields and a count of 1 are left out, since they are the API's defaults.
         """
         body: dict[str, Any] = {}
         for name, kind in SENT.items():
@@ -107,7 +109,7 @@ class NewServerForm(OnceForm):
 
     @staticmethod
     def fill_from(server: Server) -> dict[str, Any]:
-        """Return what creates another like ``server``: what its template lacks."""
+        """Return the values of ``server`` that differ from its template, to copy it."""
         template = server.template
         found: dict[str, Any] = {"template": template.name if template else ""}
         for name in ("image", "region", "size", "capacity"):
@@ -121,11 +123,11 @@ class NewServerForm(OnceForm):
         return found | {"labels": join_lines(own)}
 
     def opens_more(self) -> bool:
-        """Tell whether something under *More* is filled in, or wrong."""
+        """Tell whether a field under *More* has a value or an error."""
         return any(self[name].errors or self[name].value() for name in OVERRIDES)
 
     def to_request(self) -> Request:
-        """Return what the operation takes, without the fields that are wrong."""
+        """Return the operation's request, without the fields that have errors."""
         data = self.cleaned_data
         return Request(
             template=data["template"].name if "template" in data else "",
@@ -141,38 +143,39 @@ class NewServerForm(OnceForm):
 
 
 def _to_value(text: str, kind: str) -> str | int:
-    """Return a field's text as the body has it; what is no number stays as it is."""
+    """Return a field's value for the body; text that is not a number is kept."""
     if kind == "text" or not re.fullmatch(r"[0-9]{1,9}", text):
         return text
     return int(text) * 60 if kind == "minutes" else int(text)
 
 
 class EditForm(forms.Form):
-    """What may be changed of a server.
+    """What can be changed on a server.
 
-    ``seen`` tells which labels were edited, the hidden initial values which numbers:
-    what a person left alone is not sent, so that nobody else's change is undone.
+    ``seen`` tells whether the labels were edited, the hidden initial values whether
+    the numbers were. What was not edited is not saved, so that no other person's
+    change is undone.
     """
 
     labels = LinesField()
     ttl = forms.IntegerField(
-        label="Time to live, in minutes",
+        label="Time to live (minutes)",
         min_value=0,
         max_value=MOST_MINUTES,
         show_hidden_initial=True,
-        help_text="Counted from its request; then it is terminated automatically. "
-        "0 is no limit.",
+        help_text="Counted from when the server was requested. It is then terminated "
+        "automatically. 0 means no limit.",
     )
     capacity = forms.IntegerField(
         min_value=1,
         max_value=MOST_CAPACITY,
         show_hidden_initial=True,
-        help_text="How many builds it takes at once, as clients are told.",
+        help_text="Number of builds at once, as reported to clients.",
     )
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
 
     def read_numbers(self) -> Change:
-        """Return the numbers that the person has changed, ttl in seconds."""
+        """Return the numbers that the person has changed, with ttl in seconds."""
         data = self.cleaned_data
         return Change(
             ttl=data["ttl"] * 60 if "ttl" in self.changed_data else None,
@@ -181,7 +184,7 @@ class EditForm(forms.Form):
 
     @staticmethod
     def fill(server: Server) -> dict[str, Any]:
-        """Return what the form shows at first."""
+        """Return the initial values of the form."""
         return {
             "labels": join_lines(server.labels),
             "ttl": server.ttl // 60,
@@ -191,6 +194,6 @@ class EditForm(forms.Form):
 
 
 def digest_labels(labels: Mapping[str, str]) -> str:
-    """Return what tells these labels from others."""
+    """Return a digest of the labels."""
     text = json.dumps(dict(labels), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

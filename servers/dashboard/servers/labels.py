@@ -1,4 +1,4 @@
-"""Which labels there are: for who searches by one that is not there."""
+"""The labels in use, for people whose search by label found nothing."""
 
 from collections import Counter
 from typing import Final
@@ -10,10 +10,10 @@ SHOWN: Final = 12
 
 
 def list_labels() -> list[str]:
-    """Return labels of the newest servers as name=value, the commonest first.
+    """Return labels of the newest servers as name=value, most common first.
 
-    One query. A template asks for it where nothing was found: a callable in its
-    context.
+    One query. It is a callable in the context, so that it runs only if the template
+    needs it.
     """
     rows = list_servers().order_by("-created_at").values_list("labels", flat=True)
     counts = Counter(

@@ -1,4 +1,4 @@
-"""The list of servers: tabs, filters, order and pages, all by the database."""
+"""The list of servers: tabs, filters, order and pages, all done by the database."""
 
 import csv
 import io
@@ -29,12 +29,12 @@ MOST_OPTIONS: Final = 200
 
 
 class ServerList(Live, TemplateView):
-    """The servers that the URL asks for, newest first unless it says else."""
+    """Show the servers that the URL asks for, newest first by default."""
 
     template_name = "servers/list.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Count by state, which also tells the pages; load one page."""
+        """Count by state, which also gives the number of pages; load one page."""
         selection = Selection.read(self.request.GET.dict())
         counts = selection.count_by_state()
         rows = selection.select().select_related("account", "template")
@@ -80,7 +80,7 @@ def _list_tabs(
 
 
 def _list_options(selection: Selection) -> Iterable[tuple[str, str, list[str]]]:
-    """Yield each filter, what is chosen, and what can be. One query."""
+    """Yield each filter, its chosen value and its options. One query."""
     kinds = {
         "account": Account.objects.values_list("name"),
         "template": Template.objects.values_list("name"),
@@ -107,7 +107,7 @@ COLUMNS: Final = (
 
 
 class Download(Page, View):
-    """The same servers, all pages of them, as a file. No secrets."""
+    """Download all pages of the same list as a file, without secrets."""
 
     is_kept = False
 
@@ -128,7 +128,7 @@ class Download(Page, View):
 
 
 def _to_json(rows: QuerySet[Server]) -> str:
-    """As the API has them: nineteen fields each."""
+    """Return the servers as the API does, with nineteen fields each."""
     servers = [
         render_server(server, with_secrets=False) for server in rows.iterator(500)
     ]
@@ -164,7 +164,7 @@ def _to_text(at: datetime | None) -> str:
 
 
 def _disarm(value: Any) -> Any:
-    """A spreadsheet would carry out a text that begins like a formula."""
+    """Quote text that a spreadsheet would run as a formula."""
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return f"'{value}"
     return value

@@ -1,20 +1,20 @@
-"""A server's name in an address."""
+"""A server's name in a URL."""
 
 from typing import Final
 
 from django.urls.converters import StringConverter
 
-# Pages of their own beside /servers/<name>/. A server may have such a name as well.
+# Other pages under /servers/. A server can have one of these names, too.
 TAKEN: Final = frozenset({"new", "act"})
 
 
 class ServerName(StringConverter):
-    """A name; a taken one is written with a ``~``, which no name can hold."""
+    """A name; a taken one gets a ``~``, which no name can contain."""
 
     def to_python(self, value: str) -> str:
         """Return the name."""
         return value.removesuffix("~")
 
     def to_url(self, value: str) -> str:
-        """Return what stands in the address."""
+        """Return the part of the URL."""
         return f"{value}~" if value in TAKEN else value

@@ -1,4 +1,4 @@
-"""Which servers a URL asks for, and in which order. What it can't mean is left out."""
+"""Which servers a URL asks for, in which order. Invalid values are ignored."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -22,15 +22,15 @@ ORDERINGS: Final = {
     "created": "created_at",
 }
 NEWEST_FIRST: Final = "-created"
-# All states; without one, those that are not over.
+# All states. Without a state, servers that have stopped are left out.
 ALL: Final = "all"
-# Not shown, and not decrypted for each of thousands of rows.
+# Not shown, so not decrypted for thousands of rows.
 _SECRETS: Final = ("secret", "ca_key", "tls_key")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Filters and order of the list, as the URL has them; "" for none."""
+    """Filters and order of the list, as in the URL; "" for none."""
 
     state: str = ""
     search: str = ""
@@ -42,7 +42,7 @@ class Selection:
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Self:
-        """Return what a query string asks for."""
+        """Read a query string."""
         state = given.get("state", "")
         ordering = given.get("ordering", "")
         return cls(
@@ -64,14 +64,14 @@ class Selection:
 
     @property
     def narrows(self) -> bool:
-        """Whether anything but the state narrows it."""
+        """Whether any filter other than the state is set."""
         fields = asdict(self)
         del fields["state"], fields["ordering"]
         return any(fields.values())
 
     @property
     def narrows_besides_label(self) -> bool:
-        """Whether anything but the state and the label narrows it."""
+        """Whether any filter other than the state and the label is set."""
         return replace(self, label="").narrows
 
     def filter_rows(self) -> QuerySet[Server]:
@@ -92,8 +92,8 @@ class Selection:
     def select(self) -> QuerySet[Server]:
         """Return the servers of the state asked for, in their order.
 
-        Without one those that are not over: what has stopped stays in the records for a
-        day, and would crowd out the rest.
+        Without a state, leave out stopped servers, which stay in the records for a day
+        and would crowd out the rest.
         """
         rows = self.filter_rows()
         if not self.state:
@@ -101,12 +101,12 @@ class Selection:
         elif self.state != ALL:
             rows = rows.filter(state=self.state)
         sign = "-" if self.ordering.startswith("-") else ""
-        # The id makes the order whole, so that pages neither repeat nor skip a row.
+        # The id makes the order total, so that pages neither repeat nor skip a row.
         column = ORDERINGS[self.ordering.lstrip("-")]
         return rows.order_by(f"{sign}{column}", f"{sign}id")
 
     def count_by_state(self) -> dict[str, int]:
-        """Return how many are in each state that has any, by the other filters."""
+        """Return the count in each state that has servers, with the other filters."""
         return dict(self.filter_rows().values_list("state").annotate(Count("id")))
 
 
@@ -115,9 +115,9 @@ def _read(given: Mapping[str, str], name: str, most: int) -> str:
 
 
 def _filter_label(rows: QuerySet[Server], text: str) -> QuerySet[Server]:
-    """``name``, ``name=value`` or, as the API has it, ``name:value``."""
+    """Filter by ``name``, ``name=value`` or, like the API, ``name:value``."""
     name, sign, value = (part.strip() for part in text.partition("="))
     either: list[tuple[str, str | None]] = [(name, None), *split_label(name)]
     labels = [(name, value)] if sign else either
-    # Others no server can have.
+    # No server can have labels with other names.
     return with_label(rows, *(each for each in labels if LABEL_NAME.fullmatch(each[0])))

@@ -17,20 +17,20 @@ from servers.lifecycle.states import BOOTING, ENDING, Event, State
 from servers.models import Event as EventRow
 from servers.models import Server
 
-# Of so many servers the usual is made, and so many steps are shown.
+# How many servers the usual times come from, and how many steps are shown.
 MOST_BOOTS: Final = 20
 MOST_STEPS: Final = 12
-# The waterfall's width, in its own units.
+# The width of the waterfall, in its own units.
 WIDTH: Final = 1000
 _LEAST_WIDTH: Final = 4
 
 LABELS: Final[Mapping[str, str]] = {
-    State.PENDING: "Asked for; waits for its turn",
-    State.CREATING: "Create call, until the instance is known",
-    State.CREATED: "Waits for an address",
-    State.STAGING: "Has an address; gets ready",
+    State.PENDING: "Queued",
+    State.CREATING: "Creating instance",
+    State.CREATED: "Waiting for an address",
+    State.STAGING: "Waiting until ready",
     State.SHUTDOWN: "Termination requested",
-    State.STOPPING: "Is destroyed, until its absence is proven",
+    State.STOPPING: "Destroying, until confirmed gone",
 }
 _PROVISIONED: Final = (
     State.RUNNING,
@@ -42,7 +42,7 @@ _PROVISIONED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
-    """A stay in a state; ``following`` is the next one, "" where it still lasts."""
+    """A stay in a state; ``following`` is the next state, or "" if it still lasts."""
 
     state: str
     begins: datetime
@@ -59,7 +59,7 @@ class Step:
     seconds: float
     usual: float | None
     is_current: bool
-    is_slow: bool  # longer than usual, by much
+    is_slow: bool  # much longer than usual
     has_failed: bool
     x: int
     width: int
@@ -67,7 +67,7 @@ class Step:
 
     @property
     def tone(self) -> str:
-        """The class of its colour; words beside it say the same."""
+        """The class for its colour; the words beside it say the same."""
         if self.has_failed:
             return "bad"
         if self.is_slow:
@@ -77,10 +77,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """The steps of one way, and the whole of it.
+    """The steps of a boot or a termination, and its total time.
 
-    Of a boot ``seconds`` count from its create call, None before that, and ``queued``
-    are those before it.
+    For a boot, ``seconds`` counts from the create call and is None before it;
+    ``queued`` is the time before the call.
     """
 
     steps: tuple[Step, ...]
@@ -93,7 +93,7 @@ class Waterfall:
 
 
 def list_moves(events: Iterable[EventRow]) -> list[tuple[str, datetime]]:
-    """Return the states that events, oldest first, led into."""
+    """Return the states that events led to, oldest first."""
     return [(event.to_state, event.at) for event in events if event.to_state]
 
 
@@ -106,7 +106,7 @@ class Usual:
 
 
 def draw_boot(moves: Moves, usual: Usual, *, now: datetime) -> Waterfall | None:
-    """Return the last boot: from its request, or from when it was retried."""
+    """Return the last boot: from the request or from the last retry."""
     start = 0
     for index, (state, _) in enumerate(moves):
         before = moves[index - 1][0] if index else ""
@@ -116,7 +116,7 @@ def draw_boot(moves: Moves, usual: Usual, *, now: datetime) -> Waterfall | None:
 
 
 def draw_end(moves: Moves, *, now: datetime) -> Waterfall | None:
-    """Return the way from the request to end it to its confirmed absence."""
+    """Return the termination: from the request until confirmed gone."""
     return _draw(moves, ENDING - {State.STOPPED}, Usual(), now=now)
 
 

@@ -1,7 +1,7 @@
-"""Which servers an act on many is for: those that were ticked, or all of a filter.
+"""Which servers a bulk action is for: the selected ones, or all that match a filter.
 
-Of a filter only those are taken that the act is possible for, so that whoever repeats
-it gets to the rest; how many are left out, and why, is counted by the database.
+Of those that match, only servers that the action is possible for are taken, so that
+repeating it reaches the rest. The database counts how many are skipped, and why.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from servers.lifecycle.states import ENDING, State
 from servers.models import Server
 from servers.selectors import list_servers
 
-# Of a filter at once: some seconds of work.
+# The limit for a filter: some seconds of work.
 MOST: Final = 1000
 MOST_TICKED: Final = 200
 MOST_QUERY: Final = 2000
@@ -27,23 +27,23 @@ GONE: Final = "It is no longer in the list."
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What is asked about: ``names`` in their order, and those found by name."""
+    """The servers of a question: ``names`` in order, and those found, by name."""
 
     names: Sequence[str]
     found: dict[str, Server]
-    # Of a filter: how many match in all, and sentences on those that are left out.
+    # For a filter: how many match in all, and sentences about those skipped.
     matching: int = 0
     left_out: Sequence[str] = field(default_factory=list)
 
 
 def find_servers(names: Sequence[str]) -> dict[str, Server]:
-    """Return those that are there, by name. One query."""
+    """Return the servers that exist, by name. One query."""
     plain = [name for name in names if "\0" not in name]
     return {server.name: server for server in list_servers().filter(name__in=plain)}
 
 
 def find_ticked(names: Sequence[str]) -> Targets:
-    """Return what was ticked."""
+    """Return the selected servers."""
     return Targets(names, find_servers(names))
 
 
@@ -53,7 +53,7 @@ def read_selection(query: str) -> Selection:
 
 
 def find_all(act: str, selection: Selection) -> Targets:
-    """Return those of a filter that an act is possible for, at most ``MOST``.
+    """Return matching servers that an action is possible for, at most ``MOST``.
 
     Two queries, however many match.
     """
@@ -78,7 +78,7 @@ def find_all(act: str, selection: Selection) -> Targets:
 
 
 def _able(act: str) -> Q:
-    """As messages.say_why_not_in_bulk has it."""
+    """Return the same condition as messages.say_why_not_in_bulk."""
     if act == "retry":
         return Q(state=State.ERROR)
     if act == "label":
@@ -98,34 +98,34 @@ def _say_left_out(act: str, counts: dict[str, int]) -> Iterator[str]:
         yield f"{_count(out)} {why}."
     if counts["able"] > MOST:
         yield (
-            f"{counts['able'] - MOST} more match, and {MOST:,} is the limit for one "
-            "act. Repeat it for them afterwards, or narrow the filter."
+            f"{counts['able'] - MOST} more match, but {MOST:,} is the limit for one "
+            "action. Repeat it for them afterwards, or narrow the filter."
         )
 
 
 def _count(number: int) -> str:
     return (
-        "1 is left out because it is"
+        "1 is skipped because it is"
         if number == 1
-        else (f"{number} are left out because they are")
+        else (f"{number} are skipped because they are")
     )
 
 
 def find_still(selection: Selection, names: Sequence[str]) -> set[str]:
-    """Return which of ``names`` still match, whatever their states are by now."""
+    """Return which of ``names`` still match, whatever their states are now."""
     rows = selection.filter_rows().filter(name__in=list(names))
     return set(rows.values_list("name", flat=True))
 
 
 def find_newcomers(act: str, selection: Selection, names: Sequence[str]) -> list[str]:
-    """Return the names of those that match by now and were not named, some of them."""
+    """Return some names of servers that now match and were not named."""
     rows: QuerySet[Server] = selection.select().filter(_able(act))
     others = rows.exclude(name__in=list(names)).values_list("name", flat=True)
     return list(others[: NEWCOMERS_NAMED + 1])
 
 
 def explain_left_out(act: str, server: Server | None, *, known_to_work: bool) -> str:
-    """Return why a server is left out, or ""."""
+    """Return why a server is skipped, or ""."""
     if server is None:
         return GONE
     return say_why_not_in_bulk(act, server, known_to_work=known_to_work)

@@ -1,4 +1,4 @@
-"""Saved views: filters of the list under a name of one's own."""
+"""Saved views: named filters of the list, for each person."""
 
 from typing import Any, Final
 
@@ -18,24 +18,24 @@ MOST_NAME: Final = 40
 
 
 class ViewForm(forms.Form):
-    """A name for it."""
+    """The name of a view."""
 
     name = forms.CharField(
         max_length=MOST_NAME,
-        help_text="A view of this name is replaced.",
+        help_text="A view with this name is replaced.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
 
 class SaveView(Page, FormView):  # type: ignore[type-arg]
-    """Give the list's filters a name."""
+    """Save the list's filters under a name."""
 
     template_name = "servers/view.html"
     form_class = ViewForm
 
     @property
     def _query(self) -> str:
-        """The filters as the list itself would write them."""
+        """The filters in the list's own format."""
         given = self.request.POST.get("query") or self.request.GET.urlencode()
         return read_selection(given).query
 
@@ -51,7 +51,7 @@ class SaveView(Page, FormView):  # type: ignore[type-arg]
         }
 
     def form_valid(self, form: ViewForm) -> HttpResponse:
-        """Save it; one of the same name is replaced."""
+        """Save it, or replace the view with the same name."""
         user: Any = self.request.user
         mine = SavedView.objects.filter(user=user)
         name, query = form.cleaned_data["name"], self._query
@@ -63,26 +63,26 @@ class SaveView(Page, FormView):  # type: ignore[type-arg]
             defaults={"query": query},
             create_defaults={"user": user, "query": query},
         )
-        messages.success(self.request, f"{name} is saved.")
+        messages.success(self.request, f"View {name} was saved.")
         return redirect(place_view(query))
 
 
 class DeleteView(Page, View):
-    """Delete a view of one's own."""
+    """Delete one of the person's views."""
 
     http_method_names = ("post",)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Delete it; one that is gone is no error."""
+        """Delete it; it is no error if it does not exist."""
         name = request.POST.get("view", "")[:MOST_NAME].replace("\0", "")
         user: Any = request.user
         SavedView.objects.filter(user=user, name=name).delete()
-        messages.success(request, f"The view {name} is deleted.")
+        messages.success(request, f"View {name} was deleted.")
         return redirect("servers")
 
 
 def place_view(query: str) -> str:
-    """Return the list's address with these filters."""
+    """Return the list's URL with these filters."""
     return f"{reverse('servers')}?{query}" if query else reverse("servers")
 
 
