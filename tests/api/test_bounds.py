@@ -20,7 +20,7 @@ def send(call: Call) -> Call:
     return run
 
 
-def test_whole_numbers_may_have_a_point(send: Call) -> None:
+def test_whole_numbers_can_have_a_decimal_point(send: Call) -> None:
     made = send("POST", "/api/servers", {"capacity": 3.0})
     assert made.json()["capacity"] == 3
 
@@ -56,14 +56,14 @@ def test_an_account_in_use_keeps_its_kind_and_a_server_a_possible_region(
     assert send("GET", "/api/leaks").status_code == 200
 
 
-def test_the_leaks_of_an_account_that_is_not_there_are_no_clean_report(
+def test_an_unknown_account_has_no_clean_report(
     send: Call,
 ) -> None:
     assert send("GET", "/api/leaks?account=sandbox").status_code == 200
     assert send("GET", "/api/leaks?account=nobody").status_code == 404
 
 
-def test_what_is_held_is_destroyed_by_a_body_of_texts_alone(send: Call) -> None:
+def test_destroying_held_instances_needs_strings(send: Call) -> None:
     for body in ({"account": 5}, {"account": "sandbox", "all": True}, {}):
         answer = send("POST", "/api/leaks/destroy-held", body)
         assert answer.status_code == 400, answer.content

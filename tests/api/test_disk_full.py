@@ -26,7 +26,7 @@ def full_disk() -> Iterator[None]:
         cursor.execute("PRAGMA max_page_count=1073741823")
 
 
-def test_post_is_refused_reads_go_on_and_nothing_is_half_done(full_disk: None) -> None:
+def test_posts_are_refused_and_reads_still_work(full_disk: None) -> None:
     token = issue_token("ci", scopes=["servers:write"])
     client = Client(headers={"authorization": f"Bearer {token}"})
     statuses = []

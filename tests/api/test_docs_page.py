@@ -37,7 +37,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
         browser.close()
 
 
-def test_it_renders_and_tries_a_call_without_a_word_from_the_console(
+def test_it_renders_and_tries_a_call_without_console_messages(
     page: Page, live_server: Any
 ) -> None:
     said: list[str] = []
@@ -62,6 +62,6 @@ def test_it_renders_and_tries_a_call_without_a_word_from_the_console(
     assert all(url.startswith((live_server.url, "data:image/")) for url in asked), asked
 
 
-def test_no_other_page_takes_images_from_data(client: Any, db: None) -> None:
+def test_no_other_page_allows_data_images(client: Any, db: None) -> None:
     assert "data:" not in client.get("/login/")["Content-Security-Policy"]
     assert client.post("/api/docs").json()["message"]

@@ -97,7 +97,7 @@ def make_every_state(
     return made
 
 
-def test_every_command_takes_every_state(
+def test_every_command_accepts_every_state(
     drone: Drone, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = make_every_state(workshop, monkeypatch)
@@ -142,7 +142,7 @@ def test_it_creates_and_destroys_with_force(drone: Drone, workshop: Workshop) ->
     assert drone.info(name).stopped
 
 
-def test_a_wrong_token_is_an_error_with_the_services_words(drone: Drone) -> None:
+def test_a_wrong_token_is_an_error_with_the_api_s_message(drone: Drone) -> None:
     drone.token = "sf_no_such"
     with pytest.raises(ServerError, match="401: The API token is unknown"):
         drone.list()
@@ -173,7 +173,7 @@ def test_the_client_refuses_what_go_refuses(field: str, value: Any) -> None:
 
 
 @pytest.mark.pure
-def test_the_client_misses_a_field_and_minds_the_order() -> None:
+def test_the_client_notices_a_missing_field_and_the_order() -> None:
     for wrong in (
         {name: RIGHT[name] for name in list(RIGHT)[1:]},
         dict(reversed(RIGHT.items())),

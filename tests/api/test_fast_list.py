@@ -43,7 +43,7 @@ def test_no_number_of_queries_grows_with_the_servers(call: Call) -> None:
     assert set(counts) == {(3, 1, 3, 3)}
 
 
-def test_one_server_costs_three_queries_and_while_nothing_moves_one(
+def test_one_server_costs_three_queries_and_one_while_nothing_changes(
     call: Call,
 ) -> None:
     path = f"/api/servers/{provision().name}"
@@ -57,9 +57,7 @@ def test_one_server_costs_three_queries_and_while_nothing_moves_one(
 
 
 @pytest.mark.parametrize("query", ["", "?state=pending", "?label=a:b", "?limit=1"])
-def test_an_etag_that_the_client_has_is_a_304_without_a_body(
-    call: Call, query: str
-) -> None:
+def test_a_known_etag_is_a_304_without_a_body(call: Call, query: str) -> None:
     server = provision(labels={"a": "b"})
     path = f"/api/servers{query}"
     first = call("GET", path)
@@ -113,7 +111,7 @@ def test_kept_bytes_with_secrets_reach_only_those_with_the_right(
     assert (with_secrets._find(server.pk) is not None) is kept
 
 
-def test_a_name_that_is_used_again_is_another_server(call: Call) -> None:
+def test_a_reused_name_is_another_server(call: Call) -> None:
     server = provision(name="one")
     etag = call("GET", "/api/servers/one")["ETag"]
     Server.objects.filter(pk=server.pk).update(hidden=True)
@@ -124,7 +122,7 @@ def test_a_name_that_is_used_again_is_another_server(call: Call) -> None:
     assert Server.objects.get(hidden=False).pk == again.pk
 
 
-def test_inside_a_transaction_nothing_kept_is_believed(call: Call) -> None:
+def test_inside_a_transaction_no_cache_is_used(call: Call) -> None:
     server = provision()
     call("GET", "/api/servers")
     with transaction.atomic():
@@ -134,7 +132,7 @@ def test_inside_a_transaction_nothing_kept_is_believed(call: Call) -> None:
         assert "ETag" not in answer
 
 
-def test_a_token_that_was_revoked_a_moment_ago_is_refused(call: Call) -> None:
+def test_a_just_revoked_token_is_refused(call: Call) -> None:
     for _ in range(2):
         assert call("GET", "/api/servers").status_code == 200
     Token.objects.update(revoked_at="2026-01-01T00:00:00Z")

@@ -36,7 +36,7 @@ def in_thread(act: Callable[[], None]) -> threading.Thread:
 
 
 @pytest.mark.postgresql
-def test_an_event_that_commits_later_than_a_higher_id_holds_the_feed() -> None:
+def test_an_event_that_commits_after_a_higher_id_delays_the_feed() -> None:
     write_event(Kind.PAUSED)
     (first,) = ids_after(0)
     written, may_commit = threading.Event(), threading.Event()
@@ -61,7 +61,7 @@ def test_an_event_that_commits_later_than_a_higher_id_holds_the_feed() -> None:
 
 
 @pytest.mark.postgresql
-def test_what_is_rolled_back_holds_nothing_and_a_transaction_announces_once() -> None:
+def test_a_rollback_delays_nothing_and_a_transaction_announces_once() -> None:
     def count_locks() -> int:
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
@@ -113,7 +113,7 @@ def test_a_follower_of_eight_writers_misses_nothing() -> None:
     assert len(seen) == writers * each * 2
 
 
-def test_who_waits_is_answered_at_once_when_something_happens(
+def test_waiting_requests_return_as_soon_as_something_happens(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call("POST", "/api/pause")
@@ -146,7 +146,7 @@ def test_waiting_ends_empty_after_its_time(call: Call) -> None:
         assert call("GET", f"/api/events?wait={wrong}").status_code == 400, wrong
 
 
-def test_only_some_may_wait_and_the_others_are_told_to_come_again(call: Call) -> None:
+def test_only_some_requests_can_wait_and_others_get_retry_after(call: Call) -> None:
     held: list[Any] = [feed._waiting.acquire() for _ in range(MOST_WAITING)]
     try:
         answer = call("GET", "/api/events?after=999999&wait=30")

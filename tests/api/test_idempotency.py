@@ -66,14 +66,14 @@ def test_a_key_means_nothing_to_another_token(call: Call) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "\u00fc", "a\x7f"])
-def test_a_key_that_is_none_is_refused(call: Call, key: str) -> None:
+def test_an_invalid_key_is_refused(call: Call, key: str) -> None:
     answer = post(call, key)
     assert answer.status_code == 400
     assert "1 to 255 printable" in answer.json()["message"]
     assert not Server.objects.exists()
 
 
-def test_what_was_refused_is_not_remembered(call: Call) -> None:
+def test_refused_requests_are_not_remembered(call: Call) -> None:
     Account.objects.update(max_servers=0)
     assert post(call, "k-1").status_code == 409
     assert not IdempotentRequest.objects.exists()
@@ -81,7 +81,7 @@ def test_what_was_refused_is_not_remembered(call: Call) -> None:
     assert post(call, "k-1").status_code == 200
 
 
-def test_after_a_day_a_key_is_new_and_in_time_it_is_forgotten(call: Call) -> None:
+def test_a_key_is_new_after_a_day_and_is_deleted_later(call: Call) -> None:
     first = post(call, "k-1").json()["name"]
     day = timedelta(hours=24, seconds=1)
     IdempotentRequest.objects.update(created_at=F("created_at") - day)
@@ -93,7 +93,7 @@ def test_after_a_day_a_key_is_new_and_in_time_it_is_forgotten(call: Call) -> Non
     assert not IdempotentRequest.objects.exists()
 
 
-def test_what_was_purged_is_told(call: Call) -> None:
+def test_purged_servers_are_reported(call: Call) -> None:
     post(call, "k-1")
     Server.objects.all().delete()
     answer = post(call, "k-1")
@@ -101,7 +101,9 @@ def test_what_was_purged_is_told(call: Call) -> None:
     assert "purged" in answer.json()["message"]
 
 
-def test_of_forty_at_once_one_makes_it_and_all_are_told(call: Call) -> None:
+def test_of_forty_concurrent_requests_one_creates_and_all_get_the_servers(
+    call: Call,
+) -> None:
     call("GET", "/api/me")  # the token is made once
     answers: list[Any] = []
     gate = threading.Barrier(40)

@@ -24,7 +24,7 @@ KEYED = {
 
 
 @pytest.mark.django_db(transaction=True)
-def test_lists_with_keys_are_not_stored_and_others_are_asked_about(call: Call) -> None:
+def test_lists_with_keys_are_not_stored_and_others_are_revalidated(call: Call) -> None:
     provision(name="one")
     for path in ("/api/servers", "/api/servers/one", "/api/servers?state=pending"):
         keyed = call("GET", path)
@@ -57,7 +57,7 @@ class Bomb:
         return (Path.touch, (self.path,))
 
 
-def test_nobody_runs_code_here_by_writing_to_the_cache(tmp_path: Path) -> None:
+def test_writing_to_the_cache_can_t_run_code(tmp_path: Path) -> None:
     """Test with a real broker, as an installation has it."""
     path = tmp_path / "s"
     with subprocess.Popen(

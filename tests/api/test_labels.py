@@ -48,7 +48,7 @@ RIGHT = {
 }
 
 
-def test_names_and_values_are_as_ec2_has_them_and_their_case_is_kept(
+def test_names_and_values_follow_ec2_and_keep_their_case(
     send: Call,
 ) -> None:
     body = {"template": "builder", "name": "one", "labels": RIGHT}
@@ -88,7 +88,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("labels", "words"), WRONG)
-def test_what_can_be_no_tag_is_refused_wherever_it_is_written(
+def test_labels_that_can_t_be_tags_are_refused_everywhere(
     send: Call, labels: dict[str, Any], words: str
 ) -> None:
     send("POST", "/api/servers", {"template": "builder", "name": "one"})
@@ -124,7 +124,7 @@ def test_the_templates_labels_and_the_servers_are_counted_together(
     assert "use at most 45" in answer.json()["message"]
 
 
-def test_a_fallbacks_cloud_counts_and_a_sandbox_has_no_rule_of_its_own(
+def test_a_fallbacks_cloud_counts_and_a_sandbox_has_no_own_rules(
     send: Call,
 ) -> None:
     body = {"labels": {"Name": "x", **{f"l{n}": "v" for n in range(49)}}}

@@ -33,7 +33,7 @@ def limit_of(answer: Any) -> tuple[int, int]:
 
 
 @override_settings(RATE_TOKEN=3)
-def test_a_token_is_told_what_is_left_and_then_refused(call: Call) -> None:
+def test_a_token_sees_what_is_left_and_is_then_refused(call: Call) -> None:
     for left in (2, 1, 0):
         answer = call("GET", "/api/me")
         assert (answer.status_code, limit_of(answer)) == (200, (3, left))
@@ -46,7 +46,7 @@ def test_a_token_is_told_what_is_left_and_then_refused(call: Call) -> None:
 
 
 @override_settings(RATE_ADDRESS=20)
-def test_refused_tokens_are_limited_harder_and_lock_nobody_out(call: Call) -> None:
+def test_refused_tokens_have_a_lower_limit_and_lock_no_one_out(call: Call) -> None:
     wrong = {"authorization": "Bearer sf_aaa_bbb"}
     client = Client()
     answers = [client.get("/api/me", headers=wrong) for _ in range(3)]
@@ -93,7 +93,7 @@ def test_a_request_asks_the_cache_only_now_and_then(
     assert seldom.note("ada") == 1002
 
 
-def test_without_the_cache_a_process_counts_alone_and_lets_it_rest() -> None:
+def test_without_the_cache_a_process_counts_alone_for_a_while() -> None:
     gone = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -109,7 +109,7 @@ def test_without_the_cache_a_process_counts_alone_and_lets_it_rest() -> None:
     assert Counter("test", window=3600, every=0.0).count("ada") == 6
 
 
-def test_strangers_with_many_addresses_fill_no_memory() -> None:
+def test_strangers_with_many_addresses_do_not_fill_the_memory() -> None:
     counter = Counter("test", window=3600, every=600.0)
     for number in range(MOST_KEYS + 50):
         counter.note(str(number))

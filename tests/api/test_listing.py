@@ -54,7 +54,7 @@ def three(call: Call) -> None:
         ("ordering=-created&limit=1", ["c-three"]),
     ],
 )
-def test_it_is_narrowed_and_ordered(
+def test_the_list_is_filtered_and_ordered(
     call: Call, three: None, query: str, found: list[str]
 ) -> None:
     assert names(call("GET", f"/api/servers?{query}")) == found
@@ -86,7 +86,9 @@ def test_it_is_narrowed_and_ordered(
         "ca_key=x",
     ],
 )
-def test_what_is_wrong_or_unknown_is_refused_by_name(call: Call, query: str) -> None:
+def test_wrong_and_unknown_parameters_are_refused_by_name(
+    call: Call, query: str
+) -> None:
     answer = call("GET", f"/api/servers?{query}")
     assert answer.status_code == 400
     name = query.partition("=")[0]
@@ -155,7 +157,7 @@ def test_the_events_are_read_by_cursor_to_the_end(call: Call) -> None:
         assert answer.json()["message"]
 
 
-def test_details_and_attempts_tell_what_the_contract_has_no_room_for(
+def test_details_and_attempts_have_what_the_contract_lacks(
     call: Call, workshop: Any
 ) -> None:
     server = provision(name="agent-x", labels={"team": "red"}, ttl=3600)
@@ -184,7 +186,7 @@ def test_details_and_attempts_tell_what_the_contract_has_no_room_for(
         assert "no server named" in answer.json()["message"]
 
 
-def test_a_patch_changes_what_it_may_and_nothing_else(call: Call) -> None:
+def test_a_patch_changes_only_what_it_can(call: Call) -> None:
     provision(name="agent-p")
     path = "/api/servers/agent-p"
     body = {"labels": {"a": "b"}, "ttl": 60, "capacity": 4, "protected": True}
@@ -222,7 +224,7 @@ def test_a_patch_changes_what_it_may_and_nothing_else(call: Call) -> None:
     assert denied.status_code == 403
 
 
-def test_me_tells_who_calls_and_what_it_may(call: Call) -> None:
+def test_me_returns_the_caller_and_its_scopes(call: Call) -> None:
     told = call("GET", "/api/me", scopes=["servers:write"]).json()
     assert told["name"].startswith("token:t")
     assert told["scopes"] == ["servers:read", "servers:write"]

@@ -64,7 +64,7 @@ def test_attempts_boots_and_failures_are_counted(workshop: Workshop) -> None:
     terminate_server(waiting.name)
 
 
-def test_leaks_doubles_and_ends_that_are_not_proven_are_told(
+def test_leaks_doubles_and_unconfirmed_terminations_are_reported(
     workshop: Workshop,
 ) -> None:
     account = make_fleet()
@@ -91,7 +91,7 @@ def test_leaks_doubles_and_ends_that_are_not_proven_are_told(
     assert found["serverfleet_destroys_frozen"] == 1
 
 
-def test_the_switches_the_breaker_and_the_tick_are_told() -> None:
+def test_the_switches_the_breaker_and_the_tick_are_reported() -> None:
     make_fleet()
     now = database_now()
     Fleet.objects.update(ticked_at=now - timedelta(seconds=90))
@@ -108,7 +108,7 @@ def test_the_switches_the_breaker_and_the_tick_are_told() -> None:
     assert 49 < read()["serverfleet_due_seconds"] < 80
 
 
-def test_processes_and_a_standstill_are_told() -> None:
+def test_processes_and_a_standstill_are_reported() -> None:
     make_fleet()
     start_processes()
     told = read()
@@ -136,7 +136,7 @@ def test_the_metrics_cost_the_same_queries_for_any_number_of_servers(
         read()
 
 
-def test_the_rules_and_the_table_name_only_metrics_that_there_are(
+def test_the_rules_and_the_table_name_only_existing_metrics(
     workshop: Workshop,
 ) -> None:
     make_fleet()

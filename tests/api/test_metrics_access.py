@@ -32,7 +32,7 @@ def test_a_stranger_is_refused(call: Call) -> None:
         assert "SERVERFLEET_METRICS_TOKEN" in answer.json()["message"]
 
 
-def test_it_takes_its_own_token_and_api_tokens_that_read_servers(
+def test_it_accepts_its_own_token_and_api_tokens_that_read_servers(
     call: Call, closed: Any
 ) -> None:
     closed.METRICS_TOKEN = "its-own"
@@ -56,6 +56,6 @@ def test_it_can_be_opened(call: Call, closed: Any) -> None:
     assert ask(call).status_code == 200
 
 
-def test_guessing_has_the_limit_of_refused_tokens(call: Call, closed: Any) -> None:
+def test_guesses_are_limited_like_refused_tokens(call: Call, closed: Any) -> None:
     closed.RATE_ADDRESS = 20
     assert [ask(call, "x").status_code for _ in range(3)] == [401, 401, 429]

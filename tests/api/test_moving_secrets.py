@@ -133,7 +133,7 @@ def test_the_django_admin_asks_for_them_at_its_field() -> None:
     assert account.endpoint == "https://ec2.example.com"
 
 
-def test_no_user_data_goes_along_to_another_endpoint(aws: Account, send: Call) -> None:
+def test_no_user_data_moves_to_another_endpoint(aws: Account, send: Call) -> None:
     template = make_template(aws, user_data="needle")
     change = {"endpoint": "https://ec2.example.com", "credentials": KEYS}
     refused = send("PATCH", "/api/accounts/aws", change)
@@ -244,9 +244,7 @@ def _save_in_admin(template: Template, **changes: Any) -> Any:
     return root.post(path, form | changes, follow=True)
 
 
-def test_a_name_that_fallbacks_use_leads_to_no_other_account(
-    aws: Account, send: Call
-) -> None:
+def test_an_account_named_by_fallbacks_keeps_its_name(aws: Account, send: Call) -> None:
     spare = save_account(
         Account(name="spare", kind="amazon", region="eu-central-1"), credentials=KEYS
     )

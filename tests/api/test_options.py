@@ -87,7 +87,7 @@ def test_the_admins_forms_refuse_it_at_its_field(
             assert text.startswith("[") or words in errors[0]
 
 
-def test_the_admin_takes_labels_that_are_no_texts_for_what_they_are(
+def test_the_admin_refuses_labels_that_are_not_strings(
     builder: Template,
 ) -> None:
     client = Client()
@@ -103,7 +103,7 @@ def test_the_admin_takes_labels_that_are_no_texts_for_what_they_are(
         assert page.context["adminform"].form.errors["labels"]
 
 
-def test_a_template_may_have_what_its_account_has_and_take_it_away(
+def test_a_template_can_repeat_or_remove_its_accounts_options(
     builder: Template, call: Call
 ) -> None:
     options = {"subnet": "", "security_groups": ["sg-1", "sg-2"], "public_ip": False}

@@ -54,7 +54,7 @@ def ask(send: Call, **fields: str) -> Any:
         ({"region": "south", "size": "medium", "image": "mine"}, False),
     ],
 )
-def test_a_template_lets_choose_what_it_or_a_fallback_names(
+def test_requests_can_choose_what_the_template_or_a_fallback_names(
     send: Call, chosen: dict[str, str], allowed: bool
 ) -> None:
     answer = ask(send, **chosen)
@@ -70,7 +70,7 @@ def test_a_template_lets_choose_what_it_or_a_fallback_names(
     assert not Scope.objects.filter(region__in=["moon", "far"], account__name="sandbox")
 
 
-def test_a_template_may_allow_anything_or_nothing(
+def test_a_template_can_allow_anything_or_nothing(
     send: Call, template: Template
 ) -> None:
     send("PATCH", "/api/templates/builds", {"overrides": "any"})

@@ -13,14 +13,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("header", ["{}", " {} ", "Bearer {}", "bEARER  {}"])
-def test_a_token_is_taken_with_and_without_a_scheme(header: str) -> None:
+def test_a_token_is_accepted_with_and_without_a_scheme(header: str) -> None:
     token = issue_token("drone", scopes=SCOPES)
     headers = {"authorization": header.format(token)}
     assert Client().get("/api/me", headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("header", ["", "Basic {}", "Token {}", "{} x", "Bearer"])
-def test_no_other_form_of_a_token_is_taken(header: str) -> None:
+def test_no_other_form_of_a_token_is_accepted(header: str) -> None:
     token = issue_token("drone", scopes=SCOPES)
     headers = {"authorization": header.format(token)}
     assert Client().get("/api/me", headers=headers).status_code == 401
@@ -28,7 +28,7 @@ def test_no_other_form_of_a_token_is_taken(header: str) -> None:
 
 @override_settings(METRICS_TOKEN="long-and-random", METRICS_OPEN=False)
 @pytest.mark.parametrize("header", ["long-and-random", "Bearer long-and-random"])
-def test_the_metrics_take_their_token_in_both_forms(call: Call, header: str) -> None:
+def test_the_metrics_accept_their_token_in_both_forms(call: Call, header: str) -> None:
     headers = {"authorization": header}
     assert call("GET", "/metrics", headers=headers).status_code == 200
     assert call("GET", "/metrics", headers={"authorization": "x"}).status_code == 401
@@ -46,7 +46,7 @@ def test_the_metrics_take_their_token_in_both_forms(call: Call, header: str) -> 
         "",
     ],
 )
-def test_an_empty_body_is_no_body_whatever_it_is_called(
+def test_an_empty_body_is_no_body_whatever_its_content_type(
     call: Call, kind: str, body: str
 ) -> None:
     answer = call("POST", "/api/servers", data=body, content_type=kind)
@@ -54,7 +54,7 @@ def test_an_empty_body_is_no_body_whatever_it_is_called(
     assert call("POST", "/api/pause", data=body, content_type=kind).status_code == 204
 
 
-def test_any_other_body_that_is_no_json_is_told_what_to_send(call: Call) -> None:
+def test_any_other_body_that_is_not_json_gets_a_helpful_error(call: Call) -> None:
     kind = "application/x-www-form-urlencoded"
     answer = call("POST", "/api/servers", data='{"count": 2}', content_type=kind)
     assert answer.status_code == 415
@@ -73,7 +73,7 @@ def test_health_is_ok_as_text(call: Call, accept: str) -> None:
 @pytest.mark.parametrize(
     "accept", ["application/json", "application/json, text/plain, */*"]
 )
-def test_health_is_json_where_that_is_asked_for(call: Call, accept: str) -> None:
+def test_health_is_json_on_request(call: Call, accept: str) -> None:
     answer = call("GET", "/healthz", scopes=None, headers={"accept": accept})
     assert answer.json() == {"status": "ok"}
     assert answer["Content-Type"] == "application/json; charset=utf-8"
@@ -83,9 +83,7 @@ def test_health_is_json_where_that_is_asked_for(call: Call, accept: str) -> None
 @pytest.mark.parametrize(
     "path", ["/version", "/varz", "/api/schema", "/api/docs", "/api/me"]
 )
-def test_what_needs_no_token_counts_for_the_token_that_came(
-    call: Call, path: str
-) -> None:
+def test_open_routes_count_for_the_token_that_was_sent(call: Call, path: str) -> None:
     cache.clear()
     for counter in (limits.callers, limits.strangers, limits.refusals):
         counter.forget()

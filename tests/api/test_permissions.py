@@ -113,7 +113,7 @@ def test_an_operator_pauses_neither_by_the_page_nor_by_the_api() -> None:
     assert take_snapshot() == before
 
 
-def test_a_session_that_is_some_time_old_creates_no_token_by_the_api(
+def test_an_old_session_creates_no_token_by_the_api(
     call: Call,
 ) -> None:
     from datetime import timedelta

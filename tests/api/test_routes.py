@@ -18,11 +18,11 @@ def path_of(route: Route) -> str:
     return route.path.replace("{name}", "nobody").replace("{pk}", "999999")
 
 
-def test_the_table_in_the_docs_is_the_codes() -> None:
+def test_the_table_in_the_docs_matches_the_code() -> None:
     assert render_table() in DOCS.read_text()
 
 
-def test_there_is_a_table_to_hold() -> None:
+def test_there_are_routes_to_check() -> None:
     routes = list_routes()
     assert len(routes) > 35
     assert {route.scope for route in routes} == SCOPES - {"secrets:read"} | {""}
@@ -33,7 +33,7 @@ def test_there_is_a_table_to_hold() -> None:
     assert all(route.scope not in {"", "servers:read"} for route in writes)
 
 
-def test_each_route_lets_in_whom_it_says(call: Call) -> None:
+def test_each_route_accepts_only_its_scope(call: Call) -> None:
     for route in list_routes():
         path = path_of(route)
         answer = call(route.method, path, scopes=None)
@@ -48,7 +48,7 @@ def test_each_route_lets_in_whom_it_says(call: Call) -> None:
                 assert answer.json()["message"], route
 
 
-def test_a_method_that_a_path_does_not_take_is_405_and_options_tells(
+def test_other_methods_are_405_and_options_lists_the_methods(
     call: Call,
 ) -> None:
     methods: dict[str, set[str]] = {}

@@ -135,7 +135,7 @@ def test_a_body_has_the_fields_that_are_read_and_their_types(name: str) -> None:
 
 
 @pytest.mark.pure
-def test_every_body_is_held_to_its_fields() -> None:
+def test_every_body_is_checked_against_its_fields() -> None:
     used = {operation.body for operation in OPERATIONS.values()} - {""}
     assert used == set(BODIES)
 
@@ -222,7 +222,7 @@ def test_errors_have_the_described_shape(call: Call) -> None:
             assert "GET" in answer["Allow"]
 
 
-def test_the_schema_is_served_to_anyone_and_asks_the_database_nothing(
+def test_the_schema_is_served_to_anyone_without_queries(
     call: Call, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(0):

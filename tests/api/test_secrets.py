@@ -106,7 +106,7 @@ def test_the_needles_would_be_found(call: Call, fleet: None) -> None:
     assert shown == pem(CORES["tls_key"])
 
 
-def test_no_route_shows_a_secret_to_who_may_not_read_them(
+def test_no_route_shows_a_secret_without_the_scope(
     call: Call, fleet: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     # What changes nothing first, what ends servers last.
@@ -130,9 +130,7 @@ def test_no_route_shows_a_secret_to_who_may_not_read_them(
     assert not [form for form in HIDDEN if form.decode() in caplog.text]
 
 
-def test_no_filter_tells_a_right_guess_from_a_wrong_one(
-    call: Call, fleet: None
-) -> None:
+def test_no_filter_confirms_a_guessed_secret(call: Call, fleet: None) -> None:
     for name, core in CORES.items():
         for guess in (core, core[:8], pem(core)[11:30]):
             told = call(
@@ -147,7 +145,7 @@ def test_no_filter_tells_a_right_guess_from_a_wrong_one(
         assert answer.status_code == 400
 
 
-def test_the_history_holds_none(call: Call, fleet: None) -> None:
+def test_the_history_contains_no_secret(call: Call, fleet: None) -> None:
     """The tables behind the feed and the proof contain no secrets either."""
     with connection.cursor() as cursor:
         for table in ("servers_event", "servers_attempt", "servers_instance"):

@@ -49,7 +49,7 @@ def test_the_pieces_are_the_list(count: int) -> None:
     assert whole.find(UUID(int=10**9)) is None
 
 
-def test_a_change_of_one_row_makes_one_segment_anew() -> None:
+def test_a_change_of_one_row_rebuilds_one_segment() -> None:
     rows = some_rows(50 * ROWS)
     before = build(rows, make_whole(None, ()))
     rows[UUID(int=700)] = 1

@@ -28,7 +28,7 @@ TEMPLATE = {
 }
 
 
-def test_a_template_is_made_changed_used_and_deleted(send: Call) -> None:
+def test_a_template_is_created_changed_used_and_deleted(send: Call) -> None:
     made = send("POST", "/api/templates", TEMPLATE)
     assert made.status_code == 201, made.content
     told = made.json()
@@ -91,7 +91,9 @@ def test_a_template_that_is_wrong_is_refused_at_its_field(
     assert not TemplateVersion.objects.filter(number=1, size="large").exists()
 
 
-def test_an_account_is_made_tested_changed_and_shows_no_credential(send: Call) -> None:
+def test_an_account_is_created_tested_changed_and_shows_no_credential(
+    send: Call,
+) -> None:
     body = {
         "name": "second",
         "kind": "sandbox",
@@ -199,7 +201,7 @@ def test_the_fleets_switches_and_cap(send: Call) -> None:
     assert Fleet.objects.get().destroys_frozen is True
 
 
-def test_a_token_is_made_shown_once_used_and_revoked(send: Call, call: Call) -> None:
+def test_a_token_is_created_shown_once_used_and_revoked(send: Call, call: Call) -> None:
     made = send(
         "POST",
         "/api/tokens",
@@ -218,7 +220,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(send: Call, call: Call) -> 
     assert send("DELETE", "/api/tokens/nobody").status_code == 404
 
 
-def test_nobody_gives_a_right_that_they_lack(send: Call) -> None:
+def test_no_one_grants_a_right_that_they_lack(send: Call) -> None:
     admin = ["fleet:admin"]
     answer = send(
         "POST",
@@ -263,7 +265,7 @@ def test_all_of_this_needs_the_admins_right(send: Call, method: str, path: str) 
     assert send(method, path, {}, scopes=None).status_code == 401
 
 
-def test_a_body_that_is_too_deep_or_holds_a_nul_is_refused(send: Call) -> None:
+def test_a_body_that_is_too_deep_or_contains_a_nul_is_refused(send: Call) -> None:
     deep: Any = "x"
     for _ in range(30):
         deep = [deep]

@@ -52,7 +52,7 @@ def moved(act: Callable[[], Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("column", SERVED)
-def test_each_served_column_moves_the_stamp_and_the_servers_version(
+def test_each_served_column_changes_the_stamp_and_the_servers_version(
     server: Server, column: str
 ) -> None:
     field = Server._meta.get_field(column)
@@ -78,12 +78,12 @@ def test_each_served_column_moves_the_stamp_and_the_servers_version(
         assert version.get() == again
 
 
-def test_inserts_and_deletes_move_it(server: Server) -> None:
+def test_inserts_and_deletes_change_it(server: Server) -> None:
     assert {"servers", "pages"} <= moved(provision)
     assert {"servers", "pages"} <= moved(Server.objects.all().delete)
 
 
-def test_leases_and_marks_that_nobody_sees_move_nothing(server: Server) -> None:
+def test_leases_and_invisible_marks_change_no_stamp(server: Server) -> None:
     def claim() -> None:
         now = ledger.database_now()
         lease = leases.claim(server, now=now, lease=now - now)
@@ -97,7 +97,7 @@ def test_leases_and_marks_that_nobody_sees_move_nothing(server: Server) -> None:
     assert moved(lambda: scopes.update(compared_at=Now())) == {"listings"}
 
 
-def test_what_pages_show_moves_their_stamp_alone(server: Server) -> None:
+def test_columns_of_pages_change_only_their_stamp(server: Server) -> None:
     acts: list[Callable[[], Any]] = [
         lambda: Server.objects.update(waiting="For a gate."),
         lambda: Server.objects.update(labels={"a": "b"}),
@@ -111,14 +111,14 @@ def test_what_pages_show_moves_their_stamp_alone(server: Server) -> None:
         assert moved(act) == {"pages"}
 
 
-def test_tokens_have_a_stamp_that_their_use_does_not_move(server: Server) -> None:
+def test_using_a_token_does_not_change_its_stamp(server: Server) -> None:
     assert "tokens" in moved(lambda: issue_token("t", scopes=["servers:read"]))
     assert moved(lambda: Token.objects.update(last_used_at=Now())) == set()
     assert "tokens" in moved(lambda: Token.objects.update(revoked_at=Now()))
     assert "tokens" in moved(Token.objects.all().delete)
 
 
-def test_whoever_saves_an_old_row_whole_does_not_turn_its_version_back(
+def test_saving_an_old_row_does_not_lower_its_version(
     server: Server,
 ) -> None:
     old = Server.objects.get()
@@ -129,12 +129,12 @@ def test_whoever_saves_an_old_row_whole_does_not_turn_its_version_back(
     assert Server.objects.get().version >= version > 0
 
 
-def test_within_a_transaction_there_is_no_stamp_to_believe(server: Server) -> None:
+def test_within_a_transaction_there_is_no_stamp(server: Server) -> None:
     with transaction.atomic():
         assert read_stamps() is None
 
 
-def test_a_change_that_is_rolled_back_moves_nothing(server: Server) -> None:
+def test_a_rolled_back_change_changes_no_stamp(server: Server) -> None:
     def roll_back() -> None:
         with transaction.atomic():
             Server.objects.update(address="10.0.0.9")
@@ -144,7 +144,7 @@ def test_a_change_that_is_rolled_back_moves_nothing(server: Server) -> None:
 
 
 @pytest.mark.postgresql
-def test_a_bump_that_a_savepoint_took_back_is_made_by_the_next_change(
+def test_the_next_change_repeats_a_bump_that_a_savepoint_undid(
     server: Server,
 ) -> None:
     # They bump once in a transaction, at its end; a check of constraints is an end.
@@ -161,14 +161,14 @@ def test_a_bump_that_a_savepoint_took_back_is_made_by_the_next_change(
     assert moved(change) == {"servers", "pages"}
 
 
-def test_they_tell_the_databases_time(server: Server) -> None:
+def test_they_contain_the_databases_time(server: Server) -> None:
     before = ledger.database_now()
     read_at = stamps().read_at
     assert read_at is not None
     assert before <= read_at <= ledger.database_now()
 
 
-def test_the_triggers_are_there_and_installing_again_changes_nothing(
+def test_the_triggers_exist_and_installing_again_changes_nothing(
     server: Server, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(1):
@@ -177,7 +177,7 @@ def test_the_triggers_are_there_and_installing_again_changes_nothing(
         assert watch.columns
 
 
-def test_triggers_that_a_remade_table_lost_are_put_back(server: Server) -> None:
+def test_triggers_lost_with_a_rebuilt_table_are_restored(server: Server) -> None:
     table = Server._meta.db_table
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
@@ -217,7 +217,7 @@ def close_from_afar() -> None:
 
 
 @pytest.mark.postgresql
-def test_a_connection_that_was_closed_between_two_requests_is_made_anew() -> None:
+def test_a_connection_closed_between_two_requests_is_reopened() -> None:
     close_from_afar()
     request_started.send(sender=None)
 
@@ -225,7 +225,7 @@ def test_a_connection_that_was_closed_between_two_requests_is_made_anew() -> Non
 
 
 @pytest.mark.postgresql
-def test_a_connection_that_is_closed_within_a_request_is_an_error() -> None:
+def test_a_connection_closed_within_a_request_is_an_error() -> None:
     request_started.send(sender=None)
     read_stamps()
     close_from_afar()
@@ -237,7 +237,7 @@ def test_a_connection_that_is_closed_within_a_request_is_an_error() -> None:
 
 
 @pytest.mark.sqlite
-def test_what_sqlite_refuses_is_not_asked_twice(
+def test_a_query_that_sqlite_refuses_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     read_stamps()

@@ -22,7 +22,7 @@ def ask(token: str) -> int:
 
 
 @pytest.mark.parametrize("off", [timedelta(hours=-2), timedelta(hours=2)])
-def test_a_wrong_clock_neither_ends_a_token_early_nor_keeps_it(
+def test_a_wrong_clock_neither_shortens_nor_extends_a_token(
     monkeypatch: pytest.MonkeyPatch, off: timedelta
 ) -> None:
     make_fleet()

@@ -32,7 +32,7 @@ def issue(**fields: Any) -> tuple[str, Token]:
     return text, Token.objects.get(name=name)
 
 
-def test_what_its_maker_loses_the_token_loses_at_once(call: Call) -> None:
+def test_a_token_loses_at_once_what_its_creator_loses(call: Call) -> None:
     user = make_person("admin", name="ada")
     text, _ = issue(user=user, scopes=["fleet:admin"])
     assert ask(text) == 200
@@ -62,7 +62,7 @@ def test_a_role_that_loses_a_permission_takes_it_from_tokens(call: Call) -> None
     assert ask(text, "POST") == 403
 
 
-def test_a_superuser_who_is_none_any_more_has_no_secrets_to_give(call: Call) -> None:
+def test_a_former_superuser_can_t_grant_secrets(call: Call) -> None:
     root = make_person("root")
     text, _ = issue(user=root, scopes=["secrets:read", "servers:read"])
     caller = check_token(text, now=timezone.now(), stamps=read_stamps())
@@ -80,7 +80,7 @@ def test_a_superuser_who_is_none_any_more_has_no_secrets_to_give(call: Call) -> 
     assert caller.may("secrets:read")
 
 
-def test_a_child_ends_with_its_parent_and_not_after_it(call: Call, send: Call) -> None:
+def test_a_child_token_ends_with_its_parent(call: Call, send: Call) -> None:
     end = int(time.time()) + 100
     body = {"name": "parent", "scopes": ["fleet:admin"], "expires": end}
     parent = send("POST", "/api/tokens", body)
@@ -108,7 +108,7 @@ def test_a_child_ends_with_its_parent_and_not_after_it(call: Call, send: Call) -
     assert Event.objects.filter(kind="token_revoked").count() == 5
 
 
-def test_tokens_of_the_command_belong_to_nobody(call: Call) -> None:
+def test_tokens_of_the_command_belong_to_no_person(call: Call) -> None:
     text, token = issue()
     assert (token.user, token.parent) == (None, None)
     for user in (make_person("root"), make_person("admin")):
@@ -116,7 +116,7 @@ def test_tokens_of_the_command_belong_to_nobody(call: Call) -> None:
     assert ask(text) == 200
 
 
-def test_who_is_shut_out_or_deleted_takes_tokens_and_their_children_along(
+def test_deactivating_or_deleting_a_person_revokes_tokens_and_their_children(
     call: Call,
 ) -> None:
     root, ada = make_person("root"), make_person("admin", name="ada")
@@ -132,7 +132,7 @@ def test_who_is_shut_out_or_deleted_takes_tokens_and_their_children_along(
     assert ask(other) == 401
 
 
-def test_a_session_gives_its_person_to_the_token(call: Call) -> None:
+def test_a_token_created_in_a_session_belongs_to_its_person(call: Call) -> None:
     ada = make_person("admin", name="ada")
     body = '{"name": "hers", "scopes": ["servers:read"]}'
     made = log_in(ada).post("/api/tokens", body, content_type="application/json")
@@ -142,7 +142,7 @@ def test_a_session_gives_its_person_to_the_token(call: Call) -> None:
     assert Token.objects.get(name="page").user == ada
 
 
-def test_no_child_survives_that_is_created_while_its_parent_is_revoked(
+def test_no_child_created_while_its_parent_is_revoked_survives(
     call: Call,
 ) -> None:
     """In any order, it is either refused or revoked as well."""

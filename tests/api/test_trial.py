@@ -23,7 +23,7 @@ def misbehave(**options: Any) -> None:
     save_account(account)
 
 
-def test_it_becomes_ready_is_ended_and_is_told_of(
+def test_it_becomes_ready_is_terminated_and_is_reported(
     call: Call, workshop: Workshop
 ) -> None:
     assert call("GET", PATH).status_code == 404
@@ -52,7 +52,9 @@ def test_it_becomes_ready_is_ended_and_is_told_of(
     assert call("POST", PATH).json()["server"] != name
 
 
-def test_what_fails_is_ended_with_its_reason(call: Call, workshop: Workshop) -> None:
+def test_a_failed_try_is_terminated_with_its_reason(
+    call: Call, workshop: Workshop
+) -> None:
     misbehave(images=["another"])
     call("POST", PATH)
     workshop.run_to("stopped", Server.objects.get())
@@ -66,7 +68,9 @@ def test_what_fails_is_ended_with_its_reason(call: Call, workshop: Workshop) -> 
     assert "error" in [step["state"] for step in told["steps"]]
 
 
-def test_what_is_not_ready_in_time_is_ended(call: Call, workshop: Workshop) -> None:
+def test_a_try_that_is_not_ready_in_time_is_terminated(
+    call: Call, workshop: Workshop
+) -> None:
     misbehave(boot=600)
     call("POST", PATH)
     server = Server.objects.get()
@@ -81,7 +85,7 @@ def test_what_is_not_ready_in_time_is_ended(call: Call, workshop: Workshop) -> N
     assert live_keys(Account.objects.get()) == []
 
 
-def test_a_change_of_its_labels_makes_no_lasting_server_of_it(
+def test_changing_its_labels_does_not_keep_a_try(
     call: Call, workshop: Workshop
 ) -> None:
     name = call("POST", PATH).json()["server"]
@@ -106,7 +110,7 @@ def test_a_template_of_the_longest_name_can_be_tried(call: Call) -> None:
     assert len(answer.json()["server"]) <= 63
 
 
-def test_once_it_is_purged_nothing_is_told(call: Call, workshop: Workshop) -> None:
+def test_a_purged_try_is_not_reported(call: Call, workshop: Workshop) -> None:
     call("POST", PATH)
     workshop.run_to("stopped", Server.objects.get())
     Server.objects.update(stopped_at=datetime(2020, 1, 1, tzinfo=UTC))

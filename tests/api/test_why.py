@@ -25,7 +25,7 @@ def why(client: Client, server: Server) -> Any:
     return answer.json()
 
 
-def test_it_tells_in_each_state_what_is_waited_for(
+def test_it_says_in_each_state_what_the_server_is_waiting_for(
     client: Client, workshop: Workshop
 ) -> None:
     make_fleet()
@@ -41,7 +41,7 @@ def test_it_tells_in_each_state_what_is_waited_for(
     assert server.instance_id in told["last_answer"]
 
 
-def test_it_tells_the_clouds_own_words_and_a_retry_begins_anew(
+def test_it_shows_the_clouds_response_and_a_retry_starts_again(
     client: Client, workshop: Workshop
 ) -> None:
     account = make_fleet(images=["debian-12"])
@@ -58,7 +58,7 @@ def test_it_tells_the_clouds_own_words_and_a_retry_begins_anew(
     workshop.run_to("running", server)
 
 
-def test_of_a_server_that_is_not_there_it_tells_that(client: Client) -> None:
+def test_an_unknown_server_is_reported(client: Client) -> None:
     make_fleet()
     for path in ("none/why", "a/b/why", "%00/why", "why/why"):
         answer = client.get(f"/api/servers/{path}")
@@ -66,7 +66,7 @@ def test_of_a_server_that_is_not_there_it_tells_that(client: Client) -> None:
         assert "no server named" in answer.json()["message"]
 
 
-def test_of_what_is_due_it_says_what_keeps_the_work_from_being_done(
+def test_it_says_what_blocks_work_that_is_due(
     client: Client, workshop: Workshop
 ) -> None:
     make_fleet()

@@ -74,7 +74,7 @@ def test_keys_are_base64_of_pem_and_hidden_without_the_right(call: Call) -> None
         assert base64.b64decode(hidden["ca_cert"]) == b"PEM"
 
 
-def test_delete_is_idempotent_and_keeps_the_server_in_sight(
+def test_delete_is_idempotent_and_keeps_the_server_visible(
     call: Call, workshop: Workshop
 ) -> None:
     server = provision()
@@ -122,7 +122,7 @@ def test_force_is_read_as_go_reads_it(
 
 
 @pytest.mark.parametrize("force", ["yes", "2", "tRuE", "%00", "1&force=0"])
-def test_any_other_force_is_refused_and_nothing_is_done(call: Call, force: str) -> None:
+def test_any_other_force_is_refused_and_nothing_changes(call: Call, force: str) -> None:
     server = provision()
     answer = call("DELETE", f"/api/servers/{server.name}?force={force}")
     assert answer.status_code == 400
@@ -131,7 +131,7 @@ def test_any_other_force_is_refused_and_nothing_is_done(call: Call, force: str) 
     assert server.state == "pending"
 
 
-def test_pause_and_resume_hold_for_every_process(call: Call) -> None:
+def test_pause_and_resume_apply_to_every_process(call: Call) -> None:
     assert call("GET", "/varz", scopes=None).json() == {"paused": False}
     assert call("POST", "/api/pause").status_code == 204
     assert call("GET", "/varz", scopes=None).json() == {"paused": True}
@@ -149,7 +149,7 @@ def test_health_version_and_metrics_need_no_token(call: Call) -> None:
     assert 'serverfleet_servers{state="pending"} 0.0' in metrics.content.decode()
 
 
-def test_metrics_can_have_a_token_of_their_own(call: Call, settings: Any) -> None:
+def test_metrics_can_have_their_own_token(call: Call, settings: Any) -> None:
     settings.METRICS_OPEN, settings.METRICS_TOKEN = False, "m"
     assert call("GET", "/metrics", scopes=None).status_code == 401
     given = {"authorization": "Bearer m"}
@@ -191,7 +191,7 @@ def test_head_answers_like_get_without_a_body_and_options_tells_the_methods(
     assert {"GET", "POST"} <= set(answer["Allow"].split(", "))
 
 
-def test_a_body_asks_for_more(call: Call) -> None:
+def test_a_body_sets_the_fields_of_servers(call: Call) -> None:
     body = {"name": "big-one", "size": "large", "capacity": 7, "labels": {"team": "x"}}
     answer = call(
         "POST", "/api/servers", data=json.dumps(body), content_type="application/json"
@@ -206,7 +206,7 @@ def test_a_body_asks_for_more(call: Call) -> None:
     assert len(several.json()) == 3
 
 
-def test_a_cap_is_named_and_nothing_is_made(call: Call) -> None:
+def test_a_cap_is_named_and_nothing_is_created(call: Call) -> None:
     from servers.models import Account
 
     Account.objects.update(max_servers=2)
