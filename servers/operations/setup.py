@@ -35,7 +35,7 @@ MOST_CANDIDATES: Final = 10
 PRICE: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
 # The largest PostgreSQL integer. SQLite would accept more.
 MOST_INTEGER: Final = 2**31 - 1
-# What people can change in an account. Of credentials, events say only that.
+# What people can change in an account, except credentials. Events name the changes.
 ACCOUNT_FIELDS: Final = (
     *("name", "kind", "endpoint", "region", "options", "enabled"),
     *("max_servers", "creates_per_minute", "calls_at_once"),
