@@ -1,4 +1,4 @@
-"""What is answered where no view did: JSON to clients, a page to people."""
+"""Errors that no view has answered: JSON for clients, a page for people."""
 
 import re
 import sys
@@ -26,24 +26,24 @@ FIRST_ERROR: Final = 400
 _SENTENCES: Final = {
     403: NOT_ALLOWED,
     404: NOT_HERE,
-    405: "This address does not take this method; `Allow` has those that it takes.",
-    429: "Too many requests. Wait as long as `Retry-After` says, and try again.",
+    405: "This address does not accept this method. `Allow` lists those that it does.",
+    429: "Too many requests. Wait as long as `Retry-After` says and try again.",
     500: FAULT,
 }
 _ELSE: Final = "This was refused. Open the address in a browser to see why."
 NO_PAGE: Final = "There is no page at this address."
-# Also where a client has mistaken the path; a person's paths begin with one slash.
+# Also if a client got the path wrong. The paths of pages begin with one slash.
 _PAGES: Final = {("text", "html"), ("application", "xhtml+xml")}
 _API: Final = re.compile(r"/*(?:api|healthz|varz|version|metrics)\b|[^/]", re.I)
 
 
 def is_for_client(request: HttpRequest) -> bool:
-    """Tell whether JSON is the answer: the API's paths, and who asks for no page."""
+    """Tell whether to answer with JSON: an API path, or a client that wants no page."""
     return _API.match(request.path_info) is not None or not _asks_for_page(request)
 
 
 def _asks_for_page(request: HttpRequest) -> bool:
-    """Tell whether HTML is accepted by name, as all browsers do; ``*/*`` is not."""
+    """Tell whether HTML is accepted by name, as in all browsers; ``*/*`` is not enough."""
     return any(
         (kind.main_type, kind.sub_type) in _PAGES for kind in request.accepted_types
     )
@@ -56,34 +56,34 @@ def answer_error(
     if is_for_client(request):
         return plain_error(status, text)
     page = {"title": title, "text": text}
-    # Early on nobody knows who asks: then the page has no menu.
+    # Before the session is read, the user is unknown, so the page has no menu.
     asked = request if hasattr(request, "user") else None
     return HttpResponse(render_to_string("error.html", page, asked), status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """400, or 413 for what is too large."""
+    """Return 400, or 413 if the request is too large."""
     if isinstance(exception, RequestDataTooBig):
-        return answer_error(request, 413, "Too large", "What was sent is too large.")
+        return answer_error(request, 413, "Too large", "The request is too large.")
     return answer_error(
-        request, 400, "Bad request", "ServerFleet can't make sense of this request."
+        request, 400, "Bad request", "ServerFleet can't understand this request."
     )
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """403, with the sentence of who refused it."""
+    """Return 403, with the sentence of the code that refused it."""
     said = exception.args[0] if exception.args else ""
     text = said if isinstance(said, str) and said else NOT_ALLOWED
     return answer_error(request, 403, "Not allowed", text)
 
 
 def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
-    """429, with the seconds after which to ask again."""
+    """Return 429, with the seconds until the next try."""
     text = f"You sent too many requests. Try again in {seconds} seconds."
     if is_for_client(request):
         response = plain_error(429, text)
     else:
-        # Without the request: what the page would show of it costs queries.
+        # Without the request, since showing the menu would cost queries.
         page = {"title": "Too many requests", "text": text}
         response = HttpResponse(render_to_string("error.html", page), status=429)
     response["Retry-After"] = str(seconds)
@@ -92,28 +92,28 @@ def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404, with the sentence of the view that looked for it."""
+    """Return 404, with the sentence of the view."""
     if is_for_client(request):
         return plain_error(404, NOT_HERE)
     said = exception.args[0] if exception.args else ""
-    # Where no route fits, Django says which it has tried.
+    # If no route matches, Django's argument is the routes that it tried.
     text = said if isinstance(said, str) and said else NO_PAGE
     return answer_error(request, 404, "Not found", text)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; or 503 where the database failed, in a view or around it."""
+    """Return 500, or 503 if the database failed, in a view or around it."""
     error = sys.exc_info()[1]
     if isinstance(error, DatabaseError):
         return _answer_without_database(request, explain_database(error))
-    return answer_error(request, 500, "A fault", FAULT)
+    return answer_error(request, 500, "Server error", FAULT)
 
 
 def _answer_without_database(request: HttpRequest, text: str) -> HttpResponse:
     if is_for_client(request):
         response = plain_error(503, text)
     else:
-        # Without the request: who asks is in the database, too.
+        # Without the request, since the user is in the database, too.
         page = {"title": "The database does not answer", "text": text}
         response = HttpResponse(render_to_string("error.html", page), status=503)
     response["Retry-After"] = RETRY_AFTER
@@ -121,20 +121,20 @@ def _answer_without_database(request: HttpRequest, text: str) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403 of a form whose token is missing or old."""
+    """Return 403 for a form whose token is missing or old."""
     return answer_error(
         request,
         403,
         "This form is out of date",
-        "Nothing was done. Go back, load the page again, and repeat it.",
+        "Nothing was done. Go back, reload the page and try again.",
     )
 
 
 class ErrorMiddleware:
-    """Turn an error page that some view has rendered into JSON, for clients.
+    """Turn an error page that a view has rendered into JSON, for clients.
 
-    What comes through the functions above has its own sentence; this is the net below
-    the views of libraries, and below forms.
+    Errors from the functions above have their own sentences. This is the fallback for
+    the views of libraries, and for forms.
     """
 
     def __init__(self, get_response: Respond) -> None:
