@@ -43,7 +43,7 @@ def is_for_client(request: HttpRequest) -> bool:
 
 
 def _asks_for_page(request: HttpRequest) -> bool:
-    """Tell whether HTML is accepted by name, as in all browsers; ``*/*`` is not enough."""
+    """Tell whether HTML is accepted by name, as in all browsers, not by ``*/*``."""
     return any(
         (kind.main_type, kind.sub_type) in _PAGES for kind in request.accepted_types
     )
