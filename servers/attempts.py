@@ -1,10 +1,10 @@
 """The ledger of attempts: the intent before the call, the answer after it.
 
-The answer is recorded whoever holds the lease by then; the row itself moves by
-compare-and-swap. Locks are taken in one order everywhere: server, attempt, instance,
-and leave the keys alone (``no_key``): a listing that records an instance of the attempt
-meanwhile needs no more than its key, and would deadlock with a whole lock. The intent
-locks the account before all of them.
+The answer is recorded no matter which process holds the lease by then; the server moves
+by compare-and-swap. Locks are taken in one order everywhere: server, attempt, instance.
+They don't lock the keys (``no_key``): a listing that records an instance of the attempt
+needs only its key, and would deadlock with a full lock. The intent locks the account
+before all of them.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from servers.tallies import ATTEMPTS, count
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where and how large the next attempt is."""
+    """Account, region and size of the next attempt."""
 
     candidate: int
     account: Account
@@ -44,10 +44,10 @@ def write_intent(
     now: datetime,
     deadline_at: datetime,
 ) -> Attempt | None:
-    """Write the attempt and move ``pending → creating``, together and fenced.
+    """Write the attempt and move ``pending → creating`` in one fenced transaction.
 
-    None means that no call may be sent: the row moved, the lease passed, or the account
-    is full, which is counted under its lock. Then whoever looks again sees why.
+    None means that no call may be sent: the row moved, the lease expired, or the
+    account, counted under its lock, has reached a limit. The next step finds out why.
     """
     number = server.attempt_number + 1
     with transaction.atomic():
@@ -92,15 +92,15 @@ def write_intent(
 
 
 def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
-    """Tell whether the account takes one more, of all that is committed by now.
+    """Tell whether the account has room for one more, counting what is committed.
 
-    The lock makes intents for one account, and the requests that count its servers
-    (operations/caps.py), wait for each other.
+    Because of the lock, intents for one account and requests that count its servers
+    (operations/caps.py) wait for each other.
     """
     held = Account.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
     if held is None or not held.enabled:
         return False
-    # A server counts where it was tried last; at its own account it does already.
+    # A server counts in the account where it was last tried: maybe already here.
     moves = account.pk != server.account_id
     if moves and count_servers([held.pk]).get(held.pk, 0) >= held.max_servers:
         return False
@@ -113,11 +113,11 @@ def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
 def record_accepted(
     attempt: Attempt, shown: CloudInstance, *, now: datetime, reason: str
 ) -> bool:
-    """Record that the cloud holds ``shown`` for ``attempt``; move the row if it waits.
+    """Record that the cloud has ``shown`` for ``attempt``; move the row if it waits.
 
-    Returns whether the instance is the attempt's. It is not where the attempt is
-    closed, has another instance, or the instance is condemned: then it is recorded
-    all the same, for the sweep.
+    Return whether the instance is the attempt's. It is not if the attempt is closed or
+    has another instance, or if the instance is condemned. Then it is still recorded,
+    for the sweep.
     """
     with transaction.atomic():
         server = (
@@ -151,7 +151,7 @@ def record_accepted(
 
 
 def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) -> None:
-    """Write the instance on the row; from ``creating`` that is a move."""
+    """Write the instance on the row. A row in ``creating`` also moves."""
     known = {
         "instance_id": shown.instance_id,
         "address": shown.address,
@@ -171,8 +171,8 @@ def record_instance(
 ) -> Instance:
     """Return the record of an instance that a call, not a listing, showed.
 
-    ``attempt`` has its account, whose it is, unless another that sees the same cloud
-    holds it already.
+    A new record belongs to the account of ``attempt``. If another account that sees the
+    same cloud has recorded the instance already, that record is returned.
     """
     identity = attempt.account.cloud_identity
     seen = Q(account=attempt.account_id)
@@ -186,7 +186,7 @@ def record_instance(
     try:
         with transaction.atomic():
             return _insert_instance(shown, attempt=attempt, identity=identity, now=now)
-    except IntegrityError:  # a listing was quicker
+    except IntegrityError:  # a listing was faster
         return here.get()
 
 
@@ -222,9 +222,9 @@ def close_attempt(
     answer_class: str = "",
     now: datetime,
 ) -> None:
-    """Close an attempt that was refused or is absent; move its row by ``event``.
+    """Close an attempt that was refused or is absent, and move its row by ``event``.
 
-    Final: an attempt that was answered or closed meanwhile stays as it is.
+    An attempt that was answered or closed meanwhile stays as it is.
     """
     with transaction.atomic():
         server = (
@@ -252,7 +252,7 @@ def close_attempt(
             move(server, event, reason=reason, now=now)
         else:
             write_event(Kind.ATTEMPT_CLOSED, server=server, reason=reason)
-            # What the row waits for may have changed.
+            # What the server waits for may have changed.
             Server.objects.filter(pk=server.pk).exclude(state=State.STOPPED).update(
                 next_step_at=now
             )

@@ -1,10 +1,10 @@
 """Boot time: from the create call until the server is ready. The one definition.
 
-An attempt knows both moments: ``asked_at``, written just before its call, and
+An attempt has both times: ``asked_at``, written just before its call, and
 ``ready_at``, written with the move to *running*. So a boot is the time that the cloud
-and the machine took. What a server waits for before its call (a rate of ours, a closed
-gate, a breaker, earlier attempts) is *queued* time, and told apart. An instance that a
-person adopted had no call of ours, and has no boot time.
+and the instance took. Waiting before the call (for a rate limit, a closed gate, a
+breaker or earlier attempts) is *queued* time, which is measured separately. An adopted
+instance was not created by ServerFleet, so it has no boot time.
 """
 
 import math
@@ -27,11 +27,11 @@ from django.db.models.functions import RowNumber
 from servers.lifecycle.states import State
 from servers.models import Attempt, Server
 
-# What "usual" and "of late" look back on.
+# The period that counts as recent.
 LATELY: Final = timedelta(days=7)
-# Boots of one template that count; more would move its percentiles by little.
+# Boots per template that count. More would hardly change its percentiles.
 MOST_BOOTS: Final = 100
-# Boots are told apart to a tenth of a second.
+# Boots are measured in tenths of a second.
 _TENTHS: Final = 10
 
 Moves = Sequence[tuple[str, datetime]]  # the state that was reached, and when
@@ -39,7 +39,7 @@ Moves = Sequence[tuple[str, datetime]]  # the state that was reached, and when
 
 @dataclass(frozen=True, slots=True)
 class Boots:
-    """How long some boots took, in seconds; percentiles by nearest rank."""
+    """Boot times in seconds; percentiles by nearest rank."""
 
     count: int = 0
     p50: float | None = None
@@ -47,13 +47,13 @@ class Boots:
 
 
 class Epoch(Func):
-    """A time in whole Unix seconds, by the database's own means."""
+    """A time in whole Unix seconds, computed by the database."""
 
     output_field = IntegerField()
     template = "CAST(FLOOR(EXTRACT(EPOCH FROM %(expressions)s)) AS bigint)"
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """Without Django's function in Python, which costs a call for each row."""
+        """Avoid Django's Python function, which costs a call per row."""
         template = "CAST(STRFTIME('%%%%s', %(expressions)s) AS INTEGER)"
         return super().as_sql(compiler, connection, template=template, **extra)
 
@@ -64,7 +64,7 @@ class Tenths(Epoch):
     template = "CAST(FLOOR(EXTRACT(EPOCH FROM %(expressions)s) * 10) AS bigint)"
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """As above; a Julian day is exact to a tenth of a millisecond."""
+        """Use the Julian day, which is exact to a tenth of a millisecond."""
         template = "CAST((JULIANDAY(%(expressions)s) - 2440587.5) * 864000 AS INTEGER)"
         return Func.as_sql(self, compiler, connection, template=template, **extra)
 
@@ -74,9 +74,10 @@ TOOK: Final = Tenths("ready_at") - Tenths("asked_at")
 
 
 def record_boot(server: Server, *, now: datetime) -> float | None:
-    """Write when the current attempt's server became ready; return the boot's seconds.
+    """Record when the current attempt's server became ready; return the boot time.
 
-    In the caller's transaction. None where no call of ours was made: it was adopted.
+    In seconds. Runs in the caller's transaction. Return None for an adopted server,
+    which had no create call.
     """
     rows = Attempt.objects.filter(
         server_uid=server.pk, number=server.attempt_number
@@ -89,9 +90,9 @@ def record_boot(server: Server, *, now: datetime) -> float | None:
 
 
 def list_boots(since: datetime, *, template: UUID | None = None) -> QuerySet[Attempt]:
-    """Return the attempts whose servers became ready since then, of a template or all.
+    """Return the attempts whose servers became ready since then.
 
-    Their history outlives the servers.
+    Of one template, or of all. Attempts are kept longer than their servers.
     """
     rows = Attempt.objects.filter(ready_at__gte=since)
     return rows if template is None else rows.filter(recipe__template=template)
@@ -131,7 +132,7 @@ def count_boots(rows: QuerySet[Attempt], *by: str) -> list[tuple[Any, ...]]:
 
 
 def summarise_boots(tenths: Mapping[int, int]) -> Boots:
-    """Return the percentiles of durations, given as how often each was."""
+    """Return the percentiles of durations. ``tenths`` maps each one to its count."""
     count = sum(tenths.values())
     if not count:
         return Boots()
@@ -151,10 +152,10 @@ def _percentile(pairs: Iterable[tuple[int, int]], count: int, share: float) -> f
 
 
 def find_call(moves: Moves) -> datetime | None:
-    """Return when the create call was sent that a boot is counted from, if any was.
+    """Return when the create call of a boot was sent, or None.
 
-    ``moves`` are those of one boot, oldest first, up to its end: of several calls the
-    last counts, since what came before made nothing.
+    ``moves`` are those of one boot, oldest first, up to its end. Of several calls the
+    last counts, since the earlier ones created nothing.
     """
     calls = [at for state, at in moves if state == State.CREATING]
     return calls[-1] if calls else None

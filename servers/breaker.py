@@ -1,10 +1,10 @@
-"""The breaker of an account: stop asking a cloud that refuses everything.
+"""The circuit breaker of an account: stop creates at a cloud that keeps failing.
 
-It opens after some failed creates in a row, for a time that doubles; then one create
-is let through (half-open), and its outcome closes or opens it. What a template asks
-wrongly (image, size) does not count: that is no fault of the account. It opens, too,
-where more lives at the cloud than servers ask for: then something makes instances that
-nobody counts, and more creates would only make more of them.
+It opens after several failed creates in a row, for a time that doubles. Then one create
+is let through (half-open), and its outcome closes or reopens the breaker. A template's
+mistakes (image, size) don't count, since they are no problem of the account. The
+breaker also opens if the cloud has more live instances than the servers explain: then
+something creates instances that are not counted, and more creates would add to them.
 """
 
 from datetime import datetime, timedelta
@@ -22,45 +22,45 @@ from servers.models import Account, Attempt, Instance, Server
 OPENS_AFTER: Final = 5
 FIRST_SECONDS: Final = 60.0
 MOST_SECONDS: Final = 900.0
-# Of the pending deadline, the longest time that it is open: were that longer, servers
-# would end that were never tried.
+# It stays open for a fourth of the pending deadline at most. If it stayed open longer,
+# servers would fail without ever being tried.
 SHARE_OPEN: Final = 4
-# Likewise, how long a throttled account pauses at the most where the cloud names no
-# time; and how long where it does, in seconds.
+# A throttled account pauses for a fortieth of that deadline at most if the cloud names
+# no time, and for this many seconds at most if it does.
 SHARE_PAUSED: Final = 40
 MOST_RETRY_AFTER: Final = 60.0
 
 
 def is_by_failures(account: Account) -> bool:
-    """Tell whether failed creates opened it, and not more instances than servers."""
+    """Tell whether failed creates opened it, and not too many instances."""
     return account.breaker_failures >= OPENS_AFTER
 
 
 def explain_hold(account: Account, *, now: datetime) -> str:
-    """Return why the breaker holds creates back now, or ""."""
+    """Return why the breaker blocks creates now, or ""."""
     until = account.breaker_until
     if account.breaker == Account.Breaker.CLOSED or until is None or now >= until:
         return ""
     if account.breaker == Account.Breaker.HALF_OPEN:
-        return f"{account.name} is tried with one create after its breaker was open."
+        return f"The breaker of {account.name} is testing one create before it closes."
     after = " after" if is_by_failures(account) else ":"
     return f"The breaker of {account.name} is open{after} {explain_opening(account)}"
 
 
 def explain_opening(account: Account) -> str:
-    """Return what the breaker opened for."""
+    """Return why the breaker opened."""
     if not is_by_failures(account):
         return account.breaker_note
     return f"{account.breaker_failures} failed creates in a row: {account.breaker_note}"
 
 
 def watch_creations(account: Account, *, now: datetime) -> bool:
-    """Open it where instances and open calls outrun the servers; tell if that is new.
+    """Open it if instances and open calls outnumber the servers; tell if that is new.
 
-    Asked after each complete listing. At most six queries, for any fleet.
+    Called after each complete listing. At most six queries, for any fleet.
     """
     limits = Limits()
-    # What its server gave up is no surprise: the sweep ends it.
+    # An instance that its server gave up is expected: the sweep destroys it.
     found = Instance.objects.filter(account=account.pk, live=True)
     live = found.exclude(attempt__answer_class=Answer.FAILED).count()
     if live <= limits.share_floor:
@@ -76,9 +76,9 @@ def watch_creations(account: Account, *, now: datetime) -> bool:
             floor=limits.share_floor,
         )
 
-    # A server that is not over has one open attempt at most: so they are a bound from
-    # below, counted by an index. Only where that is too low, all servers are counted
-    # that an attempt of the last 30 days belongs to.
+    # A server that is not over has at most one open attempt. So the open attempts are a
+    # lower bound, counted by an index. Only if that is too low, count all servers that
+    # have an attempt on record here.
     if not outrun(attempts.filter(outcome__in=OPEN).count()):
         return False
     servers = (
@@ -90,8 +90,8 @@ def watch_creations(account: Account, *, now: datetime) -> bool:
     if not outrun(servers):
         return False
     note = (
-        f"{live + asked} instances live there or were asked for, and only {servers} "
-        "servers account for them. See Leaks."
+        f"{live + asked} instances exist there or were requested, but servers account "
+        f"for only {servers}. See Leaks."
     )
     rows = Account.objects.filter(pk=account.pk)
     is_new = rows.exclude(breaker=Account.Breaker.OPEN, breaker_note=note).exists()
@@ -104,10 +104,10 @@ def watch_creations(account: Account, *, now: datetime) -> bool:
 
 
 def admit_create(account: Account, *, now: datetime, trial: timedelta) -> bool:
-    """Tell whether a create may be sent; of a breaker that was open, only one.
+    """Tell whether a create can be sent; after the breaker was open, only one.
 
-    ``trial`` is how long that one may take to tell its outcome. Its worker may die:
-    then, once its call can't have an effect any more, another is let through.
+    ``trial`` is how long the outcome of that one may take. If its worker dies, another
+    create is let through once the first can no longer take effect.
     """
     if account.breaker == Account.Breaker.CLOSED:
         return True
@@ -121,7 +121,7 @@ def admit_create(account: Account, *, now: datetime, trial: timedelta) -> bool:
 
 
 def note_success(account: Account) -> bool:
-    """Close it: the cloud has created an instance. Tell whether it was open."""
+    """Close it, as the cloud created an instance. Tell whether it was open."""
     row = Account.objects.filter(pk=account.pk)
     calm = {"breaker_failures": 0, "breaker_note": ""}
     closed = row.exclude(breaker=Account.Breaker.CLOSED).update(
@@ -133,9 +133,9 @@ def note_success(account: Account) -> bool:
 
 
 def note_answer(account: Account) -> None:
-    """Let another create through: the cloud answered the trial, but made nothing.
+    """Let another create through: the cloud answered, but created nothing.
 
-    So a trial that was throttled, or asked for a wrong image, holds nobody up.
+    So a test create that was throttled or had a wrong image does not delay the others.
     """
     Account.objects.filter(pk=account.pk, breaker=Account.Breaker.HALF_OPEN).update(
         breaker_until=None
@@ -145,11 +145,11 @@ def note_answer(account: Account) -> None:
 def note_failure(
     account: Account, message: str, *, asked_at: datetime, now: datetime
 ) -> bool:
-    """Count a failed create; open the breaker where it is one too many.
+    """Count a failed create, and open the breaker if it is one too many.
 
-    Of calls that ran at the same time one counts: those asked before the last failure
-    was counted tell nothing new. Tells whether that opened it, or opened it again;
-    ``account`` then shows it.
+    Calls that ran at the same time count once: those sent before the last failure was
+    counted say nothing new. Return whether the breaker opened or reopened; if so,
+    ``account`` has the new values.
     """
     counted = (
         Account.objects.filter(pk=account.pk)
@@ -172,7 +172,7 @@ def note_failure(
         first=FIRST_SECONDS,
         most=_find_longest(),
     )
-    # Of calls that fail together only one opens it.
+    # If several calls fail together, only one opens it.
     opened = (
         Account.objects.filter(pk=account.pk)
         .exclude(breaker=Account.Breaker.OPEN)
@@ -183,7 +183,7 @@ def note_failure(
 
 
 def _find_longest() -> float:
-    """Return for how many seconds it is open at the most."""
+    """Return how many seconds it stays open at most."""
     share = settings.PENDING_DEADLINE / SHARE_OPEN
     return min(MOST_SECONDS, max(FIRST_SECONDS, share))
 
@@ -191,9 +191,9 @@ def _find_longest() -> float:
 def note_throttling(
     account: Account, *, failures: int, retry_after: float | None, now: datetime
 ) -> None:
-    """Have all creates of the account pause: it slows down, and does not open.
+    """Pause all creates of the account. The breaker does not open.
 
-    ``failures`` is how often in a row the row that was throttled has failed.
+    ``failures`` is how often in a row the throttled server has failed.
     """
     most = settings.PENDING_DEADLINE / SHARE_PAUSED
     asked = timedelta(seconds=min(retry_after or 0.0, MOST_RETRY_AFTER))

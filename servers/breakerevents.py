@@ -1,4 +1,4 @@
-"""What a breaker did, in the history: it opened, for what and until when; it closed."""
+"""Events of a breaker: when and why it opened, and when it closed."""
 
 from datetime import datetime
 
@@ -10,27 +10,27 @@ from servers.models import Account
 
 
 def record_success(account: Account) -> None:
-    """Note a create that worked; where that closed the breaker, say so."""
+    """Note a successful create. If that closed the breaker, write an event."""
     with transaction.atomic():
         if breaker.note_success(account):
             write_event(
                 Kind.BREAKER_CLOSED,
                 account=account,
-                reason=f"The breaker of {account.name} closed: a create worked.",
+                reason=f"The breaker of {account.name} closed: a create succeeded.",
             )
 
 
 def record_failure(
     account: Account, message: str, *, asked_at: datetime, now: datetime
 ) -> None:
-    """Note a create that failed; where that opened the breaker, say so."""
+    """Note a failed create. If that opened the breaker, write an event."""
     with transaction.atomic():
         if breaker.note_failure(account, message, asked_at=asked_at, now=now):
             _write_opening(account)
 
 
 def watch_creations(account: Account, *, now: datetime) -> bool:
-    """Open the breaker where more lives than servers ask for; tell if that is new."""
+    """Open the breaker if there are too many instances; tell if that is new."""
     with transaction.atomic():
         opened = breaker.watch_creations(account, now=now)
         if opened:
@@ -41,7 +41,7 @@ def watch_creations(account: Account, *, now: datetime) -> bool:
 
 def _write_opening(account: Account) -> None:
     until = account.breaker_until
-    again = f" Tried again at {until:%H:%M:%S} UTC." if until else ""
+    again = f" Next try at {until:%H:%M:%S} UTC." if until else ""
     write_event(
         Kind.BREAKER_OPENED,
         account=account,

@@ -1,7 +1,7 @@
 """Whether the broker answers, and how many hints wait in it. Never raises, never hangs.
 
-Asked by the page of the system and by each heartbeat. The database is the queue: a
-broker that is gone costs the hints alone, so steps wait for a tick that can't come.
+Called by the system page and by each heartbeat. The database is the queue, so a missing
+broker loses only hints. But ticks go through the broker too, so steps have to wait.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ PATIENCE: Final = 0.4  # seconds for each of its answers
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the broker said: ``error`` is "" where it answered."""
+    """The broker's answer: ``error`` is "" if it answered."""
 
     error: str = ""
     waiting: int | None = None  # hints that no worker has taken yet
@@ -50,13 +50,13 @@ def name_broker() -> str:
 
 
 def name_cache() -> str:
-    """Return the cache's address without its password; "" where none is shared."""
+    """Return the cache's address without its password; "" if none is shared."""
     place = settings.CACHES["default"].get("LOCATION", "")
     return _name(str(place)) if place else ""
 
 
 def ask_cache() -> str:
-    """Return what is wrong with the shared cache, or ""; waits half a second."""
+    """Return what is wrong with the shared cache, or ""."""
     try:
         cache.get("probe")
     except (RedisError, OSError, ValueError, TypeError) as error:

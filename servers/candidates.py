@@ -1,4 +1,4 @@
-"""The places of a recipe, and what decides whether one may be tried now."""
+"""The candidates of a recipe, and what decides whether one can be tried now."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ ScopeKey = tuple[UUID, str]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One place and size of a recipe, its account resolved."""
+    """One location and size of a recipe, with its account looked up."""
 
     index: int
     account: Account | None
@@ -40,11 +40,11 @@ def list_candidates(
     *,
     accounts: Mapping[str, Account] | None = None,
 ) -> list[Candidate]:
-    """Return the places of a recipe in their order: its own, then its fallbacks.
+    """Return the candidates of a recipe in order: its own, then its fallbacks.
 
-    The first is the server's own, whose size and region it may have been asked for.
-    ``accounts`` are all there are, by name; without them it is one query where a
-    fallback names another account.
+    With ``server``, the first one has the region and size requested for that server.
+    ``accounts`` are all accounts by name. Without them, a fallback that names another
+    account costs one query.
     """
     first = Candidate(
         0, recipe.account, recipe.account.name, recipe.region, recipe.size
@@ -83,14 +83,14 @@ def list_candidates(
 
 
 def list_kinds(candidates: Iterable[Candidate]) -> tuple[str, ...]:
-    """Return the kinds of clouds that a recipe's servers may be created in."""
+    """Return the kinds of the accounts in which servers can be created."""
     accounts = (candidate.account for candidate in candidates)
     return tuple(dict.fromkeys(account.kind for account in accounts if account))
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What keeps a create from an account, and until when, where that is known."""
+    """What blocks creates in an account, and until when, if that is known."""
 
     hold: Hold
     because: str = ""
@@ -98,7 +98,7 @@ class Held:
 
 
 class CandidateFacts:
-    """What decides whether a create may be sent, for all accounts at once."""
+    """What decides whether a create can be sent, for all accounts at once."""
 
     def __init__(self, accounts: Mapping[UUID, Account], *, now: datetime) -> None:
         self.now = now
@@ -108,27 +108,31 @@ class CandidateFacts:
         self.counted = count_servers(pks)
 
     def no_create(self, key: ScopeKey) -> str:
-        """Return why nothing may be created in a scope; "" where it may."""
+        """Return why creates in a scope are blocked; "" if they are not."""
         count = self.unexplained.get(key, 0)
         if not count:
             return ""
+        if count == 1:
+            return (
+                "The database does not know 1 instance there with this fleet's tag. "
+                "Adopt or destroy it. Creation there is blocked until then."
+            )
         return (
-            f"{count} instance(s) there carry this fleet's tag, but the database does "
-            "not know them. Nothing is created there until a person adopts or "
-            "destroys them."
+            f"The database does not know {count} instances there with this fleet's "
+            "tag. Adopt or destroy them. Creation there is blocked until then."
         )
 
     def find_hold(self, server: Server, account: Account, scope: Scope | None) -> Held:
-        """Return what keeps a create of ``server`` from a location now."""
+        """Return what blocks creating ``server`` in a location now."""
         if not account.enabled:
-            return Held(Hold.UNUSABLE, f"The account {account.name} is disabled.")
+            return Held(Hold.UNUSABLE, f"Account {account.name} is disabled.")
         if scope is not None and scope.health == Scope.Health.REFUSED:
             return Held(Hold.UNUSABLE, f"{scope}: {scope.error}")
         others = self.counted.get(account.pk, 0)
         if account.pk != server.account_id and others >= account.max_servers:
             return Held(
                 Hold.FULL,
-                f"The cap of {account.name} ({account.max_servers}) is reached.",
+                f"{account.name} has reached its server limit ({account.max_servers}).",
             )
         if because := explain_hold(account, now=self.now):
             hold = Hold.BROKEN if is_by_failures(account) else Hold.OURS
@@ -137,20 +141,20 @@ class CandidateFacts:
         if pause is not None and self.now < pause:
             return Held(
                 Hold.THROTTLED,
-                f"{account.name} asked ServerFleet to slow down.",
+                f"{account.name} throttles ServerFleet, so its creates are paused.",
                 pause,
             )
         if self.recent.get(account.pk, 0) >= account.creates_per_minute:
             return Held(
                 Hold.OURS,
-                f"{account.name} has reached its {account.creates_per_minute} creates "
-                "a minute.",
+                f"{account.name} has reached its limit of "
+                f"{account.creates_per_minute} creates per minute.",
             )
         return Held(Hold.NONE)
 
 
 def count_recent_creates(accounts: Iterable[UUID], *, now: datetime) -> dict[UUID, int]:
-    """Return how many creates each account's limit a minute counts now. One query."""
+    """Return each account's number of creates in the last minute. One query."""
     return dict(
         Attempt.objects.filter(
             account__in=list(accounts), asked_at__gt=now - timedelta(minutes=1)
@@ -162,9 +166,10 @@ def count_recent_creates(accounts: Iterable[UUID], *, now: datetime) -> dict[UUI
 
 
 def count_unexplained(accounts: Iterable[Account]) -> dict[ScopeKey, int]:
-    """Return how many instances in each scope the database can't explain.
+    """Return how many unknown instances each scope has.
 
-    Whoever owns them: an account that sees them may have made them as well.
+    They count for every account that sees them, not only for their owner: each of
+    these accounts may have created them.
     """
     accounts = list(accounts)
     identities = {account.cloud_identity for account in accounts} - {None}
@@ -173,7 +178,7 @@ def count_unexplained(accounts: Iterable[Account]) -> dict[ScopeKey, int]:
         Instance.objects.filter(
             live=True,
             verdict=Verdict.UNEXPLAINED,
-            condemned_at__isnull=True,  # nobody has decided
+            condemned_at__isnull=True,  # not yet decided
         )
         .filter(Q(account__in=accounts) | Q(identity__in=identities))
         .order_by()
@@ -189,7 +194,7 @@ def count_unexplained(accounts: Iterable[Account]) -> dict[ScopeKey, int]:
 
 
 def count_servers(accounts: Iterable[UUID]) -> dict[UUID, int]:
-    """Return how many rows count against each account's cap: all not proven gone."""
+    """Return how many servers count towards each account's limit: all not yet gone."""
     return dict(
         Server.objects.filter(account__in=accounts)
         .exclude(state__in=PROVEN_GONE)

@@ -1,4 +1,4 @@
-"""System checks: what is wrong with the settings, and what to do."""
+"""System checks for the settings."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from servers.clouds.proxy import list_problems
 
 @register
 def check_proxies(**_: Any) -> list[CheckMessage]:
-    """A proxy that is set and unused looks like a cloud that does not answer."""
+    """Warn about proxies: one that is set but unused looks like a silent cloud."""
     return [
         Warning(
             problem, hint="docs/settings.md, Outgoing connections.", id="servers.W001"
@@ -21,14 +21,14 @@ def check_proxies(**_: Any) -> list[CheckMessage]:
 
 @register
 def check_broker_socket(**_: Any) -> list[CheckMessage]:
-    """The path of a unix socket has a limit of the operating system."""
+    """Refuse a socket path that is longer than the operating system allows."""
     path = settings.BROKER_SOCKET.encode()
     if not settings.EMBEDS_BROKER or len(path) <= settings.BROKER_SOCKET_BYTES:
         return []
     return [
         Error(
-            f"The broker's socket has a path of {len(path)} bytes; the system allows "
-            f"{settings.BROKER_SOCKET_BYTES}.",
+            f"The path of the broker's socket has {len(path)} bytes, but this system "
+            f"allows at most {settings.BROKER_SOCKET_BYTES}.",
             hint="Set SERVERFLEET_BROKER_SOCKET to a shorter path.",
             id="servers.E001",
         )

@@ -1,4 +1,4 @@
-"""Condemn one instance that no row owns: for good, under all locks it concerns."""
+"""Condemn an instance that no server owns, permanently and under all locks."""
 
 import logging
 from datetime import datetime
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 def condemn_unowned(instance: Instance, *, now: datetime) -> bool:
-    """Condemn an orphan or double, if under the lock it still belongs to nobody."""
+    """Condemn an orphan or double if, under the lock, it still has no owner."""
     if instance.server_uid is None or instance.attempt_id is None:
         return False
     with transaction.atomic():
@@ -47,7 +47,7 @@ def condemn_unowned(instance: Instance, *, now: datetime) -> bool:
 
 
 def _explain(instance: Instance, attempt: Attempt) -> str:
-    """Return why the instance is nobody's, or "" where it is somebody's."""
+    """Return why no server owns the instance, or "" if one does."""
     name = attempt.server_name
     verdict = judge_instance(
         Outcome(attempt.outcome),
@@ -56,12 +56,12 @@ def _explain(instance: Instance, attempt: Attempt) -> str:
     )
     if verdict is Verdict.ORPHAN:
         return (
-            f"{instance.instance_id} is of attempt {attempt.number} of {name}, which "
-            f"is closed ({attempt.outcome}); it will be destroyed."
+            f"{instance.instance_id} belongs to attempt {attempt.number} of {name}, "
+            f"which is closed ({attempt.outcome}). It will be destroyed."
         )
     if verdict is Verdict.DOUBLE:
         return (
             f"{instance.instance_id} is a second instance of attempt {attempt.number} "
-            f"of {name}, which has {attempt.instance_id}; it will be destroyed."
+            f"of {name}, which has {attempt.instance_id}. It will be destroyed."
         )
     return ""

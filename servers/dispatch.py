@@ -1,8 +1,8 @@
-"""Hints to the workers: sent by task name, on commit, and lost at no cost.
+"""Hints to the workers: sent by task name after the commit. Losing one does no harm.
 
-The database is the queue. A hint only saves the wait for the next tick, so a broker
-that is down, or worse, that hangs, must neither fail nor delay what was committed: a
-thread of each process sends them, and drops what it can't send.
+The database is the queue. A hint only saves the wait for the next tick. So a broker
+that is down, or worse, hangs, must neither break nor delay what was committed. A thread
+in each process sends the hints, and drops those that it can't send.
 """
 
 import logging
@@ -32,7 +32,7 @@ Hint = tuple[str, str, str]
 
 
 def hint(task: str, row_id: Any) -> None:
-    """Tell a worker, after the commit, that a row has something due."""
+    """After the commit, tell a worker that something is due for a row."""
     transaction.on_commit(
         partial(_send, task, str(row_id), tracing.get_request_id()), robust=True
     )
@@ -50,7 +50,9 @@ class _Outbox:
         try:
             self.hints.put_nowait(hint)
         except queue.Full:
-            logger.warning("Too many hints wait for the broker; the tick will do.")
+            logger.warning(
+                "Too many hints wait for the broker. The next ticks find their rows."
+            )
 
     def _run(self) -> None:
         while True:
@@ -60,14 +62,14 @@ class _Outbox:
             except (OperationalError, RedisError, OSError) as error:
                 dropped = self._drop() + 1
                 logger.warning(
-                    "The broker does not answer (%s): %d hints dropped; the next "
-                    "ticks will find their rows.",
+                    "The broker does not answer (%s). Hints dropped: %d. The next "
+                    "ticks find their rows.",
                     type(error).__name__,
                     dropped,
                 )
 
     def _send_all(self, producer: Producer) -> None:
-        """Send what comes, until the broker fails."""
+        """Send hints until the broker fails."""
         while True:
             task, row_id, request_id = self.hints.get()
             message = current_app.amqp.as_task_v2(
@@ -78,8 +80,8 @@ class _Outbox:
                 kwargsrepr="",
                 ignore_result=True,
             )
-            # What send_task does beyond this, routes, signals and a declaration each
-            # time, has no use here and costs as much again.
+            # send_task would add routes, signals and a declaration each time, which are
+            # not needed here and cost as much again.
             producer.publish(
                 message.body,
                 headers={**message.headers, "request_id": request_id},
@@ -90,7 +92,7 @@ class _Outbox:
             )
 
     def _drop(self) -> int:
-        """Forget what waits: each would wait for the broker as long as the first."""
+        """Drop all waiting hints: each would wait as long as the first."""
         dropped = 0
         while True:
             try:
@@ -105,7 +107,7 @@ _lock = threading.Lock()
 
 
 def _send(task: str, row_id: str, request_id: str) -> None:
-    global _outbox  # noqa: PLW0603 - one outbox a process, made anew after a fork
+    global _outbox  # noqa: PLW0603 - one outbox per process, created again after a fork
     if _outbox is None or _outbox.pid != os.getpid():
         with _lock:
             if _outbox is None or _outbox.pid != os.getpid():
@@ -113,8 +115,8 @@ def _send(task: str, row_id: str, request_id: str) -> None:
                     _outbox = _Outbox()
                 except RuntimeError as error:
                     logger.warning(
-                        "No thread could be started for the hints (%s); the tick "
-                        "will do.",
+                        "Could not start a thread for the hints (%s). The next ticks "
+                        "find their rows.",
                         error,
                     )
                     return

@@ -1,8 +1,7 @@
-"""The keys of the encrypted columns: whether they are right, and their rotation.
+"""The keys of the encrypted columns: check and rotate them.
 
-A row is encrypted anew by compare-and-swap on its stored value, so what the service
-writes meanwhile is never overwritten, and a rotation that is killed goes on where it
-was.
+A value is encrypted again by compare-and-swap on what is stored. So a concurrent write
+is never overwritten, and a rotation that was killed can continue where it stopped.
 """
 
 from collections import Counter
@@ -20,7 +19,7 @@ from servers.fields import DecryptionError, EncryptedTextField, decrypt
 from servers.models import Fleet
 
 BATCH: Final = 200
-# What stands before the value itself: version and key id, with their colons.
+# The part before the value itself: version and key id, with their colons.
 _HEAD: Final = 100
 
 Column = tuple[type[Any], EncryptedTextField]
@@ -35,9 +34,9 @@ def list_columns() -> Iterator[Column]:
 
 
 def explain_wrong_keys() -> str:
-    """Return why the keys are not those of this database; "" where they are.
+    """Return why the keys don't match this database; "" if they do.
 
-    Reads the text that was encrypted when the fleet was made. One query.
+    Reads the text that was encrypted when the fleet was created. One query.
     """
     fleet = Fleet.objects.first()
     if fleet is None:
@@ -46,15 +45,15 @@ def explain_wrong_keys() -> str:
         if fleet.key_check in {"", Fleet.KEY_CHECK}:
             return ""
     except DecryptionError as error:
-        return f"The encryption keys are not those of this database. {error}"
-    return "The encryption keys are not those of this database."
+        return f"The encryption keys don't match this database. {error}"
+    return "The encryption keys don't match this database."
 
 
 def refuse_wrong_keys() -> None:
-    """Raise ImproperlyConfigured where the keys are not this database's.
+    """Raise ImproperlyConfigured if the keys don't match this database.
 
-    For the start of a process. A database that does not answer says nothing of keys;
-    the connection is closed, since the process may fork next.
+    For the start of a process. If the database does not answer, nothing is checked. The
+    connection is closed, since the process may fork next.
     """
     try:
         message = explain_wrong_keys()
@@ -67,7 +66,7 @@ def refuse_wrong_keys() -> None:
 
 
 def count_by_key() -> Counter[str]:
-    """Return how many stored values there are by the id of their key."""
+    """Return the number of stored values for each key id."""
     counts: Counter[str] = Counter()
     for model, field in list_columns():
         heads = _filled(model, field).values_list("_head", flat=True)
@@ -76,7 +75,7 @@ def count_by_key() -> Counter[str]:
 
 
 def find_unreadable() -> Iterator[tuple[str, str]]:
-    """Yield, for each value that can't be read, where it stands, and why."""
+    """Yield where each unreadable value is stored, and why it can't be read."""
     for model, field in list_columns():
         for pk, stored in _filled(model, field).values_list("pk", field.attname):
             try:
@@ -86,7 +85,10 @@ def find_unreadable() -> Iterator[tuple[str, str]]:
 
 
 def rotate_batch(size: int = BATCH) -> tuple[int, int]:
-    """Encrypt up to ``size`` values with the first key; return done and unreadable."""
+    """Encrypt up to ``size`` values with the first key.
+
+    Return how many were encrypted and how many could not be read.
+    """
     current = f"v1:{next(iter(settings.ENCRYPTION_KEYS))}:"
     done = failed = 0
     for model, field in list_columns():

@@ -1,8 +1,8 @@
-"""The feed of events: read by a cursor, followed by waiting for what comes.
+"""The feed of events: read it by a cursor, or wait for new events.
 
-A follower asks for what is after the last id that it has. So no event may appear below
-an id that was shown before: on PostgreSQL a transaction can commit a lower id later,
-and events are shown only up to the horizon below which all is committed (see the
+A client asks for the events after the last id that it has. So no event may appear below
+an id that was already shown. On PostgreSQL, a transaction can commit a lower id later,
+so events are shown only up to the horizon below which everything is committed (see
 migration 0010). SQLite writes one transaction after the other.
 """
 
@@ -16,14 +16,14 @@ from servers.models import Event
 
 MOST_WAIT: Final = 30  # seconds
 LOOK_SECONDS: Final = 0.5
-# A process has four threads; those that wait must leave some for the others.
+# A process has four threads. Requests that wait must leave some for the others.
 MOST_WAITING: Final = 2
 
 _waiting: Final = threading.BoundedSemaphore(MOST_WAITING)
 
 
 def read_events(*, after: int, limit: int, server_uid: Any = None) -> list[Event]:
-    """Return up to ``limit`` events above the id ``after``, in their order."""
+    """Return up to ``limit`` events above the id ``after``, in order."""
     rows = Event.objects.filter(id__gt=after).order_by("id")
     horizon = find_horizon()
     if horizon is not None:
@@ -34,7 +34,7 @@ def read_events(*, after: int, limit: int, server_uid: Any = None) -> list[Event
 
 
 def find_horizon() -> int | None:
-    """Return the id up to which all events are committed; None where all are."""
+    """Return the id up to which all events are committed; None if all are."""
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
@@ -45,10 +45,10 @@ def find_horizon() -> int | None:
 def follow_events(
     *, after: int, limit: int, seconds: float, server_uid: Any = None
 ) -> list[Event] | None:
-    """Return the events above ``after``; wait for a first one, if there is none.
+    """Return the events above ``after``; wait for one if there is none.
 
-    The database connection is given back while it waits. None: too many wait in this
-    process already, so the caller must ask again.
+    The database connection is closed while waiting. None means that too many requests
+    wait in this process already, so the caller must ask again.
     """
     ends = time.monotonic() + seconds
     events = read_events(after=after, limit=limit, server_uid=server_uid)

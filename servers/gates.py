@@ -1,4 +1,4 @@
-"""Whether a scope may be acted in: the gate, and the limits in force."""
+"""The gate of a scope (whether it allows creates and destroys), and the limits."""
 
 from datetime import datetime, timedelta
 
@@ -18,25 +18,25 @@ def limits_in_force() -> Limits:
 
 
 def is_confirmed(fleet: Fleet) -> bool:
-    """Tell whether this database is the one that the fleet was confirmed for."""
+    """Tell whether the fleet was confirmed in this database."""
     return fleet.fingerprint == settings.INSTALLATION_ID
 
 
 def explain_closed_gate(
     scope: Scope | None, account: Account, *, fleet: Fleet, pace: Pace, now: datetime
 ) -> str:
-    """Return why nothing may be created or destroyed in a scope; "" where it may."""
+    """Return why creates and destroys in a scope are blocked; "" if they are not."""
     if not is_confirmed(fleet):
         return (
-            "This database is not where the fleet was confirmed (a copy or a restored "
-            "backup?). Run `manage.py fleet confirm` to go on, or `manage.py fleet "
-            "confirm --new-id` where the database it was copied from lives on."
+            "This database is not where the fleet was confirmed. It may be a copy or a "
+            "restored backup. Run `manage.py fleet confirm` to continue, or `manage.py "
+            "fleet confirm --new-id` if the original database is still in use."
         )
     if scope is not None and scope.error:
         listing = f"The last listing of {account.name} failed: {scope.error}"
     else:
         where = f"{account.name} {scope.region}".strip() if scope else account.name
-        listing = f"A complete listing of {where} must come first."
+        listing = f"Waiting for a complete listing of {where}."
     if scope is None or scope.compared_at is None:
         return listing
     if scope.compared_generation != account.generation:

@@ -1,4 +1,4 @@
-"""How an account is, from how its locations are: regions refuse one by one."""
+"""The health of an account, derived from its locations: each region has its own."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 
 from servers.models import Scope
 
-# The worst first; what is not listed yet says nothing of the others.
+# Worst first. A location without a listing says nothing about the others.
 _ORDER: Final = (
     Scope.Health.REFUSED,
     Scope.Health.FAILING,
@@ -18,7 +18,7 @@ _ORDER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The worst of the locations, named where there are several."""
+    """The worst health among the locations, with the region if there are several."""
 
     health: Scope.Health = Scope.Health.UNKNOWN
     note: str = ""
@@ -31,7 +31,7 @@ class Health:
 
 
 def summarise_health(locations: Iterable[Scope]) -> Health:
-    """Return how an account with these locations is."""
+    """Return the health of an account with these locations."""
     rows = sorted(
         locations, key=lambda row: (_ORDER.index(Scope.Health(row.health)), row.region)
     )
@@ -49,5 +49,5 @@ def summarise_health(locations: Iterable[Scope]) -> Health:
     note = f"{worst.region}: {worst.error}"
     if others:
         some = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")
-        note += f" Not well either: {some}."
+        note += f" Also affected: {some}."
     return Health(found.health, note, found.since)

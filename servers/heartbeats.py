@@ -1,8 +1,8 @@
-"""Signs of life: each worker and beat says every few seconds that it is there.
+"""Heartbeats: each worker and scheduler reports every few seconds that it is running.
 
-A thread of its own writes them, past the broker, so that what is written tells who of
-them is missing: a worker, the beat, or the broker between them. The thread may live on
-while the work hangs: so it writes down, too, what is wrong with the process.
+A separate thread writes them to the database, not through the broker. So they show what
+is missing: a worker, the scheduler, or the broker between them. The thread may keep
+running while the work hangs, so it also writes what is wrong with the process.
 """
 
 import atexit
@@ -30,30 +30,30 @@ __all__ = ["EVERY", "LATE", "Look", "start_heartbeat", "write_heartbeat"]
 logger = logging.getLogger(__name__)
 
 EVERY: Final = 2.5  # seconds
-# Who wrote an event of a note, and died before the note was gone, did so lately.
+# How long ago a note's event may have been written by a process that then died.
 NOTED_AGAIN: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a process knows of itself, "" where nothing is wrong."""
+    """What a process knows about itself; "" if nothing is wrong."""
 
     broker_error: str = ""
     trouble: str = ""
 
 
 class Vitals(Protocol):
-    """What tells of this process, and is told that the database answers."""
+    """Report on this process, and learn that the database answers."""
 
     def look(self) -> Look:
         """Return what is wrong."""
 
     def note_written(self) -> None:
-        """Take note of a write."""
+        """Note that a heartbeat was written."""
 
 
 def name_slot() -> str:
-    """Return what this process is started as, or "": who takes its place has it, too.
+    """Return the slot in which this process was started, or "". A successor shares it.
 
     ``host:folder:program`` under our supervisor, ``host:unit`` under systemd.
     """
@@ -68,9 +68,9 @@ def write_heartbeat(
     look: Look | None = None,
     database_seconds: float = 0.0,
 ) -> None:
-    """Say that this process is there; ``begins`` where it has just begun.
+    """Write that this process is running; ``begins`` if it has just started.
 
-    ``database_seconds`` is how long the last one took to be written.
+    ``database_seconds`` is how long the previous heartbeat took to write.
     """
     if look is None:
         look = Look(ask_broker().error)
@@ -85,7 +85,7 @@ def write_heartbeat(
         "database_seconds": database_seconds,
     }
     rows = Heartbeat.objects.filter(name=name_process())
-    # A process id may be used again: then the row is the former one's.
+    # A process id may be reused. Then the row is that of an earlier process.
     if rows.update(**written, **({"started_at": now} if begins else {})):
         return
     Heartbeat.objects.bulk_create(
@@ -95,9 +95,9 @@ def write_heartbeat(
 
 
 def replace_predecessor(kind: str, *, tell: bool) -> None:
-    """Take the place of who had this process's slot and left without a farewell.
+    """Remove the heartbeats of earlier processes that crashed in this one's slot.
 
-    ``tell`` where nobody else does, as our supervisor would.
+    ``tell``: write an event for each. Our own supervisor does that itself.
     """
     slot = name_slot()
     if not slot:
@@ -108,13 +108,13 @@ def replace_predecessor(kind: str, *, tell: bool) -> None:
             if gone.filter(name=name).delete()[0] and tell:
                 write_event(
                     Kind.PROCESS_ENDED,
-                    reason=f"The {kind} {name} ended without a word. {name_process()} "
-                    "has taken its place.",
+                    reason=f"The {kind} {name} stopped unexpectedly. {name_process()} "
+                    "has replaced it.",
                 )
 
 
 def record_end(note: str, text: str) -> None:
-    """Make an event of what the supervisor noted, once: ``note`` is the note's id."""
+    """Write one event for a note of the supervisor. ``note`` is the note's id."""
     with tracing.bound(request_id=note, actor="supervisor"), transaction.atomic():
         lately = Event.objects.filter(at__gte=database_now() - NOTED_AGAIN)
         if not lately.filter(kind=Kind.PROCESS_ENDED, request_id=note).exists():
@@ -122,19 +122,19 @@ def record_end(note: str, text: str) -> None:
 
 
 def say_farewell() -> None:
-    """Take this process's row away: it ends in peace."""
+    """Delete this process's row, as it stops normally."""
     try:
         Heartbeat.objects.filter(name=name_process()).delete()
     except DatabaseError:
-        logger.debug("The last heartbeat could not be taken away.")
+        logger.debug("Could not delete this process's heartbeat.")
 
 
 def start_heartbeat(
     kind: str, *, vitals: Vitals, also: Callable[[], None], tell: bool
 ) -> None:
-    """Say it from now on, in a thread, until the process ends.
+    """Write heartbeats in a thread until the process ends.
 
-    ``also`` is done each time; ``tell`` as for ``replace_predecessor``.
+    ``also`` is called each time; ``tell`` is as for ``replace_predecessor``.
     """
     arguments = (kind, vitals, also, tell)
     threading.Thread(target=_run, args=arguments, name="heartbeat", daemon=True).start()
@@ -155,7 +155,7 @@ def _run(kind: str, vitals: Vitals, also: Callable[[], None], tell: bool) -> Non
             begins = False
             also()
         except (DatabaseError, Fleet.DoesNotExist):
-            # The next one tells that it lives; this one's connection may be broken.
-            logger.debug("A heartbeat could not be written.", exc_info=True)
+            # Try again with the next heartbeat. This connection may be broken.
+            logger.debug("Could not write a heartbeat.", exc_info=True)
             connection.close()
         pause.wait(EVERY)

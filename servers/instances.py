@@ -1,4 +1,4 @@
-"""The records of instances: what calls showed of them. Listings: see reconciler.py."""
+"""Records of instances as calls showed them. For listings, see reconciler/."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from servers.models import Instance
 
 
 def as_shown(instance: Instance) -> CloudInstance:
-    """Return a record in the shape in which a cloud shows an instance."""
+    """Return a record in the form in which a cloud shows an instance."""
     return CloudInstance(
         instance_id=instance.instance_id,
         key=instance.key,
@@ -22,7 +22,7 @@ def as_shown(instance: Instance) -> CloudInstance:
 
 
 def record_seen(pk: int, shown: CloudInstance, *, now: datetime) -> None:
-    """Record what a get by its id showed: it is there, or it has ended."""
+    """Record what a get by id showed: the instance exists or has ended."""
     Instance.objects.filter(pk=pk).update(
         raw_status=shown.raw_status[:64],
         live=shown.live,
@@ -33,7 +33,7 @@ def record_seen(pk: int, shown: CloudInstance, *, now: datetime) -> None:
 
 
 def record_gone(pk: int, *, now: datetime) -> None:
-    """Record that two listings missed it, and that a get by its id agrees."""
+    """Record that two listings and a get by id did not show the instance."""
     Instance.objects.filter(pk=pk).update(
         live=False,
         meaning=Meaning.GONE,
@@ -44,7 +44,7 @@ def record_gone(pk: int, *, now: datetime) -> None:
 
 
 def mark_destroy_asked(pk: int, *, now: datetime, again: timedelta) -> None:
-    """Record that the cloud took a destroy call; it is due again unless seen gone."""
+    """Record an accepted destroy call. It is due again unless the instance is gone."""
     Instance.objects.filter(pk=pk).update(
         destroy_asked_at=now,
         destroy_failures=0,
@@ -56,7 +56,7 @@ def mark_destroy_asked(pk: int, *, now: datetime, again: timedelta) -> None:
 def mark_destroy_failed(
     instance_pk: int, *, failures: int, error: str, now: datetime, again: timedelta
 ) -> None:
-    """Record that a destroy call was not taken, and when it is due again."""
+    """Record that a destroy call failed, and when it is due again."""
     Instance.objects.filter(pk=instance_pk).update(
         destroy_asked_at=now,
         destroy_failures=failures,

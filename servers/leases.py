@@ -1,6 +1,7 @@
 """Leases: the right to step one server for a while, by the database's clock.
 
-Each claim raises the row's fence, and whoever holds an older one loses its moves.
+Each claim raises the row's fence. The holder of an older lease can no longer move the
+row.
 """
 
 import os
@@ -26,15 +27,15 @@ class Lease:
 
 
 def name_process() -> str:
-    """Return who holds the leases that this process takes: ``host:process id``."""
+    """Return the name under which this process takes leases: ``host:process id``."""
     return f"{_HOST}:{os.getpid()}"
 
 
 def claim(server: Server, *, now: datetime, lease: timedelta) -> Lease | None:
-    """Take the lease of a server as it was loaded; None where another holds it.
+    """Take the lease of a server; return None if another process holds it.
 
-    The fence that was loaded is part of the swap, so the row is as it was read, but
-    for what may change without a lease: then the state differs, and moves lose.
+    The claim requires the fence that was loaded, so no other lease was taken since. If
+    something changed without a lease, the state differs and later moves fail.
     """
     until = now + lease
     taken = (
@@ -50,7 +51,7 @@ def claim(server: Server, *, now: datetime, lease: timedelta) -> Lease | None:
 
 
 def postpone(server: Server, *, until: datetime) -> None:
-    """Have a row that nobody steps looked at later, unless it has changed meanwhile."""
+    """Postpone the next step of a row, unless the row has changed meanwhile."""
     Server.objects.filter(
         pk=server.pk, fence=server.fence, next_step_at=server.next_step_at
     ).update(next_step_at=until)
@@ -59,10 +60,10 @@ def postpone(server: Server, *, until: datetime) -> None:
 def release(
     lease: Lease, *, seen: Server, next_step_at: datetime | None, waiting: str
 ) -> None:
-    """Let go of a lease, and say when the next step is due.
+    """Release a lease, and set when the next step is due.
 
-    ``seen`` is the row as the step last knew it. Where an operation changed the row
-    meanwhile, its own ``next_step_at`` stands and only the lease ends.
+    ``seen`` is the row as the step last knew it. If an operation changed the row
+    meanwhile, its ``next_step_at`` is kept and only the lease ends.
     """
     held = Server.objects.filter(pk=lease.server_id, fence=lease.fence)
     undisturbed = held.filter(

@@ -1,8 +1,8 @@
 """The ONE writer of Server.state, and of attempts' outcomes.
 
-Every move is a compare-and-swap on the expected state and attempt (and, for the holder
-of a lease, its fence), with its event in the same transaction. Losing the race is a
-return value. No other file assigns a state.
+Every move is a compare-and-swap on the expected state and attempt, and on the fence if
+the caller holds a lease. The event is written in the same transaction. A lost race is a
+return value, not an exception. No other file assigns a state.
 """
 
 import logging
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
-    """What an event row can tell besides the lifecycle's own events."""
+    """Kinds of events besides those of the lifecycle."""
 
     REQUESTED = "requested"
     ATTEMPT_ANSWERED = "attempt_answered"
@@ -62,10 +62,10 @@ class Kind(StrEnum):
 
 
 def database_now() -> datetime:
-    """Return the database's clock: the only one that counts between processes.
+    """Return the time of the database: the only clock that processes share.
 
-    A time read here is older than any later statement's, so a lease computed from it
-    is never too long. It rides on the one row that is always there.
+    A time read here is older than that of any later statement, so a lease computed from
+    it is never too long. The query needs a row, and the fleet's row always exists.
     """
     now: datetime = Fleet.objects.values_list(Now(), flat=True).get()
     return now
@@ -115,7 +115,7 @@ def _make_event(
     )
 
 
-# From here on the row owns nothing of its attempts: what appears is an orphan.
+# After these events, instances of earlier attempts that appear are orphans.
 _CLOSES_ATTEMPTS = frozenset(
     {
         Event.ABSENCE_CONFIRMED,
@@ -140,9 +140,9 @@ def insert_servers(servers: list[Server]) -> None:
 
 
 def insert_adopted(server: Server, *, now: datetime) -> None:
-    """Insert a row for an instance that is there already, in ``created``.
+    """Insert a server in ``created`` for an instance that exists already.
 
-    In the caller's transaction, which writes the attempt beside it.
+    In the caller's transaction, which also writes the attempt.
     """
     server.state = State.CREATED
     server.created_by = tracing.get_actor()
@@ -154,7 +154,7 @@ def insert_adopted(server: Server, *, now: datetime) -> None:
         Kind.ADOPTED,
         server=server,
         to_state=State.CREATED,
-        reason=f"A person adopted {server.instance_id}.",
+        reason=f"Adopted instance {server.instance_id}.",
     )
 
 
@@ -167,11 +167,11 @@ def move(
     fence: int | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Move ``server`` by ``event``, if it is still in the state and attempt it shows.
+    """Move ``server`` by ``event`` if its state and attempt have not changed.
 
-    ``fence`` is the caller's, where it holds the lease, which must not have passed.
-    On success the object shows the new row. False means that the row moved meanwhile,
-    or that the table does not allow the event: nothing was written.
+    ``fence`` is that of the caller's lease, if it holds one, which must still be valid.
+    On success the object has the new values. False means that the row moved meanwhile
+    or the table does not allow the event. Then nothing was written.
     """
     source = State(server.state)
     target = target_of(source, event)
@@ -192,8 +192,8 @@ def move(
             pk=server.pk, state=source, attempt_number=server.attempt_number
         )
         if fence is not None:
-            # By the database's own clock, in the statement itself: a worker that
-            # slept through its lease finds that out here.
+            # By the database's clock, within the statement: a worker that was suspended
+            # for longer than its lease finds out here.
             row = row.filter(fence=fence, lease_until__gt=Now())
         if row.update(**written) != 1:
             return False
@@ -221,14 +221,14 @@ _NOTHING_HELD: Final = {"instance_id": "", "address": "", "started_at": None}
 
 
 def _find_left(server: Server, now: datetime) -> timedelta | None:
-    """Return what is left of the pending deadline; None where all of it is."""
+    """Return what is left of the pending deadline; None if all of it is."""
     if server.deadline_at is None:
         return server.pending_left
     return max(timedelta(0), server.deadline_at - now)
 
 
 def _go_on_pending(server: Server, now: datetime) -> dict[str, Any]:
-    """Let the pending deadline run on from where it stood, and never anew."""
+    """Continue the pending deadline from where it stopped; never restart it."""
     left = server.pending_left
     if left is None:
         left = timedelta(seconds=settings.PENDING_DEADLINE)

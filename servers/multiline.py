@@ -1,8 +1,8 @@
-"""Fields of several lines: browsers send CRLF, and scripts need LF.
+"""A widget for multi-line text: browsers send CRLF, but scripts need LF.
 
-HTML has every line of a textarea sent with CRLF, whatever was typed or pasted. A script
-whose first line ends in CR names an interpreter that does not exist, so every form of
-ours takes its lines by this widget, before anything is counted or checked.
+Browsers end every line of a textarea with CRLF. A script whose first line ends with CR
+names an interpreter that does not exist. So all our forms use this widget, which
+converts the text before it is counted or checked.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from django.forms import Textarea
 
 
 class Multiline(Textarea):
-    """A textarea whose lines end in LF, as they do in a file."""
+    """A textarea whose lines end with LF, as in a file."""
 
     def value_from_datadict(
         self, data: Mapping[str, Any], files: Any, name: str
     ) -> Any:
-        """Return what was sent, with the line ends of a file."""
+        """Return the submitted text with LF line ends."""
         text = super().value_from_datadict(data, files, name)
         if isinstance(text, str):
             return text.replace("\r\n", "\n").replace("\r", "\n")

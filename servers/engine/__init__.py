@@ -1,11 +1,11 @@
-"""advance(server): load, observe, decide, act, let go: one bounded step of one server.
+"""advance(server): load, decide and act: one bounded step of one server.
 
-The step holds the server's lease, makes at most one kind of call, and holds no
-transaction while it does. Whatever dies in it, at any line, leaves rows from which
-``decide`` finds the way on (servers/lifecycle/decide.py has the theory).
+The step holds the server's lease, makes at most one kind of call at a time, and holds
+no transaction during a call. If the process dies at any line, it leaves rows from which
+``decide`` can continue (servers/lifecycle/decide.py explains the theory).
 
-``step`` is the loop, ``create`` the one call that must not be doubled, ``calls`` the
-others, ``moves`` what needs no call and serves the reconciler too.
+``step`` is the loop. ``create`` has the one call that must not be sent twice, ``calls``
+the other calls. ``moves`` applies decisions that need no call, also for the reconciler.
 """
 
 from servers.engine.calls import destroy_condemned

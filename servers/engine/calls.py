@@ -1,4 +1,4 @@
-"""The calls other than create: each may be repeated at any time without harm."""
+"""The calls other than create. Each can safely be repeated at any time."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,7 +42,7 @@ PROBE_SECONDS: Final = 3.0
 
 
 def look_up(server: Server, decision: LookUp, *, now: datetime) -> str:
-    """Ask for an attempt's key. Returns why nothing was learned, or ""."""
+    """Look for instances with an attempt's key. Return why the call failed, or ""."""
     attempt = Attempt.objects.select_related("account").get(
         server_uid=server.pk, number=decision.attempt
     )
@@ -56,13 +56,13 @@ def look_up(server: Server, decision: LookUp, *, now: datetime) -> str:
     for shown in live:
         record_instance(shown, attempt=attempt, now=now)
     if not live:
-        # As of its start: what appeared while it ran may not be in it.
+        # When the look started: it may have missed what appeared while it ran.
         Attempt.objects.filter(pk=attempt.pk).update(looked_at=now)
     return ""
 
 
 def close_absent(server: Server, decision: CloseAttempt, *, now: datetime) -> None:
-    """Close an attempt that was looked for in vain."""
+    """Close an attempt of which no instance was found."""
     attempt = Attempt.objects.get(server_uid=server.pk, number=decision.attempt)
     close_attempt(
         attempt,
@@ -76,7 +76,7 @@ def close_absent(server: Server, decision: CloseAttempt, *, now: datetime) -> No
 
 
 def confirm_vanished(decision: ConfirmVanished, *, now: datetime) -> str:
-    """Ask for an instance by its id. Returns why nothing was learned, or ""."""
+    """Ask for an instance by its id. Return why the call failed, or ""."""
     instance = Instance.objects.select_related("account").get(pk=decision.instance.pk)
     cloud = open_scope(instance.account, instance.region)
     try:
@@ -96,9 +96,9 @@ def confirm_vanished(decision: ConfirmVanished, *, now: datetime) -> str:
 def probe(
     server: Server, decision: Probe, *, now: datetime, lease: Lease
 ) -> str | None:
-    """See whether the machine takes connections; move it to ``running`` if so.
+    """Check whether the instance accepts connections; if so, move it to ``running``.
 
-    Returns None where it moved, else why not ("" where the row moved meanwhile).
+    Return None if it moved, else why not ("" if the row was moved by someone else).
     """
     wrong = try_port(
         decision.address,
@@ -119,7 +119,7 @@ def probe(
 
 
 def destroy_instances(server: Server, decision: Destroy) -> str:
-    """Ask for the end of each instance. Returns the last refusal, or ""."""
+    """Send a destroy call for each instance. Return the last error, or ""."""
     error = ""
     instances = Instance.objects.select_related("account").in_bulk(
         [view.pk for view in decision.instances]
@@ -135,7 +135,7 @@ def destroy_instances(server: Server, decision: Destroy) -> str:
 
 
 def destroy_condemned(instance_pk: int) -> None:
-    """Ask for the end of a condemned instance, where its scope's gate is open."""
+    """Send the destroy call for a condemned instance, if its scope's gate is open."""
     instance = (
         Instance.objects.select_related("account", "attempt__server")
         .filter(pk=instance_pk, live=True, condemned_at__isnull=False)
@@ -155,7 +155,7 @@ def destroy_condemned(instance_pk: int) -> None:
         pace=pace_of(cloud),
         now=now,
     )
-    # Asked again until the cloud shows that it is done, but not at every hint.
+    # The call is repeated until the cloud shows the end, but not at every hint.
     if closed or now < _due_again(instance, pace_of(cloud).listing * 3):
         return
     try:
@@ -179,7 +179,7 @@ def _destroy(instance: Instance, *, server: Server | None) -> str:
         with call_slot(instance.account):
             cloud.destroy_instance(instance.instance_id, deadline=cloud.timings.call)
     except InstanceNotFoundError:
-        # Not proof: what is new may be invisible. Listings decide.
+        # This is no proof: a new instance may be invisible. Listings decide.
         pass
     except CloudError as refusal:
         error = refusal.message
@@ -200,7 +200,7 @@ def _destroy(instance: Instance, *, server: Server | None) -> str:
             Kind.DESTROY_ASKED,
             server=server,
             account=instance.account,
-            reason=error or f"Destruction of {instance.instance_id} was asked for.",
+            reason=error or f"Destroy call sent for {instance.instance_id}.",
         )
     hasten_listing(instance.account_id, instance.region, within=pace.listing)
     return error

@@ -1,9 +1,10 @@
-"""The create call: the intent first, then one call, then its answer.
+"""The create call: record the attempt, send one call, record its answer.
 
-The call is sent only while less than a quarter of the lease has passed by a clock that
-a stopped process can't stop, so that it ends long before the lease does; the intent
-itself requires the lease in the database. If the answer's compare-and-swap loses,
-nothing is destroyed here: the sweep judges what is left.
+The call is sent only in the first quarter of the lease, so that it finishes long before
+the lease ends. The time is read from a clock that keeps running while the process is
+suspended. Recording the attempt requires a valid lease in the database. If another
+process has changed the row when the answer arrives, nothing is destroyed here: the
+sweep deals with the instance.
 """
 
 import logging
@@ -56,8 +57,8 @@ def create_instance(
 ) -> bool:
     """Write the intent, send the call, record the answer.
 
-    False where no call was sent: the row moved, or the lease is too old.
-    ``send_before`` is an uptime, in seconds.
+    Return False if no attempt was recorded: the row moved, the lease is too old, or the
+    account allows no create now. ``send_before`` is an uptime, in seconds.
     """
     place = _place_of(server, decision.candidate)
     cloud = open_scope(place.account, place.region)
@@ -77,21 +78,21 @@ def create_instance(
             key=str(key),
             token=secrets.token_hex(16),
             now=now,
-            # From when it can be known that a call without answer made nothing.
+            # By then it is known whether a call without an answer created anything.
             deadline_at=lease.until + pace.settle + snapshot.limits.pending,
         )
         if attempt is None:
             if place.account.breaker != Account.Breaker.CLOSED:
-                # It was let through as the trial, and was none.
+                # It was admitted as the breaker's test create, but was never sent.
                 note_answer(place.account)
             return False
         if uptime.read() >= send_before:
-            # Only this process may send it, and it will not.
+            # Only this process may send the call, and it won't.
             _close(
                 attempt,
                 snapshot,
                 Outcome.ABSENT,
-                reason="The worker was stopped too long before it could ask.",
+                reason="The worker was suspended too long to send the create call.",
                 answer=Answer.UNSENT,
             )
             server.refresh_from_db()
@@ -149,15 +150,15 @@ def render_spec(server: Server, attempt: Attempt, key: Key) -> CreateSpec:
 
 
 def _describe_answer(shown: CloudInstance) -> str:
-    return f"The cloud made {shown.instance_id} ({shown.raw_status})."
+    return f"The cloud created {shown.instance_id} ({shown.raw_status})."
 
 
 def _refuse(attempt: Attempt, snapshot: Snapshot, error: CloudError) -> None:
-    """Record that nothing was made, on the row and on its account."""
+    """Record on the server and its account that nothing was created."""
     answer = Answer(type(error).__name__.removesuffix("Error"))
     _close(attempt, snapshot, Outcome.REFUSED, reason=error.message, answer=answer)
-    # A wrong image, a size that has run out and this machine's clock say nothing of
-    # the account.
+    # A wrong image, a size without capacity or a wrong clock on this machine is no
+    # problem of the account.
     if isinstance(error, CredentialsError | QuotaError | UnreachableError):
         _note_failure(attempt, error)
         return
@@ -190,7 +191,7 @@ def _close(
     event = follow_failure(
         snapshot,
         Event.ATTEMPT_REFUSED if refused else Event.ATTEMPT_ABSENT,
-        # Of the attempt: the row's may lie behind it.
+        # The attempt's candidate: the row as loaded may still have an older one.
         candidate=attempt.candidate,
         answer=answer,
     )
@@ -205,8 +206,8 @@ def _close(
 
 
 def _note_silence(attempt: Attempt, server: Server, error: CloudError) -> None:
-    """No answer: the attempt stays open, and is looked for."""
-    logger.warning("%s: no answer to its create call: %s", server.name, error.message)
+    """Record a call without an answer. The attempt stays open, to be looked for."""
+    logger.warning("%s: the create call got no answer: %s", server.name, error.message)
     Attempt.objects.filter(pk=attempt.pk, outcome=Outcome.ASKED).update(
         answer=error.message, answer_class="UnknownOutcome"
     )

@@ -1,4 +1,4 @@
-"""Decisions that need no call: by compare-and-swap, with or without the lease."""
+"""Apply decisions that need no call, by compare-and-swap, with or without a lease."""
 
 from datetime import datetime
 from typing import Any
@@ -20,9 +20,9 @@ def apply_move(
     now: datetime,
     fence: int | None = None,
 ) -> bool:
-    """Carry out ``decision``; False where the row moved meanwhile.
+    """Apply ``decision``. Return False if the row moved meanwhile.
 
-    On success ``server`` shows the new row.
+    On success ``server`` has the new values.
     """
     if isinstance(decision, Adopt):
         return _adopt(server, decision, now=now)
@@ -46,7 +46,7 @@ def _adopt(server: Server, decision: Adopt, *, now: datetime) -> bool:
         Attempt.objects.get(server_uid=server.pk, number=found.attempt_number),
         as_shown(Instance.objects.get(pk=found.pk)),
         now=now,
-        reason="Its instance was found by its key.",
+        reason="Found its instance by the attempt's key.",
     )
     server.refresh_from_db()
     return adopted

@@ -1,4 +1,4 @@
-"""The loop of one step: decide, act, until something must be waited for."""
+"""The loop of one step: decide and act until the server has to wait."""
 
 import logging
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ from servers.tallies import count_fault
 
 logger = logging.getLogger(__name__)
 
-# Moves that one step may make in a row: the longest way has five.
+# How many moves one step can make in a row. The longest path has five.
 MOST_MOVES = 8
 PROBE_AGAIN = timedelta(seconds=2)
 AFTER_FAULT = timedelta(seconds=10)
@@ -56,7 +56,7 @@ def advance(server_id: UUID) -> None:
     try:
         check_call_slot(server.account)
     except BusyError as busy:
-        # Before the claim: of a cloud that hangs, many rows come by in vain.
+        # Before the claim: if a cloud hangs, many of its rows are turned away here.
         leases.postpone(server, until=now + busy.wait)
         return
     length = find_lease_length(server)
@@ -69,8 +69,8 @@ def advance(server_id: UUID) -> None:
 def find_lease_length(server: Server) -> timedelta:
     """Return the longest lease of the scopes that the step may call.
 
-    A pending row may fall back to a slower cloud than its first, and the call's
-    deadline must stay below half the lease there, too.
+    A pending server may fall back to a slower cloud than its first. There, too, the
+    call's deadline must be less than half the lease.
     """
     scopes = [(server.account, server.region)]
     if server.state == State.PENDING:
@@ -84,7 +84,7 @@ def find_lease_length(server: Server) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    """How a step ends: when the next one is due, and what the row waits for."""
+    """The result of a step: when the next one is due, and what the server waits for."""
 
     until: datetime | None
     because: str = ""
@@ -101,9 +101,9 @@ class _Step:
         self.send_before = send_before
 
     def run(self) -> None:
-        """Take the step and let go of the lease, whatever happens in it.
+        """Take the step and release the lease, even if the step fails.
 
-        Where even letting go fails (the database is down), the lease lapses by itself.
+        If the release fails too (the database is down), the lease expires.
         """
         try:
             rest = self._take()
@@ -112,8 +112,7 @@ class _Step:
             self._stop_clock(now)
             rest = _Rest(
                 now + busy.wait,
-                f"All calls that {self.server.account.name} may have at once are "
-                "under way.",
+                f"All concurrent calls of {self.server.account.name} are in use.",
             )
         except Exception:
             logger.exception("A step of %s failed.", self.server.name)
@@ -122,7 +121,7 @@ class _Step:
             self._stop_clock(now)
             rest = _Rest(
                 now + AFTER_FAULT,
-                "A step failed on a fault of ServerFleet; the worker's log has it.",
+                "A step failed because of a bug in ServerFleet. See the worker's log.",
             )
         leases.release(
             self.lease,
@@ -139,7 +138,7 @@ class _Step:
             loader = Loader([self.server], fleet=Fleet.objects.get(), now=now)
             snapshot = loader.snapshot(self.server)
             if snapshot.state is State.PENDING:
-                # Its deadline has stood still while no worker came, until now.
+                # The deadline did not run while no worker took the server.
                 self.server.deadline_at = snapshot.deadline_at
                 self.server.planned_at = now
             decision = decide(snapshot, now)
@@ -151,7 +150,7 @@ class _Step:
     def _act(
         self, decision: Decision, snapshot: Snapshot, now: datetime
     ) -> _Rest | None:
-        """Carry out a decision; None where the next may follow at once."""
+        """Apply a decision. Return None if the next one can follow at once."""
         server = self.server
         match decision:
             case Wait():
@@ -188,16 +187,16 @@ class _Step:
                 assert_never(decision)
 
     def _after_call(self, error: str, now: datetime) -> _Rest | None:
-        """Go on after a call that taught something; back off after one that did not."""
+        """Continue after a call that succeeded; back off after one that failed."""
         if not error:
             self.server.failures = 0
             return None
         self.server.failures += 1
         wait = back_off(self.server.failures, jitter_of(self.server))
-        return _Rest(now + wait, f"The cloud was asked in vain: {error}")
+        return _Rest(now + wait, f"The call to the cloud failed: {error}")
 
     def _rest(self, wait: Wait, snapshot: Snapshot, now: datetime) -> _Rest:
-        """Plan the next step; pending's deadline runs only where we don't hold it."""
+        """Plan the next step. While a wait is held, the pending deadline stops."""
         server = self.server
         if wait.held:
             self._stop_clock(now)
@@ -210,7 +209,7 @@ class _Step:
         return _Rest(min(due, default=None), wait.because)
 
     def _stop_clock(self, now: datetime) -> None:
-        """Let the pending deadline stand still: what holds the row is ours."""
+        """Stop the pending deadline: ServerFleet itself holds the server back."""
         server = self.server
         if server.state == State.PENDING and server.deadline_at is not None:
             server.pending_left = max(timedelta(0), server.deadline_at - now)

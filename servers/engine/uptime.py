@@ -1,8 +1,8 @@
-"""A clock that neither a stopped process nor a sleeping machine can hold up."""
+"""A clock that keeps running while the process is stopped or the machine sleeps."""
 
 import time
 
 
 def read() -> float:
-    """Return seconds since some fixed moment (CLOCK_BOOTTIME where there is one)."""
+    """Return seconds since some fixed moment (CLOCK_BOOTTIME if available)."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))

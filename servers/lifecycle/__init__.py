@@ -1,7 +1,7 @@
-"""The rules, pure: no Django, no clock, no input or output.
+"""The lifecycle rules as pure code: no Django, no clock, no I/O.
 
-``states`` names what a server can be and what can happen to it, ``transitions`` is the
-one table, ``keys`` ties instances to attempts, ``decide`` says what one
-step should do, as one of the ``decisions``, from a ``snapshot``; ``ending`` is its part
-for the end.
+``states`` names the states and events, ``transitions`` is the one table of allowed
+moves, and ``keys`` ties instances to attempts. ``decide`` takes a ``snapshot`` and
+returns the next step as one of the ``decisions``. ``pending`` and ``ending`` are its
+parts for pending and stopping servers.
 """

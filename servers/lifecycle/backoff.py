@@ -1,4 +1,4 @@
-"""How long to wait before the same is tried again."""
+"""How long to wait before a retry."""
 
 from datetime import timedelta
 
@@ -13,10 +13,10 @@ def back_off(
     first: float = FIRST_SECONDS,
     most: float = MOST_SECONDS,
 ) -> timedelta:
-    """Return the wait after ``failures`` in a row: doubled each time, a minute at most.
+    """Return the wait after ``failures`` in a row: doubled each time, up to ``most``.
 
-    ``jitter`` (0..1) spreads it over the upper half, so that rows that failed together
-    do not return together.
+    ``jitter`` (0..1) places it in the upper half of that range, so that rows that
+    failed together don't all retry at the same moment.
     """
     if failures <= 0:
         return timedelta(0)

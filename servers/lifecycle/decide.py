@@ -1,13 +1,14 @@
-"""decide(snapshot, now): the one next step of a server, as a value.
+"""decide(snapshot, now): the next step of a server, as a value.
 
-The theory. A create call that got no answer may have made an instance, may still make
-one, or may never. So the intent is written first; whoever comes later looks for the
-attempt's key before anything else, and believes in its absence only when the look began
-after ``settle``, when no request of it can still take effect. Only an instance of the
-current attempt may be adopted, so an attempt that was closed stays closed, and what
-appears of it later is an orphan that the sweep condemns. A destroyed server is believed
-gone only after two complete listings, a visibility lag apart, of every scope that any
-attempt of it named. Nothing here asks who died: the same rows give the same decision.
+The theory: a create call that got no answer may have created an instance, may still
+create one, or may never do so. So the attempt is written before the call. After a
+crash, the next worker first looks for the attempt's key. It concludes that nothing was
+created only if that look began after ``settle``, when no request of the attempt can
+still take effect. Only an instance of the current attempt may be adopted. A closed
+attempt stays closed, and an instance of it that appears later is an orphan, which the
+sweep condemns. A destroyed server counts as gone only after two complete listings, a
+visibility lag apart, of every scope that one of its attempts named. It makes no
+difference which process died: the same rows give the same decision.
 """
 
 from datetime import datetime
@@ -38,28 +39,28 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
     """Return the next step of the server at the database's time ``now``."""
     may_end = snapshot.state in BOOTING | {State.RUNNING} and not snapshot.protected
     if snapshot.ttl and may_end and now >= snapshot.created_at + snapshot.ttl:
-        return Move(Event.STOP_REQUESTED, "Its time to live is over.")
+        return Move(Event.STOP_REQUESTED, "The server has expired.")
     if snapshot.trial_until is not None and not snapshot.protected:
         over = _end_trial(snapshot.state, now >= snapshot.trial_until)
         if over:
-            return Move(Event.STOP_REQUESTED, f"The try is over: {over}.")
+            return Move(Event.STOP_REQUESTED, f"Trial finished: {over}.")
     decision = _decide_state(snapshot, now)
     if _is_overdue(snapshot, decision, now):
         return Move(
             Event.DEADLINE_PASSED,
-            f"It stayed {snapshot.state} until its deadline. {_last_word(snapshot)}"
-            "Retry it, or terminate it.",
+            f"The server was still {snapshot.state} at its deadline. "
+            f"{_last_word(snapshot)}Retry or terminate it.",
         )
     return decision
 
 
 def _end_trial(state: State, late: bool) -> str:
-    """Return why a server that was made to try its template may end, or ""."""
+    """Return why the server of a template's trial may be terminated, or ""."""
     if state is State.RUNNING:
-        return "it became ready"
+        return "the server became ready"
     if state is State.ERROR:
-        return "it failed"
-    return "it was not ready in time" if late and state in BOOTING else ""
+        return "the server failed"
+    return "the server was not ready in time" if late and state in BOOTING else ""
 
 
 def _decide_state(snapshot: Snapshot, now: datetime) -> Decision:
@@ -74,19 +75,19 @@ def _decide_state(snapshot: Snapshot, now: datetime) -> Decision:
             return _decide_error(snapshot, now)
         case State.SHUTDOWN:
             return Move(
-                Event.DRAINED, "Servers are destroyed without waiting for builds."
+                Event.DRAINED, "Destroying it without waiting for running builds."
             )
         case State.STOPPING:
             return decide_stopping(snapshot, now)
         case State.STOPPED:
-            return Wait("It is proven gone.", None)
+            return Wait("Confirmed gone.", None)
 
 
 def _is_overdue(snapshot: Snapshot, decision: Decision, now: datetime) -> bool:
     """Tell whether the state's deadline has passed with nothing left to try first.
 
-    After an hour without workers all deadlines lie behind, and the instances may long
-    be ready: so what a fresh look would show comes first.
+    After an hour without workers every deadline has passed, although the instances may
+    have been ready for a long time. So a fresh look at the cloud comes first.
     """
     deadline = snapshot.deadline_at
     if snapshot.state not in BOOTING or deadline is None or now < deadline:
@@ -108,7 +109,7 @@ def _is_overdue(snapshot: Snapshot, decision: Decision, now: datetime) -> bool:
 
 
 def is_missing(instance: InstanceView, scope: ScopeView) -> bool:
-    """Tell whether two complete listings, a lag apart, did not show the instance."""
+    """Tell whether two complete listings, a lag apart, missed the instance."""
     return (
         instance.live
         and instance.missed_from is not None
@@ -118,12 +119,12 @@ def is_missing(instance: InstanceView, scope: ScopeView) -> bool:
 
 
 def exceeds_share(count: int, total: int, *, share: float, floor: int) -> bool:
-    """Tell whether ``count`` of ``total`` at once is something a person must see."""
+    """Tell whether ``count`` of ``total`` at once is so many that a person decides."""
     return count > max(floor, int(total * share))
 
 
 def _last_word(snapshot: Snapshot) -> str:
-    """Return what the cloud last said of the server, as a sentence with a space."""
+    """Return what the cloud last said about the server, with a trailing space."""
     attempt = snapshot.attempt
     own = snapshot.own_instance
     if own is not None and own.raw_status:
@@ -136,15 +137,15 @@ def _last_word(snapshot: Snapshot) -> str:
 def _decide_creating(snapshot: Snapshot, now: datetime) -> Decision:
     attempt = snapshot.attempt
     if attempt is None or not attempt.is_open:
-        # Unreachable while one transaction closes an attempt and moves its row.
-        return Move(Event.ATTEMPT_ABSENT, "Its attempt was closed.")
+        # Unreachable as long as one transaction closes an attempt and moves its row.
+        return Move(Event.ATTEMPT_ABSENT, "The attempt was closed.")
     return _resolve_attempt(snapshot, attempt, now)
 
 
 def _resolve_attempt(
     snapshot: Snapshot, attempt: AttemptView, now: datetime
 ) -> Decision:
-    """Find out what became of a call that was never answered."""
+    """Return the step that finds out what became of a call without an answer."""
     found = [
         instance
         for instance in snapshot.live_instances
@@ -158,11 +159,11 @@ def _resolve_attempt(
         return LookUp(attempt.number)
     if attempt.looked_at < settled:
         return Wait(
-            "The create call got no answer. It is looked for until no request of it "
-            "can still take effect.",
+            "The create call got no answer. ServerFleet looks for its instance until "
+            "the call can no longer take effect.",
             settled,
         )
-    reason = "The create call got no answer, and nothing of it was found."
+    reason = "The create call got no answer, and no instance of it was found."
     if snapshot.state is not State.CREATING:
         return CloseAttempt(attempt.number, None, reason)
     event = follow_failure(
@@ -177,16 +178,16 @@ def _resolve_attempt(
 def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
     own = snapshot.own_instance
     if own is None:
-        return Wait("Its instance is not recorded yet.", snapshot.deadline_at)
-    # Its end was concluded from silence, not shown: then nothing says that it failed.
+        return Wait("Waiting for its instance to be recorded.", snapshot.deadline_at)
+    # Listings stopped showing it, but none showed its end: nothing says it failed.
     lost = not own.live and own.missed_from is not None
     if not lost and (broken := _explain_end(own)):
         return _give_up(snapshot, broken, live=own.live)
     if not own.live:
         return Move(
             Event.INSTANCE_VANISHED,
-            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, and "
-            "ServerFleet did not ask for that. Retry it, or terminate it.",
+            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
+            "ServerFleet did not request that. Retry or terminate the server.",
         )
     scope = snapshot.scope(own.scope)
     if is_missing(own, scope):
@@ -196,27 +197,27 @@ def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
 
 def _explain_end(own: InstanceView) -> str:
     """Return what is wrong with an instance that the cloud shows, or ""."""
-    fault = f" It says: {own.fault}" if own.fault else ""
+    fault = f" Cloud's response: {own.fault}" if own.fault else ""
     if own.failed:
-        return f"The cloud gave up on its instance.{fault}"
+        return f"The cloud reports that its instance failed.{fault}"
     if own.halted or not own.live:
         return (
-            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, and "
-            f"ServerFleet did not ask for that.{fault}"
+            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
+            f"ServerFleet did not request that.{fault}"
         )
     return ""
 
 
 def _give_up(snapshot: Snapshot, because: str, *, live: bool) -> Decision:
-    """Return what follows where the instance failed, stopped or ended by itself."""
+    """Return the step after an instance failed, stopped or ended unasked."""
     attempt = snapshot.attempt
     own = snapshot.own_instance
     if snapshot.state is State.RUNNING or attempt is None:
         event = Event.HEALTH_LOST if live else Event.INSTANCE_VANISHED
-        return Move(event, f"{because} Retry it, or terminate it.")
+        return Move(event, f"{because} Retry or terminate the server.")
     if own is not None and own.unclear and not own.failed:
-        # It may yet boot: what nobody can read is no reason to destroy it.
-        return Wait(f"{because} It is waited for.", snapshot.deadline_at)
+        # It may still boot: an unknown status is no reason to destroy it.
+        return Wait(f"{because} Waiting until its deadline.", snapshot.deadline_at)
     event = follow_failure(
         snapshot,
         Event.INSTANCE_FAILED,
@@ -224,7 +225,7 @@ def _give_up(snapshot: Snapshot, because: str, *, live: bool) -> Decision:
         answer=Answer.FAILED,
     )
     if event is Event.CANDIDATES_EXHAUSTED:
-        because = f"{because} No other try is left. Retry it, or terminate it."
+        because = f"{because} No attempts are left. Retry or terminate the server."
     return Move(event, because)
 
 
@@ -236,9 +237,9 @@ def _decide_missing(
         scope.missing, scope.live, share=limits.share, floor=limits.share_floor
     ):
         return Wait(
-            f"{scope.missing} of {scope.live} instances in {scope.name} are missing at "
-            "once, which looks like a fault of the listing. Look at the cloud's "
-            "console, and terminate those that are truly gone.",
+            f"{scope.missing} of {scope.live} instances in {scope.name} went missing "
+            "at once, so the listing may be wrong. Check the cloud's console, then "
+            "terminate the servers whose instances are really gone.",
             now + scope.pace.gate,
             held=True,
         )
@@ -250,9 +251,9 @@ def _decide_boot(snapshot: Snapshot, own: InstanceView) -> Decision:
         case State.CREATED if own.address:
             return Move(Event.ADDRESS_SEEN, f"Its address is {own.address}.")
         case State.CREATED:
-            return Wait("The cloud has given it no address yet.", snapshot.deadline_at)
+            return Wait("Waiting for an address.", snapshot.deadline_at)
         case State.STAGING if snapshot.ready_by_address:
-            return Move(Event.READY, "It has an address, and nothing else is asked.")
+            return Move(Event.READY, "It has an address. No other check is set.")
         case State.STAGING:
             return Probe(own.address)
         case _:
@@ -265,13 +266,17 @@ def _decide_error(snapshot: Snapshot, now: datetime) -> Decision:
     if attempt is not None and attempt.outcome is Outcome.ASKED:
         return _resolve_attempt(snapshot, attempt, now)
     if not snapshot.live_instances:
-        return Wait("It failed. Retry it, or end it.", None)
+        return Wait("The server failed. Retry or terminate it.", None)
     ends = snapshot.state_since + snapshot.limits.retention
     if snapshot.protected:
-        return Wait("It failed, and is protected with its instance.", None)
+        return Wait(
+            "The server failed. It is protected, so its instance is kept.", None
+        )
     if now >= ends:
         return Move(
             Event.STOP_REQUESTED,
-            "It failed, and its instance was kept for as long as is set.",
+            "The server failed, and the time to keep its instance is over.",
         )
-    return Wait("It failed. Its instance is kept for a while, then destroyed.", ends)
+    return Wait(
+        "The server failed. Its instance is kept for a while, then destroyed.", ends
+    )

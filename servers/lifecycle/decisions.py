@@ -1,4 +1,4 @@
-"""The kinds of decision: what one step may do, as values."""
+"""The kinds of decision: what one step can do, as values."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +9,16 @@ from servers.lifecycle.states import Event
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing to do before ``until`` (None: until something else happens)."""
+    """Do nothing before ``until`` (None: until something else happens)."""
 
     because: str
     until: datetime | None
-    held: bool = False  # something outside holds it: its deadline does not run
+    held: bool = False  # blocked from outside: its deadline does not run
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Move the row; needs no call."""
+    """Move the row. Needs no call."""
 
     event: Event
     reason: str
@@ -26,28 +26,28 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class WriteIntent:
-    """Write an attempt at this candidate, then send its call."""
+    """Write an attempt for this candidate, then send its call."""
 
     candidate: int
 
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Ask the scope for the attempt's key."""
+    """Ask the cloud for instances with the attempt's key."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """The instance is the current attempt's: record it, and move a row that waits."""
+    """Record the current attempt's instance, and move a row that waits for it."""
 
     instance: InstanceView
 
 
 @dataclass(frozen=True, slots=True)
 class CloseAttempt:
-    """The attempt is proven absent; move the row by ``event`` where there is one."""
+    """Close an attempt confirmed absent, and move the row by ``event`` if not None."""
 
     attempt: int
     event: Event | None
@@ -56,21 +56,21 @@ class CloseAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """See whether the machine is ready."""
+    """Check whether the instance is ready."""
 
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmVanished:
-    """Two listings missed it: ask for it by its id before believing that."""
+    """Ask by id for an instance that two listings missed, to be sure."""
 
     instance: InstanceView
 
 
 @dataclass(frozen=True, slots=True)
 class Destroy:
-    """Ask for the end of these instances."""
+    """Send the destroy calls for these instances."""
 
     instances: tuple[InstanceView, ...]
 

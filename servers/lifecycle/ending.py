@@ -1,4 +1,4 @@
-"""The end of a server: what to destroy, and when to believe that nothing is left."""
+"""The end of a server: what to destroy, and when it is confirmed gone."""
 
 from datetime import datetime, timedelta
 
@@ -36,9 +36,9 @@ def _decide_destroy(
         else:
             error = instance.destroy_error
             because = (
-                f"The cloud did not take the destroy call: {error}"
+                f"The cloud did not accept the destroy call: {error}"
                 if error
-                else "Its destruction was asked for; a listing must confirm it."
+                else "The destroy call was sent. Waiting for a listing to confirm it."
             )
             waits.append(Wait(because, again))
     if due:
@@ -49,10 +49,10 @@ def _decide_destroy(
 def _next_destroy_at(
     instance: InstanceView, scope: ScopeView, jitter: float
 ) -> datetime | None:
-    """Return when the destroy call may be sent again; None before the first."""
+    """Return when the destroy call can be repeated; None before the first one."""
     if instance.destroy_asked_at is None:
         return None
-    # An accepted call gets the time of a few listings before it is repeated.
+    # An accepted call has a few listings' time to take effect before it is repeated.
     patience = max(scope.pace.listing * 3, timedelta(seconds=1))
     return instance.destroy_asked_at + max(
         patience, back_off(instance.destroy_failures, jitter)
@@ -71,21 +71,21 @@ def _decide_absence(snapshot: Snapshot, now: datetime) -> Decision:
         ):
             quiet = quiet_from(snapshot)
             return Wait(
-                f"Two complete listings of {scope.name} must show that nothing of it "
-                "is left.",
+                f"Waiting for two complete listings of {scope.name} to confirm that "
+                "nothing is left.",
                 max(quiet, now) + scope.pace.listing,
             )
-    return Move(Event.ABSENCE_CONFIRMED, "Nothing of it is left at any cloud.")
+    return Move(Event.ABSENCE_CONFIRMED, "No instance is left at any cloud.")
 
 
 def quiet_from(snapshot: Snapshot) -> datetime:
-    """Return the time after which no attempt of the server can still bring anything.
+    """Return the time after which no attempt of the server can produce an instance.
 
-    Looks that begin later count towards its absence. An attempt that was refused
-    brought nothing; one whose answer is known is spent, since each sends one call,
-    but its instance may stay invisible for a while; one without an answer may take
-    effect until its lease's end plus ``settle``. An instance that the cloud itself
-    showed as ended needs no such wait.
+    Only listings that begin later count as proof that it is gone. A refused attempt
+    created nothing. An answered attempt can't create another instance, since each
+    attempt sends one call, but its instance may stay invisible for a while. An attempt
+    without an answer may take effect until the end of its lease plus ``settle``. If
+    the cloud itself showed an instance as ended, there is nothing to wait for.
     """
     latest = snapshot.state_since
     for attempt in snapshot.attempts:
@@ -105,7 +105,7 @@ def _is_seen_ended(snapshot: Snapshot, attempt: AttemptView) -> bool:
         for instance in snapshot.instances
         if instance.attempt_number == attempt.number
     ]
-    # missed_from is set where the end was concluded from silence.
+    # missed_from is set if the end was only inferred: listings stopped showing it.
     return bool(instances) and all(
         not instance.live and instance.missed_from is None for instance in instances
     )

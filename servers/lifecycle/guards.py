@@ -1,8 +1,8 @@
-"""The guards: what must hold, at the last moment, for a write or a call to be right.
+"""The guards: last-moment checks that a write or a call is still right.
 
-``decide`` says what should be done as the records looked a moment ago. These say, under
-the lock or just before the call, whether it may still be done. They are pure, so the
-model check in tests/model drives the same ones that ledger, reconciler and engine use.
+``decide`` says what to do according to the records of a moment ago. The guards say,
+under the lock or just before the call, whether that is still allowed. They are pure, so
+the model check in tests/model uses the same guards as ledger, reconciler and engine.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ SEND_SHARE: Final = 0.25
 
 
 class Record(Protocol):
-    """What is known of one instance; times are the database's."""
+    """What is known about one instance. Times are the database's."""
 
     live: bool
     first_seen: datetime
@@ -29,24 +29,24 @@ class Record(Protocol):
 
 
 class Claim(Enum):
-    """Whose an instance is that an answer or a look has shown for an attempt."""
+    """Whether an instance found for an attempt belongs to it."""
 
-    OWN = auto()  # from now on the attempt's
-    ALREADY = auto()  # it was before
-    STRAY = auto()  # never: the sweep judges it
+    OWN = auto()  # it does from now on
+    ALREADY = auto()  # it did before
+    STRAY = auto()  # it never will: the sweep judges it
 
 
 class Missed(Enum):
-    """What one more listing without an instance means."""
+    """What it means that another listing did not show an instance."""
 
     NOTHING = auto()
-    NOTED = auto()  # for the first time
-    AGAIN = auto()  # its row must ask for it by its id
-    GONE = auto()  # no row holds it, or its end was asked for: this proves it
+    NOTED = auto()  # the first miss
+    AGAIN = auto()  # its server must ask for it by id
+    GONE = auto()  # confirmed: it has no server, or was asked to end
 
 
 def find_send_limit(*, claimed: float, lease: float) -> float:
-    """Return the uptime, in seconds, from which on no create call may be sent.
+    """Return the uptime, in seconds, from which no create call may be sent.
 
     ``claimed`` is the uptime read before the claim was sent, ``lease`` its length.
     """
@@ -56,10 +56,10 @@ def find_send_limit(*, claimed: float, lease: float) -> float:
 def weigh_claim(
     outcome: Outcome, *, known_id: str, shown_id: str, condemned: bool
 ) -> Claim:
-    """Tell whether an instance becomes its attempt's, under the lock of both.
+    """Tell whether an instance becomes its attempt's. Both must be locked.
 
-    A closed attempt never takes one, and what is condemned stays so: hence a verdict
-    *orphan* never turns false.
+    A closed attempt never takes an instance, and a condemned instance stays condemned.
+    So the verdict *orphan* never becomes wrong.
     """
     if outcome is Outcome.ACCEPTED:
         return Claim.ALREADY if known_id == shown_id else Claim.STRAY
@@ -71,7 +71,7 @@ def weigh_claim(
 def judge_instance(
     outcome: Outcome | None, *, known_id: str, instance_id: str
 ) -> Verdict:
-    """Return whose a live instance is. ``outcome`` None: its attempt is not known."""
+    """Return the verdict on a live instance. ``outcome`` None: unknown attempt."""
     if outcome is None:
         return Verdict.UNEXPLAINED
     if outcome in CLOSED:
@@ -84,9 +84,9 @@ def judge_instance(
 def is_condemnable(
     record: Record, *, started: datetime, now: datetime, grace: timedelta
 ) -> bool:
-    """Tell whether an orphan or double has been seen twice, and is old enough.
+    """Tell whether an orphan or double was seen twice and is old enough to condemn.
 
-    ``started`` is when the listing began that was just compared.
+    ``started`` is when the listing that was just compared began.
     """
     return (
         record.live
@@ -99,15 +99,15 @@ def is_condemnable(
 
 
 def is_outdated(record: Record, *, started: datetime) -> bool:
-    """Tell whether a listing that began at ``started`` can't speak of a record.
+    """Tell whether a listing that began at ``started`` is too old for a record.
 
-    Its end was seen later than the listing began.
+    It is if the instance was seen to end after the listing began.
     """
     return record.gone_at is not None and record.gone_at >= started
 
 
 def note_shown(record: Record, *, live: bool, started: datetime) -> None:
-    """Write down that a complete listing showed the instance."""
+    """Record that a complete listing showed the instance."""
     if live:
         record.live = True
         record.listed_from = record.listed_from or started
@@ -124,11 +124,11 @@ def note_shown(record: Record, *, live: bool, started: datetime) -> None:
 def note_missed(
     record: Record, *, started: datetime, settle: timedelta, lag: timedelta
 ) -> Missed:
-    """Write down that a complete listing did not show a live instance.
+    """Record that a complete listing did not show a live instance.
 
-    What is new may not be visible yet. An instance that a row holds is not concluded
-    gone here: its row asks for it by its id first. One whose end was asked for is, and
-    one that no row holds, since nothing else is left to ask.
+    A new instance may not be visible yet. An instance that a server owns is not
+    marked gone here: the server asks for it by id first. An instance that was asked to
+    end, or that no server owns, is marked gone after two listings a lag apart.
     """
     if not record.live or started < record.first_seen + settle:
         return Missed.NOTHING

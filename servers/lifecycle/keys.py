@@ -1,9 +1,10 @@
-"""The key that names one attempt at a cloud, and so ties an instance to its row.
+"""The key that names an attempt at a cloud and ties its instance to a server.
 
 ``<fleet>-<server id, 32 hex digits>-<attempt number>-<4 random characters>``, in
-``[a-z][a-z0-9-]*``, at most 63 characters: it fits a DNS label, so that every cloud
-takes it as a name, a label or a tag. The random end makes a number that is used a
-second time after a restored backup a different key, which the database does not know.
+``[a-z][a-z0-9-]*``, at most 63 characters. So it fits a DNS label, and every cloud
+accepts it as a name, a label or a tag. After a restored backup, an attempt number may
+be used a second time. The random end then makes a different key, so the database does
+not confuse the two.
 """
 
 import re
@@ -18,8 +19,8 @@ NONCE_LENGTH = 4
 
 _NONCE_ALPHABET = string.ascii_lowercase + string.digits
 _FLEET = re.compile(rf"[a-z](?:[a-z0-9-]{{0,{MAX_FLEET_LENGTH - 2}}}[a-z0-9])?")
-# Anchored at its end: a fleet's id may hold hyphens, so the parts are read from
-# the right and the fleet is whatever is left, compared whole (ci is not ci-prod).
+# A fleet's id may contain hyphens. So the parts are read from the right, and the rest
+# is the fleet's id, compared as a whole (ci is not ci-prod).
 _KEY = re.compile(
     r"(?P<fleet>[a-z][a-z0-9-]*)"
     r"-(?P<server>[0-9a-f]{32})"
@@ -42,7 +43,7 @@ class Key:
 
 
 def is_fleet_id(text: str) -> bool:
-    """Tell whether ``text`` may be the id of a fleet (1 to 16 characters)."""
+    """Tell whether ``text`` is a valid fleet id (1 to 16 characters)."""
     return _FLEET.fullmatch(text) is not None
 
 
@@ -57,9 +58,9 @@ def make_key(fleet: str, server_id: UUID, number: int) -> Key:
 
 
 def parse_key(text: str) -> Key | None:
-    """Return the key in ``text``, or None where it is not one of ours.
+    """Return the key in ``text``, or None if it is not one of ours.
 
-    Whose fleet it belongs to is the caller's to compare.
+    The caller must compare the fleet.
     """
     if len(text) > MAX_KEY_LENGTH:
         return None

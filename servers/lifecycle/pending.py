@@ -1,9 +1,9 @@
-"""A pending server: where it is tried next, and when.
+"""A pending server: where and when the next attempt is made.
 
-The first candidate that nothing speaks against is tried. One that backs off is waited
-for, unless another may do better by then; so after all of them had no capacity, the
-first one comes first again. Where only our own holds are in the way, the deadline does
-not run.
+The first candidate that can be tried now is used. A server waits for a candidate that
+backs off, unless a later one may succeed sooner. So once no candidate had capacity,
+the first one is tried first again. While only our own limits block it, the deadline
+does not run.
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from servers.lifecycle.snapshot import (
 from servers.lifecycle.states import Event
 from servers.lifecycle.tries import History, read_history
 
-# Over this many seconds those are spread that were held until the same moment.
+# Servers that were held until the same moment are spread over this time.
 SPREAD = timedelta(seconds=1)
 
 
@@ -51,7 +51,7 @@ def decide_pending(snapshot: Snapshot, now: datetime) -> Decision:
     if waits:
         return _join(waits, now)
     words = " ".join(dict.fromkeys(filter(None, over)))
-    return Move(Event.CANDIDATES_EXHAUSTED, words or "No candidate is left.")
+    return Move(Event.CANDIDATES_EXHAUSTED, words or "No location is left to try.")
 
 
 def _is_free(snapshot: Snapshot, candidate: CandidateView) -> bool:
@@ -59,7 +59,7 @@ def _is_free(snapshot: Snapshot, candidate: CandidateView) -> bool:
 
 
 def _hold(snapshot: Snapshot, candidate: CandidateView, now: datetime) -> Wait:
-    """Return the wait for what holds a candidate, which ends by itself."""
+    """Return the wait for what blocks a candidate, which clears automatically."""
     scope = snapshot.scope(candidate.scope)
     soon = now + scope.pace.listing
     if scope.no_create and candidate.hold not in PASSED_BY:
@@ -70,16 +70,16 @@ def _hold(snapshot: Snapshot, candidate: CandidateView, now: datetime) -> Wait:
 
 
 def _describe(candidate: CandidateView, history: History) -> str:
-    """Return why a candidate backs off."""
+    """Return why a candidate backs off, as a sentence."""
     answer = history.last.answer if history.last else ""
-    return f"{candidate.name}: {answer or 'the last call made nothing.'}"
+    return f"{candidate.name}: {answer or 'the last call created nothing.'}"
 
 
 def _join(waits: list[Wait], now: datetime) -> Wait:
-    """Return one wait for all: until the first of them, held if each of them is."""
+    """Join waits into one that ends with the first, and is held if all are."""
     because = " ".join(dict.fromkeys(wait.because for wait in waits))
     if any(not wait.held for wait in waits):
-        because = f"{because} It is tried again by itself."
+        because = f"{because} Retrying automatically."
     return Wait(
         because,
         min(wait.until or now for wait in waits),

@@ -1,7 +1,7 @@
-"""What ``decide`` looks at: one server and all that bears on it, at one moment.
+"""The input of ``decide``: one server and everything relevant to it, at one moment.
 
-Plain frozen values, loaded from the records by engine.py, made by hand in tests. All
-times are the database's.
+Plain frozen values. servers/snapshots.py loads them from the records; tests build them
+by hand. All times are the database's.
 """
 
 from dataclasses import dataclass, field
@@ -12,43 +12,43 @@ from servers.lifecycle.states import OPEN, Outcome, State
 
 
 class Hold(Enum):
-    """What keeps a create from being sent to a candidate now."""
+    """What blocks a create call to a candidate now."""
 
     NONE = auto()
     UNUSABLE = auto()  # disabled, or its credentials are refused: a person must act
     FULL = auto()  # its account's cap is reached: ours, so the deadline stops
-    OURS = auto()  # our own rate, or a breaker that opened over a leak: likewise
-    BROKEN = auto()  # a breaker that failures opened: the deadline runs
+    OURS = auto()  # our own rate limit, or a breaker opened by a leak: likewise
+    BROKEN = auto()  # a breaker opened by failures: the deadline runs
     THROTTLED = auto()  # the cloud asked for fewer calls: likewise
 
 
-# What keeps a later candidate from nothing.
+# Holds that let a later candidate be tried.
 PASSED_BY = frozenset({Hold.UNUSABLE, Hold.FULL, Hold.BROKEN})
-# We hold it ourselves, so its pending deadline does not run.
+# ServerFleet itself blocks it, so its pending deadline does not run.
 OUR_HOLDS = frozenset({Hold.FULL, Hold.OURS})
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The timings of one scope; see clouds.base.Timings for their meaning."""
+    """The timings of one scope. clouds.base.Timings explains them."""
 
     lease: timedelta
     settle: timedelta
     lag: timedelta
     grace: timedelta
     gate: timedelta
-    listing: timedelta  # between two listings while something moves
+    listing: timedelta  # between two listings while something changes
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a state may last, and how often the same is tried."""
+    """How long a state may last, and how often a create is tried."""
 
     pending: timedelta = timedelta(minutes=10)
     retention: timedelta = timedelta(hours=1)  # of an errored row with an instance
-    tries: int = 3  # at one candidate; what says nothing against it is none
+    tries: int = 3  # per candidate; see servers/lifecycle/tries.py for what counts
     share: float = 0.10  # of a scope that may vanish or be condemned at once …
-    share_floor: int = 5  # … and the number that always may
+    share_floor: int = 5  # … and the number that is always allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,12 @@ class AttemptView:
     answered_at: datetime | None = None
     answer: str = ""
     candidate: int = 0
-    answer_class: str = ""  # of Answer, once it is closed
+    answer_class: str = ""  # a value of Answer, once it is closed
     closed_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether an instance of it may still be, or become, the server's."""
+        """Whether its instance is, or can still become, the server's."""
         return self.outcome in OPEN
 
 
@@ -82,9 +82,9 @@ class InstanceView:
     scope: str
     first_seen: datetime
     live: bool = True
-    failed: bool = False  # the cloud gave up on it
+    failed: bool = False  # the cloud reports that it failed
     halted: bool = False  # it is neither running nor on the way there
-    unclear: bool = False  # … by a status that nobody has named yet
+    unclear: bool = False  # … by a status whose meaning is not known
     condemned: bool = False
     address: str = ""
     fault: str = ""
@@ -97,17 +97,17 @@ class InstanceView:
 
 @dataclass(frozen=True, slots=True)
 class ScopeView:
-    """One scope that an attempt of the server named, or that the next one would.
+    """A scope that an attempt of the server named, or that the next one may use.
 
     ``first_look`` and ``last_look`` are the starts of the first and of the newest
-    complete listing that began after ``quiet_from`` of the server; None without one.
-    ``missing`` of ``live`` instances in it were not in the newest listing.
+    complete listing that began after ``quiet_from`` of the server, or None.
+    Of the scope's ``live`` instances, ``missing`` were not in the newest listing.
     """
 
     scope: str
     name: str
     pace: Pace
-    no_create: str = ""  # why nothing may be created in it now; "" where it may
+    no_create: str = ""  # why creates are blocked; "" if they are not
     no_destroy: str = ""
     newest: datetime | None = None
     first_look: datetime | None = None
@@ -118,36 +118,38 @@ class ScopeView:
 
 @dataclass(frozen=True, slots=True)
 class CandidateView:
-    """One place and size to make the server in, in the order of the recipe."""
+    """One location and size in which the server can be created, in recipe order."""
 
     index: int
     name: str
     scope: str
     hold: Hold = Hold.NONE
-    because: str = ""  # what holds it, as a sentence
-    until: datetime | None = None  # where it is known when that ends
+    because: str = ""  # what blocks it, as a sentence
+    until: datetime | None = None  # when that ends, if known
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One server at one moment, under the lease of whoever looks."""
+    """One server at one moment."""
 
     state: State
     state_since: datetime
     created_at: datetime
     attempt_number: int = 0
-    tried_from: int = 0  # attempts up to this number are of before a retry
-    failures: int = 0  # calls in a row that taught nothing
-    jitter: float = 0.5  # 0..1, fixed for the server, spreads the back-offs
+    tried_from: int = 0  # attempts up to this number were before a retry
+    failures: int = 0  # failed calls in a row
+    jitter: float = 0.5  # 0..1, fixed for the server; spreads the back-offs
     instance_id: str = ""
     deadline_at: datetime | None = None
     ttl: timedelta | None = None
     protected: bool = False
-    trial_until: datetime | None = None  # only to try its template, until then
+    trial_until: datetime | None = (
+        None  # for a trial of its template: when it ends at the latest
+    )
     ready_by_address: bool = True
     limits: Limits = field(default_factory=Limits)
     candidate_count: int = 1
-    candidates: tuple[CandidateView, ...] = ()  # loaded for pending rows alone
+    candidates: tuple[CandidateView, ...] = ()  # loaded for pending servers only
     attempts: tuple[AttemptView, ...] = ()
     instances: tuple[InstanceView, ...] = ()
     scopes: tuple[ScopeView, ...] = ()
@@ -162,7 +164,7 @@ class Snapshot:
 
     @property
     def own_instance(self) -> InstanceView | None:
-        """The instance that the row names, or None."""
+        """The instance that the server's row names, or None."""
         for instance in self.instances:
             if (
                 instance.instance_id == self.instance_id
@@ -173,11 +175,11 @@ class Snapshot:
 
     @property
     def live_instances(self) -> tuple[InstanceView, ...]:
-        """Everything live under the server's id, doubles and orphans included."""
+        """All live instances with the server's id, doubles and orphans included."""
         return tuple(instance for instance in self.instances if instance.live)
 
     def scope(self, scope: str) -> ScopeView:
-        """Return the view of ``scope``; KeyError where it was not loaded."""
+        """Return the view of ``scope``. Raise KeyError if it was not loaded."""
         for view in self.scopes:
             if view.scope == scope:
                 return view

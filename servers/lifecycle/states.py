@@ -1,20 +1,20 @@
-"""What a server can be, what can happen to it, and the sets that have a name."""
+"""The states and events of a server, and named sets of them."""
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """The states of a server, in the words of the wire (Drone Autoscaler's)."""
+    """The states of a server, named as in Drone Autoscaler's API."""
 
-    PENDING = "pending"  # accepted; no attempt is under way
-    CREATING = "creating"  # an attempt is written down; its call may be out
-    CREATED = "created"  # the cloud holds the instance of the current attempt
-    STAGING = "staging"  # it has an address; it is not proven ready
+    PENDING = "pending"  # accepted; no attempt is in progress
+    CREATING = "creating"  # an attempt is recorded; its call may have been sent
+    CREATED = "created"  # the cloud has the instance of the current attempt
+    STAGING = "staging"  # it has an address, but is not confirmed ready
     RUNNING = "running"  # it takes builds
-    SHUTDOWN = "shutdown"  # its termination was requested; nothing drains yet
-    STOPPING = "stopping"  # it is being destroyed until its absence is proven
-    STOPPED = "stopped"  # proven absent; nothing bills
-    ERROR = "error"  # given up; what the cloud holds of it is still resolved
+    SHUTDOWN = "shutdown"  # termination requested; draining does not exist yet
+    STOPPING = "stopping"  # being destroyed, until it is confirmed gone
+    STOPPED = "stopped"  # confirmed gone; nothing is billed
+    ERROR = "error"  # failed; its instances are still tracked
 
 
 class Event(StrEnum):
@@ -39,19 +39,19 @@ class Event(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What is known of one attempt to create."""
+    """What is known about one attempt to create an instance."""
 
-    ASKED = "asked"  # written down; the answer is not known
-    ACCEPTED = "accepted"  # the cloud holds an instance of it
-    REFUSED = "refused"  # the cloud answered that nothing was made
-    ABSENT = "absent"  # looked for after its settle time, and not there
-    ABANDONED = "abandoned"  # its server needs it no more
+    ASKED = "asked"  # recorded; the answer is not known
+    ACCEPTED = "accepted"  # the cloud has an instance of it
+    REFUSED = "refused"  # the cloud answered that nothing was created
+    ABSENT = "absent"  # looked for after its settle time, and not found
+    ABANDONED = "abandoned"  # its server no longer needs it
 
 
 class Answer(StrEnum):
-    """What an attempt came to that left its server without an instance.
+    """Why an attempt left its server without an instance.
 
-    The values are those of the port's errors, without their last five letters.
+    The values are the names of the cloud port's errors without ``Error``, and our own.
     """
 
     REFUSED = "Refused"
@@ -61,29 +61,29 @@ class Answer(StrEnum):
     THROTTLED = "Throttled"
     UNREACHABLE = "Unreachable"
     CLOCK = "Clock"
-    SILENCE = "UnknownOutcome"  # no answer, and nothing of it was found
-    UNSENT = "Unsent"  # its worker was stopped for too long before it could ask
-    FAILED = "Failed"  # it made an instance that failed, or stopped, while it booted
+    SILENCE = "UnknownOutcome"  # no answer, and no instance was found
+    UNSENT = "Unsent"  # its worker was suspended too long to send the call
+    FAILED = "Failed"  # its instance failed or stopped while booting
 
 
 class Verdict(StrEnum):
-    """What an instance under our tag is to us."""
+    """How an instance with the fleet's tag relates to our records."""
 
-    OURS = "ours"  # the one of an open attempt
+    OURS = "ours"  # the instance of an open attempt
     ORPHAN = "orphan"  # its attempt is closed
-    DOUBLE = "double"  # a second one of an open attempt
-    UNEXPLAINED = "unexplained"  # its attempt is not in the database: a person decides
+    DOUBLE = "double"  # a second instance of an open attempt
+    UNEXPLAINED = "unexplained"  # its attempt is not in the database; a person decides
     GONE = "gone"  # no longer live
 
 
 class Want(StrEnum):
-    """What a person last asked of a server."""
+    """What was last requested for a server."""
 
     RUN = "run"
     GONE = "gone"
 
 
-# States in which something moves by itself, so the scope is listed quickly.
+# States that change automatically, so the scope is listed more often.
 MOVING = frozenset(
     {
         State.PENDING,
@@ -94,25 +94,25 @@ MOVING = frozenset(
         State.STOPPING,
     }
 )
-# On the way to running: each has a deadline and the failure edge deadline_passed.
+# On the way to running. Each has a deadline and the edge deadline_passed.
 BOOTING = frozenset({State.PENDING, State.CREATING, State.CREATED, State.STAGING})
-# The current attempt's instance is known and should be there.
+# The current attempt's instance is known and should exist.
 HOLDING = frozenset({State.CREATED, State.STAGING, State.RUNNING})
-# A person, the ttl or the reaper may still ask for the end.
+# The server can still be terminated: by a person, its ttl or the engine.
 STOPPABLE = BOOTING | {State.RUNNING, State.ERROR}
-# The end was asked for: asking again changes nothing.
+# Termination was requested. Requesting it again changes nothing.
 ENDING = frozenset({State.SHUTDOWN, State.STOPPING, State.STOPPED})
-# Counts against no cap: proven absent. (An errored row counts until it is resolved.)
+# Confirmed gone, so it counts against no limit. An errored server still counts.
 PROVEN_GONE = frozenset({State.STOPPED})
 COUNTED = frozenset(State) - PROVEN_GONE
 
-# An attempt that is closed is final: no instance of it may be adopted any more.
+# A closed attempt is final: no instance of it may be adopted.
 CLOSED = frozenset({Outcome.REFUSED, Outcome.ABSENT, Outcome.ABANDONED})
 OPEN = frozenset({Outcome.ASKED, Outcome.ACCEPTED})
 
-# The same call would be refused again.
+# The same call would fail again.
 FINAL = frozenset({Answer.REFUSED, Answer.CREDENTIALS, Answer.QUOTA})
-# Says nothing against the request, so it is no try: the same call may work later.
+# The request itself may be fine, so this does not count as a try.
 NO_TRY = frozenset(
     {
         Answer.NO_CAPACITY,
@@ -122,5 +122,5 @@ NO_TRY = frozenset(
         Answer.UNSENT,
     }
 )
-# Another candidate may do better at once.
+# Another candidate may succeed right away.
 ELSEWHERE = frozenset({Answer.NO_CAPACITY, Answer.FAILED})

@@ -1,8 +1,8 @@
-"""THE table of the lifecycle: what may move a server, from where, to where, and why.
+"""THE table of the lifecycle: which event moves a server from where to where.
 
 Buttons, the messages of refused calls, the database's check constraint and the diagram
-in docs/lifecycle.md derive from it, and tests hold each of them to it. Nothing else
-says what is allowed, and there is no way around it.
+in docs/lifecycle.md derive from it, and tests check each of them against it. Nothing
+else defines what is allowed, and nothing bypasses it.
 """
 
 from types import MappingProxyType
@@ -13,48 +13,49 @@ from servers.lifecycle.states import Event, State
 Edge = tuple[State, Event, State]
 
 TABLE: Final[tuple[Edge, ...]] = (
-    # The intent is in the database before the call leaves, or the call never leaves.
+    # The attempt is in the database before the call is sent.
     (State.PENDING, Event.ATTEMPT_WRITTEN, State.CREATING),
-    # Answered by the call, or found by its key: both mean the same.
+    # The call was answered, or the instance was found by its key: both are the same.
     (State.CREATING, Event.INSTANCE_KNOWN, State.CREATED),
-    # Another candidate or another try is left.
+    # Another candidate or another attempt is left.
     (State.CREATING, Event.ATTEMPT_REFUSED, State.PENDING),
     (State.CREATING, Event.ATTEMPT_ABSENT, State.PENDING),
-    # None is left; or, from pending, no candidate's account can be used at all.
+    # None is left. From pending: no candidate's account can be used at all.
     (State.CREATING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
     (State.PENDING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
-    # Failed or stopped while it booted: its attempt is abandoned, so the instance is an
-    # orphan, and another candidate or try follows. Where none is left, it is kept.
+    # The instance failed or stopped while booting. Its attempt is abandoned, so the
+    # instance is an orphan, and the next attempt follows. If no attempt is left, the
+    # instance is kept.
     (State.CREATED, Event.INSTANCE_FAILED, State.PENDING),
     (State.STAGING, Event.INSTANCE_FAILED, State.PENDING),
     (State.CREATED, Event.CANDIDATES_EXHAUSTED, State.ERROR),
     (State.STAGING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
     (State.CREATED, Event.ADDRESS_SEEN, State.STAGING),
     (State.STAGING, Event.READY, State.RUNNING),
-    # Every working state ends in time. A late answer is still recorded afterwards.
+    # Every booting state has a deadline. A late answer is still recorded.
     (State.PENDING, Event.DEADLINE_PASSED, State.ERROR),
     (State.CREATING, Event.DEADLINE_PASSED, State.ERROR),
     (State.CREATED, Event.DEADLINE_PASSED, State.ERROR),
     (State.STAGING, Event.DEADLINE_PASSED, State.ERROR),
-    # Proven by two complete listings and a get, never by one look.
+    # Confirmed by two complete listings and a get, or shown as ended by the cloud.
     (State.CREATED, Event.INSTANCE_VANISHED, State.ERROR),
     (State.STAGING, Event.INSTANCE_VANISHED, State.ERROR),
     (State.RUNNING, Event.INSTANCE_VANISHED, State.ERROR),
     (State.RUNNING, Event.HEALTH_LOST, State.ERROR),
-    # Only with nothing live or unresolved left under the row.
+    # Only if no live instance and no unanswered attempt is left.
     (State.ERROR, Event.RETRY_REQUESTED, State.PENDING),
-    # A person, the ttl or the reaper.
+    # By a person, the ttl or the engine.
     (State.PENDING, Event.STOP_REQUESTED, State.SHUTDOWN),
     (State.CREATING, Event.STOP_REQUESTED, State.SHUTDOWN),
     (State.CREATED, Event.STOP_REQUESTED, State.SHUTDOWN),
     (State.STAGING, Event.STOP_REQUESTED, State.SHUTDOWN),
     (State.RUNNING, Event.STOP_REQUESTED, State.SHUTDOWN),
     (State.ERROR, Event.STOP_REQUESTED, State.SHUTDOWN),
-    # At once, as long as nothing drains.
+    # At once, since draining does not exist yet.
     (State.SHUTDOWN, Event.DRAINED, State.STOPPING),
-    # Stopping never gives up: proof is its only way out.
+    # Stopping never gives up: confirmed absence is the only way out.
     (State.STOPPING, Event.ABSENCE_CONFIRMED, State.STOPPED),
-    # A cloned database becomes a fleet of its own: what it copied is the origin's.
+    # A copied database became its own fleet: the servers belong to the original.
     (State.PENDING, Event.DISOWNED, State.STOPPED),
     (State.CREATING, Event.DISOWNED, State.STOPPED),
     (State.CREATED, Event.DISOWNED, State.STOPPED),
@@ -71,7 +72,7 @@ _TARGETS: Final = MappingProxyType(
 
 
 def target_of(source: State, event: Event) -> State | None:
-    """Return where ``event`` leads from ``source``, or None where it is not allowed."""
+    """Return where ``event`` leads from ``source``, or None if it is not allowed."""
     return _TARGETS.get((source, event))
 
 

@@ -1,13 +1,13 @@
-"""What became of the tries at each candidate, and what that means for the next.
+"""How past attempts at each candidate decide what is tried next.
 
-A refusal is final for its candidate. Silence (a call that is proven to have made
-nothing) and an instance that failed while it booted are tries, of which each candidate
-gets a few. What says nothing against the request is no try at all: the call was
-throttled, or never left, or there is no capacity now. It is made again, with back-off,
-until the row's pending deadline.
+A refusal is final for its candidate. A call without an answer that is confirmed to have
+created nothing counts as a try, and so does an instance that failed while booting. Each
+candidate gets a few tries. If the request itself may be fine, it is not a try: the call
+was throttled, was never sent, or found no capacity. Such a call is repeated with
+back-off until the server's pending deadline.
 
-All of it is read from the attempts since the row was asked for, or retried. So whoever
-comes next, after whatever kill, counts the same.
+All of this is read from the attempts since the server was requested or retried. So any
+worker counts the same, even after a crash.
 """
 
 import contextlib
@@ -26,25 +26,25 @@ from servers.lifecycle.states import (
     Outcome,
 )
 
-# Of the pending deadline, the longest wait between two calls. So a trouble that is
-# over by half of the deadline leaves a row time for several more calls.
+# The longest wait between two calls is this fraction of the pending deadline. So if
+# an outage ends by half of the deadline, there is time for several more calls.
 SHARE_OF_DEADLINE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What became of the tries at one candidate, the newest last."""
+    """The outcomes of the attempts at one candidate, newest last."""
 
     answers: tuple[Answer, ...] = ()
     last: AttemptView | None = None
 
     @property
     def tries(self) -> int:
-        """How many count against it."""
+        """How many attempts count as tries."""
         return sum(answer not in NO_TRY for answer in self.answers)
 
     def is_over(self, limits: Limits) -> bool:
-        """Tell whether nothing more is tried at this candidate."""
+        """Tell whether this candidate is not tried again."""
         return bool(FINAL.intersection(self.answers)) or self.tries >= limits.tries
 
     def lets_others_go_first(self, limits: Limits) -> bool:
@@ -54,7 +54,7 @@ class History:
         return self.answers[-1] in ELSEWHERE or len(self.answers) >= limits.tries
 
     def resume_at(self, snapshot: Snapshot) -> datetime | None:
-        """Return when the next call may be made; None where it may at once."""
+        """Return when the next call can be made; None if at once."""
         if self.last is None:
             return None
         since = self.last.closed_at or snapshot.state_since
@@ -70,7 +70,7 @@ def longest_wait(limits: Limits) -> float:
 
 
 def read_history(snapshot: Snapshot, candidate: int) -> History:
-    """Return what became of the tries at a candidate."""
+    """Return the history of the attempts at a candidate."""
     answers = []
     last = None
     for attempt in sorted(snapshot.attempts, key=lambda each: each.number):
@@ -84,7 +84,7 @@ def read_history(snapshot: Snapshot, candidate: int) -> History:
 
 
 def _read_answer(attempt: AttemptView) -> Answer | None:
-    """Return what a closed attempt came to; None where it is open, or just let go."""
+    """Return the outcome of a closed attempt; None if it is open or was abandoned."""
     if attempt.is_open:
         return None
     with contextlib.suppress(ValueError):
@@ -97,10 +97,10 @@ def _read_answer(attempt: AttemptView) -> Answer | None:
 def follow_failure(
     snapshot: Snapshot, event: Event, *, candidate: int, answer: Answer
 ) -> Event:
-    """Return what moves the row after a try at ``candidate`` that came to ``answer``.
+    """Return the event that follows an attempt at ``candidate`` with ``answer``.
 
-    That is ``event`` (attempt_refused, attempt_absent or instance_failed) where
-    something is left to try, candidates_exhausted where nothing is.
+    That is ``event`` (attempt_refused, attempt_absent or instance_failed) if something
+    is left to try, and candidates_exhausted if not.
     """
     for index in range(snapshot.candidate_count):
         history = read_history(snapshot, index)
@@ -112,9 +112,9 @@ def follow_failure(
 
 
 def count_most_calls(outage: float, limits: Limits) -> int:
-    """Return the most calls that one server makes at one candidate in ``outage`` s.
+    """Return how many calls a server makes at most to one candidate in ``outage`` s.
 
-    The last of them succeeds. It is what the shortest back-offs leave room for.
+    Counts the call that succeeds afterwards, and assumes the shortest back-offs.
     """
     calls, spent = 1, 0.0
     while spent <= outage:

@@ -148,7 +148,7 @@ def test_the_page_tells_the_whole_story(operator: Client, workshop: Workshop) ->
         "curl -X DELETE -H &quot;Authorization: Bearer $TOKEN&quot;",
         "by its time to live of 2 h",
         "/servers/?label=team%3Dweb",
-        "The cloud made",
+        "The cloud created",
         f"&quot;id&quot;: &quot;{server.instance_id}&quot;",
     ):
         assert words in page, words

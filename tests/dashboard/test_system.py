@@ -71,10 +71,10 @@ def test_who_takes_the_place_of_one_that_died_says_so_once(
     names = set(Heartbeat.objects.values_list("name", flat=True))
     assert names == {name_process(), "other:1", "x:2"}
     (event,) = Event.objects.filter(kind="process_ended")
-    assert event.reason.startswith("The worker dead:9 ended without a word.")
+    assert event.reason.startswith("The worker dead:9 stopped unexpectedly.")
     page = log_in(make_person("viewer")).get("/activity/").content.decode()
     assert "Process stopped" in page
-    assert "dead:9 ended without a word" in page
+    assert "dead:9 stopped unexpectedly" in page
 
 
 def test_what_the_supervisor_noted_becomes_one_event() -> None:

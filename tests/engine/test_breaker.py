@@ -94,7 +94,7 @@ def test_it_opens_where_creations_outrun_what_was_asked_for(workshop: Workshop) 
     workshop.run_for(1.0)
     waiting.refresh_from_db()
     assert waiting.state == "pending"
-    assert "only 1 servers account for them" in waiting.waiting
+    assert "servers account for only 1" in waiting.waiting
     assert len(world.live(time.time())) == 7
     # A person has them destroyed; the breaker tries again, and closes.
     for stray in strays:

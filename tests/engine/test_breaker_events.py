@@ -35,7 +35,7 @@ def test_it_says_why_it_opened_and_until_when_and_that_it_closed(
     assert "quota" in opened.reason
     until = is_open.get().breaker_until
     assert until is not None
-    assert f"Tried again at {until:%H:%M:%S} UTC." in opened.reason
+    assert f"Next try at {until:%H:%M:%S} UTC." in opened.reason
     page = log_in(make_person("viewer")).get("/activity/").content.decode()
     assert "Circuit breaker opened" in page
     # With room at the cloud the next create closes it.

@@ -39,7 +39,7 @@ def test_one_that_fails_while_it_boots_falls_back_and_is_destroyed(
     assert server.account_id == spare.pk
     first, second = Attempt.objects.order_by("number")
     assert (first.outcome, first.answer_class) == (Outcome.ABANDONED, Answer.FAILED)
-    assert "gave up on its instance" in first.answer
+    assert "its instance failed" in first.answer
     assert second.outcome == Outcome.ACCEPTED
     assert second.instance_id == server.instance_id
     # What failed is nobody's, and ends by the sweep.
@@ -59,8 +59,8 @@ def test_where_nothing_else_is_left_it_is_tried_again_a_few_times(
     server = provision()
     workshop.run_to("error", server)
     assert Attempt.objects.count() == 2
-    assert "gave up on its instance" in server.error
-    assert "No other try is left" in server.error
+    assert "its instance failed" in server.error
+    assert "No attempts are left" in server.error
     # The last one is kept for a while, as for any server in error, and ends.
     assert server.instance_id
     workshop.run_to("stopped", server)
@@ -78,8 +78,8 @@ def test_a_running_server_whose_instance_stops_is_in_error_and_ends(
     world_of(account).turn(server.instance_id, "stopped", time.time())
     workshop.run_to("error", server)
     assert server.error == (
-        "The cloud shows its instance as 'stopped', and ServerFleet did not ask for "
-        "that. Retry it, or terminate it."
+        "The cloud shows its instance as 'stopped', although ServerFleet did not "
+        "request that. Retry or terminate the server."
     )
     assert server.address == address
     workshop.run_to("stopped", server)

@@ -71,7 +71,7 @@ def test_servers_that_fall_back_at_once_keep_the_cap(
     assert Attempt.objects.filter(account=spare).count() == cap
     # The others wait, and say for what.
     waiting = Server.objects.filter(
-        state="pending", waiting__contains=f"cap of spare ({cap})"
+        state="pending", waiting__contains=f"spare has reached its server limit ({cap})"
     )
     workshop.run_until(lambda: waiting.count() == RACERS - cap)
     assert taken.count() == cap

@@ -55,7 +55,7 @@ def test_a_server_waits_out_what_says_nothing_against_it(
     assert server.state == "pending"
     why = explain_server(server, now=database_now())
     assert words in why.sentence
-    assert "tried again by itself" in why.sentence
+    assert "Retrying automatically." in why.sentence
     assert why.next_at is not None
     # Each try is an attempt of its own, and the last one makes the instance.
     set_options(account, **CALM)
@@ -74,7 +74,7 @@ def test_it_ends_in_error_only_at_its_pending_deadline(
     server = provision()
     workshop.run_to("error", server)
     assert time.monotonic() - began >= 2.0
-    assert "It stayed pending until its deadline." in server.error
+    assert "The server was still pending at its deadline." in server.error
     assert "No small is left" in server.error
     # A retry has all of the time again.
     retry_server(server.name)

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.pure
 
 OUTCOMES = {Answer.SILENCE: Outcome.ABSENT, Answer.UNSENT: Outcome.ABSENT,
             Answer.FAILED: Outcome.ABANDONED}  # fmt: skip
-GATE = "A complete listing must come first."
+GATE = "Waiting for a complete listing."
 
 
 def tried(*answers: tuple[int, Answer, float]) -> tuple[AttemptView, ...]:
@@ -135,7 +135,7 @@ def test_what_is_tried_next(given_: str, wanted: tuple[Snapshot, Decision]) -> N
         (pending((A, THROTTLED, LATE)), False, "The words of Throttled."),
         (pending((A, GONE, LATE)), False, "The words of Unreachable."),
         (pending((A, Answer.CLOCK, LATE)), False, "The words of Clock."),
-        (pending((A, NO, LATE), (B, NO, LATE)), False, "tried again by itself"),
+        (pending((A, NO, LATE), (B, NO, LATE)), False, "Retrying automatically."),
         (pending(holds={A: Hold.THROTTLED}), False, "hold 0"),
         (pending(holds={A: Hold.BROKEN, B: Hold.BROKEN}), False, "hold 1"),
         (pending(holds={A: Hold.OURS}), True, "hold 0"),

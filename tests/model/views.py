@@ -28,7 +28,7 @@ LEASE: Final = 2
 SETTLE: Final = 1
 GRACE: Final = 1
 LIMITS: Final = Limits(retention=UNIT, tries=2)
-CLOSED_GATE: Final = "A complete listing must come first."
+CLOSED_GATE: Final = "Waiting for a complete listing."
 HELD: Final = "An unexplained instance is there."
 
 # The guards that can be switched off.

@@ -138,7 +138,7 @@ def test_a_service_with_another_key_refuses_to_start_in_one_sentence() -> None:
             done = run_python(command, env)
             assert done.returncode != 0, command
             said = done.stderr + done.stdout
-            assert "The encryption keys are not those of this database." in said
+            assert "The encryption keys don't match this database." in said
             assert "Traceback" not in said, said
 
 
