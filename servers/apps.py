@@ -12,7 +12,7 @@ class ServersConfig(AppConfig):
     verbose_name = "ServerFleet"
 
     def ready(self) -> None:
-        """Register the system checks, and the triggers, which follow the tables."""
+        """Register the system checks; install the triggers after each ``migrate``."""
         from servers import addresses, checks, triggers  # noqa: F401, PLC0415 - registers
 
         addresses.configure(lambda: settings.PRIVATE_ENDPOINTS)

@@ -1,7 +1,7 @@
-"""Ask clouds whether an account and its templates work, in words for a person.
+"""Test whether an account and its templates work, with findings for people.
 
-Nothing is made, ended or saved, and an account or template that is not saved yet is
-asked about like any other, with the credentials that it holds.
+A test creates, destroys and saves nothing. It also works for an account or template
+that is not saved yet, with the credentials that it has.
 """
 
 import json
@@ -29,10 +29,10 @@ from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template
 from servers.scopes import BusyError, call_slot, open_scope
 
-# A person waits for the answer, and the web process has few threads: so no more than
-# this many hold one of them at once.
+# A person waits for the result, and the web process has few threads. So only this many
+# tests may use one at the same time.
 MOST_AT_ONCE: Final = 2
-MOST_SECONDS: Final = 10.0  # for a region
+MOST_SECONDS: Final = 10.0  # per region
 MOST_SECONDS_IN_ALL: Final = 20.0
 MOST_REGIONS: Final = 5
 MOST_TEMPLATES: Final = 5
@@ -44,10 +44,10 @@ _places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was asked of a region, and what was learned.
+    """One result of a test in a region.
 
-    Where ``tested`` is False nothing was, and ``message`` says why: so it neither works
-    nor fails. ``is_refusal``: the cloud refused what the template names.
+    If ``tested`` is False, nothing was tested, and ``message`` says why. Such a finding
+    neither works nor fails. ``is_refusal``: the cloud refused the template's values.
     """
 
     region: str
@@ -66,7 +66,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a template has its servers made, and how large."""
+    """A template, and a region and size in which it creates servers."""
 
     template: Template
     region: str
@@ -76,7 +76,7 @@ class _Place:
 class _Visit:
     """The calls to one region, within its share of the time.
 
-    ``silent`` from the first one on that got no answer: the next would get none, too.
+    ``silent`` once a call got no answer: the next call would get none either.
     """
 
     def __init__(self, account: Account, region: str, *, ends: float) -> None:
@@ -87,22 +87,22 @@ class _Visit:
         self.silent = False
 
     def ask(self, call: Callable[[float], _Answer]) -> _Answer:
-        """Make a call, which is given its deadline."""
+        """Make a call, passing it its deadline."""
         left = self.ends - time.monotonic()
         if left <= 0:
-            raise UnreachableError("There was no time left to ask.")
+            raise UnreachableError("The test ran out of time.")
         with call_slot(self.account):
             return call(min(left, self.cloud.timings.call))
 
     def find_out(
         self, probe: Callable[[], str], *, advise: Callable[[RefusedError], str]
     ) -> Finding:
-        """Return what ``probe`` says, or what forbids it and what to do about it."""
+        """Return what ``probe`` says, or why it failed and what to do about it."""
         try:
             return Finding(self.region, True, probe())
         except RefusedError as error:
             advice = advise(error)
-            # Rights, quota and capacity are no fault of what was typed.
+            # Rights, quota and capacity are not the fault of the template.
             others = CredentialsError | QuotaError | NoCapacityError
             return Finding(
                 self.region,
@@ -113,16 +113,16 @@ class _Visit:
         except CloudError as error:
             words = error.message
         except BusyError:
-            words = "Too many calls are under way."
+            words = "Too many calls are in progress."
         self.silent = True
         return Finding(self.region, False, f"{words} Test again.")
 
     def skip(self, what: str) -> Finding:
-        """Return that something was not tested, since the cloud doesn't answer."""
+        """Return a finding for something not tested, as the cloud doesn't answer."""
         return Finding(
             self.region,
             False,
-            f"{what} was not tested, because the call before got no answer.",
+            f"{what} was not tested, because the previous call got no answer.",
             tested=False,
         )
 
@@ -130,9 +130,7 @@ class _Visit:
 @contextmanager
 def _take_place() -> Iterator[None]:
     if not _places.acquire(blocking=False):
-        raise UnavailableError(
-            "Other tests are under way. Test again in a few seconds."
-        )
+        raise UnavailableError("Other tests are running. Test again in a few seconds.")
     try:
         yield
     finally:
@@ -142,15 +140,15 @@ def _take_place() -> Iterator[None]:
 def probe_account(
     account: Account, *, credentials: Mapping[str, str] | None = None
 ) -> list[Finding]:
-    """Ask each region in use for all that the account needs; change nothing.
-
-    ``credentials`` are tried instead of those that it has; InvalidError where its
-    settings are not what its kind needs with them.
+    """Test in each region in use everything that the account needs; change nothing.
 
     That is a listing, the images and sizes of the account's templates, and the rights
     to create and to destroy. The account need not be saved. At most MOST_REGIONS
-    regions, each within MOST_SECONDS, all within MOST_SECONDS_IN_ALL. UnavailableError
-    while MOST_AT_ONCE others are under way in this process.
+    regions, each within MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
+
+    ``credentials`` are used instead of the account's own. Raise InvalidError if they
+    don't fit its other settings. Raise UnavailableError while MOST_AT_ONCE other tests
+    are running in this process.
     """
     if credentials is not None:
         account.credentials = json.dumps(dict(credentials))
@@ -161,7 +159,7 @@ def probe_account(
         return [Finding(account.region, False, wrong)]
     places = _list_places(account)
     used = account.scopes.order_by("region").values_list("region", flat=True)
-    # First the one that was just typed.
+    # First the region that was just entered.
     regions = [account.region] if account.region else []
     regions += [place.region for place in places] + list(used[:MOST_REGIONS])
     ends = time.monotonic() + MOST_SECONDS_IN_ALL
@@ -177,9 +175,9 @@ def probe_account(
 
 
 def probe_template(template: Template) -> list[Finding]:
-    """Ask each place of a template whether its servers can be made; make none.
+    """Test for each candidate of a template whether servers can be created.
 
-    The template need not be saved. At most MOST_PLACES places, each within
+    Creates none. The template need not be saved. At most MOST_PLACES, each within
     MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
     """
     ends = time.monotonic() + MOST_SECONDS_IN_ALL
@@ -193,7 +191,7 @@ def probe_template(template: Template) -> list[Finding]:
             candidate.region,
             False,
             f"The fallback on {candidate.size} in {candidate.account_name} was not "
-            f"tested: a test asks for {MOST_PLACES} places at most.",
+            f"tested, because a test covers at most {MOST_PLACES} choices.",
             tested=False,
         )
         for candidate in candidates[MOST_PLACES:]
@@ -202,7 +200,7 @@ def probe_template(template: Template) -> list[Finding]:
 
 
 def _explain_settings(account: Account) -> str:
-    """Return what is wrong with the settings before any call is made, or ""."""
+    """Return what is wrong with the settings, or "". Makes no call."""
     errors = _check_settings(account)
     return " ".join(message for messages in errors.values() for message in messages)
 
@@ -218,7 +216,7 @@ def _check_settings(account: Account) -> dict[str, list[str]]:
 
 
 def _list_places(account: Account) -> list[_Place]:
-    """Return where the account's own templates place servers in it."""
+    """Return where the account's own templates create servers in it."""
     templates = Template.objects.filter(account_id=account.pk).order_by("name")
     places = []
     for template in templates[:MOST_TEMPLATES]:
@@ -254,8 +252,8 @@ def _probe_region(visit: _Visit, places: list[_Place]) -> list[Finding]:
             Finding(
                 visit.region,
                 False,
-                "Creating was not tested, because no template of this account names "
-                "an image and a size here.",
+                "Creating was not tested, because no template of this account creates "
+                "servers here.",
                 tested=False,
             )
         )
@@ -268,7 +266,9 @@ def _probe_candidate(
 ) -> list[Finding]:
     account = candidate.account
     if account is None:
-        wrong = f"There is no account {candidate.account_name}. Correct the fallback."
+        wrong = (
+            f"There is no account named {candidate.account_name}. Correct the fallback."
+        )
         return [Finding(candidate.region, False, wrong)]
     if wrong := _explain_settings(account):
         return [Finding(candidate.region, False, f"{account.name}: {wrong}")]
@@ -293,16 +293,17 @@ def _probe_listing(visit: _Visit) -> Finding:
         shown = listing.identity or shown
         live = sum(instance.live for instance in listing.instances)
         whose = f" of {shown}" if shown else ""
-        return f"The listing{whose} works and shows {live} of our instances."
+        ours = "1 instance" if live == 1 else f"{live} instances"
+        return f"The listing{whose} works and shows {ours} of this fleet."
 
     finding = visit.find_out(list_ours, advise=_advise_listing)
     if finding.works and identity and shown and shown != identity:
         return Finding(
             visit.region,
             False,
-            f"These credentials lead to another account ({shown}) than the one "
-            f"recorded ({identity}). Use credentials of that one, or make another "
-            "account here.",
+            f"These credentials belong to a different account ({shown}) than recorded "
+            f"({identity}). Use credentials for {identity}, or create a new account "
+            "here.",
         )
     return finding
 
@@ -334,19 +335,19 @@ def _probe_place(visit: _Visit, place: _Place) -> list[Finding]:
 def _probe_destroy(visit: _Visit) -> Finding:
     def check() -> str:
         visit.ask(lambda left: visit.cloud.check_destroy(deadline=left))
-        return "Nothing forbids to destroy instances."
+        return "These credentials may destroy instances."
 
     return visit.find_out(
         check,
         advise=lambda _error: (
-            "Allow these credentials to destroy instances. Where a policy allows it "
-            "for some instances alone, a try of a template tells for certain."
+            "Allow these credentials to destroy instances. If a policy allows it only "
+            "for some instances, try a template to be sure."
         ),
     )
 
 
 def _render_spec(place: _Place) -> CreateSpec:
-    """Return a create call like those of the engine, of a server that never is."""
+    """Return a create call like the engine's, for a server that is never created."""
     template, server = place.template, uuid.uuid4()
     fleet = Fleet.objects.get().fleet_id
     return CreateSpec(
@@ -357,7 +358,7 @@ def _render_spec(place: _Place) -> CreateSpec:
         name=template.name or "The template",
         image=template.image,
         size=place.size,
-        # As long as its own: who tests a place need not be one who may read it.
+        # Only of the same length: a person may test a template without seeing its data.
         user_data="#" * len(template.user_data.encode()),
         ssh_key=template.ssh_key,
         labels=template.labels,
@@ -376,7 +377,7 @@ def _advise_create(error: RefusedError) -> str:
         case CredentialsError():
             return "Allow these credentials to create such instances."
         case QuotaError():
-            return "Have the quota raised, or destroy what is not needed."
+            return "Raise the quota, or destroy instances that you don't need."
         case NoCapacityError():
             return "Choose another size or region, or name a fallback."
         case _:

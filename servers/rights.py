@@ -1,4 +1,4 @@
-"""What a person may do, by one query instead of Django's two."""
+"""The permissions of a person, read by one query instead of Django's two."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from django.db.models import Q
 
 
 class RightsBackend(ModelBackend):
-    """Django's own, with a person's own rights and those of the groups read at once."""
+    """Django's backend, reading a person's and their groups' rights in one query."""
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """Return the rights as ``app.codename``; kept on the user for the request."""
+        """Return the rights as ``app.codename``, cached on the user for the request."""
         if user_obj.is_superuser or user_obj.is_anonymous or obj is not None:
             return super().get_all_permissions(user_obj, obj)
         if not user_obj.is_active:

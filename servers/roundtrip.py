@@ -1,4 +1,4 @@
-"""Several queries asked at once, where each wait for an answer holds others up."""
+"""Send several queries in one round trip, if waiting for each would block others."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ Rows = list[tuple[Any, ...]]
 def ask_together(*queries: "QuerySet[Any, tuple[Any, ...]]") -> list[Rows]:
     """Return the rows of each query, in order; on PostgreSQL in one round trip.
 
-    They run one after the other, and under READ COMMITTED each sees what had been
-    committed when itself began: so a query behind one that takes a lock sees what the
-    lock's last holder wrote. For ``values_list`` of columns that need no conversion.
+    They run one after the other. Under READ COMMITTED each one sees what was committed
+    before it started, so a query after one that takes a lock sees what the lock's
+    previous holder wrote. For ``values_list`` of columns that need no conversion.
     """
     if connection.vendor != "postgresql":
         return [list(query) for query in queries]
@@ -24,7 +24,7 @@ def ask_together(*queries: "QuerySet[Any, tuple[Any, ...]]") -> list[Rows]:
         statements.append(sql)
         given += params
     with connection.cursor() as cursor:
-        # Django has psycopg put the parameters in: only so may there be more than one.
+        # Several statements work only because psycopg inserts the parameters itself.
         cursor.execute("; ".join(statements), given)
         answers = [cursor.fetchall()]
         answers += [cursor.fetchall() for _ in iter(cursor.nextset, None)]

@@ -1,4 +1,4 @@
-"""Scopes as the engine uses them: the cloud behind one, its pace, its call slots."""
+"""Scopes as the engine uses them: their cloud, pace and call slots."""
 
 import json
 import threading
@@ -26,19 +26,19 @@ from servers.lifecycle.snapshot import Pace
 from servers.models import Account, Scope
 from servers.tallies import count_failure
 
-# How much later each one comes back that was turned away since a call last ended.
+# Each caller turned away since a call last ended must wait this much longer.
 QUEUE_STEP: Final = timedelta(milliseconds=50)
 QUEUE_MOST: Final = timedelta(seconds=10)
-# Seconds after which an account that asked for no call counts as not in use.
+# An account that made no call for this many seconds counts as not in use.
 ALONE_AFTER: Final = 120.0
-# Threads that are left for ticks and listings, whoever is alone.
+# Threads kept free for ticks and listings even if only one account is in use.
 KEPT_FREE: Final = 2
 
 
 class BusyError(Exception):
-    """As many calls as its account may have are under way in this process.
+    """The account has no call slot left in this process.
 
-    ``wait`` is when to come back: soon where calls end quickly, later where they hang.
+    ``wait`` is when to try again: soon if calls end quickly, later if they hang.
     """
 
     def __init__(self, wait: timedelta) -> None:
@@ -49,7 +49,7 @@ class BusyError(Exception):
 def open_scope(account: Account, region: str) -> Cloud:
     """Return the cloud of one scope. Makes no call.
 
-    Raises FleetError where the account's settings are not what its kind needs.
+    Raises FleetError if the account's settings are not what its kind needs.
     """
     credentials = json.loads(account.credentials) if account.credentials else {}
     return open_cloud(
@@ -65,22 +65,22 @@ def open_scope(account: Account, region: str) -> Cloud:
 
 
 def _site_options(kind: str) -> dict[str, Any]:
-    """Return what this installation, not the account's owner, says of a kind."""
+    """Return the options of a kind that the installation sets, not the account."""
     if kind == "sandbox":
         return {"folder": str(settings.SANDBOX_DIR)}
     return {}
 
 
 def pace_of(cloud: Cloud) -> Pace:
-    """Return a cloud's timings as the lifecycle takes them."""
+    """Return a cloud's timings in the form that the lifecycle uses."""
     return _read_pace(cloud.timings)
 
 
 def pace_of_account(account: Account) -> Pace:
-    """Return an account's pace; reads go on where nothing of it can be opened.
+    """Return an account's pace, even if its cloud can't be opened.
 
-    Timings that were accepted once and are not any more are told by its listings;
-    until they are corrected the kind's own count.
+    If timings that were accepted once are now invalid, the account's listings report
+    that. Until they are corrected, the timings of its kind are used.
     """
     try:
         return _read_pace(read_timings(account.kind, account.options))
@@ -100,12 +100,12 @@ def _read_pace(timings: Timings) -> Pace:
 
 
 def ensure_scope(account: Account, region: str) -> Scope:
-    """Return the record of a location; from its first naming on, it is listed.
+    """Return the record of a location; create it if needed, so that it is listed.
 
-    In the caller's transaction, together with what names it: until that ends, nobody
-    can retire it.
+    Call this in the transaction that also writes what names the location. Until that
+    transaction ends, the location can't be retired.
     """
-    # One statement, which waits for whoever retires it at this moment.
+    # One statement, which waits if a purge is retiring the location now.
     Scope.objects.bulk_create(
         [Scope(account=account, region=region)],
         update_conflicts=True,
@@ -116,7 +116,7 @@ def ensure_scope(account: Account, region: str) -> Scope:
 
 
 def hasten_listing(account_id: Any, region: str, *, within: timedelta) -> None:
-    """Have the scope listed within a time from now, if that is sooner than planned."""
+    """Have the scope listed within a time from now, unless planned sooner."""
     soon = Now() + within
     Scope.objects.filter(
         account_id=account_id, region=region, next_listing_at__gt=soon
@@ -131,11 +131,11 @@ _slots_lock = threading.Lock()
 
 @contextmanager
 def call_slot(account: Account) -> Iterator[None]:
-    """Hold one of the account's calls at once in this process; BusyError if none is.
+    """Hold one of the account's call slots in this process; BusyError if none is free.
 
-    No account gets more than half of the threads that the others leave, so that however
-    many clouds hang, the next one still finds a thread. Where no other account has
-    asked for a while there is nobody to leave them to.
+    No account gets more than half of the threads that the others leave. So however many
+    clouds hang, the next one still finds a thread. If no other account has made a call
+    for a while, one account may use more.
     """
     with _slots_lock:
         _raise_if_full(account)
@@ -156,7 +156,7 @@ def call_slot(account: Account) -> Iterator[None]:
 
 
 def check_call_slot(account: Account) -> None:
-    """Raise BusyError where the account has no call left in this process now."""
+    """Raise BusyError if the account has no free call slot in this process now."""
     with _slots_lock:
         _raise_if_full(account)
 
@@ -166,7 +166,7 @@ def _raise_if_full(account: Account) -> None:
     _asked[account.pk] = now
     used = _slots.get(account.pk, 0)
     left = settings.WORKER_THREADS - (sum(_slots.values()) - used)
-    # Every account in use asks twice a minute at least, for its listing.
+    # Every account in use makes at least two calls a minute, for its listings.
     alone = all(pk == account.pk or now - at > ALONE_AFTER for pk, at in _asked.items())
     fair = max(1, left - KEPT_FREE if alone else left // 2)
     if used < min(account.calls_at_once, fair):

@@ -14,7 +14,7 @@ MOST_NAME = 63
 
 
 class _LabelText(Func):
-    """A label's value as text. Django's own takes a name of digits for an index."""
+    """A label's value as text. Django would take a name of digits for an index."""
 
     function = "jsonb_extract_path_text"
 
@@ -23,10 +23,10 @@ class _LabelText(Func):
         self.name = name
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        """SQLite's function takes a path, in which the name is quoted."""
+        """Pass SQLite's function a path, in which the name is quoted."""
         copy = self.copy()
         copy.set_source_expressions(
-            # Older SQLite compares the name as it stands in the text, escapes and all.
+            # Older SQLite versions compare the name as written, including escapes.
             [copy.get_source_expressions()[0], Value(f"$.{json.dumps(self.name)}")]
         )
         return copy.as_sql(compiler, connection, function="JSON_EXTRACT", **context)
@@ -40,9 +40,9 @@ def list_servers() -> QuerySet[Server]:
 def with_label(
     rows: QuerySet[Server], *labels: tuple[str, str | None]
 ) -> QuerySet[Server]:
-    """Return those that have one of some labels: of a name and, unless None, a value.
+    """Return the rows that have any of the labels. A value of None matches all values.
 
-    Each name must be one that a label can have: SQLite takes it into a path.
+    Each name must be a valid label name, since SQLite uses it in a path.
     """
     wanted = Q(pk__in=[])
     for number, (name, value) in enumerate(labels):
@@ -55,7 +55,7 @@ def with_label(
 
 
 def with_words(rows: QuerySet[Server], words: str) -> QuerySet[Server]:
-    """Return those with ``words`` in their name, address or instance id."""
+    """Return the rows with ``words`` in their name, address or instance id."""
     return rows.filter(
         Q(name__icontains=words)
         | Q(address__icontains=words)
@@ -64,7 +64,7 @@ def with_words(rows: QuerySet[Server], words: str) -> QuerySet[Server]:
 
 
 def find_server(name: str) -> Server:
-    """Return the visible server of a name; raise NotFoundError."""
+    """Return the visible server of a name; raise NotFoundError if there is none."""
     server = (
         _by_name(name).select_related("account", "template", "recipe__account").first()
     )
@@ -74,7 +74,7 @@ def find_server(name: str) -> Server:
 
 
 def find_key(name: str) -> tuple[UUID, int]:
-    """Return the id and version of the visible server of a name; NotFoundError."""
+    """Return the id and version of the visible server of a name, or NotFoundError."""
     key: tuple[UUID, int] | None = _by_name(name).values_list("pk", "version").first()
     if key is None:
         raise _no_server(name)
@@ -82,7 +82,7 @@ def find_key(name: str) -> tuple[UUID, int]:
 
 
 def _by_name(name: str) -> QuerySet[Server]:
-    # SQLite and PostgreSQL differ on NUL; neither can have stored one.
+    # SQLite and PostgreSQL treat NUL differently, but no stored name contains one.
     if len(name) > MOST_NAME or "\0" in name:
         return Server.objects.none()
     return Server.objects.filter(name=name, hidden=False)
@@ -103,7 +103,7 @@ def count_by_state() -> dict[str, int]:
 
 
 def is_paused() -> bool:
-    """Tell whether the pause flag is set; a pause ends at its last moment."""
+    """Tell whether the pause flag is set and has not expired."""
     return Fleet.objects.filter(
         Q(paused_until__isnull=True) | Q(paused_until__gt=Now()), paused=True
     ).exists()

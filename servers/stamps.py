@@ -1,9 +1,9 @@
-"""Whether what was read before still holds: one query instead of all of it.
+"""Tell by one query whether data that was read before is still current.
 
-The stamps are bumped by triggers (triggers.py) in the transaction of the change, so
-who reads a stamp, and then the rows, has rows that are as new as the stamp at least. On
-PostgreSQL the triggers run as the transaction commits: inside of one, its own changes
-do not show in the stamps, and ``read_stamps`` returns None.
+Triggers (triggers.py) bump the stamps in the transaction of a change. So if you read a
+stamp and then the rows, the rows are at least as new as the stamp. On PostgreSQL the
+triggers run at commit. Within a transaction its own changes don't show in the stamps,
+so there ``read_stamps`` returns None.
 """
 
 from dataclasses import dataclass
@@ -28,21 +28,22 @@ _CLOCK: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """See models.Stamp. All 0 where nothing was ever written."""
+    """The stamps, as in models.Stamp. All are 0 if nothing was ever written."""
 
     servers: int = 0
     pages: int = 0
     listings: int = 0
     tokens: int = 0
     recipes: int = 0
-    # By the database's clock; None where nothing was ever written.
+    # By the database's clock; None if nothing was ever written.
     read_at: datetime | None = None
 
 
 def read_clock(stamps: Stamps | None = None) -> datetime:
-    """Return the database's time: that at which ``stamps`` were read, or now.
+    """Return the database's time: when ``stamps`` were read, or now.
 
-    It says what has expired: the clocks of the machines may differ. One query at most.
+    Use it to decide what has expired, since the clocks of the machines may differ. At
+    most one query.
     """
     if stamps is not None and stamps.read_at is not None:
         return stamps.read_at
@@ -55,24 +56,24 @@ def read_clock(stamps: Stamps | None = None) -> datetime:
 
 def read_stamps() -> Stamps | None:
     """Return the stamps as of now; None inside a transaction. One query."""
-    # The connection itself, once: each look through Django's proxy costs microseconds,
-    # and every request is here.
+    # Get the connection itself once: each access through Django's proxy costs
+    # microseconds, and every request comes through here.
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.in_atomic_block:
         return None
     row = _fetch(connection)
     if row is None:
         return Stamps()
-    if connection.vendor == "sqlite":  # it has no type for times
+    if connection.vendor == "sqlite":  # which has no type for times
         row = (*row[:-1], datetime.fromisoformat(row[-1]))
     return Stamps(*row)
 
 
 def _fetch(connection: Any) -> tuple[Any, ...] | None:
-    """Read the row; it is also the look whether a connection that was kept still works.
+    """Read the row. This also checks whether a persistent connection still works.
 
-    It is what most requests ask first, and may be asked again: so Django need not send
-    a statement of its own before it, only to see an answer.
+    It is the first query of most requests and can be repeated, so Django need not send
+    its own health check before it.
     """
     unproven = connection.connection is not None and (
         connection.health_check_enabled and not connection.health_check_done

@@ -1,6 +1,6 @@
-"""Whether work goes on, and if not, why: from the signs of life and the last tick.
+"""Tell from the heartbeats and the last tick whether work proceeds, and if not, why.
 
-One judgement for Overview, *why*, the metrics and the command line. Pure.
+Pure. Overview, *why*, the metrics and the command line all use this one judgement.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,16 +11,16 @@ from typing import Final
 
 from servers.models import Fleet, Heartbeat
 
-# Workers and scheduler say every 2.5 s that they live: three times in vain is gone.
+# Heartbeats come every 2.5 s. A process that misses three counts as offline.
 LATE: Final = timedelta(seconds=9)
-# A tick is written down every 5 s at most.
+# The time of a tick is written at most every 5 s.
 TICK_LATE: Final = timedelta(seconds=14)
-# How long the write of one heartbeat may take before the database counts as slow.
+# If writing one heartbeat takes longer, the database counts as slow.
 SLOW_SECONDS: Final = 3.0
 
 
 class Cause(StrEnum):
-    """Why nothing is worked off; in the order in which one hides another."""
+    """Why no work is done. An earlier cause hides the later ones."""
 
     BROKER = "broker"
     WORKER_HANGS = "worker-hangs"
@@ -33,7 +33,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
-    """Why nothing is worked off, as a sentence, what to do, and since when."""
+    """Why no work is done, as a sentence, what to do, and since when."""
 
     cause: Cause
     sentence: str
@@ -43,29 +43,29 @@ class Standstill:
 
 
 def find_fresh(rows: Iterable[Heartbeat], *, now: datetime) -> list[Heartbeat]:
-    """Return those that have said lately that they live."""
+    """Return the heartbeats that are recent enough."""
     return [row for row in rows if now - row.seen_at <= LATE]
 
 
 def find_standstill(
     rows: Sequence[Heartbeat], fleet: Fleet, *, now: datetime
 ) -> Standstill | None:
-    """Return why nothing is worked off; None while work goes on."""
+    """Return why no work is done; None while work proceeds."""
     fresh = find_fresh(rows, now=now)
     workers = [row for row in fresh if row.kind == Heartbeat.Kind.WORKER]
     clocks = [row for row in fresh if row.kind == Heartbeat.Kind.BEAT]
     if fresh and all(row.broker_error for row in fresh):
         return Standstill(
             Cause.BROKER,
-            "The broker does not answer, so no worker learns of new work.",
-            "Nothing is lost. Start the broker again.",
+            "The broker does not respond, so no worker receives new work.",
+            "Nothing is lost. Restart the broker.",
             detail=fresh[0].broker_error,
         )
     if not workers:
         return Standstill(
             Cause.NO_WORKER,
             "No worker is online, so nothing is created, watched or destroyed.",
-            "Start a worker: creates, listings and destroys then go on.",
+            "Start a worker. Creates, listings and destroys then continue.",
             since=_last_seen(rows, Heartbeat.Kind.WORKER),
         )
     if all(row.trouble for row in workers):
@@ -75,7 +75,7 @@ def find_standstill(
             "Every worker hangs, so nothing is created, watched or destroyed."
             if len(workers) > 1
             else "The worker hangs, so nothing is created, watched or destroyed.",
-            "Its supervisor restarts it. If it goes on, look at the worker's log.",
+            "Its supervisor restarts it. If it hangs again, check the worker's log.",
             detail=names,
         )
     slow = min(row.database_seconds for row in fresh)
@@ -83,8 +83,8 @@ def find_standstill(
         return Standstill(
             Cause.SLOW_DATABASE,
             "The database is slow, so everything waits for it.",
-            "Look at the load of its machine, and for long transactions.",
-            detail=f"It took {slow:.0f} s to write one row.",
+            "Check the load of its machine, and look for long transactions.",
+            detail=f"Writing one row took {slow:.0f} s.",
         )
     ticked = fleet.ticked_at or fleet.created_at
     if now - ticked <= TICK_LATE:
@@ -92,22 +92,22 @@ def find_standstill(
     if not clocks:
         return Standstill(
             Cause.NO_SCHEDULER,
-            "The scheduler is offline, so what is due later does not happen.",
+            "The scheduler is offline, so scheduled work is not done.",
             "Start the scheduler (celery beat).",
             since=_last_seen(rows, Heartbeat.Kind.BEAT) or ticked,
         )
     if all(row.trouble for row in clocks):
         return Standstill(
             Cause.SCHEDULER_HANGS,
-            "The scheduler hangs, so what is due later does not happen.",
-            "Its supervisor restarts it. If it goes on, look at its log.",
+            "The scheduler hangs, so scheduled work is not done.",
+            "Its supervisor restarts it. If it hangs again, check its log.",
             since=ticked,
             detail=f"{clocks[0].name}: {clocks[0].trouble}",
         )
     return Standstill(
         Cause.NO_TICK,
         "Workers and scheduler are online, but no tick has run.",
-        "They are too busy, or use different brokers. Look at their logs.",
+        "They are too busy, or use different brokers. Check their logs.",
         since=ticked,
     )
 

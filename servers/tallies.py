@@ -1,4 +1,4 @@
-"""Count what the metrics tell: by one statement each, last in every lock order."""
+"""Counters for the metrics: one statement each, last in every lock order."""
 
 from typing import Final
 
@@ -11,16 +11,16 @@ ATTEMPTS: Final = "attempts"
 FAILURES: Final = "step_failures"
 BOOTS: Final = "boots"
 BOOT_SECONDS: Final = "boot_seconds"
-# Upper bounds in seconds; the last takes the rest.
+# Upper bounds in seconds. The last bucket takes the rest.
 BOOT_BUCKETS: Final = ("10", "20", "30", "60", "90", "120", "180", "300", "600", "+Inf")
 FAULT: Final = "Fault"
 
 
 def count(name: str, label: str = "", *, by: float = 1) -> None:
-    """Add to a counter, in the caller's transaction where there is one."""
+    """Add to a counter, in the caller's transaction if there is one."""
     row = Tally.objects.filter(name=name, label=label)
     if not row.update(value=F("value") + by):
-        # Whoever is second finds the first one's row.
+        # If two processes get here, the second uses the row of the first.
         Tally.objects.bulk_create(
             [Tally(name=name, label=label)], ignore_conflicts=True
         )
@@ -28,17 +28,17 @@ def count(name: str, label: str = "", *, by: float = 1) -> None:
 
 
 def count_failure(error: CloudError) -> None:
-    """Count a call that failed, by what its failure means."""
+    """Count a failed call by the class of its error."""
     count(FAILURES, type(error).__name__.removesuffix("Error"))
 
 
 def count_fault() -> None:
-    """Count a step that failed on a fault of ServerFleet's own."""
+    """Count a step that failed because of a bug in ServerFleet."""
     count(FAILURES, FAULT)
 
 
 def count_boot(seconds: float) -> None:
-    """Count a server that became ready so long after its create call."""
+    """Count a server that became ready ``seconds`` after its create call."""
     bucket = next(le for le in BOOT_BUCKETS if seconds <= float(le))
     count(BOOTS, bucket)
     count(BOOT_SECONDS, by=seconds)

@@ -1,4 +1,4 @@
-"""Celery's side: shells of a few lines. Each is safe to run twice, late, or never."""
+"""The Celery tasks: a few lines each, safe to run twice, late, or never."""
 
 import threading
 import time
@@ -15,11 +15,11 @@ from servers import engine, reconciler, tracing, workload
 
 
 def _as_worker(run: Callable[..., None]) -> Callable[..., None]:
-    """Run a task in the worker's name, and in the request that hinted it."""
+    """Run a task as the actor *worker*, with the id of the request that hinted it."""
 
     @wraps(run)
     def bound(self: "Task[Any, Any]", *args: Any) -> None:
-        # Connections outlive a task; one that the database closed must not.
+        # Connections outlive a task. Drop those that the database has closed.
         with workload.running():
             close_old_connections()
             request_id = (self.request.headers or {}).get("request_id", "")
@@ -30,7 +30,7 @@ def _as_worker(run: Callable[..., None]) -> Callable[..., None]:
 
 
 class _Pace:
-    """Lets one call through per so many seconds of this process's uptime."""
+    """A limit of one call per ``seconds`` in this process."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -38,7 +38,7 @@ class _Pace:
         self.next = 0.0
 
     def admit(self, now: float) -> bool:
-        """Tell whether it is time again; ``now`` is an uptime in seconds."""
+        """Tell whether the next call is allowed; ``now`` is an uptime in seconds."""
         with self.lock:
             if now < self.next:
                 return False
@@ -46,14 +46,14 @@ class _Pace:
             return True
 
 
-# A worker that comes back does not work off the ticks of an hour.
+# After a break, a worker must not run all the ticks of an hour.
 _ticks = _Pace(settings.TICK_SECONDS / 2)
 
 
 @shared_task(name="servers.tasks.tick", bind=True)
 @_as_worker
 def tick() -> None:
-    """Hint all that is due."""
+    """Send hints for everything that is due."""
     if _ticks.admit(time.monotonic()):
         reconciler.tick()
 
@@ -75,12 +75,12 @@ def observe(scope_id: str) -> None:
 @shared_task(name="servers.tasks.destroy_condemned", bind=True)
 @_as_worker
 def destroy_condemned(instance_id: str) -> None:
-    """Ask for the end of a condemned instance."""
+    """Send the destroy call for a condemned instance."""
     engine.destroy_condemned(int(instance_id))
 
 
 @shared_task(name="servers.tasks.purge", bind=True)
 @_as_worker
 def purge() -> None:
-    """Forget what is long over."""
+    """Delete old records."""
     reconciler.purge_history()

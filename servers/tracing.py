@@ -1,4 +1,4 @@
-"""Who asks, and in which request: carried into every event, log line and task."""
+"""The actor and request id, carried into every event, log line and task."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ _actor: ContextVar[str] = ContextVar("actor", default="")
 
 
 def get_request_id() -> str:
-    """Return the id of the request that this context serves, or ``""``."""
+    """Return the id of this context's request, or ``""``."""
     return _request_id.get()
 
 
@@ -19,13 +19,13 @@ def get_actor() -> str:
 
 
 def set_actor(actor: str) -> None:
-    """Name who acts for the rest of this context."""
+    """Set the actor for the rest of this context."""
     _actor.set(actor)
 
 
 @contextmanager
 def bound(*, request_id: str = "", actor: str = "") -> Iterator[None]:
-    """Bind both for the length of a block."""
+    """Bind both for the duration of a block."""
     request_token = _request_id.set(request_id)
     actor_token = _actor.set(actor)
     try:

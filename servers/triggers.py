@@ -1,16 +1,16 @@
-"""The database's triggers: they bump the stamps, and the version of each server.
+"""The database triggers that bump the stamps and the version of each server.
 
-By the database and not by the code, since a change that someone forgot to announce
-would be served stale for ever. Each stamp becomes at least the time in milliseconds:
-so a value never comes back, not even after a restored backup.
+The database does this, not the code: if code forgot to bump a stamp, stale data would
+be served forever. Each stamp becomes at least the time in milliseconds. So a value is
+never repeated, not even after a restored backup.
 
-PostgreSQL bumps at the end of the transaction (deferred constraint triggers): the lock
-on the one row is then the last that any transaction takes, so no two can wait for each
-other in a circle, and it is held for the commit alone. SQLite's transactions have the
-whole database to themselves.
+On PostgreSQL, deferred constraint triggers bump the stamps at the end of the
+transaction. The lock on the one stamp row is then the last that any transaction takes,
+so there can be no deadlock, and it is held only during the commit. A SQLite transaction
+has the whole database to itself.
 
-``migrate`` installs them at its end, with the tables as they are by then: SQLite drops
-a table's triggers whenever a migration remakes the table.
+``migrate`` installs the triggers at its end, when the tables are final: SQLite drops a
+table's triggers whenever a migration rebuilds the table.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from servers import models as app
 
 _PREFIX: Final = "stamp_"
 
-# What the list of servers shows, or depends on.
+# Columns that the list of servers shows or depends on.
 SERVED: Final = [
     "instance_id",
     "provider",
@@ -49,7 +49,7 @@ SERVED: Final = [
     "stopped_at",
     "hidden",
 ]
-# Columns that move all the time and that no page shows.
+# Columns that change all the time and that no page shows.
 _UNSHOWN: Final = {
     app.Server: "fence lease_until lease_by next_step_at deadline_at failures "
     "tried_from pending_left planned_at version",
@@ -61,7 +61,7 @@ _UNSHOWN: Final = {
     app.Instance: "missed_from next_step_at",
     app.Attempt: "looked_at lease_end",
 }
-# What an account is found to be, and not what it was made.
+# Columns of an account that ServerFleet observes, not settings.
 _FOUND: Final = [
     "throttled_until",
     "breaker",
@@ -88,9 +88,9 @@ _SHOWN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Columns of a table, and the stamps that a change of one of them bumps.
+    """Columns of a table, and the stamps that a change to one of them bumps.
 
-    ``rows``: inserts and deletes bump them, too.
+    ``rows``: inserts and deletes bump them too.
     """
 
     table: str
@@ -100,7 +100,7 @@ class Watch:
 
 
 def list_watches() -> Iterator[Watch]:
-    """Yield what is watched."""
+    """Yield all watches."""
     table = app.Server._meta.db_table
     yield Watch(table, tuple(SERVED), ("servers",))
     for model in _SHOWN:
@@ -116,11 +116,11 @@ def list_watches() -> Iterator[Watch]:
     columns = tuple(each for each in _columns_of(app.Account) if each not in _FOUND)
     yield Watch(app.Account._meta.db_table, columns, ("recipes",))
     yield Watch(app.Fleet._meta.db_table, ("max_servers",), ("recipes",))
-    # The tokens of a person who was shut out are shut out, too.
+    # If a person is deactivated, their tokens stop working too.
     people = get_user_model()
     table = people._meta.db_table
     yield Watch(table, ("is_active", "is_superuser"), ("tokens",), rows=False)
-    # What a page shows depends on who looks.
+    # What a page shows depends on the person's rights.
     rights = ("is_active", "is_staff", "is_superuser", "username")
     yield Watch(table, rights, ("pages",), rows=False)
     for field in (
@@ -128,7 +128,7 @@ def list_watches() -> Iterator[Watch]:
         people._meta.get_field("user_permissions"),
         Group._meta.get_field("permissions"),
     ):
-        # A token counts for no more than its maker may.
+        # A token can do no more than the person who created it.
         yield Watch(field.m2m_db_table(), ("id",), ("pages", "tokens"))
 
 
@@ -137,11 +137,11 @@ def _columns_of(model: type[models.Model]) -> list[str]:
 
 
 def install_triggers(using: str = "default") -> None:
-    """Put the triggers in place, and take away those of other versions. Idempotent."""
+    """Install the triggers and drop those of other versions. Idempotent."""
     connection = connections[using]
     dialect = _PostgreSQL() if connection.vendor == "postgresql" else _SQLite()
     functions = list(dialect.functions)
-    # The functions are in the names, too: another version of one is another trigger.
+    # The names include a hash of the functions, so a changed one means a new trigger.
     wanted = {
         _PREFIX + _digest(body, *functions): body for body in dialect.list_triggers()
     }
@@ -189,7 +189,7 @@ class _SQLite:
             "WHERE id = NEW.id;"
         )
         yield self._on("UPDATE", table, version, when=served)
-        # Whoever saves a whole row that was read before must not turn it back.
+        # Saving a whole row that was read earlier must not restore an old version.
         keep = f'UPDATE "{table}" SET version = OLD.version WHERE id = NEW.id;'
         back = f"NEW.version < OLD.version AND NOT ({served})"
         yield self._on("UPDATE", table, keep, when=back)
@@ -234,8 +234,8 @@ class _PostgreSQL:
     def functions(self) -> Iterator[str]:
         for stamp in _STAMPS:
             others = [each for each in _STAMPS if each != stamp]
-            # Once in a transaction is enough, however many rows it changes. The
-            # setting ends with the transaction, or the savepoint, that the bump is in.
+            # Once per transaction is enough, however many rows it changes. The setting
+            # ends with the transaction or savepoint that contains the bump.
             done = f"serverfleet.stamped_{stamp}"
             yield (
                 f"CREATE OR REPLACE FUNCTION stamp_bump_{stamp}() RETURNS trigger "
@@ -279,7 +279,7 @@ class _PostgreSQL:
 
 
 def install_after_migrate(*, using: str, **_: Any) -> None:
-    """What ``post_migrate`` calls."""
+    """Install the triggers after ``migrate``, once all tables exist."""
     tables = connections[using].introspection.table_names()
     if {watch.table for watch in list_watches()} <= set(tables):
         install_triggers(using)

@@ -1,4 +1,4 @@
-"""A server on the wire: nineteen fields, in this order, always all of them."""
+"""A server in the API's JSON: always all nineteen fields, in this order."""
 
 import base64
 from datetime import datetime
@@ -8,7 +8,7 @@ from servers.models import Server
 
 
 def render_server(server: Server, *, with_secrets: bool) -> dict[str, Any]:
-    """Return the contract's object: Unix seconds, base64 of PEM, "" for nothing."""
+    """Return the API's object: Unix seconds, base64 of PEM, "" for no value."""
     return {
         "id": server.instance_id,
         "provider": server.provider,
@@ -37,5 +37,5 @@ def _encode(pem: str) -> str:
 
 
 def to_seconds(at: datetime | None) -> int:
-    """Return Unix seconds, 0 for not yet."""
+    """Return Unix seconds; 0 for None."""
     return int(at.timestamp()) if at else 0

@@ -1,7 +1,7 @@
-"""What the threads of a worker are at: since when, and which of them wait for a cloud.
+"""What the threads of a worker are doing, and which of them wait for a cloud.
 
-So that it can be told from outside of these threads whether all of them hang. In
-memory, of this process alone.
+With this, another thread can tell whether all of them hang. In memory, for this process
+only.
 """
 
 import threading
@@ -11,26 +11,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
-# No call to a cloud may take as long: each has a deadline in all.
+# No call to a cloud can take this long, since each has a total deadline.
 CALL_MOST: Final = 180.0  # seconds
 
 
 @dataclass(slots=True)
 class _Task:
-    called: float | None = None  # since when it waits for a cloud; time.monotonic()
+    called: float | None = None  # when it began to wait for a cloud; time.monotonic()
 
 
 _tasks: dict[int, _Task] = {}
 _lock = threading.Lock()
 
 
-_moves = 0  # tasks that have begun or ended since this process started
+_moves = 0  # tasks that started or ended since this process started
 
 
 @contextmanager
 def running() -> Iterator[None]:
     """Count the block as a task of this thread."""
-    global _moves  # noqa: PLW0603 - one count a process
+    global _moves  # noqa: PLW0603 - one count per process
     me = threading.get_ident()
     with _lock:
         _tasks[me] = _Task()
@@ -58,19 +58,19 @@ def calling() -> Iterator[None]:
 
 
 def count_moves() -> int:
-    """Return how many tasks have begun or ended in this process, counted together."""
+    """Return how many times a task started or ended in this process."""
     return _moves
 
 
 def count_running() -> int:
-    """Return how many tasks run now."""
+    """Return how many tasks are running."""
     return len(_tasks)
 
 
 def waits_for_cloud(now: float) -> bool:
-    """Tell whether any task waits for a cloud, within what a call may take.
+    """Tell whether any task waits for a cloud, and not longer than a call can take.
 
-    ``now`` as of ``time.monotonic()``.
+    ``now`` is from ``time.monotonic()``.
     """
     with _lock:
         calls = [task.called for task in _tasks.values()]

@@ -1,8 +1,8 @@
-"""The proof: what the clouds hold under our tag against what the rows account for.
+"""The leak report: what the clouds run with the fleet's tag against the records.
 
-For each location the last complete listing, what is live, whose it is, and how long it
-has been so; outside of the bound is what should have been destroyed by now. The
-database counts, whatever there is; only what is named is cut, in each location.
+For each location it says which instances are live, which of them a server owns, and
+since when. Instances outside the bound should have been destroyed by now. The database
+counts everything; only the rows listed by name are limited, per location.
 """
 
 from servers.leaks.bounds import LEFTOVERS_EVERY, bound_of

@@ -1,4 +1,4 @@
-"""The queries of the report: the database counts, and names the oldest."""
+"""The queries of the report: count everything, and load the oldest rows."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -37,9 +37,9 @@ from servers.scopes import pace_of_account
 
 Row = TypeVar("Row", Instance, Server, Leftover)
 
-# Rows of one kind that a report names in each location, the oldest first.
+# How many rows of a kind a report lists per location, oldest first.
 MOST_NAMED: Final = 100
-# Lines of the history.
+# How many events the history has.
 MOST_HISTORY: Final = 50
 _HISTORY: Final = (
     Kind.CONDEMNED,
@@ -55,7 +55,7 @@ Key = tuple[UUID, str]
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A location, and what counts as late in it."""
+    """A location with its pace and bound."""
 
     scope: Scope
     pace: Pace
@@ -67,7 +67,7 @@ class _Place:
 
 
 def _late_instances(places: Iterable[_Place], *, now: datetime) -> Q:
-    """Return the condition on instances that are older than their location's bound."""
+    """Return the condition for instances older than their location's bound."""
     return _any_of(
         Q(account=place.scope.account_id) & outside_of(place.bound, now=now)
         for place in _one_each(places)
@@ -90,7 +90,7 @@ def _late_endings(places: Iterable[_Place], *, now: datetime) -> Q:
 
 
 def _one_each(places: Iterable[_Place]) -> Iterable[_Place]:
-    """Return one location of each account, whose pace they share."""
+    """Return one location per account: all locations of an account share its pace."""
     return {place.scope.account_id: place for place in places}.values()
 
 
@@ -160,7 +160,7 @@ def _name(rows: "QuerySet[Row]", since: str) -> defaultdict[Key, list[Row]]:
 
 
 def report_leaks(*, now: datetime, account: str = "") -> Report:
-    """Return the report, of one account or all. Seven queries for any fleet."""
+    """Return the report of one account or all. Seven queries for any fleet."""
     scopes = Scope.objects.select_related("account").order_by("account__name", "region")
     if account:
         scopes = scopes.filter(account__name=account)
@@ -212,7 +212,7 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
 
 
 def list_history(*, account: str = "") -> list[Event]:
-    """Return what was last found and decided, newest first. One query."""
+    """Return the latest findings and decisions, newest first. One query."""
     events = Event.objects.filter(kind__in=_HISTORY).select_related("account")
     if account:
         events = events.filter(account__name=account)

@@ -1,4 +1,4 @@
-"""What happens next to what no server owns, as a sentence."""
+"""Say what happens next to instances and leftovers that no server owns."""
 
 from datetime import datetime, timedelta
 
@@ -12,23 +12,28 @@ from servers.models import Instance, Leftover, Server
 def describe_instance(
     instance: Instance, bound: timedelta, now: datetime, *, held: int
 ) -> Finding:
-    """Return an instance that no server owns; ``held``: how many wait there."""
+    """Describe an instance that no server owns; ``held``: how many wait there."""
     age = now - instance.first_seen
     if instance.destroy_error:
-        what = f"The cloud did not destroy it: {instance.destroy_error}"
+        what = f"Destroying it failed: {instance.destroy_error}"
     elif instance.destroy_asked_at is not None:
-        what = "It is being destroyed. A listing must confirm that it is gone."
+        what = (
+            "It is being destroyed. Waiting for a listing to confirm that it is gone."
+        )
     elif instance.condemned_at is not None:
-        what = "It is condemned, and will be destroyed within seconds."
+        what = "It is condemned and will be destroyed within seconds."
     elif instance.verdict == Verdict.UNEXPLAINED:
-        what = "The database does not know it. A person must adopt or destroy it."
+        what = "The database does not know it. Adopt or destroy it."
     elif held:
         what = (
-            "It waits for a person, since so many at once may be a fault of the "
-            "records. Destroy it, if its server is truly over."
+            "It needs a decision: with so many at once, the records may be wrong. "
+            "Destroy it if its server is really over."
         )
     else:
-        what = "It will be condemned once two listings have shown it past its grace."
+        what = (
+            "It will be condemned once two listings have shown it and its grace has "
+            "passed."
+        )
     waits = bool(held) and instance.condemned_at is None
     outside = is_outside(
         instance.first_seen, instance.condemned_at, limit=bound, now=now
@@ -37,22 +42,22 @@ def describe_instance(
 
 
 def describe_ending(server: Server, bound: timedelta, now: datetime) -> Unconfirmed:
-    """Return a server whose end is not proven."""
+    """Describe a server that is not confirmed gone."""
     age = now - server.state_since
     return Unconfirmed(server, age, age > bound)
 
 
 def describe_leftover(leftover: Leftover, pace: Pace, now: datetime) -> Remainder:
-    """Return a thing left behind."""
+    """Describe a leftover."""
     age = now - leftover.first_seen
     if leftover.delete_error:
-        what = f"The cloud did not delete it: {leftover.delete_error}"
+        what = f"Deleting it failed: {leftover.delete_error}"
     elif leftover.condemned_at is not None:
-        what = "It will be deleted by the next look."
+        what = "It will be deleted at the next check."
     else:
         what = (
-            "It will be deleted once its server is surely over. Where the database "
-            "does not know it, a person decides."
+            "It will be deleted once its server is over. If the database does not know "
+            "it, you decide."
         )
     outside = is_outside(
         leftover.first_seen,

@@ -1,4 +1,4 @@
-"""The report: what each location holds, counted whole, and the oldest by name."""
+"""The report: counts for each location, and its oldest rows by name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from servers.models import Instance, Leftover, Scope, Server
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How many there are, named or not."""
+    """How many there are, whether listed by name or not."""
 
     total: int = 0
     outside: int = 0  # older than the bound
@@ -33,28 +33,28 @@ class Counted:
 
 NONE: Final = Counted()
 UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE, Verdict.UNEXPLAINED)
-# Unexplained until a person had it destroyed: nobody has to decide any more.
+# Was unexplained until a person had it destroyed. No decision is needed any more.
 DECIDED: Final = "decided"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One instance that no row owns."""
+    """One instance that no server owns."""
 
     instance: Instance
     age: timedelta
     outside: bool  # older than the bound
     next: str  # what happens to it, as a sentence
-    held: bool = False  # destroyed only when a person says so
+    held: bool = False  # destroyed only if a person decides so
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it is decided, and only its destruction and its proof are left."""
+        """Whether it is decided: only destruction and confirmation are left."""
         return self.instance.condemned_at is not None
 
     @property
     def is_unexplained(self) -> bool:
-        """Whether a person may adopt it."""
+        """Whether a person can adopt it."""
         instance = self.instance
         return instance.verdict == Verdict.UNEXPLAINED and not instance.condemned_at
 
@@ -66,7 +66,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Unconfirmed:
-    """One server whose end was asked for and is not proven."""
+    """One server that is being terminated and is not confirmed gone."""
 
     server: Server
     age: timedelta
@@ -75,7 +75,7 @@ class Unconfirmed:
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """One thing that an ended instance left behind."""
+    """One leftover of an ended instance."""
 
     leftover: Leftover
     age: timedelta
@@ -84,7 +84,7 @@ class Remainder:
 
     @property
     def waits(self) -> bool:
-        """Whether a person may have it deleted now."""
+        """Whether a person can have it deleted now."""
         return self.leftover.condemned_at is None
 
 
@@ -105,7 +105,7 @@ class ScopeReport:
     findings: tuple[Finding, ...] = ()
     unconfirmed: tuple[Unconfirmed, ...] = ()
     leftovers: tuple[Remainder, ...] = ()
-    is_fresh: bool = False  # its last complete listing is young enough to prove a thing
+    is_fresh: bool = False  # its last complete listing is recent enough to count
 
     @property
     def unowned(self) -> Counted:
@@ -124,7 +124,7 @@ class ScopeReport:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing in it is outside of the bound or held, and that is known."""
+        """Whether nothing is outside the bound or held, as a fresh listing shows."""
         late = self.unowned.outside + self.ending.outside + self.left.outside
         return self.is_fresh and not late and not self.scope.held
 
@@ -138,5 +138,5 @@ class Report:
 
     @property
     def is_clean(self) -> bool:
-        """Whether every scope is."""
+        """Whether every scope is clean."""
         return all(scope.is_clean for scope in self.scopes)

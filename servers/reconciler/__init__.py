@@ -1,8 +1,8 @@
-"""The tick, the listing of a scope, and the sweep of what no row owns.
+"""The tick, the listing of a scope, and the sweep of unowned instances.
 
-A listing counts only if it is complete, of the recorded account, and still the newest
-lister's: then it is compared with the records, moves the rows that wait for it by
-compare-and-swap, and condemns what is nobody's.
+A listing counts only if it is complete, shows the recorded account, and comes from the
+process that still holds the scope's lease. Then it is compared with the records, moves
+the rows that wait for it by compare-and-swap, and condemns what no server owns.
 """
 
 from servers.reconciler.observe import observe_scope

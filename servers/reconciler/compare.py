@@ -1,8 +1,9 @@
 """Compare a complete listing with the records of its scope, in a few queries.
 
-An instance at rest costs no write. A listing is of the moment it *started*: it can't
-contradict what was recorded later, so an instance counts as missed only by a listing
-that started after its settle time, and one that was seen to end does not come back.
+An instance that has not changed costs no write. A listing describes the moment it
+*started*, so it can't contradict what was recorded later. An instance counts as missed
+only by a listing that started after its settle time, and an instance that was seen to
+end does not become live again.
 """
 
 from dataclasses import dataclass, field
@@ -31,11 +32,11 @@ _FACTS = ("raw_status", "live", "meaning", "address", "fault", "name")
 
 @dataclass(slots=True)
 class Comparison:
-    """What a listing changed: the servers to look at, and whether more must come."""
+    """What a listing changed: the servers to check, and whether to list again soon."""
 
     touched: set[UUID] = field(default_factory=set)
-    unsettled: bool = False  # an instance is missing or unowned: look again soon
-    live: int = 0  # what lives of the account's own
+    unsettled: bool = False  # an instance is missing or unowned: list again soon
+    live: int = 0  # live instances that the account owns
 
 
 def compare_listing(
@@ -46,14 +47,14 @@ def compare_listing(
     pace: Pace,
     started: datetime,
 ) -> Comparison:
-    """Bring the instances of ``scope`` to what the listing shows.
+    """Update the instances of ``scope`` to what the listing shows.
 
-    Runs in the caller's transaction, which holds the scope.
+    Runs in the caller's transaction, which has locked the scope.
     """
     shown = {
         instance.instance_id: instance
         for instance in listing.instances
-        # The adapter has compared it too; nothing of another fleet may get past here.
+        # The adapter has checked this too. No other fleet's instance may get past here.
         if instance.fleet == fleet_id
     }
     comparison = Comparison()
@@ -88,10 +89,10 @@ def compare_listing(
 def _load_known(
     scope: Scope, shown: dict[str, CloudInstance]
 ) -> tuple[dict[str, Instance], dict[str, Instance]]:
-    """Return the records of all that the account owns and that live or are shown.
+    """Return the records of the account and those of other accounts.
 
-    They are locked. And of what is shown, those that another account owns. At most
-    three queries.
+    The first are locked: all instances of the account that are live or shown. The
+    others are shown, but another account owns them. At most three queries.
     """
     rows = Instance.objects.filter(region=scope.region)
     own = rows.filter(account=scope.account_id).select_for_update(no_key=True)
@@ -122,9 +123,9 @@ def _add(
     started: datetime,
     comparison: Comparison,
 ) -> set[str]:
-    """Record what is seen for the first time, tied to its attempt by its key.
+    """Record new instances, tied to their attempts by their keys.
 
-    Returns the ids of those that the account owns.
+    Return the ids of those that the account owns.
     """
     if not new:
         return set()
@@ -132,7 +133,7 @@ def _add(
         [instance.key for instance in new if instance.key], field_name="key"
     )
     rows = []
-    # In one order in all listings, so that no two of one cloud wait for each other.
+    # In the same order in all listings, to avoid deadlocks between listings of a cloud.
     for instance in sorted(new, key=lambda shown: shown.instance_id):
         key = parse_key(instance.key)
         attempt = attempts.get(instance.key)
@@ -158,10 +159,10 @@ def _add(
             write_event(
                 Kind.UNEXPLAINED,
                 account_id=scope.account_id,
-                reason=f"{instance.instance_id} carries the fleet's tag, and the "
-                "database does not know it: a person must adopt or destroy it.",
+                reason=f"{instance.instance_id} carries the fleet's tag, but the "
+                "database does not know it. Adopt or destroy it.",
             )
-    # The answer of a create call may have recorded the same instance meanwhile.
+    # A create call's answer may have recorded the same instance meanwhile.
     Instance.objects.bulk_create(rows, ignore_conflicts=True)
     return {row.instance_id for row in rows if row.account_id == scope.account_id}
 
@@ -194,7 +195,7 @@ def _update(
     started: datetime,
     comparison: Comparison,
 ) -> None:
-    """Write what changed on the instances that the listing shows."""
+    """Write the changes of the instances that the listing shows."""
     changed = []
     for instance_id, instance in shown.items():
         row = known.get(instance_id)
@@ -233,7 +234,7 @@ def _miss(
     started: datetime,
     comparison: Comparison,
 ) -> None:
-    """Note what the listing does not show, and what two of them did not."""
+    """Note instances that this listing, or already a second one, does not show."""
     changed = []
     for instance_id, row in known.items():
         if instance_id in shown:
@@ -257,7 +258,7 @@ def _save(rows: list[Instance], fields: list[str], comparison: Comparison) -> No
 
 
 def _follow_address(instance: Instance, *, now: datetime) -> None:
-    """Give its server the address that the cloud shows now."""
+    """Set its server's address to the one that the cloud shows now."""
     if instance.server_uid is None:
         return
     server = Server.objects.filter(
@@ -273,7 +274,7 @@ def _follow_address(instance: Instance, *, now: datetime) -> None:
     write_event(
         Kind.CHANGED,
         server=server,
-        reason=f"Its address is {instance.address} now; it was {server.address}.",
+        reason=f"Its address changed from {server.address} to {instance.address}.",
     )
 
 
@@ -282,12 +283,12 @@ def _tell_gone(instance: Instance) -> None:
         write_event(
             Kind.ORPHAN_GONE,
             account_id=instance.account_id,
-            reason=f"{instance.instance_id}, which no server owned, is gone.",
+            reason=f"{instance.instance_id} is gone. No server owned it.",
         )
 
 
 def _judge(scope: Scope) -> None:
-    """Mark what no row owns: attempts close after their instances were recorded."""
+    """Mark unowned instances, whose attempts may have closed since the record."""
     live = Instance.objects.filter(
         account=scope.account_id, region=scope.region, live=True, verdict=Verdict.OURS
     )

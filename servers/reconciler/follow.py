@@ -1,6 +1,6 @@
-"""Move the rows that waited for a listing, all in one go and without their lease.
+"""Move the rows that waited for a listing, in batches and without their leases.
 
-What needs a call is left to the row's own step, which is made due.
+If the next step needs a call, it is left to the row's own step, which becomes due.
 """
 
 from datetime import datetime
@@ -16,9 +16,9 @@ from servers.models import Fleet, Scope, Server
 from servers.reconciler.compare import Comparison
 from servers.snapshots import Loader
 
-# States whose next step a listing alone can decide. A stopping row waits for two.
+# States whose next step can depend on a listing alone. A stopping row needs two.
 _WAITING = (State.CREATING, State.CREATED, State.STAGING, State.STOPPING)
-# A server passes at most these by one listing: known, address, ready.
+# A server makes at most three moves after one listing: known, address, ready.
 _MOST_MOVES = 4
 _BATCH = 500
 
@@ -26,7 +26,7 @@ _BATCH = 500
 def follow_listing(
     scope: Scope, comparison: Comparison, *, fleet: Fleet, now: datetime
 ) -> None:
-    """Let every row that the listing may have moved take its moves."""
+    """Move every row that the listing may allow to move."""
     waiting = Q(
         state__in=_WAITING,
         attempts__account=scope.account_id,
@@ -54,7 +54,7 @@ def _follow(servers: list[Server], *, fleet: Fleet, now: datetime) -> None:
 
 
 def _take_move(server: Server, loader: Loader, now: datetime) -> bool:
-    """Take one move; True where another may follow."""
+    """Make one move. Return True if another may follow."""
     snapshot = loader.snapshot(server)
     decision = decide(snapshot, now)
     match decision:

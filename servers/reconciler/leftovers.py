@@ -1,9 +1,9 @@
-"""What instances leave behind when they end: volumes, say, that go on billing.
+"""Leftovers: what instances leave behind, such as volumes that are still billed.
 
-Looked for after instances have ended, and once in an hour. Deleted when it was seen
-twice, is older than ``grace``, and the attempt that it came with is spent for sure: no
-instance of it lives, and its server is stopped or the attempt closed. What the
-database does not know waits for a person.
+ServerFleet looks for leftovers after instances have ended, and once an hour. A leftover
+is deleted once it was seen twice, is older than ``grace``, and its attempt is certainly
+over: no instance of the attempt is live, and its server is stopped or the attempt is
+closed. A leftover that the database does not know waits for a person.
 """
 
 import logging
@@ -24,15 +24,15 @@ from servers.reconciler.owners import choose_owner, seen_by
 
 logger = logging.getLogger(__name__)
 
-# Deleted in one look at the most; the next look takes the next.
+# How many are deleted per look. The next look deletes the next ones.
 BATCH: Final = 20
 
 
 def tidy_leftovers(scope: Scope, cloud: Cloud, *, fleet: Fleet, pace: Pace) -> None:
-    """Look for what was left behind, where it is time; delete what is due.
+    """Look for leftovers if it is time, and delete those that are due.
 
-    Runs under the scope's lease, after a complete listing that proved the account to
-    be the right one. Raises CloudError where the look itself fails.
+    Runs under the scope's lease, after a complete listing that confirmed the account.
+    Raises CloudError if the look itself fails.
     """
     started = database_now()
     scope.refresh_from_db(fields=["leftovers_at"])
@@ -47,7 +47,7 @@ def tidy_leftovers(scope: Scope, cloud: Cloud, *, fleet: Fleet, pace: Pace) -> N
     rows = Leftover.objects.filter(account=scope.account_id, region=scope.region)
     if not fleet.destroys_frozen:
         condemned = rows.filter(condemned_at__isnull=False)
-        # What was refused before comes last, so that it holds up nothing else.
+        # Those that failed before come last, so that they don't delay the others.
         for leftover in condemned.order_by("delete_error", "first_seen")[:BATCH]:
             _delete(leftover, cloud)
 
@@ -68,7 +68,7 @@ def _is_due(scope: Scope, *, pace: Pace, now: datetime) -> bool:
 def _record(
     scope: Scope, shown: tuple[CloudLeftover, ...], *, fleet_id: str, started: datetime
 ) -> None:
-    """Bring the records to what a complete look showed."""
+    """Update the records to what a complete look showed."""
     here = Leftover.objects.filter(account=scope.account_id, region=scope.region)
     _settle_identity(scope, here)
     for gone in here.exclude(resource_id__in=[entry.resource_id for entry in shown]):
@@ -76,7 +76,7 @@ def _record(
             write_event(
                 Kind.LEFTOVER_GONE,
                 account_id=scope.account_id,
-                reason=f"{gone.kind} {gone.resource_id}, left behind, was deleted.",
+                reason=f"Deleted leftover {gone.kind} {gone.resource_id}.",
             )
         gone.delete()
     known = set(
@@ -109,7 +109,7 @@ def _record(
 
 
 def _settle_identity(scope: Scope, here: QuerySet[Leftover]) -> None:
-    """Write the identity, known by now, on what was recorded before it was."""
+    """Set the identity on leftovers that were recorded before it was known."""
     identity = scope.account.cloud_identity
     early = here.filter(identity__isnull=True)
     if not identity or not early.exists():
@@ -120,7 +120,7 @@ def _settle_identity(scope: Scope, here: QuerySet[Leftover]) -> None:
 
 
 def _condemn_due(scope: Scope, *, now: datetime, grace: timedelta) -> None:
-    """Condemn what is old enough and surely came with an attempt that is spent."""
+    """Condemn leftovers that are old enough and whose attempt is certainly over."""
     stopped = Server.objects.filter(pk=OuterRef("server_uid"), state=State.STOPPED)
     spent = Attempt.objects.filter(key=OuterRef("key")).filter(
         Q(outcome__in=CLOSED) | Q(Exists(stopped))
@@ -132,7 +132,7 @@ def _condemn_due(scope: Scope, *, now: datetime, grace: timedelta) -> None:
         account=scope.account_id,
         region=scope.region,
         condemned_at__isnull=True,
-        # Written down by an earlier look: this one is the second at least.
+        # Recorded by an earlier look, so this is at least the second.
         first_seen__lt=now,
         first_seen__lte=now - grace,
     )
@@ -141,8 +141,8 @@ def _condemn_due(scope: Scope, *, now: datetime, grace: timedelta) -> None:
         write_event(
             Kind.CONDEMNED,
             account_id=scope.account_id,
-            reason=f"{leftover.kind} {leftover.resource_id} was left behind by an "
-            "instance that has ended; it will be deleted.",
+            reason=f"The {leftover.kind} {leftover.resource_id} was left behind by an "
+            "instance that has ended. It will be deleted.",
         )
 
 
@@ -152,6 +152,6 @@ def _delete(leftover: Leftover, cloud: Cloud) -> None:
         cloud.delete_leftover(leftover.resource_id, deadline=cloud.timings.call)
     except CloudError as refusal:
         error = refusal.message
-        logger.warning("%s was not deleted: %s", leftover.resource_id, error)
+        logger.warning("Could not delete %s: %s", leftover.resource_id, error)
     if error != leftover.delete_error:
         Leftover.objects.filter(pk=leftover.pk).update(delete_error=error)

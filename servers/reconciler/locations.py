@@ -1,8 +1,8 @@
-"""Locations come with what needs them, and go with it.
+"""Locations exist as long as something needs them.
 
-A template names locations, and so does a row that waits or lives; what was ever asked
-for in one must stay in sight until its attempts are forgotten. A location that nothing
-names any more is retired, and with it its listings and its series in the metrics.
+Templates name locations, and so do servers that wait or exist. If an instance was ever
+requested in a location, it is listed until the attempts are purged. A location that is
+no longer needed is retired, together with its listings and its series in the metrics.
 """
 
 import logging
@@ -32,10 +32,10 @@ logger = logging.getLogger(__name__)
 
 
 def tidy_locations() -> None:
-    """Retire what nothing needs; put on record what a row needs and is missing.
+    """Retire unneeded locations, and create those that a server needs.
 
-    Nothing should be missing, but without its location a row would wait for ever. A
-    number of queries that grows with templates and locations alone.
+    None should be missing, but without its location a server would wait forever. The
+    number of queries grows only with templates and locations.
     """
     for scope in _list_unused(_list_named()):
         _retire(scope.pk)
@@ -45,17 +45,17 @@ def tidy_locations() -> None:
 
 def _retire(pk: int) -> None:
     with transaction.atomic():
-        # Whoever names it at this moment has locked it, or waits for the outcome.
+        # A transaction that names it now has locked it, or waits for this one.
         held = Scope.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
         if held is None or held not in list(_list_unused(_list_named())):
             return
         Listing.objects.filter(scope=held).delete()
         held.delete()
-    logger.info("%s is not listed any more: nothing needs it.", held)
+    logger.info("%s is no longer needed, so it is no longer listed.", held)
 
 
 def _list_named() -> set[ScopeKey]:
-    """Return the locations that a template names, or the recipe of a row not over."""
+    """Return the locations that a template or a current server's recipe names."""
     accounts = {account.name: account for account in Account.objects.all()}
     in_use = Server.objects.filter(state__in=COUNTED).values("recipe")
     recipes: list[Template | TemplateVersion] = [
@@ -64,7 +64,7 @@ def _list_named() -> set[ScopeKey]:
         .defer("user_data")
         .filter(pk__in=in_use),
     ]
-    # The first place of a row may be another than its recipe's.
+    # A server's first region may differ from that of its recipe.
     asked = Server.objects.filter(state__in=COUNTED, account__in=accounts.values())
     first = (
         asked.exclude(first_region="")
@@ -81,7 +81,7 @@ def _list_named() -> set[ScopeKey]:
 
 
 def _list_unused(named: set[ScopeKey]) -> Iterator[Scope]:
-    """Yield what was listed, or can't be, and nothing needs; nobody lists it now."""
+    """Yield locations that nothing needs, once they were listed or failed to list."""
     now = database_now()
     rows = (
         Scope.objects.select_related("account")
@@ -104,7 +104,7 @@ def _holds(rows: "QuerySet[Any]") -> Exists:
 
 
 def _list_missing() -> list[tuple[Any, str]]:
-    """Return where a row waits, or an attempt is open, without a location on record."""
+    """Return locations without a record that a server or an open attempt needs."""
     accounts = list(Account.objects.values_list("pk", flat=True))
     missing: set[tuple[Any, str]] = set()
     for rows in (

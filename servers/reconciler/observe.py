@@ -33,20 +33,20 @@ from servers.tallies import count_fault
 
 logger = logging.getLogger(__name__)
 
-# Refusals in a row after which the location counts as refused, so that one odd answer
-# does not fail the rows that wait for it.
+# How many refusals in a row make a location count as refused, so that a single odd
+# answer does not fail the servers that wait for it.
 REFUSED_AFTER: Final = 2
 AFTER_FAULT: Final = timedelta(seconds=10)
 OTHER_ACCOUNT: Final = (
-    "The credentials now lead to another account ({shown}) than the one recorded "
-    "({known}), so its listings prove nothing. Restore the credentials, or make a new "
-    "account for the other one."
+    "The credentials now belong to another account ({shown}), not to the recorded one "
+    "({known}), so its listings prove nothing. Restore the credentials, or create a "
+    "new account for {shown}."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A scope under this lister's lease."""
+    """A scope under the lease of this process."""
 
     scope: Scope
     fence: int
@@ -54,14 +54,14 @@ class _Held:
 
 
 def observe_scope(scope_pk: int) -> None:
-    """List a scope that is free, and draw all conclusions."""
+    """List a scope if its lease is free, and act on the listing."""
     held = _claim(scope_pk)
     if held is None:
         return
     try:
         _observe(held)
     except Exception:
-        # A fault of ours: the scope must not wait for its lease to lapse.
+        # A bug: don't make the scope wait for its lease to expire.
         logger.exception("A listing of %s failed.", held.scope.account.name)
         count_fault()
         _release(held, next_in=AFTER_FAULT)
@@ -106,7 +106,7 @@ def _claim(scope_pk: int) -> _Held | None:
 
 
 def _check_identity(cloud: Cloud, account: Account, held: _Held) -> str:
-    """Ask whose account it is, after each change of credentials or endpoint."""
+    """Return the account's identity; ask for it if credentials or endpoint changed."""
     if held.scope.compared_generation == held.generation:
         return account.identity
     return cloud.fetch_identity(deadline=cloud.timings.call)
@@ -117,7 +117,7 @@ def _compare_identity(shown: str, account: Account) -> None:
         return
     if account.identity:
         raise FleetError(OTHER_ACCOUNT.format(shown=shown, known=account.identity))
-    # As first seen; whoever is second compares with it.
+    # The first process stores it; others compare with it.
     Account.objects.filter(pk=account.pk, identity="").update(identity=shown)
     account.refresh_from_db(fields=["identity"])
     _compare_identity(shown, account)
@@ -147,12 +147,12 @@ def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
         next_listing_at=now + wait,
         **_note_health(health, now),
     )
-    if not told:  # of credentials that were changed meanwhile it says nothing
+    if not told:  # the credentials changed meanwhile, so the error says nothing
         mine.update(lease_until=None)
 
 
 def _note_health(health: Scope.Health, now: datetime) -> dict[str, Any]:
-    """Return the columns that say how a location is, and since when it has been so."""
+    """Return the columns for a location's health and since when it has had it."""
     since = Case(When(health=health, then=F("health_since")), default=Value(now))
     return {"health": health, "health_since": since}
 
@@ -165,7 +165,7 @@ def _record_listing(
     finished = database_now()
     fleet = Fleet.objects.get()
     with transaction.atomic():
-        # The fence first: a lister that was stopped past its lease has an old picture.
+        # The fence first: a process suspended beyond its lease has an outdated listing.
         newest = Scope.objects.filter(
             pk=scope.pk, fence=held.fence, account__generation=held.generation
         ).update(
@@ -190,7 +190,7 @@ def _record_listing(
         )
     if watch_creations(scope.account, now=finished):
         logger.error(
-            "More lives at %s than its servers account for: its breaker is open.",
+            "%s has more instances than its servers account for. Its breaker is open.",
             scope.account.name,
         )
     condemned = condemn_orphans(scope, pace=pace, started=started, now=finished)
@@ -206,7 +206,7 @@ def _record_listing(
 
 
 def _tidy(scope: Scope, cloud: Cloud, *, fleet: Fleet) -> None:
-    """Delete what was left behind; that this fails is no fault of the listing."""
+    """Delete leftovers. If this fails, the listing itself still counts."""
     if not is_confirmed(fleet):
         return
     try:
@@ -216,7 +216,7 @@ def _tidy(scope: Scope, cloud: Cloud, *, fleet: Fleet) -> None:
         return
     except CloudError as error:
         logger.warning(
-            "What instances of %s left behind could not be listed: %s",
+            "Could not list the leftovers of %s: %s",
             scope,
             error.message,
         )

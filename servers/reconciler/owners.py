@@ -1,14 +1,15 @@
-"""Whose an instance is, where several accounts see the same cloud.
+"""Which account owns an instance if several accounts see the same cloud.
 
-Accounts with one identity list the same instances: two accounts that differ in their
-zone, say, or in whose budget they are. Each instance has one row and one owner, which
-alone judges, counts and destroys it: the account of its attempt; of what no attempt
-explains, the oldest enabled account that sees it.
+Accounts with the same identity list the same instances: for example two accounts that
+differ in their zone or budget. Each instance has one row and one owner. Only the owner
+judges, counts and destroys it. The owner is the account of the instance's attempt, or
+for an unknown instance the oldest enabled account that sees it.
 
-A listing is complete for what its own account holds, so that alone it can miss. Of
-another's instances it proves one thing, that they are there: credentials that show
-less than another's must never prove an absence for it. Where the owner misses what
-this account sees, this account takes it over, for only who sees it can destroy it.
+A listing is complete for the instances of its own account, so it can miss only those.
+About another account's instances it proves only that they exist: credentials with fewer
+rights must never prove an absence for another account. If the owner misses an instance
+that this account sees, this account takes it over, since an account must see an
+instance to destroy it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,16 +25,16 @@ from servers.models import Account, Attempt, Instance, Scope
 
 
 def seen_by(account: Account) -> Q:
-    """Return the condition on what an account owns or, by its identity, may see."""
+    """Return the condition for what an account owns or, by its identity, may see."""
     own = Q(account=account.pk)
     identity = account.cloud_identity
     return own | Q(identity=identity) if identity else own
 
 
 def choose_owner(scope: Scope, attempt: Attempt | None) -> UUID:
-    """Return the account that owns what a listing of ``scope`` shows first.
+    """Return the account that owns an instance new in a listing of ``scope``.
 
-    ``attempt`` is the one of its key, with its account.
+    ``attempt`` is the attempt of its key, loaded with its account.
     """
     account = scope.account
     if (
@@ -53,10 +54,10 @@ def take_over(
     *,
     started: datetime,
 ) -> list[Instance]:
-    """Make those of ``others`` this account's that it must own; return them.
+    """Take over those of ``others`` that this account must own; return them.
 
-    Rows that their owner's listing holds at this moment wait for the next one, so that
-    no two listings wait for each other.
+    Rows that their owner's listing has locked now are left for the next listing, so
+    that two listings never wait for each other.
     """
     due = [
         row.pk
@@ -96,10 +97,11 @@ def _rank(account: Account) -> tuple[bool, datetime, str]:
 
 
 def settle_identity(scope: Scope, own: list[Instance]) -> list[Instance]:
-    """Write the identity, known by now, on what was recorded before it was.
+    """Set the identity on instances that were recorded before it was known.
 
-    Where another account has recorded the same instance meanwhile, the two rows become
-    one, its attempt's account's. Returns those of ``own`` that are left.
+    If another account has recorded the same instance meanwhile, the two rows are
+    merged, and the account of its attempt owns the result. Return the rows of ``own``
+    that are left.
     """
     identity = scope.account.cloud_identity
     early = {row.instance_id: row for row in own if identity and not row.identity}
@@ -111,7 +113,7 @@ def settle_identity(scope: Scope, own: list[Instance]) -> list[Instance]:
     for twin in twins.select_related("attempt"):
         row = early.pop(twin.instance_id)
         if twin.pk not in locked:
-            continue  # at the next listing
+            continue  # left for the next listing
         keeps = twin.attempt is None or twin.attempt.account_id == twin.account_id
         kept, gone = (twin, row) if keeps else (row, twin)
         _fold(kept, gone)
@@ -135,7 +137,7 @@ def _find_twins(scope: Scope, early: Iterable[str]) -> QuerySet[Instance]:
 
 
 def _fold(kept: Instance, gone: Instance) -> None:
-    """Write on one row what only the other knows. What is condemned stays so."""
+    """Copy to one row what only the other knows. A condemned instance stays so."""
     kept.first_seen = min(kept.first_seen, gone.first_seen)
     kept.attempt_id = kept.attempt_id or gone.attempt_id
     kept.server_uid = kept.server_uid or gone.server_uid

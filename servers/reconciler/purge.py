@@ -1,8 +1,9 @@
-"""Forget what is long over. Only confirmed rows go; attempts stay longest.
+"""Delete old records. Only servers confirmed gone are deleted; attempts stay longest.
 
-In batches, one of each table in turn, each a short transaction of its own, until
-nothing is left or the time is over. One purge at a time: it holds a lease, and a fence
-tells one that slept through its own that another has gone on.
+The purge takes one batch of each table in turn, each in its own short transaction,
+until nothing is left or the time is over. It holds a lease, so that only one purge runs
+at a time. A fence shows a purge that was suspended beyond its lease that another purge
+has taken over.
 """
 
 import logging
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 class _OvertakenError(Exception):
-    """It took so long that another purge has begun."""
+    """This purge took so long that another has started."""
 
 
 LISTINGS_KEPT: Final = timedelta(days=1)
@@ -48,16 +49,17 @@ HISTORY_KEPT: Final = timedelta(days=30)
 HEARTBEATS_KEPT: Final = timedelta(hours=1)
 KEYS_KEPT: Final = timedelta(days=2)  # twice as long as an Idempotency-Key is valid
 BATCH: Final = 1000
-# It is asked for every ten minutes, and goes on then.
+# A purge starts every ten minutes and continues where the last one stopped.
 MOST_SECONDS: Final = 300.0
-# Longer than a purge by the time of its last batch.
+# Longer than a purge, to allow for its last batch.
 LEASE: Final = timedelta(seconds=MOST_SECONDS + 60)
 
 
 def purge_history(*, seconds: float = MOST_SECONDS) -> bool:
-    """Delete all that is past its time; retire locations that nothing needs.
+    """Delete records past their retention; retire locations that nothing needs.
 
-    True where nothing was left; False where the time was over, or another purges.
+    Return True if nothing was left, and False if the time ran out or another purge is
+    running.
     """
     ends = time.monotonic() + seconds
     fence = _claim()
@@ -66,20 +68,20 @@ def purge_history(*, seconds: float = MOST_SECONDS) -> bool:
     left = list(_list_overdue(database_now()))
     try:
         while left and time.monotonic() < ends:
-            # In turns, so that no table's writes hold up the others.
+            # In turns, so that no table delays the others.
             left = [rows for rows in left if _delete(rows, fence=fence) == BATCH]
     except _OvertakenError:
         return False
     if not left:
         tidy_locations()
     else:
-        logger.info("The purge goes on the next time: its time is over.")
+        logger.info("The purge ran out of time. The next purge continues.")
     Fleet.objects.filter(purge_fence=fence).update(purge_lease_until=None)
     return not left
 
 
 def listings_kept(pace: Pace) -> timedelta:
-    """Return how long listings are kept: proofs need two that are a lag apart."""
+    """Return how long listings are kept: a proof needs two that are a lag apart."""
     return LISTINGS_KEPT + pace.lag + pace.gate
 
 
@@ -93,7 +95,7 @@ def _claim() -> int | None:
 
 
 def _list_overdue(now: datetime) -> Iterator[QuerySet[Any]]:
-    """Yield what is past its time, each by an index."""
+    """Yield what is past its retention, one query per table."""
     stopped = now - timedelta(seconds=settings.STOPPED_RETENTION)
     yield Server.objects.filter(state=State.STOPPED, stopped_at__lt=stopped)
     yield TemplateVersion.objects.filter(template=None, servers=None)
@@ -108,15 +110,15 @@ def _list_overdue(now: datetime) -> Iterator[QuerySet[Any]]:
         yield Instance.objects.filter(
             account=account, live=False, gone_at__lt=now - HISTORY_KEPT
         )
-    # An attempt that is forgotten would make its instance unexplained: only attempts
-    # that are closed, whose row is gone, and that no live instance names.
+    # Without its attempt, an instance would be unknown. So delete only closed attempts
+    # whose server's row is gone and that have no live instance.
     yield Attempt.objects.filter(
         outcome__in=CLOSED, closed_at__lt=now - HISTORY_KEPT, server=None
     ).exclude(instances__live=True)
 
 
 def _delete(rows: QuerySet[Any], *, fence: int) -> int:
-    """Delete a batch; return how many were in it."""
+    """Delete a batch; return its size."""
     with transaction.atomic():
         held = Fleet.objects.filter(purge_fence=fence, purge_lease_until__gt=Now())
         if not held.exists():

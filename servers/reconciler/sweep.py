@@ -1,9 +1,9 @@
-"""Condemn what no row owns: for good, one at a time, under the row's lock.
+"""Condemn unowned instances: permanently, one at a time, under the row's lock.
 
-Seen in two complete listings and older than ``grace``. More than a share at once is
-left for a person, because it looks like a fault of the records. An instance whose
-attempt the database does not know is never condemned here: no crash can make one,
-since the intent comes first.
+An instance is condemned once two complete listings have shown it and it is older than
+``grace``. If more than a share of the instances is due at once, a person decides,
+because the records may be wrong. An instance whose attempt the database does not know
+is never condemned here. No crash can create one, since the attempt is recorded first.
 """
 
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 def condemn_orphans(
     scope: Scope, *, pace: Pace, started: datetime, now: datetime
 ) -> list[int]:
-    """Condemn the orphans and doubles of a scope that are due; return their keys.
+    """Condemn the orphans and doubles of a scope that are due; return their ids.
 
     ``started`` is the start of the listing that was just compared.
     """
@@ -37,8 +37,8 @@ def condemn_orphans(
         ).order_by("first_seen", "pk")
         if is_condemnable(instance, started=started, now=now, grace=pace.grace)
     ]
-    # What its server gave up because it failed is no fault of the records, however many
-    # they are.
+    # If a server gave up an instance because it failed, the records are right, however
+    # many there are.
     given_up = set(
         live.filter(attempt__answer_class=Answer.FAILED).values_list("pk", flat=True)
     )
@@ -54,13 +54,13 @@ def condemn_orphans(
 
 
 def _hold(scope: Scope, count: int) -> None:
-    """Write down, where it is new, how many wait for a person in the scope."""
+    """Record how many instances wait for a person, and write an event on a change."""
     if not Scope.objects.filter(pk=scope.pk).exclude(held=count).update(held=count):
         return
     if count:
         reason = (
-            f"{count} instances of {scope} belong to no server. So many at once may be "
-            "a fault of the records, so a person decides: see Leaks."
+            f"{count} instances of {scope} belong to no server. With so many at once, "
+            "the records may be wrong, so a person must decide. See Leaks."
         )
         logger.error("%s", reason)
         write_event(Kind.HELD, account_id=scope.account_id, reason=reason)

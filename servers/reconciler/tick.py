@@ -1,4 +1,4 @@
-"""The tick: hints for all that is due. Any number of them may run at once."""
+"""The tick: send hints for everything due. Several ticks can run at the same time."""
 
 from datetime import datetime, timedelta
 
@@ -10,9 +10,9 @@ from servers.ledger import database_now
 from servers.models import Fleet, Instance, Scope, Server
 from servers.operations import resume_due
 
-# Rows that one tick hands out at the most; the next tick takes the next.
+# How many rows of a kind one tick sends hints for. The next tick takes the next ones.
 BATCH = 200
-# A hint that was lost is given again after this.
+# A lost hint is sent again after this time.
 AGAIN = timedelta(seconds=10)
 HEARTBEAT = timedelta(seconds=5)
 
@@ -28,8 +28,8 @@ def tick() -> int:
 
 
 def _hint_servers(now: datetime) -> int:
-    # In turns, one of each account: ten thousand due rows of one do not hold up the
-    # others.
+    # In turns, one of each account, so that ten thousand due rows of one account don't
+    # delay the others.
     turn = Window(
         RowNumber(), partition_by=[F("account")], order_by=F("next_step_at").asc()
     )
@@ -41,7 +41,7 @@ def _hint_servers(now: datetime) -> int:
         .values_list("pk", flat=True)[:BATCH]
     )
     if due:
-        # Only what is still due: an operation may have moved it meanwhile.
+        # Only rows still due: an operation may have rescheduled some meanwhile.
         Server.objects.filter(pk__in=due, next_step_at__lte=now).update(
             next_step_at=now + AGAIN
         )

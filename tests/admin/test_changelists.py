@@ -160,7 +160,9 @@ def test_acts_on_accounts_templates_and_scopes_are_the_operations(
         return answer.content.decode()
 
     account, template = Account.objects.get(), Template.objects.get()
-    assert "works and shows 0 of our instances" in act("account", "test", account.pk)
+    assert "works and shows 0 instances of this fleet" in act(
+        "account", "test", account.pk
+    )
     assert "Listed now: sandbox" in act("account", "scan", account.pk)
     scope = Scope.objects.get()
     assert "They are listed now" in act("scope", "list_now", scope.pk)

@@ -105,7 +105,7 @@ def test_an_account_is_created_tested_changed_and_shows_no_credential(
     assert made.status_code == 201, made.content
     tested = send("POST", "/api/accounts/second/test")
     assert tested.json()["works"] is True, tested.content
-    assert "shows 0 of our instances" in tested.json()["findings"][0]["message"]
+    assert "shows 0 instances of this fleet" in tested.json()["findings"][0]["message"]
     before = Account.objects.get(name="second").generation
     wrong = send("PATCH", "/api/accounts/second", {"credentials": {"token": "other"}})
     assert wrong.status_code == 200

@@ -66,7 +66,7 @@ def test_an_admin_with_a_real_cloud_adds_it_tries_it_and_ends_two_of_three(
         page.get_by_label("Access key id").fill("AKIATEST")
         page.get_by_label("Secret access key").fill("made-up")
         page.get_by_role("button", name="Test").click()
-        page.get_by_text("Nothing forbids to destroy instances.").wait_for()
+        page.get_by_text("These credentials may destroy instances.").wait_for()
         page.get_by_role("button", name="Save").click()
         page.get_by_text("aws was saved.").wait_for()
         page.get_by_role("link", name="Make a template").click()

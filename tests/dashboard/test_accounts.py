@@ -158,7 +158,7 @@ def test_an_error_stands_at_its_field_and_nothing_is_saved(
 def test_a_test_says_what_works_before_anything_is_saved(admin: Client) -> None:
     path = "/accounts/new/?kind=sandbox"
     works = admin.post(path, once(**SANDBOX, act="test"))
-    assert b"works and shows 0 of our instances" in works.content
+    assert b"works and shows 0 instances of this fleet" in works.content
     refused = {"option-expected_token": "right", "credential-token": "needle"}
     wrong = admin.post(path, once(**SANDBOX, **refused, act="test")).content
     assert b"401" in wrong

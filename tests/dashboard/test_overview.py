@@ -87,7 +87,7 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     (
         Kind.BROKER,
         "View system",
-        "The broker does not answer, so no worker learns of new work.",
+        "The broker does not respond, so no worker receives new work.",
         lambda _: change(Heartbeat, broker_error="refused"),
     ),
     (

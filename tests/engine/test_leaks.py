@@ -227,7 +227,7 @@ def test_many_orphans_at_once_are_shown_and_destroyed_when_a_person_says_so(
     (scope,) = report["scopes"]
     assert scope["held"] == 8
     assert all(finding["waits"] for finding in scope["findings"])
-    assert "waits for a person" in scope["findings"][0]["next"]
+    assert "needs a decision" in scope["findings"][0]["next"]
     assert [event["kind"] for event in report["history"]] == ["held"]
 
     path = f"/api/leaks/{held[0].pk}/destroy"

@@ -33,7 +33,7 @@ def test_a_volume_of_a_server_that_is_over_is_deleted(workshop: Workshop) -> Non
     told = Event.objects.filter(kind="leftover_gone")
     # It was found and condemned, or this would not be told.
     workshop.run_until(told.exists)
-    assert told.get().reason.startswith("volume vol-")
+    assert told.get().reason.startswith("Deleted leftover volume vol-")
     assert not volumes(account)
     assert not Leftover.objects.exists()
     kept.refresh_from_db()
@@ -111,7 +111,7 @@ def test_a_running_server_follows_an_address_that_changes(workshop: Workshop) ->
     workshop.run_until(moved)
     assert server.address.startswith("10.128.")
     assert server.state == "running"
-    assert Event.objects.filter(reason__contains=f"it was {before}").exists()
+    assert Event.objects.filter(reason__contains=f"changed from {before}").exists()
 
 
 def test_a_region_that_ran_out_makes_the_fallback_serve(workshop: Workshop) -> None:

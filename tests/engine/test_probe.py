@@ -36,12 +36,12 @@ def test_an_account_that_works_is_told_each_thing_that_does() -> None:
     findings = probe_account(account)
     assert [finding.works for finding in findings] == [True] * 3
     listing, place, destroying = (finding.message for finding in findings)
-    assert "works and shows 0 of our instances" in listing
+    assert "works and shows 0 instances of this fleet" in listing
     assert place == (
         "default: the image ubuntu-24.04 and the size small exist, and creating is "
         "allowed."
     )
-    assert destroying == "Nothing forbids to destroy instances."
+    assert destroying == "These credentials may destroy instances."
     assert world_of(account).live(time.time()) == []
 
 
@@ -110,7 +110,7 @@ def test_another_identity_is_told_and_ends_the_test() -> None:
     account.identity = "sandbox-other"
     finding, _ = probe_account(account)
     assert not finding.works
-    assert "lead to another account" in finding.message
+    assert "belong to a different account" in finding.message
 
 
 def test_a_template_is_asked_about_in_each_of_its_places() -> None:
@@ -158,7 +158,7 @@ def test_a_region_without_time_left_is_told_and_not_asked(
     findings = [found for found in probe_account(account) if found.tested]
     assert [finding.region for finding in findings] == ["", "north"]
     assert {finding.message for finding in findings} == {
-        "There was no time left to ask. Test again."
+        "The test ran out of time. Test again."
     }
     assert world_of(account).calls() == []
 
@@ -182,7 +182,7 @@ def test_what_gets_no_answer_ends_the_test_of_its_region() -> None:
     assert listed.works
     assert (destroying.outcome, destroying.works) == ("untested", False)
     assert destroying.message == (
-        "Destroying was not tested, because the call before got no answer."
+        "Destroying was not tested, because the previous call got no answer."
     )
     assert creating.message.startswith("default: ")
     assert creating.message.endswith("Test again.")
