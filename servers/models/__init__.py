@@ -1,4 +1,4 @@
-"""The records. Nothing here decides or moves anything: see ledger.py."""
+"""The records. They decide and move nothing; ledger.py does."""
 
 from servers.models.account import Account, Listing, Scope
 from servers.models.attempt import Attempt

@@ -1,4 +1,4 @@
-"""An account at a cloud, its scopes (account and region), and what listings told."""
+"""An account at a cloud, its scopes (account and region), and their listings."""
 
 import uuid
 from typing import ClassVar
@@ -19,7 +19,7 @@ validate_name = RegexValidator(
 class Account(models.Model):
     """A cloud and the credentials for it.
 
-    ``identity`` is the cloud's own id of the account as first seen: a listing of
+    ``identity`` is the cloud's own id of the account as first seen. A listing with
     another identity proves nothing. ``generation`` grows with each change of the
     credentials or the endpoint, which closes the gates of its scopes.
     """
@@ -32,7 +32,7 @@ class Account(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=63, unique=True, validators=[validate_name])
     kind = models.CharField(max_length=32)
-    # A JSON object of strings; what it holds is told by the kind's adapter.
+    # A JSON object of strings. The adapter of its kind defines the keys.
     credentials = EncryptedTextField()
     endpoint = models.CharField(max_length=500, blank=True, default="")
     region = models.CharField(max_length=100, blank=True, default="")
@@ -51,7 +51,7 @@ class Account(models.Model):
     )
     enabled = models.BooleanField(default=True)
 
-    # The cloud asked to be left alone until then (429, Retry-After).
+    # The cloud throttles creates: none is sent until then.
     throttled_until = models.DateTimeField(null=True, blank=True)
     breaker = models.CharField(
         max_length=16, choices=Breaker.choices, default=Breaker.CLOSED
@@ -59,7 +59,7 @@ class Account(models.Model):
     breaker_note = models.TextField(blank=True, default="")
     breaker_failures = models.PositiveIntegerField(default=0)
     breaker_until = models.DateTimeField(null=True, blank=True)
-    # When the last failure was counted: calls asked before it ran together with it.
+    # When the last failure was counted. Calls sent before that are not counted again.
     breaker_failed_at = models.DateTimeField(null=True, blank=True)
 
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -72,22 +72,21 @@ class Account(models.Model):
 
     @property
     def cloud_identity(self) -> str | None:
-        """Whose the account is at its cloud, the same for all that see the same.
+        """The kind and identity, equal for all accounts that see the same instances.
 
-        None until the cloud has told, and where it tells nothing.
+        None as long as the identity is unknown.
         """
         return f"{self.kind}:{self.identity}" if self.identity else None
 
 
 class Scope(models.Model):
-    """A location: an account in one region, what is listed and healthy or not.
+    """A location: one region of an account, with its own listings, gate and health.
 
-    Made by a template, or by the transaction that accepts a server; retired once
-    nothing needs it (reconciler/locations.py). Its gate and its health are its own,
-    since regions refuse one by one; ``error`` is what its last listing failed with.
-    ``fence`` and ``lease_until`` let one lister in. ``compared_at`` is when the last
-    complete listing was compared with the rows, ``compared_generation`` the account's
-    generation at its start.
+    Saving a template or accepting a server creates it. It is retired once nothing needs
+    it (reconciler/locations.py). ``error`` is the error of its last listing, if that
+    failed. ``fence`` and ``lease_until`` let only one process list it at a time.
+    ``compared_at`` is when the last complete listing was compared with the rows, and
+    ``compared_generation`` is the account's generation at its start.
     """
 
     class Health(models.TextChoices):
@@ -113,9 +112,9 @@ class Scope(models.Model):
         max_length=16, choices=Health.choices, default=Health.UNKNOWN
     )
     health_since = models.DateTimeField(null=True, blank=True)
-    # Orphans and doubles that wait for a person, too many to destroy by itself.
+    # Orphans and doubles that wait for a person: too many to destroy automatically.
     held = models.PositiveIntegerField(default=0)
-    # When the last complete look for what instances left behind began.
+    # When the last complete look for leftovers started.
     leftovers_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -130,9 +129,9 @@ class Scope(models.Model):
 
 
 class Listing(models.Model):
-    """One complete listing that counted; kept a day, for proofs of absence.
+    """One complete listing that counted; kept about a day, to prove absences.
 
-    ``instances`` is all that it showed, ``live`` what lives of the account's own.
+    ``instances`` counts all that it showed, ``live`` the account's own live ones.
     """
 
     scope = models.ForeignKey(Scope, on_delete=models.CASCADE, related_name="listings")

@@ -1,4 +1,4 @@
-"""One try to create: written before the call, kept longer than any server."""
+"""An attempt to create an instance: written before the call, kept the longest."""
 
 import uuid
 from typing import ClassVar
@@ -12,12 +12,12 @@ from servers.models.template import TemplateVersion
 
 
 class Attempt(models.Model):
-    """One try, in one scope, under one key.
+    """One attempt, in one scope, with one key.
 
-    ``lease_end`` is the end of the lease under which the call could be sent;
-    ``looked_at`` the start of the last look by key that found nothing live. The call
-    is sent once, by whoever wrote the attempt, so its parameters need not be kept. The
-    server's id and name stand here too, because the attempt outlives the server.
+    ``lease_end`` is the end of the lease under which the call could be sent.
+    ``looked_at`` is the start of the last look by key that found nothing live. Only the
+    process that wrote the attempt sends the call, and only once, so its parameters are
+    not stored. The attempt outlives the server, so it has the server's id and name.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -48,7 +48,7 @@ class Attempt(models.Model):
     answered_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     instance_id = models.CharField(max_length=255, blank=True, default="")
-    # What its server is created from, and when that became ready; see boots.py.
+    # What its server is created from, and when the server became ready; see boots.py.
     recipe = models.ForeignKey(
         TemplateVersion,
         on_delete=models.SET_NULL,

@@ -1,4 +1,4 @@
-"""The installation itself: one row."""
+"""The installation itself, in one row."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -7,17 +7,17 @@ from servers.fields import EncryptedTextField
 
 
 class Fleet(models.Model):
-    """The fleet's id (the tag on everything), its fingerprint, its switches.
+    """The fleet's id (the tag on its instances), its fingerprint and its switches.
 
-    ``fingerprint`` is what the installation outside of this database said of itself
-    when the fleet was made or confirmed: another one means a copied database, and only
-    observing is allowed until a person confirms. ``key_check`` is a known text under
-    the encryption keys: it tells a wrong key before anything is served.
+    ``fingerprint`` is the id of the installation (which is not stored in the database)
+    when the fleet was created or confirmed. If the installation has another id, the
+    database was copied or moved: until a person confirms, ServerFleet only observes.
+    ``key_check`` is a known text, encrypted, which reveals a wrong key at the start.
     """
 
     KEY_CHECK = "serverfleet"
 
-    # One row, so that a lock on it is a lock on the fleet.
+    # There is one row, so a lock on it locks the fleet.
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     fleet_id = models.CharField(max_length=16)
     fingerprint = models.CharField(max_length=255)
@@ -29,9 +29,9 @@ class Fleet(models.Model):
     paused_until = models.DateTimeField(null=True, blank=True)
     destroys_frozen = models.BooleanField(default=False)
     destroys_frozen_note = models.TextField(blank=True, default="")
-    # When a tick last ran; written every few seconds at most.
+    # When a tick last ran; written at most every few seconds.
     ticked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # Who forgets what is long over: one process at a time.
+    # The lease of the purge: only one runs at a time.
     purge_fence = models.PositiveBigIntegerField(default=0, editable=False)
     purge_lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -1,4 +1,4 @@
-"""Signs of life of the processes that do the work."""
+"""Heartbeats of the workers and schedulers."""
 
 from typing import ClassVar
 
@@ -6,13 +6,13 @@ from django.db import models
 
 
 class Heartbeat(models.Model):
-    """One worker or beat, as it last said itself; see heartbeats.py.
+    """The last heartbeat of one worker or scheduler; see heartbeats.py.
 
-    ``name`` is ``host:process id``; ``slot`` is what it was started as, the same for
-    the process that takes its place, or "". ``broker_error`` is what it found when it
-    asked the broker, "" where that answered; ``trouble`` why it does no work, or "";
-    ``database_seconds`` how long its last heartbeat took to be written. Who ends in
-    peace takes its row away.
+    ``name`` is ``host:process id``. ``slot`` is where it was started, the same for the
+    process that replaces it, or "". ``broker_error`` is the error when it asked the
+    broker, or "" if that answered. ``trouble`` is why it does no work, or "".
+    ``database_seconds`` is how long it took to write the previous heartbeat. A process
+    that stops normally deletes its row.
     """
 
     class Kind(models.TextChoices):

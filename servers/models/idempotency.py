@@ -1,4 +1,4 @@
-"""What was asked under an Idempotency-Key."""
+"""Requests that were accepted with an Idempotency-Key."""
 
 from typing import ClassVar
 
@@ -7,10 +7,10 @@ from django.db.models.functions import Now
 
 
 class IdempotentRequest(models.Model):
-    """One accepted request, written in the transaction of what it inserted.
+    """One accepted request, written in the transaction that inserted its servers.
 
-    ``caller`` is the token or person (a key means nothing to another), ``digest`` the
-    SHA-256 of the body in a fixed form, ``servers`` the ids of the rows it made.
+    ``caller`` is the token or person (each has its own keys), ``digest`` the SHA-256 of
+    the body in a fixed form, and ``servers`` the ids of the inserted rows.
     """
 
     caller = models.CharField(max_length=150)

@@ -1,4 +1,4 @@
-"""What a cloud was seen to hold under our tag."""
+"""Instances with the fleet's tag that were seen at a cloud."""
 
 from typing import ClassVar
 
@@ -11,22 +11,22 @@ from servers.models.attempt import Attempt
 
 
 class Instance(models.Model):
-    """One instance, as the cloud's answers and the complete listings showed it.
+    """One instance, as the cloud's answers and complete listings showed it.
 
-    It has one row, however many accounts see it: ``identity`` is their identity at the
-    cloud (Account.cloud_identity), ``account`` the one of
-    them that owns it: that judges, counts and destroys it. See reconciler/owners.py.
-    ``first_seen`` is when it was first recorded, ``listed_from`` the start of the
-    first complete listing that showed it. ``missed_from`` is the start of the first
-    complete listing in a row that did not show it live, and is empty while the newest
-    one does: so an instance at rest costs no write. ``condemned_at`` is for good.
-    ``server_uid`` is read from the key and needs no row.
+    It has one row, however many accounts see it. ``identity`` is their identity at the
+    cloud (Account.cloud_identity). ``account`` is the one that owns it, which judges,
+    counts and destroys it; see reconciler/owners.py. ``first_seen`` is when it was
+    first recorded, and ``listed_from`` the start of the first complete listing that
+    showed it. ``missed_from`` is the start of the first complete listing in a row that
+    did not show it, and is empty while the newest one shows it. So an instance that has
+    not changed costs no write. ``condemned_at`` is never unset. ``server_uid`` is read
+    from the key; the server's row need not exist.
     """
 
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="instances", db_index=False
     )
-    # None while it is not known: so only then may it be there twice.
+    # None while it is not known. Only then can an instance have two rows.
     identity = models.CharField(max_length=300, null=True, blank=True, default=None)
     region = models.CharField(max_length=100, blank=True, default="")
     instance_id = models.CharField(max_length=255)
@@ -38,7 +38,7 @@ class Instance(models.Model):
     )
     raw_status = models.CharField(max_length=64, blank=True, default="")
     live = models.BooleanField(default=True)
-    # What the raw status means: clouds.base.Meaning has the words.
+    # What the raw status means: a value of clouds.base.Meaning.
     meaning = models.CharField(max_length=16, default=Meaning.RUNNING.value)
     address = models.CharField(max_length=255, blank=True, default="")
     fault = models.TextField(blank=True, default="")

@@ -1,4 +1,4 @@
-"""What ended instances left behind at a cloud."""
+"""What ended instances have left behind at a cloud."""
 
 from typing import ClassVar
 
@@ -8,17 +8,17 @@ from servers.models.account import Account
 
 
 class Leftover(models.Model):
-    """One volume, say, that is attached to nothing and still bills.
+    """One leftover, such as a volume that is attached to nothing and still billed.
 
-    ``server_uid`` is read from the key. ``condemned_at`` is for good: it is deleted by
-    the next look. A row is deleted once a complete listing no longer shows it. Of two
-    accounts that see it, one owns it, as with instances.
+    ``server_uid`` is read from the key. ``condemned_at`` is never unset: the next look
+    deletes the leftover. A row is deleted once a complete listing no longer shows it.
+    If several accounts see it, one owns it, as with instances.
     """
 
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="leftovers"
     )
-    # None while it is not known: so only then may it be there twice.
+    # None while it is not known. Only then can a leftover have two rows.
     identity = models.CharField(max_length=300, null=True, blank=True, default=None)
     region = models.CharField(max_length=100, blank=True, default="")
     resource_id = models.CharField(max_length=255)

@@ -1,4 +1,4 @@
-"""Filters of the list of servers that a person has given a name."""
+"""Filters of the server list that a person has saved under a name."""
 
 from typing import ClassVar
 
@@ -7,7 +7,7 @@ from django.db import models
 
 
 class SavedView(models.Model):
-    """One person's; ``query`` is the list's query string."""
+    """One saved view of one person. ``query`` is the query string of the list."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views"

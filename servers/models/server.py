@@ -1,4 +1,4 @@
-"""The server: the nineteen fields of the contract, and what the engine keeps of it."""
+"""The server: the nineteen fields of the API, and those of the engine."""
 
 import uuid
 from typing import ClassVar
@@ -19,17 +19,18 @@ def _choices(names: type[State] | type[Want]) -> list[tuple[str, str]]:
 
 
 class Server(models.Model):
-    """One server that a person asked for.
+    """One requested server.
 
-    Only ledger.py writes ``state``, ``fence`` and the lease; ``lease_by`` is the last
-    process that held it, and tells what a dead one was doing. ``attempt_number`` is the
-    current attempt's (0 before the first); ``candidate`` the index of the candidate
-    that is next or in use (0 is the template's own). Times are the database's.
+    Only ledger.py writes ``state``, and only leases.py takes and releases the lease.
+    ``lease_by`` is the last process that held it, so it shows what a dead process was
+    working on. ``attempt_number`` is that of the current attempt (0 before the first).
+    ``candidate`` is the index of the candidate in use or next (0 is the template's
+    own). Times are the database's.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
 
-    # The contract's fields (its ``id`` is instance_id here).
+    # The fields of the API. Its ``id`` is called instance_id here.
     instance_id = models.CharField(max_length=255, blank=True, default="")
     provider = models.CharField(max_length=32)
     state = models.CharField(
@@ -54,7 +55,7 @@ class Server(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     stopped_at = models.DateTimeField(null=True, blank=True)
 
-    # What it is made from, and where.
+    # What it is created from, and where.
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="servers", db_index=False
     )
@@ -68,22 +69,22 @@ class Server(models.Model):
     recipe = models.ForeignKey(
         TemplateVersion, on_delete=models.PROTECT, related_name="servers"
     )
-    # Where it was asked for first; region and size above are those of its last try.
+    # As first requested. The region and size above are those of its last attempt.
     first_region = models.CharField(max_length=100, blank=True, default="")
     first_size = models.CharField(max_length=255, blank=True, default="")
     labels = models.JSONField(default=dict, blank=True)
     ttl = models.PositiveIntegerField(default=0)
     protected = models.BooleanField(default=False)
-    # Made to try its template: its end is asked for once it runs, fails, or by then.
+    # For a trial of its template: terminated once it runs or fails, or at this time.
     trial_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, default="")
 
-    # What the engine keeps.
+    # The fields of the engine.
     want = models.CharField(max_length=8, choices=_choices(Want), default=Want.RUN)
     hidden = models.BooleanField(default=False)
     attempt_number = models.PositiveIntegerField(default=0)
     candidate = models.PositiveSmallIntegerField(default=0)
-    # Attempts up to this number are of before a retry, and count for nothing.
+    # Attempts up to this number were before a retry, and don't count.
     tried_from = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)
     waiting = models.TextField(blank=True, default="")
@@ -93,11 +94,11 @@ class Server(models.Model):
     lease_by = models.CharField(max_length=100, blank=True, default="")
     next_step_at = models.DateTimeField(null=True, blank=True)
     deadline_at = models.DateTimeField(null=True, blank=True)
-    # What is left of the pending deadline while it stands still; null: all of it.
+    # What is left of the pending deadline while it is stopped; null: all of it.
     pending_left = models.DurationField(null=True, blank=True)
-    # When a step meant to be back. Whatever is later than that, no worker came for it.
+    # When the next step was planned. If that time has passed, no worker took the row.
     planned_at = models.DateTimeField(null=True, blank=True)
-    # Grows with each change of what is served; the database's triggers write it.
+    # Grows with each change of what the API shows. Database triggers write it.
     version = models.BigIntegerField(default=0, editable=False)
 
     class Meta:
@@ -125,7 +126,7 @@ class Server(models.Model):
                 name="server_due",
             ),
             models.Index(fields=["state", "account"], name="server_by_state"),
-            # What counts against a cap, without a look at a row.
+            # Counts servers against a limit from the index alone.
             models.Index(fields=["account", "state"], name="server_by_account"),
             models.Index(fields=["template", "state"], name="server_by_template"),
             models.Index(fields=["created_at", "id"], name="server_by_age"),

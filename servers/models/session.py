@@ -1,4 +1,4 @@
-"""Sessions that know whose they are, since when, and when they were last used."""
+"""Sessions with their person, their start and their last use."""
 
 from importlib import import_module
 from typing import ClassVar
@@ -12,9 +12,10 @@ from django.utils import timezone
 class Session(AbstractBaseSession):
     """One browser's session; ``user_id`` is empty before the log-in.
 
-    ``session_key`` is a digest: who reads the database can't use the sessions in it.
-    ``began_at`` is when the password was last entered, ``seen_at`` when a person last
-    did something (a page that refreshes itself is no person), to the minute.
+    ``session_key`` is a digest, so a copy of the database does not give access to the
+    sessions in it. ``began_at`` is when the password was last entered. ``seen_at`` is
+    when the person last did something, to the minute. A page that refreshes
+    automatically does not count.
     """
 
     session_key = models.CharField("session key", max_length=64, primary_key=True)
@@ -28,15 +29,15 @@ class Session(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> type:
-        """Return the store that reads and writes them."""
+        """Return the store that reads and writes sessions."""
         return import_module(settings.SESSION_ENGINE).SessionStore  # type: ignore[no-any-return]
 
 
 class OneTimePassword(models.Model):
-    """A person's password is one that somebody else chose; until when it works.
+    """The mark that a person's password was chosen by someone else, and its expiry.
 
-    ``password_digest`` is of the stored hash: a password that was set since, by a
-    command or in the Django admin, is none of these.
+    ``password_digest`` is a digest of the stored hash. If the password was set later by
+    a command or in the Django admin, the mark no longer applies.
     """
 
     user = models.OneToOneField(

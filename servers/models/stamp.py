@@ -1,4 +1,4 @@
-"""What tells that something changed: one row, kept by the database's own triggers."""
+"""Stamps that show that something changed: one row, written by database triggers."""
 
 from django.db import models
 
@@ -7,11 +7,11 @@ class Stamp(models.Model):
     """Numbers that grow with each change of what they stand for; see triggers.py.
 
     ``servers``: what the list of servers shows. ``pages``: what any page shows.
-    ``listings``: when scopes were compared. ``tokens``: who may call. ``recipes``:
-    what servers are made from.
+    ``listings``: when scopes were compared. ``tokens``: who can use the API.
+    ``recipes``: what servers are created from.
     """
 
-    # One row, so that a transaction waits for one lock at most.
+    # There is one row, so a transaction waits for at most one lock.
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     servers = models.BigIntegerField(default=0)
     pages = models.BigIntegerField(default=0)

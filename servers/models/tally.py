@@ -1,4 +1,4 @@
-"""Counters that all processes share, for the metrics."""
+"""Counters for the metrics, shared by all processes."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Tally(models.Model):
-    """How often something has happened, or a sum, since the installation was made."""
+    """A count or a sum since the installation was created."""
 
     name = models.CharField(max_length=63)
     label = models.CharField(max_length=63, blank=True, default="")

@@ -1,4 +1,4 @@
-"""What servers are made from. A server keeps the version that it was made from."""
+"""Templates and their versions. A server keeps the version it was created from."""
 
 import uuid
 from typing import ClassVar
@@ -12,11 +12,11 @@ from servers.models.account import Account, validate_name
 
 
 class Recipe(models.Model):
-    """The making of a server: shared by a template and its frozen versions.
+    """How to create a server: the fields that a template and its versions share.
 
-    ``candidates`` are the fallbacks in their order, each an object with any of
-    ``account`` (a name), ``region`` and ``size``; what one leaves out is the
-    template's own. ``ttl`` is in seconds, 0 is no limit.
+    ``candidates`` are the fallbacks in order. Each is an object with any of ``account``
+    (a name), ``region`` and ``size``; the template's own values are used for the rest.
+    ``ttl`` is in seconds; 0 is no limit.
     """
 
     class Readiness(models.TextChoices):
@@ -51,7 +51,7 @@ class Recipe(models.Model):
     )
     name_prefix = models.CharField(max_length=40, default="agent-")
     candidates = models.JSONField(default=list, blank=True)
-    # Which image, region and size a request may choose instead of the template's.
+    # Which image, region and size a request can use instead of the template's.
     overrides = models.CharField(
         max_length=16, choices=Overrides.choices, default=Overrides.LISTED
     )
@@ -61,7 +61,7 @@ class Recipe(models.Model):
 
 
 class Template(Recipe):
-    """A named recipe as it is now. Each change writes a new version beside it."""
+    """A named recipe as it is now. Each change also adds a new version."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=63, unique=True, validators=[validate_name])
@@ -85,10 +85,10 @@ class Template(Recipe):
 
 
 class TemplateVersion(Recipe):
-    """A recipe as it was, for good. Never changed after its insert."""
+    """A recipe as it was. It is never changed after its insert."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # A version outlives its template, as long as a server's record needs it.
+    # A version outlives its template as long as a server needs it.
     template = models.ForeignKey(
         Template, on_delete=models.SET_NULL, null=True, related_name="versions"
     )

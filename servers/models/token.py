@@ -29,8 +29,8 @@ class Token(models.Model):
         blank=True,
         related_name="+",
     )
-    # The token that created it, which it does not outlive. Tokens without a user are
-    # the installation's own.
+    # The token that created this one. This one can't outlive it. Tokens without a user
+    # belong to the installation.
     parent = models.ForeignKey(
         "self",
         on_delete=models.CASCADE,
