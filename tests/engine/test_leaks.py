@@ -118,7 +118,7 @@ def test_what_is_decided_is_under_way_and_no_leak(
     page = client.get("/leaks/").content.decode()
     assert "being destroyed" in page
     assert "Not proven" not in page
-    assert "adopt or destroy" not in page.partition(">History<")[0]
+    assert "Adopt or destroy it." not in page.partition(">History<")[0]
     call_command("sweep", "--dry-run")
     assert "NOT CLEAN" not in capsys.readouterr().out
     metrics = client.get("/metrics").content.decode()

@@ -59,5 +59,5 @@ def test_a_process_without_threads_takes_what_it_is_asked_for(
     monkeypatch.setattr(threading.Thread, "start", refuse)
     server = provision()
     assert Server.objects.get(pk=server.pk).state == "pending"
-    assert "No thread could be started for the hints" in caplog.text
+    assert "Could not start a thread for the hints" in caplog.text
     assert "Traceback" not in caplog.text
