@@ -1,4 +1,4 @@
-"""EC2's refusals through the engine: in ``error`` with a sentence, never a loop."""
+"""EC2's refusals in the engine: ``error`` with a sentence, never a loop."""
 
 import threading
 from collections.abc import Iterator
@@ -108,7 +108,7 @@ def test_a_refused_create_ends_in_error_and_is_not_repeated(
         (400, "RequestExpired", "Clock"),
     ],
 )
-def test_what_says_nothing_against_a_create_is_waited_out(
+def test_a_temporary_refusal_is_waited_out(
     workshop: Workshop, ec2: EC2, status: int, code: str, answer_class: str
 ) -> None:
     make_moto(ec2.url)
@@ -155,7 +155,7 @@ def test_a_throttled_listing_backs_off_and_closes_no_gate_for_good(
     workshop.run_until(lambda: Scope.objects.get().failures == 0)
 
 
-def test_a_clock_that_is_wrong_is_told_and_refuses_no_credentials(
+def test_a_wrong_clock_is_reported_and_not_taken_for_refused_credentials(
     workshop: Workshop, ec2: EC2
 ) -> None:
     make_moto(ec2.url)
@@ -169,7 +169,7 @@ def test_a_clock_that_is_wrong_is_told_and_refuses_no_credentials(
     server.refresh_from_db()
     assert server.state == "pending"
     assert "Set this machine's clock" in server.waiting
-    # Somebody sets it.
+    # The clock is set.
     for action in ("DescribeSecurityGroups", "DescribeInstances"):
         del ec2.refused[action]
     workshop.run_until(lambda: not Scope.objects.get().failures)

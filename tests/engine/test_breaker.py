@@ -20,7 +20,7 @@ def set_options(account: Account, **options: Any) -> None:
     Account.objects.filter(pk=account.pk).update(options={**account.options, **options})
 
 
-def test_it_opens_after_failures_in_a_row_and_the_rest_waits_pending(
+def test_it_opens_after_failures_in_a_row_and_the_others_stay_pending(
     workshop: Workshop,
 ) -> None:
     account = make_fleet(quota=1)
@@ -36,7 +36,7 @@ def test_it_opens_after_failures_in_a_row_and_the_rest_waits_pending(
     assert waiting.state == "pending"
     assert "breaker of sandbox is open" in waiting.waiting
     assert Attempt.objects.count() == breaker.OPENS_AFTER
-    # A minute later, and with room at the cloud: one is let through, and closes it.
+    # A minute later the cloud has room: one create is let through and closes it.
     Account.objects.update(breaker_until=database_now() - timedelta(seconds=1))
     set_options(account, quota=0)
     workshop.run_to("running", waiting)
@@ -44,7 +44,7 @@ def test_it_opens_after_failures_in_a_row_and_the_rest_waits_pending(
     assert (account.breaker, account.breaker_failures) == (Account.Breaker.CLOSED, 0)
 
 
-def test_of_a_breaker_that_was_open_one_create_is_let_through() -> None:
+def test_after_a_breaker_was_open_only_one_create_is_let_through() -> None:
     account = make_fleet()
     now = database_now()
     for _ in range(breaker.OPENS_AFTER):
@@ -56,19 +56,19 @@ def test_of_a_breaker_that_was_open_one_create_is_let_through() -> None:
     trial = timedelta(seconds=30)
     assert breaker.admit_create(account, now=later, trial=trial)
     assert not breaker.admit_create(account, now=later, trial=trial)
-    # Its worker died, and told no outcome.
+    # Its worker died without an outcome.
     after = later + timedelta(seconds=31)
     assert breaker.admit_create(account, now=after, trial=trial)
     account.refresh_from_db()
     assert "one create" in breaker.explain_hold(account, now=later)
     breaker.note_failure(account, "No again.", asked_at=later, now=later)
     account.refresh_from_db()
-    # Open anew, and for longer.
+    # It opens again, and for longer.
     assert account.breaker == Account.Breaker.OPEN
     assert account.breaker_until == later + timedelta(seconds=120)
 
 
-def test_a_wrong_image_is_no_fault_of_the_account(workshop: Workshop) -> None:
+def test_a_wrong_image_does_not_count_against_the_account(workshop: Workshop) -> None:
     account = make_fleet()
     servers = [provision(image="no-such") for _ in range(breaker.OPENS_AFTER + 1)]
     workshop.run_to("error", *servers)
@@ -76,7 +76,7 @@ def test_a_wrong_image_is_no_fault_of_the_account(workshop: Workshop) -> None:
     assert account.breaker == Account.Breaker.CLOSED
 
 
-def test_it_opens_where_creations_outrun_what_was_asked_for(workshop: Workshop) -> None:
+def test_it_opens_if_instances_outnumber_the_servers(workshop: Workshop) -> None:
     account = make_fleet()
     server = provision()
     workshop.run_to("running", server)
@@ -109,7 +109,7 @@ def test_it_opens_where_creations_outrun_what_was_asked_for(workshop: Workshop) 
     assert account.breaker == Account.Breaker.CLOSED
 
 
-def test_servers_that_are_asked_for_never_outrun_themselves(workshop: Workshop) -> None:
+def test_requested_servers_alone_never_open_it(workshop: Workshop) -> None:
     account = make_fleet()
     servers = [provision() for _ in range(12)]
     workshop.run_to("running", *servers)

@@ -1,4 +1,4 @@
-"""A breaker that opened and closed leaves both in the history, with what and until."""
+"""The history shows when and why a breaker opened, and when it closed."""
 
 from datetime import timedelta
 
@@ -60,7 +60,7 @@ def test_a_success_while_it_is_closed_says_nothing(workshop: Workshop) -> None:
     assert list_events() == []
 
 
-def test_one_that_a_person_closed_is_told_once() -> None:
+def test_closing_it_by_hand_writes_one_event() -> None:
     account = make_fleet()
     Account.objects.update(breaker="open", breaker_failures=5)
     assert close_breaker(account)

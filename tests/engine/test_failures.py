@@ -1,4 +1,4 @@
-"""An instance that fails, stops or ends although nobody asked it to."""
+"""An instance that fails, stops or ends although ServerFleet did not request it."""
 
 import time
 from collections import Counter
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def count_live(account: Account) -> Counter[str]:
-    """Return the states of all that an account holds live."""
+    """Return the states of all live instances of an account."""
     now = time.time()
     return Counter(row.status(now) for row in world_of(account).live(now))
 
 
-def test_one_that_fails_while_it_boots_falls_back_and_is_destroyed(
+def test_an_instance_that_fails_while_booting_is_replaced_and_destroyed(
     workshop: Workshop,
 ) -> None:
     account = make_fleet(faults={"fails": 1})
@@ -42,7 +42,7 @@ def test_one_that_fails_while_it_boots_falls_back_and_is_destroyed(
     assert "its instance failed" in first.answer
     assert second.outcome == Outcome.ACCEPTED
     assert second.instance_id == server.instance_id
-    # What failed is nobody's, and ends by the sweep.
+    # The failed instance is an orphan, and the sweep destroys it.
     workshop.run_until(lambda: not count_live(account))
     failed = Instance.objects.get(instance_id=first.instance_id)
     assert failed.condemned_at is not None
@@ -50,7 +50,7 @@ def test_one_that_fails_while_it_boots_falls_back_and_is_destroyed(
     assert count_live(spare) == {"active": 1}
 
 
-def test_where_nothing_else_is_left_it_is_tried_again_a_few_times(
+def test_without_a_fallback_it_is_retried_a_few_times(
     workshop: Workshop, settings: Settings
 ) -> None:
     settings.CREATE_TRIES = 2
@@ -61,7 +61,7 @@ def test_where_nothing_else_is_left_it_is_tried_again_a_few_times(
     assert Attempt.objects.count() == 2
     assert "its instance failed" in server.error
     assert "No attempts are left" in server.error
-    # The last one is kept for a while, as for any server in error, and ends.
+    # The last one is kept for a while, as for any failed server, then destroyed.
     assert server.instance_id
     workshop.run_to("stopped", server)
     workshop.run_until(lambda: not count_live(account))
@@ -101,12 +101,14 @@ def test_an_instance_that_somebody_stops_in_ec2s_console_is_no_running_server(
     assert Instance.objects.get().meaning == "stopped"
 
 
-def test_one_that_ends_while_it_boots_is_made_again(workshop: Workshop) -> None:
+def test_an_instance_that_ends_while_booting_is_created_again(
+    workshop: Workshop,
+) -> None:
     account = make_fleet(boot=60.0)
     server = provision()
     workshop.run_to("created", server)
     lost = server.instance_id
-    # The cloud shows its end, as EC2 does where there was no capacity after all.
+    # The cloud shows its end, as EC2 does if it has no capacity after all.
     with world_of(account).writing() as file:
         now = time.time()
         file.execute(

@@ -1,4 +1,4 @@
-"""One account's cloud that hangs, or its many rows, do not hold up the others."""
+"""An account with a hanging cloud or many rows does not delay the others."""
 
 import sys
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ def add_account(name: str) -> Account:
 
 
 def fill(account: Account, stack: ExitStack) -> int:
-    """Take slots until there is none; return how many there were."""
+    """Take all free slots; return how many there were."""
     for count in range(1000):
         try:
             stack.enter_context(call_slot(account))
@@ -37,7 +37,7 @@ def fill(account: Account, stack: ExitStack) -> int:
     raise AssertionError("no limit")
 
 
-def test_each_account_that_hangs_leaves_half_of_the_threads_that_are_left() -> None:
+def test_each_hanging_account_leaves_half_of_the_remaining_threads() -> None:
     first, second, third = make_fleet(), add_account("second"), add_account("third")
     for account in (first, second, third):
         check_call_slot(account)  # all are in use
@@ -58,13 +58,13 @@ def test_the_only_account_in_use_gets_all_threads_but_two(
     only, other = make_fleet(), add_account("other")
     with ExitStack() as stack:
         assert fill(only, stack) == 14
-        # The next one still finds a thread, and from then on they share.
+        # The next account still gets a thread, and from then on they share.
         assert fill(other, stack) == 1
     with ExitStack() as stack:
         assert fill(only, stack) == 8
 
 
-def test_who_is_turned_away_comes_back_later_and_later_until_a_call_ends() -> None:
+def test_callers_are_turned_away_for_longer_and_longer_until_a_call_ends() -> None:
     account = make_fleet()
     waits = []
     with ExitStack() as stack:
@@ -128,6 +128,6 @@ def test_a_tick_costs_the_same_queries_for_any_number_of_rows(
     make_fleet()
     for _ in range(count):
         provision()
-    # Three of them every five seconds only: whether a pause is over.
+    # Three of them run only every five seconds, to check whether a pause is over.
     with django_assert_num_queries(10):  # type: ignore[operator]
         reconciler.tick()

@@ -1,4 +1,4 @@
-"""However much one location holds, what is overdue in another is counted and told."""
+"""Many instances in one location never hide overdue ones in another."""
 
 import io
 from datetime import timedelta
@@ -37,7 +37,7 @@ def strand(account: Account, count: int, verdict: str, *, age: timedelta) -> Non
 
 @pytest.fixture
 def places() -> tuple[Account, Account]:
-    """Two accounts: one with much that nobody knows, one with a little overdue."""
+    """Two accounts: one with many unknown instances, one with a few overdue."""
     first = make_fleet(name="first")
     second = save_account(Account(name="second", kind="sandbox", options=QUICK))
     Scope.objects.create(account=second)
@@ -54,7 +54,7 @@ def read_metrics() -> dict[str, float]:
     return {name: float(value) for name, _, value in (x.rpartition(" ") for x in lines)}
 
 
-def test_260_unknown_in_one_location_hide_no_overdue_orphan_of_another(
+def test_260_unknown_instances_hide_no_overdue_orphan_elsewhere(
     places: tuple[Account, Account], workshop: Workshop
 ) -> None:
     one, two = report_leaks(now=database_now()).scopes
@@ -94,7 +94,7 @@ def test_260_unknown_in_one_location_hide_no_overdue_orphan_of_another(
     assert "and 160 more instances" in said.getvalue()
 
 
-def test_many_ends_and_things_left_behind_hide_none_of_another_location(
+def test_many_terminations_and_leftovers_hide_none_elsewhere(
     places: tuple[Account, Account], workshop: Workshop
 ) -> None:
     first, second = places

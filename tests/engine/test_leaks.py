@@ -1,4 +1,4 @@
-"""The proof, in the API, on the page and at the command line."""
+"""The leak report in the API, on the page and at the command line."""
 
 import time
 from datetime import timedelta
@@ -31,7 +31,7 @@ def add(account: Account, key: str) -> None:
 
 @pytest.fixture
 def stray(workshop: Workshop) -> Instance:
-    """An instance that the database does not know, beside one server."""
+    """An instance that the database does not know, next to one server."""
     account = make_fleet()
     server = provision()
     workshop.run_to("running", server)
@@ -92,7 +92,7 @@ def test_a_person_destroys_an_unexplained_instance(
     assert api("POST", "/api/leaks/99999/destroy", "fleet:admin").status_code == 404
 
 
-def test_what_is_decided_is_under_way_and_no_leak(
+def test_a_decided_instance_is_in_progress_and_no_leak(
     workshop: Workshop, stray: Instance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # It has waited for a person for a day, and the cloud takes its time.
@@ -125,7 +125,7 @@ def test_what_is_decided_is_under_way_and_no_leak(
     labels = 'account="sandbox",outside="false",region="",verdict='
     assert f'serverfleet_leaks{{{labels}"decided"}} 1.0' in metrics
     assert f'serverfleet_leaks{{{labels}"unexplained"}} 0.0' in metrics
-    # Its own bound holds from the decision on.
+    # Its bound starts again with the decision.
     later = database_now() + report.scopes[0].bound + timedelta(seconds=1)
     (late,) = report_leaks(now=later).scopes[0].findings
     assert late.outside
@@ -144,7 +144,7 @@ def test_a_decision_about_an_unexplained_instance_lets_creates_go_on(
     workshop.run_to("running", server)
 
 
-def test_a_person_adopts_an_unexplained_instance_and_it_lives_on_as_a_server(
+def test_an_adopted_instance_keeps_running_as_a_server(
     workshop: Workshop, stray: Instance
 ) -> None:
     account = Account.objects.get()
@@ -210,7 +210,7 @@ def test_the_report_asks_the_same_number_of_queries_for_any_number_of_servers(
 
 @pytest.fixture
 def held(workshop: Workshop) -> list[Instance]:
-    """Eight instances whose attempts are closed: too many to destroy by itself."""
+    """Eight instances whose attempts are closed: too many to destroy automatically."""
     make_fleet()
     servers = [provision() for _ in range(8)]
     workshop.run_to("running", *servers)
@@ -219,7 +219,7 @@ def held(workshop: Workshop) -> list[Instance]:
     return list(Instance.objects.order_by("pk"))
 
 
-def test_many_orphans_at_once_are_shown_and_destroyed_when_a_person_says_so(
+def test_many_orphans_at_once_are_destroyed_only_if_a_person_decides_so(
     workshop: Workshop, held: list[Instance]
 ) -> None:
     report = api("GET", "/api/leaks", "servers:read").json()
@@ -273,7 +273,7 @@ def test_what_is_not_held_cannot_be_destroyed_in_bulk(workshop: Workshop) -> Non
     assert Instance.objects.filter(live=True).count() == 1
 
 
-def test_what_was_gone_and_is_shown_again_is_unexplained_not_ours(
+def test_an_instance_that_reappears_is_unexplained_not_ours(
     workshop: Workshop, stray: Instance
 ) -> None:
     Instance.objects.filter(pk=stray.pk).update(live=False, verdict="gone")

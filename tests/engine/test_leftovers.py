@@ -1,4 +1,4 @@
-"""Volumes that ended instances leave behind: found, deleted, and shown to a person."""
+"""Leftover volumes are found, deleted, and shown to people."""
 
 import json
 
@@ -24,14 +24,14 @@ def volumes(account: Account) -> set[str]:
     return {volume.id for volume in world.volumes("", 2e10)}
 
 
-def test_a_volume_of_a_server_that_is_over_is_deleted(workshop: Workshop) -> None:
+def test_a_volume_of_a_stopped_server_is_deleted(workshop: Workshop) -> None:
     account = make_fleet(faults=FAULTS)
     kept, ended = provision(), provision()
     workshop.run_to("running", kept, ended)
     terminate_server(ended.name)
     workshop.run_to("stopped", ended)
     told = Event.objects.filter(kind="leftover_gone")
-    # It was found and condemned, or this would not be told.
+    # This event proves that it was found and condemned.
     workshop.run_until(told.exists)
     assert told.get().reason.startswith("Deleted leftover volume vol-")
     assert not volumes(account)
@@ -41,7 +41,7 @@ def test_a_volume_of_a_server_that_is_over_is_deleted(workshop: Workshop) -> Non
 
 
 def test_nothing_is_deleted_while_destroys_are_frozen(workshop: Workshop) -> None:
-    # So long a grace that the freeze comes first, on a slow machine, too.
+    # The grace is so long that the freeze comes first even on a slow machine.
     account = make_fleet(faults=FAULTS, timings={**TIMINGS, "grace": 4.0})
     server = provision()
     workshop.run_to("running", server)
@@ -55,7 +55,7 @@ def test_nothing_is_deleted_while_destroys_are_frozen(workshop: Workshop) -> Non
     workshop.run_until(lambda: not volumes(account))
 
 
-def test_what_is_not_known_or_another_fleets_is_left_to_a_person(
+def test_unknown_volumes_and_those_of_other_fleets_wait_for_a_person(
     workshop: Workshop,
 ) -> None:
     account = make_fleet(faults=FAULTS)
@@ -114,7 +114,7 @@ def test_a_running_server_follows_an_address_that_changes(workshop: Workshop) ->
     assert Event.objects.filter(reason__contains=f"changed from {before}").exists()
 
 
-def test_a_region_that_ran_out_makes_the_fallback_serve(workshop: Workshop) -> None:
+def test_without_capacity_in_a_region_the_fallback_is_used(workshop: Workshop) -> None:
     make_fleet(no_capacity=["north/*"])
     template = Template.objects.get()
     template.region = "north"

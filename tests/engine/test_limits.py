@@ -1,4 +1,4 @@
-"""An account's limits hold where servers that fall back race for what is left of it."""
+"""An account's limits hold even if servers that fall back to it race."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,12 +16,12 @@ from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 pytestmark = pytest.mark.django_db(transaction=True)
 
 RACERS = 8
-# A lease that stays young on a busy machine: an old one lets the call be.
+# A lease that stays fresh on a busy machine: an old one prevents the call.
 PATIENT = {**TIMINGS, "lease": 60.0, "call": 10.0}
 
 
 def step_at_once(servers: list[Server]) -> None:
-    """Step each server in a thread of its own, all from the same moment on."""
+    """Step each server in its own thread, all starting at the same moment."""
     start = threading.Barrier(len(servers))
 
     def step(pk: UUID) -> None:
@@ -42,7 +42,7 @@ def open_gates(workshop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("cap", [1, 3])
-def test_servers_that_fall_back_at_once_keep_the_cap(
+def test_servers_that_fall_back_together_stay_within_the_limit(
     workshop: Workshop, cap: int
 ) -> None:
     # A call takes a while, so that all of them look at the fallback together.
@@ -69,7 +69,7 @@ def test_servers_that_fall_back_at_once_keep_the_cap(
     taken = Server.objects.filter(account=spare).exclude(state__in=PROVEN_GONE)
     assert taken.count() == cap
     assert Attempt.objects.filter(account=spare).count() == cap
-    # The others wait, and say for what.
+    # The others wait and say why.
     waiting = Server.objects.filter(
         state="pending", waiting__contains=f"spare has reached its server limit ({cap})"
     )
@@ -77,7 +77,7 @@ def test_servers_that_fall_back_at_once_keep_the_cap(
     assert taken.count() == cap
 
 
-def test_servers_that_are_created_at_once_keep_the_rate(workshop: Workshop) -> None:
+def test_servers_created_together_stay_within_the_rate(workshop: Workshop) -> None:
     account = make_fleet(timings=PATIENT)
     open_gates(workshop)
     Account.objects.update(creates_per_minute=3)

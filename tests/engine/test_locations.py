@@ -1,4 +1,4 @@
-"""Locations: each has its own health, and lives as long as something needs it."""
+"""Locations: each has its own health, and exists as long as something needs it."""
 
 from datetime import timedelta
 from typing import Any
@@ -63,7 +63,7 @@ def make_two_regions(**options: Any) -> Account:
     return account
 
 
-def test_where_one_region_refuses_the_others_go_on(workshop: Workshop) -> None:
+def test_if_one_region_refuses_the_others_continue(workshop: Workshop) -> None:
     make_two_regions(denied=["east/list"])
     server = provision()
     workshop.run_to("running", server)
@@ -91,7 +91,7 @@ def test_where_one_region_refuses_the_others_go_on(workshop: Workshop) -> None:
     assert admin.get("/admin/servers/account/").status_code == 200
 
 
-def test_what_all_regions_refuse_is_told_once(workshop: Workshop) -> None:
+def test_a_refusal_by_all_regions_is_reported_once(workshop: Workshop) -> None:
     make_two_regions(denied=["list"])
     Scope.objects.filter(region="").delete()
     provision()
@@ -114,7 +114,7 @@ def test_new_credentials_make_every_location_unknown_and_due_at_once(
     assert call("GET", "/api/accounts/sandbox").json()["health"] == "ok"
 
 
-def test_150_refused_requests_for_made_up_regions_leave_nothing(
+def test_150_refused_requests_for_invented_regions_leave_nothing(
     workshop: Workshop,
 ) -> None:
     make_any_fleet()
@@ -128,7 +128,7 @@ def test_150_refused_requests_for_made_up_regions_leave_nothing(
     assert list_series() == before
 
 
-def test_a_location_comes_with_a_server_and_goes_when_all_of_it_is_over(
+def test_a_location_exists_from_the_first_server_to_the_last_record(
     workshop: Workshop,
 ) -> None:
     make_two_regions()
@@ -139,7 +139,7 @@ def test_a_location_comes_with_a_server_and_goes_when_all_of_it_is_over(
     terminate_server(server.name)
     workshop.run_to("stopped", server)
     assert "north" in list_series()
-    # Its row stays for a day, its attempt for 30, and its location as long.
+    # Its row stays for a day, its attempt and its location for 30.
     reconciler.purge_history()
     assert "north" in list_regions()
     jump(2 * 86400.0)
@@ -159,7 +159,7 @@ def delete_location(region: str) -> None:
     Scope.objects.filter(region=region).delete()
 
 
-def test_what_no_template_names_any_more_is_retired_once_it_was_listed(
+def test_an_unneeded_location_is_retired_once_it_was_listed(
     workshop: Workshop,
 ) -> None:
     make_fleet()
@@ -179,7 +179,7 @@ def test_what_no_template_names_any_more_is_retired_once_it_was_listed(
 
 
 @pytest.mark.parametrize("needs", ["row", "attempt", "instance", "recipe", "lease"])
-def test_what_something_needs_is_kept(workshop: Workshop, needs: str) -> None:
+def test_a_needed_location_is_kept(workshop: Workshop, needs: str) -> None:
     account = make_two_regions()
     workshop.run_until(
         lambda: not Scope.objects.filter(compared_at__isnull=True).exists()
@@ -212,7 +212,7 @@ def test_what_something_needs_is_kept(workshop: Workshop, needs: str) -> None:
     assert ("east" in list_regions()) == (needs == "recipe")
 
 
-def test_a_location_that_a_row_needs_and_nobody_has_on_record_comes_back() -> None:
+def test_a_missing_location_that_a_server_needs_is_created_again() -> None:
     make_any_fleet()
     server = provision(region="north")
     delete_location("north")

@@ -1,7 +1,7 @@
-"""The hot queries go by an index, on both databases, however much there is.
+"""The hot queries use an index on both databases, however large the tables are.
 
-The queries are those that the code asks at that moment. A table that a path may read
-from end to end is named with it: what counts all servers has to look at all.
+The queries are those that the code really sends. If a path has to read a whole table,
+for example to count all servers, the table is named with it.
 """
 
 import uuid
@@ -37,7 +37,7 @@ from tests.support.plans import find_scans
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(580)]
 
-# What grows: with the fleet, and with what became of it in 30 days.
+# Tables that grow with the fleet and with its last 30 days.
 GROWING = {f"servers_{name}" for name in ("server", "attempt", "instance", "event")}
 GROWING.add("servers_listing")
 SERVERS, ATTEMPTS, EVENTS, LISTINGS = 1200, 30_000, 30_000, 4000
@@ -128,7 +128,7 @@ def fill() -> Account:
     if connection.vendor == "postgresql":  # which does so by itself; SQLite does not
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
-            # As on the disks of today; the default is that of spinning ones.
+            # The value for current disks; the default is for spinning ones.
             cursor.execute("SET random_page_cost = 1.1")
     return account
 

@@ -1,4 +1,4 @@
-"""The test of an account or a template says in words what works and what to do."""
+"""The test of an account or template says what works and what to do."""
 
 import json
 import time
@@ -31,7 +31,7 @@ def messages(findings: list[Finding]) -> str:
     return "\n".join(finding.message for finding in findings)
 
 
-def test_an_account_that_works_is_told_each_thing_that_does() -> None:
+def test_a_working_account_gets_a_finding_for_each_check() -> None:
     account = make_fleet()
     findings = probe_account(account)
     assert [finding.works for finding in findings] == [True] * 3
@@ -57,9 +57,7 @@ def test_an_account_that_works_is_told_each_thing_that_does() -> None:
         ({"faults": {"throttled": 1}}, "Too many calls. Test again."),
     ],
 )
-def test_what_does_not_work_is_told_with_what_to_do(
-    options: dict[str, Any], words: str
-) -> None:
+def test_a_failed_check_says_what_to_do(options: dict[str, Any], words: str) -> None:
     findings = probe_account(make_fleet(**options))
     (broken,) = [finding for finding in findings if finding.outcome == "fails"]
     assert words in broken.message
@@ -86,7 +84,7 @@ def test_an_account_is_tested_before_it_is_saved() -> None:
     assert not Scope.objects.exists()
 
 
-def test_settings_that_are_wrong_are_told_before_any_call() -> None:
+def test_wrong_settings_are_reported_before_any_call() -> None:
     initialise_fleet(fleet_id="ci")
     account = Account(name="new", kind="amazon", region=REGION, endpoint="file:///x")
     (finding,) = probe_account(account)
@@ -105,7 +103,7 @@ def test_changed_credentials_are_tested_with_the_saved_templates() -> None:
     assert all(finding.works for finding in findings)
 
 
-def test_another_identity_is_told_and_ends_the_test() -> None:
+def test_another_identity_is_reported_and_ends_the_test() -> None:
     account = make_fleet()
     account.identity = "sandbox-other"
     finding, _ = probe_account(account)
@@ -113,7 +111,7 @@ def test_another_identity_is_told_and_ends_the_test() -> None:
     assert "belong to a different account" in finding.message
 
 
-def test_a_template_is_asked_about_in_each_of_its_places() -> None:
+def test_a_template_is_tested_in_each_of_its_locations() -> None:
     account = make_fleet(no_capacity=["south/*"])
     template = Template.objects.get()
     template.candidates = [
@@ -130,7 +128,7 @@ def test_a_template_is_asked_about_in_each_of_its_places() -> None:
     assert world_of(account).live(time.time()) == []
 
 
-def test_the_places_and_regions_that_are_asked_have_a_bound() -> None:
+def test_the_number_of_tested_locations_is_limited() -> None:
     account = make_fleet()
     for number in range(8):
         ensure_scope(account, f"region-{number}")
@@ -149,7 +147,7 @@ def test_the_places_and_regions_that_are_asked_have_a_bound() -> None:
     assert outcomes == ["works"] * probe.MOST_PLACES + ["untested"] * 4
 
 
-def test_a_region_without_time_left_is_told_and_not_asked(
+def test_a_region_without_time_left_is_reported_and_not_tested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(probe, "MOST_SECONDS_IN_ALL", 0.0)
@@ -163,7 +161,9 @@ def test_a_region_without_time_left_is_told_and_not_asked(
     assert world_of(account).calls() == []
 
 
-def test_a_cloud_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_cloud_does_not_block_the_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(probe, "MOST_SECONDS", 0.3)
     with serving(hang) as url:
         account = make_moto(url).account
@@ -175,7 +175,7 @@ def test_a_cloud_that_hangs_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> 
     assert finding.message.endswith("Test again.")
 
 
-def test_what_gets_no_answer_ends_the_test_of_its_region() -> None:
+def test_a_call_without_answer_ends_the_test_of_its_region() -> None:
     busy = {**ALL_WELL, "RunInstances": (503, error_of("RequestLimitExceeded"))}
     with answering(200, LISTING, **busy) as (url, seen):
         listed, creating, destroying = probe_account(make_moto(url).account)
@@ -206,7 +206,7 @@ def test_an_account_at_ec2_is_tested_by_dry_runs(moto_url: str) -> None:
     assert "Correct the template." in finding.message
 
 
-def test_rights_that_miss_at_ec2_are_named_and_no_secret_is() -> None:
+def test_missing_rights_at_ec2_are_named_and_no_secret_is() -> None:
     denied = {**ALL_WELL, "RunInstances": DENIED, "TerminateInstances": DENIED}
     with answering(200, LISTING, **denied) as (url, _):
         findings = probe_account(make_moto(url).account)
@@ -218,7 +218,7 @@ def test_rights_that_miss_at_ec2_are_named_and_no_secret_is() -> None:
     assert "made-up" not in messages(findings)
 
 
-def test_what_the_policy_does_not_let_us_look_up_is_told_as_not_tested() -> None:
+def test_lookups_that_a_policy_denies_are_reported_as_not_tested() -> None:
     denied = {**ALL_WELL, "DescribeImages": DENIED, "DescribeInstanceTypes": DENIED}
     with answering(200, LISTING, **denied) as (url, _):
         findings = probe_account(make_moto(url).account)

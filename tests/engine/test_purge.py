@@ -1,4 +1,4 @@
-"""What is long over is forgotten, however much is written meanwhile."""
+"""Old records are deleted, however much is written meanwhile."""
 
 import threading
 from datetime import timedelta
@@ -29,7 +29,7 @@ def write_listings(count: int, *, age: timedelta) -> None:
     )
 
 
-def test_nine_busy_locations_are_outrun() -> None:
+def test_a_purge_keeps_up_with_nine_busy_locations() -> None:
     account = make_fleet()
     Scope.objects.bulk_create(
         Scope(account=account, region=f"r-{number}") for number in range(8)
@@ -46,7 +46,7 @@ def test_nine_busy_locations_are_outrun() -> None:
     assert not Event.objects.filter(kind="changed").exists()
 
 
-def test_what_does_not_fit_in_its_time_is_left_for_the_next_one() -> None:
+def test_what_does_not_fit_in_its_time_is_left_for_the_next_purge() -> None:
     make_fleet()
     write_listings(2500, age=timedelta(days=2))
     assert not reconciler.purge_history(seconds=0)
@@ -75,7 +75,7 @@ def test_it_ends_although_more_becomes_due_all_the_time() -> None:
     assert Listing.objects.filter(pk__lte=1500).count() < 1500
 
 
-def test_of_two_at_once_one_purges() -> None:
+def test_only_one_of_two_purges_runs() -> None:
     make_fleet()
     write_listings(10, age=timedelta(days=2))
     later = database_now() + timedelta(minutes=1)
@@ -87,7 +87,7 @@ def test_of_two_at_once_one_purges() -> None:
     assert not Listing.objects.exists()
 
 
-def test_one_that_was_overtaken_deletes_nothing_more() -> None:
+def test_an_overtaken_purge_deletes_nothing_more() -> None:
     make_fleet()
     write_listings(10, age=timedelta(days=2))
     fence = purge._claim()
@@ -110,7 +110,7 @@ def test_listings_are_kept_as_long_as_a_proof_may_need_them() -> None:
     assert Listing.objects.count() == 1
 
 
-def test_a_stopped_server_is_forgotten_with_its_history_last(
+def test_a_stopped_server_is_purged_before_its_history(
     workshop: Workshop,
 ) -> None:
     make_fleet()

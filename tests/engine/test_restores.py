@@ -1,7 +1,7 @@
-"""Backups, clones and other people's accounts: nothing is destroyed on their account.
+"""Backups, clones and other people's accounts never cause a destroy.
 
-The rows of a database are kept and put back while the simulated cloud goes on: that is
-what a restored backup, a clone and a second fleet are.
+The rows of a database are saved and restored while the simulated cloud keeps running.
+That is what happens with a restored backup, a clone or a second fleet.
 """
 
 import io
@@ -39,7 +39,7 @@ from tests.support.fleet import (
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# In an order in which they can be put back: what is pointed at comes first.
+# In the order in which they can be restored: referenced tables come first.
 TABLES = [
     f"servers_{name}"
     for name in (
@@ -82,7 +82,7 @@ class Backup:
                 columns = ", ".join(names)
                 line = f"INSERT INTO {table} ({columns}) VALUES ({places})"
                 cursor.executemany(line, rows)
-        # What each start does.
+        # Every start does this.
         close_gates()
 
 
@@ -90,7 +90,7 @@ def live_ids(account: Account) -> set[str]:
     return {row.id for row in world_of(account).live(time.time())}
 
 
-def test_a_restored_backup_destroys_nothing_and_a_person_can_go_on(
+def test_a_restored_backup_destroys_nothing_and_can_be_put_to_work(
     workshop: Workshop,
 ) -> None:
     account = make_fleet()
@@ -99,7 +99,7 @@ def test_a_restored_backup_destroys_nothing_and_a_person_can_go_on(
     later = provision(name="later")
     backup = Backup.take()
 
-    # What the backup does not know: a server's end, a new server, another's attempt.
+    # Unknown to the backup: a termination, a new server, another server's attempt.
     terminate_server("ended")
     workshop.run_to("stopped", ended)
     new = provision(name="new")
@@ -123,7 +123,7 @@ def test_a_restored_backup_destroys_nothing_and_a_person_can_go_on(
         for row in (new, later)
     ]
     workshop.run_to("running", *adopted)
-    # And the row that had to wait makes its own, by another attempt.
+    # And the row that had to wait creates its own, with another attempt.
     row = Server.objects.get(name="later")
     workshop.run_to("running", row)
     assert live_ids(account) == before | {row.instance_id}
@@ -137,7 +137,7 @@ def test_a_start_closes_every_gate_until_the_account_was_listed() -> None:
     assert Scope.objects.get().compared_at is None
 
 
-def test_a_clone_becomes_a_fleet_of_its_own_and_leaves_the_origins_servers(
+def test_a_clone_becomes_its_own_fleet_and_leaves_the_original_servers_alone(
     workshop: Workshop,
 ) -> None:
     account = make_fleet()

@@ -115,7 +115,7 @@ def test_nine_servers_of_the_first_account_never_open_the_fallbacks_breaker(
     assert first.identity == second.identity != ""
 
 
-def test_each_instance_is_its_attempts_accounts_and_ends_through_it(
+def test_each_instance_belongs_to_the_account_of_its_attempt(
     workshop: Workshop,
 ) -> None:
     first, _ = make_two()
@@ -143,7 +143,7 @@ def test_each_instance_is_its_attempts_accounts_and_ends_through_it(
     assert report_leaks(now=database_now()).is_clean
 
 
-def test_what_one_account_sees_first_is_still_its_attempts_accounts(
+def test_an_instance_seen_first_by_another_account_keeps_its_owner(
     workshop: Workshop,
 ) -> None:
     first, second = make_two()
@@ -178,7 +178,7 @@ def test_credentials_that_see_less_prove_no_absence_for_the_others(
     assert not Scope.objects.exclude(error="").exists()
 
 
-def test_only_who_sees_an_instance_owns_it_when_its_own_account_does_not(
+def test_an_account_takes_over_an_instance_that_its_owner_does_not_see(
     workshop: Workshop,
 ) -> None:
     first, second = make_two()
@@ -198,7 +198,9 @@ def test_only_who_sees_an_instance_owns_it_when_its_own_account_does_not(
     assert not live_keys(second)
 
 
-def test_the_oldest_enabled_account_owns_what_nobody_knows(workshop: Workshop) -> None:
+def test_the_oldest_enabled_account_owns_an_unknown_instance(
+    workshop: Workshop,
+) -> None:
     first, second = make_two()
     list_both()
     key = make_key("ci", Attempt().pk, 1)
@@ -210,7 +212,7 @@ def test_the_oldest_enabled_account_owns_what_nobody_knows(workshop: Workshop) -
     assert count_live() == {"first": 1, "second": 0}
     assert Event.objects.filter(kind="unexplained").count() == 1
 
-    # Either account may have made it: in neither is anything created.
+    # Either account may have created it, so creation is blocked in both.
     waiting = provision()
     workshop.run_for(0.5)
     waiting.refresh_from_db()
@@ -239,11 +241,11 @@ def test_a_person_adopts_it_into_the_account_that_owns_it(workshop: Workshop) ->
     assert count_live() == {"first": 1, "second": 0}
 
 
-def test_an_identity_learned_late_makes_one_row_of_two(workshop: Workshop) -> None:
+def test_an_identity_learned_late_merges_two_rows(workshop: Workshop) -> None:
     first, second = make_two()
     server = provision()
     workshop.run_to("running", server)
-    # As if the first account's cloud had not told yet whose it is.
+    # As if the first account's identity were not known yet.
     Account.objects.filter(pk=first.pk).update(identity="")
     Instance.objects.update(identity=None)
     reconciler.observe_scope(Scope.objects.get(account=second).pk)
@@ -258,10 +260,10 @@ def test_an_identity_learned_late_makes_one_row_of_two(workshop: Workshop) -> No
     assert count_live() == {"first": 1, "second": 0}
 
 
-def test_a_volume_left_behind_is_one_and_its_attempts_accounts(
+def test_a_leftover_volume_has_one_row_and_one_owner(
     workshop: Workshop,
 ) -> None:
-    # Long enough that it is still there once both have looked.
+    # Long enough that it still exists once both accounts have looked.
     timings = {**TIMINGS, "grace": 4.0}
     first, second = make_two(faults={"leaves_volume": 1.0}, timings=timings)
     server = provision()

@@ -1,4 +1,4 @@
-"""What no row owns: orphans, doubles, the unexplained, and other people's instances."""
+"""Unowned instances: orphans, doubles, unknown ones, and other people's."""
 
 import time
 
@@ -101,7 +101,7 @@ def test_many_orphans_at_once_wait_for_a_person(workshop: Workshop) -> None:
     account = make_fleet()
     servers = [provision() for _ in range(8)]
     workshop.run_to("running", *servers)
-    # As if the records had been damaged: all attempts closed under live instances.
+    # As if the records were damaged: all attempts closed, their instances live.
     Attempt.objects.update(outcome=Outcome.ABSENT)
     workshop.run_for(2.0)
     assert len(live_keys(account)) == 8
@@ -172,5 +172,5 @@ def test_the_fleet_is_observed_by_one_listing_per_turn_for_any_number_of_servers
     assert calls.count("create") == 30
     assert calls.count("get") == 0
     assert calls.count("find") == 0
-    # Every 0.1 s while it moves: what matters is that it is not one for each server.
+    # Every 0.1 s while servers change. What matters is: not one for each server.
     assert calls.count("list") < 60

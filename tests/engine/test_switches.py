@@ -1,4 +1,4 @@
-"""The switches of a person: freeze all destroys, protect a server, close a breaker."""
+"""Switches for people: freeze all destroys, protect a server, close a breaker."""
 
 from datetime import timedelta
 

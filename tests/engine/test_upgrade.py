@@ -1,4 +1,4 @@
-"""A database of before locations had a health, and instances one owner, goes on."""
+"""A database from before locations had health and instances one owner still works."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ BEFORE = [("servers", "0025_saved_views")]
 
 @pytest.fixture
 def old() -> Iterator[Any]:
-    """Turn the database back; yield its models of then."""
+    """Migrate the database back; yield its models at that time."""
     executor = MigrationExecutor(connection)
     latest = executor.loader.graph.leaf_nodes("servers")
     drop_triggers()
@@ -28,7 +28,7 @@ def old() -> Iterator[Any]:
 
 
 def drop_triggers() -> None:
-    """Take away what would keep SQLite from dropping a column."""
+    """Remove what keeps SQLite from dropping a column."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
@@ -39,7 +39,7 @@ def drop_triggers() -> None:
 def upgrade() -> Any:
     executor = MigrationExecutor(connection)
     latest = executor.loader.graph.leaf_nodes("servers")
-    # As an installation has them: SQLite drops no column that one names.
+    # As in an installation: SQLite can't drop a column that one of them names.
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute(
@@ -50,7 +50,7 @@ def upgrade() -> Any:
     return MigrationExecutor(connection).loader.project_state(latest).apps
 
 
-def test_what_two_accounts_recorded_twice_is_one_row_afterwards(old: Any) -> None:
+def test_instances_recorded_by_two_accounts_are_merged(old: Any) -> None:
     model = old.get_model
     model("servers", "Fleet").objects.create(
         fleet_id="ci", fingerprint="f", key_check=""

@@ -1,4 +1,4 @@
-"""What says nothing against the request is no try: the server waits, and gets there."""
+"""A failure that is not the request's fault is no try: the server waits."""
 
 import time
 from datetime import timedelta
@@ -27,7 +27,7 @@ def set_options(account: Account, **options: Any) -> None:
 
 
 def make_open_fleet(workshop: Workshop, **options: Any) -> Account:
-    """Make a fleet whose gate is open, and has no need of a listing for a while."""
+    """Make a fleet whose gate is open and stays so for a while without a listing."""
     timings = {**TIMINGS, "listing_idle": 60.0}
     account = make_fleet(timings=timings, **options)
     workshop.run_until(
@@ -44,7 +44,7 @@ def make_open_fleet(workshop: Workshop, **options: Any) -> Account:
         (NO_CAPACITY, "No small is left"),
     ],
 )
-def test_a_server_waits_out_what_says_nothing_against_it(
+def test_a_server_waits_out_temporary_refusals(
     workshop: Workshop, trouble: dict[str, Any], words: str
 ) -> None:
     account = make_open_fleet(workshop)
@@ -57,7 +57,7 @@ def test_a_server_waits_out_what_says_nothing_against_it(
     assert words in why.sentence
     assert "Retrying automatically." in why.sentence
     assert why.next_at is not None
-    # Each try is an attempt of its own, and the last one makes the instance.
+    # Each try is a separate attempt, and the last one creates the instance.
     set_options(account, **CALM)
     workshop.run_to("running", server)
     assert list(
@@ -76,14 +76,14 @@ def test_it_ends_in_error_only_at_its_pending_deadline(
     assert time.monotonic() - began >= 2.0
     assert "The server was still pending at its deadline." in server.error
     assert "No small is left" in server.error
-    # A retry has all of the time again.
+    # A retry gets the full time again.
     retry_server(server.name)
     began = time.monotonic()
     workshop.run_to("error", server)
     assert time.monotonic() - began >= 2.0
 
 
-def test_our_own_holds_stop_the_deadline_and_reset_nothing(
+def test_our_own_limits_stop_the_deadline_and_reset_nothing(
     workshop: Workshop, settings: Settings
 ) -> None:
     settings.PENDING_DEADLINE = 2.0
@@ -105,7 +105,7 @@ def test_our_own_holds_stop_the_deadline_and_reset_nothing(
     Scope.objects.update(compared_at=database_now())
     running = Server.objects.filter(state="pending", deadline_at__isnull=False)
     workshop.run_until(running.exists)
-    # What was left of it, and not all again.
+    # Only what was left of it, not the full time.
     (deadline,) = running.values_list("deadline_at", flat=True)
     assert deadline is not None
     assert deadline - database_now() <= left
@@ -119,7 +119,7 @@ def test_the_deadline_stands_still_while_no_worker_comes(
     set_options(make_open_fleet(workshop), **THROTTLED)
     server = provision()
     workshop.run_for(0.5)
-    # Beat goes on, and no worker takes what it hints.
+    # The scheduler runs, but no worker takes its hints.
     workshop.deaf = True
     workshop.run_for(2.5)
     workshop.deaf = False
@@ -140,14 +140,14 @@ def test_a_burst_that_is_throttled_for_a_moment_stands_still_for_a_moment(
     account.refresh_from_db()
     assert account.breaker == Account.Breaker.CLOSED
     assert account.breaker_failures == 0
-    # The account slows down: most of them have not even asked.
+    # The account pauses: most servers have not even sent a call.
     assert Attempt.objects.count() < 30
     set_options(account, **CALM)
     workshop.run_to("running", *servers, seconds=25)
     assert Attempt.objects.count() < 15 * 8
 
 
-def test_of_calls_that_ran_together_one_failure_counts() -> None:
+def test_calls_that_ran_together_count_as_one_failure() -> None:
     account = make_fleet()
     now = database_now()
     for number in range(14):
@@ -156,12 +156,12 @@ def test_of_calls_that_ran_together_one_failure_counts() -> None:
         )
     account.refresh_from_db()
     assert (account.breaker, account.breaker_failures) == (Account.Breaker.CLOSED, 1)
-    # One after the other they do count, and it opens for a minute at first.
+    # One after another they do count, and the breaker opens for a minute at first.
     for number in range(2, breaker.OPENS_AFTER + 1):
         asked = now + timedelta(seconds=10 * number)
         told = asked + timedelta(seconds=1)
         breaker.note_failure(account, "No.", asked_at=asked, now=told)
-    # Those that were under way meanwhile change nothing.
+    # Calls that were running meanwhile change nothing.
     for _ in range(9):
         breaker.note_failure(account, "No.", asked_at=asked, now=told)
     account.refresh_from_db()
@@ -197,7 +197,7 @@ def test_a_trial_that_is_answered_without_an_instance_lets_the_next_one_through(
     assert account.breaker == Account.Breaker.CLOSED
 
 
-def test_what_a_server_was_asked_with_is_tried_again(workshop: Workshop) -> None:
+def test_later_attempts_use_the_requested_size_and_region(workshop: Workshop) -> None:
     account = make_open_fleet(workshop, no_capacity=["medium"])
     server = provision(size="medium", region="north")
     workshop.run_until(lambda: Attempt.objects.count() >= 2, seconds=10)
@@ -207,7 +207,7 @@ def test_what_a_server_was_asked_with_is_tried_again(workshop: Workshop) -> None
     assert set(places) == {("north", "medium")}
 
 
-def test_the_first_place_comes_first_again_once_all_had_no_capacity(
+def test_the_first_candidate_is_tried_first_again_if_none_had_capacity(
     workshop: Workshop,
 ) -> None:
     account = make_fleet(no_capacity=["small"])
@@ -233,7 +233,7 @@ def test_the_first_place_comes_first_again_once_all_had_no_capacity(
     assert server.account_id == account.pk
 
 
-def test_a_place_whose_breaker_failures_opened_is_passed_by(workshop: Workshop) -> None:
+def test_a_candidate_with_an_open_breaker_is_skipped(workshop: Workshop) -> None:
     account = make_fleet()
     spare = save_account(
         Account(

@@ -59,7 +59,7 @@ def test_it_walks_with_every_hint_lost(workshop: Workshop) -> None:
     make_fleet()
     workshop.deaf = True
     server = provision()
-    # Only the tick remains, and its hints are lost too: so rows are found by hand.
+    # Only the tick is left, and its hints are lost too, so the test finds the rows.
     server.refresh_from_db()
     assert server.state == "pending"
     workshop.deaf = False
@@ -75,7 +75,7 @@ def test_a_delete_during_pending_is_never_lost(workshop: Workshop) -> None:
     assert live_keys(account) == []
 
 
-def test_a_delete_during_creating_destroys_what_the_call_makes(
+def test_a_delete_during_creating_destroys_the_created_instance(
     workshop: Workshop,
 ) -> None:
     account = make_fleet(
@@ -123,7 +123,7 @@ def test_a_call_that_never_arrived_is_tried_again_after_its_settle_time(
         ({"quota": 1}, {}, "quota"),
     ],
 )
-def test_a_refusal_ends_in_error_with_the_clouds_words_and_does_not_loop(
+def test_a_refusal_leads_to_error_with_the_clouds_words_and_no_loop(
     workshop: Workshop, options: dict[str, Any], wishes: dict[str, str], words: str
 ) -> None:
     account = make_fleet(**options)

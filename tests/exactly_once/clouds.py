@@ -1,4 +1,4 @@
-"""The two benches of these tests: a sandbox, and EC2's API on a moto server."""
+"""The two clouds of these tests: a sandbox, and EC2's API on a moto server."""
 
 import time
 from collections import Counter
@@ -12,12 +12,12 @@ from servers.scopes import open_scope
 from tests.support.fleet import TIMINGS, make_fleet, world_of
 
 REGION = "eu-central-1"
-# moto answers within milliseconds; a create there is seen at once.
+# moto answers within milliseconds, and shows a created instance at once.
 MOTO_TIMINGS = {**TIMINGS, "lease": 4.0, "call": 1.8, "settle": 1.0}
 
 
 class Bench(Protocol):
-    """Where the instances of a test are."""
+    """A cloud for the instances of a test."""
 
     account: Account
 

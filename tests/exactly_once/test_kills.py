@@ -1,7 +1,7 @@
 """SIGKILL at every boundary of the create step and of the destroy step.
 
-One server per boundary; another worker goes on; at rest each has exactly one instance,
-or none after its destruction.
+One server per boundary, and another worker continues. In the end each server has
+exactly one instance, or none after its destruction.
 """
 
 import time
@@ -20,9 +20,9 @@ from tests.support.fleet import Workshop, provision, world_of
 from tests.support.moto import reset_moto
 
 pytestmark = pytest.mark.django_db(transaction=True)
-# More than any step has; the test finds the end by itself.
+# More than any step has. The test finds the last boundary itself.
 MOST_BOUNDARIES = 400
-# What no step can do without, so that a hook that fell off shows.
+# Boundaries that every step has, to notice a missing hook.
 LEAST_CREATE = 40
 LEAST_DESTROY = 25
 
@@ -77,7 +77,7 @@ def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
     template = Template.objects.get()
     template.candidates = [{"size": "medium"}]
     save_template(template)
-    # None is ready before it fails.
+    # No instance becomes ready before it fails.
     Account.objects.update(options={**account.options, "boot": 600.0})
     workshop.run_until(lambda: account.scopes.filter(listings__isnull=False).exists())
     workshop.deaf = True
@@ -88,7 +88,7 @@ def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
         server.refresh_from_db()
         assert server.state == "created"
         world_of(account).turn(server.instance_id, "failed", time.time())
-        # As a listing has shown it.
+        # Seen by a listing.
         Instance.objects.filter(instance_id=server.instance_id).update(meaning="failed")
         return server
 
@@ -100,7 +100,7 @@ def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
     Account.objects.update(options=account.options)
     workshop.deaf = False
     workshop.run_to("running", *servers, seconds=120)
-    # All that failed is swept, however many they are.
+    # All failed instances are swept, however many there are.
     workshop.run_until(lambda: bench.live().total() == len(servers))
     assert bench.live() == Counter(server.pk.hex for server in servers)
 

@@ -1,4 +1,4 @@
-"""A worker that is stopped (SIGSTOP) past its lease, and then woken."""
+"""A worker that is suspended (SIGSTOP) beyond its lease, and then continues."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def stall(server: Server, where: str) -> int:
-    """Start a step in a child that stops itself there; return its process id."""
+    """Start a step in a child process that suspends itself there; return its id."""
     child = run_in_child(lambda: engine.advance(server.pk), stop_at(where))
     _, status = os.waitpid(child, os.WUNTRACED)
     assert os.WIFSTOPPED(status)
@@ -56,7 +56,7 @@ def test_a_worker_that_sleeps_past_its_lease_leaves_exactly_one(
     workshop.deaf = False
     workshop.run_to("running", server, seconds=60)
     wake(child)
-    # Twice the grace, so that what the sleeper made late is found and destroyed.
+    # Twice the grace, so that the late instance is found and destroyed.
     workshop.run_for(3.0)
     server.refresh_from_db()
     assert server.state == "running"
@@ -64,8 +64,8 @@ def test_a_worker_that_sleeps_past_its_lease_leaves_exactly_one(
 
 
 def test_two_workers_on_one_row_send_one_call(workshop: Workshop) -> None:
-    # A lease that no slow machine sleeps through: an attempt that is let go unsent is
-    # another test's.
+    # Longer than any delay on a slow machine: another test covers an attempt that is
+    # never sent.
     bench = SandboxBench(make_fleet(timings={**TIMINGS, "lease": 60.0, "call": 10.0}))
     workshop.run_until(
         lambda: bench.account.scopes.filter(listings__isnull=False).exists()

@@ -1,4 +1,4 @@
-"""decide(): rows of snapshots and what follows from them, without a database."""
+"""decide(): a table of snapshots and the expected decisions, without a database."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

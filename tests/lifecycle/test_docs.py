@@ -1,4 +1,4 @@
-"""The README and the docs name what is there."""
+"""The README and the docs name only what exists."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ def list_anchors(text: str) -> set[str]:
     return {word.replace(" ", "-") for word in words}
 
 
-def test_no_picture_is_kept_that_no_page_shows() -> None:
+def test_every_picture_is_shown_on_a_page() -> None:
     text = "".join(
         page.read_text() for page in (ROOT / "README.md", ROOT / "docs" / "guide.md")
     )
@@ -42,7 +42,7 @@ def test_no_picture_is_kept_that_no_page_shows() -> None:
     assert kept == set(re.findall(r"images/([\w-]+\.png)", text))
 
 
-def test_the_guide_names_every_right_that_ec2_asks_for() -> None:
+def test_the_guide_names_every_right_that_ec2_requires() -> None:
     guide = (ROOT / "docs" / "guide.md").read_text()
     sources = (ROOT / "servers" / "clouds" / "amazon").glob("*.py")
     calls = {
@@ -51,9 +51,9 @@ def test_the_guide_names_every_right_that_ec2_asks_for() -> None:
         for call in re.findall(r'"Action": "(\w+)"', source.read_text())
     }
     assert {"RunInstances", "TerminateInstances", "DeleteVolume"} <= calls
-    # RunInstances with tags needs a right of its own.
+    # RunInstances with tags needs an additional right.
     named = set(re.findall(r'"ec2:(\w+)"(?!:)', guide))
-    # STS is asked where a role signs, by whom the role trusts.
+    # STS is called only if a role signs; its permission comes from the role's trust.
     assumed = {call for call in calls if call.startswith("AssumeRole")}
     assert named == calls - assumed | {"CreateTags"}
     assert assumed

@@ -7,7 +7,7 @@ import pytest
 from servers.lifecycle.keys import MAX_KEY_LENGTH, is_fleet_id, make_key, parse_key
 
 
-def test_a_key_is_read_back_whole() -> None:
+def test_a_key_is_parsed_completely() -> None:
     for fleet in ("ci", "ci-prod", "a", "a-1-2"):
         key = make_key(fleet, uuid4(), 12)
         assert parse_key(str(key)) == key
@@ -35,7 +35,7 @@ def test_ci_is_not_ci_prod() -> None:
         "ci-" + "a" * 32 + "-1-abcd\n",
     ],
 )
-def test_what_is_not_ours_is_none(text: str) -> None:
+def test_a_foreign_key_is_none(text: str) -> None:
     assert parse_key(text) is None
 
 
@@ -51,5 +51,5 @@ def test_what_is_not_ours_is_none(text: str) -> None:
         ("A", False),
     ],
 )
-def test_a_fleets_id(text: str, valid: bool) -> None:
+def test_which_fleet_ids_are_valid(text: str, valid: bool) -> None:
     assert is_fleet_id(text) is valid

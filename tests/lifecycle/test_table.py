@@ -41,7 +41,7 @@ def reachable(start: State) -> set[State]:
     return found
 
 
-def test_each_edge_stands_once() -> None:
+def test_each_edge_appears_once() -> None:
     assert len({(source, event) for source, event, _ in TABLE}) == len(TABLE)
 
 
@@ -60,13 +60,13 @@ def test_each_booting_state_has_a_path_to_running(state: State) -> None:
     assert State.RUNNING in reachable(state)
 
 
-def test_a_stop_may_be_asked_for_exactly_where_nothing_ends_yet() -> None:
+def test_a_stop_can_be_requested_unless_the_server_is_ending() -> None:
     assert sources_of(Event.STOP_REQUESTED) == STOPPABLE
     assert set(State) == STOPPABLE | ENDING
     assert not STOPPABLE & ENDING
 
 
-def test_stopping_ends_by_proof_or_with_the_fleet_and_stopped_never() -> None:
+def test_only_proof_or_disowning_ends_stopping_and_nothing_ends_stopped() -> None:
     assert allowed(State.STOPPING) == {Event.ABSENCE_CONFIRMED, Event.DISOWNED}
     assert sources_of(Event.DISOWNED) == set(State) - {State.STOPPED}
     assert allowed(State.STOPPED) == frozenset()
@@ -94,7 +94,7 @@ def test_the_database_constraint_knows_the_same_states() -> None:
     assert set(known) == {str(state) for state in State}
 
 
-def test_the_diagram_in_the_docs_is_the_tables() -> None:
+def test_the_diagram_in_the_docs_matches_the_table() -> None:
     assert render_mermaid() in (ROOT / "docs" / "lifecycle.md").read_text()
 
 

@@ -1,4 +1,4 @@
-"""A server that was made to try its template ends by itself, whatever became of it."""
+"""The server of a template's trial is terminated automatically in every case."""
 
 from datetime import timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def test_it_ends_when_it_is_not_ready_in_time(state: State) -> None:
     assert not ends(state, EARLY)
 
 
-def test_a_protected_one_stays_and_what_ends_is_not_ended_again() -> None:
+def test_a_protected_server_stays_and_an_ending_one_is_left_alone() -> None:
     assert not ends(State.RUNNING, NOW, protected=True)
     for state in ENDING:
         assert not ends(state, NOW)

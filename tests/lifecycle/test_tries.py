@@ -1,4 +1,4 @@
-"""What failed, and what follows: another candidate, the same again, a wait, the end."""
+"""What follows a failure: another candidate, a retry, a wait, or ``error``."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -40,7 +40,7 @@ GATE = "Waiting for a complete listing."
 
 
 def tried(*answers: tuple[int, Answer, float]) -> tuple[AttemptView, ...]:
-    """Return closed attempts: each of a candidate, its answer, and how long ago."""
+    """Return closed attempts, given as candidate, answer and age."""
     return tuple(
         AttemptView(
             number=number,
@@ -154,7 +154,7 @@ def test_a_wait_says_why_and_only_our_own_holds_stop_the_deadline(
     assert words in decision.because
     assert decision.until is not None
     assert decision.until > NOW
-    # At its deadline it ends in error where it is not we who hold it.
+    # At its deadline it fails, unless ServerFleet itself holds it.
     late = decide(replace(snapshot, deadline_at=NOW), NOW)
     if held:
         assert isinstance(late, Wait)
@@ -163,7 +163,7 @@ def test_a_wait_says_why_and_only_our_own_holds_stop_the_deadline(
         assert late.event is Event.DEADLINE_PASSED
 
 
-def test_no_candidate_that_can_be_used_is_the_end_with_all_reasons() -> None:
+def test_without_a_usable_candidate_it_fails_with_all_reasons() -> None:
     given_ = pending((A, Answer.REFUSED, LONG), holds={B: Hold.UNUSABLE})
     decision = decide(given_, NOW)
     assert isinstance(decision, Move)
@@ -173,7 +173,7 @@ def test_no_candidate_that_can_be_used_is_the_end_with_all_reasons() -> None:
 
 @pytest.mark.parametrize("answer", list(Answer))
 @pytest.mark.parametrize("before", range(4))
-def test_a_failure_ends_in_error_only_where_nothing_is_left(
+def test_a_failure_leads_to_error_only_if_nothing_is_left_to_try(
     answer: Answer, before: int
 ) -> None:
     given_ = pending(*[(A, answer, LONG)] * before, candidates=1)
@@ -184,7 +184,7 @@ def test_a_failure_ends_in_error_only_where_nothing_is_left(
         assert event is Event.CANDIDATES_EXHAUSTED
     else:
         assert event is Event.ATTEMPT_REFUSED
-    # Never while another candidate is left.
+    # Never as long as another candidate is left.
     more = replace(given_, candidate_count=2)
     event = follow_failure(more, Event.ATTEMPT_REFUSED, candidate=A, answer=answer)
     assert event is Event.ATTEMPT_REFUSED
@@ -197,7 +197,7 @@ def test_each_answer_of_the_port_has_its_name_here() -> None:
         if isinstance(found, type) and issubclass(found, base.CloudError)
     }
     ours = {Answer.UNSENT, Answer.FAILED}
-    # Of these two no create is answered.
+    # A create never answers with these two.
     assert errors - {"Cloud", "InstanceNotFound"} == set(Answer) - ours
 
 
@@ -206,7 +206,7 @@ def test_each_answer_of_the_port_has_its_name_here() -> None:
     jitter=st.floats(0.0, 1.0),
     answer=st.sampled_from(sorted(NO_TRY)),
 )
-def test_a_trouble_of_half_the_deadline_is_outlasted_in_at_most_16_calls(
+def test_an_outage_of_half_the_deadline_takes_at_most_16_calls(
     outage: float, jitter: float, answer: Answer
 ) -> None:
     limits = Limits()
@@ -236,7 +236,7 @@ def test_a_trouble_of_half_the_deadline_is_outlasted_in_at_most_16_calls(
             break
         answers.append(now)
     assert calls <= count_most_calls(outage, limits) <= 16
-    # It got there soon after the trouble had passed.
+    # It succeeded soon after the outage had ended.
     waited = (now - began).total_seconds() - outage
     assert waited <= longest_wait(limits) + 1
 
@@ -291,7 +291,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 
 
 @given(snapshots())
-def test_every_move_that_is_decided_stands_in_the_table(snapshot: Snapshot) -> None:
+def test_every_decided_move_is_in_the_table(snapshot: Snapshot) -> None:
     decision = decide(snapshot, NOW)
     if isinstance(decision, Move):
         assert target_of(snapshot.state, decision.event) is not None, decision

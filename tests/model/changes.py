@@ -1,6 +1,6 @@
-"""What the product's transactions and calls write, in the world's own terms.
+"""The writes of the product's transactions and calls, applied to the world.
 
-Each names the function that it stands for; the guards within are the real ones.
+Each names the function that it stands for. The guards in them are the real ones.
 """
 
 from servers.lifecycle.guards import Claim
@@ -18,11 +18,11 @@ def is_as_read(row: Row, read: Row) -> bool:
 
 
 def apply_event(world: World, event: Event) -> World:
-    """Move the row along the table, with what the ledger writes beside it."""
+    """Move the row by the table, with what else the ledger writes."""
     target = target_of(world.row.state, event)
     assert target is not None, (world.row.state, event)
     if event is Event.STOP_REQUESTED:
-        # Nothing drains here: on to stopping at once.
+        # Draining does not exist yet: move on to stopping at once.
         target = State.STOPPING
     world = world._replace(row=world.row._replace(state=target, since=0))
     if event is Event.INSTANCE_FAILED:

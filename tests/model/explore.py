@@ -1,4 +1,4 @@
-"""Breadth first through every world that the rules can reach."""
+"""Search all worlds that the rules can reach, breadth first."""
 
 from array import array
 from collections.abc import Callable
@@ -12,7 +12,7 @@ Property = Callable[[World], str]
 
 @dataclass(slots=True)
 class Result:
-    """What was found: the property that broke, and the shortest way to it."""
+    """A result: the property that broke, and the shortest path to it."""
 
     states: int
     steps: int
@@ -82,7 +82,7 @@ def _trace(number: int, parents: "array[int]", names: list[str]) -> list[str]:
 
 
 def _find_restless(worlds: list[World], ahead: list[list[int]]) -> int | None:
-    """Return the first world from which no fair way leads to a good rest, or None."""
+    """Return the first world from which no fair path leads to a good rest, or None."""
     behind: list[list[int]] = [[] for _ in worlds]
     for number, following in enumerate(ahead):
         for known in following:

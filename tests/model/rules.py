@@ -1,8 +1,8 @@
-"""Every step that anybody may take in a world, one at a time.
+"""Every possible step in a world, one at a time.
 
-Workers and the lister do what ``decide`` says, as the engine and the reconciler do it;
-each read, call and transaction is a step of its own, and between any two of them any
-other may come, or the end of the process.
+Workers and the lister do what ``decide`` says, as engine and reconciler do. Each read,
+call and transaction is a separate step. Between any two of them, any other step can
+happen, or the process can die.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ class Rules:
     # Time and the cloud
 
     def _may_pass_time(self, world: World) -> bool:
-        """Tell whether nothing has to happen before.
+        """Tell whether nothing else has to happen first.
 
         A listing ends or dies in time; in a bounded world so do calls and stalls.
         """
@@ -89,7 +89,7 @@ class Rules:
     def _cloud_steps(self, world: World) -> Iterator[Step]:
         for index, slot in enumerate(world.cloud):
             for status, name, fair in {
-                # Without bounds, late and not shown yet is no other than late.
+                # Without bounds, late and not shown yet is the same as late.
                 SENT: ((HIDDEN if self.bounded else LIVE, "it takes effect", True),
                        (LOST, "the request is lost", False)),
                 HIDDEN: ((LIVE, "the instance shows", True),),
@@ -157,7 +157,7 @@ def _may_retry(world: World) -> bool:
 
 
 def _may_restore(world: World) -> bool:
-    """A backup is put back while nothing runs, and no call is under way."""
+    """Restore a backup while nothing runs and no call is in progress."""
     return (
         not any(worker.at for worker in world.workers)
         and not world.lister.at
@@ -177,7 +177,7 @@ def _restore(world: World, budget: Budget) -> World:
 
 
 def is_rest(world: World) -> bool:
-    """Tell whether nothing is left to do, and all is as it should be."""
+    """Tell whether nothing is left to do and everything is right."""
     row = world.row
     if world.lister.at or any(worker.at for worker in world.workers):
         return False

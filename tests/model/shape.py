@@ -1,7 +1,7 @@
-"""One form for all worlds between which no rule can tell.
+"""One canonical form for all worlds that no rule can tell apart.
 
-Each age is kept only as far as some rule still compares it with another; what nobody
-will ask for again is dropped. Without this a clock alone makes millions of states.
+Each age is kept only as far as some rule still compares it with another. What no rule
+reads again is dropped. Otherwise the clock alone would create millions of states.
 """
 
 from functools import cache
@@ -25,12 +25,12 @@ def simplify(world: World, *, sweep: bool) -> World:
     """Return the form that stands for ``world``."""
     world = _drop_slots(world)
     row = world.row
-    # The oldest moment from which something under way will still be compared.
+    # The oldest moment that a running step will still compare with.
     listed = world.lister.age if world.lister.at in {"list", "compare"} else -1
     looks: tuple[int, ...] = ()
     if row.state is State.STOPPING:
         looks = tuple(age for age in world.looks if age < row.since)
-    # Before a row is stopping, no look counts for its end.
+    # Looks count as proof of absence only once a row is stopping.
     horizon = max(listed, *looks, 0) + 1 if row.state is State.STOPPING else 0
     seen = tuple(
         None if record is None else _simplify_seen(record, listed, sweep=sweep)
@@ -55,7 +55,7 @@ def simplify(world: World, *, sweep: bool) -> World:
 
 
 def _find_forgotten(world: World) -> int:
-    """Return up to which attempt nobody will ask again what it came to."""
+    """Return the number up to which no rule asks for an attempt's outcome again."""
     row = world.row
     over = row.state in {State.ERROR, State.STOPPING, State.STOPPED}
     may_fail = world.budget.fails or any(slot.failed for slot in world.cloud)
@@ -79,9 +79,9 @@ def _simplify_workers(
 
 
 def _drop_slots(world: World) -> World:
-    """Forget requests of which nothing came, and instances that came and went unseen.
+    """Drop requests that created nothing, and instances that ended unseen.
 
-    Those behind them move up, and everything that names them with them.
+    Later ones move up, and so do references to them.
     """
     stale = world.budget.stale
     kept = [

@@ -2,11 +2,11 @@
 
 Two properties. P1, without the sweep, calls and stalls as the settle time assumes:
 never two live instances of one server, never `stopped` with one live. P2, with the
-sweep, a worker stalled anywhere for any time and requests that take effect as late as
-they like: nothing that a live row holds is ever destroyed, and from everywhere a good
+sweep, a worker stalled anywhere for any time and requests that take effect at any later
+time: no instance that a live row owns is ever destroyed, and from everywhere a good
 rest can be reached: exactly the row's instance, or none.
 
-Then each guard is switched off, to see that the check would notice. `make model` adds
+Then each guard is switched off, to prove that the check would notice. `make model` adds
 the larger worlds (two workers in P2), which take some minutes.
 """
 
@@ -29,10 +29,10 @@ LARGE = os.environ.get("MODEL") == "large"
 def keep_one(world: World) -> str:
     """P1."""
     live = [slot for slot in world.cloud if slot.status in THERE]
-    # One that failed while it booted is let go, and the next is made beside it.
+    # An instance that failed while booting is given up, and the next is created.
     if len([slot for slot in live if not slot.failed]) > 1:
         return "two instances of one server are live"
-    # What a restored backup has forgotten is unexplained, and a person's to decide.
+    # An instance missing in a restored backup is unexplained; a person decides.
     known = [slot for slot in live if not slot.restored]
     if world.row.state is State.STOPPED and known:
         return "a server is stopped while its instance lives"
@@ -65,7 +65,7 @@ def check(
     return result
 
 
-def test_p1_two_workers_never_make_two() -> None:
+def test_p1_two_workers_never_create_two() -> None:
     result = check("P1, two workers", keep_one, workers=2)
     assert not result.broken, result
     assert result.states > 100_000
@@ -123,7 +123,7 @@ def test_a_guard_that_is_off_is_missed(
     assert not check("all on", holds, at_once=True, **budget).broken
     result = check(f"without {off}", holds, off, at_once=True, **budget)
     assert broken in result.broken
-    # The shortest way there, as a reader would tell it.
+    # The shortest path there, in readable form.
     assert 5 < len(result.trace) < 40
 
 

@@ -1,4 +1,4 @@
-"""The world as the product's own rules take it: snapshots, records, decisions."""
+"""The world in the form that the product's rules use: snapshots, records, decisions."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from servers.lifecycle.snapshot import (
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from tests.model.world import Row, Seen, Slot, Try, World
 
-# Longer than any back-off, so that one unit ends each of them.
+# Longer than any back-off, so that every back-off ends within one unit.
 UNIT: Final = timedelta(seconds=1000)
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE: Final = 2
@@ -44,7 +44,7 @@ CLOSED_IS_FINAL: Final = "a closed attempt takes no instance"
 
 
 def at(age: int) -> datetime:
-    """Return the time that lies ``age`` units back."""
+    """Return the time ``age`` units ago."""
     return NOW - age * UNIT
 
 
@@ -60,7 +60,7 @@ def age_of(time: datetime | None) -> int | None:
 
 @lru_cache
 def pace(off: frozenset[str]) -> Pace:
-    """Return the timings; a guard that is off takes its time with it."""
+    """Return the timings. A guard that is off has no time."""
     return Pace(
         lease=LEASE * UNIT,
         settle=(0 if SETTLE_TIME in off else SETTLE) * UNIT,
@@ -73,7 +73,7 @@ def pace(off: frozenset[str]) -> Pace:
 
 @dataclass(slots=True)
 class Paper:
-    """An instance's row as the guards take it."""
+    """An instance's row in the form that the guards use."""
 
     live: bool
     first_seen: datetime
@@ -138,7 +138,7 @@ def may_condemn(seen: Seen, verdict: Verdict, age: int, off: frozenset[str]) -> 
 
 
 def judge(world: World, slot: int) -> Verdict:
-    """Return whose the instance of a slot is."""
+    """Return the verdict on the instance of a slot."""
     attempt = find_try(world, world.cloud[slot].owner)
     return guards.judge_instance(
         attempt.outcome if attempt else None,
@@ -239,7 +239,7 @@ def _snapshot(
 
 
 def view_tries(tries: tuple[Try, ...]) -> tuple[AttemptView, ...]:
-    """Return the attempts as the rules take them."""
+    """Return the attempts in the form that the rules use."""
     return tuple(
         AttemptView(
             number=number,
@@ -309,7 +309,7 @@ def weigh(attempt: Try, slot: int, record: Seen, off: frozenset[str]) -> guards.
 
 
 def owns(world: World, slot: int) -> bool:
-    """Tell whether the row holds the instance of a slot and works with it."""
+    """Tell whether the row owns the instance of a slot and uses it."""
     return world.row.state is State.CREATED and world.row.slot == slot
 
 

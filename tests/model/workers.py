@@ -1,4 +1,4 @@
-"""Workers: claim, then one act, each read and write of it a step of its own."""
+"""Workers: claim, then one action. Each of its reads and writes is a separate step."""
 
 from collections.abc import Iterator
 
@@ -39,7 +39,7 @@ def claim(world: World, off: Off) -> Iterator[Step]:
         return
     for decision in views.choose(row, world, off):
         if isinstance(decision, Destroy):
-            # At once: a row that is stopping never comes back, so no delay of
+            # At once: a row that is stopping never leaves that path, so no delay of
             # this call can make it wrong.
             after = world
             for instance in decision.instances:
@@ -80,14 +80,14 @@ def _plan(decision: object, world: World) -> tuple[str, tuple[object, ...]] | No
 
 
 def _has_room(world: World) -> bool:
-    # Without intents the number of calls is no row's to tell.
+    # Without intents, no row has the number of calls.
     return world.row.attempt < MOST_TRIES and len(world.cloud) < SLOTS + (
         world.budget.restores
     )
 
 
 def go_on(world: World, index: int, off: Off) -> Iterator[Step]:
-    """Yield what a worker that is within a step may do next."""
+    """Yield what a worker within a step can do next."""
     worker = world.workers[index]
     match worker.at:
         case "intend":
@@ -158,7 +158,7 @@ def _look(world: World, index: int, number: int) -> Step:
 
 
 def _done(name: str, world: World, index: int) -> Step:
-    """Let go of the lease, where it is still held."""
+    """Release the lease if it is still held."""
     if world.workers[index].fenced:
         world = world._replace(row=world.row._replace(lease=0))
     return Step(f"a worker {name}", changes.set_worker(world, index, Worker()))

@@ -1,4 +1,4 @@
-"""The world of the model check: a few small integers that stand for everything.
+"""The world of the model check: a few small integers that represent everything.
 
 One server, at most two create calls, two workers, one lister. Times are ages in units,
 so that states which differ by a shift of the clock are one state. Ages stop growing at
@@ -13,7 +13,7 @@ CAP: Final = 4
 SLOTS: Final = 2
 MOST_TRIES: Final = 2
 
-# What has become of one request, or of the instance it made.
+# The state of one request, or of the instance that it created.
 SENT: Final = "sent"  # under way: it may take effect, or be lost
 HIDDEN: Final = "hidden"  # made, and not shown yet
 LIVE: Final = "live"
@@ -88,7 +88,7 @@ class Lister(NamedTuple):
 
 
 class Budget(NamedTuple):
-    """How often each misfortune may still strike."""
+    """How often each fault can still happen."""
 
     stale: int = 0
     vanish: int = 0
@@ -99,7 +99,7 @@ class Budget(NamedTuple):
 
 
 class World(NamedTuple):
-    """All of it."""
+    """The whole world."""
 
     row: Row
     tries: tuple[Try, ...]
@@ -114,7 +114,7 @@ class World(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step: its name, where it leads, and whether it will be taken some time.
+    """One step: its name, the next world, and whether it is certain to happen.
 
     ``fair`` is what a working system does if nothing more goes wrong.
     """
@@ -125,7 +125,7 @@ class Step(NamedTuple):
 
 
 def begin(budget: Budget, *, workers: int) -> World:
-    """Return the first state: a row that was just asked for."""
+    """Return the first state: a row that was just requested."""
     return World(
         row=Row(),
         tries=(),

@@ -1,7 +1,7 @@
-"""Operations, steps, crashes, faults and time jumps, in any order, and what must hold.
+"""Operations, steps, crashes, faults and time jumps in any order, and the invariants.
 
-Two accounts on two worlds; the second is the fallback of the first. What workers and
-beat would do is done by hand, so hints are lost, doubled and out of order as drawn.
+Two accounts on two worlds; the second is the fallback of the first. The test does the
+work of workers and scheduler, so hints can be lost, doubled and reordered as drawn.
 """
 
 import time
@@ -51,7 +51,7 @@ FAULTS = (
     "stops",
     "slow_destroy",
 )
-# From within a call to beyond every deadline and retention.
+# From shorter than a call to longer than every deadline and retention.
 JUMPS = (0.3, 1.0, 3.0, 20.0, 700.0, 4000.0)
 MOVES = frozenset((source, target) for source, _, target in TABLE)
 
@@ -60,7 +60,7 @@ class FleetMachine(RuleBasedStateMachine):
     """One fleet. ``sent`` is set by the test: where the hints go."""
 
     hand: Workshop
-    # Proven by the whole run, so that a machine that does nothing shows.
+    # Checked at the end of the whole run, to notice a machine that does nothing.
     seen: Counter[str] = Counter()
 
     @initialize()
@@ -86,7 +86,7 @@ class FleetMachine(RuleBasedStateMachine):
         save_template(template)
         self.worlds = [world_of(account) for account in Account.objects.all()]
 
-    # What a person does
+    # What people do
 
     @rule()
     def ask_for_a_server(self) -> None:
@@ -180,7 +180,7 @@ class FleetMachine(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 9))
     def have_a_call_take_effect_late(self, pick: int) -> None:
         attempts = list(Attempt.objects.order_by("asked_at", "pk"))
-        # More at once would wait for a person: that has a test of its own.
+        # More at once would wait for a person, which another test covers.
         if attempts and len(self.late) < MOST_LATE:
             attempt = attempts[pick % len(attempts)]
             tags = {
@@ -206,7 +206,7 @@ class FleetMachine(RuleBasedStateMachine):
             for row in self._live()
             if row.id not in self.late
             and row.deleting_at is None
-            # What failed while it booted is given up; the next is made beside it.
+            # An instance that failed while booting is given up; the next is created.
             and row.status(now) not in {"failed", "stopped"}
         )
         assert not [uid for uid, count in owned.items() if count > 1], owned
@@ -287,7 +287,7 @@ class FleetMachine(RuleBasedStateMachine):
             self._try(partial(close_breaker, account))
 
     def _come_to_rest(self) -> None:
-        """Turn and let time pass until nothing moves any more."""
+        """Work and let time pass until nothing changes any more."""
         for number in range(400):
             self.hand.turn()
             time.sleep(0.005)

@@ -1,6 +1,6 @@
 """Any order of operations, steps, crashes, faults and time jumps keeps the invariants.
 
-HYPOTHESIS_EXAMPLES=500 walks further than a run of all tests does.
+HYPOTHESIS_EXAMPLES=500 explores more than a run of all tests.
 """
 
 import os
@@ -18,7 +18,7 @@ EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "15"))
 
 
 @pytest.mark.timeout(3600)
-def test_any_order_of_all_that_can_happen_keeps_the_invariants(
+def test_any_order_of_events_keeps_the_invariants(
     workshop: Workshop,
 ) -> None:
     FleetMachine.hand = workshop

@@ -1,9 +1,9 @@
-"""Whatever says nothing against a request, for up to half its deadline, is outlasted.
+"""Servers survive outages of up to half of their pending deadline.
 
-Drawn: one trouble after the other, of a cloud and of its fallback, for five minutes at
-the most; servers that are asked for before and meanwhile. Time is let pass by the
-records growing older, so that hours of it take seconds. In the end every server runs,
-and none has made more calls than the back-offs leave room for.
+Drawn are successive outages of a cloud and of its fallback, five minutes in total at
+most, and servers requested before and during them. Time passes by making the records
+older, so hours take seconds. In the end every server runs, and none has made more calls
+than the back-offs allow.
 """
 
 import os
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "8"))
 HALF = 300.0  # seconds, of the default deadline of ten minutes
-# A listing now and then keeps the gate open, and takes little of the test's time.
+# A rare listing keeps the gate open and takes little of the test's time.
 SLOW = {**TIMINGS, "listing_busy": 20.0, "listing_idle": 20.0}
 TROUBLES: dict[str, dict[str, Any]] = {
     "none": {"faults": {}, "no_capacity": []},
@@ -42,7 +42,7 @@ TROUBLES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Spell:
-    """A time in which the two accounts have their troubles."""
+    """A period with outages in the two accounts."""
 
     seconds: float
     first: str
@@ -52,7 +52,7 @@ class Spell:
 
 @st.composite
 def spells(draw: st.DrawFn) -> list[Spell]:
-    """Draw troubles that last HALF at the most, all together."""
+    """Draw outages that together last at most HALF."""
     names = st.sampled_from(sorted(TROUBLES))
     drawn = draw(
         st.lists(
@@ -92,7 +92,7 @@ def strike(name: str, trouble: str) -> None:
 
 
 def find_next(now: datetime) -> float:
-    """Return in how many seconds anything is due."""
+    """Return the seconds until something is due."""
     times = [
         *Server.objects.exclude(next_step_at=None).values_list(
             "next_step_at", flat=True
@@ -103,7 +103,7 @@ def find_next(now: datetime) -> float:
 
 
 def live_through(hand: Workshop, seconds: float) -> None:
-    """Turn, and let time pass to whatever is due next, for so long."""
+    """Work, and let time pass until the next thing is due, for the given time."""
     left = seconds
     while left > 0:
         hand.turn()
@@ -146,7 +146,7 @@ def _outlast(hand: Workshop, troubles: list[Spell], fallback: bool) -> None:
 
 
 def _count_calls(candidates: int) -> None:
-    """See that each server made no more calls than its back-offs leave room for."""
+    """Check that no server made more calls than its back-offs allow."""
     most = count_most_calls(HALF, limits_in_force())
     made = Counter(Attempt.objects.values_list("server_uid", flat=True))
     assert max(made.values()) <= most * candidates
@@ -155,7 +155,7 @@ def _count_calls(candidates: int) -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_every_server_gets_there_within_a_stated_number_of_calls(
+def test_every_server_runs_within_a_known_number_of_calls(
     workshop: Workshop,
 ) -> None:
     _outlast(workshop)

@@ -1,4 +1,4 @@
-"""Timings are refused with a sentence, or a server made with them comes to its end."""
+"""Timings are refused with a sentence, or a server with them can be terminated."""
 
 import os
 from typing import Any
@@ -25,7 +25,7 @@ NAMES = tuple(Timings.__dataclass_fields__)
 
 @st.composite
 def draw_accepted(draw: st.DrawFn) -> dict[str, float]:
-    """Draw timings that go together, each from its least to its most."""
+    """Draw timings that fit together, each from its minimum to its maximum."""
 
     def pick(least: float, most: float = 86400.0) -> float:
         fitting = [each for each in SECONDS if least <= each <= most]
@@ -79,7 +79,7 @@ def test_any_timings_fit_or_are_refused_with_a_sentence(given: dict[str, Any]) -
     suppress_health_check=list(HealthCheck),
 )
 @given(timings=draw_accepted())
-def test_whatever_timings_are_accepted_a_server_comes_to_its_end(
+def test_with_any_accepted_timings_a_server_can_be_terminated(
     workshop: Workshop, timings: dict[str, float]
 ) -> None:
     wipe()
@@ -133,7 +133,7 @@ def walk(
         ({"call": 2, "lease": 3}, "call (2 s) must be below half of lease (3 s)"),
     ],
 )
-def test_timings_that_do_not_go_together_are_refused_where_they_are_set(
+def test_timings_that_do_not_fit_together_are_refused_when_they_are_set(
     options: dict[str, float], words: str
 ) -> None:
     account = make_fleet()
