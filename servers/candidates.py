@@ -114,12 +114,12 @@ class CandidateFacts:
             return ""
         if count == 1:
             return (
-                "The database does not know 1 instance there with this fleet's tag. "
-                "Adopt or destroy it. Creation there is blocked until then."
+                "The location has 1 unknown instance with this fleet's tag. Creation "
+                "there is blocked until you adopt or destroy it."
             )
         return (
-            f"The database does not know {count} instances there with this fleet's "
-            "tag. Adopt or destroy them. Creation there is blocked until then."
+            f"The location has {count} unknown instances with this fleet's tag. "
+            "Creation there is blocked until you adopt or destroy them."
         )
 
     def find_hold(self, server: Server, account: Account, scope: Scope | None) -> Held:

@@ -377,7 +377,7 @@ def _advise_create(error: RefusedError) -> str:
         case CredentialsError():
             return "Allow these credentials to create such instances."
         case QuotaError():
-            return "Raise the quota, or destroy instances that you don't need."
+            return "Request a higher quota, or destroy instances that you don't need."
         case NoCapacityError():
             return "Choose another size or region, or name a fallback."
         case _:

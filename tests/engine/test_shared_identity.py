@@ -217,7 +217,7 @@ def test_the_oldest_enabled_account_owns_an_unknown_instance(
     workshop.run_for(0.5)
     waiting.refresh_from_db()
     assert waiting.state == "pending"
-    assert "1 instance there with this fleet's tag" in waiting.waiting
+    assert "1 unknown instance with this fleet's tag" in waiting.waiting
     Account.objects.filter(pk=first.pk).update(enabled=False)
     list_both(times=2)
     assert Instance.objects.get(instance_id=stray).account == second

@@ -77,7 +77,7 @@ def test_an_unknown_attempt_is_unexplained_never_destroyed_and_stops_creating(
     workshop.run_for(2.0)
     waiting.refresh_from_db()
     assert waiting.state == "pending"
-    assert "The database does not know 1 instance there" in waiting.waiting
+    assert "The location has 1 unknown instance" in waiting.waiting
     assert str(key) in live_keys(account)
 
 
