@@ -124,7 +124,7 @@ def test_overview_names_each_trouble_of_a_night_with_the_button_that_helps(
         (broker,) = service.processes("valkey")
         with stopped(broker, night):
             page.goto("/")
-            mute = night.find(BROKERLESS, "The broker does not answer")
+            mute = night.find(BROKERLESS, "The broker does not respond")
             mute.get_by_role("link", name="View system").click()
             page.get_by_text("not responding").first.wait_for()
         page.goto("/")
