@@ -29,7 +29,7 @@ def test_it_is_written_as_it_is_typed_and_the_same_as_by_the_server(
     page.get_by_text("More: image").click()
     for field, text in (
         ("Name", "Not_It's <b> ü"),
-        ("How many", "3"),
+        ("Count", "3"),
         ("Image", "debian"),
         ("Capacity", "2"),
         ("Time to live", "90"),
@@ -39,10 +39,10 @@ def test_it_is_written_as_it_is_typed_and_the_same_as_by_the_server(
     typed = call.inner_text()
     for part in ('"count": 3', '"ttl": 5400', '"labels": {"team": "web", "a": "b=c"'):
         assert part in typed
-    page.get_by_role("button", name="Make 3 servers").click()
+    page.get_by_role("button", name="Create 3 servers").click()
     page.locator("[role=alert]").first.wait_for()
     assert page.locator("#call").text_content() == typed
-    page.get_by_label("How many").fill("1")
+    page.get_by_label("Count").fill("1")
     page.get_by_label("Name").fill("")
     assert "count" not in call.inner_text()
     assert '"name"' not in call.inner_text()

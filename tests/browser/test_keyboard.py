@@ -81,7 +81,7 @@ def test_a_server_is_made_and_ended_by_keys_and_the_focus_comes_back(
     page.get_by_label("Name").focus()
     write("mine")
     press("Enter")
-    page.get_by_text("Asked for mine.").wait_for()
+    page.get_by_text("Creating mine.").wait_for()
     # What moves stands still for who asked for that.
     assert (
         page.evaluate(
@@ -110,7 +110,7 @@ def test_a_server_is_made_and_ended_by_keys_and_the_focus_comes_back(
     while page.evaluate("document.activeElement.textContent") != "Terminate":
         press("Tab")
     press("Enter")
-    page.get_by_text("Termination of mine was asked for.").wait_for()
+    page.get_by_text("Terminating mine.").wait_for()
     assert Server.objects.get(name="mine").want == "gone"
 
 

@@ -61,7 +61,7 @@ def test_j_and_k_walk_through_a_list_and_x_selects(visit: Visit) -> None:
     page.keyboard.press("k")
     assert focused(page) == "three"
     page.keyboard.press("x")
-    assert page.get_by_label("Tick three", exact=True).is_checked()
+    assert page.get_by_label("Select three", exact=True).is_checked()
     page.get_by_label("Search").fill("jk")
     assert page.get_by_label("Search").input_value() == "jk"
     page.goto("/servers/?ordering=name")
@@ -118,13 +118,13 @@ def test_a_view_is_saved_used_and_deleted(visit: Visit) -> None:
     dialog = page.get_by_role("dialog", name="Save this view")
     dialog.get_by_label("Name").fill("Waiting")
     dialog.get_by_role("button", name="Save").click()
-    page.get_by_text("Waiting is saved.").wait_for()
+    page.get_by_text("View Waiting was saved.").wait_for()
     check_looks(page)
     page.goto("/servers/")
     page.get_by_role("link", name="Waiting").click()
     page.wait_for_url("**/servers/?state=pending")
-    page.get_by_role("button", name="Delete the view Waiting").click()
-    page.get_by_text("The view Waiting is deleted.").wait_for()
+    page.get_by_role("button", name="Delete view Waiting").click()
+    page.get_by_text("View Waiting was deleted.").wait_for()
     assert page.get_by_role("link", name="Waiting").count() == 0
 
 
@@ -132,7 +132,7 @@ def test_what_went_well_is_said_and_goes_and_can_be_dismissed(visit: Visit) -> N
     page = visit("operator")
     page.goto("/servers/one/")
     page.get_by_role("button", name="Protect", exact=True).click()
-    said = page.get_by_text("one is protected now.")
+    said = page.get_by_text("one is protected.")
     said.wait_for()
     said.wait_for(state="detached", timeout=40_000)
     page.get_by_role("button", name="Unprotect").click()

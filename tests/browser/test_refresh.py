@@ -53,12 +53,12 @@ def test_the_list_keeps_all_that_a_person_does_while_fifty_changes_arrive(
     search = page.get_by_label("Search")
     search.fill("half a word")
     for name in ("s-03", "s-44"):
-        page.get_by_label(f"Tick {name}", exact=True).check()
+        page.get_by_label(f"Select {name}", exact=True).check()
     search.focus()
     search.evaluate("field => field.setSelectionRange(4, 4)")
     page.evaluate("scrollTo(0, 150)")
-    row = page.get_by_label("Tick s-03", exact=True).get_attribute("id")
-    last = page.get_by_label("Tick s-44", exact=True).get_attribute("id")
+    row = page.get_by_label("Select s-03", exact=True).get_attribute("id")
+    last = page.get_by_label("Select s-44", exact=True).get_attribute("id")
     before = page.evaluate(HELD, [row, last])
     assert before[:3] == ["search", 4, 150]
     for number, name in enumerate(names):
@@ -67,7 +67,7 @@ def test_the_list_keeps_all_that_a_person_does_while_fifty_changes_arrive(
             assert poll_now(page) == 200
             assert page.evaluate(HELD, [row, last]) == before
     # The same with a row's text marked, and another server coming and going.
-    page.get_by_label("Tick s-44", exact=True).focus()
+    page.get_by_label("Select s-44", exact=True).focus()
     page.evaluate(
         "getSelection().selectAllChildren(document.querySelectorAll('th a')[7])"
     )

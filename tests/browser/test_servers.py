@@ -51,7 +51,7 @@ def test_a_new_admin_makes_watches_changes_and_ends_a_server(
     page.get_by_role("link", name="team=builds").click()
     page.get_by_role("link", name="first").click()
     page.get_by_role("link", name="Terminate…").click()
-    end = page.get_by_role("button", name="Terminate", exact=True)
+    end = page.get_by_role("button", name="Terminate server", exact=True)
     page.get_by_label("Type its name").fill("frist")
     end.click()
     page.get_by_text("Nothing was done. Type first").wait_for()
@@ -179,9 +179,9 @@ def test_all_of_a_filter_is_ended_from_a_bar_that_stays_in_sight_on_a_phone(
     assert page.locator("#rows input[name=server]:checked").count() == 50
     provision(name="a-new-one")
     assert poll_now(page) == 200
-    assert page.get_by_label("Tick a-new-one").is_checked()
+    assert page.get_by_label("Select a-new-one").is_checked()
     assert page.get_by_label("All 56 matching").is_checked()
-    page.get_by_label("Tick s-03", exact=True).uncheck()
+    page.get_by_label("Select s-03", exact=True).uncheck()
     assert not page.get_by_label("All 56 matching").is_checked()
     page.get_by_label("All 56 matching").check()
     check_looks(page)

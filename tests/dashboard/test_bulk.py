@@ -187,7 +187,7 @@ def test_all_of_a_filter_is_asked_about_beyond_the_page_and_reported(
         text
     )
     assert text.count("<li><strong>s-") == 119
-    assert "Type 1 to go on" in text
+    assert "Type 1 to confirm" in text
     report = operator.post("/servers/act/", confirm(asked), follow=True)
     assert b"Terminate: 119 of 119 done" in report.content
     assert b"1\xe2\x80\x93100 of 119" in report.content
@@ -219,7 +219,7 @@ def test_what_changed_between_asking_and_doing_is_told_and_left_alone(
     assert "It no longer matches the filter." in text
     assert "It was created after you were asked" in text
     assert "It is protected." in text
-    assert "nothing was done to them: five." in text
+    assert "Nothing was done to them: five." in text
     assert list(Server.objects.filter(want="gone").values_list("name", flat=True)) == (
         ["four"]
     )

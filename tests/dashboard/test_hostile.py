@@ -229,7 +229,7 @@ def test_a_form_that_makes_something_makes_one_whatever_is_sent_again(
         answer: Any = None
         for name in (sent.get("name", ""), "another-name"):
             answer = admin.post(form.action, {**sent, "name": name}, follow=True)
-        assert b"sent before" in answer.content, form.action
+        assert b"already sent" in answer.content, form.action
         after = [model.objects.count() for model in models]
         assert sum(after) - sum(counts) == 1, form.action
         made.add(route)

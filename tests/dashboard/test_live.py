@@ -77,8 +77,8 @@ def test_a_tag_is_good_for_one_person_one_address_and_these_rights_alone() -> No
 def test_a_poll_takes_no_message_from_the_page_that_is_to_show_it() -> None:
     client = log_in(make_person("operator"))
     client.post("/servers/one/protect/")
-    assert b"one is protected now" not in poll(client, "/servers/one/", "").content
-    assert b"one is protected now" in client.get("/servers/one/").content
+    assert b"one is protected." not in poll(client, "/servers/one/", "").content
+    assert b"one is protected." in client.get("/servers/one/").content
 
 
 def test_a_message_is_shown_though_nothing_else_has_changed_and_not_again() -> None:

@@ -36,16 +36,16 @@ def test_a_choice_says_what_it_makes_how_soon_and_how_many_are_left(
     add_template("large", max_servers=2, price_per_hour=Decimal("0.25"))
     text = operator.get("/servers/new/").content.decode()
     assert "Boot time is not known yet." in text
-    assert "2 left under the cap of the template" in text
-    assert "10 left under the cap of the account sandbox" in text
-    assert "0.25 an hour" in text
+    assert "2 left under the server limit of the template" in text
+    assert "10 left under the server limit of the account sandbox" in text
+    assert "0.25 per hour" in text
     made = [provision(template="large") for _ in range(2)]
     workshop.run_to("running", *made)
     text = operator.get("/servers/new/?template=large").content.decode()
     assert "Usually ready in" in text
-    assert "The cap of the template is reached." in text
+    assert "The server limit of the template is reached." in text
     # What can't be made is not chosen.
-    assert text.index("checked") < text.index("The cap of the template is reached.")
+    assert text.index("checked") < text.index("The server limit of the template is reached.")
     Account.objects.update(enabled=False)
     assert "is disabled" in operator.get("/servers/new/").content.decode()
 

@@ -267,7 +267,7 @@ def test_the_end_asks_for_the_name_and_says_what_is_lost(
         text = operator.post(
             "/servers/one/terminate/", {"confirm": typed, "force": "on"}
         ).content.decode()
-        assert "Nothing was done. Type one, the name of the server." in text
+        assert "Nothing was done. Type one to confirm." in text
         assert "<b>one</b>" not in text
     server.refresh_from_db()
     assert server.want == "run"

@@ -24,7 +24,7 @@ def save(client: Client, name: str, query: str) -> Any:
 
 def test_filters_are_saved_under_a_name_and_found_on_the_list(viewer: Client) -> None:
     provision(name="one")
-    assert b"Save this view" not in viewer.get("/servers/").content
+    assert b"Save view" not in viewer.get("/servers/").content
     page = viewer.get("/servers/?state=error&label=team=web&page=3")
     assert b"/views/new/?state=error&amp;label=team%3Dweb" in page.content
     etag = viewer.get("/servers/")["ETag"]
