@@ -45,7 +45,9 @@ def test_a_choice_says_what_it_makes_how_soon_and_how_many_are_left(
     assert "Usually ready in" in text
     assert "The server limit of the template is reached." in text
     # What can't be made is not chosen.
-    assert text.index("checked") < text.index("The server limit of the template is reached.")
+    assert text.index("checked") < text.index(
+        "The server limit of the template is reached."
+    )
     Account.objects.update(enabled=False)
     assert "is disabled" in operator.get("/servers/new/").content.decode()
 
