@@ -87,7 +87,7 @@ def test_all_that_is_wrong_is_told_at_once(operator: Client) -> None:
         "labels": "serverfleet-own=1",
     }
     answer = operator.post("/servers/new/", form).content.decode()
-    assert "Several servers can&#x27;t have one name" in answer
+    assert "Several servers can&#x27;t share a name" in answer
     assert "Enter a whole number." in answer
     assert "can&#x27;t be a label&#x27;s name" in answer
     assert not Server.objects.exists()

@@ -36,7 +36,7 @@ def test_strangers_are_sent_to_the_log_in(admin: Client) -> None:
 
 
 def test_an_empty_fleet_says_what_to_do(admin: Client) -> None:
-    assert b"Make the first one" in admin.get("/servers/").content
+    assert b"Create your first server" in admin.get("/servers/").content
 
 
 def test_a_server_is_made_watched_and_terminated_by_plain_forms(
@@ -67,7 +67,7 @@ def test_a_form_that_is_sent_twice_makes_one(admin: Client) -> None:
     form = {"template": "default", "count": 1, "once": "abc"}
     admin.post("/servers/new/", form)
     again = admin.post("/servers/new/", form, follow=True)
-    assert b"sent before" in again.content
+    assert b"already sent" in again.content
     assert Server.objects.count() == 1
 
 

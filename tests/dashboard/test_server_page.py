@@ -146,7 +146,7 @@ def test_the_page_tells_the_whole_story(operator: Client, workshop: Workshop) ->
         f"ssh root@{server.address}",
         "drone server info one",
         "curl -X DELETE -H &quot;Authorization: Bearer $TOKEN&quot;",
-        "by its time to live of 2 h",
+        "(time to live: 2 h)",
         "/servers/?label=team%3Dweb",
         "The cloud created",
         f"&quot;id&quot;: &quot;{server.instance_id}&quot;",
@@ -252,7 +252,7 @@ def test_a_change_undoes_nobody_elses_unseen(operator: Client) -> None:
     assert Server.objects.get().labels == {"a": "mine"}
     Server.objects.update(state="stopped")
     stopped = edit(operator, labels="b=c")().content
-    assert b"is stopped; nothing can be changed" in stopped
+    assert b"has stopped and can&#x27;t be changed" in stopped
 
 
 def test_the_end_asks_for_the_name_and_says_what_is_lost(

@@ -66,7 +66,7 @@ STALE: list[tuple[str, dict[str, str], Any, str]] = [
         "/servers/waits/terminate/",
         {},
         lambda: Server.objects.filter(name="waits").update(state="running"),
-        "Nothing was done. Type waits, the name of the server.",
+        "Nothing was done. Type waits to confirm.",
     ),
     (
         "/servers/waits/terminate/",
@@ -115,5 +115,5 @@ def test_a_row_that_another_deletes_just_before_it_is_saved_stays_deleted(
 ) -> None:
     account = Account.objects.get(name="spare")
     delete_account(Account.objects.get(name="spare"))
-    with transaction.atomic(), pytest.raises(Http404, match="deleted spare meanwhile"):
+    with transaction.atomic(), pytest.raises(Http404, match="deleted spare"):
         lock_row(account)

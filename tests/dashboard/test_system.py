@@ -161,7 +161,7 @@ def strand(account: Account, verdict: str) -> Instance:
 def test_the_proof_says_what_was_compared_and_when(account: Account) -> None:
     page = log_in(make_person("viewer")).get("/leaks/").content.decode()
     assert "No leaks and no doubles." in page
-    assert "0 live instances under the fleet&#x27;s tag in 1 place" in (
+    assert "0 live instances with the fleet&#x27;s tag in 1 location" in (
         page.replace("fleet's", "fleet&#x27;s")
     )
     assert "Scan now" not in page

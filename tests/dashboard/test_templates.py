@@ -172,7 +172,7 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
         ({"size": ""}, "required"),
         ({"capacity": "5000"}, "less than or equal to 1000"),
         ({"labels": "no sign"}, "name=value"),
-        ({"labels": "ServerFleet-x=b"}, "ServerFleet&#x27;s own"),
+        ({"labels": "ServerFleet-x=b"}, "are reserved"),
         ({"account": "spare", "labels": "Name=b"}, "the name of the server itself"),
         ({"account": "spare", "labels": "AWS:x=b"}, "keeps names that begin"),
         ({"options": "moon=1"}, "is not known"),

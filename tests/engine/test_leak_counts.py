@@ -84,9 +84,9 @@ def test_260_unknown_instances_hide_no_overdue_orphan_elsewhere(
     admin = Client()
     admin.force_login(User.objects.create_superuser("ada"))
     page = admin.get("/leaks/").content.decode()
-    assert "second: 7 instances that no server owns are older than the bound." in page
-    assert "first: 260 instances that no server owns are older" in page
-    assert "The 100 oldest of 260." in page
+    assert "second: 7 unowned instances are older than the bound." in page
+    assert "first: 260 unowned instances are older" in page
+    assert "Showing the 100 oldest of 260." in page
 
     said = io.StringIO()
     with pytest.raises(CommandError, match="past the bound"):
