@@ -1,4 +1,4 @@
-"""What a fleet without servers needs first; templates/servers/none.html says it."""
+"""What a fleet without servers needs first, for templates/servers/none.html."""
 
 from typing import Final
 
@@ -8,9 +8,9 @@ SANDBOX: Final = "sandbox"
 
 
 def find_first_step() -> dict[str, bool]:
-    """Return what there is already, and whether all of it is simulated. Two queries.
+    """Return what exists already, and whether all of it is simulated. Two queries.
 
-    A template asks for it where it is shown: a callable in its context.
+    It is a callable in the context, so that it runs only if the template needs it.
     """
     kinds = set(Account.objects.order_by().values_list("kind", flat=True).distinct())
     return {

@@ -1,4 +1,4 @@
-"""The pages' paths."""
+"""The URLs of the pages."""
 
 from django.urls import path, register_converter
 

@@ -1,8 +1,9 @@
-"""The steps of a boot and of an end, with their durations, against the usual.
+"""The steps of a boot or termination, with their durations and the usual times.
 
-A step is one stay in a state, from the event that led into it to the next. The usual
-is the median of the same template's recent boots; what comes before the create call is
-queued, and has no usual (see boots.py). All but ``find_usual`` is pure.
+A step is one stay in a state, from the event that led to it until the next one. The
+usual time is the median of the same template's recent boots. Time before the create
+call is queued, and has no usual time (see boots.py). Only ``find_usual`` uses the
+database.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -99,7 +100,7 @@ def list_moves(events: Iterable[EventRow]) -> list[tuple[str, datetime]]:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What is usual for a template: the whole boot, and the seconds in each state."""
+    """The usual times of a template: the whole boot, and the seconds in each state."""
 
     boot: float | None = None
     steps: Mapping[str, float] = field(default_factory=dict)
@@ -178,7 +179,7 @@ def _place(stay: _Stay, usual: float | None, *, zero: datetime, scale: float) ->
 
 
 def find_usual(server: Server, *, now: datetime) -> Usual:
-    """Return what is usual for a boot of the server's template. Two queries."""
+    """Return the usual times for a boot of the server's template. Two queries."""
     if server.template_id is None:
         return Usual()
     boots = read_boots(now=now, template=server.template_id)
