@@ -116,7 +116,7 @@ def test_the_actions_call_the_operations(client: Client, workshop: Workshop) -> 
         {"action": "retry", "_selected_action": [str(servers[0].pk)]},
         follow=True,
     )
-    assert b"only a server in error can be retried" in answer.content
+    assert b"Only a server in error can be retried" in answer.content
 
 
 def test_an_account_is_checked_and_its_credentials_are_kept_or_replaced(

@@ -214,8 +214,8 @@ def test_a_cap_is_named_and_nothing_is_created(call: Call) -> None:
         "POST", "/api/servers", data='{"count": 3}', content_type="application/json"
     )
     assert answer.status_code == 409
-    assert "cap" in answer.json()["message"]
-    assert "2 are left" in answer.json()["message"]
+    assert "limit of 2 servers" in answer.json()["message"]
+    assert "only 2 more" in answer.json()["message"]
     assert not Server.objects.exists()
 
 

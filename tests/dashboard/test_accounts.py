@@ -228,9 +228,9 @@ def test_an_account_that_is_needed_is_not_deleted_and_says_why(
     server = provision()
     path = "/accounts/sandbox/delete/"
     page = admin.get(path).content.decode()
-    assert "1 server of it may still live" in page
+    assert "It may still have 1 live server" in page
     assert '<button class="danger final"' not in page
-    assert b"may still live" in admin.post(path, follow=True).content
+    assert b"may still have 1 live server" in admin.post(path, follow=True).content
     workshop.run_to("running", server)
     admin.post("/accounts/new/?kind=sandbox", once(**SANDBOX))
     told = admin.post("/accounts/drill/delete/", follow=True)
