@@ -56,7 +56,7 @@ def name_cache() -> str:
 
 
 def ask_cache() -> str:
-    """Return what is wrong with the shared cache, or ""."""
+    """Return an error of the shared cache, or "". Waits at most half a second."""
     try:
         cache.get("probe")
     except (RedisError, OSError, ValueError, TypeError) as error:
