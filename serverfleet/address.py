@@ -26,14 +26,15 @@ def advise(host: str) -> str:
     if host in _LOOPBACK or host.startswith("127."):
         return ""
     proxy = (
-        "  Anyone who reaches this port can hold it up with slow requests: let a proxy "
-        "listen there instead (docs/deploy.md), and this on 127.0.0.1."
+        "  Anyone who reaches this port can block it with slow requests. Put a proxy "
+        "in front (docs/deploy.md), and let ServerFleet listen on 127.0.0.1."
     )
     lines = [proxy]
     shown = f"[{host}]" if ":" in host else host
     if shown in _EVERYWHERE and not env.read_text("SERVERFLEET_ALLOWED_HOSTS"):
         lines.append(
-            f"  Only {', '.join(settings.ALLOWED_HOSTS)} are answered. Set "
-            "SERVERFLEET_ALLOWED_HOSTS to the names and addresses that people type."
+            "  ServerFleet answers only requests for "
+            f"{', '.join(settings.ALLOWED_HOSTS)}. Set SERVERFLEET_ALLOWED_HOSTS to "
+            "the names and addresses that people use."
         )
     return "\n".join([*lines, ""])

@@ -46,7 +46,7 @@ def prepare_folder(folder: Path, *, with_all_keys: bool = False) -> None:
     except OSError as error:
         raise StartError(
             f"The data folder {folder} can't be written ({error.strerror}). Make it "
-            "writable, or name another in SERVERFLEET_DATA."
+            "writable, or set SERVERFLEET_DATA to another folder."
         ) from None
 
 
@@ -121,13 +121,14 @@ def prepare_socket(path: Path) -> None:
             private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077
             if status.st_uid != os.getuid() or not private:
                 raise StartError(
-                    f"The broker's socket can't lie in {home}, which is not private to "
-                    "this user. Remove that folder, or set SERVERFLEET_BROKER_SOCKET."
+                    f"The broker's socket can't be placed in {home}, which is not "
+                    "private to this user. Remove that folder, or set "
+                    "SERVERFLEET_BROKER_SOCKET."
                 )
         path.unlink(missing_ok=True)
     except OSError as error:
         raise StartError(
-            f"The broker's socket {path} can't be made ({error.strerror}). Set "
+            f"The broker's socket {path} can't be created ({error.strerror}). Set "
             "SERVERFLEET_BROKER_SOCKET to another path."
         ) from None
 
@@ -141,8 +142,8 @@ def lock_folder(folder: Path) -> IO[str]:
         file.seek(0)
         pid = file.read().strip() or "unknown"
         raise StartError(
-            f"Another ServerFleet (process {pid}) runs on {folder}. Stop it, or name "
-            "another folder in SERVERFLEET_DATA."
+            f"Another ServerFleet (process {pid}) is using {folder}. Stop it, or set "
+            "SERVERFLEET_DATA to another folder."
         ) from None
     file.truncate(0)
     file.write(str(os.getpid()))

@@ -14,11 +14,11 @@ from serverfleet.middleware import REFUSED_HOST
 PROBED: Final = frozenset({"/healthz", "/varz", "/version", "/metrics"})
 WRONG_HOST: Final = (
     "ServerFleet does not answer under this host name. Use one of its names, or add "
-    "this one to SERVERFLEET_ALLOWED_HOSTS and start it again."
+    "this one to SERVERFLEET_ALLOWED_HOSTS and restart ServerFleet."
 )
-USE_HTTPS: Final = "Use https:// for this address: plain HTTP is off. Nothing was done."
+USE_HTTPS: Final = "Plain HTTP is off. Use https:// for this address. Nothing was done."
 SENT_OPENLY: Final = (
-    " The token was sent without encryption: revoke it, and create another one."
+    " The token was sent without encryption. Revoke it and create a new one."
 )
 
 

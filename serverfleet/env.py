@@ -20,8 +20,8 @@ _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 AES_256_BYTES = 32
 # Without the URL itself, which holds a password.
 _BAD_DATABASE_URL = (
-    "DATABASE_URL must look like postgresql://user:password@host:5432/name; leave it "
-    "unset for SQLite in the data folder."
+    "DATABASE_URL must look like postgresql://user:password@host:5432/name. Leave it "
+    "unset to use SQLite in the data folder."
 )
 
 
@@ -41,7 +41,8 @@ def read_secret(name: str, default: str = "") -> str:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise ImproperlyConfigured(
-            f"{name}_FILE names {path}, which can't be read. Make the file readable."
+            f"{name}_FILE is set to {path}, which can't be read. Make the file "
+            "readable."
         ) from None
 
 
@@ -119,7 +120,8 @@ def parse_keys(text: str, *, source: str) -> dict[str, bytes]:
     """Return encryption keys from ``id:base64`` parts; the first one encrypts."""
     keys: dict[str, bytes] = {}
     message = (
-        f"{source} must hold keys as id:base64 of 32 random bytes, separated by commas."
+        f"{source} must contain keys as id:base64 of 32 random bytes, separated by "
+        "commas."
     )
     for part in text.replace("\n", ",").split(","):
         if not part.strip():
@@ -134,7 +136,8 @@ def parse_keys(text: str, *, source: str) -> dict[str, bytes]:
         if key_id in keys:
             # One of the two could no more decrypt what it has encrypted.
             raise ImproperlyConfigured(
-                f"{source} names the key {key_id} twice; give each key its own id."
+                f"{source} contains the key id {key_id} twice. Give each key its own "
+                "id."
             )
         keys[key_id] = key
     if not keys:

@@ -19,7 +19,7 @@ from servers.api.errors import (
 )
 
 NOT_ALLOWED: Final = (
-    "You don't have permission to see this page or to do this. Ask an admin for it."
+    "You don't have permission to see this page or to do this. Ask an admin for access."
 )
 Respond = Callable[[HttpRequest], HttpResponse]
 FIRST_ERROR: Final = 400
@@ -30,7 +30,7 @@ _SENTENCES: Final = {
     429: "Too many requests. Wait as long as `Retry-After` says and try again.",
     500: FAULT,
 }
-_ELSE: Final = "This was refused. Open the address in a browser to see why."
+_ELSE: Final = "This request was refused. Open the address in a browser to see why."
 NO_PAGE: Final = "There is no page at this address."
 # Also if a client got the path wrong. The paths of pages begin with one slash.
 _PAGES: Final = {("text", "html"), ("application", "xhtml+xml")}

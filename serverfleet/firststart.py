@@ -87,7 +87,7 @@ def _make_admin() -> tuple[str, str] | None:
     except ValidationError as error:
         raise StartError(f"SERVERFLEET_ADMIN_PASSWORD: {error.messages[0]}") from None
     users.create_superuser(username=name, password=password)
-    return name, "as you have set it" if given else password
+    return name, "as you set it" if given else password
 
 
 def _make_token() -> str | None:
@@ -134,5 +134,5 @@ def _describe(address: str, admin: tuple[str, str] | None, token: str | None) ->
         "",
     ]
     if admin or token:
-        lines += ["  These credentials are shown this once.", ""]
+        lines += ["  These credentials are shown only once.", ""]
     return "\n".join(lines)

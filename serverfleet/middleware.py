@@ -24,8 +24,8 @@ _TOKEN_IN_QUERY: Final = re.compile(
     r"|(?:\A|&)(?i:token|access[_-]token|api[_-]?key|authorization)="
 )
 IN_QUERY: Final = (
-    "This request carries a token in its address, where logs and histories keep it. "
-    "Send it as 'Authorization: Bearer sf_…', and revoke this one: it may be known."
+    "This request has a token in its address, where logs and histories keep it. Revoke "
+    "this token, and send the new one as 'Authorization: Bearer sf_…'."
 )
 
 # Where the entrance leaves a host name that it refused.

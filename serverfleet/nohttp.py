@@ -16,25 +16,25 @@ _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
         LimitRequestLine,
         414,
         "URI Too Long",
-        "The request line is too long; shorten the path and its parameters.",
+        "The request line is too long. Shorten the path and its parameters.",
     ),
     (
         LimitRequestHeaders,
         431,
         "Request Header Fields Too Large",
-        "The request has too many or too long headers.",
+        "The request has too many headers, or headers that are too long.",
     ),
     (
         UnsupportedTransferCoding,
         501,
         "Not Implemented",
-        "This Transfer-Encoding is not supported; send a Content-Length, or chunks.",
+        "This Transfer-Encoding is not supported. Send a Content-Length or chunks.",
     ),
     (
         ExpectationFailed,
         417,
         "Expectation Failed",
-        "This Expect header can't be met; leave it out.",
+        "This Expect header can't be met. Remove it.",
     ),
     (
         ParseException,
@@ -44,7 +44,7 @@ _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
     ),
 )
 FAULT_STATUS: Final = 500
-_FAULT: Final = "ServerFleet has a fault. The server's log has it."
+_FAULT: Final = "Something went wrong in ServerFleet. The server's log has the details."
 
 
 def _explain(error: BaseException) -> tuple[int, str, str]:

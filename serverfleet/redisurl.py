@@ -101,7 +101,7 @@ def parse_redis_url(url: str, *, name: str) -> RedisURL:
     if "sentinel" in parts.scheme or "cluster" in parts.scheme:
         raise ImproperlyConfigured(
             f"{name} names Sentinel or a cluster, which ServerFleet does not support. "
-            "Give it the address of one Redis server."
+            "Set it to the address of one Redis server."
         )
     if not is_redis(url) or parts.fragment:
         raise forms
@@ -128,7 +128,8 @@ def parse_redis_url(url: str, *, name: str) -> RedisURL:
         told["ssl_cert_reqs"] = wanted
     if told and parts.scheme != "rediss":
         raise ImproperlyConfigured(
-            f"{name} has parameters for TLS, but begins with redis://. Write rediss://."
+            f"{name} has TLS parameters but starts with redis://. Use rediss:// "
+            "instead."
         )
     if parts.scheme == "rediss":
         # kombu does not check a certificate unless it is told to.
@@ -143,7 +144,7 @@ def _read_number(text: str, *, name: str) -> int:
         return 0
     if not (text.isascii() and text.isdigit()) or len(text) > 6:
         raise ImproperlyConfigured(
-            f"The database in {name} is {text[:40]!r}; it must be a number."
+            f"The database in {name} is {text[:40]!r}, but it must be a number."
         )
     return int(text)
 

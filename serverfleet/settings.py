@@ -50,8 +50,8 @@ def _read_key(variable: str, file: str) -> str:
             ) from None
     if not text:
         raise ImproperlyConfigured(
-            f"{variable} is not set. Set it (or {variable}_FILE), or name a data "
-            "folder that `make run` has made in SERVERFLEET_DATA."
+            f"{variable} is not set. Set it (or {variable}_FILE), or set "
+            "SERVERFLEET_DATA to a data folder that `make run` created."
         )
     return text
 
@@ -97,8 +97,8 @@ elif DATA_DIR is not None:
     }
 else:
     raise ImproperlyConfigured(
-        "There is no database. Set DATABASE_URL, or name a data folder in "
-        "SERVERFLEET_DATA."
+        "No database is configured. Set DATABASE_URL, or set SERVERFLEET_DATA to a "
+        "data folder."
     )
 
 # The longest path that a unix socket may have.
@@ -121,8 +121,8 @@ elif not BROKER_URL and _redis:
     BROKER_URL = _redis.for_celery
 if not BROKER_URL:
     raise ImproperlyConfigured(
-        "There is no broker. Set REDIS_URL or BROKER_URL, or name a data folder in "
-        "SERVERFLEET_DATA."
+        "No broker is configured. Set REDIS_URL or BROKER_URL, or set SERVERFLEET_DATA "
+        "to a data folder."
     )
 
 REDIS_OPTIONS: dict[str, Any] = {
@@ -310,8 +310,8 @@ CONTENT_SECURITY_POLICY = {
 
 if env.read_text("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS"):
     raise ImproperlyConfigured(
-        "LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS is set: libcloud would repeat a create "
-        "call that timed out, and so make two instances. Unset it."
+        "LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS is set. libcloud would repeat a create "
+        "call that timed out, and so create two instances. Unset it."
     )
 
 # Which loopback and private addresses the endpoints of accounts may have.

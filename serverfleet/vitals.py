@@ -87,7 +87,7 @@ class Vitals:
         late = time.monotonic() - self._turned
         trouble = self._trouble
         if late > LOOP_LATE and not self._away and not trouble:
-            trouble = f"its loop has not turned for {late:.0f} s"
+            trouble = f"its loop has been stuck for {late:.0f} s"
         return Look(self._answer.error if self._away else "", trouble)
 
     def note_written(self) -> None:
@@ -111,7 +111,7 @@ class Vitals:
     def _judge(self, now: float) -> None:
         trouble = self._find_trouble(now) if self._threads else ""
         if trouble and not self._trouble:
-            logger.error("This worker does no work: %s.", trouble)
+            logger.error("This worker is not working: %s.", trouble)
         self._trouble = trouble
         if trouble:
             self._pulse.complain()
@@ -133,7 +133,7 @@ class Vitals:
         )
         self._hung = self._hung + passed if is_hung else 0.0
         if self._idle > IDLE_MOST:
-            return f"hints wait and it has taken none for {self._idle:.0f} s"
+            return f"hints are waiting, but it has taken none for {self._idle:.0f} s"
         if self._hung > HANG_MOST:
             return (
                 f"all of its {self._threads} threads have hung for {self._hung:.0f} s"
@@ -194,7 +194,7 @@ class FleetScheduler(Scheduler):
         entries: list[Any] = list(self.schedule.values())
         ahead = (entry.last_run_at - entry.default_now() for entry in entries)
         if any(each.total_seconds() > CLOCK_JITTER for each in ahead):
-            logger.warning("The clock was set back. The schedule begins anew.")
+            logger.warning("The clock was set back. The schedule starts over.")
             for entry in entries:
                 entry.last_run_at = entry.default_now()
             self._heap = None

@@ -81,7 +81,7 @@ class Watch:
             heard = os.read(self.pipe, 4096)
         self.lived += passed
         if COMPLAINT in heard and self.lived > self.limit:
-            return "says that it hangs"
+            return "reported that it hangs"
         if heard:
             self.has_spoken, self.silent = True, 0.0
             self.worked += passed
@@ -91,7 +91,7 @@ class Watch:
         self.silent += passed
         if self.silent <= self.limit:
             return ""
-        return f"gave no sign of life for {self.silent:.0f} s"
+        return f"did not respond for {self.silent:.0f} s"
 
     def look_for_stopped(self, pid: int, passed: float) -> tuple[int, float] | None:
         """Return a process of a child's that has been stopped for too long, and how.

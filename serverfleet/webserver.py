@@ -56,7 +56,7 @@ def when_ready(server: Any) -> None:
 def _tell_calmly(record: logging.LogRecord) -> bool:
     """Make one line of what gunicorn takes for a fault: a client that was too slow."""
     if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
-        record.msg, record.args = "A client was too slow, and was let go.", ()
+        record.msg, record.args = "A client was too slow and was disconnected.", ()
         record.exc_info = record.exc_text = None
         record.levelno, record.levelname = logging.INFO, "INFO"
     return True

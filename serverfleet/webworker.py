@@ -21,9 +21,9 @@ class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
         """Answer a request that could not be parsed; gunicorn ends the connection."""
         status, answer = answer_to(exc)
         if status == FAULT_STATUS:
-            self.log.error("A request failed outside of the application.", exc_info=exc)
+            self.log.error("A request failed outside the application.", exc_info=exc)
         else:
-            self.log.info("A request was no valid HTTP: %s.", type(exc).__name__)
+            self.log.info("A request was not valid HTTP: %s.", type(exc).__name__)
         # The client may be gone by now.
         with contextlib.suppress(OSError):
             client.sendall(answer)

@@ -128,13 +128,14 @@ class Timings:
                 return f"{name} must be at least {least:g} s."
         if self.call >= self.lease / 2:
             return (
-                f"call ({self.call:g} s) must be below half of lease ({self.lease:g} "
-                "s), so that a call ends while its worker still holds the server."
+                f"call ({self.call:g} s) must be less than half of lease "
+                f"({self.lease:g} s), so that a call ends while its worker still has "
+                "the lease."
             )
         if self.lag > self.settle:
             return (
-                f"lag ({self.lag:g} s) must be at most settle ({self.settle:g} s), by "
-                "which all that a call did can be seen."
+                f"lag ({self.lag:g} s) must be at most settle ({self.settle:g} s), "
+                "when all effects of a call must be visible."
             )
         if self.lag > self.grace:
             return (
@@ -144,12 +145,12 @@ class Timings:
         if self.listing_busy > self.listing_idle:
             return (
                 f"listing_busy ({self.listing_busy:g} s) must be at most listing_idle "
-                f"({self.listing_idle:g} s): it is for when something moves."
+                f"({self.listing_idle:g} s). It applies while something is changing."
             )
         if self.gate < self.listing_idle + self.call:
             return (
-                f"gate ({self.gate:g} s) must be at least listing_idle and call "
-                f"together ({self.listing_idle + self.call:g} s), or it closes between "
+                f"gate ({self.gate:g} s) must be at least listing_idle plus call "
+                f"({self.listing_idle + self.call:g} s). Otherwise it closes between "
                 "two listings."
             )
         return ""

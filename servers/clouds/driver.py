@@ -254,7 +254,7 @@ class BoundedConnection(LibcloudConnection):
             # body without a length: half an answer must not pass for a whole one.
             deadline.remaining()
         if len(content) > MOST_BODY_BYTES:
-            raise HTTPError("the answer is larger than any listing")
+            raise HTTPError("the answer is too large")
         response._content = content  # noqa: SLF001 - as requests itself fills it
         self.response = response
 
@@ -303,14 +303,14 @@ def bounded_call(seconds: float, *, what: str) -> Iterator[Deadline]:
                     + " Check the endpoint and the network."
                 ) from None
             raise UnknownOutcomeError(
-                f"{what} gave no answer that can be trusted ({_describe(error)})."
+                f"{what} returned no reliable answer ({_describe(error)})."
             ) from None
 
 
 def _describe_proxy(error: BaseException) -> str:
     if found := re.search(r"Tunnel connection failed: ([0-9]{3})", str(error)):
         return f"the proxy answered {found[1]}"
-    return "the proxy does not answer"
+    return "the proxy did not answer"
 
 
 def _describe(error: BaseException) -> str:
@@ -318,12 +318,12 @@ def _describe(error: BaseException) -> str:
     text = type(error).__name__
     inner = error.__cause__ or error.__context__
     for known, words in (
-        (ProxyError, "there is no way out"),
+        (ProxyError, "the proxy can't be used"),
         (requests.exceptions.ProxyError, _describe_proxy(error)),
-        (requests.exceptions.SSLError, "its TLS certificate or handshake failed"),
-        (requests.exceptions.ConnectTimeout, "no connection within the time"),
-        (requests.exceptions.Timeout, "no answer within the time"),
-        (TimeoutError, "no answer within the time"),
+        (requests.exceptions.SSLError, "the TLS certificate or handshake failed"),
+        (requests.exceptions.ConnectTimeout, "connecting timed out"),
+        (requests.exceptions.Timeout, "timed out"),
+        (TimeoutError, "timed out"),
         (ConnectionRefusedError, "connection refused"),
     ):
         if isinstance(error, known) or isinstance(inner, known):

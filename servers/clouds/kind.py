@@ -73,7 +73,7 @@ class Field:
             return self._check_number(value)
         if self.several and isinstance(value, list):
             if len(value) > MOST_SEVERAL:
-                return f"use at most {MOST_SEVERAL}."
+                return f"enter at most {MOST_SEVERAL} values."
             return next(filter(None, map(self._check_text, value)), "")
         if self.several and isinstance(value, str):
             return next(filter(None, map(self._check_text, value.split(","))), "")
@@ -89,7 +89,7 @@ class Field:
 
     def _check_text(self, value: object) -> str:
         if not isinstance(value, str):
-            return "use a list of texts." if self.several else "use a text."
+            return "enter a list of text values." if self.several else "enter text."
         if len(value) > MOST_TEXT or "\0" in value:
             return f"use at most {MOST_TEXT} characters."
         if not value:
@@ -143,16 +143,16 @@ class TagRules:
         most = self.most - sum(bool(options.get(name)) for name in self.tagging)
         if len(labels) > most:
             return (
-                f"{len(labels)} labels are too many. Each becomes a tag, and some tags "
-                f"are ServerFleet's own: use at most {most}."
+                f"{len(labels)} labels are too many. Use at most {most}: each label "
+                "becomes a tag, and ServerFleet needs some tags itself."
             )
         for name in labels:
             if why := self.reserved.get(name):
                 return f"The label {name!r} can't be used: {why}"
             if name.lower().startswith(self.prefixes):
                 return (
-                    f"The label {name[:80]!r} can't be used: the cloud keeps names "
-                    f"that begin with {' or '.join(self.prefixes)} for itself."
+                    f"The label {name[:80]!r} can't be used: the cloud reserves names "
+                    f"that start with {' or '.join(self.prefixes)}."
                 )
         return ""
 

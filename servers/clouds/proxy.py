@@ -50,7 +50,7 @@ def check_proxy(name: str, proxy: str) -> None:
         usable = False
     if not usable:
         raise ProxyError(
-            f"{name} is set and can't be used: ServerFleet takes a proxy such as "
+            f"{name} is set but can't be used. Set it to a proxy such as "
             "http://proxy.example.com:3128."
         )
 
@@ -68,8 +68,8 @@ def list_problems() -> list[str]:
         _read_variable("HTTPS_PROXY") or _read_variable("ALL_PROXY")
     ):
         problems.append(
-            "HTTP_PROXY is set and HTTPS_PROXY is not: clouds are asked by https, so "
-            "without the proxy. Set HTTPS_PROXY, too."
+            "HTTP_PROXY is set but HTTPS_PROXY is not. Clouds are called over HTTPS, "
+            "so these calls bypass the proxy. Set HTTPS_PROXY as well."
         )
     return problems
 
@@ -85,14 +85,14 @@ def explain_way(url: str) -> str:
     except ProxyError as error:
         return error.message
     if proxy:
-        return f"It is asked through the proxy {name_proxy(proxy)}."
+        return f"Calls go through the proxy {name_proxy(proxy)}."
     if _read_variable(f"{parts.scheme.upper()}_PROXY") or _read_variable("ALL_PROXY"):
         host = (parts.hostname or "")[:100]
         if _is_here(host):
             return ""
-        return f"The proxy is not used: NO_PROXY names {host}."
+        return f"The proxy is not used because NO_PROXY exempts {host}."
     if parts.scheme == "https" and _read_variable("HTTP_PROXY"):
-        return "HTTP_PROXY is not used for https: set HTTPS_PROXY, too."
+        return "HTTP_PROXY is not used for HTTPS. Set HTTPS_PROXY as well."
     return ""
 
 

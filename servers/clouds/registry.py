@@ -43,7 +43,7 @@ def describe_kind(kind: str) -> Kind:
     if path is None:
         known = ", ".join(sorted(_ADAPTERS))
         raise InvalidError(
-            f"{kind[:40]!r} is no kind of cloud that ServerFleet knows: {known}.",
+            f"{kind[:40]!r} is not a known kind of cloud. Use one of {known}.",
             fields={"kind": [f"Use one of {known}."]},
         )
     described = import_module(path).KIND
@@ -68,8 +68,8 @@ def read_timings(kind: str, options: Mapping[str, object]) -> Timings:
 def _read_timings(kind: Kind, options: Mapping[str, object]) -> Timings:
     given = options.get("timings", {})
     message = (
-        f"timings must be an object of seconds, from 0 to {MOST_TIMING}, with any of "
-        f"{', '.join(Timings.__dataclass_fields__)}."
+        f"timings must be an object of seconds from 0 to {MOST_TIMING}, with any of "
+        f"these names: {', '.join(Timings.__dataclass_fields__)}."
     )
     if not isinstance(given, Mapping) or not set(given) <= TIMINGS:
         raise InvalidError(message, fields={"options": [message]})
@@ -160,7 +160,7 @@ def _check_fields(
         if field is None:
             known = ", ".join(by_name) or "none"
             problems.append(
-                _Problem(name, f"{key[:40]!r} is not known here. Known: {known}.")
+                _Problem(name, f"{key[:40]!r} is unknown. Known names: {known}.")
             )
         elif message := field.check(value):
             problems.append(_Problem(name, f"{field.label}: {message}"))

@@ -22,7 +22,7 @@ _FORMS: Final = {
 _WEB: Final = re.compile(r"web\d* *\|")
 _TRACE: Final = "Traceback (most recent call last)"
 # What a first start shows on purpose ends with this.
-SHOWN_ONCE: Final = "These credentials are shown this once."
+SHOWN_ONCE: Final = "These credentials are shown only once."
 
 
 def find_faults(log: str, secrets: Mapping[str, Iterable[str]]) -> list[str]:

@@ -6,10 +6,11 @@ import time
 
 from servers.addresses import is_loopback, is_never, resolve
 
-NOT_YET = "It has an address, and is not ready for builds yet."
+NOT_YET = "It has an address but is not ready for builds yet."
 NOT_TRIED = (
-    "The cloud reported an address of this machine or a link-local one, which "
-    "ServerFleet does not connect to. Correct the template's network, or terminate it."
+    "The cloud reported an address of this machine or a link-local address. "
+    "ServerFleet does not connect to these. Correct the template's network or "
+    "terminate the server."
 )
 
 

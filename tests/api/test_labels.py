@@ -81,9 +81,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"a": "v\r"}, "has an invalid value"),
     ({"a": "v;w"}, "has an invalid value"),
     ({"aws:x": "c"}, "Amazon EC2: The label 'aws:x' can't be used"),
-    ({"AWS:x": "c"}, "keeps names that begin with aws:"),
-    ({"Name": "c"}, "it is the name of the server itself"),
-    ({f"l{n}": "v" for n in range(47)}, "use at most 46"),
+    ({"AWS:x": "c"}, "reserves names that start with aws:"),
+    ({"Name": "c"}, "this tag holds the server's name"),
+    ({f"l{n}": "v" for n in range(47)}, "Use at most 46"),
 ]
 
 
@@ -121,7 +121,7 @@ def test_the_templates_labels_and_the_servers_are_counted_together(
     path = "/api/templates/builder?unchecked=true"  # no cloud is behind it
     assert send("PATCH", path, change).status_code == 200
     answer = send("POST", "/api/servers", {"template": "builder", "labels": labels})
-    assert "use at most 45" in answer.json()["message"]
+    assert "Use at most 45" in answer.json()["message"]
 
 
 def test_a_fallbacks_cloud_counts_and_a_sandbox_has_no_own_rules(

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 KEYS = {"access_key_id": "a", "secret_access_key": "b"}
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"subnett": "subnet-1"}, "'subnett' is not known here"),
-    ({"subnet": 5}, "Subnet: use a text"),
+    ({"subnett": "subnet-1"}, "'subnett' is unknown"),
+    ({"subnet": 5}, "Subnet: enter text"),
     ({"disk_gib": 0}, "use a whole number from 1 to 65536"),
-    ({"disk_type": "io2"}, "needs its IOPS"),
+    ({"disk_type": "io2"}, "needs a value for IOPS"),
 ]
 
 

@@ -107,14 +107,18 @@ def test_what_an_endpoint_makes_on_a_dry_run_is_ended_and_told() -> None:
     )
     with (
         answering(200, "<r/>", RunInstances=(200, made)) as (url, seen),
-        pytest.raises(RefusedError, match="made i-1, which was ended"),
+        pytest.raises(RefusedError, match="created i-1, which was terminated"),
     ):
         open_amazon(url).check_create(spec_of(), deadline=5)
     assert actions(seen) == [("RunInstances", True), ("TerminateInstances", False)]
     assert seen[1]["InstanceId.1"] == ["i-1"]
     with (
         answering(*DENIED, RunInstances=(200, made)) as (url, seen),
-        pytest.raises(RefusedError, match=r"made i-1\. End it there: .*Unauthorized"),
+        pytest.raises(
+            RefusedError,
+            match=r"created i-1\. Terminate it there: "
+            ".*Unauthorized",
+        ),
     ):
         open_amazon(url).check_create(spec_of(), deadline=5)
 

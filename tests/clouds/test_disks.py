@@ -73,9 +73,13 @@ def test_no_disk_asked_for_sends_and_asks_nothing_of_one() -> None:
 @pytest.mark.parametrize(
     ("answer", "wanted", "words"),
     [
-        (DENIED, RefusedError, "Allow ec2:DescribeImages, or name it"),
+        (DENIED, RefusedError, "Allow ec2:DescribeImages, or set"),
         ((200, "<r><imagesSet/></r>"), RefusedError, "has no image"),
-        ((200, "<r><imagesSet><item/></imagesSet></r>"), RefusedError, "Name it in"),
+        (
+            (200, "<r><imagesSet><item/></imagesSet></r>"),
+            RefusedError,
+            "Set the option",
+        ),
         ((503, error_of("RequestLimitExceeded")), ThrottledError, "RequestLimit"),
         # Nothing was launched, so nothing has to be looked for.
         ((500, error_of("InternalError")), UnreachableError, "InternalError"),
@@ -99,7 +103,7 @@ def test_an_image_by_parameter_needs_its_device_named() -> None:
     spec = spec_of(image=image, options={"disk_gib": 100})
     with (
         answering(200, MADE) as (url, seen),
-        pytest.raises(RefusedError, match="Name it in the option disk_device"),
+        pytest.raises(RefusedError, match="Set the option disk_device"),
     ):
         open_amazon(url).create_instance(spec, deadline=5)
     assert not seen
@@ -113,7 +117,7 @@ def test_an_image_by_parameter_needs_its_device_named() -> None:
     [
         ("ebs", {"disk_device": "/dev/sda1"}, "is /dev/xvda, not /dev/sda1"),
         ("ebs", {"disk_gib": 20}, "has 30 GiB, so disk_gib can't be 20"),
-        ("instance-store", {}, "is no EBS volume"),
+        ("instance-store", {}, "is not an EBS volume"),
     ],
 )
 def test_a_test_says_what_does_not_fit_the_image(

@@ -139,20 +139,20 @@ def test_an_empty_text_of_a_template_takes_the_accounts_away() -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"subnett": "subnet-1"}, "'subnett' is not known here"),
-    ({"timings": {"call": 5}}, "'timings' is not known here"),
-    ({"subnet": 5}, "Subnet: use a text"),
+    ({"subnett": "subnet-1"}, "'subnett' is unknown"),
+    ({"timings": {"call": 5}}, "'timings' is unknown"),
+    ({"subnet": 5}, "Subnet: enter text"),
     ({"subnet": "default"}, "Subnet: use a value such as subnet-"),
     ({"subnet": "subnet-1\nsubnet-2"}, "Subnet: use a value"),
     ({"security_groups": "default"}, "Security groups: use a value such as sg-"),
-    ({"security_groups": ["sg-1", 5]}, "Security groups: use a list of texts"),
-    ({"security_groups": ["sg-1"] * 51}, "use at most 50"),
-    ({"security_groups": {}}, "use a list of texts"),
+    ({"security_groups": ["sg-1", 5]}, "Security groups: enter a list of text values"),
+    ({"security_groups": ["sg-1"] * 51}, "enter at most 50"),
+    ({"security_groups": {}}, "enter a list of text values"),
     ({"zone": "Frankfurt"}, "use a value such as eu-central-1a"),
     ({"public_ip": "yes"}, "Public address: use true or false"),
     ({"public_ip": 1}, "use true or false"),
     ({"address": "elastic"}, "use one of public, private, ipv6"),
-    ({"address": None}, "use a text"),
+    ({"address": None}, "enter text"),
     ({"imdsv2": "required"}, "use true or false"),
     ({"imds_hops": 0}, "use a whole number from 1 to 64"),
     ({"imds_hops": 65}, "use a whole number from 1 to 64"),
@@ -165,12 +165,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"disk_type": "ssd"}, "use one of gp3"),
     ({"disk_device": "xvda"}, "use a value such as /dev/xvda"),
     ({"disk_type": "gp2", "disk_iops": 3000}, "takes no IOPS"),
-    ({"disk_type": "io1"}, "needs its IOPS"),
+    ({"disk_type": "io1"}, "needs a value for IOPS"),
     ({"disk_type": "io2", "disk_iops": 3000, "disk_throughput": 500}, "no throughput"),
-    ({"disk_kms_key": "alias/a", "disk_encrypted": False}, "is encrypted"),
+    ({"disk_kms_key": "alias/a", "disk_encrypted": False}, "is always encrypted"),
     ({"tenancy": "host"}, "use one of default, dedicated"),
     ({"capacity_reservation": "mine"}, "use a value such as cr-"),
-    ({"launch_template_version": "3"}, "needs the launch template"),
+    ({"launch_template_version": "3"}, "needs a launch template"),
     ({"instance_profile": "a b"}, "use a value such as builders"),
 ]
 
@@ -203,7 +203,7 @@ def test_a_templates_options_are_checked_with_its_accounts() -> None:
 
 def test_a_sandbox_takes_no_option_from_a_template() -> None:
     wrong = validate_template_options("sandbox", {"boot": 1}, account_options={})
-    assert "'boot' is not known here" in wrong[0]
+    assert "'boot' is unknown" in wrong[0]
     assert validate_template_options("sandbox", ["boot"], account_options={})
 
 

@@ -174,14 +174,14 @@ def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
         ({"HTTPS_PROXY": "http://ada:s3cret@127.0.0.1:9"}, "the proxy 127.0.0.1:9"),
         ({"HTTPS_PROXY": "socks5://127.0.0.1:{port}"}, "can't be used"),
         ({"HTTPS_PROXY": "http://ada:s3cret@127.0.0.1:x"}, "can't be used"),
-        ({"HTTP_PROXY": "http://127.0.0.1:{port}"}, "set HTTPS_PROXY, too"),
+        ({"HTTP_PROXY": "http://127.0.0.1:{port}"}, "Set HTTPS_PROXY as well"),
         (
             {"HTTPS_PROXY": "http://127.0.0.1:{port}", "NO_PROXY": ".invalid"},
-            "NO_PROXY names ec2.invalid",
+            "NO_PROXY exempts ec2.invalid",
         ),
         (
             {"ALL_PROXY": "http://127.0.0.1:{port}", "no_proxy": "*"},
-            "NO_PROXY names ec2.invalid",
+            "NO_PROXY exempts ec2.invalid",
         ),
     ],
 )
@@ -209,10 +209,10 @@ def test_what_can_not_be_used_is_said_at_the_start(
 ) -> None:
     assert proxies.list_problems() == []
     monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
-    assert "Set HTTPS_PROXY, too." in proxies.list_problems()[0]
+    assert "Set HTTPS_PROXY as well." in proxies.list_problems()[0]
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
     assert proxies.list_problems() == []
     monkeypatch.setenv("https_proxy", "socks5://ada:s3cret@proxy:1080")
     (problem,) = proxies.list_problems()
-    assert problem.startswith("HTTPS_PROXY is set and can't be used")
+    assert problem.startswith("HTTPS_PROXY is set but can't be used")
     assert "s3cret" not in problem

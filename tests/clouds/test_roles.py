@@ -130,16 +130,20 @@ def test_many_threads_fetch_one_roles_keys_once(aws: Aws) -> None:
             CredentialsError,
             "Failed",
         ),
-        ({"broken": {KEYS_OF_ROLE: (200, "<html>")}}, UnreachableError, "be read"),
+        (
+            {"broken": {KEYS_OF_ROLE: (200, "<html>")}},
+            UnreachableError,
+            "unreadable answer",
+        ),
         ({"broken": {KEYS_OF_ROLE: (200, "{}")}}, UnreachableError, "without keys"),
         ({"broken": {KEYS_OF_ROLE: (500, "")}}, CredentialsError, "500"),
         (
             {"broken": {"/latest/api/token": (403, "")}},
             CredentialsError,
-            "Switch it on",
+            "Enable it",
         ),
         ({"trusted": False}, CredentialsError, "Let the role trust"),
-        ({"external_id": "x"}, CredentialsError, "compare the external id"),
+        ({"external_id": "x"}, CredentialsError, "check the external id"),
         (
             {"broken": {"AssumeRole": (400, error_of("Throttling"))}},
             ThrottledError,
@@ -175,7 +179,7 @@ def test_a_machine_that_is_no_instance_is_told_in_words(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(UnreachableError, match="It answers on AWS alone"):
+    with pytest.raises(UnreachableError, match="It answers only on AWS"):
         look(open_amazon(aws, **MACHINE))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     with pytest.raises(CredentialsError, match="AWS_EC2_METADATA_DISABLED is true"):
@@ -189,7 +193,7 @@ def test_typed_keys_with_a_session_token_that_ended_say_what_to_do(aws: Aws) -> 
     aws.keys = {}
     with pytest.raises(CredentialsError) as raised:
         look(open_amazon(aws, **TYPED))
-    assert "session token ends" not in raised.value.message
+    assert "session token expires" not in raised.value.message
 
 
 def lent(name: str, ends: float) -> Lent:
@@ -272,12 +276,12 @@ def test_no_secret_is_shown_by_what_holds_it() -> None:
         ({}, "Access key id is missing."),
         ({"role_arn": ARN}, "Access key id is missing."),
         ({"access_key_id": "a"}, "Secret access key is missing."),
-        ({**MACHINE, **TYPED}, "leave the keys out"),
-        ({**MACHINE, "external_id": "x-1"}, "needs the role"),
+        ({**MACHINE, **TYPED}, "Remove the keys"),
+        ({**MACHINE, "external_id": "x-1"}, "needs a role"),
         ({**MACHINE, "role_arn": "builders"}, "such as arn:aws:iam"),
         ({**MACHINE, "role_arn": ARN, "external_id": "x y"}, "such as serverfleet-1"),
         ({"source": "environment"}, "use one of keys, machine"),
-        ({**TYPED, "profile": "x"}, "'profile' is not known here"),
+        ({**TYPED, "profile": "x"}, "'profile' is unknown"),
     ],
 )
 def test_credentials_are_of_one_kind(credentials: dict[str, str], words: str) -> None:
@@ -319,4 +323,4 @@ def test_keys_of_a_role_go_to_aws_alone(
         options={},
     )
     said = " ".join(errors.get("credentials", []))
-    assert ("sent to AWS alone" in said) is not allowed
+    assert ("sent only to AWS" in said) is not allowed

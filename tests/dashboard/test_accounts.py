@@ -126,7 +126,7 @@ def test_faults_with_their_rate_and_seed_are_set_here_and_timings_stay(
         ({"region": "a\0b"}, "Null characters"),
         ({"endpoint": "javascript:alert(1)"}, "https://host:port"),
         ({"credential-secret_access_key": ""}, "Secret access key is missing."),
-        ({"credential-source": "machine"}, "leave the keys out"),
+        ({"credential-source": "machine"}, "Remove the keys"),
         ({"credential-source": "moon"}, "Select a valid choice"),
         ({"credential-role_arn": "builders"}, "such as arn:aws:iam"),
         ({"credential-external_id": "x-1"}, "needs the role"),

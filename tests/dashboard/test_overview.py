@@ -115,7 +115,7 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
         "View system",
         "The worker hangs, so nothing is created",
         lambda _: Heartbeat.objects.filter(kind="worker").update(
-            trouble="its loop has not turned for 9 s"
+            trouble="its loop has been stuck for 9 s"
         ),
     ),
     (
@@ -275,7 +275,7 @@ def test_while_one_worker_hangs_and_another_works_only_that_is_said(
         kind="worker",
         started_at=ago(900),
         seen_at=ago(0),
-        trouble="its loop has not turned for 9 s",
+        trouble="its loop has been stuck for 9 s",
     )
     assert kinds() == {Kind.HANGING}
     assert "build-2:7 hangs." in read()

@@ -95,7 +95,7 @@ def test_an_answer_that_is_a_fault_breaks_it() -> None:
 
 LOG = """
   API token  sf_0123ab_{secret}
-  These credentials are shown this once.
+  These credentials are shown only once.
 web    | 2026-01-01 [info     ] GET /api/servers 200
 worker | 2026-01-01 [error    ] A step failed.
 worker |     Traceback (most recent call last):

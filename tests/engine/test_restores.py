@@ -152,7 +152,7 @@ def test_a_clone_becomes_its_own_fleet_and_leaves_the_original_servers_alone(
     assert live_ids(account) == before
     said = io.StringIO()
     call_command("fleet", "confirm", "--new-id", stdout=said)
-    assert "4 servers were left to the origin." in said.getvalue()
+    assert "Servers left to the original fleet: 4" in said.getvalue()
 
     assert Fleet.objects.get().fleet_id != "ci"
     rows = Server.objects.filter(pk__in=[row.pk for row in [*origins, late]])
@@ -173,7 +173,7 @@ def test_a_database_that_is_not_in_doubt_is_neither_confirmed_nor_split() -> Non
     for act in (confirm_fleet, split_fleet):
         with pytest.raises(ConflictError, match="already confirmed"):
             act()
-    with pytest.raises(CommandError, match="goes with confirm"):
+    with pytest.raises(CommandError, match="needs confirm"):
         call_command("fleet", "show", "--new-id")
 
 

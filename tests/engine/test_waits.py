@@ -41,7 +41,7 @@ def make_open_fleet(workshop: Workshop, **options: Any) -> Account:
     [
         (THROTTLED, "429"),
         (UNREACHABLE, "can't be reached"),
-        (NO_CAPACITY, "No small is left"),
+        (NO_CAPACITY, "No capacity for size small"),
     ],
 )
 def test_a_server_waits_out_temporary_refusals(
@@ -75,7 +75,7 @@ def test_it_ends_in_error_only_at_its_pending_deadline(
     workshop.run_to("error", server)
     assert time.monotonic() - began >= 2.0
     assert "The server was still pending at its deadline." in server.error
-    assert "No small is left" in server.error
+    assert "No capacity for size small" in server.error
     # A retry gets the full time again.
     retry_server(server.name)
     began = time.monotonic()

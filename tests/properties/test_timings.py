@@ -126,11 +126,11 @@ def walk(
     [
         ({"lag": 601}, "lag (601 s) must be at most settle (0.4 s)"),
         ({"grace": 0.01}, "lag (0.05 s) must be at most grace (0.01 s)"),
-        ({"gate": 1.5}, "gate (1.5 s) must be at least listing_idle and call"),
+        ({"gate": 1.5}, "gate (1.5 s) must be at least listing_idle plus call"),
         ({"listing_busy": 60}, "listing_busy (60 s) must be at most listing_idle"),
         ({"listing_busy": 0}, "listing_busy must be at least 0.05 s"),
         ({"lease": 0.01, "call": 0.001}, "call must be at least 0.1 s"),
-        ({"call": 2, "lease": 3}, "call (2 s) must be below half of lease (3 s)"),
+        ({"call": 2, "lease": 3}, "call (2 s) must be less than half of lease (3 s)"),
     ],
 )
 def test_timings_that_do_not_fit_together_are_refused_when_they_are_set(
@@ -147,9 +147,12 @@ def test_timings_that_do_not_fit_together_are_refused_when_they_are_set(
 @pytest.mark.parametrize(
     ("behaviour", "words"),
     [
-        ({"visibility": 30}, "settle (0.4 s) must be at least the processing time and"),
-        ({"latency": 5}, "call (1 s) must be at least what a call can take"),
-        ({"hang": 5, "faults": {"slow": 0.1}}, "what a call can take, 5.02 s"),
+        (
+            {"visibility": 30},
+            "settle (0.4 s) must be at least the processing time plus",
+        ),
+        ({"latency": 5}, "call (1 s) must be at least 5"),
+        ({"hang": 5, "faults": {"slow": 0.1}}, "call (1 s) must be at least 5.02 s"),
     ],
 )
 def test_a_sandbox_that_is_slower_than_its_timings_is_refused(

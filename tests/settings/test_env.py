@@ -32,13 +32,13 @@ def test_keys_keep_their_order_for_the_first_encrypts() -> None:
     ],
 )
 def test_bad_keys_are_refused_without_showing_them(text: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="KEYS must hold keys") as caught:
+    with pytest.raises(ImproperlyConfigured, match="KEYS must contain keys") as caught:
         env.parse_keys(text, source="KEYS")
     assert KEY[:-4] not in str(caught.value)
 
 
 def test_two_keys_of_one_id_are_refused() -> None:
-    with pytest.raises(ImproperlyConfigured, match="names the key k1 twice"):
+    with pytest.raises(ImproperlyConfigured, match="contains the key id k1 twice"):
         env.parse_keys(f"k1:{KEY},k1:{KEY}", source="KEYS")
 
 

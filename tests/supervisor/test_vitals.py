@@ -71,7 +71,7 @@ def test_the_loop_gives_the_sign_and_a_late_one_is_told() -> None:
     assert heard.said == ["beat"]
     assert vitals.look().trouble == ""
     vitals._turned -= LOOP_LATE + 1
-    assert "its loop has not turned for 6 s" in vitals.look().trouble
+    assert "its loop has been stuck for 6 s" in vitals.look().trouble
 
 
 def judge_for(vitals: Vitals, seconds: float, *, written: bool = True) -> None:
@@ -93,7 +93,7 @@ def test_a_worker_that_takes_nothing_though_hints_wait_complains() -> None:
     assert heard.said == []
     judge_for(vitals, 2 * ASK_SECONDS)
     assert "complaint" in heard.said
-    assert "hints wait and it has taken none" in vitals.look().trouble
+    assert "hints are waiting, but it has taken none" in vitals.look().trouble
     # A loop that turns gives no sign as long as that lasts.
     vitals.turn()
     assert "beat" not in heard.said

@@ -49,8 +49,8 @@ _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 _OTHER_REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 # Of a temporary key that was typed: nobody renews it.
 _RENEW: Final = (
-    "A session token ends within hours: enter a new one with its keys, or use a role, "
-    "which ServerFleet renews by itself."
+    "A session token expires within hours. Enter a new one with its keys, or use a "
+    "role, which ServerFleet renews automatically."
 )
 _root_devices: Final = RootDevices()
 
@@ -64,7 +64,7 @@ class Amazon:
         region = _OTHER_REGION if config.endpoint else _REGION
         if not region.fullmatch(config.region):
             raise InvalidError(
-                f"{config.region[:40]!r} is no AWS region. Use one such as "
+                f"{config.region[:40]!r} is not an AWS region. Use a region such as "
                 "eu-central-1.",
                 fields={"region": ["Use a region such as eu-central-1."]},
             )
@@ -202,7 +202,7 @@ class Amazon:
             if not token:
                 return
             asked["NextToken"] = token
-        raise UnknownOutcomeError(f"{NAME} gave more pages than can be right.")
+        raise UnknownOutcomeError(f"{NAME} returned more pages than expected.")
 
     def _call(self, params: Mapping[str, str]) -> ElementTree.Element:
         """Send one signed request; return its answer, free of namespaces."""
@@ -224,7 +224,7 @@ KIND: Final = Kind(
     timings=Timings(),
     credentials=CREDENTIALS,
     check_credentials=check_credentials,
-    asks_for="access keys, or a role",
+    asks_for="access keys or a role",
     options=OPTIONS,
     template_options=OPTIONS,
     check_options=check_options,
@@ -232,7 +232,7 @@ KIND: Final = Kind(
     tags=TagRules(
         most=46,
         tagging=frozenset({"address"}),
-        reserved={"Name": "it is the name of the server itself."},
+        reserved={"Name": "this tag holds the server's name."},
         prefixes=("aws:",),
     ),
 )

@@ -61,27 +61,27 @@ def check_terminate(call: Call) -> None:
 
 
 def _undo(call: Call, instance_id: str) -> NoReturn:
-    said = f"The endpoint takes a dry run for a call, and made {instance_id[:100]}"
+    said = f"The endpoint ignored DryRun and created {instance_id[:100]}"
     try:
         call({"Action": "TerminateInstances", "InstanceId.1": instance_id})
     except CloudError as error:
         # It carries the fleet's tag, so listings show it until it is gone.
-        raise RefusedError(f"{said}. End it there: {error.message}") from None
-    raise RefusedError(f"{said}, which was ended at once.")
+        raise RefusedError(f"{said}. Terminate it there: {error.message}") from None
+    raise RefusedError(f"{said}, which was terminated at once.")
 
 
 def _check_image(call: Call, image: str, options: Mapping[str, Any]) -> str:
     if not is_looked_up(image):
         return (
-            f"Whether the image {image} exists was not tested: EC2 resolves its "
-            "parameter at the launch."
+            f"ServerFleet could not test whether the image {image} exists: EC2 "
+            "resolves its parameter only at launch."
         )
     try:
         found = describe_image(call, image)
     except CredentialsError:
         return (
-            f"Whether the image {image} exists was not tested: these credentials "
-            "may not call DescribeImages."
+            f"ServerFleet could not test whether the image {image} exists: these "
+            "credentials may not call DescribeImages."
         )
     if found.state != "available":
         raise RefusedError(f"The image {image} is {found.state}, not available.")
@@ -95,8 +95,8 @@ def _check_size(call: Call, size: str) -> str:
         answer = call({"Action": "DescribeInstanceTypes", "InstanceType.1": size})
     except CredentialsError:
         return (
-            f"Whether the size {size} exists was not tested: these credentials may "
-            "not call DescribeInstanceTypes."
+            f"ServerFleet could not test whether the size {size} exists: these "
+            "credentials may not call DescribeInstanceTypes."
         )
     if answer.find("instanceTypeSet/item") is None:
         raise RefusedError(f"{NAME} has no size {size} in this region.")

@@ -65,20 +65,20 @@ def check_disk(image: Image, options: Mapping[str, Any]) -> None:
     device = str(options.get("disk_device") or "")
     if device and image.root_device and device != image.root_device:
         raise RefusedError(
-            f"The root disk of {image.image_id} is {image.root_device}, not {device}: "
-            "the launch would add a second disk and leave the root disk as it is. "
-            "Leave disk_device out, or correct it."
+            f"The root disk of {image.image_id} is {image.root_device}, not {device}. "
+            "The launch would add a second disk and leave the root disk unchanged. "
+            "Remove disk_device or correct it."
         )
     if image.root_type == "instance-store":
         raise RefusedError(
-            f"The root disk of {image.image_id} is no EBS volume, so it can't be "
-            "changed. Leave the options of the root disk out."
+            f"The root disk of {image.image_id} is not an EBS volume, so it can't "
+            "be changed. Remove the root disk options."
         )
     size = options.get("disk_gib") or image.root_gib
     if size < image.root_gib:
         raise RefusedError(
             f"The root disk of {image.image_id} has {image.root_gib} GiB, so disk_gib "
-            f"can't be {size:g}. Raise it."
+            f"can't be {size:g}. Use at least {image.root_gib}."
         )
 
 
@@ -113,22 +113,22 @@ class RootDevices:
 def _look_up(call: Call, image: str) -> str:
     if not is_looked_up(image):
         raise RefusedError(
-            f"The root disk's device of {image} can't be looked up. Name it in the "
-            "option disk_device."
+            f"The root device of {image} can't be looked up. Set the option "
+            "disk_device."
         )
     try:
         found = describe_image(call, image)
     except CredentialsError as error:
         raise RefusedError(
-            f"The root disk's device of {image} can't be looked up: {error.message} "
-            "Allow ec2:DescribeImages, or name it in the option disk_device."
+            f"The root device of {image} can't be looked up: {error.message} "
+            "Allow ec2:DescribeImages, or set the option disk_device."
         ) from None
     except UnknownOutcomeError as error:
         # A question changes nothing, and the launch was not sent yet.
         raise UnreachableError(error.message) from None
     if not found.root_device:
         raise RefusedError(
-            f"{NAME} does not tell the root disk's device of {image}. Name it in the "
-            "option disk_device."
+            f"{NAME} does not report the root device of {image}. Set the option "
+            "disk_device."
         )
     return found.root_device

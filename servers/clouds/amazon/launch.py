@@ -46,11 +46,11 @@ def build_run_params(
     needed where ``needs_root_device`` says so.
     """
     if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it at the template or its account.")
+        raise RefusedError(f"{wrong} Correct it in the template or its account.")
     user_data = spec.user_data.encode()
     if len(user_data) > MOST_USER_DATA:
         raise RefusedError(
-            f"The user data has {len(user_data)} bytes; Amazon EC2 takes at most "
+            f"The user data has {len(user_data)} bytes, but Amazon EC2 accepts at most "
             f"{MOST_USER_DATA}. Shorten the template's user data."
         )
     params = {
@@ -184,9 +184,7 @@ def _launch_template_params(options: Mapping[str, Any]) -> Params:
 
 def _disk_params(options: Mapping[str, Any], device: str) -> Params:
     if not device:
-        raise RefusedError(
-            "The root disk's device is not known. Name it in the option disk_device."
-        )
+        raise RefusedError("The root device is unknown. Set the option disk_device.")
     prefix = "BlockDeviceMapping.1"
     params = {
         f"{prefix}.DeviceName": device,

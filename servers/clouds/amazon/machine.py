@@ -89,7 +89,7 @@ def _read_token(path: str, variable: str) -> str:
         return Path(path).read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         raise CredentialsError(
-            f"The token file {path[:200]}, which {variable} names, can't be read."
+            f"The token file {path[:200]}, set in {variable}, can't be read."
         ) from None
 
 
@@ -114,7 +114,7 @@ def _ask_container(url: str, deadline: Deadline) -> Lent:
     if parts.scheme != "https" and host not in _PLAIN_HOSTS:
         raise CredentialsError(
             "AWS_CONTAINER_CREDENTIALS_FULL_URI names a host that is neither this "
-            "machine nor reached by https, so no keys are fetched there."
+            "machine nor reached over HTTPS, so no keys are fetched from it."
         )
     env, headers = os.environ, {}
     token = env.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
@@ -125,7 +125,7 @@ def _ask_container(url: str, deadline: Deadline) -> Lent:
     what = "The container's credentials endpoint"
     status, body = _ask(url, deadline, what=what, headers=headers)
     if status != 200:
-        raise CredentialsError(f"{what} refuses to lend keys ({status}).")
+        raise CredentialsError(f"{what} refused to provide keys ({status}).")
     return _read_keys(_parse(body, what), what)
 
 
@@ -133,14 +133,14 @@ def _ask_metadata(deadline: Deadline) -> Lent:
     env = os.environ
     if env.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         raise CredentialsError(
-            "This machine's role is not asked for: AWS_EC2_METADATA_DISABLED is true."
+            "This machine's role is not used because AWS_EC2_METADATA_DISABLED is true."
         )
     ipv6 = env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "").lower() == "ipv6"
     base = env.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or (
         _METADATA_IPV6 if ipv6 else _METADATA
     )
     base = base.rstrip("/")
-    what = "The metadata service of EC2"
+    what = "The EC2 metadata service"
     status, session = _ask(
         f"{base}{_TOKEN}",
         deadline,
@@ -150,7 +150,7 @@ def _ask_metadata(deadline: Deadline) -> Lent:
     )
     if status != 200:
         raise CredentialsError(
-            f"{what} gives no session ({status}). Switch it on for this instance."
+            f"{what} opened no session ({status}). Enable it for this instance."
         )
     headers = {"X-aws-ec2-metadata-token": session.strip()}
     status, names = _ask(f"{base}{_ROLES}", deadline, what=what, headers=headers)
@@ -161,7 +161,7 @@ def _ask_metadata(deadline: Deadline) -> Lent:
         )
     status, body = _ask(f"{base}{_ROLES}{role}", deadline, what=what, headers=headers)
     if status != 200:
-        raise CredentialsError(f"{what} lends no keys of {role[:100]} ({status}).")
+        raise CredentialsError(f"{what} provided no keys for {role[:100]} ({status}).")
     return _read_keys(_parse(body, what), what)
 
 
@@ -171,18 +171,18 @@ def _parse(body: str, what: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise UnreachableError(f"{what} gave an answer that can't be read.")
+        raise UnreachableError(f"{what} returned an unreadable answer.")
     return found
 
 
 def _read_keys(found: dict[str, Any], what: str) -> Lent:
     code = found.get("Code", "Success")
     if code != "Success":
-        raise CredentialsError(f"{what} lends no keys: {str(code)[:100]}.")
+        raise CredentialsError(f"{what} provided no keys: {str(code)[:100]}.")
     names = ("AccessKeyId", "SecretAccessKey", "Token")
     texts = [found.get(name) or "" for name in names]
     if not all(isinstance(text, str) for text in texts) or not all(texts[:2]):
-        raise UnreachableError(f"{what} gave an answer without keys.")
+        raise UnreachableError(f"{what} answered without keys.")
     try:
         ends = datetime.fromisoformat(str(found["Expiration"])).timestamp()
     except (KeyError, ValueError, OverflowError):
@@ -217,9 +217,9 @@ def _ask(
         body = response.read(_MOST_BYTES)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UnreachableError(
-            f"{what} does not answer ({type(error).__name__}), so this machine's role "
-            "is not known. It answers on AWS alone; from a container it needs a hop "
-            "limit of 2."
+            f"{what} did not answer ({type(error).__name__}), so this machine's role "
+            "is unknown. It answers only on AWS. A container on an instance needs a "
+            "hop limit of at least 2."
         ) from None
     finally:
         connection.close()

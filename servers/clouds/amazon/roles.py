@@ -37,8 +37,8 @@ _EXTERNAL_ID: Final = r"[A-Za-z0-9_+=,.@:/-]{2,1224}"
 CREDENTIALS: Final = (
     Field(
         "source",
-        "What signs the calls",
-        "Usually access keys.",
+        "Credential source",
+        "Default: access keys.",
         choices=SOURCES,
         shown=True,
     ),
@@ -53,14 +53,14 @@ CREDENTIALS: Final = (
     Field(
         "session_token",
         "Session token",
-        "Only where the key is a temporary one.",
+        "Only for a temporary key.",
         only_with=KEYS,
         secret=True,
     ),
     Field(
         "role_arn",
         "Role to assume",
-        "Leave it empty to work with the above alone.",
+        "Leave empty to use the credentials above directly.",
         shown=True,
         pattern=_ROLE_ARN,
         like="arn:aws:iam::123456789012:role/serverfleet",
@@ -68,7 +68,7 @@ CREDENTIALS: Final = (
     Field(
         "external_id",
         "External id",
-        "Where the role's trust policy asks for one.",
+        "Only if the role's trust policy requires one.",
         shown=True,
         pattern=_EXTERNAL_ID,
         like="serverfleet-1",
@@ -108,7 +108,7 @@ class KeyCache:
         if not entry.lock.acquire(timeout=0 if holds else wait):
             if kept and holds:
                 return kept
-            raise UnreachableError("The keys of the role were not lent in time.")
+            raise UnreachableError("The role's keys did not arrive in time.")
         try:
             if entry.keys is not None and entry.keys is not kept:
                 return entry.keys  # another thread was quicker
@@ -202,19 +202,19 @@ def check_credentials(given: Mapping[str, str], endpoint: str) -> str:
     """
     if endpoint and is_lent(given) and not is_own_host(endpoint):
         return (
-            "A role's keys are sent to AWS alone. Leave the endpoint empty, or use an "
+            "A role's keys are sent only to AWS. Leave the endpoint empty, or use an "
             "access key that belongs to this endpoint."
         )
     own = [name for name in ("access_key_id", "secret_access_key") if given.get(name)]
     if given.get("source") == MACHINE:
         if own or given.get("session_token"):
-            return "The machine's role needs no access key: leave the keys out."
+            return "The machine's role needs no access key. Remove the keys."
     elif "access_key_id" not in own:
         return "Access key id is missing."
     elif "secret_access_key" not in own:
         return "Secret access key is missing."
     if given.get("external_id") and not given.get("role_arn"):
-        return "An external id needs the role that it is for."
+        return "An external id needs a role to assume."
     return ""
 
 
@@ -258,6 +258,6 @@ def _assume(role: str, keys: Keys, config: CloudConfig) -> Lent:
     except CredentialsError as error:
         raise CredentialsError(
             f"The role {role} can't be assumed: {error.message} Let the role trust "
-            "these credentials, and compare the external id."
+            "these credentials, and check the external id."
         ) from None
     return read_sts_keys(answer)

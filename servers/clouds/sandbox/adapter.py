@@ -75,7 +75,9 @@ class Sandbox:
         except (TypeError, ValueError) as error:
             raise InvalidError(f"The sandbox's options are wrong: {error}.") from None
         if not folder or not _WORLD.fullmatch(name):
-            raise InvalidError("The sandbox's world has no valid name or folder.")
+            raise InvalidError(
+                "The name or folder of the sandbox's world is not valid."
+            )
         self._driver = SandboxNodeDriver(
             World(world_path(folder, name)),
             behaviour,
@@ -192,7 +194,7 @@ def _translate(error: Exception) -> CloudError:
     if isinstance(error, ConnectionRefusedError):
         return UnreachableError(f"The sandbox can't be reached: {error}.")
     if not isinstance(error, BaseHTTPError):
-        return UnknownOutcomeError(f"The sandbox gave no answer: {error}.")
+        return UnknownOutcomeError(f"The sandbox did not answer: {error}.")
     message = f"The sandbox answered {error.code}: {error.message}"
     match error.code:
         case 401:
@@ -218,7 +220,7 @@ def _check_options(options: Mapping[str, Any]) -> str:
         return f"The sandbox's options are wrong: {error}."
     world = options.get("world", "")
     if not isinstance(world, str) or (world and not _WORLD.fullmatch(world)):
-        return "The world's name is 1 to 63 lower-case letters, digits and hyphens."
+        return "The world's name must be 1 to 63 lowercase letters, digits or hyphens."
     return ""
 
 
@@ -230,16 +232,16 @@ def _check_timings(options: Mapping[str, Any], timings: Timings) -> str:
     shows = behaviour.processing + behaviour.visibility
     if timings.settle < shows:
         return (
-            f"settle ({timings.settle:g} s) must be at least the processing time and "
-            f"the visibility lag together ({shows:g} s)."
+            f"settle ({timings.settle:g} s) must be at least the processing time plus "
+            f"the visibility lag ({shows:g} s)."
         )
     longest = behaviour.latency + behaviour.processing
     if behaviour.faults:
         longest += behaviour.hang
     if timings.call < longest:
         return (
-            f"call ({timings.call:g} s) must be at least what a call can take, "
-            f"{longest:g} s: latency, processing time and, with faults, hang."
+            f"call ({timings.call:g} s) must be at least {longest:g} s, the longest "
+            "that a call can take: latency, processing time and, with faults, hang."
         )
     return ""
 
@@ -248,7 +250,7 @@ def _describe(name: str, **how: Any) -> Field:
     label, words = WORDS[name]
     usual: Any = getattr(Behaviour(), name)
     said = f"{usual:g}" if isinstance(usual, float) else ", ".join(usual) or "none"
-    return Field(name, label, f"{words} Usually {said}.", **how)
+    return Field(name, label, f"{words} (default {said}).", **how)
 
 
 _TEXTS: Final = {"type": "array", "items": {"type": "string"}}
@@ -270,14 +272,16 @@ KIND: Final = Kind(
     options=(
         *(_describe(name, number=True) for name in NUMBERS),
         *(_describe(name, shape=_TEXTS) for name in LISTS),
-        Field("faults", "Faults", "How often each happens, from 0 to 1.", shape=_RATES),
+        Field("faults", "Faults", "The rate of each fault, from 0 to 1.", shape=_RATES),
         Field(
             "world",
             "World",
-            "Accounts that name the same world share one cloud.",
+            "Accounts with the same world share one cloud.",
             shape={"type": "string", "pattern": f"^(?:{_WORLD.pattern})?$"},
         ),
-        Field("expected_token", "Expected token", "Any other token is refused."),
+        Field(
+            "expected_token", "Expected token", "If set, any other token is refused."
+        ),
     ),
     check_options=_check_options,
     check_timings=_check_timings,

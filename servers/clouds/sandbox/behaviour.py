@@ -6,42 +6,52 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
 FAULTS: Final = {
-    "timeout_before": "The create call times out, and nothing is made.",
-    "timeout_after": "The create call times out, and the instance is made.",
-    "server_error": "Any call is answered 503, without effect.",
-    "throttled": "Any call is answered 429 with Retry-After.",
-    "unreachable": "Any call is not even sent: no connection.",
+    "timeout_before": "The create call times out before anything is created.",
+    "timeout_after": "The create call times out, but the instance is created.",
+    "server_error": "Any call fails with 503 and has no effect.",
+    "throttled": "Any call fails with 429 and Retry-After.",
+    "unreachable": "Any call fails to connect and is never sent.",
     "partial_listing": "A page of the listing fails.",
-    "stale_listing": "The listing shows the world of some seconds ago (stale).",
-    "vanish": "A new instance disappears some time after its boot.",
+    "stale_listing": "The listing is out of date (see Staleness).",
+    "vanish": "A new instance disappears some time after booting.",
     "never_boots": "A new instance never gets an address.",
-    "fails": "A new instance fails while it boots.",
-    "stops": "A new instance stops some time after its boot (stale).",
-    "slow_destroy": "The destroy call answers at once and takes effect later (stale).",
-    "slow": "The answer to any call comes late (hang).",
-    "address_changes": "An instance has another address some time after its boot.",
+    "fails": "A new instance fails while booting.",
+    "stops": "A new instance stops some time after booting (see Staleness).",
+    "slow_destroy": "The destroy call returns at once but takes effect late (see "
+    "Staleness).",
+    "slow": "Any call returns late (see Hang).",
+    "address_changes": "A new instance changes its address some time after booting.",
     "leaves_volume": "A destroyed instance leaves a volume behind.",
 }
 # What each setting is, for a person: its label, and in which unit.
 WORDS: Final = {
-    "boot": ("Boot time", "Seconds from made to active."),
-    "latency": ("Latency", "Seconds of each call."),
-    "processing": ("Processing time", "Seconds from asked to made."),
-    "visibility": ("Visibility lag", "Seconds from made to seen in listings."),
-    "destroying": ("Destroy time", "Seconds from the destroy call to terminated."),
-    "listed": ("Listed after its end", "Seconds that listings show a dead instance."),
-    "stale": ("Staleness", "Seconds of stale listings and slow destroys."),
-    "hang": ("Hang", "Seconds that a call which times out, or is slow, is waited for."),
-    "calls_per_minute": ("Calls per minute", "More are throttled; 0 is no limit."),
-    "quota": ("Quota", "Most instances of all regions; 0 is no limit."),
-    "seed": ("Seed", "The same seed brings the same faults at the same calls."),
-    "no_capacity": ("Out of capacity", "Each a size, region/size or region/*."),
-    "denied": (
-        "Calls that are denied",
-        "Such as create, destroy or list; region/list for one region.",
+    "boot": ("Boot time", "Create-to-active time in seconds"),
+    "latency": ("Latency", "Duration of each call in seconds"),
+    "processing": ("Processing time", "Request-to-create time in seconds"),
+    "visibility": ("Visibility lag", "Create-to-listed time in seconds"),
+    "destroying": ("Destroy time", "Destroy-to-terminated time in seconds"),
+    "listed": (
+        "Listed after the end",
+        "How long listings show a terminated instance, in seconds",
     ),
-    "sizes": ("Sizes", "What it offers."),
-    "images": ("Images", "What it offers."),
+    "stale": ("Staleness", "Delay of stale listings and slow destroys in seconds"),
+    "hang": ("Hang", "Delay of calls that are slow or time out, in seconds"),
+    "calls_per_minute": (
+        "Calls per minute",
+        "Calls above this rate are throttled; 0 means no limit",
+    ),
+    "quota": ("Quota", "Instance limit across all regions; 0 means no limit"),
+    "seed": ("Seed", "The same seed produces the same faults at the same calls"),
+    "no_capacity": (
+        "Out of capacity",
+        "Sizes that have run out: size, region/size or region/*",
+    ),
+    "denied": (
+        "Denied calls",
+        "Such as create, destroy or list, or region/list for one region",
+    ),
+    "sizes": ("Sizes", "Available sizes"),
+    "images": ("Images", "Available images"),
 }
 
 
@@ -93,14 +103,14 @@ def read_behaviour(options: Mapping[str, Any]) -> Behaviour:
             if not isinstance(entries, list) or not all(
                 isinstance(entry, str) for entry in entries
             ):
-                raise ValueError(f"{name} must be a list of texts")
+                raise ValueError(f"{name} must be a list of text values")
             known[name] = tuple(entries)
     faults = options.get("faults", {})
     if not isinstance(faults, Mapping) or not set(faults) <= set(FAULTS):
         raise ValueError(f"faults must be an object of rates: {', '.join(FAULTS)}")
     if any(isinstance(rate, bool | str) for rate in faults.values()):
-        raise ValueError("each rate of faults is a number")
+        raise ValueError("each rate in faults must be a number")
     rates = {name: float(rate) for name, rate in faults.items()}
     if not all(0 <= rate <= 1 for rate in rates.values()):
-        raise ValueError("each rate of faults is from 0 to 1")
+        raise ValueError("each rate in faults must be from 0 to 1")
     return Behaviour(**known, faults=rates)

@@ -205,14 +205,14 @@ class SandboxNodeDriver(NodeDriver):
         if (limit and recent > limit) or behaviour.strikes("throttled", call):
             raise BaseHTTPError(429, "Too many calls.", {"retry-after": "1"})
         if behaviour.strikes("server_error", call):
-            raise BaseHTTPError(503, "The service has a fault.")
+            raise BaseHTTPError(503, "The service failed.")
         if behaviour.strikes("slow", call):
             time.sleep(behaviour.hang)
         return call
 
     def _hang(self) -> None:
         time.sleep(self.behaviour.hang)
-        raise TimeoutError("no answer within the time")
+        raise TimeoutError("timed out")
 
     def _find(self, node_id: str) -> Row:
         now = time.time()
@@ -238,7 +238,7 @@ class SandboxNodeDriver(NodeDriver):
         gone = {size, f"{self.region}/{size}", f"{self.region}/*"}
         if gone & set(behaviour.no_capacity):
             place = f" in {self.region}" if self.region else ""
-            raise BaseHTTPError(507, f"No {size} is left{place}.")
+            raise BaseHTTPError(507, f"No capacity for size {size}{place}.")
         if behaviour.quota:
             (live,) = connection.execute(
                 "SELECT count(*) FROM instances WHERE gone_at IS NULL OR gone_at > ?",

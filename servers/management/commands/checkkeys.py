@@ -13,7 +13,7 @@ MOST_NAMED = 20
 class Command(BaseCommand):
     """Read every encrypted value; exit code 1 where one can't be."""
 
-    help = "Check that every stored secret can be read with the keys that are set."
+    help = "Check that every stored secret can be read with the current keys."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it."""
@@ -24,12 +24,12 @@ class Command(BaseCommand):
         for key_id in sorted({*settings.ENCRYPTION_KEYS, *counts}):
             role = "encrypts" if key_id == first else "decrypts"
             role = role if key_id in settings.ENCRYPTION_KEYS else "MISSING"
-            self.stdout.write(f"{key_id}: {counts[key_id]} values, {role}")
+            self.stdout.write(f"{key_id}: {counts[key_id]} stored, {role}")
         bad = 0
         for where, why in find_unreadable():
             bad += 1
             if bad <= MOST_NAMED:
                 self.stderr.write(f"{where}: {why}")
         if bad:
-            raise CommandError(f"{bad} values can't be read.")
+            raise CommandError(f"Values that can't be read: {bad}.")
         self.stdout.write("Every value can be read.")

@@ -19,17 +19,17 @@ _DURATION = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
 class Command(BaseCommand):
     """Make an API token."""
 
-    help = "Make an API token and print it; it is shown this once."
+    help = "Create an API token and print it. It is shown only once."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("name", help="what the token is called in lists")
+        parser.add_argument("name", help="the token's name in lists")
         parser.add_argument(
             "--scope",
             action="append",
             default=[],
-            help=f"a right of the token, repeatable: {', '.join(sorted(SCOPES))}",
+            help=f"a scope of the token, repeatable: {', '.join(sorted(SCOPES))}",
         )
         parser.add_argument("--expires", help="how long it is valid: 12h, 30d, 8w")
 
@@ -39,7 +39,9 @@ class Command(BaseCommand):
         if options["expires"] is not None:
             match = _DURATION.fullmatch(options["expires"])
             if match is None:
-                raise CommandError("--expires takes a number and m, h, d or w: 30d.")
+                raise CommandError(
+                    "--expires takes a number and m, h, d or w, such as 30d."
+                )
             valid_for = timedelta(**{_UNITS[match[2]]: int(match[1])})
         try:
             token = issue_token(

@@ -31,10 +31,10 @@ class Command(BaseCommand):
     """The fire drill."""
 
     help = (
-        "Run a copy of ServerFleet on a simulated cloud in a folder of its own, kill "
-        "and stop its processes at random while the cloud fails, then wait for the "
-        "bound and tell whether anything was lost or doubled. Ends with 1 where the "
-        "promise was broken. It never touches this fleet or a real cloud."
+        "Run a copy of ServerFleet on a simulated cloud in its own folder, kill and "
+        "suspend its processes at random while the cloud fails, then wait for the "
+        "bound and report whether anything was lost or doubled. The exit code is 1 if "
+        "the promise was broken. The drill never touches this fleet or a real cloud."
     )
     requires_system_checks: list[str] = []
 
@@ -45,22 +45,30 @@ class Command(BaseCommand):
             "--database", choices=["sqlite", "postgresql"], default=known.database
         )
         parser.add_argument(
-            "--servers", type=int, default=known.servers, help="about how many to keep"
+            "--servers",
+            type=int,
+            default=known.servers,
+            help="about how many servers to keep",
         )
         parser.add_argument(
-            "--seconds", type=float, default=known.seconds, help="how long to kill"
+            "--seconds",
+            type=float,
+            default=known.seconds,
+            help="how long to kill processes",
         )
         parser.add_argument(
-            "--kills", type=int, default=known.kills, help="how many at least"
+            "--kills", type=int, default=known.kills, help="kill at least this many"
         )
         parser.add_argument(
             "--stranded",
             type=int,
             default=known.stranded,
-            help="how many of them between an intent and its saved answer, at least",
+            help="kill at least this many between an intent and its saved answer",
         )
         parser.add_argument("--seed", type=int, default=known.seed)
-        parser.add_argument("--json", action="store_true", help="print the result so")
+        parser.add_argument(
+            "--json", action="store_true", help="print the result as JSON"
+        )
         parser.add_argument("--keep", action="store_true", help="keep the folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -76,7 +84,7 @@ class Command(BaseCommand):
                     [sys.executable, *sys.argv], env=env, check=False
                 )
         except MissingServerError as error:
-            raise CommandError(f"There is no PostgreSQL to run: {error}") from None
+            raise CommandError(f"PostgreSQL can't be run: {error}") from None
         except KeyboardInterrupt:
             raise CommandError("The drill was interrupted.") from None
         if done.returncode:

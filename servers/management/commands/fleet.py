@@ -18,7 +18,7 @@ class Command(BaseCommand):
     """Look at the fleet, or say that this database is its own."""
 
     help = (
-        "Show the fleet, or confirm that this database is the fleet's own after a "
+        "Show the fleet, or confirm that this database belongs to the fleet after a "
         "restored backup or a move."
     )
 
@@ -28,14 +28,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--new-id",
             action="store_true",
-            help="with confirm: this database is a copy of one that lives on; leave "
-            "all its servers to that one, and begin a fleet of its own",
+            help="with confirm: this database is a copy of one that keeps running. "
+            "Leave all its servers to the original, and start a new fleet",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it."""
         if options["new_id"] and options["act"] != "confirm":
-            raise CommandError("--new-id goes with confirm.")
+            raise CommandError("--new-id needs confirm.")
         fleet = Fleet.objects.first()
         if fleet is None:
             raise CommandError("There is no fleet yet. Start ServerFleet once.")
@@ -49,7 +49,7 @@ class Command(BaseCommand):
             with tracing.bound(actor="command line"):
                 if options["new_id"]:
                     fleet_id, left = split_fleet()
-                    self.stdout.write(f"{left} servers were left to the origin.")
+                    self.stdout.write(f"Servers left to the original fleet: {left}")
                 else:
                     fleet_id = confirm_fleet()
         except FleetError as error:

@@ -12,9 +12,9 @@ class Command(BaseCommand):
     """Rotate in batches, while the service runs; a killed run is simply run again."""
 
     help = (
-        "Encrypt all stored secrets with the first of the encryption keys, in batches. "
-        "First put the new key before the old ones and restart every process; run "
-        "this; then take the old keys away."
+        "Encrypt all stored secrets with the first encryption key, in batches. First "
+        "put the new key before the old ones and restart every process. Then run this, "
+        "and remove the old keys afterwards."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,18 +28,18 @@ class Command(BaseCommand):
             if not done:
                 break
         first, *others = settings.ENCRYPTION_KEYS
-        self.stdout.write(f"{total} values were encrypted anew with {first}.")
+        self.stdout.write(f"Values encrypted again with {first}: {total}.")
         if failed:
             raise CommandError(
-                f"{failed} or more values can't be read; run `manage.py checkkeys`. "
-                "Keep all keys."
+                f"At least {failed} values can't be read. Run `manage.py checkkeys`, "
+                "and keep all keys."
             )
         counts = count_by_key()
         for key_id in others:
             if counts[key_id]:
                 self.stdout.write(
-                    f"{key_id}: {counts[key_id]} values are new under it. Restart the "
-                    "processes that still encrypt with it, and run this again."
+                    f"{key_id}: processes still encrypt with it (values: "
+                    f"{counts[key_id]}). Restart them, and run this again."
                 )
             else:
-                self.stdout.write(f"{key_id}: nothing needs it; it may go.")
+                self.stdout.write(f"{key_id}: no longer needed. You can remove it.")

@@ -16,8 +16,8 @@ class Command(BaseCommand):
     """The proof, at the command line; exit code 1 where something is outside."""
 
     help = (
-        "List every account now, compare with the database, and print what no server "
-        "owns. Ends with 1 where something is outside of the bound."
+        "List every account now, compare it with the database, and print what no "
+        "server owns. The exit code is 1 if something is past the bound."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="compare nothing anew: print what the last listings showed",
+            help="make no new listing, and print what the last ones showed",
         )
         parser.add_argument("--account", default="", help="only this account")
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         report = report_leaks(now=database_now(), account=account)
         self._print(report)
         if not report.is_clean:
-            raise CommandError("Something is outside of the bound, or not known.")
+            raise CommandError("Something is past the bound or unknown.")
 
     def _print(self, report: Report) -> None:
         for scope in report.scopes:
@@ -62,7 +62,9 @@ class Command(BaseCommand):
         if scope.error:
             self.stdout.write(f"  the last listing failed: {scope.error}")
         if scope.held:
-            self.stdout.write(f"  {scope.held} orphans wait for a person: see Leaks")
+            self.stdout.write(
+                f"  orphans that need a decision: {scope.held}. See Leaks"
+            )
         for finding in report.findings:
             instance = finding.instance
             self.stdout.write(
@@ -72,13 +74,13 @@ class Command(BaseCommand):
         self._say_more(report.unowned.total - len(report.findings), "instance")
         for left in report.leftovers:
             self.stdout.write(
-                f"  {left.leftover.kind} {left.leftover.resource_id} left behind for "
-                f"{left.age.total_seconds():.0f} s. {left.next}"
+                f"  {left.leftover.kind} {left.leftover.resource_id} left behind "
+                f"{left.age.total_seconds():.0f} s ago. {left.next}"
             )
         self._say_more(report.left.total - len(report.leftovers), "leftover")
         for entry in report.unconfirmed:
             self.stdout.write(
-                f"  {entry.server.name} is stopping for "
+                f"  {entry.server.name} has been stopping for "
                 f"{entry.age.total_seconds():.0f} s. {entry.server.waiting}"
             )
         self._say_more(report.ending.total - len(report.unconfirmed), "stopping server")
