@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django's command line. A wrong setting is one sentence here, not a trace."""
+"""Django's command line. A wrong setting gives one sentence, not a traceback."""
 
 import os
 import sys

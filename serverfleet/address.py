@@ -1,4 +1,4 @@
-"""Where a person finds the service, and what to do where others find it, too."""
+"""The address of the service, and advice if others can reach it, too."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _LOOPBACK: Final = {"localhost", "::1"}
 
 
 def find_address(host: str, port: int) -> str:
-    """Return an address under which the service answers, from this machine."""
+    """Return an address at which the service answers on this machine."""
     shown = f"[{host}]" if ":" in host else host
     shown = _EVERYWHERE.get(shown, shown)
     allowed = [name for name in settings.ALLOWED_HOSTS if name[:1] not in {".", "*"}]
@@ -22,7 +22,7 @@ def find_address(host: str, port: int) -> str:
 
 
 def advise(host: str) -> str:
-    """Return what to do where others than this machine can connect, or ""."""
+    """Return advice if other machines can connect, otherwise ""."""
     if host in _LOOPBACK or host.startswith("127."):
         return ""
     proxy = (

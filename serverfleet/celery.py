@@ -12,14 +12,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 
-STDERR = 2  # Celery puts an object of its own, without a file, in sys.stderr's place
+STDERR = 2  # Celery replaces sys.stderr with an object that has no file
 _show_trace = sys.excepthook
 
 
 def _show_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Say a wrong setting in one sentence: the celery program lets it through."""
+    """Report a wrong setting in one sentence, which the celery program does not do."""
     if isinstance(error, ImproperlyConfigured):
         sys.stderr.write(f"{error}\n")
     else:
@@ -30,18 +30,18 @@ sys.excepthook = _show_error
 
 app = Celery("serverfleet")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-# Celery would close the database connection after every task; the tasks themselves drop
-# those that are old or broken.
+# Celery would close the database connection after every task. The tasks themselves drop
+# connections that are old or broken.
 app.conf["CELERY_DB_REUSE_MAX"] = 1_000_000_000
 app.autodiscover_tasks()
 
 
 @worker_init.connect
 def _refuse_wrong_keys(**_: Any) -> None:
-    """End a worker whose keys are not the database's: it could reach no cloud.
+    """Stop a worker whose keys don't match the database, since it could reach no cloud.
 
-    Celery offers this hook alone between the set-up of Django and the first task, and
-    lets only an exit through.
+    This is Celery's only hook between the set-up of Django and the first task. Of all
+    exceptions, only an exit gets through.
     """
     from servers.encryption import refuse_wrong_keys  # noqa: PLC0415 - after set-up
 
@@ -70,7 +70,7 @@ def _watch_beat(**_: Any) -> None:
 def _watch(kind: str) -> None:
     from serverfleet.vitals import start_vitals  # noqa: PLC0415 - after set-up
 
-    # Who is ended because it hangs gets SIGABRT, and prints where its threads are.
+    # A process that hangs is sent SIGABRT, and prints where its threads are.
     faulthandler.enable(STDERR)
     start_vitals(kind)
 

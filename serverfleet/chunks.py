@@ -1,7 +1,7 @@
-"""Bodies that come in chunks, without a Content-Length.
+"""Chunked request bodies, which have no Content-Length.
 
-Django reads no more of a body than its Content-Length says, so it would take such a
-request for one without a body, and make something else than was asked for.
+Django reads only as much of a body as its Content-Length says. It would treat such a
+request as one without a body, and create something other than what was requested.
 """
 
 import io
@@ -12,7 +12,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class _LateBody:
-    """A body that did not come in time: whoever reads it is told."""
+    """A body that did not arrive in time: reading it raises an error."""
 
     def read(self, _size: int = -1) -> NoReturn:
         """Raise what the server raised."""
@@ -22,10 +22,10 @@ class _LateBody:
 
 
 def accept_chunks(application: Application, *, most: int) -> Application:
-    """Give a body in chunks its length, first.
+    """Read a chunked body and set its length before the application runs.
 
-    At most ``most`` bytes and one more are read: by that one the application knows a
-    body that is too large. A chunk that is none ends the request in the server.
+    At most ``most`` bytes and one more are read. The extra byte lets the application
+    recognise a body that is too large. The server rejects a request with a bad chunk.
     """
 
     def wrapped(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -1,6 +1,6 @@
-"""The data folder of the embedded default: made once, locked while in use.
+"""The data folder of the embedded default: created once, locked while in use.
 
-``python -m serverfleet.datafolder FOLDER`` makes one with its keys, and nothing else.
+``python -m serverfleet.datafolder FOLDER`` creates one with its keys, and nothing else.
 """
 
 import base64
@@ -17,10 +17,10 @@ from typing import IO, Final
 
 
 class StartError(Exception):
-    """Why ServerFleet can't start, in one sentence."""
+    """The reason why ServerFleet can't start, in one sentence."""
 
 
-# The files in keys/, the setting that stands for each, and how one is generated.
+# The files in keys/, the setting that replaces each, and how each is generated.
 _KEYS: Final[dict[str, tuple[str, Callable[[], str]]]] = {
     "secret-key": ("SERVERFLEET_SECRET_KEY", lambda: secrets.token_urlsafe(50)),
     "encryption-keys": (
@@ -32,10 +32,10 @@ _KEYS: Final[dict[str, tuple[str, Callable[[], str]]]] = {
 
 
 def prepare_folder(folder: Path, *, with_all_keys: bool = False) -> None:
-    """Create the folder (0700), and the keys (0600) that nothing gives yet.
+    """Create the folder (0700), and the missing keys (0600).
 
-    Keys that exist, or that the settings give, are left alone: a mounted secret can't
-    be written, nor can the folder that it is in. ``with_all_keys`` looks at no setting.
+    Keys that exist as files or in the settings are left alone: a mounted secret and its
+    folder can't be written. With ``with_all_keys`` the settings are ignored.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -69,7 +69,7 @@ def _is_given(setting: str) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Put the names of new files on the disk: a lost key loses what it encrypted."""
+    """Sync the names of new files to disk: without its key, encrypted data is lost."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -78,7 +78,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _make_key(path: Path, text: str) -> None:
-    """Write a key with its final mode from the start; never over another."""
+    """Write a key with its final mode from the start. Never overwrite another key."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -91,11 +91,11 @@ def _make_key(path: Path, text: str) -> None:
 
 
 def place_socket(folder: Path, *, most: int) -> Path:
-    """Return where the broker's socket lies: in the folder, if its path is short.
+    """Return the path of the broker's socket: in the folder, if that path is short.
 
-    A unix socket's path may have ``most`` bytes, and a checkout may lie deep. Then the
-    socket goes to a private folder of this user's, under a name that each process
-    finds by itself (so not below TMPDIR, which may differ between them).
+    A unix socket's path can have at most ``most`` bytes. In a deep checkout, the socket
+    goes to a private folder of this user instead, under a name that each process can
+    compute. That folder is not below TMPDIR, which may differ between processes.
     """
     inside = folder / "broker.sock"
     if len(os.fsencode(inside)) <= most:
@@ -109,9 +109,9 @@ def _private_home() -> Path:
 
 
 def prepare_socket(path: Path) -> None:
-    """Make the private folder of the socket, where it needs one; clear the path.
+    """Create the socket's private folder if needed, and clear the path.
 
-    Everyone may write to /tmp: a folder that another user has put there is refused.
+    Everyone can write to /tmp, so a folder that another user created there is refused.
     """
     home = path.parent
     try:
@@ -134,7 +134,7 @@ def prepare_socket(path: Path) -> None:
 
 
 def lock_folder(folder: Path) -> IO[str]:
-    """Hold the folder for this process; the lock ends with it, however it ends."""
+    """Lock the folder for this process. The lock ends with the process in any case."""
     file = (folder / "lock").open("a+", encoding="ascii")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Under which names and schemes the service answers, before anything else is asked."""
+"""Check the host name and scheme of a request before anything else."""
 
 from typing import Final
 
@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from serverfleet.errorpages import Respond, answer_error, is_for_client
 from serverfleet.middleware import REFUSED_HOST
 
-# Probes come by a machine's or a pod's address, and with plain HTTP; they can't change
-# it, and nothing in these answers depends on it.
+# Probes use a machine's or a pod's address and plain HTTP, and can't change either.
+# Nothing in these answers depends on them.
 PROBED: Final = frozenset({"/healthz", "/varz", "/version", "/metrics"})
 WRONG_HOST: Final = (
     "ServerFleet does not answer under this host name. Use one of its names, or add "
@@ -23,19 +23,19 @@ SENT_OPENLY: Final = (
 
 
 class EntranceMiddleware:
-    """Answer for a wrong host name, and for calls over plain HTTP.
+    """Refuse wrong host names, and API calls and form posts over plain HTTP.
 
-    Django's SecurityMiddleware, behind this, would redirect whatever is not HTTPS. A
-    client would repeat a redirected POST as a GET, and take a list for what it has
-    created; and whoever is redirected each time never learns that the token is sent
-    in the clear. So it gets the pages alone, and only where they are read.
+    Django's SecurityMiddleware, which runs later, would redirect everything that is not
+    HTTPS. A client would repeat a redirected POST as a GET, and mistake a list for what
+    it created. A client that is redirected each time would never notice that it sends
+    its token unencrypted. So only reads of pages get as far as the redirect.
     """
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Refuse with a sentence, or let the request in."""
+        """Refuse the request with a sentence, or pass it on."""
         is_probed = request.path_info in PROBED
         try:
             request.get_host()
@@ -44,7 +44,7 @@ class EntranceMiddleware:
                 given = request.META.get("HTTP_HOST", "")
                 request.META[REFUSED_HOST] = given[:100]  # for the request's log line
                 return _refuse(request, 400, "Unknown host name", WRONG_HOST)
-            # Django asks again, further in.
+            # Django checks the host again later.
             request.META["HTTP_HOST"] = _find_own_name()
         if settings.SECURE_SSL_REDIRECT and not request.is_secure() and not is_probed:
             reads = request.method in {"GET", "HEAD"}
@@ -56,7 +56,7 @@ class EntranceMiddleware:
 
 def _refuse(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
     answer = answer_error(request, status, title, text)
-    # What adds these else is further in.
+    # The middleware that usually adds these runs later.
     answer["Content-Length"] = str(len(answer.content))
     answer["X-Content-Type-Options"] = "nosniff"
     return answer

@@ -1,6 +1,6 @@
-"""Typed readers of the environment. A wrong value is one sentence that names it.
+"""Typed readers of the environment. A wrong value gives one sentence that names it.
 
-Secrets may stand in a file: ``NAME_FILE`` is read where ``NAME`` is not set.
+Secrets can be in a file: ``NAME_FILE`` is read if ``NAME`` is not set.
 """
 
 import base64
@@ -18,7 +18,7 @@ _FALSE = {"0", "false", "no", "off", ""}
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 AES_256_BYTES = 32
-# Without the URL itself, which holds a password.
+# Without the URL itself, which contains a password.
 _BAD_DATABASE_URL = (
     "DATABASE_URL must look like postgresql://user:password@host:5432/name. Leave it "
     "unset to use SQLite in the data folder."
@@ -31,7 +31,7 @@ def read_text(name: str, default: str = "") -> str:
 
 
 def read_secret(name: str, default: str = "") -> str:
-    """Return a secret from ``name``, or from the file that ``name_FILE`` names."""
+    """Return a secret from ``name``, or from the file in ``name_FILE``."""
     if name in os.environ:
         return os.environ[name]
     path = os.environ.get(f"{name}_FILE")
@@ -47,7 +47,7 @@ def read_secret(name: str, default: str = "") -> str:
 
 
 def read_path(name: str) -> str:
-    """Return the path of a URL, such as ``/fleet``, without a slash at its end."""
+    """Return a URL path such as ``/fleet``, without a trailing slash."""
     text = os.environ.get(name, "").rstrip("/")
     if text and not _PATH.fullmatch(text):
         raise ImproperlyConfigured(
@@ -97,7 +97,7 @@ def _read_number(
 
 
 def read_list(name: str, default: list[str] | None = None) -> list[str]:
-    """Return the parts of a list that commas separate."""
+    """Return the parts of a comma-separated list."""
     text = os.environ.get(name)
     if text is None:
         return list(default or [])
@@ -105,7 +105,7 @@ def read_list(name: str, default: list[str] | None = None) -> list[str]:
 
 
 def read_allowed(name: str) -> addresses.Allowed:
-    """Return the private addresses that a variable allows: all, some, or none."""
+    """Return the private addresses that a variable allows: all, some or none."""
     text = os.environ.get(name, "")
     try:
         return addresses.parse_allowed(text)
@@ -134,7 +134,7 @@ def parse_keys(text: str, *, source: str) -> dict[str, bytes]:
         if not _KEY_ID.fullmatch(key_id) or len(key) != AES_256_BYTES:
             raise ImproperlyConfigured(message)
         if key_id in keys:
-            # One of the two could no more decrypt what it has encrypted.
+            # One of the two could no longer decrypt what it encrypted.
             raise ImproperlyConfigured(
                 f"{source} contains the key id {key_id} twice. Give each key its own "
                 "id."
@@ -156,7 +156,7 @@ def parse_database_url(url: str) -> dict[str, object]:
     if parts.scheme not in {"postgres", "postgresql"} or not name:
         raise ImproperlyConfigured(_BAD_DATABASE_URL)
     options = dict(parse_qsl(parts.query))
-    # libpq's form for a socket folder, which has no place in a URL's host.
+    # libpq takes a socket folder here, since a URL's host can't contain one.
     host = options.pop("host", "") or unquote(parts.hostname or "")
     return {
         "ENGINE": "django.db.backends.postgresql",

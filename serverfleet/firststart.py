@@ -1,4 +1,4 @@
-"""What the first start makes: tables, static files, admin, token, sandbox."""
+"""What the first start creates: tables, static files, admin, token, sandbox."""
 
 import contextlib
 import hashlib
@@ -30,19 +30,19 @@ from servers.tokens import SCOPES, issue_token
 
 
 def prepare_static(folder: Path) -> None:
-    """Collect the static files where they have changed since the last time."""
+    """Collect the static files if they changed since the last time."""
     stamp = folder / "static.stamp"
     wanted = _static_stamp()
     if stamp.exists() and stamp.read_text() == wanted and settings.STATIC_ROOT.exists():
         return
-    # Gone first: a start that is killed in between must collect again.
+    # Removed first: a start after one that was killed here must collect again.
     stamp.unlink(missing_ok=True)
     call_command("collectstatic", interactive=False, clear=True, verbosity=0)
     stamp.write_text(wanted)
 
 
 def _static_stamp() -> str:
-    """Return what changes with any static file, those of the libraries too."""
+    """Return a digest that changes with any static file, including libraries'."""
     digest = hashlib.sha256(settings.VERSION.encode())
     paths = [
         Path(storage.path(name))
@@ -56,13 +56,13 @@ def _static_stamp() -> str:
 
 
 def prepare_database(address: str, *, with_sandbox: bool) -> str:
-    """Migrate, make what is missing, and return the block to print."""
+    """Migrate, create what is missing, and return the block to print."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         with contextlib.redirect_stdout(io.StringIO()):
             call_command("migrate", interactive=False, verbosity=0)
     refuse_wrong_keys()
-    # All or nothing: an admin whose password was never shown locks everyone out.
+    # All or nothing: an admin whose password was never shown would lock everyone out.
     with tracing.bound(actor="first start"), transaction.atomic():
         initialise_fleet()
         close_gates()
@@ -70,12 +70,12 @@ def prepare_database(address: str, *, with_sandbox: bool) -> str:
         token = _make_token()
         if with_sandbox:
             _make_sandbox()
-    connection.close()  # the supervisor itself needs none
+    connection.close()  # the supervisor does not need it
     return _describe(address, admin, token)
 
 
 def _make_admin() -> tuple[str, str] | None:
-    """Make the first admin; None where there is a user already."""
+    """Create the first admin. Return None if there is a user already."""
     users = get_user_model().objects
     if users.exists():
         return None
@@ -97,7 +97,7 @@ def _make_token() -> str | None:
 
 
 def _make_sandbox() -> None:
-    """Make the simulated cloud, where no other account is configured."""
+    """Create the simulated cloud if no account is configured."""
     if Account.objects.exists():
         return
     account = save_account(Account(name="sandbox", kind="sandbox"))

@@ -1,8 +1,8 @@
-"""Ends the supervisor's children where the kernel does not: outside of Linux.
+"""Stop the supervisor's children if it dies, on systems other than Linux.
 
-A process of its own holds the reading end of a pipe. However the supervisor ends, the
-kernel closes the other end; the guardian reads that as the end of its input, and kills
-the process groups that it was told of. Each child leads a group of its own.
+A separate process has the reading end of a pipe. However the supervisor ends, the
+kernel closes the other end. The guardian then reads the end of its input, and kills the
+process groups that it was told to watch. Each child leads its own group.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ from collections.abc import Iterable
 
 
 class Guardian:
-    """The supervisor's side: tells the guardian which groups to end."""
+    """The supervisor's side: tell the guardian which groups to kill."""
 
     def __init__(self) -> None:
-        # A script by its path: it need not import the project. In a session of its
-        # own Ctrl-C does not reach it.
+        # Run as a script, so it need not import the project. In its own session,
+        # Ctrl-C does not reach it.
         self._process = subprocess.Popen(  # noqa: S603 - our own file
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
@@ -26,24 +26,24 @@ class Guardian:
         )
 
     def watch(self, pid: int) -> None:
-        """End this process group if the supervisor dies."""
+        """Kill this process group if the supervisor dies."""
         self._tell(f"+{pid}")
 
     def forget(self, pid: int) -> None:
-        """Leave it alone: it has ended, and its number may be another's soon."""
+        """Forget this group: it has ended, and its number may be reused soon."""
         self._tell(f"-{pid}")
 
     def _tell(self, line: str) -> None:
         pipe = self._process.stdin
         assert pipe is not None
-        # A guardian that was killed must not take the service with it.
+        # If the guardian was killed, the service must keep running.
         with contextlib.suppress(OSError):
             pipe.write(f"{line}\n".encode())
             pipe.flush()
 
 
 def follow(lines: Iterable[str]) -> set[int]:
-    """Return the groups that are left once the lines end."""
+    """Return the groups that are left when the input ends."""
     groups: set[int] = set()
     for line in lines:
         pid = int(line[1:])
@@ -55,7 +55,7 @@ def follow(lines: Iterable[str]) -> set[int]:
 
 
 def main() -> None:
-    """Wait for the supervisor's end, then end what it left."""
+    """Wait until the supervisor ends, then kill what it left running."""
     for pid in follow(sys.stdin):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)

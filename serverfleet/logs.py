@@ -1,7 +1,7 @@
-"""One structured line per record, with request and actor bound, and no secret.
+"""One structured line per record, with the request and actor, and without secrets.
 
-Each request has a line, so what a line costs is felt in all of them: hence no library's
-chain of processors (docs/decisions/0018).
+Each request logs a line, so the cost of a line affects every request. That is why no
+library's chain of processors is used (docs/decisions/0018).
 """
 
 import json
@@ -19,7 +19,7 @@ from servers import tracing
 _SECRET_NAMES: Final = re.compile(
     r"password|secret|token|authorization|cookie|credential|private|api[_-]?key", re.I
 )
-# Half of a token, told to tell tokens apart.
+# The public half of a token, logged to tell tokens apart.
 _PUBLIC_NAMES: Final = {"token_id"}
 _SECRET_VALUES: Final = re.compile(
     r"sf_[A-Za-z0-9]+_[A-Za-z0-9_-]+"
@@ -29,21 +29,21 @@ _SECRET_VALUES: Final = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)",
     re.S,
 )
-# Each of those forms has one of these in it, and few texts have any: they are looked
-# for first, as that takes a quarter of the time.
+# Each of those forms contains one of these, and few texts contain any. Searching for
+# them first takes a quarter of the time.
 _SIGNS: Final = re.compile(
     "sf_|-----begin |bearer |basic |password=|secret=|token=|://"
 )
 REDACTED: Final = "[redacted]"
-# What every record has; all else was added by who logged it.
+# The attributes of every record. The caller added all others.
 _OWN: Final = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
 
 
 class _Lines(logging.Formatter):
-    """Makes the line of a record; a subclass tells in which form."""
+    """Format a record as one line. A subclass defines the format."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, without its end."""
+        """Return the line, without a newline."""
         event: dict[str, Any] = {
             "event": record.getMessage(),
             "level": record.levelname.lower(),
@@ -61,28 +61,29 @@ class _Lines(logging.Formatter):
         return self.render({name: _redact(name, each) for name, each in event.items()})
 
     def render(self, event: dict[str, Any]) -> str:
-        """Return the line of what it tells; secrets are out of it by now."""
+        """Return the line for an event whose secrets are already redacted."""
         raise NotImplementedError
 
 
 class JSONLines(_Lines):
-    """For a collector of logs: one object a line, in ASCII."""
+    """For log collectors: one object per line, in ASCII."""
 
     _encode = json.JSONEncoder().encode
 
     def render(self, event: dict[str, Any]) -> str:
-        """Return the JSON, which escapes what could end the line."""
+        """Return the JSON, in which line breaks are escaped."""
         return self._encode(event)
 
 
 class ConsoleLines(_Lines):
-    """For people: time, level and sentence first, behind them what else is told."""
+    """For people: time, level and sentence first, then all other fields."""
 
     def render(self, event: dict[str, Any]) -> str:
-        """Return the line, and under it a trace, set in, so that none looks like one.
+        """Return the line, followed by an indented traceback if there is one.
 
-        A path of a request is decoded: unescaped, ``%0A`` in it would forge a line, and
-        other characters would steer the terminal.
+        The indent keeps a traceback from looking like a log line. The path of a request
+        is decoded: unescaped, ``%0A`` in it would forge a line, and other characters
+        would control the terminal.
         """
         trace = str(event.pop("exception", "")).splitlines()
         told = {name: _escape(str(value)) for name, value in event.items()}
@@ -101,7 +102,7 @@ def _tell_time(seconds: float) -> str:
 
 
 def _redact(name: str, value: Any) -> Any:
-    """Return a value without what looks like a secret, by its name or by its form."""
+    """Return a value without what looks like a secret, by name or by form."""
     if _is_secret(name):
         return REDACTED
     if isinstance(value, str):
@@ -114,7 +115,7 @@ def _redact(name: str, value: Any) -> Any:
         return {str(key): _redact(str(key), each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_redact("", each) for each in value]
-    # Of any other object the line would show its repr.
+    # The line would show the repr of any other object.
     return _redact("", repr(value))
 
 
@@ -152,11 +153,11 @@ def build_config(form: str, *, level: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Celery gives the root the level of its own command.
+            # Celery sets the root's level to that of its command.
             "servers": {"level": level},
-            # Our own request line says it better; its 4xx warnings say it twice.
+            # Our own request line says more. Its 4xx warnings would be duplicates.
             "django.request": {"level": "ERROR"},
-            # Its errors are a client's doing, too: a wrong Host, with a trace.
+            # Clients can cause its errors, such as a wrong Host, with a traceback.
             "django.security": {"level": "CRITICAL"},
             "celery": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},

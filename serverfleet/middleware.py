@@ -1,4 +1,4 @@
-"""The request's id, its one log line, who acts, and what is refused unseen."""
+"""The request's id, its one log line, its actor, and early refusals."""
 
 import logging
 import re
@@ -28,14 +28,14 @@ IN_QUERY: Final = (
     "this token, and send the new one as 'Authorization: Bearer sf_…'."
 )
 
-# Where the entrance leaves a host name that it refused.
+# The key under which the entrance stores a refused host name.
 REFUSED_HOST: Final = "serverfleet.refused_host"
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
 
 class RequestLogMiddleware:
-    """Accept or make an X-Request-ID, echo it, and log one line per request."""
+    """Accept or create an X-Request-ID, echo it, and log one line per request."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -67,18 +67,18 @@ class RequestLogMiddleware:
 
 
 def _tell_refused_host(request: HttpRequest) -> dict[str, str]:
-    """Return the host name that was refused, where one was."""
+    """Return the refused host name, if there is one."""
     host = request.META.get(REFUSED_HOST)
     return {} if host is None else {"refused_host": host}
 
 
 def _is_pulse(match: ResolverMatch | None) -> bool:
-    """Tell whether it is what each open page asks each second."""
+    """Tell whether this is the request that each open page sends every second."""
     return match is not None and match.url_name == "pulse"
 
 
 def _find_token_id(request: HttpRequest) -> str:
-    """Return the public id of the token that was accepted, or ""."""
+    """Return the public id of the accepted token, or ""."""
     if not tracing.get_actor().startswith("token:"):
         return ""
     found = _PUBLIC_ID.match(request.META.get("HTTP_AUTHORIZATION", ""))
@@ -86,13 +86,13 @@ def _find_token_id(request: HttpRequest) -> str:
 
 
 class RefusalMiddleware:
-    """Refuse a token in the query string; answer for a body that did not come."""
+    """Refuse tokens in the query string, and answer if a body did not arrive."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Serve the request unless its address holds a token."""
+        """Serve the request unless its address contains a token."""
         query = request.META.get("QUERY_STRING", "")
         if query and _TOKEN_IN_QUERY.search(unquote_plus(query)):
             return plain_error(400, IN_QUERY)
@@ -101,14 +101,14 @@ class RefusalMiddleware:
     def process_exception(
         self, _request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
-        """Answer where a page, not the API, read such a body."""
+        """Answer if a page, not the API, read such a body."""
         if isinstance(error, UnreadablePostError):
             return plain_error(408, LATE)
         return None
 
 
 class ActorMiddleware:
-    """Name the signed-in user as the one who acts. Tokens name themselves later."""
+    """Set the signed-in user as the actor. Tokens are set as actors later."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -118,7 +118,7 @@ class ActorMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, *_: Any) -> None:
-        """Name the user; the session is read only if one was sent and the view asks."""
+        """Set the user as actor, if there is a session and the view reads it."""
         if not request.COOKIES or getattr(view, "reads_no_session", False):
             return
         if request.user.is_authenticated:

@@ -1,4 +1,4 @@
-"""The application below a path of its host, whether or not the proxy takes it away."""
+"""Serve the application below a path, whether or not the proxy strips it."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,10 +7,10 @@ from serverfleet.chunks import Application
 
 
 def mount(application: Application, path: str) -> Application:
-    """Serve ``path`` and what is below it as if it was the root; "" is the root.
+    """Serve ``path`` and everything below it as if it were the root; "" is the root.
 
-    What comes without the path is served, too: some proxies take it away, and probes
-    of the machine itself never had it.
+    Requests without the path are served, too: some proxies strip it, and probes of the
+    machine itself never have it.
     """
     if not path:
         return application

@@ -1,4 +1,4 @@
-"""The answers to what is no HTTP, and so never reaches Django: a sentence in JSON."""
+"""JSON answers to invalid HTTP requests, which never reach Django."""
 
 from typing import Final
 
@@ -16,19 +16,19 @@ _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
         LimitRequestLine,
         414,
         "URI Too Long",
-        "The request line is too long. Shorten the path and its parameters.",
+        "The request line is too long. Shorten the path or its parameters.",
     ),
     (
         LimitRequestHeaders,
         431,
         "Request Header Fields Too Large",
-        "The request has too many headers, or headers that are too long.",
+        "The request headers are too many or too long. Send fewer or shorter ones.",
     ),
     (
         UnsupportedTransferCoding,
         501,
         "Not Implemented",
-        "This Transfer-Encoding is not supported. Send a Content-Length or chunks.",
+        "This Transfer-Encoding is not supported. Send a Content-Length or use chunks.",
     ),
     (
         ExpectationFailed,
@@ -56,7 +56,7 @@ def _explain(error: BaseException) -> tuple[int, str, str]:
 
 
 def answer_to(error: BaseException) -> tuple[int, bytes]:
-    """Return the status, and the whole answer as it is sent before the end."""
+    """Return the status, and the whole answer as bytes."""
     status, reason, message = _explain(error)
     body = orjson.dumps({"message": message}) + b"\n"
     head = (

@@ -1,6 +1,6 @@
-"""Middleware of pages, made cheap for the API, which is asked far more often.
+"""Middleware for pages that costs little for the API, which is called far more often.
 
-Each does what the original does; only what never differs is not done again.
+Each class does what the original does, but does not repeat work with a constant result.
 """
 
 import re
@@ -21,13 +21,13 @@ from servers.sessions import MUST_CHANGE
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 _API: Final = "/api/"
-# Those count for themselves, or answer whoever asks.
+# These have their own limits, or no limit at all.
 _OWN_LIMITS: Final = re.compile(
     r"/(?:api/|healthz\Z|varz\Z|version\Z|metrics\Z|pulse/\Z)"
 )
 readers: Final = Counter("readers", window=60, every=1.0)
 passers_by: Final = Counter("passers-by", window=60, every=1.0)
-# What django-csp's decorators leave on an answer whose policy is its own.
+# What django-csp's decorators set on an answer with its own policy.
 _OWN: Final = frozenset(
     {"_csp_exempt", "_csp_config", "_csp_update", "_csp_replace"}
     | {"_csp_exempt_ro", "_csp_config_ro", "_csp_update_ro", "_csp_replace_ro"}
@@ -35,7 +35,7 @@ _OWN: Final = frozenset(
 
 
 class PolicyMiddleware(CSPMiddleware):
-    """The Content-Security-Policy, put together once: no answer has a nonce."""
+    """The Content-Security-Policy, built once, since no answer has a nonce."""
 
     _policy = ""
 
@@ -45,7 +45,7 @@ class PolicyMiddleware(CSPMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        """Put the header on every answer."""
+        """Set the header on every answer."""
         if not _OWN.isdisjoint(vars(response)):
             answer: HttpResponseBase = super().process_response(request, response)
             return answer
@@ -58,7 +58,7 @@ class PolicyMiddleware(CSPMiddleware):
 
 
 class PageLimitMiddleware:
-    """How often pages may be asked for: of each person, and else of each address."""
+    """Limit requests for pages: per person, or per address without a log-in."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
@@ -84,13 +84,13 @@ class PageLimitMiddleware:
 
 
 class PasswordMiddleware:
-    """Who has a one-time password chooses one before anything else."""
+    """Have people with a one-time password choose their own before anything else."""
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Serve the page, or lead to the one that sets the password."""
+        """Serve the page, or redirect to the one that sets the password."""
         path = request.path_info
         if (
             not request.COOKIES
@@ -104,9 +104,9 @@ class PasswordMiddleware:
 
 
 class PageMessageMiddleware(MessageMiddleware):
-    """Messages to people; the API has none."""
+    """Messages for people. The API has none."""
 
     def process_request(self, request: HttpRequest) -> None:
-        """Open the store, for a page."""
+        """Open the message store, for pages only."""
         if not request.path_info.startswith(_API):
             super().process_request(request)

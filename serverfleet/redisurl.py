@@ -1,8 +1,8 @@
 """One spelling of a Redis URL for two libraries.
 
-Celery's library and Django's cache spell a socket, a database and TLS differently, and
-each takes what the other refuses, or silently reads it as something else. What people
-write is read once, here, and written anew for each.
+Celery's library and Django's cache spell a socket, a database and TLS differently. Each
+accepts what the other refuses or silently misreads. So a URL is parsed once, here, and
+written in the right form for each.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 _TCP: Final = {"redis", "rediss"}
 _SOCKET: Final = {"unix", "redis+socket"}
 _DATABASE: Final = ("db", "virtual_host")
-# Understood by both libraries, and under the same names.
+# Both libraries support these under the same names.
 _TLS: Final = {
     *("ssl_cert_reqs", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile"),
     "ssl_check_hostname",
@@ -27,7 +27,7 @@ _CERT_REQS: Final = {
     "required": "required",
     "cert_required": "required",
 }
-# Without the URL itself, which may hold a password.
+# Without the URL itself, which may contain a password.
 _FORMS: Final = (
     "{name} must look like redis://user:password@host:6379/0, rediss://… for TLS, or "
     "unix:///run/redis.sock?db=0."
@@ -42,7 +42,7 @@ def is_redis(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RedisURL:
-    """Where a Redis server is. ``path`` is its socket, or ""; then there is a host."""
+    """The location of a Redis server: ``path`` is a socket, or "" for a host."""
 
     scheme: str
     user: str
@@ -89,7 +89,7 @@ def at_socket(path: str) -> RedisURL:
 
 
 def parse_redis_url(url: str, *, name: str) -> RedisURL:
-    """Return what a URL says; ImproperlyConfigured, in one sentence, where it can't."""
+    """Parse a URL. Raise ImproperlyConfigured with one sentence if it is not valid."""
     forms = ImproperlyConfigured(_FORMS.format(name=name))
     try:
         parts = urlsplit(url)
@@ -110,7 +110,7 @@ def parse_redis_url(url: str, *, name: str) -> RedisURL:
     database = next((found for key in _DATABASE if (found := told.pop(key, ""))), "")
     if parts.scheme in _SOCKET:
         _refuse_others(told, allowed=set(), name=name)
-        # redis+socket://run/redis.sock has its first folder where a host would be.
+        # redis+socket://run/redis.sock has its first folder in place of a host.
         path = unquote(parts.path)
         if not path.strip("/"):
             raise forms

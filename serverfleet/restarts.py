@@ -1,7 +1,8 @@
-"""What the supervisor tells the application: which process ended, and why.
+"""Notes from the supervisor to the application: which process ended, and why.
 
-The supervisor knows no database. It leaves a note for each end in the data folder, and
-the next worker or beat that finds it makes an event of it. Standard library only.
+The supervisor does not use the database. It leaves a note for each end in the data
+folder, and the next worker or scheduler that finds it writes an event. Standard library
+only.
 """
 
 import contextlib
@@ -14,30 +15,30 @@ from pathlib import Path
 from typing import Final
 
 FOLDER: Final = "ended"
-# A program that ends at once, for hours: the first of them tell it all.
+# If a program keeps ending at once for hours, the first notes are enough.
 MOST_NOTES: Final = 200
 MOST_BYTES: Final = 4000
 
 
 def leave_note(folder: Path, text: str) -> None:
-    """Leave a note; where the disk is full the log has it alone."""
+    """Leave a note. If the disk is full, only the log has it."""
     notes = folder / FOLDER
     name = f"{time.time_ns()}-{os.getpid()}"
     with contextlib.suppress(OSError):
         notes.mkdir(mode=0o700, exist_ok=True)
         if len(os.listdir(notes)) >= MOST_NOTES:
             return
-        # A note appears whole.
+        # Renaming makes the whole note appear at once.
         whole = notes / f".{name}"
         whole.write_text(json.dumps({"text": text}), encoding="utf-8")
         whole.rename(notes / f"{name}.json")
 
 
 def take_notes(folder: Path) -> Generator[tuple[str, str]]:
-    """Yield each note's id and text, the oldest first; what was yielded is gone.
+    """Yield each note's id and text, oldest first, and delete it afterwards.
 
-    A note goes once the caller asks for the next: what fails meanwhile is found again.
-    One process at a time; another finds nothing.
+    A note is deleted when the caller asks for the next one, so it is found again if the
+    caller fails. Only one process at a time gets notes; others get none.
     """
     notes = folder / FOLDER
     try:

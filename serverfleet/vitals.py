@@ -1,10 +1,10 @@
-"""What a worker and a beat do to be watched: they prove that they work, and say so.
+"""How workers and the scheduler show that they work, so that they can be watched.
 
-The proof comes from the loop that does the work: the consumer's loop of a worker, the
-scheduler's of a beat. A worker that turns, and takes nothing although hints wait and
-threads are free, gives none, nor does one whose threads all hang. While the broker is
-away no loop can turn, and a new process would fare no better: then a thread that asks
-the broker gives it in the loop's place.
+The sign of life comes from the loop that does the work: the consumer's loop in a
+worker, the scheduler's in a beat. A worker gives none if it takes no hints although
+hints wait and threads are free, or if all its threads hang. While the broker is down,
+no loop can turn, and a new process would do no better. Then the thread that checks the
+broker gives the sign instead.
 """
 
 import logging
@@ -26,64 +26,64 @@ from servers.heartbeats import Look
 
 logger = logging.getLogger(__name__)
 
-TURN_SECONDS: Final = 1.0  # a sign of life for each, at the most
+TURN_SECONDS: Final = 1.0  # between signs of life
 ASK_SECONDS: Final = 2.5
-# The loop is said to hang after this.
+# After this, the loop is reported as stuck.
 LOOP_LATE: Final = 5.0
-# How long hints may wait while threads are free, and all threads may hang. Above what a
-# locked database makes a statement wait.
+# How long hints may wait while threads are free, and how long all threads may hang.
+# Longer than a statement waits for a locked database.
 IDLE_MOST: Final = 15.0
 HANG_MOST: Final = 20.0
-# How often the consumer and the scheduler try to reach a broker that is away at least:
-# Celery would let half a minute pass, in which they look as if they hung.
+# How often the consumer and the scheduler at least retry a broker that is down. Celery
+# would wait up to half a minute, during which they would appear to hang.
 RETRY_SECONDS: Final = 2.0
-# The heartbeat's thread writes to the database more often, if that answers.
+# The heartbeat's thread writes more often than this if the database answers.
 DATABASE_LATE: Final = 8.0
 CLOCK_JITTER: Final = 1.0
 
 
 class Vitals:
-    """Whether this process works, by what its loop and its threads did last."""
+    """Whether this process works, judged by its loop and its threads."""
 
     def __init__(self, pulse: Pulse, *, threads: int = 0) -> None:
         self._pulse = pulse
-        self._threads = threads  # 0: it runs no tasks
+        self._threads = threads  # 0 if it runs no tasks
         self._turned = time.monotonic()
         self._answer = Answer()
         self._away = False
         self._written = self._judged = time.monotonic()
         self._moves = 0
-        # For how long hints have waited that it could have taken, and for how long all
-        # threads have hung: each look counts for little, so a sleep does not.
+        # How long hints have waited that it could have taken, and how long all threads
+        # have hung. Each look adds only a little, so suspended time does not.
         self._idle = self._hung = 0.0
         self._trouble = ""
 
     @property
     def is_supervised(self) -> bool:
-        """Whether our supervisor, which tells of each end, has started it."""
+        """Whether our supervisor, which reports each end, started this process."""
         return self._pulse.is_supervised
 
     def start(self) -> None:
-        """Ask the broker from now on, in a thread, until the process ends."""
+        """Start a thread that checks the broker until the process ends."""
         threading.Thread(target=self._run, name="vitals", daemon=True).start()
 
     def turn(self) -> None:
-        """Say, from the loop itself, that it turns."""
+        """Report, from the loop itself, that it turns."""
         self._turned = time.monotonic()
         if not self._trouble:
             self._pulse.beat()
 
     def say_ready(self) -> None:
-        """Say that the start is over."""
+        """Report that the start is complete."""
         self._turned, self._idle = time.monotonic(), 0.0
         self._pulse.say_ready()
 
     def count_threads(self, threads: int) -> None:
-        """Take note of how many tasks can run at once."""
+        """Record how many tasks can run at once."""
         self._threads = threads
 
     def look(self) -> Look:
-        """Return what the other processes, and people, are told of this one."""
+        """Return what this process reports about itself."""
         late = time.monotonic() - self._turned
         trouble = self._trouble
         if late > LOOP_LATE and not self._away and not trouble:
@@ -91,14 +91,14 @@ class Vitals:
         return Look(self._answer.error if self._away else "", trouble)
 
     def note_written(self) -> None:
-        """Take note that the database has answered."""
+        """Record that the database has answered."""
         self._written = time.monotonic()
 
     def _run(self) -> None:
         pause = threading.Event()
         while True:
-            # Twice: one late answer, on a machine that is busy, is no broker that is
-            # gone.
+            # Ask twice: one late answer on a busy machine does not mean that the
+            # broker is down.
             answer = ask_broker()
             self._answer = ask_broker() if answer.error else answer
             self._away = bool(self._answer.error)
@@ -123,8 +123,8 @@ class Vitals:
         waits = bool(self._answer.waiting) and not self._away
         is_idle = waits and busy < self._threads and not moved
         self._idle = self._idle + passed if is_idle else 0.0
-        # Threads that wait for a cloud have a deadline, and those that wait for the
-        # database would do so in a new process, too.
+        # Threads that wait for a cloud have a deadline. Those that wait for the
+        # database would also wait in a new process.
         is_hung = (
             busy >= self._threads
             and not moved
@@ -145,12 +145,12 @@ _vitals: Vitals | None = None
 
 
 class ConsumerPulse(bootsteps.StartStopStep):
-    """Has the consumer's loop say that it turns, as long as it has its broker."""
+    """Have the consumer's loop report that it turns, as long as it has its broker."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def register_with_event_loop(self, consumer: Any, hub: Any) -> None:
-        """Be called by the loop; a loop whose broker is lost forgets its timers."""
+        """Set a timer in the loop. A loop that loses its broker loses its timers."""
         get_vitals().count_threads(consumer.pool.num_processes)
         hub.timer.call_repeatedly(TURN_SECONDS, get_vitals().turn)
 
@@ -159,7 +159,7 @@ _Blueprint: Any = Consumer.Blueprint
 
 
 class FleetConsumer(Consumer):
-    """The consumer: it says that it works, and comes back soon once its broker does."""
+    """The consumer: it reports that it works, and soon reconnects to its broker."""
 
     class Blueprint(_Blueprint):  # type: ignore[misc]
         """Celery's own steps, and ours."""
@@ -170,13 +170,13 @@ class FleetConsumer(Consumer):
         ]
 
     def ensure_connected(self, conn: Any) -> Any:
-        """Connect, and try again every two seconds."""
+        """Connect, and retry every two seconds."""
         _retry_soon(conn)
         return super().ensure_connected(conn)
 
 
 class FleetScheduler(Scheduler):
-    """Beat's scheduler: in memory, pulsing, and with no faith in the wall clock."""
+    """Beat's scheduler: in memory, with signs of life, and robust to clock changes."""
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
         """Send what is due; return the seconds until the next."""
@@ -190,7 +190,7 @@ class FleetScheduler(Scheduler):
         return super()._ensure_connected()  # type: ignore[misc]
 
     def _forget_future(self) -> None:
-        """Begin anew where the clock was set back: else nothing was due until then."""
+        """Start over if the clock was set back. Otherwise nothing would become due."""
         entries: list[Any] = list(self.schedule.values())
         ahead = (entry.last_run_at - entry.default_now() for entry in entries)
         if any(each.total_seconds() > CLOCK_JITTER for each in ahead):
@@ -210,15 +210,15 @@ def _retry_soon(conn: Any) -> None:
 
 
 def get_vitals() -> Vitals:
-    """Return this process's own."""
+    """Return this process's vitals."""
     assert _vitals is not None, "the process is not watched yet"
     return _vitals
 
 
 def start_vitals(kind: str) -> None:
-    """Watch this process from within, from now on."""
-    global _vitals  # noqa: PLW0603 - one a process
+    """Start watching this process from within."""
+    global _vitals  # noqa: PLW0603 - one per process
     threads = settings.WORKER_THREADS if kind == "worker" else 0
     _vitals = Vitals(Pulse(os.environ), threads=threads)
-    os.environ.pop(PIPE, None)  # not for those that this process starts
+    os.environ.pop(PIPE, None)  # not for the children of this process
     _vitals.start()

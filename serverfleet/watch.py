@@ -1,8 +1,8 @@
-"""How long a child has been silent or stopped, as its supervisor has seen it itself.
+"""How long a child has been silent or suspended, as seen by its supervisor.
 
-Counted is the time in which the supervisor itself ran, by the monotonic clock, and of
-each look at most a second. So a machine that slept, a container that was frozen and a
-virtual machine that was moved make nobody late: all of them stood still together.
+Only time in which the supervisor itself ran counts, by the monotonic clock, and at most
+a second for each look. So no child is late after the machine slept, the container was
+frozen or the virtual machine was moved, since all processes were suspended together.
 """
 
 import contextlib
@@ -14,35 +14,35 @@ from typing import Final
 
 from serverfleet.pulse import COMPLAINT
 
-# Silence that ends a process; doubled each time that it was ended for it, up to the
-# most, and the first again once it has worked for as long as it took.
+# After this much silence a process is killed. The limit doubles each time, up to
+# MOST_PATIENCE, and is reset once the process has worked for longer than the limit.
 PATIENCE: Final = 15.0
 MOST_PATIENCE: Final = 240.0
-# A start says nothing until its imports are done.
+# A starting process gives no sign of life until its imports are done.
 START_PATIENCE: Final = 30.0
-# Of each look, what counts. One that was late was so with all others.
+# At most this counts for each look. If a look is late, everything was late.
 MOST_COUNTED: Final = 1.0
-_STOPPED: Final = "T"  # by a signal; a debugger's stop is a "t"
+_STOPPED: Final = "T"  # suspended by a signal; stopped by a debugger is "t"
 
 
 class Clock:
-    """The time in which this process ran itself."""
+    """The time in which this process itself ran."""
 
     def __init__(self, now: float) -> None:
         self._looked = now
 
     def count(self, now: float) -> float:
-        """Return how much of the time since the last call counts; in seconds."""
+        """Return how many seconds of the time since the last call count."""
         passed, self._looked = now - self._looked, now
         return min(max(passed, 0.0), MOST_COUNTED)
 
 
 @dataclass(slots=True)
 class Watch:
-    """One child: its pipe, its silence, and what of it is stopped."""
+    """One child: its pipe, its silence, and its suspended processes."""
 
-    patience: float = PATIENCE  # 0: it is never ended
-    is_pulsing: bool = False  # whether it says that it lives, by a pipe
+    patience: float = PATIENCE  # 0: it is never killed
+    is_pulsing: bool = False  # whether it gives signs of life through a pipe
     pipe: int | None = None
     has_spoken: bool = False
     silent: float = 0.0
@@ -52,7 +52,7 @@ class Watch:
     factor: float = 1.0
 
     def open_pipe(self) -> int | None:
-        """Begin anew; return the end that the child writes to."""
+        """Start over, and return the pipe's end that the child writes to."""
         self.close()
         self.has_spoken, self.silent, self.lived, self.worked = False, 0.0, 0.0, 0.0
         self.stopped.clear()
@@ -69,14 +69,14 @@ class Watch:
             self.pipe = None
 
     def look(self, passed: float) -> str:
-        """Read what came; return why it must be ended, or "".
+        """Read the signs of life. Return why the child must be killed, or "".
 
-        ``passed`` is what counts of the time since the last look.
+        ``passed`` is how much of the time since the last look counts.
         """
         if self.pipe is None:
             return ""
         heard = b""
-        # BlockingIOError: nothing came.
+        # BlockingIOError: there was no sign.
         with contextlib.suppress(OSError):
             heard = os.read(self.pipe, 4096)
         self.lived += passed
@@ -94,9 +94,9 @@ class Watch:
         return f"did not respond for {self.silent:.0f} s"
 
     def look_for_stopped(self, pid: int, passed: float) -> tuple[int, float] | None:
-        """Return a process of a child's that has been stopped for too long, and how.
+        """Return a process that has been suspended for too long, and for how long.
 
-        ``pid`` is the child; its own children count as well. Linux alone tells.
+        ``pid`` is the child. Its own children count as well. Works only on Linux.
         """
         if not self.patience:
             return None
@@ -111,17 +111,17 @@ class Watch:
 
     @property
     def limit(self) -> float:
-        """How long it may be silent now."""
+        """How long the child may be silent now."""
         least = 0.0 if self.has_spoken else START_PATIENCE
         return min(MOST_PATIENCE, max(self.patience, least) * self.factor)
 
     def back_off(self) -> None:
-        """Be more patient: it was ended for its silence, or its stop."""
+        """Wait longer next time, after a kill for silence or suspension."""
         self.factor = min(MOST_PATIENCE / max(self.patience, 1.0), self.factor * 2)
 
 
 def list_family(pid: int) -> Iterator[int]:
-    """Yield a process and all that descend from it, where Linux tells."""
+    """Yield a process and its descendants (only itself on systems without /proc)."""
     yield pid
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -132,10 +132,10 @@ def list_family(pid: int) -> Iterator[int]:
 
 
 def is_stopped(pid: int) -> bool:
-    """Tell whether a process was stopped by a signal."""
+    """Tell whether a process was suspended by a signal."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return False
-    # The name, in brackets, may hold anything.
+    # The name, in brackets, can contain anything.
     return status.rpartition(")")[2].split()[:1] == [_STOPPED]

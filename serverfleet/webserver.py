@@ -1,8 +1,8 @@
 """gunicorn's configuration: ``gunicorn -c python:serverfleet.webserver``.
 
-It is meant to stand behind a proxy that buffers (deploy/nginx.conf). Alone, for a look
-on one's own machine, it must survive clients that stop half-way, and the kernel sees to
-that: what is set on the listening sockets is inherited by every connection.
+It is meant to run behind a proxy that buffers (deploy/nginx.conf). Without one, for a
+first look on your own machine, it must survive clients that stop half-way. The kernel
+ensures that: every connection inherits the options of the listening sockets.
 """
 
 import logging
@@ -28,25 +28,25 @@ workers = settings.WEB_WORKERS
 threads = settings.WEB_THREADS
 preload_app = True
 loglevel = "warning"
-# deploy/nginx.conf hangs up before that.
+# deploy/nginx.conf closes connections sooner.
 keepalive = 15
-# A process that is stopped, or hangs, is ended and started again after so many seconds.
+# After this many seconds, a process that is suspended or hangs is restarted.
 timeout = 30
 graceful_timeout = 3
-# It would wait for a client without end, whatever the socket says.
+# With it, gunicorn would wait forever for a client, despite the socket's time-out.
 sendfile = False
 control_socket_disable = True
 
 
 def when_ready(server: Any) -> None:
-    """Set on the listeners what each connection inherits."""
+    """Set the options of the listeners, which each connection inherits."""
     whole, part = divmod(settings.REQUEST_SECONDS, 1)
     patience = struct.pack("ll", int(whole), int(part * 1e6))
     for listener in server.LISTENERS:
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             listener.sock.setsockopt(socket.SOL_SOCKET, option, patience)
         if hasattr(socket, "TCP_DEFER_ACCEPT"):
-            # A connection that is only opened, as browsers do, reaches no thread.
+            # A connection without a request, as browsers open them, occupies no thread.
             listener.sock.setsockopt(
                 socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, max(1, int(whole))
             )
@@ -54,7 +54,7 @@ def when_ready(server: Any) -> None:
 
 
 def _tell_calmly(record: logging.LogRecord) -> bool:
-    """Make one line of what gunicorn takes for a fault: a client that was too slow."""
+    """Log a client that was too slow as one line. gunicorn treats it as a fault."""
     if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
         record.msg, record.args = "A client was too slow and was disconnected.", ()
         record.exc_info = record.exc_text = None

@@ -1,7 +1,7 @@
-"""gunicorn's worker with threads, but that what is no HTTP is answered in JSON.
+"""gunicorn's threaded worker, with JSON answers to invalid HTTP.
 
-gunicorn would answer it in HTML, with the client's own words in it; here it is a
-sentence in JSON, and one line in the log.
+gunicorn would answer in HTML that repeats the client's input. Here the answer is a
+sentence in JSON, with one line in the log.
 """
 
 import contextlib
@@ -13,17 +13,17 @@ from serverfleet.nohttp import FAULT_STATUS, answer_to
 
 
 class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]
-    """The ``gthread`` worker, whose own errors are JSON, too."""
+    """The ``gthread`` worker, with errors in JSON."""
 
     def handle_error(
         self, req: Any, client: Any, addr: Any, exc: BaseException
     ) -> None:
-        """Answer a request that could not be parsed; gunicorn ends the connection."""
+        """Answer a request that could not be parsed. gunicorn closes the connection."""
         status, answer = answer_to(exc)
         if status == FAULT_STATUS:
             self.log.error("A request failed outside the application.", exc_info=exc)
         else:
             self.log.info("A request was not valid HTTP: %s.", type(exc).__name__)
-        # The client may be gone by now.
+        # The client may have disconnected.
         with contextlib.suppress(OSError):
             client.sendall(answer)

@@ -1,4 +1,4 @@
-"""The WSGI entry point. A wrong setting is one sentence here, not a trace."""
+"""The WSGI entry point. A wrong setting gives one sentence, not a traceback."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from servers.clouds.registry import list_kinds
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 
-# gunicorn starts a worker again unless it ends with this: the application can't load.
+# gunicorn restarts a worker unless it exits with this code: the app can't load.
 _APP_LOAD_ERROR = 4
 
 try:
@@ -33,7 +33,7 @@ except ImproperlyConfigured as error:
 
 
 def _warm_up() -> None:
-    """Load here, before the workers fork, what the first requests would wait for."""
+    """Load what the first requests would wait for, before the workers fork."""
     get_resolver().url_patterns  # noqa: B018 - all views, and what they import
     current_app.amqp.queues  # noqa: B018
     import_module("kombu.transport.redis")

@@ -1,4 +1,4 @@
-"""Whether the broker answers, and how many hints wait in it. Never raises, never hangs.
+"""Whether the broker answers, and how many hints wait in it. Never raises or hangs.
 
 Called by the system page and by each heartbeat. The database is the queue, so a missing
 broker loses only hints. But ticks go through the broker too, so steps have to wait.
@@ -14,7 +14,7 @@ from django.core.cache import cache
 from kombu.exceptions import KombuError, OperationalError
 from redis.exceptions import RedisError
 
-PATIENCE: Final = 0.4  # seconds for each of its answers
+PATIENCE: Final = 0.4  # seconds to wait for each of its answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Vitals(Protocol):
 def name_slot() -> str:
     """Return the slot in which this process was started, or "". A successor shares it.
 
-    ``host:folder:program`` under our supervisor, ``host:unit`` under systemd.
+    It is ``host:folder:program`` under our supervisor, ``host:unit`` under systemd.
     """
     slot = os.environ.get("SERVERFLEET_PROCESS", "")
     return f"{name_process().rpartition(':')[0]}:{slot}"[:100] if slot else ""

@@ -1,5 +1,5 @@
-"""The port to the clouds and its adapters: the only importers of libcloud.
+"""The port to the clouds and its adapters, the only code that imports libcloud.
 
-``base`` is the law, ``registry`` the list of kinds, ``driver`` what all libcloud
-drivers share, and each other module is one cloud.
+``base`` defines the port, ``registry`` lists the kinds, ``driver`` has what all
+libcloud drivers share, and each folder is one cloud.
 """

@@ -1,11 +1,12 @@
-"""The cloud port: what every adapter promises, and how it says what went wrong.
+"""The cloud port: what every adapter promises, and which errors it raises.
 
-A ``Cloud`` is one account in one region (a *scope*). Its methods may be called from
-any thread. Each ends within ``deadline`` seconds of its start, a total that counts
-connection, headers and body of all its requests together (a time-out per read is not
-one), and raises only the errors below; any may raise ClockError. The engine acts on the
-class of the error alone, so an adapter that is unsure must raise UnknownOutcomeError:
-the engine then looks before it does anything else.
+A ``Cloud`` is one account in one region (a *scope*). Its methods may be called from any
+thread. Each method returns or raises within ``deadline`` seconds. This is a total for
+the connections, headers and bodies of all its requests, so a time-out per read is not
+enough. Methods raise only the errors below, and each may raise ClockError. The engine
+acts only on the class of the error. An adapter that is unsure must therefore raise
+UnknownOutcomeError: the engine then looks for the instance before it does anything
+else.
 """
 
 from collections.abc import Mapping
@@ -15,19 +16,19 @@ from typing import ClassVar, Final, Protocol
 
 from servers.addresses import is_host
 
-# The tags (labels, metadata) that an adapter puts on each instance it makes. Clouds
-# that allow no tags carry the key in the instance's name instead.
+# The tags (labels, metadata) that an adapter puts on each instance it creates. On
+# clouds without tags, the instance's name contains the key instead.
 FLEET_TAG = "serverfleet-fleet"
 SERVER_TAG = "serverfleet-server"
 KEY_TAG = "serverfleet-key"
 
 
 class CloudError(Exception):
-    """Base of what a cloud's answer, or its absence, means to the caller.
+    """Base class: what a cloud's answer, or a missing answer, means to the caller.
 
-    ``message`` is a sentence for a person with the cloud's own words in it, free of
-    secrets, at most MAX_MESSAGE characters. ``retry_after`` is in seconds, where the
-    cloud named a time.
+    ``message`` is a sentence for a person. It includes the cloud's response, contains
+    no secrets, and has at most MAX_MESSAGE characters. ``retry_after`` is in seconds,
+    or None if the cloud gave no time.
     """
 
     MAX_MESSAGE: ClassVar[int] = 1000
@@ -40,53 +41,53 @@ class CloudError(Exception):
 
 
 class UnknownOutcomeError(CloudError):
-    """No trustworthy answer: the call may have taken effect, or may yet.
+    """There is no reliable answer: the call may have taken effect, or still may.
 
-    Time-outs, broken connections, 5xx, answers that can't be read. Reads raise it too:
-    there it means that nothing was learned.
+    Raised for time-outs, broken connections, 5xx and unreadable answers. When a read
+    raises it, nothing was learned.
     """
 
 
 class InstanceNotFoundError(CloudError):
-    """The cloud says that no instance of that id exists in this scope."""
+    """The cloud says that no instance with that id exists in this scope."""
 
 
 class RefusedError(CloudError):
-    """The cloud answered no, nothing was made, and the same call will be refused again.
+    """The cloud refused the call. Nothing was created, and a repeat is refused too.
 
-    A bad image, size, key, network or parameter.
+    Raised for a bad image, size, key, network or parameter.
     """
 
 
 class CredentialsError(RefusedError):
-    """The cloud does not accept the account's credentials, or not for this call."""
+    """The cloud does not accept the credentials, in general or for this call."""
 
 
 class QuotaError(RefusedError):
-    """The account's own quota at the cloud is used up. Nothing was made."""
+    """The account's own quota at the cloud is used up. Nothing was created."""
 
 
 class NoCapacityError(RefusedError):
-    """The cloud has no such machine left here; another size or region may do."""
+    """The cloud has no such size free here. Another size or region may work."""
 
 
 class ClockError(CloudError):
-    """The cloud takes no call signed by this machine's clock, which is wrong.
+    """The cloud rejects the call's signature because this machine's clock is wrong.
 
-    Nothing was made, and the credentials are not at fault: the same call works once the
-    clock is set. ``message`` says so.
+    Nothing was created, and the credentials are not at fault: the same call works once
+    the clock is set. ``message`` says so.
     """
 
 
 class ThrottledError(CloudError):
-    """Too many calls. Nothing was made; the same call may work later."""
+    """Too many calls. Nothing was created, and the same call may work later."""
 
 
 class UnreachableError(CloudError):
-    """The request never left: nothing was made; the same call may work later."""
+    """The request was never sent. Nothing was created, and a repeat may work later."""
 
 
-# Shorter ones leave no time for the work itself. In seconds.
+# Lower limits, in seconds. Shorter timings leave no time for the work itself.
 LEAST_TIMINGS: Final = {
     "call": 0.1,
     "lease": 1.0,
@@ -101,21 +102,21 @@ LEAST_TIMINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """How a cloud moves, in seconds; the defaults suit a public cloud.
+    """A cloud's timings in seconds. The defaults suit a public cloud.
 
     ``settle`` must exceed the cloud's processing time plus its visibility lag, counted
-    from the end of the lease that covered the call. Timings that would keep a server
-    from ever coming to its end can't be had: ValueError, with a sentence.
+    from the end of the lease that covered the call. Raises ValueError with a sentence
+    for timings with which a server could never be terminated.
     """
 
-    call: float = 60.0  # the total deadline of one call; below half the lease
-    lease: float = 150.0  # how long one worker may hold a row
-    settle: float = 120.0  # after the lease's end no request can still appear
-    grace: float = 300.0  # age at which an unowned instance is condemned
-    lag: float = 5.0  # least distance between two looks that count as two
-    listing_busy: float = 5.0  # seconds between listings while something moves
+    call: float = 60.0  # the total deadline of one call; less than half the lease
+    lease: float = 150.0  # how long one worker may keep a row leased
+    settle: float = 120.0  # this long after the lease's end, no request can take effect
+    grace: float = 300.0  # age at which an instance without an owner is condemned
+    lag: float = 5.0  # time between two looks for them to count as two
+    listing_busy: float = 5.0  # between listings while something is changing
     listing_idle: float = 30.0
-    gate: float = 300.0  # a listing older than this opens no gate
+    gate: float = 300.0  # a listing older than this does not open the gate
 
     def __post_init__(self) -> None:
         if wrong := self._explain_wrong():
@@ -158,11 +159,11 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class CloudConfig:
-    """All that an adapter needs to open one scope. Never logged: it holds secrets."""
+    """All that an adapter needs to open one scope. Contains secrets: never log it."""
 
     account_id: str
     region: str
-    endpoint: str = ""  # "" means the cloud's own
+    endpoint: str = ""  # "" for the cloud's own
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     options: Mapping[str, object] = field(default_factory=dict)
 
@@ -171,24 +172,24 @@ class CloudConfig:
 class CreateSpec:
     """One create call.
 
-    ``options`` are the adapter's own (subnet, security groups, disk), plain JSON.
+    ``options`` are specific to the adapter (subnet, security groups, disk): plain JSON.
     """
 
     key: str  # ties the instance to its attempt; see lifecycle/keys.py
-    token: str  # idempotency token, for clouds that take one
+    token: str  # the idempotency token, for clouds that support one
     fleet: str
     server_id: str  # 32 hex digits
     name: str  # what people see in the cloud's console
     image: str
     size: str
     user_data: str = field(default="", repr=False)
-    ssh_key: str = ""  # the name of a key pair that the cloud holds
+    ssh_key: str = ""  # the name of a key pair at the cloud
     labels: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def tags(self) -> dict[str, str]:
-        """The labels and, above them, the tags by which ServerFleet finds its own."""
+        """The labels, overridden by the tags by which ServerFleet finds its own."""
         return {
             **self.labels,
             FLEET_TAG: self.fleet,
@@ -198,18 +199,18 @@ class CreateSpec:
 
 
 class Meaning(StrEnum):
-    """What a raw status means. Each adapter names the meaning of each of its own."""
+    """What a raw status means. Each adapter maps each of its statuses to a meaning."""
 
-    BOOTING = "booting"  # on the way: no more is missing than time
+    BOOTING = "booting"  # starting; it only needs time
     RUNNING = "running"
-    ENDING = "ending"  # on the way out; it may still run, and be billed
-    STOPPED = "stopped"  # it is kept, and does not run: stopped, hibernated, suspended
-    FAILED = "failed"  # the cloud gave up on it: it will never be ready
-    GONE = "gone"  # terminal: it is shown for a while, and bills nothing
+    ENDING = "ending"  # terminating; it may still run and be billed
+    STOPPED = "stopped"  # kept but not running: stopped, hibernated, suspended
+    FAILED = "failed"  # the cloud gave up on it; it will never be ready
+    GONE = "gone"  # terminated; it may be listed for a while, and is not billed
     UNCLEAR = "unclear"  # a status that the adapter does not know yet
 
 
-# Neither running nor on the way there.
+# Neither running nor starting.
 HALTED = frozenset({Meaning.ENDING, Meaning.STOPPED, Meaning.UNCLEAR})
 
 
@@ -218,39 +219,39 @@ class CloudInstance:
     """What a cloud shows of one instance."""
 
     instance_id: str
-    key: str  # "" where it carries none
-    fleet: str  # the fleet tag, whole; "" where it carries none
+    key: str  # "" if it has none
+    fleet: str  # the whole fleet tag; "" if it has none
     name: str
-    raw_status: str  # the cloud's own word, never libcloud's lossy NodeState
+    raw_status: str  # the cloud's own status, never libcloud's lossy NodeState
     meaning: Meaning  # of the raw status
-    address: str = ""  # public where there is one, else private; "" while unknown
-    fault: str = ""  # the cloud's own words where it failed or ended
+    address: str = ""  # public if there is one, otherwise private; "" while unknown
+    fault: str = ""  # the cloud's explanation if it failed or ended
 
     def __post_init__(self) -> None:
-        # It stands in lines that people copy into a shell.
+        # The address appears in commands that people copy into a shell.
         if self.address and not is_host(self.address):
             object.__setattr__(self, "address", "")
 
     @property
     def live(self) -> bool:
-        """Whether it is anything but gone, so that it may run and be billed."""
+        """Whether it may still run and be billed: it is anything but gone."""
         return self.meaning is not Meaning.GONE
 
 
 @dataclass(frozen=True, slots=True)
 class CloudLeftover:
-    """What stayed behind when an instance ended, attached to nothing, and bills."""
+    """What an ended instance left behind. It is attached to nothing, and is billed."""
 
     resource_id: str
-    kind: str  # volume
-    key: str  # of the attempt whose instance it came with; "" where it carries none
+    kind: str  # such as volume
+    key: str  # of the attempt that created its instance; "" if it has none
     fleet: str
-    detail: str = ""  # a few words for a person: 20 GiB
+    detail: str = ""  # a few words for people, such as 20 GiB
 
 
 @dataclass(frozen=True, slots=True)
 class CloudListing:
-    """A complete listing. ``identity`` is "" where the answer does not tell whose."""
+    """A complete listing. ``identity`` is "" if the answer names no account."""
 
     instances: tuple[CloudInstance, ...]
     identity: str = ""
@@ -259,11 +260,11 @@ class CloudListing:
 class Cloud(Protocol):
     """One account in one region. Safe to call from any thread."""
 
-    provider: ClassVar[str]  # the name on the wire: amazon, openstack, sandbox …
+    provider: ClassVar[str]  # the name in the API: amazon, openstack, sandbox …
     timings: Timings
 
     def fetch_identity(self, *, deadline: float) -> str:
-        """Return the cloud's own id of the account, or "" where it tells none.
+        """Return the cloud's own id of the account, or "" if it reports none.
 
         Raises CredentialsError, ThrottledError, UnreachableError,
         UnknownOutcomeError.
@@ -271,81 +272,85 @@ class Cloud(Protocol):
         ...
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
-        """Ask for one instance, once, and return what the cloud answered.
+        """Create one instance with a single call, and return the cloud's answer.
 
-        Never retries and never waits for the boot. Raises RefusedError (and its kin)
-        ThrottledError or ClockError only where the cloud answered that nothing was
-        made, and UnreachableError only where no byte of the request was sent; in every
-        other case UnknownOutcomeError.
+        Never retries, and never waits for the boot. Raises RefusedError (or a
+        subclass), ThrottledError or ClockError only if the cloud answered that nothing
+        was created, and UnreachableError only if no byte of the request was sent.
+        Raises UnknownOutcomeError in every other case.
         """
         ...
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
-        """Find out whether ``create_instance`` would be taken; makes nothing, ever.
+        """Find out whether ``create_instance`` would be accepted, without creating.
 
-        Returns what could not be tested, a sentence each, with why. Returning is no
-        promise: quota and capacity show where the cloud tells them beforehand. Raises
-        RefusedError (an image, size, key or network that does not
-        exist) and its kin (CredentialsError: these credentials may not create it);
-        ThrottledError, UnreachableError and UnknownOutcomeError: nothing was learned.
+        Returns one sentence, with the reason, for each thing that could not be tested.
+        A return is no promise: quota and capacity are tested only if the cloud reports
+        them beforehand. Raises RefusedError if an image, size, key or network does not
+        exist, or a subclass (CredentialsError: these credentials may not create it).
+        After ThrottledError, UnreachableError or UnknownOutcomeError, nothing was
+        learned.
         """
         ...
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
-        """Return all instances that carry exactly ``key``, dead ones too where listed.
+        """Return all instances with exactly this key, ended ones included if listed.
 
-        Asks the cloud for that key alone where the cloud can search. Complete, or
-        raises CredentialsError, ThrottledError, UnreachableError, UnknownOutcomeError.
+        Requests only this key if the cloud can search. The result is complete;
+        otherwise raises CredentialsError, ThrottledError, UnreachableError or
+        UnknownOutcomeError.
         """
         ...
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
         """Return every instance in this scope whose fleet tag is exactly ``fleet``.
 
-        Complete (all pages), or raises CredentialsError, ThrottledError,
-        UnknownOutcomeError: a part of a listing is never returned.
+        The result is complete (all pages). Otherwise raises CredentialsError,
+        ThrottledError or UnknownOutcomeError, and never returns part of a listing.
         """
         ...
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Return one instance by its id.
 
-        Raises InstanceNotFoundError, CredentialsError, ThrottledError,
+        Raises InstanceNotFoundError, CredentialsError, ThrottledError or
         UnknownOutcomeError.
         """
         ...
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
-        """Ask for the end of one instance. Returning means asked, not gone.
+        """Ask the cloud to terminate one instance. A return does not mean it is gone.
 
-        Raises InstanceNotFoundError, RefusedError (the cloud protects it, say),
-        CredentialsError, ThrottledError, UnreachableError, UnknownOutcomeError.
+        Raises InstanceNotFoundError, RefusedError (for example, if the cloud protects
+        it), CredentialsError, ThrottledError, UnreachableError or UnknownOutcomeError.
         """
         ...
 
     def check_destroy(self, *, deadline: float) -> None:
-        """Find out whether anything forbids to destroy instances; ends none, ever.
+        """Find out whether anything forbids destroying instances. Never destroys any.
 
-        Never asks with the id of an instance that may exist, so that a cloud which
-        takes the question for the call ends nothing. Raises CredentialsError (these
-        credentials may not destroy, or only some that the cloud can't know here);
-        ThrottledError, UnreachableError and UnknownOutcomeError: nothing was learned.
+        Never uses the id of an instance that may exist, so that a cloud which mistakes
+        the check for the real call destroys nothing. Raises CredentialsError if these
+        credentials may not destroy, or may destroy only some instances, which the cloud
+        can't tell apart here. After ThrottledError, UnreachableError or
+        UnknownOutcomeError, nothing was learned.
         """
         ...
 
     def list_leftovers(
         self, fleet: str, *, deadline: float
     ) -> tuple[CloudLeftover, ...]:
-        """Return all that instances of exactly ``fleet`` left behind in this scope.
+        """Return everything that instances of exactly ``fleet`` left behind here.
 
-        Complete, or raises as ``list_instances``. Empty where the cloud has none.
+        The result is complete; otherwise raises as ``list_instances`` does. It is
+        empty if the cloud has no leftovers.
         """
         ...
 
     def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
-        """Delete one; it is gone, or was already, when this returns.
+        """Delete one leftover. When this returns, it is gone or was gone already.
 
-        Raises RefusedError, CredentialsError, ThrottledError, UnreachableError,
+        Raises RefusedError, CredentialsError, ThrottledError, UnreachableError or
         UnknownOutcomeError.
         """
         ...

@@ -1,10 +1,10 @@
-"""What all adapters over libcloud share: one driver per thread, a total deadline.
+"""What all adapters over libcloud share: one driver per thread, and a total deadline.
 
 libcloud's drivers are not thread-safe, so each thread has its own. Its time-outs are
-per read, so a server that trickles bytes holds a call for ever; here a timer shuts the
-connection down at the deadline, whatever phase it is in. Each call opens its own
-connection: one that was kept alive may be dead without anyone knowing, and a create
-call that dies on it would have to be waited for.
+per read, so a server that trickles bytes could keep a call open forever. Here a timer
+shuts the connection down at the deadline, whatever its phase. Each call opens a new
+connection: one that was kept alive may be dead unnoticed, and a create call that fails
+on it would have an unknown outcome.
 """
 
 import ipaddress
@@ -71,7 +71,7 @@ class Deadline:
             self._sockets.clear()
 
     def remaining(self) -> float:
-        """Return the seconds left; raise TimeoutError where there are none."""
+        """Return the seconds left. Raise TimeoutError if none are left."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise TimeoutError("the call's deadline has passed")
@@ -80,7 +80,7 @@ class Deadline:
     def watch(self, connection: socket.socket) -> None:
         """Shut ``connection`` down at the deadline.
 
-        By a duplicate of its descriptor: TLS takes the first one over.
+        Uses a duplicate of its descriptor, since TLS takes over the original.
         """
         self.remaining()
         with self._lock:
@@ -89,12 +89,12 @@ class Deadline:
     def _shut_down(self) -> None:
         with self._lock:
             for descriptor in self._sockets:
-                # Closing would only drop our duplicate; this ends the connection.
+                # Closing would only drop our duplicate. This ends the connection.
                 duplicate = socket.socket(fileno=descriptor)
                 try:
                     duplicate.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    pass  # it is over already
+                    pass  # the connection is closed already
                 finally:
                     duplicate.detach()
 
@@ -104,14 +104,14 @@ def _active() -> Deadline | None:
 
 
 def current_deadline() -> Deadline:
-    """Return the deadline of the call that this thread is in."""
+    """Return the deadline of this thread's current call."""
     deadline = _active()
     assert deadline is not None
     return deadline
 
 
 class _Guarded:
-    """Put a connection under the deadline, and note when its request leaves."""
+    """Apply the deadline to a connection, and record that its request was sent."""
 
     proxy: Any
     port: int
@@ -124,9 +124,9 @@ class _Guarded:
         return connection
 
     def _connect_checked(self) -> socket.socket:
-        """Connect to an address of the host that may be called, none looked up again.
+        """Connect to an allowed address of the host, without a second look-up.
 
-        A proxy is not judged: this installation's own settings name it.
+        A proxy is not checked, since this installation's own settings name it.
         """
         if self.proxy is not None:
             return super()._new_conn()  # type: ignore[misc,no-any-return]
@@ -149,7 +149,7 @@ class _Guarded:
     def request(self, *args: Any, **kwargs: Any) -> None:
         if (deadline := _active()) is not None:
             if getattr(self, "sock", None) is None:
-                # First, so that what fails here is known not to have been sent.
+                # Connect first: if this fails, nothing was sent.
                 self.connect()  # type: ignore[attr-defined]
             deadline.remaining()
             deadline.sent = True
@@ -157,7 +157,7 @@ class _Guarded:
 
 
 def _find_addresses(connection: Any, host: str, port: int) -> list[str]:
-    """Return the host's addresses that may be called; UnreachableError for none."""
+    """Return the host's allowed addresses. Raise UnreachableError if there are none."""
     try:
         found = resolve(host, port)
     except socket.gaierror as error:
@@ -205,12 +205,12 @@ class _Adapter(HTTPAdapter):
 
 
 class BoundedConnection(LibcloudConnection):
-    """libcloud's HTTP connection with a total deadline and a largest body."""
+    """libcloud's HTTP connection with a total deadline and a limit on the body."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Redirects would carry signed requests elsewhere. Proxies are read from the
-        # environment by proxy.py, and nothing else is: no netrc, no bundle of CAs.
+        # Proxies are read from the environment by proxy.py. Nothing else is read from
+        # it: no netrc, no CA bundle. Redirects would carry signed requests elsewhere.
         assert self.session is not None
         self.session.trust_env = False
         self.session.mount("http://", _Adapter())
@@ -251,7 +251,7 @@ class BoundedConnection(LibcloudConnection):
             response.close()
         if deadline is not None:
             # A connection that was shut down at its deadline looks like the end of a
-            # body without a length: half an answer must not pass for a whole one.
+            # body without a length. Half an answer must not pass for a whole one.
             deadline.remaining()
         if len(content) > MOST_BODY_BYTES:
             raise HTTPError("the answer is too large")
@@ -260,13 +260,13 @@ class BoundedConnection(LibcloudConnection):
 
 
 def bound_connection(connection: Connection) -> None:
-    """Make a driver's connection a bounded one, reconnects included."""
+    """Apply the limits to a driver's connection, and to its reconnects."""
     connection.conn_class = BoundedConnection
     connection.connect()
 
 
 def thread_driver(key: Hashable, make: Callable[[], Any]) -> Any:
-    """Return this thread's driver for ``key`` (credentials and all), made at need."""
+    """Return this thread's driver for ``key``, credentials and all, creating it."""
     drivers: OrderedDict[Hashable, Any] | None = getattr(_local, "drivers", None)
     if drivers is None:
         drivers = _local.drivers = OrderedDict()
@@ -280,9 +280,9 @@ def thread_driver(key: Hashable, make: Callable[[], Any]) -> Any:
 
 @contextmanager
 def bounded_call(seconds: float, *, what: str) -> Iterator[Deadline]:
-    """Bound the calls of a block, and turn what breaks them into the port's errors.
+    """Limit the calls in a block, and turn their failures into the port's errors.
 
-    ``what`` names the cloud for the sentence. Errors of the port pass unchanged.
+    ``what`` names the cloud in the sentence. Errors of the port pass unchanged.
     """
     with Deadline(seconds) as deadline:
         try:
@@ -314,7 +314,7 @@ def _describe_proxy(error: BaseException) -> str:
 
 
 def _describe(error: BaseException) -> str:
-    """Return a few words on an error, without URLs, which may hold secrets."""
+    """Return a few words on an error, without URLs, which may contain secrets."""
     text = type(error).__name__
     inner = error.__cause__ or error.__context__
     for known, words in (

@@ -9,7 +9,7 @@ from servers.clouds.base import Cloud, CloudConfig, Timings
 
 
 def is_number(value: object) -> bool:
-    """Tell whether a JSON value is a number; true is none."""
+    """Tell whether a JSON value is a number; a boolean is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -21,14 +21,15 @@ _NO: Final = frozenset({"no", "false", "off", "0"})
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One setting of an account or a template: what it takes, and its words.
+    """One setting of an account or a template: its values, label and help.
 
-    A text, unless it is said to be a ``number`` (``least`` to ``most``, ``whole`` or
-    not), a ``flag``, one of ``choices`` (value to words), or ``several`` texts, as a
-    list or separated by commas. ``pattern`` holds each text as a whole, and ``like``
-    shows one. An empty text is as none. ``shape`` is the JSON Schema of a value that is
-    none of these; the kind's ``check_options`` holds it. ``directs``: an option that
-    decides where calls go, so that a change of it asks for the credentials again.
+    The value is text, unless the field is a ``number`` (from ``least`` to ``most``,
+    ``whole`` or not), a ``flag``, one of ``choices`` (value to label), or ``several``
+    texts, as a list or separated by commas. Each text must match ``pattern`` as a
+    whole; ``like`` is an example. Empty text counts as no value. ``shape`` is the JSON
+    Schema of any other value, which the kind's ``check_options`` validates. ``directs``
+    marks an option that decides where calls go: changing it requires the credentials
+    again.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Field:
     help: str = ""
     required: bool = False
     secret: bool = False
-    shown: bool = False  # a credential that forms may show, since it is no secret
+    shown: bool = False  # a credential that is not secret, so forms may show it
     only_with: str = ""  # the choice of the first field that it belongs to
     number: bool = False
     whole: bool = False
@@ -57,7 +58,7 @@ class Field:
 
     @property
     def rates(self) -> dict[str, str]:
-        """The names of an object of rates, with what each means; {} for others."""
+        """The names in an object of rates, with their meanings; {} for other fields."""
         if self.shape is None or self.shape["type"] != "object":
             return {}
         properties = self.shape["properties"].items()
@@ -101,7 +102,7 @@ class Field:
         return ""
 
     def read(self, text: str) -> Any:
-        """Return what a person typed as the value that is stored; not checked."""
+        """Convert what a person typed to the stored value, without checking it."""
         plain = text.strip()
         if self.flag and plain.lower() in _YES | _NO:
             return plain.lower() in _YES
@@ -114,7 +115,7 @@ class Field:
         return plain
 
     def show(self, value: Any) -> str:
-        """Return a value as a person types it."""
+        """Return a value as a person would type it."""
         if isinstance(value, bool):
             return "yes" if value else "no"
         if isinstance(value, list):
@@ -126,16 +127,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class TagRules:
-    """What a cloud takes as tags, besides what every label may be.
+    """A cloud's limits on labels that become tags, besides those for every label.
 
-    ``most`` labels, the rest of its tags being ours, and one less for each of
-    ``tagging`` among a template's options; no name in ``reserved``, and none that
-    begins with one of ``prefixes`` in any case.
+    At most ``most`` labels are allowed, since ServerFleet needs some tags itself, and
+    one less for each option in ``tagging`` that a template sets. Names in ``reserved``,
+    and names that start with one of ``prefixes`` in upper or lower case, are refused.
     """
 
     most: int = 50
     tagging: frozenset[str] = frozenset()
-    reserved: Mapping[str, str] = field(default_factory=dict)  # name to why
+    reserved: Mapping[str, str] = field(default_factory=dict)  # name to reason
     prefixes: tuple[str, ...] = ()
 
     def check(self, labels: Mapping[str, str], options: Mapping[str, object]) -> str:
@@ -163,25 +164,25 @@ class Kind:
 
     name: str
     label: str
-    provider: str  # on the wire
+    provider: str  # in the API
     open: Callable[[CloudConfig, Timings], Cloud]
     timings: Timings
     credentials: tuple[Field, ...] = ()
-    # Returns what is wrong with credentials whose fields are right, or "". Its second
-    # argument is the account's own endpoint, or "".
+    # Returns what is wrong with credentials whose fields are valid one by one, or "".
+    # The second argument is the account's own endpoint, or "".
     check_credentials: Callable[[Mapping[str, str], str], str] = (
         lambda _given, _endpoint: ""
     )
     options: tuple[Field, ...] = ()
-    # Those that a template may have, too, above its account's.
+    # Options that a template may set, too. They override its account's.
     template_options: tuple[Field, ...] = ()
-    # Returns what is wrong with options whose fields are right, or "".
+    # Returns what is wrong with options whose fields are valid one by one, or "".
     check_options: Callable[[Mapping[str, Any]], str] = lambda _options: ""
-    # Returns what is wrong with timings where the cloud is as its options say, or "".
+    # Returns what is wrong with timings for a cloud with these options, or "".
     check_timings: Callable[[Mapping[str, Any], Timings], str] = lambda _options, _t: ""
     tags: TagRules = TagRules()
-    asks_for: str = ""  # in place of its required credentials, on the page of kinds
+    asks_for: str = ""  # shown on the page of kinds instead of the required credentials
     takes_endpoint: bool = True
-    # Its instances are none: their addresses may be this machine's own.
+    # Its instances are not real: their addresses may be this machine's own.
     is_simulated: bool = False
     needs_region: bool = True

@@ -1,8 +1,8 @@
-"""The way out: through which proxy a call to a cloud goes.
+"""The proxy through which a call to a cloud goes.
 
-The environment says so, as it does to curl and to the clouds' own tools: HTTPS_PROXY
-for https://, HTTP_PROXY for http://, ALL_PROXY for both, and NO_PROXY for what goes
-without one. What is on this machine goes without one, too.
+The environment sets it, as for curl and the clouds' own tools: HTTPS_PROXY for https://,
+HTTP_PROXY for http://, ALL_PROXY for both, and NO_PROXY for hosts to call directly.
+Addresses of this machine are always called directly.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ _SCHEMES: Final = frozenset({"http", "https"})
 
 
 class ProxyError(ValueError):
-    """A proxy is set that can't be used; ``message`` says which, and what to do."""
+    """The proxy setting can't be used. ``message`` says which one, and what to do."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class ProxyError(ValueError):
 
 
 def _read_variable(name: str) -> str:
-    # In lower case first, as curl has it.
+    # Lower case first, like curl.
     return os.environ.get(name.lower()) or os.environ.get(name) or ""
 
 
@@ -41,7 +41,7 @@ def find_proxy(url: str) -> str:
 
 
 def check_proxy(name: str, proxy: str) -> None:
-    """Raise ProxyError where the proxy that a variable names can't be used."""
+    """Raise ProxyError if the proxy in a variable can't be used."""
     try:
         parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
         usable = parts.scheme in _SCHEMES and bool(parts.hostname)
@@ -56,7 +56,7 @@ def check_proxy(name: str, proxy: str) -> None:
 
 
 def list_problems() -> list[str]:
-    """Return what is wrong with the proxies that the environment names."""
+    """Return what is wrong with the proxy settings in the environment."""
     problems = []
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         if proxy := _read_variable(name):
@@ -75,9 +75,9 @@ def list_problems() -> list[str]:
 
 
 def explain_way(url: str) -> str:
-    """Return a sentence on how the environment's proxies bear on a URL, or "".
+    """Return a sentence on how the proxy settings affect a URL, or "".
 
-    Without users and passwords, which a proxy's URL may hold.
+    It leaves out the user and password that a proxy's URL may contain.
     """
     parts = urlsplit(url)
     try:
@@ -104,7 +104,7 @@ def name_proxy(proxy: str) -> str:
 
 
 def _is_here(host: str) -> bool:
-    """Tell whether a host is this machine, which no proxy elsewhere can reach."""
+    """Tell whether a host is this machine, which a remote proxy can't reach."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""All kinds of clouds: kind to adapter, in one literal dict."""
+"""All kinds of clouds, and the adapter of each, in one literal dict."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,8 @@ _ADAPTERS: Final = {
 }
 
 MOST_TIMING: Final = 86400  # seconds
-# What needs no quoting, since the path is part of what is signed; and no dots alone.
+# Only characters that need no quoting, since the path is part of what is signed. No
+# segment may be . or ..
 _PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?")
 NO_OBJECT: Final = "The options must be a JSON object."
 TIMINGS: Final = frozenset(Timings.__dataclass_fields__)
@@ -32,7 +33,7 @@ class _Problem:
 
 
 def list_kinds() -> list[Kind]:
-    """Return all kinds, by name."""
+    """Return all kinds, sorted by name."""
     return [describe_kind(kind) for kind in sorted(_ADAPTERS)]
 
 
@@ -52,7 +53,7 @@ def describe_kind(kind: str) -> Kind:
 
 
 def open_cloud(kind: str, config: CloudConfig) -> Cloud:
-    """Return the cloud of one scope. Cheap: makes no call and opens no connection.
+    """Return the cloud of one scope. Cheap: no call, no connection.
 
     ``config.options["timings"]`` overrides the kind's timings. Raises InvalidError.
     """
@@ -61,7 +62,7 @@ def open_cloud(kind: str, config: CloudConfig) -> Cloud:
 
 
 def read_timings(kind: str, options: Mapping[str, object]) -> Timings:
-    """Return the timings of an account's clouds, which no region changes."""
+    """Return the timings of an account's clouds, the same in every region."""
     return _read_timings(describe_kind(kind), options)
 
 
@@ -132,7 +133,7 @@ def validate_template_options(
 ) -> list[str]:
     """Return what is wrong with a template's options for an account of a kind.
 
-    They go above the account's own, so the two are checked together, too.
+    They override the account's own, so the combination is checked, too.
     """
     described = describe_kind(kind)
     if not isinstance(options, Mapping):

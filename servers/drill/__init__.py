@@ -1,11 +1,11 @@
-"""The fire drill: a whole fleet on a simulated cloud, and everything in it killed.
+"""The fire drill: a whole fleet on a simulated cloud, with everything in it killed.
 
-``manage.py drill`` runs a copy of ServerFleet in a folder of its own, asks it for
-servers and for their end at random, and meanwhile kills, stops and empties what it runs
-on, while the cloud itself fails. Then it waits for the bound and counts.
+``manage.py drill`` runs a copy of ServerFleet in its own folder, and creates and
+terminates servers at random. Meanwhile it kills and suspends the copy's processes and
+empties its broker, while the cloud fails as well. Then it waits for the bound and
+counts.
 
-``service`` is the copy, ``plan`` the seeded choices, ``callers`` the clients,
-``killer`` the one who kills, ``verdict`` what is concluded, ``run`` the whole. Only a
-copy whose folder carries the mark of a drill is ever touched, and only sandbox accounts
-in it.
+``service`` is the copy, ``plan`` has the seeded choices, ``callers`` the clients,
+``killer`` the kills, ``verdict`` the conclusions, and ``run`` the whole drill. It only
+touches a copy whose folder has the mark of a drill, and only sandbox accounts in it.
 """

@@ -1,4 +1,4 @@
-"""The clients of a drill: they ask for servers and for their end, and keep count."""
+"""The clients of a drill: they create and terminate servers, and count the results."""
 
 import http.client
 import threading
@@ -13,7 +13,7 @@ CALL_SECONDS = 8.0
 
 
 class Callers:
-    """Some threads of requests, until they are told to stop."""
+    """Some threads that send requests until they are stopped."""
 
     def __init__(self, service: Service, wishes: Wishes) -> None:
         self._service = service
@@ -27,16 +27,16 @@ class Callers:
         ]
         self.accepted: set[str] = set()
         self.statuses: Counter[str] = Counter()
-        # (time, status, message) of each answer from 500 on.
+        # (time, status, message) of each answer with a status of 500 or above.
         self.failures: list[tuple[float, int, str]] = []
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start sending requests."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop, and wait for the answers that are still due."""
+        """Stop, and wait for the outstanding answers."""
         self._stop.set()
         for thread in self._threads:
             thread.join(CALL_SECONDS * 2)
@@ -64,7 +64,7 @@ class Callers:
         with self._lock:
             if not self._alive:
                 return
-            # One of the older half, which had the time to become something.
+            # One of the older half, which has had time to boot.
             name = self._alive.pop(int(pick * len(self._alive) / 2))
         query = "?force=true" if force else ""
         if self._call("DELETE", f"/api/servers/{name}{query}") is None:
@@ -72,11 +72,11 @@ class Callers:
                 self._alive.append(name)
 
     def _call(self, method: str, path: str) -> object:
-        """Return the answer of a call that was taken, else None."""
+        """Return the answer of a call that was accepted, otherwise None."""
         try:
             status, answer = self._service.call(method, path, timeout=CALL_SECONDS)
         except (OSError, http.client.HTTPException) as error:
-            # The web was killed under the call, or is starting again.
+            # The web process was killed during the call, or is restarting.
             self._note(type(error).__name__)
             return None
         self._note(str(status))

@@ -1,8 +1,8 @@
-"""The one who kills: processes of the copy, at moments of the seed's choosing.
+"""Kill the copy's processes, at moments that the seed chooses.
 
-A lease outlives the worker that held it, and names it. So after each kill the database
-itself tells which steps were cut: the rows whose lease still runs in the dead process's
-name, and among them the creates between their intent and their saved answer.
+A lease names its worker and outlives it. After each kill, the database therefore shows
+which steps were interrupted: the rows whose lease in the dead process's name has not
+expired, and among them the creates between their intent and their saved answer.
 """
 
 import os
@@ -41,9 +41,9 @@ _COMMANDS: Final = {
     BROKER: "valkey",
 }
 IN_FLIGHT: Final = "create, between intent and answer"
-# What the supervisor ends and starts again where it is stopped for good.
+# What the supervisor kills and restarts when it is suspended for good.
 HEALED: Final = {WORKER, WEB, BEAT}
-# How long the sight of a create call is waited for before anything is killed.
+# How long to wait for a create call before killing a worker anyway.
 AIM_SECONDS: Final = 3.0
 _STEPS: Final = {
     State.PENDING: "create, before the intent",
@@ -54,10 +54,9 @@ _STEPS: Final = {
 
 
 class Killer:
-    """Deals blows, and keeps count of them by victim and by step.
+    """Kill and suspend processes, and count this by process and by step.
 
-    Two threads deal them, one at the workers and one at the rest, until ``wishes``
-    have come true or ``stop`` was called.
+    Two threads do so until ``stop`` is called: one for the workers, one for the rest.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Killer:
     ) -> None:
         self._service = service
         self._wishes = wishes
-        self._postgres = postgres  # the folder of the copy's own server
+        self._postgres = postgres  # the folder of the copy's own PostgreSQL
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(stream,), daemon=True)
@@ -81,23 +80,23 @@ class Killer:
 
     @property
     def total(self) -> int:
-        """How many processes were killed."""
+        """The number of processes killed."""
         return self.kills.total()
 
     @property
     def is_done(self) -> bool:
-        """Whether as many were killed as was wished for."""
+        """Whether the requested number of kills is reached."""
         wishes = self._wishes
         enough = self.steps[IN_FLIGHT] >= wishes.stranded
         return enough and self.total >= wishes.kills
 
     def start(self) -> None:
-        """Begin to kill."""
+        """Start killing."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop, and wake all that was stopped."""
+        """Stop, and resume all suspended processes."""
         self._ended.set()
         for thread in self._threads:
             thread.join()
@@ -119,7 +118,7 @@ class Killer:
         connections.close_all()
 
     def _strike(self, strike: Strike) -> None:
-        """Deal a blow, if its victim is there."""
+        """Carry out one strike, if its target is running."""
         self.wake()
         pids = self._find(strike.victim)
         if strike.victim == BROKER and strike.flush:
@@ -139,7 +138,7 @@ class Killer:
             self._kill(strike.victim, pid)
 
     def wake(self, *, all_of_them: bool = False) -> None:
-        """Let processes go on that were stopped for longer than a lease."""
+        """Resume processes that were suspended for longer than a lease."""
         now = time.monotonic()
         for due, pid in list(self._stopped):
             if all_of_them or now >= due:
@@ -147,7 +146,7 @@ class Killer:
                 _send(pid, signal.SIGCONT)
 
     def stop_workers_for_good(self) -> None:
-        """Stop each worker that there is, and wake none: the last blow."""
+        """Suspend every worker and resume none. This is the last strike."""
         for pid in self._find(WORKER):
             self._stop_for_good(pid)
 
@@ -171,7 +170,7 @@ class Killer:
             self._note_steps(pid)
 
     def _note_steps(self, pid: int) -> None:
-        """Count what the dead worker was doing, by the leases in its name."""
+        """Count what the killed worker was doing, by the leases in its name."""
         holder = f"{name_process().rpartition(':')[0]}:{pid}"
         try:
             now = database_now()
@@ -192,11 +191,11 @@ class Killer:
         except DatabaseError:
             connections.close_all()
             steps = ["unknown: the database was down"]
-        # A kill counts once for each kind of step that it cut.
+        # A kill counts once for each kind of step that it interrupted.
         self.steps.update(set(steps) or {"between steps"})
 
     def _wait_for_create(self) -> list[int]:
-        """Return the workers that have a create call out, as soon as one has."""
+        """Return the workers with a create call under way, once there is one."""
         ends = time.monotonic() + AIM_SECONDS
         while time.monotonic() < ends:
             try:
@@ -227,7 +226,7 @@ class Killer:
 
 
 def find_postgres(folder: Path) -> list[int]:
-    """Return the server's processes: its first, then those that serve connections."""
+    """Return the server's processes: the main one, then those for connections."""
     try:
         first = int((folder / "data" / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{first}/task/{first}/children").read_text().split()

@@ -1,6 +1,7 @@
-"""What the log of a drill must not hold: secrets, and traces of the web.
+"""What the log of a drill must not contain: secrets, and tracebacks of the web process.
 
-A client speaks with the web alone, so a trace there may be one that a client can cause.
+Clients talk only to the web process, so a traceback there may be one that a client can
+cause.
 """
 
 import base64
@@ -21,14 +22,14 @@ _FORMS: Final = {
 }
 _WEB: Final = re.compile(r"web\d* *\|")
 _TRACE: Final = "Traceback (most recent call last)"
-# What a first start shows on purpose ends with this.
+# The credentials that a first start shows on purpose end with this.
 SHOWN_ONCE: Final = "These credentials are shown only once."
 
 
 def find_faults(log: str, secrets: Mapping[str, Iterable[str]]) -> list[str]:
-    """Return in sentences what is wrong with a log; never the secret itself.
+    """Return sentences on what is wrong with a log, never the secret itself.
 
-    ``secrets`` are the values that must not be in it, by what they are.
+    ``secrets`` are the values that must not be in it, by description.
     """
     first, _, rest = log.partition(SHOWN_ONCE)
     text = rest or first
@@ -39,25 +40,25 @@ def _find_secrets(text: str, secrets: Mapping[str, Iterable[str]]) -> Iterator[s
     for what, values in secrets.items():
         count = sum(text.count(value) for value in values if value)
         if count:
-            yield f"The log holds {what} {count} times."
+            yield f"The log contains {what}. Occurrences: {count}."
     for what, form in _FORMS.items():
         if count := len(form.findall(text)):
-            yield f"The log holds {count} times what looks like {what}."
+            yield f"The log contains what looks like {what}. Occurrences: {count}."
 
 
 def _find_traces(text: str) -> Iterator[str]:
     lines = text.splitlines()
     for number, line in enumerate(lines):
         if _TRACE in line and _WEB.match(line):
-            # Its last line tells the error: it is set in less than the others.
+            # The last line has the error. It is indented less than the others.
             block = " ".join(lines[number : number + 60])
-            yield f"The web logged a trace: {block[:1500]}"
+            yield f"The web process logged a traceback: {block[:1500]}"
 
 
 def list_secrets(service: Service) -> dict[str, list[str]]:
-    """Return what must be nowhere in the log of the copy, by what it is."""
+    """Return the values that must not be in the copy's log, by description."""
     keys = [base64.b64encode(key).decode() for key in settings.ENCRYPTION_KEYS.values()]
-    # By the models themselves: a list of values would be what is encrypted.
+    # Through the models themselves: values_list() would return encrypted values.
     held = [(row.secret, row.ca_key, row.tls_key) for row in Server.objects.all()]
     credentials = [json.loads(row.credentials or "{}") for row in Account.objects.all()]
     return {

@@ -1,6 +1,6 @@
-"""What a drill does: its wishes, its faults, and its choices, all from one seed.
+"""What a drill does: its settings, its faults, and its choices from one seed.
 
-What is chosen replays with the seed. When it happens depends on the machine.
+The same seed repeats the choices. When they happen depends on the machine.
 """
 
 import random
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-# Short timings: an instance is condemned within seconds of its row's end.
+# Short timings: an instance is condemned within seconds after its server ends.
 TIMINGS: Final = {
     "call": 2.0,
     "lease": 5.0,
@@ -38,30 +38,30 @@ WEB: Final = "web"
 BEAT: Final = "beat"
 BROKER: Final = "broker"
 DATABASE: Final = "database"
-# Two kill at once: one the workers, within whose steps most can go wrong, the other
-# the rest, so often each.
+# Two threads kill at once: one the workers, in whose steps most can go wrong, the other
+# the rest, with these weights.
 OTHERS: Final = {WEB: 3, BEAT: 2, BROKER: 2, DATABASE: 3}
 SHARES: Final = {"workers": 0.6, "others": 0.4}
-# Of the workers' deaths, how many wait for a create call to be under way.
+# The share of worker kills that wait until a create call is under way.
 AIMED: Final = 0.85
 
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was asked of a drill."""
+    """What a drill should do."""
 
     database: str = "sqlite"
-    servers: int = 20  # about how many are kept alive
-    seconds: float = 60.0  # how long the faults last at least
+    servers: int = 20  # about how many servers to keep
+    seconds: float = 60.0  # minimum duration of the faults
     kills: int = 40
     stranded: int = 0  # kills that must fall between an intent and its saved answer
     seed: int = 1
     faults: Mapping[str, float] = field(default_factory=lambda: FAULTS)
 
     def options(self, *, calm: bool = False) -> dict[str, Any]:
-        """Return the sandbox's options; ``calm``: nothing fails any more.
+        """Return the sandbox's options, without faults if ``calm``.
 
-        Calls take a second, so that much can die while one is under way.
+        Calls take a second, so that kills often hit one that is under way.
         """
         return {
             "boot": 1.0,
@@ -79,7 +79,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: make a server, or end the one at ``pick`` (0..1) of those known."""
+    """One request: create a server, or terminate the one at ``pick`` (0..1)."""
 
     make: bool
     pick: float
@@ -89,26 +89,26 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Strike:
-    """One blow: who dies, or what else is done."""
+    """One strike: what is killed, suspended or emptied."""
 
     victim: str
     pick: float  # 0..1, which of its processes
     aimed: bool  # wait for a create call first
-    delay: float  # seconds between its sight and the kill
-    stop: bool  # stop it instead (SIGSTOP), past its lease
-    for_good: bool  # and never let it go on
-    flush: bool  # empty the broker besides
+    delay: float  # seconds between seeing the create call and the kill
+    stop: bool  # suspend it instead (SIGSTOP), past its lease
+    for_good: bool  # and never resume it
+    flush: bool  # empty the broker instead of killing it
 
 
 class Plan:
-    """The choices of one stream: each stream of a seed is its own sequence."""
+    """The choices of one stream. Each stream of a seed has its own sequence."""
 
     def __init__(self, seed: int, stream: str) -> None:
-        # Not for secrets: a repeatable choice.
+        # Not for secrets: the choices must be repeatable.
         self._random = random.Random(f"{seed}:{stream}")  # noqa: S311
 
     def next_ask(self, *, alive: int, most: int) -> Ask:
-        """Return the next request, with ``alive`` of ``most`` servers wanted."""
+        """Return the next request, when ``alive`` of ``most`` wanted servers exist."""
         roll = self._random.random()
         return Ask(
             make=alive < most / 2 or (alive < most and roll < 0.6),
@@ -118,7 +118,7 @@ class Plan:
         )
 
     def next_strike(self, *, workers: bool, with_database: bool) -> Strike:
-        """Return the next blow, at a worker or at anything else."""
+        """Return the next strike, at a worker or at anything else."""
         victims = [name for name in OTHERS if with_database or name != DATABASE]
         weights = [OTHERS[name] for name in victims]
         other = self._random.choices(victims, weights)[0]

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a drill's own: a temporary folder, a unix socket, no port."""
+"""A PostgreSQL server for one drill: a temporary folder, a unix socket, no port."""
 
 import contextlib
 import ctypes
@@ -23,19 +23,19 @@ _libc = ctypes.CDLL(None)
 
 
 class MissingServerError(Exception):
-    """There is no PostgreSQL server on this machine, or it can't be started here."""
+    """PostgreSQL is not installed on this machine, or can't be started here."""
 
 
 class PostgreSQL:
     """One server; ``url()`` names a database on it.
 
-    ``durable``: what was committed survives a SIGKILL of it (no power cut, though).
+    If ``durable``, commits survive a SIGKILL of the server, though not a power cut.
     """
 
     def __init__(self, *, durable: bool = False) -> None:
         self.durable = durable
         self.bin = find_binaries()
-        # Short: the path of a unix socket has a limit.
+        # A short path, since a unix socket's path is limited.
         self.folder = Path(tempfile.mkdtemp(prefix="sfpg-", dir="/tmp"))
         self._run_as = _unprivileged_user()
         if self._run_as:
@@ -45,7 +45,7 @@ class PostgreSQL:
     @classmethod
     @contextlib.contextmanager
     def kept_alive(cls) -> Iterator["PostgreSQL"]:
-        """Run a durable one for a block; start it again whenever it is killed."""
+        """Run a durable server for a block, and restart it whenever it is killed."""
         server = cls(durable=True)
         ended = threading.Event()
 
@@ -67,7 +67,7 @@ class PostgreSQL:
             server.stop()
 
     def start(self) -> None:
-        """Make the cluster and start it."""
+        """Create the database cluster and start the server."""
         self._call(
             "initdb", "-D", f"{self.folder}/data", "-U", "fleet", "-A", "trust",
             "--no-sync", "-E", "UTF8", "--locale=C",
@@ -80,12 +80,12 @@ class PostgreSQL:
 
     @property
     def pid(self) -> int:
-        """The id of its first process."""
+        """The id of its main process."""
         assert self._process is not None
         return self._process.pid
 
     def is_down(self) -> bool:
-        """Tell whether it has ended."""
+        """Tell whether it has stopped."""
         return self._process is None or self._process.poll() is not None
 
     def run(self) -> None:
@@ -98,8 +98,8 @@ class PostgreSQL:
             "full_page_writes": "off",
             "max_connections": 300,
         }
-        # A child of this process, and not pg_ctl's daemon: it ends with the tests,
-        # also where they are killed.
+        # A child of this process, not pg_ctl's daemon: it stops with the tests, even if
+        # they are killed.
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -139,7 +139,7 @@ class PostgreSQL:
         return f"postgresql://fleet@/{database}?host={self.folder}"
 
     def create_database(self) -> str:
-        """Make an empty database; return its URL."""
+        """Create an empty database and return its URL."""
         name = f"t{uuid.uuid4().hex[:12]}"
         self._call("createdb", "-h", str(self.folder), "-U", "fleet", name)
         return self.url(name)
@@ -168,7 +168,7 @@ def _identity(user: str) -> dict[str, Any]:
 
 
 def _end_with_parent() -> None:
-    """Have Linux end this process, at once, when its parent ends."""
+    """Have Linux stop this process at once when its parent ends."""
     if sys.platform.startswith("linux"):
         _libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGQUIT))
 
@@ -183,7 +183,7 @@ def find_binaries() -> Path:
 
 
 def _unprivileged_user() -> str:
-    """PostgreSQL refuses to run as root."""
+    """Return the user to run PostgreSQL as: it refuses to run as root."""
     if os.getuid() != 0:
         return ""
     for name in ("postgres", "nobody"):

@@ -1,4 +1,4 @@
-"""A whole drill, from within the copy's environment: start, strike, wait, count."""
+"""A whole drill, run in the copy's environment: start, strike, wait, count."""
 
 import contextlib
 import os
@@ -37,14 +37,14 @@ from servers.scopes import open_scope, pace_of
 from servers.tokens import SCOPES, issue_token
 
 MARK: Final = "drill"
-# The database may answer 503 for so long after it was killed, and no longer.
+# How long after a kill of the database the API may answer 503.
 DATABASE_SECONDS: Final = 15.0
-# How much longer than asked a drill may take to deal its blows.
+# How many times longer than requested the strikes may take.
 PATIENCE: Final = 3.0
 
 
 class DrillError(Exception):
-    """Why there can be no drill, in one sentence."""
+    """Why the drill can't run, in one sentence."""
 
 
 def run_drill(
@@ -52,12 +52,12 @@ def run_drill(
 ) -> Verdict:
     """Run a drill on the copy whose environment this process has; return its verdict.
 
-    ``postgres`` is the folder of the copy's own PostgreSQL, ``say`` prints progress.
-    Raises DrillError where this is no drill's folder, or not a sandbox's fleet.
+    ``postgres`` is the folder of the copy's own PostgreSQL, and ``say`` prints
+    progress. Raises DrillError if this is not a drill's folder or not a sandbox fleet.
     """
     folder = settings.DATA_DIR
     if folder is None or not (folder / MARK).exists():
-        raise DrillError("This is no drill's folder. Nothing was touched.")
+        raise DrillError("This is not a drill's folder. Nothing was changed.")
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -70,10 +70,10 @@ def run_drill(
 
 
 def require_sandbox() -> Account:
-    """Return the one account of the copy; DrillError where any is not a sandbox."""
+    """Return the copy's one account. Raise DrillError if it is not a sandbox."""
     accounts = list(Account.objects.all())
     if len(accounts) != 1 or accounts[0].kind != "sandbox":
-        raise DrillError("A drill runs against one sandbox account alone.")
+        raise DrillError("A drill runs only against one sandbox account.")
     return accounts[0]
 
 
@@ -116,7 +116,7 @@ class _Drill:
         finally:
             self.killer.stop()
             self.callers.stop()
-        self.say("The faults end, with a stop of all workers for good.")
+        self.say("Ending the faults: suspending all workers for good.")
         self.killer.stop_workers_for_good()
         ended = time.monotonic()
         first_step = self._wait_for_step()
@@ -137,7 +137,7 @@ class _Drill:
         return verdict
 
     def _watch(self, began: float) -> None:
-        """Wait until the time is over and enough has died, and say how it goes."""
+        """Wait until the time is up and enough was killed, and report progress."""
         least = began + self.wishes.seconds
         most = began + self.wishes.seconds * PATIENCE + 30
         said = began
@@ -155,7 +155,7 @@ class _Drill:
             time.sleep(1)
 
     def _tend(self) -> None:
-        """Close a breaker that has opened, as the person on call would."""
+        """Close a breaker that opened, as the person on call would."""
         with contextlib.suppress(DatabaseError):
             account = require_sandbox()
             if account.breaker == Account.Breaker.OPEN:
@@ -164,7 +164,7 @@ class _Drill:
         connections.close_all()
 
     def _wait_for_step(self) -> float:
-        """Return the seconds until a worker has taken a step; a listing is one."""
+        """Return the seconds until a worker took a step. A listing counts as one."""
         began, since = time.monotonic(), None
         while (waited := time.monotonic() - began) < STANDSTILL_SECONDS * 3:
             try:
@@ -179,7 +179,7 @@ class _Drill:
         return waited
 
     def _calm(self) -> None:
-        """End the faults of the cloud, and what they have closed."""
+        """Switch off the cloud's faults, and close the breaker that they opened."""
 
         def done() -> bool:
             try:
@@ -195,7 +195,7 @@ class _Drill:
         wait_for(done, 60, what=lambda: self.service.log()[-3000:])
 
     def _rest(self, *, seconds: float) -> None:
-        """Wait until everything rests, or the time is up: then it is counted so."""
+        """Wait until nothing changes any more, or the time is up."""
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             try:
@@ -208,7 +208,7 @@ class _Drill:
     def _rests(self) -> bool:
         failed = Server.objects.filter(state=State.ERROR, hidden=False)
         for name in failed.values_list("name", flat=True):
-            # It may keep its instance for an hour: that is no end of a drill.
+            # It may keep its instance for an hour, longer than a drill can wait.
             try:
                 terminate_server(name, force=True)
             except FleetError:
@@ -274,7 +274,7 @@ class _Drill:
         )
 
     def _list_bad_answers(self) -> list[str]:
-        """Return the answers from 500 on that no dead database excuses."""
+        """Return the answers of 500 or above that no kill of the database explains."""
         deaths = self.killer.database_deaths
         bad = []
         for at, status, message in self.callers.failures:

@@ -1,4 +1,4 @@
-"""ServerFleet as a user runs it: ``python -m serverfleet.up`` in its own folder."""
+"""ServerFleet as users run it: ``python -m serverfleet.up`` in its own folder."""
 
 import json
 import os
@@ -20,17 +20,17 @@ START_SECONDS = 60.0
 
 
 def free_port() -> int:
-    """Return a port that is free now."""
+    """Return a port that is currently free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Service:
-    """One running copy; ``env`` adds to its environment, and may name its folder."""
+    """One running copy. ``env`` extends its environment, and may set its folder."""
 
     def __init__(self, **env: str) -> None:
-        # Short: the broker's socket lies in it.
+        # A short path, since the broker's socket is in it.
         self.data = Path(
             env.get("SERVERFLEET_DATA") or tempfile.mkdtemp(prefix="sfs-", dir="/tmp")
         )
@@ -46,10 +46,10 @@ class Service:
             "SERVERFLEET_DATA": str(self.data),
             "PORT": str(self.port),
             "SERVERFLEET_ADMIN_PASSWORD": "correct-horse-battery",
-            # Counted like everyone's requests, and never refused.
+            # Requests are counted as usual, but never refused.
             "SERVERFLEET_RATE_TOKEN": "100000000",
             "SERVERFLEET_RATE_ADDRESS": "100000000",
-            # Clouds that are tried against listen on this machine.
+            # The clouds of the tests listen on this machine.
             "SERVERFLEET_ALLOW_PRIVATE_ENDPOINTS": "1",
             **env,
         }
@@ -82,7 +82,7 @@ class Service:
     def __enter__(self) -> "Service":
         try:
             return self.start()
-        except BaseException:  # nobody else would end what has been started
+        except BaseException:  # nothing else would stop what was started
             self.__exit__()
             raise
 
@@ -93,11 +93,11 @@ class Service:
         wait_for(lambda: not self.processes(), 15)
 
     def log(self) -> str:
-        """Return all that it printed."""
+        """Return everything that it printed."""
         return self.log_path.read_text(errors="replace")
 
     def answers(self) -> bool:
-        """Tell whether the web answers."""
+        """Tell whether the web process answers."""
         try:
             return self.call("GET", "/healthz")[0] == 200
         except (OSError, urllib.error.URLError):
@@ -106,7 +106,7 @@ class Service:
     def call(
         self, method: str, path: str, body: Any = None, *, timeout: float = 20
     ) -> tuple[int, Any]:
-        """Call the API; return status and decoded answer."""
+        """Call the API, and return the status and the decoded answer."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             method=method,
@@ -137,18 +137,18 @@ class Service:
         wait_for(there, seconds, what=lambda: f"{self.states()}\n{self.log()[-3000:]}")
 
     def processes(self, words: str = "") -> list[int]:
-        """Return the ids of its processes whose command line holds ``words``."""
+        """Return the ids of its processes whose command line contains ``words``."""
         marks = (f"SERVERFLEET_DATA={self.data}\0").encode()
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
-            if folder.name == str(os.getpid()):  # a drill runs in its environment
+            if folder.name == str(os.getpid()):  # a drill runs in the same environment
                 continue
             try:
                 mine = marks in (folder / "environ").read_bytes()
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ")
             except OSError:
                 continue
-            # The broker writes its title, with its socket, over its environment.
+            # The broker overwrites its environment with a title that names its socket.
             mine = mine or str(self.data).encode() in command
             if mine and words in command.decode(errors="replace") and command:
                 found.append(int(folder.name))
@@ -180,7 +180,7 @@ def wait_for(
     *,
     what: Callable[[], str] = lambda: "",
 ) -> None:
-    """Wait until ``done`` is true; fail with ``what`` after some seconds."""
+    """Wait until ``done`` is true. Fail with ``what`` after ``seconds``."""
     ends = time.monotonic() + seconds
     while not done():
         if time.monotonic() > ends:

@@ -1,4 +1,4 @@
-"""What a drill concludes: pure, from what the cloud held and what the records say."""
+"""What a drill concludes from the cloud and the records. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,27 +7,27 @@ from typing import Any, Final
 
 from servers.lifecycle.states import State
 
-# How long nothing may be worked off after the last kill.
+# How long after the last kill the first step may take.
 STANDSTILL_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One instance that the cloud ever held under a server's tag, times in seconds."""
+    """One instance that ever had a server's tag at the cloud; times in seconds."""
 
     instance_id: str
     server: str  # the id in its tag
     made_at: float
-    gone_at: float | None  # None: it is live at the end
+    gone_at: float | None  # None if it is live at the end
 
     def life(self, now: float) -> float:
-        """Return how long it was there."""
+        """Return how long it existed."""
         return (now if self.gone_at is None else self.gone_at) - self.made_at
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One server as the records have it at the end."""
+    """One server, as recorded at the end."""
 
     id: str
     name: str
@@ -38,19 +38,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What no row accounts for."""
+    """What does not match the records."""
 
-    leaks: tuple[str, ...]  # live at the end, and no row's
+    leaks: tuple[str, ...]  # live at the end, without a row
     doubles: tuple[str, ...]  # servers with more than one live instance
     early: tuple[str, ...]  # servers that were `stopped` while an instance lived
-    lost: tuple[str, ...]  # accepted requests that no row tells of
+    lost: tuple[str, ...]  # accepted requests without a row
     empty: tuple[str, ...]  # running servers without a live instance
-    worst_heal: float  # longest life of an instance that never was its row's
+    worst_heal: float  # longest life of an instance that never belonged to its row
 
 
 @dataclass(slots=True)
 class Verdict:
-    """The whole result, as it is printed."""
+    """The whole result, as printed."""
 
     seed: int
     database: str
@@ -71,7 +71,7 @@ class Verdict:
     rest_after: float
     findings: Findings
     stops_for_good: int = 0
-    first_step_after: float = 0.0  # the last kill or stop, in seconds
+    first_step_after: float = 0.0  # after the last kill or stop, in seconds
     broken: list[str] = field(default_factory=list)
 
     @property
@@ -80,7 +80,7 @@ class Verdict:
         return not self.broken
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON shows it."""
+        """Return the result for JSON."""
         found = self.findings
         return {
             "kept": self.is_kept,
@@ -119,10 +119,10 @@ def compare(
     *,
     now: float,
 ) -> Findings:
-    """Compare what the cloud held with the records.
+    """Compare the cloud's instances with the records.
 
-    ``owned`` are the instances that an attempt was ever answered with, ``accepted``
-    the names of the requests that got a 200. ``now`` in Unix seconds.
+    ``owned`` are the instances that the cloud ever returned for an attempt,
+    ``accepted`` the server names of accepted requests. ``now`` is in Unix seconds.
     """
     by_id = {row.id: row for row in rows}
     owned = set(owned)
@@ -169,24 +169,24 @@ def judge(
     bad_answers: Sequence[str],
     bad_lines: Sequence[str] = (),
 ) -> None:
-    """Write down in sentences what broke the promise, or was too little to try it."""
+    """Record in sentences what broke the promise, or was too little to test it."""
     found = verdict.findings
     kills = sum(verdict.kills.values())
     checks: tuple[tuple[int, str], ...] = (
-        (len(found.leaks), "instance(s) that no server owns are live past the bound"),
-        (len(found.doubles), "server(s) have more than one live instance"),
-        (verdict.held_for_a_person, "instance(s) wait for a person"),
-        (len(found.early), "server(s) were stopped while their instance lived"),
-        (len(found.empty), "running server(s) have no live instance"),
-        (len(found.lost), "accepted request(s) are not accounted for"),
-        (len(bad_answers), "answer(s) were a fault of the service"),
-        (max(0, wished_kills - kills), "kill(s) of those wished for are missing"),
+        (len(found.leaks), "Instances without a server that are live past the bound"),
+        (len(found.doubles), "Servers with more than one live instance"),
+        (verdict.held_for_a_person, "Instances that need a decision"),
+        (len(found.early), "Servers stopped while their instance was live"),
+        (len(found.empty), "Running servers without a live instance"),
+        (len(found.lost), "Accepted requests without a server"),
+        (len(bad_answers), "Answers with an error of the service"),
+        (max(0, wished_kills - kills), "Kills missing from the requested number"),
         (
             max(0, wished_stranded - verdict.stranded),
-            "kill(s) between an intent and its saved answer are missing",
+            "Kills missing between an intent and its saved answer",
         ),
     )
-    verdict.broken = [f"{count} {what}." for count, what in checks if count]
+    verdict.broken = [f"{what}: {count}." for count, what in checks if count]
     if verdict.first_step_after > STANDSTILL_SECONDS:
         verdict.broken.append(
             f"The first step was taken {verdict.first_step_after:.0f} s after the last "
@@ -197,6 +197,6 @@ def judge(
         {state: verdict.states.get(state, 0) for state in resting}
     )
     if moving.total():
-        verdict.broken.append(f"{moving.total()} server(s) did not come to rest.")
+        verdict.broken.append(f"Servers still changing at the end: {moving.total()}.")
     verdict.broken += [f"It answered {text}" for text in bad_answers[:5]]
     verdict.broken += bad_lines[:5]

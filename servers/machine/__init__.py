@@ -1,1 +1,1 @@
-"""What happens on the instance itself, as far as the network shows it."""
+"""What is known about the instance itself, as far as the network shows it."""

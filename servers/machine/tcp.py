@@ -15,10 +15,11 @@ NOT_TRIED = (
 
 
 def try_port(address: str, port: int, *, timeout: float, loopback: bool = False) -> str:
-    """Return "" where ``address`` takes a TCP connection, else why not, as a sentence.
+    """Return "" if ``address`` accepts a TCP connection, otherwise why not.
 
-    ``address`` is the cloud's word for where an instance is. ``loopback``: it may be
-    this machine, as a simulated cloud's is. ``timeout`` is in seconds, for all tries.
+    ``address`` is where the cloud says the instance is. ``loopback`` allows this
+    machine itself, as for a simulated cloud. ``timeout`` is in seconds, for all tries
+    together.
     """
     ends = time.monotonic() + timeout
     try:

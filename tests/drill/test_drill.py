@@ -64,7 +64,7 @@ def test_wishes_out_of_bounds_are_refused_in_one_line() -> None:
 
 
 def test_a_folder_without_the_mark_is_never_drilled() -> None:
-    with pytest.raises(DrillError, match="no drill's folder"):
+    with pytest.raises(DrillError, match="not a drill's folder"):
         run_drill(Wishes(), postgres=None, say=print)
 
 

@@ -45,9 +45,9 @@ PAGE: Final = 1000
 VOLUME_PAGE: Final = 500
 MOST_PAGES: Final = 100
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
-# What another cloud with EC2's API may call its own: RegionOne.
+# The region of another cloud with EC2's API, such as RegionOne.
 _OTHER_REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-# Of a temporary key that was typed: nobody renews it.
+# For a temporary key that was entered by hand, which is not renewed.
 _RENEW: Final = (
     "A session token expires within hours. Enter a new one with its keys, or use a "
     "role, which ServerFleet renews automatically."
@@ -83,38 +83,38 @@ class Amazon:
         return ""
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
-        """RunInstances for exactly one, tagged in the same call."""
+        """Call RunInstances for exactly one instance, tagged in the same call."""
         with bounded_call(deadline, what=NAME) as under_way:
             params = self._build(spec)
-            under_way.sent = False  # whatever was asked before, the launch was not
+            under_way.sent = False  # whatever was sent before, the launch was not
             reservation = self._call(params)
             for item in reservation.findall("instancesSet/item"):
                 return show_instance(item, self._address)
         raise UnknownOutcomeError(f"{NAME} answered without an instance.")
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
-        """RunInstances with DryRun, and a look at the image and the size."""
+        """Call RunInstances with DryRun, and look up the image and the size."""
         with bounded_call(deadline, what=NAME):
             return check_run(self._call, self._build(spec), self._merge_options(spec))
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
-        """DescribeInstances by the key's tag."""
+        """Call DescribeInstances by the key's tag."""
         with bounded_call(deadline, what=NAME):
             found, _ = self._describe({KEY_TAG: key})
         return [instance for instance in found if instance.key == key]
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
-        """DescribeInstances by the fleet's tag, all pages."""
+        """Call DescribeInstances by the fleet's tag, for all pages."""
         with bounded_call(deadline, what=NAME):
             found, owner = self._describe({FLEET_TAG: fleet})
         return CloudListing(
-            # Filters take wildcards; the fleet is compared whole.
+            # Filters accept wildcards, so compare the whole fleet tag.
             tuple(instance for instance in found if instance.fleet == fleet),
             identity=owner,
         )
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
-        """DescribeInstances by id."""
+        """Call DescribeInstances by id."""
         params = {"Action": "DescribeInstances", "InstanceId.1": instance_id}
         with bounded_call(deadline, what=NAME):
             for _, item in iterate_instances(self._call(params)):
@@ -122,20 +122,20 @@ class Amazon:
         raise InstanceNotFoundError(f"{NAME} has no instance {instance_id}.")
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
-        """TerminateInstances."""
+        """Call TerminateInstances."""
         params = {"Action": "TerminateInstances", "InstanceId.1": instance_id}
         with bounded_call(deadline, what=NAME):
             self._call(params)
 
     def check_destroy(self, *, deadline: float) -> None:
-        """TerminateInstances with DryRun, of an instance that does not exist."""
+        """Call TerminateInstances with DryRun, for an instance that does not exist."""
         with bounded_call(deadline, what=NAME):
             check_terminate(self._call)
 
     def list_leftovers(
         self, fleet: str, *, deadline: float
     ) -> tuple[CloudLeftover, ...]:
-        """DescribeVolumes by the fleet's tag, attached to nothing, all pages."""
+        """Call DescribeVolumes for all unattached volumes with the fleet's tag."""
         params = {
             "Action": "DescribeVolumes",
             "MaxResults": str(VOLUME_PAGE),
@@ -153,7 +153,7 @@ class Amazon:
         return tuple(volume for volume in volumes if volume.fleet == fleet)
 
     def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
-        """DeleteVolume."""
+        """Call DeleteVolume."""
         params = {"Action": "DeleteVolume", "VolumeId": resource_id}
         with (
             contextlib.suppress(InstanceNotFoundError),
@@ -165,7 +165,7 @@ class Amazon:
         return {**self.config.options, **spec.options}
 
     def _build(self, spec: CreateSpec) -> dict[str, str]:
-        """Return RunInstances' parameters; look the root device up at need."""
+        """Return RunInstances' parameters. Look up the root device if needed."""
         options = self._merge_options(spec)
         device = ""
         if changes_disk(options) and not options.get("disk_device"):
@@ -178,7 +178,7 @@ class Amazon:
         return build_run_params(spec, options, root_device=device)
 
     def _describe(self, tags: Mapping[str, str]) -> tuple[list[CloudInstance], str]:
-        """Return all instances with these tags, and whose they are where it shows."""
+        """Return all instances with these tags, and their owner if it is shown."""
         params = {"Action": "DescribeInstances", "MaxResults": str(PAGE)}
         for number, (name, value) in enumerate(tags.items(), start=1):
             params[f"Filter.{number}.Name"] = f"tag:{name}"
@@ -193,7 +193,7 @@ class Amazon:
         return list(found.values()), owner
 
     def _pages(self, params: Mapping[str, str]) -> Iterator[ElementTree.Element]:
-        """Yield the answers to one question, page by page, to the end."""
+        """Yield all pages of the answer to one request."""
         asked = dict(params)
         for _ in range(MOST_PAGES):
             answer = self._call(asked)
@@ -205,7 +205,7 @@ class Amazon:
         raise UnknownOutcomeError(f"{NAME} returned more pages than expected.")
 
     def _call(self, params: Mapping[str, str]) -> ElementTree.Element:
-        """Send one signed request; return its answer, free of namespaces."""
+        """Send one signed request, and return its answer without namespaces."""
         keys = find_keys(self.config)
         try:
             return call(self._service, keys, params)
@@ -228,7 +228,7 @@ KIND: Final = Kind(
     options=OPTIONS,
     template_options=OPTIONS,
     check_options=check_options,
-    # 50 tags, of which fleet, server, key and Name are ours.
+    # EC2 allows 50 tags. Fleet, server, key and Name are ours.
     tags=TagRules(
         most=46,
         tagging=frozenset({"address"}),

@@ -13,19 +13,19 @@ from servers.clouds.base import ClockError, UnknownOutcomeError
 
 NAME: Final = "Amazon EC2"
 
-# Thousands of letters that only a call to STS can read.
+# Thousands of characters that only a call to STS can decode.
 _ENCODED: Final = re.compile(r"\s*Encoded authorization failure message: \S+")
-# The error by which EC2 says that a call with DryRun would have worked.
+# The error code with which EC2 says that a call with DryRun would have succeeded.
 _WOULD_WORK: Final = "DryRunOperation"
 
 
 def read_answer(
     status: int, body: bytes | str, *, date: str = "", temporary: bool = False
 ) -> ElementTree.Element:
-    """Return the root of an answer without namespaces; raise what an error means.
+    """Return the root of an answer without namespaces. Raise errors by their meaning.
 
-    A dry run that would have worked is no error. ``date`` is the answer's Date header;
-    ``temporary`` tells whether the credentials are lent for a time.
+    A dry run that would have succeeded is not an error. ``date`` is the answer's Date
+    header. ``temporary`` tells whether the credentials are temporary.
     """
     try:
         root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities

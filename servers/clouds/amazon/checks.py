@@ -1,8 +1,8 @@
-"""Whether EC2 would take a call, asked with DryRun: nothing is made, nothing ended.
+"""Whether EC2 would accept a call, tested with DryRun, which changes nothing.
 
-Of a dry run EC2 promises only that it checks permissions (API Reference, DryRun of each
-action), whatever else it may notice. So image and size are looked up besides; where a
-policy does not allow that, the dry run's word stands.
+EC2 promises only that a dry run checks permissions (API Reference, DryRun of each
+action), although it may notice more. So the image and the size are looked up as well.
+If a policy does not allow that, only the dry run counts.
 """
 
 import secrets
@@ -30,14 +30,14 @@ _DRY: Final = {"DryRun": "true"}
 def check_run(
     call: Call, params: Mapping[str, str], options: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    """Ask whether RunInstances with ``params`` would work; raise what forbids it.
+    """Test whether RunInstances with ``params`` would work, and raise what prevents it.
 
-    ``options`` are those that ``params`` were built from. Returns what could not be
-    looked up, a sentence each.
+    ``params`` were built from ``options``. Returns one sentence for each thing that
+    could not be looked up.
     """
     answer = call({**params, **_DRY})
     for item in answer.findall("instancesSet/item"):
-        # Not every endpoint knows DryRun. What this one made is new, and ours.
+        # Not every endpoint supports DryRun. This instance is new, and ours.
         _undo(call, find_text(item, "instanceId"))
     untested = (
         _check_image(call, params["ImageId"], options),
@@ -47,7 +47,7 @@ def check_run(
 
 
 def check_terminate(call: Call) -> None:
-    """Ask whether TerminateInstances is allowed, of an instance that nobody has."""
+    """Test whether TerminateInstances is allowed, with an id that no instance has."""
     try:
         call(
             {
@@ -57,7 +57,7 @@ def check_terminate(call: Call) -> None:
             }
         )
     except InstanceNotFoundError:
-        return  # not forbidden, but missing, as it must be
+        return  # allowed; the instance is missing, as expected
 
 
 def _undo(call: Call, instance_id: str) -> NoReturn:
@@ -65,7 +65,7 @@ def _undo(call: Call, instance_id: str) -> NoReturn:
     try:
         call({"Action": "TerminateInstances", "InstanceId.1": instance_id})
     except CloudError as error:
-        # It carries the fleet's tag, so listings show it until it is gone.
+        # It has the fleet's tag, so listings show it until it is gone.
         raise RefusedError(f"{said}. Terminate it there: {error.message}") from None
     raise RefusedError(f"{said}, which was terminated at once.")
 

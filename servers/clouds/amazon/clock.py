@@ -1,9 +1,9 @@
-"""Tell a wrong clock from wrong credentials, which AWS refuses much alike.
+"""Tell a wrong clock from wrong credentials, which AWS refuses in similar ways.
 
-A signature names the time at which it was made, and AWS takes it for some minutes only.
-It says so by a code of its own, or in the words of an error about the signature; where
-an AuthFailure does not even say that, the Date of the answer tells. Source: the EC2 API
-Reference, "Error codes" (RequestExpired), and the IAM User Guide, "Troubleshoot
+A signature includes its time, and AWS accepts it only for some minutes. AWS reports
+this with a specific code, or in the message of an error about the signature. If an
+AuthFailure does not even say that, the Date header of the answer shows it. Source: the
+EC2 API Reference, "Error codes" (RequestExpired), and the IAM User Guide, "Troubleshoot
 Signature Version 4 requests".
 """
 
@@ -21,7 +21,7 @@ _WORDS: Final = re.compile(
     r"time ?stamp|clock|skew|in the future",
     re.IGNORECASE,
 )
-# Those of them that can have another cause, and are told apart by words or by Date.
+# Codes that can have another cause. The message or the Date header tells them apart.
 _AMBIGUOUS: Final = frozenset(
     {
         "AuthFailure",
@@ -33,17 +33,17 @@ _AMBIGUOUS: Final = frozenset(
         "AccessDeniedException",
     }
 )
-# Credentials that are lent for a time end with the same code as a late request.
+# Temporary credentials that have expired give the same code as a late request.
 _ENDS_TOO: Final = "RequestExpired"
-# AWS takes a signature for five minutes around the time that it names.
+# AWS accepts a signature within five minutes of its time.
 FURTHEST: Final = 300.0
 
 
 def explain_clock(code: str, message: str, *, date: str, temporary: bool) -> str:
-    """Return what to do about this machine's clock, or "" where that is not the fault.
+    """Return what to do about this machine's clock, or "" if it is not the cause.
 
-    ``date`` is the answer's Date header, "" without one; ``temporary`` tells whether
-    the credentials are lent for a time.
+    ``date`` is the answer's Date header, or "". ``temporary`` tells whether the
+    credentials are temporary.
     """
     skew = _read_skew(date)
     off = skew is not None and abs(skew) > FURTHEST
@@ -65,7 +65,7 @@ def explain_clock(code: str, message: str, *, date: str, temporary: bool) -> str
 
 
 def _read_skew(date: str) -> float | None:
-    """Return by how many seconds this machine is ahead; None where nobody knows."""
+    """Return by how many seconds this machine is ahead, or None if unknown."""
     try:
         theirs = parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError, OverflowError):

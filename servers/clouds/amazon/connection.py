@@ -15,7 +15,7 @@ from libcloud.common.base import Response
 from servers.clouds.amazon.api import read_answer
 from servers.clouds.driver import BoundedConnection, bound_connection, thread_driver
 
-# The partitions whose hosts end otherwise. Source: AWS General Reference, endpoints.
+# Partitions with other host suffixes. Source: AWS General Reference, endpoints.
 _PARTITIONS: Final = {
     "cn-": "amazonaws.com.cn",
     "eusc-": "amazonaws.eu",
@@ -28,27 +28,27 @@ _OWN_HOST: Final = re.compile(
     + ")"
 )
 _VERSIONS: Final = {"ec2": "2016-11-15", "sts": "2011-06-15"}
-# AWS's own tools read it, too: where STS is another than the region's.
+# The address of STS, if it is not the region's. AWS's own tools read it, too.
 _STS_URL: Final = "AWS_ENDPOINT_URL_STS"
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What signs a call. Never logged: two of the three are secrets."""
+    """The keys that sign a call. Never log them: two of the three are secrets."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
     session_token: str = field(default="", repr=False)
 
     def digest(self) -> bytes:
-        """Return what tells these keys from others, without a secret in it."""
+        """Return a digest that identifies these keys without revealing them."""
         parts = (self.access_key_id, self.secret_access_key, self.session_token)
         return hashlib.sha256("\n".join(parts).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One of AWS's services in a region."""
+    """An AWS service in a region."""
 
     name: str  # ec2, sts
     region: str
@@ -61,7 +61,7 @@ class Service:
 
 
 def ec2_of(region: str, endpoint: str) -> Service:
-    """Return EC2 in a region, at an account's own endpoint where it has one."""
+    """Return EC2 in a region, at the account's own endpoint if it has one."""
     return Service("ec2", region, endpoint or f"https://{name_host('ec2', region)}")
 
 
@@ -72,9 +72,9 @@ def sts_of(region: str) -> Service:
 
 
 def is_own_host(url: str) -> bool:
-    """Tell whether an endpoint is EC2's own, over HTTPS; also FIPS's and a VPC's.
+    """Tell whether an endpoint is EC2's own over HTTPS, with FIPS and VPC endpoints.
 
-    The whole name is compared: under AWS's domain lie hosts of its customers, too.
+    The whole name is compared, since customers have hosts under AWS's domain, too.
     """
     parts = urlsplit(url)
     return parts.scheme == "https" and bool(_OWN_HOST.fullmatch(parts.hostname or ""))
@@ -89,10 +89,10 @@ def name_host(service: str, region: str) -> str:
 
 
 class _RawResponse(Response):
-    """The answer as it came: status, headers and body are read by ``read_answer``.
+    """The unparsed answer. ``read_answer`` reads its status, headers and body.
 
-    As bytes: XML names its own encoding, and a header without one would have libcloud
-    take UTF-8 for Latin-1.
+    The body is bytes, since XML names its own encoding. If the header names none,
+    libcloud would read UTF-8 as Latin-1.
     """
 
     raw = b""
@@ -116,7 +116,7 @@ class _Connection(SignedAWSConnection):
 
 
 class _Signer:
-    """A connection and what its signature asks its driver for."""
+    """A connection, and the attributes of a driver that its signature needs."""
 
     name = "ServerFleet"
 
@@ -124,7 +124,7 @@ class _Signer:
         self.region_name = service.region
         parts = urlsplit(service.url)
         secure = parts.scheme == "https"
-        # EC2-like clouds have one: http://host:8773/services/compute.
+        # EC2-like clouds have a path: http://host:8773/services/compute.
         self.path = parts.path or "/"
         self.connection = _Connection(
             keys.access_key_id,
@@ -143,9 +143,9 @@ class _Signer:
 def call(
     service: Service, keys: Keys, params: Mapping[str, str]
 ) -> ElementTree.Element:
-    """Send one signed request; return its answer, free of namespaces.
+    """Send one signed request, and return its answer without namespaces.
 
-    Within a ``bounded_call``. Raises what the answer means.
+    Call it within a ``bounded_call``. Raises errors by the answer's meaning.
     """
     signer = thread_driver((service, keys.digest()), lambda: _Signer(service, keys))
     response = signer.connection.request(
@@ -163,7 +163,7 @@ def call(
 
 
 def call_unsigned(service: Service, params: Mapping[str, str]) -> ElementTree.Element:
-    """Send one request that proves itself by a parameter; return its answer."""
+    """Send one request that is authenticated by a parameter, and return its answer."""
     parts = urlsplit(service.url)
     secure = parts.scheme == "https"
     connection = BoundedConnection(

@@ -1,7 +1,7 @@
-"""EC2's error codes, each as the error of the port that says what it means.
+"""EC2's error codes, each mapped to the error of the port with its meaning.
 
-What is not here is a refusal where EC2 answered 4xx with a code, and an unknown outcome
-otherwise. Complaints about the clock are told apart before, in clock.py.
+A code that is not listed is a refusal if EC2 answered 4xx, and an unknown outcome
+otherwise. Errors caused by the clock are recognised before, in clock.py.
 
 Source: the Amazon EC2 API Reference, "Error codes" (common client errors, client errors
 of RunInstances, server errors), and AWS STS' "Common errors".
@@ -21,7 +21,7 @@ from servers.clouds.base import (
 )
 
 MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
-    # The same call may work in a moment.
+    # The same call may work later.
     ThrottledError: frozenset(
         {
             "RequestLimitExceeded",
@@ -37,7 +37,7 @@ MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
     InstanceNotFoundError: frozenset(
         {"InvalidInstanceID.NotFound", "InvalidVolume.NotFound"}
     ),
-    # There is no room now, here, for this: another zone, size or hour may have some.
+    # No capacity for this here and now. Another zone, size or time may have some.
     NoCapacityError: frozenset(
         {
             "InsufficientInstanceCapacity",
@@ -95,7 +95,7 @@ MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
             "Blocked",
         }
     ),
-    # It may have taken effect, or may yet.
+    # The call may have taken effect, or still may.
     UnknownOutcomeError: frozenset(
         {
             "InternalError",
@@ -108,12 +108,12 @@ MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
     ),
 }
 _BY_CODE: Final = {code: error for error, codes in MEANINGS.items() for code in codes}
-# EC2 writes a code with its side in states and in some answers: Server.InternalError.
+# In states and some answers, EC2 prefixes a code with its side: Server.InternalError.
 _SIDES: Final = ("Client.", "Server.")
 
 
 def find_meaning(status: int, code: str) -> type[CloudError]:
-    """Return the error that an answer's status and code mean."""
+    """Return the error for an answer's status and code."""
     for side in _SIDES:
         code = code.removeprefix(side)
     if known := _BY_CODE.get(code):

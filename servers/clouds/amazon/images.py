@@ -1,4 +1,4 @@
-"""What EC2 knows of an image: whether it can be used, and what its root disk is."""
+"""What EC2 knows about an image: whether it can be used, and its root disk."""
 
 import re
 import threading
@@ -18,8 +18,7 @@ from servers.clouds.base import (
 
 Call = Callable[[Mapping[str, str]], ElementTree.Element]
 
-# An image that a parameter of Systems Manager names: EC2 resolves it at the launch
-# alone.
+# An image named by a Systems Manager parameter, which EC2 resolves only at launch.
 _BY_PARAMETER: Final = "resolve:ssm:"
 _MOST_KEPT: Final = 1000
 
@@ -36,7 +35,7 @@ class Image:
 
 
 def describe_image(call: Call, image: str) -> Image:
-    """Return what EC2 shows of an image. Raises RefusedError where there is none."""
+    """Return what EC2 shows of an image. Raise RefusedError if it does not exist."""
     answer = call({"Action": "DescribeImages", "ImageId.1": image})
     found = answer.find("imagesSet/item")
     if found is None:
@@ -56,12 +55,12 @@ def describe_image(call: Call, image: str) -> Image:
 
 
 def is_looked_up(image: str) -> bool:
-    """Tell whether DescribeImages knows an image by this name."""
+    """Tell whether DescribeImages can look up an image by this name."""
     return not image.startswith(_BY_PARAMETER)
 
 
 def check_disk(image: Image, options: Mapping[str, Any]) -> None:
-    """Raise RefusedError where a root disk's options don't fit the image."""
+    """Raise RefusedError if the root disk options don't fit the image."""
     device = str(options.get("disk_device") or "")
     if device and image.root_device and device != image.root_device:
         raise RefusedError(
@@ -83,7 +82,7 @@ def check_disk(image: Image, options: Mapping[str, Any]) -> None:
 
 
 class RootDevices:
-    """The root devices of images, each looked up once: an image never changes its own.
+    """The root devices of images. Each is looked up once, since it never changes.
 
     Safe to use from any thread.
     """
@@ -95,8 +94,8 @@ class RootDevices:
     def find(self, call: Call, image: str, *, endpoint: str, region: str) -> str:
         """Return an image's root device.
 
-        Raises RefusedError where it can't be known, ThrottledError, and
-        UnreachableError where there was no answer: nothing was launched by then.
+        Raises RefusedError if it can't be found out, ThrottledError, and
+        UnreachableError if there was no answer. Nothing was launched before that.
         """
         key = (endpoint, region, image)
         with self._lock:
@@ -124,7 +123,7 @@ def _look_up(call: Call, image: str) -> str:
             "Allow ec2:DescribeImages, or set the option disk_device."
         ) from None
     except UnknownOutcomeError as error:
-        # A question changes nothing, and the launch was not sent yet.
+        # A look-up changes nothing, and the launch was not sent yet.
         raise UnreachableError(error.message) from None
     if not found.root_device:
         raise RefusedError(

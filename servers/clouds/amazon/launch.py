@@ -1,6 +1,6 @@
 """The parameters of RunInstances: one instance, its tags and its options in one call.
 
-Source: the Amazon EC2 API Reference, RunInstances; docs/ec2.md lists which of its
+Source: the Amazon EC2 API Reference, RunInstances. docs/ec2.md lists which of its
 parameters are used, and why the others are not.
 """
 
@@ -13,11 +13,11 @@ from servers.clouds.amazon.options import USUAL_HOPS, find_wrong
 from servers.clouds.base import CreateSpec, RefusedError
 
 MOST_USER_DATA: Final = 16 * 1024
-# Says, on an instance of a template that asks for it, which address is its server's:
-# a listing shows instances, and not the templates that they came from.
+# This tag records which address of an instance its template wants for the server. A
+# listing shows instances, not the templates that they came from.
 ADDRESS_TAG: Final = "serverfleet-address"
-# What RunInstances makes in this call, and can tag in it. A policy may demand tags on
-# each of them, and a leftover volume is traced by its own.
+# What RunInstances creates and can tag in the same call. A policy may require tags on
+# each of them, and leftover volumes are found by their tags.
 _TAGGED: Final = ("instance", "volume", "network-interface")
 _ZONE_ID: Final = re.compile(r"[a-z0-9]+-az[0-9]+")
 _DISK: Final = {
@@ -40,10 +40,10 @@ Params = dict[str, str]
 def build_run_params(
     spec: CreateSpec, options: Mapping[str, Any], *, root_device: str = ""
 ) -> Params:
-    """Return RunInstances' parameters. Raises RefusedError where none can be built.
+    """Return RunInstances' parameters. Raise RefusedError if they can't be built.
 
-    ``options`` are the account's under the template's. ``root_device`` is the image's,
-    needed where ``needs_root_device`` says so.
+    ``options`` are the account's, overridden by the template's. ``root_device`` is the
+    image's, needed if ``changes_disk`` says so and no option names it.
     """
     if wrong := find_wrong(options):
         raise RefusedError(f"{wrong} Correct it in the template or its account.")
@@ -60,7 +60,7 @@ def build_run_params(
         "MinCount": "1",
         "MaxCount": "1",
         "ClientToken": spec.token,
-        # A machine that shuts itself down ends, and is not kept and billed.
+        # An instance that shuts itself down is terminated, not kept and billed.
         "InstanceInitiatedShutdownBehavior": "terminate",
     }
     params |= _tag_params(spec)
@@ -79,7 +79,7 @@ def build_run_params(
 
 
 def changes_disk(options: Mapping[str, Any]) -> bool:
-    """Tell whether the root disk is to be other than the image's."""
+    """Tell whether the root disk should differ from the image's."""
     return any(_is_set(options.get(name)) for name in _DISK)
 
 
@@ -93,7 +93,7 @@ def _flag(value: Any) -> str:
 
 def _tag_params(spec: CreateSpec) -> Params:
     tags = {**spec.tags, "Name": spec.name}
-    # Where the template does not say, the account does, as it is at each listing.
+    # If the template does not set it, the account's current option applies.
     if address := spec.options.get("address"):
         tags[ADDRESS_TAG] = str(address)
     params = {}
@@ -107,11 +107,11 @@ def _tag_params(spec: CreateSpec) -> Params:
 
 
 def _network_params(options: Mapping[str, Any]) -> Params:
-    """Subnet and groups; on an interface of its own where its address is asked for."""
+    """Return subnet and groups, on a network interface if ``public_ip`` is set."""
     prefix, params = "", {}
     public_ip = options.get("public_ip")
     if public_ip is not None:
-        # EC2 takes all of these on the interface, or all of them on the call.
+        # EC2 accepts these either all on the interface, or all on the call.
         prefix = "NetworkInterface.1."
         params = {
             f"{prefix}DeviceIndex": "0",
@@ -135,7 +135,7 @@ def _metadata_params(options: Mapping[str, Any]) -> Params:
         "MetadataOptions.HttpPutResponseHopLimit": str(
             int(options.get("imds_hops") or USUAL_HOPS)
         ),
-        # User data is read from there.
+        # The instance reads its user data from there.
         "MetadataOptions.HttpEndpoint": "enabled",
     }
 

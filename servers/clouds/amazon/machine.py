@@ -1,10 +1,10 @@
-"""The role of the machine that ServerFleet runs on, as AWS hands it out there.
+"""The role of the machine that ServerFleet runs on, as AWS provides it there.
 
-Three ways, in the order of AWS's own tools: a token file that STS exchanges (EKS, or
-any identity provider that the role trusts), the container's endpoint (ECS, EKS Pod
-Identity), and the instance's metadata service in its second version. Each is found by
-the variables that AWS itself sets. Only this module talks to those addresses: no
-account's endpoint, no proxy and no redirect leads there.
+There are three sources, in the order of AWS's own tools: a token file that STS
+exchanges (EKS, or any identity provider that the role trusts), the container's endpoint
+(ECS, EKS Pod Identity), and the instance's metadata service, version 2. They are found
+by the variables that AWS itself sets. Only this module connects to those addresses:
+accounts' endpoints, proxies and redirects can't lead there.
 
 Source: AWS SDKs and Tools Reference Guide, "Standardized credential providers".
 """
@@ -25,27 +25,27 @@ from servers.clouds.amazon.connection import Keys, call_unsigned, sts_of
 from servers.clouds.base import CredentialsError, UnreachableError
 from servers.clouds.driver import Deadline
 
-# Seconds; the service is on the same machine, or not there at all.
+# Seconds. The service is on the same machine, or does not exist.
 MOST_SECONDS: Final = 2.0
 _MOST_BYTES: Final = 64 * 1024
 _METADATA: Final = "http://169.254.169.254"
 _METADATA_IPV6: Final = "http://[fd00:ec2::254]"
 _CONTAINER: Final = "http://169.254.170.2"
-# Where a container's keys may be fetched without TLS. Source: the same guide.
+# Hosts from which a container's keys may be fetched without TLS. Source: same guide.
 _PLAIN_HOSTS: Final = frozenset(
     {"169.254.170.2", "169.254.170.23", "fd00:ec2::23", "127.0.0.1", "::1", "localhost"}
 )
 _TOKEN: Final = "/latest/api/token"  # noqa: S105 - a path
 _ROLES: Final = "/latest/meta-data/iam/security-credentials/"
 _TOKEN_SECONDS: Final = "300"  # noqa: S105 - a time
-# Each names a file.
+# Each contains the path of a file.
 _WEB_TOKEN_FILE: Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105
 _CONTAINER_TOKEN_FILE: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105
 
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """Keys that are lent until a time, in Unix seconds."""
+    """Temporary keys, and when they expire, in Unix seconds."""
 
     keys: Keys
     ends: float = field(default=float("inf"))
@@ -54,7 +54,7 @@ class Lent:
 def fetch_machine_keys(deadline: Deadline, *, region: str) -> Lent:
     """Return the keys of this machine's role.
 
-    Raises CredentialsError (there is none, or it is refused) and UnreachableError.
+    Raises CredentialsError (there is no role, or it is refused) or UnreachableError.
     """
     env = os.environ
     if env.get(_WEB_TOKEN_FILE) and env.get("AWS_ROLE_ARN"):
@@ -69,7 +69,7 @@ def fetch_machine_keys(deadline: Deadline, *, region: str) -> Lent:
 
 
 def read_sts_keys(answer: ElementTree.Element) -> Lent:
-    """Return the keys in an answer of STS."""
+    """Return the keys in an answer from STS."""
     found = next(answer.iter("Credentials"), None)
     if found is None:
         raise UnreachableError("AWS STS answered without keys.")
@@ -198,7 +198,7 @@ def _ask(
     method: str = "GET",
     headers: dict[str, str] | None = None,
 ) -> tuple[int, str]:
-    """Return status and body of one request, sent straight there."""
+    """Send one request directly, and return its status and body."""
     parts = urlsplit(url)
     kind = (
         http.client.HTTPSConnection

@@ -1,6 +1,7 @@
-"""What an account or a template may say of EC2's instances: one field each.
+"""The options for EC2's instances in an account or a template, one field each.
 
-Each is a parameter of RunInstances; docs/ec2.md lists them beside those that have none.
+Each sets a parameter of RunInstances. docs/ec2.md lists them, and the parameters
+without an option.
 Source: the Amazon EC2 API Reference, RunInstances and its data types.
 """
 
@@ -196,7 +197,7 @@ _NEEDS_IOPS: Final = frozenset({"io1", "io2"})
 
 
 def check_options(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with options that are right one by one, or ""."""
+    """Return what is wrong with options that are valid one by one, or ""."""
     volume = options.get("disk_type")
     if options.get("disk_iops") and volume and volume not in _WITH_IOPS:
         return f"A root disk of type {volume} takes no IOPS."
@@ -212,10 +213,10 @@ def check_options(options: Mapping[str, Any]) -> str:
 
 
 def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with options as they are stored, or ""."""
+    """Return what is wrong with stored options, or ""."""
     for name, value in options.items():
         option = _BY_NAME.get(name)
-        # Others are not EC2's (the account's timings), and change no call.
+        # Others, such as the account's timings, are not for EC2 and change no call.
         if option is not None and (message := option.check(value)):
             return f"The option {name} is not valid: {message}"
     return check_options(options)

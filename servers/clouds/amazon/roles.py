@@ -1,8 +1,8 @@
-"""Which keys sign an account's calls: its own, its machine's, or those of a role.
+"""Which keys sign an account's calls: its own, the machine's, or those of a role.
 
-Lent keys are kept in the process and fetched anew before they end, by one thread while
-the others go on with those that still hold. A refresh that fails is no fault as long as
-they do.
+Temporary keys are cached in the process and renewed before they expire, by one thread
+while the others use the old ones. A failed refresh does no harm as long as those are
+valid.
 """
 
 import hashlib
@@ -74,16 +74,16 @@ CREDENTIALS: Final = (
         like="serverfleet-1",
     ),
 )
-_ROLE_SECONDS: Final = "3600"  # the longest where a role assumes another
+_ROLE_SECONDS: Final = "3600"  # the maximum if one role assumes another
 _MOST_KEPT: Final = 1000
 
 
 class KeyCache:
-    """Lent keys by what they were lent for. Safe to use from any thread."""
+    """A cache of temporary keys. Safe to use from any thread."""
 
-    REFRESH: Final = 300.0  # seconds before their end at which new ones are asked for
-    AGAIN: Final = 15.0  # between two tries
-    # AWS has just lent them: a clock that calls them ended is itself wrong.
+    REFRESH: Final = 300.0  # seconds before they expire at which they are renewed
+    AGAIN: Final = 15.0  # seconds between two tries
+    # New keys are valid at least this long. A clock that says otherwise is wrong.
     LEAST: Final = 60.0
 
     def __init__(
@@ -98,7 +98,7 @@ class KeyCache:
         self._lock = threading.Lock()
 
     def find(self, key: bytes, fetch: Callable[[], Lent], *, wait: float) -> Keys:
-        """Return keys that hold; ``wait`` seconds at most for another's refresh."""
+        """Return valid keys. Wait up to ``wait`` seconds for another's refresh."""
         entry = self._entry(key)
         kept, ends = entry.keys, entry.ends
         now = self._uptime()
@@ -117,7 +117,7 @@ class KeyCache:
             entry.lock.release()
 
     def forget(self, key: bytes) -> None:
-        """Fetch anew at the next call: the cloud takes those no longer."""
+        """Fetch new keys at the next call, since the cloud rejects the current ones."""
         entry = self._entry(key)
         if self._uptime() >= entry.since + self.LEAST:
             entry.keys = None
@@ -148,7 +148,7 @@ class KeyCache:
 
 
 class _Entry:
-    """One role's keys; times are uptimes."""
+    """The keys of one role. Times are monotonic."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -162,10 +162,10 @@ _cache: Final = KeyCache()
 
 
 def find_keys(config: CloudConfig) -> Keys:
-    """Return the keys for an account's next call, fetched where they are lent ones.
+    """Return the keys for an account's next call. Fetch them if they are temporary.
 
-    Lent ones need a ``bounded_call`` around. Raises CredentialsError, ThrottledError,
-    ClockError or UnreachableError: the call itself was not sent.
+    Temporary keys require a surrounding ``bounded_call``. Raises CredentialsError,
+    ThrottledError, ClockError or UnreachableError: the call itself was not sent.
     """
     if not is_lent(config.credentials):
         return _typed(config.credentials)
@@ -177,14 +177,14 @@ def find_keys(config: CloudConfig) -> Keys:
             wait=deadline.remaining(),
         )
     except UnknownOutcomeError as error:
-        # Of STS: nothing was asked of EC2 yet.
+        # This is from STS: nothing was sent to EC2 yet.
         raise UnreachableError(error.message) from None
-    deadline.sent = False  # to EC2, whatever was asked of others
+    deadline.sent = False  # to EC2, whatever was sent to others
     return keys
 
 
 def forget_keys(config: CloudConfig) -> None:
-    """Fetch lent keys anew at the next call."""
+    """Fetch new temporary keys at the next call."""
     if is_lent(config.credentials):
         _cache.forget(_digest(config))
 
@@ -195,10 +195,10 @@ def is_lent(credentials: Mapping[str, str]) -> bool:
 
 
 def check_credentials(given: Mapping[str, str], endpoint: str) -> str:
-    """Return what is wrong with credentials that are right one by one, or "".
+    """Return what is wrong with credentials that are valid one by one, or "".
 
-    Keys that a role lends are nobody's to give away: whoever edits an account may not
-    have them sent to an address of their own.
+    A person who edits an account must not be able to send a role's keys to an address
+    of their choice.
     """
     if endpoint and is_lent(given) and not is_own_host(endpoint):
         return (
@@ -227,7 +227,7 @@ def _typed(credentials: Mapping[str, str]) -> Keys:
 
 
 def _digest(config: CloudConfig) -> bytes:
-    # A digest, so that the cache's keys hold no secret.
+    # A digest, so that the cache's keys contain no secret.
     parts = [config.account_id, config.region, dict(config.credentials)]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
 
@@ -247,7 +247,7 @@ def _assume(role: str, keys: Keys, config: CloudConfig) -> Lent:
     params = {
         "Action": "AssumeRole",
         "RoleArn": role,
-        # In the other account's CloudTrail it says who calls.
+        # It identifies the caller in the other account's CloudTrail.
         "RoleSessionName": f"serverfleet-{account}",
         "DurationSeconds": _ROLE_SECONDS,
     }

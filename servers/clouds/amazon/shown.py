@@ -1,4 +1,4 @@
-"""What EC2 shows of instances and volumes, as the port takes it."""
+"""Convert EC2's instances and volumes to the port's types."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -14,9 +14,9 @@ from servers.clouds.base import (
     Meaning,
 )
 
-# Source: the EC2 API Reference, "InstanceState". shutting-down counts as live: it may
-# still run for a while, and be billed, until the cloud says terminated. A hibernated
-# instance is shown as stopped.
+# Source: the EC2 API Reference, "InstanceState". shutting-down counts as live: the
+# instance may still run and be billed until EC2 says terminated. A hibernated instance
+# is shown as stopped.
 STATUSES: Final = {
     "pending": Meaning.BOOTING,
     "running": Meaning.RUNNING,
@@ -25,14 +25,14 @@ STATUSES: Final = {
     "stopping": Meaning.STOPPED,
     "stopped": Meaning.STOPPED,
 }
-# What has a use for its address; a stopped one shows its private address alone.
+# Only these need an address. A stopped instance shows only its private address.
 _REACHABLE: Final = frozenset({Meaning.BOOTING, Meaning.RUNNING})
 
 
 def iterate_instances(
     root: ElementTree.Element,
 ) -> Iterator[tuple[ElementTree.Element, ElementTree.Element]]:
-    """Yield the instances of DescribeInstances' answer, each with its reservation."""
+    """Yield each reservation and instance in DescribeInstances' answer."""
     for reservation in root.findall("reservationSet/item"):
         for item in reservation.findall("instancesSet/item"):
             yield reservation, item
@@ -46,7 +46,7 @@ def _tags(item: ElementTree.Element) -> dict[str, str]:
 
 
 def show_volume(item: ElementTree.Element) -> CloudLeftover:
-    """Return a volume as the port knows it."""
+    """Return a volume as a leftover."""
     tags = _tags(item)
     return CloudLeftover(
         resource_id=find_text(item, "volumeId"),
@@ -58,7 +58,7 @@ def show_volume(item: ElementTree.Element) -> CloudLeftover:
 
 
 def show_instance(item: ElementTree.Element, address: str) -> CloudInstance:
-    """Return an instance; ``address`` says which of its addresses the account wants."""
+    """Return an instance. ``address`` is the kind of address that the account wants."""
     tags = _tags(item)
     status = find_text(item, "instanceState/name")
     meaning = STATUSES.get(status, Meaning.UNCLEAR)
@@ -76,9 +76,9 @@ def show_instance(item: ElementTree.Element, address: str) -> CloudInstance:
 
 
 def _find_address(item: ElementTree.Element, wanted: str) -> str:
-    """Return the address that is wanted, or the next best; "" while there is none.
+    """Return the wanted address, or the next best, or "" while there is none.
 
-    In a subnet of IPv6 alone an instance has no IPv4 address at all.
+    In an IPv6-only subnet, an instance has no IPv4 address.
     """
     public = find_text(item, "ipAddress")
     private = find_text(item, "privateIpAddress")

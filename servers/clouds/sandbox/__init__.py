@@ -1,9 +1,9 @@
 """A simulated cloud, for a first look, drills, tests and benchmarks.
 
 ``world`` is the cloud itself: a file that all processes share. ``driver`` is a libcloud
-NodeDriver over it, and ``adapter`` the port. A request is written down when it is sent,
-with the time at which it takes effect, so that it happens although its sender was
-killed, as at a real cloud.
+NodeDriver over it, and ``adapter`` implements the port. A request is recorded when it
+is sent, with the time at which it takes effect. So it takes effect even if its sender
+is killed, as with a real cloud.
 """
 
 from servers.clouds.sandbox.adapter import KIND

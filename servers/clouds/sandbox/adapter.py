@@ -53,9 +53,9 @@ STATUSES: Final = {
 _ERRORS: Final = (BaseHTTPError, OSError, sqlite3.Error)
 _WORLD: Final = re.compile(r"[a-z0-9-]{1,63}")
 
-# Short, so that a first look and a drill show everything within seconds: its
-# processing and visibility together stay below a second unless an account asks for
-# more, and then it should ask for more settle, too.
+# Short, so that a first look and a drill show everything within seconds. Processing and
+# visibility together take less than a second unless an account sets more. Then it must
+# also set a longer settle.
 TIMINGS: Final = Timings(
     call=10, lease=25, settle=6, grace=8, lag=1, listing_busy=1, listing_idle=30
 )
@@ -87,14 +87,14 @@ class Sandbox:
         )
 
     def fetch_identity(self, *, deadline: float) -> str:
-        """Return the id that its world was made with."""
+        """Return the id with which the world was created."""
         try:
             return self._driver.ex_get_identity()
         except _ERRORS as error:
             raise _translate(error) from None
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
-        """Make an instance."""
+        """Create an instance."""
         try:
             return _show(
                 self._driver.create_node(
@@ -105,7 +105,7 @@ class Sandbox:
             raise _translate(error) from None
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
-        """Raise what would stop an instance from being created."""
+        """Raise what would prevent a create."""
         try:
             self._driver.ex_check_create(spec.image, spec.size)
         except _ERRORS as error:
@@ -113,14 +113,14 @@ class Sandbox:
         return ()
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
-        """Return the instances with this key, by an index."""
+        """Return the instances with this key, found by an index."""
         try:
             return [_show(node) for node in self._driver.list_nodes(ex_key=key)]
         except _ERRORS as error:
             raise _translate(error) from None
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
-        """Return the fleet's instances in this region, and whose account it is."""
+        """Return the fleet's instances in this region, and the account's identity."""
         try:
             nodes = self._driver.list_nodes(ex_fleet_tag=FLEET_TAG, ex_fleet=fleet)
         except _ERRORS as error:
@@ -138,14 +138,14 @@ class Sandbox:
             raise _translate(error) from None
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
-        """Ask for the end of one instance."""
+        """Terminate one instance."""
         try:
             self._driver.ex_destroy_node(instance_id)
         except _ERRORS as error:
             raise _translate(error) from None
 
     def check_destroy(self, *, deadline: float) -> None:
-        """Say whether the token may destroy."""
+        """Raise CredentialsError if the token may not destroy."""
         try:
             self._driver.ex_check_destroy()
         except _ERRORS as error:
@@ -228,7 +228,7 @@ def _check_timings(options: Mapping[str, Any], timings: Timings) -> str:
     try:
         behaviour = read_behaviour(options)
     except (TypeError, ValueError):
-        return ""  # the options themselves are told to be wrong
+        return ""  # the options themselves are reported as wrong
     shows = behaviour.processing + behaviour.visibility
     if timings.settle < shows:
         return (

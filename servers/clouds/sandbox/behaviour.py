@@ -1,4 +1,4 @@
-"""How a sandbox behaves: its times, its limits, and its faults with their rates."""
+"""How a sandbox behaves: its times, limits and fault rates."""
 
 import random
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ FAULTS: Final = {
     "address_changes": "A new instance changes its address some time after booting.",
     "leaves_volume": "A destroyed instance leaves a volume behind.",
 }
-# What each setting is, for a person: its label, and in which unit.
+# The label and the description of each setting, for people.
 WORDS: Final = {
     "boot": ("Boot time", "Create-to-active time in seconds"),
     "latency": ("Latency", "Duration of each call in seconds"),
@@ -59,29 +59,29 @@ WORDS: Final = {
 class Behaviour:
     """Times in seconds, rates from 0 to 1."""
 
-    boot: float = 5.0  # from made to active
+    boot: float = 5.0  # from created to active
     latency: float = 0.02  # of each call, before and after its effect together
-    processing: float = 0.05  # from sent to made
-    visibility: float = 0.0  # from made to seen
+    processing: float = 0.05  # from sent to created
+    visibility: float = 0.0  # from created to visible
     destroying: float = 1.0  # from the destroy call to terminated
     listed: float = 60.0  # how long a terminated instance stays in listings
     stale: float = 3.0
-    hang: float = 0.5  # how long a call that times out is waited for
-    calls_per_minute: float = 0.0  # 0: no limit
-    quota: float = 0.0  # most instances of all regions; 0: no limit
+    hang: float = 0.5  # how long a call that times out takes
+    calls_per_minute: float = 0.0  # 0 for no limit
+    quota: float = 0.0  # instance limit across all regions; 0 for no limit
     seed: float = 0.0
     no_capacity: tuple[str, ...] = ()  # size, region/size or region/* that ran out
-    denied: tuple[str, ...] = ()  # what the token may not: create, list, region/list …
+    denied: tuple[str, ...] = ()  # what the token may not do: create, region/list …
     sizes: tuple[str, ...] = ("small", "medium", "large")
     images: tuple[str, ...] = ("ubuntu-24.04", "debian-12")
     faults: Mapping[str, float] = field(default_factory=dict)
 
     def strikes(self, fault: str, call: int) -> bool:
-        """Tell whether ``fault`` meets call number ``call``: the same for a seed."""
+        """Tell whether ``fault`` hits call number ``call``. The seed decides."""
         rate = self.faults.get(fault, 0.0)
         if rate <= 0:
             return False
-        # Not for secrets: a repeatable choice.
+        # Not for secrets: the choice must be repeatable.
         return random.Random(f"{self.seed}:{fault}:{call}").random() < rate  # noqa: S311
 
 
@@ -92,7 +92,7 @@ LISTS: Final = ("no_capacity", "denied", "sizes", "images")
 
 
 def read_behaviour(options: Mapping[str, Any]) -> Behaviour:
-    """Return the behaviour that an account's options name; ValueError where wrong."""
+    """Return the behaviour for an account's options. Raise ValueError if invalid."""
     known: dict[str, Any] = {}
     for name in NUMBERS:
         if name in options:

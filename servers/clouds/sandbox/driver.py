@@ -1,8 +1,8 @@
-"""A libcloud NodeDriver over a sandbox's world, with the manners of a cloud's API.
+"""A libcloud NodeDriver over a sandbox's world that behaves like a cloud's API.
 
-It answers like libcloud's HTTP drivers: BaseHTTPError with a status, and a time-out
-where no answer comes. Sleeping stands for the network, and happens outside of the
-world's transactions.
+It fails like libcloud's HTTP drivers: with a BaseHTTPError and a status, or a time-out
+if there is no answer. Sleeps simulate the network. They happen outside the world's
+transactions.
 """
 
 import secrets
@@ -57,7 +57,7 @@ class SandboxNodeDriver(NodeDriver):
     def create_node(  # type: ignore[override]
         self, *, name: str, image: str, size: str, ex_tags: dict[str, str]
     ) -> Node:
-        """Make an instance. The request is written down as it is sent."""
+        """Create an instance. The request is recorded when it is sent."""
         call = self._enter("create")
         behaviour = self.behaviour
         if behaviour.strikes("timeout_before", call):
@@ -107,7 +107,7 @@ class SandboxNodeDriver(NodeDriver):
         return self._node(row, time.time())
 
     def ex_check_create(self, image: str, size: str) -> None:
-        """Raise what ``create_node`` would; make nothing."""
+        """Raise what ``create_node`` would raise, without creating anything."""
         self._enter("check_create", allows="create")
         self._check_known(image, size)
         with self.world.writing() as connection:
@@ -116,7 +116,7 @@ class SandboxNodeDriver(NodeDriver):
     def list_nodes(
         self, *, ex_fleet_tag: str = "", ex_fleet: str = "", ex_key: str = ""
     ) -> list[Node]:
-        """Return the instances of this region, of a fleet or of a key."""
+        """Return the instances in this region, of a fleet or with a key."""
         call = self._enter("find" if ex_key else "list")
         if self.behaviour.strikes("partial_listing", call) and not ex_key:
             raise BaseHTTPError(503, "A page of the listing failed.")
@@ -137,16 +137,16 @@ class SandboxNodeDriver(NodeDriver):
         ]
 
     def ex_get_node(self, node_id: str) -> Node:
-        """Return one instance; 404 where it can't be seen."""
+        """Return one instance. Raise 404 if it is not visible."""
         self._enter("get")
         return self._node(self._find(node_id), time.time())
 
     def destroy_node(self, node: Node) -> bool:
-        """End an instance, libcloud's way."""
+        """Destroy an instance through libcloud's interface."""
         return self.ex_destroy_node(str(node.id))
 
     def ex_destroy_node(self, node_id: str) -> bool:
-        """End an instance by its id. True means that the request was taken."""
+        """Destroy an instance by its id. True means that the request was accepted."""
         call = self._enter("destroy")
         row = self._find(node_id)
         now = time.time()
@@ -167,11 +167,11 @@ class SandboxNodeDriver(NodeDriver):
         return True
 
     def ex_check_destroy(self) -> None:
-        """Raise what forbids any destroy; end nothing."""
+        """Raise what would prevent a destroy, without destroying anything."""
         self._enter("check_destroy", allows="destroy")
 
     def ex_list_volumes(self, fleet: str, fleet_tag: str) -> list[Volume]:
-        """Return the volumes of a fleet in this region that nothing uses."""
+        """Return a fleet's unused volumes in this region."""
         self._enter("list_volumes")
         return [
             volume
@@ -180,14 +180,14 @@ class SandboxNodeDriver(NodeDriver):
         ]
 
     def ex_delete_volume(self, volume_id: str) -> None:
-        """Delete a volume; one that is not there is no error."""
+        """Delete a volume. It is no error if it does not exist."""
         self._enter("delete_volume")
         self.world.delete_volume(volume_id)
 
     def _enter(self, operation: str, *, allows: str = "") -> int:
-        """Count the call, and refuse it where it would be; return its number.
+        """Count the call, and refuse it if the cloud would. Return its number.
 
-        ``allows`` is the operation that the token must allow; its own without one.
+        ``allows`` is the operation that the token must allow, by default this one.
         """
         behaviour = self.behaviour
         now = time.time()

@@ -1,11 +1,11 @@
-"""What a sandbox's world holds; times are Unix seconds."""
+"""The records in a sandbox's world. Times are Unix seconds."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One instance as the world holds it; times are Unix seconds."""
+    """One instance in the world. Times are Unix seconds."""
 
     number: int
     id: str
@@ -27,7 +27,7 @@ class Row:
     forgotten_at: float | None
 
     def status(self, now: float) -> str:
-        """Return the sandbox's own word for what the instance is at ``now``."""
+        """Return the sandbox's raw status of the instance at ``now``."""
         if self.gone_at is not None and now >= self.gone_at:
             return "terminated"
         if self.deleting_at is not None and now >= self.deleting_at:
@@ -41,7 +41,7 @@ class Row:
         return "booting" if now >= self.made_at else "provisioning"
 
     def address(self, now: float) -> str:
-        """Return its address, which it has while it is active."""
+        """Return the instance's address, or "" if it has none."""
         if self.active_at is None or self.status(now) in {
             "provisioning",
             "booting",

@@ -1,8 +1,8 @@
 """The sandbox's world: its instances and calls, in one SQLite file.
 
-Nothing has to run for time to pass in it: each row holds when it came into being, when
-it could be seen, when it booted and when it ended, and what a reader sees is computed
-from the clock.
+Nothing has to run for time to pass in it: each row records when the instance was
+created, became visible, booted and ended. What a reader sees is computed from the
+clock.
 """
 
 import json
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS calls (
 );
 """
 _BUSY_SECONDS: Final = 20.0
-# The log of calls is cut to its last so many, now and then.
+# The log of calls is trimmed to this many from time to time.
 CALLS_KEPT: Final = 100_000
 
 _local = threading.local()
@@ -68,7 +68,7 @@ def world_path(folder: str | Path, name: str) -> Path:
 
 
 def _add_columns(connection: sqlite3.Connection) -> None:
-    """Bring a file of an older version up to date."""
+    """Upgrade a file from an older version."""
     rows = connection.execute("PRAGMA table_info(instances)").fetchall()
     known = {row[1] for row in rows}
     for name in ("moved_at", "failed_at", "stopped_at"):
@@ -77,13 +77,13 @@ def _add_columns(connection: sqlite3.Connection) -> None:
 
 
 class World:
-    """One world. Any number of threads and processes may have it open."""
+    """One world. Any number of threads and processes can open it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def _connection(self) -> sqlite3.Connection:
-        """Return this thread's connection; never one of before a fork."""
+        """Return this thread's connection, never one from before a fork."""
         opened: dict[tuple[int, Path], sqlite3.Connection] = _local.__dict__.setdefault(
             "opened", {}
         )
@@ -107,7 +107,7 @@ class World:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Hold the world for one short transaction. Never sleep inside."""
+        """Lock the world for one short transaction. Never sleep inside."""
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -127,7 +127,7 @@ class World:
     # What the driver needs
 
     def identity(self) -> str:
-        """Return the id of the account, made with the world."""
+        """Return the id of the account, created with the world."""
         (value,) = (
             self._connection()
             .execute("SELECT value FROM facts WHERE name = 'identity'")
@@ -136,7 +136,7 @@ class World:
         return str(value)
 
     def count_call(self, operation: str, region: str, now: float) -> int:
-        """Note a call; return its number, which grows by one with each."""
+        """Record a call, and return its number, which increases by one each time."""
         cursor = self._connection().execute(
             "INSERT INTO calls (operation, region, at) VALUES (?, ?, ?)",
             (operation, region, now),
@@ -164,7 +164,7 @@ class World:
         return int(count)
 
     def insert(self, connection: sqlite3.Connection, **columns: Any) -> None:
-        """Write an instance down: it exists from ``made_at`` on."""
+        """Record an instance. It exists from ``made_at`` on."""
         columns["tags"] = json.dumps(columns["tags"], sort_keys=True)
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
@@ -174,7 +174,7 @@ class World:
         )
 
     def select(self, where: str = "1", values: tuple[Any, ...] = ()) -> list[Row]:
-        """Return the rows that a condition of our own holds for."""
+        """Return the rows that match a trusted SQL condition."""
         connection = self._connection()
         cursor = connection.execute(
             f"SELECT * FROM instances WHERE {where} ORDER BY number",  # noqa: S608
@@ -191,14 +191,14 @@ class World:
     def leave_volume(
         self, connection: sqlite3.Connection, row: Row, made_at: float
     ) -> None:
-        """Leave a volume behind with an instance's tags, in a transaction."""
+        """Create a leftover volume with an instance's tags, in a transaction."""
         connection.execute(
             "INSERT OR IGNORE INTO volumes VALUES (?, ?, ?, ?)",
             (f"vol-{row.id}", row.region, json.dumps(row.tags), made_at),
         )
 
     def volumes(self, region: str, now: float) -> list[Volume]:
-        """Return the volumes of a region that are there at ``now``."""
+        """Return the volumes that exist in a region at ``now``."""
         rows = self._connection().execute(
             "SELECT id, region, tags FROM volumes WHERE region = ? AND made_at <= ?",
             (region, now),
@@ -209,14 +209,14 @@ class World:
         """Delete a volume."""
         self._connection().execute("DELETE FROM volumes WHERE id = ?", (volume_id,))
 
-    # What tests and drills may do to it
+    # For tests and drills
 
     def instances(self) -> list[Row]:
-        """Return all that were ever made and are still remembered."""
+        """Return all instances that are still recorded."""
         return self.select()
 
     def live(self, now: float) -> list[Row]:
-        """Return all that would be billed at ``now``."""
+        """Return all instances that would be billed at ``now``."""
         return [
             row
             for row in self.select("forgotten_at IS NULL OR forgotten_at > ?", (now,))
@@ -232,14 +232,14 @@ class World:
         )
 
     def vanish(self, instance_id: str, now: float) -> None:
-        """Take an instance away as if the cloud had lost it."""
+        """Remove an instance as if the cloud had lost it."""
         self._connection().execute(
             "UPDATE instances SET gone_at = ?, forgotten_at = ? WHERE id = ?",
             (now, now, instance_id),
         )
 
     def turn(self, instance_id: str, status: str, now: float) -> None:
-        """Have an instance be ``failed`` or ``stopped`` from now on."""
+        """Make an instance ``failed`` or ``stopped`` from now on."""
         column = {"failed": "failed_at", "stopped": "stopped_at"}[status]
         self._connection().execute(
             f"UPDATE instances SET {column} = ? WHERE id = ?",  # noqa: S608 - own names
@@ -247,7 +247,7 @@ class World:
         )
 
     def set_identity(self, identity: str) -> None:
-        """Make it another account's."""
+        """Change the account's identity."""
         self._connection().execute(
             "UPDATE facts SET value = ? WHERE name = 'identity'", (identity,)
         )
@@ -255,7 +255,7 @@ class World:
     def add_instance(
         self, *, region: str, tags: dict[str, str], now: float, name: str = "foreign"
     ) -> str:
-        """Add an instance that no call of this fleet made; return its id."""
+        """Add an instance that this fleet did not create, and return its id."""
         instance_id = f"sb-{secrets.token_hex(6)}"
         with self.writing() as connection:
             self.insert(

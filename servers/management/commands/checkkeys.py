@@ -1,4 +1,4 @@
-"""``manage.py checkkeys``: whether every stored secret can be read."""
+"""``manage.py checkkeys``: check that every stored secret can be read."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ MOST_NAMED = 20
 
 
 class Command(BaseCommand):
-    """Read every encrypted value; exit code 1 where one can't be."""
+    """Read every encrypted value. The exit code is 1 if one can't be read."""
 
     help = "Check that every stored secret can be read with the current keys."
 

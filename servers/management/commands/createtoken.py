@@ -17,7 +17,7 @@ _DURATION = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
 
 
 class Command(BaseCommand):
-    """Make an API token."""
+    """Create an API token."""
 
     help = "Create an API token and print it. It is shown only once."
     requires_system_checks: list[str] = []
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--expires", help="how long it is valid: 12h, 30d, 8w")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make and print it."""
+        """Create and print the token."""
         valid_for = None
         if options["expires"] is not None:
             match = _DURATION.fullmatch(options["expires"])

@@ -1,8 +1,8 @@
 """``manage.py drill``: kill everything in a copy of ServerFleet, and count afterwards.
 
-Runs twice: as it was called it makes a folder (and, if asked, a PostgreSQL) of the
-drill's own, and then runs itself again in that environment. So nothing of the fleet
-that it was called in is ever opened.
+The command runs twice. The first run creates a folder for the drill (and a PostgreSQL
+server, if requested), and then runs the command again in that environment. It never
+opens anything of the fleet in which it was called.
 """
 
 import contextlib
@@ -128,8 +128,8 @@ def _read_wishes(options: dict[str, Any]) -> Wishes:
 
 @contextlib.contextmanager
 def _surroundings(wishes: Wishes, *, keep: bool) -> Iterator[dict[str, str]]:
-    """Make what the copy runs in; yield its environment, without any of this fleet."""
-    # Short: the broker's socket lies in it.
+    """Prepare the copy's environment and yield it, with nothing of this fleet in it."""
+    # A short path, since the broker's socket is in it.
     folder = Path(tempfile.mkdtemp(prefix="sfd-", dir="/tmp"))
     env = {
         name: value
@@ -139,7 +139,7 @@ def _surroundings(wishes: Wishes, *, keep: bool) -> Iterator[dict[str, str]]:
     env |= {
         "SERVERFLEET_DATA": str(folder),
         "SERVERFLEET_WORKERS": "2",
-        # Some instances never boot: within the drill that must come to its end.
+        # Some instances never boot. Their servers must end during the drill.
         "SERVERFLEET_BOOT_DEADLINE": "15",
         "SERVERFLEET_HTTPS": "0",
     }
@@ -157,7 +157,7 @@ def _surroundings(wishes: Wishes, *, keep: bool) -> Iterator[dict[str, str]]:
 
 
 def _prepare_folder(folder: Path) -> None:
-    """Make the keys that settings need, as the first start of a copy does."""
+    """Create the keys that the settings need, as a first start does."""
     subprocess.run(  # noqa: S603 - our own module
         [sys.executable, "-m", "serverfleet.datafolder", str(folder)],
         cwd=settings.BASE_DIR,

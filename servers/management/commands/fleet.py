@@ -15,7 +15,7 @@ from servers.standstill import find_standstill
 
 
 class Command(BaseCommand):
-    """Look at the fleet, or say that this database is its own."""
+    """Show the fleet, or confirm that this database belongs to it."""
 
     help = (
         "Show the fleet, or confirm that this database belongs to the fleet after a "

@@ -9,7 +9,7 @@ from servers.encryption import count_by_key, explain_wrong_keys, rotate_batch
 
 
 class Command(BaseCommand):
-    """Rotate in batches, while the service runs; a killed run is simply run again."""
+    """Rotate in batches, while the service runs. If a run is killed, run it again."""
 
     help = (
         "Encrypt all stored secrets with the first encryption key, in batches. First "

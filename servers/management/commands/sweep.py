@@ -1,4 +1,4 @@
-"""``manage.py sweep``: list every scope now, and say what no row owns."""
+"""``manage.py sweep``: list every scope now, and print what no server owns."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,7 +13,7 @@ from servers.reconciler import observe_scope
 
 
 class Command(BaseCommand):
-    """The proof, at the command line; exit code 1 where something is outside."""
+    """The proof on the command line. The exit code is 1 if it fails."""
 
     help = (
         "List every account now, compare it with the database, and print what no "
