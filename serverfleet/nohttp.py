@@ -44,7 +44,7 @@ _ANSWERS: Final[tuple[tuple[type[Exception], int, str, str], ...]] = (
     ),
 )
 FAULT_STATUS: Final = 500
-_FAULT: Final = "Something went wrong in ServerFleet. The server's log has the details."
+_FAULT: Final = "An internal error occurred. The server's log has the details."
 
 
 def _explain(error: BaseException) -> tuple[int, str, str]:

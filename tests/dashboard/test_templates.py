@@ -175,7 +175,7 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
         ({"labels": "ServerFleet-x=b"}, "are reserved"),
         ({"account": "spare", "labels": "Name=b"}, "holds the server&#x27;s name"),
         ({"account": "spare", "labels": "AWS:x=b"}, "reserves names that start"),
-        ({"options": "moon=1"}, "is not known"),
+        ({"options": "moon=1"}, "is unknown"),
         ({"account": "spare", "options": "disk_gib=x"}, "use a whole number"),
         ({"account": "spare", "options": "public_ip=perhaps"}, "use true or false"),
         ({"ttl": "-1"}, "greater than or equal to 0"),

@@ -80,7 +80,7 @@ def test_a_token_in_the_address_is_refused_and_not_logged(
     with caplog.at_level(logging.INFO, "serverfleet.request"):
         answer = client.get(f"/api/servers?{query}")
     assert answer.status_code == 400
-    assert "revoke this one" in answer.json()["message"]
+    assert "Revoke this token" in answer.json()["message"]
     assert "0123456789ab" not in str(vars(line_of(caplog)))
 
 
