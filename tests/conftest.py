@@ -1,4 +1,4 @@
-"""The tests' environment: a data folder, keys, and the database that was asked for."""
+"""The tests' environment: a data folder, keys, and the chosen database."""
 
 import base64
 import os
@@ -75,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _check_database(config: pytest.Config) -> None:
-    """Stop where the tests would run on another database than was asked for."""
+    """Stop if the tests would run on a database other than the chosen one."""
     from django.conf import settings
 
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
@@ -92,7 +92,7 @@ def _start_postgresql(config: pytest.Config) -> None:
     shared_out = bool(config.getoption("numprocesses", None))
     try:
         if shared_out and not hasattr(config, "workerinput"):
-            # The tests run in other processes, each of which starts its own.
+            # The tests run in other processes. Each of them starts its own server.
             find_binaries()
             return
         server = PostgreSQL()
@@ -116,9 +116,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """What touches no database runs once; what needs one of the two, on that.
+    """Run tests without a database once, and others only on the database they need.
 
-    What waits for long begins first, while there is other work for the machine.
+    Slow tests start first, while there is other work for the machine.
     """
     only_on = {"pure": "sqlite", "sqlite": "sqlite", "postgresql": "postgresql"}
     database = config.getoption("--database")
@@ -136,7 +136,7 @@ def pytest_collection_modifyitems(
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """With CI=true a skipped test has failed: its real part should be there."""
+    """With CI=true, fail a skipped test: what it needs should be installed."""
     outcome: Any = yield
     report = outcome.get_result()
     expected = hasattr(report, "wasxfail")  # reported as skipped, but its test has run
@@ -147,7 +147,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """The same for a whole file that skips itself while it is collected."""
+    """Do the same for a whole file that skips itself during collection."""
     outcome: Any = yield
     report = outcome.get_result()
     if report.skipped and os.environ.get("CI") == "true":
@@ -157,7 +157,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> PostgreSQL | None:
-    """The tests' PostgreSQL server, where they run on it."""
+    """The tests' PostgreSQL server, if they run on it."""
     return _state.get("postgresql")
 
 
@@ -170,7 +170,7 @@ def moto_url() -> Iterator[str]:
 
 @pytest.fixture
 def workshop(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What workers and beat do, by hand."""
+    """What workers and the scheduler do, run by hand."""
     from servers import dispatch
     from tests.support.fleet import Workshop
 

@@ -1,7 +1,7 @@
 """Run the benchmarks against the service as ``make run`` starts it.
 
-Each figure is the median of ROUNDS. Bare rates swing with the machine, so the table
-gives ratios to a baseline that was measured in the same run.
+Each figure is the median of ROUNDS. Bare rates vary with the machine, so the table
+gives ratios to a baseline measured in the same run.
 """
 
 import statistics
@@ -48,7 +48,7 @@ def measure_latency() -> Iterator[Row]:
             wait_for(partial(calls_since, world, began), 20)
             waits.append((calls_since(world, began)[0] - began) * 1000)
             time.sleep(0.3)
-        # The first few warm the processes up.
+        # The first few requests warm up the processes.
         waits = sorted(waits[5:])
         p50 = statistics.median(waits)
         p99 = waits[int(len(waits) * 0.99)]
@@ -62,7 +62,7 @@ def measure_latency() -> Iterator[Row]:
 
 
 def calls_since(world: World, since: float) -> list[float]:
-    """Return the times of the create calls after a time."""
+    """Return the times of the create calls after a given time."""
     return [at for name, _, at in world.calls() if name == "create" and at >= since]
 
 

@@ -1,4 +1,4 @@
-"""A bare WSGI application with the answers of the API and none of its work.
+"""A bare WSGI application with the API's answers but none of its work.
 
 ``/list?N`` dumps N ready-made dicts with orjson, ``/304`` answers an empty 304,
 ``/one`` the bytes of one server, ``/post`` reads a body and answers them, too.
@@ -21,7 +21,7 @@ ONE = orjson.dumps(ROW)
 def application(
     environ: dict[str, Any], start_response: Callable[..., Any]
 ) -> Iterable[bytes]:
-    """Answer by the path alone."""
+    """Answer according to the path."""
     path = environ["PATH_INFO"]
     if path == "/304":
         start_response("304 Not Modified", [("ETag", '"x"')])

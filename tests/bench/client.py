@@ -1,4 +1,4 @@
-"""A client that costs little itself: sockets kept open, answers read and dropped."""
+"""A cheap client: it keeps sockets open, and reads and drops the answers."""
 
 import socket
 import statistics
@@ -16,7 +16,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A request, to be sent again and again, and the status that it must have."""
+    """A request that is sent repeatedly, and the status it must get."""
 
     port: int
     method: str
@@ -27,7 +27,7 @@ class Target:
     body: bytes = b""
 
     def encode(self) -> bytes:
-        """Return the request as it is sent."""
+        """Return the request as bytes."""
         lines = [f"{self.method} {self.path} HTTP/1.1", "Host: 127.0.0.1"]
         if self.token:
             lines.append(f"Authorization: Bearer {self.token}")
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Requests per second, and CPU of the web processes in each, in milliseconds."""
+    """Requests per second, and CPU time of the web processes per request, in ms."""
 
     each_second: float
     cpu_ms: float
@@ -56,7 +56,7 @@ def measure_in_turn(
 ) -> tuple[Rate, Rate, float]:
     """Return the medians of both, and that of the ratios of their rates.
 
-    Round by round, so that what slows the machine for a while slows both.
+    They alternate, so that a temporary slowdown of the machine affects both.
     """
     rounds = [
         (_measure_once(target, pids), _measure_once(base, base_pids))

@@ -1,7 +1,7 @@
 """Requests per second of the API beside a bare application under the same gunicorn.
 
 Servers have 8 kB, with real PEM material. While reads are measured, one row changes
-every second; token, log and all middleware are on.
+every second. Token, log and all middleware are on.
 """
 
 import json
@@ -61,7 +61,7 @@ print("FILLED", Server.objects.count())
 
 
 def measure_rates() -> Iterator[Row]:
-    """Yield what reads and writes cost on SQLite, and writes on PostgreSQL."""
+    """Yield the rates of reads and writes on SQLite, and of writes on PostgreSQL."""
     with Service(**UNLIMITED) as service:
         still(service)
         yield from measure_reads(service)
@@ -88,7 +88,7 @@ UNLIMITED = {
     "SERVERFLEET_RATE_TOKEN": "0",
     "SERVERFLEET_RATE_ADDRESS": "0",
     "SERVERFLEET_LOG_FORMAT": "json",
-    "SERVERFLEET_HANG_SECONDS": "0",  # what is stopped stays so
+    "SERVERFLEET_HANG_SECONDS": "0",  # what is stopped stays stopped
 }
 
 
@@ -100,7 +100,7 @@ def still(service: Service) -> None:
 
 
 def measure_reads(service: Service) -> Iterator[Row]:
-    """Yield lists of all sizes, a 304, and one server, each beside the bare one."""
+    """Yield lists of all sizes, a 304 and one server, each with its baseline."""
     web = service.processes("gunicorn")
     fill(service, SIZES[0])
     status, rows = service.call("GET", "/api/servers?limit=1")
@@ -143,7 +143,7 @@ def measure_reads(service: Service) -> Iterator[Row]:
 
 
 def measure_posts(service: Service, database: str) -> Iterator[Row]:
-    """Yield how many servers are accepted a second."""
+    """Yield how many servers are accepted per second."""
     rate = measure(
         Target(service.port, "POST", "/api/servers", token=service.token),
         service.processes("gunicorn"),
@@ -176,7 +176,7 @@ def compare(
 
 
 def fill(service: Service, count: int) -> None:
-    """Have so many servers of 8 kB."""
+    """Create this many servers of 8 kB each."""
     done = service.command("shell", "-v", "0", "-c", f"COUNT = {count}\n{FILL}")
     assert f"FILLED {count}" in done.stdout, done.stderr
 
@@ -207,7 +207,7 @@ def changing(service: Service) -> Iterator[None]:
 def bare_server(
     row: dict[str, Any], env: dict[str, str]
 ) -> Iterator[tuple[int, list[int]]]:
-    """Serve the bare application; yield its port and processes."""
+    """Serve the bare application, and yield its port and processes."""
     port = free_port()
     folder = Path(tempfile.mkdtemp(prefix="sfb-", dir="/tmp"))
     (folder / "row").write_text(json.dumps(row))
@@ -241,7 +241,7 @@ def _children(pid: int) -> list[int]:
 
 
 def read_etag(service: Service, path: str) -> str:
-    """Return the ETag of a path as it is now."""
+    """Return the current ETag of a path."""
     request = urllib.request.Request(f"http://127.0.0.1:{service.port}{path}")
     request.add_header("Authorization", f"Bearer {service.token}")
     with urllib.request.urlopen(request, timeout=20) as answer:
@@ -249,7 +249,7 @@ def read_etag(service: Service, path: str) -> str:
 
 
 def resident_mb(pid: int) -> float:
-    """Return the most memory that a process ever had, in MB."""
+    """Return the peak memory of a process, in MB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024

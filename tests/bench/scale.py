@@ -1,4 +1,4 @@
-"""A large fleet: what a tick costs, what idling costs, what a hang costs others."""
+"""A large fleet: the cost of a tick, of idling, and of a hang for others."""
 
 import os
 import statistics
@@ -38,13 +38,13 @@ save_template(Template(name="hanging", account=account, image="debian-12",
 
 
 def measure_scale() -> Iterator[Row]:
-    """1,000 servers running: at idle, and with 100 in motion beside them."""
+    """1,000 running servers: idle, and with 100 others changing."""
     with Service() as service:
         set_sandbox(service, boot=0.5, latency=0.0)
         names = ask(service, RUNNING)
         wait_for(lambda: set(service.states().values()) == {"running"}, 240)
         assert len(names) == RUNNING
-        time.sleep(45)  # until the last doubled hints are worked off
+        time.sleep(45)  # until the last duplicate hints are processed
         world = world_of(service)
         calls, used = len(world.calls()), cpu_seconds(service)
         began = time.monotonic()
@@ -79,7 +79,7 @@ def measure_scale() -> Iterator[Row]:
 
 
 def measure_hanging() -> Iterator[Row]:
-    """Time to ready of one account, alone and while another hangs every call."""
+    """Time to ready in one account, alone and while another account's calls hang."""
     with Service() as service:
         set_sandbox(service, boot=5)
         alone = statistics.median(time_to_ready(service) for _ in range(ROUNDS))
@@ -109,7 +109,7 @@ def time_to_ready(service: Service) -> float:
 
 
 def ask(service: Service, count: int, **wishes: str) -> list[str]:
-    """Ask for servers, in batches; return their names."""
+    """Create servers in batches, and return their names."""
     names: list[str] = []
     while len(names) < count:
         body = {"count": min(BATCH, count - len(names)), **wishes}
@@ -120,12 +120,12 @@ def ask(service: Service, count: int, **wishes: str) -> list[str]:
 
 
 def cpu_seconds(service: Service) -> float:
-    """Return what the processes of a service have used of the CPU, in seconds."""
+    """Return the CPU time of a service's processes, in seconds."""
     return cpu_seconds_of(service.processes())
 
 
 def cpu_seconds_of(pids: list[int]) -> float:
-    """Return what processes and their children have used of the CPU, in seconds."""
+    """Return the CPU time of processes and their children, in seconds."""
     ticks = 0
     for pid in pids:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:

@@ -1,7 +1,7 @@
 """Fifty clients that create, read and delete for a minute, on both databases.
 
-``python -m tests.bench.soak [seconds]`` ends with 1 where an answer was a fault, or
-where the database is not as a client was told.
+``python -m tests.bench.soak [seconds]`` exits with 1 if an answer was a server error,
+or if the database does not match what a client was told.
 """
 
 import sys
@@ -16,7 +16,7 @@ CLIENTS = 50
 
 
 def main(seconds: float) -> int:
-    """Soak each database; print what was answered, and what was wrong."""
+    """Soak each database, and print the answers and what was wrong."""
     broken = 0
     for database in ("sqlite", "postgresql"):
         with ExitStack() as stack:

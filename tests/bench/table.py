@@ -1,4 +1,4 @@
-"""The table of the benchmarks, and what each needs of a service."""
+"""The table of the benchmarks, and helpers for the service under test."""
 
 from servers.clouds.sandbox.world import World
 from servers.drill.service import Service
@@ -8,7 +8,7 @@ HEAD: Row = ("what", "measured", "baseline or bar", "ratio")
 
 
 def print_table(rows: list[Row]) -> None:
-    """Print rows under the head, in columns."""
+    """Print rows in columns under the header."""
     widths = [max(len(row[column]) for row in [HEAD, *rows]) for column in range(4)]
     for row in [HEAD, tuple("-" * width for width in widths), *rows]:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))

@@ -1,8 +1,8 @@
-"""A jump of time: everything that was written down becomes older.
+"""A jump in time: everything recorded becomes older.
 
-The database's clock is the only one that counts, and it can't be turned. So all times
-in it, and in the worlds of the sandbox, are moved into the past: to every comparison
-that is the same as a clock that has moved on.
+Only the database's clock counts, and it can't be set. So all times in the database and
+in the sandbox's worlds are moved into the past. For every comparison, this is the same
+as a clock that moved forward.
 """
 
 from datetime import timedelta
@@ -27,7 +27,7 @@ WORLD_TIMES = (
 
 
 def jump(seconds: float, *worlds: World) -> None:
-    """Let ``seconds`` pass at once, for the database and for ``worlds``."""
+    """Make ``seconds`` pass at once, in the database and in ``worlds``."""
     passed = timedelta(seconds=seconds)
     with transaction.atomic():
         for model in apps.get_app_config("servers").get_models():
@@ -48,7 +48,7 @@ def jump(seconds: float, *worlds: World) -> None:
 
 
 def wipe() -> None:
-    """Delete every row of ours, whatever the models would say to it."""
+    """Delete all our rows, even if the models would refuse."""
     tables = [model._meta.db_table for model in _by_dependence()]
     with transaction.atomic(), connection.cursor() as cursor:
         for table in tables:
@@ -56,7 +56,7 @@ def wipe() -> None:
 
 
 def _by_dependence() -> list[type[Model]]:
-    """Return the models, those that point at others first."""
+    """Return the models. Those that refer to others come first."""
     left = list(apps.get_app_config("servers").get_models())
     found: list[type[Model]] = []
     while left:

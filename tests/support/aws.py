@@ -1,7 +1,7 @@
-"""What lends keys on AWS, over real HTTP: metadata service, container endpoint, STS.
+"""AWS's sources of temporary keys over HTTP: metadata service, container endpoint, STS.
 
-And an EC2 that takes calls signed by keys that still hold, and no others. Stateful: it
-hands out new keys at each request, and forgets them when told to.
+It also has an EC2 that accepts only calls signed with valid keys. It is stateful: each
+request returns new keys, which can be revoked.
 """
 
 import json
@@ -21,13 +21,13 @@ EMPTY = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse
 
 
 class Aws:
-    """The fake; ``url`` is where it answers, ``asked`` what it was asked."""
+    """The simulation. ``url`` is its address, ``asked`` lists the requests it got."""
 
     def __init__(self) -> None:
-        self.lasts = 3600.0  # seconds that lent keys hold
-        self.delay = 0.0  # before keys are lent
-        self.role = ROLE  # "" is no role
-        self.external_id = ""  # what the trust policy asks for
+        self.lasts = 3600.0  # seconds that temporary keys are valid
+        self.delay = 0.0  # before keys are returned
+        self.role = ROLE  # "" means no role
+        self.external_id = ""  # what the trust policy requires
         self.trusted = True
         self.broken: dict[str, tuple[int, str]] = {}  # path or action to answer
         self.keys: dict[str, str] = {"AKIATYPED": ""}  # id to session token
@@ -56,7 +56,7 @@ class Aws:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def revoke(self) -> None:
-        """Let no key that was lent hold any longer."""
+        """Revoke all temporary keys."""
         self.keys = {"AKIATYPED": ""}
 
     def metadata(self, request: BaseHTTPRequestHandler) -> None:
@@ -107,7 +107,7 @@ class Aws:
         return self.keys.get(key) == request.headers.get("X-Amz-Security-Token", "")
 
     def lend(self, prefix: str) -> dict[str, str]:
-        """Return new keys, as the metadata service writes them."""
+        """Return new keys in the format of the metadata service."""
         with self._lock:
             key = f"{prefix}{len(self.keys)}"
             self.keys[key] = f"needle-token-{key}"
@@ -121,7 +121,7 @@ class Aws:
         }
 
     def assume(self, prefix: str) -> tuple[int, str]:
-        """Return new keys, as STS writes them."""
+        """Return new keys in the format of STS."""
         time.sleep(self.delay)
         lent = self.lend(prefix)
         lent["SessionToken"] = lent.pop("Token")
@@ -150,7 +150,7 @@ def _send(request: BaseHTTPRequestHandler, status: int, body: str) -> None:
 
 @contextmanager
 def run_aws() -> Iterator[Aws]:
-    """Run it for a block."""
+    """Run the simulation for a block."""
     aws = Aws()
     thread = threading.Thread(target=aws.server.serve_forever)
     thread.start()

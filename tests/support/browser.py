@@ -1,4 +1,4 @@
-"""A real Chromium, and what every page in it must hold to."""
+"""A real Chromium, and the rules that every page must follow."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -37,7 +37,7 @@ LOOKS: Final[tuple[Look, ...]] = (
     (NARROW, ("light", "dark")),
     (WIDE, ("light", "dark")),
 )
-# Each width once and each scheme once, for pages that are many and alike.
+# Each width once and each scheme once, for the many similar pages.
 CROSSED: Final[tuple[tuple[Look, ...], ...]] = (
     ((NARROW, ("light",)), (WIDE, ("dark",))),
     ((NARROW, ("dark",)), (WIDE, ("light",))),
@@ -55,9 +55,10 @@ def run_chromium() -> Iterator[Browser]:
 
 @dataclass
 class Watch:
-    """Takes down what no page may do: errors, violations, failures, foreign hosts.
+    """Record what no page may do: errors, violations, failures, other hosts.
 
-    A test that brings one about says so: ``watch.expect("regular expression")``.
+    A test that causes one on purpose declares it: ``watch.expect("regular
+    expression")``.
     """
 
     host: str
@@ -73,11 +74,11 @@ class Watch:
         context.on("response", self._see)
 
     def expect(self, pattern: str) -> None:
-        """Allow what matches."""
+        """Allow messages that match."""
         self.expected.append(pattern)
 
     def close(self) -> None:
-        """Fail with what was seen and not expected."""
+        """Fail if anything unexpected was recorded."""
         left = [
             problem
             for problem in self.problems
@@ -95,7 +96,7 @@ class Watch:
             self.problems.append(f"foreign: {request.url}")
 
     def _fail(self, request: Request) -> None:
-        # A page that is left ends its own requests.
+        # Leaving a page cancels its requests.
         if request.failure != "net::ERR_ABORTED":
             self.problems.append(f"failed: {request.url} {request.failure}")
 
@@ -110,10 +111,10 @@ def _axe() -> str:
 
 
 def find_faults(page: Page, *, preload: bool = True) -> list[str]:
-    """Return what axe-core finds on the page as it is.
+    """Return what axe-core finds on the current page.
 
-    ``preload``: read its style sheets for the one rule on a screen that is turned,
-    which adds a style to the page where there is one for print.
+    ``preload`` reads the style sheets for the one rule on screen orientation. This adds
+    a style to pages that have one for print.
     """
     page.evaluate(_axe())
     found: Any = page.evaluate(
@@ -136,9 +137,9 @@ _OVERFLOW: Final = """direction => {
 def check_looks(
     page: Page, looks: Sequence[Look] = LOOKS, *, is_admin: bool = False
 ) -> None:
-    """Hold it to accessibility, light and dark, narrow and wide, and to its width.
+    """Check accessibility and overflow, in light and dark, narrow and wide.
 
-    The admin turns right-to-left with a style sheet of its own, by the language alone.
+    The admin becomes right-to-left only by language, with a separate style sheet.
     """
     faults = []
     for width, schemes in looks:
@@ -156,11 +157,11 @@ def check_looks(
 
 
 def poll_now(page: Page) -> int:
-    """Have the page look at once; return the answer's status."""
+    """Make the page refresh at once, and return the answer's status."""
     with page.expect_response(
         lambda response: bool(response.request.headers.get("x-live"))
     ) as answer:
         page.evaluate("document.dispatchEvent(new Event('fleet:poll'))")
-    # What the answer brings is in the page after the tasks that it started.
+    # The answer's changes are in the page after the tasks that it started.
     page.evaluate("new Promise(done => setTimeout(() => requestAnimationFrame(done)))")
     return answer.value.status

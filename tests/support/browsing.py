@@ -1,4 +1,4 @@
-"""Test clients that ask for pages, as browsers do."""
+"""Test clients that request pages like browsers."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 @pytest.fixture(autouse=True)
 def as_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have Django's client say what it accepts; by itself it says nothing."""
-    # Here, since this file is read before Django is set up.
+    """Make Django's client send an Accept header, which it does not do by default."""
+    # Imported here, since this file is loaded before Django is set up.
     from django.test import RequestFactory
 
     begin = RequestFactory.__init__

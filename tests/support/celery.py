@@ -1,4 +1,4 @@
-"""More workers and beats beside those of a running service."""
+"""Additional workers and schedulers beside those of a running service."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Many clients at once, each with a connection of its own, and what they were told."""
+"""Many clients at once, each with its own connection, and the answers they got."""
 
 import http.client
 import json
@@ -14,7 +14,7 @@ from servers.drill.service import Service
 
 
 class Client:
-    """One connection that is kept, and opened anew when it broke."""
+    """One connection that is kept open, and reopened after it breaks."""
 
     def __init__(self, service: Service) -> None:
         self.headers = {"Authorization": f"Bearer {service.token}"}
@@ -25,7 +25,7 @@ class Client:
     def call(
         self, method: str, path: str, body: Any = None, **headers: str
     ) -> tuple[int, Any]:
-        """Return status and decoded answer; raises where the connection breaks."""
+        """Return the status and the decoded answer. Raise if the connection breaks."""
         try:
             self.connection.request(
                 method,
@@ -42,7 +42,7 @@ class Client:
 
 
 def run_all(count: int, act: Callable[[int], None]) -> None:
-    """Run ``act`` in so many threads at once; raise what one of them raised."""
+    """Run ``act`` in many threads at once, and raise what one of them raised."""
     errors: list[BaseException] = []
 
     def run(number: int) -> None:
@@ -72,7 +72,7 @@ def client(service: Service) -> Iterator[Client]:
 
 @dataclass
 class Soak:
-    """What the clients of a soak were told."""
+    """The answers that the clients of a soak got."""
 
     statuses: Counter[str] = field(default_factory=Counter)
     made: set[str] = field(default_factory=set)
@@ -82,12 +82,12 @@ class Soak:
 
     @property
     def total(self) -> int:
-        """How many requests were answered."""
+        """The number of answered requests."""
         return self.statuses.total()
 
 
 def soak(service: Service, *, clients: int, seconds: float) -> Soak:
-    """Have clients create, read and delete for some seconds, and check every answer."""
+    """Make clients create, read and delete for some seconds, and check every answer."""
     told, lock = Soak(), threading.Lock()
     ends = time.monotonic() + seconds
 
@@ -125,7 +125,7 @@ def _live_once(mine: Client, told: Soak, lock: threading.Lock) -> None:
 
 
 def find_broken_promises(service: Service, told: Soak) -> list[str]:
-    """Return what is not as the clients were told, or was no fault of theirs."""
+    """Return what differs from the answers, and errors that clients did not cause."""
     states = service.states()
     wrong = list(told.wrong)
     wrong += [f"{name} is lost" for name in told.made - told.removed - set(states)]

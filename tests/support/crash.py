@@ -1,9 +1,9 @@
 """Kill a process at its n-th boundary of input or output, for every n.
 
-The boundaries are found by counting, in the process that is to die: before and after
-each database statement and each COMMIT; before each statement and commit of the
-sandbox's world and each wait for its answer; and around each piece that is sent to or
-read from a socket. Children are forked from a warm parent, which keeps it quick.
+The boundaries are counted in the process to be killed: before and after each database
+statement and COMMIT, before each statement and commit of the sandbox's world and each
+wait for its answer, and around each chunk sent to or read from a socket. Children are
+forked from a warm parent, which is fast.
 """
 
 import os
@@ -22,14 +22,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from servers.clouds.sandbox.world import World
 
 Boundary = Callable[[str], None]
-# A request is cut here too, so that a kill leaves the cloud half of it.
+# Requests are split here, so that a kill leaves the cloud with half of one.
 PIECES = 3
 
 
 def run_in_child(act: Callable[[], None], at_boundary: Boundary) -> int:
-    """Fork; in the child do ``act``, with ``at_boundary`` called at each boundary.
+    """Fork, and run ``act`` in the child. Call ``at_boundary`` at each boundary.
 
-    Return the child's process id. It ends without any clean-up, as if killed.
+    Return the child's process id. It exits without any clean-up, as if killed.
     """
     connections.close_all()
     child = os.fork()
@@ -59,7 +59,7 @@ def kill_at(number: int) -> Boundary:
 
 
 def stop_at(what: str) -> Boundary:
-    """Return a boundary that stops its process (SIGSTOP) at the first of its kind."""
+    """Return a boundary that suspends its process at the first of its kind."""
     stopped = False
 
     def at_boundary(name: str) -> None:
@@ -72,7 +72,7 @@ def stop_at(what: str) -> Boundary:
 
 
 def was_killed(child: int) -> bool:
-    """Wait for a child; tell whether it was killed, and not at its own end."""
+    """Wait for a child, and tell whether it was killed before it finished."""
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         return os.WTERMSIG(status) == signal.SIGKILL

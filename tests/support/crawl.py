@@ -1,7 +1,7 @@
 """Every address of the pages, the forms and links on them, and what is in the database.
 
-A fleet with one of everything stands behind it, so that every page has what it shows
-and every button is there.
+The fleet behind them has one of everything, so that every page has content and every
+button appears.
 """
 
 from collections.abc import Iterator, Mapping
@@ -38,16 +38,16 @@ from tests.support.fleet import make_fleet, provision
 from tests.support.trouble import open_breaker
 
 NEEDLE: Final = "needle"
-# Written at each look, and no part of what people change.
+# Written at each view, and not changed by people.
 _RESTLESS: Final = (Session, Stamp)
 TEXTS: Final = ("text", "password", "textarea")  # what people type into
 
 
 def make_everything() -> None:
-    """Make a fleet in which every page has something, and secrets hold a needle."""
+    """Create a fleet with content for every page, and a needle in each secret."""
     make_fleet()
     now = database_now()
-    # Nothing needs it, so that it can be deleted.
+    # Nothing depends on it, so it can be deleted.
     spare = save_account(
         Account(name="spare", kind="sandbox", options={}, enabled=False),
         credentials={"token": f"{NEEDLE}-credential"},
@@ -92,9 +92,9 @@ def make_everything() -> None:
 
 
 def list_paths(**known: Any) -> dict[str, str]:
-    """Return the address of each route by its name, arguments filled in.
+    """Return the address of each route by name, with arguments filled in.
 
-    ``known`` replaces what stands for one: ``server account template pk public_id``.
+    ``known`` replaces their values: ``server account template pk public_id``.
     """
     from servers.dashboard.urls import urlpatterns
 
@@ -122,7 +122,7 @@ def list_paths(**known: Any) -> dict[str, str]:
 
 
 def name_route(path: str) -> str:
-    """Return the name of a page's route; "" for what is no page."""
+    """Return the name of a page's route, or "" if it is not a page."""
     try:
         return str(resolve(urlsplit(path).path).url_name)
     except Resolver404:
@@ -131,7 +131,7 @@ def name_route(path: str) -> str:
 
 @dataclass
 class Field:
-    """A field of a form as a browser would send it; a button as one, too."""
+    """A field or button of a form, as a browser would send it."""
 
     name: str
     kind: str
@@ -149,7 +149,7 @@ class Form:
     buttons: list[Field] = field(default_factory=list)
 
     def fill(self, **changes: Any) -> dict[str, Any]:
-        """Return what is sent, with changes."""
+        """Return the data to send, with changes."""
         found: dict[str, Any] = {}
         for one in self.fields:
             if one.is_sent and one.name and one.name != "csrfmiddlewaretoken":
@@ -157,7 +157,7 @@ class Form:
         return found | changes
 
     def list_fields(self, *kinds: str) -> list[str]:
-        """The names of the fields of some kinds."""
+        """The names of the fields of the given kinds."""
         return [one.name for one in self.fields if one.kind in kinds and one.name]
 
 
@@ -175,7 +175,7 @@ class Look(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take down what a person can press or fill in."""
+        """Record what a person can press or fill in."""
         given = {name: value or "" for name, value in attrs}
         if tag == "a" and "href" in given:
             self.links.append(urljoin(self.path, given["href"]))
@@ -201,18 +201,18 @@ class Look(HTMLParser):
             self._select = Field(name, "select", is_sent=False)
             form.fields.append(self._select)
         elif tag == "option" and (select := self._select) is not None:
-            # The first one, unless another is chosen.
+            # The first option, unless another is selected.
             chosen = "selected" in given or not select.is_sent
             select.value = value if chosen else select.value
             select.is_sent = True
 
     def handle_data(self, data: str) -> None:
-        """Take down what stands in a textarea."""
+        """Record the text in a textarea."""
         if self._texted is not None:
             self._texted.value += data
 
     def handle_endtag(self, tag: str) -> None:
-        """Leave what ends."""
+        """Close the current element."""
         if tag == "form":
             self._form = None
         elif tag == "textarea":
@@ -222,9 +222,9 @@ class Look(HTMLParser):
 
 
 def crawl(client: Client, *starts: str) -> Iterator[tuple[str, Any]]:
-    """Yield each page that links lead to with its answer, in words of its own once.
+    """Yield each page that links lead to, once, with its answer.
 
-    Of addresses that differ in their query alone, one is seen, but for ``kind``.
+    Addresses that differ only in their query count as one, except for ``kind``.
     """
     waiting, seen = [*starts], set()
     while waiting:

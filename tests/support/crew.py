@@ -1,4 +1,4 @@
-"""People with a session each at the served pages, who press a button all at once."""
+"""People with their own sessions, who all press a button at once."""
 
 import http.client
 import re
@@ -20,7 +20,7 @@ from tests.support.clients import run_all
 from tests.support.crawl import Form, Look
 from tests.support.people import session_cookie
 
-# Each race is run so often, since one is lost only sometimes.
+# Each race runs this often, since it is lost only sometimes.
 ROUNDS: Final = 4
 
 _SAID: Final = re.compile(
@@ -33,7 +33,7 @@ _MARK: Final = "m" * 32
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Where a person got to, and what the page said."""
+    """The page that a person reached, and its messages."""
 
     status: int
     path: str
@@ -41,12 +41,12 @@ class Told:
 
     @property
     def said(self) -> list[str]:
-        """The sentences at its top and at its fields."""
+        """The messages at the top of the page and at its fields."""
         return [unescape(found) for found in _SAID.findall(self.text)]
 
 
 class Person:
-    """A browser as far as it goes here: a connection, its cookies, and redirects."""
+    """A minimal browser: a connection, cookies and redirects."""
 
     def __init__(self, site: str, user: User) -> None:
         self.cookies = {
@@ -64,7 +64,7 @@ class Person:
         return self._send("GET", path, None)
 
     def post(self, path: str, typed: Mapping[str, Any]) -> Told:
-        """Send a form; return the page that it leads to."""
+        """Send a form, and return the resulting page."""
         body = urlencode({**typed, "csrfmiddlewaretoken": _MARK}, doseq=True)
         return self._send("POST", path, body)
 
@@ -97,9 +97,9 @@ def find_form(page: Told) -> Form:
 def fill_for_all(
     people: Sequence[Person], path: str, **typed: Any
 ) -> list[dict[str, Any]]:
-    """Return what each sends of a form that all of them have open.
+    """Return what each person sends from a form that all have open.
 
-    It is opened once for all, but for its mark against a double click.
+    The form is loaded once for all, except for its mark against double clicks.
     """
     form = people[0].open_form(path)
     return [form.fill(**typed, once=secrets.token_hex(16)) for _ in people]
@@ -108,9 +108,9 @@ def fill_for_all(
 def send_at_once(
     people: Sequence[Person], sent: Sequence[tuple[str, Mapping[str, Any]]]
 ) -> list[Told]:
-    """Have each person send a form in the same moment; return what each was told.
+    """Make each person send a form at the same moment, and return what each was told.
 
-    Nobody may see an error of the server's.
+    No one may get a server error.
     """
     may_go = threading.Barrier(len(people))
     told: dict[int, Told] = {}
@@ -127,12 +127,12 @@ def send_at_once(
 
 
 def press(people: Sequence[Person], path: str, **typed: Any) -> list[Told]:
-    """Have all send the same in the same moment."""
+    """Make all people send the same form at the same moment."""
     return send_at_once(people, [(path, typed)] * len(people))
 
 
 def sort_out(told: Sequence[Told], *sentences: str) -> list[int]:
-    """Return how many were told each sentence; everybody was told exactly one."""
+    """Return how many people got each sentence. Each got exactly one."""
     found: Counter[str] = Counter()
     for one in told:
         text = unescape(one.text)
@@ -143,7 +143,7 @@ def sort_out(told: Sequence[Told], *sentences: str) -> list[int]:
 
 
 def find_winner(told: Sequence[Told], sentence: str) -> int:
-    """Return the number of the one person who was told a sentence."""
+    """Return the number of the one person who got a sentence."""
     (winner,) = (number for number, one in enumerate(told) if sentence in one.said)
     return winner
 

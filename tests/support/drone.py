@@ -1,9 +1,9 @@
-"""A client as the Go program ``drone`` is one: it sends little, and decodes strictly.
+"""A client like the Go program ``drone``: it sends little, and decodes strictly.
 
-It sends no Content-Type, no Accept and no body, and takes an answer apart as Go's
-typed decoder does: an int field takes a JSON integer alone, a string field a JSON
-string, and ``[]byte`` a base64 text or null. Beyond Go, it wants all nineteen fields,
-in their order, and looks into what DELETE answers.
+It sends no Content-Type, no Accept and no body, and decodes answers like Go's typed
+decoder: an int field accepts only a JSON integer, a string field only a JSON string,
+and ``[]byte`` base64 text or null. Stricter than Go, it requires all nineteen fields in
+their order, and checks what DELETE answers.
 """
 
 import base64
@@ -28,7 +28,7 @@ MOST_INT: Final = 2**63 - 1
 
 
 class DecodeError(Exception):
-    """What Go's json.Unmarshal returns as an error."""
+    """An error of Go's json.Unmarshal."""
 
 
 class ServerError(Exception):
@@ -68,7 +68,7 @@ FIELDS: Final = [field.name for field in fields(Server)]
 
 
 def decode_server(value: Any) -> Server:
-    """Return one server; raise DecodeError for whatever a strict client trips over."""
+    """Return one server. Raise DecodeError for anything a strict client rejects."""
     if not isinstance(value, dict):
         raise DecodeError(f"an object was expected: {value!r}")
     if list(value) != FIELDS:
@@ -81,7 +81,7 @@ def _decode(name: str, value: Any) -> Any:
         if type(value) is str:
             return value
     elif name in INTS:
-        # 1.0 and 1e3 are no int for Go, nor is true; Python reads the first as float.
+        # For Go, 1.0, 1e3 and true are not ints. Python reads the first as float.
         if type(value) is int and abs(value) <= MOST_INT:
             return value
     elif value is None:
@@ -102,7 +102,7 @@ class Drone:
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Drone":
-        """Return what the command line is with these variables; it wants all three."""
+        """Return the command line with these variables. All three are required."""
         for name in ("DRONE_SERVER", "DRONE_TOKEN", "DRONE_AUTOSCALER"):
             if not env.get(name):
                 raise ValueError(f"drone wants {name}")
@@ -146,7 +146,7 @@ class Drone:
         return decode_server(self._call("POST", "/api/servers"))
 
     def destroy(self, name: str, *, force: bool = False) -> Server | None:
-        """``drone server destroy``; None where it left the list at once (204)."""
+        """``drone server destroy``. None if the server was removed at once (204)."""
         query = "?" + urlencode({"force": "true"}) if force else ""
         path = f"/api/servers/{quote(name, safe='')}{query}"
         found = self._call("DELETE", path)
@@ -168,7 +168,7 @@ class Drone:
     def _call(self, method: str, path: str) -> Any:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=20)
         try:
-            # skip_accept_encoding: Go asks for gzip itself, and undoes it itself.
+            # skip_accept_encoding: Go requests and decodes gzip itself.
             where = self.path + path
             connection.putrequest(method, where, skip_accept_encoding=True)
             connection.putheader("Authorization", f"Bearer {self.token}")
@@ -206,7 +206,7 @@ def render(server: Server) -> str:
 
 
 def read_exports(line: str, **env: str) -> dict[str, str]:
-    """Run a line in a shell; return the variables of drone that it has set."""
+    """Run a line in a shell, and return the DRONE_ variables that it sets."""
     done = subprocess.run(
         ["bash", "-c", f"{line} && env"],
         env={"PATH": os.environ["PATH"], **env},
@@ -219,7 +219,7 @@ def read_exports(line: str, **env: str) -> dict[str, str]:
 
 
 def read_lines(text: str) -> "list[str]":
-    """Return the commands of a document's ``sh`` blocks, joined where they go on."""
+    """Return the commands in a document's ``sh`` blocks, with continuations joined."""
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
     return [
         line.strip()

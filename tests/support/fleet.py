@@ -1,7 +1,8 @@
-"""A fleet on a sandbox, quick enough for tests, and a hand that turns its clock.
+"""A fleet on a sandbox, fast enough for tests, driven by hand.
 
-``Workshop`` does what workers and beat do, in this process: it ticks, and carries out
-the hints that were sent. So a test decides what runs, when, and what is lost.
+``Workshop`` does in this process what workers and the scheduler do: it ticks, and
+carries out the hints that were sent. So a test decides what runs, when, and what is
+lost.
 """
 
 import time
@@ -24,7 +25,7 @@ from servers.operations import (
     save_template,
 )
 
-# Fractions of a second, with settle above processing and visibility as it must be.
+# Fractions of a second, with settle above processing plus visibility, as required.
 TIMINGS = {
     "call": 1.0,
     "lease": 2.5,
@@ -47,7 +48,7 @@ QUICK = {
 
 
 def make_fleet(*, name: str = "sandbox", **options: Any) -> Account:
-    """Make the fleet, a sandbox account and its default template."""
+    """Create the fleet, a sandbox account and its default template."""
     initialise_fleet(fleet_id="ci")
     account = save_account(
         Account(
@@ -79,7 +80,7 @@ def world_of(account: Account) -> World:
 
 
 class Workshop:
-    """Carries out ticks and hints by hand. ``deaf``: hints are lost."""
+    """Carry out ticks and hints by hand. If ``deaf``, hints are lost."""
 
     def __init__(self, *, deaf: bool = False) -> None:
         self.deaf = deaf
@@ -91,14 +92,14 @@ class Workshop:
             self.hints.append((task, row_id))
 
     def turn(self) -> None:
-        """Do one tick and all that was hinted by now."""
+        """Run one tick, and all hints sent so far."""
         reconciler.tick()
         hints, self.hints = self.hints, []
         for task, row_id in hints:
             self.carry_out(task, row_id)
 
     def carry_out(self, task: str, row_id: str) -> None:
-        """Do one task."""
+        """Run one task."""
         if task == dispatch.ADVANCE:
             engine.advance(uuid.UUID(row_id))
         elif task == dispatch.OBSERVE:
@@ -107,7 +108,7 @@ class Workshop:
             engine.destroy_condemned(int(row_id))
 
     def run_until(self, done: Callable[[], bool], *, seconds: float = 30.0) -> None:
-        """Turn until ``done``; fail after some seconds."""
+        """Run turns until ``done``. Fail after some seconds."""
         ends = time.monotonic() + seconds
         while not done():
             if time.monotonic() > ends:
@@ -121,7 +122,7 @@ class Workshop:
             time.sleep(0.01)
 
     def run_to(self, state: str, *servers: Server, seconds: float = 30.0) -> None:
-        """Turn until all the servers are in a state."""
+        """Run turns until all the servers are in a state."""
         pks = [server.pk for server in servers]
 
         def all_there() -> bool:
@@ -133,7 +134,7 @@ class Workshop:
             server.refresh_from_db()
 
     def run_for(self, seconds: float) -> None:
-        """Turn for some time."""
+        """Run turns for some time."""
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             self.turn()
@@ -141,13 +142,13 @@ class Workshop:
 
 
 def provision(**wishes: Any) -> Server:
-    """Ask for one server."""
+    """Create one server."""
     (server,) = provision_servers(Request(**wishes))
     return server
 
 
 def live_keys(account: Account) -> list[str]:
-    """Return the keys of all that is live in a sandbox."""
+    """Return the keys of all live instances in a sandbox."""
     return [row.key for row in world_of(account).live(time.time())]
 
 

@@ -1,4 +1,4 @@
-"""What the fuzzer must be told besides the schema. Loaded by schemathesis itself."""
+"""What the fuzzer needs to know besides the schema. schemathesis loads this file."""
 
 import hashlib
 import string
@@ -7,7 +7,7 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-# Python's str.isprintable, which no pattern of JSON Schema can say.
+# Python's str.isprintable, which no JSON Schema pattern can express.
 schemathesis.openapi.format(
     "printable",
     st.one_of(
@@ -16,7 +16,7 @@ schemathesis.openapi.format(
     ),
 )
 
-# What must name a thing that is there, and can't be deleted while servers need it.
+# Names of things that must exist, and can't be deleted while servers need them.
 NAMES = {"template": "default", "account": "sandbox"}
 OWN_TOKEN = "first"
 RENAMED = {"/api/accounts/{name}", "/api/templates/{name}"}
@@ -25,7 +25,7 @@ PLACED = {"/api/templates", "/api/templates/{name}"}
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Keep what the run stands on; make valid what no schema can say."""
+    """Keep what the run depends on, and make valid what the schema can't express."""
     names = case.path_parameters or {}
     if case.path == "/api/tokens/{name}" and names.get("name") == OWN_TOKEN:
         names["name"] = "ci"
@@ -33,7 +33,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if meta is None or not meta.generation.mode.is_positive:
         return
     if "wait" in (case.query or {}):
-        case.query["wait"] = 0  # half a minute each would be the whole run
+        case.query["wait"] = 0  # half a minute each would take the whole run
     if case.path.endswith("/retry"):
         names["name"] = "agent-error"
     if "pk" in names:
@@ -45,12 +45,12 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         if case.path in RENAMED and "name" in case.body:
             case.body["name"] = names["name"]
     if "Idempotency-Key" in (case.headers or {}):
-        # A key that was used with another body is refused, rightly.
+        # A key that was used with another body is rightly refused.
         digest = hashlib.sha256(repr(case.body).encode()).hexdigest()
         case.headers["Idempotency-Key"] = digest
 
 
-# Timings that go together, whatever lag there is between two looks.
+# Timings that fit together, with any lag between two looks.
 FITTING = {
     **dict.fromkeys(("settle", "grace", "gate"), 86400),
     "call": 10,

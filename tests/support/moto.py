@@ -1,4 +1,4 @@
-"""A moto server process: EC2's API over real HTTP, on a loopback port of its own."""
+"""A moto server process: EC2's API over real HTTP, on its own loopback port."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ START_SECONDS = 60
 
 @contextlib.contextmanager
 def run_moto() -> Iterator[str]:
-    """Run a moto server for a block; yield its URL."""
+    """Run a moto server for a block, and yield its URL."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
@@ -34,7 +34,7 @@ def run_moto() -> Iterator[str]:
 
 
 def reset_moto(url: str) -> None:
-    """Forget everything that the server holds."""
+    """Reset the server's state."""
     request = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
     with urllib.request.urlopen(request, timeout=30):
         pass

@@ -1,4 +1,4 @@
-"""A real nginx with the configuration that ships, in front of a running service."""
+"""A real nginx with the shipped configuration, in front of a running service."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 from servers.drill.service import ROOT, free_port, wait_for
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
-# The place of the service, and the ways to listen, which a machine has but once.
+# The service's address, and the ports to listen on, which exist once per machine.
 UPSTREAM = "server 127.0.0.1:8000 "
 TLS = re.compile(r"^\s*(?:listen \[|listen 443|ssl_).*\n", re.MULTILINE)
 
@@ -48,9 +48,9 @@ def adapt(port: int, *, upstream: int) -> str:
 
 @contextmanager
 def run_nginx(upstream: int) -> Iterator[int]:
-    """Run it in front of a port; yield its own."""
+    """Run nginx in front of a port, and yield its own port."""
     folder = Path(tempfile.mkdtemp(prefix="sfn-", dir="/tmp"))
-    folder.chmod(0o755)  # its workers are another user's
+    folder.chmod(0o755)  # its workers run as another user
     port = free_port()
     file = folder / "nginx.conf"
     shipped = adapt(port, upstream=upstream)

@@ -9,14 +9,14 @@ from django.test import Client
 
 
 def make_roles() -> None:
-    """Make the groups anew: a test with transactions ends with an empty database."""
+    """Create the groups again: a test with transactions leaves an empty database."""
     import_module("servers.migrations.0008_roles").make_roles(apps, None)
     people = import_module("servers.migrations.0015_people")
     people.let_admins_manage_people(apps, None)
 
 
 def make_person(role: str, *, name: str = "") -> User:
-    """Make a user: ``viewer``, ``operator``, ``admin`` (groups), or ``root``."""
+    """Create a user: ``viewer``, ``operator``, ``admin`` (groups), or ``root``."""
     if role == "root":
         return User.objects.create_superuser(name or role)
     make_roles()
@@ -26,12 +26,12 @@ def make_person(role: str, *, name: str = "") -> User:
 
 
 def log_in(user: User) -> Client:
-    """Return a client of the user's."""
+    """Return a client signed in as the user."""
     client = Client()
     client.force_login(user)
     return client
 
 
 def session_cookie(user: User) -> str:
-    """Return the value of a fresh session's cookie."""
+    """Return the cookie of a new session."""
     return log_in(user).cookies[settings.SESSION_COOKIE_NAME].value

@@ -1,4 +1,4 @@
-"""What a database means to do for a query, as the code really asks it."""
+"""The query plans of a database, for queries that the code really sends."""
 
 import json
 import re
@@ -12,10 +12,10 @@ _SCANNED = re.compile(r"SCAN (\w+)(?! USING)")
 
 
 def find_scans(act: Callable[[], object], tables: set[str]) -> list[tuple[str, str]]:
-    """Return the queries of ``act`` that read one of ``tables`` from end to end.
+    """Return the queries of ``act`` that scan one of ``tables`` completely.
 
-    Each with its table. The queries are asked once more, to be explained, in the state
-    that ``act`` left.
+    Each comes with its table. The queries are explained afterwards, in the state that
+    ``act`` left.
     """
     with CaptureQueriesContext(
         connection,

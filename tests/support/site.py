@@ -1,7 +1,7 @@
-"""The web alone, as it is served: gunicorn, hashed static files, the strict policy.
+"""Only the web processes, as served: gunicorn, hashed static files, strict policy.
 
-It reads the database of the tests, so that a test makes what the pages show with the
-ORM and a ``Workshop``, and sees what they did.
+They use the database of the tests. So a test creates what the pages show with the ORM
+and a ``Workshop``, and sees what the pages did.
 """
 
 import os
@@ -21,7 +21,7 @@ from servers.drill.service import ROOT, free_port, wait_for
 
 @contextmanager
 def run_site(database: Path | str, *, workers: int = 1) -> Iterator[str]:
-    """Serve a database, SQLite's file or PostgreSQL's URL; yield the address."""
+    """Serve a database (SQLite file or PostgreSQL URL), and yield the address."""
     data = Path(tempfile.mkdtemp(prefix="sfw-", dir="/tmp"))
     port = free_port()
     address = f"http://127.0.0.1:{port}"
@@ -57,7 +57,7 @@ def run_site(database: Path | str, *, workers: int = 1) -> Iterator[str]:
         wait_for(lambda: _answers(address), 30, what=(data / "web.log").read_text)
         yield address
     finally:
-        process.send_signal(signal.SIGINT)  # it waits for no connection that is kept
+        process.send_signal(signal.SIGINT)  # it does not wait for open connections
         process.wait(15)
         shutil.rmtree(data, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""A fleet at three in the morning: everything that a page must name, at once."""
+"""A fleet at three in the morning: everything that a page must report, at once."""
 
 import uuid
 from datetime import timedelta
@@ -17,7 +17,7 @@ from servers.models import (
 
 
 def start_processes(*, kinds: tuple[str, ...] = ("worker", "beat")) -> None:
-    """Have a worker and a beat heard of now, and a tick run."""
+    """Record fresh heartbeats of a worker and a scheduler, and a tick."""
     now = database_now()
     for kind in kinds:
         Heartbeat.objects.update_or_create(
@@ -34,7 +34,7 @@ def start_processes(*, kinds: tuple[str, ...] = ("worker", "beat")) -> None:
 
 
 def age_server(server: Server, seconds: float, **changes: Any) -> None:
-    """Have a server be in its state for so long."""
+    """Make a server have been in its state for this long."""
     since = database_now() - timedelta(seconds=seconds)
     Server.objects.filter(pk=server.pk).update(state_since=since, **changes)
 
@@ -50,7 +50,7 @@ def open_breaker(account: Account, note: str = "no capacity for small") -> None:
 
 
 def write_history(hours: int = 48, *, each: int = 3, boot: float = 41.0) -> None:
-    """Write events as if servers had come and gone for some time."""
+    """Write events as if servers had been created and terminated for some time."""
     now = database_now()
     rows, attempts = [], []
     account = Account.objects.first()
