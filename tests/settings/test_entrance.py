@@ -81,7 +81,7 @@ def test_the_api_refuses_plain_http_and_redirects_nothing(
 def test_a_token_that_was_sent_openly_is_to_be_revoked(client: Client) -> None:
     headers = {"authorization": f"Bearer {issue_token('x', scopes=SCOPES)}"}
     answer = client.post("/api/servers", headers=headers)
-    assert "revoke it" in answer.json()["message"]
+    assert "Revoke it" in answer.json()["message"]
 
 
 @pytest.mark.usefixtures("secure")

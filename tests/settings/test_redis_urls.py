@@ -125,7 +125,7 @@ def test_an_ipv6_address_keeps_its_brackets() -> None:
         ("redis://:needle@h?db=-1", "must be a number"),
         ("redis://:needle@h?socket_timeout=5", "socket_timeout"),
         ("unix:///run/redis.sock?ssl_cert_reqs=none", "ssl_cert_reqs"),
-        ("redis://h?ssl_cert_reqs=none", "Write rediss://"),
+        ("redis://h?ssl_cert_reqs=none", "Use rediss://"),
         ("rediss://h?ssl_cert_reqs=maybe", "none, optional or required"),
     ],
 )
