@@ -124,7 +124,7 @@ def test_a_template_is_tested_in_each_of_its_locations() -> None:
     assert (full.region, full.works) == ("south", False)
     assert "No capacity for size small in south." in full.message
     assert "no size colossal" in unknown.message
-    assert "no account nobody" in missing.message
+    assert "no account named nobody" in missing.message
     assert world_of(account).live(time.time()) == []
 
 
