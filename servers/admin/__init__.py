@@ -1,4 +1,4 @@
-"""The Django admin: every model, no secrets, no state by hand, our own operations."""
+"""The Django admin: every model, without secrets. Changes go through operations."""
 
 from django.contrib import admin
 

@@ -28,13 +28,13 @@ _LINES = Multiline(attrs={"class": "vLargeTextField", "rows": 5})
 
 
 class Listed(_ModelAdmin):
-    """A model with a list that costs the same for any number of rows."""
+    """A model whose list costs the same for any number of rows."""
 
     list_per_page = 50
     show_full_result_count = False
     actions_selection_counter = True
     paginator = BoundedPaginator
-    show_facets = admin.ShowFacets.NEVER  # each would count all rows
+    show_facets = admin.ShowFacets.NEVER  # facets would count all rows
     formfield_overrides = {
         models.TextField: {"widget": _LINES},
         models.JSONField: {"widget": _LINES},
@@ -43,9 +43,9 @@ class Listed(_ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """Refuse what no database can look for."""
+        """Reject filters that a database can't search for."""
         if any("\0" in text for texts in request.GET.lists() for text in texts[1]):
-            raise BadRequest("A filter holds a null character.")
+            raise BadRequest("A filter contains a null character. Remove it.")
         return super().changelist_view(request, extra_context)
 
     def changeform_view(
@@ -55,7 +55,7 @@ class Listed(_ModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Say what an operation refused when the form itself was right."""
+        """Show an operation's error if the form itself was valid."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except FleetError as error:
@@ -64,7 +64,7 @@ class Listed(_ModelAdmin):
 
 
 class Shown(Listed):
-    """A model that is looked at here and written by operations alone."""
+    """A read-only model: only operations write it."""
 
     def changeform_view(
         self,
@@ -73,7 +73,7 @@ class Shown(Listed):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Offer no button to save where there is nothing to write."""
+        """Hide the save buttons."""
         context = {
             "show_save": False,
             "show_save_and_continue": False,
@@ -82,15 +82,15 @@ class Shown(Listed):
         return super().changeform_view(request, object_id, form_url, context)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is made here."""
+        """Return False: nothing is created here."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nothing is deleted here: an instance might be lost with its row."""
+        """Return False: deleting a row could lose track of its instance."""
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """All but the encrypted ones, which are not shown at all."""
+        """Return all fields except encrypted ones, which are never shown."""
         return [
             field.name
             for field in self.model._meta.fields
@@ -98,19 +98,19 @@ class Shown(Listed):
         ]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The same."""
+        """Return the read-only fields."""
         return self.get_readonly_fields(request, obj)
 
 
 def badge(word: str) -> SafeString | str:
-    """Return a state as a badge: the word itself, and a colour by class."""
+    """Return a state as a badge, with its word and a class for the colour."""
     if not word:
         return "–"
     return format_html('<span class="sf-badge sf-{}">{}</span>', word, word)
 
 
 def cut(text: str) -> str:
-    """Return what a list shows of a long text; its page has all of it."""
+    """Return a long text, shortened for a list."""
     return Truncator(text).chars(120) or "–"
 
 

@@ -1,7 +1,7 @@
 """Filters and pages that cost the same for any number of rows.
 
-Django's own filter over a text column asks for all its values in use: a look at every
-row. These know theirs beforehand.
+Django's own filter on a text column queries all its values, which reads every row.
+These filters know their values in advance.
 """
 
 from collections.abc import Iterable
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 else:
     _Paginator = Paginator
 
-# Rows that are counted and paged at the most; a filter or a search finds the rest.
+# The most rows that are counted and paged. Filters and searches find the rest.
 MOST_COUNTED = 10_000
 
 
 class BoundedPaginator(_Paginator):
-    """Counts so far and no further: the history may have millions of rows."""
+    """A paginator that stops counting: the history can have millions of rows."""
 
     @cached_property
     def count(self) -> int:
@@ -39,16 +39,16 @@ class BoundedPaginator(_Paginator):
 
 
 class _Known(admin.SimpleListFilter):
-    """A filter on one column, by values that are known without a look at the rows."""
+    """A filter on one column whose values are known without reading the rows."""
 
     values: ClassVar[Iterable[str]] = ()
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer them."""
+        """Return the values to choose from."""
         return [(value, value.replace("_", " ")) for value in self.values]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Narrow the rows."""
+        """Return the rows with the chosen value."""
         value = self.value()
         return (
             queryset.filter(**{str(self.parameter_name): value}) if value else queryset
@@ -56,7 +56,7 @@ class _Known(admin.SimpleListFilter):
 
 
 class KindFilter(_Known):
-    """Of events: what happened."""
+    """Filter events by kind."""
 
     title = "kind"
     parameter_name = "kind"
@@ -64,13 +64,13 @@ class KindFilter(_Known):
 
 
 class RegionFilter(_Known):
-    """By the regions that are listed."""
+    """Filter by the regions that are listed."""
 
     title = "region"
     parameter_name = "region"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Offer the regions of all scopes."""
+        """Return the regions of all scopes."""
         regions = Scope.objects.exclude(region="").order_by("region")
         return [
             (name, name) for name in regions.values_list("region", flat=True).distinct()
@@ -78,7 +78,7 @@ class RegionFilter(_Known):
 
 
 class TallyFilter(_Known):
-    """Of tallies: what is counted."""
+    """Filter tallies by what they count."""
 
     title = "name"
     parameter_name = "name"

@@ -14,39 +14,39 @@ from servers.tokens import revoke_token
 
 @admin.register(Fleet)
 class FleetAdmin(Shown):
-    """The one fleet: its id and its switches, which are actions."""
+    """The fleet: its id and its switches, which are actions."""
 
     list_display = ("fleet_id", "paused", "paused_by", "paused_note", "destroys_frozen")
     actions = ("pause", "resume", "freeze", "unfreeze")
 
     @admin.action(description="Set the pause flag", permissions=["change"])
     def pause(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
-        """Pause."""
+        """Set the pause flag."""
         pause_fleet()
         self.message_user(request, "The pause flag is set.", messages.SUCCESS)
 
     @admin.action(description="Clear the pause flag", permissions=["change"])
     def resume(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
-        """Resume."""
+        """Clear the pause flag."""
         resume_fleet()
         self.message_user(request, "The pause flag is cleared.", messages.SUCCESS)
 
     @admin.action(description="Freeze all destroys", permissions=["change"])
     def freeze(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
-        """Freeze."""
+        """Freeze destroys."""
         freeze_destroys(frozen=True)
-        self.message_user(request, "Nothing is destroyed any more.", messages.SUCCESS)
+        self.message_user(request, "Destroys are frozen.", messages.SUCCESS)
 
     @admin.action(description="Allow destroys again", permissions=["change"])
     def unfreeze(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
-        """Unfreeze."""
+        """Allow destroys again."""
         freeze_destroys(frozen=False)
-        self.message_user(request, "Destroys go on.", messages.SUCCESS)
+        self.message_user(request, "Destroys are allowed again.", messages.SUCCESS)
 
 
 @admin.register(Token)
 class TokenAdmin(Shown):
-    """The tokens: what they may and when they were used; never their text."""
+    """The tokens: their scopes and last use, never their secrets."""
 
     list_display = (
         "name",
@@ -63,11 +63,11 @@ class TokenAdmin(Shown):
     actions = ("revoke",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """All but the digest."""
+        """Return all fields except the digest."""
         fields = super().get_readonly_fields(request, obj)
         return [name for name in fields if name != "digest"]
 
-    @admin.action(description="Revoke", permissions=["change"])
+    @admin.action(description="Revoke tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, tokens: QuerySet[Token]) -> None:
-        """End the tokens' validity at once."""
+        """Revoke the tokens immediately."""
         run_for_each(self, request, tokens, revoke_token, done="Revoked")

@@ -1,4 +1,4 @@
-"""Events and listings: what happened, and what was seen."""
+"""Events, listings and other records."""
 
 from typing import Any
 
@@ -48,18 +48,18 @@ class EventAdmin(Shown):
 
     @admin.display(description="from")
     def from_badge(self, event: Event) -> SafeString | str:
-        """Return the state before."""
+        """Return the previous state."""
         return badge(event.from_state)
 
     @admin.display(description="to")
     def to_badge(self, event: Event) -> SafeString | str:
-        """Return the state after."""
+        """Return the new state."""
         return badge(event.to_state)
 
 
 @admin.register(Scope)
 class ScopeAdmin(Shown):
-    """Each account and region that is listed."""
+    """The locations: each account and region that is listed."""
 
     list_display = (
         "account",
@@ -77,21 +77,21 @@ class ScopeAdmin(Shown):
 
     @admin.display(description="error")
     def error_in_short(self, scope: Scope) -> str:
-        """Return the beginning of what the last listing failed with."""
+        """Return the beginning of the last listing's error."""
         return cut(scope.error)
 
     @admin.action(description="List now", permissions=["change"])
     def list_now(self, request: HttpRequest, scopes: QuerySet[Scope]) -> None:
-        """Have the accounts of the scopes listed at once."""
+        """Schedule listings of the scopes' accounts immediately."""
         accounts = Account.objects.filter(scopes__in=scopes).distinct()
         for account in accounts:
             list_account_now(account)
         names = ", ".join(account.name for account in accounts)
-        self.message_user(request, f"They are listed now: {names}.", messages.SUCCESS)
+        self.message_user(request, f"Listing started: {names}.", messages.SUCCESS)
 
-    @admin.action(description="Destroy all that is held", permissions=["change"])
+    @admin.action(description="Destroy all held instances", permissions=["change"])
     def destroy_held(self, request: HttpRequest, scopes: QuerySet[Scope]) -> None:
-        """Have all destroyed that waits for a person."""
+        """Destroy all held instances of the scopes."""
         for scope in scopes.select_related("account"):
             try:
                 count = destroy_held(scope.account.name, region=scope.region)
@@ -101,7 +101,7 @@ class ScopeAdmin(Shown):
                 self.message_user(request, f"{scope}: {count} will be destroyed.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Its name is its account's, too."""
+        """Load the account, which is part of the scope's name."""
         return super().get_queryset(request).select_related("account")
 
 
@@ -117,7 +117,7 @@ class ListingAdmin(Shown):
 
 @admin.register(IdempotentRequest)
 class IdempotentRequestAdmin(Shown):
-    """What was asked under an Idempotency-Key, for two days."""
+    """Requests with an Idempotency-Key, kept for two days."""
 
     list_display = ("key", "caller", "created_at")
     list_filter = ("created_at",)
@@ -137,7 +137,7 @@ class TallyAdmin(Shown):
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(Shown):
-    """The workers and beats, as they last said themselves."""
+    """The workers and schedulers, as they last reported."""
 
     list_display = ("name", "kind", "version", "started_at", "seen_at", "broker_error")
 

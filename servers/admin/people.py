@@ -1,4 +1,4 @@
-"""People and groups: for superusers, since who changes them can become one."""
+"""People and groups. Only superusers see them: changing them can give any right."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -22,45 +22,45 @@ admin.site.unregister([User, Group])
 
 class _ForSuperusers(_ModelAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Superusers alone."""
+        """Allow only superusers."""
         return _is_superuser(request)
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The same."""
+        """Allow only superusers."""
         return _is_superuser(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """The same."""
+        """Allow only superusers."""
         return _is_superuser(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The same."""
+        """Allow only superusers."""
         return _is_superuser(request)
 
 
 @admin.register(User)
 class PersonAdmin(_ForSuperusers, _UserAdmin):
-    """People. Deactivating and deleting stand on their page, which lists what ends."""
+    """People. Deactivate and delete them on their own page, which lists what ends."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
     readonly_fields = ("is_active", "last_login", "date_joined")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not here."""
+        """Return False: people are deleted on their own page."""
         return False
 
     def view_on_site(self, obj: Any) -> str:
-        """Lead to the page that does."""
+        """Return the person's own page."""
         return reverse("person", args=[obj.pk])
 
 
 @admin.register(Group)
 class RoleAdmin(_ForSuperusers, GroupAdmin):
-    """The roles, and groups of one's own: with view_secrets one may read keys."""
+    """The roles, and your own groups. With view_secrets, a group can read keys."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Superusers alone."""
+        """Allow only superusers."""
         return _is_superuser(request)
 
 

@@ -24,7 +24,7 @@ from servers.operations import (
 
 
 class _EventInline(admin.TabularInline):  # type: ignore[type-arg]
-    """The history of a server, on its page."""
+    """A server's history, shown on its page."""
 
     template = "admin/shown_inline.html"
     model = Event
@@ -42,12 +42,12 @@ class _EventInline(admin.TabularInline):  # type: ignore[type-arg]
     show_change_link = False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Append-only."""
+        """Return False: the history is append-only."""
         return False
 
 
 def _stack(*texts: str) -> SafeString:
-    """Return texts below each other; a dash for none."""
+    """Return texts below each other, or a dash if there are none."""
     parts = [(text,) for text in texts if text]
     return format_html_join(mark_safe("<br>"), "{}", parts or [("–",)])
 
@@ -85,66 +85,70 @@ class ServerAdmin(Shown):
 
     @admin.display(description="account, region, size", ordering="account__name")
     def place(self, server: Server) -> SafeString:
-        """Return where it is, and how large: few columns fit where it is narrow."""
+        """Return account, region and size in one column, to fit narrow screens."""
         return _stack(server.account.name, server.region, server.size)
 
     @admin.display(description="address, instance", ordering="address")
     def reach(self, server: Server) -> SafeString:
-        """Return what it has at the cloud."""
+        """Return the server's address and instance."""
         return _stack(server.address, server.instance_id)
 
     @admin.display(description="created", ordering="created_at")
     def created(self, server: Server) -> str:
-        """Return when, without the year: records are kept for days."""
+        """Return when it was created, without the year: records are kept for days."""
         return server.created_at.astimezone(UTC).strftime("%d %b %H:%M")
 
     @admin.display(description="error")
     def error_in_short(self, server: Server) -> str:
-        """Return the beginning of its error."""
+        """Return the beginning of the error."""
         return cut(server.error)
 
     def view_on_site(self, server: Server) -> str:
-        """Lead to its page, which says why it waits."""
+        """Return the server's page, which says why it waits."""
         return reverse("server", args=[server.name])
 
-    @admin.action(description="Terminate: destroy at once", permissions=["change"])
+    @admin.action(
+        description="Terminate servers (destroys instances immediately)",
+        permissions=["change"],
+    )
     def terminate(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
-        """Ask for the end of the servers."""
+        """Terminate the servers."""
         run_for_each(
             self,
             request,
             servers,
             lambda server: terminate_server(server.name),
-            done="Termination was asked for",
+            done="Terminating",
         )
 
     @admin.action(
-        description="Terminate; remove failed ones at once", permissions=["change"]
+        description="Terminate servers (remove failed ones immediately)",
+        permissions=["change"],
     )
     def terminate_by_force(
         self, request: HttpRequest, servers: QuerySet[Server]
     ) -> None:
-        """Terminate servers; those in error leave the list at once."""
+        """Terminate the servers; failed ones leave the list immediately."""
         run_for_each(
             self,
             request,
             servers,
             lambda server: terminate_server(server.name, force=True),
-            done="Termination by force was asked for",
+            done="Terminating (forced)",
         )
 
-    @admin.action(description="Retry servers in error", permissions=["change"])
+    @admin.action(description="Retry failed servers", permissions=["change"])
     def retry(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
-        """Begin anew with errored servers."""
+        """Retry the failed servers."""
         run_for_each(
             self,
             request,
             servers,
             lambda server: retry_server(server.name),
-            done="A retry was asked for",
+            done="Retrying",
         )
 
-    @admin.action(description="Protect from termination", permissions=["change"])
+    @admin.action(description="Protect servers", permissions=["change"])
     def protect(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
         """Protect the servers."""
         run_for_each(
@@ -155,21 +159,21 @@ class ServerAdmin(Shown):
             done="Protected",
         )
 
-    @admin.action(description="Lift the protection", permissions=["change"])
+    @admin.action(description="Unprotect servers", permissions=["change"])
     def unprotect(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
-        """Lift the protection of the servers."""
+        """Unprotect the servers."""
         run_for_each(
             self,
             request,
             servers,
             lambda server: protect_server(server.name, protected=False),
-            done="No longer protected",
+            done="Unprotected",
         )
 
 
 @admin.register(Attempt)
 class AttemptAdmin(Shown):
-    """Every create attempt, with the cloud's own answer."""
+    """Every create attempt, with the cloud's response."""
 
     list_display = (
         "key",
@@ -189,7 +193,7 @@ class AttemptAdmin(Shown):
 
     @admin.display(description="answer")
     def answer_in_short(self, attempt: Attempt) -> str:
-        """Return the beginning of the cloud's answer."""
+        """Return the beginning of the cloud's response."""
         return cut(attempt.answer)
 
     @admin.display(description="outcome", ordering="outcome")
@@ -200,7 +204,7 @@ class AttemptAdmin(Shown):
 
 @admin.register(Instance)
 class InstanceAdmin(Shown):
-    """What the clouds hold under the fleet's tag."""
+    """The instances at the clouds with the fleet's tag."""
 
     list_display = (
         "instance_id",
@@ -224,9 +228,11 @@ class InstanceAdmin(Shown):
         """Return the verdict."""
         return badge(instance.verdict)
 
-    @admin.action(description="Adopt: make a server of it", permissions=["change"])
+    @admin.action(
+        description="Adopt: create servers for these instances", permissions=["change"]
+    )
     def adopt(self, request: HttpRequest, instances: QuerySet[Instance]) -> None:
-        """Adopt what nobody explains."""
+        """Adopt unknown instances."""
         run_for_each(
             self,
             request,
@@ -235,9 +241,11 @@ class InstanceAdmin(Shown):
             done="Adopted",
         )
 
-    @admin.action(description="Destroy what no server owns", permissions=["change"])
+    @admin.action(
+        description="Destroy instances without a server", permissions=["change"]
+    )
     def destroy(self, request: HttpRequest, instances: QuerySet[Instance]) -> None:
-        """Destroy what waits for a person."""
+        """Destroy instances that need a decision."""
         run_for_each(
             self,
             request,
@@ -249,7 +257,7 @@ class InstanceAdmin(Shown):
 
 @admin.register(Leftover)
 class LeftoverAdmin(Shown):
-    """What ended instances left behind."""
+    """Leftovers of terminated instances."""
 
     list_display = ("resource_id", "kind", "account", "region", "first_seen", "detail")
     list_filter = ("account", "first_seen")
@@ -257,9 +265,9 @@ class LeftoverAdmin(Shown):
     list_select_related = ("account",)
     actions = ("delete_left",)
 
-    @admin.action(description="Delete it at the cloud", permissions=["change"])
+    @admin.action(description="Delete leftovers at the cloud", permissions=["change"])
     def delete_left(self, request: HttpRequest, left: QuerySet[Leftover]) -> None:
-        """Delete what waits for a person."""
+        """Delete leftovers that need a decision."""
         run_for_each(
             self,
             request,

@@ -1,4 +1,4 @@
-"""Accounts and templates: forms over the operations. Credentials are write-only."""
+"""Accounts and templates: forms for the operations. Credentials are write-only."""
 
 import json
 from typing import TYPE_CHECKING, Any, Final
@@ -41,7 +41,7 @@ else:
 
 
 class AccountForm(_ModelForm):
-    """An account. Its credentials can be set and replaced, never read."""
+    """An account. You can set and replace its credentials, but never read them."""
 
     kind = forms.ChoiceField(
         choices=lambda: [(kind.name, kind.label) for kind in list_kinds()]
@@ -51,8 +51,8 @@ class AccountForm(_ModelForm):
         required=False,
         widget=Multiline(attrs={"rows": 4, "autocomplete": "off"}),
         help_text='A JSON object, such as {"access_key_id": "…", '
-        '"secret_access_key": "…"}. Leave it empty to keep what is stored; it is '
-        "never shown.",
+        '"secret_access_key": "…"}. Leave empty to keep the stored credentials, which '
+        "are never shown.",
     )
 
     class Meta:
@@ -82,11 +82,13 @@ class AccountForm(_ModelForm):
         if not isinstance(given, dict) or not all(
             isinstance(value, str) for value in given.values()
         ):
-            raise forms.ValidationError("Enter a JSON object of texts.")
+            raise forms.ValidationError(
+                "This is not a JSON object of strings. Enter one."
+            )
         return given
 
     def clean(self) -> dict[str, Any]:
-        """Check the settings as the kind's adapter asks for them."""
+        """Check the settings against the kind of cloud."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if self.errors:
             return data
@@ -143,12 +145,12 @@ class AccountAdmin(Listed):
     actions = ("test", "scan", "close_breakers")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The form's fields, then what was seen of the account."""
+        """Return the form's fields, then the account's state."""
         seen = [*self.readonly_fields] if obj else []
         return [*AccountForm.Meta.fields, *seen]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Its health is that of its locations."""
+        """Load the locations, which decide the account's health."""
         return super().get_queryset(request).prefetch_related("scopes")
 
     @admin.display(description="health")
@@ -158,17 +160,17 @@ class AccountAdmin(Listed):
 
     @admin.display(description="health note")
     def health_note(self, account: Account) -> str:
-        """Return what the worst of its locations says."""
+        """Return the note of its least healthy location."""
         return summarise_health(account.scopes.all()).note
 
     @admin.display(description="breaker", ordering="breaker")
     def breaker_badge(self, account: Account) -> SafeString | str:
-        """Return the breaker."""
+        """Return the state of the breaker."""
         return badge(account.breaker)
 
-    @admin.action(description="Test the credentials", permissions=["change"])
+    @admin.action(description="Test accounts", permissions=["change"])
     def test(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
-        """Ask each cloud; the first few, since each may take seconds."""
+        """Test the first few accounts: each can take seconds."""
         for account in accounts[:MOST_TESTED]:
             try:
                 findings = probe_account(account)
@@ -184,29 +186,29 @@ class AccountAdmin(Listed):
 
     @admin.action(description="Scan for orphans now", permissions=["change"])
     def scan(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
-        """List them at once."""
-        run_for_each(self, request, accounts, list_account_now, done="Listed now")
+        """List the accounts immediately."""
+        run_for_each(self, request, accounts, list_account_now, done="Listing started")
 
-    @admin.action(description="Close the breaker", permissions=["change"])
+    @admin.action(description="Close breakers", permissions=["change"])
     def close_breakers(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
-        """Let creates through again."""
+        """Allow creates in the accounts again."""
         run_for_each(
-            self, request, accounts, close_breaker, done="The breaker is closed"
+            self, request, accounts, close_breaker, done="Circuit breaker closed"
         )
 
     def save_model(
         self, request: HttpRequest, obj: Account, form: Any, change: bool
     ) -> None:
-        """Save by the operation."""
+        """Save with the operation."""
         save_account(obj, credentials=form.cleaned_data["new_credentials"])
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not here: what an account's attempts made must stay in sight."""
+        """Return False: instances of the account must not be lost."""
         return False
 
 
 class TemplateForm(_ModelForm):
-    """A template. The user data is write-only, since it often holds secrets."""
+    """A template. The user data is write-only because it often contains secrets."""
 
     new_user_data = forms.CharField(
         label="User data",
@@ -214,8 +216,8 @@ class TemplateForm(_ModelForm):
         max_length=64 * 1024,
         strip=False,
         widget=Multiline(attrs={"rows": 8}),
-        help_text="Runs on the instance at its first boot. Leave it empty to keep what "
-        "is stored; it is never shown.",
+        help_text="Runs on the instance at first boot. Leave empty to keep the stored "
+        "data, which is never shown.",
     )
 
     class Meta:
@@ -243,7 +245,7 @@ class TemplateForm(_ModelForm):
         )
 
     def clean(self) -> dict[str, Any]:
-        """Check labels and fallbacks as the operation does."""
+        """Check options, labels and fallbacks as the operation does."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if self.errors:
             return data
@@ -280,11 +282,11 @@ class _VersionInline(_TabularInline):
     can_delete = False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never changed."""
+        """Return False: versions never change."""
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """One query for all rows."""
+        """Load the accounts in the same query."""
         return super().get_queryset(request).select_related("account")
 
 
@@ -301,28 +303,29 @@ class TemplateAdmin(Listed):
     actions = ("try_them", "make_default")
 
     @admin.action(
-        description="Try: make a server that ends by itself", permissions=["change"]
+        description="Try templates (servers are terminated automatically)",
+        permissions=["change"],
     )
     def try_them(self, request: HttpRequest, templates: QuerySet[Template]) -> None:
-        """Begin a try of each."""
-        run_for_each(self, request, templates, try_template, done="A try began")
+        """Start a trial run of each template."""
+        run_for_each(self, request, templates, try_template, done="Trial run started")
 
-    @admin.action(description="Make it the default", permissions=["change"])
+    @admin.action(description="Set as default", permissions=["change"])
     def make_default(self, request: HttpRequest, templates: QuerySet[Template]) -> None:
-        """Save the one that is ticked as the default."""
+        """Set the selected template as the default."""
         if len(templates) != 1:
-            self.message_user(request, "Tick exactly one template.", messages.ERROR)
+            self.message_user(request, "Select exactly one template.", messages.ERROR)
             return
         for template in templates:
             template.is_default = True
-        run_for_each(self, request, templates, save_template, done="The default now")
+        run_for_each(self, request, templates, save_template, done="Default template")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not here: servers may need its versions. Its page tells."""
+        """Return False: delete it on its page, which says whether servers need it."""
         return False
 
     def save_model(
         self, request: HttpRequest, obj: Template, form: Any, change: bool
     ) -> None:
-        """Save by the operation."""
+        """Save with the operation."""
         save_template(obj, user_data=form.cleaned_data["new_user_data"] or None)

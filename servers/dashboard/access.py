@@ -24,13 +24,13 @@ ASK_AGAIN: Final = (
     "Nothing was done, because you logged in some time ago. Enter your password and "
     "try again."
 )
-# Django refuses to redirect to longer ones.
+# Django refuses to redirect to longer addresses.
 MOST_ADDRESS: Final = 2000
 NOT_A_PAGE: Final = "This address only accepts submitted forms. Nothing was done."
 
 
 class Page(PermissionRequiredMixin):
-    """A page for signed-in people; ``permission_required`` names the right it needs."""
+    """A page for signed-in people who have ``permission_required``."""
 
     permission_required = "servers.view_server"
     # Django's form views would treat a PUT as a POST.
@@ -86,7 +86,7 @@ class Page(PermissionRequiredMixin):
         data: dict[str, Any] = super().get_context_data(  # type: ignore[misc]
             **context
         )
-        # One query for both. The clock is the database's, as in ledger.database_now.
+        # One query for both. The time is the database's, as in ledger.database_now.
         fleet = Fleet.objects.annotate(read_at=Now()).get()
         return data | {"fleet": fleet, "now": fleet.read_at}
 

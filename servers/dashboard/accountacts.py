@@ -1,4 +1,4 @@
-"""What can be done with an account: one operation each, and back to its page."""
+"""Actions on an account. Each runs one operation and returns to the account's page."""
 
 from typing import Final
 
@@ -30,23 +30,23 @@ _TELL: Final = {
 
 
 def tell(request: HttpRequest, found: Finding, text: str) -> None:
-    """Say what a test learned: only what was tested, and works, is ticked."""
+    """Show a test's result. Only results that were tested and work count as success."""
     _TELL[found.outcome](request, text)
 
 
 class _Act(Page, View):
-    """One thing done to one account, and back to its page."""
+    """One action on one account. It returns to the account's page."""
 
     permission_required = "servers.change_account"
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Do it."""
+        """Run the action."""
         account = find_account(name)
         carry_out(request, lambda: self.act(account))
         return redirect("account", name)
 
     def act(self, account: Account) -> str:
-        """Do it; return what is to be said."""
+        """Run the action; return the message to show."""
         raise NotImplementedError
 
 
@@ -54,7 +54,7 @@ class TestAccount(_Act):
     """Ask the cloud whether the stored credentials work."""
 
     def act(self, account: Account) -> str:
-        """Say what each region answered."""
+        """Show the result for each region."""
         for found in probe_account(account):
             where = f"{found.region}: " if found.region else ""
             tell(self.request, found, f"{where}{found.message}")
@@ -62,42 +62,43 @@ class TestAccount(_Act):
 
 
 class ScanAccount(_Act):
-    """List it now, so that orphans show."""
+    """List the account now to find orphans."""
 
     def act(self, account: Account) -> str:
-        """Hasten the listings."""
+        """Schedule the listings immediately."""
         list_account_now(account)
         return (
-            "It is listed now. What belongs to no server shows on Leaks once two "
-            "listings have seen it."
+            "Listing started. Instances that belong to no server appear on Leaks once "
+            "two listings have seen them."
         )
 
 
 class CloseBreaker(_Act):
-    """Let creates through again."""
+    """Allow creates in the account again."""
 
     def act(self, account: Account) -> str:
-        """Close it."""
+        """Close the breaker."""
         if not close_breaker(account):
-            messages.info(self.request, "The breaker is closed already.")
+            messages.info(self.request, "The circuit breaker is already closed.")
             return ""
-        return "The breaker is closed. Creates go on."
+        return "The circuit breaker is closed. Creates are sent again."
 
 
 class SwitchAccount(_Act):
-    """Enable or disable it."""
+    """Enable or disable an account."""
 
     enabled = True
 
     def act(self, account: Account) -> str:
-        """Save the switch."""
+        """Save the new setting."""
         with transaction.atomic():
             account = lock_row(account)
             if account.enabled != self.enabled:
                 account.enabled = self.enabled
                 save_account(account)
-        said = "enabled" if self.enabled else "disabled: nothing new is made in it"
-        return f"{account.name} is {said}."
+        if self.enabled:
+            return f"{account.name} is enabled."
+        return f"{account.name} is disabled. No new servers are created in it."
 
 
 class DeleteAccount(Delete):
@@ -109,17 +110,17 @@ class DeleteAccount(Delete):
     action = "delete-account"
 
     def find(self, name: str) -> Account:
-        """Return it."""
+        """Return the account."""
         return find_account(name)
 
     def explain_kept(self, row: Account) -> str:
-        """Return what still needs it."""
+        """Return what still needs the account."""
         return explain_kept(row)
 
     def explain_cost(self, row: Account) -> str:
-        """Return what goes with it."""
-        return "Nothing was ever made in it. Its credentials are deleted with it."
+        """Return what is deleted with the account."""
+        return "No server was ever created in it. Its credentials are deleted with it."
 
     def delete(self, row: Account) -> None:
-        """Delete it."""
+        """Delete the account."""
         delete_account(row)

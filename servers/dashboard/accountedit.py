@@ -1,4 +1,4 @@
-"""Add or change an account; test it before it is saved."""
+"""Add or change an account, and test it before saving."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from servers.probe import probe_account
 
 
 class _Edit(Edit):
-    """What adding and changing share: a form, *Test* and *Save*."""
+    """What adding and changing share: a form, *Test account* and *Save account*."""
 
     template_name = "accounts/edit.html"
     form_class = AccountForm
@@ -28,27 +28,27 @@ class _Edit(Edit):
     listing = "accounts"
 
     def find_kind(self) -> Kind | None:
-        """Return the kind, where it is known by now."""
+        """Return the kind, or None if it is not chosen yet."""
         raise NotImplementedError
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Give the form its kind and account."""
+        """Pass the kind and the account to the form."""
         more = {"kind": self.find_kind(), "account": self.find_current()}
         return super().get_form_kwargs() | more
 
     def form_valid(self, form: AccountForm) -> HttpResponse:
-        """Test what was typed, or save it."""
+        """Test the account as typed, or save it."""
         if self.request.POST.get("act") == "test":
             return self.test(form)
         return super().form_valid(form)
 
     def save(self, form: AccountForm, current: Account | None) -> Account:
-        """Save it with all its credentials."""
+        """Save the account. Credentials that were left empty keep their values."""
         account, credentials = form.to_account(current)
         return save_account(account, credentials=credentials, keep=True)
 
     def test(self, form: AccountForm) -> HttpResponse:
-        """Ask the cloud with what was typed; save nothing."""
+        """Test the account as typed against the cloud; save nothing."""
         current = self.find_current()
         account, typed = form.to_account(self.find_current())
         try:
@@ -62,7 +62,7 @@ class _Edit(Edit):
         )
 
     def refuse(self, form: AccountForm, error: FleetError) -> None:
-        """Show it at the only field of its kind, where there is but one."""
+        """Show an error at its field if there is only one, else above the form."""
         names = {}
         for prefix, name in ((CREDENTIAL, "credentials"), (OPTION, "options")):
             fields = [field for field in form.fields if field.startswith(prefix)]
@@ -77,28 +77,28 @@ class NewAccount(_Edit):
     permission_required = "servers.add_account"
 
     def find_current(self) -> Account | None:
-        """None yet."""
+        """Return None: there is no account yet."""
         return None
 
     def find_kind(self) -> Kind | None:
-        """Return the kind that the URL names."""
+        """Return the kind named in the URL, or None."""
         try:
             return describe_kind(self.request.GET.get("kind", ""))
         except InvalidError:
             return None
 
     def get_form(self, form_class: Any = None) -> Any:
-        """Return the form, once the kind is chosen."""
+        """Return the form, or None if no kind is chosen."""
         return super().get_form(form_class) if self.find_kind() else None
 
     def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Save or test; without a kind there is nothing to do."""
+        """Save or test the account; without a kind, go back to the choice of kinds."""
         if self.find_kind() is None:
             return redirect("new-account")
         return super().post(request, *args, **kwargs)
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Offer the kinds, where none is chosen."""
+        """Add the kinds to choose from, the title and the way back."""
         kind = self.find_kind()
         return super().get_context_data(**context) | {
             "kind": kind,
@@ -114,25 +114,25 @@ class EditAccount(_Edit):
     permission_required = "servers.change_account"
 
     def find_current(self) -> Account | None:
-        """Return it as it is now."""
+        """Return the account as it is now."""
         return find_account(self.kwargs["name"])
 
     def find_kind(self) -> Kind:
-        """Return its kind."""
+        """Return the account's kind."""
         return describe_kind(find_account(self.kwargs["name"]).kind)
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say which."""
+        """Add the kind, the title and the way back."""
         name = self.kwargs["name"]
         return super().get_context_data(**context) | {
             "kind": self.find_kind(),
-            "title": f"Change {name}",
+            "title": f"Edit {name}",
             "back": reverse("account", args=[name]),
         }
 
 
 def find_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account:
-    """Return the account of a name, of all or of ``rows``; raise Http404."""
+    """Return the account with a name, from ``rows`` or from all; raise Http404."""
     usable = len(name) <= 63 and "\0" not in name
     rows = Account.objects.all() if rows is None else rows
     account = rows.filter(name=name).first() if usable else None

@@ -1,4 +1,4 @@
-"""The form of an account: only the fields that its kind of cloud needs."""
+"""The account form. It has only the fields that its kind of cloud needs."""
 
 import hashlib
 import json
@@ -24,20 +24,20 @@ from servers.models.account import validate_name
 CREDENTIAL: Final = "credential-"
 FORGET: Final = "forget-"
 CHANGED: Final = (
-    "Somebody changed this meanwhile, so nothing was saved. What you see below is "
-    "what you typed; save once more to write it over theirs."
+    "Someone else saved a change while you were editing. Nothing was saved. The form "
+    "shows what you typed. Save again to overwrite the other change."
 )
-# Their pages would be those of new ones.
+# The address of such a page is already used to create an account or a template.
 TAKEN_NAMES: Final = frozenset({"new"})
 _PLAIN: Final = ("region", "endpoint", "max_servers", "creates_per_minute")
 _PLAIN_ALL: Final = (*_PLAIN, "calls_at_once", "enabled")
 
 
 def clean_name(name: str) -> str:
-    """Return a name that a page can have; ValidationError for others."""
+    """Return a valid name; raise ValidationError for any other."""
     validate_name(name)
     if name in TAKEN_NAMES:
-        raise forms.ValidationError("Choose another name: this page has it.")
+        raise forms.ValidationError("This name is reserved. Choose another name.")
     return name
 
 
@@ -46,27 +46,30 @@ class AccountForm(OnceForm):
 
     name = forms.CharField(
         max_length=63,
-        help_text="Lower-case letters, digits and hyphens. It can't be changed later.",
+        help_text="Lower-case letters, digits and hyphens. You can't change it later.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     region = forms.CharField(max_length=100, required=False)
     endpoint = forms.CharField(
         max_length=500,
         required=False,
-        help_text="Leave it empty for the cloud's own.",
+        help_text="Leave empty to use the cloud's default.",
         widget=forms.TextInput(attrs={"placeholder": "https://…", "inputmode": "url"}),
     )
     max_servers = forms.IntegerField(
-        label="Most servers",
+        label="Server limit",
         min_value=1,
         max_value=1_000_000,
-        help_text="Every server counts that is not proven gone.",
+        help_text="Every server counts until it is confirmed gone.",
     )
     creates_per_minute = forms.IntegerField(min_value=1, max_value=1_000_000)
-    calls_at_once = forms.IntegerField(min_value=1, max_value=1000)
+    calls_at_once = forms.IntegerField(
+        label="Concurrent calls", min_value=1, max_value=1000
+    )
     enabled = forms.BooleanField(
         required=False,
-        help_text="A disabled one is listed on, and nothing new is made in it.",
+        help_text="When disabled, no new servers are created. Existing servers are "
+        "still tracked.",
     )
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
 
@@ -104,10 +107,12 @@ class AccountForm(OnceForm):
             self.fields[CREDENTIAL + each.name] = make_field(each)
             found = self.fields[CREDENTIAL + each.name]
             if isinstance(found, forms.ChoiceField):
-                found.choices = list((each.choices or {}).items())  # always one of them
+                found.choices = list(
+                    (each.choices or {}).items()
+                )  # one is always chosen
             found.label, found.help_text, found.required = each.label, each.help, False
             return
-        keeps = "Stored, and never shown. Leave it empty to keep it."
+        keeps = "Stored, never shown. Leave empty to keep the stored value."
         widget = forms.PasswordInput if each.secret else forms.TextInput
         self.fields[CREDENTIAL + each.name] = forms.CharField(
             label=each.label,
@@ -121,50 +126,52 @@ class AccountForm(OnceForm):
         )
         if is_stored and not each.required:
             self.fields[FORGET + each.name] = forms.BooleanField(
-                label=f"Forget the stored {each.label.lower()}", required=False
+                label=f"Delete the stored {each.label.lower()}", required=False
             )
 
-    # Parts, for the template.
+    # Groups of fields, for the template.
 
     def list_plain(self) -> list[BoundField]:
-        """The fields that say where it is."""
+        """Return the fields for name, region and endpoint."""
         return [self[n] for n in ("name", "region", "endpoint") if n in self.fields]
 
     def list_credentials(self) -> list[BoundField]:
-        """The fields of its credentials."""
+        """Return the fields for the credentials."""
         return self._list(CREDENTIAL, FORGET)
 
     def list_limits(self) -> list[BoundField]:
-        """The fields of its limits."""
+        """Return the fields for the limits."""
         return [self[name] for name in _PLAIN_ALL[2:]]
 
     def list_options(self) -> list[BoundField]:
-        """The fields that are the kind's own."""
+        """Return the fields for the kind's own settings."""
         return self._list(OPTION)
 
     def list_rates(self) -> list[BoundField]:
-        """The fields of how often something goes wrong."""
+        """Return the fields for the rates of simulated faults."""
         return self._list(RATE)
 
     def _list(self, *prefixes: str) -> list[BoundField]:
         return [self[name] for name in self.fields if name.startswith(prefixes)]
 
     def has_own(self) -> bool:
-        """Whether an option differs from the kind's own, or is wrong."""
+        """Return whether an option is set or has an error."""
         rest = self._list(OPTION, RATE)
         return any(field.value() not in {"", None} or field.errors for field in rest)
 
     # What was typed.
 
     def clean_name(self) -> str:
-        """Refuse what is no name, or is taken."""
+        """Reject a name that is invalid or taken."""
         name = clean_name(self.cleaned_data["name"])
         if Account.objects.filter(name=name).exists():
-            raise forms.ValidationError("There is an account of this name already.")
+            raise forms.ValidationError(
+                "This name is already taken. Choose another name."
+            )
         return name
 
     def clean(self) -> dict[str, Any]:
-        """Check each option; send stored secrets to no other address than before."""
+        """Check the options; never send stored secrets to a new endpoint."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
         for option in self.kind.options:
             if OPTION + option.name not in data:
@@ -180,11 +187,11 @@ class AccountForm(OnceForm):
         for each in self.kind.credentials:
             name = CREDENTIAL + each.name
             if kept.get(each.name) and not data.get(name):
-                self.add_error(name, "The endpoint is another: type it once more.")
+                self.add_error(name, "The endpoint has changed. Enter this again.")
         return data
 
     def _check_credentials(self, data: Mapping[str, Any]) -> None:
-        """Find what each and all of them have wrong, as the operation would."""
+        """Check the credentials one by one and together, as the operation does."""
         typed = self._collect_credentials(data)
         for each in self.kind.credentials:
             message = each.check(typed.get(each.name, ""))
@@ -203,10 +210,10 @@ class AccountForm(OnceForm):
         source = typed.get(chosen.name) or next(iter(chosen.choices or {}), "")
         if each.only_with and source != each.only_with:
             return ""
-        return f"{each.label} is missing."
+        return f"{each.label} is missing. Enter it."
 
     def _collect_credentials(self, data: Mapping[str, Any]) -> dict[str, str]:
-        """Return what is stored with what was typed above it."""
+        """Return the stored credentials, with typed ones in their place."""
         account = self.account
         found = json.loads(account.credentials or "{}") if account else {}
         for each in self.kind.credentials:
@@ -217,7 +224,7 @@ class AccountForm(OnceForm):
                 found[each.name] = text
         chosen = self.kind.credentials[0] if self.kind.credentials else None
         if chosen is not None and chosen.choices is not None:
-            # Those of another choice go with it.
+            # Drop credentials that belong to another choice.
             usual = next(iter(chosen.choices))
             source = found.get(chosen.name) or usual
             if source == usual:
@@ -229,7 +236,7 @@ class AccountForm(OnceForm):
         return found
 
     def _list_changes(self, data: Mapping[str, Any]) -> dict[str, str]:
-        """Return the credentials that were typed, "" for what goes."""
+        """Return the typed credentials, and "" for those to delete."""
         account = self.account
         stored = json.loads(account.credentials or "{}") if account else {}
         found = self._collect_credentials(data)
@@ -238,19 +245,19 @@ class AccountForm(OnceForm):
         return gone | {name: found[name] for name in typed}
 
     def is_stale(self, current: Account) -> bool:
-        """Tell whether the account is another than the one that the form showed."""
+        """Return whether the account has changed since the form was shown."""
         seen: str = self.cleaned_data["seen"]
         return seen != fingerprint(current)
 
     def see(self, current: Account) -> None:
-        """Let the form be sent over what is there now."""
+        """Say that the account has changed, and let the form overwrite it."""
         self.add_error(None, CHANGED)
         self.data = dict(self.data.items(), seen=fingerprint(current))
 
     def to_account(self, current: Account | None) -> tuple[Account, dict[str, str]]:
-        """Return the account as it was typed, not saved, and the credentials typed.
+        """Return the account as typed, unsaved, and the typed credentials.
 
-        "" stands for one that is to be forgotten.
+        "" marks a credential to delete.
         """
         data = self.cleaned_data
         account = current or Account(kind=self.kind.name, name=data["name"])
@@ -266,7 +273,7 @@ class AccountForm(OnceForm):
 
 
 def fingerprint(account: Account | None) -> str:
-    """Return what tells two states of an account's settings apart."""
+    """Return a digest of an account's settings, to detect changes."""
     if account is None:
         return ""
     parts = [str(getattr(account, name)) for name in (*_PLAIN_ALL, "generation")]

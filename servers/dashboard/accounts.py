@@ -1,4 +1,4 @@
-"""The pages of the accounts: how each is, what is in it, and what can be done."""
+"""The account pages: the state of each account, its details, and its actions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,32 +32,32 @@ _HEALTH: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An account as it is now: a word with its tone, and what is to be said of it."""
+    """The current state of an account, in words for the pages."""
 
     account: Account
-    label: str  # of its kind
+    label: str  # the kind's label
     word: str
     tone: str
-    breaker: str  # a sentence; "" while it is closed
+    breaker: str  # a sentence, or "" while the breaker is closed
     throttled: bool
     scopes: list[Scope]
-    failed: str  # what the worst of its locations says; "" where all are well
+    failed: str  # the note of the worst location, or "" if all are healthy
 
     @property
     def servers(self) -> int:
-        """How many count against its cap."""
+        """Return how many servers count against the limit."""
         return int(self.account.servers_now)  # type: ignore[attr-defined]
 
     @property
     def oldest(self) -> datetime | None:
-        """When the scope that was listed longest ago was listed; None for never."""
+        """Return when the longest unlisted scope was listed, or None for never."""
         times = [scope.compared_at for scope in self.scopes]
         known = [at for at in times if at is not None]
         return min(known) if known and len(known) == len(times) else None
 
     @property
     def locations(self) -> list[tuple[Scope, str, str]]:
-        """Each location with a word and a tone for how it is."""
+        """Return each location with a word and a tone for its health."""
         return [(scope, *_HEALTH[Scope.Health(scope.health)]) for scope in self.scopes]
 
 
@@ -69,7 +69,7 @@ class AccountList(Live, TemplateView):
     stamps: ClassVar[tuple[str, ...]] = ("pages", "listings")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Tell how each is. Three queries, for any number."""
+        """Add the state of each account, in three queries."""
         data = super().get_context_data(**context)
         scopes: dict[Any, list[Scope]] = {}
         for scope in Scope.objects.order_by("region"):
@@ -89,7 +89,7 @@ class AccountPage(Live, TemplateView):
     stamps: ClassVar[tuple[str, ...]] = ("pages", "listings")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Load it, its scopes and its history."""
+        """Load the account, its scopes and its history."""
         account = find_account(
             self.kwargs["name"], rows=count_servers(Account.objects.all())
         )
@@ -113,7 +113,7 @@ class AccountPage(Live, TemplateView):
 
 
 def count_servers(accounts: QuerySet[Account]) -> QuerySet[Account]:
-    """Return the accounts with ``servers_now``: those that count against the cap."""
+    """Return the accounts with ``servers_now``: those that count against the limit."""
     counts = (
         Server.objects.filter(account=OuterRef("pk"))
         .exclude(state__in=PROVEN_GONE)
@@ -126,7 +126,7 @@ def count_servers(accounts: QuerySet[Account]) -> QuerySet[Account]:
 
 
 def judge(account: Account, scopes: Iterable[Scope], *, now: datetime) -> Standing:
-    """Return how an account is."""
+    """Return the current state of an account."""
     scopes = list(scopes)
     health = summarise_health(scopes)
     word, tone = _HEALTH[health.health]
@@ -134,8 +134,8 @@ def judge(account: Account, scopes: Iterable[Scope], *, now: datetime) -> Standi
     breaker = explain_hold(account, now=now)
     if account.breaker != Account.Breaker.CLOSED and not breaker:
         breaker = (
-            f"The breaker of {account.name} was open, and the next create tries it: "
-            f"{account.breaker_note}"
+            f"The circuit breaker of {account.name} was open. The next create "
+            f"tests it. {account.breaker_note}"
         )
     if not account.enabled:
         word, tone = "disabled", "idle"
@@ -152,7 +152,7 @@ def judge(account: Account, scopes: Iterable[Scope], *, now: datetime) -> Standi
 
 
 def list_options(account: Account) -> list[tuple[str, str]]:
-    """Return an account's own options in words; none is a secret."""
+    """Return an account's options in words; none of them is a secret."""
     try:
         fields = describe_kind(account.kind).options
     except InvalidError:
@@ -176,12 +176,12 @@ def _describe(value: Any) -> str:
 
 
 def list_acts(row: Standing, user: Any) -> list[Action]:
-    """Return what a person may ask of an account as it is."""
+    """Return the actions that a person can take on an account."""
     name = [row.account.name]
     acts = []
     if user.has_perm("servers.change_account"):
         acts += [
-            Action("test", "Test", reverse("test-account", args=name)),
+            Action("test", "Test account", reverse("test-account", args=name)),
             Action("scan", "Scan for orphans now", reverse("scan-account", args=name)),
             Action("able", *_describe_switch(row.account)),
         ]

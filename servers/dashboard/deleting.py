@@ -49,7 +49,7 @@ class Delete(Page, TemplateView):
         }
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Delete it."""
+        """Delete the row."""
         row = self.find(name)
 
         def delete() -> str:

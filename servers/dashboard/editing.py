@@ -19,7 +19,7 @@ _Row = TypeVar("_Row", bound=Model)
 class Edit(Page, FormView):  # type: ignore[type-arg]
     """A page with a form for one row: a OnceForm with ``is_stale`` and ``see``.
 
-    ``page`` names the URL of a row's own page, ``listing`` that of all.
+    ``page`` is the URL name of a row's own page, ``listing`` that of the list.
     """
 
     page: ClassVar[str]

@@ -1,4 +1,4 @@
-"""The guide: docs/*.md as pages, so that it is at hand where a page links to it."""
+"""The guide: docs/*.md as pages, so that other pages can link to it."""
 
 import re
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from markdown_it.token import Token
 
 from servers.dashboard.access import Page
 
-# In the order of the tabs; what else is in the folder comes behind them by its name.
+# The first tabs, in order. The other files follow by name.
 FIRST: Final = ("guide", "glossary", "api", "settings", "deploy", "alerts")
-# For who builds it, not for who uses it.
+# For developers, not for users.
 LEFT_OUT: Final = frozenset({"benchmarks"})
-# A screen reader tells them apart by their numbers.
+# The numbers let screen readers tell the tables apart.
 _REGION: Final = (
     '<div class="table" role="region" aria-label="Table {}" tabindex="0"><table>'
 )
@@ -39,12 +39,12 @@ class Chapter:
 
 
 class Guide(Page, TemplateView):
-    """One chapter, and the way to the others."""
+    """One chapter, with links to the others."""
 
     template_name = "guide/page.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Render it; once for each process."""
+        """Render the chapter, once per process."""
         page = self.kwargs.get("page", FIRST[0])
         if page not in list_pages():
             raise Http404(f"The guide has no page named {page[:80]!r}.")
@@ -57,7 +57,7 @@ class Guide(Page, TemplateView):
 
 @cache
 def list_pages() -> tuple[str, ...]:
-    """Return the names of the files, without their ending."""
+    """Return the names of the files, without their extension."""
     found = {path.stem for path in _folder().glob("*.md")} - LEFT_OUT
     first = [name for name in FIRST if name in found]
     return (*first, *sorted(found.difference(first)))
@@ -67,8 +67,8 @@ def list_pages() -> tuple[str, ...]:
 def read_chapter(page: str) -> Chapter:
     """Return a chapter as HTML; ``page`` is one of ``list_pages()``."""
     text = (_folder() / f"{page}.md").read_text(encoding="utf-8")
-    text = _PICTURE.sub("", text)  # of the very pages that the reader is on
-    # html off: what looks like a tag is shown as text.
+    text = _PICTURE.sub("", text)  # screenshots of these pages
+    # HTML is off: tags are shown as text.
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(text)
     title, sections = page, []
@@ -91,12 +91,12 @@ def read_chapter(page: str) -> Chapter:
     html = re.sub("<table>", lambda _: _REGION.format(next(numbers)), html)
     html = html.replace("</table>", "</table></div>")
     html = html.replace("<pre><code", '<pre tabindex="0"><code')
-    # Ours, from files of this installation, with every tag in them escaped.
+    # Safe: the text comes from this installation's files, and every tag is escaped.
     return Chapter(title, mark_safe(html), tuple(sections))  # noqa: S308
 
 
 def place_link(href: str) -> str:
-    """Return where a link of a file leads among the pages, or at the source."""
+    """Return a link's target among the pages, or in the source repository."""
     parts = urlsplit(href)
     if parts.scheme or parts.netloc or not parts.path:
         return href
@@ -109,7 +109,7 @@ def place_link(href: str) -> str:
 
 
 def make_anchor(words: str) -> str:
-    """Return a heading's id, as GitHub makes it."""
+    """Return a heading's id, as GitHub builds it."""
     return re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-")
 
 

@@ -1,4 +1,4 @@
-"""The log-in and the log-out. Guessing a password must not pay, however it is tried."""
+"""Log-in and log-out, with limits that make guessing passwords useless."""
 
 import logging
 import unicodedata
@@ -23,35 +23,35 @@ from servers.sessions import MUST_CHANGE, end_sessions, find_one_time
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS: Final = 900
-# Of one name from one address, and of one address with any names.
+# For one name from one address, and for one address with any name.
 MOST_BY_NAME: Final = 10
 MOST_BY_ADDRESS: Final = 100
-# Of one name from all addresses: high, since it shuts out the person, too.
+# For one name from all addresses. High, because it locks out the person, too.
 ANYWHERE_SECONDS: Final = 3600
 MOST_ANYWHERE: Final = 100
 TOO_MANY: Final = (
-    "Too many log-ins have failed. Wait a quarter of an hour, and try again; an admin "
-    "can set a new password with `manage.py changepassword`."
+    "Too many log-ins have failed. Wait 15 minutes, then try again. An admin can set a "
+    "new password with `manage.py changepassword`."
 )
-EXPIRED: Final = "This one-time password has expired. Ask an admin for another."
+EXPIRED: Final = "This one-time password has expired. Ask an admin for a new one."
 STAFF_ONLY: Final = (
-    "The Django admin is for staff alone. All that you may do is on the other pages."
+    "The Django admin is for staff only. Everything you can do is on the other pages."
 )
 
-# Exact among all processes: log-ins are few, and may cost a round trip.
+# Counted exactly across all processes: log-ins are rare, so a round trip is fine.
 failures: Final = Counter("failed-log-ins", window=WINDOW_SECONDS, every=0.0)
 anywhere: Final = Counter("failed-names", window=ANYWHERE_SECONDS, every=0.0)
 
 
 class Reservation:
-    """A try at a password, counted before the password is looked at.
+    """An attempt to log in, counted before the password is checked.
 
-    Tries that come at once can't pass a limit that counts them afterwards.
+    If it were counted afterwards, many simultaneous attempts could pass the limit.
     """
 
     def __init__(self, username: str, address: str) -> None:
         self._taken: list[tuple[Counter, str]] = []
-        self.wait = 0  # seconds; 0 where it may be tried
+        self.wait = 0  # seconds to wait; 0 if the password can be checked
         name = normalise_name(username)
         wanted = [(failures, *each) for each in list_counters(username, address)]
         for counter, key, most in [*wanted, (anywhere, name, MOST_ANYWHERE)]:
@@ -63,20 +63,20 @@ class Reservation:
                 return
 
     def give_back(self) -> None:
-        """Count it as none: it was refused unseen, or it was right."""
+        """Take back the count: the password was right, or was not checked."""
         for counter, key in self._taken:
             counter.give_back(key)
         self._taken = []
 
 
 class LogIn(LoginView):
-    """Ask for name and password; refuse both for a while after many failures."""
+    """Ask for name and password; refuse for a while after many failures."""
 
     template_name = "login.html"
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Check them, unless too many were wrong lately."""
+        """Check them, unless there were too many failures recently."""
         self.reservation = Reservation(
             request.POST.get("username", ""), find_address(request)
         )
@@ -91,7 +91,7 @@ class LogIn(LoginView):
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Begin the session; one of a one-time password leads to a new one."""
+        """Start the session; a one-time password must be replaced first."""
         person = form.get_user()
         one_time = find_one_time(person)
         if one_time is not None and one_time.expires_at <= timezone.now():
@@ -108,8 +108,8 @@ class LogIn(LoginView):
         return redirect("own-password")
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        """Leave the failure counted, and write it down."""
-        # A name that nobody has may be a password in the wrong field.
+        """Keep the failure counted, and record it."""
+        # An unknown name may be a password typed into the wrong field: don't record it.
         name = normalise_name(self.request.POST.get("username", ""))
         people = get_user_model().objects.filter(username__iexact=name)
         known = people.exists() if "\0" not in name else False
@@ -120,7 +120,7 @@ class LogIn(LoginView):
 
 
 class LogOut(LogoutView):
-    """End the session, and have the browser forget the pages that it kept."""
+    """End the session, and clear the browser's cache."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Log out."""
@@ -130,10 +130,10 @@ class LogOut(LogoutView):
 
 
 class LogOutEverywhere(LoginRequiredMixin, View):
-    """End every session of the person who asks, on all machines."""
+    """End all sessions of the signed-in person, on all devices."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """End them."""
+        """End the sessions."""
         end_sessions(request.user)
         write_event(Kind.LOGGED_OUT, reason="Everywhere.")
         logout(request)
@@ -142,10 +142,10 @@ class LogOutEverywhere(LoginRequiredMixin, View):
 
 
 class AdminLogIn(View):
-    """Where the Django admin sends whoever it lets not in."""
+    """The Django admin's log-in page."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Lead strangers to the log-in; tell others that they are no staff."""
+        """Send strangers to the log-in; answer 403 to people who are not staff."""
         if not request.user.is_authenticated:
             return redirect(f"{reverse('login')}?{request.GET.urlencode()}")
         if request.user.is_staff:
@@ -154,7 +154,7 @@ class AdminLogIn(View):
 
 
 def list_counters(username: str, address: str) -> list[tuple[str, int]]:
-    """Return the keys under which failures are counted, each with its limit."""
+    """Return the keys that count failures, each with its limit."""
     return [
         (f"{normalise_name(username)}\0{address}", MOST_BY_NAME),
         (address, MOST_BY_ADDRESS),
@@ -162,18 +162,18 @@ def list_counters(username: str, address: str) -> list[tuple[str, int]]:
 
 
 def normalise_name(username: str) -> str:
-    """Return a name as Django looks it up, and in one case."""
+    """Return a name as Django looks it up, in lower case."""
     return unicodedata.normalize("NFKC", username.strip()).strip().casefold()
 
 
 def answer_later(answer: HttpResponse, seconds: int) -> HttpResponse:
-    """Make an answer a 429."""
+    """Turn a response into a 429."""
     answer.status_code = 429
     answer["Retry-After"] = str(seconds)
     return answer
 
 
 def forget_pages(answer: HttpResponse) -> HttpResponse:
-    """Have the browser drop what it kept of the pages."""
+    """Tell the browser to clear its cache."""
     answer["Clear-Site-Data"] = '"cache"'
     return answer

@@ -23,7 +23,7 @@ class OnceForm(forms.Form):
         self.fields["once"].initial = secrets.token_hex(16)
 
     def is_repeated(self) -> bool:
-        """Tell whether this very form was sent before (a double click)."""
+        """Return whether this form was sent before (a double click, for example)."""
         once = self.cleaned_data["once"]
         try:
             return bool(once) and not cache.add(_make_key(once), 1, _ONCE_SECONDS)

@@ -1,4 +1,4 @@
-"""The fields of a form for a kind's own settings, and what they show and read."""
+"""Form fields for a kind's own settings: how they are built, shown and read."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -13,7 +13,7 @@ _YES_NO: Final = {"yes": "Yes", "no": "No"}
 
 
 def make_fields(each: Field) -> Iterator[tuple[str, forms.Field]]:
-    """Yield the fields of an option, by their names."""
+    """Yield the fields of an option with their names."""
     if each.rates:
         for name, words in each.rates.items():
             yield (
@@ -31,13 +31,13 @@ def make_fields(each: Field) -> Iterator[tuple[str, forms.Field]]:
     found = make_field(each)
     found.label, found.required = each.label, each.required
     found.help_text = (
-        f"{each.help} Separate several by commas." * each.texts or each.help
+        f"{each.help} Separate values with commas." * each.texts or each.help
     )
     yield OPTION + each.name, found
 
 
 def make_field(each: Field) -> forms.Field:
-    """Return the one field of what is no object of rates."""
+    """Return the field of an option that is not an object of rates."""
     if each.number:
         step = "1" if each.whole else "any"
         return forms.FloatField(
@@ -46,14 +46,14 @@ def make_field(each: Field) -> forms.Field:
             widget=forms.NumberInput(attrs={"step": step}),
         )
     if choices := _YES_NO if each.flag else each.choices:
-        return forms.ChoiceField(choices=[("", "As usual"), *choices.items()])
+        return forms.ChoiceField(choices=[("", "Default"), *choices.items()])
     attrs = {"placeholder": each.like} if each.like else {}
     attrs |= {"autocapitalize": "off", "spellcheck": "false"}
     return forms.CharField(max_length=MOST_TEXT, widget=forms.TextInput(attrs=attrs))
 
 
 def show_option(each: Field, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what an option's fields show of what is stored."""
+    """Yield the initial values of an option's fields."""
     if each.rates:
         for name in each.rates if isinstance(value, Mapping) else ():
             yield f"{RATE}{each.name}-{name}", _plain(value.get(name))
@@ -66,7 +66,7 @@ def show_option(each: Field, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def read_option(each: Field, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an option as it is stored; nothing where nothing was typed."""
+    """Return an option as it is stored, or {} if nothing was typed."""
     if each.rates:
         typed = {name: data[f"{RATE}{each.name}-{name}"] for name in each.rates}
         rates = {name: _plain(rate) for name, rate in typed.items() if rate}
@@ -83,5 +83,5 @@ def read_option(each: Field, data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return 5 for 5.0: what people typed."""
+    """Return 5 for 5.0, as people typed it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

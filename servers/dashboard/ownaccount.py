@@ -1,4 +1,4 @@
-"""A person's own password: change it, or enter it again before what needs that."""
+"""Your own password: change it, or confirm it before sensitive actions."""
 
 from typing import Any
 
@@ -19,16 +19,16 @@ from servers.sessions import MUST_CHANGE, digest_key
 
 
 class _Own(LoginRequiredMixin, Page, FormView):  # type: ignore[type-arg]
-    """A page for whoever is signed in, with the limit on wrong passwords."""
+    """A page for every signed-in person, with a limit on wrong passwords."""
 
     is_kept = False
 
     def has_permission(self) -> bool:
-        """Everybody has an own account."""
+        """Return True: every signed-in person can open the page."""
         return True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Check the password, unless too many were wrong lately."""
+        """Check the password, unless there were too many failures recently."""
         self.reservation = Reservation(
             request.user.get_username(), find_address(request)
         )
@@ -45,12 +45,12 @@ class _Own(LoginRequiredMixin, Page, FormView):  # type: ignore[type-arg]
         return self.form_valid(form) if valid else self.form_invalid(form)
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Say whose password it is."""
+        """Pass the person to the form."""
         return super().get_form_kwargs() | {"user": self.request.user}
 
 
 class ConfirmForm(forms.Form):
-    """The password, once more."""
+    """A form that asks for your password again."""
 
     old_password = forms.CharField(
         label="Password",
@@ -66,26 +66,26 @@ class ConfirmForm(forms.Form):
         super().__init__(*args, **kwargs)
 
     def clean_old_password(self) -> str:
-        """Refuse a wrong one."""
+        """Reject a wrong password."""
         password: str = self.cleaned_data["old_password"]
         if not self.user.check_password(password):
-            raise forms.ValidationError("That is not your password. Try again.")
+            raise forms.ValidationError("The password is wrong. Try again.")
         return password
 
 
 class OwnPassword(_Own):
-    """Change the password; all other sessions end."""
+    """Change your password and end all your other sessions."""
 
     template_name = "account/password.html"
     form_class = PasswordChangeForm
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say whether it must be."""
+        """Add whether the person must change the password."""
         must = bool(self.request.session.get(MUST_CHANGE))
         return super().get_context_data(**context) | {"must": must}
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Save it; this session goes on under another key."""
+        """Save the password; keep this session under a new key."""
         user, session = self.request.user, self.request.session
         change_own_password(
             user,
@@ -95,22 +95,22 @@ class OwnPassword(_Own):
         session.pop(MUST_CHANGE, None)
         update_session_auth_hash(self.request, user)  # type: ignore[arg-type]
         messages.success(
-            self.request, "Your password is changed. Your other sessions have ended."
+            self.request, "Your password was changed. Your other sessions have ended."
         )
         return redirect("overview")
 
 
 class ConfirmPassword(_Own):
-    """Enter the password again: for a while, what needs it may be done."""
+    """Enter your password again to allow sensitive actions for a while."""
 
     template_name = "account/confirm.html"
     form_class = ConfirmForm
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say where it leads."""
+        """Add the page to return to."""
         return super().get_context_data(**context) | {"next": find_next(self.request)}
 
     def form_valid(self, form: ConfirmForm) -> HttpResponse:
-        """Begin the session anew, under another key."""
+        """Restart the session under a new key."""
         self.request.session.cycle_key()
         return go_back(self.request, "overview")

@@ -1,4 +1,4 @@
-"""The people: who may sign in, what they may, and where they are."""
+"""The people pages: who can sign in, their roles, and their sessions."""
 
 from typing import Any, ClassVar, Final
 
@@ -24,14 +24,14 @@ from servers.tokens import list_valid_tokens
 PER_PAGE: Final = 50
 MOST_SESSIONS: Final = 50
 _MEANINGS: Final = {
-    "viewer": "viewer: sees everything but secrets",
-    "operator": "operator: also creates, retries and terminates servers",
-    "admin": "admin: also changes accounts, templates, tokens, people and switches",
+    "viewer": "viewer: can see everything except secrets",
+    "operator": "operator: can also create, retry and terminate servers",
+    "admin": "admin: can also change accounts, templates, tokens, people and switches",
 }
 
 
 class PersonForm(OnceForm):
-    """A new person."""
+    """The form for a new person."""
 
     name = forms.CharField(
         label="Username",
@@ -55,27 +55,29 @@ class PersonForm(OnceForm):
 
 
 class RoleForm(PersonForm):
-    """Another role."""
+    """The form for another role."""
 
     name = None  # type: ignore[assignment]
 
 
 class PeopleList(Live, ListView):  # type: ignore[type-arg]
-    """All people, those who may sign in first."""
+    """All people. Those who can sign in come first."""
 
     template_name = "people/list.html"
     permission_required = "auth.view_user"
     paginate_by = PER_PAGE
     context_object_name = "people"
-    bucket_seconds: ClassVar[float] = 60  # sessions end, and no stamp moves
+    bucket_seconds: ClassVar[float] = (
+        60  # sessions expire without a change in the database
+    )
 
     def get_queryset(self) -> QuerySet[User]:
-        """Return them with their groups."""
+        """Return the people with their groups."""
         rows = User.objects.prefetch_related("groups")
         return rows.order_by("-is_active", "username")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add where each is signed in, and since when not. One query for all."""
+        """Add each person's sessions and last activity, in one query for all."""
         data = super().get_context_data(**context)
         pks = [person.pk for person in data["people"]]
         seen: dict[int, tuple[int, Any]] = {
@@ -105,7 +107,7 @@ class PeopleList(Live, ListView):  # type: ignore[type-arg]
 
 
 class NewPerson(Page, FormView):  # type: ignore[type-arg]
-    """Create a person. The one-time password is in this answer, and nowhere else."""
+    """Create a person. The one-time password is shown only in this response."""
 
     template_name = "people/new.html"
     form_class = PersonForm
@@ -114,12 +116,12 @@ class NewPerson(Page, FormView):  # type: ignore[type-arg]
     is_kept = False
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Offer the roles that may be given."""
+        """Offer the roles that the signed-in person can give."""
         roles = people.list_roles(self.request.user)
         return super().get_form_kwargs() | {"roles": roles}
 
     def form_valid(self, form: PersonForm) -> HttpResponse:
-        """Create them, and show the password, in the answer to this very POST."""
+        """Create the person, and show the password in the response to this POST."""
         if form.is_repeated():
             messages.info(self.request, REPEATED)
             return redirect("people")
@@ -136,14 +138,14 @@ class NewPerson(Page, FormView):  # type: ignore[type-arg]
 
 
 class PersonPage(Live, TemplateView):
-    """One person: role, sessions, tokens, and what can be done."""
+    """One person: role, sessions, tokens and actions."""
 
     template_name = "people/detail.html"
     permission_required = "auth.view_user"
     bucket_seconds: ClassVar[float] = 60
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Load them."""
+        """Load the person, the sessions and the tokens."""
         data = super().get_context_data(**context)
         person, user = find_person(self.kwargs["pk"]), self.request.user
         may = user.has_perm("auth.change_user") and people.may_change(user, person)
@@ -162,7 +164,7 @@ class PersonPage(Live, TemplateView):
 
 
 def show_password(view: Any, person: Any, password: str) -> HttpResponse:
-    """Return the one page that shows a one-time password."""
+    """Return the only page that shows a one-time password."""
     context = view.get_context_data(form=None) | {
         "person": person,
         "password": password,
@@ -172,15 +174,15 @@ def show_password(view: Any, person: Any, password: str) -> HttpResponse:
 
 
 def find_person(pk: int) -> Any:
-    """Return a person, or 404."""
+    """Return a person; raise Http404."""
     person = get_user_model().objects.filter(pk=pk).first() if pk < 2**31 else None
     if person is None:
-        raise Http404("There is no such person.")
+        raise Http404("This person does not exist.")
     return person
 
 
 def name_role(person: Any) -> str:
-    """Return what a person is, in a word or two."""
+    """Return a person's role in words."""
     if person.is_superuser:
         return "superuser"
     groups = sorted(group.name for group in person.groups.all())

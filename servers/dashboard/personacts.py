@@ -1,4 +1,4 @@
-"""What can be done to a person, each on a page that asks first and says what ends."""
+"""Actions on a person. Each has a page that asks first and lists what ends."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from servers.tokens import list_valid_tokens
 
 
 class _Ask(Page, FormView):  # type: ignore[type-arg]
-    """An act on a person, on a page that asks first and says what ends."""
+    """An action on a person, with a page that asks first and lists what ends."""
 
     permission_required = "auth.change_user"
     needs_recent_log_in = True
@@ -31,11 +31,11 @@ class _Ask(Page, FormView):  # type: ignore[type-arg]
     ends_tokens = False
 
     def act(self, person: Any, form: Any) -> str:
-        """Do it; return what is to be said."""
+        """Run the action; return the message to show."""
         raise NotImplementedError
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say whom it is about, and which tokens end."""
+        """Add the person and the tokens that will be revoked."""
         person = find_person(self.kwargs["pk"])
         return super().get_context_data(**context) | {
             "person": person,
@@ -50,7 +50,7 @@ class _Ask(Page, FormView):  # type: ignore[type-arg]
         }
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Do it, or say why not."""
+        """Run the action, or say why it is not possible."""
         person = find_person(self.kwargs["pk"])
         carry_out(self.request, lambda: self.act(person, form))
         if not User.objects.filter(pk=person.pk).exists():
@@ -59,36 +59,36 @@ class _Ask(Page, FormView):  # type: ignore[type-arg]
 
 
 class ChangeRole(_Ask):
-    """Another role."""
+    """Change a person's role."""
 
     form_class = RoleForm
     title = "Change the role of {person}?"
-    action_label = "Change the role"
-    text = "It counts from the next request on, for tokens too."
+    action_label = "Change role"
+    text = "The new role applies from the next request, also for this person's tokens."
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Offer the roles that may be given."""
+        """Offer the roles that the signed-in person can give."""
         roles = people.list_roles(self.request.user)
         return super().get_form_kwargs() | {"roles": roles}
 
     def act(self, person: Any, form: Any) -> str:
-        """Change it."""
+        """Change the role."""
         people.change_role(self.request.user, person, form.cleaned_data["role"])
-        return f"{person} has the role {form.cleaned_data['role']} now."
+        return f"{person} now has the role {form.cleaned_data['role']}."
 
 
 class ResetPassword(_Ask):
-    """A one-time password in place of the one that was forgotten."""
+    """Replace a forgotten password with a one-time password."""
 
     title = "Reset the password of {person}?"
-    action_label = "Reset the password"
+    action_label = "Reset password"
     text = (
-        "The present password stops working, and all sessions end. You get a one-time "
+        "The current password stops working, and all sessions end. You get a one-time "
         "password to hand over."
     )
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Show it, in the answer to this very POST."""
+        """Show the password in the response to this POST."""
         person = find_person(self.kwargs["pk"])
         try:
             password = people.reset_password(self.request.user, person)
@@ -101,41 +101,41 @@ class ResetPassword(_Ask):
 
 
 class EndSessions(_Ask):
-    """End all sessions."""
+    """End all sessions of a person."""
 
     title = "End all sessions of {person}?"
-    action_label = "End the sessions"
-    text = "Every browser of this person asks for the password again."
+    action_label = "End sessions"
+    text = "This person must log in again in every browser."
 
     def act(self, person: Any, form: Any) -> str:
-        """End them."""
+        """End the sessions."""
         count = people.end_persons_sessions(self.request.user, person)
         return f"{count} session{'' if count == 1 else 's'} ended."
 
 
 class Deactivate(_Ask):
-    """Shut a person out."""
+    """Deactivate a person, who then can't sign in."""
 
     title = "Deactivate {person}?"
-    action_label = "Deactivate"
-    text = "This person can't sign in any more, and is signed out everywhere."
+    action_label = "Deactivate person"
+    text = "This person is signed out everywhere and can't sign in again."
     ends_tokens = True
 
     def act(self, person: Any, form: Any) -> str:
-        """Shut them out."""
+        """Deactivate the person."""
         people.deactivate_person(self.request.user, person)
         return f"{person} is deactivated."
 
 
 class Activate(_Ask):
-    """Let a person in again."""
+    """Activate a person again."""
 
     title = "Activate {person}?"
-    action_label = "Activate"
-    text = "This person can sign in again. Tokens that ended stay so."
+    action_label = "Activate person"
+    text = "This person can sign in again. Revoked tokens stay revoked."
 
     def act(self, person: Any, form: Any) -> str:
-        """Let them in."""
+        """Activate the person."""
         people.activate_person(self.request.user, person)
         return f"{person} is activated."
 
@@ -145,12 +145,12 @@ class DeletePerson(_Ask):
 
     permission_required = "auth.delete_user"
     title = "Delete {person}?"
-    action_label = "Delete"
-    text = "What this person did stays in Activity. That can't be undone."
+    action_label = "Delete person"
+    text = "This person's actions stay in Activity. You can't undo this."
     ends_tokens = True
 
     def act(self, person: Any, form: Any) -> str:
-        """Delete them."""
+        """Delete the person."""
         name = str(person)
         people.delete_person(self.request.user, person)
         return f"{name} is deleted."

@@ -1,4 +1,4 @@
-"""First steps: a short wizard, whose steps are done once the database says so."""
+"""First steps: a short wizard. The database tells which steps are done."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from servers.models import Account, Server, Template, Token
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: what it is for, whether it is done, and the button for it."""
+    """One step: what it is for, whether it is done, and its button."""
 
     title: str
     text: str
@@ -26,12 +26,12 @@ class Step:
 
 
 class FirstSteps(Live, TemplateView):
-    """Account, template, server, token: what is done, and what comes next."""
+    """Account, template, server and token: what is done, and what comes next."""
 
     template_name = "start.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Look at each. Five queries."""
+        """Add the steps, in five queries."""
         steps = []
         is_open = True
         for step in _list_steps(self.request.user):
@@ -54,7 +54,7 @@ def _list_steps(user: Any) -> Iterator[Step]:
     kinds = set(Account.objects.order_by().values_list("kind", flat=True).distinct())
     text = (
         "An account is a cloud and the credentials for it. Test it before you save it: "
-        "the test says in words what these credentials may do."
+        "the test tells you what these credentials can do."
     )
     if kinds == {SANDBOX}:
         text = (
@@ -76,8 +76,8 @@ def _list_steps(user: Any) -> Iterator[Step]:
     ready = Server.objects.filter(started_at__isnull=False).exists()
     yield Step(
         "Create your first server",
-        "Watch it boot. Its page says at each moment what it waits for. Terminate it "
-        "when you have seen enough.",
+        "Watch it boot. Its page shows what it is waiting for. Terminate it when you "
+        "are done.",
         ready,
         *offer("add_server", "Create a server", "new-server"),
     )

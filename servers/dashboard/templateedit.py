@@ -28,7 +28,7 @@ from servers.operations import (
 
 
 class _Edit(Edit):
-    """What adding and changing share."""
+    """What creating and changing share."""
 
     template_name = "templates/edit.html"
     form_class = TemplateForm
@@ -37,11 +37,11 @@ class _Edit(Edit):
     listing = "templates"
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Give the form its template."""
+        """Pass the template to the form."""
         return super().get_form_kwargs() | {"template": self.find_current()}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Save, or let two fallbacks change places, which saves nothing."""
+        """Save the template, or swap two fallbacks, which saves nothing."""
         if not is_move(request.POST):
             return super().post(request, *args, **kwargs)
         kwargs = self.get_form_kwargs()
@@ -50,7 +50,7 @@ class _Edit(Edit):
         return self.render_to_response(self.get_context_data(form=form))
 
     def form_valid(self, form: TemplateForm) -> HttpResponse:
-        """Ask the cloud first, outside of any transaction, then save it."""
+        """Check with the cloud first, outside of any transaction, then save."""
         if not form.cleaned_data.get("unchecked"):
             try:
                 check_places(
@@ -67,28 +67,28 @@ class _Edit(Edit):
         return super().form_valid(form)
 
     def save(self, form: TemplateForm, current: Template | None) -> Template:
-        """Save it and its next version."""
+        """Save the template and its next version."""
         template = form.to_template(current)
         save_template(template, user_data=form.cleaned_data["user_data"] or None)
         return template
 
 
 class NewTemplate(_Edit):
-    """Create a template: of an account, or like a template, that the address names."""
+    """Create a template, in the account or as a clone of the template in the URL."""
 
     permission_required = "servers.add_template"
 
     def get_initial(self) -> dict[str, Any]:
-        """Choose the account."""
+        """Preselect the account."""
         account = self.request.GET.get("account", "")
         return super().get_initial() | ({"account": account} if account else {})
 
     def find_current(self) -> None:
-        """None yet."""
+        """Return None: there is no template yet."""
         return
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Give the form the template that is cloned."""
+        """Pass the template to clone to the form."""
         return super().get_form_kwargs() | {"source": self._find_source()}
 
     def _find_source(self) -> Template | None:
@@ -96,7 +96,7 @@ class NewTemplate(_Edit):
         return find_template(name) if name else None
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say what comes first, where there is no account."""
+        """Add the title, the way back, and whether there is an account."""
         source = self.request.GET.get("from", "")
         return super().get_context_data(**context) | {
             "title": f"Clone {source}" if source else "New template",
@@ -111,26 +111,26 @@ class EditTemplate(_Edit):
     permission_required = "servers.change_template"
 
     def find_current(self) -> Template:
-        """Return it as it is now."""
+        """Return the template as it is now."""
         return find_template(self.kwargs["name"])
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say which."""
+        """Add the title and the way back."""
         name = self.kwargs["name"]
         return super().get_context_data(**context) | {
-            "title": f"Change {name}",
+            "title": f"Edit {name}",
             "back": reverse("template", args=[name]),
             "has_accounts": True,
         }
 
 
 class TryTemplate(Page, View):
-    """Make one server of it that ends by itself."""
+    """Create one server that is terminated automatically."""
 
     permission_required = ("servers.change_template", "servers.add_server")  # type: ignore[assignment]
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Begin; while one is under way, show that."""
+        """Start a trial run; show the current one if one is in progress."""
         template = find_template(name)
 
         def begin() -> str:
@@ -141,23 +141,23 @@ class TryTemplate(Page, View):
 
 
 class DefaultTemplate(Page, View):
-    """Make a template the one that is used where none is named."""
+    """Set a template as the default, which is used when a request names none."""
 
     permission_required = "servers.change_template"
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Switch."""
+        """Set the default."""
         template = find_template(name)
 
         def switch() -> str:
             with transaction.atomic():
                 current = lock_row(template)
                 if current.is_default:
-                    messages.info(request, f"{name} is the default already.")
+                    messages.info(request, f"{name} is already the default template.")
                     return ""
                 current.is_default = True
                 save_template(current)
-            return f"{name} is the default now."
+            return f"{name} is now the default template."
 
         carry_out(request, switch)
         return redirect("template", name)
@@ -172,22 +172,22 @@ class DeleteTemplate(Delete):
     action = "delete-template"
 
     def find(self, name: str) -> Template:
-        """Return it."""
+        """Return the template."""
         return find_template(name)
 
     def explain_kept(self, row: Template) -> str:
-        """Return what still needs it."""
+        """Return what still needs the template."""
         return explain_template_kept(row)
 
     def explain_cost(self, row: Template) -> str:
-        """Return what goes with it."""
+        """Return what is lost with the template."""
         if row.is_default:
             return (
-                "It is the default: without one, each request must name its template. "
-                "The history keeps its name."
+                "It is the default template. Without a default, each request must name "
+                "a template. The history keeps its name."
             )
         return "The history keeps its name."
 
     def delete(self, row: Template) -> None:
-        """Delete it."""
+        """Delete the template."""
         delete_template(row)

@@ -1,4 +1,4 @@
-"""The form of a template: lines and rows in place of JSON."""
+"""The template form, with lines and rows instead of JSON."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -60,11 +60,11 @@ _MORE: Final = [
 
 
 class TemplateForm(OnceForm):
-    """A template. Its user data is write-only, since it often holds secrets."""
+    """A template. Its user data is write-only because it often contains secrets."""
 
     name = forms.CharField(
         max_length=63,
-        help_text="Lower-case letters, digits and hyphens. It can't be changed later.",
+        help_text="Lower-case letters, digits and hyphens. You can't change it later.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     account = forms.ModelChoiceField(
@@ -74,85 +74,90 @@ class TemplateForm(OnceForm):
         error_messages={"invalid_choice": GONE},
     )
     region = forms.CharField(
-        max_length=100, required=False, help_text="Empty is the account's own."
+        max_length=100,
+        required=False,
+        help_text="Leave empty to use the account's region.",
     )
-    image = forms.CharField(max_length=100, help_text="As the cloud names it.")
-    size = forms.CharField(max_length=100, help_text="As the cloud names it.")
+    image = forms.CharField(max_length=100, help_text="The cloud's name for the image.")
+    size = forms.CharField(max_length=100, help_text="The cloud's name for the size.")
     capacity = forms.IntegerField(
-        min_value=1, max_value=MOST_CAPACITY, help_text="Builds at once on one server."
+        min_value=1,
+        max_value=MOST_CAPACITY,
+        help_text="Number of builds that one server runs at once.",
     )
     price_per_hour = forms.DecimalField(
         min_value=Decimal(0),
         max_digits=10,
         decimal_places=4,
         required=False,
-        help_text="Of one server, in your currency. For the pages alone.",
+        help_text="Price per server-hour, for display only, in your currency.",
     )
     max_servers = forms.IntegerField(
-        label="Most servers",
+        label="Server limit",
         min_value=1,
         max_value=1_000_000,
         required=False,
-        help_text="Of this template. Empty is no cap of its own.",
+        help_text="Leave empty for no limit besides the account's.",
     )
     is_default = forms.BooleanField(
-        label="The default template",
+        label="Default template",
         required=False,
-        help_text="Used where a request names none, in place of the present one.",
+        help_text="Used when a request names no template. Replaces the current one.",
     )
     readiness = forms.ChoiceField(
         label="Ready when", choices=Template.Readiness.choices
     )
     readiness_port = forms.IntegerField(
-        label="Port to try", min_value=1, max_value=65535, initial=22
+        label="Port to check", min_value=1, max_value=65535, initial=22
     )
     ttl = forms.IntegerField(
-        label="Time to live, in minutes",
+        label="Time to live (minutes)",
         min_value=0,
         max_value=_MOST_MINUTES,
-        help_text="0 is no limit.",
+        help_text="0 means no limit.",
     )
     name_prefix = forms.CharField(
-        max_length=40, help_text="Names that are made begin with it."
+        max_length=40, help_text="Generated server names start with this."
     )
     overrides = forms.ChoiceField(
-        label="Image, region and size that a request may choose",
+        label="Allowed overrides",
         choices=Template.Overrides.choices,
-        help_text="User data and the instance profile go to whatever image is started.",
+        help_text="Image, region and size that a request can choose. Any image that it "
+        "starts gets the user data and the instance profile.",
     )
     ssh_key = forms.CharField(
         label="SSH key",
         max_length=255,
         required=False,
-        help_text="The name of a key pair that the cloud holds.",
+        help_text="Name of a key pair at the cloud.",
     )
     labels = forms.CharField(
         required=False,
         max_length=20_000,
         widget=Multiline(attrs={"rows": 3}),
-        help_text="One a line: name=value.",
+        help_text="One per line: name=value.",
     )
     user_data = forms.CharField(
         required=False,
         max_length=MOST_USER_DATA,
         strip=False,
         widget=Multiline(attrs={"rows": 6, "spellcheck": "false"}),
-        help_text="Runs on the instance at its first boot. It is never shown again.",
+        help_text="Runs on the instance at first boot. It is never shown again.",
     )
     forget_user_data = forms.BooleanField(
-        label="Forget the stored user data", required=False
+        label="Delete the stored user data", required=False
     )
     options = forms.CharField(
-        label="Options of the cloud",
+        label="Cloud options",
         required=False,
         max_length=20_000,
         widget=Multiline(attrs={"rows": 2, "spellcheck": "false"}),
-        help_text="One a line: name=value. They go before the account's own.",
+        help_text="One per line: name=value. These override the account's options.",
     )
     unchecked = forms.BooleanField(
-        label="Save without asking the cloud",
+        label="Save without checking with the cloud",
         required=False,
-        help_text="Servers of this template may fail for what is said above.",
+        help_text="Servers of this template may fail for the reason above.",
     )
     seen = forms.CharField(widget=forms.HiddenInput, max_length=20, required=False)
 
@@ -190,14 +195,14 @@ class TemplateForm(OnceForm):
         if not shown.user_data:
             del self.fields["forget_user_data"]
         elif source is not None:
-            self.fields["forget_user_data"].label = "Do not copy the user data"
+            self.fields["forget_user_data"].label = "Don't copy the user data"
             self.fields[
                 "user_data"
-            ].help_text = f"Copied from {source}. Leave it empty to copy it."
+            ].help_text = f"Stored in {source}. Leave empty to copy it."
         else:
             self.fields[
                 "user_data"
-            ].help_text = "Stored, and never shown. Leave it empty to keep it."
+            ].help_text = "Stored, never shown. Leave empty to keep it."
 
     @classmethod
     def move(
@@ -207,37 +212,39 @@ class TemplateForm(OnceForm):
         template: Template | None,
         source: Template | None = None,
     ) -> "TemplateForm":
-        """Return the form as it was typed, two fallbacks in each other's place."""
+        """Return the form as typed, with two fallbacks swapped."""
         typed = {name: data.get(name, "") for name in cls.base_fields}
         return cls(initial=typed, template=template, source=source, rows=data)
 
     def offer_unchecked(self, problem: str) -> None:
-        """Say what the cloud refused or did not confirm, and offer to pass it."""
+        """Show what the cloud refused or did not confirm, and offer to save anyway."""
         self.add_error(None, problem)
         self.may_pass = True
 
     def list_shown(self) -> list[BoundField]:
-        """The fields that every template needs."""
+        """Return the fields that are always shown."""
         return [self[name] for name in _SHOWN if name in self.fields]
 
     def list_more(self) -> list[BoundField]:
-        """The others."""
+        """Return the other fields."""
         return [self[name] for name in _MORE if name in self.fields]
 
     def has_errors_below(self) -> bool:
-        """Whether one of the others is wrong."""
+        """Return whether one of the other fields has an error."""
         return any(name in self.errors for name in _MORE)
 
     def is_valid(self) -> bool:
-        """The fallbacks' rows belong to it."""
-        rows = [row.is_valid() for row in self.fallbacks]  # each says what is wrong
+        """Return whether the form and all its fallbacks are valid."""
+        rows = [row.is_valid() for row in self.fallbacks]  # validate all of them
         return super().is_valid() and all(rows)
 
     def clean_name(self) -> str:
-        """Refuse what is no name, or is taken."""
+        """Reject a name that is invalid or taken."""
         name = clean_name(self.cleaned_data["name"])
         if Template.objects.filter(name=name).exists():
-            raise forms.ValidationError("There is a template of this name already.")
+            raise forms.ValidationError(
+                "This name is already taken. Choose another name."
+            )
         return name
 
     def clean_labels(self) -> dict[str, str]:
@@ -257,17 +264,17 @@ class TemplateForm(OnceForm):
         return data
 
     def is_stale(self, current: Template) -> bool:
-        """Tell whether there is a newer version than the one that the form showed."""
+        """Return whether the template has changed since the form was shown."""
         seen: str = self.cleaned_data["seen"]
         return seen != str(current.version)
 
     def see(self, current: Template) -> None:
-        """Let the form be sent over what is there now."""
+        """Say that the template has changed, and let the form overwrite it."""
         self.add_error(None, CHANGED)
         self.data = dict(self.data.items(), seen=str(current.version))
 
     def to_template(self, current: Template | None) -> Template:
-        """Return the template as it was typed, not saved."""
+        """Return the template as typed, unsaved."""
         data = self.cleaned_data
         template = current or Template(
             name=data["name"],
@@ -287,7 +294,7 @@ class TemplateForm(OnceForm):
 
 
 def _read_options(account: Account, text: str) -> dict[str, Any]:
-    """Return the lines as the account's kind stores them; ValidationError."""
+    """Return the lines as the account's kind stores them; raise ValidationError."""
     known = {
         field.name: field for field in describe_kind(account.kind).template_options
     }

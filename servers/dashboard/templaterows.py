@@ -1,4 +1,4 @@
-"""The fallbacks of a template as rows of a form: their order is that of trying."""
+"""A template's fallbacks as rows of a form, in the order they are tried."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -8,19 +8,19 @@ from django import forms
 from servers.models import Account
 
 MOST: Final = 10
-GONE: Final = "This account is gone. Choose another."
+GONE: Final = "This account no longer exists. Choose another account."
 # Empty rows at the end of a form.
 SPARE: Final = 2
 
 
 class FallbackForm(forms.Form):
-    """One fallback: what is empty is the template's own."""
+    """One fallback. An empty field takes the template's own value."""
 
     account = forms.ModelChoiceField(
         Account.objects.order_by("name"),
         to_field_name="name",
         required=False,
-        empty_label="as above",
+        empty_label="Template's account",
         error_messages={"invalid_choice": GONE},
     )
     region = forms.CharField(max_length=100, required=False)
@@ -28,7 +28,7 @@ class FallbackForm(forms.Form):
 
     @staticmethod
     def collect(rows: Iterable["FallbackForm"]) -> list[dict[str, str]]:
-        """Return what the rows say, as it is stored; empty rows are left out."""
+        """Return the rows as they are stored, without empty ones."""
         found = []
         for row in rows:
             data = {**row.cleaned_data}
@@ -45,9 +45,9 @@ def make_fallbacks(
     stored: list[dict[str, str]],
     is_bound: bool,
 ) -> list[FallbackForm]:
-    """Return the rows as they were sent, in the order that was asked for, or stored.
+    """Return the rows as sent, or as stored if nothing was sent.
 
-    ``move`` in the data, such as ``2-up``, exchanges two rows.
+    ``move`` in the data, such as ``2-up``, swaps two rows.
     """
     if data is None:
         count = min(MOST, len(stored) + SPARE)
@@ -72,13 +72,13 @@ def make_fallbacks(
 
 
 def is_move(data: Mapping[str, Any]) -> bool:
-    """Tell whether rows are to change places, and nothing else is to be done."""
+    """Return whether the request only swaps two rows."""
     return bool(data.get("move"))
 
 
 def _list_accounts() -> list[tuple[str, str]]:
     names = Account.objects.order_by("name").values_list("name", flat=True)
-    return [("", "as above"), *((name, name) for name in names)]
+    return [("", "Template's account"), *((name, name) for name in names)]
 
 
 def _has(data: Mapping[str, Any], number: int) -> bool:

@@ -1,4 +1,4 @@
-"""The pages of the templates: what they make, how they do, and what changed."""
+"""The template pages: settings, records of past servers, and versions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ VERSIONS_SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version, and what is other in it than in the one before."""
+    """A version, with its changes from the one before."""
 
     row: TemplateVersion
     changes: list[str]
@@ -41,7 +41,7 @@ class TemplateList(Live, TemplateView):
     permission_required = "servers.view_template"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Tell how each does. Three queries, for any number."""
+        """Add the record of each template, in three queries."""
         data = super().get_context_data(**context)
         records = read_records(now=data["now"])
         templates = Template.objects.select_related("account").defer("user_data")
@@ -56,7 +56,7 @@ class TemplatePage(Live, TemplateView):
     permission_required = "servers.view_template"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Load it, its record and its versions."""
+        """Load the template, its record and its versions."""
         template = find_template(self.kwargs["name"])
         data = super().get_context_data(**context)
         versions = list(
@@ -85,13 +85,13 @@ class TemplatePage(Live, TemplateView):
 
 
 class TrialPage(Live, TemplateView):
-    """How the newest try of a template goes."""
+    """The latest trial run of a template."""
 
     template_name = "templates/trial.html"
     permission_required = "servers.view_template"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Load it."""
+        """Load the trial run."""
         template = find_template(self.kwargs["name"])
         data = super().get_context_data(**context)
         try:
@@ -111,7 +111,7 @@ class TrialPage(Live, TemplateView):
 
 
 def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Template:
-    """Return the template of a name; raise Http404."""
+    """Return the template with a name; raise Http404."""
     usable = len(name) <= 63 and "\0" not in name
     rows = Template.objects.select_related("account") if rows is None else rows
     template = rows.filter(name=name).first() if usable else None
@@ -121,7 +121,7 @@ def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Templ
 
 
 def list_places(template: Template) -> list[dict[str, str]]:
-    """Return where it makes servers, in the order of trying; its own place first."""
+    """Return where a template creates servers, in the order tried; its own first."""
     own = {
         "account": template.account.name,
         "region": template.region,
@@ -131,7 +131,7 @@ def list_places(template: Template) -> list[dict[str, str]]:
 
 
 def compare_versions(versions: Sequence[TemplateVersion]) -> Iterator[Version]:
-    """Yield each with its changes; ``versions`` are the newest first."""
+    """Yield each version with its changes; ``versions`` start with the newest."""
     for row, before in zip(versions, [*versions[1:], None], strict=True):
         yield Version(row, list(_list_changes(row, before)) if before else [])
 
@@ -147,14 +147,14 @@ def _list_changes(row: TemplateVersion, before: TemplateVersion) -> Iterator[str
 
 
 def list_acts(template: Template, user: Any) -> list[Action]:
-    """Return what a person may ask of a template."""
+    """Return the actions that a person can take on a template."""
     name = [template.name]
     acts = []
     if user.has_perm("servers.change_template") and user.has_perm("servers.add_server"):
-        acts.append(Action("try", "Try it", reverse("try-template", args=name)))
+        acts.append(Action("try", "Try template", reverse("try-template", args=name)))
     if user.has_perm("servers.change_template") and not template.is_default:
         url = reverse("default-template", args=name)
-        acts.append(Action("default", "Make it the default", url))
+        acts.append(Action("default", "Set as default", url))
     if user.has_perm("servers.delete_template"):
         url = reverse("delete-template", args=name)
         acts.append(Action("delete", "Delete…", url, method="GET", danger=True))

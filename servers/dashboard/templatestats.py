@@ -1,4 +1,4 @@
-"""How templates do of late: constant queries, for any number of templates."""
+"""Recent results of templates, in a constant number of queries."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,16 +15,16 @@ from servers.models import Server
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One template's: servers that are not proven gone, and what became of others."""
+    """One template's servers: how many are in use, became ready, or failed."""
 
-    in_use: int = 0
-    ready: int = 0  # asked for lately, and became ready
-    failed: int = 0  # asked for lately, and given up
+    in_use: int = 0  # not confirmed gone
+    ready: int = 0  # requested recently, and became ready
+    failed: int = 0  # requested recently, and failed before they were ready
     boots: Boots = field(default_factory=Boots)
 
     @property
     def failure_percent(self) -> float | None:
-        """The share that failed; None where nothing was decided lately."""
+        """Return the share that failed, or None if none finished recently."""
         tried = self.ready + self.failed
         return 100 * self.failed / tried if tried else None
 

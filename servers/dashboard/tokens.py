@@ -1,4 +1,4 @@
-"""The page of the API tokens: who may call, and the one look at a new secret."""
+"""The token pages: list, create and revoke API tokens."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -26,10 +26,10 @@ PER_PAGE: Final = 50
 ENDS_SOON: Final = timedelta(days=7)
 SCOPES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        Token.Scope.SERVERS_READ: "See servers, their history and the leaks.",
-        Token.Scope.SERVERS_WRITE: "Make, retry and terminate servers.",
-        Token.Scope.SECRETS_READ: "Read the keys with which a client reaches a server.",
-        Token.Scope.FLEET_ADMIN: "Change accounts, templates, tokens and the switches.",
+        Token.Scope.SERVERS_READ: "See servers, their history and leaks.",
+        Token.Scope.SERVERS_WRITE: "Create, retry and terminate servers.",
+        Token.Scope.SECRETS_READ: "Read the keys that clients use to reach servers.",
+        Token.Scope.FLEET_ADMIN: "Change accounts, templates, tokens and switches.",
     }
 )
 _DAYS: Final = (
@@ -42,21 +42,20 @@ _DAYS: Final = (
 
 
 class TokenForm(OnceForm):
-    """A new token, with at most the scopes that its maker has."""
+    """A new token, with at most the scopes of the person who creates it."""
 
     name = forms.CharField(
         max_length=100,
-        help_text="What uses it, so that it can be told from the others: "
-        "drone-autoscaler, say.",
+        help_text="The client that will use it, such as drone-autoscaler.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scopes = forms.MultipleChoiceField(
-        label="What it may do",
+        label="Scopes",
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Tick at least one."},
+        error_messages={"required": "No scope is selected. Select at least one."},
     )
     days = forms.ChoiceField(
-        label="It ends", choices=_DAYS, initial="90", required=False
+        label="Expires", choices=_DAYS, initial="90", required=False
     )
 
     def __init__(self, *args: Any, may: frozenset[str], **kwargs: Any) -> None:
@@ -66,30 +65,32 @@ class TokenForm(OnceForm):
         scopes.choices = [(name, name) for name in SCOPES if name in may]
 
     def explain_scopes(self) -> list[tuple[Any, str]]:
-        """Return each scope's box, and what the scope is for."""
+        """Return each scope's checkbox with its meaning."""
         return [(box, SCOPES[box.data["value"]]) for box in self["scopes"]]
 
     def read_end(self) -> datetime | None:
-        """Return when the token ends."""
+        """Return when the token expires, or None for never."""
         days = self.cleaned_data["days"]
         return database_now() + timedelta(days=int(days)) if days else None
 
 
 class TokenList(Live, ListView):  # type: ignore[type-arg]
-    """All tokens, those that work first."""
+    """All tokens. Those that were not revoked come first."""
 
     template_name = "tokens/list.html"
     permission_required = "servers.view_token"
     paginate_by = PER_PAGE
     context_object_name = "tokens"
-    bucket_seconds: ClassVar[float] = 60  # one is used or ends, and no stamp moves
+    bucket_seconds: ClassVar[float] = (
+        60  # tokens are used and expire without a change that stamps count
+    )
 
     def get_queryset(self) -> QuerySet[Token]:
-        """Return them."""
+        """Return the tokens."""
         return Token.objects.select_related("user").order_by("revoked_at", "name")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add what each is now."""
+        """Add the state of each token."""
         data = super().get_context_data(**context)
         now = data["now"]
         return data | {
@@ -99,7 +100,7 @@ class TokenList(Live, ListView):  # type: ignore[type-arg]
 
 
 class NewToken(Page, FormView):  # type: ignore[type-arg]
-    """Make a token. Its secret is in this one answer, and nowhere else."""
+    """Create a token. Its secret is shown only in this response."""
 
     template_name = "tokens/new.html"
     form_class = TokenForm
@@ -108,17 +109,17 @@ class NewToken(Page, FormView):  # type: ignore[type-arg]
     is_kept = False
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Offer what the person has."""
+        """Offer the scopes that the person has."""
         user = self.request.user
         return super().get_form_kwargs() | {"may": scopes_of(user)}  # type: ignore[arg-type]
 
     def form_valid(self, form: TokenForm) -> HttpResponse:
-        """Make it, and show its secret, in the answer to this very POST."""
+        """Create the token, and show its secret in the response to this POST."""
         if form.is_repeated():
             messages.info(
                 self.request,
-                f"{REPEATED} A secret is shown once; revoke a token whose secret is "
-                "lost, and make another.",
+                f"{REPEATED} A secret is shown only once. If you lost it, revoke the "
+                "token and create another.",
             )
             return redirect("tokens")
         try:
@@ -137,58 +138,58 @@ class NewToken(Page, FormView):  # type: ignore[type-arg]
 
 
 class RevokeToken(Page, TemplateView):
-    """Ask once more, then end a token at once."""
+    """Ask for confirmation, then revoke a token immediately."""
 
     template_name = "tokens/revoke.html"
     permission_required = "servers.change_token"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say what ends."""
+        """Add the token and the words of the page."""
         token = _find(self.kwargs["public_id"])
         return super().get_context_data(**context) | {
             "token": token,
             "title": f"Revoke {token.name}?",
-            "action_label": "Revoke",
+            "action_label": "Revoke token",
             "action_url": reverse("revoke-token", args=[token.public_id]),
             "back": reverse("tokens"),
         }
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
-        """Revoke it."""
+        """Revoke the token."""
         token = _find(public_id)
         if revoke_token(token):
             messages.success(
-                request, f"{token.name} is revoked. Who uses it is refused from now on."
+                request, f"{token.name} was revoked. Calls with it are now refused."
             )
         else:
-            messages.info(request, f"{token.name} was revoked before.")
+            messages.info(request, f"{token.name} was already revoked.")
         return redirect("tokens")
 
 
 def _judge(token: Token, now: datetime) -> tuple[str, str]:
-    """Return what a token is, and the tone of that."""
+    """Return a token's state and its tone."""
     if token.revoked_at is not None:
         return "revoked", "idle"
     if token.user is not None and not token.user.is_active:
-        return "owner shut out", "idle"
+        return "owner deactivated", "idle"
     if token.expires_at is None:
-        return "works", "good"
+        return "active", "good"
     if token.expires_at <= now:
-        return "ended", "idle"
+        return "expired", "idle"
     return (
-        ("ends soon", "warn")
+        ("expires soon", "warn")
         if token.expires_at - now < ENDS_SOON
-        else ("works", "good")
+        else ("active", "good")
     )
 
 
 def _find(public_id: str) -> Token:
-    # An id is twelve hexadecimal digits; what is none was never given out.
+    # An id is twelve hexadecimal digits. Don't query for anything else.
     token = (
         Token.objects.filter(public_id=public_id).first()
         if (public_id.isalnum() and len(public_id) <= 16)
         else None
     )
     if token is None:
-        raise Http404("There is no such token.")
+        raise Http404("This token does not exist.")
     return token

@@ -163,12 +163,12 @@ def test_acts_on_accounts_templates_and_scopes_are_the_operations(
     assert "works and shows 0 instances of this fleet" in act(
         "account", "test", account.pk
     )
-    assert "Listed now: sandbox" in act("account", "scan", account.pk)
+    assert "Listing started: sandbox" in act("account", "scan", account.pk)
     scope = Scope.objects.get()
-    assert "They are listed now" in act("scope", "list_now", scope.pk)
-    assert "A try began: default" in act("template", "try_them", template.pk)
+    assert "Listing started: sandbox" in act("scope", "list_now", scope.pk)
+    assert "Trial run started: default" in act("template", "try_them", template.pk)
     assert Server.objects.get().name.startswith("try-default-")
-    assert "The default now" in act("template", "make_default", template.pk)
+    assert "Default template: default" in act("template", "make_default", template.pk)
     held = Instance.objects.create(
         account=account, instance_id="i", first_seen=database_now(), verdict="ours"
     )

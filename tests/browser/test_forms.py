@@ -22,13 +22,13 @@ _SKIP_CHECKS = "document.querySelectorAll('form').forEach(f => f.noValidate = tr
 # A form, what is typed into it, and its button.
 WRONG: list[tuple[str, dict[str, str], str]] = [
     ("/accounts/new/?kind=amazon", {"Name": "X x"}, "Save"),
-    ("/accounts/spare/change/", {"Most servers": "0"}, "Save"),
+    ("/accounts/spare/change/", {"Server limit": "0"}, "Save"),
     ("/templates/new/", {"Image": ""}, "Save"),
     ("/templates/other/change/", {"Image": ""}, "Save"),
     ("/servers/new/", {"Count": "0"}, "Create servers"),
     ("/servers/one/edit/", {"Labels": "X x"}, "Save"),
     ("/servers/one/terminate/", {"Type its name": "other"}, "Terminate"),
-    ("/tokens/new/", {}, "Make it"),
+    ("/tokens/new/", {}, "Create token"),
 ]
 
 

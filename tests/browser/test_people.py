@@ -28,7 +28,7 @@ def test_a_person_is_created_chooses_a_password_and_is_deactivated(
     check_looks(page)
     page.get_by_role("button", name="Create person").click()
     one_time = page.locator("#secret").inner_text()
-    page.get_by_role("link", name="I have it").click()
+    page.get_by_role("link", name="Done").click()
     page.get_by_role("heading", name="tomek").wait_for()
     check_looks(page)
 
@@ -62,6 +62,6 @@ def test_who_is_no_staff_is_told_so_and_finds_a_way_back(
     watch.expect("403")
     page = visit(user=make_person("viewer"))
     page.goto("/admin/")
-    page.get_by_text("The Django admin is for staff alone.").wait_for()
+    page.get_by_text("The Django admin is for staff only.").wait_for()
     page.get_by_role("link", name="Go to the overview").click()
     page.get_by_role("heading", name="Overview").wait_for()

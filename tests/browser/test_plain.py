@@ -68,10 +68,10 @@ def test_the_essential_acts_need_no_javascript(
     assert Template.objects.get(name="big").account.name == "drill"
 
     page.goto("/tokens/")
-    page.get_by_role("link", name="Make the first one").click()
+    page.get_by_role("link", name="Create your first token").click()
     page.get_by_label("Name").fill("ci")
     page.get_by_label("servers:read").check()
-    press("Make it")
+    press("Create token")
     secret = page.locator("#secret").inner_text()
     assert secret.startswith(f"sf_{Token.objects.get().public_id}_")
 

@@ -25,8 +25,8 @@ def test_a_template_is_made_changed_and_tried(
     page.get_by_label("Size", exact=True).fill("large")
     page.get_by_label("Size of fallback 1").fill("small")
     page.get_by_label("Size of fallback 2").fill("medium")
-    page.get_by_role("button", name="Up: fallback 2").click()
-    page.get_by_text("More", exact=True).click()
+    page.get_by_role("button", name="Move up: fallback 2").click()
+    page.get_by_text("More settings").click()
     check_looks(page)
     # Enter saves; the button that is first in sight would move a row.
     page.get_by_label("Image", exact=True).press("Enter")
@@ -34,10 +34,10 @@ def test_a_template_is_made_changed_and_tried(
     template = Template.objects.get(name="big")
     assert template.candidates == [{"size": "medium"}, {"size": "small"}]
     check_looks(page)
-    page.get_by_role("button", name="Try it").click()
-    page.get_by_text("under way").wait_for()
+    page.get_by_role("button", name="Try template").click()
+    page.get_by_text("in progress").wait_for()
     check_looks(page)
     workshop.run_to("stopped", Server.objects.get())
     assert poll_now(page) == 200
-    page.get_by_text("proven gone").wait_for()
+    page.get_by_text("confirmed gone").wait_for()
     check_looks(page)

@@ -66,7 +66,7 @@ def test_a_kind_is_chosen_first_and_only_its_fields_are_asked_for(
     sandbox = admin.get("/accounts/new/?kind=sandbox").content.decode()
     assert "Timeout after" in sandbox
     assert "Endpoint" not in sandbox
-    assert b"In which cloud" in admin.get("/accounts/new/?kind=%00moon").content
+    assert b"Choose a cloud" in admin.get("/accounts/new/?kind=%00moon").content
     assert admin.post("/accounts/new/", AMAZON)["Location"] == "/accounts/new/"
 
 
@@ -87,7 +87,7 @@ def test_credentials_are_written_and_never_read(admin: Client) -> None:
     moved = reload_form(admin, path, endpoint="http://127.0.0.1:9")
     for act in ("test", "save"):
         answer = admin.post(path, {**moved, "act": act})
-        assert b"type it once more" in answer.content
+        assert b"Enter this again" in answer.content
     assert Account.objects.get(name="aws").endpoint == ""
 
 
@@ -180,7 +180,7 @@ def test_a_form_that_is_stale_or_sent_twice_says_so(admin: Client) -> None:
     theirs = reload_form(admin, path, max_servers=8)
     admin.post(path, theirs)
     told = admin.post(path, mine)
-    assert b"Somebody changed this meanwhile" in told.content
+    assert b"Someone else saved a change" in told.content
     assert Account.objects.get(name="drill").max_servers == 8
     over = {f.html_name: f.value() for f in told.context["form"] if f.value()}
     admin.post(path, over)
@@ -201,12 +201,12 @@ def test_the_breaker_has_its_sentence_and_its_button(admin: Client) -> None:
         text = admin.get(path).content.decode()
         assert "6 failed creates in a row: &lt;i&gt;no&lt;/i&gt; capacity" in text
         assert "breaker open" in text
-    assert "left alone" in text
-    assert "Close the breaker" in text
+    assert "asked for fewer calls" in text
+    assert "Close breaker" in text
     told = admin.post("/accounts/sandbox/close-breaker/", follow=True)
-    assert b"Creates go on" in told.content
+    assert b"Creates are sent again" in told.content
     told = admin.post("/accounts/sandbox/close-breaker/", follow=True)
-    assert b"closed already" in told.content
+    assert b"already closed" in told.content
 
 
 def test_a_scan_lists_every_region_at_once(admin: Client, workshop: Workshop) -> None:
@@ -254,7 +254,7 @@ def test_a_viewer_looks_and_may_not_touch(admin: Client) -> None:
         text = viewer.get(path).content.decode()
         main = text[text.index("<main") :]
         assert "<form" not in main
-        assert "Change</a>" not in main
+        assert "Edit account</a>" not in main
         assert "New account" not in main
     for path in (
         "new/?kind=sandbox",

@@ -158,7 +158,7 @@ def test_people_who_are_no_staff_are_told_so_by_the_admin(client: Client) -> Non
     answer = client.get("/admin/", follow=True)
     assert len(answer.redirect_chain) == 1
     assert answer.status_code == 403
-    assert b"The Django admin is for staff alone." in answer.content
+    assert b"The Django admin is for staff only." in answer.content
     assert b'href="/"' in answer.content
     answer = client.get("/admin/password_change/", follow=True)
     assert (answer.status_code, answer.redirect_chain[-1][0]) == (

@@ -229,7 +229,7 @@ def test_everybody_changes_their_own_password(admin: Client) -> None:
     wrong = client.post("/account/password/", {**form, "old_password": "x"})
     assert b'role="alert"' in wrong.content
     done = client.post("/account/password/", form, follow=True)
-    assert b"Your password is changed." in done.content
+    assert b"Your password was changed." in done.content
     assert client.get("/").status_code == 200
     assert other.get("/").status_code == 302
     assert enter("viewer", new).get("/").status_code == 200

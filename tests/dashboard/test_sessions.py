@@ -100,7 +100,7 @@ def test_what_gives_access_asks_for_the_password_again_and_goes_on(root: User) -
             assert answer["Location"].startswith("/account/confirm/?next=")
     before = client.session.session_key
     wrong = client.post("/account/confirm/", {"old_password": "x", "next": paths[0]})
-    assert b"That is not your password." in wrong.content
+    assert b"The password is wrong." in wrong.content
     right = {"old_password": PASSWORD, "next": paths[0]}
     assert client.post("/account/confirm/", right)["Location"] == paths[0]
     assert client.get(paths[0]).status_code == 200

@@ -54,7 +54,7 @@ STALE: list[tuple[str, dict[str, str], Any, str]] = [
         "/templates/new/",
         {"name": "n", "image": "i", "size": "s", "account": "spare"},
         lambda: delete_account(Account.objects.get(name="spare")),
-        "This account is gone. Choose another.",
+        "This account no longer exists. Choose another account.",
     ),
     (
         "/servers/new/",
@@ -90,7 +90,7 @@ STALE: list[tuple[str, dict[str, str], Any, str]] = [
         "/tokens/{token}/revoke/",
         {},
         lambda: revoke_token(Token.objects.get()),
-        "ci was revoked before.",
+        "ci was already revoked.",
     ),
 ]
 

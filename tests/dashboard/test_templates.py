@@ -155,7 +155,7 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
         "user data replaced",
         "user data removed",
         "by user:ada",
-        "The first",
+        "First version",
     ):
         assert words in text
     assert "needle" not in text
@@ -167,7 +167,7 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
         ({"name": "Not A Name"}, "lower-case"),
         ({"name": "default"}, "already"),
         ({"name": "new"}, "Choose another name"),
-        ({"account": "none"}, "This account is gone."),
+        ({"account": "none"}, "This account no longer exists."),
         ({"image": "a\0b"}, "Null characters"),
         ({"size": ""}, "required"),
         ({"capacity": "5000"}, "less than or equal to 1000"),
@@ -181,7 +181,7 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
         ({"ttl": "-1"}, "greater than or equal to 0"),
         ({"price_per_hour": "1e99"}, "digits"),
         ({"name_prefix": "A b"}, "lower-case"),
-        ({"fallback-0-account": "none"}, "This account is gone."),
+        ({"fallback-0-account": "none"}, "This account no longer exists."),
         ({"fallback-0-size": "x" * 101}, "at most 100"),
         ({"user_data": "x" * 70_000}, "at most"),
     ],
@@ -206,7 +206,7 @@ def test_a_form_that_is_stale_or_sent_twice_says_so(admin: Client) -> None:
     mine, theirs = fill(admin, path, size="small"), fill(admin, path, size="medium")
     admin.post(path, theirs)
     told = admin.post(path, mine)
-    assert b"Somebody changed this meanwhile" in told.content
+    assert b"Someone else saved a change" in told.content
     assert Template.objects.get(name="big").size == "medium"
     assert TemplateVersion.objects.filter(template__name="big").count() == 2
     admin.post(path, {**mine, "seen": told.context["form"]["seen"].value()})
@@ -216,9 +216,9 @@ def test_a_form_that_is_stale_or_sent_twice_says_so(admin: Client) -> None:
 def test_one_template_is_the_default_at_a_time(admin: Client) -> None:
     admin.post("/templates/new/", new(admin))
     told = admin.post("/templates/big/default/", follow=True)
-    assert b"big is the default now" in told.content
+    assert b"big is now the default" in told.content
     told = admin.post("/templates/big/default/", follow=True)
-    assert b"the default already" in told.content
+    assert b"already the default" in told.content
     assert [row.name for row in Template.objects.filter(is_default=True)] == ["big"]
 
 
@@ -237,18 +237,18 @@ def test_a_template_with_servers_is_not_deleted_and_says_why(admin: Client) -> N
 def test_a_try_is_begun_watched_and_ends_by_itself(
     admin: Client, workshop: Workshop
 ) -> None:
-    assert b"not tried lately" in admin.get("/templates/default/trial/").content
-    assert b"the last try" not in admin.get("/templates/default/").content
+    assert b"No recent trial run" in admin.get("/templates/default/trial/").content
+    assert b"the last trial run" not in admin.get("/templates/default/").content
     begun = admin.post("/templates/default/try/")
     assert begun["Location"] == "/templates/default/trial/"
     admin.post("/templates/default/try/")
     server = Server.objects.get()
-    assert b"under way" in admin.get("/templates/default/trial/").content
-    assert b"How the last try went" in admin.get("/templates/default/").content
+    assert b"in progress" in admin.get("/templates/default/trial/").content
+    assert b"Result of the last trial run" in admin.get("/templates/default/").content
     workshop.run_to("stopped", server)
     text = admin.get("/templates/default/trial/").content.decode()
-    assert "It was ready after" in text
-    assert "proven gone" in text
+    assert "The server was ready after" in text
+    assert "confirmed gone" in text
     Account.objects.update(enabled=False)
     told = admin.post("/templates/default/try/", follow=True)
     assert b"is disabled" in told.content
@@ -307,7 +307,7 @@ def test_a_viewer_looks_and_may_not_touch(admin: Client) -> None:
         main = text[text.index("<main") :]
         assert "<form" not in main
         assert "New template" not in main
-        assert "Change</a>" not in main
+        assert "Edit template</a>" not in main
     for path in (
         "new",
         *(f"default/{a}" for a in ("change", "try", "default", "delete")),

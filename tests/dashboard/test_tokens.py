@@ -27,7 +27,7 @@ def admin(workshop: Any) -> Client:
 
 
 def test_a_secret_is_in_the_answer_that_made_it_and_nowhere_else(admin: Client) -> None:
-    assert b"Make the first one" in admin.get("/tokens/").content
+    assert b"Create your first token" in admin.get("/tokens/").content
     made = admin.post("/tokens/new/", FORM)
     assert (made.status_code, made["Cache-Control"]) == (200, "no-store")
     words = made.content.decode().split('id="secret" tabindex="0">')
@@ -56,7 +56,7 @@ def test_a_secret_is_in_the_answer_that_made_it_and_nowhere_else(admin: Client) 
         ({"name": "x" * 101}, "at most 100"),
         ({"name": "a\0b"}, "Null characters"),
         ({"name": "a\u202eb"}, "printable"),
-        ({"scopes": []}, "Tick at least one."),
+        ({"scopes": []}, "Select at least one."),
         ({"scopes": ["secrets:read"]}, "valid choice"),
         ({"scopes": ["moon"]}, "valid choice"),
         ({"days": "-1"}, "valid choice"),
@@ -72,7 +72,7 @@ def test_an_error_is_said_and_nothing_is_made(
     assert words in answer.content.decode()
     assert Token.objects.count() == 1
     # What was refused may be sent again.
-    assert b"was made" in admin.post("/tokens/new/", FORM).content
+    assert b"created</h1>" in admin.post("/tokens/new/", FORM).content
 
 
 def test_nobody_gives_what_they_do_not_have(admin: Client) -> None:
@@ -95,9 +95,9 @@ def test_a_token_is_revoked_once_and_for_good(admin: Client) -> None:
     path = f"/tokens/{text.split('_')[1]}/revoke/"
     asked = admin.get(path).content
     assert b"Revoke &lt;b&gt;ci&lt;/b&gt;?" in asked
-    assert b"is revoked" in admin.post(path, follow=True).content
+    assert b"Calls with it are now refused" in admin.post(path, follow=True).content
     assert check_token(text, now=timezone.now()) is None
-    assert b"was revoked before" in admin.post(path, follow=True).content
+    assert b"was already revoked" in admin.post(path, follow=True).content
     assert Event.objects.filter(kind="token_revoked").count() == 1
     for wrong in ("none", "%00", "x" * 40):
         assert admin.get(f"/tokens/{wrong}/revoke/").status_code == 404
@@ -114,7 +114,7 @@ def test_each_token_says_whether_it_works(
     with django_assert_max_num_queries(9):
         first = admin.get("/tokens/")
     text = first.content.decode()
-    for words in ("ended", "ends soon", "works", "owner shut out", "of 60"):
+    for words in ("expired", "expires soon", "active", "owner deactivated", "of 60"):
         assert words in text
     with django_assert_max_num_queries(3):
         again = admin.get("/tokens/", headers={"if-none-match": first["ETag"]})
