@@ -1,4 +1,4 @@
-"""One of each: what a request may send, and what it is answered."""
+"""One example of each request and response body."""
 
 import base64
 from typing import Any, Final
@@ -133,9 +133,9 @@ ANSWERS: Final[dict[str, Any]] = {
     "Why": {
         "name": "agent-7h2k9qxm",
         "state": "running",
-        "why": "It runs.",
+        "why": "The server is running.",
         "since": _AT + 8,
-        "next": "Nothing, until its end is asked for.",
+        "next": "Nothing, until someone requests something.",
         "next_at": 0,
         "last_answer": "",
     },
@@ -263,7 +263,7 @@ BODIES: Final[dict[str, Any]] = {
     "Adoption": {"template": "default"},
 }
 
-# What each error says, for example.
+# One example of each error.
 ERRORS: Final[dict[int, dict[str, Any]]] = {
     400: {
         "message": "capacity: Use a number from 1 to 1000.",
@@ -271,27 +271,29 @@ ERRORS: Final[dict[int, dict[str, Any]]] = {
     },
     401: {"message": "Send an API token: 'Authorization: Bearer sf_…'."},
     403: {
-        "message": "The API token has no right to do this; it needs the scope "
-        "fleet:admin."
+        "message": "The API token doesn't have permission to do this. It needs the "
+        "scope fleet:admin."
     },
     404: {"message": "There is no server named 'agent-x'."},
     409: {
-        "message": "The cap of the fleet is 500 servers, and none is left. Terminate "
-        "some, or raise the cap."
+        "message": "The fleet has a limit of 500 servers, so no more can be created. "
+        "Terminate some servers, or raise the limit."
     },
-    413: {"message": "The body is too large; send at most 256 KiB."},
+    413: {"message": "The body is too large. Send at most 256 KiB."},
     415: {"message": "Send JSON, with 'Content-Type: application/json'."},
     422: {
-        "message": "This Idempotency-Key was used with another body. Use a new key for "
-        "a new request."
+        "message": "This Idempotency-Key was already used with another body. Use a new "
+        "key for a new request."
     },
-    429: {"message": "Too many requests. Wait 2 seconds."},
+    429: {
+        "message": "Too many requests: the limit is 6000 per minute. Try again in 2 s."
+    },
     500: {
-        "message": "ServerFleet has a fault. The server's log has it under this "
+        "message": "An internal error occurred. The server's log has it under this "
         "request's X-Request-ID."
     },
     503: {
-        "message": "The database does not answer now. Nothing was changed for certain; "
-        "ask again in a few seconds."
+        "message": "The database is not responding. Your change may not have been "
+        "saved. Try again in a few seconds."
     },
 }
