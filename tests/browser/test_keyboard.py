@@ -107,7 +107,7 @@ def test_a_server_is_made_and_ended_by_keys_and_the_focus_comes_back(
     press("Enter")
     page.get_by_role("dialog", name="Terminate mine?").wait_for()
     press("Tab")
-    while page.evaluate("document.activeElement.textContent") != "Terminate":
+    while page.evaluate("document.activeElement.textContent") != "Terminate server":
         press("Tab")
     press("Enter")
     page.get_by_text("Terminating mine.").wait_for()

@@ -61,7 +61,7 @@ def test_what_is_ticked_is_named_confirmed_and_reported(
     assert not Server.objects.filter(want="gone").exists()
     form = confirm(asked)
     wrong = operator.post("/servers/act/", form | {"confirm": "9"}).content.decode()
-    assert "Nothing was done. Type 1, the number of servers that work." in wrong
+    assert "Nothing was done. Type 1, the number of running servers." in wrong
     assert not Server.objects.filter(want="gone").exists()
     report = operator.post("/servers/act/", form, follow=True)
     text = report.content.decode()

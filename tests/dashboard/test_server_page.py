@@ -146,7 +146,7 @@ def test_the_page_tells_the_whole_story(operator: Client, workshop: Workshop) ->
         f"ssh root@{server.address}",
         "drone server info one",
         "curl -X DELETE -H &quot;Authorization: Bearer $TOKEN&quot;",
-        "(time to live: 2 h)",
+        "(time to live: 2 h",
         "/servers/?label=team%3Dweb",
         "The cloud created",
         f"&quot;id&quot;: &quot;{server.instance_id}&quot;",
