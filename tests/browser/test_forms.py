@@ -21,10 +21,10 @@ Visit = Callable[..., Any]
 _SKIP_CHECKS = "document.querySelectorAll('form').forEach(f => f.noValidate = true)"
 # A form, what is typed into it, and its button.
 WRONG: list[tuple[str, dict[str, str], str]] = [
-    ("/accounts/new/?kind=amazon", {"Name": "X x"}, "Save"),
-    ("/accounts/spare/change/", {"Server limit": "0"}, "Save"),
-    ("/templates/new/", {"Image": ""}, "Save"),
-    ("/templates/other/change/", {"Image": ""}, "Save"),
+    ("/accounts/new/?kind=amazon", {"Name": "X x"}, "Save account"),
+    ("/accounts/spare/change/", {"Server limit": "0"}, "Save account"),
+    ("/templates/new/", {"Image": ""}, "Save template"),
+    ("/templates/other/change/", {"Image": ""}, "Save template"),
     ("/servers/new/", {"Count": "0"}, "Create servers"),
     ("/servers/one/edit/", {"Labels": "X x"}, "Save"),
     ("/servers/one/terminate/", {"Type its name": "other"}, "Terminate"),

@@ -51,10 +51,10 @@ def test_the_essential_acts_need_no_javascript(
     page.get_by_role("link", name="New account").click()
     page.get_by_role("link", name="Sandbox").click()
     page.get_by_label("Name").fill("drill")
-    press("Test")
+    press("Test account")
     page.get_by_text("works and shows").wait_for()
     assert page.get_by_label("Name").input_value() == "drill"
-    press("Save")
+    press("Save account")
     page.get_by_text("drill was saved.").wait_for()
     assert Account.objects.filter(name="drill").exists()
 
@@ -64,7 +64,7 @@ def test_the_essential_acts_need_no_javascript(
     page.get_by_label("Account", exact=True).first.select_option("drill")
     page.get_by_label("Image", exact=True).fill("debian-12")
     page.get_by_label("Size", exact=True).fill("large")
-    press("Save")
+    press("Save template")
     page.get_by_text("big was saved.").wait_for()
     assert Template.objects.get(name="big").account.name == "drill"
 
