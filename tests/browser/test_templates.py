@@ -39,5 +39,5 @@ def test_a_template_is_made_changed_and_tried(
     check_looks(page)
     workshop.run_to("stopped", Server.objects.get())
     assert poll_now(page) == 200
-    page.get_by_text("confirmed gone").wait_for()
+    page.get_by_text("terminated, and confirmed gone").wait_for()
     check_looks(page)

@@ -95,4 +95,4 @@ def test_an_admin_with_a_real_cloud_adds_it_tries_it_and_ends_two_of_three(
         dialog.get_by_role("button", name="Terminate 2 servers").click()
         page.get_by_role("heading", name="Terminate: 2 of 2 done").wait_for()
         page.goto(trial)
-        page.get_by_text("confirmed gone").wait_for()
+        page.get_by_text("terminated, and confirmed gone").wait_for()

@@ -248,7 +248,7 @@ def test_a_try_is_begun_watched_and_ends_by_itself(
     workshop.run_to("stopped", server)
     text = admin.get("/templates/default/trial/").content.decode()
     assert "The server was ready after" in text
-    assert "confirmed gone" in text
+    assert "terminated, and confirmed gone" in text
     Account.objects.update(enabled=False)
     told = admin.post("/templates/default/try/", follow=True)
     assert b"is disabled" in told.content
