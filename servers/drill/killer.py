@@ -43,8 +43,9 @@ _COMMANDS: Final = {
 IN_FLIGHT: Final = "create, between intent and answer"
 # What the supervisor kills and restarts when it is suspended for good.
 HEALED: Final = {WORKER, WEB, BEAT}
-# How long to wait for a create call before killing a worker anyway.
-AIM_SECONDS: Final = 3.0
+# How long a targeted kill waits for its moment before it is dealt anyway. On a busy
+# machine, processes take seconds to start, and killing one that starts proves little.
+AIM_SECONDS: Final = 8.0
 _STEPS: Final = {
     State.PENDING: "create, before the intent",
     State.CREATING: "create, looking it up",
@@ -127,6 +128,9 @@ class Killer:
         if strike.victim == WORKER and strike.aimed:
             pids = self._wait_for_create() or pids
             time.sleep(strike.delay)
+        elif strike.victim == WEB and strike.aimed:
+            self._wait_for_web()
+            pids = self._find(WEB)
         if not pids:
             return
         pid = pids[int(strike.pick * len(pids))]
@@ -197,7 +201,7 @@ class Killer:
     def _wait_for_create(self) -> list[int]:
         """Return the workers with a create call under way, once there is one."""
         ends = time.monotonic() + AIM_SECONDS
-        while time.monotonic() < ends:
+        while time.monotonic() < ends and not self._ended.is_set():
             try:
                 busy = Server.objects.filter(
                     state=State.CREATING, lease_until__gt=database_now()
@@ -210,6 +214,14 @@ class Killer:
                 return sorted(aimed)
             time.sleep(0.05)
         return []
+
+    def _wait_for_web(self) -> None:
+        """Wait until the web answers again."""
+        ends = time.monotonic() + AIM_SECONDS
+        while time.monotonic() < ends and not self._ended.is_set():
+            if self._service.answers():
+                return
+            time.sleep(0.2)
 
     def _flush(self) -> None:
         path = self._service.data / "broker.sock"

@@ -42,7 +42,7 @@ DATABASE: Final = "database"
 # the rest, with these weights.
 OTHERS: Final = {WEB: 3, BEAT: 2, BROKER: 2, DATABASE: 3}
 SHARES: Final = {"workers": 0.6, "others": 0.4}
-# The share of worker kills that wait until a create call is under way.
+# The share of kills that wait: of a worker for a create call, of the web for an answer.
 AIMED: Final = 0.85
 
 
@@ -93,7 +93,7 @@ class Strike:
 
     victim: str
     pick: float  # 0..1, which of its processes
-    aimed: bool  # wait for a create call first
+    aimed: bool  # first wait for a create call, or for the web to answer
     delay: float  # seconds between seeing the create call and the kill
     stop: bool  # suspend it instead (SIGSTOP), past its lease
     for_good: bool  # and never resume it

@@ -28,7 +28,7 @@ from servers.operations import (
 # Fractions of a second, with settle above processing plus visibility, as required.
 TIMINGS = {
     "call": 1.0,
-    "lease": 2.5,
+    "lease": 5.0,  # a call is sent within a quarter of it
     "settle": 0.4,
     "grace": 0.4,
     "lag": 0.05,

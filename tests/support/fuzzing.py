@@ -1,6 +1,7 @@
 """What the fuzzer needs to know besides the schema. schemathesis loads this file."""
 
 import hashlib
+import itertools
 import string
 from typing import Any
 
@@ -19,6 +20,9 @@ schemathesis.openapi.format(
 # Names of things that must exist, and can't be deleted while servers need them.
 NAMES = {"template": "default", "account": "sandbox"}
 OWN_TOKEN = "first"
+# Nothing needs these, so a deletion finds one that it may delete.
+SPARE = [f"spare-{number}" for number in range(4)]
+_spares = {name: itertools.cycle(SPARE) for name in ("accounts", "templates")}
 RENAMED = {"/api/accounts/{name}", "/api/templates/{name}"}
 PLACED = {"/api/templates", "/api/templates/{name}"}
 
@@ -34,10 +38,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         return
     if "wait" in (case.query or {}):
         case.query["wait"] = 0  # half a minute each would take the whole run
-    if case.path.endswith("/retry"):
-        names["name"] = "agent-error"
-    if "pk" in names:
-        names["pk"] = int(names["pk"]) % 100 + 1
+    _name_known(case, names)
     if case.path in PLACED and case.method in {"POST", "PATCH"}:
         case.query["unchecked"] = "true"  # no cloud has an image of that name
     if isinstance(case.body, dict):
@@ -45,9 +46,22 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         if case.path in RENAMED and "name" in case.body:
             case.body["name"] = names["name"]
     if "Idempotency-Key" in (case.headers or {}):
-        # A key that was used with another body is rightly refused.
-        digest = hashlib.sha256(repr(case.body).encode()).hexdigest()
+        # A key that was used for another request is rightly refused.
+        request = (case.method, case.path, names, case.body)
+        digest = hashlib.sha256(repr(request).encode()).hexdigest()
         case.headers["Idempotency-Key"] = digest
+
+
+def _name_known(case: Any, names: dict[str, Any]) -> None:
+    """Name rows that are there and may be acted on."""
+    if case.path.endswith("/retry"):
+        names["name"] = "agent-error"
+    if case.path.endswith("/try"):
+        names["name"] = "default"  # its trial's server would keep a spare one
+    if case.method == "DELETE" and case.path in RENAMED:
+        names["name"] = next(_spares[case.path.split("/")[2]])
+    if "pk" in names:
+        names["pk"] = int(names["pk"]) % 100 + 1
 
 
 # Timings that fit together, with any lag between two looks.
