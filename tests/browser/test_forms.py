@@ -14,7 +14,7 @@ from servers.models import Fleet, Instance, Leftover, Token
 from tests.support.browser import CROSSED, check_looks
 from tests.support.crawl import make_everything
 
-pytestmark = pytest.mark.pure
+pytestmark = [pytest.mark.pure, pytest.mark.slow]
 
 Visit = Callable[..., Any]
 

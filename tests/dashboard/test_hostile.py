@@ -23,7 +23,7 @@ from tests.support.crawl import (
 from tests.support.fleet import Workshop
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
 RAW = ("<script>alert", "<img src=x", "Set-Cookie: a=b\r\n")

@@ -28,7 +28,7 @@ from tests.support.crawl import (
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person, make_roles
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def test_roles_hold_rights_that_exist_and_each_holds_the_one_below() -> None:

@@ -29,7 +29,11 @@ from tests.support.crawl import list_paths, make_everything
 from tests.support.fleet import Workshop
 from tests.support.people import log_in, make_person
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.pure,
+    pytest.mark.slow,
+]
 
 FEW, MANY = 50, 5000
 # Polled: an unchanged one is a 304 with at most three queries.

@@ -35,7 +35,11 @@ from servers.why import explain_server
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 from tests.support.plans import find_scans
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(580)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(580),
+    pytest.mark.slow,
+]
 
 # Tables that grow with the fleet and with its last 30 days.
 GROWING = {f"servers_{name}" for name in ("server", "attempt", "instance", "event")}

@@ -14,7 +14,7 @@ from servers.operations import retry_server, save_account, save_template
 from servers.why import explain_server
 from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 THROTTLED = {"faults": {"throttled": 1}}
 UNREACHABLE = {"faults": {"unreachable": 1}}

@@ -19,7 +19,7 @@ from tests.support.crash import kill_at, run_in_child, was_killed
 from tests.support.fleet import Workshop, provision, world_of
 from tests.support.moto import reset_moto
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 # More than any step has. The test finds the last boundary itself.
 MOST_BOUNDARIES = 400
 MOST_HELD = 10
@@ -30,7 +30,8 @@ LEAST_CREATE = 80
 LEAST_DESTROY = 60
 
 
-@pytest.fixture(params=["sandbox", "moto"])
+# A sandbox is enough for the second database: the calls to EC2 are the same there.
+@pytest.fixture(params=["sandbox", pytest.param("moto", marks=pytest.mark.sqlite)])
 def bench(request: pytest.FixtureRequest, workshop: Workshop) -> Bench:
     if request.param == "sandbox":
         made: Bench = make_sandbox()

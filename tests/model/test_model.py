@@ -7,7 +7,7 @@ time: no instance that a live row owns is ever destroyed, and from everywhere a 
 rest can be reached: exactly the row's instance, or none.
 
 Then each guard is switched off, to prove that the check would notice. `make model` adds
-the larger worlds (two workers in P2), which take some minutes.
+the larger worlds (two workers in P2, retries in P1), which take some minutes.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.model.explore import Property, Result, explore
 from tests.model.rules import Rules
 from tests.model.world import THERE, Budget, World, begin
 
-pytestmark = [pytest.mark.pure, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.pure, pytest.mark.timeout(900), pytest.mark.slow]
 ROOT = Path(__file__).resolve().parents[2]
 LARGE = os.environ.get("MODEL") == "large"
 
@@ -71,10 +71,10 @@ def test_p1_two_workers_never_create_two() -> None:
     assert result.states > 100_000
 
 
-def test_p1_holds_with_a_stale_look_a_lost_instance_a_delete_and_a_retry() -> None:
+def test_p1_holds_with_a_stale_look_a_lost_instance_and_a_delete() -> None:
     result = check(
         "P1, misfortunes", keep_one,
-        at_once=True, stale=1, vanish=1, stops=1, retries=1,
+        at_once=True, stale=1, vanish=1, stops=1, retries=int(LARGE),
     )  # fmt: skip
     assert not result.broken, result
 
@@ -85,7 +85,8 @@ def test_p1_holds_across_a_restored_backup() -> None:
 
 
 def test_p1_holds_where_an_instance_fails_while_it_boots() -> None:
-    result = check("P1, one fails", keep_one, at_once=True, fails=1, stops=1, retries=1)
+    budget = {"fails": 1, "stops": 1, "retries": int(LARGE)}
+    result = check("P1, one fails", keep_one, at_once=True, **budget)
     assert not result.broken, result
 
 

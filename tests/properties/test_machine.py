@@ -12,7 +12,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.properties.machine import FleetMachine
 from tests.support.fleet import Workshop
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "15"))
 

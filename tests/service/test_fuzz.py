@@ -20,7 +20,7 @@ import pytest
 from servers.drill.service import ROOT, Service, wait_for
 from tests.support.fuzzing import SPARE
 
-pytestmark = [pytest.mark.pure, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.pure, pytest.mark.timeout(600), pytest.mark.slow]
 
 SEED = 20260101
 # Requests per operation in the phase that draws them; the phase before takes each
