@@ -65,7 +65,10 @@ class Field:
         return {name: rate.get("description", "") for name, rate in properties}
 
     def check(self, value: object) -> str:
-        """Return what is wrong with a value, or ""."""
+        """Return how to correct a value, or "".
+
+        It is a sentence without its capital, to follow the field's name and a colon.
+        """
         if self.shape is not None:
             return ""
         if self.flag:

@@ -178,7 +178,7 @@ class AccountForm(OnceForm):
                 continue
             for value in read_option(option, data).values():
                 if message := option.check(value):
-                    self.add_error(OPTION + option.name, message)
+                    self.add_error(OPTION + option.name, _to_sentence(message))
         self._check_credentials(data)
         account = self.account
         if account is None or data.get("endpoint", "") == account.endpoint:
@@ -194,7 +194,7 @@ class AccountForm(OnceForm):
         """Check the credentials one by one and together, as the operation does."""
         typed = self._collect_credentials(data)
         for each in self.kind.credentials:
-            message = each.check(typed.get(each.name, ""))
+            message = _to_sentence(each.check(typed.get(each.name, "")))
             if not message and each.required and not typed.get(each.name):
                 message = self._explain_missing(each, typed)
             if message and CREDENTIAL + each.name not in self.errors:
@@ -270,6 +270,10 @@ class AccountForm(OnceForm):
             options |= read_option(option, data)
         account.options = options
         return account, self._list_changes(data)
+
+
+def _to_sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]
 
 
 def fingerprint(account: Account | None) -> str:

@@ -131,7 +131,7 @@ def test_faults_with_their_rate_and_seed_are_set_here_and_timings_stay(
         ({"credential-role_arn": "builders"}, "such as arn:aws:iam"),
         ({"credential-external_id": "x-1"}, "needs a role"),
         ({"option-disk_gib": "0"}, "greater than or equal to 1"),
-        ({"option-imds_hops": "1.5"}, "use a whole number"),
+        ({"option-imds_hops": "1.5"}, "Use a whole number"),
         ({"option-subnet": "default"}, "such as subnet-"),
         ({"option-security_groups": "sg-1, web"}, "such as sg-"),
         ({"option-tenancy": "host"}, "Select a valid choice"),
