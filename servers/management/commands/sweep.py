@@ -17,7 +17,8 @@ class Command(BaseCommand):
 
     help = (
         "List every account now, compare it with the database, and print what no "
-        "server owns. The exit code is 1 if something is past the bound."
+        "server owns. The exit code is 1 if something is past the bound, instances "
+        "are held for a decision, or a location has no fresh listing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="make no new listing, and print what the last ones showed",
+            help="list nothing now, and print what the last listings showed",
         )
         parser.add_argument("--account", default="", help="only this account")
 
@@ -44,7 +45,9 @@ class Command(BaseCommand):
         report = report_leaks(now=database_now(), account=account)
         self._print(report)
         if not report.is_clean:
-            raise CommandError("Something is past the bound or unknown.")
+            raise CommandError(
+                "Something is past the bound, held for a decision, or not listed."
+            )
 
     def _print(self, report: Report) -> None:
         for scope in report.scopes:
@@ -62,9 +65,7 @@ class Command(BaseCommand):
         if scope.error:
             self.stdout.write(f"  the last listing failed: {scope.error}")
         if scope.held:
-            self.stdout.write(
-                f"  orphans that need a decision: {scope.held}. See Leaks"
-            )
+            self.stdout.write(f"  orphans held for a decision: {scope.held}. See Leaks")
         for finding in report.findings:
             instance = finding.instance
             self.stdout.write(
