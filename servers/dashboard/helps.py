@@ -43,7 +43,9 @@ def _list_helps(item: Item, user: Any) -> Iterator[Help]:
             yield Help("View leaks", reverse("leaks"))
         case Kind.REFUSED | Kind.FAILING | Kind.BREAKER | Kind.UNLISTED:
             yield from _help_account(item, user)
-        case Kind.UNCONFIRMED | Kind.FROZEN | Kind.PAUSED:
+        case Kind.PAUSED:
+            return  # the banner on every page has the button
+        case Kind.UNCONFIRMED | Kind.FROZEN:
             if user.has_perm("servers.change_fleet"):
                 yield _help_fleet(item)
         case _:
@@ -98,7 +100,7 @@ def _help_account(item: Item, user: Any) -> Iterator[Help]:
         return
     if item.kind == Kind.REFUSED and user.has_perm(_CHANGE_ACCOUNT):
         url = reverse("change-account", args=[item.account.name])
-        yield Help("Change account", url)
+        yield Help("Edit account", url)
     if user.has_perm("servers.change_scope"):
         fields = {"account": item.account.name}
         if item.kind == Kind.UNLISTED:
@@ -110,6 +112,4 @@ def _help_account(item: Item, user: Any) -> Iterator[Help]:
 def _help_fleet(item: Item) -> Help:
     if item.kind == Kind.UNCONFIRMED:
         return Help("Confirm fleet…", reverse("confirm-fleet"), danger=True, asks=True)
-    if item.kind == Kind.FROZEN:
-        return Help("Allow destroys again", reverse("unfreeze"), "POST")
-    return Help("Clear pause flag", reverse("resume"), "POST")
+    return Help("Allow destroys again", reverse("unfreeze"), "POST")

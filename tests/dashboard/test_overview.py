@@ -146,13 +146,13 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     ),
     (
         Kind.PAUSED,
-        "Clear pause flag",
+        "",  # the banner has the button
         "pause flag is set",
         lambda _: pause_fleet(note="x"),
     ),
     (
         Kind.REFUSED,
-        "Change account",
+        "Edit account",
         "refuses the credentials of sandbox",
         lambda _: change(Scope, health="refused", error="AuthFailure"),
     ),
