@@ -127,7 +127,7 @@ class TemplateViewSet(ScopedView, ViewSet):
         return Response({"server": server.name}, status=202)
 
     def show_try(self, request: Request, name: str) -> Response:
-        """Return the outcome and the steps of the latest try of a template."""
+        """Return the outcome and the steps of the latest trial run of a template."""
         return Response(_render_trial(find_trial(_find_template(name))))
 
 

@@ -43,7 +43,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
     if snapshot.trial_until is not None and not snapshot.protected:
         over = _end_trial(snapshot.state, now >= snapshot.trial_until)
         if over:
-            return Move(Event.STOP_REQUESTED, f"Trial finished: {over}.")
+            return Move(Event.STOP_REQUESTED, f"Trial run finished: {over}.")
     decision = _decide_state(snapshot, now)
     if _is_overdue(snapshot, decision, now):
         return Move(

@@ -1,6 +1,7 @@
 """Try a template: create a server, wait until it is ready, and terminate it.
 
-The server's row says that it is a try, so any worker terminates it, even after crashes.
+The server's row says that it is a trial run, so any worker terminates it, even after
+crashes.
 """
 
 import secrets
@@ -21,7 +22,7 @@ from servers.operations.provision import Request, provision_servers
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A state that was reached ``seconds`` after the start of the try."""
+    """A state that was reached ``seconds`` after the start of the trial run."""
 
     state: str
     at: datetime
@@ -30,7 +31,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The current state of the latest try of a template."""
+    """The current state of the latest trial run of a template."""
 
     server: Server
     outcome: str  # under way, works, failed
@@ -44,7 +45,7 @@ class Trial:
 def try_template(template: Template) -> Server:
     """Create a server that is terminated automatically. Return it, pending.
 
-    If a try is already in progress, return its server. Raises NotFoundError or
+    If a trial run is already in progress, return its server. Raises NotFoundError or
     ConflictError (a cap, a disabled account).
     """
     longest = timedelta(seconds=settings.PENDING_DEADLINE + settings.BOOT_DEADLINE)
@@ -64,12 +65,12 @@ def try_template(template: Template) -> Server:
 
 
 def find_trial(template: Template) -> Trial:
-    """Return the latest try of a template. Raise NotFoundError if there is none."""
+    """Return a template's latest trial run. Raise NotFoundError if there is none."""
     server = _list_trials(template).first()
     if server is None:
         raise NotFoundError(
-            f"{template.name} was not tried recently. Send a POST to this path to try "
-            "it."
+            f"{template.name} has no recent trial run. Send a POST to this path to "
+            "start one."
         )
     events = list(
         EventRow.objects.filter(server_uid=server.pk)
@@ -102,12 +103,12 @@ def find_trial(template: Template) -> Trial:
 
 
 def was_tried(template: Template) -> bool:
-    """Tell whether there is still a record of a try of a template."""
+    """Tell whether there is still a record of a trial run of a template."""
     return _list_trials(template).exists()
 
 
 def _list_trials(template: Template) -> QuerySet[Server]:
-    """Return the tries of a template, newest first."""
+    """Return the trial runs of a template, newest first."""
     return Server.objects.filter(template=template, trial_until__isnull=False).order_by(
         "-created_at", "-id"
     )

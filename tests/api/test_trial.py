@@ -81,7 +81,7 @@ def test_a_try_that_is_not_ready_in_time_is_terminated(
     workshop.run_to("stopped", server)
     told = call("GET", PATH).json()
     assert told["outcome"] == "failed"
-    assert told["error"] == "Trial finished: the server was not ready in time."
+    assert told["error"] == "Trial run finished: the server was not ready in time."
     assert live_keys(Account.objects.get()) == []
 
 
