@@ -102,13 +102,14 @@ def replace_predecessor(kind: str, *, tell: bool) -> None:
     slot = name_slot()
     if not slot:
         return
+    word = "scheduler" if kind == Heartbeat.Kind.BEAT else kind
     gone = Heartbeat.objects.filter(slot=slot, kind=kind).exclude(name=name_process())
     for name in list(gone.values_list("name", flat=True)):
         with transaction.atomic():
             if gone.filter(name=name).delete()[0] and tell:
                 write_event(
                     Kind.PROCESS_ENDED,
-                    reason=f"The {kind} {name} stopped unexpectedly. {name_process()} "
+                    reason=f"The {word} {name} stopped unexpectedly. {name_process()} "
                     "has replaced it.",
                 )
 

@@ -92,14 +92,14 @@ def find_standstill(
     if not clocks:
         return Standstill(
             Cause.NO_SCHEDULER,
-            "The scheduler is offline, so work that is due later does not happen.",
+            "The scheduler is offline, so nothing looks for work that is due.",
             "Start the scheduler (celery beat).",
             since=_last_seen(rows, Heartbeat.Kind.BEAT) or ticked,
         )
     if all(row.trouble for row in clocks):
         return Standstill(
             Cause.SCHEDULER_HANGS,
-            "The scheduler hangs, so work that is due later does not happen.",
+            "The scheduler hangs, so nothing looks for work that is due.",
             "Its supervisor restarts it. If it hangs again, check its log.",
             since=ticked,
             detail=f"{clocks[0].name}: {clocks[0].trouble}",

@@ -88,7 +88,7 @@ def describe_processes(
     ):
         yield Item(
             Kind.NO_BEAT,
-            "The scheduler is offline, so work that is due later does not happen. "
+            "The scheduler is offline, so nothing looks for work that is due. "
             "Start the scheduler (celery beat).",
             since=max(
                 (row.seen_at for row in rows if row.kind == "beat"), default=None

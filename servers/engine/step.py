@@ -112,7 +112,7 @@ class _Step:
             self._stop_clock(now)
             rest = _Rest(
                 now + busy.wait,
-                f"All concurrent calls of {self.server.account.name} are in use.",
+                f"Too many calls to {self.server.account.name} are in progress.",
             )
         except Exception:
             logger.exception("A step of %s failed.", self.server.name)

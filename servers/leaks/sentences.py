@@ -27,7 +27,7 @@ def describe_instance(
     elif held:
         what = (
             "It needs a decision: with so many at once, the records may be wrong. "
-            "Destroy it if its server is really over."
+            "Destroy it if its server has really stopped."
         )
     else:
         what = (
@@ -56,7 +56,7 @@ def describe_leftover(leftover: Leftover, pace: Pace, now: datetime) -> Remainde
         what = "It will be deleted at the next check."
     else:
         what = (
-            "It will be deleted once its server is over. If the database does not know "
+            "It will be deleted once nothing needs it. If the database does not know "
             "it, you decide."
         )
     outside = is_outside(

@@ -59,8 +59,8 @@ def _hold(scope: Scope, count: int) -> None:
         return
     if count:
         reason = (
-            f"{count} instances of {scope} belong to no server. With so many at once, "
-            "the records may be wrong, so a person must decide. See Leaks."
+            f"{count} instances in {scope} belong to no server and need a decision. So "
+            "many at once may mean that the records are wrong. See Leaks."
         )
         logger.error("%s", reason)
         write_event(Kind.HELD, account_id=scope.account_id, reason=reason)
