@@ -101,5 +101,5 @@ def _describe_wait(
 ) -> tuple[str, str, datetime | None]:
     sentence = wait.because or f"It is {server.state}, as it should be."
     if wait.until is None:
-        return sentence, "Nothing happens until somebody requests a change.", None
+        return sentence, "Nothing happens until someone requests a change.", None
     return sentence, "It is checked again.", max(wait.until, now)

@@ -71,5 +71,5 @@ def lock_row(row: _Row) -> _Row:
     rows: QuerySet[_Row] = type(row).objects  # type: ignore[attr-defined]
     found = rows.select_for_update(no_key=True).filter(pk=row.pk).first()
     if found is None:
-        raise Http404(f"Somebody has deleted {row}, so nothing was done.")
+        raise Http404(f"Someone has deleted {row}, so nothing was done.")
     return found

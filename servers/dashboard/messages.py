@@ -35,12 +35,12 @@ MEANINGS: Final[Mapping[State, str]] = MappingProxyType(
         State.PENDING: "Accepted. No create call is under way.",
         State.CREATING: "A create call was sent, or is about to be.",
         State.CREATED: "Its instance exists, but has no address yet.",
-        State.STAGING: "It has an address, but has not been proven ready.",
-        State.RUNNING: "It takes builds.",
-        State.SHUTDOWN: "Termination was requested. Running builds are not waited for.",
-        State.STOPPING: "Its instance is being destroyed until it is confirmed gone.",
+        State.STAGING: "It has an address, but is not known to be ready yet.",
+        State.RUNNING: "Ready for builds.",
+        State.SHUTDOWN: "Termination was requested. It does not wait for builds.",
+        State.STOPPING: "Its instance is being destroyed. That is not confirmed yet.",
         State.STOPPED: "Confirmed gone. It no longer costs anything.",
-        State.ERROR: "Failed. Anything it has at the cloud is still being resolved.",
+        State.ERROR: "Failed. Anything it still has at the cloud is being cleaned up.",
     }
 )
 HAPPENED: Final[Mapping[str, str]] = MappingProxyType(

@@ -28,7 +28,7 @@ _SHOWN: Final = (
         "seconds allowed before a create call",
     ),
     ("SERVERFLEET_BOOT_DEADLINE", "BOOT_DEADLINE", "seconds allowed to boot"),
-    ("SERVERFLEET_CREATE_TRIES", "CREATE_TRIES", "tries before the next fallback"),
+    ("SERVERFLEET_CREATE_TRIES", "CREATE_TRIES", "attempts before the next fallback"),
     (
         "SERVERFLEET_ERROR_RETENTION",
         "ERROR_RETENTION",

@@ -53,7 +53,7 @@ def state(name: str) -> dict[str, str]:
 
 @register.simple_tag
 def guide(place: str, words: str) -> SafeString:
-    """Return a link to the guide: ``{% guide "guide#caps-and-limits" "Limits" %}``."""
+    """Return a link to the guide: ``{% guide "guide#limits" "Limits" %}``."""
     page, _, section = place.partition("#")
     return format_html(
         '<a class="guide-link" href="{}#{}">{}</a>',

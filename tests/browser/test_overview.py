@@ -121,7 +121,7 @@ def test_without_javascript_it_is_read_and_acted_on(
     page = visit(user=make_person("admin"), java_script_enabled=False)
     page.goto("/")
     page.get_by_role("link", name="30 days").click()
-    page.get_by_text("Numbers as a table").click()
+    page.get_by_text("Show as table").click()
     assert page.locator("#steps tbody tr").count() == 30
     page.get_by_role("button", name="Allow destroys again").click()
     page.get_by_text("Destroys are allowed again.").wait_for()

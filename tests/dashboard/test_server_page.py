@@ -237,7 +237,7 @@ def test_a_change_undoes_nobody_elses_unseen(operator: Client) -> None:
     send, send_number = edit(operator, labels="a=mine"), edit(operator, capacity="9")
     change_server("one", Change(labels={"a": "theirs"}, ttl=60))
     answer = send()
-    assert b"Somebody else has changed the labels" in answer.content
+    assert b"Someone else has changed the labels" in answer.content
     assert b"a=theirs" in answer.content
     assert Server.objects.get().labels == {"a": "theirs"}
     # A change of something else goes through, and takes nothing back.

@@ -78,7 +78,7 @@ STALE: list[tuple[str, dict[str, str], Any, str]] = [
         "/servers/waits/edit/",
         {"labels": "a=b"},
         lambda: Server.objects.filter(name="waits").update(labels={"c": "d"}),
-        "Somebody else has changed the labels",
+        "Someone else has changed the labels",
     ),
     (
         "/servers/broken/edit/",

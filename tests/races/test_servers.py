@@ -113,7 +113,7 @@ def test_nobody_writes_over_labels_that_were_not_seen(crew: list[Person]) -> Non
             form["labels"] = f"n=x{number}"
         told = send_at_once(crew, [(path, form) for form in forms])
         changed, _ = sort_out(
-            told, f"{name} was changed.", "Somebody else has changed the labels"
+            told, f"{name} was changed.", "Someone else has changed the labels"
         )
         assert changed == 1
         assert count_events(since) == 1

@@ -241,7 +241,7 @@ def _make_stale(form: EditForm, labels: Mapping[str, str]) -> ConflictError:
     form.data = {**form.data.dict(), "seen": digest_labels(labels)}  # type: ignore[attr-defined]
     now = ", ".join(f"{name}={labels[name]}" for name in sorted(labels)) or "none"
     message = (
-        "Somebody else has changed the labels, so nothing was saved. They are now: "
+        "Someone else has changed the labels, so nothing was saved. They are now: "
         f"{now}. Save again to replace them with yours."
     )
     return ConflictError(message, fields={"labels": [message]})
