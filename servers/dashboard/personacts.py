@@ -118,7 +118,7 @@ class Deactivate(_Ask):
 
     title = "Deactivate {person}?"
     action_label = "Deactivate person"
-    text = "This person is signed out everywhere and can't sign in again."
+    text = "This person is logged out everywhere and can't log in again."
     ends_tokens = True
 
     def act(self, person: Any, form: Any) -> str:
@@ -132,7 +132,7 @@ class Activate(_Ask):
 
     title = "Activate {person}?"
     action_label = "Activate person"
-    text = "This person can sign in again. Revoked tokens stay revoked."
+    text = "This person can log in again. Revoked tokens stay revoked."
 
     def act(self, person: Any, form: Any) -> str:
         """Activate the person."""
