@@ -15,6 +15,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from servers.differences import list_differences
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
 from servers.models import Token
@@ -245,25 +246,28 @@ def _look_up(text: str) -> Caller | None:
 def revoke_token(token: Token) -> bool:
     """Revoke a token and all that it created. Return False if it was revoked before."""
     with transaction.atomic():
-        revoked = _revoke({token.pk: token.name}, because="")
-        wave = {token.pk: token.name}
+        wave = [(token.pk, token.name, token.scopes)]
+        revoked = _revoke(wave, because="")
         # A child is created under a lock of its parent, which is revoked by now. So
         # each child is either found here or refused.
         while wave:
-            wave = dict(Token.objects.filter(parent__in=wave).values_list("pk", "name"))
+            children = Token.objects.filter(parent__in=[pk for pk, _, _ in wave])
+            wave = list(children.values_list("pk", "name", "scopes"))
             _revoke(wave, because=f" with {token.name}, which created it")
     return bool(revoked)
 
 
-def _revoke(tokens: dict[Any, str], *, because: str) -> int:
+def _revoke(tokens: Iterable[tuple[Any, str, list[str]]], *, because: str) -> int:
     count = 0
-    for pk, name in tokens.items():
+    for pk, name, scopes in tokens:
         if Token.objects.filter(pk=pk, revoked_at__isnull=True).update(
             revoked_at=Now()
         ):
             count += 1
+            (lost,) = list_differences({"scopes": scopes}, {"scopes": []})
             write_event(
-                Kind.TOKEN_REVOKED, reason=f"The token {name} was revoked{because}."
+                Kind.TOKEN_REVOKED,
+                reason=f"The token {name} was revoked{because}: {lost}.",
             )
     return count
 

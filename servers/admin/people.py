@@ -1,14 +1,16 @@
 """People and groups. Only superusers see them: changing them can give any right."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
 from servers.admin.filters import BoundedPaginator
+from servers.operations.people import note_person_change
 
 if TYPE_CHECKING:
     _UserAdmin = UserAdmin[User]
@@ -18,6 +20,25 @@ else:
     _ModelAdmin = admin.ModelAdmin
 
 admin.site.unregister([User, Group])
+
+# The fields of a person whose changes are recorded, and how events name them.
+_RECORDED: Final = {
+    "username": "name",
+    "first_name": "first name",
+    "last_name": "last name",
+    "email": "email",
+    "is_staff": "staff",
+    "is_superuser": "superuser",
+    "groups": "role",
+    "user_permissions": "permissions",
+}
+
+
+def _read(value: Any) -> Any:
+    """Return a form's value; rows become their names, in order."""
+    if isinstance(value, list | QuerySet):
+        return sorted(getattr(row, "codename", "") or str(row) for row in value)
+    return value
 
 
 class _ForSuperusers(_ModelAdmin):
@@ -49,6 +70,17 @@ class PersonAdmin(_ForSuperusers, _UserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: people are deleted on their own page."""
         return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: Any) -> Any:
+        """Save a person, and record what changed. The form knows the old values."""
+        super().save_model(request, obj, form, change)
+        if change and isinstance(form, self.form):
+            names = [name for name in _RECORDED if name in form.changed_data]
+            note_person_change(
+                obj,
+                {_RECORDED[name]: _read(form.initial.get(name)) for name in names},
+                {_RECORDED[name]: _read(form.cleaned_data[name]) for name in names},
+            )
 
     def view_on_site(self, obj: Any) -> str:
         """Return the person's own page."""

@@ -6,7 +6,7 @@ functions enforce both rules for every caller.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
@@ -19,6 +19,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from servers.differences import list_differences
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.models import OneTimePassword, Session
@@ -70,9 +71,11 @@ def change_role(actor: Any, person: Any, role: str) -> None:
                 f"{row} is a superuser and has every role. Change that in the Django "
                 "admin."
             )
-        row.groups.remove(*Group.objects.filter(name__in=ROLES))
+        held = list(row.groups.filter(name__in=ROLES).order_by("name"))
+        row.groups.remove(*held)
         row.groups.add(group)
-        _note(f"{row} now has the role {role}.")
+        was = ", ".join(each.name for each in held)
+        note_person_change(row, {"role": was}, {"role": role})
 
 
 def reset_password(actor: Any, person: Any) -> str:
@@ -100,18 +103,14 @@ def deactivate_person(actor: Any, person: Any) -> int:
     with _changing(actor, person) as row:
         count = _end_tokens(row)
         end_sessions(row)
-        row.is_active = False
-        row.save(update_fields=["is_active"])
-        _note(f"{row} was deactivated.")
+        _set_active(row, False)
     return count
 
 
 def activate_person(actor: Any, person: Any) -> None:
     """Activate a person again. Their revoked tokens stay revoked."""
     with _changing(actor, person) as row:
-        row.is_active = True
-        row.save(update_fields=["is_active"])
-        _note(f"{row} was activated.")
+        _set_active(row, True)
 
 
 def delete_person(actor: Any, person: Any) -> int:
@@ -234,6 +233,21 @@ def _set_one_time(person: Any) -> str:
 
 def _end_tokens(person: Any) -> int:
     return sum(revoke_token(token) for token in list_valid_tokens(person))
+
+
+def _set_active(person: Any, active: bool) -> None:
+    was, person.is_active = person.is_active, active
+    person.save(update_fields=["is_active"])
+    note_person_change(person, {"active": was}, {"active": active})
+
+
+def note_person_change(
+    person: Any, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> None:
+    """Record old and new values, none of them secret, unless they are the same."""
+    changes = "; ".join(list_differences(before, after))
+    if changes:
+        _note(f"The person {person} was changed: {changes}.")
 
 
 def _note(reason: str) -> None:

@@ -7,9 +7,9 @@ import pytest
 from django.test import Client
 
 from servers.differences import list_differences
-from servers.models import Account, Event, Template
-from servers.operations import change_fleet, save_account, save_template
-from servers.tokens import issue_token
+from servers.models import Account, Event, Template, Token
+from servers.operations import change_fleet, people, save_account, save_template
+from servers.tokens import issue_token, revoke_token
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
@@ -105,3 +105,58 @@ def test_templates_servers_and_the_fleet_say_what_changed(workshop: Workshop) ->
     assert api("/api/servers/one", {"labels": {"team": "b"}, "ttl": 60}) == 200
     assert last_event().reason == "Changed labels team: a → b; ttl: no limit → 60 s."
     assert not Event.objects.filter(reason__contains=SECRET).exists()
+
+
+@pytest.mark.django_db
+def test_a_person_says_which_role_they_had_and_whether_they_were_active() -> None:
+    root, ada = make_person("root"), make_person("viewer", name="ada")
+    people.change_role(root, ada, "operator")
+    assert last_event().reason == (
+        "The person ada was changed: role: viewer → operator."
+    )
+    people.deactivate_person(root, ada)
+    assert last_event().reason == "The person ada was changed: active: yes → no."
+    people.activate_person(root, ada)
+    assert last_event().reason == "The person ada was changed: active: no → yes."
+    before = Event.objects.count()
+    people.activate_person(root, ada)
+    people.change_role(root, ada, "operator")
+    assert Event.objects.count() == before
+
+
+@pytest.mark.django_db
+def test_a_person_changed_in_the_admin_says_their_old_name_and_roles() -> None:
+    client = log_in(make_person("root"))
+    ada = make_person("viewer", name="ada")
+    path = f"/admin/auth/user/{ada.pk}/change/"
+    form = {"username": "ada", "is_staff": "on", "groups": [ada.groups.get().pk]}
+    assert client.post(path, form).status_code == 302
+    assert last_event().reason == "The person ada was changed: staff: no → yes."
+    before = Event.objects.count()
+    assert client.post(path, form).status_code == 302
+    assert Event.objects.count() == before
+    form = {"username": "grace", "is_staff": "on", "is_superuser": "on"}
+    assert client.post(path, form).status_code == 302
+    assert last_event().reason == (
+        "The person grace was changed: name: ada → grace; superuser: no → yes; "
+        "role: viewer → none."
+    )
+    assert last_event().actor == "user:root"
+
+
+@pytest.mark.django_db
+def test_a_revoked_token_says_which_scopes_it_had_and_never_its_secret() -> None:
+    text = issue_token("ci", scopes=["servers:write", "servers:read"])
+    parent = Token.objects.get(name="ci")
+    issue_token("child", scopes=["servers:read"], parent=parent)
+    assert revoke_token(parent)
+    child, ci = Event.objects.order_by("-id")[:2]
+    assert ci.reason == (
+        "The token ci was revoked: scopes: servers:read, servers:write → none."
+    )
+    assert child.reason == (
+        "The token child was revoked with ci, which created it: "
+        "scopes: servers:read → none."
+    )
+    secret = text.rpartition("_")[2]
+    assert not Event.objects.filter(reason__contains=secret).exists()
