@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from servers.attention.items import Item, Kind
 from servers.breaker import explain_opening
-from servers.clouds.base import Timings
+from servers.clouds.base import WRONG_CLOCK, Timings
 from servers.errors import FleetError
 from servers.models import Account, Scope
 from servers.scopes import open_scope
@@ -46,6 +46,13 @@ def _describe_health(scope: Any, *, whole: bool) -> Iterator[Item]:
             if whole
             else f"The cloud refuses the credentials in {name}. Allow them in this "
             "region, or remove the region from your templates.",
+            **about,
+        )
+    elif scope.health == Scope.Health.FAILING and scope.error.startswith(WRONG_CLOCK):
+        yield Item(
+            Kind.FAILING,
+            f"{WRONG_CLOCK} {name} refuses its calls. Set the clock. The credentials "
+            "are not at fault.",
             **about,
         )
     elif scope.health == Scope.Health.FAILING:

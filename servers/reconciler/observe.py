@@ -11,6 +11,8 @@ from django.db.models import Case, F, Q, Value, When
 from servers import dispatch
 from servers.breakerevents import watch_creations
 from servers.clouds.base import (
+    WRONG_CLOCK,
+    ClockError,
     Cloud,
     CloudError,
     CloudListing,
@@ -136,6 +138,9 @@ def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
     health = Scope.Health.FAILING
     if isinstance(error, CredentialsError) and failures >= REFUSED_AFTER:
         health = Scope.Health.REFUSED
+    said = error.message
+    if isinstance(error, ClockError):
+        said = f"{WRONG_CLOCK} {said}"  # so that Overview names the clock
     wait = back_off(failures, 0.5)
     if isinstance(error, ThrottledError) and error.retry_after:
         wait = max(wait, timedelta(seconds=min(error.retry_after, 60.0)))
@@ -143,7 +148,7 @@ def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
     told = mine.filter(account__generation=held.generation).update(
         lease_until=None,
         failures=failures,
-        error=error.message,
+        error=said,
         next_listing_at=now + wait,
         **_note_health(health, now),
     )

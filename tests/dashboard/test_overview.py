@@ -20,9 +20,12 @@ from servers.models import (
     Instance,
     Scope,
 )
-from servers.operations import freeze_destroys, pause_fleet
+from servers.operations import freeze_destroys, pause_fleet, save_account
+from servers.reconciler.observe import observe_scope
 from servers.reconciler.tick import tick
+from servers.scopes import ensure_scope
 from servers.selectors import is_paused
+from tests.clouds.test_amazon import SECRETS, answering, error_of
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 from tests.support.trouble import (
@@ -228,6 +231,22 @@ def test_each_trouble_is_named_alone_with_the_button_that_helps(
     viewer = read(role="viewer")
     assert sentence in viewer
     assert "<form" not in viewer.partition('<main id="main"')[2]
+
+
+def test_a_wrong_clock_is_named_and_not_the_credentials(account: Account) -> None:
+    said = error_of("RequestExpired").replace(
+        "The words of RequestExpired.", "Timestamp date is 1. Current date is 2."
+    )
+    with answering(400, said) as (url, _):
+        amazon = Account(name="aws", kind="amazon", region="eu-central-1", endpoint=url)
+        save_account(amazon, credentials=SECRETS)
+        observe_scope(ensure_scope(amazon, "eu-central-1").pk)
+    scope = Scope.objects.get(account=amazon)
+    assert scope.error.startswith("This machine's clock is wrong.")
+    text = read()
+    assert "This machine&#x27;s clock is wrong. aws refuses its calls." in text
+    assert "aws can&#x27;t be reached" not in text
+    assert "The cloud refuses the credentials of aws" not in text
 
 
 def test_a_worker_that_another_replaced_needs_no_attention(account: Account) -> None:

@@ -23,6 +23,7 @@ from servers.leases import name_process
 from servers.ledger import database_now
 from servers.models import Account, Event, Heartbeat, Instance, Leftover, Scope
 from servers.operations import save_account
+from servers.ratelimits import Counter
 from servers.reconciler.purge import purge_history
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person
@@ -48,6 +49,24 @@ def test_a_process_says_that_it_is_there_and_takes_leave() -> None:
     assert again.broker_error == ""
     say_farewell()
     assert not Heartbeat.objects.exists()
+
+
+def test_a_cache_that_does_not_answer_is_said_and_limits_count_in_the_process() -> None:
+    gone = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": f"redis://127.0.0.1:{free_port()}",
+        }
+    }
+    client = log_in(make_person("admin"))
+    counter = Counter("gone", window=3600, every=0.0)
+    with override_settings(CACHES=gone):
+        page = client.get("/system/").content.decode()
+        assert [counter.note("ada") for _ in range(3)] == [1, 2, 3]
+    cache = page.partition("<dt>Cache</dt>")[2].partition("</dd>")[0]
+    assert "not responding" in cache
+    sentence = "Each web process counts requests and failed log-ins separately."
+    assert sentence in cache
 
 
 def test_who_takes_the_place_of_one_that_died_says_so_once(
