@@ -65,7 +65,7 @@ def _list_steps(user: Any) -> Iterator[Step]:
         "Add an account",
         text,
         bool(kinds),
-        *offer("add_account", "Add an account", "new-account"),
+        *offer("add_account", "Add account", "new-account"),
     )
     yield Step(
         "Create a template",

@@ -151,7 +151,10 @@ class Killer:
 
     def stop_workers_for_good(self) -> None:
         """Suspend every worker and resume none. This is the last strike."""
-        for pid in self._find(WORKER):
+        ends = time.monotonic() + AIM_SECONDS
+        while not (pids := self._find(WORKER)) and time.monotonic() < ends:
+            time.sleep(0.2)  # the last one was just killed
+        for pid in pids:
             self._stop_for_good(pid)
 
     def _stop_for_good(self, pid: int) -> None:

@@ -355,7 +355,9 @@ def _hold_account(pk: Any) -> None:
     if not Account.objects.select_for_update(no_key=True).filter(pk=pk).first():
         raise ConflictError(
             "The account was deleted meanwhile, so nothing was saved.",
-            fields={"account": ["This account is gone. Choose another."]},
+            fields={
+                "account": ["This account no longer exists. Choose another account."]
+            },
         )
 
 

@@ -103,7 +103,7 @@ def test_the_page_asks_for_the_key_id_and_the_session_token_too(act: str) -> Non
     with listen() as (endpoint, heard):
         form |= {"endpoint": endpoint, "credential-secret_access_key": "new"}
         answer = admin.post("/accounts/aws/change/", form)
-    assert answer.content.count(b"type it once more") == 2
+    assert answer.content.count(b"Enter this again.") == 2
     assert not heard
     assert Account.objects.get(name="aws").endpoint == ""
 

@@ -26,8 +26,8 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("/templates/new/", {"Image": ""}, "Save template"),
     ("/templates/other/change/", {"Image": ""}, "Save template"),
     ("/servers/new/", {"Count": "0"}, "Create servers"),
-    ("/servers/one/edit/", {"Labels": "X x"}, "Save"),
-    ("/servers/one/terminate/", {"Type its name": "other"}, "Terminate"),
+    ("/servers/one/edit/", {"Labels": "X x"}, "Save changes"),
+    ("/servers/one/terminate/", {"Type its name": "other"}, "Terminate server"),
     ("/tokens/new/", {}, "Create token"),
 ]
 

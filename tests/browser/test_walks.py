@@ -58,7 +58,7 @@ def test_an_admin_with_a_real_cloud_adds_it_tries_it_and_ends_two_of_three(
 ) -> None:
     reset_moto(moto_url)
     with Service() as service, enter(service) as page:
-        page.get_by_role("link", name="Add an account").click()
+        page.get_by_role("link", name="Add account").first.click()
         page.get_by_role("link", name="Amazon EC2").click()
         page.get_by_label("Name").fill("aws")
         page.get_by_label("Region").fill("eu-central-1")

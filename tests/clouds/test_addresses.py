@@ -147,7 +147,7 @@ def test_what_a_name_leads_to_is_judged_where_it_is_connected_to(
         ear.settimeout(5)
         answers[:] = ["169.254.169.254", "127.0.0.1"]
         ear.listen()
-        with pytest.raises(Exception, match="no answer"):
+        with pytest.raises(Exception, match="no reliable answer"):
             open_cloud(
                 "amazon",
                 CloudConfig(

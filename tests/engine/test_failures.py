@@ -46,7 +46,8 @@ def test_an_instance_that_fails_while_booting_is_replaced_and_destroyed(
     workshop.run_until(lambda: not count_live(account))
     failed = Instance.objects.get(instance_id=first.instance_id)
     assert failed.condemned_at is not None
-    assert failed.verdict == Verdict.GONE
+    gone = Instance.objects.filter(pk=failed.pk, verdict=Verdict.GONE)
+    workshop.run_until(gone.exists)
     assert count_live(spare) == {"active": 1}
 
 

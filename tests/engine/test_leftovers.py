@@ -99,7 +99,7 @@ def test_unknown_volumes_and_those_of_other_fleets_wait_for_a_person(
 
 
 def test_a_running_server_follows_an_address_that_changes(workshop: Workshop) -> None:
-    make_fleet(faults={"address_changes": 1.0}, stale=0.5)
+    make_fleet(faults={"address_changes": 1.0}, stale=3.0)
     server = provision()
     workshop.run_to("running", server)
     before = server.address

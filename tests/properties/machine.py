@@ -312,7 +312,7 @@ class FleetMachine(RuleBasedStateMachine):
         known = Server.objects.filter(state=State.RUNNING).values_list(
             "instance_id", flat=True
         )
-        return {row.id for row in self._live()} <= set(known)
+        return {row.id for row in self._live()} == set(known)
 
     # Helpers
 

@@ -85,8 +85,8 @@ def test_the_default_changes_once(crew: list[Person]) -> None:
         told = press(crew, f"/templates/{names[0]}/default/")
         changed, _ = sort_out(
             told,
-            f"{names[0]} is the default now.",
-            f"{names[0]} is the default already.",
+            f"{names[0]} is now the default template.",
+            f"{names[0]} is already the default template.",
         )
         assert changed == 1
         assert count_events(since) == 1
@@ -97,8 +97,8 @@ def test_the_default_changes_once(crew: list[Person]) -> None:
         for one in told:
             assert one.said[0].endswith(
                 (
-                    "is the default now.",
-                    "is the default already.",
+                    "is now the default template.",
+                    "is already the default template.",
                     "Reload and try again.",
                 )
             )
@@ -132,7 +132,9 @@ def test_a_token_is_revoked_once(crew: list[Person]) -> None:
         since = last_event()
         told = press(crew, f"/tokens/{token.public_id}/revoke/")
         revoked, _ = sort_out(
-            told, f"{token.name} is revoked.", f"{token.name} was revoked before."
+            told,
+            f"{token.name} was revoked. Calls",
+            f"{token.name} was already revoked.",
         )
         assert revoked == 1
         assert count_events(since) == 1

@@ -66,8 +66,8 @@ def test_worker_beat_and_web_that_are_stopped_for_good_are_replaced(
             for text in (
                 "The process worker ",
                 "The process beat ",
-                "The process web was stopped",
-                f"Process {halted} of web was stopped",
+                "The process web was suspended",
+                f"Process {halted} of web was suspended",
             )
         )
 
