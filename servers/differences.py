@@ -9,7 +9,7 @@ MOST_LETTERS: Final = 200  # of one value
 _WORDS: Final = {
     "candidates": "fallbacks",
     "max_servers": "server limit",
-    "overrides": "choice of requests",
+    "overrides": "allowed overrides",
 }
 
 

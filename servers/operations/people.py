@@ -244,8 +244,11 @@ def _set_active(person: Any, active: bool) -> None:
 def note_person_change(
     person: Any, before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> None:
-    """Record old and new values, none of them secret, unless they are the same."""
-    changes = "; ".join(list_differences(before, after))
+    """Record old and new values, unless they are the same.
+
+    Everyone who may read Activity sees them, so an email address is not quoted.
+    """
+    changes = "; ".join(list_differences(before, after, secret={"email"}))
     if changes:
         _note(f"The person {person} was changed: {changes}.")
 

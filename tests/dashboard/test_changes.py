@@ -136,10 +136,11 @@ def test_a_person_changed_in_the_admin_says_their_old_name_and_roles() -> None:
     assert client.post(path, form).status_code == 302
     assert Event.objects.count() == before
     form = {"username": "grace", "is_staff": "on", "is_superuser": "on"}
+    form["email"] = "grace@example.com"
     assert client.post(path, form).status_code == 302
     assert last_event().reason == (
-        "The person grace was changed: name: ada → grace; superuser: no → yes; "
-        "role: viewer → none."
+        "The person grace was changed: name: ada → grace; email added; "
+        "superuser: no → yes; role: viewer → none."
     )
     assert last_event().actor == "user:root"
 
