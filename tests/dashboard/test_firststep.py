@@ -32,6 +32,6 @@ def test_an_empty_fleet_says_what_comes_first(workshop: Workshop) -> None:
             assert title in text
             assert f'href="{link}"' in text.partition('class="empty"')[2]
         text = viewer.get("/").content.decode()
-        assert "omebody with permission" in text
+        assert "omeone with permission" in text
         assert link not in text
     assert Server.objects.count() == 0
