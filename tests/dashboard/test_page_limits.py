@@ -48,9 +48,10 @@ def test_a_stranger_is_told_to_wait_and_costs_no_query(
 def test_a_person_has_a_limit_of_their_own(settings: Any) -> None:
     settings.RATE_ADDRESS, settings.RATE_TOKEN = 1, 4
     ada, tomek = log_in(make_person("admin")), log_in(make_person("viewer"))
-    for _ in range(4):
-        assert ada.get("/servers/").status_code == 200
-    assert ada.get("/servers/").status_code == 429
+    # Nine, since a window may end in between.
+    statuses = [ada.get("/servers/").status_code for _ in range(9)]
+    assert statuses[:4] == [200] * 4
+    assert 429 in statuses
     assert tomek.get("/servers/").status_code == 200
     settings.RATE_TOKEN = 0
     assert ada.get("/servers/").status_code == 200

@@ -85,6 +85,7 @@ class Workshop:
     def __init__(self, *, deaf: bool = False) -> None:
         self.deaf = deaf
         self.hints: list[tuple[str, str]] = []
+        self.turns = 0
 
     def take_hint(self, task: str, row_id: str, _request_id: str) -> None:
         """Stand in for the broker."""
@@ -93,6 +94,7 @@ class Workshop:
 
     def turn(self) -> None:
         """Run one tick, and all hints sent so far."""
+        self.turns += 1
         reconciler.tick()
         hints, self.hints = self.hints, []
         for task, row_id in hints:
