@@ -80,8 +80,8 @@ def test_a_delete_during_creating_destroys_the_created_instance(
 ) -> None:
     account = make_fleet(
         faults={"timeout_after": 1.0},
-        visibility=0.6,
-        timings={**TIMINGS, "settle": 1.2},
+        visibility=2.5,
+        timings={**TIMINGS, "settle": 4.0},
     )
     server = provision()
     workshop.run_to("creating", server)
