@@ -113,7 +113,7 @@ def say_gone() -> ConflictError:
     """Return the error for a template that was deleted before the commit."""
     return ConflictError(
         "The template was deleted meanwhile, so nothing was created. Choose another.",
-        fields={"template": ["This template is gone. Choose another."]},
+        fields={"template": ["This template no longer exists. Choose another."]},
     )
 
 
