@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Run tests without a database once, and others only on the database they need.
 
-    Slow tests start first, while there is other work for the machine.
+    Slow tests are spread over the workers of pytest-xdist, and start early.
     """
     only_on = {"pure": "sqlite", "sqlite": "sqlite", "postgresql": "postgresql"}
     database = config.getoption("--database")
@@ -131,7 +132,28 @@ def pytest_collection_modifyitems(
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = _spread_slow(items, workers)
+
+
+def _spread_slow(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Return tests in an order in which each worker gets as many slow ones.
+
+    ``--dist worksteal`` first gives each worker an equal part of the list. In a part,
+    slow tests alternate with others, so that not all of them run at the same time.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    quick = iter([item for item in items if not item.get_closest_marker("slow")])
+    size = len(items) // workers
+    spread: list[pytest.Item] = []
+    for number in range(workers):
+        part = slow[number::workers]
+        others = max(0, size - len(part))
+        pause = others * 2 // 3 // max(1, len(part))
+        for item in part:
+            spread += [item, *islice(quick, pause)]
+        spread += islice(quick, max(0, others - pause * len(part)))
+    return [*spread, *quick]
 
 
 @pytest.hookimpl(hookwrapper=True)

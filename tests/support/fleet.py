@@ -109,7 +109,7 @@ class Workshop:
         else:
             engine.destroy_condemned(int(row_id))
 
-    def run_until(self, done: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    def run_until(self, done: Callable[[], bool], *, seconds: float = 90.0) -> None:
         """Run turns until ``done``. Fail after some seconds."""
         ends = time.monotonic() + seconds
         while not done():
@@ -123,7 +123,7 @@ class Workshop:
             self.turn()
             time.sleep(0.01)
 
-    def run_to(self, state: str, *servers: Server, seconds: float = 30.0) -> None:
+    def run_to(self, state: str, *servers: Server, seconds: float = 90.0) -> None:
         """Run turns until all the servers are in a state."""
         pks = [server.pk for server in servers]
 
