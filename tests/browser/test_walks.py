@@ -82,7 +82,7 @@ def test_an_admin_with_a_real_cloud_adds_it_tries_it_and_ends_two_of_three(
         page.get_by_role("link", name="New server").click()
         page.get_by_role("radio", name="builds").check()
         page.get_by_label("Count").fill("3")
-        page.get_by_role("button", name="Make 3 servers").click()
+        page.get_by_role("button", name="Create 3 servers").click()
         page.get_by_text("Creating agent-").wait_for()
         rows = page.get_by_role("row").filter(has_text="t3.micro")
         rows = rows.filter(has_text="running")
