@@ -37,16 +37,16 @@ run: .venv/base.stamp ## start web, worker and scheduler, with a simulated cloud
 
 test: .venv/dev.stamp ## install and start everything that the tests need, and run them on both databases
 	@requirements/install-debian
-	@$(PY) -m pytest -n 5 --dist worksteal --database sqlite; sqlite=$$?; \
-	$(PY) -m pytest -n 5 --dist worksteal --database postgresql; postgresql=$$?; \
+	@$(PY) -m pytest -n 4 --dist worksteal --database sqlite; sqlite=$$?; \
+	$(PY) -m pytest -n 4 --dist worksteal --database postgresql; postgresql=$$?; \
 	echo "SQLite: exit $$sqlite. PostgreSQL: exit $$postgresql."; \
 	[ $$sqlite -eq 0 ] && [ $$postgresql -eq 0 ]
 
 test-sqlite: .venv/dev.stamp ## run the tests only on SQLite
-	@$(PY) -m pytest -n 5 --dist worksteal --database sqlite
+	@$(PY) -m pytest -n 4 --dist worksteal --database sqlite
 
 test-postgresql: .venv/dev.stamp ## run the tests only on PostgreSQL
-	@$(PY) -m pytest -n 5 --dist worksteal --database postgresql
+	@$(PY) -m pytest -n 4 --dist worksteal --database postgresql
 
 check: .venv/dev.stamp ## check style, types, layers, templates, migrations, deploy settings and lock
 	@requirements/check

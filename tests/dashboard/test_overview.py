@@ -220,6 +220,8 @@ def test_each_trouble_is_named_alone_with_the_button_that_helps(
 ) -> None:
     client = log_in(make_person("admin"))
     etag = client.get("/")["ETag"]
+    # On a busy machine, the page took so long that the processes look late.
+    Heartbeat.objects.update(seen_at=database_now())
     happen(account)
     assert kinds() == {kind}
     # A tab that polls is told, although time alone may have changed it.
