@@ -227,6 +227,8 @@ def delete_template(template: Template) -> None:
     Raises NotFoundError or ConflictError.
     """
     with transaction.atomic():
+        # Its versions first, in the order in which a server's commit locks them.
+        list(template.versions.select_for_update().order_by("pk"))
         # The full lock: a server that is created from it meanwhile either waits at its
         # commit and is refused, or is already committed and keeps the template.
         if not Template.objects.select_for_update().filter(pk=template.pk).first():
