@@ -28,6 +28,7 @@ from servers.errors import FleetError, InvalidError, UnavailableError
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template
 from servers.scopes import BusyError, call_slot, open_scope
+from servers.wording import count_of
 
 # A person waits for the result, and the web process has few threads. So only this many
 # tests may use one at the same time.
@@ -293,7 +294,7 @@ def _probe_listing(visit: _Visit) -> Finding:
         shown = listing.identity or shown
         live = sum(instance.live for instance in listing.instances)
         whose = f" of {shown}" if shown else ""
-        ours = "1 instance" if live == 1 else f"{live} instances"
+        ours = count_of(live, "instance")
         return f"The listing{whose} works and shows {ours} of this fleet."
 
     finding = visit.find_out(list_ours, advise=_advise_listing)

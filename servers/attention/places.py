@@ -11,6 +11,7 @@ from servers.clouds.base import WRONG_CLOCK, Timings
 from servers.errors import FleetError
 from servers.models import Account, Scope
 from servers.scopes import open_scope
+from servers.wording import count_of
 
 # A due listing is hinted again every 10 s.
 NEVER_AFTER: Final = timedelta(seconds=60)
@@ -120,19 +121,15 @@ def _describe_strays(scope: Any, name: str) -> Iterator[Item]:
     if scope.unexplained:
         yield Item(
             Kind.UNEXPLAINED,
-            f"{name} has {_count(scope.unexplained, 'unknown instance')}. Adopt or "
+            f"{name} has {count_of(scope.unexplained, 'unknown instance')}. Adopt or "
             "destroy each one. Creation is blocked until then.",
             **place,
         )
     if scope.orphans and not scope.held:
         yield Item(
             Kind.ORPHANS,
-            f"{name} has {_count(scope.orphans, 'orphan')}. Orphans belong to no "
+            f"{name} has {count_of(scope.orphans, 'orphan')}. Orphans belong to no "
             "server and are destroyed automatically once that is certain.",
             tone="warn",
             **place,
         )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -18,6 +18,7 @@ from servers.operations import (
     destroy_held,
     destroy_stray,
 )
+from servers.wording import count_of
 
 
 class LeaksPage(Live, TemplateView):
@@ -224,5 +225,4 @@ class DestroyHeld(_Decide):
             for name in ("account", "region")
         )
         count = destroy_held(account, region=region)
-        what = "1 instance" if count == 1 else f"{count} instances"
-        return f"{what} will be destroyed."
+        return f"{count_of(count, 'instance')} will be destroyed."

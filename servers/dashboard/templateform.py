@@ -12,11 +12,11 @@ from servers.clouds.registry import describe_kind, validate_template_options
 from servers.dashboard.accountform import CHANGED, clean_name
 from servers.dashboard.lines import join_lines, read_lines
 from servers.dashboard.once import OnceForm
-from servers.dashboard.templaterows import GONE, FallbackForm, make_fallbacks
+from servers.dashboard.templaterows import FallbackForm, make_fallbacks
 from servers.models import Account, Template
 from servers.multiline import Multiline
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL
-from servers.operations.setup import MOST_USER_DATA
+from servers.operations.setup import ACCOUNT_GONE, MOST_USER_DATA
 
 _MOST_MINUTES: Final = MOST_TTL // 60
 _SAME: Final = [
@@ -71,7 +71,7 @@ class TemplateForm(OnceForm):
         Account.objects.order_by("name"),
         to_field_name="name",
         empty_label=None,
-        error_messages={"invalid_choice": GONE},
+        error_messages={"invalid_choice": ACCOUNT_GONE},
     )
     region = forms.CharField(
         max_length=100,

@@ -6,9 +6,9 @@ from typing import Any, Final
 from django import forms
 
 from servers.models import Account
+from servers.operations.setup import ACCOUNT_GONE
 
 MOST: Final = 10
-GONE: Final = "This account no longer exists. Choose another account."
 # Empty rows at the end of a form.
 SPARE: Final = 2
 
@@ -21,7 +21,7 @@ class FallbackForm(forms.Form):
         to_field_name="name",
         required=False,
         empty_label="Template's account",
-        error_messages={"invalid_choice": GONE},
+        error_messages={"invalid_choice": ACCOUNT_GONE},
     )
     region = forms.CharField(max_length=100, required=False)
     size = forms.CharField(max_length=100, required=False)

@@ -10,8 +10,9 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import redis
 from django.db import DatabaseError, connections
@@ -52,6 +53,9 @@ _STEPS: Final = {
     State.SHUTDOWN: "destroy",
     State.STOPPING: "destroy",
 }
+
+
+T = TypeVar("T")
 
 
 class Killer:
@@ -129,7 +133,7 @@ class Killer:
             pids = self._wait_for_create() or pids
             time.sleep(strike.delay)
         elif strike.victim == WEB and strike.aimed:
-            self._wait_for_web()
+            _wait_for(self._service.answers, unless=self._ended.is_set)
             pids = self._find(WEB)
         if not pids:
             return
@@ -151,10 +155,8 @@ class Killer:
 
     def stop_workers_for_good(self) -> None:
         """Suspend every worker and resume none. This is the last strike."""
-        ends = time.monotonic() + AIM_SECONDS
-        while not (pids := self._find(WORKER)) and time.monotonic() < ends:
-            time.sleep(0.2)  # the last one was just killed
-        for pid in pids:
+        # None is there while the last one, just killed, starts again.
+        for pid in _wait_for(lambda: self._find(WORKER)):
             self._stop_for_good(pid)
 
     def _stop_for_good(self, pid: int) -> None:
@@ -203,28 +205,18 @@ class Killer:
 
     def _wait_for_create(self) -> list[int]:
         """Return the workers with a create call under way, once there is one."""
-        ends = time.monotonic() + AIM_SECONDS
-        while time.monotonic() < ends and not self._ended.is_set():
-            try:
-                busy = Server.objects.filter(
-                    state=State.CREATING, lease_until__gt=database_now()
-                ).values_list("lease_by", flat=True)
-                found = {int(holder.rpartition(":")[2]) for holder in busy}
-            except DatabaseError:
-                connections.close_all()
-                return []
-            if aimed := found & set(self._find(WORKER)):
-                return sorted(aimed)
-            time.sleep(0.05)
-        return []
+        try:
+            return _wait_for(self._find_creating, unless=self._ended.is_set, pause=0.05)
+        except DatabaseError:
+            connections.close_all()
+            return []
 
-    def _wait_for_web(self) -> None:
-        """Wait until the web answers again."""
-        ends = time.monotonic() + AIM_SECONDS
-        while time.monotonic() < ends and not self._ended.is_set():
-            if self._service.answers():
-                return
-            time.sleep(0.2)
+    def _find_creating(self) -> list[int]:
+        busy = Server.objects.filter(
+            state=State.CREATING, lease_until__gt=database_now()
+        ).values_list("lease_by", flat=True)
+        found = {int(holder.rpartition(":")[2]) for holder in busy}
+        return sorted(found & set(self._find(WORKER)))
 
     def _flush(self) -> None:
         path = self._service.data / "broker.sock"
@@ -238,6 +230,19 @@ class Killer:
         if victim == DATABASE:
             return find_postgres(self._postgres) if self._postgres else []
         return sorted(self._service.processes(_COMMANDS[victim]))
+
+
+def _wait_for(
+    look: Callable[[], T],
+    *,
+    unless: Callable[[], bool] = lambda: False,
+    pause: float = 0.2,
+) -> T:
+    """Look until something is found, at most AIM_SECONDS. Return the last look."""
+    ends = time.monotonic() + AIM_SECONDS
+    while not (found := look()) and time.monotonic() < ends and not unless():
+        time.sleep(pause)
+    return found
 
 
 def find_postgres(folder: Path) -> list[int]:

@@ -21,6 +21,7 @@ from servers.models import (
 )
 from servers.operations.secrets import has_living_fallback
 from servers.scopes import ensure_scope
+from servers.wording import count_of
 
 
 def close_breaker(account: Account) -> bool:
@@ -99,11 +100,6 @@ def find_templates(account: Account) -> list[Template]:
         if template.account_id == account.pk
         or any(entry.get("account") == account.name for entry in template.candidates)
     ]
-
-
-def count_of(number: int, what: str) -> str:
-    """Return ``1 server`` or ``2 servers``."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def list_account_now(account: Account) -> int:

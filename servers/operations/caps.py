@@ -8,6 +8,7 @@ from servers.errors import ConflictError
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Fleet, Server, TemplateVersion
 from servers.roundtrip import ask_together
+from servers.wording import count_of
 
 # Django's own aggregate is not a query that can be sent together with others.
 _COUNT: Final = Func(template="COUNT(*)", output_field=IntegerField())
@@ -53,11 +54,10 @@ def hold_caps(recipe: TemplateVersion, *, fleet_has_cap: bool, inserted: int) ->
     for (what, cap), ((count,),) in zip(told, counted, strict=False):
         if count > cap:
             left = max(0, cap - (count - inserted))
-            servers = "1 server" if cap == 1 else f"{cap} servers"
             room = f"only {left}" if left else "no"
             raise ConflictError(
-                f"{what} has a limit of {servers}, so {room} more can be created. "
-                "Terminate some servers, or raise the limit."
+                f"{what} has a limit of {count_of(cap, 'server')}, so {room} more "
+                "can be created. Terminate some servers, or raise the limit."
             )
 
 

@@ -30,6 +30,7 @@ NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MOST_CAPACITY: Final = 1000
 MOST_TTL: Final = 10 * 366 * 86400  # seconds
 MOST_COUNT: Final = 100
+TEMPLATE_GONE: Final = "This template no longer exists. Choose another."
 _MOST_SOURCES: Final = 1000
 _SUFFIX = string.ascii_lowercase + string.digits
 
@@ -113,7 +114,7 @@ def say_gone() -> ConflictError:
     """Return the error for a template that was deleted before the commit."""
     return ConflictError(
         "The template was deleted meanwhile, so nothing was created. Choose another.",
-        fields={"template": ["This template no longer exists. Choose another."]},
+        fields={"template": [TEMPLATE_GONE]},
     )
 
 

@@ -29,9 +29,11 @@ from servers.operations.secrets import (
     resolve_credentials,
 )
 from servers.scopes import ensure_scope, open_scope
+from servers.wording import count_of
 
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
 MOST_CANDIDATES: Final = 10
+ACCOUNT_GONE: Final = "This account no longer exists. Choose another account."
 PRICE: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
 # The largest PostgreSQL integer. SQLite would accept more.
 MOST_INTEGER: Final = 2**31 - 1
@@ -228,7 +230,7 @@ def delete_template(template: Template) -> None:
     """
     with transaction.atomic():
         # Its versions first, in the order in which a server's commit locks them.
-        list(template.versions.select_for_update().order_by("pk"))
+        list(template.versions.select_for_update().order_by("pk").values_list("pk"))
         # The full lock: a server that is created from it meanwhile either waits at its
         # commit and is refused, or is already committed and keeps the template.
         if not Template.objects.select_for_update().filter(pk=template.pk).first():
@@ -254,10 +256,9 @@ def explain_template_kept(template: Template) -> str:
     )
     if not count:
         return ""
-    servers = "1 server" if count == 1 else f"{count} servers"
     return (
-        f"{servers} created from it {'has' if count == 1 else 'have'} not stopped yet. "
-        "Terminate them first."
+        f"{count_of(count, 'server')} created from it "
+        f"{'has' if count == 1 else 'have'} not stopped yet. Terminate them first."
     )
 
 
@@ -357,9 +358,7 @@ def _hold_account(pk: Any) -> None:
     if not Account.objects.select_for_update(no_key=True).filter(pk=pk).first():
         raise ConflictError(
             "The account was deleted meanwhile, so nothing was saved.",
-            fields={
-                "account": ["This account no longer exists. Choose another account."]
-            },
+            fields={"account": [ACCOUNT_GONE]},
         )
 
 

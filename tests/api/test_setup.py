@@ -122,6 +122,7 @@ def test_an_account_is_created_tested_changed_and_shows_no_credential(
     assert kept.json()["enabled"] is False
     assert "other" in Account.objects.get(name="second").credentials
     assert send("DELETE", "/api/accounts/second").status_code == 204
+    assert send("GET", "/api/accounts/second").status_code == 404
     assert not Account.objects.filter(name="second").exists()
 
 

@@ -41,6 +41,7 @@ from servers.errors import FleetError, InvalidError
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server
 from servers.operations import retry_server, revise_labels, terminate_server
+from servers.wording import count_of
 
 REPEATED: Final = "This was already carried out. Nothing was done twice."
 NOT_REACHED: Final = "Not reached in time. Repeat the action for the rest."
@@ -133,7 +134,7 @@ class ActOnServers(Live, TemplateView):
         ]
         count = sum(not row["why_not"] for row in rows)
         verb = BULK_VERBS[form.act]
-        what = "1 server" if count == 1 else f"{count} servers"
+        what = count_of(count, "server")
         working = [row["name"] for row in rows if row["works"]]
         form.fields["confirm"].label = _say_how_to_confirm(len(working), count)
         data = self.get_context_data()

@@ -17,6 +17,7 @@ from servers.operations.provision import (
     MOST_CAPACITY,
     MOST_COUNT,
     MOST_TTL,
+    TEMPLATE_GONE,
     check_request,
 )
 
@@ -40,9 +41,7 @@ class NewServerForm(OnceForm):
         Template.objects.all(),
         to_field_name="name",
         empty_label=None,
-        error_messages={
-            "invalid_choice": "This template no longer exists. Choose another."
-        },
+        error_messages={"invalid_choice": TEMPLATE_GONE},
     )
     count = forms.IntegerField(
         label="Count", min_value=1, max_value=MOST_COUNT, initial=1
