@@ -43,14 +43,17 @@ class RateLimitedView(APIView):
     is_limited: ClassVar[bool] = True
     is_open: ClassVar[bool] = False  # to callers without a valid token
     standing: Standing | None = None
+    # Set once. After a failure, request.user would ask the database again.
+    identified: Any = None
 
     def perform_authentication(self, request: Request) -> None:
         """Identify the caller. Raise TooManyError above the limit."""
         if not self.is_limited:
             super().perform_authentication(request)
+            self.identified = request.user
             return
         try:
-            caller = request.user
+            caller = self.identified = request.user
         except AuthenticationFailed:
             self._take_of_stranger(request, refusals)
             if self.is_open:

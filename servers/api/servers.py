@@ -56,7 +56,7 @@ class ServerViewSet(ScopedView, ViewSet):
     ) -> Any:
         """Forbid caches to store a response that may contain keys."""
         answer = super().finalize_response(request, response, *args, **kwargs)
-        caller = request.user
+        caller = self.identified
         if isinstance(caller, Caller) and caller.may(Token.Scope.SECRETS_READ):
             answer.headers["Cache-Control"] = "no-store"
         return answer
