@@ -114,7 +114,7 @@ def _answer_without_database(request: HttpRequest, text: str) -> HttpResponse:
         response = plain_error(503, text)
     else:
         # Without the request, since the user is in the database, too.
-        page = {"title": "The database does not answer", "text": text}
+        page = {"title": "The database is not responding", "text": text}
         response = HttpResponse(render_to_string("error.html", page), status=503)
     response["Retry-After"] = RETRY_AFTER
     return response

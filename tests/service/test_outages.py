@@ -64,7 +64,7 @@ def check_unavailable(service: Service) -> None:
         # The form to log in asks for nothing, if nobody is.
         assert status == 503 or path == "/login/", (path, status, text[:300])
         if status == 503:
-            assert "database does not answer" in text
+            assert "database is not responding" in text
             assert retry_after
         assert "Traceback" not in text
 
