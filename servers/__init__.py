@@ -3,7 +3,8 @@
 L0  lifecycle, clouds, machine   pure rules; the cloud port; checks on the instance
 L1  fields                       encrypted columns
 L2  models                       the records
-L3  ledger, selectors, dispatch  the one writer of state; reads; hints
+L3  reach                        which records a caller can reach
+    ledger, selectors, dispatch  the one writer of state; reads; hints
 L4  operations, engine           what people can request; one step of one server
 L5  reconciler                   the tick, the listing of a scope, the sweep
 L6  tasks, api, dashboard, admin, management, checks

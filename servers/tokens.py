@@ -19,11 +19,11 @@ from servers.differences import list_differences
 from servers.errors import ConflictError, InvalidError
 from servers.ledger import Kind, write_event
 from servers.models import Token
+from servers.reach import MOST_TOKEN_NAME
 from servers.stamps import Stamps, read_clock
 
 SCOPES: Final = frozenset(scope.value for scope in Token.Scope)
 _PREFIX: Final = "sf"
-MOST_TOKEN_NAME: Final = 100
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
 _MOST_KNOWN: Final = 10_000
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.core.exceptions import BadRequest
 from django.db import models
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.html import format_html
@@ -17,6 +17,7 @@ from servers.admin.filters import BoundedPaginator
 from servers.errors import FleetError
 from servers.fields import EncryptedTextField
 from servers.multiline import Multiline
+from servers.reach import reach_rows
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -39,6 +40,12 @@ class Listed(_ModelAdmin):
         models.TextField: {"widget": _LINES},
         models.JSONField: {"widget": _LINES},
     }
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows that the caller can reach, in the page's order."""
+        rows = reach_rows(self.model)
+        ordering = self.get_ordering(request)
+        return rows.order_by(*ordering) if ordering else rows
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

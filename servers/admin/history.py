@@ -11,7 +11,6 @@ from servers.admin.base import Shown, badge, cut
 from servers.admin.filters import KindFilter, TallyFilter
 from servers.errors import FleetError
 from servers.models import (
-    Account,
     Event,
     Heartbeat,
     IdempotentRequest,
@@ -21,6 +20,7 @@ from servers.models import (
     Tally,
 )
 from servers.operations import destroy_held, list_account_now
+from servers.reach import reach_accounts
 
 
 @admin.register(Event)
@@ -83,7 +83,7 @@ class ScopeAdmin(Shown):
     @admin.action(description="List now", permissions=["change"])
     def list_now(self, request: HttpRequest, scopes: QuerySet[Scope]) -> None:
         """Schedule listings of the scopes' accounts immediately."""
-        accounts = Account.objects.filter(scopes__in=scopes).distinct()
+        accounts = reach_accounts().filter(scopes__in=scopes).distinct()
         for account in accounts:
             list_account_now(account)
         names = ", ".join(account.name for account in accounts)

@@ -29,6 +29,7 @@ from servers.operations.setup import (
     check_template_options,
 )
 from servers.probe import probe_account
+from servers.reach import reach_accounts
 
 MOST_TESTED: Final = 3
 
@@ -92,7 +93,7 @@ class AccountForm(_ModelForm):
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if self.errors:
             return data
-        before = Account.objects.filter(pk=self.instance.pk).first()
+        before = reach_accounts().filter(pk=self.instance.pk).first()
         wanted = Account(
             kind=data["kind"], endpoint=data["endpoint"], options=data["options"]
         )

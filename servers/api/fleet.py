@@ -3,17 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final
 
-from django.db.models import QuerySet
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
-from servers.errors import InvalidError, NotFoundError
+from servers.errors import InvalidError
 from servers.gates import is_confirmed
 from servers.models import Fleet, Token
 from servers.operations import change_fleet
+from servers.reach import find_token, reach_tokens
 from servers.sessions import CONFIRM_FIRST, is_recent
 from servers.tokens import issue_token, revoke_token
 from servers.wire import to_seconds
@@ -60,7 +60,8 @@ class Tokens(ScopedView):
 
     def get(self, request: Request) -> Response:
         """Return all tokens, without their text, which is not stored."""
-        return Response([_render_token(token) for token in _tokens()])
+        rows = reach_tokens().select_related("user", "parent").order_by("name")
+        return Response([_render_token(token) for token in rows])
 
     def post(self, request: Request) -> Response:
         """Create a token with at most your own scopes. Its text is shown only once."""
@@ -87,7 +88,7 @@ class Tokens(ScopedView):
             user=self.caller.user,
             parent=self.caller.token,
         )
-        token = Token.objects.get(name=data["name"])
+        token = reach_tokens().get(name=data["name"])
         return Response(
             {**_render_token(token), "token": text},
             status=201,
@@ -105,11 +106,11 @@ class OneToken(ScopedView):
 
     def get(self, request: Request, name: str) -> Response:
         """Return one token."""
-        return Response(_render_token(_find_token(name)))
+        return Response(_render_token(find_token(name)))
 
     def delete(self, request: Request, name: str) -> Response:
         """Revoke a token at once and for good."""
-        revoke_token(_find_token(name))
+        revoke_token(find_token(name))
         return Response(status=204)
 
 
@@ -125,19 +126,6 @@ def render_fleet(fleet: Fleet) -> dict[str, Any]:
         "destroys_frozen_note": fleet.destroys_frozen_note,
         "max_servers": fleet.max_servers,
     }
-
-
-def _tokens() -> QuerySet[Token]:
-    return Token.objects.select_related("user", "parent").order_by("name")
-
-
-def _find_token(name: str) -> Token:
-    found = None
-    if len(name) <= 100 and "\0" not in name:
-        found = _tokens().filter(name=name).first()
-    if found is None:
-        raise NotFoundError(f"There is no token named {name[:80]!r}.")
-    return found
 
 
 def _render_token(token: Token) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from servers.api.segments import (
     plan,
 )
 from servers.models import Server
+from servers.reach import reach_servers
 from servers.selectors import find_key, list_servers
 from servers.wire import render_server
 
@@ -42,7 +43,6 @@ _FEW: Final = 200
 _CHUNK: Final = 200
 
 _NOTHING: Final = make_whole(None, ())
-_ALL: Final = Server.objects.all()
 
 
 class Shelf:
@@ -94,7 +94,7 @@ class Shelf:
 
     def encode(self, key: Key) -> bytes | None:
         """Return one server and a newline, or None if it is gone by now."""
-        found = self._encode([key], _ALL).get(key[0])
+        found = self._encode([key], reach_servers()).get(key[0])
         if found is None:
             return None
         self._keep(key[0], *found)
@@ -132,7 +132,7 @@ class Shelf:
                 stale.append(pk)
         if not stale:  # even building a query without running it takes time
             return encoded
-        few = _ALL.filter(pk__in=stale) if len(stale) <= _FEW else rows
+        few = reach_servers().filter(pk__in=stale) if len(stale) <= _FEW else rows
         for server in few.iterator(_CHUNK):
             wire = render_server(server, with_secrets=self.with_secrets)
             encoded[server.pk] = (server.version, orjson.dumps(wire))

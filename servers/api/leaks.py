@@ -6,9 +6,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from servers.api.bodies import Kind, read_body
-from servers.api.setup import find_account
 from servers.api.views import ScopedView
-from servers.errors import InvalidError
+from servers.errors import InvalidError, NotFoundError
 from servers.leaks import (
     Finding,
     Remainder,
@@ -19,13 +18,14 @@ from servers.leaks import (
     report_leaks,
 )
 from servers.ledger import database_now
-from servers.models import Event, Template, Token
+from servers.models import Event, Token
 from servers.operations import (
     adopt_stray,
     delete_leftover,
     destroy_held,
     destroy_stray,
 )
+from servers.reach import find_account, find_template, reach_templates
 from servers.wire import render_server
 
 PLACE: Final = {"account": Kind.TEXT, "region": Kind.TEXT}
@@ -93,9 +93,10 @@ class AdoptStray(ScopedView):
         name = read_body(self.body, ADOPTION).get("template", "")
         template = None
         if name:
-            template = Template.objects.filter(name=name).first()
-            if template is None:
-                raise InvalidError(f"There is no template named {name[:80]!r}.")
+            try:
+                template = find_template(name, rows=reach_templates())
+            except NotFoundError as error:
+                raise InvalidError(error.message) from None
         server = adopt_stray(pk, template=template)
         return Response(render_server(server, with_secrets=False))
 

@@ -1,4 +1,7 @@
-"""The metrics, read from the database so that every process reports the same."""
+"""The metrics, read from the database so that every process reports the same.
+
+They are about the whole fleet, whoever asks.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -25,9 +28,9 @@ from servers.models import (
     Heartbeat,
     Instance,
     Scope,
-    Server,
     Tally,
 )
+from servers.reach import all_accounts, all_servers
 from servers.selectors import count_by_state
 from servers.standstill import Cause, find_fresh, find_standstill
 from servers.tallies import ATTEMPTS, BOOT_BUCKETS, BOOT_SECONDS, BOOTS, FAILURES
@@ -52,9 +55,11 @@ class _DatabaseCollector(Collector):
             "state",
             {state.value: states.get(state.value, 0) for state in State},
         )
-        capacity = Server.objects.filter(state=State.RUNNING).aggregate(
-            sum=Sum("capacity")
-        )["sum"]
+        capacity = (
+            all_servers()
+            .filter(state=State.RUNNING)
+            .aggregate(sum=Sum("capacity"))["sum"]
+        )
         yield GaugeMetricFamily(
             "serverfleet_capacity_running",
             "Builds that the running servers can run at once.",
@@ -106,9 +111,11 @@ class _DatabaseCollector(Collector):
 
 
 def _collect_switches(fleet: Fleet, now: datetime) -> Iterator[Metric]:
-    oldest = Server.objects.filter(next_step_at__lte=now).aggregate(
-        oldest=Min("next_step_at")
-    )["oldest"]
+    oldest = (
+        all_servers()
+        .filter(next_step_at__lte=now)
+        .aggregate(oldest=Min("next_step_at"))["oldest"]
+    )
     for name, text, value in (
         ("paused", "1 while the pause flag is set.", fleet.paused),
         ("destroys_frozen", "1 while all destroys are frozen.", fleet.destroys_frozen),
@@ -139,7 +146,7 @@ def _collect_switches(fleet: Fleet, now: datetime) -> Iterator[Metric]:
         Account.Breaker.HALF_OPEN,
         Account.Breaker.OPEN,
     ]
-    for account, state in Account.objects.values_list("name", "breaker"):
+    for account, state in all_accounts().values_list("name", "breaker"):
         breakers.add_metric([account], order.index(Account.Breaker(state)))
     yield breakers
 
@@ -185,8 +192,10 @@ def _collect_proof(now: datetime) -> Iterator[Metric]:
             leaks.add_metric([*labels, str(verdict), "false"], counted.inside)
             leaks.add_metric([*labels, str(verdict), "true"], counted.outside)
     yield leaks
-    ending = Server.objects.filter(state=State.STOPPING).aggregate(
-        count=Count("id"), oldest=Min("state_since")
+    ending = (
+        all_servers()
+        .filter(state=State.STOPPING)
+        .aggregate(count=Count("id"), oldest=Min("state_since"))
     )
     yield GaugeMetricFamily(
         "serverfleet_unconfirmed",

@@ -21,7 +21,7 @@ from servers.api.details import patch_server
 from servers.api.fragments import Shelf, names, shelf
 from servers.api.listing import select_servers
 from servers.api.views import ScopedView
-from servers.errors import InvalidError, NotFoundError
+from servers.errors import InvalidError
 from servers.models import Server, Token
 from servers.operations import (
     Request,
@@ -30,6 +30,7 @@ from servers.operations import (
     retry_server,
     terminate_server,
 )
+from servers.reach import no_server
 from servers.selectors import list_servers
 from servers.stamps import Stamps
 from servers.tokens import Caller
@@ -87,7 +88,7 @@ class ServerViewSet(ScopedView, ViewSet):
                 return answer_known(etag)
         body = self._shelf.encode(key)
         if body is None:  # purged in between
-            raise NotFoundError(f"There is no server named {name[:80]!r}.")
+            raise no_server(name)
         return answer_bytes(body, etag=etag)
 
     def partial_update(self, request: HTTPRequest, name: str) -> Response:

@@ -28,9 +28,9 @@ from servers.operations import (
 )
 from servers.operations.setup import PRICE
 from servers.probe import probe_account
+from servers.reach import find_account, find_template, reach_accounts, reach_templates
 from servers.wire import to_seconds
 
-MOST_NAME: Final = 63
 TEMPLATE_FIELDS: Final = {
     **dict.fromkeys(
         (
@@ -82,7 +82,7 @@ class TemplateViewSet(ScopedView, ViewSet):
 
     def list(self, request: Request) -> Response:
         """Return all templates, by name."""
-        rows = Template.objects.select_related("account").order_by("name")
+        rows = reach_templates().select_related("account").order_by("name")
         return Response([render_template(row) for row in rows])
 
     def create(self, request: Request) -> Response:
@@ -96,39 +96,39 @@ class TemplateViewSet(ScopedView, ViewSet):
 
     def retrieve(self, request: Request, name: str) -> Response:
         """Return a template."""
-        return Response(render_template(_find_template(name)))
+        return Response(render_template(find_template(name)))
 
     def partial_update(self, request: Request, name: str) -> Response:
         """Change a template. Omitted fields stay as they are."""
         data = read_body(self.body, TEMPLATE_FIELDS, some=True)
         if not read_unchecked(request):
             # A network call, so before the transaction.
-            template = _find_template(name)
+            template = find_template(name)
             _fill_template(template, dict(data))
             check_places(
                 template,
-                before=_find_template(name),
+                before=find_template(name),
                 user_data=data.get("user_data"),
             )
         with transaction.atomic():
-            template = _find_template(name, locked=True)
+            template = _lock_template(name)
             _fill_template(template, data)
             save_template(template, user_data=data.get("user_data"))
         return Response(render_template(template))
 
     def destroy(self, request: Request, name: str) -> Response:
         """Delete a template that no server needs."""
-        delete_template(_find_template(name))
+        delete_template(find_template(name))
         return Response(status=204)
 
     def begin_try(self, request: Request, name: str) -> Response:
         """Try a template with a server that is terminated once it is ready or fails."""
-        server = try_template(_find_template(name))
+        server = try_template(find_template(name))
         return Response({"server": server.name}, status=202)
 
     def show_try(self, request: Request, name: str) -> Response:
         """Return the outcome and the steps of the latest trial run of a template."""
-        return Response(_render_trial(find_trial(_find_template(name))))
+        return Response(_render_trial(find_trial(find_template(name))))
 
 
 class AccountViewSet(ScopedView, ViewSet):
@@ -146,7 +146,7 @@ class AccountViewSet(ScopedView, ViewSet):
 
     def list(self, request: Request) -> Response:
         """Return all accounts, by name."""
-        rows = Account.objects.prefetch_related("scopes")
+        rows = reach_accounts().prefetch_related("scopes")
         return Response([render_account(row) for row in rows])
 
     def create(self, request: Request) -> Response:
@@ -165,7 +165,7 @@ class AccountViewSet(ScopedView, ViewSet):
         data = read_body(self.body, ACCOUNT_FIELDS, some=True)
         credentials = data.pop("credentials", None)
         with transaction.atomic():
-            account = find_account(name, locked=True)
+            account = _lock_account(name)
             for field, value in data.items():
                 setattr(account, field, value)
             account = save_account(account, credentials=credentials)
@@ -299,7 +299,11 @@ def _render_trial(trial: Trial) -> dict[str, Any]:
 
 def _fill_template(template: Template, data: dict[str, Any]) -> None:
     if "account" in data:
-        data["account"] = find_account(data["account"], field="account")
+        try:
+            data["account"] = find_account(data["account"])
+        except NotFoundError as error:
+            fields = {"account": [error.message]}
+            raise InvalidError(error.message, fields=fields) from None
     if data.get("price_per_hour") is not None:
         data["price_per_hour"] = _read_price(data["price_per_hour"])
     for field, value in data.items():
@@ -320,29 +324,11 @@ def _read_price(text: str) -> Decimal:
     return Decimal(text)
 
 
-def _find_template(name: str, *, locked: bool = False) -> Template:
-    found = None
-    if len(name) <= MOST_NAME and "\0" not in name:
-        rows = Template.objects.select_related("account")
-        if locked:  # until the transaction ends, so that no concurrent change is undone
-            rows = rows.select_for_update(no_key=True, of=("self",))
-        found = rows.filter(name=name).first()
-    if found is None:
-        raise NotFoundError(f"There is no template named {name[:80]!r}.")
-    return found
+def _lock_template(name: str) -> Template:
+    """Return a template, locked so that no concurrent change is undone."""
+    rows = reach_templates().select_related("account")
+    return find_template(name, rows=rows.select_for_update(no_key=True, of=("self",)))
 
 
-def find_account(name: str, *, field: str = "", locked: bool = False) -> Account:
-    """Return an account. Raise NotFoundError, or InvalidError for a ``field``."""
-    found = None
-    if len(name) <= MOST_NAME and "\0" not in name:
-        rows = Account.objects.all()
-        if locked:
-            rows = rows.select_for_update(no_key=True)
-        found = rows.filter(name=name).first()
-    if found is None:
-        message = f"There is no account named {name[:80]!r}."
-        if field:
-            raise InvalidError(message, fields={field: [message]})
-        raise NotFoundError(message)
-    return found
+def _lock_account(name: str) -> Account:
+    return find_account(name, rows=reach_accounts().select_for_update(no_key=True))

@@ -17,7 +17,8 @@ from servers.attention.items import Item, Kind
 from servers.candidates import count_recent_creates
 from servers.gates import explain_closed_gate
 from servers.lifecycle.states import State
-from servers.models import Account, Fleet, Server
+from servers.models import Account, Fleet
+from servers.reach import reach_servers
 from servers.scopes import pace_of_account
 
 # Shorter waits need no attention.
@@ -56,7 +57,8 @@ def read_queues(
     known = {(scope.account_id, scope.region): scope for scope in scopes}
     accounts = {scope.account_id: scope.account for scope in known.values()}
     rows = (
-        Server.objects.filter(state=State.PENDING, hidden=False)
+        reach_servers()
+        .filter(state=State.PENDING, hidden=False)
         .order_by()
         .values_list("account", "region")
         .annotate(count=Count("id"), since=Min("state_since"))

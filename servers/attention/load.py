@@ -31,7 +31,8 @@ from servers.attention.lagging import (
 from servers.attention.places import NEVER_AFTER, describe_scopes
 from servers.attention.processes import describe_fleet, describe_processes
 from servers.lifecycle.states import BOOTING, State, Verdict
-from servers.models import Account, Fleet, Heartbeat, Instance, Scope, Server, Stamp
+from servers.models import Fleet, Heartbeat, Instance, Scope, Server, Stamp
+from servers.reach import reach_accounts, reach_servers
 from servers.standstill import LATE, SLOW_SECONDS, TICK_LATE
 
 # If the page can change with time alone, it is rendered again this often.
@@ -102,7 +103,8 @@ def _load_longest(which: Q) -> "QuerySet[Server]":
     alike: dict[str, Any] = {"partition_by": [F("state"), F("account"), words]}
     oldest = [F("state_since").asc(), F("id").asc()]
     return (
-        Server.objects.filter(which, hidden=False)
+        reach_servers()
+        .filter(which, hidden=False)
         .annotate(
             turn=Window(RowNumber(), order_by=oldest, **alike),
             total=Window(Count("id"), **alike),
@@ -126,10 +128,10 @@ def read_moment() -> tuple[object, ...] | None:
         return None
     late = Now() - LATE
     fresh = Heartbeat.objects.order_by().filter(seen_at__gte=late)
-    waiting = Server.objects.filter(
+    waiting = reach_servers().filter(
         _troubled(Now()) | Q(state=State.PENDING), hidden=False
     )
-    held = Account.objects.order_by().filter(breaker_until__gt=Now())
+    held = reach_accounts().order_by().filter(breaker_until__gt=Now())
     scopes = Scope.objects.filter(
         Q(compared_at__isnull=True) | Q(compared_at__lt=Now() - NEVER_AFTER)
     )

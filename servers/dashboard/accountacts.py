@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.views.generic import View
 
 from servers.dashboard.access import Page, carry_out
-from servers.dashboard.accountedit import find_account
+from servers.dashboard.accountedit import get_account
 from servers.dashboard.deleting import Delete
 from servers.dashboard.editing import lock_row
 from servers.models import Account
@@ -41,7 +41,7 @@ class _Act(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Run the action."""
-        account = find_account(name)
+        account = get_account(name)
         carry_out(request, lambda: self.act(account))
         return redirect("account", name)
 
@@ -111,7 +111,7 @@ class DeleteAccount(Delete):
 
     def find(self, name: str) -> Account:
         """Return the account."""
-        return find_account(name)
+        return get_account(name)
 
     def explain_kept(self, row: Account) -> str:
         """Return what still needs the account."""

@@ -12,10 +12,11 @@ from servers.clouds.registry import describe_kind, list_kinds
 from servers.dashboard.accountform import CREDENTIAL, AccountForm
 from servers.dashboard.editing import Edit
 from servers.dashboard.optionfields import OPTION
-from servers.errors import FleetError, InvalidError
+from servers.errors import FleetError, InvalidError, NotFoundError
 from servers.models import Account
 from servers.operations import resolve_credentials, save_account
 from servers.probe import probe_account
+from servers.reach import find_account
 
 
 class _Edit(Edit):
@@ -115,11 +116,11 @@ class EditAccount(_Edit):
 
     def find_current(self) -> Account | None:
         """Return the account as it is now."""
-        return find_account(self.kwargs["name"])
+        return get_account(self.kwargs["name"])
 
     def find_kind(self) -> Kind:
         """Return the account's kind."""
-        return describe_kind(find_account(self.kwargs["name"]).kind)
+        return describe_kind(get_account(self.kwargs["name"]).kind)
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the kind, the title and the way back."""
@@ -131,11 +132,9 @@ class EditAccount(_Edit):
         }
 
 
-def find_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account:
-    """Return the account with a name, from ``rows`` or from all; raise Http404."""
-    usable = len(name) <= 63 and "\0" not in name
-    rows = Account.objects.all() if rows is None else rows
-    account = rows.filter(name=name).first() if usable else None
-    if account is None:
-        raise Http404(f"There is no account named {name[:80]!r}.")
-    return account
+def get_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account:
+    """Return the account with a name, as ``find_account`` does; raise Http404."""
+    try:
+        return find_account(name, rows=rows)
+    except NotFoundError as error:
+        raise Http404(error.message) from None

@@ -20,6 +20,7 @@ from servers.dashboard.optionfields import (
 )
 from servers.models import Account
 from servers.models.account import validate_name
+from servers.reach import is_name_taken
 
 CREDENTIAL: Final = "credential-"
 FORGET: Final = "forget-"
@@ -164,7 +165,7 @@ class AccountForm(OnceForm):
     def clean_name(self) -> str:
         """Reject a name that is invalid or taken."""
         name = clean_name(self.cleaned_data["name"])
-        if Account.objects.filter(name=name).exists():
+        if is_name_taken(Account, name):
             raise forms.ValidationError(
                 "This name is already taken. Choose another name."
             )

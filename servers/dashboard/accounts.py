@@ -12,14 +12,15 @@ from django.views.generic import TemplateView
 
 from servers.breaker import explain_hold
 from servers.clouds.registry import describe_kind
-from servers.dashboard.accountedit import find_account
+from servers.dashboard.accountedit import get_account
 from servers.dashboard.live import Live
 from servers.dashboard.messages import Action
 from servers.errors import InvalidError
 from servers.health import summarise_health
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Event, Listing, Scope, Server
+from servers.models import Account, Event, Listing, Scope
 from servers.operations import find_templates
+from servers.reach import all_servers, reach_accounts
 
 EVENTS_SHOWN: Final = 20
 _HEALTH: Final = {
@@ -76,7 +77,7 @@ class AccountList(Live, TemplateView):
             scopes.setdefault(scope.account_id, []).append(scope)
         rows = [
             judge(account, scopes.get(account.pk, ()), now=data["now"])
-            for account in count_servers(Account.objects.all())
+            for account in count_servers(reach_accounts())
         ]
         return data | {"rows": rows, "busy": any(row.tone == "bad" for row in rows)}
 
@@ -90,9 +91,7 @@ class AccountPage(Live, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the account, its scopes and its history."""
-        account = find_account(
-            self.kwargs["name"], rows=count_servers(Account.objects.all())
-        )
+        account = get_account(self.kwargs["name"], rows=count_servers(reach_accounts()))
         data = super().get_context_data(**context)
         newest = Listing.objects.filter(scope=OuterRef("pk")).order_by("-started_at")
         scopes = account.scopes.order_by("region").annotate(
@@ -115,7 +114,8 @@ class AccountPage(Live, TemplateView):
 def count_servers(accounts: QuerySet[Account]) -> QuerySet[Account]:
     """Return the accounts with ``servers_now``: those that count against the limit."""
     counts = (
-        Server.objects.filter(account=OuterRef("pk"))
+        all_servers()
+        .filter(account=OuterRef("pk"))
         .exclude(state__in=PROVEN_GONE)
         .order_by()
         .values("account")

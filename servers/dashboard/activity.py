@@ -7,7 +7,8 @@ from django.views.generic import TemplateView
 
 from servers.dashboard.live import Live
 from servers.dashboard.messages import HAPPENED
-from servers.models import Event, Server
+from servers.models import Event
+from servers.reach import reach_servers
 
 PER_PAGE: Final = 50
 # The actor: ``user:ada``, ``token:ci`` or ``worker``; "" is a command or startup.
@@ -92,9 +93,9 @@ def _with_links(events: list[Event]) -> list[tuple[Event, bool]]:
     names = {event.server_name for event in events if event.server_name}
     uids = {event.server_uid for event in events if event.server_uid}
     there = set(
-        Server.objects.filter(name__in=names, hidden=False, pk__in=uids).values_list(
-            "pk", flat=True
-        )
+        reach_servers()
+        .filter(name__in=names, hidden=False, pk__in=uids)
+        .values_list("pk", flat=True)
         if names
         else ()
     )

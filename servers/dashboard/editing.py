@@ -4,7 +4,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.generic import FormView
@@ -12,6 +12,7 @@ from django.views.generic import FormView
 from servers.dashboard.access import Page, find_next
 from servers.dashboard.messages import REPEATED
 from servers.errors import FleetError
+from servers.reach import reach_rows
 
 _Row = TypeVar("_Row", bound=Model)
 
@@ -68,8 +69,9 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
 
 def lock_row(row: _Row) -> _Row:
     """Return a row as it is now, locked until the transaction ends, or Http404."""
-    rows: QuerySet[_Row] = type(row).objects  # type: ignore[attr-defined]
-    found = rows.select_for_update(no_key=True).filter(pk=row.pk).first()
+    found = (
+        reach_rows(type(row)).select_for_update(no_key=True).filter(pk=row.pk).first()
+    )
     if found is None:
         raise Http404(f"Someone has deleted {row}, so nothing was done.")
     return found

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from servers.models import Account, Template
+from servers.reach import reach_accounts, reach_templates
 
 SANDBOX: Final = "sandbox"
 
@@ -12,9 +12,9 @@ def find_first_step() -> dict[str, bool]:
 
     It is a callable in the context, so that it runs only if the template needs it.
     """
-    kinds = set(Account.objects.order_by().values_list("kind", flat=True).distinct())
+    kinds = set(reach_accounts().order_by().values_list("kind", flat=True).distinct())
     return {
         "has_account": bool(kinds),
-        "has_template": Template.objects.exists(),
+        "has_template": reach_templates().exists(),
         "only_tries": kinds == {SANDBOX},
     }

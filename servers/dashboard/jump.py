@@ -1,16 +1,17 @@
 """Jump to anything by part of its name: the Ctrl-K dialog, and the page behind it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.views.generic import TemplateView
 
 from servers.dashboard.access import Page
 from servers.dashboard.navigation import list_links
-from servers.models import Account, Template
+from servers.reach import reach_accounts, reach_templates
 from servers.selectors import list_servers, with_words
 
 MOST_WORDS: Final = 100
@@ -22,9 +23,9 @@ ACTS: Final = (
     ("New account", "new-account", "servers.add_account"),
     ("New token", "new-token", "servers.add_token"),
 )
-_OTHERS: Final[tuple[tuple[str, str, Any, str], ...]] = (
-    ("Template", "servers.view_template", Template, "template"),
-    ("Account", "servers.view_account", Account, "account"),
+_OTHERS: Final[tuple[tuple[str, str, Callable[[], QuerySet[Any]], str], ...]] = (
+    ("Template", "servers.view_template", reach_templates, "template"),
+    ("Account", "servers.view_account", reach_accounts, "account"),
 )
 
 
@@ -73,9 +74,9 @@ def _find_named(words: str, user: Any) -> Iterator[Hit]:
     # An exact match comes first.
     for name, state in sorted(found, key=lambda row: row[0] != words.lower()):
         yield Hit("Server", name, reverse("server", args=[name]), state)
-    for kind, right, model, page in _OTHERS:
+    for kind, right, reach, page in _OTHERS:
         if user.has_perm(right):
-            named = model.objects.filter(name__icontains=words).order_by("name")
+            named = reach().filter(name__icontains=words).order_by("name")
             for name in named.values_list("name", flat=True)[:MOST_EACH]:
                 yield Hit(kind, name, reverse(page, args=[name]))
 

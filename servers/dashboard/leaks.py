@@ -18,6 +18,7 @@ from servers.operations import (
     destroy_held,
     destroy_stray,
 )
+from servers.reach import reach_rows
 from servers.wording import count_of
 
 
@@ -129,7 +130,7 @@ class _Decide(Page, TemplateView):
 
     def find(self, model: type[Instance] | type[Leftover]) -> Any:
         """Return the row that the URL names, or raise Http404."""
-        row = model.objects.select_related("account").filter(pk=self.kwargs["pk"])
+        row = reach_rows(model).select_related("account").filter(pk=self.kwargs["pk"])
         found = row.first()
         if found is None:
             raise Http404("It no longer exists.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.core.cache import cache
+from django.db.models import QuerySet
 from redis.exceptions import RedisError
 
 from servers.errors import FleetError
@@ -45,6 +46,13 @@ class OnceForm(forms.Form):
         """
         self.forget()
         add_errors(self, error, **names)
+
+
+def offer_rows(form: forms.Form, name: str, rows: QuerySet[Any]) -> None:
+    """Let a form's field choose from rows: those that this form's reader can reach."""
+    field = form.fields[name]
+    assert isinstance(field, forms.ModelChoiceField)
+    field.queryset = rows
 
 
 def add_errors(form: forms.Form, error: FleetError, **names: str) -> None:

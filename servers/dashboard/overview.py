@@ -13,7 +13,7 @@ from servers.dashboard.live import Live
 from servers.dashboard.messages import say_failure
 from servers.figures import RANGES, find_range, recent_figures
 from servers.lifecycle.states import BOOTING, MOVING, State
-from servers.models import Server
+from servers.reach import reach_servers
 
 # Even if nothing moves, a process may stop responding.
 IDLE_SECONDS: Final = 4
@@ -62,7 +62,8 @@ class Overview(Live, TemplateView):
 def _count_servers() -> tuple[dict[str, int], dict[str, int]]:
     """Return how many servers there are in each state, and their capacity."""
     rows = list(
-        Server.objects.filter(hidden=False)
+        reach_servers()
+        .filter(hidden=False)
         .order_by()
         .values_list("state")
         .annotate(count=Count("id"), capacity=Sum("capacity"))

@@ -10,7 +10,7 @@ from django.views.generic import TemplateView
 
 from servers.dashboard.firststep import SANDBOX
 from servers.dashboard.live import Live
-from servers.models import Account, Server, Template, Token
+from servers.reach import reach_accounts, reach_servers, reach_templates, reach_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def _list_steps(user: Any) -> Iterator[Step]:
             return "", ""
         return label, f"{reverse(page)}?{urlencode({'next': reverse('start')})}"
 
-    kinds = set(Account.objects.order_by().values_list("kind", flat=True).distinct())
+    kinds = set(reach_accounts().order_by().values_list("kind", flat=True).distinct())
     text = (
         "An account is a cloud and the credentials for it. Test it before you save it: "
         "the test tells you what these credentials can do."
@@ -70,10 +70,10 @@ def _list_steps(user: Any) -> Iterator[Step]:
     yield Step(
         "Create a template",
         "A template says how servers are created: account, image, size and limits.",
-        Template.objects.exists(),
+        reach_templates().exists(),
         *offer("add_template", "Create a template", "new-template"),
     )
-    ready = Server.objects.filter(started_at__isnull=False).exists()
+    ready = reach_servers().filter(started_at__isnull=False).exists()
     yield Step(
         "Create your first server",
         "Watch it boot. Its page shows what it is waiting for. Terminate it when you "
@@ -85,6 +85,6 @@ def _list_steps(user: Any) -> Iterator[Step]:
         "Let your CI create servers",
         "Create a token with the scopes servers:read and servers:write, and give it to "
         "your autoscaler.",
-        Token.objects.exists(),
+        reach_tokens().exists(),
         *offer("add_token", "Create a token", "new-token"),
     )

@@ -11,9 +11,8 @@ from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
 from servers.dashboard.access import Page, carry_out, go_back
-from servers.errors import FleetError
+from servers.errors import FleetError, NotFoundError
 from servers.ledger import database_now
-from servers.models import Account
 from servers.operations import (
     close_breaker,
     confirm_fleet,
@@ -23,6 +22,7 @@ from servers.operations import (
     scan_now,
 )
 from servers.operations.fleet import MOST_NOTE
+from servers.reach import find_account
 
 LONGEST_PAUSE: Final = 7 * 24 * 60
 
@@ -174,9 +174,10 @@ class Reclose(_Act):
     def act(self, request: HttpRequest) -> str:
         """Close it."""
         name = request.POST.get("account", "")[:63].replace("\0", "")
-        account = Account.objects.filter(name=name).first()
-        if account is None:
-            raise Http404("This account does not exist.")
+        try:
+            account = find_account(name)
+        except NotFoundError:
+            raise Http404("This account does not exist.") from None
         if not close_breaker(account):
             return f"The circuit breaker of {name} is already closed."
         return f"The circuit breaker of {name} is closed. Creates are sent again."

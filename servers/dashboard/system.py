@@ -1,4 +1,7 @@
-"""The System page: processes, broker, database, and current settings."""
+"""The System page: processes, broker, database, and current settings.
+
+Work that is due is counted for the whole fleet, whoever asks.
+"""
 
 from functools import cache
 from typing import Any, Final
@@ -15,7 +18,8 @@ from servers.attention import read_moment
 from servers.broker import ask_broker, ask_cache, name_broker, name_cache
 from servers.dashboard.live import Live
 from servers.gates import is_confirmed
-from servers.models import Heartbeat, Server
+from servers.models import Heartbeat
+from servers.reach import all_servers
 from servers.standstill import LATE, TICK_LATE, find_standstill
 
 # Only the settings in this list are shown.
@@ -84,8 +88,10 @@ class SystemPage(Live, TemplateView):
         data = super().get_context_data(**context)
         now = data["now"]
         beats = list(Heartbeat.objects.all())
-        due = Server.objects.filter(next_step_at__lte=now).aggregate(
-            count=Count("id"), oldest=Min("next_step_at")
+        due = (
+            all_servers()
+            .filter(next_step_at__lte=now)
+            .aggregate(count=Count("id"), oldest=Min("next_step_at"))
         )
         return data | {
             "processes": [(beat, now - beat.seen_at <= LATE) for beat in beats],

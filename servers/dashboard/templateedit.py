@@ -14,9 +14,9 @@ from servers.dashboard.deleting import Delete
 from servers.dashboard.editing import Edit, lock_row
 from servers.dashboard.templateform import TemplateForm
 from servers.dashboard.templaterows import is_move
-from servers.dashboard.templates import find_template
+from servers.dashboard.templates import get_template
 from servers.errors import InvalidError, UnavailableError
-from servers.models import Account, Template
+from servers.models import Template
 from servers.operations import (
     RefusedPlaceError,
     check_places,
@@ -25,6 +25,7 @@ from servers.operations import (
     save_template,
     try_template,
 )
+from servers.reach import reach_accounts
 
 
 class _Edit(Edit):
@@ -93,7 +94,7 @@ class NewTemplate(_Edit):
 
     def _find_source(self) -> Template | None:
         name = self.request.GET.get("from", "")
-        return find_template(name) if name else None
+        return get_template(name) if name else None
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the title, the way back, and whether there is an account."""
@@ -101,7 +102,7 @@ class NewTemplate(_Edit):
         return super().get_context_data(**context) | {
             "title": f"Clone {source}" if source else "New template",
             "back": reverse("templates"),
-            "has_accounts": Account.objects.exists(),
+            "has_accounts": reach_accounts().exists(),
         }
 
 
@@ -112,7 +113,7 @@ class EditTemplate(_Edit):
 
     def find_current(self) -> Template:
         """Return the template as it is now."""
-        return find_template(self.kwargs["name"])
+        return get_template(self.kwargs["name"])
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the title and the way back."""
@@ -131,7 +132,7 @@ class TryTemplate(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Start a trial run; show the current one if one is in progress."""
-        template = find_template(name)
+        template = get_template(name)
 
         def begin() -> str:
             try_template(template)
@@ -147,7 +148,7 @@ class DefaultTemplate(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Set the default."""
-        template = find_template(name)
+        template = get_template(name)
 
         def switch() -> str:
             with transaction.atomic():
@@ -173,7 +174,7 @@ class DeleteTemplate(Delete):
 
     def find(self, name: str) -> Template:
         """Return the template."""
-        return find_template(name)
+        return get_template(name)
 
     def explain_kept(self, row: Template) -> str:
         """Return what still needs the template."""

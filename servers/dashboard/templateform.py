@@ -11,12 +11,13 @@ from django.http import QueryDict
 from servers.clouds.registry import describe_kind, validate_template_options
 from servers.dashboard.accountform import CHANGED, clean_name
 from servers.dashboard.lines import join_lines, read_lines
-from servers.dashboard.once import OnceForm
+from servers.dashboard.once import OnceForm, offer_rows
 from servers.dashboard.templaterows import FallbackForm, make_fallbacks
 from servers.models import Account, Template
 from servers.multiline import Multiline
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL
 from servers.operations.setup import ACCOUNT_GONE, MOST_USER_DATA
+from servers.reach import is_name_taken, reach_accounts
 
 _MOST_MINUTES: Final = MOST_TTL // 60
 _SAME: Final = [
@@ -67,8 +68,8 @@ class TemplateForm(OnceForm):
         help_text="Lower-case letters, digits and hyphens. You can't change it later.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    account = forms.ModelChoiceField(
-        Account.objects.order_by("name"),
+    account: "forms.ModelChoiceField[Account]" = forms.ModelChoiceField(
+        None,  # set for each form
         to_field_name="name",
         empty_label=None,
         error_messages={"invalid_choice": ACCOUNT_GONE},
@@ -185,6 +186,7 @@ class TemplateForm(OnceForm):
             initial["is_default"] = False
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
+        offer_rows(self, "account", reach_accounts().order_by("name"))
         self.fallbacks = make_fallbacks(
             self.data if self.is_bound else rows,
             stored=shown.candidates,
@@ -241,7 +243,7 @@ class TemplateForm(OnceForm):
     def clean_name(self) -> str:
         """Reject a name that is invalid or taken."""
         name = clean_name(self.cleaned_data["name"])
-        if Template.objects.filter(name=name).exists():
+        if is_name_taken(Template, name):
             raise forms.ValidationError(
                 "This name is already taken. Choose another name."
             )

@@ -5,8 +5,10 @@ from typing import Any, Final
 
 from django import forms
 
+from servers.dashboard.once import offer_rows
 from servers.models import Account
 from servers.operations.setup import ACCOUNT_GONE
+from servers.reach import reach_accounts
 
 MOST: Final = 10
 # Empty rows at the end of a form.
@@ -16,8 +18,8 @@ SPARE: Final = 2
 class FallbackForm(forms.Form):
     """One fallback. An empty field takes the template's own value."""
 
-    account = forms.ModelChoiceField(
-        Account.objects.order_by("name"),
+    account: "forms.ModelChoiceField[Account]" = forms.ModelChoiceField(
+        None,  # set for each form
         to_field_name="name",
         required=False,
         empty_label="Template's account",
@@ -25,6 +27,10 @@ class FallbackForm(forms.Form):
     )
     region = forms.CharField(max_length=100, required=False)
     size = forms.CharField(max_length=100, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_rows(self, "account", reach_accounts().order_by("name"))
 
     @staticmethod
     def collect(rows: Iterable["FallbackForm"]) -> list[dict[str, str]]:
@@ -77,7 +83,7 @@ def is_move(data: Mapping[str, Any]) -> bool:
 
 
 def _list_accounts() -> list[tuple[str, str]]:
-    names = Account.objects.order_by("name").values_list("name", flat=True)
+    names = reach_accounts().order_by("name").values_list("name", flat=True)
     return [("", "Template's account"), *((name, name) for name in names)]
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import QuerySet
 from django.http import Http404
 from django.urls import reverse
 from django.views.generic import TemplateView
@@ -22,6 +21,7 @@ from servers.models import Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations import find_trial, was_tried
 from servers.operations.setup import SECONDS_FIELDS, SECRET_FIELDS
+from servers.reach import find_template, reach_templates
 
 VERSIONS_SHOWN: Final = 20
 
@@ -44,7 +44,7 @@ class TemplateList(Live, TemplateView):
         """Add the record of each template, in three queries."""
         data = super().get_context_data(**context)
         records = read_records(now=data["now"])
-        templates = Template.objects.select_related("account").defer("user_data")
+        templates = reach_templates().select_related("account").defer("user_data")
         rows = [(row, records.get(row.pk, Record())) for row in templates]
         return data | {"rows": rows, "days": LATELY.days}
 
@@ -57,7 +57,7 @@ class TemplatePage(Live, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the template, its record and its versions."""
-        template = find_template(self.kwargs["name"])
+        template = get_template(self.kwargs["name"])
         data = super().get_context_data(**context)
         versions = list(
             template.versions.select_related("account").order_by("-number")[
@@ -92,7 +92,7 @@ class TrialPage(Live, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the trial run."""
-        template = find_template(self.kwargs["name"])
+        template = get_template(self.kwargs["name"])
         data = super().get_context_data(**context)
         try:
             trial = find_trial(template)
@@ -110,14 +110,12 @@ class TrialPage(Live, TemplateView):
         }
 
 
-def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Template:
-    """Return the template with a name; raise Http404."""
-    usable = len(name) <= 63 and "\0" not in name
-    rows = Template.objects.select_related("account") if rows is None else rows
-    template = rows.filter(name=name).first() if usable else None
-    if template is None:
-        raise Http404(f"There is no template named {name[:80]!r}.")
-    return template
+def get_template(name: str) -> Template:
+    """Return the template with a name, or raise Http404."""
+    try:
+        return find_template(name)
+    except NotFoundError as error:
+        raise Http404(error.message) from None
 
 
 def list_places(template: Template) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from servers.boots import LATELY, Boots, read_boots
 from servers.lifecycle.states import ENDING, PROVEN_GONE, Event, State
 from servers.models import Event as EventRow
-from servers.models import Server
+from servers.reach import reach_servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Record:
 
 def read_records(*, now: datetime, only: UUID | None = None) -> dict[Any, Record]:
     """Return the record of each template that has servers. Two queries."""
-    rows = Server.objects.filter(template__isnull=False)
+    rows = reach_servers().filter(template__isnull=False)
     if only is not None:
         rows = rows.filter(template=only)
     lately = Q(created_at__gt=now - LATELY)

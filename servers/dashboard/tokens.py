@@ -17,9 +17,10 @@ from servers.dashboard.access import Page
 from servers.dashboard.live import Live
 from servers.dashboard.messages import REPEATED
 from servers.dashboard.once import OnceForm
-from servers.errors import FleetError
+from servers.errors import FleetError, NotFoundError
 from servers.ledger import database_now
 from servers.models import Token
+from servers.reach import find_token_by_id, reach_tokens
 from servers.tokens import issue_token, revoke_token, scopes_of
 
 PER_PAGE: Final = 50
@@ -87,7 +88,7 @@ class TokenList(Live, ListView):  # type: ignore[type-arg]
 
     def get_queryset(self) -> QuerySet[Token]:
         """Return the tokens."""
-        return Token.objects.select_related("user").order_by("revoked_at", "name")
+        return reach_tokens().select_related("user").order_by("revoked_at", "name")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the state of each token."""
@@ -132,7 +133,7 @@ class NewToken(Page, FormView):  # type: ignore[type-arg]
         except FleetError as error:
             form.refuse(error)
             return self.form_invalid(form)
-        token = Token.objects.get(name=form.cleaned_data["name"])
+        token = reach_tokens().get(name=form.cleaned_data["name"])
         context = super().get_context_data(form=form) | {"token": token, "text": text}
         return render(self.request, "tokens/made.html", context)
 
@@ -145,7 +146,7 @@ class RevokeToken(Page, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the token and the words of the page."""
-        token = _find(self.kwargs["public_id"])
+        token = _get_token(self.kwargs["public_id"])
         return super().get_context_data(**context) | {
             "token": token,
             "title": f"Revoke {token.name}?",
@@ -156,7 +157,7 @@ class RevokeToken(Page, TemplateView):
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
         """Revoke the token."""
-        token = _find(public_id)
+        token = _get_token(public_id)
         if revoke_token(token):
             messages.success(
                 request, f"{token.name} was revoked. Calls with it are now refused."
@@ -183,13 +184,8 @@ def _judge(token: Token, now: datetime) -> tuple[str, str]:
     )
 
 
-def _find(public_id: str) -> Token:
-    # An id is twelve hexadecimal digits. Don't query for anything else.
-    token = (
-        Token.objects.filter(public_id=public_id).first()
-        if (public_id.isalnum() and len(public_id) <= 16)
-        else None
-    )
-    if token is None:
-        raise Http404("This token does not exist.")
-    return token
+def _get_token(public_id: str) -> Token:
+    try:
+        return find_token_by_id(public_id)
+    except NotFoundError as error:
+        raise Http404(error.message) from None

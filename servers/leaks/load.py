@@ -33,6 +33,7 @@ from servers.ledger import Kind
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
 from servers.models import Event, Instance, Leftover, Scope, Server
+from servers.reach import all_servers
 from servers.scopes import pace_of_account
 
 Row = TypeVar("Row", Instance, Server, Leftover)
@@ -171,7 +172,8 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
     here = {place.scope.account_id for place in places}
     instances = Instance.objects.filter(live=True, account__in=here)
     unowned = instances.filter(verdict__in=UNOWNED)
-    stopping = Server.objects.filter(state=State.STOPPING, account__in=here)
+    # What an account runs belongs in its report, whoever can reach the servers.
+    stopping = all_servers().filter(state=State.STOPPING, account__in=here)
     leftovers = Leftover.objects.filter(account__in=here)
     live = _count_live(instances, places, now=now)
     ending = _count(stopping, _late_endings(places, now=now))

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from servers import dispatch, ledger, tracing
 from servers.candidates import Candidate, list_candidates, list_kinds
@@ -19,6 +18,7 @@ from servers.models import Account, Fleet, Server, Template, TemplateVersion
 from servers.operations.caps import hold_caps
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.overrides import check_overrides
+from servers.reach import reach_recipes
 from servers.scopes import ensure_scope, open_scope
 from servers.stamps import Stamps, read_stamps
 
@@ -190,9 +190,7 @@ _sources: Final = _Sources()
 
 
 def _look_up(name: str, region: str) -> _Source:
-    recipes = TemplateVersion.objects.select_related("account", "template").filter(
-        number=F("template__version")
-    )
+    recipes = reach_recipes().select_related("account", "template")
     wanted = {"template__name": name} if name else {"template__is_default": True}
     found = recipes.filter(**wanted).first() if "\0" not in name else None
     if found is not None:

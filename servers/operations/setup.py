@@ -28,6 +28,7 @@ from servers.operations.secrets import (
     refuse_renaming,
     resolve_credentials,
 )
+from servers.reach import reach_accounts
 from servers.scopes import ensure_scope, open_scope
 from servers.wording import count_of
 
@@ -310,7 +311,7 @@ def check_candidates(entries: object) -> str:
                     f"A fallback's {name} can have at most {_LONGEST[name]} characters."
                 )
     names = {entry["account"] for entry in entries if entry.get("account")}
-    known = set(Account.objects.filter(name__in=names).values_list("name", flat=True))
+    known = set(reach_accounts().filter(name__in=names).values_list("name", flat=True))
     if names - known:
         return f"There is no account named {min(names - known)!r}."
     return ""

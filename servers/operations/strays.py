@@ -21,6 +21,7 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
+from servers.reach import reach_templates
 
 _UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE)
 _NOBODY_WAITS: Final = "Nothing there needs a decision any more. Reload and look again."
@@ -110,7 +111,7 @@ def adopt_stray(instance_pk: Any, *, template: Template | None = None) -> Server
     The template (by default the default one) decides on readiness and ttl. Raises
     NotFoundError or ConflictError.
     """
-    template = template or Template.objects.filter(is_default=True).first()
+    template = template or reach_templates().filter(is_default=True).first()
     if template is None:
         raise ConflictError("There is no default template. Name a template.")
     with transaction.atomic():

@@ -43,7 +43,8 @@ from servers.operations.setup import (
     NAME_PREFIX,
     PRICE,
 )
-from servers.tokens import MOST_TOKEN_NAME, SCOPES
+from servers.reach import MOST_NAME, MOST_TOKEN_NAME
+from servers.tokens import SCOPES
 
 _NAME: Final = match(NAME.pattern, NAME_RULE)
 _LEFT_OUT: Final = "If empty or omitted, the template's own is used."
@@ -95,7 +96,7 @@ def _column(model: type[Account | Template], name: str, *, blank: bool = True) -
 _SERVER: Final = {
     "template": text(
         "A template's name. If empty or omitted, the default template is used.",
-        maxLength=setup.MOST_NAME,
+        maxLength=MOST_NAME,
         pattern=NO_NUL,
     ),
     "name": match(

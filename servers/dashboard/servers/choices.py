@@ -10,7 +10,8 @@ from django.db.models import Count
 
 from servers.boots import Boots, read_boots
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Fleet, Server, Template
+from servers.models import Fleet, Template
+from servers.reach import all_servers, reach_templates
 
 MOST_TEMPLATES: Final = 100
 
@@ -29,7 +30,8 @@ class Choice:
 def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
     """Return the templates, the default first. Three queries for any number of them."""
     templates = (
-        Template.objects.select_related("account")
+        reach_templates()
+        .select_related("account")
         .defer("user_data", "account__credentials")
         .order_by("-is_default", "name")[:MOST_TEMPLATES]
     )
@@ -42,14 +44,15 @@ def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
 
 
 class _Used:
-    """How many servers count against each server limit."""
+    """How many servers count against each server limit, whoever can reach them."""
 
     def __init__(self) -> None:
         self.fleet = 0
         self.accounts: dict[UUID, int] = {}
         self.templates: dict[UUID | None, int] = {}
         rows: Iterable[Any] = (
-            Server.objects.exclude(state__in=PROVEN_GONE)
+            all_servers()
+            .exclude(state__in=PROVEN_GONE)
             .order_by()
             .values_list("account", "template")
             .annotate(Count("id"))

@@ -9,7 +9,7 @@ from typing import Any, Final
 from django import forms
 
 from servers.dashboard.lines import LinesField, join_lines
-from servers.dashboard.once import OnceForm, add_errors
+from servers.dashboard.once import OnceForm, add_errors, offer_rows
 from servers.errors import InvalidError
 from servers.models import Server, Template
 from servers.operations import Change, Request
@@ -20,6 +20,7 @@ from servers.operations.provision import (
     TEMPLATE_GONE,
     check_request,
 )
+from servers.reach import reach_templates
 
 MOST_MINUTES: Final = MOST_TTL // 60
 OVERRIDES: Final = ("image", "region", "size", "capacity", "ttl", "labels")
@@ -37,8 +38,8 @@ SENT: Final = {
 class NewServerForm(OnceForm):
     """What to create. Empty fields take the template's values."""
 
-    template = forms.ModelChoiceField(
-        Template.objects.all(),
+    template: "forms.ModelChoiceField[Template]" = forms.ModelChoiceField(
+        None,  # set for each form
         to_field_name="name",
         empty_label=None,
         error_messages={"invalid_choice": TEMPLATE_GONE},
@@ -73,6 +74,7 @@ class NewServerForm(OnceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        offer_rows(self, "template", reach_templates())
         for name in ("name", "image", "region", "size"):
             plain = {"autocapitalize": "off", "spellcheck": "false"}
             self.fields[name].widget.attrs.update(plain, autocomplete="off")

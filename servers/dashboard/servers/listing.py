@@ -21,7 +21,8 @@ from servers.dashboard.servers.selection import ALL, Selection
 from servers.dashboard.servers.targets import MOST
 from servers.dashboard.servers.views import list_views
 from servers.lifecycle.states import MOVING, State
-from servers.models import Account, Scope, Server, Template
+from servers.models import Scope, Server
+from servers.reach import reach_accounts, reach_templates
 from servers.wire import render_server
 
 PER_PAGE: Final = 50
@@ -82,8 +83,8 @@ def _list_tabs(
 def _list_options(selection: Selection) -> Iterable[tuple[str, str, list[str]]]:
     """Yield each filter, its chosen value and its options. One query."""
     kinds = {
-        "account": Account.objects.values_list("name"),
-        "template": Template.objects.values_list("name"),
+        "account": reach_accounts().values_list("name"),
+        "template": reach_templates().values_list("name"),
         "region": Scope.objects.exclude(region="").values_list("region"),
     }
     first, *others = (

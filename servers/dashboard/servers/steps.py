@@ -17,6 +17,7 @@ from servers.boots import Boots, Moves, find_call, read_boots
 from servers.lifecycle.states import BOOTING, ENDING, Event, State
 from servers.models import Event as EventRow
 from servers.models import Server
+from servers.reach import reach_servers
 
 # How many servers the usual times come from, and how many steps are shown.
 MOST_BOOTS: Final = 20
@@ -184,7 +185,8 @@ def find_usual(server: Server, *, now: datetime) -> Usual:
         return Usual()
     boots = read_boots(now=now, template=server.template_id)
     recent = (
-        Server.objects.filter(template=server.template_id, state__in=_PROVISIONED)
+        reach_servers()
+        .filter(template=server.template_id, state__in=_PROVISIONED)
         .exclude(pk=server.pk)
         .order_by("-created_at")
         .values("pk")[:MOST_BOOTS]

@@ -1,0 +1,154 @@
+"""Which servers, templates, accounts and tokens a caller can reach.
+
+Every list, search and look-up by name of the API, the pages and the admin starts here,
+and so do the operations that find a row by the name that a caller sent. Today, whoever
+has the right to see a kind of record can reach all of it. What limits this later
+belongs in the functions named ``reach_…``, and nowhere else: see docs/decisions/0033.
+
+Three things don't depend on who asks, and have functions that say so: whether a name is
+taken, what counts against a server limit, and figures about the whole fleet.
+
+The engine, the reconciler, the drill and the commands act for the fleet, so they don't
+use this module. Nor do operations that lock or check a row by its key, because their
+caller has found it already.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from django.db.models import F, Model, QuerySet
+
+from servers.errors import NotFoundError
+from servers.models import Account, Server, Template, TemplateVersion, Token
+
+MOST_NAME: Final = 63
+MOST_TOKEN_NAME: Final = 100
+MOST_PUBLIC_ID: Final = 16
+
+_Row = TypeVar("_Row", bound=Model)
+
+
+def reach_servers() -> QuerySet[Server]:
+    """Return the servers that the caller can reach, with those that are hidden."""
+    return Server.objects.all()
+
+
+def reach_templates() -> QuerySet[Template]:
+    """Return the templates that the caller can reach."""
+    return Template.objects.all()
+
+
+def reach_recipes() -> QuerySet[TemplateVersion]:
+    """Return the current version of each template that the caller can reach."""
+    return TemplateVersion.objects.filter(number=F("template__version"))
+
+
+def reach_accounts() -> QuerySet[Account]:
+    """Return the accounts that the caller can reach."""
+    return Account.objects.all()
+
+
+def reach_tokens() -> QuerySet[Token]:
+    """Return the tokens that the caller can reach."""
+    return Token.objects.all()
+
+
+_REACH: Final[Mapping[type[Model], Callable[[], QuerySet[Any]]]] = MappingProxyType(
+    {
+        Server: reach_servers,
+        Template: reach_templates,
+        Account: reach_accounts,
+        Token: reach_tokens,
+    }
+)
+
+
+def reach_rows(model: type[_Row]) -> QuerySet[_Row]:
+    """Return the rows of any model, for code that serves several."""
+    reach = _REACH.get(model)
+    return model._default_manager.all() if reach is None else reach()  # noqa: SLF001
+
+
+def by_name(
+    rows: QuerySet[_Row], name: str, *, most: int = MOST_NAME
+) -> QuerySet[_Row]:
+    """Return the rows with a name. A name that no row can have costs no query."""
+    # SQLite and PostgreSQL treat NUL differently, but no stored name contains one.
+    if len(name) > most or "\0" in name:
+        return rows.none()
+    return rows.filter(name=name)
+
+
+def no_server(name: str) -> NotFoundError:
+    """Return the error for a server that does not exist, or not for this caller."""
+    return _nothing("server", name)
+
+
+def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Template:
+    """Return the template with a name; raise NotFoundError.
+
+    ``rows`` are those of ``reach_templates``, to load or lock them differently.
+    """
+    if rows is None:
+        rows = reach_templates().select_related("account")
+    found = by_name(rows, name).first()
+    if found is None:
+        raise _nothing("template", name)
+    return found
+
+
+def find_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account:
+    """Return the account with a name; raise NotFoundError.
+
+    ``rows`` are those of ``reach_accounts``, to load or lock them differently.
+    """
+    found = by_name(reach_accounts() if rows is None else rows, name).first()
+    if found is None:
+        raise _nothing("account", name)
+    return found
+
+
+def find_token(name: str) -> Token:
+    """Return the token with a name, its person and its parent; raise NotFoundError."""
+    rows = reach_tokens().select_related("user", "parent")
+    found = by_name(rows, name, most=MOST_TOKEN_NAME).first()
+    if found is None:
+        raise _nothing("token", name)
+    return found
+
+
+def find_token_by_id(public_id: str) -> Token:
+    """Return the token with a public id; raise NotFoundError."""
+    # An id is twelve hexadecimal digits. Don't query for anything else.
+    found = None
+    if public_id.isalnum() and len(public_id) <= MOST_PUBLIC_ID:
+        found = reach_tokens().filter(public_id=public_id).first()
+    if found is None:
+        raise NotFoundError("This token does not exist.")
+    return found
+
+
+def _nothing(what: str, name: str) -> NotFoundError:
+    return NotFoundError(f"There is no {what} named {name[:80]!r}.")
+
+
+# Whoever asks, these are about the whole fleet.
+
+
+def is_name_taken(model: type[Account | Template], name: str) -> bool:
+    """Tell whether any row has the name: names are unique in the whole fleet.
+
+    So a name can be taken by a row that the caller can't reach.
+    """
+    return model._default_manager.filter(name=name).exists()  # noqa: SLF001
+
+
+def all_servers() -> QuerySet[Server]:
+    """Return all servers of the fleet, for its figures and its server limits."""
+    return Server.objects.all()
+
+
+def all_accounts() -> QuerySet[Account]:
+    """Return all accounts of the fleet, for its figures."""
+    return Account.objects.all()
