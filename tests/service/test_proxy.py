@@ -1,4 +1,4 @@
-"""The service behind the proxy that ships: slow clients hold nobody up."""
+"""The service behind each proxy that ships: slow clients hold nobody up."""
 
 import http.client
 import json
@@ -11,15 +11,12 @@ from typing import Any
 
 import pytest
 
-from servers.drill.service import Service, wait_for
+from servers.drill.service import Service, free_port, wait_for
 from tests.service.hostile import HOSTILE
 from tests.service.test_hostile import read
-from tests.support.nginx import find_nginx, run_nginx
+from tests.support.proxies import PROXIES, get_proxy
 
-pytestmark = [
-    pytest.mark.pure,
-    pytest.mark.skipif(not find_nginx(), reason="there is no nginx"),
-]
+pytestmark = pytest.mark.pure
 
 CLIENTS = 24
 LITTLE = 2048  # bytes that a client which never reads lets come
@@ -54,9 +51,9 @@ def running() -> Iterator[Service]:
         yield service
 
 
-@pytest.fixture(scope="module")
-def port(running: Service) -> Iterator[int]:
-    with run_nginx(running.port) as port:
+@pytest.fixture(scope="module", params=PROXIES)
+def port(running: Service, request: pytest.FixtureRequest) -> Iterator[int]:
+    with get_proxy(request.param).run(running.port) as port:
         yield port
 
 
@@ -136,6 +133,8 @@ def test_two_hundred_idle_connections_hold_nobody_up(port: int) -> None:
             link.close()
 
 
+# Caddy answers what is not valid HTTP itself, as plain text.
+@pytest.mark.parametrize("port", ["nginx"], indirect=True)
 def test_hostile_requests_are_answered_in_json(running: Service, port: int) -> None:
     wrong = []
     names = {name for name, _, _ in HOSTILE}
@@ -196,10 +195,25 @@ def test_a_connection_is_kept_for_the_next_request(port: int) -> None:
             assert link.sock is not None
 
 
-def test_while_the_service_is_gone_the_proxy_says_so_in_json(running: Service) -> None:
-    with Service() as gone, run_nginx(gone.port) as port:
-        gone.stop()
-        answer, body = ask(port, "GET", "/api/servers")
-    assert answer.status == 502
-    assert answer.headers["Retry-After"] == "5"
-    assert "does not respond" in json.loads(body)["message"]
+def test_a_body_that_is_too_large_is_refused_in_json(port: int) -> None:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as link:
+        # Without a length, so that only counting helps.
+        link.request("POST", "/api/servers", iter([b"x" * 300_000]))
+        answer = link.getresponse()
+        body = answer.read()
+    assert answer.status == 413
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert "Retry-After" not in answer.headers
+    assert json.loads(body)["message"].startswith("The body is too large.")
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_while_the_service_is_gone_the_proxy_says_so_in_json(name: str) -> None:
+    with get_proxy(name).run(free_port()) as port:
+        for method in ("GET", "POST"):
+            answer, body = ask(port, method, "/api/servers")
+            assert answer.status == 502
+            assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Retry-After"] == "5"
+            assert "does not respond" in json.loads(body)["message"]
