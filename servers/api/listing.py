@@ -13,16 +13,11 @@ from rest_framework.request import Request
 from servers.errors import InvalidError
 from servers.lifecycle.states import State
 from servers.models import Server
-from servers.operations.labels import (
-    MOST_LABEL_NAME,
-    MOST_LABEL_VALUE,
-    split_label,
-)
+from servers.operations.labels import MOST_LABEL_FILTER, read_label_filter
 from servers.selectors import with_label, with_words
 
 MOST_LIMIT: Final = 1000
 MOST_TEXT: Final = 255
-MOST_LABEL: Final = MOST_LABEL_NAME + 1 + MOST_LABEL_VALUE  # name:value
 MOST_OFFSET: Final = 10_000_000
 ORDERINGS: Final = ("created", "updated", "name", "state")
 _COLUMNS: Final = {"created": "created_at", "updated": "updated_at"}
@@ -58,11 +53,12 @@ class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
         return rows.filter(state__in=states)
 
     def by_label(self, rows: Any, _name: str, value: str) -> Any:
-        """Keep one label, ``name:value``. Both must match whole."""
-        if not (labels := split_label(value)):
+        """Keep one label, ``name`` or ``name:value``. Each must match whole."""
+        if not (labels := read_label_filter(value)):
             raise _refuse(
                 "label",
-                "Use name:value, with a name and a value that a label can have.",
+                "Use name or name:value, with a name and a value that a label can "
+                "have.",
             )
         return with_label(rows, *labels)
 
@@ -107,7 +103,7 @@ def _read_parameters(request: Request) -> dict[str, str]:
                 f"Unknown parameter. Use any of {', '.join(sorted(known))}.",
             )
         (text, *more) = texts
-        most = MOST_LABEL if name == "label" else MOST_TEXT
+        most = MOST_LABEL_FILTER if name == "label" else MOST_TEXT
         if more or not text or len(text) > most or not text.isprintable():
             raise _refuse(
                 name, f"Send it only once, with 1 to {most} printable characters."

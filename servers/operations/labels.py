@@ -15,6 +15,7 @@ from servers.clouds.registry import describe_kind
 MOST_LABELS: Final = 50
 MOST_LABEL_NAME: Final = 128  # characters, as EC2's tags
 MOST_LABEL_VALUE: Final = 256
+MOST_LABEL_FILTER: Final = MOST_LABEL_NAME + 1 + MOST_LABEL_VALUE  # name=value
 # In a search text. More would need too many queries.
 MOST_COLONS: Final = 8
 _IN_NAME: Final = r"\w.:/+@-"
@@ -57,15 +58,23 @@ def check_labels(labels: object) -> str:
     return ""
 
 
-def split_label(text: str) -> list[tuple[str, str]]:
-    """Return the labels that ``name:value`` can mean, since both can contain colons."""
-    colons = [at for at, sign in enumerate(text) if sign == ":"][:MOST_COLONS]
-    pairs = [(text[:at], text[at + 1 :]) for at in colons]
-    return [
+def read_label_filter(text: str) -> list[tuple[str, str | None]]:
+    """Return the labels that a filter can mean, or [] if no label can match it.
+
+    ``name`` means any value (None). ``name=value`` and ``name:value`` mean one value.
+    Names and values can contain colons, and values can contain ``=``, so one text can
+    mean several labels.
+    """
+    signs = [at for at, sign in enumerate(text) if sign == ":"][:MOST_COLONS]
+    if "=" in text:
+        signs.append(text.index("="))
+    pairs = [(text[:at], text[at + 1 :]) for at in signs]
+    found: list[tuple[str, str | None]] = [
         (name, value)
         for name, value in pairs
         if LABEL_NAME.fullmatch(name) and LABEL_VALUE.fullmatch(value)
     ]
+    return [(text, None), *found] if LABEL_NAME.fullmatch(text) else found
 
 
 def check_tags(

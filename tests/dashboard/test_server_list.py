@@ -68,6 +68,8 @@ def test_filters_narrow_the_rows_and_the_counts_of_the_tabs(operator: Client) ->
         "label=team:web": {"one"},
         "label=1=x": {"one"},
         "label=team=w": set(),
+        "label=team+=+web": {"one"},
+        "label=tea": set(),
         "state=running": {"two"},
     }
     for query, names in cases.items():

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from servers.api.details import MOST_AFTER, MOST_EVENTS
 from servers.api.listing import (
-    MOST_LABEL,
     MOST_LIMIT,
     MOST_OFFSET,
     MOST_TEXT,
@@ -22,7 +21,7 @@ from servers.api.schema.shapes import (
 from servers.api.servers import FALSE, TRUE
 from servers.feed import MOST_WAIT
 from servers.lifecycle.states import State
-from servers.operations.labels import LABEL_NAME, LABEL_VALUE
+from servers.operations.labels import LABEL_NAME, LABEL_VALUE, MOST_LABEL_FILTER
 from servers.operations.once import KEY
 
 Parameter = dict[str, Any]
@@ -80,9 +79,10 @@ PARAMETERS: Final[dict[str, Parameter]] = {
     "label": _in_query(
         "label",
         match(
-            f"(?:{LABEL_NAME.pattern}):(?:{LABEL_VALUE.pattern})", maxLength=MOST_LABEL
+            f"(?:{LABEL_NAME.pattern})(?:[:=](?:{LABEL_VALUE.pattern}))?",
+            maxLength=MOST_LABEL_FILTER,
         ),
-        "A label as `name:value`.",
+        "A label as `name:value`, or only its `name` for any value.",
         "team:builds",
     ),
     "search": _in_query(

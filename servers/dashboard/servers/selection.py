@@ -9,11 +9,10 @@ from django.db.models import Count, QuerySet
 
 from servers.lifecycle.states import State
 from servers.models import Server
-from servers.operations.labels import LABEL_NAME, split_label
+from servers.operations.labels import MOST_LABEL_FILTER, read_label_filter
 from servers.selectors import list_servers, with_label, with_words
 
 MOST_WORDS: Final = 100
-MOST_LABEL: Final = 265
 ORDERINGS: Final = {
     "name": "name",
     "state": "state",
@@ -51,7 +50,7 @@ class Selection:
             account=_read(given, "account", MOST_WORDS),
             template=_read(given, "template", MOST_WORDS),
             region=_read(given, "region", MOST_WORDS),
-            label=_read(given, "label", MOST_LABEL),
+            label=_read(given, "label", MOST_LABEL_FILTER),
             ordering=ordering if ordering.lstrip("-") in ORDERINGS else NEWEST_FIRST,
         )
 
@@ -115,9 +114,7 @@ def _read(given: Mapping[str, str], name: str, most: int) -> str:
 
 
 def _filter_label(rows: QuerySet[Server], text: str) -> QuerySet[Server]:
-    """Filter by ``name``, ``name=value`` or, like the API, ``name:value``."""
-    name, sign, value = (part.strip() for part in text.partition("="))
-    either: list[tuple[str, str | None]] = [(name, None), *split_label(name)]
-    labels = [(name, value)] if sign else either
-    # No server can have labels with other names.
-    return with_label(rows, *(each for each in labels if LABEL_NAME.fullmatch(each[0])))
+    """Filter like the API, but allow spaces around ``=``."""
+    asked = "=".join(part.strip() for part in text.split("=", 1))
+    # No server has a label that can't exist.
+    return with_label(rows, *read_label_filter(asked))
