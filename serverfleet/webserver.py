@@ -7,6 +7,7 @@ ensures that: every connection inherits the options of the listening sockets.
 
 import logging
 import os
+import signal
 import socket
 import struct
 import sys
@@ -14,6 +15,8 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+
+from serverfleet.pulse import Pulse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 try:
@@ -37,8 +40,20 @@ graceful_timeout = 3
 sendfile = False
 control_socket_disable = True
 
+BEAT_SECONDS: Final = 1.0
+
 
 def when_ready(server: Any) -> None:
+    """Set the options of the listeners, and begin to report to systemd."""
+    _set_options(server)
+    pulse = Pulse(os.environ)
+    # gunicorn has no hook in its loop, so a timer reports. It stands still while the
+    # process is suspended. Forked web processes don't inherit it.
+    signal.signal(signal.SIGALRM, lambda *_: pulse.beat())
+    signal.setitimer(signal.ITIMER_REAL, BEAT_SECONDS, BEAT_SECONDS)
+
+
+def _set_options(server: Any) -> None:
     """Set the options of the listeners, which each connection inherits."""
     whole, part = divmod(settings.REQUEST_SECONDS, 1)
     patience = struct.pack("ll", int(whole), int(part * 1e6))

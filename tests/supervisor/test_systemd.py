@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from serverfleet.pulse import Pulse
-from servers.drill.service import ROOT, Service
+from servers.drill.service import ROOT, Service, free_port
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 
@@ -29,6 +30,18 @@ def listen(heard: socket.socket, word: str) -> None:
     """Wait until a message of a process is heard."""
     while word not in heard.recv(4096).decode().splitlines():
         pass
+
+
+def hush(heard: socket.socket) -> None:
+    """Drop what was said, and expect silence for longer than between two reports."""
+    heard.settimeout(3)
+    for _ in range(10):
+        try:
+            heard.recv(4096)
+        except TimeoutError:
+            heard.settimeout(60)
+            return
+    raise AssertionError("it still reports")
 
 
 @pytest.mark.pure
@@ -73,14 +86,27 @@ def test_a_manager_that_is_gone_disturbs_nobody(tmp_path: Path) -> None:
     Pulse({"NOTIFY_SOCKET": "@serverfleet-nobody"}).say_ready()
 
 
+@pytest.mark.pure
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_each_unit_has_a_watchdog(unit: Path) -> None:
+    assert "WatchdogSec=15\n" in unit.read_text()
+
+
+CELERY = ["celery", "-A", "serverfleet", "--quiet"]
+
+
 @pytest.mark.slow
 @pytest.mark.pure
 @pytest.mark.parametrize(
     "command",
-    [["worker", "-P", "threads", "-c", "2"], ["beat", "--pidfile="]],
-    ids=["worker", "beat"],
+    [
+        [*CELERY, "worker", "-P", "threads", "-c", "2"],
+        [*CELERY, "beat", "--pidfile="],
+        ["gunicorn", "-c", "python:serverfleet.webserver"],
+    ],
+    ids=["worker", "beat", "web"],
 )
-def test_worker_and_scheduler_tell_systemd_from_their_loops(
+def test_each_process_tells_systemd_until_it_is_suspended(
     notices: socket.socket, command: list[str]
 ) -> None:
     with Service() as service:
@@ -90,9 +116,10 @@ def test_worker_and_scheduler_tell_systemd_from_their_loops(
             "SERVERFLEET_PROCESS": "serverfleet-test.service",
             "DJANGO_SETTINGS_MODULE": "serverfleet.settings",
             "SERVERFLEET_HTTPS": "0",
+            "PORT": str(free_port()),
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "-A", "serverfleet", "--quiet", *command],
+            [sys.executable, "-m", *command],
             cwd=ROOT,
             env=env,
             stdout=subprocess.DEVNULL,
@@ -102,6 +129,10 @@ def test_worker_and_scheduler_tell_systemd_from_their_loops(
             listen(notices, "READY=1")
             for _ in range(3):
                 listen(notices, "WATCHDOG=1")
+            os.kill(process.pid, signal.SIGSTOP)
+            hush(notices)
+            os.kill(process.pid, signal.SIGCONT)
+            listen(notices, "WATCHDOG=1")
         finally:
-            process.kill()
-            process.wait()
+            process.terminate()
+            process.wait(30)
