@@ -3,11 +3,12 @@
 from django.contrib import admin
 
 from servers.admin import (  # noqa: F401 - each registers
+    accounts,
     fleet,
     history,
     people,
     servers,
-    setup,
+    templates,
 )
 
 admin.site.site_header = "ServerFleet"

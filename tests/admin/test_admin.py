@@ -152,9 +152,9 @@ def test_an_account_is_checked_and_its_credentials_are_kept_or_replaced(
     assert b"JSON object" in wrong.content
 
 
-def test_a_template_writes_a_version_each_time(client: Client) -> None:
-    template = Template.objects.get()
-    form = {
+def fill_template(template: Template) -> dict[str, Any]:
+    """Return the form of a template, as a browser would send it."""
+    return {
         "name": "default",
         "account": str(template.account_id),
         "region": "",
@@ -174,6 +174,11 @@ def test_a_template_writes_a_version_each_time(client: Client) -> None:
         "versions-TOTAL_FORMS": 0,
         "versions-INITIAL_FORMS": 0,
     }
+
+
+def test_a_template_writes_a_version_each_time(client: Client) -> None:
+    template = Template.objects.get()
+    form = fill_template(template)
     path = f"/admin/servers/template/{template.pk}/change/"
     assert client.post(path, form).status_code == 302
     assert [v.image for v in TemplateVersion.objects.order_by("number")] == [
@@ -184,6 +189,25 @@ def test_a_template_writes_a_version_each_time(client: Client) -> None:
     assert b"Each fallback" in wrong.content
     server = provision()
     assert server.recipe.number == 2
+
+
+def test_the_cloud_is_asked_before_a_template_is_saved(client: Client) -> None:
+    template = Template.objects.get()
+    form = fill_template(template)
+    del form["is_default"]
+    for path, name in (
+        (f"/admin/servers/template/{template.pk}/change/", "default"),
+        ("/admin/servers/template/add/", "other"),
+    ):
+        wrong = client.post(path, {**form, "name": name, "size": "lrage"})
+        assert wrong.status_code == 200
+        assert "no size lrage" in wrong.content.decode()
+        assert TemplateVersion.objects.count() == 1
+    sent = client.post(
+        path, {**form, "name": "other", "size": "lrage", "unchecked": "on"}
+    )
+    assert sent.status_code == 302
+    assert Template.objects.get(name="other").size == "lrage"
 
 
 def test_the_list_has_no_query_per_row(

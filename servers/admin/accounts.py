@@ -1,4 +1,4 @@
-"""Accounts and templates: forms for the operations. Credentials are write-only."""
+"""Accounts: a form for the operations. Credentials are write-only."""
 
 import json
 from typing import TYPE_CHECKING, Any, Final
@@ -13,20 +13,13 @@ from servers.admin.base import Listed, badge, run_for_each
 from servers.clouds.registry import list_kinds, validate_config
 from servers.errors import FleetError
 from servers.health import summarise_health
-from servers.models import Account, Template, TemplateVersion
+from servers.models import Account
 from servers.multiline import Multiline
 from servers.operations import (
     close_breaker,
     list_account_now,
     resolve_credentials,
     save_account,
-    save_template,
-    try_template,
-)
-from servers.operations.setup import (
-    check_candidates,
-    check_template_labels,
-    check_template_options,
 )
 from servers.probe import probe_account
 from servers.reach import reach_accounts
@@ -35,10 +28,8 @@ MOST_TESTED: Final = 3
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Any]
-    _TabularInline = admin.TabularInline[Any, Any]
 else:
     _ModelForm = forms.ModelForm
-    _TabularInline = admin.TabularInline
 
 
 class AccountForm(_ModelForm):
@@ -206,127 +197,3 @@ class AccountAdmin(Listed):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: instances of the account must not be lost."""
         return False
-
-
-class TemplateForm(_ModelForm):
-    """A template. The user data is write-only because it often contains secrets."""
-
-    new_user_data = forms.CharField(
-        label="User data",
-        required=False,
-        max_length=64 * 1024,
-        strip=False,
-        widget=Multiline(attrs={"rows": 8}),
-        help_text="Runs on the instance at first boot. Leave empty to keep the stored "
-        "data, which is never shown.",
-    )
-
-    class Meta:
-        model = Template
-        fields = (
-            "name",
-            "account",
-            "region",
-            "image",
-            "size",
-            "capacity",
-            "new_user_data",
-            "ssh_key",
-            "labels",
-            "options",
-            "readiness",
-            "readiness_port",
-            "ttl",
-            "price_per_hour",
-            "name_prefix",
-            "overrides",
-            "candidates",
-            "max_servers",
-            "is_default",
-        )
-
-    def clean(self) -> dict[str, Any]:
-        """Check options, labels and fallbacks as the operation does."""
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        if self.errors:
-            return data
-        if message := check_candidates(data["candidates"]):
-            self.add_error("candidates", message)
-            return data
-        self.instance.account = data["account"]
-        self.instance.options = data["options"]
-        self.instance.labels = data["labels"]
-        self.instance.candidates = data["candidates"]
-        for message in check_template_options(self.instance):
-            self.add_error("options", message)
-        if message := check_template_labels(self.instance):
-            self.add_error("labels", message)
-        return data
-
-
-class _VersionInline(_TabularInline):
-    """The versions, newest first."""
-
-    template = "admin/shown_inline.html"
-    model = TemplateVersion
-    fields = readonly_fields = (
-        "number",
-        "account",
-        "region",
-        "image",
-        "size",
-        "actor",
-        "created_at",
-    )
-    extra = 0
-    max_num = 0
-    can_delete = False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: versions never change."""
-        return False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Load the accounts in the same query."""
-        return super().get_queryset(request).select_related("account")
-
-
-@admin.register(Template)
-class TemplateAdmin(Listed):
-    """The templates; each save writes a version."""
-
-    form = TemplateForm
-    list_display = ("name", "account", "image", "size", "version", "is_default")
-    list_filter = ("account", "is_default")
-    search_fields = ("name", "image", "size")
-    list_select_related = ("account",)
-    inlines = (_VersionInline,)
-    actions = ("try_them", "make_default")
-
-    @admin.action(
-        description="Try templates (servers are terminated automatically)",
-        permissions=["change"],
-    )
-    def try_them(self, request: HttpRequest, templates: QuerySet[Template]) -> None:
-        """Start a trial run of each template."""
-        run_for_each(self, request, templates, try_template, done="Trial run started")
-
-    @admin.action(description="Set as default", permissions=["change"])
-    def make_default(self, request: HttpRequest, templates: QuerySet[Template]) -> None:
-        """Set the selected template as the default."""
-        if len(templates) != 1:
-            self.message_user(request, "Select exactly one template.", messages.ERROR)
-            return
-        for template in templates:
-            template.is_default = True
-        run_for_each(self, request, templates, save_template, done="Default template")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: delete it on its page, which says whether servers need it."""
-        return False
-
-    def save_model(
-        self, request: HttpRequest, obj: Template, form: Any, change: bool
-    ) -> None:
-        """Save with the operation."""
-        save_template(obj, user_data=form.cleaned_data["new_user_data"] or None)
