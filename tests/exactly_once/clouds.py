@@ -2,13 +2,15 @@
 
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from servers.clouds.base import Cloud
 from servers.models import Account, Fleet, Template
 from servers.operations import initialise_fleet, save_account, save_template
 from servers.scopes import open_scope
+from tests.support.crash import ON_THE_WIRE
 from tests.support.fleet import TIMINGS, make_fleet, world_of
 
 REGION = "eu-central-1"
@@ -23,6 +25,11 @@ class Bench(Protocol):
     """A cloud for the instances of a test."""
 
     account: Account
+    # The boundaries to kill at, and how many of them each step has at least, to
+    # notice a missing hook.
+    kinds: ClassVar[Collection[str]]
+    least_create: ClassVar[int]
+    least_destroy: ClassVar[int]
 
     def live(self) -> Counter[str]:
         """Return the number of live instances by server (32 hex digits)."""
@@ -31,9 +38,12 @@ class Bench(Protocol):
 
 @dataclass
 class SandboxBench:
-    """A sandbox."""
+    """A sandbox. Every boundary counts."""
 
     account: Account
+    kinds = ()
+    least_create = 80
+    least_destroy = 60
 
     def live(self) -> Counter[str]:
         return Counter(
@@ -44,9 +54,12 @@ class SandboxBench:
 
 @dataclass
 class MotoBench:
-    """EC2's API over HTTP."""
+    """EC2's API over HTTP. The sandbox's tests kill between the statements."""
 
     account: Account
+    kinds = ON_THE_WIRE
+    least_create = 12
+    least_destroy = 10
 
     def live(self) -> Counter[str]:
         cloud: Cloud = open_scope(self.account, REGION)

@@ -6,7 +6,7 @@ exactly one instance, or none after its destruction.
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 import pytest
@@ -25,9 +25,6 @@ MOST_BOUNDARIES = 400
 MOST_HELD = 10
 # moto gives an address at once.
 CREATED = {"created", "staging", "running"}
-# Boundaries that every step has, to notice a missing hook.
-LEAST_CREATE = 80
-LEAST_DESTROY = 60
 
 
 # A sandbox is enough for the second database: the calls to EC2 are the same there.
@@ -47,7 +44,11 @@ def bench(request: pytest.FixtureRequest, workshop: Workshop) -> Bench:
 
 
 def kill_everywhere(
-    prepare: Callable[[], Server], act: Callable[[Server], None], *, ends_in: set[str]
+    prepare: Callable[[], Server],
+    act: Callable[[Server], None],
+    *,
+    ends_in: set[str],
+    kinds: Collection[str] = (),
 ) -> list[Server]:
     """Kill ``act`` on a fresh server at boundary 1, 2, …; return all the servers.
 
@@ -60,7 +61,7 @@ def kill_everywhere(
     while number < MOST_BOUNDARIES and held < MOST_HELD:
         server = prepare()
         servers.append(server)
-        child = run_in_child(partial(act, server), kill_at(number))
+        child = run_in_child(partial(act, server), kill_at(number, kinds))
         if was_killed(child):
             number += 1
             continue
@@ -76,16 +77,21 @@ def test_a_kill_at_any_boundary_of_a_create_leaves_exactly_one(
 ) -> None:
     workshop.deaf = True
     servers = kill_everywhere(
-        provision, lambda server: engine.advance(server.pk), ends_in=CREATED
+        provision,
+        lambda server: engine.advance(server.pk),
+        ends_in=CREATED,
+        kinds=bench.kinds,
     )
     workshop.deaf = False
     print(f"{len(servers) - 1} boundaries of a create")
-    assert len(servers) > LEAST_CREATE
+    assert len(servers) > bench.least_create
     workshop.run_to("running", *servers, seconds=120)
     workshop.run_for(2.0)
     assert bench.live() == Counter(server.pk.hex for server in servers)
 
 
+# The create and the destroy meet the second database, too.
+@pytest.mark.sqlite
 def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
     workshop: Workshop,
 ) -> None:
@@ -113,7 +119,7 @@ def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
         prepare, lambda server: engine.advance(server.pk), ends_in=CREATED
     )
     print(f"{len(servers) - 1} boundaries of a fall back and its create")
-    assert len(servers) > LEAST_CREATE
+    assert len(servers) > bench.least_create
     with world_of(account).writing() as world:
         world.execute("UPDATE instances SET active_at = made_at")
     Account.objects.update(options=account.options)
@@ -130,7 +136,7 @@ def test_a_kill_at_any_boundary_of_a_destroy_leaves_none(
     def prepare() -> Server:
         return servers.pop()
 
-    servers = [provision() for _ in range(130)]
+    servers = [provision() for _ in range(2 * bench.least_destroy)]
     every = list(servers)
     workshop.run_to("running", *servers, seconds=120)
 
@@ -139,10 +145,10 @@ def test_a_kill_at_any_boundary_of_a_destroy_leaves_none(
         engine.advance(server.pk)
 
     workshop.deaf = True
-    killed = kill_everywhere(prepare, act, ends_in={"stopping"})
+    killed = kill_everywhere(prepare, act, ends_in={"stopping"}, kinds=bench.kinds)
     workshop.deaf = False
     print(f"{len(killed) - 1} boundaries of a destroy")
-    assert len(killed) > LEAST_DESTROY
+    assert len(killed) > bench.least_destroy
     for server in every:
         terminate_server(server.name)
     workshop.run_to("stopped", *every, seconds=120)

@@ -7,7 +7,8 @@ time: no instance that a live row owns is ever destroyed, and from everywhere a 
 rest can be reached: exactly the row's instance, or none.
 
 Then each guard is switched off, to prove that the check would notice. `make model` adds
-the larger worlds (two workers in P2, retries in P1), which take some minutes.
+the larger worlds (two workers in P2, retries and listings in two steps in P1), which
+take some minutes.
 """
 
 import os
@@ -66,9 +67,9 @@ def check(
 
 
 def test_p1_two_workers_never_create_two() -> None:
-    result = check("P1, two workers", keep_one, workers=2)
+    result = check("P1, two workers", keep_one, workers=2, at_once=not LARGE)
     assert not result.broken, result
-    assert result.states > 100_000
+    assert result.states > 30_000
 
 
 def test_p1_holds_with_a_stale_look_a_lost_instance_and_a_delete() -> None:

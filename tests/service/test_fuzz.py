@@ -184,7 +184,9 @@ def test_two_thousand_requests_find_nothing_beyond_the_description(
         for path, methods in schema["paths"].items()
         for method in methods
     }
-    assert not described - done
+    never_done = sorted(described - done)
+    print(never_done)  # whole, where pytest cuts
+    assert not never_done
 
 
 def name_route(pattern: str) -> str:

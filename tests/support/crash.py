@@ -11,7 +11,7 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +22,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from servers.clouds.sandbox.world import World
 
 Boundary = Callable[[str], None]
+# Those around a call over HTTP, and around what is saved before and after it.
+ON_THE_WIRE = frozenset(
+    ("cloud", "cloud, half", "sent", "answer awaited", "answer come", "commit done")
+)
 # Requests are split here, so that a kill leaves the cloud with half of one.
 PIECES = 3
 
@@ -45,13 +49,16 @@ def run_in_child(act: Callable[[], None], at_boundary: Boundary) -> int:
         os._exit(code)
 
 
-def kill_at(number: int) -> Boundary:
-    """Return a boundary that kills its process with SIGKILL at the n-th, from 1."""
+def kill_at(number: int, kinds: Collection[str] = ()) -> Boundary:
+    """Return a boundary that kills its process with SIGKILL at the n-th, from 1.
+
+    Only boundaries of these kinds count, or all if there are none.
+    """
     passed = 0
 
-    def at_boundary(_what: str) -> None:
+    def at_boundary(what: str) -> None:
         nonlocal passed
-        passed += 1
+        passed += not kinds or what in kinds
         if passed == number:
             os.kill(os.getpid(), signal.SIGKILL)
 

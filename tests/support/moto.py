@@ -27,6 +27,7 @@ def run_moto() -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait(process, f"{url}/moto-api/data.json")
+        _load_ec2(url)
         yield url
     finally:
         process.kill()
@@ -37,6 +38,17 @@ def reset_moto(url: str) -> None:
     """Reset the server's state."""
     request = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
     with urllib.request.urlopen(request, timeout=30):
+        pass
+
+
+def _load_ec2(url: str) -> None:
+    """Send a first request, for which moto loads its code and images for seconds."""
+    signed = "AWS4-HMAC-SHA256 Credential=a/20260101/eu-central-1/ec2/aws4_request"
+    request = urllib.request.Request(
+        f"{url}/?Action=DescribeImages&MaxResults=5&Version=2016-11-15",
+        headers={"Authorization": signed},
+    )
+    with urllib.request.urlopen(request, timeout=START_SECONDS):
         pass
 
 
