@@ -41,9 +41,9 @@ class SandboxBench:
     """A sandbox. Every boundary counts."""
 
     account: Account
-    kinds = ()
-    least_create = 80
-    least_destroy = 60
+    kinds: ClassVar[Collection[str]] = ()
+    least_create: ClassVar[int] = 80
+    least_destroy: ClassVar[int] = 60
 
     def live(self) -> Counter[str]:
         return Counter(
@@ -57,9 +57,9 @@ class MotoBench:
     """EC2's API over HTTP. The sandbox's tests kill between the statements."""
 
     account: Account
-    kinds = ON_THE_WIRE
-    least_create = 12
-    least_destroy = 10
+    kinds: ClassVar[Collection[str]] = ON_THE_WIRE
+    least_create: ClassVar[int] = 12
+    least_destroy: ClassVar[int] = 10
 
     def live(self) -> Counter[str]:
         cloud: Cloud = open_scope(self.account, REGION)
