@@ -25,7 +25,11 @@ from servers.operations import save_account, save_template
 from tests.support.ageing import jump, wipe
 from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    pytest.mark.sqlite,  # decisions, which no database takes
+]
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "8"))
 HALF = 300.0  # seconds, of the default deadline of ten minutes

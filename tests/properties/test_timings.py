@@ -16,7 +16,11 @@ from servers.operations import save_account, terminate_server
 from tests.support.ageing import jump, wipe
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    pytest.mark.sqlite,  # decisions, which no database takes
+]
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "25"))
 SECONDS = (0.0, 0.05, 0.3, 1.0, 2.5, 5.0, 30.0, 120.0, 601.0, 3600.0, 86400.0)

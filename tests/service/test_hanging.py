@@ -1,5 +1,7 @@
 """A cloud that hangs every call does not keep the servers of another waiting."""
 
+import pytest
+
 from servers.drill.service import Service, wait_for
 
 SERVERS = 30
@@ -13,6 +15,7 @@ save_template(Template(name="hanging", account=account, image="debian-12",
 """
 
 
+@pytest.mark.sqlite
 def test_servers_of_another_account_run_while_one_hangs(service: Service) -> None:
     done = service.command("shell", "-v", "0", "-c", SET_UP)
     assert done.returncode == 0, done.stderr

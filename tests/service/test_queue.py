@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+import pytest
 import redis
 
 from servers.drill.service import Service, wait_for
@@ -26,6 +27,7 @@ def test_a_server_runs_and_ends_over_the_api(service: Service) -> None:
     service.wait_state("stopped", server["name"])
 
 
+@pytest.mark.sqlite
 def test_post_answers_without_a_broker_and_the_server_runs_once_it_is_back(
     service: Service,
 ) -> None:
@@ -48,6 +50,7 @@ def test_post_answers_without_a_broker_and_the_server_runs_once_it_is_back(
     service.wait_state("running", *names)
 
 
+@pytest.mark.sqlite
 def test_post_answers_without_a_worker_and_the_server_runs_once_it_is_back(
     service: Service,
 ) -> None:
@@ -62,6 +65,7 @@ def test_post_answers_without_a_worker_and_the_server_runs_once_it_is_back(
     service.wait_state("running", server["name"])
 
 
+@pytest.mark.sqlite
 def test_flushall_loses_nothing(service: Service) -> None:
     names = []
     broker = broker_of(service)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from servers.drill.postgresql import PostgreSQL
 from servers.drill.service import Service
 
@@ -64,6 +66,7 @@ def test_the_raw_database_and_the_log_hold_no_secret(
     assert secret not in service.log().split("These credentials are shown")[1]
 
 
+@pytest.mark.sqlite
 def test_no_child_is_started_with_the_first_admins_password(service: Service) -> None:
     assert service.process is not None
     password = service.env["SERVERFLEET_ADMIN_PASSWORD"].encode()

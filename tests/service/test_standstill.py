@@ -80,6 +80,7 @@ def test_worker_beat_and_web_that_are_stopped_for_good_are_replaced(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.sqlite
 def test_nobody_is_ended_while_the_broker_hangs(service: Service) -> None:
     _, server = service.call("POST", "/api/servers")
     service.wait_state("running", server["name"])

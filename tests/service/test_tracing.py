@@ -4,6 +4,8 @@ import http.client
 import json
 from typing import Any
 
+import pytest
+
 from servers.drill.service import Service, wait_for
 
 REQUEST_ID = "build-4711.a"
@@ -19,6 +21,7 @@ def lines_of(service: Service, program: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.sqlite
 def test_a_requests_id_is_in_its_line_its_events_and_what_the_worker_logs(
     database_env: dict[str, str],
 ) -> None:
