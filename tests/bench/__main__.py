@@ -11,6 +11,7 @@ from functools import partial
 
 from servers.clouds.sandbox.world import World
 from servers.drill.service import Service, wait_for
+from tests.bench.hostile import measure_hostile
 from tests.bench.pages import measure_pages
 from tests.bench.rates import measure_rates
 from tests.bench.scale import measure_hanging, measure_scale
@@ -29,6 +30,7 @@ def main() -> None:
         *measure_scale(),
         *measure_hanging(),
         *measure_rates(),
+        *measure_hostile(),
         *measure_pages(),
     ]
     print_table(rows)

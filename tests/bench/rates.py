@@ -68,6 +68,7 @@ def measure_rates() -> Iterator[Row]:
     with Service(**UNLIMITED) as service:
         still(service)
         yield from measure_posts(service, "SQLite")
+    yield measure_posts_by_rows()
     server = PostgreSQL()
     try:
         server.start()
@@ -144,16 +145,39 @@ def measure_reads(service: Service) -> Iterator[Row]:
 
 def measure_posts(service: Service, database: str) -> Iterator[Row]:
     """Yield how many servers are accepted per second."""
-    rate = measure(
-        Target(service.port, "POST", "/api/servers", token=service.token),
-        service.processes("gunicorn"),
-    )
+    rate = measure(post_to(service), service.processes("gunicorn"))
     bar = POST_BARS[database]
     yield (
         f"POST /api/servers on {database} (worker stopped)",
         f"{rate.each_second:.0f}/s, {rate.cpu_ms:.2f} ms CPU each",
         f"bar {bar}/s",
         f"{rate.each_second / bar:.2f}",
+    )
+
+
+def post_to(service: Service) -> Target:
+    """Return the request that creates a server from the default template."""
+    return Target(service.port, "POST", "/api/servers", token=service.token)
+
+
+def measure_posts_by_rows() -> Row:
+    """Return the rate of POSTs with many rows beside that with few, in turn."""
+    few, many = SIZES[0], SIZES[-1]
+    with Service(**UNLIMITED) as base, Service(**UNLIMITED) as full:
+        for service, count in ((full, many), (base, few)):
+            still(service)
+            fill(service, count)
+        mine, plain, ratio = measure_in_turn(
+            post_to(full),
+            full.processes("gunicorn"),
+            post_to(base),
+            base.processes("gunicorn"),
+        )
+    return (
+        f"POST /api/servers on SQLite with {many} servers",
+        f"{mine.each_second:.0f}/s, {mine.cpu_ms:.2f} ms CPU each",
+        f"{plain.each_second:.0f}/s with {few}; bar 0.9",
+        f"{ratio:.2f}, by CPU {plain.cpu_ms / mine.cpu_ms:.2f}",
     )
 
 

@@ -14,12 +14,12 @@ import pytest
 from servers.drill.service import Service, free_port, wait_for
 from tests.service.hostile import HOSTILE
 from tests.service.test_hostile import read
+from tests.support.badclients import find_bundle, head, open_many
 from tests.support.proxies import PROXIES, get_proxy
 
 pytestmark = pytest.mark.pure
 
 CLIENTS = 24
-LITTLE = 2048  # bytes that a client which never reads lets come
 # Where nginx has another status for what is hostile, or has none of its own.
 OTHERS = {
     "no version": None,  # HTTP/0.9: no status at all
@@ -63,28 +63,6 @@ def ask(port: int, method: str, path: str, **headers: str) -> tuple[Any, bytes]:
         link.request(method, path, headers=named)
         answer = link.getresponse()
         return answer, answer.read()
-
-
-def open_many(port: int, count: int, data: bytes, *, little: bool = False) -> Any:
-    links = []
-    for _ in range(count):
-        link = socket.socket()
-        if little:
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
-        link.connect(("127.0.0.1", port))
-        link.sendall(data)
-        links.append(link)
-    return links
-
-
-def find_bundle(service: Service) -> str:
-    root = service.data / "static"
-    bundle = next(root.rglob("swagger-ui-bundle.*.js"))
-    return f"/static/{bundle.relative_to(root)}"
-
-
-def head(line: str, *more: str) -> bytes:
-    return "\r\n".join((f"{line} HTTP/1.1", "Host: 127.0.0.1", *more, "", "")).encode()
 
 
 def test_clients_that_never_read_hold_nobody_up(running: Service, port: int) -> None:
