@@ -142,7 +142,8 @@ def _prepare_application(folder: Path | None, address: str) -> str:
     try:
         if folder is not None:
             prepare_static(folder)
-        return prepare_database(address, with_sandbox=folder is not None)
+        block = prepare_database(address, with_sandbox=folder is not None)
+        return block + _warn_of_proxies()
     except ImproperlyConfigured as error:
         raise StartError(str(error)) from None
     except DatabaseError as error:
@@ -153,6 +154,12 @@ def _prepare_application(folder: Path | None, address: str) -> str:
             f"The database can't be used ({reason}). Check DATABASE_URL or the data "
             "folder."
         ) from None
+
+
+def _warn_of_proxies() -> str:
+    from servers.clouds.proxy import list_problems
+
+    return "".join(f"  {problem}\n" for problem in list_problems())
 
 
 def _list_programs(folder: Path) -> list[Program]:

@@ -18,9 +18,10 @@ pytestmark = pytest.mark.pure
 def test_the_first_start_shows_credentials_once_and_the_second_is_quick(
     database_env: dict[str, str],
 ) -> None:
-    with Service(**database_env) as service:
+    with Service(HTTP_PROXY="http://proxy:3128", **database_env) as service:
         first = service.log()
         assert "Log-in     admin" in first
+        assert "Set HTTPS_PROXY as well." in first
         assert service.token
         assert f"http://127.0.0.1:{service.port}/api/servers" in first
         for name in ("secret-key", "encryption-keys", "installation"):
