@@ -1,15 +1,27 @@
 """``/metrics`` accepts its own token, or an API token that can read servers."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from serverfleet.datafolder import prepare_folder
 from servers.api.limits import refusals
 from servers.tokens import issue_token
 from tests.api.conftest import Call
+from tests.settings.test_refusals import ROOT, clean_environment
 from tests.support.people import make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+PRINT_SETTINGS = """
+import json
+from serverfleet import settings
+print(json.dumps([settings.METRICS_OPEN, settings.METRICS_TOKEN]))
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +42,25 @@ def test_a_stranger_is_refused(call: Call) -> None:
         answer = ask(call, token)
         assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
         assert "SERVERFLEET_METRICS_TOKEN" in answer.json()["message"]
+
+
+def test_it_is_closed_unless_a_setting_opens_it(
+    call: Call, closed: Any, tmp_path: Path
+) -> None:
+    prepare_folder(tmp_path, with_all_keys=True)
+    # In another process, since the tests' own environment opens it.
+    for env, status in (({}, 401), ({"SERVERFLEET_METRICS_OPEN": "1"}, 200)):
+        loaded = subprocess.run(
+            [sys.executable, "-c", PRINT_SETTINGS],
+            cwd=ROOT,
+            env={**clean_environment(), "SERVERFLEET_DATA": str(tmp_path), **env},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert loaded.returncode == 0, loaded.stderr
+        closed.METRICS_OPEN, closed.METRICS_TOKEN = json.loads(loaded.stdout)
+        assert ask(call).status_code == status
 
 
 def test_it_accepts_its_own_token_and_api_tokens_that_read_servers(

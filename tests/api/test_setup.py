@@ -5,8 +5,18 @@ from typing import Any
 
 import pytest
 
+from servers.engine.create import render_spec
 from servers.ledger import database_now
-from servers.models import Account, Event, Fleet, Server, Template, TemplateVersion
+from servers.lifecycle.keys import make_key
+from servers.models import (
+    Account,
+    Attempt,
+    Event,
+    Fleet,
+    Server,
+    Template,
+    TemplateVersion,
+)
 from servers.tokens import SCOPES
 from tests.api.conftest import Call
 from tests.support.fleet import QUICK, Workshop, provision
@@ -89,6 +99,27 @@ def test_a_template_that_is_wrong_is_refused_at_its_field(
     assert field in answer.json()["errors"], answer.content
     assert not Template.objects.filter(name="big").exists()
     assert not TemplateVersion.objects.filter(number=1, size="large").exists()
+
+
+def test_user_data_is_kept_byte_for_byte_up_to_the_create_call(send: Call) -> None:
+    fleet = Fleet.objects.get()
+
+    def is_kept(text: str) -> None:
+        assert Template.objects.get(name="big").user_data == text
+        server = provision(template="big")
+        key = make_key(fleet.fleet_id, server.pk, 1)
+        attempt = Attempt(key=str(key), token="t", size="large")
+        assert render_spec(server, attempt, key).user_data == text
+
+    # Only a page's form has line ends of the browser. A program means its own.
+    first = "  <powershell>\r\nmkdir C:\\ci  \r\n</powershell>\r\n \t\n\n"
+    made = send("POST", "/api/templates", {**TEMPLATE, "user_data": first})
+    assert made.status_code == 201, made.content
+    is_kept(first)
+    second = "\n#!/bin/sh\r\nprintf 'a\rb' \r\n\r"
+    changed = send("PATCH", "/api/templates/big", {"user_data": second})
+    assert changed.status_code == 200, changed.content
+    is_kept(second)
 
 
 def test_an_account_is_created_tested_changed_and_shows_no_credential(

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.core.management import call_command
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -109,11 +111,17 @@ def test_a_child_token_ends_with_its_parent(call: Call, send: Call) -> None:
 
 
 def test_tokens_of_the_command_belong_to_no_person(call: Call) -> None:
-    text, token = issue()
-    assert (token.user, token.parent) == (None, None)
-    for user in (make_person("root"), make_person("admin")):
-        user.delete()
-    assert ask(text) == 200
+    root, ada = make_person("root"), make_person("admin", name="ada")
+    out = StringIO()
+    call_command("createtoken", "ci", "--scope", "servers:write", stdout=out)
+    text, token = out.getvalue().strip(), Token.objects.get(name="ci")
+    assert (token.user, token.parent, token.expires_at) == (None, None, None)
+    assert deactivate_person(root, ada) == 0
+    User.objects.update(is_active=False)
+    assert ask(text, "POST") == 200
+    User.objects.all().delete()
+    assert ask(text, "POST") == 200
+    assert ask(text, "PATCH", "/api/fleet") == 403  # the command's scopes, no more
 
 
 def test_deactivating_or_deleting_a_person_revokes_tokens_and_their_children(

@@ -7,12 +7,14 @@ from xml.etree import ElementTree
 import pytest
 
 from servers.clouds.amazon.adapter import Amazon
-from servers.clouds.base import CloudConfig, RefusedError
+from servers.clouds.base import CloudConfig, RefusedError, UnknownOutcomeError
 from servers.clouds.registry import open_cloud
-from tests.clouds.test_amazon import SECRETS, spec_of
+from tests.clouds.test_amazon import SECRETS, answering, spec_of
 from tests.support.moto import reset_moto
 
 pytestmark = pytest.mark.pure
+
+LABELS = {"CostCenter": "a+b=c", "Owner": "Jörg Ünlü", "x:y": "z"}
 
 
 @pytest.fixture
@@ -40,10 +42,8 @@ def launch(cloud: Amazon, **more: Any) -> ElementTree.Element:
     return item
 
 
-def test_an_instance_its_volume_and_its_interface_carry_the_labels(
-    cloud: Amazon,
-) -> None:
-    labels = {"CostCenter": "a+b=c", "Owner": "Jörg Ünlü", "x:y/z": ""}
+def test_an_instance_and_its_volume_carry_the_labels(cloud: Amazon) -> None:
+    labels = {**LABELS, "x:y/z": ""}
     item = launch(cloud, labels=labels, options={"disk_gib": 20})
     wanted = {**labels, "Name": "agent-1", "serverfleet-fleet": "ci"}
     assert tags_of(item).items() >= wanted.items()
@@ -56,6 +56,30 @@ def test_an_instance_its_volume_and_its_interface_carry_the_labels(
     root = image.findtext("imagesSet/item/rootDeviceName")
     attached = volume.findtext("attachmentSet/item/device")
     assert attached == root
+
+
+def test_the_network_interface_carries_them_too() -> None:
+    # moto drops an interface's tags, so this is what EC2 is asked for.
+    spec = spec_of(labels=LABELS)
+    with answering(200, "<a/>") as (url, seen):
+        cloud = open_cloud("amazon", CloudConfig("a", "eu-central-1", url, SECRETS))
+        with pytest.raises(UnknownOutcomeError):
+            cloud.create_instance(spec, deadline=5)
+    prefix = "TagSpecification.3."
+    (request,) = seen
+    asked = {
+        name.removeprefix(prefix): values[0]
+        for name, values in request.items()
+        if name.startswith(prefix)
+    }
+    assert asked.pop("ResourceType") == "network-interface"
+    tags = {
+        asked.pop(f"Tag.{number}.Key"): asked.pop(f"Tag.{number}.Value")
+        for number in range(1, len(asked) // 2 + 1)
+    }
+    assert asked == {}
+    assert tags == {**spec.tags, "Name": "agent-1"}
+    assert tags.items() >= {**LABELS, "serverfleet-fleet": "ci"}.items()
 
 
 @pytest.mark.parametrize("public", [True, False])

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from servers import addresses
 from servers.clouds import proxy as proxies
 from servers.clouds.base import CloudConfig, UnreachableError
 from servers.clouds.registry import open_cloud
@@ -116,6 +117,20 @@ def test_a_plain_endpoint_is_asked_through_the_proxy(
     assert len(seen) == 1
     (sent,) = proxy.authorization
     assert base64.b64decode(sent.split()[-1]) == b"ada:pa ss"
+
+
+def test_the_proxy_itself_can_be_on_a_private_network_that_no_endpoint_can_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(addresses, "_read_allowed", addresses.Allowed)
+    with answering(200, describe(ALL)) as (url, seen), proxying(url) as proxy:
+        with pytest.raises(UnreachableError, match="ALLOW_PRIVATE_ENDPOINTS"):
+            look(url)
+        assert seen == []
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        assert look(f"http://{HOST}:8773") == PUBLIC
+    assert proxy.asked == [f"POST http://{HOST}:8773/ HTTP/1.1"]
+    assert len(seen) == 1
 
 
 def test_a_tls_endpoint_is_asked_through_a_tunnel_and_its_certificate_is_checked(

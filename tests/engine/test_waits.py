@@ -8,9 +8,13 @@ import pytest
 from pytest_django import Settings
 
 from servers import breaker
+from servers.engine.step import _Step
+from servers.leases import Lease
 from servers.ledger import database_now
-from servers.models import Account, Attempt, Scope, Server, Template
+from servers.lifecycle.backoff import back_off
+from servers.models import Account, Attempt, Fleet, Scope, Server, Template
 from servers.operations import retry_server, save_account, save_template
+from servers.snapshots import Loader
 from servers.why import explain_server
 from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 
@@ -63,6 +67,27 @@ def test_a_server_waits_out_temporary_refusals(
     assert list(
         Attempt.objects.order_by("number").values_list("number", flat=True)
     ) == (list(range(1, server.attempt_number + 1)))
+
+
+def test_servers_that_fail_together_do_not_all_retry_at_the_same_moment(
+    workshop: Workshop,
+) -> None:
+    make_fleet()
+    servers = [provision() for _ in range(60)]
+    now = database_now()
+    loader = Loader(servers, fleet=Fleet.objects.get(), now=now)
+    decided = [back_off(1, loader.snapshot(server).jitter) for server in servers]
+    failed = [
+        _Step(server, Lease(server.pk, 1, now), send_before=0.0)._after_call("x", now)
+        for server in servers
+    ]
+    stepped = [rest.until - now for rest in failed if rest and rest.until]
+    assert stepped == decided  # each server has its own wait, wherever it waits
+    shortest, longest = back_off(1, 0.0), back_off(1, 1.0)
+    assert shortest <= min(decided) < max(decided) <= longest
+    # Of 60 random servers some are near each end, and few wait equally long.
+    assert max(decided) - min(decided) > (longest - shortest) * 0.7
+    assert len(set(decided)) > 40
 
 
 def test_it_ends_in_error_only_at_its_pending_deadline(
