@@ -324,7 +324,7 @@ def _clean(model: Account | Template) -> None:
         held = {"account"} if getattr(model, "account_id", None) else None
         model.full_clean(held, validate_unique=False, validate_constraints=False)
     except ValidationError as error:
-        _raise(error.message_dict)
+        _raise({**error.message_dict, **_explain_choices(model, error)})
     _raise(
         {
             field.name: [f"Use at most {MOST_INTEGER}."]
@@ -333,6 +333,18 @@ def _clean(model: Account | Template) -> None:
             and (getattr(model, field.name) or 0) > MOST_INTEGER
         }
     )
+
+
+def _explain_choices(
+    model: Account | Template, error: ValidationError
+) -> dict[str, list[str]]:
+    """Return a sentence for each field whose value is none of its choices."""
+    return {
+        field.name: [f"Use one of these values: {', '.join(dict(field.flatchoices))}."]
+        for field in model._meta.fields
+        for wrong in error.error_dict.get(field.name, [])
+        if wrong.code == "invalid_choice"
+    }
 
 
 @contextmanager

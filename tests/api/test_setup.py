@@ -101,6 +101,26 @@ def test_a_template_that_is_wrong_is_refused_at_its_field(
     assert not TemplateVersion.objects.filter(number=1, size="large").exists()
 
 
+def test_a_readiness_that_only_tried_the_port_is_refused_in_a_sentence(
+    send: Call,
+) -> None:
+    docker = {"readiness": "docker"}
+    answers = [
+        send("POST", "/api/templates", {**TEMPLATE, **docker}),
+        send("PATCH", "/api/templates/default", docker),
+    ]
+    for answer in answers:
+        assert answer.status_code == 400, answer.content
+        words = "Use one of these values: none, tcp."
+        assert answer.json() == {
+            "message": f"readiness: {words}",
+            "errors": {"readiness": [words]},
+        }
+    assert list(Template.objects.values_list("name", "readiness")) == [
+        ("default", "none")
+    ]
+
+
 def test_user_data_is_kept_byte_for_byte_up_to_the_create_call(send: Call) -> None:
     fleet = Fleet.objects.get()
 
