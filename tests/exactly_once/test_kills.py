@@ -136,7 +136,7 @@ def test_a_kill_at_any_boundary_of_a_destroy_leaves_none(
     def prepare() -> Server:
         return servers.pop()
 
-    servers = [provision() for _ in range(2 * bench.least_destroy)]
+    servers = [provision() for _ in range(2 * bench.least_destroy + MOST_HELD)]
     every = list(servers)
     workshop.run_to("running", *servers, seconds=120)
 

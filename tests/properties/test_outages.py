@@ -28,7 +28,7 @@ from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.slow,
-    pytest.mark.sqlite,  # decisions, which no database takes
+    pytest.mark.sqlite,  # what is decided is the same on both
 ]
 
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "8"))
