@@ -68,7 +68,7 @@ def _watch_beat(**_: Any) -> None:
 
 
 def _watch(kind: str) -> None:
-    from serverfleet.vitals import start_vitals  # noqa: PLC0415 - after set-up
+    from serverfleet.run.vitals import start_vitals  # noqa: PLC0415 - after set-up
 
     # A process that hangs is sent SIGABRT, and prints where its threads are.
     faulthandler.enable(STDERR)
@@ -78,8 +78,8 @@ def _watch(kind: str) -> None:
 def _start_heartbeat(kind: str) -> None:
     from django.conf import settings  # noqa: PLC0415 - after set-up
 
-    from serverfleet.restarts import take_notes  # noqa: PLC0415
-    from serverfleet.vitals import get_vitals  # noqa: PLC0415
+    from serverfleet.run.restarts import take_notes  # noqa: PLC0415
+    from serverfleet.run.vitals import get_vitals  # noqa: PLC0415
     from servers.heartbeats import record_end, start_heartbeat  # noqa: PLC0415
 
     def record_ends() -> None:

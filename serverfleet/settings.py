@@ -13,7 +13,12 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
-from serverfleet import datafolder, env, logs, redisurl
+from serverfleet import (
+    env,
+    logs,
+    redisurl,
+)
+from serverfleet.run import datafolder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -381,8 +386,8 @@ CELERY_WORKER_REDIRECT_STDOUTS = False  # keeps tracebacks in one piece
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = "UTC"
 # Celery's own, in memory, extended to show from their loops that they work.
-CELERY_WORKER_CONSUMER = "serverfleet.vitals:FleetConsumer"
-CELERY_BEAT_SCHEDULER = "serverfleet.vitals:FleetScheduler"
+CELERY_WORKER_CONSUMER = "serverfleet.run.vitals:FleetConsumer"
+CELERY_BEAT_SCHEDULER = "serverfleet.run.vitals:FleetScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds, the longest pause between signs of life
 # Without `expires`: the sender's clock sets it and the worker's clock compares it, so a
 # worker whose clock is ahead would discard every tick.

@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from serverfleet.pulse import Pulse
+from serverfleet.run.pulse import Pulse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 try:

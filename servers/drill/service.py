@@ -1,4 +1,4 @@
-"""ServerFleet as users run it: ``python -m serverfleet.up`` in its own folder."""
+"""ServerFleet as users run it: ``python -m serverfleet.run.up`` in its own folder."""
 
 import json
 import os
@@ -61,7 +61,7 @@ class Service:
         self.data.mkdir(exist_ok=True)
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "serverfleet.up"],
+                [sys.executable, "-m", "serverfleet.run.up"],
                 cwd=ROOT,
                 env=self.env,
                 stdin=subprocess.DEVNULL,

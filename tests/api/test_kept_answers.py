@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.cache.backends.redis import RedisCache
 
+from serverfleet.run.up import find_broker
 from serverfleet.settings import REDIS_OPTIONS
-from serverfleet.up import find_broker
 from tests.api.conftest import Call
 from tests.support.crawl import list_paths, make_everything
 from tests.support.fleet import provision

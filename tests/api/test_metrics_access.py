@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serverfleet.datafolder import prepare_folder
+from serverfleet.run.datafolder import prepare_folder
 from servers.api.limits import refusals
 from servers.tokens import issue_token
 from tests.api.conftest import Call

@@ -20,7 +20,7 @@ SERVERS = 20
 @contextmanager
 def running_broker() -> Iterator[str]:
     """A broker on a TCP port, as many machines have it."""
-    from serverfleet.up import find_broker
+    from serverfleet.run.up import find_broker
 
     port = free_port()
     process = subprocess.Popen(

@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet import datafolder
-from serverfleet.datafolder import StartError, place_socket, prepare_socket
+from serverfleet.run import datafolder
+from serverfleet.run.datafolder import (
+    StartError,
+    place_socket,
+    prepare_socket,
+)
 from servers.drill.service import ROOT, Service, wait_for
 
 pytestmark = pytest.mark.pure
@@ -22,7 +26,7 @@ def test_a_first_start_that_fails_loses_no_credentials(
 ) -> None:
     service = Service(**database_env, SERVERFLEET_WEB_WORKERS="none")
     refused = subprocess.run(
-        [sys.executable, "-m", "serverfleet.up"],
+        [sys.executable, "-m", "serverfleet.run.up"],
         cwd=ROOT,
         env=service.env,
         capture_output=True,

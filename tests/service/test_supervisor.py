@@ -73,7 +73,7 @@ def start_badly(**env: str) -> str:
         if not name.startswith("SERVERFLEET_") and not name.endswith("_URL")
     }
     done = subprocess.run(
-        [sys.executable, "-m", "serverfleet.up"],
+        [sys.executable, "-m", "serverfleet.run.up"],
         cwd=ROOT,
         env={**clean, **env},
         capture_output=True,

@@ -3,7 +3,10 @@
 import pytest
 from django.test import override_settings
 
-from serverfleet.address import advise, find_address
+from serverfleet.run.address import (
+    advise,
+    find_address,
+)
 
 pytestmark = pytest.mark.pure
 

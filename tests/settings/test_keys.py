@@ -131,7 +131,7 @@ def test_a_service_with_another_key_refuses_to_start_in_one_sentence() -> None:
         service.stop()
         env = {**service.env, "SERVERFLEET_ENCRYPTION_KEYS": wrong}
         for command in (
-            ["-m", "serverfleet.up"],
+            ["-m", "serverfleet.run.up"],
             ["-m", "gunicorn", "serverfleet.wsgi", "--bind", "127.0.0.1:0"],
             ["-m", "celery", "-A", "serverfleet", "worker", "-P", "threads"],
         ):

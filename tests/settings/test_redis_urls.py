@@ -15,7 +15,7 @@ from redis import Redis
 from redis import connection as redis_connection
 
 from serverfleet.redisurl import is_redis, parse_redis_url
-from serverfleet.up import find_broker
+from serverfleet.run.up import find_broker
 from servers.drill.service import free_port, wait_for
 
 pytestmark = pytest.mark.pure

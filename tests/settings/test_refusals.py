@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.datafolder import prepare_folder
+from serverfleet.run.datafolder import prepare_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 

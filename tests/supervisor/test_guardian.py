@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.guardian import follow
+from serverfleet.run.guardian import follow
 from servers.drill.service import ROOT, wait_for
 
 pytestmark = pytest.mark.pure
 
 SUPERVISOR = """
 import os, sys
-from serverfleet.supervisor import Program, Supervisor
+from serverfleet.run.supervisor import Program, Supervisor
 # A child that has a child of its own, as gunicorn's master does.
 shell = f"sleep 600 & echo $! > {sys.argv[1]}; wait"
 program = Program("child", ["sh", "-c", shell])

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.restarts import FOLDER, MOST_NOTES, leave_note, take_notes
+from serverfleet.run.restarts import (
+    FOLDER,
+    MOST_NOTES,
+    leave_note,
+    take_notes,
+)
 
 pytestmark = pytest.mark.pure
 

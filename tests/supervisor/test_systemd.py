@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.pulse import Pulse
+from serverfleet.run.pulse import Pulse
 from servers.drill.service import ROOT, Service, free_port
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from serverfleet import vitals as vitals_module
 from serverfleet.celery import app
-from serverfleet.vitals import (
+from serverfleet.run import vitals as vitals_module
+from serverfleet.run.vitals import (
     ASK_SECONDS,
     HANG_MOST,
     IDLE_MOST,

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.pulse import PIPE, Pulse
-from serverfleet.watch import (
+from serverfleet.run.pulse import (
+    PIPE,
+    Pulse,
+)
+from serverfleet.run.watch import (
     MOST_PATIENCE,
     PATIENCE,
     START_PATIENCE,
@@ -127,10 +130,10 @@ def test_a_stopped_child_of_a_child_is_found_after_a_while() -> None:
 # Python's own can end.
 SUPERVISOR = """
 import os, sys
-from serverfleet.supervisor import Program, Supervisor
+from serverfleet.run.supervisor import Program, Supervisor
 child = '''
 import os, signal, sys, time
-from serverfleet.pulse import Pulse
+from serverfleet.run.pulse import Pulse
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.signal(signal.SIGABRT, signal.SIG_IGN)
 pulse = Pulse(os.environ)

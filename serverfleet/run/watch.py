@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from serverfleet.pulse import COMPLAINT
+from serverfleet.run.pulse import COMPLAINT
 
 # After this much silence a process is killed. The limit doubles each time, up to
 # MOST_PATIENCE, and is reset once the process has worked for longer than the limit.

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from serverfleet import env
-from serverfleet.datafolder import StartError
+from serverfleet.run.datafolder import StartError
 from servers import tracing
 from servers.encryption import refuse_wrong_keys
 from servers.models import Account, Template, Token

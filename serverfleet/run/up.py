@@ -1,9 +1,9 @@
-"""``python -m serverfleet.up``: all of ServerFleet on one machine, with one command.
+"""``python -m serverfleet.run.up``: all of ServerFleet on one machine, with one command.
 
 Creates what is missing (data folder, keys, database, first admin, first token, sandbox)
 and prints it once, then runs broker, web, worker and beat under the supervisor.
 
-``python -m serverfleet.up --prepare`` creates what an installation on many machines
+``python -m serverfleet.run.up --prepare`` creates what an installation on many machines
 needs once, and exits: the tables, the fleet, the first admin and the first token.
 """
 
@@ -17,15 +17,21 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from serverfleet.address import advise, find_address
-from serverfleet.datafolder import (
+from serverfleet.run.address import (
+    advise,
+    find_address,
+)
+from serverfleet.run.datafolder import (
     StartError,
     lock_folder,
     prepare_folder,
     prepare_socket,
 )
-from serverfleet.restarts import leave_note
-from serverfleet.supervisor import Program, Supervisor
+from serverfleet.run.restarts import leave_note
+from serverfleet.run.supervisor import (
+    Program,
+    Supervisor,
+)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MOST_PORT = 65535
@@ -42,7 +48,7 @@ def main() -> None:
                 _load_application()
                 print(_prepare_application(None, "the address of your web processes"))
             case _:
-                raise StartError("Usage: python -m serverfleet.up [--prepare]")
+                raise StartError("Usage: python -m serverfleet.run.up [--prepare]")
     except StartError as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -137,7 +143,10 @@ def _prepare_application(folder: Path | None, address: str) -> str:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
 
-    from serverfleet.firststart import prepare_database, prepare_static
+    from serverfleet.run.firststart import (
+        prepare_database,
+        prepare_static,
+    )
 
     try:
         if folder is not None:

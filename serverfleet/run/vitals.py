@@ -19,7 +19,10 @@ from celery.beat import Scheduler
 from celery.worker.consumer import Consumer
 from django.conf import settings
 
-from serverfleet.pulse import PIPE, Pulse
+from serverfleet.run.pulse import (
+    PIPE,
+    Pulse,
+)
 from servers import workload
 from servers.broker import Answer, ask_broker
 from servers.heartbeats import Look
@@ -166,7 +169,7 @@ class FleetConsumer(Consumer):
 
         default_steps: ClassVar = [
             *_Blueprint.default_steps,
-            "serverfleet.vitals:ConsumerPulse",
+            "serverfleet.run.vitals:ConsumerPulse",
         ]
 
     def ensure_connected(self, conn: Any) -> Any:
