@@ -15,10 +15,10 @@ from whitenoise.compress import Compressor
 
 from serverfleet import (
     env,
-    logs,
     redisurl,
 )
 from serverfleet.run import datafolder
+from serverfleet.web import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -165,21 +165,21 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "serverfleet.middleware.RequestLogMiddleware",
-    "serverfleet.errorpages.ErrorMiddleware",
-    "serverfleet.pagemiddleware.PolicyMiddleware",
-    "serverfleet.entrance.EntranceMiddleware",
+    "serverfleet.web.middleware.RequestLogMiddleware",
+    "serverfleet.web.errorpages.ErrorMiddleware",
+    "serverfleet.web.pagemiddleware.PolicyMiddleware",
+    "serverfleet.web.entrance.EntranceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "serverfleet.middleware.RefusalMiddleware",
+    "serverfleet.web.middleware.RefusalMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "serverfleet.middleware.ActorMiddleware",
-    "serverfleet.pagemiddleware.PageLimitMiddleware",
-    "serverfleet.pagemiddleware.PasswordMiddleware",
-    "serverfleet.pagemiddleware.PageMessageMiddleware",
+    "serverfleet.web.middleware.ActorMiddleware",
+    "serverfleet.web.pagemiddleware.PageLimitMiddleware",
+    "serverfleet.web.pagemiddleware.PasswordMiddleware",
+    "serverfleet.web.pagemiddleware.PageMessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -223,7 +223,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
         )
     ),
 ]
-CSRF_FAILURE_VIEW = "serverfleet.errorpages.csrf_failure"
+CSRF_FAILURE_VIEW = "serverfleet.web.errorpages.csrf_failure"
 AUTHENTICATION_BACKENDS = ["servers.rights.RightsBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"

@@ -10,8 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from serverfleet.chunks import accept_chunks
-from serverfleet.mount import mount
+from serverfleet.web.chunks import accept_chunks
+from serverfleet.web.mount import mount
 from servers.clouds.registry import list_kinds
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")

@@ -195,7 +195,7 @@ def _list_programs(folder: Path) -> list[Program]:
         *programs,
         Program(
             "web",
-            [python, "-m", "gunicorn", "-c", "python:serverfleet.webserver"],
+            [python, "-m", "gunicorn", "-c", "python:serverfleet.web.webserver"],
             death_signal=signal.SIGTERM,
         ),
         *(

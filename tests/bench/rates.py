@@ -237,7 +237,7 @@ def bare_server(
     (folder / "row").write_text(json.dumps(row))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "python:serverfleet.webserver",
+            [sys.executable, "-m", "gunicorn", "-c", "python:serverfleet.web.webserver",
              "tests.bench.bare"],
             cwd=ROOT, stdout=log, stderr=log,
             env={**env, "PORT": str(port), "BENCH_ROW": str(folder / "row")},

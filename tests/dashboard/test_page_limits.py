@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from serverfleet import pagemiddleware
+from serverfleet.web import pagemiddleware
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serverfleet import logs
+from serverfleet.web import logs
 from servers import tracing
 
 TOKEN = "sf_abc_0123456789-needle"

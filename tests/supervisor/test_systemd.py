@@ -105,7 +105,7 @@ CELERY = ["celery", "-A", "serverfleet", "--quiet"]
     [
         [*CELERY, "worker", "-P", "threads", "-c", "2"],
         [*CELERY, "beat", "--pidfile="],
-        ["gunicorn", "-c", "python:serverfleet.webserver"],
+        ["gunicorn", "-c", "python:serverfleet.web.webserver"],
     ],
     ids=["worker", "beat", "web"],
 )

@@ -46,7 +46,7 @@ def run_site(database: Path | str, *, workers: int = 1) -> Iterator[str]:
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "gunicorn"),
-                *("-c", "python:serverfleet.webserver"),
+                *("-c", "python:serverfleet.web.webserver"),
             ],
             cwd=ROOT,
             env=env,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from serverfleet.chunks import Application
+from serverfleet.web.chunks import Application
 
 
 def mount(application: Application, path: str) -> Application:

@@ -1,4 +1,4 @@
-"""gunicorn's configuration: ``gunicorn -c python:serverfleet.webserver``.
+"""gunicorn's configuration: ``gunicorn -c python:serverfleet.web.webserver``.
 
 It is meant to run behind a proxy that buffers (deploy/nginx.conf). Without one, for a
 first look on your own machine, it must survive clients that stop half-way. The kernel
@@ -26,7 +26,7 @@ except ImproperlyConfigured as error:
 
 bind = f"{f'[{HOST}]' if ':' in HOST else HOST}:{settings.PORT}"
 wsgi_app = "serverfleet.wsgi"
-worker_class = "serverfleet.webworker.JSONThreadWorker"
+worker_class = "serverfleet.web.webworker.JSONThreadWorker"
 workers = settings.WEB_WORKERS
 threads = settings.WEB_THREADS
 preload_app = True

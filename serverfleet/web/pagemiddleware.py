@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from serverfleet.errorpages import too_many_requests
+from serverfleet.web.errorpages import too_many_requests
 from servers.ratelimits import Counter, find_address
 from servers.sessions import MUST_CHANGE
 

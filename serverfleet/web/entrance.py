@@ -6,8 +6,12 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from serverfleet.errorpages import Respond, answer_error, is_for_client
-from serverfleet.middleware import REFUSED_HOST
+from serverfleet.web.errorpages import (
+    Respond,
+    answer_error,
+    is_for_client,
+)
+from serverfleet.web.middleware import REFUSED_HOST
 
 # Probes use a machine's or a pod's address and plain HTTP, and can't change either.
 # Nothing in these answers depends on them.
