@@ -134,7 +134,7 @@ REDIS_OPTIONS: dict[str, Any] = {
     "socket_timeout": 0.5,
     "socket_connect_timeout": 0.5,
     # Django's own serializer would unpickle whatever it finds there.
-    "serializer": "servers.ratelimits.NumberSerializer",
+    "serializer": "servers.access.ratelimits.NumberSerializer",
 }
 CACHES = {
     "default": {
@@ -224,7 +224,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     ),
 ]
 CSRF_FAILURE_VIEW = "serverfleet.web.errorpages.csrf_failure"
-AUTHENTICATION_BACKENDS = ["servers.rights.RightsBackend"]
+AUTHENTICATION_BACKENDS = ["servers.access.rights.RightsBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
@@ -287,7 +287,7 @@ SECURE_HSTS_SECONDS = env.read_int("SERVERFLEET_HSTS_SECONDS", 31536000 if HTTPS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_ENGINE = "servers.sessions"
+SESSION_ENGINE = "servers.access.sessions"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_AGE = env.read_int("SERVERFLEET_SESSION_SECONDS", 12 * 3600, least=60)
 SESSION_IDLE_SECONDS = env.read_int("SERVERFLEET_SESSION_IDLE_SECONDS", 2 * 3600)

@@ -1,4 +1,4 @@
-"""Which records a caller can reach is decided in one module: servers/reach.py."""
+"""Which records a caller can reach is decided in one module: servers/access/reach.py."""
 
 import ast
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def _list_files() -> Iterator[tuple[str, Path]]:
 
 
 def find_own_queries(code: str) -> list[str]:
-    """Return the places where code queries a record without servers/reach.py."""
+    """Return the places where code queries a record without servers/access/reach.py."""
     tree = ast.parse(code)
     aliases = {
         name.asname: name.name

@@ -18,6 +18,10 @@ from django.db.migrations.executor import MigrationExecutor
 from serverfleet import env
 from serverfleet.run.datafolder import StartError
 from servers import tracing
+from servers.access.tokens import (
+    SCOPES,
+    issue_token,
+)
 from servers.encryption import refuse_wrong_keys
 from servers.models import Account, Template, Token
 from servers.operations import (
@@ -26,7 +30,6 @@ from servers.operations import (
     save_account,
     save_template,
 )
-from servers.tokens import SCOPES, issue_token
 
 
 def prepare_static(folder: Path) -> None:

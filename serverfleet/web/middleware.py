@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import ResolverMatch
 
 from servers import tracing
+from servers.access.sessions import note_seen
 from servers.api.errors import LATE, plain_error
-from servers.sessions import note_seen
 
 logger = logging.getLogger("serverfleet.request")
 

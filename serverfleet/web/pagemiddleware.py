@@ -16,8 +16,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from serverfleet.web.errorpages import too_many_requests
-from servers.ratelimits import Counter, find_address
-from servers.sessions import MUST_CHANGE
+from servers.access.ratelimits import (
+    Counter,
+    find_address,
+)
+from servers.access.sessions import MUST_CHANGE
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 _API: Final = "/api/"

@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from servers.access.reach import reach_accounts
 from servers.admin.base import Listed, badge, run_for_each
 from servers.clouds.registry import list_kinds, validate_config
 from servers.errors import FleetError
@@ -22,7 +23,6 @@ from servers.operations import (
     save_account,
 )
 from servers.probe import probe_account
-from servers.reach import reach_accounts
 
 MOST_TESTED: Final = 3
 

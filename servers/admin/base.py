@@ -13,11 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
+from servers.access.reach import reach_rows
 from servers.admin.filters import BoundedPaginator
 from servers.errors import FleetError
 from servers.fields import EncryptedTextField
 from servers.multiline import Multiline
-from servers.reach import reach_rows
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]

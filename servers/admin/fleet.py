@@ -6,10 +6,10 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from servers.access.tokens import revoke_token
 from servers.admin.base import Shown, run_for_each
 from servers.models import Fleet, Token
 from servers.operations import freeze_destroys, pause_fleet, resume_fleet
-from servers.tokens import revoke_token
 
 
 @admin.register(Fleet)

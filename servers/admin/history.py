@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from servers.access.reach import reach_accounts
 from servers.admin.base import Shown, badge, cut
 from servers.admin.filters import KindFilter, TallyFilter
 from servers.errors import FleetError
@@ -20,7 +21,6 @@ from servers.models import (
     Tally,
 )
 from servers.operations import destroy_held, list_account_now
-from servers.reach import reach_accounts
 
 
 @admin.register(Event)

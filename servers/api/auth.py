@@ -13,9 +13,17 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from servers import tracing
-from servers.sessions import CHOOSE_FIRST, MUST_CHANGE
+from servers.access.sessions import (
+    CHOOSE_FIRST,
+    MUST_CHANGE,
+)
+from servers.access.tokens import (
+    Caller,
+    check_token,
+    rights_of,
+    scopes_of,
+)
 from servers.stamps import Stamps, read_clock, read_stamps
-from servers.tokens import Caller, check_token, rights_of, scopes_of
 
 NEEDS_BEARER = "Send an API token: 'Authorization: Bearer sf_…'."
 REFUSED = (

@@ -7,15 +7,24 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from servers.access.reach import (
+    find_token,
+    reach_tokens,
+)
+from servers.access.sessions import (
+    CONFIRM_FIRST,
+    is_recent,
+)
+from servers.access.tokens import (
+    issue_token,
+    revoke_token,
+)
 from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
 from servers.errors import InvalidError
 from servers.gates import is_confirmed
 from servers.models import Fleet, Token
 from servers.operations import change_fleet
-from servers.reach import find_token, reach_tokens
-from servers.sessions import CONFIRM_FIRST, is_recent
-from servers.tokens import issue_token, revoke_token
 from servers.wire import to_seconds
 
 FLEET_FIELDS: Final = {

@@ -19,6 +19,7 @@ import orjson
 from django.conf import settings
 from django.db.models import QuerySet
 
+from servers.access.reach import reach_servers
 from servers.api.segments import (
     Bytes,
     Key,
@@ -30,7 +31,6 @@ from servers.api.segments import (
     plan,
 )
 from servers.models import Server
-from servers.reach import reach_servers
 from servers.selectors import find_key, list_servers
 from servers.wire import render_server
 

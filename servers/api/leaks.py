@@ -5,6 +5,11 @@ from typing import Any, Final
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from servers.access.reach import (
+    find_account,
+    find_template,
+    reach_templates,
+)
 from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
@@ -25,7 +30,6 @@ from servers.operations import (
     destroy_held,
     destroy_stray,
 )
-from servers.reach import find_account, find_template, reach_templates
 from servers.wire import render_server
 
 PLACE: Final = {"account": Kind.TEXT, "region": Kind.TEXT}

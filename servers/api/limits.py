@@ -11,8 +11,12 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from servers.ratelimits import Counter, Standing, find_address
-from servers.tokens import Caller
+from servers.access.ratelimits import (
+    Counter,
+    Standing,
+    find_address,
+)
+from servers.access.tokens import Caller
 
 WINDOW_SECONDS: Final = 60
 EXCHANGE_SECONDS: Final = 1.0

@@ -17,6 +17,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from servers.access.reach import (
+    all_accounts,
+    all_servers,
+)
 from servers.gates import is_confirmed
 from servers.leaks import DECIDED, NONE, UNOWNED, report_leaks
 from servers.ledger import database_now
@@ -30,7 +34,6 @@ from servers.models import (
     Scope,
     Tally,
 )
-from servers.reach import all_accounts, all_servers
 from servers.selectors import count_by_state
 from servers.standstill import Cause, find_fresh, find_standstill
 from servers.tallies import ATTEMPTS, BOOT_BUCKETS, BOOT_SECONDS, BOOTS, FAILURES

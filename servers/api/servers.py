@@ -9,6 +9,8 @@ from rest_framework.request import Request as HTTPRequest
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from servers.access.reach import no_server
+from servers.access.tokens import Caller
 from servers.api.bodies import Kind, read_body
 from servers.api.conditional import (
     answer_bytes,
@@ -30,10 +32,8 @@ from servers.operations import (
     retry_server,
     terminate_server,
 )
-from servers.reach import no_server
 from servers.selectors import list_servers
 from servers.stamps import Stamps
-from servers.tokens import Caller
 from servers.wire import render_server
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})

@@ -10,6 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from servers.access.reach import (
+    find_account,
+    find_template,
+    reach_accounts,
+    reach_templates,
+)
 from servers.api.bodies import Kind, read_body
 from servers.api.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
@@ -28,7 +34,6 @@ from servers.operations import (
 )
 from servers.operations.setup import PRICE
 from servers.probe import probe_account
-from servers.reach import find_account, find_template, reach_accounts, reach_templates
 from servers.wire import to_seconds
 
 TEMPLATE_FIELDS: Final = {

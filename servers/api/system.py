@@ -10,6 +10,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from servers.access.ratelimits import find_address
+from servers.access.tokens import check_token
 from servers.api.auth import find_bearer
 from servers.api.errors import plain_error
 from servers.api.limits import REFUSALS_SHARE, refusals
@@ -17,10 +19,8 @@ from servers.api.metrics import make_registry
 from servers.api.views import ScopedView
 from servers.models import Token
 from servers.operations import pause_fleet, resume_fleet
-from servers.ratelimits import find_address
 from servers.selectors import is_paused
 from servers.stamps import read_stamps
-from servers.tokens import check_token
 from servers.wire import to_seconds
 
 NEEDS_A_READER: Final = (

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
+from servers.access.tokens import Caller
 from servers.api.limits import RateLimitedView
 from servers.models import Token
 from servers.stamps import Stamps, read_stamps
-from servers.tokens import Caller
 
 
 class ScopedView(RateLimitedView):

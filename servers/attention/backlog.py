@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from django.db.models import Count, Min
 
+from servers.access.reach import reach_servers
 from servers.attention.items import Item, Kind
 from servers.candidates import count_recent_creates
 from servers.gates import explain_closed_gate
 from servers.lifecycle.states import State
 from servers.models import Account, Fleet
-from servers.reach import reach_servers
 from servers.scopes import pace_of_account
 
 # Shorter waits need no attention.

@@ -20,6 +20,10 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now, RowNumber
 
+from servers.access.reach import (
+    reach_accounts,
+    reach_servers,
+)
 from servers.attention.backlog import describe_backlog, read_queues
 from servers.attention.items import Item, Kind
 from servers.attention.lagging import (
@@ -32,7 +36,6 @@ from servers.attention.places import NEVER_AFTER, describe_scopes
 from servers.attention.processes import describe_fleet, describe_processes
 from servers.lifecycle.states import BOOTING, State, Verdict
 from servers.models import Fleet, Heartbeat, Instance, Scope, Server, Stamp
-from servers.reach import reach_accounts, reach_servers
 from servers.standstill import LATE, SLOW_SECONDS, TICK_LATE
 
 # If the page can change with time alone, it is rendered again this often.

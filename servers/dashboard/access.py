@@ -15,9 +15,9 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from servers.access.sessions import is_recent
 from servers.errors import FleetError, NotFoundError
 from servers.models import Fleet
-from servers.sessions import is_recent
 
 ENDED: Final = "Your session has ended, so nothing was done. Log in and try again."
 ASK_AGAIN: Final = (

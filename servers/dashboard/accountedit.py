@@ -7,6 +7,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from servers.access.reach import find_account
 from servers.clouds.kind import Kind
 from servers.clouds.registry import describe_kind, list_kinds
 from servers.dashboard.accountform import CREDENTIAL, AccountForm
@@ -16,7 +17,6 @@ from servers.errors import FleetError, InvalidError, NotFoundError
 from servers.models import Account
 from servers.operations import resolve_credentials, save_account
 from servers.probe import probe_account
-from servers.reach import find_account
 
 
 class _Edit(Edit):

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django import forms
 from django.forms import BoundField
 
+from servers.access.reach import is_name_taken
 from servers.clouds.kind import MOST_TEXT, Field, Kind
 from servers.dashboard.once import OnceForm
 from servers.dashboard.optionfields import (
@@ -20,7 +21,6 @@ from servers.dashboard.optionfields import (
 )
 from servers.models import Account
 from servers.models.account import validate_name
-from servers.reach import is_name_taken
 
 CREDENTIAL: Final = "credential-"
 FORGET: Final = "forget-"

@@ -10,6 +10,10 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.views.generic import TemplateView
 
+from servers.access.reach import (
+    all_servers,
+    reach_accounts,
+)
 from servers.breaker import explain_hold
 from servers.clouds.registry import describe_kind
 from servers.dashboard.accountedit import get_account
@@ -20,7 +24,6 @@ from servers.health import summarise_health
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Event, Listing, Scope
 from servers.operations import find_templates
-from servers.reach import all_servers, reach_accounts
 
 EVENTS_SHOWN: Final = 20
 _HEALTH: Final = {

@@ -5,10 +5,10 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.views.generic import TemplateView
 
+from servers.access.reach import reach_servers
 from servers.dashboard.live import Live
 from servers.dashboard.messages import HAPPENED
 from servers.models import Event
-from servers.reach import reach_servers
 
 PER_PAGE: Final = 50
 # The actor: ``user:ada``, ``token:ci`` or ``worker``; "" is a command or startup.

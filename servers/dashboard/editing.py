@@ -9,10 +9,10 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect
 from django.views.generic import FormView
 
+from servers.access.reach import reach_rows
 from servers.dashboard.access import Page, find_next
 from servers.dashboard.messages import REPEATED
 from servers.errors import FleetError
-from servers.reach import reach_rows
 
 _Row = TypeVar("_Row", bound=Model)
 

@@ -2,7 +2,10 @@
 
 from typing import Final
 
-from servers.reach import reach_accounts, reach_templates
+from servers.access.reach import (
+    reach_accounts,
+    reach_templates,
+)
 
 SANDBOX: Final = "sandbox"
 

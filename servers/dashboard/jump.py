@@ -9,9 +9,12 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.views.generic import TemplateView
 
+from servers.access.reach import (
+    reach_accounts,
+    reach_templates,
+)
 from servers.dashboard.access import Page
 from servers.dashboard.navigation import list_links
-from servers.reach import reach_accounts, reach_templates
 from servers.selectors import list_servers, with_words
 
 MOST_WORDS: Final = 100

@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import TemplateView
 
+from servers.access.reach import reach_rows
 from servers.dashboard.access import Page, carry_out
 from servers.dashboard.live import Live
 from servers.leaks import Report, ScopeReport, list_history, report_leaks
@@ -18,7 +19,6 @@ from servers.operations import (
     destroy_held,
     destroy_stray,
 )
-from servers.reach import reach_rows
 from servers.wording import count_of
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.db.models import Count, Sum
 from django.views.generic import TemplateView
 
+from servers.access.reach import reach_servers
 from servers.attention import list_attention, read_moment
 from servers.dashboard.firststep import find_first_step
 from servers.dashboard.helps import say_helps
@@ -13,7 +14,6 @@ from servers.dashboard.live import Live
 from servers.dashboard.messages import say_failure
 from servers.figures import RANGES, find_range, recent_figures
 from servers.lifecycle.states import BOOTING, MOVING, State
-from servers.reach import reach_servers
 
 # Even if nothing moves, a process may stop responding.
 IDLE_SECONDS: Final = 4

@@ -11,11 +11,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.generic import FormView
 
+from servers.access.ratelimits import find_address
+from servers.access.sessions import (
+    MUST_CHANGE,
+    digest_key,
+)
 from servers.dashboard.access import Page, find_next, go_back
 from servers.dashboard.login import TOO_MANY, Reservation, answer_later
 from servers.operations import change_own_password
-from servers.ratelimits import find_address
-from servers.sessions import MUST_CHANGE, digest_key
 
 
 class _Own(LoginRequiredMixin, Page, FormView):  # type: ignore[type-arg]

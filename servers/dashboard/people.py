@@ -11,6 +11,12 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.generic import FormView, ListView, TemplateView
 
+from servers.access.sessions import (
+    digest_password,
+    find_one_time,
+    list_open_sessions,
+)
+from servers.access.tokens import list_valid_tokens
 from servers.dashboard.access import Page
 from servers.dashboard.live import Live
 from servers.dashboard.messages import REPEATED
@@ -18,8 +24,6 @@ from servers.dashboard.once import OnceForm
 from servers.errors import FleetError
 from servers.models import OneTimePassword
 from servers.operations import people
-from servers.sessions import digest_password, find_one_time, list_open_sessions
-from servers.tokens import list_valid_tokens
 
 PER_PAGE: Final = 50
 MOST_SESSIONS: Final = 50

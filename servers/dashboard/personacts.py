@@ -12,11 +12,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView
 
+from servers.access.tokens import list_valid_tokens
 from servers.dashboard.access import Page, carry_out
 from servers.dashboard.people import RoleForm, find_person, show_password
 from servers.errors import FleetError, NotFoundError
 from servers.operations import people
-from servers.tokens import list_valid_tokens
 
 
 class _Ask(Page, FormView):  # type: ignore[type-arg]

@@ -8,9 +8,14 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.views.generic import TemplateView
 
+from servers.access.reach import (
+    reach_accounts,
+    reach_servers,
+    reach_templates,
+    reach_tokens,
+)
 from servers.dashboard.firststep import SANDBOX
 from servers.dashboard.live import Live
-from servers.reach import reach_accounts, reach_servers, reach_templates, reach_tokens
 
 
 @dataclass(frozen=True, slots=True)

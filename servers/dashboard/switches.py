@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
+from servers.access.reach import find_account
 from servers.dashboard.access import Page, carry_out, go_back
 from servers.errors import FleetError, NotFoundError
 from servers.ledger import database_now
@@ -22,7 +23,6 @@ from servers.operations import (
     scan_now,
 )
 from servers.operations.fleet import MOST_NOTE
-from servers.reach import find_account
 
 LONGEST_PAUSE: Final = 7 * 24 * 60
 

@@ -14,12 +14,12 @@ from django.db import connection
 from django.db.models import Count, Min
 from django.views.generic import TemplateView
 
+from servers.access.reach import all_servers
 from servers.attention import read_moment
 from servers.broker import ask_broker, ask_cache, name_broker, name_cache
 from servers.dashboard.live import Live
 from servers.gates import is_confirmed
 from servers.models import Heartbeat
-from servers.reach import all_servers
 from servers.standstill import LATE, TICK_LATE, find_standstill
 
 # Only the settings in this list are shown.

@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import View
 
+from servers.access.reach import reach_accounts
 from servers.dashboard.access import Page, carry_out
 from servers.dashboard.deleting import Delete
 from servers.dashboard.editing import Edit, lock_row
@@ -25,7 +26,6 @@ from servers.operations import (
     save_template,
     try_template,
 )
-from servers.reach import reach_accounts
 
 
 class _Edit(Edit):

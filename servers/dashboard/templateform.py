@@ -8,6 +8,10 @@ from django import forms
 from django.forms import BoundField
 from django.http import QueryDict
 
+from servers.access.reach import (
+    is_name_taken,
+    reach_accounts,
+)
 from servers.clouds.registry import describe_kind, validate_template_options
 from servers.dashboard.accountform import CHANGED, clean_name
 from servers.dashboard.lines import join_lines, read_lines
@@ -17,7 +21,6 @@ from servers.models import Account, Template
 from servers.multiline import Multiline
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL
 from servers.operations.setup import ACCOUNT_GONE, MOST_USER_DATA
-from servers.reach import is_name_taken, reach_accounts
 
 _MOST_MINUTES: Final = MOST_TTL // 60
 _SAME: Final = [

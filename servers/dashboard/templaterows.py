@@ -5,10 +5,10 @@ from typing import Any, Final
 
 from django import forms
 
+from servers.access.reach import reach_accounts
 from servers.dashboard.once import offer_rows
 from servers.models import Account
 from servers.operations.setup import ACCOUNT_GONE
-from servers.reach import reach_accounts
 
 MOST: Final = 10
 # Empty rows at the end of a form.

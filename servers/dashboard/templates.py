@@ -8,6 +8,10 @@ from django.http import Http404
 from django.urls import reverse
 from django.views.generic import TemplateView
 
+from servers.access.reach import (
+    find_template,
+    reach_templates,
+)
 from servers.boots import LATELY
 from servers.dashboard.bootchart import compare_boots, load_steps
 from servers.dashboard.live import Live
@@ -21,7 +25,6 @@ from servers.models import Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations import find_trial, was_tried
 from servers.operations.setup import SECONDS_FIELDS, SECRET_FIELDS
-from servers.reach import find_template, reach_templates
 
 VERSIONS_SHOWN: Final = 20
 

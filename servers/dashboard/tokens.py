@@ -13,6 +13,15 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import FormView, ListView, TemplateView
 
+from servers.access.reach import (
+    find_token_by_id,
+    reach_tokens,
+)
+from servers.access.tokens import (
+    issue_token,
+    revoke_token,
+    scopes_of,
+)
 from servers.dashboard.access import Page
 from servers.dashboard.live import Live
 from servers.dashboard.messages import REPEATED
@@ -20,8 +29,6 @@ from servers.dashboard.once import OnceForm
 from servers.errors import FleetError, NotFoundError
 from servers.ledger import database_now
 from servers.models import Token
-from servers.reach import find_token_by_id, reach_tokens
-from servers.tokens import issue_token, revoke_token, scopes_of
 
 PER_PAGE: Final = 50
 ENDS_SOON: Final = timedelta(days=7)

@@ -12,6 +12,10 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 
 from servers import tracing
+from servers.access.tokens import (
+    SCOPES,
+    issue_token,
+)
 from servers.clouds.sandbox import World, world_path
 from servers.drill.callers import Callers
 from servers.drill.killer import IN_FLIGHT, Killer
@@ -34,7 +38,6 @@ from servers.lifecycle.states import Verdict as InstanceVerdict
 from servers.models import Account, Attempt, Event, Fleet, Instance, Scope, Server
 from servers.operations import close_breaker, save_account, terminate_server
 from servers.scopes import open_scope, pace_of
-from servers.tokens import SCOPES, issue_token
 
 MARK: Final = "drill"
 # How long after a kill of the database the API may answer 503.

@@ -22,6 +22,7 @@ from django.db.models import (
 )
 from django.db.models.functions import RowNumber
 
+from servers.access.reach import all_servers
 from servers.leaks.bounds import bound_of, bound_of_leftovers, outside_of
 from servers.leaks.sentences import (
     describe_ending,
@@ -33,7 +34,6 @@ from servers.ledger import Kind
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
 from servers.models import Event, Instance, Leftover, Scope, Server
-from servers.reach import all_servers
 from servers.scopes import pace_of_account
 
 Row = TypeVar("Row", Instance, Server, Leftover)

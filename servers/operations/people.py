@@ -19,12 +19,19 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from servers.access.sessions import (
+    digest_password,
+    end_sessions,
+)
+from servers.access.tokens import (
+    list_valid_tokens,
+    revoke_token,
+    rights_of,
+)
 from servers.differences import list_differences
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.models import OneTimePassword, Session
-from servers.sessions import digest_password, end_sessions
-from servers.tokens import list_valid_tokens, revoke_token, rights_of
 
 ROLES: Final = ("viewer", "operator", "admin")
 ONE_TIME_FOR: Final = timedelta(days=3)

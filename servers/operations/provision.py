@@ -11,6 +11,7 @@ from typing import Final
 from django.db import IntegrityError, transaction
 
 from servers import dispatch, ledger, tracing
+from servers.access.reach import reach_recipes
 from servers.candidates import Candidate, list_candidates, list_kinds
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
@@ -18,7 +19,6 @@ from servers.models import Account, Fleet, Server, Template, TemplateVersion
 from servers.operations.caps import hold_caps
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.overrides import check_overrides
-from servers.reach import reach_recipes
 from servers.scopes import ensure_scope, open_scope
 from servers.stamps import Stamps, read_stamps
 

@@ -12,6 +12,7 @@ from django.db.models import PositiveIntegerField
 from django.db.models.functions import Now
 
 from servers import tracing
+from servers.access.reach import reach_accounts
 from servers.candidates import list_candidates, list_kinds
 from servers.clouds.registry import validate_config, validate_template_options
 from servers.differences import list_differences, read_values
@@ -28,7 +29,6 @@ from servers.operations.secrets import (
     refuse_renaming,
     resolve_credentials,
 )
-from servers.reach import reach_accounts
 from servers.scopes import ensure_scope, open_scope
 from servers.wording import count_of
 

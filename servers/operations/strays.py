@@ -6,6 +6,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from servers import dispatch, ledger
+from servers.access.reach import reach_templates
 from servers.clouds.registry import describe_kind
 from servers.condemning import condemn_unowned
 from servers.errors import ConflictError, NotFoundError
@@ -21,7 +22,6 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
-from servers.reach import reach_templates
 
 _UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE)
 _NOBODY_WAITS: Final = "Nothing there needs a decision any more. Reload and look again."

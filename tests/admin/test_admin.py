@@ -9,6 +9,7 @@ from django.contrib import admin as django_admin
 from django.contrib.auth.models import User
 from django.test import Client
 
+from servers.access.tokens import issue_token
 from servers.heartbeats import write_heartbeat
 from servers.models import (
     Account,
@@ -23,7 +24,6 @@ from servers.models import (
     TemplateVersion,
     Token,
 )
-from servers.tokens import issue_token
 from tests.support.fleet import Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,8 +6,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from servers.access.tokens import issue_token
 from servers.models import Event, Server
-from servers.tokens import issue_token
 from tests.support.fleet import make_fleet
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]

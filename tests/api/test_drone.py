@@ -7,6 +7,10 @@ from typing import Any
 import pytest
 
 from servers import reconciler
+from servers.access.tokens import (
+    SCOPES,
+    issue_token,
+)
 from servers.engine import step
 from servers.lifecycle.states import State
 from servers.models import Account, Server, Template
@@ -16,7 +20,6 @@ from servers.operations import (
     save_template,
     terminate_server,
 )
-from servers.tokens import SCOPES, issue_token
 from tests.support.drone import DecodeError, Drone, ServerError, decode_server
 from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 

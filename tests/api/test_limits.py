@@ -7,9 +7,12 @@ import pytest
 from django.core.cache import cache
 from django.test import Client, override_settings
 
+from servers.access.ratelimits import (
+    MOST_KEYS,
+    Counter,
+)
 from servers.api import limits
 from servers.drill.service import free_port
-from servers.ratelimits import MOST_KEYS, Counter
 from tests.api.conftest import Call
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
-from servers.tokens import issue_token
+from servers.access.tokens import issue_token
 from tests.support.fleet import make_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -4,9 +4,12 @@ import pytest
 from django.core.cache import cache
 from django.test import Client, override_settings
 
+from servers.access.tokens import (
+    SCOPES,
+    issue_token,
+)
 from servers.api import limits
 from servers.models import Server
-from servers.tokens import SCOPES, issue_token
 from tests.api.conftest import Call
 
 pytestmark = pytest.mark.django_db

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from servers.access.tokens import (
+    SCOPES,
+    expand_scopes,
+)
 from servers.api.routes import Route, list_routes, render_table
 from servers.models import Token
-from servers.tokens import SCOPES, expand_scopes
 from tests.api.conftest import Call
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from servers.access.tokens import SCOPES
 from servers.api.routes import Route, list_routes
 from servers.models import Account, Server, Template
 from servers.operations import save_account, save_template
-from servers.tokens import SCOPES
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, provision
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from servers.access.tokens import SCOPES
 from servers.engine.create import render_spec
 from servers.ledger import database_now
 from servers.lifecycle.keys import make_key
@@ -17,7 +18,6 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
-from servers.tokens import SCOPES
 from tests.api.conftest import Call
 from tests.support.fleet import QUICK, Workshop, provision
 

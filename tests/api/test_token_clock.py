@@ -7,10 +7,10 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from servers.access.tokens import issue_token
 from servers.errors import InvalidError
 from servers.ledger import database_now
 from servers.models import Token
-from servers.tokens import issue_token
 from tests.support.fleet import make_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,11 +12,15 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from servers.access.tokens import (
+    check_token,
+    issue_token,
+    revoke_token,
+)
 from servers.errors import FleetError
 from servers.models import Event, Token
 from servers.operations.people import deactivate_person, delete_person
 from servers.stamps import read_stamps
-from servers.tokens import check_token, issue_token, revoke_token
 from tests.api.conftest import Call
 from tests.support.people import log_in, make_person
 

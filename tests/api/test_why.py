@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from servers.access.tokens import issue_token
 from servers.models import Account, Heartbeat, Scope, Server
-from servers.tokens import issue_token
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.trouble import start_processes
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from servers.access.tokens import issue_token
 from servers.models import Instance
-from servers.tokens import issue_token
 from tests.support.browser import NARROW
 from tests.support.fleet import make_fleet, provision
 from tests.support.trouble import open_breaker, start_processes

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from servers.tokens import check_token
+from servers.access.tokens import check_token
 from tests.support.browser import check_looks
 from tests.support.fleet import make_fleet
 

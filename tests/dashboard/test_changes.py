@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from servers.access.tokens import (
+    issue_token,
+    revoke_token,
+)
 from servers.differences import list_differences
 from servers.models import Account, Event, Template, Token
 from servers.operations import change_fleet, people, save_account, save_template
-from servers.tokens import issue_token, revoke_token
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

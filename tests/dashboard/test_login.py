@@ -9,11 +9,11 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client, RequestFactory, override_settings
 
+from servers.access.ratelimits import find_address
 from servers.dashboard import login
 from servers.drill.service import free_port
 from servers.models import Event
 from servers.operations import initialise_fleet
-from servers.ratelimits import find_address
 
 pytestmark = pytest.mark.django_db
 

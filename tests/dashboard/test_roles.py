@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.utils import timezone
 
+from servers.access.sessions import digest_key
 from servers.models import Account, Fleet, Server, Session, Token
 from servers.operations import (
     freeze_destroys,
@@ -15,7 +16,6 @@ from servers.operations import (
     save_account,
 )
 from servers.reconciler.purge import purge_history
-from servers.sessions import digest_key
 from tests.support.crawl import (
     NEEDLE,
     Look,

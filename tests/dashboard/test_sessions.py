@@ -10,9 +10,9 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from servers.access.sessions import digest_key
 from servers.dashboard import login
 from servers.models import Session
-from servers.sessions import digest_key
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person
 

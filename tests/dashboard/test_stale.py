@@ -7,10 +7,10 @@ from django.db import transaction
 from django.http import Http404
 from django.test import Client
 
+from servers.access.tokens import revoke_token
 from servers.dashboard.editing import lock_row
 from servers.models import Account, Server, Template, Token
 from servers.operations import delete_account, delete_template, terminate_server
-from servers.tokens import revoke_token
 from tests.support.crawl import Form, Look, make_everything, take_snapshot
 from tests.support.fleet import Workshop
 from tests.support.people import log_in, make_person

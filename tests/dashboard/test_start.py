@@ -5,9 +5,9 @@ import re
 import pytest
 from django.test import Client
 
+from servers.access.tokens import issue_token
 from servers.models import Account, Template
 from servers.operations import initialise_fleet, save_account
-from servers.tokens import issue_token
 from tests.support.crawl import Look
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client, override_settings
 
+from servers.access.ratelimits import Counter
 from servers.broker import ask_broker, name_broker
 from servers.drill.service import free_port
 from servers.heartbeats import (
@@ -23,7 +24,6 @@ from servers.leases import name_process
 from servers.ledger import database_now
 from servers.models import Account, Event, Heartbeat, Instance, Leftover, Scope
 from servers.operations import save_account
-from servers.ratelimits import Counter
 from servers.reconciler.purge import purge_history
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person

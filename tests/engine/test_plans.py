@@ -12,6 +12,10 @@ import pytest
 from django.db import connection
 
 from servers import breaker, engine, reconciler
+from servers.access.tokens import (
+    check_token,
+    issue_token,
+)
 from servers.attention import list_attention
 from servers.feed import read_events
 from servers.leaks import list_history, report_leaks
@@ -30,7 +34,6 @@ from servers.models import (
 )
 from servers.operations import save_account, terminate_server
 from servers.reconciler import purge_history
-from servers.tokens import check_token, issue_token
 from servers.why import explain_server
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 from tests.support.plans import find_scans

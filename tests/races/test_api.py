@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from servers.access.tokens import issue_token
 from servers.models import Template
-from servers.tokens import issue_token
 from tests.support.clients import run_all
 from tests.support.crew import ROUNDS, Person
 

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from servers import dispatch
+from servers.access.tokens import issue_token
 from servers.errors import ConflictError
 from servers.models import Account, Server, Template, TemplateVersion, Token
 from servers.operations import (
@@ -19,7 +20,6 @@ from servers.operations import (
     save_account,
     save_template,
 )
-from servers.tokens import issue_token
 from tests.support.crew import (
     ROUNDS,
     Person,

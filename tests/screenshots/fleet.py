@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.contrib.auth.models import Group, User
 
 from servers import tracing
+from servers.access.tokens import issue_token
 from servers.breaker import OPENS_AFTER
 from servers.clouds.base import FLEET_TAG, KEY_TAG
 from servers.drill.service import wait_for
@@ -37,7 +38,6 @@ from servers.operations import (
     terminate_server,
     try_template,
 )
-from servers.tokens import issue_token
 from tests.support.fleet import world_of
 
 ADA, MIRA, TOMEK = "user:ada", "user:mira", "user:tomek"

@@ -5,7 +5,7 @@ import logging
 import pytest
 from django.test import Client
 
-from servers.tokens import issue_token
+from servers.access.tokens import issue_token
 
 PATH = "/version"
 

@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import Resolver404, resolve, reverse
 
+from servers.access.tokens import issue_token
 from servers.heartbeats import write_heartbeat
 from servers.ledger import database_now
 from servers.models import (
@@ -33,7 +34,6 @@ from servers.operations import (
     save_account,
     save_template,
 )
-from servers.tokens import issue_token
 from tests.support.fleet import make_fleet, provision
 from tests.support.trouble import open_breaker
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from servers.access.tokens import SCOPES
 from servers.api.schema.proof import LEAKS
 from servers.api.schema.shapes import (
     Shape,
@@ -19,7 +20,6 @@ from servers.clouds.registry import list_kinds
 from servers.ledger import Kind
 from servers.lifecycle.states import Event, Outcome, State
 from servers.models import Account, Scope, Template
-from servers.tokens import SCOPES
 
 _STATE: Final = one_of(State)
 _STATE_OR_NONE: Final = one_of([*State, ""])

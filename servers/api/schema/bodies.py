@@ -3,6 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from servers.access.reach import (
+    MOST_NAME,
+    MOST_TOKEN_NAME,
+)
+from servers.access.tokens import SCOPES
 from servers.api import details, fleet, leaks, servers, setup
 from servers.api.bodies import Kind
 from servers.api.schema.shapes import (
@@ -43,8 +48,6 @@ from servers.operations.setup import (
     NAME_PREFIX,
     PRICE,
 )
-from servers.reach import MOST_NAME, MOST_TOKEN_NAME
-from servers.tokens import SCOPES
 
 _NAME: Final = match(NAME.pattern, NAME_RULE)
 _LEFT_OUT: Final = "If empty or omitted, the template's own is used."

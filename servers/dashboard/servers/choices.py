@@ -8,10 +8,13 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from servers.access.reach import (
+    all_servers,
+    reach_templates,
+)
 from servers.boots import Boots, read_boots
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Fleet, Template
-from servers.reach import all_servers, reach_templates
 
 MOST_TEMPLATES: Final = 100
 

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import get_script_prefix
 from django.views.generic import TemplateView, View
 
+from servers.access.tokens import scopes_of
 from servers.dashboard.access import Page
 from servers.dashboard.live import Live
 from servers.dashboard.servers.connect import (
@@ -29,7 +30,6 @@ from servers.models import Server, Token
 from servers.operations import find_leftovers
 from servers.selectors import find_server
 from servers.snapshots import Loader
-from servers.tokens import scopes_of
 from servers.why import explain_server
 from servers.wire import render_server
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from django import forms
 
+from servers.access.reach import reach_templates
 from servers.dashboard.lines import LinesField, join_lines
 from servers.dashboard.once import OnceForm, add_errors, offer_rows
 from servers.errors import InvalidError
@@ -20,7 +21,6 @@ from servers.operations.provision import (
     TEMPLATE_GONE,
     check_request,
 )
-from servers.reach import reach_templates
 
 MOST_MINUTES: Final = MOST_TTL // 60
 OVERRIDES: Final = ("image", "region", "size", "capacity", "ttl", "labels")

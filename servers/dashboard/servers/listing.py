@@ -13,6 +13,10 @@ from django.db.models import CharField, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import TemplateView, View
 
+from servers.access.reach import (
+    reach_accounts,
+    reach_templates,
+)
 from servers.dashboard.access import Page
 from servers.dashboard.firststep import find_first_step
 from servers.dashboard.live import Live
@@ -22,7 +26,6 @@ from servers.dashboard.servers.targets import MOST
 from servers.dashboard.servers.views import list_views
 from servers.lifecycle.states import MOVING, State
 from servers.models import Scope, Server
-from servers.reach import reach_accounts, reach_templates
 from servers.wire import render_server
 
 PER_PAGE: Final = 50

@@ -8,9 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
+from servers.access.tokens import (
+    SCOPES,
+    issue_token,
+)
 from servers.errors import FleetError
 from servers.stamps import read_clock
-from servers.tokens import SCOPES, issue_token
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
