@@ -12,16 +12,20 @@ from rest_framework.viewsets import ViewSet
 from servers.access.reach import no_server
 from servers.access.tokens import Caller
 from servers.api.bodies import Kind, read_body
-from servers.api.conditional import (
+from servers.api.details import patch_server
+from servers.api.serverlist.conditional import (
     answer_bytes,
     answer_known,
     digest_query,
     is_known,
     make_etag,
 )
-from servers.api.details import patch_server
-from servers.api.fragments import Shelf, names, shelf
-from servers.api.listing import select_servers
+from servers.api.serverlist.fragments import (
+    Shelf,
+    names,
+    shelf,
+)
+from servers.api.serverlist.listing import select_servers
 from servers.api.views import ScopedView
 from servers.errors import InvalidError
 from servers.models import Server, Token

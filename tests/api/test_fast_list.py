@@ -9,7 +9,7 @@ import pytest
 from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 
-from servers.api import fragments
+from servers.api.serverlist import fragments
 from servers.fields import EncryptedTextField
 from servers.models import Server, Token
 from servers.operations import Change, change_server, save_template

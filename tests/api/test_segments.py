@@ -6,7 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from servers.api.segments import ROWS, Segment, Whole, make_segment, make_whole, plan
+from servers.api.serverlist.segments import (
+    ROWS,
+    Segment,
+    Whole,
+    make_segment,
+    make_whole,
+    plan,
+)
 
 pytestmark = pytest.mark.pure
 

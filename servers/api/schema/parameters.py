@@ -3,12 +3,6 @@
 from typing import Any, Final
 
 from servers.api.details import MOST_AFTER, MOST_EVENTS
-from servers.api.listing import (
-    MOST_LIMIT,
-    MOST_OFFSET,
-    MOST_TEXT,
-    ORDERINGS,
-)
 from servers.api.schema.shapes import (
     PRINTABLE,
     Shape,
@@ -17,6 +11,12 @@ from servers.api.schema.shapes import (
     one_of,
     ref,
     text,
+)
+from servers.api.serverlist.listing import (
+    MOST_LIMIT,
+    MOST_OFFSET,
+    MOST_TEXT,
+    ORDERINGS,
 )
 from servers.api.servers import FALSE, TRUE
 from servers.feed import MOST_WAIT

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from servers.access.reach import reach_servers
-from servers.api.segments import (
+from servers.api.serverlist.segments import (
     Bytes,
     Key,
     Row,
