@@ -326,14 +326,14 @@ PRIVATE_ENDPOINTS = env.read_allowed("SERVERFLEET_ALLOW_PRIVATE_ENDPOINTS")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "servers.api.auth.TokenAuthentication",
-        "servers.api.auth.SessionAuthentication",
+        "servers.api.shared.auth.TokenAuthentication",
+        "servers.api.shared.auth.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["servers.api.auth.HasScope"],
-    "DEFAULT_RENDERER_CLASSES": ["servers.api.renderers.ORJSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["servers.api.parsers.ORJSONParser"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "servers.api.renderers.AlwaysJSON",
-    "EXCEPTION_HANDLER": "servers.api.errors.handle_exception",
+    "DEFAULT_PERMISSION_CLASSES": ["servers.api.shared.auth.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["servers.api.shared.renderers.ORJSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["servers.api.shared.parsers.ORJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "servers.api.shared.renderers.AlwaysJSON",
+    "EXCEPTION_HANDLER": "servers.api.shared.errors.handle_exception",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_SCHEMA_CLASS": "servers.api.schema.generate.OperationSchema",
     "SCHEMA_COERCE_PATH_PK": False,

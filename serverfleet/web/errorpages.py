@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from servers.api.errors import (
+from servers.api.shared.errors import (
     FAULT,
     NOT_HERE,
     RETRY_AFTER,

@@ -5,8 +5,11 @@ from typing import Any, Final
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from servers.api.bodies import Kind, read_body
-from servers.api.views import ScopedView
+from servers.api.shared.bodies import (
+    Kind,
+    read_body,
+)
+from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.feed import MOST_WAIT, follow_events
 from servers.ledger import database_now

@@ -19,8 +19,11 @@ from servers.access.tokens import (
     issue_token,
     revoke_token,
 )
-from servers.api.bodies import Kind, read_body
-from servers.api.views import ScopedView
+from servers.api.shared.bodies import (
+    Kind,
+    read_body,
+)
+from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.gates import is_confirmed
 from servers.models import Fleet, Token

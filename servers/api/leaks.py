@@ -10,8 +10,11 @@ from servers.access.reach import (
     find_template,
     reach_templates,
 )
-from servers.api.bodies import Kind, read_body
-from servers.api.views import ScopedView
+from servers.api.shared.bodies import (
+    Kind,
+    read_body,
+)
+from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.leaks import (
     Finding,

@@ -11,7 +11,6 @@ from rest_framework.viewsets import ViewSet
 
 from servers.access.reach import no_server
 from servers.access.tokens import Caller
-from servers.api.bodies import Kind, read_body
 from servers.api.details import patch_server
 from servers.api.serverlist.conditional import (
     answer_bytes,
@@ -26,7 +25,11 @@ from servers.api.serverlist.fragments import (
     shelf,
 )
 from servers.api.serverlist.listing import select_servers
-from servers.api.views import ScopedView
+from servers.api.shared.bodies import (
+    Kind,
+    read_body,
+)
+from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.models import Server, Token
 from servers.operations import (

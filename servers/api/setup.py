@@ -16,8 +16,11 @@ from servers.access.reach import (
     reach_accounts,
     reach_templates,
 )
-from servers.api.bodies import Kind, read_body
-from servers.api.views import ScopedView
+from servers.api.shared.bodies import (
+    Kind,
+    read_body,
+)
+from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.health import summarise_health
 from servers.models import Account, Scope, Template, Token

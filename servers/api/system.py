@@ -12,11 +12,14 @@ from rest_framework.response import Response
 
 from servers.access.ratelimits import find_address
 from servers.access.tokens import check_token
-from servers.api.auth import find_bearer
-from servers.api.errors import plain_error
-from servers.api.limits import REFUSALS_SHARE, refusals
 from servers.api.metrics import make_registry
-from servers.api.views import ScopedView
+from servers.api.shared.auth import find_bearer
+from servers.api.shared.errors import plain_error
+from servers.api.shared.limits import (
+    REFUSALS_SHARE,
+    refusals,
+)
+from servers.api.shared.views import ScopedView
 from servers.models import Token
 from servers.operations import pause_fleet, resume_fleet
 from servers.selectors import is_paused

@@ -11,7 +11,7 @@ from servers.access.ratelimits import (
     MOST_KEYS,
     Counter,
 )
-from servers.api import limits
+from servers.api.shared import limits
 from servers.drill.service import free_port
 from tests.api.conftest import Call
 

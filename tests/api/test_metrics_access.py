@@ -10,7 +10,7 @@ import pytest
 
 from serverfleet.run.datafolder import prepare_folder
 from servers.access.tokens import issue_token
-from servers.api.limits import refusals
+from servers.api.shared.limits import refusals
 from tests.api.conftest import Call
 from tests.settings.test_refusals import ROOT, clean_environment
 from tests.support.people import make_person

@@ -8,7 +8,7 @@ from servers.access.tokens import (
     SCOPES,
     issue_token,
 )
-from servers.api import limits
+from servers.api.shared import limits
 from servers.models import Server
 from tests.api.conftest import Call
 

@@ -8,7 +8,11 @@ from servers.access.tokens import (
     SCOPES,
     expand_scopes,
 )
-from servers.api.routes import Route, list_routes, render_table
+from servers.api.shared.routes import (
+    Route,
+    list_routes,
+    render_table,
+)
 from servers.models import Token
 from tests.api.conftest import Call
 

@@ -7,10 +7,10 @@ import jsonschema_rs
 import pytest
 
 from servers.api import details, fleet, leaks, servers, setup
-from servers.api.bodies import Kind
-from servers.api.routes import list_routes
 from servers.api.schema.generate import build_schema
 from servers.api.schema.operations import OPERATIONS, PAGES, TAGS
+from servers.api.shared.bodies import Kind
+from servers.api.shared.routes import list_routes
 from servers.models import Instance, Leftover, Server, Template
 from servers.operations import try_template
 from tests.api.conftest import Call

@@ -9,7 +9,6 @@ from servers.access.reach import (
 )
 from servers.access.tokens import SCOPES
 from servers.api import details, fleet, leaks, servers, setup
-from servers.api.bodies import Kind
 from servers.api.schema.shapes import (
     MOST_INTEGER,
     NO_NUL,
@@ -24,6 +23,7 @@ from servers.api.schema.shapes import (
     or_null,
     text,
 )
+from servers.api.shared.bodies import Kind
 from servers.clouds.kind import MOST_SEVERAL, Field
 from servers.clouds.kind import Kind as CloudKind
 from servers.clouds.registry import MOST_TIMING, TIMINGS, list_kinds

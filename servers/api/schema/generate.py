@@ -12,12 +12,12 @@ from django.urls import get_script_prefix
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
-from servers.api.renderers import ORJSONRenderer
-from servers.api.routes import list_routes
 from servers.api.schema import answers, bodies, examples
 from servers.api.schema.operations import OPERATIONS, PAGES, TAGS, Operation, parts_of
 from servers.api.schema.parameters import PARAMETERS, point_at
 from servers.api.schema.shapes import Shape, items, number, ref, text
+from servers.api.shared.renderers import ORJSONRenderer
+from servers.api.shared.routes import list_routes
 
 _JSON: Final = "application/json"
 _ERRORS: Final = {

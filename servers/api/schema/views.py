@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from servers.api.schema.generate import encode_schema
-from servers.api.views import ScopedView
+from servers.api.shared.views import ScopedView
 
 
 class SchemaView(ScopedView):

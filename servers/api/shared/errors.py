@@ -10,9 +10,9 @@ from django.http import Http404, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from servers.api.auth import NEEDS_BEARER
-from servers.api.parsers import TooLargeError
-from servers.api.renderers import ORJSONRenderer
+from servers.api.shared.auth import NEEDS_BEARER
+from servers.api.shared.parsers import TooLargeError
+from servers.api.shared.renderers import ORJSONRenderer
 from servers.errors import (
     ConflictError,
     FleetError,

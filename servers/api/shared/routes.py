@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.urls import URLPattern, get_resolver
 from rest_framework.permissions import SAFE_METHODS
 
-from servers.api.views import ScopedView
+from servers.api.shared.views import ScopedView
 
 _PARAMETER: Final = re.compile(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>")
 _METHODS: Final = ("get", "post", "put", "patch", "delete")

@@ -8,7 +8,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from servers.access.tokens import Caller
-from servers.api.limits import RateLimitedView
+from servers.api.shared.limits import RateLimitedView
 from servers.models import Token
 from servers.stamps import Stamps, read_stamps
 
