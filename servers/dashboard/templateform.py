@@ -13,7 +13,10 @@ from servers.access.reach import (
     reach_accounts,
 )
 from servers.clouds.registry import describe_kind, validate_template_options
-from servers.dashboard.accountform import CHANGED, clean_name
+from servers.dashboard.accounts.form import (
+    CHANGED,
+    clean_name,
+)
 from servers.dashboard.lines import join_lines, read_lines
 from servers.dashboard.once import OnceForm, offer_rows
 from servers.dashboard.templaterows import FallbackForm, make_fallbacks

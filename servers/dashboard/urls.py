@@ -3,9 +3,6 @@
 from django.urls import path, register_converter
 
 from servers.dashboard import (
-    accountacts,
-    accountedit,
-    accounts,
     activity,
     leaks,
     overview,
@@ -17,6 +14,11 @@ from servers.dashboard import (
     templateedit,
     templates,
     tokens,
+)
+from servers.dashboard.accounts import (
+    acts,
+    edit,
+    pages,
 )
 from servers.dashboard.guide import Guide
 from servers.dashboard.jump import Jump
@@ -95,19 +97,19 @@ urlpatterns = [
         tokens.RevokeToken.as_view(),
         name="revoke-token",
     ),
-    path("accounts/", accounts.AccountList.as_view(), name="accounts"),
-    path("accounts/new/", accountedit.NewAccount.as_view(), name="new-account"),
-    path(_ACCOUNT, accounts.AccountPage.as_view(), name="account"),
+    path("accounts/", pages.AccountList.as_view(), name="accounts"),
+    path("accounts/new/", edit.NewAccount.as_view(), name="new-account"),
+    path(_ACCOUNT, pages.AccountPage.as_view(), name="account"),
     *(
         path(f"{_ACCOUNT}{act}/", view, name=f"{act}-account")
         for act, view in (
-            ("change", accountedit.EditAccount.as_view()),
-            ("test", accountacts.TestAccount.as_view()),
-            ("scan", accountacts.ScanAccount.as_view()),
-            ("close-breaker", accountacts.CloseBreaker.as_view()),
-            ("enable", accountacts.SwitchAccount.as_view()),
-            ("disable", accountacts.SwitchAccount.as_view(enabled=False)),
-            ("delete", accountacts.DeleteAccount.as_view()),
+            ("change", edit.EditAccount.as_view()),
+            ("test", acts.TestAccount.as_view()),
+            ("scan", acts.ScanAccount.as_view()),
+            ("close-breaker", acts.CloseBreaker.as_view()),
+            ("enable", acts.SwitchAccount.as_view()),
+            ("disable", acts.SwitchAccount.as_view(enabled=False)),
+            ("delete", acts.DeleteAccount.as_view()),
         )
     ),
     path("pause/", switches.Pause.as_view(), name="pause"),

@@ -16,7 +16,7 @@ from servers.access.reach import (
 )
 from servers.breaker import explain_hold
 from servers.clouds.registry import describe_kind
-from servers.dashboard.accountedit import get_account
+from servers.dashboard.accounts.edit import get_account
 from servers.dashboard.live import Live
 from servers.dashboard.messages import Action
 from servers.errors import InvalidError

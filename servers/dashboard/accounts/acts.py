@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.views.generic import View
 
 from servers.dashboard.access import Page, carry_out
-from servers.dashboard.accountedit import get_account
+from servers.dashboard.accounts.edit import get_account
 from servers.dashboard.deleting import Delete
 from servers.dashboard.editing import lock_row
 from servers.models import Account

@@ -10,7 +10,10 @@ from django.urls import reverse
 from servers.access.reach import find_account
 from servers.clouds.kind import Kind
 from servers.clouds.registry import describe_kind, list_kinds
-from servers.dashboard.accountform import CREDENTIAL, AccountForm
+from servers.dashboard.accounts.form import (
+    CREDENTIAL,
+    AccountForm,
+)
 from servers.dashboard.editing import Edit
 from servers.dashboard.optionfields import OPTION
 from servers.errors import FleetError, InvalidError, NotFoundError
