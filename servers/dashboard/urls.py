@@ -11,8 +11,6 @@ from servers.dashboard import (
     personacts,
     switches,
     system,
-    templateedit,
-    templates,
     tokens,
 )
 from servers.dashboard.accounts import (
@@ -30,6 +28,10 @@ from servers.dashboard.servers.listing import Download, ServerList
 from servers.dashboard.servers.paths import ServerName
 from servers.dashboard.servers.views import DeleteView, SaveView
 from servers.dashboard.start import FirstSteps
+from servers.dashboard.templates import (
+    edit,
+    pages,
+)
 from servers.dashboard.theme import ChooseTheme
 
 register_converter(ServerName, "server")
@@ -121,17 +123,17 @@ urlpatterns = [
     path("activity/", activity.Activity.as_view(), name="activity"),
     path("system/", system.SystemPage.as_view(), name="system"),
     path("confirm/", switches.ConfirmFleet.as_view(), name="confirm-fleet"),
-    path("templates/", templates.TemplateList.as_view(), name="templates"),
-    path("templates/new/", templateedit.NewTemplate.as_view(), name="new-template"),
-    path(_TEMPLATE, templates.TemplatePage.as_view(), name="template"),
-    path(f"{_TEMPLATE}trial/", templates.TrialPage.as_view(), name="trial"),
+    path("templates/", pages.TemplateList.as_view(), name="templates"),
+    path("templates/new/", edit.NewTemplate.as_view(), name="new-template"),
+    path(_TEMPLATE, pages.TemplatePage.as_view(), name="template"),
+    path(f"{_TEMPLATE}trial/", pages.TrialPage.as_view(), name="trial"),
     *(
         path(f"{_TEMPLATE}{act}/", view, name=f"{act}-template")
         for act, view in (
-            ("change", templateedit.EditTemplate.as_view()),
-            ("try", templateedit.TryTemplate.as_view()),
-            ("default", templateedit.DefaultTemplate.as_view()),
-            ("delete", templateedit.DeleteTemplate.as_view()),
+            ("change", edit.EditTemplate.as_view()),
+            ("try", edit.TryTemplate.as_view()),
+            ("default", edit.DefaultTemplate.as_view()),
+            ("delete", edit.DeleteTemplate.as_view()),
         )
     ),
 ]

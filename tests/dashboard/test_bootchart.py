@@ -6,7 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from servers.dashboard.bootchart import compare_boots, load_steps
+from servers.dashboard.templates.bootchart import (
+    compare_boots,
+    load_steps,
+)
 from servers.figures import RANGES
 from servers.ledger import database_now
 from servers.models import Attempt, Template, TemplateVersion

@@ -9,7 +9,7 @@ from django.test import Client
 from servers.boots import read_boots
 from servers.dashboard.servers.choices import list_choices
 from servers.dashboard.servers.steps import draw_boot, find_usual, list_moves
-from servers.dashboard.templatestats import read_records
+from servers.dashboard.templates.stats import read_records
 from servers.figures import RANGES, load_figures
 from servers.ledger import database_now
 from servers.lifecycle.states import Verdict

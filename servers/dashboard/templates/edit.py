@@ -13,9 +13,9 @@ from servers.access.reach import reach_accounts
 from servers.dashboard.access import Page, carry_out
 from servers.dashboard.deleting import Delete
 from servers.dashboard.editing import Edit, lock_row
-from servers.dashboard.templateform import TemplateForm
-from servers.dashboard.templaterows import is_move
-from servers.dashboard.templates import get_template
+from servers.dashboard.templates.form import TemplateForm
+from servers.dashboard.templates.pages import get_template
+from servers.dashboard.templates.rows import is_move
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template
 from servers.operations import (

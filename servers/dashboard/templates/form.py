@@ -19,7 +19,10 @@ from servers.dashboard.accounts.form import (
 )
 from servers.dashboard.lines import join_lines, read_lines
 from servers.dashboard.once import OnceForm, offer_rows
-from servers.dashboard.templaterows import FallbackForm, make_fallbacks
+from servers.dashboard.templates.rows import (
+    FallbackForm,
+    make_fallbacks,
+)
 from servers.models import Account, Template
 from servers.multiline import Multiline
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL

@@ -13,11 +13,17 @@ from servers.access.reach import (
     reach_templates,
 )
 from servers.boots import LATELY
-from servers.dashboard.bootchart import compare_boots, load_steps
 from servers.dashboard.live import Live
 from servers.dashboard.messages import Action
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
-from servers.dashboard.templatestats import Record, read_records
+from servers.dashboard.templates.bootchart import (
+    compare_boots,
+    load_steps,
+)
+from servers.dashboard.templates.stats import (
+    Record,
+    read_records,
+)
 from servers.differences import list_differences, read_values
 from servers.errors import NotFoundError
 from servers.figures import RANGES, find_range
