@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from servers.dashboard.login import AdminLogIn
+from servers.dashboard.people.login import AdminLogIn
 from servers.dashboard.pulse import feel_pulse
 
 urlpatterns = [

@@ -6,12 +6,8 @@ from servers.dashboard import (
     activity,
     leaks,
     overview,
-    ownaccount,
-    people,
-    personacts,
     switches,
     system,
-    tokens,
 )
 from servers.dashboard.accounts import (
     acts,
@@ -20,7 +16,17 @@ from servers.dashboard.accounts import (
 )
 from servers.dashboard.guide import Guide
 from servers.dashboard.jump import Jump
-from servers.dashboard.login import LogIn, LogOut, LogOutEverywhere
+from servers.dashboard.people import (
+    acts,
+    own,
+    pages,
+    tokens,
+)
+from servers.dashboard.people.login import (
+    LogIn,
+    LogOut,
+    LogOutEverywhere,
+)
 from servers.dashboard.servers import acts as server_acts
 from servers.dashboard.servers.bulk import ActOnServers
 from servers.dashboard.servers.detail import CertificateFile, ServerPage
@@ -79,18 +85,18 @@ urlpatterns = [
     ),
     path("leaks/destroy-held/", leaks.DestroyHeld.as_view(), name="destroy-held"),
     path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-stray"),
-    path("account/password/", ownaccount.OwnPassword.as_view(), name="own-password"),
+    path("account/password/", own.OwnPassword.as_view(), name="own-password"),
     path(
         "account/confirm/",
-        ownaccount.ConfirmPassword.as_view(),
+        own.ConfirmPassword.as_view(),
         name="confirm-password",
     ),
-    path("people/", people.PeopleList.as_view(), name="people"),
-    path("people/new/", people.NewPerson.as_view(), name="new-person"),
-    path(_PERSON, people.PersonPage.as_view(), name="person"),
+    path("people/", pages.PeopleList.as_view(), name="people"),
+    path("people/new/", pages.NewPerson.as_view(), name="new-person"),
+    path(_PERSON, pages.PersonPage.as_view(), name="person"),
     *(
         path(f"{_PERSON}{act}/", view.as_view(), name=f"{act}-person")
-        for act, view in personacts.ACTS.items()
+        for act, view in acts.ACTS.items()
     ),
     path("tokens/", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/new/", tokens.NewToken.as_view(), name="new-token"),

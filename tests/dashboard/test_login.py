@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.test import Client, RequestFactory, override_settings
 
 from servers.access.ratelimits import find_address
-from servers.dashboard import login
+from servers.dashboard.people import login
 from servers.drill.service import free_port
 from servers.models import Event
 from servers.operations import initialise_fleet

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from servers.access.tokens import issue_token
-from servers.dashboard import login
+from servers.dashboard.people import login
 from servers.models import Event, OneTimePassword, Session, Token
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from servers.access.sessions import digest_key
-from servers.dashboard import login
+from servers.dashboard.people import login
 from servers.models import Session
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person

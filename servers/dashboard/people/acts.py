@@ -14,7 +14,11 @@ from django.views.generic import FormView
 
 from servers.access.tokens import list_valid_tokens
 from servers.dashboard.access import Page, carry_out
-from servers.dashboard.people import RoleForm, find_person, show_password
+from servers.dashboard.people.pages import (
+    RoleForm,
+    find_person,
+    show_password,
+)
 from servers.errors import FleetError, NotFoundError
 from servers.operations import people
 

@@ -17,7 +17,11 @@ from servers.access.sessions import (
     digest_key,
 )
 from servers.dashboard.access import Page, find_next, go_back
-from servers.dashboard.login import TOO_MANY, Reservation, answer_later
+from servers.dashboard.people.login import (
+    TOO_MANY,
+    Reservation,
+    answer_later,
+)
 from servers.operations import change_own_password
 
 
