@@ -202,7 +202,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "libraries": {"dashboard": "servers.dashboard.tags"},
+            "libraries": {"dashboard": "servers.dashboard.shared.tags"},
         },
     },
 ]

@@ -5,7 +5,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from servers.dashboard.people.login import AdminLogIn
-from servers.dashboard.pulse import feel_pulse
+from servers.dashboard.shared.pulse import feel_pulse
 
 urlpatterns = [
     path("", include("servers.api.urls")),

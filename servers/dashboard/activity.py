@@ -6,8 +6,8 @@ from django.db.models import QuerySet
 from django.views.generic import TemplateView
 
 from servers.access.reach import reach_servers
-from servers.dashboard.live import Live
-from servers.dashboard.messages import HAPPENED
+from servers.dashboard.shared.live import Live
+from servers.dashboard.shared.messages import HAPPENED
 from servers.models import Event
 
 PER_PAGE: Final = 50

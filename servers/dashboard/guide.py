@@ -16,7 +16,7 @@ from django.views.generic import TemplateView
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from servers.dashboard.access import Page
+from servers.dashboard.shared.access import Page
 
 # The first tabs, in order. The other files follow by name.
 FIRST: Final = ("guide", "glossary", "api", "settings", "deploy", "alerts")

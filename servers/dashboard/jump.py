@@ -13,8 +13,8 @@ from servers.access.reach import (
     reach_accounts,
     reach_templates,
 )
-from servers.dashboard.access import Page
-from servers.dashboard.navigation import list_links
+from servers.dashboard.shared.access import Page
+from servers.dashboard.shared.navigation import list_links
 from servers.selectors import list_servers, with_words
 
 MOST_WORDS: Final = 100

@@ -9,8 +9,11 @@ from django.urls import reverse
 from django.views.generic import TemplateView
 
 from servers.access.reach import reach_rows
-from servers.dashboard.access import Page, carry_out
-from servers.dashboard.live import Live
+from servers.dashboard.shared.access import (
+    Page,
+    carry_out,
+)
+from servers.dashboard.shared.live import Live
 from servers.leaks import Report, ScopeReport, list_history, report_leaks
 from servers.models import Instance, Leftover
 from servers.operations import (

@@ -14,8 +14,8 @@ from servers.access.reach import (
     reach_templates,
     reach_tokens,
 )
-from servers.dashboard.firststep import SANDBOX
-from servers.dashboard.live import Live
+from servers.dashboard.shared.firststep import SANDBOX
+from servers.dashboard.shared.live import Live
 
 
 @dataclass(frozen=True, slots=True)

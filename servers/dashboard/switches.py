@@ -11,7 +11,11 @@ from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
 from servers.access.reach import find_account
-from servers.dashboard.access import Page, carry_out, go_back
+from servers.dashboard.shared.access import (
+    Page,
+    carry_out,
+    go_back,
+)
 from servers.errors import FleetError, NotFoundError
 from servers.ledger import database_now
 from servers.operations import (

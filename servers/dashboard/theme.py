@@ -6,7 +6,7 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import View
 
-from servers.dashboard.access import go_back
+from servers.dashboard.shared.access import go_back
 
 COOKIE: Final = "theme"
 THEMES: Final = ("light", "dark")

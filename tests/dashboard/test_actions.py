@@ -6,7 +6,7 @@ import re
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
 
-from servers.dashboard import messages
+from servers.dashboard.shared import messages
 from servers.ledger import Kind
 from servers.lifecycle.states import Event, State
 from servers.lifecycle.transitions import allowed

@@ -102,9 +102,9 @@ def test_a_page_at_rest_costs_304s_however_long_and_a_busy_one_is_told_anew(
     provision(name="two")
     moving = client.get("/servers/two/")["ETag"]
     now = time.time()
-    monkeypatch.setattr("servers.dashboard.live.time.time", lambda: now + 600)
+    monkeypatch.setattr("servers.dashboard.shared.live.time.time", lambda: now + 600)
     assert poll(client, "/servers/two/", moving).status_code == 200
     assert poll(client, "/servers/one/", busy).status_code == 200
     rest = client.get("/servers/one/")["ETag"]
-    monkeypatch.setattr("servers.dashboard.live.time.time", lambda: now + 9999)
+    monkeypatch.setattr("servers.dashboard.shared.live.time.time", lambda: now + 9999)
     assert poll(client, "/servers/one/", rest).status_code == 304

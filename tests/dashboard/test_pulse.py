@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from servers.dashboard.pulse import askers
+from servers.dashboard.shared.pulse import askers
 from servers.models import Session
 from servers.operations import Change, change_server, pause_fleet
 from tests.support.fleet import Workshop, make_fleet, provision

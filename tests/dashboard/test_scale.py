@@ -188,7 +188,9 @@ def test_pages_and_lists_ask_the_same_of_fifty_servers_and_of_five_thousand(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Some tags change with time alone, and none may do so between two looks.
-    monkeypatch.setattr("servers.dashboard.live.time.time", lambda: 1_800_000_000.0)
+    monkeypatch.setattr(
+        "servers.dashboard.shared.live.time.time", lambda: 1_800_000_000.0
+    )
     make_everything()
     client, root = log_in(make_person("admin")), log_in(make_person("root"))
     add_rows(0, FEW)

@@ -8,7 +8,7 @@ from django.http import Http404
 from django.test import Client
 
 from servers.access.tokens import revoke_token
-from servers.dashboard.editing import lock_row
+from servers.dashboard.shared.editing import lock_row
 from servers.models import Account, Server, Template, Token
 from servers.operations import delete_account, delete_template, terminate_server
 from tests.support.crawl import Form, Look, make_everything, take_snapshot

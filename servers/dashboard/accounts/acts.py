@@ -8,10 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.generic import View
 
-from servers.dashboard.access import Page, carry_out
 from servers.dashboard.accounts.edit import get_account
-from servers.dashboard.deleting import Delete
-from servers.dashboard.editing import lock_row
+from servers.dashboard.shared.access import (
+    Page,
+    carry_out,
+)
+from servers.dashboard.shared.deleting import Delete
+from servers.dashboard.shared.editing import lock_row
 from servers.models import Account
 from servers.operations import (
     close_breaker,

@@ -14,8 +14,8 @@ from servers.dashboard.accounts.form import (
     CREDENTIAL,
     AccountForm,
 )
-from servers.dashboard.editing import Edit
-from servers.dashboard.optionfields import OPTION
+from servers.dashboard.shared.editing import Edit
+from servers.dashboard.shared.optionfields import OPTION
 from servers.errors import FleetError, InvalidError, NotFoundError
 from servers.models import Account
 from servers.operations import resolve_credentials, save_account

@@ -10,8 +10,8 @@ from django.forms import BoundField
 
 from servers.access.reach import is_name_taken
 from servers.clouds.kind import MOST_TEXT, Field, Kind
-from servers.dashboard.once import OnceForm
-from servers.dashboard.optionfields import (
+from servers.dashboard.shared.once import OnceForm
+from servers.dashboard.shared.optionfields import (
     OPTION,
     RATE,
     make_field,

@@ -17,8 +17,8 @@ from servers.access.reach import (
 from servers.breaker import explain_hold
 from servers.clouds.registry import describe_kind
 from servers.dashboard.accounts.edit import get_account
-from servers.dashboard.live import Live
-from servers.dashboard.messages import Action
+from servers.dashboard.shared.live import Live
+from servers.dashboard.shared.messages import Action
 from servers.errors import InvalidError
 from servers.health import summarise_health
 from servers.lifecycle.states import PROVEN_GONE

@@ -16,11 +16,15 @@ from servers.access.sessions import (
     MUST_CHANGE,
     digest_key,
 )
-from servers.dashboard.access import Page, find_next, go_back
 from servers.dashboard.people.login import (
     TOO_MANY,
     Reservation,
     answer_later,
+)
+from servers.dashboard.shared.access import (
+    Page,
+    find_next,
+    go_back,
 )
 from servers.operations import change_own_password
 

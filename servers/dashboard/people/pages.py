@@ -17,10 +17,10 @@ from servers.access.sessions import (
     list_open_sessions,
 )
 from servers.access.tokens import list_valid_tokens
-from servers.dashboard.access import Page
-from servers.dashboard.live import Live
-from servers.dashboard.messages import REPEATED
-from servers.dashboard.once import OnceForm
+from servers.dashboard.shared.access import Page
+from servers.dashboard.shared.live import Live
+from servers.dashboard.shared.messages import REPEATED
+from servers.dashboard.shared.once import OnceForm
 from servers.errors import FleetError
 from servers.models import OneTimePassword
 from servers.operations import people

@@ -22,10 +22,10 @@ from servers.access.tokens import (
     revoke_token,
     scopes_of,
 )
-from servers.dashboard.access import Page
-from servers.dashboard.live import Live
-from servers.dashboard.messages import REPEATED
-from servers.dashboard.once import OnceForm
+from servers.dashboard.shared.access import Page
+from servers.dashboard.shared.live import Live
+from servers.dashboard.shared.messages import REPEATED
+from servers.dashboard.shared.once import OnceForm
 from servers.errors import FleetError, NotFoundError
 from servers.ledger import database_now
 from servers.models import Token

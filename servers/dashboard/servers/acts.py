@@ -9,19 +9,24 @@ from django.shortcuts import redirect
 from django.urls import get_script_prefix, reverse
 from django.views.generic import FormView, TemplateView, View
 
-from servers.dashboard.access import Page, carry_out, find_next, go_back
-from servers.dashboard.firststep import find_first_step
-from servers.dashboard.messages import (
+from servers.dashboard.servers.choices import list_choices
+from servers.dashboard.servers.connect import write_call
+from servers.dashboard.servers.detail import get_server
+from servers.dashboard.servers.forms import EditForm, NewServerForm, digest_labels
+from servers.dashboard.shared.access import (
+    Page,
+    carry_out,
+    find_next,
+    go_back,
+)
+from servers.dashboard.shared.firststep import find_first_step
+from servers.dashboard.shared.messages import (
     REPEATED,
     can_be_forced,
     is_removal,
     say_what_is_lost,
 )
-from servers.dashboard.once import add_errors
-from servers.dashboard.servers.choices import list_choices
-from servers.dashboard.servers.connect import write_call
-from servers.dashboard.servers.detail import get_server
-from servers.dashboard.servers.forms import EditForm, NewServerForm, digest_labels
+from servers.dashboard.shared.once import add_errors
 from servers.errors import ConflictError, FleetError, NotFoundError
 from servers.lifecycle.states import ENDING, State
 from servers.models import Server

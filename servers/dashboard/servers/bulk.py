@@ -20,9 +20,6 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.views.generic import TemplateView
 
-from servers.dashboard.access import find_next
-from servers.dashboard.live import Live
-from servers.dashboard.messages import BULK_VERBS, can_be_forced, say_what_is_lost
 from servers.dashboard.servers.bulkform import BulkForm
 from servers.dashboard.servers.targets import (
     MOST,
@@ -36,6 +33,13 @@ from servers.dashboard.servers.targets import (
     find_still,
     find_ticked,
     read_selection,
+)
+from servers.dashboard.shared.access import find_next
+from servers.dashboard.shared.live import Live
+from servers.dashboard.shared.messages import (
+    BULK_VERBS,
+    can_be_forced,
+    say_what_is_lost,
 )
 from servers.errors import FleetError, InvalidError
 from servers.lifecycle.states import MOVING, State

@@ -10,8 +10,6 @@ from django.urls import get_script_prefix
 from django.views.generic import TemplateView, View
 
 from servers.access.tokens import scopes_of
-from servers.dashboard.access import Page
-from servers.dashboard.live import Live
 from servers.dashboard.servers.connect import (
     FILES,
     list_calls,
@@ -24,6 +22,8 @@ from servers.dashboard.servers.steps import (
     find_usual,
     list_moves,
 )
+from servers.dashboard.shared.access import Page
+from servers.dashboard.shared.live import Live
 from servers.errors import NotFoundError
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server, Token

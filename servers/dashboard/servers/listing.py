@@ -17,13 +17,13 @@ from servers.access.reach import (
     reach_accounts,
     reach_templates,
 )
-from servers.dashboard.access import Page
-from servers.dashboard.firststep import find_first_step
-from servers.dashboard.live import Live
 from servers.dashboard.servers.labels import list_labels
 from servers.dashboard.servers.selection import ALL, Selection
 from servers.dashboard.servers.targets import MOST
 from servers.dashboard.servers.views import list_views
+from servers.dashboard.shared.access import Page
+from servers.dashboard.shared.firststep import find_first_step
+from servers.dashboard.shared.live import Live
 from servers.lifecycle.states import MOVING, State
 from servers.models import Scope, Server
 from servers.wire import render_server

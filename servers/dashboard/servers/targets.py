@@ -11,8 +11,8 @@ from typing import Final
 from django.db.models import Count, Q, QuerySet
 from django.http import QueryDict
 
-from servers.dashboard.messages import say_why_not_in_bulk
 from servers.dashboard.servers.selection import Selection
+from servers.dashboard.shared.messages import say_why_not_in_bulk
 from servers.lifecycle.states import ENDING, State
 from servers.models import Server
 from servers.selectors import list_servers

@@ -9,8 +9,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView, View
 
-from servers.dashboard.access import Page
 from servers.dashboard.servers.targets import read_selection
+from servers.dashboard.shared.access import Page
 from servers.models import SavedView
 
 MOST: Final = 20

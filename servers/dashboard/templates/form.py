@@ -17,8 +17,14 @@ from servers.dashboard.accounts.form import (
     CHANGED,
     clean_name,
 )
-from servers.dashboard.lines import join_lines, read_lines
-from servers.dashboard.once import OnceForm, offer_rows
+from servers.dashboard.shared.lines import (
+    join_lines,
+    read_lines,
+)
+from servers.dashboard.shared.once import (
+    OnceForm,
+    offer_rows,
+)
 from servers.dashboard.templates.rows import (
     FallbackForm,
     make_fallbacks,

@@ -13,9 +13,9 @@ from servers.access.reach import (
     reach_templates,
 )
 from servers.boots import LATELY
-from servers.dashboard.live import Live
-from servers.dashboard.messages import Action
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
+from servers.dashboard.shared.live import Live
+from servers.dashboard.shared.messages import Action
 from servers.dashboard.templates.bootchart import (
     compare_boots,
     load_steps,

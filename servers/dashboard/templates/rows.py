@@ -6,7 +6,7 @@ from typing import Any, Final
 from django import forms
 
 from servers.access.reach import reach_accounts
-from servers.dashboard.once import offer_rows
+from servers.dashboard.shared.once import offer_rows
 from servers.models import Account
 from servers.operations.setup import ACCOUNT_GONE
 

@@ -17,9 +17,9 @@ from django.http.response import HttpResponseBase
 from django.utils.crypto import salted_hmac
 from django.utils.http import parse_etags
 
-from servers.dashboard.access import Page
-from servers.dashboard.pulse import HEADER as PULSE
-from servers.dashboard.pulse import make_pulse
+from servers.dashboard.shared.access import Page
+from servers.dashboard.shared.pulse import HEADER as PULSE
+from servers.dashboard.shared.pulse import make_pulse
 from servers.dashboard.theme import read_theme
 from servers.stamps import read_stamps
 
@@ -116,5 +116,7 @@ def make_etag(
         moment,
         bucket,
     )
-    digest = salted_hmac("servers.dashboard.live", repr(parts), algorithm="sha256")
+    digest = salted_hmac(
+        "servers.dashboard.shared.live", repr(parts), algorithm="sha256"
+    )
     return f'W/"{digest.hexdigest()[:32]}"'

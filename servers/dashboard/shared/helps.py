@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.urls import reverse
 
 from servers.attention import Item, Kind
-from servers.dashboard.messages import actions_for
+from servers.dashboard.shared.messages import actions_for
 from servers.models import Server
 
 _CHANGE_ACCOUNT: Final = "servers.change_account"
