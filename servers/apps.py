@@ -13,7 +13,11 @@ class ServersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks; install the triggers after each ``migrate``."""
-        from servers import addresses, checks, triggers  # noqa: F401, PLC0415 - registers
+        from servers import (
+            addresses,
+            checks,
+        )
+        from servers.freshness import triggers  # noqa: F401, PLC0415 - registers
 
         addresses.configure(lambda: settings.PRIVATE_ENDPOINTS)
         post_migrate.connect(triggers.install_after_migrate, sender=self)

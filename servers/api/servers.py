@@ -31,6 +31,7 @@ from servers.api.shared.bodies import (
 )
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
+from servers.freshness.stamps import Stamps
 from servers.models import Server, Token
 from servers.operations import (
     Request,
@@ -40,7 +41,6 @@ from servers.operations import (
     terminate_server,
 )
 from servers.selectors import list_servers
-from servers.stamps import Stamps
 from servers.wire import render_server
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})

@@ -20,10 +20,10 @@ from servers.api.shared.limits import (
     refusals,
 )
 from servers.api.shared.views import ScopedView
+from servers.freshness.stamps import read_stamps
 from servers.models import Token
 from servers.operations import pause_fleet, resume_fleet
 from servers.selectors import is_paused
-from servers.stamps import read_stamps
 from servers.wire import to_seconds
 
 NEEDS_A_READER: Final = (

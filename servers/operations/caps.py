@@ -5,9 +5,9 @@ from typing import Any, Final
 from django.db.models import Func, IntegerField, Model, QuerySet
 
 from servers.errors import ConflictError
+from servers.freshness.roundtrip import ask_together
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Fleet, Server, TemplateVersion
-from servers.roundtrip import ask_together
 from servers.wording import count_of
 
 # Django's own aggregate is not a query that can be sent together with others.

@@ -15,12 +15,15 @@ from servers.access.reach import reach_recipes
 from servers.candidates import Candidate, list_candidates, list_kinds
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
+from servers.freshness.stamps import (
+    Stamps,
+    read_stamps,
+)
 from servers.models import Account, Fleet, Server, Template, TemplateVersion
 from servers.operations.caps import hold_caps
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.overrides import check_overrides
 from servers.scopes import ensure_scope, open_scope
-from servers.stamps import Stamps, read_stamps
 
 NAME_RULE: Final = (
     "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at "

@@ -14,9 +14,17 @@ from django.test.utils import CaptureQueriesContext
 from servers import leases, ledger
 from servers.access.tokens import issue_token
 from servers.fields import EncryptedTextField
+from servers.freshness.stamps import (
+    _READ,
+    Stamps,
+    read_stamps,
+)
+from servers.freshness.triggers import (
+    SERVED,
+    install_triggers,
+    list_watches,
+)
 from servers.models import Account, Fleet, Scope, Server, Template, Token
-from servers.stamps import _READ, Stamps, read_stamps
-from servers.triggers import SERVED, install_triggers, list_watches
 from tests.support.fleet import Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -18,9 +18,9 @@ from servers.access.tokens import (
     revoke_token,
 )
 from servers.errors import FleetError
+from servers.freshness.stamps import read_stamps
 from servers.models import Event, Token
 from servers.operations.people import deactivate_person, delete_person
-from servers.stamps import read_stamps
 from tests.api.conftest import Call
 from tests.support.people import log_in, make_person
 

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from servers.freshness.triggers import install_triggers
 from servers.ledger import database_now
-from servers.triggers import install_triggers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

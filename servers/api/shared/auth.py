@@ -23,7 +23,11 @@ from servers.access.tokens import (
     rights_of,
     scopes_of,
 )
-from servers.stamps import Stamps, read_clock, read_stamps
+from servers.freshness.stamps import (
+    Stamps,
+    read_clock,
+    read_stamps,
+)
 
 NEEDS_BEARER = "Send an API token: 'Authorization: Bearer sf_…'."
 REFUSED = (

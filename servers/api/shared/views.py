@@ -9,8 +9,11 @@ from rest_framework.response import Response
 
 from servers.access.tokens import Caller
 from servers.api.shared.limits import RateLimitedView
+from servers.freshness.stamps import (
+    Stamps,
+    read_stamps,
+)
 from servers.models import Token
-from servers.stamps import Stamps, read_stamps
 
 
 class ScopedView(RateLimitedView):

@@ -21,7 +21,7 @@ from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.pulse import HEADER as PULSE
 from servers.dashboard.shared.pulse import make_pulse
 from servers.dashboard.theme import read_theme
-from servers.stamps import read_stamps
+from servers.freshness.stamps import read_stamps
 
 # Polls send this header. They get no messages, which the open page would not show.
 HEADER = "X-Live"

@@ -18,7 +18,7 @@ from servers.access.ratelimits import (
     Counter,
     find_address,
 )
-from servers.stamps import read_stamps
+from servers.freshness.stamps import read_stamps
 
 # Limited by address, since no session is read: a hundred tabs per address by default.
 askers: Final = Counter("pulses", window=60, every=1.0)

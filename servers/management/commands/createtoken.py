@@ -13,7 +13,7 @@ from servers.access.tokens import (
     issue_token,
 )
 from servers.errors import FleetError
-from servers.stamps import read_clock
+from servers.freshness.stamps import read_clock
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
