@@ -80,7 +80,10 @@ def _start_heartbeat(kind: str) -> None:
 
     from serverfleet.run.restarts import take_notes  # noqa: PLC0415
     from serverfleet.run.vitals import get_vitals  # noqa: PLC0415
-    from servers.heartbeats import record_end, start_heartbeat  # noqa: PLC0415
+    from servers.messaging.heartbeats import (
+        record_end,
+        start_heartbeat,
+    )  # noqa: PLC0415
 
     def record_ends() -> None:
         for note, text in take_notes(settings.DATA_DIR) if settings.DATA_DIR else ():

@@ -17,9 +17,9 @@ from servers.lifecycle.decisions import (
     Wait,
     WriteIntent,
 )
+from servers.messaging.standstill import find_standstill
 from servers.models import Fleet, Heartbeat, Server
 from servers.snapshots import Loader
-from servers.standstill import find_standstill
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,7 @@ def moto_url() -> Iterator[str]:
 @pytest.fixture
 def workshop(monkeypatch: pytest.MonkeyPatch) -> Any:
     """What workers and the scheduler do, run by hand."""
-    from servers import dispatch
+    from servers.messaging import dispatch
     from tests.support.fleet import Workshop
 
     hand = Workshop()

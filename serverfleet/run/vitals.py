@@ -24,8 +24,11 @@ from serverfleet.run.pulse import (
     Pulse,
 )
 from servers import workload
-from servers.broker import Answer, ask_broker
-from servers.heartbeats import Look
+from servers.messaging.broker import (
+    Answer,
+    ask_broker,
+)
+from servers.messaging.heartbeats import Look
 
 logger = logging.getLogger(__name__)
 

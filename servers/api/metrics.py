@@ -25,6 +25,11 @@ from servers.gates import is_confirmed
 from servers.leaks import DECIDED, NONE, UNOWNED, report_leaks
 from servers.ledger import database_now
 from servers.lifecycle.states import State, Verdict
+from servers.messaging.standstill import (
+    Cause,
+    find_fresh,
+    find_standstill,
+)
 from servers.models import (
     Account,
     Attempt,
@@ -35,7 +40,6 @@ from servers.models import (
     Tally,
 )
 from servers.selectors import count_by_state
-from servers.standstill import Cause, find_fresh, find_standstill
 from servers.tallies import ATTEMPTS, BOOT_BUCKETS, BOOT_SECONDS, BOOTS, FAILURES
 
 

@@ -35,8 +35,12 @@ from servers.attention.lagging import (
 from servers.attention.places import NEVER_AFTER, describe_scopes
 from servers.attention.processes import describe_fleet, describe_processes
 from servers.lifecycle.states import BOOTING, State, Verdict
+from servers.messaging.standstill import (
+    LATE,
+    SLOW_SECONDS,
+    TICK_LATE,
+)
 from servers.models import Fleet, Heartbeat, Instance, Scope, Server, Stamp
-from servers.standstill import LATE, SLOW_SECONDS, TICK_LATE
 
 # If the page can change with time alone, it is rendered again this often.
 BUCKET_SECONDS: Final = 5

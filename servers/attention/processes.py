@@ -6,8 +6,13 @@ from typing import Final
 
 from servers.attention.items import Item, Kind
 from servers.gates import is_confirmed
+from servers.messaging.standstill import (
+    LATE,
+    Cause,
+    find_fresh,
+    find_standstill,
+)
 from servers.models import Fleet, Heartbeat
-from servers.standstill import LATE, Cause, find_fresh, find_standstill
 
 LOST_FOR: Final = timedelta(minutes=30)  # how long a lost worker is reported
 # A process may start slightly before the last heartbeat of the one that it replaces.

@@ -16,11 +16,20 @@ from django.views.generic import TemplateView
 
 from servers.access.reach import all_servers
 from servers.attention import read_moment
-from servers.broker import ask_broker, ask_cache, name_broker, name_cache
 from servers.dashboard.shared.live import Live
 from servers.gates import is_confirmed
+from servers.messaging.broker import (
+    ask_broker,
+    ask_cache,
+    name_broker,
+    name_cache,
+)
+from servers.messaging.standstill import (
+    LATE,
+    TICK_LATE,
+    find_standstill,
+)
 from servers.models import Heartbeat
-from servers.standstill import LATE, TICK_LATE, find_standstill
 
 # Only the settings in this list are shown.
 _SHOWN: Final = (

@@ -6,7 +6,10 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
-from servers import dispatch, leases, ledger
+from servers import (
+    leases,
+    ledger,
+)
 from servers.candidates import list_candidates
 from servers.engine import calls, uptime
 from servers.engine.create import create_instance
@@ -28,6 +31,7 @@ from servers.lifecycle.decisions import (
 from servers.lifecycle.guards import find_send_limit
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
+from servers.messaging import dispatch
 from servers.models import Fleet, Server
 from servers.scopes import BusyError, check_call_slot, open_scope, pace_of
 from servers.snapshots import Loader, jitter_of

@@ -4,11 +4,11 @@ from django.db import transaction
 from django.db.models import ProtectedError, Q, RestrictedError
 from django.db.models.functions import Now
 
-from servers import dispatch
 from servers.breaker import note_success
 from servers.errors import ConflictError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.states import PROVEN_GONE
+from servers.messaging import dispatch
 from servers.models import (
     Account,
     Attempt,

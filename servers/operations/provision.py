@@ -10,7 +10,10 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from servers import dispatch, ledger, tracing
+from servers import (
+    ledger,
+    tracing,
+)
 from servers.access.reach import reach_recipes
 from servers.candidates import Candidate, list_candidates, list_kinds
 from servers.clouds.registry import describe_kind
@@ -19,6 +22,7 @@ from servers.freshness.stamps import (
     Stamps,
     read_stamps,
 )
+from servers.messaging import dispatch
 from servers.models import Account, Fleet, Server, Template, TemplateVersion
 from servers.operations.caps import hold_caps
 from servers.operations.labels import check_labels, check_tags

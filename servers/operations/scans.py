@@ -2,9 +2,10 @@
 
 from django.db import transaction
 
-from servers import dispatch, ledger
+from servers import ledger
 from servers.errors import NotFoundError
 from servers.ledger import Kind, write_event
+from servers.messaging import dispatch
 from servers.models import Scope
 
 

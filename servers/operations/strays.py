@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from servers import dispatch, ledger
+from servers import ledger
 from servers.access.reach import reach_templates
 from servers.clouds.registry import describe_kind
 from servers.condemning import condemn_unowned
@@ -13,6 +13,7 @@ from servers.errors import ConflictError, NotFoundError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.states import Outcome, Verdict
+from servers.messaging import dispatch
 from servers.models import (
     Attempt,
     Instance,

@@ -2,10 +2,11 @@
 
 from django.db import transaction
 
-from servers import dispatch, ledger
+from servers import ledger
 from servers.errors import ConflictError
 from servers.ledger import Kind, write_event
 from servers.lifecycle.states import ENDING, Event, Outcome, State
+from servers.messaging import dispatch
 from servers.models import Attempt, Instance, Server
 from servers.selectors import find_server
 

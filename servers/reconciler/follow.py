@@ -7,11 +7,11 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from servers import dispatch
 from servers.engine import apply_move
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import Adopt, Move, Wait
 from servers.lifecycle.states import State
+from servers.messaging import dispatch
 from servers.models import Fleet, Scope, Server
 from servers.reconciler.compare import Comparison
 from servers.snapshots import Loader

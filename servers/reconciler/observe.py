@@ -8,7 +8,6 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
-from servers import dispatch
 from servers.breakerevents import watch_creations
 from servers.clouds.base import (
     WRONG_CLOCK,
@@ -25,6 +24,7 @@ from servers.leases import name_process
 from servers.ledger import database_now
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import MOVING
+from servers.messaging import dispatch
 from servers.models import Account, Fleet, Instance, Listing, Scope, Server
 from servers.reconciler.compare import Comparison, compare_listing
 from servers.reconciler.follow import follow_listing

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
-from servers import dispatch
 from servers.ledger import database_now
+from servers.messaging import dispatch
 from servers.models import Fleet, Instance, Scope, Server
 from servers.operations import resume_due
 

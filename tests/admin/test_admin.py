@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from servers.access.tokens import issue_token
-from servers.heartbeats import write_heartbeat
+from servers.messaging.heartbeats import write_heartbeat
 from servers.models import (
     Account,
     IdempotentRequest,

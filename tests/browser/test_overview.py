@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from servers.heartbeats import LATE
 from servers.ledger import database_now
+from servers.messaging.heartbeats import LATE
 from servers.models import Account, Heartbeat, Instance
 from servers.operations import freeze_destroys
 from tests.support.browser import check_looks, poll_now

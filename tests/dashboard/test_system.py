@@ -12,16 +12,19 @@ from django.core.management import call_command
 from django.test import Client, override_settings
 
 from servers.access.ratelimits import Counter
-from servers.broker import ask_broker, name_broker
 from servers.drill.service import free_port
-from servers.heartbeats import (
+from servers.leases import name_process
+from servers.ledger import database_now
+from servers.messaging.broker import (
+    ask_broker,
+    name_broker,
+)
+from servers.messaging.heartbeats import (
     record_end,
     replace_predecessor,
     say_farewell,
     write_heartbeat,
 )
-from servers.leases import name_process
-from servers.ledger import database_now
 from servers.models import Account, Event, Heartbeat, Instance, Leftover, Scope
 from servers.operations import save_account
 from servers.reconciler.purge import purge_history

@@ -7,8 +7,13 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
-from servers import dispatch, engine, reconciler, scopes
+from servers import (
+    engine,
+    reconciler,
+    scopes,
+)
 from servers.ledger import database_now
+from servers.messaging import dispatch
 from servers.models import Account, Server, Template
 from servers.operations import save_account, save_template
 from servers.scopes import QUEUE_MOST, QUEUE_STEP, BusyError, call_slot, check_call_slot

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from servers import dispatch
 from servers.access.tokens import issue_token
 from servers.errors import ConflictError
+from servers.messaging import dispatch
 from servers.models import Account, Server, Template, TemplateVersion, Token
 from servers.operations import (
     Request,

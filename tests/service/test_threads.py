@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from servers import dispatch
 from servers.drill.service import Service
+from servers.messaging import dispatch
 from servers.models import Server
 from tests.support.fleet import make_fleet, provision
 

@@ -19,7 +19,7 @@ from serverfleet.run.vitals import (
     Vitals,
 )
 from servers import workload
-from servers.broker import Answer
+from servers.messaging.broker import Answer
 
 
 class Heard:

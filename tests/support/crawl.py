@@ -16,8 +16,8 @@ from django.test import Client
 from django.urls import Resolver404, resolve, reverse
 
 from servers.access.tokens import issue_token
-from servers.heartbeats import write_heartbeat
 from servers.ledger import database_now
+from servers.messaging.heartbeats import write_heartbeat
 from servers.models import (
     Account,
     Instance,

@@ -9,9 +9,9 @@ from servers import tracing
 from servers.errors import FleetError
 from servers.gates import is_confirmed
 from servers.ledger import database_now
+from servers.messaging.standstill import find_standstill
 from servers.models import Fleet, Heartbeat
 from servers.operations import confirm_fleet, split_fleet
-from servers.standstill import find_standstill
 
 
 class Command(BaseCommand):
