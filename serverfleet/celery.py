@@ -43,7 +43,7 @@ def _refuse_wrong_keys(**_: Any) -> None:
     This is Celery's only hook between the set-up of Django and the first task. Of all
     exceptions, only an exit gets through.
     """
-    from servers.encryption import refuse_wrong_keys  # noqa: PLC0415 - after set-up
+    from servers.models.encryption import refuse_wrong_keys  # noqa: PLC0415 - after set-up
 
     try:
         refuse_wrong_keys()

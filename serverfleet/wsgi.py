@@ -26,7 +26,7 @@ try:
         ),
         settings.SCRIPT_NAME,
     )
-    import_module("servers.encryption").refuse_wrong_keys()
+    import_module("servers.models.encryption").refuse_wrong_keys()
 except ImproperlyConfigured as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(_APP_LOAD_ERROR)

@@ -22,8 +22,8 @@ from servers.access.tokens import (
     SCOPES,
     issue_token,
 )
-from servers.encryption import refuse_wrong_keys
 from servers.models import Account, Template, Token
+from servers.models.encryption import refuse_wrong_keys
 from servers.operations import (
     close_gates,
     initialise_fleet,

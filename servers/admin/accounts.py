@@ -15,7 +15,7 @@ from servers.clouds.registry import list_kinds, validate_config
 from servers.errors import FleetError
 from servers.health import summarise_health
 from servers.models import Account
-from servers.multiline import Multiline
+from servers.models.multiline import Multiline
 from servers.operations import (
     close_breaker,
     list_account_now,

@@ -16,8 +16,8 @@ from django.utils.text import Truncator
 from servers.access.reach import reach_rows
 from servers.admin.filters import BoundedPaginator
 from servers.errors import FleetError
-from servers.fields import EncryptedTextField
-from servers.multiline import Multiline
+from servers.models.fields import EncryptedTextField
+from servers.models.multiline import Multiline
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]

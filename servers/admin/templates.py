@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from servers.admin.base import Listed, run_for_each
 from servers.errors import FleetError, UnavailableError
 from servers.models import Template, TemplateVersion
-from servers.multiline import Multiline
+from servers.models.multiline import Multiline
 from servers.operations import (
     RefusedPlaceError,
     check_places,

@@ -3,7 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import servers.fields
+import servers.models.fields
 import servers.lifecycle.states
 import uuid
 from django.conf import settings
@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ("kind", models.CharField(max_length=32)),
                 (
                     "credentials",
-                    servers.fields.EncryptedTextField(
+                    servers.models.fields.EncryptedTextField(
                         blank=True, default="", editable=False
                     ),
                 ),
@@ -133,7 +133,7 @@ class Migration(migrations.Migration):
                 ("fingerprint", models.CharField(max_length=255)),
                 (
                     "key_check",
-                    servers.fields.EncryptedTextField(
+                    servers.models.fields.EncryptedTextField(
                         blank=True, default="", editable=False
                     ),
                 ),
@@ -286,21 +286,21 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "secret",
-                    servers.fields.EncryptedTextField(
+                    servers.models.fields.EncryptedTextField(
                         blank=True, default="", editable=False
                     ),
                 ),
                 ("error", models.TextField(blank=True, default="")),
                 (
                     "ca_key",
-                    servers.fields.EncryptedTextField(
+                    servers.models.fields.EncryptedTextField(
                         blank=True, default="", editable=False
                     ),
                 ),
                 ("ca_cert", models.TextField(blank=True, default="")),
                 (
                     "tls_key",
-                    servers.fields.EncryptedTextField(
+                    servers.models.fields.EncryptedTextField(
                         blank=True, default="", editable=False
                     ),
                 ),
@@ -503,7 +503,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "user_data",
-                    servers.fields.EncryptedTextField(
+                    servers.models.fields.EncryptedTextField(
                         blank=True, default="", editable=False
                     ),
                 ),
@@ -619,7 +619,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "user_data",
-                    servers.fields.EncryptedTextField(
+                    servers.models.fields.EncryptedTextField(
                         blank=True, default="", editable=False
                     ),
                 ),

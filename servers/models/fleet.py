@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models.functions import Now
 
-from servers.fields import EncryptedTextField
+from servers.models.fields import EncryptedTextField
 
 
 class Fleet(models.Model):

@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from servers.fields import EncryptedTextField
 from servers.lifecycle.states import State, Want
 from servers.models.account import Account, validate_name
+from servers.models.fields import EncryptedTextField
 from servers.models.template import Template, TemplateVersion
 
 

@@ -7,8 +7,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
-from servers.fields import EncryptedTextField
 from servers.models.account import Account, validate_name
+from servers.models.fields import EncryptedTextField
 
 
 class Recipe(models.Model):

@@ -10,8 +10,8 @@ from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from servers.api.serverlist import fragments
-from servers.fields import EncryptedTextField
 from servers.models import Server, Token
+from servers.models.fields import EncryptedTextField
 from servers.operations import Change, change_server, save_template
 from tests.api.conftest import Call
 from tests.support.fleet import provision

@@ -13,7 +13,6 @@ from django.test.utils import CaptureQueriesContext
 
 from servers import leases, ledger
 from servers.access.tokens import issue_token
-from servers.fields import EncryptedTextField
 from servers.freshness.stamps import (
     _READ,
     Stamps,
@@ -25,6 +24,7 @@ from servers.freshness.triggers import (
     list_watches,
 )
 from servers.models import Account, Fleet, Scope, Server, Template, Token
+from servers.models.fields import EncryptedTextField
 from tests.support.fleet import Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

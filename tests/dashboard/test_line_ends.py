@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 
 from servers.dashboard import urls  # noqa: F401 - loads every page, and so every form
 from servers.models import Server, Template
-from servers.multiline import Multiline
+from servers.models.multiline import Multiline
 from servers.operations.setup import MOST_USER_DATA
 from tests.dashboard.test_templates import fill, new
 from tests.support.fleet import Workshop, make_fleet, provision

@@ -12,10 +12,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from servers import encryption
 from servers.drill.service import ROOT, Service
-from servers.fields import DecryptionError
-from servers.models import Account, Fleet, Server, Template
+from servers.models import Account, Fleet, Server, Template, encryption
+from servers.models.fields import DecryptionError
 from servers.operations import save_account, save_template
 from tests.support.fleet import make_fleet, provision
 

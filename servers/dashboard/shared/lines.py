@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
-from servers.multiline import Multiline
+from servers.models.multiline import Multiline
 
 MOST_TEXT: Final = 20_000
 

@@ -30,7 +30,7 @@ from servers.dashboard.templates.rows import (
     make_fallbacks,
 )
 from servers.models import Account, Template
-from servers.multiline import Multiline
+from servers.models.multiline import Multiline
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL
 from servers.operations.setup import ACCOUNT_GONE, MOST_USER_DATA
 
