@@ -22,7 +22,7 @@ from servers.operations import (
     resolve_credentials,
     save_account,
 )
-from servers.probe import probe_account
+from servers.operations.accounttest import probe_account
 
 MOST_TESTED: Final = 3
 

@@ -35,8 +35,8 @@ from servers.operations import (
     save_template,
     try_template,
 )
+from servers.operations.accounttest import probe_account
 from servers.operations.setup import PRICE
-from servers.probe import probe_account
 from servers.wire import to_seconds
 
 TEMPLATE_FIELDS: Final = {

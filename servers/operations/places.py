@@ -11,9 +11,12 @@ from typing import Final
 from servers.differences import read_values
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template
+from servers.operations.accounttest import (
+    Finding,
+    probe_template,
+)
 from servers.operations.secrets import refuse_new_readers
 from servers.operations.setup import check_template
-from servers.probe import Finding, probe_template
 
 # The fields that the cloud can check.
 _ASKED: Final = (

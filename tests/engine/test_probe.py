@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from servers import probe
 from servers.models import Account, Scope, Template
-from servers.operations import initialise_fleet, save_template
-from servers.probe import Finding, probe_account, probe_template
+from servers.operations import accounttest, initialise_fleet, save_template
+from servers.operations.accounttest import (
+    Finding,
+    probe_account,
+    probe_template,
+)
 from servers.scopes import ensure_scope
 from tests.clouds.test_amazon import answering, error_of
 from tests.clouds.test_checks import ALL_WELL, DENIED
@@ -141,10 +144,10 @@ def test_the_number_of_tested_locations_is_limited() -> None:
     template.candidates = [{"region": f"region-{number}"} for number in range(8)]
     findings = probe_account(account)
     asked = {finding.region for finding in findings}
-    assert len(asked) == probe.MOST_REGIONS
-    assert messages(findings).count("exist, and creating") <= probe.MOST_PLACES
+    assert len(asked) == accounttest.MOST_REGIONS
+    assert messages(findings).count("exist, and creating") <= accounttest.MOST_PLACES
     outcomes = [finding.outcome for finding in probe_template(template)]
-    assert outcomes == ["works"] * probe.MOST_PLACES + ["untested"] * 4
+    assert outcomes == ["works"] * accounttest.MOST_PLACES + ["untested"] * 4
 
 
 def test_a_region_without_time_left_is_reported_and_not_tested(

@@ -7,10 +7,9 @@ import time
 import pytest
 from django.db import connections
 
-from servers import probe
 from servers.errors import UnavailableError
 from servers.models import Account
-from servers.operations import initialise_fleet
+from servers.operations import accounttest, initialise_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,14 +29,14 @@ def test_of_eight_tests_of_a_silent_port_two_wait_and_the_others_are_told_at_onc
         )
         keys = {"access_key_id": "a", "secret_access_key": "b"}
         told: list[float] = []
-        found: list[list[probe.Finding]] = []
+        found: list[list[accounttest.Finding]] = []
         gate = threading.Barrier(8)
 
         def run() -> None:
             gate.wait()
             began = time.monotonic()
             try:
-                found.append(probe.probe_account(account, credentials=keys))
+                found.append(accounttest.probe_account(account, credentials=keys))
             except UnavailableError:
                 told.append(time.monotonic() - began)
             finally:
@@ -48,7 +47,7 @@ def test_of_eight_tests_of_a_silent_port_two_wait_and_the_others_are_told_at_onc
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(found) == probe.MOST_AT_ONCE
+    assert len(found) == accounttest.MOST_AT_ONCE
     assert all(not finding.works for findings in found for finding in findings)
-    assert len(told) == 8 - probe.MOST_AT_ONCE
+    assert len(told) == 8 - accounttest.MOST_AT_ONCE
     assert max(told) < 2.5

@@ -23,7 +23,10 @@ from servers.operations import (
     list_account_now,
     save_account,
 )
-from servers.probe import Finding, probe_account
+from servers.operations.accounttest import (
+    Finding,
+    probe_account,
+)
 
 _TELL: Final = {
     "works": messages.success,

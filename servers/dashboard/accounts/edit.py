@@ -19,7 +19,7 @@ from servers.dashboard.shared.optionfields import OPTION
 from servers.errors import FleetError, InvalidError, NotFoundError
 from servers.models import Account
 from servers.operations import resolve_credentials, save_account
-from servers.probe import probe_account
+from servers.operations.accounttest import probe_account
 
 
 class _Edit(Edit):
