@@ -5,8 +5,11 @@ from datetime import datetime
 from django.db import transaction
 
 from servers import breaker
-from servers.ledger import Kind, write_event
 from servers.models import Account
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 
 
 def record_success(account: Account) -> None:

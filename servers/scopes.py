@@ -24,7 +24,7 @@ from servers.clouds.registry import describe_kind, open_cloud, read_timings
 from servers.errors import InvalidError
 from servers.lifecycle.snapshot import Pace
 from servers.models import Account, Scope
-from servers.tallies import count_failure
+from servers.records.counters import count_failure
 
 # Each caller turned away since a call last ended must wait this much longer.
 QUEUE_STEP: Final = timedelta(milliseconds=50)

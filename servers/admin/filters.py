@@ -13,9 +13,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from servers.ledger import Kind
 from servers.lifecycle.states import Event
 from servers.models import Scope
+from servers.records.ledger import Kind
 
 if TYPE_CHECKING:
     _Paginator = Paginator[Any]

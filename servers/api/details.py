@@ -12,9 +12,9 @@ from servers.api.shared.bodies import (
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.feed import MOST_WAIT, follow_events
-from servers.ledger import database_now
 from servers.models import Attempt, Event, Server
 from servers.operations import Change, change_server
+from servers.records.ledger import database_now
 from servers.selectors import find_server
 from servers.why import explain_server
 from servers.wire import to_seconds

@@ -25,7 +25,6 @@ from servers.leaks import (
     list_history,
     report_leaks,
 )
-from servers.ledger import database_now
 from servers.models import Event, Token
 from servers.operations import (
     adopt_stray,
@@ -33,6 +32,7 @@ from servers.operations import (
     destroy_held,
     destroy_stray,
 )
+from servers.records.ledger import database_now
 from servers.wire import render_server
 
 PLACE: Final = {"account": Kind.TEXT, "region": Kind.TEXT}

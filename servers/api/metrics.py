@@ -23,7 +23,6 @@ from servers.access.reach import (
 )
 from servers.gates import is_confirmed
 from servers.leaks import DECIDED, NONE, UNOWNED, report_leaks
-from servers.ledger import database_now
 from servers.lifecycle.states import State, Verdict
 from servers.messaging.standstill import (
     Cause,
@@ -39,8 +38,15 @@ from servers.models import (
     Scope,
     Tally,
 )
+from servers.records.counters import (
+    ATTEMPTS,
+    BOOT_BUCKETS,
+    BOOT_SECONDS,
+    BOOTS,
+    FAILURES,
+)
+from servers.records.ledger import database_now
 from servers.selectors import count_by_state
-from servers.tallies import ATTEMPTS, BOOT_BUCKETS, BOOT_SECONDS, BOOTS, FAILURES
 
 
 def make_registry() -> CollectorRegistry:

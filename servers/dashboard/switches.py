@@ -17,7 +17,6 @@ from servers.dashboard.shared.access import (
     go_back,
 )
 from servers.errors import FleetError, NotFoundError
-from servers.ledger import database_now
 from servers.operations import (
     close_breaker,
     confirm_fleet,
@@ -27,6 +26,7 @@ from servers.operations import (
     scan_now,
 )
 from servers.operations.fleet import MOST_NOTE
+from servers.records.ledger import database_now
 
 LONGEST_PAUSE: Final = 7 * 24 * 60
 

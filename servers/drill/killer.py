@@ -30,10 +30,10 @@ from servers.drill.plan import (
     Wishes,
 )
 from servers.drill.service import Service
-from servers.leases import name_process
-from servers.ledger import database_now
 from servers.lifecycle.states import Outcome, State
 from servers.models import Attempt, Scope, Server
+from servers.records.leases import name_process
+from servers.records.ledger import database_now
 
 _COMMANDS: Final = {
     WORKER: "quiet worker",

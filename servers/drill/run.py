@@ -32,11 +32,11 @@ from servers.drill.verdict import (
 )
 from servers.errors import FleetError
 from servers.leaks import bound_of
-from servers.ledger import database_now
 from servers.lifecycle.states import State
 from servers.lifecycle.states import Verdict as InstanceVerdict
 from servers.models import Account, Attempt, Event, Fleet, Instance, Scope, Server
 from servers.operations import close_breaker, save_account, terminate_server
+from servers.records.ledger import database_now
 from servers.scopes import open_scope, pace_of
 
 MARK: Final = "drill"

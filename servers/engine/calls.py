@@ -3,22 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from servers import ledger
-from servers.attempts import close_attempt, record_instance
 from servers.clouds.base import (
     CloudError,
     InstanceNotFoundError,
 )
 from servers.clouds.registry import describe_kind
 from servers.gates import explain_closed_gate
-from servers.instances import (
-    mark_destroy_asked,
-    mark_destroy_failed,
-    record_gone,
-    record_seen,
-)
-from servers.leases import Lease
-from servers.ledger import Kind, database_now, write_event
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decisions import (
     CloseAttempt,
@@ -30,6 +20,23 @@ from servers.lifecycle.decisions import (
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.machine.tcp import try_port
 from servers.models import Attempt, Fleet, Instance, Scope, Server
+from servers.records import ledger
+from servers.records.attempts import (
+    close_attempt,
+    record_instance,
+)
+from servers.records.instances import (
+    mark_destroy_asked,
+    mark_destroy_failed,
+    record_gone,
+    record_seen,
+)
+from servers.records.leases import Lease
+from servers.records.ledger import (
+    Kind,
+    database_now,
+    write_event,
+)
 from servers.scopes import (
     BusyError,
     call_slot,

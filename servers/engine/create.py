@@ -11,7 +11,6 @@ import logging
 import secrets
 from datetime import datetime
 
-from servers.attempts import Place, close_attempt, record_accepted, write_intent
 from servers.breaker import (
     admit_create,
     note_answer,
@@ -32,16 +31,26 @@ from servers.clouds.base import (
     UnreachableError,
 )
 from servers.engine import uptime
-from servers.leases import Lease
-from servers.ledger import Kind, database_now, write_event
 from servers.lifecycle.decisions import WriteIntent
 from servers.lifecycle.keys import Key, make_key
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
 from servers.models import Account, Attempt, Fleet, Server
+from servers.records.attempts import (
+    Place,
+    close_attempt,
+    record_accepted,
+    write_intent,
+)
+from servers.records.counters import count_failure
+from servers.records.leases import Lease
+from servers.records.ledger import (
+    Kind,
+    database_now,
+    write_event,
+)
 from servers.scopes import call_slot, hasten_listing, open_scope, pace_of
-from servers.tallies import count_failure
 
 logger = logging.getLogger(__name__)
 

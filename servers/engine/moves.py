@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from servers import ledger
-from servers.attempts import record_accepted
-from servers.instances import as_shown
 from servers.lifecycle.decisions import Adopt, Move
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Event
 from servers.models import Attempt, Instance, Server
+from servers.records import ledger
+from servers.records.attempts import record_accepted
+from servers.records.instances import as_shown
 
 
 def apply_move(

@@ -6,10 +6,6 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
-from servers import (
-    leases,
-    ledger,
-)
 from servers.candidates import list_candidates
 from servers.engine import calls, uptime
 from servers.engine.create import create_instance
@@ -33,9 +29,13 @@ from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
 from servers.models import Fleet, Server
+from servers.records import (
+    leases,
+    ledger,
+)
+from servers.records.counters import count_fault
 from servers.scopes import BusyError, check_call_slot, open_scope, pace_of
 from servers.snapshots import Loader, jitter_of
-from servers.tallies import count_fault
 
 logger = logging.getLogger(__name__)
 

@@ -30,10 +30,10 @@ from servers.leaks.sentences import (
     describe_leftover,
 )
 from servers.leaks.shapes import DECIDED, NONE, UNOWNED, Counted, Report, ScopeReport
-from servers.ledger import Kind
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
 from servers.models import Event, Instance, Leftover, Scope, Server
+from servers.records.ledger import Kind
 from servers.scopes import pace_of_account
 
 Row = TypeVar("Row", Instance, Server, Leftover)

@@ -6,7 +6,6 @@ from django.db.models.functions import Now
 
 from servers.breaker import note_success
 from servers.errors import ConflictError, NotFoundError
-from servers.ledger import Kind, write_event
 from servers.lifecycle.states import PROVEN_GONE
 from servers.messaging import dispatch
 from servers.models import (
@@ -20,6 +19,10 @@ from servers.models import (
     TemplateVersion,
 )
 from servers.operations.secrets import has_living_fallback
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 from servers.scopes import ensure_scope
 from servers.wording import count_of
 

@@ -5,15 +5,21 @@ from dataclasses import dataclass, replace
 
 from django.db import transaction
 
-from servers import ledger
 from servers.candidates import list_candidates, list_kinds
-from servers.differences import list_differences, read_values
 from servers.errors import ConflictError, InvalidError
-from servers.ledger import Kind, write_event
 from servers.lifecycle.states import State
 from servers.models import Server
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.provision import check_capacity, check_ttl
+from servers.records import ledger
+from servers.records.differences import (
+    list_differences,
+    read_values,
+)
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 from servers.selectors import find_server
 
 

@@ -8,13 +8,20 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from servers import ledger, tracing
-from servers.differences import list_differences, read_values
+from servers import tracing
 from servers.errors import ConflictError, InvalidError
-from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import is_fleet_id
 from servers.lifecycle.states import Event, State
 from servers.models import Fleet, Instance, Leftover, Listing, Scope, Server
+from servers.records import ledger
+from servers.records.differences import (
+    list_differences,
+    read_values,
+)
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 
 MOST_NOTE = 500
 MOST_SERVERS = 1_000_000

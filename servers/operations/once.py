@@ -10,9 +10,9 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 
 from servers.errors import ConflictError, InvalidError, UnprocessableError
-from servers.ledger import database_now
 from servers.models import IdempotentRequest, Server
 from servers.operations.provision import Request, provision_servers, say_gone
+from servers.records.ledger import database_now
 
 VALID_FOR: Final = timedelta(hours=24)
 KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")

@@ -28,10 +28,13 @@ from servers.access.tokens import (
     revoke_token,
     rights_of,
 )
-from servers.differences import list_differences
 from servers.errors import ConflictError, InvalidError, NotFoundError
-from servers.ledger import Kind, write_event
 from servers.models import OneTimePassword, Session
+from servers.records.differences import list_differences
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 
 ROLES: Final = ("viewer", "operator", "admin")
 ONE_TIME_FOR: Final = timedelta(days=3)

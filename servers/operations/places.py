@@ -8,7 +8,6 @@ that the cloud can check.
 from copy import copy
 from typing import Final
 
-from servers.differences import read_values
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template
 from servers.operations.accounttest import (
@@ -17,6 +16,7 @@ from servers.operations.accounttest import (
 )
 from servers.operations.secrets import refuse_new_readers
 from servers.operations.setup import check_template
+from servers.records.differences import read_values
 
 # The fields that the cloud can check.
 _ASKED: Final = (

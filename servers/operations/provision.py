@@ -10,10 +10,7 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from servers import (
-    ledger,
-    tracing,
-)
+from servers import tracing
 from servers.access.reach import reach_recipes
 from servers.candidates import Candidate, list_candidates, list_kinds
 from servers.clouds.registry import describe_kind
@@ -27,6 +24,7 @@ from servers.models import Account, Fleet, Server, Template, TemplateVersion
 from servers.operations.caps import hold_caps
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.overrides import check_overrides
+from servers.records import ledger
 from servers.scopes import ensure_scope, open_scope
 
 NAME_RULE: Final = (

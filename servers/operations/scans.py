@@ -2,11 +2,14 @@
 
 from django.db import transaction
 
-from servers import ledger
 from servers.errors import NotFoundError
-from servers.ledger import Kind, write_event
 from servers.messaging import dispatch
 from servers.models import Scope
+from servers.records import ledger
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 
 
 def scan_now(*, account: str = "", region: str | None = None) -> int:

@@ -15,9 +15,7 @@ from servers import tracing
 from servers.access.reach import reach_accounts
 from servers.candidates import list_candidates, list_kinds
 from servers.clouds.registry import validate_config, validate_template_options
-from servers.differences import list_differences, read_values
 from servers.errors import ConflictError, InvalidError, NotFoundError
-from servers.ledger import Kind, write_event
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Scope, Server, Template, TemplateVersion
 from servers.models.template import Recipe
@@ -28,6 +26,14 @@ from servers.operations.secrets import (
     refuse_new_readers,
     refuse_renaming,
     resolve_credentials,
+)
+from servers.records.differences import (
+    list_differences,
+    read_values,
+)
+from servers.records.ledger import (
+    Kind,
+    write_event,
 )
 from servers.scopes import ensure_scope, open_scope
 from servers.wording import count_of

@@ -5,12 +5,9 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from servers import ledger
 from servers.access.reach import reach_templates
 from servers.clouds.registry import describe_kind
-from servers.condemning import condemn_unowned
 from servers.errors import ConflictError, NotFoundError
-from servers.ledger import Kind, write_event
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.states import Outcome, Verdict
 from servers.messaging import dispatch
@@ -22,6 +19,12 @@ from servers.models import (
     Server,
     Template,
     TemplateVersion,
+)
+from servers.records import ledger
+from servers.records.condemn import condemn_unowned
+from servers.records.ledger import (
+    Kind,
+    write_event,
 )
 
 _UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE)

@@ -2,12 +2,15 @@
 
 from django.db import transaction
 
-from servers import ledger
 from servers.errors import ConflictError
-from servers.ledger import Kind, write_event
 from servers.lifecycle.states import ENDING, Event, Outcome, State
 from servers.messaging import dispatch
 from servers.models import Attempt, Instance, Server
+from servers.records import ledger
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 from servers.selectors import find_server
 
 # How often to retry if the server changes between the read and the update.

@@ -12,12 +12,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from servers.boots import find_call
 from servers.errors import NotFoundError
 from servers.lifecycle.states import ENDING, Event, State
 from servers.models import Event as EventRow
 from servers.models import Server, Template
 from servers.operations.provision import Request, provision_servers
+from servers.records.boots import find_call
 
 
 @dataclass(frozen=True, slots=True)

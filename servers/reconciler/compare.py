@@ -14,7 +14,6 @@ from uuid import UUID
 from django.db.models import F, Q
 
 from servers.clouds.base import CloudInstance, CloudListing
-from servers.ledger import Kind, write_event
 from servers.lifecycle.guards import Missed, is_outdated, note_missed, note_shown
 from servers.lifecycle.keys import Key, parse_key
 from servers.lifecycle.snapshot import Pace
@@ -25,6 +24,10 @@ from servers.reconciler.owners import (
     seen_by,
     settle_identity,
     take_over,
+)
+from servers.records.ledger import (
+    Kind,
+    write_event,
 )
 
 _FACTS = ("raw_status", "live", "meaning", "address", "fault", "name")

@@ -15,12 +15,16 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from servers.clouds.base import Cloud, CloudError, CloudLeftover
 from servers.leaks import LEFTOVERS_EVERY
-from servers.ledger import Kind, database_now, write_event
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, State
 from servers.models import Attempt, Fleet, Instance, Leftover, Scope, Server
 from servers.reconciler.owners import choose_owner, seen_by
+from servers.records.ledger import (
+    Kind,
+    database_now,
+    write_event,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from servers.candidates import ScopeKey, list_candidates
-from servers.ledger import database_now
 from servers.lifecycle.states import COUNTED, MOVING, OPEN
 from servers.models import (
     Account,
@@ -26,6 +25,7 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
+from servers.records.ledger import database_now
 from servers.scopes import ensure_scope
 
 logger = logging.getLogger(__name__)

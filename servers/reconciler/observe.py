@@ -20,8 +20,6 @@ from servers.clouds.base import (
 )
 from servers.errors import FleetError
 from servers.gates import is_confirmed
-from servers.leases import name_process
-from servers.ledger import database_now
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import MOVING
 from servers.messaging import dispatch
@@ -30,8 +28,10 @@ from servers.reconciler.compare import Comparison, compare_listing
 from servers.reconciler.follow import follow_listing
 from servers.reconciler.leftovers import tidy_leftovers
 from servers.reconciler.sweep import condemn_orphans
+from servers.records.counters import count_fault
+from servers.records.leases import name_process
+from servers.records.ledger import database_now
 from servers.scopes import BusyError, call_slot, open_scope, pace_of
-from servers.tallies import count_fault
 
 logger = logging.getLogger(__name__)
 

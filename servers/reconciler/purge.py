@@ -17,7 +17,6 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
-from servers.ledger import database_now
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, State
 from servers.models import (
@@ -35,6 +34,7 @@ from servers.models import (
     TemplateVersion,
 )
 from servers.reconciler.locations import tidy_locations
+from servers.records.ledger import database_now
 from servers.scopes import pace_of_account
 
 logger = logging.getLogger(__name__)

@@ -9,13 +9,16 @@ is never condemned here. No crash can create one, since the attempt is recorded 
 import logging
 from datetime import datetime
 
-from servers.condemning import condemn_unowned
-from servers.ledger import Kind, write_event
 from servers.lifecycle.decide import exceeds_share
 from servers.lifecycle.guards import is_condemnable
 from servers.lifecycle.snapshot import Limits, Pace
 from servers.lifecycle.states import Answer, Verdict
 from servers.models import Instance, Scope
+from servers.records.condemn import condemn_unowned
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
-from servers.ledger import database_now
 from servers.messaging import dispatch
 from servers.models import Fleet, Instance, Scope, Server
 from servers.operations import resume_due
+from servers.records.ledger import database_now
 
 # How many rows of a kind one tick sends hints for. The next tick takes the next ones.
 BATCH = 200

@@ -11,7 +11,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from servers.admin.filters import MOST_COUNTED, BoundedPaginator
-from servers.ledger import database_now
 from servers.models import (
     Account,
     Attempt,
@@ -27,6 +26,7 @@ from servers.models import (
     TemplateVersion,
     Token,
 )
+from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,8 +12,11 @@ from django.db import connection, transaction
 
 from servers import feed
 from servers.feed import MOST_WAITING, find_horizon, read_events
-from servers.ledger import Kind, write_event
 from servers.models import Event
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 from tests.api.conftest import Call
 
 pytestmark = pytest.mark.django_db(transaction=True)

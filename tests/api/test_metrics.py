@@ -11,7 +11,6 @@ import yaml
 from django.test import Client
 
 from servers import reconciler
-from servers.ledger import database_now
 from servers.models import (
     Account,
     Attempt,
@@ -22,6 +21,7 @@ from servers.models import (
     Server,
 )
 from servers.operations import freeze_destroys, terminate_server
+from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision, world_of
 from tests.support.trouble import start_processes
 

@@ -7,7 +7,6 @@ import pytest
 
 from servers.access.tokens import SCOPES
 from servers.engine.create import render_spec
-from servers.ledger import database_now
 from servers.lifecycle.keys import make_key
 from servers.models import (
     Account,
@@ -18,6 +17,7 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
+from servers.records.ledger import database_now
 from tests.api.conftest import Call
 from tests.support.fleet import QUICK, Workshop, provision
 

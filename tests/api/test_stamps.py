@@ -11,7 +11,6 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
-from servers import leases, ledger
 from servers.access.tokens import issue_token
 from servers.freshness.stamps import (
     _READ,
@@ -25,6 +24,10 @@ from servers.freshness.triggers import (
 )
 from servers.models import Account, Fleet, Scope, Server, Template, Token
 from servers.models.fields import EncryptedTextField
+from servers.records import (
+    leases,
+    ledger,
+)
 from tests.support.fleet import Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from servers.access.tokens import issue_token
 from servers.errors import InvalidError
-from servers.ledger import database_now
 from servers.models import Token
+from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from servers.ledger import database_now
 from servers.messaging.heartbeats import LATE
 from servers.models import Account, Heartbeat, Instance
 from servers.operations import freeze_destroys
+from servers.records.ledger import database_now
 from tests.support.browser import check_looks, poll_now
 from tests.support.fleet import make_fleet, provision
 from tests.support.people import make_person

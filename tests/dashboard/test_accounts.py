@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from servers.ledger import database_now
 from servers.models import Account, Event, Scope
 from servers.operations import provision_servers, save_account
 from servers.operations.provision import Request
+from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

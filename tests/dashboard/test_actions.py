@@ -7,10 +7,10 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 
 from servers.dashboard.shared import messages
-from servers.ledger import Kind
 from servers.lifecycle.states import Event, State
 from servers.lifecycle.transitions import allowed
 from servers.models import Server
+from servers.records.ledger import Kind
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

@@ -11,9 +11,9 @@ from servers.dashboard.templates.bootchart import (
     load_steps,
 )
 from servers.figures import RANGES
-from servers.ledger import database_now
 from servers.models import Attempt, Template, TemplateVersion
 from servers.operations import save_template
+from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person
 

@@ -10,9 +10,9 @@ from servers.access.tokens import (
     issue_token,
     revoke_token,
 )
-from servers.differences import list_differences
 from servers.models import Account, Event, Template, Token
 from servers.operations import change_fleet, people, save_account, save_template
+from servers.records.differences import list_differences
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

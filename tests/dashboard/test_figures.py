@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from servers.figures import RANGES, load_figures
-from servers.ledger import database_now
 from servers.models import Attempt, Event
 from servers.operations import terminate_server
+from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.trouble import write_history
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from servers.access.tokens import issue_token
-from servers.ledger import database_now
 from servers.models import Fleet, Heartbeat, Scope, Token
+from servers.records.ledger import database_now
 from servers.templatetags.fleet import lately, until
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person

@@ -11,7 +11,6 @@ from django.test.utils import CaptureQueriesContext
 
 from servers.attention import Kind, list_attention
 from servers.figures import forget_figures
-from servers.ledger import database_now
 from servers.models import (
     Account,
     Event,
@@ -23,6 +22,7 @@ from servers.models import (
 from servers.operations import freeze_destroys, pause_fleet, save_account
 from servers.reconciler.observe import observe_scope
 from servers.reconciler.tick import tick
+from servers.records.ledger import database_now
 from servers.scopes import ensure_scope
 from servers.selectors import is_paused
 from tests.clouds.test_amazon import SECRETS, answering, error_of

@@ -11,7 +11,6 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from servers.figures import forget_figures
-from servers.ledger import database_now
 from servers.lifecycle.states import State
 from servers.models import (
     Account,
@@ -25,6 +24,7 @@ from servers.models import (
     TemplateVersion,
     Token,
 )
+from servers.records.ledger import database_now
 from tests.support.crawl import list_paths, make_everything
 from tests.support.fleet import Workshop
 from tests.support.people import log_in, make_person

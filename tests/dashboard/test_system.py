@@ -13,8 +13,6 @@ from django.test import Client, override_settings
 
 from servers.access.ratelimits import Counter
 from servers.drill.service import free_port
-from servers.leases import name_process
-from servers.ledger import database_now
 from servers.messaging.broker import (
     ask_broker,
     name_broker,
@@ -28,6 +26,8 @@ from servers.messaging.heartbeats import (
 from servers.models import Account, Event, Heartbeat, Instance, Leftover, Scope
 from servers.operations import save_account
 from servers.reconciler.purge import purge_history
+from servers.records.leases import name_process
+from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person
 from tests.support.trouble import start_processes

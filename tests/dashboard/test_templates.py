@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from servers.ledger import database_now
 from servers.models import Account, Attempt, Event, Server, Template, TemplateVersion
 from servers.operations import save_account
+from servers.records.ledger import database_now
 from tests.support.crawl import Look
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person

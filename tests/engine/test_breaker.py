@@ -8,9 +8,9 @@ import pytest
 
 from servers import breaker
 from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
-from servers.ledger import database_now
 from servers.models import Account, Attempt, Instance
 from servers.operations import terminate_server
+from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision, world_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

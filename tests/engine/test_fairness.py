@@ -12,10 +12,10 @@ from servers import (
     reconciler,
     scopes,
 )
-from servers.ledger import database_now
 from servers.messaging import dispatch
 from servers.models import Account, Server, Template
 from servers.operations import save_account, save_template
+from servers.records.ledger import database_now
 from servers.scopes import QUEUE_MOST, QUEUE_STEP, BusyError, call_slot, check_call_slot
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision
 

@@ -13,9 +13,9 @@ from servers.access.tokens import issue_token
 from servers.attention import list_attention
 from servers.leaks import report_leaks
 from servers.leaks.load import MOST_NAMED
-from servers.ledger import database_now
 from servers.models import Account, Fleet, Instance, Leftover, Scope, Server
 from servers.operations import save_account
+from servers.records.ledger import database_now
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,7 +9,6 @@ from django.test import Client
 
 from servers import reconciler
 from servers.access.tokens import issue_token
-from servers.ledger import database_now
 from servers.models import (
     Account,
     Attempt,
@@ -22,6 +21,7 @@ from servers.models import (
 )
 from servers.operations import delete_template, save_template, terminate_server
 from servers.reconciler.locations import tidy_locations
+from servers.records.ledger import database_now
 from tests.support.ageing import jump
 from tests.support.fleet import Workshop, make_fleet, provision
 

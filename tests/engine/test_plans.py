@@ -19,7 +19,6 @@ from servers.access.tokens import (
 from servers.attention import list_attention
 from servers.feed import read_events
 from servers.leaks import list_history, report_leaks
-from servers.ledger import database_now
 from servers.models import (
     Account,
     Attempt,
@@ -34,6 +33,7 @@ from servers.models import (
 )
 from servers.operations import save_account, terminate_server
 from servers.reconciler import purge_history
+from servers.records.ledger import database_now
 from servers.why import explain_server
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 from tests.support.plans import find_scans

@@ -7,10 +7,10 @@ import pytest
 from django.db import connection, transaction
 
 from servers import reconciler
-from servers.ledger import database_now
 from servers.models import Account, Event, Fleet, Listing, Scope, Server
 from servers.operations import terminate_server
 from servers.reconciler import purge
+from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,6 @@ import pytest
 
 from servers import breaker
 from servers.errors import ConflictError, InvalidError
-from servers.ledger import database_now
 from servers.models import Account, Server
 from servers.operations import (
     close_breaker,
@@ -14,6 +13,7 @@ from servers.operations import (
     protect_server,
     terminate_server,
 )
+from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from servers.freshness.triggers import install_triggers
-from servers.ledger import database_now
+from servers.records.ledger import database_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -104,4 +104,4 @@ def test_only_the_ledger_writes_a_state() -> None:
         for path in (ROOT / "servers").rglob("*.py")
         if WRITES_STATE.search(path.read_text())
     }
-    assert writers == {"servers/ledger.py"}
+    assert writers == {"servers/records/ledger.py"}

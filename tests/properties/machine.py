@@ -14,7 +14,11 @@ from itertools import pairwise
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from servers import engine, leaks, ledger, reconciler
+from servers import (
+    engine,
+    leaks,
+    reconciler,
+)
 from servers.clouds.sandbox.records import Row
 from servers.errors import FleetError
 from servers.lifecycle.states import HOLDING, OPEN, PROVEN_GONE, State
@@ -32,6 +36,7 @@ from servers.operations import (
     save_template,
     terminate_server,
 )
+from servers.records import ledger
 from tests.support.ageing import jump, wipe
 from tests.support.crash import kill_at, run_in_child, was_killed
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from servers import reconciler
 from servers.clouds.base import LEAST_TIMINGS, Timings
 from servers.errors import InvalidError
-from servers.ledger import database_now
 from servers.models import Account, Instance, Server
 from servers.operations import save_account, terminate_server
+from servers.records.ledger import database_now
 from tests.support.ageing import jump, wipe
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 

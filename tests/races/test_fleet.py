@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from servers.ledger import database_now
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Event, Fleet, Instance, Leftover, Scope, Server
 from servers.operations import pause_fleet, resume_fleet
+from servers.records.ledger import database_now
 from tests.support.crew import (
     ROUNDS,
     Person,

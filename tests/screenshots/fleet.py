@@ -12,7 +12,6 @@ from servers.access.tokens import issue_token
 from servers.breaker import OPENS_AFTER
 from servers.clouds.base import FLEET_TAG, KEY_TAG
 from servers.drill.service import wait_for
-from servers.ledger import Kind, database_now
 from servers.lifecycle.keys import make_key
 from servers.lifecycle.states import Answer, State
 from servers.models import (
@@ -37,6 +36,10 @@ from servers.operations import (
     save_template,
     terminate_server,
     try_template,
+)
+from servers.records.ledger import (
+    Kind,
+    database_now,
 )
 from tests.support.fleet import world_of
 

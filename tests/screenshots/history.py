@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from servers.ledger import Kind, database_now
 from servers.lifecycle.states import MOVING, State
 from servers.lifecycle.states import Event as Happening
 from servers.models import (
@@ -20,6 +19,10 @@ from servers.models import (
     Template,
     TemplateVersion,
     Token,
+)
+from servers.records.ledger import (
+    Kind,
+    database_now,
 )
 
 DAYS: Final = 14

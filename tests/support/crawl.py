@@ -16,7 +16,6 @@ from django.test import Client
 from django.urls import Resolver404, resolve, reverse
 
 from servers.access.tokens import issue_token
-from servers.ledger import database_now
 from servers.messaging.heartbeats import write_heartbeat
 from servers.models import (
     Account,
@@ -34,6 +33,7 @@ from servers.operations import (
     save_account,
     save_template,
 )
+from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet, provision
 from tests.support.trouble import open_breaker
 

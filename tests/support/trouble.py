@@ -4,7 +4,6 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from servers.ledger import database_now
 from servers.models import (
     Account,
     Attempt,
@@ -14,6 +13,7 @@ from servers.models import (
     Server,
     TemplateVersion,
 )
+from servers.records.ledger import database_now
 
 
 def start_processes(*, kinds: tuple[str, ...] = ("worker", "beat")) -> None:

@@ -17,9 +17,9 @@ from servers.api.schema.shapes import (
     text,
 )
 from servers.clouds.registry import list_kinds
-from servers.ledger import Kind
 from servers.lifecycle.states import Event, Outcome, State
 from servers.models import Account, Scope, Template
+from servers.records.ledger import Kind
 
 _STATE: Final = one_of(State)
 _STATE_OR_NONE: Final = one_of([*State, ""])

@@ -3,8 +3,8 @@
 from typing import Final
 
 from servers.api.schema.shapes import closed, flag, items, number, one_of, seconds, text
-from servers.ledger import Kind
 from servers.lifecycle.states import Event, Verdict
+from servers.records.ledger import Kind
 
 _TEXT: Final = text()
 _COUNT: Final = number(0)

@@ -25,7 +25,10 @@ from servers.access.sessions import (
     end_sessions,
     find_one_time,
 )
-from servers.ledger import Kind, write_event
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 
 logger = logging.getLogger(__name__)
 

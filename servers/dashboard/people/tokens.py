@@ -27,8 +27,8 @@ from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import REPEATED
 from servers.dashboard.shared.once import OnceForm
 from servers.errors import FleetError, NotFoundError
-from servers.ledger import database_now
 from servers.models import Token
+from servers.records.ledger import database_now
 
 PER_PAGE: Final = 50
 ENDS_SOON: Final = timedelta(days=7)

@@ -12,9 +12,12 @@ from servers.access.reach import (
     all_servers,
     reach_templates,
 )
-from servers.boots import Boots, read_boots
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Fleet, Template
+from servers.records.boots import (
+    Boots,
+    read_boots,
+)
 
 MOST_TEMPLATES: Final = 100
 

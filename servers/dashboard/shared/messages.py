@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from django.urls import reverse
 
-from servers.ledger import Kind
 from servers.lifecycle.states import BOOTING, ENDING, Event, State
 from servers.lifecycle.transitions import allowed
 from servers.models import Server
+from servers.records.ledger import Kind
 
 # The tone is a class in badge.css. The icon in icons.svg has the name of the state.
 TONES: Final[Mapping[State, str]] = MappingProxyType(

@@ -6,10 +6,16 @@ from typing import Any, Final
 
 from django.db.models import Count
 
-from servers.boots import Boots, Epoch, count_boots, list_boots, summarise_boots
 from servers.figures import Range
 from servers.lifecycle.states import CLOSED
 from servers.models import Attempt, Template
+from servers.records.boots import (
+    Boots,
+    Epoch,
+    count_boots,
+    list_boots,
+    summarise_boots,
+)
 
 # How long attempts are kept; see reconciler/purge.py.
 COMPARED_FOR: Final = timedelta(days=30)

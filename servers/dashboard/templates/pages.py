@@ -12,7 +12,6 @@ from servers.access.reach import (
     find_template,
     reach_templates,
 )
-from servers.boots import LATELY
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
@@ -24,13 +23,17 @@ from servers.dashboard.templates.stats import (
     Record,
     read_records,
 )
-from servers.differences import list_differences, read_values
 from servers.errors import NotFoundError
 from servers.figures import RANGES, find_range
 from servers.models import Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations import find_trial, was_tried
 from servers.operations.setup import SECONDS_FIELDS, SECRET_FIELDS
+from servers.records.boots import LATELY
+from servers.records.differences import (
+    list_differences,
+    read_values,
+)
 
 VERSIONS_SHOWN: Final = 20
 

@@ -8,9 +8,13 @@ from uuid import UUID
 from django.db.models import Count, Exists, OuterRef, Q
 
 from servers.access.reach import reach_servers
-from servers.boots import LATELY, Boots, read_boots
 from servers.lifecycle.states import ENDING, PROVEN_GONE, Event, State
 from servers.models import Event as EventRow
+from servers.records.boots import (
+    LATELY,
+    Boots,
+    read_boots,
+)
 
 
 @dataclass(frozen=True, slots=True)

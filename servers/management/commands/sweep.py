@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from servers import tracing
 from servers.leaks import Report, ScopeReport, report_leaks
-from servers.ledger import database_now
 from servers.models import Account, Scope
 from servers.reconciler import observe_scope
+from servers.records.ledger import database_now
 
 
 class Command(BaseCommand):

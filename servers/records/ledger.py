@@ -16,12 +16,12 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from servers import tracing
-from servers.boots import record_boot
 from servers.lifecycle.states import CLOSED, Answer, Event, Outcome, State, Want
 from servers.lifecycle.transitions import target_of
 from servers.models import Account, Attempt, Fleet, Server
 from servers.models import Event as EventRow
-from servers.tallies import count_boot
+from servers.records.boots import record_boot
+from servers.records.counters import count_boot
 
 logger = logging.getLogger(__name__)
 

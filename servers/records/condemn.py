@@ -5,10 +5,13 @@ from datetime import datetime
 
 from django.db import transaction
 
-from servers.ledger import Kind, write_event
 from servers.lifecycle.guards import judge_instance
 from servers.lifecycle.states import Outcome, Verdict
 from servers.models import Attempt, Instance, Server
+from servers.records.ledger import (
+    Kind,
+    write_event,
+)
 
 logger = logging.getLogger(__name__)
 

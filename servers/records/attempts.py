@@ -15,12 +15,19 @@ from django.db.models import Q
 
 from servers.candidates import count_servers
 from servers.clouds.base import CloudInstance
-from servers.leases import Lease
-from servers.ledger import Kind, move, write_event
 from servers.lifecycle.guards import Claim, weigh_claim
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Account, Attempt, Instance, Server
-from servers.tallies import ATTEMPTS, count
+from servers.records.counters import (
+    ATTEMPTS,
+    count,
+)
+from servers.records.leases import Lease
+from servers.records.ledger import (
+    Kind,
+    move,
+    write_event,
+)
 
 
 @dataclass(frozen=True, slots=True)
