@@ -19,7 +19,7 @@ from servers.lifecycle.decisions import (
 )
 from servers.messaging.standstill import find_standstill
 from servers.models import Fleet, Heartbeat, Server
-from servers.snapshots import Loader
+from servers.placing.snapshots import Loader
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from servers.api.shared.bodies import (
 )
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
-from servers.gates import is_confirmed
 from servers.models import Fleet, Token
 from servers.operations import change_fleet
+from servers.placing.location_gate import is_confirmed
 from servers.wire import to_seconds
 
 FLEET_FIELDS: Final = {

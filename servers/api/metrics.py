@@ -21,7 +21,6 @@ from servers.access.reach import (
     all_accounts,
     all_servers,
 )
-from servers.gates import is_confirmed
 from servers.leaks import DECIDED, NONE, UNOWNED, report_leaks
 from servers.lifecycle.states import State, Verdict
 from servers.messaging.standstill import (
@@ -38,6 +37,7 @@ from servers.models import (
     Scope,
     Tally,
 )
+from servers.placing.location_gate import is_confirmed
 from servers.records.counters import (
     ATTEMPTS,
     BOOT_BUCKETS,

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from servers.attention.items import Item, Kind
-from servers.gates import is_confirmed
 from servers.messaging.standstill import (
     LATE,
     Cause,
@@ -13,6 +12,7 @@ from servers.messaging.standstill import (
     find_standstill,
 )
 from servers.models import Fleet, Heartbeat
+from servers.placing.location_gate import is_confirmed
 
 LOST_FOR: Final = timedelta(minutes=30)  # how long a lost worker is reported
 # A process may start slightly before the last heartbeat of the one that it replaces.

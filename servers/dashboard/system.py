@@ -17,7 +17,6 @@ from django.views.generic import TemplateView
 from servers.access.reach import all_servers
 from servers.attention import read_moment
 from servers.dashboard.shared.live import Live
-from servers.gates import is_confirmed
 from servers.messaging.broker import (
     ask_broker,
     ask_cache,
@@ -30,6 +29,7 @@ from servers.messaging.standstill import (
     find_standstill,
 )
 from servers.models import Heartbeat
+from servers.placing.location_gate import is_confirmed
 
 # Only the settings in this list are shown.
 _SHOWN: Final = (

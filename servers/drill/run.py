@@ -36,8 +36,11 @@ from servers.lifecycle.states import State
 from servers.lifecycle.states import Verdict as InstanceVerdict
 from servers.models import Account, Attempt, Event, Fleet, Instance, Scope, Server
 from servers.operations import close_breaker, save_account, terminate_server
+from servers.placing.locations import (
+    open_scope,
+    pace_of,
+)
 from servers.records.ledger import database_now
-from servers.scopes import open_scope, pace_of
 
 MARK: Final = "drill"
 # How long after a kill of the database the API may answer 503.

@@ -8,7 +8,6 @@ from servers.clouds.base import (
     InstanceNotFoundError,
 )
 from servers.clouds.registry import describe_kind
-from servers.gates import explain_closed_gate
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decisions import (
     CloseAttempt,
@@ -20,6 +19,14 @@ from servers.lifecycle.decisions import (
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.machine.tcp import try_port
 from servers.models import Attempt, Fleet, Instance, Scope, Server
+from servers.placing.location_gate import explain_closed_gate
+from servers.placing.locations import (
+    BusyError,
+    call_slot,
+    hasten_listing,
+    open_scope,
+    pace_of,
+)
 from servers.records import ledger
 from servers.records.attempts import (
     close_attempt,
@@ -36,13 +43,6 @@ from servers.records.ledger import (
     Kind,
     database_now,
     write_event,
-)
-from servers.scopes import (
-    BusyError,
-    call_slot,
-    hasten_listing,
-    open_scope,
-    pace_of,
 )
 
 PROBE_SECONDS: Final = 3.0

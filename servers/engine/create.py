@@ -11,13 +11,6 @@ import logging
 import secrets
 from datetime import datetime
 
-from servers.breaker import (
-    admit_create,
-    note_answer,
-    note_throttling,
-)
-from servers.breakerevents import record_failure, record_success
-from servers.candidates import list_candidates
 from servers.clouds.base import (
     ClockError,
     Cloud,
@@ -37,6 +30,22 @@ from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
 from servers.models import Account, Attempt, Fleet, Server
+from servers.placing.breaker import (
+    admit_create,
+    note_answer,
+    note_throttling,
+)
+from servers.placing.breakerevents import (
+    record_failure,
+    record_success,
+)
+from servers.placing.locations import (
+    call_slot,
+    hasten_listing,
+    open_scope,
+    pace_of,
+)
+from servers.placing.placements import list_candidates
 from servers.records.attempts import (
     Place,
     close_attempt,
@@ -50,7 +59,6 @@ from servers.records.ledger import (
     database_now,
     write_event,
 )
-from servers.scopes import call_slot, hasten_listing, open_scope, pace_of
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import UUID
 
-from servers.candidates import list_candidates
 from servers.engine import calls, uptime
 from servers.engine.create import create_instance
 from servers.engine.moves import apply_move
@@ -29,13 +28,22 @@ from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
 from servers.models import Fleet, Server
+from servers.placing.locations import (
+    BusyError,
+    check_call_slot,
+    open_scope,
+    pace_of,
+)
+from servers.placing.placements import list_candidates
+from servers.placing.snapshots import (
+    Loader,
+    jitter_of,
+)
 from servers.records import (
     leases,
     ledger,
 )
 from servers.records.counters import count_fault
-from servers.scopes import BusyError, check_call_slot, open_scope, pace_of
-from servers.snapshots import Loader, jitter_of
 
 logger = logging.getLogger(__name__)
 

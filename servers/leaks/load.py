@@ -33,8 +33,8 @@ from servers.leaks.shapes import DECIDED, NONE, UNOWNED, Counted, Report, ScopeR
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
 from servers.models import Event, Instance, Leftover, Scope, Server
+from servers.placing.locations import pace_of_account
 from servers.records.ledger import Kind
-from servers.scopes import pace_of_account
 
 Row = TypeVar("Row", Instance, Server, Leftover)
 

@@ -1,6 +1,6 @@
 """The input of ``decide``: one server and everything relevant to it, at one moment.
 
-Plain frozen values. servers/snapshots.py loads them from the records; tests build them
+Plain frozen values. servers/placing/snapshots.py loads them from the records; tests build them
 by hand. All times are the database's.
 """
 

@@ -4,7 +4,6 @@ from django.db import transaction
 from django.db.models import ProtectedError, Q, RestrictedError
 from django.db.models.functions import Now
 
-from servers.breaker import note_success
 from servers.errors import ConflictError, NotFoundError
 from servers.lifecycle.states import PROVEN_GONE
 from servers.messaging import dispatch
@@ -19,11 +18,12 @@ from servers.models import (
     TemplateVersion,
 )
 from servers.operations.secrets import has_living_fallback
+from servers.placing.breaker import note_success
+from servers.placing.locations import ensure_scope
 from servers.records.ledger import (
     Kind,
     write_event,
 )
-from servers.scopes import ensure_scope
 from servers.wording import count_of
 
 

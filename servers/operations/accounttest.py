@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from servers.candidates import Candidate, list_candidates
 from servers.clouds.base import (
     CloudError,
     CreateSpec,
@@ -27,7 +26,15 @@ from servers.clouds.registry import validate_config
 from servers.errors import FleetError, InvalidError, UnavailableError
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template
-from servers.scopes import BusyError, call_slot, open_scope
+from servers.placing.locations import (
+    BusyError,
+    call_slot,
+    open_scope,
+)
+from servers.placing.placements import (
+    Candidate,
+    list_candidates,
+)
 from servers.wording import count_of
 
 # A person waits for the result, and the web process has few threads. So only this many

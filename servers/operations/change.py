@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 
 from django.db import transaction
 
-from servers.candidates import list_candidates, list_kinds
 from servers.errors import ConflictError, InvalidError
 from servers.lifecycle.states import State
 from servers.models import Server
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.provision import check_capacity, check_ttl
+from servers.placing.placements import (
+    list_candidates,
+    list_kinds,
+)
 from servers.records import ledger
 from servers.records.differences import (
     list_differences,

@@ -6,10 +6,10 @@ people who can create servers must not be free to choose the image.
 
 from collections.abc import Iterable, Sequence
 
-from servers.candidates import Candidate
 from servers.errors import InvalidError
 from servers.models import Template, TemplateVersion
 from servers.models.template import Recipe
+from servers.placing.placements import Candidate
 
 
 def check_overrides(

@@ -12,7 +12,6 @@ from django.db import IntegrityError, transaction
 
 from servers import tracing
 from servers.access.reach import reach_recipes
-from servers.candidates import Candidate, list_candidates, list_kinds
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.freshness.stamps import (
@@ -21,11 +20,19 @@ from servers.freshness.stamps import (
 )
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Server, Template, TemplateVersion
-from servers.operations.caps import hold_caps
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.overrides import check_overrides
+from servers.placing.caps import hold_caps
+from servers.placing.locations import (
+    ensure_scope,
+    open_scope,
+)
+from servers.placing.placements import (
+    Candidate,
+    list_candidates,
+    list_kinds,
+)
 from servers.records import ledger
-from servers.scopes import ensure_scope, open_scope
 
 NAME_RULE: Final = (
     "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at "

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 
 from django.db.models import Q, QuerySet
 
-from servers.candidates import list_candidates
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Server, Template, TemplateVersion
 from servers.models.template import Recipe
+from servers.placing.placements import list_candidates
 
 MOVED = (
     "The endpoint or the kind of cloud changes, so enter all credentials again. Stored "

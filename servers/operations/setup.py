@@ -13,7 +13,6 @@ from django.db.models.functions import Now
 
 from servers import tracing
 from servers.access.reach import reach_accounts
-from servers.candidates import list_candidates, list_kinds
 from servers.clouds.registry import validate_config, validate_template_options
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.lifecycle.states import PROVEN_GONE
@@ -27,6 +26,14 @@ from servers.operations.secrets import (
     refuse_renaming,
     resolve_credentials,
 )
+from servers.placing.locations import (
+    ensure_scope,
+    open_scope,
+)
+from servers.placing.placements import (
+    list_candidates,
+    list_kinds,
+)
 from servers.records.differences import (
     list_differences,
     read_values,
@@ -35,7 +42,6 @@ from servers.records.ledger import (
     Kind,
     write_event,
 )
-from servers.scopes import ensure_scope, open_scope
 from servers.wording import count_of
 
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less

@@ -13,8 +13,8 @@ from servers.lifecycle.decisions import Adopt, Move, Wait
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
 from servers.models import Fleet, Scope, Server
+from servers.placing.snapshots import Loader
 from servers.reconciler.compare import Comparison
-from servers.snapshots import Loader
 
 # States whose next step can depend on a listing alone. A stopping row needs two.
 _WAITING = (State.CREATING, State.CREATED, State.STAGING, State.STOPPING)

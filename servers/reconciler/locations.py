@@ -12,7 +12,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from servers.candidates import ScopeKey, list_candidates
 from servers.lifecycle.states import COUNTED, MOVING, OPEN
 from servers.models import (
     Account,
@@ -25,8 +24,12 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
+from servers.placing.locations import ensure_scope
+from servers.placing.placements import (
+    ScopeKey,
+    list_candidates,
+)
 from servers.records.ledger import database_now
-from servers.scopes import ensure_scope
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
-from servers.breakerevents import watch_creations
 from servers.clouds.base import (
     WRONG_CLOCK,
     ClockError,
@@ -19,11 +18,18 @@ from servers.clouds.base import (
     ThrottledError,
 )
 from servers.errors import FleetError
-from servers.gates import is_confirmed
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import MOVING
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Instance, Listing, Scope, Server
+from servers.placing.breakerevents import watch_creations
+from servers.placing.location_gate import is_confirmed
+from servers.placing.locations import (
+    BusyError,
+    call_slot,
+    open_scope,
+    pace_of,
+)
 from servers.reconciler.compare import Comparison, compare_listing
 from servers.reconciler.follow import follow_listing
 from servers.reconciler.leftovers import tidy_leftovers
@@ -31,7 +37,6 @@ from servers.reconciler.sweep import condemn_orphans
 from servers.records.counters import count_fault
 from servers.records.leases import name_process
 from servers.records.ledger import database_now
-from servers.scopes import BusyError, call_slot, open_scope, pace_of
 
 logger = logging.getLogger(__name__)
 

@@ -33,9 +33,9 @@ from servers.models import (
     Session,
     TemplateVersion,
 )
+from servers.placing.locations import pace_of_account
 from servers.reconciler.locations import tidy_locations
 from servers.records.ledger import database_now
-from servers.scopes import pace_of_account
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from servers.candidates import count_servers
 from servers.clouds.base import CloudInstance
 from servers.lifecycle.guards import Claim, weigh_claim
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Account, Attempt, Instance, Server
+from servers.placing.placements import count_servers
 from servers.records.counters import (
     ATTEMPTS,
     count,

@@ -16,10 +16,10 @@ from uuid import UUID
 
 import pytest
 
-from servers.breaker import OPENS_AFTER
 from servers.clouds.base import FLEET_TAG, KEY_TAG
 from servers.clouds.sandbox import World, world_path
 from servers.drill.service import Service, wait_for
+from servers.placing.breaker import OPENS_AFTER
 from tests.support.fleet import TIMINGS
 
 pytestmark = [pytest.mark.pure, pytest.mark.slow]

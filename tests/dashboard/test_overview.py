@@ -20,10 +20,10 @@ from servers.models import (
     Scope,
 )
 from servers.operations import freeze_destroys, pause_fleet, save_account
+from servers.placing.locations import ensure_scope
 from servers.reconciler.observe import observe_scope
 from servers.reconciler.tick import tick
 from servers.records.ledger import database_now
-from servers.scopes import ensure_scope
 from servers.selectors import is_paused
 from tests.clouds.test_amazon import SECRETS, answering, error_of
 from tests.support.fleet import Workshop, make_fleet, provision

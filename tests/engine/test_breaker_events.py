@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from servers import breaker
 from servers.models import Account, Event, Server
 from servers.operations import close_breaker
+from servers.placing import breaker
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person

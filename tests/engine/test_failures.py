@@ -10,7 +10,7 @@ from servers.clouds.amazon.adapter import Amazon
 from servers.lifecycle.states import Answer, Outcome, Verdict
 from servers.models import Account, Attempt, Event, Instance, Server, Template
 from servers.operations import save_account, save_template
-from servers.scopes import open_scope
+from servers.placing.locations import open_scope
 from tests.exactly_once.clouds import REGION, make_moto
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 from tests.support.moto import reset_moto

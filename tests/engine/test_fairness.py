@@ -10,13 +10,19 @@ from django.db.models import F
 from servers import (
     engine,
     reconciler,
-    scopes,
 )
 from servers.messaging import dispatch
 from servers.models import Account, Server, Template
 from servers.operations import save_account, save_template
+from servers.placing import locations
+from servers.placing.locations import (
+    QUEUE_MOST,
+    QUEUE_STEP,
+    BusyError,
+    call_slot,
+    check_call_slot,
+)
 from servers.records.ledger import database_now
-from servers.scopes import QUEUE_MOST, QUEUE_STEP, BusyError, call_slot, check_call_slot
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -11,7 +11,10 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from servers import breaker, engine, reconciler
+from servers import (
+    engine,
+    reconciler,
+)
 from servers.access.tokens import (
     check_token,
     issue_token,
@@ -32,6 +35,7 @@ from servers.models import (
     TemplateVersion,
 )
 from servers.operations import save_account, terminate_server
+from servers.placing import breaker
 from servers.reconciler import purge_history
 from servers.records.ledger import database_now
 from servers.why import explain_server

@@ -13,7 +13,7 @@ from servers.operations.accounttest import (
     probe_account,
     probe_template,
 )
-from servers.scopes import ensure_scope
+from servers.placing.locations import ensure_scope
 from tests.clouds.test_amazon import answering, error_of
 from tests.clouds.test_checks import ALL_WELL, DENIED
 from tests.clouds.test_deadline import DEADLINE, hang, serving

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from servers import reconciler
-from servers.breaker import explain_hold
 from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.leaks import report_leaks
 from servers.lifecycle.keys import make_key
@@ -29,6 +28,7 @@ from servers.operations import (
     save_template,
     terminate_server,
 )
+from servers.placing.breaker import explain_hold
 from servers.records.ledger import database_now
 from tests.exactly_once.clouds import MOTO_TIMINGS, REGION, make_moto
 from tests.support.fleet import (

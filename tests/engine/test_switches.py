@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from servers import breaker
 from servers.errors import ConflictError, InvalidError
 from servers.models import Account, Server
 from servers.operations import (
@@ -13,6 +12,7 @@ from servers.operations import (
     protect_server,
     terminate_server,
 )
+from servers.placing import breaker
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision
 

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from servers import breaker
 from servers.engine.step import _Step
 from servers.lifecycle.backoff import back_off
 from servers.models import Account, Attempt, Fleet, Scope, Server, Template
 from servers.operations import retry_server, save_account, save_template
+from servers.placing import breaker
+from servers.placing.snapshots import Loader
 from servers.records.leases import Lease
 from servers.records.ledger import database_now
-from servers.snapshots import Loader
 from servers.why import explain_server
 from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from servers.clouds.base import Cloud
 from servers.models import Account, Fleet, Template
 from servers.operations import initialise_fleet, save_account, save_template
-from servers.scopes import open_scope
+from servers.placing.locations import open_scope
 from tests.support.crash import ON_THE_WIRE
 from tests.support.fleet import TIMINGS, make_fleet, world_of
 

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from servers.gates import limits_in_force
 from servers.lifecycle.states import NO_TRY, State
 from servers.lifecycle.tries import count_most_calls
 from servers.models import Account, Attempt, Scope, Server, Template
 from servers.operations import save_account, save_template
+from servers.placing.location_gate import limits_in_force
 from servers.records.ledger import database_now
 from tests.support.ageing import jump, wipe
 from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision

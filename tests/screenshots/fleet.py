@@ -9,7 +9,6 @@ from django.contrib.auth.models import Group, User
 
 from servers import tracing
 from servers.access.tokens import issue_token
-from servers.breaker import OPENS_AFTER
 from servers.clouds.base import FLEET_TAG, KEY_TAG
 from servers.drill.service import wait_for
 from servers.lifecycle.keys import make_key
@@ -37,6 +36,7 @@ from servers.operations import (
     terminate_server,
     try_template,
 )
+from servers.placing.breaker import OPENS_AFTER
 from servers.records.ledger import (
     Kind,
     database_now,

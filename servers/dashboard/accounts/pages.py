@@ -14,7 +14,6 @@ from servers.access.reach import (
     all_servers,
     reach_accounts,
 )
-from servers.breaker import explain_hold
 from servers.clouds.registry import describe_kind
 from servers.dashboard.accounts.edit import get_account
 from servers.dashboard.shared.live import Live
@@ -24,6 +23,7 @@ from servers.health import summarise_health
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Event, Listing, Scope
 from servers.operations import find_templates
+from servers.placing.breaker import explain_hold
 
 EVENTS_SHOWN: Final = 20
 _HEALTH: Final = {

@@ -28,8 +28,8 @@ from servers.errors import NotFoundError
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server, Token
 from servers.operations import find_leftovers
+from servers.placing.snapshots import Loader
 from servers.selectors import find_server
-from servers.snapshots import Loader
 from servers.why import explain_server
 from servers.wire import render_server
 

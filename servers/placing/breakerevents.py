@@ -4,8 +4,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from servers import breaker
 from servers.models import Account
+from servers.placing import breaker
 from servers.records.ledger import (
     Kind,
     write_event,

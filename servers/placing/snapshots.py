@@ -18,9 +18,7 @@ from django.db.models import (
     When,
 )
 
-from servers.candidates import Candidate, CandidateFacts, ScopeKey, list_candidates
 from servers.clouds.base import HALTED, Meaning
-from servers.gates import explain_closed_gate, limits_in_force
 from servers.lifecycle.ending import quiet_from
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import (
@@ -33,7 +31,17 @@ from servers.lifecycle.snapshot import (
 )
 from servers.lifecycle.states import Outcome, State
 from servers.models import Account, Attempt, Fleet, Instance, Listing, Scope, Server
-from servers.scopes import pace_of_account
+from servers.placing.location_gate import (
+    explain_closed_gate,
+    limits_in_force,
+)
+from servers.placing.locations import pace_of_account
+from servers.placing.placements import (
+    Candidate,
+    CandidateFacts,
+    ScopeKey,
+    list_candidates,
+)
 
 
 def scope_name(account_id: Any, region: str) -> str:

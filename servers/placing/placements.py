@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from servers.breaker import explain_hold, is_by_failures
 from servers.lifecycle.snapshot import Hold
 from servers.lifecycle.states import PROVEN_GONE, Verdict
 from servers.models import (
@@ -18,6 +17,10 @@ from servers.models import (
     Server,
     Template,
     TemplateVersion,
+)
+from servers.placing.breaker import (
+    explain_hold,
+    is_by_failures,
 )
 
 ScopeKey = tuple[UUID, str]
