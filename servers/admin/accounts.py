@@ -13,7 +13,6 @@ from servers.access.reach import reach_accounts
 from servers.admin.base import Listed, badge, run_for_each
 from servers.clouds.registry import list_kinds, validate_config
 from servers.errors import FleetError
-from servers.health import summarise_health
 from servers.models import Account
 from servers.models.multiline import Multiline
 from servers.operations import (
@@ -23,6 +22,7 @@ from servers.operations import (
     save_account,
 )
 from servers.operations.accounttest import probe_account
+from servers.reports.health import summarise_health
 
 MOST_TESTED: Final = 3
 

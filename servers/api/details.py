@@ -11,13 +11,16 @@ from servers.api.shared.bodies import (
 )
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
-from servers.feed import MOST_WAIT, follow_events
 from servers.models import Attempt, Event, Server
 from servers.operations import Change, change_server
 from servers.records.ledger import database_now
-from servers.selectors import find_server
-from servers.why import explain_server
-from servers.wire import to_seconds
+from servers.reports.feed import (
+    MOST_WAIT,
+    follow_events,
+)
+from servers.reports.selectors import find_server
+from servers.reports.server_json import to_seconds
+from servers.reports.why import explain_server
 
 MOST_EVENTS: Final = 500
 ASK_AGAIN: Final = "2"  # seconds, if too many requests wait already

@@ -28,7 +28,7 @@ from servers.errors import InvalidError
 from servers.models import Fleet, Token
 from servers.operations import change_fleet
 from servers.placing.location_gate import is_confirmed
-from servers.wire import to_seconds
+from servers.reports.server_json import to_seconds
 
 FLEET_FIELDS: Final = {
     "paused": Kind.FLAG,

@@ -16,15 +16,6 @@ from servers.api.shared.bodies import (
 )
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
-from servers.leaks import (
-    Finding,
-    Remainder,
-    Report,
-    ScopeReport,
-    Unconfirmed,
-    list_history,
-    report_leaks,
-)
 from servers.models import Event, Token
 from servers.operations import (
     adopt_stray,
@@ -33,7 +24,16 @@ from servers.operations import (
     destroy_stray,
 )
 from servers.records.ledger import database_now
-from servers.wire import render_server
+from servers.reports.leaks import (
+    Finding,
+    Remainder,
+    Report,
+    ScopeReport,
+    Unconfirmed,
+    list_history,
+    report_leaks,
+)
+from servers.reports.server_json import render_server
 
 PLACE: Final = {"account": Kind.TEXT, "region": Kind.TEXT}
 ADOPTION: Final = {"template": Kind.TEXT}

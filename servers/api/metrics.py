@@ -21,7 +21,6 @@ from servers.access.reach import (
     all_accounts,
     all_servers,
 )
-from servers.leaks import DECIDED, NONE, UNOWNED, report_leaks
 from servers.lifecycle.states import State, Verdict
 from servers.messaging.standstill import (
     Cause,
@@ -46,7 +45,13 @@ from servers.records.counters import (
     FAILURES,
 )
 from servers.records.ledger import database_now
-from servers.selectors import count_by_state
+from servers.reports.leaks import (
+    DECIDED,
+    NONE,
+    UNOWNED,
+    report_leaks,
+)
+from servers.reports.selectors import count_by_state
 
 
 def make_registry() -> CollectorRegistry:

@@ -40,8 +40,8 @@ from servers.operations import (
     retry_server,
     terminate_server,
 )
-from servers.selectors import list_servers
-from servers.wire import render_server
+from servers.reports.selectors import list_servers
+from servers.reports.server_json import render_server
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})

@@ -22,7 +22,6 @@ from servers.api.shared.bodies import (
 )
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
-from servers.health import summarise_health
 from servers.models import Account, Scope, Template, Token
 from servers.operations import (
     Trial,
@@ -37,7 +36,8 @@ from servers.operations import (
 )
 from servers.operations.accounttest import probe_account
 from servers.operations.setup import PRICE
-from servers.wire import to_seconds
+from servers.reports.health import summarise_health
+from servers.reports.server_json import to_seconds
 
 TEMPLATE_FIELDS: Final = {
     **dict.fromkeys(

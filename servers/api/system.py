@@ -23,8 +23,8 @@ from servers.api.shared.views import ScopedView
 from servers.freshness.stamps import read_stamps
 from servers.models import Token
 from servers.operations import pause_fleet, resume_fleet
-from servers.selectors import is_paused
-from servers.wire import to_seconds
+from servers.reports.selectors import is_paused
+from servers.reports.server_json import to_seconds
 
 NEEDS_A_READER: Final = (
     "Send the bearer token for the metrics (SERVERFLEET_METRICS_TOKEN), or an API "

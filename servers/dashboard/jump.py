@@ -15,7 +15,10 @@ from servers.access.reach import (
 )
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.navigation import list_links
-from servers.selectors import list_servers, with_words
+from servers.reports.selectors import (
+    list_servers,
+    with_words,
+)
 
 MOST_WORDS: Final = 100
 MOST_EACH: Final = 8

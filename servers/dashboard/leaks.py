@@ -14,13 +14,18 @@ from servers.dashboard.shared.access import (
     carry_out,
 )
 from servers.dashboard.shared.live import Live
-from servers.leaks import Report, ScopeReport, list_history, report_leaks
 from servers.models import Instance, Leftover
 from servers.operations import (
     adopt_stray,
     delete_leftover,
     destroy_held,
     destroy_stray,
+)
+from servers.reports.leaks import (
+    Report,
+    ScopeReport,
+    list_history,
+    report_leaks,
 )
 from servers.wording import count_of
 

@@ -7,13 +7,20 @@ from django.db.models import Count, Sum
 from django.views.generic import TemplateView
 
 from servers.access.reach import reach_servers
-from servers.attention import list_attention, read_moment
 from servers.dashboard.shared.firststep import find_first_step
 from servers.dashboard.shared.helps import say_helps
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import say_failure
-from servers.figures import RANGES, find_range, recent_figures
 from servers.lifecycle.states import BOOTING, MOVING, State
+from servers.reports.attention import (
+    list_attention,
+    read_moment,
+)
+from servers.reports.overview import (
+    RANGES,
+    find_range,
+    recent_figures,
+)
 
 # Even if nothing moves, a process may stop responding.
 IDLE_SECONDS: Final = 4

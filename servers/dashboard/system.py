@@ -15,7 +15,6 @@ from django.db.models import Count, Min
 from django.views.generic import TemplateView
 
 from servers.access.reach import all_servers
-from servers.attention import read_moment
 from servers.dashboard.shared.live import Live
 from servers.messaging.broker import (
     ask_broker,
@@ -30,6 +29,7 @@ from servers.messaging.standstill import (
 )
 from servers.models import Heartbeat
 from servers.placing.location_gate import is_confirmed
+from servers.reports.attention import read_moment
 
 # Only the settings in this list are shown.
 _SHOWN: Final = (

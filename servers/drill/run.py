@@ -31,7 +31,6 @@ from servers.drill.verdict import (
     judge,
 )
 from servers.errors import FleetError
-from servers.leaks import bound_of
 from servers.lifecycle.states import State
 from servers.lifecycle.states import Verdict as InstanceVerdict
 from servers.models import Account, Attempt, Event, Fleet, Instance, Scope, Server
@@ -41,6 +40,7 @@ from servers.placing.locations import (
     pace_of,
 )
 from servers.records.ledger import database_now
+from servers.reports.leaks import bound_of
 
 MARK: Final = "drill"
 # How long after a kill of the database the API may answer 503.

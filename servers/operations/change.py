@@ -23,7 +23,7 @@ from servers.records.ledger import (
     Kind,
     write_event,
 )
-from servers.selectors import find_server
+from servers.reports.selectors import find_server
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from servers.records.ledger import (
     Kind,
     write_event,
 )
-from servers.selectors import find_server
+from servers.reports.selectors import find_server
 
 # How often to retry if the server changes between the read and the update.
 _SWAPS = 20

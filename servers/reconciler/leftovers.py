@@ -14,7 +14,6 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from servers.clouds.base import Cloud, CloudError, CloudLeftover
-from servers.leaks import LEFTOVERS_EVERY
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, State
@@ -25,6 +24,7 @@ from servers.records.ledger import (
     database_now,
     write_event,
 )
+from servers.reports.leaks import LEFTOVERS_EVERY
 
 logger = logging.getLogger(__name__)
 

@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from servers import feed
-from servers.feed import MOST_WAITING, find_horizon, read_events
 from servers.models import Event
 from servers.records.ledger import (
     Kind,
     write_event,
+)
+from servers.reports import feed
+from servers.reports.feed import (
+    MOST_WAITING,
+    find_horizon,
+    read_events,
 )
 from tests.api.conftest import Call
 

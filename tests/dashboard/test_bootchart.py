@@ -10,10 +10,10 @@ from servers.dashboard.templates.bootchart import (
     compare_boots,
     load_steps,
 )
-from servers.figures import RANGES
 from servers.models import Attempt, Template, TemplateVersion
 from servers.operations import save_template
 from servers.records.ledger import database_now
+from servers.reports.overview import RANGES
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person
 

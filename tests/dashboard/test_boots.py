@@ -9,13 +9,16 @@ from django.test import Client
 from servers.dashboard.servers.choices import list_choices
 from servers.dashboard.servers.steps import draw_boot, find_usual, list_moves
 from servers.dashboard.templates.stats import read_records
-from servers.figures import RANGES, load_figures
 from servers.lifecycle.states import Verdict
 from servers.models import Attempt, Event, Fleet, Instance, Server, Template
 from servers.operations import adopt_stray
 from servers.reconciler import purge_history
 from servers.records.boots import read_boots
 from servers.records.ledger import database_now
+from servers.reports.overview import (
+    RANGES,
+    load_figures,
+)
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

@@ -9,8 +9,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from servers.attention import Kind, list_attention
-from servers.figures import forget_figures
 from servers.models import (
     Account,
     Event,
@@ -24,7 +22,12 @@ from servers.placing.locations import ensure_scope
 from servers.reconciler.observe import observe_scope
 from servers.reconciler.tick import tick
 from servers.records.ledger import database_now
-from servers.selectors import is_paused
+from servers.reports.attention import (
+    Kind,
+    list_attention,
+)
+from servers.reports.overview import forget_figures
+from servers.reports.selectors import is_paused
 from tests.clouds.test_amazon import SECRETS, answering, error_of
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person

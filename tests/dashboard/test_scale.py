@@ -10,7 +10,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from servers.figures import forget_figures
 from servers.lifecycle.states import State
 from servers.models import (
     Account,
@@ -25,6 +24,7 @@ from servers.models import (
     Token,
 )
 from servers.records.ledger import database_now
+from servers.reports.overview import forget_figures
 from tests.support.crawl import list_paths, make_everything
 from tests.support.fleet import Workshop
 from tests.support.people import log_in, make_person

@@ -10,12 +10,12 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from servers.access.tokens import issue_token
-from servers.attention import list_attention
-from servers.leaks import report_leaks
-from servers.leaks.load import MOST_NAMED
 from servers.models import Account, Fleet, Instance, Leftover, Scope, Server
 from servers.operations import save_account
 from servers.records.ledger import database_now
+from servers.reports.attention import list_attention
+from servers.reports.leaks import report_leaks
+from servers.reports.leaks.load import MOST_NAMED
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

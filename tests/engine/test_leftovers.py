@@ -6,11 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from servers.leaks import report_leaks
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Event, Leftover, Template
 from servers.operations import freeze_destroys, save_template, terminate_server
 from servers.records.ledger import database_now
+from servers.reports.leaks import report_leaks
 from tests.support.ageing import jump
 from tests.support.fleet import TIMINGS, Workshop, make_fleet, provision, world_of
 

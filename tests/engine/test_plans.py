@@ -19,9 +19,6 @@ from servers.access.tokens import (
     check_token,
     issue_token,
 )
-from servers.attention import list_attention
-from servers.feed import read_events
-from servers.leaks import list_history, report_leaks
 from servers.models import (
     Account,
     Attempt,
@@ -38,7 +35,13 @@ from servers.operations import save_account, terminate_server
 from servers.placing import breaker
 from servers.reconciler import purge_history
 from servers.records.ledger import database_now
-from servers.why import explain_server
+from servers.reports.attention import list_attention
+from servers.reports.feed import read_events
+from servers.reports.leaks import (
+    list_history,
+    report_leaks,
+)
+from servers.reports.why import explain_server
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 from tests.support.plans import find_scans
 

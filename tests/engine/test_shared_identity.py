@@ -10,7 +10,6 @@ import pytest
 
 from servers import reconciler
 from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
-from servers.leaks import report_leaks
 from servers.lifecycle.keys import make_key
 from servers.models import (
     Account,
@@ -30,6 +29,7 @@ from servers.operations import (
 )
 from servers.placing.breaker import explain_hold
 from servers.records.ledger import database_now
+from servers.reports.leaks import report_leaks
 from tests.exactly_once.clouds import MOTO_TIMINGS, REGION, make_moto
 from tests.support.fleet import (
     QUICK,

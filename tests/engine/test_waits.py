@@ -15,7 +15,7 @@ from servers.placing import breaker
 from servers.placing.snapshots import Loader
 from servers.records.leases import Lease
 from servers.records.ledger import database_now
-from servers.why import explain_server
+from servers.reports.why import explain_server
 from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]

@@ -16,7 +16,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from servers import (
     engine,
-    leaks,
     reconciler,
 )
 from servers.clouds.sandbox.records import Row
@@ -37,6 +36,7 @@ from servers.operations import (
     terminate_server,
 )
 from servers.records import ledger
+from servers.reports import leaks
 from tests.support.ageing import jump, wipe
 from tests.support.crash import kill_at, run_in_child, was_killed
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of

@@ -174,7 +174,7 @@ def test_timings_of_an_older_version_break_no_page(workshop: Workshop) -> None:
     timings = {**QUICK["timings"], "lag": 601}  # type: ignore[dict-item]
     options = {**account.options, "timings": timings}
     Account.objects.update(options=options)
-    from servers.leaks import report_leaks
+    from servers.reports.leaks import report_leaks
 
     (scope,) = report_leaks(now=database_now()).scopes
     assert not scope.is_fresh

@@ -19,10 +19,10 @@ from servers.api.serverlist.listing import (
     ORDERINGS,
 )
 from servers.api.servers import FALSE, TRUE
-from servers.feed import MOST_WAIT
 from servers.lifecycle.states import State
 from servers.operations.labels import LABEL_NAME, LABEL_VALUE, MOST_LABEL_FILTER
 from servers.operations.once import KEY
+from servers.reports.feed import MOST_WAIT
 
 Parameter = dict[str, Any]
 

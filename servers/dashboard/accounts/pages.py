@@ -19,11 +19,11 @@ from servers.dashboard.accounts.edit import get_account
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
 from servers.errors import InvalidError
-from servers.health import summarise_health
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Event, Listing, Scope
 from servers.operations import find_templates
 from servers.placing.breaker import explain_hold
+from servers.reports.health import summarise_health
 
 EVENTS_SHOWN: Final = 20
 _HEALTH: Final = {

@@ -29,9 +29,9 @@ from servers.lifecycle.states import MOVING, State
 from servers.models import Server, Token
 from servers.operations import find_leftovers
 from servers.placing.snapshots import Loader
-from servers.selectors import find_server
-from servers.why import explain_server
-from servers.wire import render_server
+from servers.reports.selectors import find_server
+from servers.reports.server_json import render_server
+from servers.reports.why import explain_server
 
 EVENTS_SHOWN: Final = 100
 ATTEMPTS_SHOWN: Final = 20

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Final
 
-from servers.selectors import list_servers
+from servers.reports.selectors import list_servers
 
 LOOKED_AT: Final = 500
 SHOWN: Final = 12

@@ -26,7 +26,7 @@ from servers.dashboard.shared.firststep import find_first_step
 from servers.dashboard.shared.live import Live
 from servers.lifecycle.states import MOVING, State
 from servers.models import Scope, Server
-from servers.wire import render_server
+from servers.reports.server_json import render_server
 
 PER_PAGE: Final = 50
 MOST_OPTIONS: Final = 200

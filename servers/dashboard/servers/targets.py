@@ -15,7 +15,7 @@ from servers.dashboard.servers.selection import Selection
 from servers.dashboard.shared.messages import say_why_not_in_bulk
 from servers.lifecycle.states import ENDING, State
 from servers.models import Server
-from servers.selectors import list_servers
+from servers.reports.selectors import list_servers
 
 # The limit for a filter: some seconds of work.
 MOST: Final = 1000

@@ -6,9 +6,12 @@ from typing import Any, Final
 
 from django.urls import reverse
 
-from servers.attention import Item, Kind
 from servers.dashboard.shared.messages import actions_for
 from servers.models import Server
+from servers.reports.attention import (
+    Item,
+    Kind,
+)
 
 _CHANGE_ACCOUNT: Final = "servers.change_account"
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.db.models import Count
 
-from servers.figures import Range
 from servers.lifecycle.states import CLOSED
 from servers.models import Attempt, Template
 from servers.records.boots import (
@@ -16,6 +15,7 @@ from servers.records.boots import (
     list_boots,
     summarise_boots,
 )
+from servers.reports.overview import Range
 
 # How long attempts are kept; see reconciler/purge.py.
 COMPARED_FOR: Final = timedelta(days=30)

@@ -24,7 +24,6 @@ from servers.dashboard.templates.stats import (
     read_records,
 )
 from servers.errors import NotFoundError
-from servers.figures import RANGES, find_range
 from servers.models import Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations import find_trial, was_tried
@@ -33,6 +32,10 @@ from servers.records.boots import LATELY
 from servers.records.differences import (
     list_differences,
     read_values,
+)
+from servers.reports.overview import (
+    RANGES,
+    find_range,
 )
 
 VERSIONS_SHOWN: Final = 20

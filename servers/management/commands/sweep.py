@@ -6,10 +6,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from servers import tracing
-from servers.leaks import Report, ScopeReport, report_leaks
 from servers.models import Account, Scope
 from servers.reconciler import observe_scope
 from servers.records.ledger import database_now
+from servers.reports.leaks import (
+    Report,
+    ScopeReport,
+    report_leaks,
+)
 
 
 class Command(BaseCommand):

@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from servers.attention.items import Item, Kind
 from servers.clouds.base import WRONG_CLOCK, Timings
 from servers.errors import FleetError
 from servers.models import Account, Scope
 from servers.placing.breaker import explain_opening
 from servers.placing.locations import open_scope
+from servers.reports.attention.items import (
+    Item,
+    Kind,
+)
 from servers.wording import count_of
 
 # A due listing is hinted again every 10 s.

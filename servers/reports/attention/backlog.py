@@ -14,12 +14,15 @@ from typing import Any, Final
 from django.db.models import Count, Min
 
 from servers.access.reach import reach_servers
-from servers.attention.items import Item, Kind
 from servers.lifecycle.states import State
 from servers.models import Account, Fleet
 from servers.placing.location_gate import explain_closed_gate
 from servers.placing.locations import pace_of_account
 from servers.placing.placements import count_recent_creates
+from servers.reports.attention.items import (
+    Item,
+    Kind,
+)
 
 # Shorter waits need no attention.
 LEAST_WAIT: Final = timedelta(seconds=10)

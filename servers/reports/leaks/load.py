@@ -23,18 +23,29 @@ from django.db.models import (
 from django.db.models.functions import RowNumber
 
 from servers.access.reach import all_servers
-from servers.leaks.bounds import bound_of, bound_of_leftovers, outside_of
-from servers.leaks.sentences import (
-    describe_ending,
-    describe_instance,
-    describe_leftover,
-)
-from servers.leaks.shapes import DECIDED, NONE, UNOWNED, Counted, Report, ScopeReport
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
 from servers.models import Event, Instance, Leftover, Scope, Server
 from servers.placing.locations import pace_of_account
 from servers.records.ledger import Kind
+from servers.reports.leaks.bounds import (
+    bound_of,
+    bound_of_leftovers,
+    outside_of,
+)
+from servers.reports.leaks.sentences import (
+    describe_ending,
+    describe_instance,
+    describe_leftover,
+)
+from servers.reports.leaks.shapes import (
+    DECIDED,
+    NONE,
+    UNOWNED,
+    Counted,
+    Report,
+    ScopeReport,
+)
 
 Row = TypeVar("Row", Instance, Server, Leftover)
 

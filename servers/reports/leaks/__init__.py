@@ -5,9 +5,15 @@ since when. Instances outside the bound should have been destroyed by now. The d
 counts everything; only the rows listed by name are limited, per location.
 """
 
-from servers.leaks.bounds import LEFTOVERS_EVERY, bound_of
-from servers.leaks.load import list_history, report_leaks
-from servers.leaks.shapes import (
+from servers.reports.leaks.bounds import (
+    LEFTOVERS_EVERY,
+    bound_of,
+)
+from servers.reports.leaks.load import (
+    list_history,
+    report_leaks,
+)
+from servers.reports.leaks.shapes import (
     DECIDED,
     NONE,
     UNOWNED,

@@ -2,11 +2,18 @@
 
 from datetime import datetime, timedelta
 
-from servers.leaks.bounds import bound_of_leftovers, is_outside
-from servers.leaks.shapes import Finding, Remainder, Unconfirmed
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import Verdict
 from servers.models import Instance, Leftover, Server
+from servers.reports.leaks.bounds import (
+    bound_of_leftovers,
+    is_outside,
+)
+from servers.reports.leaks.shapes import (
+    Finding,
+    Remainder,
+    Unconfirmed,
+)
 
 
 def describe_instance(

@@ -24,16 +24,6 @@ from servers.access.reach import (
     reach_accounts,
     reach_servers,
 )
-from servers.attention.backlog import describe_backlog, read_queues
-from servers.attention.items import Item, Kind
-from servers.attention.lagging import (
-    LEAST_STUCK,
-    TOGETHER,
-    describe_servers,
-    find_late,
-)
-from servers.attention.places import NEVER_AFTER, describe_scopes
-from servers.attention.processes import describe_fleet, describe_processes
 from servers.lifecycle.states import BOOTING, State, Verdict
 from servers.messaging.standstill import (
     LATE,
@@ -41,6 +31,28 @@ from servers.messaging.standstill import (
     TICK_LATE,
 )
 from servers.models import Fleet, Heartbeat, Instance, Scope, Server, Stamp
+from servers.reports.attention.backlog import (
+    describe_backlog,
+    read_queues,
+)
+from servers.reports.attention.items import (
+    Item,
+    Kind,
+)
+from servers.reports.attention.lagging import (
+    LEAST_STUCK,
+    TOGETHER,
+    describe_servers,
+    find_late,
+)
+from servers.reports.attention.places import (
+    NEVER_AFTER,
+    describe_scopes,
+)
+from servers.reports.attention.processes import (
+    describe_fleet,
+    describe_processes,
+)
 
 # If the page can change with time alone, it is rendered again this often.
 BUCKET_SECONDS: Final = 5

@@ -7,8 +7,11 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from servers.attention.items import Item, Kind
 from servers.lifecycle.states import State
+from servers.reports.attention.items import (
+    Item,
+    Kind,
+)
 
 # A boot is late after this and after twice the usual boot time.
 LEAST_STUCK: Final = timedelta(seconds=60)

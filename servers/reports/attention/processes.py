@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from servers.attention.items import Item, Kind
 from servers.messaging.standstill import (
     LATE,
     Cause,
@@ -13,6 +12,10 @@ from servers.messaging.standstill import (
 )
 from servers.models import Fleet, Heartbeat
 from servers.placing.location_gate import is_confirmed
+from servers.reports.attention.items import (
+    Item,
+    Kind,
+)
 
 LOST_FOR: Final = timedelta(minutes=30)  # how long a lost worker is reported
 # A process may start slightly before the last heartbeat of the one that it replaces.
