@@ -43,7 +43,7 @@ def _refuse_wrong_keys(**_: Any) -> None:
     This is Celery's only hook between the set-up of Django and the first task. Of all
     exceptions, only an exit gets through.
     """
-    from servers.models.encryption import refuse_wrong_keys  # noqa: PLC0415 - after set-up
+    from servers.models.encryption import refuse_wrong_keys  # noqa: PLC0415
 
     try:
         refuse_wrong_keys()
@@ -80,18 +80,15 @@ def _start_heartbeat(kind: str) -> None:
 
     from serverfleet.run.restarts import take_notes  # noqa: PLC0415
     from serverfleet.run.vitals import get_vitals  # noqa: PLC0415
-    from servers.messaging.heartbeats import (
-        record_end,
-        start_heartbeat,
-    )  # noqa: PLC0415
+    from servers.messaging import heartbeats  # noqa: PLC0415
 
     def record_ends() -> None:
         for note, text in take_notes(settings.DATA_DIR) if settings.DATA_DIR else ():
             if text:
-                record_end(note, text)
+                heartbeats.record_end(note, text)
 
     vitals = get_vitals()
     vitals.say_ready()
-    start_heartbeat(
+    heartbeats.start_heartbeat(
         kind, vitals=vitals, also=record_ends, tell=not vitals.is_supervised
     )

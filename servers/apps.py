@@ -13,11 +13,8 @@ class ServersConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks; install the triggers after each ``migrate``."""
-        from servers import (
-            addresses,
-            checks,
-        )
-        from servers.freshness import triggers  # noqa: F401, PLC0415 - registers
+        from servers import addresses, checks  # noqa: F401, PLC0415 - registers
+        from servers.freshness import triggers  # noqa: PLC0415
 
         addresses.configure(lambda: settings.PRIVATE_ENDPOINTS)
         post_migrate.connect(triggers.install_after_migrate, sender=self)

@@ -1,4 +1,4 @@
-"""Which records a caller can reach is decided in one module: servers/access/reach.py."""
+"""Which records a caller can reach is decided in servers/access/reach.py alone."""
 
 import ast
 from collections.abc import Iterator

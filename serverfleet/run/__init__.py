@@ -1,1 +1,1 @@
-"""TODO room."""
+"""All processes of one machine: start, supervise, watch and end them."""

@@ -1,4 +1,4 @@
-"""``python -m serverfleet.run.up``: all of ServerFleet on one machine, with one command.
+"""``python -m serverfleet.run.up``: all of ServerFleet on one machine.
 
 Creates what is missing (data folder, keys, database, first admin, first token, sandbox)
 and prints it once, then runs broker, web, worker and beat under the supervisor.

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""What stands before the views: web server, middleware, error pages, log."""

@@ -2,31 +2,16 @@
 
 from django.urls import path, register_converter
 
-from servers.dashboard import (
-    activity,
-    leaks,
-    overview,
-    switches,
-    system,
-)
-from servers.dashboard.accounts import (
-    acts,
-    edit,
-    pages,
-)
+from servers.dashboard import activity, leaks, overview, switches, system
+from servers.dashboard.accounts import acts as account_acts
+from servers.dashboard.accounts import edit as account_edit
+from servers.dashboard.accounts import pages as account_pages
 from servers.dashboard.guide import Guide
 from servers.dashboard.jump import Jump
-from servers.dashboard.people import (
-    acts,
-    own,
-    pages,
-    tokens,
-)
-from servers.dashboard.people.login import (
-    LogIn,
-    LogOut,
-    LogOutEverywhere,
-)
+from servers.dashboard.people import acts as person_acts
+from servers.dashboard.people import own, tokens
+from servers.dashboard.people import pages as people_pages
+from servers.dashboard.people.login import LogIn, LogOut, LogOutEverywhere
 from servers.dashboard.servers import acts as server_acts
 from servers.dashboard.servers.bulk import ActOnServers
 from servers.dashboard.servers.detail import CertificateFile, ServerPage
@@ -34,10 +19,8 @@ from servers.dashboard.servers.listing import Download, ServerList
 from servers.dashboard.servers.paths import ServerName
 from servers.dashboard.servers.views import DeleteView, SaveView
 from servers.dashboard.start import FirstSteps
-from servers.dashboard.templates import (
-    edit,
-    pages,
-)
+from servers.dashboard.templates import edit as template_edit
+from servers.dashboard.templates import pages as template_pages
 from servers.dashboard.theme import ChooseTheme
 
 register_converter(ServerName, "server")
@@ -91,12 +74,12 @@ urlpatterns = [
         own.ConfirmPassword.as_view(),
         name="confirm-password",
     ),
-    path("people/", pages.PeopleList.as_view(), name="people"),
-    path("people/new/", pages.NewPerson.as_view(), name="new-person"),
-    path(_PERSON, pages.PersonPage.as_view(), name="person"),
+    path("people/", people_pages.PeopleList.as_view(), name="people"),
+    path("people/new/", people_pages.NewPerson.as_view(), name="new-person"),
+    path(_PERSON, people_pages.PersonPage.as_view(), name="person"),
     *(
         path(f"{_PERSON}{act}/", view.as_view(), name=f"{act}-person")
-        for act, view in acts.ACTS.items()
+        for act, view in person_acts.ACTS.items()
     ),
     path("tokens/", tokens.TokenList.as_view(), name="tokens"),
     path("tokens/new/", tokens.NewToken.as_view(), name="new-token"),
@@ -105,19 +88,19 @@ urlpatterns = [
         tokens.RevokeToken.as_view(),
         name="revoke-token",
     ),
-    path("accounts/", pages.AccountList.as_view(), name="accounts"),
-    path("accounts/new/", edit.NewAccount.as_view(), name="new-account"),
-    path(_ACCOUNT, pages.AccountPage.as_view(), name="account"),
+    path("accounts/", account_pages.AccountList.as_view(), name="accounts"),
+    path("accounts/new/", account_edit.NewAccount.as_view(), name="new-account"),
+    path(_ACCOUNT, account_pages.AccountPage.as_view(), name="account"),
     *(
         path(f"{_ACCOUNT}{act}/", view, name=f"{act}-account")
         for act, view in (
-            ("change", edit.EditAccount.as_view()),
-            ("test", acts.TestAccount.as_view()),
-            ("scan", acts.ScanAccount.as_view()),
-            ("close-breaker", acts.CloseBreaker.as_view()),
-            ("enable", acts.SwitchAccount.as_view()),
-            ("disable", acts.SwitchAccount.as_view(enabled=False)),
-            ("delete", acts.DeleteAccount.as_view()),
+            ("change", account_edit.EditAccount.as_view()),
+            ("test", account_acts.TestAccount.as_view()),
+            ("scan", account_acts.ScanAccount.as_view()),
+            ("close-breaker", account_acts.CloseBreaker.as_view()),
+            ("enable", account_acts.SwitchAccount.as_view()),
+            ("disable", account_acts.SwitchAccount.as_view(enabled=False)),
+            ("delete", account_acts.DeleteAccount.as_view()),
         )
     ),
     path("pause/", switches.Pause.as_view(), name="pause"),
@@ -129,17 +112,17 @@ urlpatterns = [
     path("activity/", activity.Activity.as_view(), name="activity"),
     path("system/", system.SystemPage.as_view(), name="system"),
     path("confirm/", switches.ConfirmFleet.as_view(), name="confirm-fleet"),
-    path("templates/", pages.TemplateList.as_view(), name="templates"),
-    path("templates/new/", edit.NewTemplate.as_view(), name="new-template"),
-    path(_TEMPLATE, pages.TemplatePage.as_view(), name="template"),
-    path(f"{_TEMPLATE}trial/", pages.TrialPage.as_view(), name="trial"),
+    path("templates/", template_pages.TemplateList.as_view(), name="templates"),
+    path("templates/new/", template_edit.NewTemplate.as_view(), name="new-template"),
+    path(_TEMPLATE, template_pages.TemplatePage.as_view(), name="template"),
+    path(f"{_TEMPLATE}trial/", template_pages.TrialPage.as_view(), name="trial"),
     *(
         path(f"{_TEMPLATE}{act}/", view, name=f"{act}-template")
         for act, view in (
-            ("change", edit.EditTemplate.as_view()),
-            ("try", edit.TryTemplate.as_view()),
-            ("default", edit.DefaultTemplate.as_view()),
-            ("delete", edit.DeleteTemplate.as_view()),
+            ("change", template_edit.EditTemplate.as_view()),
+            ("try", template_edit.TryTemplate.as_view()),
+            ("default", template_edit.DefaultTemplate.as_view()),
+            ("delete", template_edit.DeleteTemplate.as_view()),
         )
     ),
 ]

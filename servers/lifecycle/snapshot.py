@@ -1,7 +1,7 @@
 """The input of ``decide``: one server and everything relevant to it, at one moment.
 
-Plain frozen values. servers/placing/snapshots.py loads them from the records; tests build them
-by hand. All times are the database's.
+Plain frozen values. servers/placing/snapshots.py loads them from the records; tests
+build them by hand. All times are the database's.
 """
 
 from dataclasses import dataclass, field

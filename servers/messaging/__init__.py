@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Hints to the workers, the broker, and the heartbeats of the processes."""

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""Where a server can be created now: locations, breakers and limits."""

@@ -6,13 +6,12 @@ from django.db.models import Func, IntegerField, Model, QuerySet
 
 from servers.errors import ConflictError
 from servers.freshness.roundtrip import ask_together
-from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Fleet, Server, TemplateVersion
+from servers.models import Account, Fleet, TemplateVersion
+from servers.records.limits import COUNTED
 from servers.wording import count_of
 
 # Django's own aggregate is not a query that can be sent together with others.
 _COUNT: Final = Func(template="COUNT(*)", output_field=IntegerField())
-_LIVE: Final = Server.objects.exclude(state__in=PROVEN_GONE).order_by()
 
 
 def hold_caps(recipe: TemplateVersion, *, fleet_has_cap: bool, inserted: int) -> None:
@@ -28,12 +27,12 @@ def hold_caps(recipe: TemplateVersion, *, fleet_has_cap: bool, inserted: int) ->
     assert template is not None  # its versions are used only while it exists
     # One lock order everywhere: fleet, account. SQLite locks everything anyway.
     locks = [_lock(Account, "max_servers", "name", "enabled", pk=recipe.account_id)]
-    counts = [_LIVE.filter(account=recipe.account_id)]
+    counts = [COUNTED.filter(account=recipe.account_id)]
     if template.max_servers is not None:
-        counts.append(_LIVE.filter(template=template))
+        counts.append(COUNTED.filter(template=template))
     if fleet_has_cap:
         locks.insert(0, _lock(Fleet, "max_servers"))
-        counts.append(_LIVE)
+        counts.append(COUNTED)
     answers = ask_together(*locks, *(rows.values_list(_COUNT) for rows in counts))
 
     fleet_cap = answers.pop(0)[0][0] if fleet_has_cap else None

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, Q
 
 from servers.lifecycle.snapshot import Hold
-from servers.lifecycle.states import PROVEN_GONE, Verdict
+from servers.lifecycle.states import Verdict
 from servers.models import (
     Account,
-    Attempt,
     Instance,
     Scope,
     Server,
@@ -22,6 +21,7 @@ from servers.placing.breaker import (
     explain_hold,
     is_by_failures,
 )
+from servers.records.limits import count_recent_creates, count_servers
 
 ScopeKey = tuple[UUID, str]
 
@@ -156,18 +156,6 @@ class CandidateFacts:
         return Held(Hold.NONE)
 
 
-def count_recent_creates(accounts: Iterable[UUID], *, now: datetime) -> dict[UUID, int]:
-    """Return each account's number of creates in the last minute. One query."""
-    return dict(
-        Attempt.objects.filter(
-            account__in=list(accounts), asked_at__gt=now - timedelta(minutes=1)
-        )
-        .order_by()
-        .values_list("account")
-        .annotate(Count("id"))
-    )
-
-
 def count_unexplained(accounts: Iterable[Account]) -> dict[ScopeKey, int]:
     """Return how many unknown instances each scope has.
 
@@ -194,13 +182,3 @@ def count_unexplained(accounts: Iterable[Account]) -> dict[ScopeKey, int]:
                 key = (account.pk, region)
                 counts[key] = counts.get(key, 0) + count
     return counts
-
-
-def count_servers(accounts: Iterable[UUID]) -> dict[UUID, int]:
-    """Return how many servers count towards each account's limit: all not yet gone."""
-    return dict(
-        Server.objects.filter(account__in=accounts)
-        .exclude(state__in=PROVEN_GONE)
-        .values_list("account")
-        .annotate(number=Count("*"))
-    )

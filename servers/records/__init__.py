@@ -1,1 +1,1 @@
-"""TODO room."""
+"""The writers: the ledger alone writes states; leases, attempts, counters."""

@@ -8,7 +8,7 @@ before all of them.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -17,7 +17,6 @@ from servers.clouds.base import CloudInstance
 from servers.lifecycle.guards import Claim, weigh_claim
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Account, Attempt, Instance, Server
-from servers.placing.placements import count_servers
 from servers.records.counters import (
     ATTEMPTS,
     count,
@@ -28,6 +27,7 @@ from servers.records.ledger import (
     move,
     write_event,
 )
+from servers.records.limits import count_recent_creates, count_servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
     """Tell whether the account has room for one more, counting what is committed.
 
     Because of the lock, intents for one account and requests that count its servers
-    (operations/caps.py) wait for each other.
+    (placing/caps.py) wait for each other.
     """
     held = Account.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
     if held is None or not held.enabled:
@@ -111,10 +111,8 @@ def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
     moves = account.pk != server.account_id
     if moves and count_servers([held.pk]).get(held.pk, 0) >= held.max_servers:
         return False
-    lately = Attempt.objects.filter(
-        account=held.pk, asked_at__gt=now - timedelta(minutes=1)
-    )
-    return lately.count() < held.creates_per_minute
+    recent = count_recent_creates([held.pk], now=now).get(held.pk, 0)
+    return recent < held.creates_per_minute
 
 
 def record_accepted(

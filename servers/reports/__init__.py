@@ -1,1 +1,1 @@
-"""TODO room."""
+"""What people read: why a server waits, leaks, the overview, events."""

@@ -65,7 +65,7 @@ def test_each_hanging_account_leaves_half_of_the_remaining_threads() -> None:
 def test_the_only_account_in_use_gets_all_threads_but_two(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(scopes, "_asked", {})
+    monkeypatch.setattr(locations, "_asked", {})
     only, other = make_fleet(), add_account("other")
     with ExitStack() as stack:
         assert fill(only, stack) == 14

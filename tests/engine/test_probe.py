@@ -153,7 +153,7 @@ def test_the_number_of_tested_locations_is_limited() -> None:
 def test_a_region_without_time_left_is_reported_and_not_tested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(probe, "MOST_SECONDS_IN_ALL", 0.0)
+    monkeypatch.setattr(accounttest, "MOST_SECONDS_IN_ALL", 0.0)
     account = make_fleet()
     ensure_scope(account, "north")
     findings = [found for found in probe_account(account) if found.tested]
@@ -167,7 +167,7 @@ def test_a_region_without_time_left_is_reported_and_not_tested(
 def test_a_hanging_cloud_does_not_block_the_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(probe, "MOST_SECONDS", 1.0)
+    monkeypatch.setattr(accounttest, "MOST_SECONDS", 1.0)
     with serving(hang) as url:
         account = make_moto(url).account
         account.options = {}  # whose call may take a minute

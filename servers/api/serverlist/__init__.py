@@ -1,1 +1,1 @@
-"""TODO room."""
+"""The fast ``GET /api/servers``: filters, pages, encoded rows, ETags."""

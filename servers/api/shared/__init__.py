@@ -1,1 +1,1 @@
-"""TODO room."""
+"""What all views share: authentication, limits, bodies, errors, routes."""

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""The account pages: the list, one account, its form and its actions."""

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""The pages for people, your own account, log-in, and API tokens."""

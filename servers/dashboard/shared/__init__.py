@@ -1,1 +1,1 @@
-"""TODO room."""
+"""What pages share: access, live refresh, words, links, forms sent once."""

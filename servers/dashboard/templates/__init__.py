@@ -1,1 +1,1 @@
-"""TODO room."""
+"""The template pages: the list, one template, its form and its figures."""

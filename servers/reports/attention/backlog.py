@@ -18,7 +18,7 @@ from servers.lifecycle.states import State
 from servers.models import Account, Fleet
 from servers.placing.location_gate import explain_closed_gate
 from servers.placing.locations import pace_of_account
-from servers.placing.placements import count_recent_creates
+from servers.records.limits import count_recent_creates
 from servers.reports.attention.items import (
     Item,
     Kind,
