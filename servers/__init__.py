@@ -6,7 +6,7 @@ L2  models                       the records
 L3  reach                        which records a caller can reach
     ledger, selectors, dispatch  the one writer of state; reads; hints
 L4  operations, engine           what people can request; one step of one server
-L5  reconciler                   the tick, the listing of a scope, the sweep
+L5  reconciler                   the tick, the listing of a location, the sweep
 L6  tasks, api, dashboard, admin, management, checks
 
 ``errors`` is below all of them. import-linter enforces this order (pyproject.toml).

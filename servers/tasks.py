@@ -67,9 +67,9 @@ def advance(server_id: str) -> None:
 
 @shared_task(name="servers.tasks.observe", bind=True)
 @_as_worker
-def observe(scope_id: str) -> None:
-    """List one scope."""
-    reconciler.observe_scope(int(scope_id))
+def observe(location_id: str) -> None:
+    """List one location."""
+    reconciler.observe_location(int(location_id))
 
 
 @shared_task(name="servers.tasks.destroy_condemned", bind=True)

@@ -123,7 +123,7 @@ class AccountAdmin(Listed):
         "enabled",
         "max_servers",
     )
-    list_filter = ("enabled", "scopes__health", "breaker")
+    list_filter = ("enabled", "locations__health", "breaker")
     search_fields = ("name", "kind", "region")
     readonly_fields = (
         "identity",
@@ -143,17 +143,17 @@ class AccountAdmin(Listed):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load the locations, which decide the account's health."""
-        return super().get_queryset(request).prefetch_related("scopes")
+        return super().get_queryset(request).prefetch_related("locations")
 
     @admin.display(description="health")
     def health_badge(self, account: Account) -> SafeString | str:
         """Return the worst health of its locations."""
-        return badge(summarise_health(account.scopes.all()).health)
+        return badge(summarise_health(account.locations.all()).health)
 
     @admin.display(description="health note")
     def health_note(self, account: Account) -> str:
         """Return the note of its least healthy location."""
-        return summarise_health(account.scopes.all()).note
+        return summarise_health(account.locations.all()).note
 
     @admin.display(description="breaker", ordering="breaker")
     def breaker_badge(self, account: Account) -> SafeString | str:

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from servers.lifecycle.states import Event
-from servers.models import Scope
+from servers.models import Location
 from servers.records.ledger import Kind
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class RegionFilter(_Known):
     parameter_name = "region"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Return the regions of all scopes."""
-        regions = Scope.objects.exclude(region="").order_by("region")
+        """Return the regions of all locations."""
+        regions = Location.objects.exclude(region="").order_by("region")
         return [
             (name, name) for name in regions.values_list("region", flat=True).distinct()
         ]

@@ -16,8 +16,8 @@ from servers.models import (
     Heartbeat,
     IdempotentRequest,
     Listing,
+    Location,
     SavedView,
-    Scope,
     Tally,
 )
 from servers.operations import destroy_held, list_account_now
@@ -57,8 +57,8 @@ class EventAdmin(Shown):
         return badge(event.to_state)
 
 
-@admin.register(Scope)
-class ScopeAdmin(Shown):
+@admin.register(Location)
+class LocationAdmin(Shown):
     """The locations: each account and region that is listed."""
 
     list_display = (
@@ -76,32 +76,32 @@ class ScopeAdmin(Shown):
     actions = ("list_now", "destroy_held")
 
     @admin.display(description="error")
-    def error_in_short(self, scope: Scope) -> str:
+    def error_in_short(self, location: Location) -> str:
         """Return the beginning of the last listing's error."""
-        return cut(scope.error)
+        return cut(location.error)
 
     @admin.action(description="List now", permissions=["change"])
-    def list_now(self, request: HttpRequest, scopes: QuerySet[Scope]) -> None:
-        """Schedule listings of the scopes' accounts immediately."""
-        accounts = reach_accounts().filter(scopes__in=scopes).distinct()
+    def list_now(self, request: HttpRequest, locations: QuerySet[Location]) -> None:
+        """Schedule listings of the locations' accounts immediately."""
+        accounts = reach_accounts().filter(locations__in=locations).distinct()
         for account in accounts:
             list_account_now(account)
         names = ", ".join(account.name for account in accounts)
         self.message_user(request, f"Listing started: {names}.", messages.SUCCESS)
 
     @admin.action(description="Destroy all held instances", permissions=["change"])
-    def destroy_held(self, request: HttpRequest, scopes: QuerySet[Scope]) -> None:
-        """Destroy all held instances of the scopes."""
-        for scope in scopes.select_related("account"):
+    def destroy_held(self, request: HttpRequest, locations: QuerySet[Location]) -> None:
+        """Destroy all held instances of the locations."""
+        for location in locations.select_related("account"):
             try:
-                count = destroy_held(scope.account.name, region=scope.region)
+                count = destroy_held(location.account.name, region=location.region)
             except FleetError as error:
                 self.message_user(request, error.message, messages.ERROR)
             else:
-                self.message_user(request, f"{scope}: {count} will be destroyed.")
+                self.message_user(request, f"{location}: {count} will be destroyed.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Load the account, which is part of the scope's name."""
+        """Load the account, which is part of the location's name."""
         return super().get_queryset(request).select_related("account")
 
 
@@ -109,9 +109,9 @@ class ScopeAdmin(Shown):
 class ListingAdmin(Shown):
     """The complete listings of the last day."""
 
-    list_display = ("scope", "started_at", "finished_at", "instances", "live")
-    list_select_related = ("scope__account",)
-    list_filter = ("scope__account", "started_at")
+    list_display = ("location", "started_at", "finished_at", "instances", "live")
+    list_select_related = ("location__account",)
+    list_filter = ("location__account", "started_at")
     ordering = ("-id",)
 
 

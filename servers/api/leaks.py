@@ -26,9 +26,9 @@ from servers.operations import (
 from servers.records.ledger import database_now
 from servers.reports.leaks import (
     Finding,
+    LocationReport,
     Remainder,
     Report,
-    ScopeReport,
     Unconfirmed,
     list_history,
     report_leaks,
@@ -113,23 +113,25 @@ def render_report(report: Report) -> dict[str, Any]:
     return {
         "clean": report.is_clean,
         "at": int(report.at.timestamp()),
-        "scopes": [_render_scope(scope) for scope in report.scopes],
+        "scopes": [_render_location(location) for location in report.locations],
     }
 
 
-def _render_scope(report: ScopeReport) -> dict[str, Any]:
-    scope = report.scope
+def _render_location(report: LocationReport) -> dict[str, Any]:
+    location = report.location
     return {
-        "account": scope.account.name,
-        "region": scope.region,
+        "account": location.account.name,
+        "region": location.region,
         "clean": report.is_clean,
-        "compared": int(scope.compared_at.timestamp()) if scope.compared_at else 0,
+        "compared": int(location.compared_at.timestamp())
+        if location.compared_at
+        else 0,
         "fresh": report.is_fresh,
-        "error": scope.error,
+        "error": location.error,
         "bound": int(report.bound.total_seconds()),
         "live": report.live,
         "owned": report.owned,
-        "held": scope.held,
+        "held": location.held,
         "counts": {
             "instances": report.unowned.total,
             "instances_outside": report.unowned.outside,

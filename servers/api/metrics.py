@@ -33,7 +33,7 @@ from servers.models import (
     Fleet,
     Heartbeat,
     Instance,
-    Scope,
+    Location,
     Tally,
 )
 from servers.placing.location_gate import is_confirmed
@@ -119,11 +119,11 @@ class _DatabaseCollector(Collector):
             "How many listings of a location have failed in a row.",
             labels=["account", "region"],
         )
-        for scope in Scope.objects.select_related("account"):
-            labels = [scope.account.name, scope.region]
-            failures.add_metric(labels, scope.failures)
-            if scope.compared_at is not None:
-                age.add_metric(labels, (now - scope.compared_at).total_seconds())
+        for location in Location.objects.select_related("account"):
+            labels = [location.account.name, location.region]
+            failures.add_metric(labels, location.failures)
+            if location.compared_at is not None:
+                age.add_metric(labels, (now - location.compared_at).total_seconds())
         yield age
         yield failures
 
@@ -203,10 +203,10 @@ def _collect_proof(now: datetime) -> Iterator[Metric]:
         "Live instances that no server owns, by verdict, inside or outside the bound.",
         labels=["account", "region", "verdict", "outside"],
     )
-    for scope in report.scopes:
-        labels = [scope.scope.account.name, scope.scope.region]
+    for location in report.locations:
+        labels = [location.location.account.name, location.location.region]
         for verdict in (*UNOWNED, DECIDED):
-            counted = scope.by_verdict.get(verdict, NONE)
+            counted = location.by_verdict.get(verdict, NONE)
             leaks.add_metric([*labels, str(verdict), "false"], counted.inside)
             leaks.add_metric([*labels, str(verdict), "true"], counted.outside)
     yield leaks

@@ -22,7 +22,7 @@ from servers.api.shared.bodies import (
 )
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
-from servers.models import Account, Scope, Template, Token
+from servers.models import Account, Location, Template, Token
 from servers.operations import (
     Trial,
     check_places,
@@ -154,7 +154,7 @@ class AccountViewSet(ScopedView, ViewSet):
 
     def list(self, request: Request) -> Response:
         """Return all accounts, by name."""
-        rows = reach_accounts().prefetch_related("scopes")
+        rows = reach_accounts().prefetch_related("locations")
         return Response([render_account(row) for row in rows])
 
     def create(self, request: Request) -> Response:
@@ -253,7 +253,7 @@ def render_template(template: Template) -> dict[str, Any]:
 
 def render_account(account: Account) -> dict[str, Any]:
     """Return an account as JSON with its locations but without its credentials."""
-    locations = sorted(account.scopes.all(), key=lambda row: row.region)
+    locations = sorted(account.locations.all(), key=lambda row: row.region)
     health = summarise_health(locations)
     return {
         "name": account.name,
@@ -275,7 +275,7 @@ def render_account(account: Account) -> dict[str, Any]:
     }
 
 
-def _render_location(location: Scope) -> dict[str, Any]:
+def _render_location(location: Location) -> dict[str, Any]:
     return {
         "region": location.region,
         "health": location.health,

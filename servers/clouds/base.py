@@ -1,7 +1,7 @@
 """The cloud port: what every adapter promises, and which errors it raises.
 
-A ``Cloud`` is one account in one region (a *scope*). Its methods may be called from any
-thread. Each method returns or raises within ``deadline`` seconds. This is a total for
+A ``Cloud`` is one account in one region (a *location*). Any thread may call its
+methods. Each method returns or raises within ``deadline`` seconds. This is a total for
 the connections, headers and bodies of all its requests, so a time-out per read is not
 enough. Methods raise only the errors below, and each may raise ClockError. The engine
 acts only on the class of the error. An adapter that is unsure must therefore raise
@@ -49,7 +49,7 @@ class UnknownOutcomeError(CloudError):
 
 
 class InstanceNotFoundError(CloudError):
-    """The cloud says that no instance with that id exists in this scope."""
+    """The cloud says that no instance with that id exists in this location."""
 
 
 class RefusedError(CloudError):
@@ -163,7 +163,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class CloudConfig:
-    """All that an adapter needs to open one scope. Contains secrets: never log it."""
+    """All that an adapter needs to open a location. Contains secrets: never log it."""
 
     account_id: str
     region: str
@@ -307,7 +307,7 @@ class Cloud(Protocol):
         ...
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
-        """Return every instance in this scope whose fleet tag is exactly ``fleet``.
+        """Return every instance in this location whose fleet tag is exactly ``fleet``.
 
         The result is complete (all pages). Otherwise raises CredentialsError,
         ThrottledError or UnknownOutcomeError, and never returns part of a listing.

@@ -53,7 +53,7 @@ def describe_kind(kind: str) -> Kind:
 
 
 def open_cloud(kind: str, config: CloudConfig) -> Cloud:
-    """Return the cloud of one scope. Cheap: no call, no connection.
+    """Return the cloud of one location. Cheap: no call, no connection.
 
     ``config.options["timings"]`` overrides the kind's timings. Raises InvalidError.
     """

@@ -22,8 +22,8 @@ from servers.operations import (
     destroy_stray,
 )
 from servers.reports.leaks import (
+    LocationReport,
     Report,
-    ScopeReport,
     list_history,
     report_leaks,
 )
@@ -42,42 +42,42 @@ class LeaksPage(Live, TemplateView):
         """Create the report."""
         data = super().get_context_data(**context)
         report = report_leaks(now=data["now"])
-        compared = [entry.scope.compared_at for entry in report.scopes]
+        compared = [entry.location.compared_at for entry in report.locations]
         return data | {
             "report": report,
             # Locations that need a decision come first, then by name.
-            "scopes": sorted(report.scopes, key=_is_calm),
-            "live": sum(entry.live for entry in report.scopes),
-            "owned": sum(entry.owned for entry in report.scopes),
-            "waiting": sum(entry.waiting for entry in report.scopes),
+            "locations": sorted(report.locations, key=_is_calm),
+            "live": sum(entry.live for entry in report.locations),
+            "owned": sum(entry.owned for entry in report.locations),
+            "waiting": sum(entry.waiting for entry in report.locations),
             "oldest": min((at for at in compared if at), default=None),
             "doubts": list(list_doubts(report)),
             "history": list_history(),
             "may_decide": self.request.user.has_perm("servers.change_fleet"),
             "busy": any(
-                entry.unowned.total or entry.ending.total for entry in report.scopes
+                entry.unowned.total or entry.ending.total for entry in report.locations
             ),
         }
 
 
-def _is_calm(entry: ScopeReport) -> bool:
+def _is_calm(entry: LocationReport) -> bool:
     return entry.is_clean and not entry.waiting
 
 
 def list_doubts(report: Report) -> Iterator[str]:
     """Yield each reason why the report is not clean, as a sentence."""
-    for entry in report.scopes:
+    for entry in report.locations:
         if not entry.is_fresh:
             yield (
-                f"{entry.scope} has no fresh listing, so its state is unknown. Scan it "
-                "now, or find out why its listings fail."
+                f"{entry.location} has no fresh listing, so its state is unknown. Scan "
+                "it now, or find out why its listings fail."
             )
-        if entry.scope.held:
-            yield f"{entry.scope}: {entry.scope.held} instances need a decision."
+        if entry.location.held:
+            yield f"{entry.location}: {entry.location.held} instances need a decision."
         yield from _list_late(entry)
 
 
-def _list_late(entry: ScopeReport) -> Iterator[str]:
+def _list_late(entry: LocationReport) -> Iterator[str]:
     for one, many, late in (
         (
             "unowned instance is",
@@ -93,7 +93,7 @@ def _list_late(entry: ScopeReport) -> Iterator[str]:
     ):
         if late:
             what = one if late == 1 else many
-            yield f"{entry.scope}: {late} {what} older than the bound."
+            yield f"{entry.location}: {late} {what} older than the bound."
 
 
 class _Decide(Page, TemplateView):

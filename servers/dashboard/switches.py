@@ -157,7 +157,7 @@ class Unfreeze(_Act):
 class Scan(_Act):
     """Have locations listed now: one, those of an account, or all."""
 
-    permission_required = "servers.change_scope"
+    permission_required = "servers.change_location"
 
     def act(self, request: HttpRequest) -> str:
         """Bring the listings forward."""

@@ -31,7 +31,7 @@ from servers.drill.plan import (
 )
 from servers.drill.service import Service
 from servers.lifecycle.states import Outcome, State
-from servers.models import Attempt, Scope, Server
+from servers.models import Attempt, Location, Server
 from servers.records.leases import name_process
 from servers.records.ledger import database_now
 
@@ -195,7 +195,7 @@ class Killer:
                 else _STEPS.get(State(state), "watch")
                 for pk, state in held.values_list("pk", "state")
             ]
-            listings = Scope.objects.filter(lease_by=holder, lease_until__gt=now)
+            listings = Location.objects.filter(lease_by=holder, lease_until__gt=now)
             steps += ["listing"] * listings.count()
         except DatabaseError:
             connections.close_all()

@@ -33,10 +33,10 @@ from servers.drill.verdict import (
 from servers.errors import FleetError
 from servers.lifecycle.states import State
 from servers.lifecycle.states import Verdict as InstanceVerdict
-from servers.models import Account, Attempt, Event, Fleet, Instance, Scope, Server
+from servers.models import Account, Attempt, Event, Fleet, Instance, Location, Server
 from servers.operations import close_breaker, save_account, terminate_server
 from servers.placing.locations import (
-    open_scope,
+    open_location,
     pace_of,
 )
 from servers.records.ledger import database_now
@@ -127,7 +127,7 @@ class _Drill:
         ended = time.monotonic()
         first_step = self._wait_for_step()
         self._calm()
-        bound = bound_of(pace_of(open_scope(self.account, ""))).total_seconds()
+        bound = bound_of(pace_of(open_location(self.account, ""))).total_seconds()
         self._rest(seconds=bound + 60)
         verdict = self._conclude(bound)
         verdict.seconds = ended - began
@@ -176,7 +176,7 @@ class _Drill:
             try:
                 since = since or database_now()
                 took = Event.objects.filter(at__gt=since, actor="worker")
-                listed = Scope.objects.filter(compared_at__gt=since)
+                listed = Location.objects.filter(compared_at__gt=since)
                 if took.exists() or listed.exists():
                     return waited
             except DatabaseError:

@@ -18,13 +18,13 @@ from servers.lifecycle.decisions import (
 )
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.machine.tcp import try_port
-from servers.models import Attempt, Fleet, Instance, Scope, Server
+from servers.models import Attempt, Fleet, Instance, Location, Server
 from servers.placing.location_gate import explain_closed_gate
 from servers.placing.locations import (
     BusyError,
     call_slot,
     hasten_listing,
-    open_scope,
+    open_location,
     pace_of,
 )
 from servers.records import ledger
@@ -53,7 +53,7 @@ def look_up(server: Server, decision: LookUp, *, now: datetime) -> str:
     attempt = Attempt.objects.select_related("account").get(
         server_uid=server.pk, number=decision.attempt
     )
-    cloud = open_scope(attempt.account, attempt.region)
+    cloud = open_location(attempt.account, attempt.region)
     try:
         with call_slot(attempt.account):
             found = cloud.find_instances(attempt.key, deadline=cloud.timings.call)
@@ -85,7 +85,7 @@ def close_absent(server: Server, decision: CloseAttempt, *, now: datetime) -> No
 def confirm_vanished(decision: ConfirmVanished, *, now: datetime) -> str:
     """Ask for an instance by its id. Return why the call failed, or ""."""
     instance = Instance.objects.select_related("account").get(pk=decision.instance.pk)
-    cloud = open_scope(instance.account, instance.region)
+    cloud = open_location(instance.account, instance.region)
     try:
         with call_slot(instance.account):
             shown = cloud.get_instance(
@@ -142,7 +142,7 @@ def destroy_instances(server: Server, decision: Destroy) -> str:
 
 
 def destroy_condemned(instance_pk: int) -> None:
-    """Send the destroy call for a condemned instance, if its scope's gate is open."""
+    """Send the destroy call for a condemned instance, if its gate is open."""
     instance = (
         Instance.objects.select_related("account", "attempt__server")
         .filter(pk=instance_pk, live=True, condemned_at__isnull=False)
@@ -152,9 +152,9 @@ def destroy_condemned(instance_pk: int) -> None:
         return
     now = database_now()
     fleet = Fleet.objects.get()
-    cloud = open_scope(instance.account, instance.region)
+    cloud = open_location(instance.account, instance.region)
     closed = fleet.destroys_frozen or explain_closed_gate(
-        Scope.objects.filter(
+        Location.objects.filter(
             account=instance.account_id, region=instance.region
         ).first(),
         instance.account,
@@ -179,7 +179,7 @@ def _due_again(instance: Instance, patience: timedelta) -> datetime:
 
 
 def _destroy(instance: Instance, *, server: Server | None) -> str:
-    cloud = open_scope(instance.account, instance.region)
+    cloud = open_location(instance.account, instance.region)
     pace = pace_of(cloud)
     error = ""
     try:

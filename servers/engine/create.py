@@ -42,7 +42,7 @@ from servers.placing.breakerevents import (
 from servers.placing.locations import (
     call_slot,
     hasten_listing,
-    open_scope,
+    open_location,
     pace_of,
 )
 from servers.placing.placements import list_candidates
@@ -78,7 +78,7 @@ def create_instance(
     account allows no create now. ``send_before`` is an uptime, in seconds.
     """
     place = _place_of(server, decision.candidate)
-    cloud = open_scope(place.account, place.region)
+    cloud = open_location(place.account, place.region)
     pace = pace_of(cloud)
     with call_slot(place.account):
         if uptime.read() >= send_before or not admit_create(

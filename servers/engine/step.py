@@ -31,7 +31,7 @@ from servers.models import Fleet, Server
 from servers.placing.locations import (
     BusyError,
     check_call_slot,
-    open_scope,
+    open_location,
     pace_of,
 )
 from servers.placing.placements import list_candidates
@@ -79,19 +79,21 @@ def advance(server_id: UUID) -> None:
 
 
 def find_lease_length(server: Server) -> timedelta:
-    """Return the longest lease of the scopes that the step may call.
+    """Return the longest lease of the locations that the step may call.
 
     A pending server may fall back to a slower cloud than its first. There, too, the
     call's deadline must be less than half the lease.
     """
-    scopes = [(server.account, server.region)]
+    locations = [(server.account, server.region)]
     if server.state == State.PENDING:
-        scopes += [
+        locations += [
             (candidate.account, candidate.region)
             for candidate in list_candidates(server.recipe, server)
             if candidate.account is not None
         ]
-    return max(pace_of(open_scope(account, region)).lease for account, region in scopes)
+    return max(
+        pace_of(open_location(account, region)).lease for account, region in locations
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ SERVED: Final = [
 _UNSHOWN: Final = {
     app.Server: "fence lease_until lease_by next_step_at deadline_at failures "
     "tried_from pending_left planned_at version",
-    app.Scope: "fence lease_until lease_by next_listing_at listed_from compared_at "
+    app.Location: "fence lease_until lease_by next_listing_at listed_from compared_at "
     "leftovers_at failures",
     app.Fleet: "ticked_at key_check purge_fence purge_lease_until",
     app.Account: "credentials breaker_failures breaker_failed_at",
@@ -74,7 +74,7 @@ _SHOWN: Final = (
     app.Server,
     app.Event,
     app.Account,
-    app.Scope,
+    app.Location,
     app.Template,
     app.TemplateVersion,
     app.Fleet,
@@ -107,7 +107,9 @@ def list_watches() -> Iterator[Watch]:
         unshown = _UNSHOWN.get(model, "").split()
         columns = tuple(each for each in _columns_of(model) if each not in unshown)
         yield Watch(model._meta.db_table, columns, ("pages",))
-    yield Watch(app.Scope._meta.db_table, ("compared_at",), ("listings",), rows=False)
+    yield Watch(
+        app.Location._meta.db_table, ("compared_at",), ("listings",), rows=False
+    )
     unshown = _UNSHOWN[app.Token].split()
     columns = tuple(each for each in _columns_of(app.Token) if each not in unshown)
     yield Watch(app.Token._meta.db_table, columns, ("tokens",))

@@ -7,7 +7,7 @@ created only if that look began after ``settle``, when no request of the attempt
 still take effect. Only an instance of the current attempt may be adopted. A closed
 attempt stays closed, and an instance of it that appears later is an orphan, which the
 sweep condemns. A destroyed server counts as gone only after two complete listings, a
-visibility lag apart, of every scope that one of its attempts named. It makes no
+visibility lag apart, of every location that one of its attempts named. It makes no
 difference which process died: the same rows give the same decision.
 """
 
@@ -28,7 +28,7 @@ from servers.lifecycle.pending import decide_pending
 from servers.lifecycle.snapshot import (
     AttemptView,
     InstanceView,
-    ScopeView,
+    LocationView,
     Snapshot,
 )
 from servers.lifecycle.states import BOOTING, HOLDING, Answer, Event, Outcome, State
@@ -103,18 +103,18 @@ def _is_overdue(snapshot: Snapshot, decision: Decision, now: datetime) -> bool:
             return False
     own = snapshot.own_instance
     if snapshot.state in HOLDING and own is not None:
-        newest = snapshot.scope(own.scope).newest
+        newest = snapshot.location(own.location).newest
         return waits and newest is not None and newest >= deadline
     return waits
 
 
-def is_missing(instance: InstanceView, scope: ScopeView) -> bool:
+def is_missing(instance: InstanceView, location: LocationView) -> bool:
     """Tell whether two complete listings, a lag apart, missed the instance."""
     return (
         instance.live
         and instance.missed_from is not None
-        and scope.newest is not None
-        and scope.newest >= instance.missed_from + scope.pace.lag
+        and location.newest is not None
+        and location.newest >= instance.missed_from + location.pace.lag
     )
 
 
@@ -153,7 +153,7 @@ def _resolve_attempt(
     ]
     if found:
         return Adopt(min(found, key=lambda instance: instance.instance_id))
-    pace = snapshot.scope(attempt.scope).pace
+    pace = snapshot.location(attempt.location).pace
     settled = attempt.lease_end + pace.settle
     if attempt.looked_at is None or now >= settled > attempt.looked_at:
         return LookUp(attempt.number)
@@ -189,9 +189,9 @@ def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
             f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
             "ServerFleet did not request that. Retry or terminate the server.",
         )
-    scope = snapshot.scope(own.scope)
-    if is_missing(own, scope):
-        return _decide_missing(snapshot, own, scope, now)
+    location = snapshot.location(own.location)
+    if is_missing(own, location):
+        return _decide_missing(snapshot, own, location, now)
     return _decide_boot(snapshot, own)
 
 
@@ -230,17 +230,17 @@ def _give_up(snapshot: Snapshot, because: str, *, live: bool) -> Decision:
 
 
 def _decide_missing(
-    snapshot: Snapshot, own: InstanceView, scope: ScopeView, now: datetime
+    snapshot: Snapshot, own: InstanceView, location: LocationView, now: datetime
 ) -> Decision:
     limits = snapshot.limits
     if exceeds_share(
-        scope.missing, scope.live, share=limits.share, floor=limits.share_floor
+        location.missing, location.live, share=limits.share, floor=limits.share_floor
     ):
         return Wait(
-            f"{scope.missing} of {scope.live} instances in {scope.name} went missing "
-            "at once, so the listing may be wrong. Check the cloud's console, then "
-            "terminate the servers whose instances are really gone.",
-            now + scope.pace.gate,
+            f"{location.missing} of {location.live} instances in {location.name} went "
+            "missing at once, so the listing may be wrong. Check the cloud's console, "
+            "then terminate the servers whose instances are really gone.",
+            now + location.pace.gate,
             held=True,
         )
     return ConfirmVanished(own)

@@ -7,7 +7,7 @@ from servers.lifecycle.decisions import Decision, Destroy, Move, Wait
 from servers.lifecycle.snapshot import (
     AttemptView,
     InstanceView,
-    ScopeView,
+    LocationView,
     Snapshot,
 )
 from servers.lifecycle.states import Event, Outcome
@@ -27,10 +27,12 @@ def _decide_destroy(
     due = []
     waits = []
     for instance in live:
-        scope = snapshot.scope(instance.scope)
-        again = _next_destroy_at(instance, scope, snapshot.jitter)
-        if scope.no_destroy:
-            waits.append(Wait(scope.no_destroy, now + scope.pace.listing, held=True))
+        location = snapshot.location(instance.location)
+        again = _next_destroy_at(instance, location, snapshot.jitter)
+        if location.no_destroy:
+            waits.append(
+                Wait(location.no_destroy, now + location.pace.listing, held=True)
+            )
         elif again is None or now >= again:
             due.append(instance)
         else:
@@ -47,13 +49,13 @@ def _decide_destroy(
 
 
 def _next_destroy_at(
-    instance: InstanceView, scope: ScopeView, jitter: float
+    instance: InstanceView, location: LocationView, jitter: float
 ) -> datetime | None:
     """Return when the destroy call can be repeated; None before the first one."""
     if instance.destroy_asked_at is None:
         return None
     # An accepted call has a few listings' time to take effect before it is repeated.
-    patience = max(scope.pace.listing * 3, timedelta(seconds=1))
+    patience = max(location.pace.listing * 3, timedelta(seconds=1))
     return instance.destroy_asked_at + max(
         patience, back_off(instance.destroy_failures, jitter)
     )
@@ -63,17 +65,17 @@ def _decide_absence(snapshot: Snapshot, now: datetime) -> Decision:
     for attempt in snapshot.attempts:
         if attempt.outcome is Outcome.REFUSED:
             continue
-        scope = snapshot.scope(attempt.scope)
+        location = snapshot.location(attempt.location)
         if (
-            scope.first_look is None
-            or scope.last_look is None
-            or scope.last_look < scope.first_look + scope.pace.lag
+            location.first_look is None
+            or location.last_look is None
+            or location.last_look < location.first_look + location.pace.lag
         ):
             quiet = quiet_from(snapshot)
             return Wait(
-                f"Waiting for two complete listings of {scope.name} to confirm that "
+                f"Waiting for two complete listings of {location.name} to confirm that "
                 "nothing is left.",
-                max(quiet, now) + scope.pace.listing,
+                max(quiet, now) + location.pace.listing,
             )
     return Move(Event.ABSENCE_CONFIRMED, "No instance is left at any cloud.")
 
@@ -89,7 +91,7 @@ def quiet_from(snapshot: Snapshot) -> datetime:
     """
     latest = snapshot.state_since
     for attempt in snapshot.attempts:
-        settle = snapshot.scope(attempt.scope).pace.settle
+        settle = snapshot.location(attempt.location).pace.settle
         if attempt.outcome is Outcome.REFUSED:
             continue
         if attempt.answered_at is None:

@@ -55,15 +55,18 @@ def decide_pending(snapshot: Snapshot, now: datetime) -> Decision:
 
 
 def _is_free(snapshot: Snapshot, candidate: CandidateView) -> bool:
-    return candidate.hold is Hold.NONE and not snapshot.scope(candidate.scope).no_create
+    return (
+        candidate.hold is Hold.NONE
+        and not snapshot.location(candidate.location).no_create
+    )
 
 
 def _hold(snapshot: Snapshot, candidate: CandidateView, now: datetime) -> Wait:
     """Return the wait for what blocks a candidate, which clears automatically."""
-    scope = snapshot.scope(candidate.scope)
-    soon = now + scope.pace.listing
-    if scope.no_create and candidate.hold not in PASSED_BY:
-        return Wait(scope.no_create, soon, held=True)
+    location = snapshot.location(candidate.location)
+    soon = now + location.pace.listing
+    if location.no_create and candidate.hold not in PASSED_BY:
+        return Wait(location.no_create, soon, held=True)
     if candidate.until is not None:
         soon = min(soon, max(now, candidate.until) + SPREAD * snapshot.jitter)
     return Wait(candidate.because, soon, held=candidate.hold in OUR_HOLDS)

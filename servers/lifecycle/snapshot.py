@@ -30,7 +30,7 @@ OUR_HOLDS = frozenset({Hold.FULL, Hold.OURS})
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The timings of one scope. clouds.base.Timings explains them."""
+    """The timings of one location. clouds.base.Timings explains them."""
 
     lease: timedelta
     settle: timedelta
@@ -47,7 +47,7 @@ class Limits:
     pending: timedelta = timedelta(minutes=10)
     retention: timedelta = timedelta(hours=1)  # of an errored row with an instance
     tries: int = 3  # per candidate; see servers/lifecycle/tries.py for what counts
-    share: float = 0.10  # of a scope that may vanish or be condemned at once …
+    share: float = 0.10  # of a location that may vanish or be condemned at once …
     share_floor: int = 5  # … and the number that is always allowed
 
 
@@ -57,7 +57,7 @@ class AttemptView:
 
     number: int
     outcome: Outcome
-    scope: str
+    location: str
     lease_end: datetime
     looked_at: datetime | None = None
     answered_at: datetime | None = None
@@ -79,7 +79,7 @@ class InstanceView:
     pk: int
     instance_id: str
     attempt_number: int
-    scope: str
+    location: str
     first_seen: datetime
     live: bool = True
     failed: bool = False  # the cloud reports that it failed
@@ -96,15 +96,15 @@ class InstanceView:
 
 
 @dataclass(frozen=True, slots=True)
-class ScopeView:
-    """A scope that an attempt of the server named, or that the next one may use.
+class LocationView:
+    """A location that an attempt of the server named, or that the next one may use.
 
     ``first_look`` and ``last_look`` are the starts of the first and of the newest
     complete listing that began after ``quiet_from`` of the server, or None.
-    Of the scope's ``live`` instances, ``missing`` were not in the newest listing.
+    Of the location's ``live`` instances, ``missing`` were not in the newest listing.
     """
 
-    scope: str
+    location: str
     name: str
     pace: Pace
     no_create: str = ""  # why creates are blocked; "" if they are not
@@ -122,7 +122,7 @@ class CandidateView:
 
     index: int
     name: str
-    scope: str
+    location: str
     hold: Hold = Hold.NONE
     because: str = ""  # what blocks it, as a sentence
     until: datetime | None = None  # when that ends, if known
@@ -152,7 +152,7 @@ class Snapshot:
     candidates: tuple[CandidateView, ...] = ()  # loaded for pending servers only
     attempts: tuple[AttemptView, ...] = ()
     instances: tuple[InstanceView, ...] = ()
-    scopes: tuple[ScopeView, ...] = ()
+    locations: tuple[LocationView, ...] = ()
 
     @property
     def attempt(self) -> AttemptView | None:
@@ -178,9 +178,9 @@ class Snapshot:
         """All live instances with the server's id, doubles and orphans included."""
         return tuple(instance for instance in self.instances if instance.live)
 
-    def scope(self, scope: str) -> ScopeView:
-        """Return the view of ``scope``. Raise KeyError if it was not loaded."""
-        for view in self.scopes:
-            if view.scope == scope:
+    def location(self, location: str) -> LocationView:
+        """Return the view of ``location``. Raise KeyError if it was not loaded."""
+        for view in self.locations:
+            if view.location == location:
                 return view
-        raise KeyError(scope)
+        raise KeyError(location)

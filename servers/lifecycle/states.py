@@ -83,7 +83,7 @@ class Want(StrEnum):
     GONE = "gone"
 
 
-# States that change automatically, so the scope is listed more often.
+# States that change automatically, so the location is listed more often.
 MOVING = frozenset(
     {
         State.PENDING,

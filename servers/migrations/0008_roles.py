@@ -24,11 +24,11 @@ ADMIN = [
 ROLES = {"viewer": VIEWER, "operator": OPERATOR, "admin": ADMIN}
 
 
-def make_roles(apps, schema_editor):
+def make_roles(apps, schema_editor, roles=ROLES):
     ContentType = apps.get_model("contenttypes", "ContentType")
     Group = apps.get_model("auth", "Group")
     Permission = apps.get_model("auth", "Permission")
-    for name, codenames in ROLES.items():
+    for name, codenames in roles.items():
         group, _ = Group.objects.get_or_create(name=name)
         rights = []
         for codename in codenames:

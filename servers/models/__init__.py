@@ -1,6 +1,6 @@
 """The records. They decide and move nothing; ledger.py does."""
 
-from servers.models.account import Account, Listing, Scope
+from servers.models.account import Account, Listing, Location
 from servers.models.attempt import Attempt
 from servers.models.event import Event
 from servers.models.fleet import Fleet
@@ -26,9 +26,9 @@ __all__ = [
     "Instance",
     "Leftover",
     "Listing",
+    "Location",
     "OneTimePassword",
     "SavedView",
-    "Scope",
     "Server",
     "Session",
     "Stamp",

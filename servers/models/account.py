@@ -1,4 +1,4 @@
-"""An account at a cloud, its scopes (account and region), and their listings."""
+"""An account at a cloud, its locations (account and region), and their listings."""
 
 import uuid
 from typing import ClassVar
@@ -21,7 +21,7 @@ class Account(models.Model):
 
     ``identity`` is the cloud's own id of the account as first seen. A listing with
     another identity proves nothing. ``generation`` grows with each change of the
-    credentials or the endpoint, which closes the gates of its scopes.
+    credentials or the endpoint, which closes the gates of its locations.
     """
 
     class Breaker(models.TextChoices):
@@ -79,7 +79,7 @@ class Account(models.Model):
         return f"{self.kind}:{self.identity}" if self.identity else None
 
 
-class Scope(models.Model):
+class Location(models.Model):
     """A location: one region of an account, with its own listings, gate and health.
 
     Saving a template or accepting a server creates it. It is retired once nothing needs
@@ -96,7 +96,7 @@ class Scope(models.Model):
         REFUSED = "refused", "credentials refused"
 
     account = models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="scopes"
+        Account, on_delete=models.PROTECT, related_name="locations"
     )
     region = models.CharField(max_length=100, blank=True)
     fence = models.PositiveBigIntegerField(default=0)
@@ -120,7 +120,7 @@ class Scope(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["account", "region"], name="one_scope_per_account_and_region"
+                fields=["account", "region"], name="one_location_per_account_and_region"
             )
         ]
 
@@ -134,7 +134,9 @@ class Listing(models.Model):
     ``instances`` counts all that it showed, ``live`` the account's own live ones.
     """
 
-    scope = models.ForeignKey(Scope, on_delete=models.CASCADE, related_name="listings")
+    location = models.ForeignKey(
+        Location, on_delete=models.CASCADE, related_name="listings"
+    )
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
     instances = models.PositiveIntegerField(default=0)
@@ -142,8 +144,8 @@ class Listing(models.Model):
 
     class Meta:
         indexes: ClassVar = [
-            models.Index(fields=["scope", "started_at"], name="listing_by_start")
+            models.Index(fields=["location", "started_at"], name="listing_by_start")
         ]
 
     def __str__(self) -> str:
-        return f"{self.scope_id} at {self.started_at}"
+        return f"{self.location_id} at {self.started_at}"

@@ -12,7 +12,7 @@ from servers.models.template import TemplateVersion
 
 
 class Attempt(models.Model):
-    """One attempt, in one scope, with one key.
+    """One attempt, in one location, with one key.
 
     ``lease_end`` is the end of the lease under which the call could be sent.
     ``looked_at`` is the start of the last look by key that found nothing live. Only the

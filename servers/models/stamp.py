@@ -7,7 +7,7 @@ class Stamp(models.Model):
     """Numbers that grow with each change of what they stand for; see triggers.py.
 
     ``servers``: what the list of servers shows. ``pages``: what any page shows.
-    ``listings``: when scopes were compared. ``tokens``: who can use the API.
+    ``listings``: when locations were compared. ``tokens``: who can use the API.
     ``recipes``: what servers are created from.
     """
 

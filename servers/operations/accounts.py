@@ -12,14 +12,14 @@ from servers.models import (
     Attempt,
     Instance,
     Leftover,
-    Scope,
+    Location,
     Server,
     Template,
     TemplateVersion,
 )
 from servers.operations.secrets import has_living_fallback
 from servers.placing.breaker import note_success
-from servers.placing.locations import ensure_scope
+from servers.placing.locations import ensure_location
 from servers.records.ledger import (
     Kind,
     write_event,
@@ -54,7 +54,7 @@ def delete_account(account: Account) -> None:
             if kept := explain_kept(account):
                 raise ConflictError(f"{name} can't be deleted. {kept}")
             write_event(Kind.ACCOUNT_CHANGED, reason=f"The account {name} was deleted.")
-            Scope.objects.filter(account=account).delete()
+            Location.objects.filter(account=account).delete()
             account.delete()
     except (ProtectedError, RestrictedError):
         raise ConflictError(
@@ -111,15 +111,15 @@ def list_account_now(account: Account) -> int:
     Instances without a server show after two listings. The second is automatic.
     """
     with transaction.atomic():
-        if not account.scopes.exists():
-            ensure_scope(account, account.region)
-        scopes = list(account.scopes.values_list("pk", flat=True))
-        account.scopes.update(next_listing_at=Now())
+        if not account.locations.exists():
+            ensure_location(account, account.region)
+        locations = list(account.locations.values_list("pk", flat=True))
+        account.locations.update(next_listing_at=Now())
         write_event(
             Kind.ACCOUNT_CHANGED,
             account=account,
             reason=f"A listing of {account.name} was requested.",
         )
-        for pk in scopes:
+        for pk in locations:
             dispatch.hint(dispatch.OBSERVE, pk)
-    return len(scopes)
+    return len(locations)

@@ -29,7 +29,7 @@ from servers.models import Account, Fleet, Template
 from servers.placing.locations import (
     BusyError,
     call_slot,
-    open_scope,
+    open_location,
 )
 from servers.placing.placements import (
     Candidate,
@@ -90,7 +90,7 @@ class _Visit:
     def __init__(self, account: Account, region: str, *, ends: float) -> None:
         self.account = account
         self.region = region
-        self.cloud = open_scope(account, region)
+        self.cloud = open_location(account, region)
         self.ends = min(ends, time.monotonic() + MOST_SECONDS)
         self.silent = False
 
@@ -166,7 +166,7 @@ def probe_account(
     if wrong := _explain_settings(account):
         return [Finding(account.region, False, wrong)]
     places = _list_places(account)
-    used = account.scopes.order_by("region").values_list("region", flat=True)
+    used = account.locations.order_by("region").values_list("region", flat=True)
     # First the region that was just entered.
     regions = [account.region] if account.region else []
     regions += [place.region for place in places] + list(used[:MOST_REGIONS])

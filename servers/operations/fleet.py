@@ -12,7 +12,7 @@ from servers import tracing
 from servers.errors import ConflictError, InvalidError
 from servers.lifecycle.keys import is_fleet_id
 from servers.lifecycle.states import Event, State
-from servers.models import Fleet, Instance, Leftover, Listing, Scope, Server
+from servers.models import Fleet, Instance, Leftover, Listing, Location, Server
 from servers.records import ledger
 from servers.records.differences import (
     list_differences,
@@ -197,7 +197,7 @@ def close_gates() -> None:
 
     Called at each start, because the database may be a restored backup.
     """
-    Scope.objects.filter(compared_at__isnull=False).update(
+    Location.objects.filter(compared_at__isnull=False).update(
         compared_at=None, next_listing_at=Now()
     )
 

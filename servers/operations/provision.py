@@ -24,8 +24,8 @@ from servers.operations.labels import check_labels, check_tags
 from servers.operations.overrides import check_overrides
 from servers.placing.caps import hold_caps
 from servers.placing.locations import (
-    ensure_scope,
-    open_scope,
+    ensure_location,
+    open_location,
 )
 from servers.placing.placements import (
     Candidate,
@@ -99,7 +99,7 @@ def provision_servers(
             if servers[0].region != source.recipe.region:
                 # The template's own location already has a row. The account's lock
                 # comes first, as in all transactions.
-                ensure_scope(source.recipe.account, servers[0].region)
+                ensure_location(source.recipe.account, servers[0].region)
             for server in servers:
                 dispatch.hint(dispatch.ADVANCE, server.pk)
     except (IntegrityError, Account.DoesNotExist):
@@ -209,7 +209,7 @@ def _look_up(name: str, region: str) -> _Source:
         candidates = list_candidates(found)
         check_overrides(found, candidates, region=region)
         # Raises an error if the cloud can't have the region.
-        open_scope(found.account, region or found.region)
+        open_location(found.account, region or found.region)
         has_cap = Fleet.objects.exclude(max_servers=None).exists()
         return _Source(found, candidates, has_cap, list_kinds(candidates))
     if name:

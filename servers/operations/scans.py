@@ -4,7 +4,7 @@ from django.db import transaction
 
 from servers.errors import NotFoundError
 from servers.messaging import dispatch
-from servers.models import Scope
+from servers.models import Location
 from servers.records import ledger
 from servers.records.ledger import (
     Kind,
@@ -17,17 +17,17 @@ def scan_now(*, account: str = "", region: str | None = None) -> int:
 
     Raises NotFoundError if there are none.
     """
-    scopes = Scope.objects.select_related("account")
+    locations = Location.objects.select_related("account")
     if account:
-        scopes = scopes.filter(account__name=account)
+        locations = locations.filter(account__name=account)
     if region is not None:
-        scopes = scopes.filter(region=region)
-    found = list(scopes.order_by("pk"))
+        locations = locations.filter(region=region)
+    found = list(locations.order_by("pk"))
     if not found:
         raise NotFoundError("Nothing is listed there. Create a template first.")
     now = ledger.database_now()
     with transaction.atomic():
-        Scope.objects.filter(pk__in=[scope.pk for scope in found]).update(
+        Location.objects.filter(pk__in=[location.pk for location in found]).update(
             next_listing_at=now
         )
         one = found[0].account if account else None
@@ -38,6 +38,6 @@ def scan_now(*, account: str = "", region: str | None = None) -> int:
             if len(found) == 1
             else f"Listings of {len(found)} locations were requested.",
         )
-        for scope in found:
-            dispatch.hint(dispatch.OBSERVE, scope.pk)
+        for location in found:
+            dispatch.hint(dispatch.OBSERVE, location.pk)
     return len(found)

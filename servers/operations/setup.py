@@ -16,7 +16,7 @@ from servers.access.reach import reach_accounts
 from servers.clouds.registry import validate_config, validate_template_options
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Scope, Server, Template, TemplateVersion
+from servers.models import Account, Location, Server, Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.secrets import (
@@ -27,8 +27,8 @@ from servers.operations.secrets import (
     resolve_credentials,
 )
 from servers.placing.locations import (
-    ensure_scope,
-    open_scope,
+    ensure_location,
+    open_location,
 )
 from servers.placing.placements import (
     list_candidates,
@@ -75,7 +75,7 @@ def save_account(
     or ConflictError (the name is taken).
     """
     before = Account.objects.filter(pk=account.pk).first()
-    if before and before.kind != account.kind and before.scopes.exists():
+    if before and before.kind != account.kind and before.locations.exists():
         # Instances at the old cloud would no longer be visible.
         raise ConflictError(
             f"{before.name} is in use, so its kind can't be changed. Create another "
@@ -97,7 +97,7 @@ def save_account(
     _clean(account)
     account.credentials = json.dumps(secrets, sort_keys=True)
     # The adapter's own rules, such as the format of a region. Makes no call.
-    open_scope(account, account.region)
+    open_location(account, account.region)
     if before is not None and is_moved(before, account):
         refuse_moving_user_data(before)
     if before is not None and before.name != account.name:
@@ -111,8 +111,8 @@ def save_account(
     with _saving(account):
         account.save(force_insert=before is None, force_update=before is not None)
         if before is not None and account.generation != before.generation:
-            account.scopes.update(
-                health=Scope.Health.UNKNOWN,
+            account.locations.update(
+                health=Location.Health.UNKNOWN,
                 health_since=None,
                 failures=0,
                 error="",
@@ -145,7 +145,7 @@ def check_template(template: Template) -> None:
     _clean(template)
     template.region = template.region or template.account.region
     # Raises an error if the cloud can't have the region.
-    open_scope(template.account, template.region)
+    open_location(template.account, template.region)
     _raise(_find_wrong(template))
 
 
@@ -192,7 +192,7 @@ def save_template(
             if candidate.account is not None
         }
         for (_, region), account in sorted(named.items(), key=lambda item: item[0]):
-            ensure_scope(account, region)
+            ensure_location(account, region)
         write_event(
             Kind.TEMPLATE_CHANGED,
             account=template.account,

@@ -15,7 +15,7 @@ from servers.models import (
     Attempt,
     Instance,
     Leftover,
-    Scope,
+    Location,
     Server,
     Template,
     TemplateVersion,
@@ -75,7 +75,7 @@ def delete_leftover(leftover_pk: Any) -> None:
             account_id=leftover.account_id,
             reason=f"A person condemned {leftover.kind} {leftover.resource_id}.",
         )
-        Scope.objects.filter(
+        Location.objects.filter(
             account=leftover.account_id, region=leftover.region
         ).update(leftovers_at=None, next_listing_at=now)
 
@@ -85,25 +85,25 @@ def destroy_held(account: str, *, region: str = "") -> int:
 
     Raises NotFoundError or ConflictError (none is held).
     """
-    scope = Scope.objects.filter(account__name=account, region=region).first()
-    if scope is None:
+    location = Location.objects.filter(account__name=account, region=region).first()
+    if location is None:
         raise NotFoundError("There is no such account or region.")
     now = ledger.database_now()
     waiting = Instance.objects.filter(
-        account=scope.account_id,
-        region=scope.region,
+        account=location.account_id,
+        region=location.region,
         live=True,
         verdict__in=_UNOWNED,
         condemned_at__isnull=True,
     )
-    if not scope.held:
+    if not location.held:
         raise ConflictError(_NOBODY_WAITS)
     count = 0
     for instance in waiting.order_by("pk"):
         if condemn_unowned(instance, now=now):
             dispatch.hint(dispatch.DESTROY, instance.pk)
             count += 1
-    Scope.objects.filter(pk=scope.pk).update(held=0)
+    Location.objects.filter(pk=location.pk).update(held=0)
     if not count:  # another person was faster
         raise ConflictError(_NOBODY_WAITS)
     return count

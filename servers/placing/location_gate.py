@@ -1,11 +1,11 @@
-"""The gate of a scope (whether it allows creates and destroys), and the limits."""
+"""The gate of a location (whether it allows creates and destroys), and the limits."""
 
 from datetime import datetime, timedelta
 
 from django.conf import settings
 
 from servers.lifecycle.snapshot import Limits, Pace
-from servers.models import Account, Fleet, Scope
+from servers.models import Account, Fleet, Location
 
 
 def limits_in_force() -> Limits:
@@ -23,24 +23,31 @@ def is_confirmed(fleet: Fleet) -> bool:
 
 
 def explain_closed_gate(
-    scope: Scope | None, account: Account, *, fleet: Fleet, pace: Pace, now: datetime
+    location: Location | None,
+    account: Account,
+    *,
+    fleet: Fleet,
+    pace: Pace,
+    now: datetime,
 ) -> str:
-    """Return why creates and destroys in a scope are blocked; "" if they are not."""
+    """Return why creates and destroys in a location are blocked; "" if they are not."""
     if not is_confirmed(fleet):
         return (
             "This database is not where the fleet was confirmed. It may be a copy or a "
             "restored backup. Run `manage.py fleet confirm` to continue, or `manage.py "
             "fleet confirm --new-id` if the original database is still in use."
         )
-    if scope is not None and scope.error:
-        listing = f"The last listing of {account.name} failed: {scope.error}"
+    if location is not None and location.error:
+        listing = f"The last listing of {account.name} failed: {location.error}"
     else:
-        where = f"{account.name} {scope.region}".strip() if scope else account.name
+        where = (
+            f"{account.name} {location.region}".strip() if location else account.name
+        )
         listing = f"Waiting for a complete listing of {where}."
-    if scope is None or scope.compared_at is None:
+    if location is None or location.compared_at is None:
         return listing
-    if scope.compared_generation != account.generation:
+    if location.compared_generation != account.generation:
         return listing
-    if now > scope.compared_at + pace.gate:
+    if now > location.compared_at + pace.gate:
         return listing
     return ""

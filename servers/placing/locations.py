@@ -1,4 +1,4 @@
-"""Scopes as the engine uses them: their cloud, pace and call slots."""
+"""Locations as the engine uses them: their cloud, pace and call slots."""
 
 import json
 import threading
@@ -23,7 +23,7 @@ from servers.clouds.base import (
 from servers.clouds.registry import describe_kind, open_cloud, read_timings
 from servers.errors import InvalidError
 from servers.lifecycle.snapshot import Pace
-from servers.models import Account, Scope
+from servers.models import Account, Location
 from servers.records.counters import count_failure
 
 # Each caller turned away since a call last ended must wait this much longer.
@@ -46,8 +46,8 @@ class BusyError(Exception):
         self.wait = wait
 
 
-def open_scope(account: Account, region: str) -> Cloud:
-    """Return the cloud of one scope. Makes no call.
+def open_location(account: Account, region: str) -> Cloud:
+    """Return the cloud of one location. Makes no call.
 
     Raises FleetError if the account's settings are not what its kind needs.
     """
@@ -99,26 +99,26 @@ def _read_pace(timings: Timings) -> Pace:
     )
 
 
-def ensure_scope(account: Account, region: str) -> Scope:
+def ensure_location(account: Account, region: str) -> Location:
     """Return the record of a location; create it if needed, so that it is listed.
 
     Call this in the transaction that also writes what names the location. Until that
     transaction ends, the location can't be retired.
     """
     # One statement, which waits if a purge is retiring the location now.
-    Scope.objects.bulk_create(
-        [Scope(account=account, region=region)],
+    Location.objects.bulk_create(
+        [Location(account=account, region=region)],
         update_conflicts=True,
         unique_fields=["account", "region"],
         update_fields=["region"],
     )
-    return Scope.objects.get(account=account, region=region)
+    return Location.objects.get(account=account, region=region)
 
 
 def hasten_listing(account_id: Any, region: str, *, within: timedelta) -> None:
-    """Have the scope listed within a time from now, unless planned sooner."""
+    """Have the location listed within a time from now, unless planned sooner."""
     soon = Now() + within
-    Scope.objects.filter(
+    Location.objects.filter(
         account_id=account_id, region=region, next_listing_at__gt=soon
     ).update(next_listing_at=soon)
 

@@ -12,7 +12,7 @@ from servers.lifecycle.states import Verdict
 from servers.models import (
     Account,
     Instance,
-    Scope,
+    Location,
     Server,
     Template,
     TemplateVersion,
@@ -23,7 +23,7 @@ from servers.placing.breaker import (
 )
 from servers.records.limits import count_recent_creates, count_servers
 
-ScopeKey = tuple[UUID, str]
+LocationKey = tuple[UUID, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ class CandidateFacts:
         self.recent = count_recent_creates(pks, now=now)
         self.counted = count_servers(pks)
 
-    def no_create(self, key: ScopeKey) -> str:
-        """Return why creates in a scope are blocked; "" if they are not."""
+    def no_create(self, key: LocationKey) -> str:
+        """Return why creates in a location are blocked; "" if they are not."""
         count = self.unexplained.get(key, 0)
         if not count:
             return ""
@@ -125,12 +125,14 @@ class CandidateFacts:
             "Creation there is blocked until you adopt or destroy them."
         )
 
-    def find_hold(self, server: Server, account: Account, scope: Scope | None) -> Held:
+    def find_hold(
+        self, server: Server, account: Account, location: Location | None
+    ) -> Held:
         """Return what blocks creating ``server`` in a location now."""
         if not account.enabled:
             return Held(Hold.UNUSABLE, f"Account {account.name} is disabled.")
-        if scope is not None and scope.health == Scope.Health.REFUSED:
-            return Held(Hold.UNUSABLE, f"{scope}: {scope.error}")
+        if location is not None and location.health == Location.Health.REFUSED:
+            return Held(Hold.UNUSABLE, f"{location}: {location.error}")
         others = self.counted.get(account.pk, 0)
         if account.pk != server.account_id and others >= account.max_servers:
             return Held(
@@ -156,15 +158,15 @@ class CandidateFacts:
         return Held(Hold.NONE)
 
 
-def count_unexplained(accounts: Iterable[Account]) -> dict[ScopeKey, int]:
-    """Return how many unknown instances each scope has.
+def count_unexplained(accounts: Iterable[Account]) -> dict[LocationKey, int]:
+    """Return how many unknown instances each location has.
 
     They count for every account that sees them, not only for their owner: each of
     these accounts may have created them.
     """
     accounts = list(accounts)
     identities = {account.cloud_identity for account in accounts} - {None}
-    counts: dict[ScopeKey, int] = {}
+    counts: dict[LocationKey, int] = {}
     rows = (
         Instance.objects.filter(
             live=True,

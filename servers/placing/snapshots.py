@@ -26,11 +26,11 @@ from servers.lifecycle.snapshot import (
     CandidateView,
     Hold,
     InstanceView,
-    ScopeView,
+    LocationView,
     Snapshot,
 )
 from servers.lifecycle.states import Outcome, State
-from servers.models import Account, Attempt, Fleet, Instance, Listing, Scope, Server
+from servers.models import Account, Attempt, Fleet, Instance, Listing, Location, Server
 from servers.placing.location_gate import (
     explain_closed_gate,
     limits_in_force,
@@ -39,13 +39,13 @@ from servers.placing.locations import pace_of_account
 from servers.placing.placements import (
     Candidate,
     CandidateFacts,
-    ScopeKey,
+    LocationKey,
     list_candidates,
 )
 
 
-def scope_name(account_id: Any, region: str) -> str:
-    """Return the name that snapshots use for a scope."""
+def location_name(account_id: Any, region: str) -> str:
+    """Return the name that snapshots use for a location."""
     return f"{account_id}/{region}"
 
 
@@ -78,14 +78,16 @@ class Loader:
             if server.state == State.PENDING
         }
         self.accounts: dict[UUID, Account] = {}
-        self.scopes = self._load_scopes(servers)
-        self.views: dict[ScopeKey, ScopeView] = {}
+        self.locations = self._load_locations(servers)
+        self.views: dict[LocationKey, LocationView] = {}
         self.pending = (
             CandidateFacts(self.accounts, now=now) if self.candidates else None
         )
 
-    def _load_scopes(self, servers: Iterable[Server]) -> dict[ScopeKey, Scope | None]:
-        keys: set[ScopeKey] = set()
+    def _load_locations(
+        self, servers: Iterable[Server]
+    ) -> dict[LocationKey, Location | None]:
+        keys: set[LocationKey] = set()
         for server in servers:
             self._note(keys, server.account, server.region)
             for attempt in self.attempts.get(server.pk, []):
@@ -97,16 +99,16 @@ class Loader:
             for instance in instances:
                 keys.add((instance.account_id, instance.region))
         found = {
-            (scope.account_id, scope.region): scope
-            for scope in Scope.objects.filter(
+            (location.account_id, location.region): location
+            for location in Location.objects.filter(
                 account__in={account for account, _ in keys}
             ).select_related("account")
         }
-        for scope in found.values():
-            self.accounts.setdefault(scope.account_id, scope.account)
+        for location in found.values():
+            self.accounts.setdefault(location.account_id, location.account)
         return {key: found.get(key) for key in keys}
 
-    def _note(self, keys: set[ScopeKey], account: Account, region: str) -> None:
+    def _note(self, keys: set[LocationKey], account: Account, region: str) -> None:
         keys.add((account.pk, region))
         self.accounts.setdefault(account.pk, account)
 
@@ -115,7 +117,7 @@ class Loader:
         attempts = self.attempts.get(server.pk, [])
         instances = self.instances.get(server.pk, [])
         candidates = self.candidates.get(server.pk, [])
-        keys: dict[ScopeKey, None] = {(server.account_id, server.region): None}
+        keys: dict[LocationKey, None] = {(server.account_id, server.region): None}
         for attempt in attempts:
             keys[attempt.account_id, attempt.region] = None
         for instance in instances:
@@ -123,7 +125,7 @@ class Loader:
         for candidate in candidates:
             if candidate.account is not None:
                 keys[candidate.account.pk, candidate.region] = None
-        views = {key: self._view_scope(key) for key in keys}
+        views = {key: self._view_location(key) for key in keys}
         snapshot = Snapshot(
             state=State(server.state),
             state_since=server.state_since,
@@ -145,12 +147,12 @@ class Loader:
             ),
             attempts=tuple(_view_attempt(attempt) for attempt in attempts),
             instances=tuple(_view_instance(instance) for instance in instances),
-            scopes=tuple(views.values()),
+            locations=tuple(views.values()),
         )
         return self._with_looks(snapshot, views)
 
     def _with_looks(
-        self, snapshot: Snapshot, views: dict[ScopeKey, ScopeView]
+        self, snapshot: Snapshot, views: dict[LocationKey, LocationView]
     ) -> Snapshot:
         """Add the listings and counts, if the state needs them."""
         own = snapshot.own_instance
@@ -161,48 +163,56 @@ class Loader:
             }
         elif own is not None and own.missed_from is not None:
             views = {key: self._add_missing(key, view) for key, view in views.items()}
-        return replace(snapshot, scopes=tuple(views.values()))
+        return replace(snapshot, locations=tuple(views.values()))
 
-    def _add_looks(self, key: ScopeKey, view: ScopeView, quiet: datetime) -> ScopeView:
-        scope = self.scopes.get(key)
-        if scope is None or scope.listed_from is None or scope.listed_from <= quiet:
+    def _add_looks(
+        self, key: LocationKey, view: LocationView, quiet: datetime
+    ) -> LocationView:
+        location = self.locations.get(key)
+        if (
+            location is None
+            or location.listed_from is None
+            or location.listed_from <= quiet
+        ):
             return view
         # If any pair of listings is proof, it is this one: the newest, and the newest
         # that is at least a lag older.
-        first = self.looks.get(scope.pk)
+        first = self.looks.get(location.pk)
         if first is None or first <= quiet:
-            first = scope.listed_from
-        return replace(view, first_look=first, last_look=scope.listed_from)
+            first = location.listed_from
+        return replace(view, first_look=first, last_look=location.listed_from)
 
-    def _add_missing(self, key: ScopeKey, view: ScopeView) -> ScopeView:
+    def _add_missing(self, key: LocationKey, view: LocationView) -> LocationView:
         live, missing = self.missing.get(key, (0, 0))
         return replace(view, live=live, missing=missing)
 
     @cached_property
     def looks(self) -> dict[int, datetime]:
-        """The start of each scope's newest listing at least a lag before its last."""
+        """When each location's newest listing at least a lag before its last began."""
         before = {
-            scope.pk: scope.listed_from - pace_of_account(scope.account).lag
-            for scope in self.scopes.values()
-            if scope is not None and scope.listed_from is not None
+            each.pk: each.listed_from - pace_of_account(each.account).lag
+            for each in self.locations.values()
+            if each is not None and each.listed_from is not None
         }
         if not before:
             return {}
         early = Case(
-            *(When(scope=pk, then=Value(time)) for pk, time in before.items()),
+            *(When(location=pk, then=Value(time)) for pk, time in before.items()),
             output_field=DateTimeField(),
         )
         newest = (
-            Listing.objects.filter(scope=OuterRef("pk"), started_at__lte=early)
+            Listing.objects.filter(location=OuterRef("pk"), started_at__lte=early)
             .order_by("-started_at")
             .values("started_at")
         )
-        rows = Scope.objects.filter(pk__in=before).annotate(look=Subquery(newest[:1]))
+        rows = Location.objects.filter(pk__in=before).annotate(
+            look=Subquery(newest[:1])
+        )
         return {pk: look for pk, look in rows.values_list("pk", "look") if look}
 
     @cached_property
-    def missing(self) -> dict[ScopeKey, tuple[int, int]]:
-        """The number of live instances in each scope, and how many are missing."""
+    def missing(self) -> dict[LocationKey, tuple[int, int]]:
+        """The number of live instances in each location, and how many are missing."""
         rows = (
             Instance.objects.filter(account__in=self.accounts, live=True)
             .values_list("account", "region")
@@ -216,17 +226,17 @@ class Loader:
             for account, region, live, missing in rows
         }
 
-    def _view_scope(self, key: ScopeKey) -> ScopeView:
+    def _view_location(self, key: LocationKey) -> LocationView:
         if key not in self.views:
             self.views[key] = self._build_view(key)
         return self.views[key]
 
-    def _build_view(self, key: ScopeKey) -> ScopeView:
+    def _build_view(self, key: LocationKey) -> LocationView:
         account = self.accounts[key[0]]
-        scope = self.scopes.get(key)
+        location = self.locations.get(key)
         pace = pace_of_account(account)
         closed = explain_closed_gate(
-            scope, account, fleet=self.fleet, pace=pace, now=self.now
+            location, account, fleet=self.fleet, pace=pace, now=self.now
         )
         no_create = closed or (self.pending.no_create(key) if self.pending else "")
         frozen = (
@@ -234,13 +244,13 @@ class Loader:
             if self.fleet.destroys_frozen
             else ""
         )
-        return ScopeView(
-            scope=scope_name(*key),
+        return LocationView(
+            location=location_name(*key),
             name=f"{account.name} {key[1]}".strip(),
             pace=pace,
             no_create=no_create,
             no_destroy=frozen or closed,
-            newest=scope.listed_from if scope else None,
+            newest=location.listed_from if location else None,
         )
 
     def _view_candidate(self, server: Server, candidate: Candidate) -> CandidateView:
@@ -251,17 +261,17 @@ class Loader:
             return CandidateView(
                 candidate.index,
                 name,
-                scope="",
+                location="",
                 hold=Hold.UNUSABLE,
                 because=f"The account {candidate.account_name!r} does not exist.",
             )
         assert self.pending is not None
-        scope = self.scopes.get((account.pk, candidate.region))
-        held = self.pending.find_hold(server, account, scope)
+        location = self.locations.get((account.pk, candidate.region))
+        held = self.pending.find_hold(server, account, location)
         return CandidateView(
             candidate.index,
             name,
-            scope_name(account.pk, candidate.region),
+            location_name(account.pk, candidate.region),
             hold=held.hold,
             because=held.because,
             until=held.until,
@@ -280,7 +290,7 @@ def _view_attempt(attempt: Attempt) -> AttemptView:
     return AttemptView(
         number=attempt.number,
         outcome=Outcome(attempt.outcome),
-        scope=scope_name(attempt.account_id, attempt.region),
+        location=location_name(attempt.account_id, attempt.region),
         lease_end=attempt.lease_end,
         looked_at=attempt.looked_at,
         answered_at=attempt.answered_at,
@@ -299,7 +309,7 @@ def _view_instance(instance: Instance) -> InstanceView:
         pk=instance.pk,
         instance_id=instance.instance_id,
         attempt_number=key.number if key is not None and known else 0,
-        scope=scope_name(instance.account_id, instance.region),
+        location=location_name(instance.account_id, instance.region),
         first_seen=instance.first_seen,
         live=instance.live,
         failed=instance.meaning == Meaning.FAILED,

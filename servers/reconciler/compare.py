@@ -1,4 +1,4 @@
-"""Compare a complete listing with the records of its scope, in a few queries.
+"""Compare a complete listing with the records of its location, in a few queries.
 
 An instance that has not changed costs no write. A listing describes the moment it
 *started*, so it can't contradict what was recorded later. An instance counts as missed
@@ -18,7 +18,7 @@ from servers.lifecycle.guards import Missed, is_outdated, note_missed, note_show
 from servers.lifecycle.keys import Key, parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, Outcome, State, Verdict
-from servers.models import Attempt, Instance, Scope, Server
+from servers.models import Attempt, Instance, Location, Server
 from servers.reconciler.owners import (
     choose_owner,
     seen_by,
@@ -43,16 +43,16 @@ class Comparison:
 
 
 def compare_listing(
-    scope: Scope,
+    location: Location,
     listing: CloudListing,
     *,
     fleet_id: str,
     pace: Pace,
     started: datetime,
 ) -> Comparison:
-    """Update the instances of ``scope`` to what the listing shows.
+    """Update the instances of ``location`` to what the listing shows.
 
-    Runs in the caller's transaction, which has locked the scope.
+    Runs in the caller's transaction, which has locked the location.
     """
     shown = {
         instance.instance_id: instance
@@ -61,24 +61,26 @@ def compare_listing(
         if instance.fleet == fleet_id
     }
     comparison = Comparison()
-    known, others = _load_known(scope, shown)
+    known, others = _load_known(location, shown)
     new = [
         instance
         for key, instance in shown.items()
         if key not in known and key not in others
     ]
-    mine = _add(scope, new, fleet_id=fleet_id, started=started, comparison=comparison)
+    mine = _add(
+        location, new, fleet_id=fleet_id, started=started, comparison=comparison
+    )
     _update(known, shown, started=started, comparison=comparison)
     _miss(known, shown, pace=pace, started=started, comparison=comparison)
-    taken = take_over(scope, others.values(), shown, started=started)
+    taken = take_over(location, others.values(), shown, started=started)
     fields = ["account", "live", "missed_from", "gone_at", "listed_from", "verdict"]
     _save(taken, fields, comparison)
-    _judge(scope)
+    _judge(location)
     own = known.keys() | {row.instance_id for row in taken} | mine
     comparison.live = sum(shown[key].live for key in own & shown.keys())
     comparison.unsettled |= (
         Instance.objects.filter(
-            account=scope.account_id, region=scope.region, live=True
+            account=location.account_id, region=location.region, live=True
         )
         .filter(
             Q(verdict__in=[Verdict.ORPHAN, Verdict.DOUBLE])
@@ -90,36 +92,36 @@ def compare_listing(
 
 
 def _load_known(
-    scope: Scope, shown: dict[str, CloudInstance]
+    location: Location, shown: dict[str, CloudInstance]
 ) -> tuple[dict[str, Instance], dict[str, Instance]]:
     """Return the records of the account and those of other accounts.
 
     The first are locked: all instances of the account that are live or shown. The
     others are shown, but another account owns them. At most three queries.
     """
-    rows = Instance.objects.filter(region=scope.region)
-    own = rows.filter(account=scope.account_id).select_for_update(no_key=True)
-    living = settle_identity(scope, list(own.filter(live=True)))
+    rows = Instance.objects.filter(region=location.region)
+    own = rows.filter(account=location.account_id).select_for_update(no_key=True)
+    living = settle_identity(location, list(own.filter(live=True)))
     known = {row.instance_id: row for row in living}
     rest = [instance_id for instance_id in shown if instance_id not in known]
     if not rest:
         return known, {}
     found = list(
-        rows.filter(seen_by(scope.account), instance_id__in=rest).select_related(
+        rows.filter(seen_by(location.account), instance_id__in=rest).select_related(
             "account", "attempt__account"
         )
     )
-    ended = [row.pk for row in found if row.account_id == scope.account_id]
+    ended = [row.pk for row in found if row.account_id == location.account_id]
     if ended:
         known |= {row.instance_id: row for row in own.filter(pk__in=ended)}
     others = {
-        row.instance_id: row for row in found if row.account_id != scope.account_id
+        row.instance_id: row for row in found if row.account_id != location.account_id
     }
     return known, {name: others[name] for name in others.keys() - known.keys()}
 
 
 def _add(
-    scope: Scope,
+    location: Location,
     new: list[CloudInstance],
     *,
     fleet_id: str,
@@ -142,9 +144,9 @@ def _add(
         attempt = attempts.get(instance.key)
         rows.append(
             Instance(
-                account_id=choose_owner(scope, attempt),
-                identity=scope.account.cloud_identity,
-                region=scope.region,
+                account_id=choose_owner(location, attempt),
+                identity=location.account.cloud_identity,
+                region=location.region,
                 instance_id=instance.instance_id,
                 key=instance.key[:63],
                 server_uid=_owner(key, fleet_id),
@@ -161,13 +163,13 @@ def _add(
         elif instance.live:
             write_event(
                 Kind.UNEXPLAINED,
-                account_id=scope.account_id,
+                account_id=location.account_id,
                 reason=f"{instance.instance_id} carries the fleet's tag, but the "
                 "database does not know it. Adopt or destroy it.",
             )
     # A create call's answer may have recorded the same instance meanwhile.
     Instance.objects.bulk_create(rows, ignore_conflicts=True)
-    return {row.instance_id for row in rows if row.account_id == scope.account_id}
+    return {row.instance_id for row in rows if row.account_id == location.account_id}
 
 
 def _owner(key: Key | None, fleet_id: str) -> UUID | None:
@@ -290,10 +292,13 @@ def _tell_gone(instance: Instance) -> None:
         )
 
 
-def _judge(scope: Scope) -> None:
+def _judge(location: Location) -> None:
     """Mark unowned instances, whose attempts may have closed since the record."""
     live = Instance.objects.filter(
-        account=scope.account_id, region=scope.region, live=True, verdict=Verdict.OURS
+        account=location.account_id,
+        region=location.region,
+        live=True,
+        verdict=Verdict.OURS,
     )
     live.filter(attempt__isnull=True).update(verdict=Verdict.UNEXPLAINED)
     live.filter(attempt__outcome__in=CLOSED).update(verdict=Verdict.ORPHAN)

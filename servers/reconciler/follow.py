@@ -12,7 +12,7 @@ from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import Adopt, Move, Wait
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
-from servers.models import Fleet, Scope, Server
+from servers.models import Fleet, Location, Server
 from servers.placing.snapshots import Loader
 from servers.reconciler.compare import Comparison
 
@@ -24,13 +24,13 @@ _BATCH = 500
 
 
 def follow_listing(
-    scope: Scope, comparison: Comparison, *, fleet: Fleet, now: datetime
+    location: Location, comparison: Comparison, *, fleet: Fleet, now: datetime
 ) -> None:
     """Move every row that the listing may allow to move."""
     waiting = Q(
         state__in=_WAITING,
-        attempts__account=scope.account_id,
-        attempts__region=scope.region,
+        attempts__account=location.account_id,
+        attempts__region=location.region,
     )
     pks = set(Server.objects.filter(waiting).values_list("pk", flat=True))
     pks |= comparison.touched

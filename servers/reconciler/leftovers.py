@@ -17,7 +17,7 @@ from servers.clouds.base import Cloud, CloudError, CloudLeftover
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, State
-from servers.models import Attempt, Fleet, Instance, Leftover, Scope, Server
+from servers.models import Attempt, Fleet, Instance, Leftover, Location, Server
 from servers.reconciler.owners import choose_owner, seen_by
 from servers.records.ledger import (
     Kind,
@@ -32,23 +32,25 @@ logger = logging.getLogger(__name__)
 BATCH: Final = 20
 
 
-def tidy_leftovers(scope: Scope, cloud: Cloud, *, fleet: Fleet, pace: Pace) -> None:
+def tidy_leftovers(
+    location: Location, cloud: Cloud, *, fleet: Fleet, pace: Pace
+) -> None:
     """Look for leftovers if it is time, and delete those that are due.
 
-    Runs under the scope's lease, after a complete listing that confirmed the account.
+    Runs under the location's lease, after a complete listing confirmed the account.
     Raises CloudError if the look itself fails.
     """
     started = database_now()
-    scope.refresh_from_db(fields=["leftovers_at"])
-    if not _is_due(scope, pace=pace, now=started):
+    location.refresh_from_db(fields=["leftovers_at"])
+    if not _is_due(location, pace=pace, now=started):
         return
     shown = cloud.list_leftovers(fleet.fleet_id, deadline=cloud.timings.call)
     with transaction.atomic():
-        _record(scope, shown, fleet_id=fleet.fleet_id, started=started)
-        Scope.objects.filter(pk=scope.pk).update(leftovers_at=started)
+        _record(location, shown, fleet_id=fleet.fleet_id, started=started)
+        Location.objects.filter(pk=location.pk).update(leftovers_at=started)
         if not fleet.destroys_frozen:
-            _condemn_due(scope, now=started, grace=pace.grace)
-    rows = Leftover.objects.filter(account=scope.account_id, region=scope.region)
+            _condemn_due(location, now=started, grace=pace.grace)
+    rows = Leftover.objects.filter(account=location.account_id, region=location.region)
     if not fleet.destroys_frozen:
         condemned = rows.filter(condemned_at__isnull=False)
         # Those that failed before come last, so that they don't delay the others.
@@ -56,36 +58,42 @@ def tidy_leftovers(scope: Scope, cloud: Cloud, *, fleet: Fleet, pace: Pace) -> N
             _delete(leftover, cloud)
 
 
-def _is_due(scope: Scope, *, pace: Pace, now: datetime) -> bool:
-    last = scope.leftovers_at
+def _is_due(location: Location, *, pace: Pace, now: datetime) -> bool:
+    last = location.leftovers_at
     if last is None or now - last >= LEFTOVERS_EVERY:
         return True
     if now - last < pace.grace:
         return False
     ended = Instance.objects.filter(
-        account=scope.account_id, region=scope.region, gone_at__gt=last - pace.grace
+        account=location.account_id,
+        region=location.region,
+        gone_at__gt=last - pace.grace,
     )
-    known = Leftover.objects.filter(account=scope.account_id, region=scope.region)
+    known = Leftover.objects.filter(account=location.account_id, region=location.region)
     return ended.exists() or known.exists()
 
 
 def _record(
-    scope: Scope, shown: tuple[CloudLeftover, ...], *, fleet_id: str, started: datetime
+    location: Location,
+    shown: tuple[CloudLeftover, ...],
+    *,
+    fleet_id: str,
+    started: datetime,
 ) -> None:
     """Update the records to what a complete look showed."""
-    here = Leftover.objects.filter(account=scope.account_id, region=scope.region)
-    _settle_identity(scope, here)
+    here = Leftover.objects.filter(account=location.account_id, region=location.region)
+    _settle_identity(location, here)
     for gone in here.exclude(resource_id__in=[entry.resource_id for entry in shown]):
         if gone.condemned_at is not None:
             write_event(
                 Kind.LEFTOVER_GONE,
-                account_id=scope.account_id,
+                account_id=location.account_id,
                 reason=f"Deleted leftover {gone.kind} {gone.resource_id}.",
             )
         gone.delete()
     known = set(
         Leftover.objects.filter(
-            seen_by(scope.account), region=scope.region
+            seen_by(location.account), region=location.region
         ).values_list("resource_id", flat=True)
     )
     attempts = Attempt.objects.select_related("account").in_bulk(
@@ -98,9 +106,9 @@ def _record(
         key = parse_key(entry.key)
         rows.append(
             Leftover(
-                account_id=choose_owner(scope, attempts.get(entry.key)),
-                identity=scope.account.cloud_identity,
-                region=scope.region,
+                account_id=choose_owner(location, attempts.get(entry.key)),
+                identity=location.account.cloud_identity,
+                region=location.region,
                 resource_id=entry.resource_id[:255],
                 kind=entry.kind,
                 detail=entry.detail[:255],
@@ -112,18 +120,18 @@ def _record(
     Leftover.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _settle_identity(scope: Scope, here: QuerySet[Leftover]) -> None:
+def _settle_identity(location: Location, here: QuerySet[Leftover]) -> None:
     """Set the identity on leftovers that were recorded before it was known."""
-    identity = scope.account.cloud_identity
+    identity = location.account.cloud_identity
     early = here.filter(identity__isnull=True)
     if not identity or not early.exists():
         return
-    twins = Leftover.objects.filter(identity=identity, region=scope.region)
+    twins = Leftover.objects.filter(identity=identity, region=location.region)
     early.filter(resource_id__in=twins.values("resource_id")).delete()
     early.update(identity=identity)
 
 
-def _condemn_due(scope: Scope, *, now: datetime, grace: timedelta) -> None:
+def _condemn_due(location: Location, *, now: datetime, grace: timedelta) -> None:
     """Condemn leftovers that are old enough and whose attempt is certainly over."""
     stopped = Server.objects.filter(pk=OuterRef("server_uid"), state=State.STOPPED)
     spent = Attempt.objects.filter(key=OuterRef("key")).filter(
@@ -133,8 +141,8 @@ def _condemn_due(scope: Scope, *, now: datetime, grace: timedelta) -> None:
     due = Leftover.objects.filter(
         Exists(spent),
         ~Exists(living),
-        account=scope.account_id,
-        region=scope.region,
+        account=location.account_id,
+        region=location.region,
         condemned_at__isnull=True,
         # Recorded by an earlier look, so this is at least the second.
         first_seen__lt=now,
@@ -144,7 +152,7 @@ def _condemn_due(scope: Scope, *, now: datetime, grace: timedelta) -> None:
         Leftover.objects.filter(pk=leftover.pk).update(condemned_at=now)
         write_event(
             Kind.CONDEMNED,
-            account_id=scope.account_id,
+            account_id=location.account_id,
             reason=f"The {leftover.kind} {leftover.resource_id} was left behind by an "
             "instance that has ended. It will be deleted.",
         )

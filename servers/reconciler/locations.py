@@ -19,14 +19,14 @@ from servers.models import (
     Instance,
     Leftover,
     Listing,
-    Scope,
+    Location,
     Server,
     Template,
     TemplateVersion,
 )
-from servers.placing.locations import ensure_scope
+from servers.placing.locations import ensure_location
 from servers.placing.placements import (
-    ScopeKey,
+    LocationKey,
     list_candidates,
 )
 from servers.records.ledger import database_now
@@ -40,24 +40,26 @@ def tidy_locations() -> None:
     None should be missing, but without its location a server would wait forever. The
     number of queries grows only with templates and locations.
     """
-    for scope in _list_unused(_list_named()):
-        _retire(scope.pk)
+    for location in _list_unused(_list_named()):
+        _retire(location.pk)
     for account_id, region in _list_missing():
-        ensure_scope(Account.objects.get(pk=account_id), region)
+        ensure_location(Account.objects.get(pk=account_id), region)
 
 
 def _retire(pk: int) -> None:
     with transaction.atomic():
         # A transaction that names it now has locked it, or waits for this one.
-        held = Scope.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+        held = (
+            Location.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+        )
         if held is None or held not in list(_list_unused(_list_named())):
             return
-        Listing.objects.filter(scope=held).delete()
+        Listing.objects.filter(location=held).delete()
         held.delete()
     logger.info("%s is no longer needed, so it is no longer listed.", held)
 
 
-def _list_named() -> set[ScopeKey]:
+def _list_named() -> set[LocationKey]:
     """Return the locations that a template or a current server's recipe names."""
     accounts = {account.name: account for account in Account.objects.all()}
     in_use = Server.objects.filter(state__in=COUNTED).values("recipe")
@@ -83,11 +85,11 @@ def _list_named() -> set[ScopeKey]:
     }
 
 
-def _list_unused(named: set[ScopeKey]) -> Iterator[Scope]:
+def _list_unused(named: set[LocationKey]) -> Iterator[Location]:
     """Yield locations that nothing needs, once they were listed or failed to list."""
     now = database_now()
     rows = (
-        Scope.objects.select_related("account")
+        Location.objects.select_related("account")
         .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
         .filter(Q(compared_at__isnull=False) | Q(failures__gt=0))
         .filter(
@@ -97,9 +99,9 @@ def _list_unused(named: set[ScopeKey]) -> Iterator[Scope]:
             ~_holds(Leftover.objects.all()),
         )
     )
-    for scope in rows:
-        if (scope.account_id, scope.region) not in named:
-            yield scope
+    for location in rows:
+        if (location.account_id, location.region) not in named:
+            yield location
 
 
 def _holds(rows: "QuerySet[Any]") -> Exists:
@@ -114,7 +116,7 @@ def _list_missing() -> list[tuple[Any, str]]:
         Server.objects.filter(account__in=accounts, state__in=MOVING),
         Attempt.objects.filter(account__in=accounts, outcome__in=OPEN),
     ):
-        known = Scope.objects.filter(
+        known = Location.objects.filter(
             account=OuterRef("account"), region=OuterRef("region")
         )
         missing |= set(

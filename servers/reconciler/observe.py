@@ -1,4 +1,4 @@
-"""One listing of one scope: claim, list, compare, move, sweep."""
+"""One listing of one location: claim, list, compare, move, sweep."""
 
 import logging
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import MOVING
 from servers.messaging import dispatch
-from servers.models import Account, Fleet, Instance, Listing, Scope, Server
+from servers.models import Account, Fleet, Instance, Listing, Location, Server
 from servers.placing.breakerevents import watch_creations
 from servers.placing.location_gate import is_confirmed
 from servers.placing.locations import (
     BusyError,
     call_slot,
-    open_scope,
+    open_location,
     pace_of,
 )
 from servers.reconciler.compare import Comparison, compare_listing
@@ -53,31 +53,31 @@ OTHER_ACCOUNT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A scope under the lease of this process."""
+    """A location under the lease of this process."""
 
-    scope: Scope
+    location: Location
     fence: int
     generation: int
 
 
-def observe_scope(scope_pk: int) -> None:
-    """List a scope if its lease is free, and act on the listing."""
-    held = _claim(scope_pk)
+def observe_location(location_pk: int) -> None:
+    """List a location if its lease is free, and act on the listing."""
+    held = _claim(location_pk)
     if held is None:
         return
     try:
         _observe(held)
     except Exception:
-        # A bug: don't make the scope wait for its lease to expire.
-        logger.exception("A listing of %s failed.", held.scope.account.name)
+        # A bug: don't make the location wait for its lease to expire.
+        logger.exception("A listing of %s failed.", held.location.account.name)
         count_fault()
         _release(held, next_in=AFTER_FAULT)
 
 
 def _observe(held: _Held) -> None:
-    account = held.scope.account
+    account = held.location.account
     try:
-        cloud = open_scope(account, held.scope.region)
+        cloud = open_location(account, held.location.region)
         with call_slot(account):
             identity = _check_identity(cloud, account, held)
             started = database_now()
@@ -93,28 +93,28 @@ def _observe(held: _Held) -> None:
         _record_listing(held, cloud, listing, started)
 
 
-def _claim(scope_pk: int) -> _Held | None:
-    scope = Scope.objects.select_related("account").filter(pk=scope_pk).first()
-    if scope is None:
+def _claim(location_pk: int) -> _Held | None:
+    location = Location.objects.select_related("account").filter(pk=location_pk).first()
+    if location is None:
         return None
     now = database_now()
     try:
-        lease = pace_of(open_scope(scope.account, scope.region)).lease
+        lease = pace_of(open_location(location.account, location.region)).lease
     except FleetError:
         lease = timedelta(minutes=1)
     taken = (
-        Scope.objects.filter(pk=scope.pk, fence=scope.fence)
+        Location.objects.filter(pk=location.pk, fence=location.fence)
         .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
         .update(fence=F("fence") + 1, lease_until=now + lease, lease_by=name_process())
     )
     if not taken:
         return None
-    return _Held(scope, scope.fence + 1, scope.account.generation)
+    return _Held(location, location.fence + 1, location.account.generation)
 
 
 def _check_identity(cloud: Cloud, account: Account, held: _Held) -> str:
     """Return the account's identity; ask for it if credentials or endpoint changed."""
-    if held.scope.compared_generation == held.generation:
+    if held.location.compared_generation == held.generation:
         return account.identity
     return cloud.fetch_identity(deadline=cloud.timings.call)
 
@@ -131,25 +131,25 @@ def _compare_identity(shown: str, account: Account) -> None:
 
 
 def _release(held: _Held, *, next_in: timedelta) -> None:
-    Scope.objects.filter(pk=held.scope.pk, fence=held.fence).update(
+    Location.objects.filter(pk=held.location.pk, fence=held.fence).update(
         lease_until=None, next_listing_at=database_now() + next_in
     )
 
 
 def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
-    failures = held.scope.failures + 1
-    logger.warning("A listing of %s failed: %s", held.scope, error.message)
+    failures = held.location.failures + 1
+    logger.warning("A listing of %s failed: %s", held.location, error.message)
     now = database_now()
-    health = Scope.Health.FAILING
+    health = Location.Health.FAILING
     if isinstance(error, CredentialsError) and failures >= REFUSED_AFTER:
-        health = Scope.Health.REFUSED
+        health = Location.Health.REFUSED
     said = error.message
     if isinstance(error, ClockError):
         said = f"{WRONG_CLOCK} {said}"  # so that Overview names the clock
     wait = back_off(failures, 0.5)
     if isinstance(error, ThrottledError) and error.retry_after:
         wait = max(wait, timedelta(seconds=min(error.retry_after, 60.0)))
-    mine = Scope.objects.filter(pk=held.scope.pk, fence=held.fence)
+    mine = Location.objects.filter(pk=held.location.pk, fence=held.fence)
     told = mine.filter(account__generation=held.generation).update(
         lease_until=None,
         failures=failures,
@@ -161,7 +161,7 @@ def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
         mine.update(lease_until=None)
 
 
-def _note_health(health: Scope.Health, now: datetime) -> dict[str, Any]:
+def _note_health(health: Location.Health, now: datetime) -> dict[str, Any]:
     """Return the columns for a location's health and since when it has had it."""
     since = Case(When(health=health, then=F("health_since")), default=Value(now))
     return {"health": health, "health_since": since}
@@ -170,82 +170,82 @@ def _note_health(health: Scope.Health, now: datetime) -> dict[str, Any]:
 def _record_listing(
     held: _Held, cloud: Cloud, listing: CloudListing, started: datetime
 ) -> None:
-    scope = held.scope
+    location = held.location
     pace = pace_of(cloud)
     finished = database_now()
     fleet = Fleet.objects.get()
     with transaction.atomic():
         # The fence first: a process suspended beyond its lease has an outdated listing.
-        newest = Scope.objects.filter(
-            pk=scope.pk, fence=held.fence, account__generation=held.generation
+        newest = Location.objects.filter(
+            pk=location.pk, fence=held.fence, account__generation=held.generation
         ).update(
             listed_from=started,
             compared_at=finished,
             compared_generation=held.generation,
             failures=0,
             error="",
-            **_note_health(Scope.Health.OK, finished),
+            **_note_health(Location.Health.OK, finished),
         )
         if not newest:
             return
         comparison = compare_listing(
-            scope, listing, fleet_id=fleet.fleet_id, pace=pace, started=started
+            location, listing, fleet_id=fleet.fleet_id, pace=pace, started=started
         )
         Listing.objects.create(
-            scope=scope,
+            location=location,
             started_at=started,
             finished_at=finished,
             instances=len(listing.instances),
             live=comparison.live,
         )
-    if watch_creations(scope.account, now=finished):
+    if watch_creations(location.account, now=finished):
         logger.error(
             "%s has more instances than its servers account for. Its breaker is open.",
-            scope.account.name,
+            location.account.name,
         )
-    condemned = condemn_orphans(scope, pace=pace, started=started, now=finished)
+    condemned = condemn_orphans(location, pace=pace, started=started, now=finished)
     for pk in condemned:
         dispatch.hint(dispatch.DESTROY, pk)
-    follow_listing(scope, comparison, fleet=fleet, now=database_now())
-    busy = _is_busy(scope, comparison)
-    _tidy(scope, cloud, fleet=fleet)
+    follow_listing(location, comparison, fleet=fleet, now=database_now())
+    busy = _is_busy(location, comparison)
+    _tidy(location, cloud, fleet=fleet)
     wait = cloud.timings.listing_busy if busy else cloud.timings.listing_idle
-    Scope.objects.filter(pk=scope.pk, fence=held.fence).update(
+    Location.objects.filter(pk=location.pk, fence=held.fence).update(
         lease_until=None, next_listing_at=started + timedelta(seconds=wait)
     )
 
 
-def _tidy(scope: Scope, cloud: Cloud, *, fleet: Fleet) -> None:
+def _tidy(location: Location, cloud: Cloud, *, fleet: Fleet) -> None:
     """Delete leftovers. If this fails, the listing itself still counts."""
     if not is_confirmed(fleet):
         return
     try:
-        with call_slot(scope.account):
-            tidy_leftovers(scope, cloud, fleet=fleet, pace=pace_of(cloud))
+        with call_slot(location.account):
+            tidy_leftovers(location, cloud, fleet=fleet, pace=pace_of(cloud))
     except BusyError:
         return
     except CloudError as error:
         logger.warning(
             "Could not list the leftovers of %s: %s",
-            scope,
+            location,
             error.message,
         )
 
 
-def _is_busy(scope: Scope, comparison: Comparison) -> bool:
-    """Tell whether anything in the scope waits for the next listing."""
+def _is_busy(location: Location, comparison: Comparison) -> bool:
+    """Tell whether anything in the location waits for the next listing."""
     if comparison.unsettled:
         return True
     return (
         Server.objects.filter(state__in=MOVING)
         .filter(
-            Q(account=scope.account_id, region=scope.region)
-            | Q(attempts__account=scope.account_id, attempts__region=scope.region)
+            Q(account=location.account_id, region=location.region)
+            | Q(attempts__account=location.account_id, attempts__region=location.region)
         )
         .exists()
         or Instance.objects.filter(
-            account=scope.account_id,
-            region=scope.region,
+            account=location.account_id,
+            region=location.region,
             live=True,
             condemned_at__isnull=False,
         ).exists()

@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet
 from servers.clouds.base import CloudInstance
 from servers.lifecycle.guards import is_outdated, note_shown
 from servers.lifecycle.states import Verdict
-from servers.models import Account, Attempt, Instance, Scope
+from servers.models import Account, Attempt, Instance, Location
 
 
 def seen_by(account: Account) -> Q:
@@ -31,24 +31,24 @@ def seen_by(account: Account) -> Q:
     return own | Q(identity=identity) if identity else own
 
 
-def choose_owner(scope: Scope, attempt: Attempt | None) -> UUID:
-    """Return the account that owns an instance new in a listing of ``scope``.
+def choose_owner(location: Location, attempt: Attempt | None) -> UUID:
+    """Return the account that owns an instance new in a listing of ``location``.
 
     ``attempt`` is the attempt of its key, loaded with its account.
     """
-    account = scope.account
+    account = location.account
     if (
         attempt is not None
         and account.cloud_identity
         and attempt.account.cloud_identity == account.cloud_identity
-        and attempt.region == scope.region
+        and attempt.region == location.region
     ):
         return attempt.account_id
     return account.pk
 
 
 def take_over(
-    scope: Scope,
+    location: Location,
     others: Iterable[Instance],
     shown: Mapping[str, CloudInstance],
     *,
@@ -62,7 +62,7 @@ def take_over(
     due = [
         row.pk
         for row in others
-        if shown[row.instance_id].live and _must_own(scope, row, started=started)
+        if shown[row.instance_id].live and _must_own(location, row, started=started)
     ]
     if not due:
         return []
@@ -72,22 +72,26 @@ def take_over(
     taken = [
         row
         for row in rows.select_for_update(no_key=True, skip_locked=True, of=("self",))
-        if row.account_id != scope.account_id and _must_own(scope, row, started=started)
+        if row.account_id != location.account_id
+        and _must_own(location, row, started=started)
     ]
     for row in taken:
-        row.account_id = scope.account_id
+        row.account_id = location.account_id
         note_shown(row, live=True, started=started)
     return taken
 
 
-def _must_own(scope: Scope, row: Instance, *, started: datetime) -> bool:
+def _must_own(location: Location, row: Instance, *, started: datetime) -> bool:
     if is_outdated(row, started=started):
         return False
-    if row.attempt is not None and choose_owner(scope, row.attempt) == scope.account_id:
+    if (
+        row.attempt is not None
+        and choose_owner(location, row.attempt) == location.account_id
+    ):
         return True
     if not row.live or (row.missed_from is not None and row.missed_from < started):
         return True
-    return row.verdict == Verdict.UNEXPLAINED and _rank(scope.account) < _rank(
+    return row.verdict == Verdict.UNEXPLAINED and _rank(location.account) < _rank(
         row.account
     )
 
@@ -96,18 +100,18 @@ def _rank(account: Account) -> tuple[bool, datetime, str]:
     return (not account.enabled, account.created_at, account.pk.hex)
 
 
-def settle_identity(scope: Scope, own: list[Instance]) -> list[Instance]:
+def settle_identity(location: Location, own: list[Instance]) -> list[Instance]:
     """Set the identity on instances that were recorded before it was known.
 
     If another account has recorded the same instance meanwhile, the two rows are
     merged, and the account of its attempt owns the result. Return the rows of ``own``
     that are left.
     """
-    identity = scope.account.cloud_identity
+    identity = location.account.cloud_identity
     early = {row.instance_id: row for row in own if identity and not row.identity}
     if not early:
         return own
-    twins = _find_twins(scope, early)
+    twins = _find_twins(location, early)
     locked = {row.pk: row for row in twins.select_for_update(skip_locked=True)}
     dropped = set()
     for twin in twins.select_related("attempt"):
@@ -128,12 +132,12 @@ def settle_identity(scope: Scope, own: list[Instance]) -> list[Instance]:
     return [row for row in own if row.instance_id not in dropped]
 
 
-def _find_twins(scope: Scope, early: Iterable[str]) -> QuerySet[Instance]:
+def _find_twins(location: Location, early: Iterable[str]) -> QuerySet[Instance]:
     return Instance.objects.filter(
-        identity=scope.account.cloud_identity,
-        region=scope.region,
+        identity=location.account.cloud_identity,
+        region=location.region,
         instance_id__in=list(early),
-    ).exclude(account=scope.account_id)
+    ).exclude(account=location.account_id)
 
 
 def _fold(kept: Instance, gone: Instance) -> None:

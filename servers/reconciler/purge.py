@@ -28,7 +28,7 @@ from servers.models import (
     IdempotentRequest,
     Instance,
     Listing,
-    Scope,
+    Location,
     Server,
     Session,
     TemplateVersion,
@@ -99,9 +99,9 @@ def _list_overdue(now: datetime) -> Iterator[QuerySet[Any]]:
     stopped = now - timedelta(seconds=settings.STOPPED_RETENTION)
     yield Server.objects.filter(state=State.STOPPED, stopped_at__lt=stopped)
     yield TemplateVersion.objects.filter(template=None, servers=None)
-    for scope in Scope.objects.select_related("account"):
-        kept = listings_kept(pace_of_account(scope.account))
-        yield Listing.objects.filter(scope=scope, started_at__lt=now - kept)
+    for location in Location.objects.select_related("account"):
+        kept = listings_kept(pace_of_account(location.account))
+        yield Listing.objects.filter(location=location, started_at__lt=now - kept)
     yield Event.objects.filter(at__lt=now - HISTORY_KEPT)
     yield Heartbeat.objects.filter(seen_at__lt=now - HEARTBEATS_KEPT)
     yield IdempotentRequest.objects.filter(created_at__lt=now - KEYS_KEPT)

@@ -13,7 +13,7 @@ from servers.lifecycle.decide import exceeds_share
 from servers.lifecycle.guards import is_condemnable
 from servers.lifecycle.snapshot import Limits, Pace
 from servers.lifecycle.states import Answer, Verdict
-from servers.models import Instance, Scope
+from servers.models import Instance, Location
 from servers.records.condemn import condemn_unowned
 from servers.records.ledger import (
     Kind,
@@ -24,14 +24,14 @@ logger = logging.getLogger(__name__)
 
 
 def condemn_orphans(
-    scope: Scope, *, pace: Pace, started: datetime, now: datetime
+    location: Location, *, pace: Pace, started: datetime, now: datetime
 ) -> list[int]:
-    """Condemn the orphans and doubles of a scope that are due; return their ids.
+    """Condemn the orphans and doubles of a location that are due; return their ids.
 
     ``started`` is the start of the listing that was just compared.
     """
     live = Instance.objects.filter(
-        account=scope.account_id, region=scope.region, live=True
+        account=location.account_id, region=location.region, live=True
     )
     due = [
         instance
@@ -50,20 +50,24 @@ def condemn_orphans(
     held = bool(sudden) and exceeds_share(
         len(sudden), live.count(), share=limits.share, floor=limits.share_floor
     )
-    _hold(scope, len(sudden) if held else 0)
+    _hold(location, len(sudden) if held else 0)
     if held:
         due = [instance for instance in due if instance.pk in given_up]
     return [instance.pk for instance in due if condemn_unowned(instance, now=now)]
 
 
-def _hold(scope: Scope, count: int) -> None:
+def _hold(location: Location, count: int) -> None:
     """Record how many instances wait for a person, and write an event on a change."""
-    if not Scope.objects.filter(pk=scope.pk).exclude(held=count).update(held=count):
+    if (
+        not Location.objects.filter(pk=location.pk)
+        .exclude(held=count)
+        .update(held=count)
+    ):
         return
     if count:
         reason = (
-            f"{count} instances in {scope} belong to no server and need a decision. So "
-            "many at once may mean that the records are wrong. See Leaks."
+            f"{count} instances in {location} belong to no server and need a decision. "
+            "So many at once may mean that the records are wrong. See Leaks."
         )
         logger.error("%s", reason)
-        write_event(Kind.HELD, account_id=scope.account_id, reason=reason)
+        write_event(Kind.HELD, account_id=location.account_id, reason=reason)

@@ -6,7 +6,7 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from servers.messaging import dispatch
-from servers.models import Fleet, Instance, Scope, Server
+from servers.models import Fleet, Instance, Location, Server
 from servers.operations import resume_due
 from servers.records.ledger import database_now
 
@@ -24,7 +24,7 @@ def tick() -> int:
         Q(ticked_at__isnull=True) | Q(ticked_at__lt=now - HEARTBEAT)
     ).update(ticked_at=now):
         resume_due(now)
-    return _hint_servers(now) + _hint_scopes(now) + _hint_instances(now)
+    return _hint_servers(now) + _hint_locations(now) + _hint_instances(now)
 
 
 def _hint_servers(now: datetime) -> int:
@@ -50,15 +50,15 @@ def _hint_servers(now: datetime) -> int:
     return len(due)
 
 
-def _hint_scopes(now: datetime) -> int:
+def _hint_locations(now: datetime) -> int:
     due = list(
-        Scope.objects.filter(next_listing_at__lte=now)
+        Location.objects.filter(next_listing_at__lte=now)
         .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
         .order_by("next_listing_at")
         .values_list("pk", flat=True)[:BATCH]
     )
     if due:
-        Scope.objects.filter(pk__in=due, next_listing_at__lte=now).update(
+        Location.objects.filter(pk__in=due, next_listing_at__lte=now).update(
             next_listing_at=now + AGAIN
         )
     for pk in due:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from servers.models import Scope
+from servers.models import Location
 
 # Worst first. A location without a listing says nothing about the others.
 _ORDER: Final = (
-    Scope.Health.REFUSED,
-    Scope.Health.FAILING,
-    Scope.Health.OK,
-    Scope.Health.UNKNOWN,
+    Location.Health.REFUSED,
+    Location.Health.FAILING,
+    Location.Health.OK,
+    Location.Health.UNKNOWN,
 )
 
 
@@ -20,31 +20,32 @@ _ORDER: Final = (
 class Health:
     """The worst health among the locations, with the region if there are several."""
 
-    health: Scope.Health = Scope.Health.UNKNOWN
+    health: Location.Health = Location.Health.UNKNOWN
     note: str = ""
     since: datetime | None = None
 
     @property
     def is_bad(self) -> bool:
         """Whether it keeps servers from being created or destroyed."""
-        return self.health in {Scope.Health.REFUSED, Scope.Health.FAILING}
+        return self.health in {Location.Health.REFUSED, Location.Health.FAILING}
 
 
-def summarise_health(locations: Iterable[Scope]) -> Health:
+def summarise_health(locations: Iterable[Location]) -> Health:
     """Return the health of an account with these locations."""
     rows = sorted(
-        locations, key=lambda row: (_ORDER.index(Scope.Health(row.health)), row.region)
+        locations,
+        key=lambda row: (_ORDER.index(Location.Health(row.health)), row.region),
     )
     if not rows:
         return Health()
     worst = rows[0]
-    found = Health(Scope.Health(worst.health), worst.error, worst.health_since)
+    found = Health(Location.Health(worst.health), worst.error, worst.health_since)
     if not found.is_bad or len(rows) == 1 or not worst.region:
         return found
     others = [
         row.region
         for row in rows[1:]
-        if row.health in {Scope.Health.REFUSED, Scope.Health.FAILING}
+        if row.health in {Location.Health.REFUSED, Location.Health.FAILING}
     ]
     note = f"{worst.region}: {worst.error}"
     if others:

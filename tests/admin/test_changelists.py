@@ -19,7 +19,7 @@ from servers.models import (
     Instance,
     Leftover,
     Listing,
-    Scope,
+    Location,
     Server,
     Tally,
     Template,
@@ -50,8 +50,8 @@ def make_rows(start: int, count: int) -> None:
     template, recipe = Template.objects.get(), TemplateVersion.objects.get()
     for number in range(start, start + count):
         region = f"r{number}"
-        scope = Scope.objects.create(account=account, region=region)
-        Listing.objects.create(scope=scope, started_at=now, finished_at=now)
+        location = Location.objects.create(account=account, region=region)
+        Listing.objects.create(location=location, started_at=now, finished_at=now)
         here: dict[str, Any] = {"account": account, "region": region}
         made = Server.objects.create(
             **here, name=f"s{number}", capacity=1, recipe=recipe, template=template
@@ -97,7 +97,7 @@ def test_no_list_has_a_query_per_row(client: Client) -> None:
                 query["sql"]
                 for query in queries
                 if any(w in query["sql"] for w in ("MIN(", "MAX(", "DISTINCT"))
-                and "servers_scope" not in query["sql"]
+                and "servers_location" not in query["sql"]
             ]
             assert not wide, path
     assert {path: few for path, (few, many) in counts.items() if few != many} == {}
@@ -148,7 +148,7 @@ def test_filters_and_searches_narrow_and_bear_any_text(client: Client) -> None:
     assert client.get("/admin/servers/event/?p=x").status_code in {200, 302}
 
 
-def test_acts_on_accounts_templates_and_scopes_are_the_operations(
+def test_acts_on_accounts_templates_and_locations_are_the_operations(
     client: Client,
 ) -> None:
     def act(model: str, action: str, pk: Any) -> str:
@@ -164,8 +164,8 @@ def test_acts_on_accounts_templates_and_scopes_are_the_operations(
         "account", "test", account.pk
     )
     assert "Listing started: sandbox" in act("account", "scan", account.pk)
-    scope = Scope.objects.get()
-    assert "Listing started: sandbox" in act("scope", "list_now", scope.pk)
+    location = Location.objects.get()
+    assert "Listing started: sandbox" in act("location", "list_now", location.pk)
     assert "Trial run started: default" in act("template", "try_them", template.pk)
     assert Server.objects.get().name.startswith("try-default-")
     assert "Default template: default" in act("template", "make_default", template.pk)

@@ -17,7 +17,7 @@ from servers.models import (
     Fleet,
     Heartbeat,
     Instance,
-    Scope,
+    Location,
     Server,
 )
 from servers.operations import freeze_destroys, terminate_server
@@ -55,7 +55,7 @@ def test_attempts_boots_and_failures_are_counted(workshop: Workshop) -> None:
     workshop.run_to("error", provision(image="no-such"))
     set_faults(account, server_error=1.0)
     waiting = provision()
-    workshop.run_until(lambda: Scope.objects.get().failures > 0)
+    workshop.run_until(lambda: Location.objects.get().failures > 0)
     failed = read()
     assert failed['serverfleet_attempts_total{outcome="refused"}'] == 1
     assert failed['serverfleet_step_failures_total{reason="Refused"}'] == 1

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from servers.models import Account, Scope, Server, Template
+from servers.models import Account, Location, Server, Template
 from servers.operations import save_account, save_template
 from tests.api.conftest import Call
 
@@ -67,7 +67,9 @@ def test_requests_can_choose_what_the_template_or_a_fallback_names(
     assert "allows only" in answer.json()["message"]
     assert not Server.objects.exists()
     # What was refused leaves nothing behind that is listed from now on.
-    assert not Scope.objects.filter(region__in=["moon", "far"], account__name="sandbox")
+    assert not Location.objects.filter(
+        region__in=["moon", "far"], account__name="sandbox"
+    )
 
 
 def test_a_template_can_allow_anything_or_nothing(

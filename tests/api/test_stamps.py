@@ -22,7 +22,7 @@ from servers.freshness.triggers import (
     install_triggers,
     list_watches,
 )
-from servers.models import Account, Fleet, Scope, Server, Template, Token
+from servers.models import Account, Fleet, Location, Server, Template, Token
 from servers.models.fields import EncryptedTextField
 from servers.records import (
     leases,
@@ -103,9 +103,9 @@ def test_leases_and_invisible_marks_change_no_stamp(server: Server) -> None:
 
     assert moved(claim) == set()
     assert moved(lambda: Fleet.objects.update(ticked_at=Now())) == set()
-    scopes = Scope.objects.all()
-    assert moved(lambda: scopes.update(listed_from=Now(), failures=1)) == set()
-    assert moved(lambda: scopes.update(compared_at=Now())) == {"listings"}
+    locations = Location.objects.all()
+    assert moved(lambda: locations.update(listed_from=Now(), failures=1)) == set()
+    assert moved(lambda: locations.update(compared_at=Now())) == {"listings"}
 
 
 def test_columns_of_pages_change_only_their_stamp(server: Server) -> None:
@@ -113,10 +113,10 @@ def test_columns_of_pages_change_only_their_stamp(server: Server) -> None:
         lambda: Server.objects.update(waiting="For a gate."),
         lambda: Server.objects.update(labels={"a": "b"}),
         lambda: Account.objects.update(breaker_note="It does not answer."),
-        lambda: Scope.objects.update(health="failing"),
+        lambda: Location.objects.update(health="failing"),
         lambda: Template.objects.update(max_servers=5),
         lambda: Fleet.objects.update(paused=True),
-        lambda: Scope.objects.update(error="It failed."),
+        lambda: Location.objects.update(error="It failed."),
     ]
     for act in acts:
         assert moved(act) == {"pages"}

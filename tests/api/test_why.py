@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from servers.access.tokens import issue_token
-from servers.models import Account, Heartbeat, Scope, Server
+from servers.models import Account, Heartbeat, Location, Server
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.trouble import start_processes
 
@@ -70,7 +70,7 @@ def test_it_says_what_blocks_work_that_is_due(
     client: Client, workshop: Workshop
 ) -> None:
     make_fleet()
-    workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
+    workshop.run_until(lambda: bool(Location.objects.get().compared_at))
     server = provision()
     start_processes()
     assert why(client, server)["why"] == "A worker can start on it now."

@@ -203,7 +203,7 @@ def mend_clouds(night: Night) -> None:
     timed_out.wait_for(state="detached")
     query = (
         "SELECT name FROM servers_account a "
-        "JOIN servers_scope s ON s.account_id = a.id WHERE s.health = 'failing'"
+        "JOIN servers_location s ON s.account_id = a.id WHERE s.health = 'failing'"
     )
     broken = night.find(query, "broken can't be reached")
     night.mend("broken")

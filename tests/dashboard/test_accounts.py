@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from servers.models import Account, Event, Scope
+from servers.models import Account, Event, Location
 from servers.operations import provision_servers, save_account
 from servers.operations.provision import Request
 from servers.records.ledger import database_now
@@ -164,7 +164,7 @@ def test_a_test_says_what_works_before_anything_is_saved(admin: Client) -> None:
     assert b"401" in wrong
     assert b"needle" not in wrong
     assert not Account.objects.filter(name="drill").exists()
-    assert not Scope.objects.filter(account__name="drill").exists()
+    assert not Location.objects.filter(account__name="drill").exists()
     told = admin.post("/accounts/sandbox/test/", follow=True)
     assert b"works and shows" in told.content
 
@@ -196,7 +196,7 @@ def test_the_breaker_has_its_sentence_and_its_button(admin: Client) -> None:
         breaker_until=now + timedelta(minutes=5),
         throttled_until=now + timedelta(minutes=1),
     )
-    Scope.objects.update(health="ok")
+    Location.objects.update(health="ok")
     for path in ("/accounts/", "/accounts/sandbox/"):
         text = admin.get(path).content.decode()
         assert "6 failed creates in a row: &lt;i&gt;no&lt;/i&gt; capacity" in text
@@ -211,12 +211,12 @@ def test_the_breaker_has_its_sentence_and_its_button(admin: Client) -> None:
 
 def test_a_scan_lists_every_region_at_once(admin: Client, workshop: Workshop) -> None:
     workshop.run_to("running", provision())
-    Scope.objects.update(next_listing_at=database_now() + timedelta(hours=1))
-    before = Scope.objects.get().compared_at
+    Location.objects.update(next_listing_at=database_now() + timedelta(hours=1))
+    before = Location.objects.get().compared_at
     assert b"two listings" in admin.post(
         "/accounts/sandbox/scan/", follow=True
     ).content.replace(b"\n", b" ")
-    workshop.run_until(lambda: Scope.objects.get().compared_at != before)
+    workshop.run_until(lambda: Location.objects.get().compared_at != before)
     assert Event.objects.filter(reason__contains="listing", actor="user:ada").exists()
     text = admin.get("/accounts/sandbox/").content.decode()
     assert "1</strong> of at most 100000" in text

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from servers.models import Account, Attempt, Fleet, Heartbeat, Scope, Server
+from servers.models import Account, Attempt, Fleet, Heartbeat, Location, Server
 from servers.operations import Request, provision_servers
 from servers.records.ledger import database_now
 from servers.reports.attention import (
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def account(workshop: Workshop) -> Account:
     account = make_fleet()
-    workshop.run_until(Scope.objects.filter(compared_at__isnull=False).exists)
+    workshop.run_until(Location.objects.filter(compared_at__isnull=False).exists)
     start_processes()
     return account
 
@@ -67,7 +67,7 @@ def test_what_is_sent_within_seconds_is_no_trouble(account: Account) -> None:
 
 
 def close_gate(_: Account) -> None:
-    Scope.objects.update(compared_at=database_now() - timedelta(hours=1))
+    Location.objects.update(compared_at=database_now() - timedelta(hours=1))
 
 
 def stop_workers(_: Account) -> None:

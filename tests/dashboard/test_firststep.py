@@ -2,7 +2,7 @@
 
 import pytest
 
-from servers.models import Account, Scope, Server, Template, TemplateVersion
+from servers.models import Account, Location, Server, Template, TemplateVersion
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def forget_accounts() -> None:
-    Scope.objects.all().delete()
+    Location.objects.all().delete()
     TemplateVersion.objects.all().delete()  # they outlive their template
     Account.objects.all().delete()
 

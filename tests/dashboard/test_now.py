@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from servers.access.tokens import issue_token
-from servers.models import Fleet, Heartbeat, Scope, Token
+from servers.models import Fleet, Heartbeat, Location, Token
 from servers.records.ledger import database_now
 from servers.templatetags.fleet import lately, until
 from tests.support.fleet import Workshop, make_fleet
@@ -35,7 +35,7 @@ def test_no_page_lets_a_tick_a_heartbeat_or_a_use_grow_old_that_goes_on(
     workshop: Workshop,
 ) -> None:
     make_fleet()
-    workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
+    workshop.run_until(lambda: bool(Location.objects.get().compared_at))
     start_processes()
     issue_token("ci", scopes=["servers:read"])
     now, begun = database_now(), database_now() - timedelta(days=2)
@@ -61,5 +61,5 @@ def test_the_proof_is_sent_again_with_each_listing(workshop: Workshop) -> None:
     client = log_in(make_person("viewer"))
     etag = client.get("/leaks/")["ETag"]
     headers = {"if-none-match": etag, "x-live": "1"}
-    workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
+    workshop.run_until(lambda: bool(Location.objects.get().compared_at))
     assert client.get("/leaks/", headers=headers).status_code == 200

@@ -15,11 +15,11 @@ from servers.models import (
     Fleet,
     Heartbeat,
     Instance,
-    Scope,
+    Location,
 )
 from servers.operations import freeze_destroys, pause_fleet, save_account
-from servers.placing.locations import ensure_scope
-from servers.reconciler.observe import observe_scope
+from servers.placing.locations import ensure_location
+from servers.reconciler.observe import observe_location
 from servers.reconciler.tick import tick
 from servers.records.ledger import database_now
 from servers.reports.attention import (
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def account(workshop: Workshop) -> Account:
     forget_figures()
     found = make_fleet()
-    workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
+    workshop.run_until(lambda: bool(Location.objects.get().compared_at))
     start_processes()
     return found
 
@@ -160,13 +160,13 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
         Kind.REFUSED,
         "Edit account",
         "refuses the credentials of sandbox",
-        lambda _: change(Scope, health="refused", error="AuthFailure"),
+        lambda _: change(Location, health="refused", error="AuthFailure"),
     ),
     (
         Kind.FAILING,
         "Try again now",
         "sandbox can&#x27;t be reached",
-        lambda _: change(Scope, health="failing"),
+        lambda _: change(Location, health="failing"),
     ),
     (
         Kind.BREAKER,
@@ -178,13 +178,13 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
         Kind.UNLISTED,
         "Scan now",
         "sandbox has no fresh listing",
-        lambda _: change(Scope, compared_at=ago(4000)),
+        lambda _: change(Location, compared_at=ago(4000)),
     ),
     (
         Kind.HELD,
         "View leaks",
         "9 instances in sandbox belong to no server",
-        lambda _: change(Scope, held=9),
+        lambda _: change(Location, held=9),
     ),
     (
         Kind.UNEXPLAINED,
@@ -245,9 +245,9 @@ def test_a_wrong_clock_is_named_and_not_the_credentials(account: Account) -> Non
     with answering(400, said) as (url, _):
         amazon = Account(name="aws", kind="amazon", region="eu-central-1", endpoint=url)
         save_account(amazon, credentials=SECRETS)
-        observe_scope(ensure_scope(amazon, "eu-central-1").pk)
-    scope = Scope.objects.get(account=amazon)
-    assert scope.error.startswith("This machine's clock is wrong.")
+        observe_location(ensure_location(amazon, "eu-central-1").pk)
+    location = Location.objects.get(account=amazon)
+    assert location.error.startswith("This machine's clock is wrong.")
     text = read()
     assert "This machine&#x27;s clock is wrong. aws refuses its calls." in text
     assert "aws can&#x27;t be reached" not in text

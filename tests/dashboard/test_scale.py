@@ -17,7 +17,7 @@ from servers.models import (
     Event,
     Instance,
     Leftover,
-    Scope,
+    Location,
     Server,
     Template,
     TemplateVersion,
@@ -115,12 +115,12 @@ def add_rows(start: int, end: int) -> None:
 
 
 def add_others(start: int, end: int) -> None:
-    """Make so many accounts, each with a scope, a template, a token, a leftover."""
+    """Make so many accounts, each with a location, a template, a token, a leftover."""
     now = database_now()
     accounts = Account.objects.bulk_create(
         Account(name=f"a-{number}", kind="sandbox") for number in range(start, end)
     )
-    Scope.objects.bulk_create(Scope(account=account) for account in accounts)
+    Location.objects.bulk_create(Location(account=account) for account in accounts)
     Template.objects.bulk_create(
         Template(name=f"t-{account.name}", account=account, image="i", size="s")
         for account in accounts

@@ -23,7 +23,7 @@ from servers.messaging.heartbeats import (
     say_farewell,
     write_heartbeat,
 )
-from servers.models import Account, Event, Heartbeat, Instance, Leftover, Scope
+from servers.models import Account, Event, Heartbeat, Instance, Leftover, Location
 from servers.operations import save_account
 from servers.reconciler.purge import purge_history
 from servers.records.leases import name_process
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def account(workshop: Workshop) -> Account:
     found = make_fleet()
-    workshop.run_until(lambda: bool(Scope.objects.get().compared_at))
+    workshop.run_until(lambda: bool(Location.objects.get().compared_at))
     return found
 
 
@@ -203,7 +203,7 @@ def test_the_proof_names_what_is_in_doubt(account: Account) -> None:
     strand(account, "orphan")
     page = client.get("/leaks/").content.decode()
     assert "sandbox: 1 unowned instance is older than the bound." in page
-    Scope.objects.update(compared_at=database_now() - timedelta(hours=1))
+    Location.objects.update(compared_at=database_now() - timedelta(hours=1))
     assert "no fresh listing" in client.get("/leaks/").content.decode()
 
 
@@ -218,7 +218,7 @@ def test_what_waits_for_a_person_is_not_called_clean(account: Account) -> None:
 
 def test_what_waits_for_a_person_comes_first(account: Account) -> None:
     calm = save_account(Account(name="another", kind="sandbox"))
-    Scope.objects.create(account=calm, compared_at=database_now())
+    Location.objects.create(account=calm, compared_at=database_now())
     client = log_in(make_person("admin"))
     assert list_places(client) == ["another", "sandbox"]
     strand(account, "unexplained")
@@ -227,7 +227,7 @@ def test_what_waits_for_a_person_comes_first(account: Account) -> None:
 
 def list_places(client: Client) -> list[str]:
     page = client.get("/leaks/").content.decode()
-    return re.findall(r'<h2 id="scope-[^"]+">(\w+)', page)
+    return re.findall(r'<h2 id="location-[^"]+">(\w+)', page)
 
 
 def test_each_decision_asks_first_and_is_carried_out_once(account: Account) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from servers.lifecycle.states import Outcome
-from servers.models import Account, Attempt, Scope
+from servers.models import Account, Attempt, Location
 from tests.exactly_once.clouds import make_moto
 from tests.support.fleet import Workshop, provision
 
@@ -121,9 +121,9 @@ def test_a_temporary_refusal_is_waited_out(
     assert set(Attempt.objects.values_list("outcome", "answer_class")) == {
         (Outcome.REFUSED, answer_class)
     }
-    scope = Scope.objects.select_related("account").get()
-    assert scope.health == Scope.Health.OK
-    assert scope.account.breaker == Account.Breaker.CLOSED
+    location = Location.objects.select_related("account").get()
+    assert location.health == Location.Health.OK
+    assert location.account.breaker == Account.Breaker.CLOSED
 
 
 def test_credentials_that_are_refused_everywhere_end_in_error_without_a_create(
@@ -136,23 +136,23 @@ def test_credentials_that_are_refused_everywhere_end_in_error_without_a_create(
     workshop.run_to("error", server)
     assert "AuthFailure" in server.error
     assert ec2.calls.count("RunInstances") == 0
-    assert Scope.objects.get().health == Scope.Health.REFUSED
+    assert Location.objects.get().health == Location.Health.REFUSED
 
 
 def test_a_throttled_listing_backs_off_and_closes_no_gate_for_good(
     workshop: Workshop, ec2: EC2
 ) -> None:
     make_moto(ec2.url)
-    workshop.run_until(lambda: Scope.objects.filter(listings__isnull=False).exists())
+    workshop.run_until(lambda: Location.objects.filter(listings__isnull=False).exists())
     ec2.refused["DescribeInstances"] = (503, "RequestLimitExceeded")
     provision()
     before = len(ec2.calls)
     workshop.run_for(3.0)
-    assert Scope.objects.get().failures > 0
+    assert Location.objects.get().failures > 0
     # 0.1 s apart while busy; backing off makes a handful of them.
     assert len(ec2.calls) - before < 15
     ec2.refused.clear()
-    workshop.run_until(lambda: Scope.objects.get().failures == 0)
+    workshop.run_until(lambda: Location.objects.get().failures == 0)
 
 
 def test_a_wrong_clock_is_reported_and_not_taken_for_refused_credentials(
@@ -162,15 +162,15 @@ def test_a_wrong_clock_is_reported_and_not_taken_for_refused_credentials(
     for action in ("DescribeSecurityGroups", "DescribeInstances", "RunInstances"):
         ec2.refused[action] = (400, "RequestExpired")
     server = provision()
-    workshop.run_until(lambda: Scope.objects.get().failures > 3)
-    scope = Scope.objects.get()
-    assert scope.health == Scope.Health.FAILING
-    assert "Set this machine's clock" in scope.error
+    workshop.run_until(lambda: Location.objects.get().failures > 3)
+    location = Location.objects.get()
+    assert location.health == Location.Health.FAILING
+    assert "Set this machine's clock" in location.error
     server.refresh_from_db()
     assert server.state == "pending"
     assert "Set this machine's clock" in server.waiting
     # The clock is set.
     for action in ("DescribeSecurityGroups", "DescribeInstances"):
         del ec2.refused[action]
-    workshop.run_until(lambda: not Scope.objects.get().failures)
-    assert Scope.objects.get().health == Scope.Health.OK
+    workshop.run_until(lambda: not Location.objects.get().failures)
+    assert Location.objects.get().health == Location.Health.OK

@@ -10,7 +10,7 @@ from servers.clouds.amazon.adapter import Amazon
 from servers.lifecycle.states import Answer, Outcome, Verdict
 from servers.models import Account, Attempt, Event, Instance, Server, Template
 from servers.operations import save_account, save_template
-from servers.placing.locations import open_scope
+from servers.placing.locations import open_location
 from tests.exactly_once.clouds import REGION, make_moto
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 from tests.support.moto import reset_moto
@@ -94,7 +94,7 @@ def test_an_instance_that_somebody_stops_in_ec2s_console_is_no_running_server(
     bench = make_moto(moto_url)
     server = provision()
     workshop.run_to("running", server)
-    cloud = open_scope(bench.account, REGION)
+    cloud = open_location(bench.account, REGION)
     assert isinstance(cloud, Amazon)
     cloud._call({"Action": "StopInstances", "InstanceId.1": server.instance_id})
     workshop.run_to("error", server)

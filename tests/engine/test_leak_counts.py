@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from servers.access.tokens import issue_token
-from servers.models import Account, Fleet, Instance, Leftover, Scope, Server
+from servers.models import Account, Fleet, Instance, Leftover, Location, Server
 from servers.operations import save_account
 from servers.records.ledger import database_now
 from servers.reports.attention import list_attention
@@ -40,9 +40,9 @@ def places() -> tuple[Account, Account]:
     """Two accounts: one with many unknown instances, one with a few overdue."""
     first = make_fleet(name="first")
     second = save_account(Account(name="second", kind="sandbox", options=QUICK))
-    Scope.objects.create(account=second)
+    Location.objects.create(account=second)
     now = database_now()
-    Scope.objects.update(compared_at=now, compared_generation=1, health="ok")
+    Location.objects.update(compared_at=now, compared_generation=1, health="ok")
     strand(first, 260, "unexplained", age=timedelta(days=3))
     strand(second, 7, "orphan", age=timedelta(days=1))
     return first, second
@@ -57,7 +57,7 @@ def read_metrics() -> dict[str, float]:
 def test_260_unknown_instances_hide_no_overdue_orphan_elsewhere(
     places: tuple[Account, Account], workshop: Workshop
 ) -> None:
-    one, two = report_leaks(now=database_now()).scopes
+    one, two = report_leaks(now=database_now()).locations
     assert (one.unowned.total, one.unowned.outside, one.waiting) == (260, 260, 260)
     assert (two.unowned.total, two.unowned.outside, two.waiting) == (7, 7, 0)
     assert not two.is_clean
@@ -67,10 +67,10 @@ def test_260_unknown_instances_hide_no_overdue_orphan_elsewhere(
     token = issue_token("t", scopes=["servers:read"])
     client = Client(headers={"authorization": f"Bearer {token}"})
     shown: Any = client.get("/api/leaks").json()
-    assert [scope["clean"] for scope in shown["scopes"]] == [False, False]
-    counts = [scope["counts"]["instances_outside"] for scope in shown["scopes"]]
+    assert [location["clean"] for location in shown["scopes"]] == [False, False]
+    counts = [location["counts"]["instances_outside"] for location in shown["scopes"]]
     assert counts == [260, 7]
-    assert [scope["live"] for scope in shown["scopes"]] == [260, 7]
+    assert [location["live"] for location in shown["scopes"]] == [260, 7]
 
     labels = '{{account="{}",outside="{}",region="",verdict="{}"}}'
     metrics = read_metrics()
@@ -124,7 +124,7 @@ def test_many_terminations_and_leftovers_hide_none_elsewhere(
         )
         for number in range(count)
     )  # fmt: skip
-    one, two = report_leaks(now=now).scopes
+    one, two = report_leaks(now=now).locations
     assert (one.ending.outside, one.left.outside) == (260, 260)
     assert (two.ending.outside, two.left.outside) == (7, 7)
     assert (len(one.unconfirmed), len(two.leftovers)) == (MOST_NAMED, 7)

@@ -12,7 +12,7 @@ from django.test import Client
 from servers.access.tokens import issue_token
 from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.lifecycle.keys import make_key
-from servers.models import Account, Attempt, Instance, Scope, Server
+from servers.models import Account, Attempt, Instance, Location, Server
 from servers.operations import destroy_stray, terminate_server
 from servers.records.ledger import database_now
 from servers.reports.leaks import (
@@ -60,10 +60,14 @@ def test_a_fleet_at_rest_is_clean_and_says_what_was_compared(
     workshop.run_to("running", server)
     report = api("GET", "/api/leaks", "servers:read").json()
     assert report["clean"] is True
-    (scope,) = report["scopes"]
-    assert (scope["account"], scope["live"], scope["owned"]) == ("sandbox", 1, 1)
-    assert scope["compared"] > 0
-    assert (scope["findings"], scope["unconfirmed"]) == ([], [])
+    (location,) = report["scopes"]
+    assert (location["account"], location["live"], location["owned"]) == (
+        "sandbox",
+        1,
+        1,
+    )
+    assert location["compared"] > 0
+    assert (location["findings"], location["unconfirmed"]) == ([], [])
 
 
 def test_an_orphan_is_named_until_it_is_gone(workshop: Workshop) -> None:
@@ -74,8 +78,8 @@ def test_an_orphan_is_named_until_it_is_gone(workshop: Workshop) -> None:
     workshop.run_to("stopped", server)
     add(account, Attempt.objects.get().key)
     workshop.run_until(lambda: Instance.objects.filter(verdict="orphan").exists())
-    (scope,) = report_leaks(now=database_now()).scopes
-    (finding,) = scope.findings
+    (location,) = report_leaks(now=database_now()).locations
+    (finding,) = location.findings
     assert finding.instance.verdict == "orphan"
     assert "condemned" in finding.next or "destruction" in finding.next
     workshop.run_until(lambda: not live_keys(account))
@@ -105,7 +109,7 @@ def test_a_decided_instance_is_in_progress_and_no_leak(
     destroy_stray(stray.pk)
     report = report_leaks(now=database_now())
     assert report.is_clean
-    (finding,) = report.scopes[0].findings
+    (finding,) = report.locations[0].findings
     assert (finding.is_under_way, finding.waits, finding.outside) == (
         True,
         False,
@@ -129,8 +133,8 @@ def test_a_decided_instance_is_in_progress_and_no_leak(
     assert f'serverfleet_leaks{{{labels}"decided"}} 1.0' in metrics
     assert f'serverfleet_leaks{{{labels}"unexplained"}} 0.0' in metrics
     # Its bound starts again with the decision.
-    later = database_now() + report.scopes[0].bound + timedelta(seconds=1)
-    (late,) = report_leaks(now=later).scopes[0].findings
+    later = database_now() + report.locations[0].bound + timedelta(seconds=1)
+    (late,) = report_leaks(now=later).locations[0].findings
     assert late.outside
 
 
@@ -218,7 +222,7 @@ def held(workshop: Workshop) -> list[Instance]:
     servers = [provision() for _ in range(8)]
     workshop.run_to("running", *servers)
     Attempt.objects.update(outcome="absent")
-    workshop.run_until(lambda: Scope.objects.filter(held=8).exists())
+    workshop.run_until(lambda: Location.objects.filter(held=8).exists())
     return list(Instance.objects.order_by("pk"))
 
 
@@ -227,10 +231,10 @@ def test_many_orphans_at_once_are_destroyed_only_if_a_person_decides_so(
 ) -> None:
     report = api("GET", "/api/leaks", "servers:read").json()
     assert report["clean"] is False
-    (scope,) = report["scopes"]
-    assert scope["held"] == 8
-    assert all(finding["waits"] for finding in scope["findings"])
-    assert "needs a decision" in scope["findings"][0]["next"]
+    (location,) = report["scopes"]
+    assert location["held"] == 8
+    assert all(finding["waits"] for finding in location["findings"])
+    assert "needs a decision" in location["findings"][0]["next"]
     assert [event["kind"] for event in report["history"]] == ["held"]
 
     path = f"/api/leaks/{held[0].pk}/destroy"
@@ -254,7 +258,7 @@ def test_many_orphans_at_once_are_destroyed_only_if_a_person_decides_so(
     kinds = [event.kind for event in list_history()]
     assert kinds.count("condemned") == 8
     assert kinds.count("orphan_gone") == 8
-    assert not Scope.objects.filter(held__gt=0).exists()
+    assert not Location.objects.filter(held__gt=0).exists()
 
 
 def test_what_is_not_held_cannot_be_destroyed_in_bulk(workshop: Workshop) -> None:

@@ -80,10 +80,10 @@ def test_unknown_volumes_and_those_of_other_fleets_wait_for_a_person(
     jump(3700, world)
     workshop.run_for(1.5)
     assert volumes(account) == {"theirs", "strange"}
-    (scope,) = report_leaks(now=database_now()).scopes
-    (entry,) = scope.leftovers
+    (location,) = report_leaks(now=database_now()).locations
+    (entry,) = location.leftovers
     assert entry.outside
-    assert not scope.is_clean
+    assert not location.is_clean
 
     User.objects.create_superuser("admin", password="a long enough password")
     client = Client()

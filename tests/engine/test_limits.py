@@ -9,7 +9,7 @@ from django.db import connections
 
 from servers import engine
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Attempt, Scope, Server, Template
+from servers.models import Account, Attempt, Location, Server, Template
 from servers.operations import save_account, save_template
 from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 
@@ -37,7 +37,7 @@ def step_at_once(servers: list[Server]) -> None:
 
 def open_gates(workshop: Workshop) -> None:
     workshop.run_until(
-        lambda: not Scope.objects.filter(compared_at__isnull=True).exists()
+        lambda: not Location.objects.filter(compared_at__isnull=True).exists()
     )
 
 
@@ -60,7 +60,7 @@ def test_servers_that_fall_back_together_stay_within_the_limit(
     template = Template.objects.get()
     template.candidates = [{"account": spare.name}]
     save_template(template)
-    Scope.objects.get_or_create(account=spare, region="")
+    Location.objects.get_or_create(account=spare, region="")
     open_gates(workshop)
     workshop.deaf = True
     servers = [provision() for _ in range(RACERS)]

@@ -15,7 +15,7 @@ from servers.models import (
     Fleet,
     Instance,
     Listing,
-    Scope,
+    Location,
     Server,
     Template,
 )
@@ -37,7 +37,7 @@ def call(method: str, path: str, body: Any = None) -> Any:
 
 
 def list_regions() -> list[str]:
-    return list(Scope.objects.order_by("region").values_list("region", flat=True))
+    return list(Location.objects.order_by("region").values_list("region", flat=True))
 
 
 def list_series() -> set[str]:
@@ -68,7 +68,7 @@ def test_if_one_region_refuses_the_others_continue(workshop: Workshop) -> None:
     server = provision()
     workshop.run_to("running", server)
     assert server.region == "west"
-    health = dict(Scope.objects.exclude(region="").values_list("region", "health"))
+    health = dict(Location.objects.exclude(region="").values_list("region", "health"))
     assert health == {"east": "refused", "west": "ok"}
     shown = call("GET", "/api/accounts/sandbox").json()
     assert shown["health"] == "refused"
@@ -93,9 +93,9 @@ def test_if_one_region_refuses_the_others_continue(workshop: Workshop) -> None:
 
 def test_a_refusal_by_all_regions_is_reported_once(workshop: Workshop) -> None:
     make_two_regions(denied=["list"])
-    Scope.objects.filter(region="").delete()
+    Location.objects.filter(region="").delete()
     provision()
-    workshop.run_until(lambda: not Scope.objects.exclude(health="refused").exists())
+    workshop.run_until(lambda: not Location.objects.exclude(health="refused").exists())
     admin = Client()
     admin.force_login(User.objects.create_superuser("ada"))
     overview = admin.get("/").content.decode()
@@ -106,11 +106,11 @@ def test_new_credentials_make_every_location_unknown_and_due_at_once(
     workshop: Workshop,
 ) -> None:
     make_two_regions(expected_token="right")
-    workshop.run_until(lambda: not Scope.objects.exclude(health="refused").exists())
+    workshop.run_until(lambda: not Location.objects.exclude(health="refused").exists())
     body = '{"credentials": {"token": "right"}}'
     assert call("PATCH", "/api/accounts/sandbox", body).status_code == 200
-    assert set(Scope.objects.values_list("health", "error")) == {("unknown", "")}
-    workshop.run_until(lambda: not Scope.objects.exclude(health="ok").exists())
+    assert set(Location.objects.values_list("health", "error")) == {("unknown", "")}
+    workshop.run_until(lambda: not Location.objects.exclude(health="ok").exists())
     assert call("GET", "/api/accounts/sandbox").json()["health"] == "ok"
 
 
@@ -152,11 +152,11 @@ def test_a_location_exists_from_the_first_server_to_the_last_record(
     assert not Attempt.objects.exists()
     assert list_regions() == ["east", "west"]
     assert "north" not in list_series()
-    assert not Listing.objects.filter(scope__region="north").exists()
+    assert not Listing.objects.filter(location__region="north").exists()
 
 
 def delete_location(region: str) -> None:
-    Scope.objects.filter(region=region).delete()
+    Location.objects.filter(region=region).delete()
 
 
 def test_an_unneeded_location_is_retired_once_it_was_listed(
@@ -172,7 +172,7 @@ def test_an_unneeded_location_is_retired_once_it_was_listed(
     tidy_locations()
     assert list_regions() == ["", "south"]  # not listed yet
     workshop.run_until(
-        lambda: not Scope.objects.filter(compared_at__isnull=True).exists()
+        lambda: not Location.objects.filter(compared_at__isnull=True).exists()
     )
     tidy_locations()
     assert list_regions() == [""]
@@ -182,7 +182,7 @@ def test_an_unneeded_location_is_retired_once_it_was_listed(
 def test_a_needed_location_is_kept(workshop: Workshop, needs: str) -> None:
     account = make_two_regions()
     workshop.run_until(
-        lambda: not Scope.objects.filter(compared_at__isnull=True).exists()
+        lambda: not Location.objects.filter(compared_at__isnull=True).exists()
     )
     server = provision()
     template = Template.objects.get()
@@ -206,7 +206,7 @@ def test_a_needed_location_is_kept(workshop: Workshop, needs: str) -> None:
         )
     if needs == "lease":
         later = database_now() + timedelta(minutes=1)
-        Scope.objects.filter(region="west").update(lease_until=later)
+        Location.objects.filter(region="west").update(lease_until=later)
     tidy_locations()
     assert "west" in list_regions()
     assert ("east" in list_regions()) == (needs == "recipe")
@@ -234,7 +234,9 @@ def test_a_scan_of_an_unused_account_leaves_no_location_behind(
 
     assert list_account_now(spare) == 1
     workshop.run_until(
-        lambda: Scope.objects.filter(account=spare, compared_at__isnull=False).exists()
+        lambda: Location.objects.filter(
+            account=spare, compared_at__isnull=False
+        ).exists()
     )
     tidy_locations()
-    assert not Scope.objects.filter(account=spare).exists()
+    assert not Location.objects.filter(account=spare).exists()

@@ -26,7 +26,7 @@ from servers.models import (
     Fleet,
     Instance,
     Listing,
-    Scope,
+    Location,
     Server,
     Template,
     TemplateVersion,
@@ -71,7 +71,7 @@ def fill() -> Account:
         for name in ("second", "third")
     ]
     accounts = [account, *others]
-    Scope.objects.bulk_create(Scope(account=row) for row in others)
+    Location.objects.bulk_create(Location(account=row) for row in others)
     template, now = Template.objects.get(), database_now()
     recipe = TemplateVersion.objects.get()
     day = timedelta(days=1)
@@ -126,10 +126,10 @@ def fill() -> Account:
     Listing.objects.bulk_create(
         [
             Listing(
-                scope=scope, started_at=now - number * timedelta(seconds=5),
+                location=location, started_at=now - number * timedelta(seconds=5),
                 finished_at=now,
             )
-            for scope in Scope.objects.all()
+            for location in Location.objects.all()
             for number in range(LISTINGS)
         ],
         batch_size=_BATCH,
@@ -157,12 +157,12 @@ def test_no_hot_query_reads_a_growing_table_from_end_to_end(
 ) -> None:
     account = fill()
     token = issue_token("ci", scopes=["servers:read"])
-    scope = Scope.objects.get(account=account)
+    location = Location.objects.get(account=account)
     ending = Server.objects.filter(account=account, state="running").first()
     assert ending is not None
     terminate_server(ending.name)
     new = provision()
-    reconciler.observe_scope(scope.pk)  # the first one writes down what it shows
+    reconciler.observe_location(location.pk)  # the first one writes down what it shows
     now = database_now()
     fleet = Fleet.objects.get()
     hot: dict[str, tuple[Callable[[], object], set[str]]] = {
@@ -170,7 +170,7 @@ def test_no_hot_query_reads_a_growing_table_from_end_to_end(
         "a tick": (reconciler.tick, set()),
         "a step of a new server": (lambda: engine.advance(new.pk), set()),
         "a step of an ending server": (lambda: engine.advance(ending.pk), set()),
-        "a listing": (lambda: reconciler.observe_scope(scope.pk), set()),
+        "a listing": (lambda: reconciler.observe_location(location.pk), set()),
         "what a listing asks for the breaker": (
             lambda: breaker.watch_creations(account, now=now),
             set(),

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from servers.models import Account, Scope, Template
+from servers.models import Account, Location, Template
 from servers.operations import accounttest, initialise_fleet, save_template
 from servers.operations.accounttest import (
     Finding,
     probe_account,
     probe_template,
 )
-from servers.placing.locations import ensure_scope
+from servers.placing.locations import ensure_location
 from tests.clouds.test_amazon import answering, error_of
 from tests.clouds.test_checks import ALL_WELL, DENIED
 from tests.clouds.test_deadline import DEADLINE, hang, serving
@@ -84,7 +84,7 @@ def test_an_account_is_tested_before_it_is_saved() -> None:
     assert untested.message.startswith("Creating and destroying were not tested")
     assert "not valid. Correct the credentials" in finding.message
     assert not Account.objects.exists()
-    assert not Scope.objects.exists()
+    assert not Location.objects.exists()
 
 
 def test_wrong_settings_are_reported_before_any_call() -> None:
@@ -134,7 +134,7 @@ def test_a_template_is_tested_in_each_of_its_locations() -> None:
 def test_the_number_of_tested_locations_is_limited() -> None:
     account = make_fleet()
     for number in range(8):
-        ensure_scope(account, f"region-{number}")
+        ensure_location(account, f"region-{number}")
         save_template(
             Template(
                 name=f"t{number}", account=account, image="debian-12", size="large"
@@ -155,7 +155,7 @@ def test_a_region_without_time_left_is_reported_and_not_tested(
 ) -> None:
     monkeypatch.setattr(accounttest, "MOST_SECONDS_IN_ALL", 0.0)
     account = make_fleet()
-    ensure_scope(account, "north")
+    ensure_location(account, "north")
     findings = [found for found in probe_account(account) if found.tested]
     assert [finding.region for finding in findings] == ["", "north"]
     assert {finding.message for finding in findings} == {

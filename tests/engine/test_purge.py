@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from servers import reconciler
-from servers.models import Account, Event, Fleet, Listing, Scope, Server
+from servers.models import Account, Event, Fleet, Listing, Location, Server
 from servers.operations import terminate_server
 from servers.reconciler import purge
 from servers.records.ledger import database_now
@@ -21,8 +21,8 @@ def write_listings(count: int, *, age: timedelta) -> None:
     now = database_now()
     Listing.objects.bulk_create(
         [
-            Listing(scope=scope, started_at=now - age, finished_at=now - age)
-            for scope in Scope.objects.all()
+            Listing(location=location, started_at=now - age, finished_at=now - age)
+            for location in Location.objects.all()
             for _ in range(count)
         ],
         batch_size=500,
@@ -31,8 +31,8 @@ def write_listings(count: int, *, age: timedelta) -> None:
 
 def test_a_purge_keeps_up_with_nine_busy_locations() -> None:
     account = make_fleet()
-    Scope.objects.bulk_create(
-        Scope(account=account, region=f"r-{number}") for number in range(8)
+    Location.objects.bulk_create(
+        Location(account=account, region=f"r-{number}") for number in range(8)
     )
     # Listed every second for twenty minutes: two purges' worth.
     write_listings(1200, age=timedelta(days=2))

@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from servers.clouds.base import FLEET_TAG
 from servers.errors import ConflictError
 from servers.lifecycle.states import Verdict
-from servers.models import Account, Attempt, Event, Fleet, Instance, Scope, Server
+from servers.models import Account, Attempt, Event, Fleet, Instance, Location, Server
 from servers.operations import (
     adopt_stray,
     close_gates,
@@ -47,7 +47,7 @@ TABLES = [
         "account",
         "template",
         "templateversion",
-        "scope",
+        "location",
         "listing",
         "server",
         "attempt",
@@ -132,9 +132,9 @@ def test_a_restored_backup_destroys_nothing_and_can_be_put_to_work(
 
 def test_a_start_closes_every_gate_until_the_account_was_listed() -> None:
     make_fleet()
-    Scope.objects.update(compared_at=Fleet.objects.get().created_at)
+    Location.objects.update(compared_at=Fleet.objects.get().created_at)
     close_gates()
-    assert Scope.objects.get().compared_at is None
+    assert Location.objects.get().compared_at is None
 
 
 def test_a_clone_becomes_its_own_fleet_and_leaves_the_original_servers_alone(
@@ -203,7 +203,7 @@ def test_repointed_credentials_destroy_nothing_at_the_other_account(
     assert live_ids(account) == {twin}
     kept.refresh_from_db()
     assert kept.state == "stopping"
-    assert "another account" in Scope.objects.get().error
+    assert "another account" in Location.objects.get().error
 
     account.options = {**account.options, "world": "first"}
     save_account(account)

@@ -17,7 +17,7 @@ from servers.models import (
     Event,
     Instance,
     Leftover,
-    Scope,
+    Location,
     Template,
 )
 from servers.operations import (
@@ -67,8 +67,8 @@ def make_two(**options: Any) -> tuple[Account, Account]:
 
 def list_both(times: int = 1) -> None:
     for _ in range(times):
-        for scope in Scope.objects.order_by("pk"):
-            reconciler.observe_scope(scope.pk)
+        for location in Location.objects.order_by("pk"):
+            reconciler.observe_location(location.pk)
 
 
 def add(account: Account, key: str) -> str:
@@ -79,7 +79,7 @@ def add(account: Account, key: str) -> str:
 
 def count_live() -> dict[str, int]:
     report = report_leaks(now=database_now())
-    return {entry.scope.account.name: entry.live for entry in report.scopes}
+    return {entry.location.account.name: entry.live for entry in report.locations}
 
 
 def test_nine_servers_of_the_first_account_never_open_the_fallbacks_breaker(
@@ -152,7 +152,7 @@ def test_an_instance_seen_first_by_another_account_keeps_its_owner(
     terminate_server(server.name)
     workshop.run_to("stopped", server)
     late = add(first, Attempt.objects.get().key)
-    reconciler.observe_scope(Scope.objects.get(account=second).pk)
+    reconciler.observe_location(Location.objects.get(account=second).pk)
     assert Instance.objects.get(instance_id=late).account == first
     workshop.run_until(lambda: not live_keys(first))
     assert Instance.objects.filter(instance_id=late).count() == 1
@@ -175,7 +175,7 @@ def test_credentials_that_see_less_prove_no_absence_for_the_others(
     server.refresh_from_db()
     row = Instance.objects.get()
     assert (server.state, row.live, row.missed_from) == ("running", True, None)
-    assert not Scope.objects.exclude(error="").exists()
+    assert not Location.objects.exclude(error="").exists()
 
 
 def test_an_account_takes_over_an_instance_that_its_owner_does_not_see(
@@ -205,7 +205,7 @@ def test_the_oldest_enabled_account_owns_an_unknown_instance(
     list_both()
     key = make_key("ci", Attempt().pk, 1)
     stray = add(second, str(key))
-    reconciler.observe_scope(Scope.objects.get(account=second).pk)
+    reconciler.observe_location(Location.objects.get(account=second).pk)
     assert Instance.objects.get().account == second  # who has seen it
     list_both(times=2)
     assert Instance.objects.get().account == first
@@ -248,7 +248,7 @@ def test_an_identity_learned_late_merges_two_rows(workshop: Workshop) -> None:
     # As if the first account's identity were not known yet.
     Account.objects.filter(pk=first.pk).update(identity="")
     Instance.objects.update(identity=None)
-    reconciler.observe_scope(Scope.objects.get(account=second).pk)
+    reconciler.observe_location(Location.objects.get(account=second).pk)
     assert Instance.objects.count() == 2
     list_both(times=2)
     row = Instance.objects.get()
@@ -270,9 +270,9 @@ def test_a_leftover_volume_has_one_row_and_one_owner(
     workshop.run_to("running", server)
     terminate_server(server.name)
     workshop.run_to("stopped", server)
-    Scope.objects.update(leftovers_at=None)
-    reconciler.observe_scope(Scope.objects.get(account=second).pk)
-    Scope.objects.update(leftovers_at=None)
+    Location.objects.update(leftovers_at=None)
+    reconciler.observe_location(Location.objects.get(account=second).pk)
+    Location.objects.update(leftovers_at=None)
     list_both()
     left = Leftover.objects.get()
     assert left.account == first

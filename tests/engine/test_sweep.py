@@ -7,7 +7,7 @@ import pytest
 from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.lifecycle.keys import make_key
 from servers.lifecycle.states import Outcome, Verdict
-from servers.models import Account, Attempt, Fleet, Instance, Scope
+from servers.models import Account, Attempt, Fleet, Instance, Location
 from servers.operations import terminate_server
 from tests.support.fleet import (
     Workshop,
@@ -141,14 +141,14 @@ def test_another_account_behind_the_credentials_proves_nothing(
     workshop.run_for(2.0)
     server.refresh_from_db()
     assert server.state == "running"
-    assert "another account" in Scope.objects.get().error
+    assert "another account" in Location.objects.get().error
 
 
 def test_a_partial_listing_is_no_listing(workshop: Workshop) -> None:
     account = make_fleet()
     server = provision()
     workshop.run_to("running", server)
-    before = Scope.objects.get().listed_from
+    before = Location.objects.get().listed_from
     Account.objects.filter(pk=account.pk).update(
         options={**account.options, "faults": {"partial_listing": 1.0}}
     )
@@ -156,10 +156,10 @@ def test_a_partial_listing_is_no_listing(workshop: Workshop) -> None:
     workshop.run_for(2.0)
     server.refresh_from_db()
     assert server.state == "running"
-    scope = Scope.objects.get()
-    assert scope.failures > 0
+    location = Location.objects.get()
+    assert location.failures > 0
     assert before is not None
-    assert scope.listed_from is not None
+    assert location.listed_from is not None
 
 
 def test_the_fleet_is_observed_by_one_listing_per_turn_for_any_number_of_servers(

@@ -97,8 +97,8 @@ def test_instances_recorded_by_two_accounts_are_merged(old: Any) -> None:
     assert unexplained.condemned_at is not None  # and that stays
     assert rows.get(identity="amazon:456").account.name == "other"
     assert new.get_model("servers", "Leftover").objects.get().account.name == "one"
-    scopes = new.get_model("servers", "Scope").objects
-    health = dict(scopes.values_list("account__name", "health"))
+    locations = new.get_model("servers", "Location").objects
+    health = dict(locations.values_list("account__name", "health"))
     assert health == {"one": "refused", "two": "ok", "other": "ok"}
-    for name in ("Instance", "Leftover", "Attempt", "Scope", "Account", "Fleet"):
+    for name in ("Instance", "Leftover", "Attempt", "Location", "Account", "Fleet"):
         new.get_model("servers", name).objects.all().delete()

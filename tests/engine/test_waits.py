@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from servers.engine.step import _Step
 from servers.lifecycle.backoff import back_off
-from servers.models import Account, Attempt, Fleet, Scope, Server, Template
+from servers.models import Account, Attempt, Fleet, Location, Server, Template
 from servers.operations import retry_server, save_account, save_template
 from servers.placing import breaker
 from servers.placing.snapshots import Loader
@@ -35,7 +35,7 @@ def make_open_fleet(workshop: Workshop, **options: Any) -> Account:
     timings = {**TIMINGS, "listing_idle": 60.0}
     account = make_fleet(timings=timings, **options)
     workshop.run_until(
-        lambda: not Scope.objects.filter(compared_at__isnull=True).exists()
+        lambda: not Location.objects.filter(compared_at__isnull=True).exists()
     )
     return account
 
@@ -116,7 +116,7 @@ def test_our_own_limits_stop_the_deadline_and_reset_nothing(
     server = provision()
     workshop.run_for(1.2)
     # The gate closes for longer than the deadline is.
-    Scope.objects.update(
+    Location.objects.update(
         compared_at=None, next_listing_at=database_now() + timedelta(1)
     )
     workshop.run_for(2.5)
@@ -127,7 +127,7 @@ def test_our_own_limits_stop_the_deadline_and_reset_nothing(
     left = server.pending_left
     assert left is not None
     assert left < timedelta(seconds=1.9)
-    Scope.objects.update(compared_at=database_now())
+    Location.objects.update(compared_at=database_now())
     running = Server.objects.filter(state="pending", deadline_at__isnull=False)
     workshop.run_until(running.exists)
     # Only what was left of it, not the full time.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from servers.lifecycle.states import Outcome
-from servers.models import Account, Attempt, Event, Instance, Scope, Server
+from servers.models import Account, Attempt, Event, Instance, Location, Server
 from servers.operations import retry_server, terminate_server
 from tests.support.fleet import (
     TIMINGS,
@@ -142,7 +142,7 @@ def test_wrong_credentials_end_in_error_with_a_sentence(workshop: Workshop) -> N
     server = provision()
     workshop.run_to("error", server)
     assert "token is not valid" in server.error
-    assert Scope.objects.get().health == Scope.Health.REFUSED
+    assert Location.objects.get().health == Location.Health.REFUSED
     assert Attempt.objects.count() == 0
 
 

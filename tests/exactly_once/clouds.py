@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from servers.clouds.base import Cloud
 from servers.models import Account, Fleet, Template
 from servers.operations import initialise_fleet, save_account, save_template
-from servers.placing.locations import open_scope
+from servers.placing.locations import open_location
 from tests.support.crash import ON_THE_WIRE
 from tests.support.fleet import TIMINGS, make_fleet, world_of
 
@@ -62,7 +62,7 @@ class MotoBench:
     least_destroy: ClassVar[int] = 10
 
     def live(self) -> Counter[str]:
-        cloud: Cloud = open_scope(self.account, REGION)
+        cloud: Cloud = open_location(self.account, REGION)
         listing = cloud.list_instances(Fleet.objects.get().fleet_id, deadline=30)
         return Counter(
             shown.key.split("-")[1] for shown in listing.instances if shown.live

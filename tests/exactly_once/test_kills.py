@@ -38,7 +38,7 @@ def bench(request: pytest.FixtureRequest, workshop: Workshop) -> Bench:
         made = make_moto(url)
     # The gate opens with the first listing.
     workshop.run_until(
-        lambda: made.account.scopes.filter(listings__isnull=False).exists()
+        lambda: made.account.locations.filter(listings__isnull=False).exists()
     )
     return made
 
@@ -102,7 +102,9 @@ def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
     save_template(template)
     # No instance becomes ready before it fails.
     Account.objects.update(options={**account.options, "boot": 600.0})
-    workshop.run_until(lambda: account.scopes.filter(listings__isnull=False).exists())
+    workshop.run_until(
+        lambda: account.locations.filter(listings__isnull=False).exists()
+    )
     workshop.deaf = True
 
     def prepare() -> Server:

@@ -45,7 +45,9 @@ def test_a_worker_that_sleeps_past_its_lease_leaves_exactly_one(
         reset_moto(url)
         bench = make_moto(url)
     account = bench.account
-    workshop.run_until(lambda: account.scopes.filter(listings__isnull=False).exists())
+    workshop.run_until(
+        lambda: account.locations.filter(listings__isnull=False).exists()
+    )
     workshop.deaf = True
     server = provision()
     child = stall(server, where)
@@ -68,7 +70,7 @@ def test_two_workers_on_one_row_send_one_call(workshop: Workshop) -> None:
     # never sent.
     bench = SandboxBench(make_fleet(timings={**TIMINGS, "lease": 60.0, "call": 10.0}))
     workshop.run_until(
-        lambda: bench.account.scopes.filter(listings__isnull=False).exists()
+        lambda: bench.account.locations.filter(listings__isnull=False).exists()
     )
     workshop.deaf = True
     servers = [provision() for _ in range(10)]

@@ -26,8 +26,8 @@ from servers.lifecycle.snapshot import (
     Hold,
     InstanceView,
     Limits,
+    LocationView,
     Pace,
-    ScopeView,
     Snapshot,
 )
 from servers.lifecycle.states import Event, Outcome, State
@@ -41,7 +41,7 @@ PACE = Pace(
     gate=timedelta(seconds=300),
     listing=timedelta(seconds=5),
 )
-SCOPE = ScopeView(scope="a/r", name="a r", pace=PACE, newest=NOW)
+LOCATION = LocationView(location="a/r", name="a r", pace=PACE, newest=NOW)
 
 
 def ago(seconds: float) -> datetime:
@@ -52,7 +52,7 @@ def attempt(**more: Any) -> AttemptView:
     plain = {
         "number": 1,
         "outcome": Outcome.ASKED,
-        "scope": "a/r",
+        "location": "a/r",
         "lease_end": ago(10),
     }
     return AttemptView(**{**plain, **more})
@@ -63,7 +63,7 @@ def instance(**more: Any) -> InstanceView:
         "pk": 1,
         "instance_id": "i-1",
         "attempt_number": 1,
-        "scope": "a/r",
+        "location": "a/r",
         "first_seen": ago(600),
     }
     return InstanceView(**{**plain, **more})
@@ -73,7 +73,7 @@ def snapshot(state: State, **more: Any) -> Snapshot:
     plain = {
         "state_since": ago(60),
         "created_at": ago(600),
-        "scopes": (SCOPE,),
+        "locations": (LOCATION,),
         "candidates": (CandidateView(0, "a r small", "a/r"),),
     }
     return Snapshot(state=state, **{**plain, **more})
@@ -92,7 +92,7 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
     ("a pending row with an open gate", snapshot(State.PENDING), WriteIntent),
     (
         "a closed gate",
-        snapshot(State.PENDING, scopes=(replace(SCOPE, no_create="closed"),)),
+        snapshot(State.PENDING, locations=(replace(LOCATION, no_create="closed"),)),
         Wait,
     ),
     (
@@ -100,7 +100,7 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
         snapshot(
             State.PENDING,
             deadline_at=ago(1),
-            scopes=(replace(SCOPE, no_create="closed"),),
+            locations=(replace(LOCATION, no_create="closed"),),
         ),
         Wait,
     ),
@@ -252,7 +252,7 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
         snapshot(
             State.CREATED,
             deadline_at=ago(5),
-            **{**held(), "scopes": (replace(SCOPE, newest=ago(60)),)},
+            **{**held(), "locations": (replace(LOCATION, newest=ago(60)),)},
         ),
         Wait,
     ),
@@ -268,7 +268,7 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
             State.RUNNING,
             **{
                 **held(missed_from=ago(30)),
-                "scopes": (replace(SCOPE, live=20, missing=19),),
+                "locations": (replace(LOCATION, live=20, missing=19),),
             },
         ),
         Wait,
@@ -304,7 +304,7 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
         "destroys are frozen",
         snapshot(
             State.STOPPING,
-            **{**held(), "scopes": (replace(SCOPE, no_destroy="frozen"),)},
+            **{**held(), "locations": (replace(LOCATION, no_destroy="frozen"),)},
         ),
         Wait,
     ),
@@ -333,7 +333,7 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
             State.STOPPING,
             **{
                 **held(live=False),
-                "scopes": (replace(SCOPE, first_look=NOW, last_look=NOW),),
+                "locations": (replace(LOCATION, first_look=NOW, last_look=NOW),),
             },
         ),
         Wait,
@@ -344,7 +344,9 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
             State.STOPPING,
             **{
                 **held(live=False),
-                "scopes": (replace(SCOPE, first_look=ago(20), last_look=ago(10)),),
+                "locations": (
+                    replace(LOCATION, first_look=ago(20), last_look=ago(10)),
+                ),
             },
         ),
         Event.ABSENCE_CONFIRMED,

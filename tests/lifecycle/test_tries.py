@@ -17,7 +17,7 @@ from servers.lifecycle.snapshot import (
     Hold,
     InstanceView,
     Limits,
-    ScopeView,
+    LocationView,
     Snapshot,
 )
 from servers.lifecycle.states import (
@@ -45,7 +45,7 @@ def tried(*answers: tuple[int, Answer, float]) -> tuple[AttemptView, ...]:
         AttemptView(
             number=number,
             outcome=OUTCOMES.get(answer, Outcome.REFUSED),
-            scope=f"s{candidate}",
+            location=f"s{candidate}",
             lease_end=ago(since),
             candidate=candidate,
             answer=f"The words of {answer}.",
@@ -73,8 +73,8 @@ def pending(
         )
         for number in range(candidates)
     )
-    scopes = tuple(
-        ScopeView(
+    locations = tuple(
+        LocationView(
             f"s{number}", f"s{number}", PACE, no_create=GATE if number in closed else ""
         )
         for number in range(candidates)
@@ -86,7 +86,7 @@ def pending(
         attempt_number=len(answers),
         candidate_count=candidates,
         candidates=views,
-        scopes=scopes,
+        locations=locations,
         attempts=tried(*answers),
         **more,
     )
@@ -249,7 +249,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     attempt = AttemptView(
         number=1,
         outcome=outcome,
-        scope="s0",
+        location="s0",
         lease_end=ago(draw(st.sampled_from((0.0, 1000.0)))),
         looked_at=draw(st.sampled_from((None, ago(900), ago(1)))),
         answered_at=ago(500),
@@ -260,7 +260,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         pk=1,
         instance_id="i-1",
         attempt_number=1,
-        scope="s0",
+        location="s0",
         first_seen=ago(900),
         live=draw(st.booleans()),
         failed=draw(st.booleans()),
@@ -276,7 +276,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         limits=Limits(tries=draw(st.integers(1, 2))),
         deadline_at=draw(st.sampled_from((None, ago(1)))),
     )
-    scope = replace(plain.scopes[0], newest=draw(st.sampled_from((None, NOW))))
+    location = replace(plain.locations[0], newest=draw(st.sampled_from((None, NOW))))
     return replace(
         plain,
         state=state,
@@ -284,7 +284,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         instance_id="i-1" if draw(st.booleans()) else "",
         attempts=(attempt,),
         instances=(instance,),
-        scopes=(scope,),
+        locations=(location,),
         ready_by_address=draw(st.booleans()),
         failures=draw(st.integers(0, 1)),
     )

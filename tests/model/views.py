@@ -14,8 +14,8 @@ from servers.lifecycle.snapshot import (
     CandidateView,
     InstanceView,
     Limits,
+    LocationView,
     Pace,
-    ScopeView,
     Snapshot,
 )
 from servers.lifecycle.states import Event, Outcome, State, Verdict
@@ -222,9 +222,9 @@ def _snapshot(
         else (),
         attempts=view_tries(tries),
         instances=instances,
-        scopes=(
-            ScopeView(
-                scope="s",
+        locations=(
+            LocationView(
+                location="s",
                 name="s",
                 pace=timing,
                 no_create=closed or (HELD if unexplained else ""),
@@ -244,7 +244,7 @@ def view_tries(tries: tuple[Try, ...]) -> tuple[AttemptView, ...]:
         AttemptView(
             number=number,
             outcome=entry.outcome,
-            scope="s",
+            location="s",
             lease_end=at(entry.lease_end),
             looked_at=maybe(entry.looked),
             answered_at=maybe(entry.answered),
@@ -267,7 +267,7 @@ def _view(record: Seen, slot: int, owner: int, off: frozenset[str]) -> InstanceV
         pk=slot,
         instance_id=f"i{slot}",
         attempt_number=owner,
-        scope="s",
+        location="s",
         first_seen=at(record.first),
         live=record.live,
         failed=record.failed,
@@ -284,9 +284,9 @@ def _with_looks(snapshot: Snapshot, looks: tuple[int, ...]) -> Snapshot:
     counting = [at(age) for age in looks if at(age) > quiet]
     if not counting:
         return snapshot
-    (scope,) = snapshot.scopes
-    looked = replace(scope, first_look=min(counting), last_look=max(counting))
-    return replace(snapshot, scopes=(looked,))
+    (location,) = snapshot.locations
+    looked = replace(location, first_look=min(counting), last_look=max(counting))
+    return replace(snapshot, locations=(looked,))
 
 
 def _overdue(snapshot: Snapshot) -> Snapshot:

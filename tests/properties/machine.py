@@ -22,7 +22,7 @@ from servers.clouds.sandbox.records import Row
 from servers.errors import FleetError
 from servers.lifecycle.states import HOLDING, OPEN, PROVEN_GONE, State
 from servers.lifecycle.transitions import TABLE
-from servers.models import Account, Attempt, Instance, Scope, Server, Template
+from servers.models import Account, Attempt, Instance, Location, Server, Template
 from servers.models import Event as EventRow
 from servers.operations import (
     adopt_stray,
@@ -153,9 +153,9 @@ class FleetMachine(RuleBasedStateMachine):
 
     @rule(pick=st.integers(0, 1), boundary=st.integers(1, 40))
     def list_and_be_killed(self, pick: int, boundary: int) -> None:
-        scopes = list(Scope.objects.order_by("pk"))
-        scope = scopes[pick % len(scopes)]
-        self._kill(partial(reconciler.observe_scope, scope.pk), boundary)
+        locations = list(Location.objects.order_by("pk"))
+        location = locations[pick % len(locations)]
+        self._kill(partial(reconciler.observe_location, location.pk), boundary)
 
     # What clouds and time do
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from servers.lifecycle.states import NO_TRY, State
 from servers.lifecycle.tries import count_most_calls
-from servers.models import Account, Attempt, Scope, Server, Template
+from servers.models import Account, Attempt, Location, Server, Template
 from servers.operations import save_account, save_template
 from servers.placing.location_gate import limits_in_force
 from servers.records.ledger import database_now
@@ -101,7 +101,7 @@ def find_next(now: datetime) -> float:
         *Server.objects.exclude(next_step_at=None).values_list(
             "next_step_at", flat=True
         ),
-        *Scope.objects.values_list("next_listing_at", flat=True),
+        *Location.objects.values_list("next_listing_at", flat=True),
     ]
     return max(0.0, min((time - now).total_seconds() for time in times if time))
 

@@ -176,7 +176,7 @@ def test_timings_of_an_older_version_break_no_page(workshop: Workshop) -> None:
     Account.objects.update(options=options)
     from servers.reports.leaks import report_leaks
 
-    (scope,) = report_leaks(now=database_now()).scopes
-    assert not scope.is_fresh
-    workshop.run_until(lambda: account.scopes.get().health == "failing")
-    assert "lag (601 s) must be at most settle" in account.scopes.get().error
+    (location,) = report_leaks(now=database_now()).locations
+    assert not location.is_fresh
+    workshop.run_until(lambda: account.locations.get().health == "failing")
+    assert "lag (601 s) must be at most settle" in account.locations.get().error

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from servers.lifecycle.keys import make_key
-from servers.models import Account, Event, Fleet, Instance, Leftover, Scope, Server
+from servers.models import Account, Event, Fleet, Instance, Leftover, Location, Server
 from servers.operations import pause_fleet, resume_fleet
 from servers.records.ledger import database_now
 from tests.support.crew import (
@@ -98,7 +98,7 @@ def test_what_waits_for_a_person_is_destroyed_once(
     attempt = server.attempts.get()
     attempt.outcome = "abandoned"
     attempt.save()
-    scope = Scope.objects.get(account=account)
+    location = Location.objects.get(account=account)
     for number in range(ROUNDS):
         strays = [
             make_stray(
@@ -110,7 +110,7 @@ def test_what_waits_for_a_person_is_destroyed_once(
             )
             for each in range(3)
         ]
-        Scope.objects.filter(pk=scope.pk).update(held=len(strays))
+        Location.objects.filter(pk=location.pk).update(held=len(strays))
         since = last_event()
         told = press(crew, "/leaks/destroy-held/", account=account.name, region="")
         said = [one.said[0] for one in told]

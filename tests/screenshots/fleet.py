@@ -19,7 +19,7 @@ from servers.models import (
     Event,
     Fleet,
     Instance,
-    Scope,
+    Location,
     Server,
     Template,
 )
@@ -218,7 +218,7 @@ def make_strays() -> None:
         now=time.time() - 7200,
         name="legacy-x81kq2mv",
     )
-    Scope.objects.filter(account=account).update(next_listing_at=database_now())
+    Location.objects.filter(account=account).update(next_listing_at=database_now())
     wait(lambda: Instance.objects.filter(verdict="unexplained").exists())
 
 

@@ -69,8 +69,8 @@ def test_workers_and_a_beat_with_wrong_clocks_make_and_end_each_server_once(
         names = [row["name"] for row in rows]
         service.wait_state("running", *names, seconds=90)
         _, report = service.call("GET", "/api/leaks")
-        (scope,) = (entry for entry in report["scopes"] if entry["account"] == "ec2")
-        assert (scope["live"], scope["owned"]) == (SERVERS, SERVERS)
+        (location,) = (entry for entry in report["scopes"] if entry["account"] == "ec2")
+        assert (location["live"], location["owned"]) == (SERVERS, SERVERS)
         for name in names:
             service.call("DELETE", f"/api/servers/{name}")
         service.wait_state("stopped", *names, seconds=90)

@@ -55,7 +55,7 @@ expected-statuses = ["2xx", "400", "401", "404", "409"]
 SEEDS = """
 from django.db import transaction
 from django.utils import timezone
-from servers.models import Account, Attempt, Fleet, Instance, Leftover, Scope, Server
+from servers.models import Account, Attempt, Fleet, Instance, Leftover, Location, Server
 with transaction.atomic():
     account, now = Account.objects.get(name="sandbox"), timezone.now()
     fleet = Fleet.objects.get().fleet_id
@@ -72,7 +72,7 @@ with transaction.atomic():
         Leftover(account=account, resource_id=f"vol-{n}", kind="volume", first_seen=now)
         for n in range(100)
     )
-    Scope.objects.filter(account=account).update(held=1)
+    Location.objects.filter(account=account).update(held=1)
     failed = Server.objects.filter(name="agent-error")
     failed.update(state="error", error="No capacity.")
 """

@@ -21,7 +21,7 @@ from servers.models import (
     Account,
     Instance,
     Leftover,
-    Scope,
+    Location,
     Session,
     Stamp,
     Template,
@@ -76,9 +76,9 @@ def make_everything() -> None:
         server.secret = server.ca_key = server.tls_key = f"{NEEDLE}-key"
         server.ca_cert = server.tls_cert = "a certificate"
         server.save()
-    scope = Scope.objects.get(account__name="sandbox")
-    Scope.objects.filter(pk=scope.pk).update(held=1, compared_at=now)
-    common: dict[str, Any] = {"account": scope.account, "first_seen": now}
+    location = Location.objects.get(account__name="sandbox")
+    Location.objects.filter(pk=location.pk).update(held=1, compared_at=now)
+    common: dict[str, Any] = {"account": location.account, "first_seen": now}
     Instance.objects.create(
         **common, instance_id="i-x", key="k", verdict="unexplained", live=True
     )

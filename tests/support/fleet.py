@@ -109,7 +109,7 @@ class Workshop:
         if task == dispatch.ADVANCE:
             engine.advance(uuid.UUID(row_id))
         elif task == dispatch.OBSERVE:
-            reconciler.observe_scope(int(row_id))
+            reconciler.observe_location(int(row_id))
         else:
             engine.destroy_condemned(int(row_id))
 

@@ -18,7 +18,7 @@ from servers.api.schema.shapes import (
 )
 from servers.clouds.registry import list_kinds
 from servers.lifecycle.states import Event, Outcome, State
-from servers.models import Account, Scope, Template
+from servers.models import Account, Location, Template
 from servers.records.ledger import Kind
 
 _STATE: Final = one_of(State)
@@ -157,7 +157,7 @@ TEMPLATE: Final = closed(
 _LOCATION: Final = closed(
     {
         "region": _TEXT,
-        "health": one_of(Scope.Health.values),
+        "health": one_of(Location.Health.values),
         "health_note": text("The cloud's response."),
         "health_since": seconds("When its health last changed."),
         "compared": seconds("When its last complete listing was taken."),
@@ -176,7 +176,8 @@ ACCOUNT: Final = closed(
         "calls_at_once": _COUNT,
         "enabled": flag(),
         "health": one_of(
-            Scope.Health.values, "The health of its worst location. The note names it."
+            Location.Health.values,
+            "The health of its worst location. The note names it.",
         ),
         "health_note": _TEXT,
         "health_since": seconds("When its health last changed."),

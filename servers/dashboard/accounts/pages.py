@@ -20,17 +20,17 @@ from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
 from servers.errors import InvalidError
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Event, Listing, Scope
+from servers.models import Account, Event, Listing, Location
 from servers.operations import find_templates
 from servers.placing.breaker import explain_hold
 from servers.reports.health import summarise_health
 
 EVENTS_SHOWN: Final = 20
 _HEALTH: Final = {
-    Scope.Health.UNKNOWN: ("not listed yet", "idle"),
-    Scope.Health.OK: ("ok", "good"),
-    Scope.Health.FAILING: ("failing", "bad"),
-    Scope.Health.REFUSED: ("refused", "bad"),
+    Location.Health.UNKNOWN: ("not listed yet", "idle"),
+    Location.Health.OK: ("ok", "good"),
+    Location.Health.FAILING: ("failing", "bad"),
+    Location.Health.REFUSED: ("refused", "bad"),
 }
 
 
@@ -44,7 +44,7 @@ class Standing:
     tone: str
     breaker: str  # a sentence, or "" while the breaker is closed
     throttled: bool
-    scopes: list[Scope]
+    rows: list[Location]
     failed: str  # the note of the worst location, or "" if all are healthy
 
     @property
@@ -54,15 +54,18 @@ class Standing:
 
     @property
     def oldest(self) -> datetime | None:
-        """Return when the longest unlisted scope was listed, or None for never."""
-        times = [scope.compared_at for scope in self.scopes]
+        """Return when the longest unlisted location was listed, or None for never."""
+        times = [location.compared_at for location in self.rows]
         known = [at for at in times if at is not None]
         return min(known) if known and len(known) == len(times) else None
 
     @property
-    def locations(self) -> list[tuple[Scope, str, str]]:
+    def locations(self) -> list[tuple[Location, str, str]]:
         """Return each location with a word and a tone for its health."""
-        return [(scope, *_HEALTH[Scope.Health(scope.health)]) for scope in self.scopes]
+        return [
+            (location, *_HEALTH[Location.Health(location.health)])
+            for location in self.rows
+        ]
 
 
 class AccountList(Live, TemplateView):
@@ -75,11 +78,11 @@ class AccountList(Live, TemplateView):
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the state of each account, in three queries."""
         data = super().get_context_data(**context)
-        scopes: dict[Any, list[Scope]] = {}
-        for scope in Scope.objects.order_by("region"):
-            scopes.setdefault(scope.account_id, []).append(scope)
+        locations: dict[Any, list[Location]] = {}
+        for location in Location.objects.order_by("region"):
+            locations.setdefault(location.account_id, []).append(location)
         rows = [
-            judge(account, scopes.get(account.pk, ()), now=data["now"])
+            judge(account, locations.get(account.pk, ()), now=data["now"])
             for account in count_servers(reach_accounts())
         ]
         return data | {"rows": rows, "busy": any(row.tone == "bad" for row in rows)}
@@ -93,14 +96,14 @@ class AccountPage(Live, TemplateView):
     stamps: ClassVar[tuple[str, ...]] = ("pages", "listings")
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Load the account, its scopes and its history."""
+        """Load the account, its locations and its history."""
         account = get_account(self.kwargs["name"], rows=count_servers(reach_accounts()))
         data = super().get_context_data(**context)
-        newest = Listing.objects.filter(scope=OuterRef("pk")).order_by("-started_at")
-        scopes = account.scopes.order_by("region").annotate(
+        newest = Listing.objects.filter(location=OuterRef("pk")).order_by("-started_at")
+        locations = account.locations.order_by("region").annotate(
             live_now=Subquery(newest.values("live")[:1])
         )
-        row = judge(account, scopes, now=data["now"])
+        row = judge(account, locations, now=data["now"])
         return data | {
             "row": row,
             "account": account,
@@ -128,10 +131,12 @@ def count_servers(accounts: QuerySet[Account]) -> QuerySet[Account]:
     return accounts.annotate(servers_now=Coalesce(Subquery(counts), 0))
 
 
-def judge(account: Account, scopes: Iterable[Scope], *, now: datetime) -> Standing:
+def judge(
+    account: Account, locations: Iterable[Location], *, now: datetime
+) -> Standing:
     """Return the current state of an account."""
-    scopes = list(scopes)
-    health = summarise_health(scopes)
+    locations = list(locations)
+    health = summarise_health(locations)
     word, tone = _HEALTH[health.health]
     throttled = account.throttled_until is not None and account.throttled_until > now
     breaker = explain_hold(account, now=now)
@@ -151,7 +156,7 @@ def judge(account: Account, scopes: Iterable[Scope], *, now: datetime) -> Standi
     except InvalidError:
         label = account.kind
     failed = health.note if health.is_bad else ""
-    return Standing(account, label, word, tone, breaker, throttled, scopes, failed)
+    return Standing(account, label, word, tone, breaker, throttled, locations, failed)
 
 
 def list_options(account: Account) -> list[tuple[str, str]]:

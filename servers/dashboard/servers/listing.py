@@ -25,7 +25,7 @@ from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.firststep import find_first_step
 from servers.dashboard.shared.live import Live
 from servers.lifecycle.states import MOVING, State
-from servers.models import Scope, Server
+from servers.models import Location, Server
 from servers.reports.server_json import render_server
 
 PER_PAGE: Final = 50
@@ -88,7 +88,7 @@ def _list_options(selection: Selection) -> Iterable[tuple[str, str, list[str]]]:
     kinds = {
         "account": reach_accounts().values_list("name"),
         "template": reach_templates().values_list("name"),
-        "region": Scope.objects.exclude(region="").values_list("region"),
+        "region": Location.objects.exclude(region="").values_list("region"),
     }
     first, *others = (
         names.order_by().annotate(kind=Value(kind, CharField()))

@@ -104,7 +104,7 @@ def _help_account(item: Item, user: Any) -> Iterator[Help]:
     if item.kind == Kind.REFUSED and user.has_perm(_CHANGE_ACCOUNT):
         url = reverse("change-account", args=[item.account.name])
         yield Help("Edit account", url)
-    if user.has_perm("servers.change_scope"):
+    if user.has_perm("servers.change_location"):
         fields = {"account": item.account.name}
         if item.kind == Kind.UNLISTED:
             fields["region"] = item.region

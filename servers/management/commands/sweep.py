@@ -1,4 +1,4 @@
-"""``manage.py sweep``: list every scope now, and print what no server owns."""
+"""``manage.py sweep``: list every location now, and print what no server owns."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from servers import tracing
-from servers.models import Account, Scope
-from servers.reconciler import observe_scope
+from servers.models import Account, Location
+from servers.reconciler import observe_location
 from servers.records.ledger import database_now
 from servers.reports.leaks import (
+    LocationReport,
     Report,
-    ScopeReport,
     report_leaks,
 )
 
@@ -40,12 +40,12 @@ class Command(BaseCommand):
         if account and not Account.objects.filter(name=account).exists():
             raise CommandError(f"There is no account {account!r}.")
         if not options["dry_run"]:
-            scopes = Scope.objects.order_by("pk")
+            locations = Location.objects.order_by("pk")
             if account:
-                scopes = scopes.filter(account__name=account)
+                locations = locations.filter(account__name=account)
             with tracing.bound(actor="command line"):
-                for pk in scopes.values_list("pk", flat=True):
-                    observe_scope(pk)
+                for pk in locations.values_list("pk", flat=True):
+                    observe_location(pk)
         report = report_leaks(now=database_now(), account=account)
         self._print(report)
         if not report.is_clean:
@@ -54,22 +54,24 @@ class Command(BaseCommand):
             )
 
     def _print(self, report: Report) -> None:
-        for scope in report.scopes:
-            self._print_scope(scope)
+        for location in report.locations:
+            self._print_location(location)
 
-    def _print_scope(self, report: ScopeReport) -> None:
-        scope = report.scope
-        compared = scope.compared_at
+    def _print_location(self, report: LocationReport) -> None:
+        location = report.location
+        compared = location.compared_at
         when = compared.isoformat(timespec="seconds") if compared else "never"
         self.stdout.write(
-            f"{scope}: {'clean' if report.is_clean else 'NOT CLEAN'}; compared {when}, "
-            f"{report.live} live, {report.owned} owned, bound "
+            f"{location}: {'clean' if report.is_clean else 'NOT CLEAN'}; compared "
+            f"{when}, {report.live} live, {report.owned} owned, bound "
             f"{report.bound.total_seconds():.0f} s"
         )
-        if scope.error:
-            self.stdout.write(f"  the last listing failed: {scope.error}")
-        if scope.held:
-            self.stdout.write(f"  orphans held for a decision: {scope.held}. See Leaks")
+        if location.error:
+            self.stdout.write(f"  the last listing failed: {location.error}")
+        if location.held:
+            self.stdout.write(
+                f"  orphans held for a decision: {location.held}. See Leaks"
+            )
         for finding in report.findings:
             instance = finding.instance
             self.stdout.write(

@@ -51,14 +51,14 @@ class Queue:
 
 
 def read_queues(
-    scopes: Iterable[Any], fleet: Fleet, *, now: datetime
+    locations: Iterable[Any], fleet: Fleet, *, now: datetime
 ) -> tuple[list[Queue], dict[Any, int]]:
     """Return the queues, and the number of creates per account in the last minute.
 
-    ``scopes`` are annotated with ``unexplained``. Two queries.
+    ``locations`` are annotated with ``unexplained``. Two queries.
     """
-    known = {(scope.account_id, scope.region): scope for scope in scopes}
-    accounts = {scope.account_id: scope.account for scope in known.values()}
+    known = {(location.account_id, location.region): location for location in locations}
+    accounts = {location.account_id: location.account for location in known.values()}
     rows = (
         reach_servers()
         .filter(state=State.PENDING, hidden=False)
@@ -68,13 +68,15 @@ def read_queues(
     )
     queues = []
     for key, region, count, since in rows:
-        scope = known.get((key, region))
-        if scope is None:  # its first listing is still to come
+        location = known.get((key, region))
+        if location is None:  # its first listing is still to come
             continue
         account = accounts[key]
         pace = pace_of_account(account)
-        closed = explain_closed_gate(scope, account, fleet=fleet, pace=pace, now=now)
-        queues.append(Queue(account, region, count, since, closed, scope.unexplained))
+        closed = explain_closed_gate(location, account, fleet=fleet, pace=pace, now=now)
+        queues.append(
+            Queue(account, region, count, since, closed, location.unexplained)
+        )
     return queues, count_recent_creates(accounts, now=now)
 
 

@@ -30,7 +30,7 @@ from servers.messaging.standstill import (
     SLOW_SECONDS,
     TICK_LATE,
 )
-from servers.models import Fleet, Heartbeat, Instance, Scope, Server, Stamp
+from servers.models import Fleet, Heartbeat, Instance, Location, Server, Stamp
 from servers.reports.attention.backlog import (
     describe_backlog,
     read_queues,
@@ -47,7 +47,7 @@ from servers.reports.attention.lagging import (
 )
 from servers.reports.attention.places import (
     NEVER_AFTER,
-    describe_scopes,
+    describe_locations,
 )
 from servers.reports.attention.processes import (
     describe_fleet,
@@ -65,9 +65,9 @@ def list_attention(
     """Return everything that needs attention, worst first. Six queries."""
     items = [*describe_fleet(fleet, now=now)]
     items += describe_processes(Heartbeat.objects.all(), fleet, now=now)
-    scopes = list(_load_scopes())
-    items += describe_scopes(scopes, now=now)
-    queues, recent = read_queues(scopes, fleet, now=now)
+    locations = list(_load_locations())
+    items += describe_locations(locations, now=now)
+    queues, recent = read_queues(locations, fleet, now=now)
     items, told = describe_backlog(items, queues, recent, now=now)
     items += describe_servers(_load_servers(usual_boot, now=now), told=told)
     order = list(Kind)
@@ -80,11 +80,11 @@ def list_attention(
     )
 
 
-def _load_scopes() -> "QuerySet[Scope]":
+def _load_locations() -> "QuerySet[Location]":
     unexplained = _count_here(Q(verdict=Verdict.UNEXPLAINED, condemned_at__isnull=True))
     orphans = _count_here(Q(verdict__in=[Verdict.ORPHAN, Verdict.DOUBLE]))
     return (
-        Scope.objects.select_related("account")
+        Location.objects.select_related("account")
         .annotate(unexplained=unexplained, orphans=orphans)
         .order_by("account__name", "region")
     )
@@ -151,7 +151,7 @@ def read_moment() -> tuple[object, ...] | None:
         _troubled(Now()) | Q(state=State.PENDING), hidden=False
     )
     held = reach_accounts().order_by().filter(breaker_until__gt=Now())
-    scopes = Scope.objects.filter(
+    locations = Location.objects.filter(
         Q(compared_at__isnull=True) | Q(compared_at__lt=Now() - NEVER_AFTER)
     )
     row = (
@@ -166,7 +166,7 @@ def read_moment() -> tuple[object, ...] | None:
             slow=_number(fresh.filter(database_seconds__gt=SLOW_SECONDS)),
             held=_number(held),
             late_tick=Exists(Fleet.objects.filter(ticked_at__lt=Now() - TICK_LATE)),
-            in_doubt=Exists(waiting.exclude(state=State.ERROR)) | Exists(scopes),
+            in_doubt=Exists(waiting.exclude(state=State.ERROR)) | Exists(locations),
         )
         .values_list(
             *("pages", "workers", "clocks", "known", "failing", "hanging", "slow"),

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from servers.clouds.base import WRONG_CLOCK, Timings
 from servers.errors import FleetError
-from servers.models import Account, Scope
+from servers.models import Account, Location
 from servers.placing.breaker import explain_opening
-from servers.placing.locations import open_scope
+from servers.placing.locations import open_location
 from servers.reports.attention.items import (
     Item,
     Kind,
@@ -20,30 +20,30 @@ from servers.wording import count_of
 NEVER_AFTER: Final = timedelta(seconds=60)
 
 
-def describe_scopes(scopes: Iterable[Any], *, now: datetime) -> Iterator[Item]:
+def describe_locations(locations: Iterable[Any], *, now: datetime) -> Iterator[Item]:
     """Yield what is wrong with accounts, their locations and their listings.
 
-    ``scopes`` are all scopes, grouped by account.
+    ``locations`` are all locations, grouped by account.
     """
-    for _, group in groupby(scopes, key=lambda scope: scope.account_id):
+    for _, group in groupby(locations, key=lambda location: location.account_id):
         mine = list(group)
-        same = len({scope.health for scope in mine}) == 1
-        for scope in mine:
-            yield from _describe_health(scope, whole=same)
-            yield from _describe_scope(scope, now=now)
+        same = len({location.health for location in mine}) == 1
+        for location in mine:
+            yield from _describe_health(location, whole=same)
+            yield from _describe_location(location, now=now)
 
 
-def _describe_health(scope: Any, *, whole: bool) -> Iterator[Item]:
+def _describe_health(location: Any, *, whole: bool) -> Iterator[Item]:
     """``whole``: all locations of the account have the same health: one item."""
-    account = scope.account
+    account = location.account
     about: dict[str, Any] = {
-        "detail": scope.error,
-        "since": scope.health_since,
+        "detail": location.error,
+        "since": location.health_since,
         "account": account,
-        "region": "" if whole else scope.region,
+        "region": "" if whole else location.region,
     }
-    name = account.name if whole else str(scope)
-    if scope.health == Scope.Health.REFUSED:
+    name = account.name if whole else str(location)
+    if location.health == Location.Health.REFUSED:
         yield Item(
             Kind.REFUSED,
             f"The cloud refuses the credentials of {name}. Enter new ones."
@@ -52,14 +52,16 @@ def _describe_health(scope: Any, *, whole: bool) -> Iterator[Item]:
             "region, or remove the region from your templates.",
             **about,
         )
-    elif scope.health == Scope.Health.FAILING and scope.error.startswith(WRONG_CLOCK):
+    elif location.health == Location.Health.FAILING and location.error.startswith(
+        WRONG_CLOCK
+    ):
         yield Item(
             Kind.FAILING,
             f"{WRONG_CLOCK} {name} refuses its calls. Set the clock. The credentials "
             "are not at fault.",
             **about,
         )
-    elif scope.health == Scope.Health.FAILING:
+    elif location.health == Location.Health.FAILING:
         yield Item(
             Kind.FAILING,
             f"{name} can't be reached, or answers with errors. ServerFleet tries "
@@ -69,9 +71,9 @@ def _describe_health(scope: Any, *, whole: bool) -> Iterator[Item]:
         )
 
 
-def _describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
-    account = scope.account
-    name = str(scope)
+def _describe_location(location: Any, *, now: datetime) -> Iterator[Item]:
+    account = location.account
+    name = str(location)
     if account.breaker != Account.Breaker.CLOSED:
         is_open = account.breaker == Account.Breaker.OPEN
         yield Item(
@@ -87,51 +89,51 @@ def _describe_scope(scope: Any, *, now: datetime) -> Iterator[Item]:
             account=account,
         )
     # A cloud that refuses or fails has no fresh listing anyway.
-    if scope.health not in {Scope.Health.REFUSED, Scope.Health.FAILING}:
-        yield from _describe_listing(scope, name, now=now)
-    yield from _describe_strays(scope, name)
+    if location.health not in {Location.Health.REFUSED, Location.Health.FAILING}:
+        yield from _describe_listing(location, name, now=now)
+    yield from _describe_strays(location, name)
 
 
-def _describe_listing(scope: Any, name: str, *, now: datetime) -> Iterator[Item]:
+def _describe_listing(location: Any, name: str, *, now: datetime) -> Iterator[Item]:
     try:
-        timings = open_scope(scope.account, scope.region).timings
+        timings = open_location(location.account, location.region).timings
     except FleetError:
         timings = Timings()
-    seen = scope.compared_at
-    planned = scope.next_listing_at
+    seen = location.compared_at
+    planned = location.next_listing_at
     late = now - seen > timedelta(seconds=timings.gate) if seen else False
-    never = seen is None and (bool(scope.failures) or now - planned > NEVER_AFTER)
+    never = seen is None and (bool(location.failures) or now - planned > NEVER_AFTER)
     if late or never:
         yield Item(
             Kind.UNLISTED,
             f"{name} has no fresh listing, so nothing is created or destroyed there.",
-            detail=scope.error,
+            detail=location.error,
             since=seen,
-            account=scope.account,
-            region=scope.region,
+            account=location.account,
+            region=location.region,
         )
 
 
-def _describe_strays(scope: Any, name: str) -> Iterator[Item]:
-    place: dict[str, Any] = {"account": scope.account, "region": scope.region}
-    if scope.held:
+def _describe_strays(location: Any, name: str) -> Iterator[Item]:
+    place: dict[str, Any] = {"account": location.account, "region": location.region}
+    if location.held:
         yield Item(
             Kind.HELD,
-            f"{scope.held} instances in {name} belong to no server and need a "
+            f"{location.held} instances in {name} belong to no server and need a "
             "decision. So many at once may mean that the records are wrong.",
             **place,
         )
-    if scope.unexplained:
+    if location.unexplained:
         yield Item(
             Kind.UNEXPLAINED,
-            f"{name} has {count_of(scope.unexplained, 'unknown instance')}. Adopt or "
-            "destroy each one. Creation is blocked until then.",
+            f"{name} has {count_of(location.unexplained, 'unknown instance')}. Adopt "
+            "or destroy each one. Creation is blocked until then.",
             **place,
         )
-    if scope.orphans and not scope.held:
+    if location.orphans and not location.held:
         yield Item(
             Kind.ORPHANS,
-            f"{name} has {count_of(scope.orphans, 'orphan')}. Orphans belong to no "
+            f"{name} has {count_of(location.orphans, 'orphan')}. Orphans belong to no "
             "server and are destroyed automatically once that is certain.",
             tone="warn",
             **place,

@@ -19,9 +19,9 @@ from servers.reports.leaks.shapes import (
     UNOWNED,
     Counted,
     Finding,
+    LocationReport,
     Remainder,
     Report,
-    ScopeReport,
     Unconfirmed,
 )
 
@@ -32,9 +32,9 @@ __all__ = [
     "UNOWNED",
     "Counted",
     "Finding",
+    "LocationReport",
     "Remainder",
     "Report",
-    "ScopeReport",
     "Unconfirmed",
     "bound_of",
     "list_history",

@@ -25,7 +25,7 @@ from django.db.models.functions import RowNumber
 from servers.access.reach import all_servers
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
-from servers.models import Event, Instance, Leftover, Scope, Server
+from servers.models import Event, Instance, Leftover, Location, Server
 from servers.placing.locations import pace_of_account
 from servers.records.ledger import Kind
 from servers.reports.leaks.bounds import (
@@ -43,8 +43,8 @@ from servers.reports.leaks.shapes import (
     NONE,
     UNOWNED,
     Counted,
+    LocationReport,
     Report,
-    ScopeReport,
 )
 
 Row = TypeVar("Row", Instance, Server, Leftover)
@@ -69,26 +69,26 @@ Key = tuple[UUID, str]
 class _Place:
     """A location with its pace and bound."""
 
-    scope: Scope
+    location: Location
     pace: Pace
     bound: timedelta
 
     @property
     def key(self) -> Key:
-        return (self.scope.account_id, self.scope.region)
+        return (self.location.account_id, self.location.region)
 
 
 def _late_instances(places: Iterable[_Place], *, now: datetime) -> Q:
     """Return the condition for instances older than their location's bound."""
     return _any_of(
-        Q(account=place.scope.account_id) & outside_of(place.bound, now=now)
+        Q(account=place.location.account_id) & outside_of(place.bound, now=now)
         for place in _one_each(places)
     )
 
 
 def _late_leftovers(places: Iterable[_Place], *, now: datetime) -> Q:
     return _any_of(
-        Q(account=place.scope.account_id)
+        Q(account=place.location.account_id)
         & outside_of(bound_of_leftovers(place.pace), now=now)
         for place in _one_each(places)
     )
@@ -96,14 +96,14 @@ def _late_leftovers(places: Iterable[_Place], *, now: datetime) -> Q:
 
 def _late_endings(places: Iterable[_Place], *, now: datetime) -> Q:
     return _any_of(
-        Q(account=place.scope.account_id, state_since__lt=now - place.bound)
+        Q(account=place.location.account_id, state_since__lt=now - place.bound)
         for place in _one_each(places)
     )
 
 
 def _one_each(places: Iterable[_Place]) -> Iterable[_Place]:
     """Return one location per account: all locations of an account share its pace."""
-    return {place.scope.account_id: place for place in places}.values()
+    return {place.location.account_id: place for place in places}.values()
 
 
 def _any_of(conditions: Iterable[Q]) -> Q:
@@ -114,7 +114,7 @@ def _count_live(
     instances: "QuerySet[Instance]", places: Iterable[_Place], *, now: datetime
 ) -> defaultdict[Key, dict[str, Counted]]:
     """Count the live instances of each location by verdict. One query."""
-    held = {place.key for place in places if place.scope.held}
+    held = {place.key for place in places if place.location.held}
     counts: defaultdict[Key, dict[str, Counted]] = defaultdict(dict)
     judged = Case(
         When(
@@ -173,14 +173,16 @@ def _name(rows: "QuerySet[Row]", since: str) -> defaultdict[Key, list[Row]]:
 
 def report_leaks(*, now: datetime, account: str = "") -> Report:
     """Return the report of one account or all. Seven queries for any fleet."""
-    scopes = Scope.objects.select_related("account").order_by("account__name", "region")
+    locations = Location.objects.select_related("account").order_by(
+        "account__name", "region"
+    )
     if account:
-        scopes = scopes.filter(account__name=account)
+        locations = locations.filter(account__name=account)
     places = [
-        _Place(scope, pace := pace_of_account(scope.account), bound_of(pace))
-        for scope in scopes
+        _Place(location, pace := pace_of_account(location.account), bound_of(pace))
+        for location in locations
     ]
-    here = {place.scope.account_id for place in places}
+    here = {place.location.account_id for place in places}
     instances = Instance.objects.filter(live=True, account__in=here)
     unowned = instances.filter(verdict__in=UNOWNED)
     # What an account runs belongs in its report, whoever can reach the servers.
@@ -194,12 +196,12 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
     named_left = _name(leftovers, "first_seen")
     reports = []
     for place in places:
-        key, held = place.key, place.scope.held
+        key, held = place.key, place.location.held
         counted = live[key]
         owned = counted.pop(Verdict.OURS, NONE).total
         reports.append(
-            ScopeReport(
-                scope=place.scope,
+            LocationReport(
+                location=place.location,
                 bound=place.bound,
                 owned=owned,
                 by_verdict=counted,
@@ -217,11 +219,11 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
                     describe_leftover(leftover, place.pace, now)
                     for leftover in named_left[key]
                 ),
-                is_fresh=place.scope.compared_at is not None
-                and now - place.scope.compared_at <= place.pace.gate,
+                is_fresh=place.location.compared_at is not None
+                and now - place.location.compared_at <= place.pace.gate,
             )
         )
-    return Report(at=now, scopes=tuple(reports))
+    return Report(at=now, locations=tuple(reports))
 
 
 def list_history(*, account: str = "") -> list[Event]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from servers.lifecycle.states import Verdict
-from servers.models import Instance, Leftover, Scope, Server
+from servers.models import Instance, Leftover, Location, Server
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,14 @@ class Remainder:
 
 
 @dataclass(frozen=True, slots=True)
-class ScopeReport:
+class LocationReport:
     """One account in one region.
 
     ``findings``, ``unconfirmed`` and ``leftovers`` name the oldest MOST_NAMED;
     ``by_verdict`` (with DECIDED apart), ``ending`` and ``left`` count all.
     """
 
-    scope: Scope
+    location: Location
     bound: timedelta
     owned: int
     by_verdict: Mapping[str, Counted] = field(default_factory=dict)
@@ -126,17 +126,17 @@ class ScopeReport:
     def is_clean(self) -> bool:
         """Whether nothing is outside the bound or held, as a fresh listing shows."""
         late = self.unowned.outside + self.ending.outside + self.left.outside
-        return self.is_fresh and not late and not self.scope.held
+        return self.is_fresh and not late and not self.location.held
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All scopes at one moment."""
+    """All locations at one moment."""
 
     at: datetime
-    scopes: tuple[ScopeReport, ...] = field(default_factory=tuple)
+    locations: tuple[LocationReport, ...] = field(default_factory=tuple)
 
     @property
     def is_clean(self) -> bool:
-        """Whether every scope is clean."""
-        return all(scope.is_clean for scope in self.scopes)
+        """Whether every location is clean."""
+        return all(location.is_clean for location in self.locations)
