@@ -130,8 +130,7 @@ class Killer:
             self._flush()
             return
         if strike.victim == WORKER and strike.aimed:
-            pids = self._wait_for_create() or pids
-            time.sleep(strike.delay)
+            pids = self._catch_create(strike) or pids
         elif strike.victim == WEB and strike.aimed:
             _wait_for(self._service.answers, unless=self._ended.is_set)
             pids = self._find(WEB)
@@ -180,33 +179,58 @@ class Killer:
 
     def _note_steps(self, pid: int) -> None:
         """Count what the killed worker was doing, by the leases in its name."""
-        holder = f"{name_process().rpartition(':')[0]}:{pid}"
         try:
-            now = database_now()
-            held = Server.objects.filter(lease_by=holder, lease_until__gt=now)
-            open_ones = set(
-                Attempt.objects.filter(
-                    server__in=held, outcome=Outcome.ASKED, answer=""
-                ).values_list("server_id", flat=True)
-            )
-            steps = [
-                IN_FLIGHT
-                if pk in open_ones and state == State.CREATING
-                else _STEPS.get(State(state), "watch")
-                for pk, state in held.values_list("pk", "state")
-            ]
-            listings = Location.objects.filter(lease_by=holder, lease_until__gt=now)
-            steps += ["listing"] * listings.count()
+            steps = self._list_steps(pid)
         except DatabaseError:
             connections.close_all()
             steps = ["unknown: the database was down"]
         # A kill counts once for each kind of step that it interrupted.
         self.steps.update(set(steps) or {"between steps"})
 
-    def _wait_for_create(self) -> list[int]:
-        """Return the workers with a create call under way, once there is one."""
+    def _list_steps(self, pid: int) -> list[str]:
+        """Return the steps under way in a worker."""
+        holder = f"{name_process().rpartition(':')[0]}:{pid}"
+        now = database_now()
+        held = Server.objects.filter(lease_by=holder, lease_until__gt=now)
+        open_ones = set(
+            Attempt.objects.filter(
+                server__in=held, outcome=Outcome.ASKED, answer=""
+            ).values_list("server_id", flat=True)
+        )
+        steps = [
+            IN_FLIGHT
+            if pk in open_ones and state == State.CREATING
+            else _STEPS.get(State(state), "watch")
+            for pk, state in held.values_list("pk", "state")
+        ]
+        listings = Location.objects.filter(lease_by=holder, lease_until__gt=now)
+        return steps + ["listing"] * listings.count()
+
+    def _catch_create(self, strike: Strike) -> list[int]:
+        """Suspend a worker between an intent and its saved answer, and return it.
+
+        Its call may have taken effect or not: that depends on ``strike.delay``. If the
+        answer is saved by then, the worker goes on, and the next create is awaited.
+        """
+
+        def catch() -> list[int]:
+            pids = self._find_creating()
+            if not pids:
+                return []
+            time.sleep(strike.delay)
+            pid = pids[int(strike.pick * len(pids))]
+            if not _send(pid, signal.SIGSTOP):
+                return []
+            caught = False
+            try:
+                caught = IN_FLIGHT in self._list_steps(pid)
+            finally:
+                if not caught:
+                    _send(pid, signal.SIGCONT)
+            return [pid] if caught else []
+
         try:
-            return _wait_for(self._find_creating, unless=self._ended.is_set, pause=0.05)
+            return _wait_for(catch, unless=self._ended.is_set, pause=0.05)
         except DatabaseError:
             connections.close_all()
             return []

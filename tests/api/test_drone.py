@@ -23,7 +23,7 @@ from servers.operations import (
 from tests.support.drone import DecodeError, Drone, ServerError, decode_server
 from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 

@@ -15,7 +15,7 @@ from tests.api.conftest import Call
 from tests.settings.test_refusals import ROOT, clean_environment
 from tests.support.people import make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 PRINT_SETTINGS = """
 import json

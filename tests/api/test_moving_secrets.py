@@ -17,7 +17,7 @@ from tests.api.conftest import Call
 from tests.support.fleet import provision
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 KEYS = {
     "access_key_id": "needle-id",

@@ -12,7 +12,7 @@ from servers.models import Account, Template, TemplateVersion
 from servers.operations import save_account, save_template
 from tests.api.conftest import Call
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 KEYS = {"access_key_id": "a", "secret_access_key": "b"}
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -8,7 +8,7 @@ from servers.models import Account, Location, Server, Template
 from servers.operations import save_account, save_template
 from tests.api.conftest import Call
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from servers.api.shared import limits
 from servers.models import Server
 from tests.api.conftest import Call
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 
 @pytest.mark.parametrize("header", ["{}", " {} ", "Bearer {}", "bEARER  {}"])

@@ -18,7 +18,7 @@ from servers.operations import save_account, save_template
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, provision
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 FIELDS = ("secret", "ca_key", "tls_key")
 CORES = {name: f"needle{name.replace('_', '')}0123456789" for name in FIELDS}

@@ -12,7 +12,7 @@ from servers.reconciler import purge_history
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, live_keys
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 PATH = "/api/templates/default/try"
 

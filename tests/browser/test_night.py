@@ -66,7 +66,7 @@ class Night:
 
     def find(self, query: str, sentence: str) -> Any:
         """Return the line of Overview that names what the query finds by now."""
-        wait_for(lambda: self.ask(query), 40, what=self.service.log)
+        wait_for(lambda: self.ask(query), 90, what=self.service.log)
         line = self.page.locator(".attention li").filter(has_text=sentence)
         line.wait_for(timeout=NAMED_MS)
         return line
@@ -110,7 +110,7 @@ def test_overview_names_each_trouble_of_a_night_with_the_button_that_helps(
     with Service(**env) as service, enter(service) as page:
         night = Night(service, page)
         page.get_by_text("Nothing needs attention.").wait_for()
-        wait_for(lambda: night.ask(BOTH), 30)
+        wait_for(lambda: night.ask(BOTH), 60)
         with stopped(int(night.ask(BOTH).rpartition(":")[2]), night):
             make_trouble(night)
             mend_server(night)
@@ -161,7 +161,7 @@ def make_trouble(night: Night) -> None:
         night.send("POST", "/api/servers", body)
         # One after the other: of calls that run together one failure counts.
         asked = partial(night.ask, MUTE.format(number))
-        wait_for(asked, 40, what=night.service.log)
+        wait_for(asked, 90, what=night.service.log)
     night.plant("sandbox", "a-key-of-nobody")
 
 

@@ -15,7 +15,7 @@ from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 AMAZON: dict[str, Any] = {
     "name": "aws",

@@ -17,7 +17,7 @@ from servers.reports.overview import RANGES
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 
 def boot(version: int, seconds: float, *, hours: float = 1) -> None:

@@ -22,7 +22,7 @@ from servers.reports.overview import (
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 QUEUED = timedelta(minutes=2)
 

@@ -6,7 +6,7 @@ from servers.models import Account, Location, Server, Template, TemplateVersion
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 
 def forget_accounts() -> None:

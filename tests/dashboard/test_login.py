@@ -15,7 +15,7 @@ from servers.drill.service import free_port
 from servers.models import Event
 from servers.operations import initialise_fleet
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
 PASSWORD = "a long enough password"
 

@@ -10,7 +10,7 @@ from serverfleet.web import pagemiddleware
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 MOST_SECONDS = 12.0  # of a test here, on a busy machine
 
 

@@ -15,7 +15,7 @@ from tests.support.crawl import Form, Look, make_everything, take_snapshot
 from tests.support.fleet import Workshop
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 
 @pytest.fixture

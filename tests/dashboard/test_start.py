@@ -12,7 +12,7 @@ from tests.support.crawl import Look
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 
 def read_steps(client: Client) -> tuple[int, str]:

@@ -6,7 +6,7 @@ from django.test import Client
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 
 @pytest.fixture

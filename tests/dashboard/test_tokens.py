@@ -17,7 +17,7 @@ from servers.models import Event, Session, Token
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 FORM: dict[str, Any] = {"name": "ci", "scopes": ["servers:read"], "days": "90"}
 

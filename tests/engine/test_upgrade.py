@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from servers.freshness.triggers import install_triggers
 from servers.records.ledger import database_now
@@ -18,13 +19,20 @@ BEFORE = [("servers", "0025_saved_views")]
 @pytest.fixture
 def old() -> Iterator[Any]:
     """Migrate the database back; yield its models at that time."""
-    executor = MigrationExecutor(connection)
+    executor = make_executor()
     latest = executor.loader.graph.leaf_nodes("servers")
     drop_triggers()
     executor.migrate(BEFORE)
     yield executor.loader.project_state(BEFORE).apps
-    MigrationExecutor(connection).migrate(latest)
+    make_executor().migrate(latest)
     install_triggers()
+
+
+def make_executor() -> MigrationExecutor:
+    """Return what runs each migration that the squashed one replaces."""
+    executor = MigrationExecutor(connection)
+    executor.loader = MigrationLoader(connection, replace_migrations=False)
+    return executor
 
 
 def drop_triggers() -> None:
@@ -37,7 +45,7 @@ def drop_triggers() -> None:
 
 
 def upgrade() -> Any:
-    executor = MigrationExecutor(connection)
+    executor = make_executor()
     latest = executor.loader.graph.leaf_nodes("servers")
     # As in an installation: SQLite can't drop a column that one of them names.
     with connection.cursor() as cursor:
@@ -47,7 +55,7 @@ def upgrade() -> Any:
                 "WHEN OLD.health IS NOT NEW.health BEGIN SELECT 1; END"
             )
     executor.migrate(latest)
-    return MigrationExecutor(connection).loader.project_state(latest).apps
+    return executor.loader.project_state(latest).apps
 
 
 def test_instances_recorded_by_two_accounts_are_merged(old: Any) -> None:
@@ -102,3 +110,36 @@ def test_instances_recorded_by_two_accounts_are_merged(old: Any) -> None:
     assert health == {"one": "refused", "two": "ok", "other": "ok"}
     for name in ("Instance", "Leftover", "Attempt", "Location", "Account", "Fleet"):
         new.get_model("servers", name).objects.all().delete()
+
+
+@pytest.mark.pure
+def test_the_squashed_migration_creates_what_the_replaced_ones_created() -> None:
+    squashed, single = (
+        MigrationLoader(None, replace_migrations=replaced).project_state()
+        for replaced in (True, False)
+    )
+    assert set(squashed.models) == set(single.models)
+    for key in squashed.models:
+        if key[0] != "servers":
+            continue
+        one, other = squashed.models[key], single.models[key]
+        assert describe_fields(one) == describe_fields(other), key
+        assert describe_options(one) == describe_options(other), key
+
+
+def describe_fields(model: Any) -> dict[str, Any]:
+    return {name: field.deconstruct()[1:] for name, field in model.fields.items()}
+
+
+def describe_options(model: Any) -> dict[str, Any]:
+    lists = ("indexes", "constraints")
+    named = {
+        kind: {each.name: each.deconstruct() for each in model.options.get(kind, ())}
+        for kind in lists
+    }
+    rest = {
+        name: value
+        for name, value in model.options.items()
+        if name not in (*lists, "unique_together", "index_together")
+    }
+    return {**rest, **named}

@@ -42,8 +42,8 @@ class SandboxBench:
 
     account: Account
     kinds: ClassVar[Collection[str]] = ()
-    least_create: ClassVar[int] = 80
-    least_destroy: ClassVar[int] = 60
+    least_create: ClassVar[int] = 45
+    least_destroy: ClassVar[int] = 35
 
     def live(self) -> Counter[str]:
         return Counter(

@@ -145,13 +145,13 @@ class FleetMachine(RuleBasedStateMachine):
         for _ in range(turns):
             self.hand.turn()
 
-    @rule(pick=st.integers(0, 9), boundary=st.integers(1, 60))
+    @rule(pick=st.integers(0, 9), boundary=st.integers(1, 35))
     def step_and_be_killed(self, pick: int, boundary: int) -> None:
         self._with_server(
             pick, lambda row: self._kill(partial(engine.advance, row.pk), boundary)
         )
 
-    @rule(pick=st.integers(0, 1), boundary=st.integers(1, 40))
+    @rule(pick=st.integers(0, 1), boundary=st.integers(1, 25))
     def list_and_be_killed(self, pick: int, boundary: int) -> None:
         locations = list(Location.objects.order_by("pk"))
         location = locations[pick % len(locations)]

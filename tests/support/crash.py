@@ -1,9 +1,9 @@
 """Kill a process at its n-th boundary of input or output, for every n.
 
-The boundaries are counted in the process to be killed: before and after each database
-statement and COMMIT, before each statement and commit of the sandbox's world and each
-wait for its answer, and around each chunk sent to or read from a socket. Children are
-forked from a warm parent, which is fast.
+The boundaries are counted in the process to be killed: after each database statement
+and COMMIT (between two of them, only memory changes), before each statement and commit
+of the sandbox's world and each wait for its answer, and around each chunk sent to or
+read from a socket. Children are forked from a warm parent, which is fast.
 """
 
 import os
@@ -95,7 +95,6 @@ def _watch(at_boundary: Boundary, stack: ExitStack) -> None:
 
 def _watch_database(at_boundary: Boundary, stack: ExitStack) -> None:
     def around(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        at_boundary("statement")
         result = execute(sql, params, many, context)
         at_boundary("statement done")
         return result
@@ -104,7 +103,6 @@ def _watch_database(at_boundary: Boundary, stack: ExitStack) -> None:
     commit = BaseDatabaseWrapper._commit  # type: ignore[attr-defined]
 
     def watched(self: BaseDatabaseWrapper) -> Any:
-        at_boundary("commit")
         result = commit(self)
         at_boundary("commit done")
         return result

@@ -10,14 +10,8 @@ from django.test import Client
 
 def make_roles() -> None:
     """Create the groups again: a test with transactions leaves an empty database."""
-    first = import_module("servers.migrations.0008_roles")
-    renamed = {
-        role: [name.replace("scope", "location") for name in names]
-        for role, names in first.ROLES.items()
-    }
-    first.make_roles(apps, None, renamed)
-    people = import_module("servers.migrations.0015_people")
-    people.let_admins_manage_people(apps, None)
+    squashed = import_module("servers.migrations.0001_squashed_0030_locations")
+    squashed.make_roles(apps, None)
 
 
 def make_person(role: str, *, name: str = "") -> User:
