@@ -1,4 +1,4 @@
-"""The Django project: settings from the environment, Celery, URLs, the supervisor."""
+"""The Django project: settings from the environment, Celery, URLs, the processes."""
 
 from serverfleet.celery import app as celery_app
 

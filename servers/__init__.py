@@ -1,13 +1,19 @@
-"""The only app, in layers: a file imports only from layers below its own.
+"""The only app, in rooms on layers: a file imports only from layers below its own.
 
-L0  lifecycle, clouds, machine   pure rules; the cloud port; checks on the instance
-L1  fields                       encrypted columns
-L2  models                       the records
-L3  reach                        which records a caller can reach
-    ledger, selectors, dispatch  the one writer of state; reads; hints
-L4  operations, engine           what people can request; one step of one server
-L5  reconciler                   the tick, the listing of a location, the sweep
-L6  tasks, api, dashboard, admin, management, checks
+    apps
+    tasks management checks      the workers' entrance, commands, checks of settings
+    api dashboard admin drill    entrances: parse, call one operation, answer
+    reconciler                   the tick, listings, the sweep, the purge
+    operations engine            what people can request; one step of one server
+    reports                      what people read: why, leaks, overview, attention
+    placing access               where a server can be created; who a caller is
+    messaging                    hints, broker, heartbeats
+    records                      the writers: ledger, leases, attempts, counters
+    freshness                    what may be served from memory
+    models                       the records and their encrypted columns
+    clouds machine               the port to clouds; what happens on an instance
+    lifecycle                    pure: states, the table, ``decide``
+    addresses tracing errors     needed everywhere
 
-``errors`` is below all of them. import-linter enforces this order (pyproject.toml).
+import-linter enforces this order (pyproject.toml).
 """

@@ -1,4 +1,4 @@
-"""All tables as of migration 0030, for new databases, in about a fifth of the time."""
+"""All tables as of migration 0030, for new databases. It replaces those up to there."""
 
 import django.core.validators
 import django.db.models.deletion
