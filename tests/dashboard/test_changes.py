@@ -156,11 +156,11 @@ def test_a_revoked_token_says_which_scopes_it_had_and_never_its_secret() -> None
     assert revoke_token(parent)
     child, ci = Event.objects.order_by("-id")[:2]
     assert ci.reason == (
-        "The token ci was revoked: locations: servers:read, servers:write → none."
+        "The token ci was revoked: scopes: servers:read, servers:write → none."
     )
     assert child.reason == (
         "The token child was revoked with ci, which created it: "
-        "locations: servers:read → none."
+        "scopes: servers:read → none."
     )
     secret = text.rpartition("_")[2]
     assert not Event.objects.filter(reason__contains=secret).exists()

@@ -108,8 +108,11 @@ def test_a_call_that_never_arrived_is_tried_again_after_its_settle_time(
         options={**account.options, "faults": {}}
     )
     workshop.run_to("running", server)
-    first, second = Attempt.objects.order_by("number")
-    assert (first.outcome, second.outcome) == (Outcome.ABSENT, Outcome.ACCEPTED)
+    # On a busy machine a step may stop before its call, since too much of its lease has
+    # passed. Its attempt is absent, too.
+    first, *held, last = Attempt.objects.order_by("number")
+    assert {first.outcome, *(each.outcome for each in held)} == {Outcome.ABSENT}
+    assert last.outcome == Outcome.ACCEPTED
     assert first.looked_at is not None
     assert first.looked_at >= first.lease_end + timedelta(seconds=TIMINGS["settle"])
     assert len(live_keys(account)) == 1

@@ -54,7 +54,7 @@ def run_site(database: Path | str, *, workers: int = 1) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
     try:
-        wait_for(lambda: _answers(address), 30, what=(data / "web.log").read_text)
+        wait_for(lambda: _answers(address), 90, what=(data / "web.log").read_text)
         yield address
     finally:
         process.send_signal(signal.SIGINT)  # it does not wait for open connections
