@@ -262,16 +262,12 @@ def test_a_token_is_created_shown_once_used_and_revoked(send: Call, call: Call) 
     assert made.status_code == 201, made.content
     text = made.json()["token"]
     headers = {"authorization": f"Bearer {text}"}
-    assert (
-        call("GET", "/api/servers", locations=None, headers=headers).status_code == 200
-    )
+    assert call("GET", "/api/servers", scopes=None, headers=headers).status_code == 200
     listed = send("GET", "/api/tokens")
     assert text.rpartition("_")[2].encode() not in listed.content
     assert "digest" not in listed.json()[0]
     assert send("DELETE", "/api/tokens/ci").status_code == 204
-    assert (
-        call("GET", "/api/servers", locations=None, headers=headers).status_code == 401
-    )
+    assert call("GET", "/api/servers", scopes=None, headers=headers).status_code == 401
     assert send("GET", "/api/tokens/ci").json()["revoked"] > 0
     assert send("DELETE", "/api/tokens/nobody").status_code == 404
 
@@ -282,7 +278,7 @@ def test_no_one_grants_a_right_that_they_lack(send: Call) -> None:
         "POST",
         "/api/tokens",
         {"name": "more", "scopes": ["secrets:read"]},
-        locations=admin,
+        scopes=admin,
     )
     assert answer.status_code == 400
     assert "which you don't have" in answer.json()["message"]
@@ -315,10 +311,10 @@ WRITES = [
 @pytest.mark.parametrize(("method", "path"), WRITES)
 def test_all_of_this_needs_the_admins_right(send: Call, method: str, path: str) -> None:
     lesser = sorted(SCOPES - {"fleet:admin"})
-    answer = send(method, path, {}, locations=lesser)
+    answer = send(method, path, {}, scopes=lesser)
     assert answer.status_code == 403
     assert "fleet:admin" in answer.json()["message"]
-    assert send(method, path, {}, locations=None).status_code == 401
+    assert send(method, path, {}, scopes=None).status_code == 401
 
 
 def test_a_body_that_is_too_deep_or_contains_a_nul_is_refused(send: Call) -> None:
