@@ -11,6 +11,10 @@ from celery.signals import beat_init, worker_init, worker_ready
 from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
+# At each start of a worker, Celery would run Django's checks and drop what they found.
+# They load all pages and the API: a second of CPU, and memory for good. The start, the
+# System page and `manage.py check` run them.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 STDERR = 2  # Celery replaces sys.stderr with an object that has no file
 _show_trace = sys.excepthook

@@ -38,17 +38,17 @@ def test_the_first_start_shows_credentials_once_and_the_second_is_quick(
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("words", "number"),
     [
-        "gunicorn",
-        "celery -A serverfleet --quiet worker",
-        "celery -A serverfleet --quiet beat",
-        "valkey",
+        ("gunicorn", 3),  # with its two workers, of which none may be forked later
+        ("celery -A serverfleet --quiet worker", 1),
+        ("celery -A serverfleet --quiet beat", 1),
+        ("valkey", 1),
     ],
 )
-def test_a_killed_child_comes_back(service: Service, words: str) -> None:
+def test_a_killed_child_comes_back(service: Service, words: str, number: int) -> None:
+    wait_for(lambda: len(service.processes(words)) == number, 60, what=service.log)
     before = service.processes(words)
-    assert before
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     wait_for(
