@@ -26,7 +26,8 @@ _CLIPPED = """(() => {
   const cut = [];
   for (let box = table.parentElement; box; box = box.parentElement) {
     const frame = box.getBoundingClientRect();
-    if (seen.right > frame.right + 1) cut.push(box.id || box.className || box.tagName);
+    const over = seen.right - frame.right;
+    if (over > 1) cut.push(`${box.id || box.className || box.tagName}: ${over} px`);
   }
   return cut;
 })()"""
@@ -37,6 +38,7 @@ def test_no_state_is_alone_in_its_row_or_too_wide_for_its_tile(
     visit: Visit, width: int
 ) -> None:
     make_fleet()
+    provision()
     page = visit("admin", viewport={"width": width, "height": 900})
     page.goto("/")
     tiles = page.evaluate(_TILES)
@@ -50,7 +52,7 @@ def test_the_admins_list_of_servers_is_seen_whole_at_1280_px(
     visit: Visit, workshop: Any
 ) -> None:
     make_fleet()
-    server = provision(name="linux-large-arm64-nightly-vmylagl7")
+    server = provision(name="linux-large-vmylagl7")
     workshop.run_to("running", server)
     page = visit("root", viewport={"width": 1280, "height": 900})
     page.goto("/admin/servers/server/")
