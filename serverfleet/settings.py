@@ -13,10 +13,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
-from serverfleet import (
-    env,
-    redisurl,
-)
+from serverfleet import env, redisurl
 from serverfleet.run import datafolder
 from serverfleet.web import logs
 

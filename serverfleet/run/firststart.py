@@ -18,10 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from serverfleet import env
 from serverfleet.run.datafolder import StartError
 from servers import tracing
-from servers.access.tokens import (
-    SCOPES,
-    issue_token,
-)
+from servers.access.tokens import SCOPES, issue_token
 from servers.models import Account, Template, Token
 from servers.models.encryption import refuse_wrong_keys
 from servers.operations import (

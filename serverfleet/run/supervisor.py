@@ -21,16 +21,8 @@ from dataclasses import dataclass, field
 from typing import IO, Final
 
 from serverfleet.run.guardian import Guardian
-from serverfleet.run.pulse import (
-    PIPE,
-    SLOT,
-    SUPERVISED,
-)
-from serverfleet.run.watch import (
-    PATIENCE,
-    Clock,
-    Watch,
-)
+from serverfleet.run.pulse import PIPE, SLOT, SUPERVISED
+from serverfleet.run.watch import PATIENCE, Clock, Watch
 
 # A child that died is restarted after FIRST_WAIT seconds. The wait doubles each time,
 # up to MOST_WAIT, and is reset once the child has lived long enough. A child that exits

@@ -17,10 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from serverfleet.run.address import (
-    advise,
-    find_address,
-)
+from serverfleet.run.address import advise, find_address
 from serverfleet.run.datafolder import (
     StartError,
     lock_folder,
@@ -28,10 +25,7 @@ from serverfleet.run.datafolder import (
     prepare_socket,
 )
 from serverfleet.run.restarts import leave_note
-from serverfleet.run.supervisor import (
-    Program,
-    Supervisor,
-)
+from serverfleet.run.supervisor import Program, Supervisor
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MOST_PORT = 65535
@@ -143,10 +137,7 @@ def _prepare_application(folder: Path | None, address: str) -> str:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
 
-    from serverfleet.run.firststart import (
-        prepare_database,
-        prepare_static,
-    )
+    from serverfleet.run.firststart import prepare_database, prepare_static
 
     try:
         if folder is not None:

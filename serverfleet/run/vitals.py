@@ -19,15 +19,9 @@ from celery.beat import Scheduler
 from celery.worker.consumer import Consumer
 from django.conf import settings
 
-from serverfleet.run.pulse import (
-    PIPE,
-    Pulse,
-)
+from serverfleet.run.pulse import PIPE, Pulse
 from servers import workload
-from servers.messaging.broker import (
-    Answer,
-    ask_broker,
-)
+from servers.messaging.broker import Answer, ask_broker
 from servers.messaging.heartbeats import Look
 
 logger = logging.getLogger(__name__)

@@ -13,10 +13,7 @@ from django.urls import ResolverMatch
 
 from servers import tracing
 from servers.access.sessions import note_seen
-from servers.api.shared.errors import (
-    LATE,
-    plain_error,
-)
+from servers.api.shared.errors import LATE, plain_error
 
 logger = logging.getLogger("serverfleet.request")
 

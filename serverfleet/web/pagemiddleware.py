@@ -16,10 +16,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from serverfleet.web.errorpages import too_many_requests
-from servers.access.ratelimits import (
-    Counter,
-    find_address,
-)
+from servers.access.ratelimits import Counter, find_address
 from servers.access.sessions import MUST_CHANGE
 
 Respond = Callable[[HttpRequest], HttpResponseBase]

@@ -9,10 +9,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
-from serverfleet.web.bad_requests import (
-    FAULT_STATUS,
-    answer_to,
-)
+from serverfleet.web.bad_requests import FAULT_STATUS, answer_to
 
 
 class JSONThreadWorker(ThreadWorker):  # type: ignore[misc]

@@ -17,16 +17,10 @@ from django.db.models.functions import Now
 
 from servers.access.reach import MOST_TOKEN_NAME
 from servers.errors import ConflictError, InvalidError
-from servers.freshness.stamps import (
-    Stamps,
-    read_clock,
-)
+from servers.freshness.stamps import Stamps, read_clock
 from servers.models import Token
 from servers.records.differences import list_differences
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 
 SCOPES: Final = frozenset(scope.value for scope in Token.Scope)
 _PREFIX: Final = "sf"

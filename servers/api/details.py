@@ -5,19 +5,13 @@ from typing import Any, Final
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from servers.api.shared.bodies import (
-    Kind,
-    read_body,
-)
+from servers.api.shared.bodies import Kind, read_body
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.models import Attempt, Event, Server
 from servers.operations import Change, change_server
 from servers.records.ledger import database_now
-from servers.reports.feed import (
-    MOST_WAIT,
-    follow_events,
-)
+from servers.reports.feed import MOST_WAIT, follow_events
 from servers.reports.selectors import find_server
 from servers.reports.server_json import to_seconds
 from servers.reports.why import explain_server

@@ -7,22 +7,10 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from servers.access.reach import (
-    find_token,
-    reach_tokens,
-)
-from servers.access.sessions import (
-    CONFIRM_FIRST,
-    is_recent,
-)
-from servers.access.tokens import (
-    issue_token,
-    revoke_token,
-)
-from servers.api.shared.bodies import (
-    Kind,
-    read_body,
-)
+from servers.access.reach import find_token, reach_tokens
+from servers.access.sessions import CONFIRM_FIRST, is_recent
+from servers.access.tokens import issue_token, revoke_token
+from servers.api.shared.bodies import Kind, read_body
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.models import Fleet, Token

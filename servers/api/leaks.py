@@ -5,24 +5,12 @@ from typing import Any, Final
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from servers.access.reach import (
-    find_account,
-    find_template,
-    reach_templates,
-)
-from servers.api.shared.bodies import (
-    Kind,
-    read_body,
-)
+from servers.access.reach import find_account, find_template, reach_templates
+from servers.api.shared.bodies import Kind, read_body
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Event, Token
-from servers.operations import (
-    adopt_stray,
-    delete_leftover,
-    destroy_held,
-    destroy_stray,
-)
+from servers.operations import adopt_stray, delete_leftover, destroy_held, destroy_stray
 from servers.records.ledger import database_now
 from servers.reports.leaks import (
     Finding,

@@ -17,25 +17,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from servers.access.reach import (
-    all_accounts,
-    all_servers,
-)
+from servers.access.reach import all_accounts, all_servers
 from servers.lifecycle.states import State, Verdict
-from servers.messaging.standstill import (
-    Cause,
-    find_fresh,
-    find_standstill,
-)
-from servers.models import (
-    Account,
-    Attempt,
-    Fleet,
-    Heartbeat,
-    Instance,
-    Location,
-    Tally,
-)
+from servers.messaging.standstill import Cause, find_fresh, find_standstill
+from servers.models import Account, Attempt, Fleet, Heartbeat, Instance, Location, Tally
 from servers.placing.location_gate import is_confirmed
 from servers.records.counters import (
     ATTEMPTS,
@@ -45,12 +30,7 @@ from servers.records.counters import (
     FAILURES,
 )
 from servers.records.ledger import database_now
-from servers.reports.leaks import (
-    DECIDED,
-    NONE,
-    UNOWNED,
-    report_leaks,
-)
+from servers.reports.leaks import DECIDED, NONE, UNOWNED, report_leaks
 from servers.reports.selectors import count_by_state
 
 

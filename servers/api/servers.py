@@ -19,16 +19,9 @@ from servers.api.serverlist.conditional import (
     is_known,
     make_etag,
 )
-from servers.api.serverlist.fragments import (
-    Shelf,
-    names,
-    shelf,
-)
+from servers.api.serverlist.fragments import Shelf, names, shelf
 from servers.api.serverlist.listing import select_servers
-from servers.api.shared.bodies import (
-    Kind,
-    read_body,
-)
+from servers.api.shared.bodies import Kind, read_body
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.freshness.stamps import Stamps

@@ -16,10 +16,7 @@ from servers.access.reach import (
     reach_accounts,
     reach_templates,
 )
-from servers.api.shared.bodies import (
-    Kind,
-    read_body,
-)
+from servers.api.shared.bodies import Kind, read_body
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Account, Location, Template, Token

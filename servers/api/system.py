@@ -15,10 +15,7 @@ from servers.access.tokens import check_token
 from servers.api.metrics import make_registry
 from servers.api.shared.auth import find_bearer
 from servers.api.shared.errors import plain_error
-from servers.api.shared.limits import (
-    REFUSALS_SHARE,
-    refusals,
-)
+from servers.api.shared.limits import REFUSALS_SHARE, refusals
 from servers.api.shared.views import ScopedView
 from servers.freshness.stamps import read_stamps
 from servers.models import Token

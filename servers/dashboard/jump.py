@@ -9,16 +9,10 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.access.reach import (
-    reach_accounts,
-    reach_templates,
-)
+from servers.access.reach import reach_accounts, reach_templates
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.navigation import list_links
-from servers.reports.selectors import (
-    list_servers,
-    with_words,
-)
+from servers.reports.selectors import list_servers, with_words
 
 MOST_WORDS: Final = 100
 MOST_EACH: Final = 8

@@ -9,24 +9,11 @@ from django.urls import reverse
 from django.views.generic import TemplateView
 
 from servers.access.reach import reach_rows
-from servers.dashboard.shared.access import (
-    Page,
-    carry_out,
-)
+from servers.dashboard.shared.access import Page, carry_out
 from servers.dashboard.shared.live import Live
 from servers.models import Instance, Leftover
-from servers.operations import (
-    adopt_stray,
-    delete_leftover,
-    destroy_held,
-    destroy_stray,
-)
-from servers.reports.leaks import (
-    LocationReport,
-    Report,
-    list_history,
-    report_leaks,
-)
+from servers.operations import adopt_stray, delete_leftover, destroy_held, destroy_stray
+from servers.reports.leaks import LocationReport, Report, list_history, report_leaks
 from servers.wording import count_of
 
 

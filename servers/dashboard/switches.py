@@ -11,11 +11,7 @@ from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
 from servers.access.reach import find_account
-from servers.dashboard.shared.access import (
-    Page,
-    carry_out,
-    go_back,
-)
+from servers.dashboard.shared.access import Page, carry_out, go_back
 from servers.errors import FleetError, NotFoundError
 from servers.operations import (
     close_breaker,

@@ -16,17 +16,8 @@ from django.views.generic import TemplateView
 
 from servers.access.reach import all_servers
 from servers.dashboard.shared.live import Live
-from servers.messaging.broker import (
-    ask_broker,
-    ask_cache,
-    name_broker,
-    name_cache,
-)
-from servers.messaging.standstill import (
-    LATE,
-    TICK_LATE,
-    find_standstill,
-)
+from servers.messaging.broker import ask_broker, ask_cache, name_broker, name_cache
+from servers.messaging.standstill import LATE, TICK_LATE, find_standstill
 from servers.models import Heartbeat
 from servers.placing.location_gate import is_confirmed
 from servers.reports.attention import read_moment

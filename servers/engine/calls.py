@@ -3,10 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
-from servers.clouds.base import (
-    CloudError,
-    InstanceNotFoundError,
-)
+from servers.clouds.base import CloudError, InstanceNotFoundError
 from servers.clouds.registry import describe_kind
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decisions import (
@@ -28,10 +25,7 @@ from servers.placing.locations import (
     pace_of,
 )
 from servers.records import ledger
-from servers.records.attempts import (
-    close_attempt,
-    record_instance,
-)
+from servers.records.attempts import close_attempt, record_instance
 from servers.records.instances import (
     mark_destroy_asked,
     mark_destroy_failed,
@@ -39,11 +33,7 @@ from servers.records.instances import (
     record_seen,
 )
 from servers.records.leases import Lease
-from servers.records.ledger import (
-    Kind,
-    database_now,
-    write_event,
-)
+from servers.records.ledger import Kind, database_now, write_event
 
 PROBE_SECONDS: Final = 3.0
 

@@ -30,35 +30,14 @@ from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
 from servers.models import Account, Attempt, Fleet, Server
-from servers.placing.breaker import (
-    admit_create,
-    note_answer,
-    note_throttling,
-)
-from servers.placing.breakerevents import (
-    record_failure,
-    record_success,
-)
-from servers.placing.locations import (
-    call_slot,
-    hasten_listing,
-    open_location,
-    pace_of,
-)
+from servers.placing.breaker import admit_create, note_answer, note_throttling
+from servers.placing.breakerevents import record_failure, record_success
+from servers.placing.locations import call_slot, hasten_listing, open_location, pace_of
 from servers.placing.placements import list_candidates
-from servers.records.attempts import (
-    Place,
-    close_attempt,
-    record_accepted,
-    write_intent,
-)
+from servers.records.attempts import Place, close_attempt, record_accepted, write_intent
 from servers.records.counters import count_failure
 from servers.records.leases import Lease
-from servers.records.ledger import (
-    Kind,
-    database_now,
-    write_event,
-)
+from servers.records.ledger import Kind, database_now, write_event
 
 logger = logging.getLogger(__name__)
 

@@ -28,21 +28,10 @@ from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
 from servers.models import Fleet, Server
-from servers.placing.locations import (
-    BusyError,
-    check_call_slot,
-    open_location,
-    pace_of,
-)
+from servers.placing.locations import BusyError, check_call_slot, open_location, pace_of
 from servers.placing.placements import list_candidates
-from servers.placing.snapshots import (
-    Loader,
-    jitter_of,
-)
-from servers.records import (
-    leases,
-    ledger,
-)
+from servers.placing.snapshots import Loader, jitter_of
+from servers.records import leases, ledger
 from servers.records.counters import count_fault
 
 logger = logging.getLogger(__name__)

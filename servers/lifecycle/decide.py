@@ -25,12 +25,7 @@ from servers.lifecycle.decisions import (
 )
 from servers.lifecycle.ending import decide_stopping
 from servers.lifecycle.pending import decide_pending
-from servers.lifecycle.snapshot import (
-    AttemptView,
-    InstanceView,
-    LocationView,
-    Snapshot,
-)
+from servers.lifecycle.snapshot import AttemptView, InstanceView, LocationView, Snapshot
 from servers.lifecycle.states import BOOTING, HOLDING, Answer, Event, Outcome, State
 from servers.lifecycle.tries import follow_failure
 

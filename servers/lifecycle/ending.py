@@ -4,12 +4,7 @@ from datetime import datetime, timedelta
 
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decisions import Decision, Destroy, Move, Wait
-from servers.lifecycle.snapshot import (
-    AttemptView,
-    InstanceView,
-    LocationView,
-    Snapshot,
-)
+from servers.lifecycle.snapshot import AttemptView, InstanceView, LocationView, Snapshot
 from servers.lifecycle.states import Event, Outcome
 
 

@@ -17,14 +17,7 @@ from typing import Final
 
 from servers.lifecycle.backoff import MOST_SECONDS, back_off
 from servers.lifecycle.snapshot import AttemptView, Limits, Snapshot
-from servers.lifecycle.states import (
-    ELSEWHERE,
-    FINAL,
-    NO_TRY,
-    Answer,
-    Event,
-    Outcome,
-)
+from servers.lifecycle.states import ELSEWHERE, FINAL, NO_TRY, Answer, Event, Outcome
 
 # The longest wait between two calls is this fraction of the pending deadline. So if
 # an outage ends by half of the deadline, there is time for several more calls.

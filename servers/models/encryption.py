@@ -16,11 +16,7 @@ from django.db.models import F, IntegerField, QuerySet, TextField, Value
 from django.db.models.functions import StrIndex, Substr
 
 from servers.models import Fleet
-from servers.models.fields import (
-    DecryptionError,
-    EncryptedTextField,
-    decrypt,
-)
+from servers.models.fields import DecryptionError, EncryptedTextField, decrypt
 
 BATCH: Final = 200
 # The part before the value itself: version and key id, with their colons.

@@ -20,10 +20,7 @@ from servers.models import (
 from servers.operations.secrets import has_living_fallback
 from servers.placing.breaker import note_success
 from servers.placing.locations import ensure_location
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 from servers.wording import count_of
 
 

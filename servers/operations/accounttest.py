@@ -26,15 +26,8 @@ from servers.clouds.registry import validate_config
 from servers.errors import FleetError, InvalidError, UnavailableError
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template
-from servers.placing.locations import (
-    BusyError,
-    call_slot,
-    open_location,
-)
-from servers.placing.placements import (
-    Candidate,
-    list_candidates,
-)
+from servers.placing.locations import BusyError, call_slot, open_location
+from servers.placing.placements import Candidate, list_candidates
 from servers.wording import count_of
 
 # A person waits for the result, and the web process has few threads. So only this many

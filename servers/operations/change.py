@@ -10,19 +10,10 @@ from servers.lifecycle.states import State
 from servers.models import Server
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.provision import check_capacity, check_ttl
-from servers.placing.placements import (
-    list_candidates,
-    list_kinds,
-)
+from servers.placing.placements import list_candidates, list_kinds
 from servers.records import ledger
-from servers.records.differences import (
-    list_differences,
-    read_values,
-)
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.differences import list_differences, read_values
+from servers.records.ledger import Kind, write_event
 from servers.reports.selectors import find_server
 
 

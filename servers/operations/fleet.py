@@ -14,14 +14,8 @@ from servers.lifecycle.keys import is_fleet_id
 from servers.lifecycle.states import Event, State
 from servers.models import Fleet, Instance, Leftover, Listing, Location, Server
 from servers.records import ledger
-from servers.records.differences import (
-    list_differences,
-    read_values,
-)
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.differences import list_differences, read_values
+from servers.records.ledger import Kind, write_event
 
 MOST_NOTE = 500
 MOST_SERVERS = 1_000_000

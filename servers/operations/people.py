@@ -19,22 +19,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from servers.access.sessions import (
-    digest_password,
-    end_sessions,
-)
-from servers.access.tokens import (
-    list_valid_tokens,
-    revoke_token,
-    rights_of,
-)
+from servers.access.sessions import digest_password, end_sessions
+from servers.access.tokens import list_valid_tokens, revoke_token, rights_of
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.models import OneTimePassword, Session
 from servers.records.differences import list_differences
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 
 ROLES: Final = ("viewer", "operator", "admin")
 ONE_TIME_FOR: Final = timedelta(days=3)

@@ -10,10 +10,7 @@ from typing import Final
 
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template
-from servers.operations.accounttest import (
-    Finding,
-    probe_template,
-)
+from servers.operations.accounttest import Finding, probe_template
 from servers.operations.secrets import refuse_new_readers
 from servers.operations.setup import check_template
 from servers.records.differences import read_values

@@ -14,24 +14,14 @@ from servers import tracing
 from servers.access.reach import reach_recipes
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
-from servers.freshness.stamps import (
-    Stamps,
-    read_stamps,
-)
+from servers.freshness.stamps import Stamps, read_stamps
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Server, Template, TemplateVersion
 from servers.operations.labels import check_labels, check_tags
 from servers.operations.overrides import check_overrides
 from servers.placing.caps import hold_caps
-from servers.placing.locations import (
-    ensure_location,
-    open_location,
-)
-from servers.placing.placements import (
-    Candidate,
-    list_candidates,
-    list_kinds,
-)
+from servers.placing.locations import ensure_location, open_location
+from servers.placing.placements import Candidate, list_candidates, list_kinds
 from servers.records import ledger
 
 NAME_RULE: Final = (

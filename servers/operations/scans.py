@@ -6,10 +6,7 @@ from servers.errors import NotFoundError
 from servers.messaging import dispatch
 from servers.models import Location
 from servers.records import ledger
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 
 
 def scan_now(*, account: str = "", region: str | None = None) -> int:

@@ -26,22 +26,10 @@ from servers.operations.secrets import (
     refuse_renaming,
     resolve_credentials,
 )
-from servers.placing.locations import (
-    ensure_location,
-    open_location,
-)
-from servers.placing.placements import (
-    list_candidates,
-    list_kinds,
-)
-from servers.records.differences import (
-    list_differences,
-    read_values,
-)
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.placing.locations import ensure_location, open_location
+from servers.placing.placements import list_candidates, list_kinds
+from servers.records.differences import list_differences, read_values
+from servers.records.ledger import Kind, write_event
 from servers.wording import count_of
 
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less

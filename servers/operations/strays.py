@@ -22,10 +22,7 @@ from servers.models import (
 )
 from servers.records import ledger
 from servers.records.condemn import condemn_unowned
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 
 _UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE)
 _NOBODY_WAITS: Final = "Nothing there needs a decision any more. Reload and look again."

@@ -7,10 +7,7 @@ from servers.lifecycle.states import ENDING, Event, Outcome, State
 from servers.messaging import dispatch
 from servers.models import Attempt, Instance, Server
 from servers.records import ledger
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 from servers.reports.selectors import find_server
 
 # How often to retry if the server changes between the read and the update.

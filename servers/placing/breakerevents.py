@@ -6,10 +6,7 @@ from django.db import transaction
 
 from servers.models import Account
 from servers.placing import breaker
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 
 
 def record_success(account: Account) -> None:

@@ -17,10 +17,7 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
-from servers.placing.breaker import (
-    explain_hold,
-    is_by_failures,
-)
+from servers.placing.breaker import explain_hold, is_by_failures
 from servers.records.limits import count_recent_creates, count_servers
 
 LocationKey = tuple[UUID, str]

@@ -31,10 +31,7 @@ from servers.lifecycle.snapshot import (
 )
 from servers.lifecycle.states import Outcome, State
 from servers.models import Account, Attempt, Fleet, Instance, Listing, Location, Server
-from servers.placing.location_gate import (
-    explain_closed_gate,
-    limits_in_force,
-)
+from servers.placing.location_gate import explain_closed_gate, limits_in_force
 from servers.placing.locations import pace_of_account
 from servers.placing.placements import (
     Candidate,

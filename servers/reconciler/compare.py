@@ -19,16 +19,8 @@ from servers.lifecycle.keys import Key, parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, Outcome, State, Verdict
 from servers.models import Attempt, Instance, Location, Server
-from servers.reconciler.owners import (
-    choose_owner,
-    seen_by,
-    settle_identity,
-    take_over,
-)
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.reconciler.owners import choose_owner, seen_by, settle_identity, take_over
+from servers.records.ledger import Kind, write_event
 
 _FACTS = ("raw_status", "live", "meaning", "address", "fault", "name")
 

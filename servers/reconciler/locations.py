@@ -25,10 +25,7 @@ from servers.models import (
     TemplateVersion,
 )
 from servers.placing.locations import ensure_location
-from servers.placing.placements import (
-    LocationKey,
-    list_candidates,
-)
+from servers.placing.placements import LocationKey, list_candidates
 from servers.records.ledger import database_now
 
 logger = logging.getLogger(__name__)

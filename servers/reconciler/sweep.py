@@ -15,10 +15,7 @@ from servers.lifecycle.snapshot import Limits, Pace
 from servers.lifecycle.states import Answer, Verdict
 from servers.models import Instance, Location
 from servers.records.condemn import condemn_unowned
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 
 logger = logging.getLogger(__name__)
 

@@ -17,16 +17,9 @@ from servers.clouds.base import CloudInstance
 from servers.lifecycle.guards import Claim, weigh_claim
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Account, Attempt, Instance, Server
-from servers.records.counters import (
-    ATTEMPTS,
-    count,
-)
+from servers.records.counters import ATTEMPTS, count
 from servers.records.leases import Lease
-from servers.records.ledger import (
-    Kind,
-    move,
-    write_event,
-)
+from servers.records.ledger import Kind, move, write_event
 from servers.records.limits import count_recent_creates, count_servers
 
 

@@ -14,14 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import (
-    Count,
-    F,
-    Func,
-    IntegerField,
-    QuerySet,
-    Window,
-)
+from django.db.models import Count, F, Func, IntegerField, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from servers.lifecycle.states import State

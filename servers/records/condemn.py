@@ -8,10 +8,7 @@ from django.db import transaction
 from servers.lifecycle.guards import judge_instance
 from servers.lifecycle.states import Outcome, Verdict
 from servers.models import Attempt, Instance, Server
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 
 logger = logging.getLogger(__name__)
 

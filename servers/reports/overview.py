@@ -26,13 +26,7 @@ from django.db.models import (
 from servers.lifecycle.states import CLOSED
 from servers.lifecycle.states import Event as Happening
 from servers.models import Attempt, Event
-from servers.records.boots import (
-    TOOK,
-    Boots,
-    Epoch,
-    list_boots,
-    summarise_boots,
-)
+from servers.records.boots import TOOK, Boots, Epoch, list_boots, summarise_boots
 
 KEPT_SECONDS: Final = 5.0
 WEEK: Final = timedelta(days=7)

@@ -7,12 +7,7 @@ from uuid import UUID
 from django.db.models import Count, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Now
 
-from servers.access.reach import (
-    all_servers,
-    by_name,
-    no_server,
-    reach_servers,
-)
+from servers.access.reach import all_servers, by_name, no_server, reach_servers
 from servers.models import Fleet, Server
 
 

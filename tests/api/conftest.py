@@ -15,10 +15,7 @@ def call(workshop: Any) -> Call:
     # Here, since this file is read before Django is set up.
     from django.test import Client
 
-    from servers.access.tokens import (
-        SCOPES,
-        issue_token,
-    )
+    from servers.access.tokens import SCOPES, issue_token
     from tests.support.fleet import make_fleet
 
     make_fleet()

@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 
 from servers import reconciler
-from servers.access.tokens import (
-    SCOPES,
-    issue_token,
-)
+from servers.access.tokens import SCOPES, issue_token
 from servers.engine import step
 from servers.lifecycle.states import State
 from servers.models import Account, Server, Template

@@ -11,16 +11,9 @@ import pytest
 from django.db import connection, transaction
 
 from servers.models import Event
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.records.ledger import Kind, write_event
 from servers.reports import feed
-from servers.reports.feed import (
-    MOST_WAITING,
-    find_horizon,
-    read_events,
-)
+from servers.reports.feed import MOST_WAITING, find_horizon, read_events
 from tests.api.conftest import Call
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -7,10 +7,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client, override_settings
 
-from servers.access.ratelimits import (
-    MOST_KEYS,
-    Counter,
-)
+from servers.access.ratelimits import MOST_KEYS, Counter
 from servers.api.shared import limits
 from servers.drill.service import free_port
 from tests.api.conftest import Call

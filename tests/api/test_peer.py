@@ -4,10 +4,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client, override_settings
 
-from servers.access.tokens import (
-    SCOPES,
-    issue_token,
-)
+from servers.access.tokens import SCOPES, issue_token
 from servers.api.shared import limits
 from servers.models import Server
 from tests.api.conftest import Call

@@ -4,15 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from servers.access.tokens import (
-    SCOPES,
-    expand_scopes,
-)
-from servers.api.shared.routes import (
-    Route,
-    list_routes,
-    render_table,
-)
+from servers.access.tokens import SCOPES, expand_scopes
+from servers.api.shared.routes import Route, list_routes, render_table
 from servers.models import Token
 from tests.api.conftest import Call
 

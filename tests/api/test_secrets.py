@@ -9,10 +9,7 @@ import pytest
 from django.db import connection
 
 from servers.access.tokens import SCOPES
-from servers.api.shared.routes import (
-    Route,
-    list_routes,
-)
+from servers.api.shared.routes import Route, list_routes
 from servers.models import Account, Server, Template
 from servers.operations import save_account, save_template
 from tests.api.conftest import Call

@@ -12,22 +12,11 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from servers.access.tokens import issue_token
-from servers.freshness.stamps import (
-    _READ,
-    Stamps,
-    read_stamps,
-)
-from servers.freshness.triggers import (
-    SERVED,
-    install_triggers,
-    list_watches,
-)
+from servers.freshness.stamps import _READ, Stamps, read_stamps
+from servers.freshness.triggers import SERVED, install_triggers, list_watches
 from servers.models import Account, Fleet, Location, Server, Template, Token
 from servers.models.fields import EncryptedTextField
-from servers.records import (
-    leases,
-    ledger,
-)
+from servers.records import leases, ledger
 from tests.support.fleet import Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,11 +12,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from servers.access.tokens import (
-    check_token,
-    issue_token,
-    revoke_token,
-)
+from servers.access.tokens import check_token, issue_token, revoke_token
 from servers.errors import FleetError
 from servers.freshness.stamps import read_stamps
 from servers.models import Event, Token

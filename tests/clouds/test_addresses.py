@@ -14,12 +14,7 @@ from servers.addresses import (
     parse_allowed,
     read_address,
 )
-from servers.clouds.base import (
-    CloudConfig,
-    CloudInstance,
-    Meaning,
-    UnreachableError,
-)
+from servers.clouds.base import CloudConfig, CloudInstance, Meaning, UnreachableError
 from servers.clouds.registry import open_cloud, validate_config
 from servers.machine.tcp import NOT_TRIED, NOT_YET, try_port
 

@@ -15,10 +15,7 @@ from servers.operations import adopt_stray
 from servers.reconciler import purge_history
 from servers.records.boots import read_boots
 from servers.records.ledger import database_now
-from servers.reports.overview import (
-    RANGES,
-    load_figures,
-)
+from servers.reports.overview import RANGES, load_figures
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

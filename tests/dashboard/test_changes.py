@@ -6,10 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from servers.access.tokens import (
-    issue_token,
-    revoke_token,
-)
+from servers.access.tokens import issue_token, revoke_token
 from servers.models import Account, Event, Template, Token
 from servers.operations import change_fleet, people, save_account, save_template
 from servers.records.differences import list_differences

@@ -7,10 +7,7 @@ import pytest
 from servers.models import Attempt, Event
 from servers.operations import terminate_server
 from servers.records.ledger import database_now
-from servers.reports.overview import (
-    RANGES,
-    load_figures,
-)
+from servers.reports.overview import RANGES, load_figures
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.trouble import write_history
 

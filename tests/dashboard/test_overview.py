@@ -9,33 +9,19 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from servers.models import (
-    Account,
-    Event,
-    Fleet,
-    Heartbeat,
-    Instance,
-    Location,
-)
+from servers.models import Account, Event, Fleet, Heartbeat, Instance, Location
 from servers.operations import freeze_destroys, pause_fleet, save_account
 from servers.placing.locations import ensure_location
 from servers.reconciler.observe import observe_location
 from servers.reconciler.tick import tick
 from servers.records.ledger import database_now
-from servers.reports.attention import (
-    Kind,
-    list_attention,
-)
+from servers.reports.attention import Kind, list_attention
 from servers.reports.overview import forget_figures
 from servers.reports.selectors import is_paused
 from tests.clouds.test_amazon import SECRETS, answering, error_of
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
-from tests.support.trouble import (
-    age_server,
-    open_breaker,
-    start_processes,
-)
+from tests.support.trouble import age_server, open_breaker, start_processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,10 +13,7 @@ from django.test import Client, override_settings
 
 from servers.access.ratelimits import Counter
 from servers.drill.service import free_port
-from servers.messaging.broker import (
-    ask_broker,
-    name_broker,
-)
+from servers.messaging.broker import ask_broker, name_broker
 from servers.messaging.heartbeats import (
     record_end,
     replace_predecessor,

@@ -9,10 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from servers.access.tokens import (
-    check_token,
-    issue_token,
-)
+from servers.access.tokens import check_token, issue_token
 from servers.models import Event, Session, Token
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person

@@ -7,10 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db.models import F
 
-from servers import (
-    engine,
-    reconciler,
-)
+from servers import engine, reconciler
 from servers.messaging import dispatch
 from servers.models import Account, Server, Template
 from servers.operations import save_account, save_template

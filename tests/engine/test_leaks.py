@@ -15,10 +15,7 @@ from servers.lifecycle.keys import make_key
 from servers.models import Account, Attempt, Instance, Location, Server
 from servers.operations import destroy_stray, terminate_server
 from servers.records.ledger import database_now
-from servers.reports.leaks import (
-    list_history,
-    report_leaks,
-)
+from servers.reports.leaks import list_history, report_leaks
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

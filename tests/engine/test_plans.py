@@ -11,14 +11,8 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from servers import (
-    engine,
-    reconciler,
-)
-from servers.access.tokens import (
-    check_token,
-    issue_token,
-)
+from servers import engine, reconciler
+from servers.access.tokens import check_token, issue_token
 from servers.models import (
     Account,
     Attempt,
@@ -37,10 +31,7 @@ from servers.reconciler import purge_history
 from servers.records.ledger import database_now
 from servers.reports.attention import list_attention
 from servers.reports.feed import read_events
-from servers.reports.leaks import (
-    list_history,
-    report_leaks,
-)
+from servers.reports.leaks import list_history, report_leaks
 from servers.reports.why import explain_server
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 from tests.support.plans import find_scans

@@ -8,11 +8,7 @@ import pytest
 
 from servers.models import Account, Location, Template
 from servers.operations import accounttest, initialise_fleet, save_template
-from servers.operations.accounttest import (
-    Finding,
-    probe_account,
-    probe_template,
-)
+from servers.operations.accounttest import Finding, probe_account, probe_template
 from servers.placing.locations import ensure_location
 from tests.clouds.test_amazon import answering, error_of
 from tests.clouds.test_checks import ALL_WELL, DENIED

@@ -29,13 +29,7 @@ from servers.operations import (
 )
 from servers.operations.provision import Request
 from tests.support.ageing import wipe
-from tests.support.fleet import (
-    Workshop,
-    live_keys,
-    make_fleet,
-    provision,
-    world_of,
-)
+from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,13 +9,7 @@ from servers.lifecycle.keys import make_key
 from servers.lifecycle.states import Outcome, Verdict
 from servers.models import Account, Attempt, Fleet, Instance, Location
 from servers.operations import terminate_server
-from tests.support.fleet import (
-    Workshop,
-    live_keys,
-    make_fleet,
-    provision,
-    world_of,
-)
+from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

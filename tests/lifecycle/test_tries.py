@@ -20,14 +20,7 @@ from servers.lifecycle.snapshot import (
     LocationView,
     Snapshot,
 )
-from servers.lifecycle.states import (
-    FINAL,
-    NO_TRY,
-    Answer,
-    Event,
-    Outcome,
-    State,
-)
+from servers.lifecycle.states import FINAL, NO_TRY, Answer, Event, Outcome, State
 from servers.lifecycle.transitions import target_of
 from servers.lifecycle.tries import count_most_calls, follow_failure, longest_wait
 from tests.lifecycle.test_decisions import NOW, PACE, ago

@@ -8,17 +8,7 @@ from functools import cache
 
 from servers.lifecycle.states import CLOSED, Outcome, State
 from tests.model.views import GRACE, SETTLE
-from tests.model.world import (
-    CAP,
-    GONE,
-    LOST,
-    Lister,
-    Row,
-    Seen,
-    Try,
-    Worker,
-    World,
-)
+from tests.model.world import CAP, GONE, LOST, Lister, Row, Seen, Try, Worker, World
 
 
 def simplify(world: World, *, sweep: bool) -> World:

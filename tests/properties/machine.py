@@ -14,10 +14,7 @@ from itertools import pairwise
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from servers import (
-    engine,
-    reconciler,
-)
+from servers import engine, reconciler
 from servers.clouds.sandbox.records import Row
 from servers.errors import FleetError
 from servers.lifecycle.states import HOLDING, OPEN, PROVEN_GONE, State

@@ -37,10 +37,7 @@ from servers.operations import (
     try_template,
 )
 from servers.placing.breaker import OPENS_AFTER
-from servers.records.ledger import (
-    Kind,
-    database_now,
-)
+from servers.records.ledger import Kind, database_now
 from tests.support.fleet import world_of
 
 ADA, MIRA, TOMEK = "user:ada", "user:mira", "user:tomek"

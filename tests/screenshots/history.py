@@ -20,10 +20,7 @@ from servers.models import (
     TemplateVersion,
     Token,
 )
-from servers.records.ledger import (
-    Kind,
-    database_now,
-)
+from servers.records.ledger import Kind, database_now
 
 DAYS: Final = 14
 SETUP: Final = {

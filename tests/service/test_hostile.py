@@ -9,16 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from servers.drill.service import Service, wait_for
-from tests.service.hostile import (
-    BEARER,
-    HOST,
-    HOSTILE,
-    JSON,
-    ask,
-    bear,
-    chunked,
-    get,
-)
+from tests.service.hostile import BEARER, HOST, HOSTILE, JSON, ask, bear, chunked, get
 
 pytestmark = pytest.mark.pure
 

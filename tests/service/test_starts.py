@@ -11,11 +11,7 @@ from pathlib import Path
 import pytest
 
 from serverfleet.run import datafolder
-from serverfleet.run.datafolder import (
-    StartError,
-    place_socket,
-    prepare_socket,
-)
+from serverfleet.run.datafolder import StartError, place_socket, prepare_socket
 from servers.drill.service import ROOT, Service, wait_for
 
 pytestmark = pytest.mark.pure

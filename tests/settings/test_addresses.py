@@ -3,10 +3,7 @@
 import pytest
 from django.test import override_settings
 
-from serverfleet.run.address import (
-    advise,
-    find_address,
-)
+from serverfleet.run.address import advise, find_address
 
 pytestmark = pytest.mark.pure
 

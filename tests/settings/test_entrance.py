@@ -6,10 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from servers.access.tokens import (
-    SCOPES,
-    issue_token,
-)
+from servers.access.tokens import SCOPES, issue_token
 from tests.support.fleet import make_fleet
 
 pytestmark = pytest.mark.django_db

@@ -5,12 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.run.restarts import (
-    FOLDER,
-    MOST_NOTES,
-    leave_note,
-    take_notes,
-)
+from serverfleet.run.restarts import FOLDER, MOST_NOTES, leave_note, take_notes
 
 pytestmark = pytest.mark.pure
 

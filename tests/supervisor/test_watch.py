@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.run.pulse import (
-    PIPE,
-    Pulse,
-)
+from serverfleet.run.pulse import PIPE, Pulse
 from serverfleet.run.watch import (
     MOST_PATIENCE,
     PATIENCE,

@@ -27,12 +27,7 @@ from servers.models import (
     Template,
     Token,
 )
-from servers.operations import (
-    freeze_destroys,
-    pause_fleet,
-    save_account,
-    save_template,
-)
+from servers.operations import freeze_destroys, pause_fleet, save_account, save_template
 from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet, provision
 from tests.support.trouble import open_breaker

@@ -14,10 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from servers import (
-    engine,
-    reconciler,
-)
+from servers import engine, reconciler
 from servers.clouds.sandbox import World, world_path
 from servers.messaging import dispatch
 from servers.models import Account, Server, Template

@@ -3,10 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from servers.access.reach import (
-    MOST_NAME,
-    MOST_TOKEN_NAME,
-)
+from servers.access.reach import MOST_NAME, MOST_TOKEN_NAME
 from servers.access.tokens import SCOPES
 from servers.api import details, fleet, leaks, servers, setup
 from servers.api.schema.shapes import (
@@ -42,12 +39,7 @@ from servers.operations.provision import (
     NAME,
     NAME_RULE,
 )
-from servers.operations.setup import (
-    MOST_CANDIDATES,
-    MOST_USER_DATA,
-    NAME_PREFIX,
-    PRICE,
-)
+from servers.operations.setup import MOST_CANDIDATES, MOST_USER_DATA, NAME_PREFIX, PRICE
 
 _NAME: Final = match(NAME.pattern, NAME_RULE)
 _LEFT_OUT: Final = "If empty or omitted, the template's own is used."

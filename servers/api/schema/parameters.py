@@ -3,21 +3,8 @@
 from typing import Any, Final
 
 from servers.api.details import MOST_AFTER, MOST_EVENTS
-from servers.api.schema.shapes import (
-    PRINTABLE,
-    Shape,
-    match,
-    number,
-    one_of,
-    ref,
-    text,
-)
-from servers.api.serverlist.listing import (
-    MOST_LIMIT,
-    MOST_OFFSET,
-    MOST_TEXT,
-    ORDERINGS,
-)
+from servers.api.schema.shapes import PRINTABLE, Shape, match, number, one_of, ref, text
+from servers.api.serverlist.listing import MOST_LIMIT, MOST_OFFSET, MOST_TEXT, ORDERINGS
 from servers.api.servers import FALSE, TRUE
 from servers.lifecycle.states import State
 from servers.operations.labels import LABEL_NAME, LABEL_VALUE, MOST_LABEL_FILTER

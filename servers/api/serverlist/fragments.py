@@ -31,10 +31,7 @@ from servers.api.serverlist.segments import (
     plan,
 )
 from servers.models import Server
-from servers.reports.selectors import (
-    find_key,
-    list_servers,
-)
+from servers.reports.selectors import find_key, list_servers
 from servers.reports.server_json import render_server
 
 # Rows cached in addition to the whole list, from filtered lists and single requests.

@@ -14,10 +14,7 @@ from servers.errors import InvalidError
 from servers.lifecycle.states import State
 from servers.models import Server
 from servers.operations.labels import MOST_LABEL_FILTER, read_label_filter
-from servers.reports.selectors import (
-    with_label,
-    with_words,
-)
+from servers.reports.selectors import with_label, with_words
 
 MOST_LIMIT: Final = 1000
 MOST_TEXT: Final = 255

@@ -2,9 +2,7 @@
 
 from typing import Any, Final
 
-from rest_framework.authentication import (
-    BaseAuthentication,
-)
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.authentication import (
     SessionAuthentication as BaseSessionAuthentication,
 )
@@ -13,21 +11,9 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from servers import tracing
-from servers.access.sessions import (
-    CHOOSE_FIRST,
-    MUST_CHANGE,
-)
-from servers.access.tokens import (
-    Caller,
-    check_token,
-    rights_of,
-    scopes_of,
-)
-from servers.freshness.stamps import (
-    Stamps,
-    read_clock,
-    read_stamps,
-)
+from servers.access.sessions import CHOOSE_FIRST, MUST_CHANGE
+from servers.access.tokens import Caller, check_token, rights_of, scopes_of
+from servers.freshness.stamps import Stamps, read_clock, read_stamps
 
 NEEDS_BEARER = "Send an API token: 'Authorization: Bearer sf_…'."
 REFUSED = (

@@ -9,10 +9,7 @@ from rest_framework.response import Response
 
 from servers.access.tokens import Caller
 from servers.api.shared.limits import RateLimitedView
-from servers.freshness.stamps import (
-    Stamps,
-    read_stamps,
-)
+from servers.freshness.stamps import Stamps, read_stamps
 from servers.models import Token
 
 

@@ -19,11 +19,7 @@ from servers.clouds.amazon.roles import (
     forget_keys,
     is_lent,
 )
-from servers.clouds.amazon.shown import (
-    iterate_instances,
-    show_instance,
-    show_volume,
-)
+from servers.clouds.amazon.shown import iterate_instances, show_instance, show_volume
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,

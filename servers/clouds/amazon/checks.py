@@ -10,12 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 from servers.clouds.amazon.api import NAME, find_text
-from servers.clouds.amazon.images import (
-    Call,
-    check_disk,
-    describe_image,
-    is_looked_up,
-)
+from servers.clouds.amazon.images import Call, check_disk, describe_image, is_looked_up
 from servers.clouds.amazon.launch import changes_disk
 from servers.clouds.base import (
     CloudError,

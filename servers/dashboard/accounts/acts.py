@@ -9,10 +9,7 @@ from django.shortcuts import redirect
 from django.views.generic import View
 
 from servers.dashboard.accounts.edit import get_account
-from servers.dashboard.shared.access import (
-    Page,
-    carry_out,
-)
+from servers.dashboard.shared.access import Page, carry_out
 from servers.dashboard.shared.deleting import Delete
 from servers.dashboard.shared.editing import lock_row
 from servers.models import Account
@@ -23,10 +20,7 @@ from servers.operations import (
     list_account_now,
     save_account,
 )
-from servers.operations.accounttest import (
-    Finding,
-    probe_account,
-)
+from servers.operations.accounttest import Finding, probe_account
 
 _TELL: Final = {
     "works": messages.success,

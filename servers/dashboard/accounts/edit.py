@@ -10,10 +10,7 @@ from django.urls import reverse
 from servers.access.reach import find_account
 from servers.clouds.kind import Kind
 from servers.clouds.registry import describe_kind, list_kinds
-from servers.dashboard.accounts.form import (
-    CREDENTIAL,
-    AccountForm,
-)
+from servers.dashboard.accounts.form import CREDENTIAL, AccountForm
 from servers.dashboard.shared.editing import Edit
 from servers.dashboard.shared.optionfields import OPTION
 from servers.errors import FleetError, InvalidError, NotFoundError

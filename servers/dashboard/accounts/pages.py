@@ -10,10 +10,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.access.reach import (
-    all_servers,
-    reach_accounts,
-)
+from servers.access.reach import all_servers, reach_accounts
 from servers.clouds.registry import describe_kind
 from servers.dashboard.accounts.edit import get_account
 from servers.dashboard.shared.live import Live

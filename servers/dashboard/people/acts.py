@@ -13,15 +13,8 @@ from django.urls import reverse
 from django.views.generic import FormView
 
 from servers.access.tokens import list_valid_tokens
-from servers.dashboard.people.pages import (
-    RoleForm,
-    find_person,
-    show_password,
-)
-from servers.dashboard.shared.access import (
-    Page,
-    carry_out,
-)
+from servers.dashboard.people.pages import RoleForm, find_person, show_password
+from servers.dashboard.shared.access import Page, carry_out
 from servers.errors import FleetError, NotFoundError
 from servers.operations import people
 

@@ -16,19 +16,9 @@ from django.utils import timezone
 from django.views.generic import View
 
 from servers import tracing
-from servers.access.ratelimits import (
-    Counter,
-    find_address,
-)
-from servers.access.sessions import (
-    MUST_CHANGE,
-    end_sessions,
-    find_one_time,
-)
-from servers.records.ledger import (
-    Kind,
-    write_event,
-)
+from servers.access.ratelimits import Counter, find_address
+from servers.access.sessions import MUST_CHANGE, end_sessions, find_one_time
+from servers.records.ledger import Kind, write_event
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.generic import FormView, ListView, TemplateView
 
-from servers.access.sessions import (
-    digest_password,
-    find_one_time,
-    list_open_sessions,
-)
+from servers.access.sessions import digest_password, find_one_time, list_open_sessions
 from servers.access.tokens import list_valid_tokens
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.live import Live

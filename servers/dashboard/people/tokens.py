@@ -13,15 +13,8 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import FormView, ListView, TemplateView
 
-from servers.access.reach import (
-    find_token_by_id,
-    reach_tokens,
-)
-from servers.access.tokens import (
-    issue_token,
-    revoke_token,
-    scopes_of,
-)
+from servers.access.reach import find_token_by_id, reach_tokens
+from servers.access.tokens import issue_token, revoke_token, scopes_of
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import REPEATED

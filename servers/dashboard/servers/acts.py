@@ -13,12 +13,7 @@ from servers.dashboard.servers.choices import list_choices
 from servers.dashboard.servers.connect import write_call
 from servers.dashboard.servers.detail import get_server
 from servers.dashboard.servers.forms import EditForm, NewServerForm, digest_labels
-from servers.dashboard.shared.access import (
-    Page,
-    carry_out,
-    find_next,
-    go_back,
-)
+from servers.dashboard.shared.access import Page, carry_out, find_next, go_back
 from servers.dashboard.shared.firststep import find_first_step
 from servers.dashboard.shared.messages import (
     REPEATED,

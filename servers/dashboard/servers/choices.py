@@ -8,16 +8,10 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from servers.access.reach import (
-    all_servers,
-    reach_templates,
-)
+from servers.access.reach import all_servers, reach_templates
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Fleet, Template
-from servers.records.boots import (
-    Boots,
-    read_boots,
-)
+from servers.records.boots import Boots, read_boots
 
 MOST_TEMPLATES: Final = 100
 

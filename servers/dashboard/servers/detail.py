@@ -16,12 +16,7 @@ from servers.dashboard.servers.connect import (
     list_connections,
     list_files,
 )
-from servers.dashboard.servers.steps import (
-    draw_boot,
-    draw_end,
-    find_usual,
-    list_moves,
-)
+from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual, list_moves
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.live import Live
 from servers.errors import NotFoundError

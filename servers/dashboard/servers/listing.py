@@ -13,10 +13,7 @@ from django.db.models import CharField, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import TemplateView, View
 
-from servers.access.reach import (
-    reach_accounts,
-    reach_templates,
-)
+from servers.access.reach import reach_accounts, reach_templates
 from servers.dashboard.servers.labels import list_labels
 from servers.dashboard.servers.selection import ALL, Selection
 from servers.dashboard.servers.targets import MOST

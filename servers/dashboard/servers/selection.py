@@ -10,11 +10,7 @@ from django.db.models import Count, QuerySet
 from servers.lifecycle.states import State
 from servers.models import Server
 from servers.operations.labels import MOST_LABEL_FILTER, read_label_filter
-from servers.reports.selectors import (
-    list_servers,
-    with_label,
-    with_words,
-)
+from servers.reports.selectors import list_servers, with_label, with_words
 
 MOST_WORDS: Final = 100
 ORDERINGS: Final = {

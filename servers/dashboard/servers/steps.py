@@ -17,12 +17,7 @@ from servers.access.reach import reach_servers
 from servers.lifecycle.states import BOOTING, ENDING, Event, State
 from servers.models import Event as EventRow
 from servers.models import Server
-from servers.records.boots import (
-    Boots,
-    Moves,
-    find_call,
-    read_boots,
-)
+from servers.records.boots import Boots, Moves, find_call, read_boots
 
 # How many servers the usual times come from, and how many steps are shown.
 MOST_BOOTS: Final = 20

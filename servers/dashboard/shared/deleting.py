@@ -7,10 +7,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.dashboard.shared.access import (
-    Page,
-    carry_out,
-)
+from servers.dashboard.shared.access import Page, carry_out
 
 
 class Delete(Page, TemplateView):

@@ -10,10 +10,7 @@ from django.shortcuts import redirect
 from django.views.generic import FormView
 
 from servers.access.reach import reach_rows
-from servers.dashboard.shared.access import (
-    Page,
-    find_next,
-)
+from servers.dashboard.shared.access import Page, find_next
 from servers.dashboard.shared.messages import REPEATED
 from servers.errors import FleetError
 

@@ -2,10 +2,7 @@
 
 from typing import Final
 
-from servers.access.reach import (
-    reach_accounts,
-    reach_templates,
-)
+from servers.access.reach import reach_accounts, reach_templates
 
 SANDBOX: Final = "sandbox"
 

@@ -9,10 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from servers.dashboard.shared import messages
-from servers.dashboard.shared.navigation import (
-    Link,
-    list_links,
-)
+from servers.dashboard.shared.navigation import Link, list_links
 from servers.dashboard.theme import read_theme
 from servers.lifecycle.states import State
 from servers.models import Server

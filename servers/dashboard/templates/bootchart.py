@@ -8,13 +8,7 @@ from django.db.models import Count
 
 from servers.lifecycle.states import CLOSED
 from servers.models import Attempt, Template
-from servers.records.boots import (
-    Boots,
-    Epoch,
-    count_boots,
-    list_boots,
-    summarise_boots,
-)
+from servers.records.boots import Boots, Epoch, count_boots, list_boots, summarise_boots
 from servers.reports.overview import Range
 
 # How long attempts are kept; see reconciler/purge.py.

@@ -10,15 +10,9 @@ from django.urls import reverse
 from django.views.generic import View
 
 from servers.access.reach import reach_accounts
-from servers.dashboard.shared.access import (
-    Page,
-    carry_out,
-)
+from servers.dashboard.shared.access import Page, carry_out
 from servers.dashboard.shared.deleting import Delete
-from servers.dashboard.shared.editing import (
-    Edit,
-    lock_row,
-)
+from servers.dashboard.shared.editing import Edit, lock_row
 from servers.dashboard.templates.form import TemplateForm
 from servers.dashboard.templates.pages import get_template
 from servers.dashboard.templates.rows import is_move

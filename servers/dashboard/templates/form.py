@@ -8,27 +8,12 @@ from django import forms
 from django.forms import BoundField
 from django.http import QueryDict
 
-from servers.access.reach import (
-    is_name_taken,
-    reach_accounts,
-)
+from servers.access.reach import is_name_taken, reach_accounts
 from servers.clouds.registry import describe_kind, validate_template_options
-from servers.dashboard.accounts.form import (
-    CHANGED,
-    clean_name,
-)
-from servers.dashboard.shared.lines import (
-    join_lines,
-    read_lines,
-)
-from servers.dashboard.shared.once import (
-    OnceForm,
-    offer_rows,
-)
-from servers.dashboard.templates.rows import (
-    FallbackForm,
-    make_fallbacks,
-)
+from servers.dashboard.accounts.form import CHANGED, clean_name
+from servers.dashboard.shared.lines import join_lines, read_lines
+from servers.dashboard.shared.once import OnceForm, offer_rows
+from servers.dashboard.templates.rows import FallbackForm, make_fallbacks
 from servers.models import Account, Template
 from servers.models.multiline import Multiline
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL

@@ -8,35 +8,20 @@ from django.http import Http404
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.access.reach import (
-    find_template,
-    reach_templates,
-)
+from servers.access.reach import find_template, reach_templates
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
-from servers.dashboard.templates.bootchart import (
-    compare_boots,
-    load_steps,
-)
-from servers.dashboard.templates.stats import (
-    Record,
-    read_records,
-)
+from servers.dashboard.templates.bootchart import compare_boots, load_steps
+from servers.dashboard.templates.stats import Record, read_records
 from servers.errors import NotFoundError
 from servers.models import Template, TemplateVersion
 from servers.models.template import Recipe
 from servers.operations import find_trial, was_tried
 from servers.operations.setup import SECONDS_FIELDS, SECRET_FIELDS
 from servers.records.boots import LATELY
-from servers.records.differences import (
-    list_differences,
-    read_values,
-)
-from servers.reports.overview import (
-    RANGES,
-    find_range,
-)
+from servers.records.differences import list_differences, read_values
+from servers.reports.overview import RANGES, find_range
 
 VERSIONS_SHOWN: Final = 20
 

@@ -10,11 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from servers.access.reach import reach_servers
 from servers.lifecycle.states import ENDING, PROVEN_GONE, Event, State
 from servers.models import Event as EventRow
-from servers.records.boots import (
-    LATELY,
-    Boots,
-    read_boots,
-)
+from servers.records.boots import LATELY, Boots, read_boots
 
 
 @dataclass(frozen=True, slots=True)

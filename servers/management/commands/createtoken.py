@@ -8,10 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from servers.access.tokens import (
-    SCOPES,
-    issue_token,
-)
+from servers.access.tokens import SCOPES, issue_token
 from servers.errors import FleetError
 from servers.freshness.stamps import read_clock
 

@@ -5,11 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from servers.models.encryption import (
-    count_by_key,
-    explain_wrong_keys,
-    rotate_batch,
-)
+from servers.models.encryption import count_by_key, explain_wrong_keys, rotate_batch
 
 
 class Command(BaseCommand):

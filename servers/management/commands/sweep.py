@@ -9,11 +9,7 @@ from servers import tracing
 from servers.models import Account, Location
 from servers.reconciler import observe_location
 from servers.records.ledger import database_now
-from servers.reports.leaks import (
-    LocationReport,
-    Report,
-    report_leaks,
-)
+from servers.reports.leaks import LocationReport, Report, report_leaks
 
 
 class Command(BaseCommand):

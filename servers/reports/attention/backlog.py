@@ -19,10 +19,7 @@ from servers.models import Account, Fleet
 from servers.placing.location_gate import explain_closed_gate
 from servers.placing.locations import pace_of_account
 from servers.records.limits import count_recent_creates
-from servers.reports.attention.items import (
-    Item,
-    Kind,
-)
+from servers.reports.attention.items import Item, Kind
 
 # Shorter waits need no attention.
 LEAST_WAIT: Final = timedelta(seconds=10)

@@ -8,10 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from servers.lifecycle.states import State
-from servers.reports.attention.items import (
-    Item,
-    Kind,
-)
+from servers.reports.attention.items import Item, Kind
 
 # A boot is late after this and after twice the usual boot time.
 LEAST_STUCK: Final = timedelta(seconds=60)

@@ -20,39 +20,20 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now, RowNumber
 
-from servers.access.reach import (
-    reach_accounts,
-    reach_servers,
-)
+from servers.access.reach import reach_accounts, reach_servers
 from servers.lifecycle.states import BOOTING, State, Verdict
-from servers.messaging.standstill import (
-    LATE,
-    SLOW_SECONDS,
-    TICK_LATE,
-)
+from servers.messaging.standstill import LATE, SLOW_SECONDS, TICK_LATE
 from servers.models import Fleet, Heartbeat, Instance, Location, Server, Stamp
-from servers.reports.attention.backlog import (
-    describe_backlog,
-    read_queues,
-)
-from servers.reports.attention.items import (
-    Item,
-    Kind,
-)
+from servers.reports.attention.backlog import describe_backlog, read_queues
+from servers.reports.attention.items import Item, Kind
 from servers.reports.attention.lagging import (
     LEAST_STUCK,
     TOGETHER,
     describe_servers,
     find_late,
 )
-from servers.reports.attention.places import (
-    NEVER_AFTER,
-    describe_locations,
-)
-from servers.reports.attention.processes import (
-    describe_fleet,
-    describe_processes,
-)
+from servers.reports.attention.places import NEVER_AFTER, describe_locations
+from servers.reports.attention.processes import describe_fleet, describe_processes
 
 # If the page can change with time alone, it is rendered again this often.
 BUCKET_SECONDS: Final = 5

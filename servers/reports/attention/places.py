@@ -10,10 +10,7 @@ from servers.errors import FleetError
 from servers.models import Account, Location
 from servers.placing.breaker import explain_opening
 from servers.placing.locations import open_location
-from servers.reports.attention.items import (
-    Item,
-    Kind,
-)
+from servers.reports.attention.items import Item, Kind
 from servers.wording import count_of
 
 # A due listing is hinted again every 10 s.

@@ -4,18 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from servers.messaging.standstill import (
-    LATE,
-    Cause,
-    find_fresh,
-    find_standstill,
-)
+from servers.messaging.standstill import LATE, Cause, find_fresh, find_standstill
 from servers.models import Fleet, Heartbeat
 from servers.placing.location_gate import is_confirmed
-from servers.reports.attention.items import (
-    Item,
-    Kind,
-)
+from servers.reports.attention.items import Item, Kind
 
 LOST_FOR: Final = timedelta(minutes=30)  # how long a lost worker is reported
 # A process may start slightly before the last heartbeat of the one that it replaces.

@@ -5,14 +5,8 @@ since when. Instances outside the bound should have been destroyed by now. The d
 counts everything; only the rows listed by name are limited, per location.
 """
 
-from servers.reports.leaks.bounds import (
-    LEFTOVERS_EVERY,
-    bound_of,
-)
-from servers.reports.leaks.load import (
-    list_history,
-    report_leaks,
-)
+from servers.reports.leaks.bounds import LEFTOVERS_EVERY, bound_of
+from servers.reports.leaks.load import list_history, report_leaks
 from servers.reports.leaks.shapes import (
     DECIDED,
     NONE,

@@ -9,17 +9,7 @@ from operator import or_
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from django.db.models import (
-    Case,
-    CharField,
-    Count,
-    F,
-    Q,
-    QuerySet,
-    Value,
-    When,
-    Window,
-)
+from django.db.models import Case, CharField, Count, F, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
 from servers.access.reach import all_servers
@@ -28,11 +18,7 @@ from servers.lifecycle.states import State, Verdict
 from servers.models import Event, Instance, Leftover, Location, Server
 from servers.placing.locations import pace_of_account
 from servers.records.ledger import Kind
-from servers.reports.leaks.bounds import (
-    bound_of,
-    bound_of_leftovers,
-    outside_of,
-)
+from servers.reports.leaks.bounds import bound_of, bound_of_leftovers, outside_of
 from servers.reports.leaks.sentences import (
     describe_ending,
     describe_instance,

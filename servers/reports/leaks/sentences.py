@@ -5,15 +5,8 @@ from datetime import datetime, timedelta
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import Verdict
 from servers.models import Instance, Leftover, Server
-from servers.reports.leaks.bounds import (
-    bound_of_leftovers,
-    is_outside,
-)
-from servers.reports.leaks.shapes import (
-    Finding,
-    Remainder,
-    Unconfirmed,
-)
+from servers.reports.leaks.bounds import bound_of_leftovers, is_outside
+from servers.reports.leaks.shapes import Finding, Remainder, Unconfirmed
 
 
 def describe_instance(
