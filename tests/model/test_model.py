@@ -7,7 +7,7 @@ time: no instance that a live row owns is ever destroyed, and from everywhere a 
 rest can be reached: exactly the row's instance, or none.
 
 Then each guard is switched off, to prove that the check would notice. `make model` adds
-the larger worlds (retries, and listings in two steps), which
+the larger worlds (two workers in P2, retries and listings in two steps in P1), which
 take some minutes.
 """
 
@@ -69,7 +69,7 @@ def check(
 def test_p1_two_workers_never_create_two() -> None:
     result = check("P1, two workers", keep_one, workers=2, at_once=not LARGE)
     assert not result.broken, result
-    assert result.states > 20_000
+    assert result.states > 30_000
 
 
 def test_p1_holds_with_a_stale_look_a_lost_instance_and_a_delete() -> None:
@@ -92,9 +92,9 @@ def test_p1_holds_where_an_instance_fails_while_it_boots() -> None:
 
 
 def test_p2_everything_comes_to_rest_and_nothing_owned_is_destroyed() -> None:
-    result = check("P2", keep_owned, at_once=not LARGE)
+    result = check("P2", keep_owned)
     assert not result.broken, result
-    assert result.states > 20_000
+    assert result.states > 100_000
 
 
 def test_p2_holds_with_a_delete() -> None:

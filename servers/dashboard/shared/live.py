@@ -116,7 +116,5 @@ def make_etag(
         moment,
         bucket,
     )
-    digest = salted_hmac(
-        "servers.dashboard.shared.live", repr(parts), algorithm="sha256"
-    )
+    digest = salted_hmac("servers.dashboard.live", repr(parts), algorithm="sha256")
     return f'W/"{digest.hexdigest()[:32]}"'

@@ -26,9 +26,7 @@ HEADER = "X-Pulse"
 def make_pulse(pages: object) -> str:
     """Return the tag of all pages for a value of the stamp ``pages``."""
     parts = (settings.VERSION, settings.COMMIT, pages)
-    digest = salted_hmac(
-        "servers.dashboard.shared.pulse", repr(parts), algorithm="sha256"
-    )
+    digest = salted_hmac("servers.dashboard.pulse", repr(parts), algorithm="sha256")
     return f'"{digest.hexdigest()[:32]}"'
 
 
