@@ -78,7 +78,7 @@ def run_caddy(upstream: int, https: int = 0) -> Iterator[int]:
             return link.connect_ex(("127.0.0.1", port)) == 0
 
     try:
-        wait_for(listens, 20, what=log_path.read_text)
+        wait_for(listens, 60, what=log_path.read_text)
         yield port
     finally:
         process.kill()  # it would wait for its clients
