@@ -55,6 +55,7 @@ def test_nothing_is_lost_or_doubled_whatever_dies(
     assert verdict["live"] == verdict["states"]["running"]
 
 
+@pytest.mark.pure
 def test_wishes_out_of_bounds_are_refused_in_one_line() -> None:
     for arguments in (["--servers", "0"], ["--seconds", "1e9"], ["--kills", "-1"]):
         done = run_command(*arguments)
@@ -79,6 +80,7 @@ def test_an_account_that_is_no_sandbox_is_never_drilled() -> None:
         require_sandbox()
 
 
+@pytest.mark.pure
 def test_an_unknown_database_is_refused() -> None:
     with pytest.raises(CommandError):
         call_command("drill", "--database", "mysql")

@@ -9,6 +9,8 @@ import pytest
 
 from serverfleet.run.datafolder import prepare_folder
 
+# The programs that it runs have no database of the tests.
+pytestmark = pytest.mark.pure
 ROOT = Path(__file__).resolve().parents[2]
 
 
