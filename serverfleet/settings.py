@@ -404,6 +404,8 @@ PENDING_DEADLINE = env.read_float("SERVERFLEET_PENDING_DEADLINE", 600, least=1)
 BOOT_DEADLINE = env.read_float("SERVERFLEET_BOOT_DEADLINE", 600, least=1)
 ERROR_RETENTION = env.read_float("SERVERFLEET_ERROR_RETENTION", 3600)
 STOPPED_RETENTION = env.read_float("SERVERFLEET_STOPPED_RETENTION", 86400)
+# How long what had no capacity is skipped, by all servers, if there is another choice.
+CAPACITY_MEMORY = env.read_int("SERVERFLEET_CAPACITY_MEMORY", 300, least=0)
 CREATE_TRIES = env.read_int("SERVERFLEET_CREATE_TRIES", 3, least=1)
 
 LOG_LEVEL = env.read_text("SERVERFLEET_LOG_LEVEL", "INFO").upper()

@@ -19,7 +19,7 @@ from serverfleet import env
 from serverfleet.run.datafolder import StartError
 from servers import tracing
 from servers.access.tokens import SCOPES, issue_token
-from servers.models import Account, Template, Token
+from servers.models import Account, Template, TemplatePlacement, Token
 from servers.models.encryption import refuse_wrong_keys
 from servers.operations import (
     close_gates,
@@ -102,14 +102,8 @@ def _make_sandbox() -> None:
         return
     account = save_account(Account(name="sandbox", kind="sandbox"))
     save_template(
-        Template(
-            name="default",
-            account=account,
-            image="ubuntu-24.04",
-            size="small",
-            overrides=Template.Overrides.ANY,
-            is_default=True,
-        )
+        Template(name="default", overrides=Template.Overrides.ANY, is_default=True),
+        [TemplatePlacement(account=account, image="ubuntu-24.04", size="small")],
     )
 
 

@@ -91,7 +91,7 @@ def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Templ
     ``rows`` are those of ``reach_templates``, to load or lock them differently.
     """
     if rows is None:
-        rows = reach_templates().select_related("account")
+        rows = reach_templates()
     found = by_name(rows, name).first()
     if found is None:
         raise _nothing("template", name)

@@ -10,20 +10,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from servers.admin.base import Listed, run_for_each
-from servers.errors import FleetError, UnavailableError
-from servers.models import Template, TemplateVersion
+from servers.errors import FleetError, InvalidError
+from servers.models import Template, TemplatePlacement, TemplateVersion
 from servers.models.multiline import Multiline
-from servers.operations import (
-    RefusedPlaceError,
-    check_places,
-    save_template,
-    try_template,
-)
-from servers.operations.setup import (
-    check_candidates,
-    check_template_labels,
-    check_template_options,
-)
+from servers.models.template import PLACEMENT_FIELDS
+from servers.operations import check_places, save_template, try_template
+from servers.operations.setup import MOST_PLACEMENTS, check_placement, check_template
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Any]
@@ -51,53 +43,67 @@ class TemplateForm(_ModelForm):
         help_text="Otherwise the cloud is asked first whether it has the image and "
         "the sizes.",
     )
-    # What the cloud said before the save began.
-    refusal: ClassVar[str] = ""
+    # What the operation or the cloud said before the save began.
+    refusal: ClassVar[FleetError | None] = None
 
     class Meta:
         model = Template
         fields = (
             "name",
-            "account",
-            "region",
-            "image",
-            "size",
             "capacity",
             "new_user_data",
-            "ssh_key",
             "labels",
-            "options",
             "readiness",
             "readiness_port",
             "ttl",
-            "price_per_hour",
             "name_prefix",
             "overrides",
-            "candidates",
             "max_servers",
             "is_default",
             "unchecked",
         )
 
     def clean(self) -> dict[str, Any]:
-        """Check options, labels and fallbacks as the operation does."""
+        """Show what the operation or the cloud said before the save began."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        if self.errors:
-            return data
-        if message := check_candidates(data["candidates"]):
-            self.add_error("candidates", message)
-            return data
-        self.instance.account = data["account"]
-        self.instance.options = data["options"]
-        self.instance.labels = data["labels"]
-        self.instance.candidates = data["candidates"]
-        for message in check_template_options(self.instance):
-            self.add_error("options", message)
-        if message := check_template_labels(self.instance):
-            self.add_error("labels", message)
-        if self.refusal:
-            self.add_error(None, self.refusal)
+        if self.refusal is not None and not self.errors:
+            fields = self.refusal.fields or {"": [self.refusal.message]}
+            for name, texts in fields.items():
+                self.add_error(name if name in self.fields else None, texts)
         return data
+
+
+class _PlacementForm(_ModelForm):
+    """A placement, checked as the operation does."""
+
+    def clean(self) -> dict[str, Any]:
+        """Show what is wrong at its field."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        values = {name: data[name] for name in PLACEMENT_FIELDS if name in data}
+        if len(values) < len(PLACEMENT_FIELDS):
+            return data
+        try:
+            check_placement(TemplatePlacement(**values))
+        except InvalidError as error:
+            for name, texts in error.fields.items():
+                self.add_error(name if name in self.fields else None, texts)
+        return data
+
+
+class _PlacementInline(_TabularInline):
+    """The placements, in the order tried."""
+
+    model = TemplatePlacement
+    form = _PlacementForm
+    fields = ("position", *PLACEMENT_FIELDS)
+    extra = 0
+    min_num = 1
+    max_num = MOST_PLACEMENTS
+    formfield_overrides = Listed.formfield_overrides
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the template can be changed."""
+        return self.has_change_permission(request, obj)
 
 
 class _VersionInline(_TabularInline):
@@ -107,10 +113,7 @@ class _VersionInline(_TabularInline):
     model = TemplateVersion
     fields = readonly_fields = (
         "number",
-        "account",
-        "region",
-        "image",
-        "size",
+        "placed",
         "actor",
         "created_at",
     )
@@ -123,8 +126,14 @@ class _VersionInline(_TabularInline):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Load the accounts in the same query."""
-        return super().get_queryset(request).select_related("account")
+        """Load all placements in one query."""
+        return super().get_queryset(request).prefetch_related("placements")
+
+    @admin.display(description="placements")
+    def placed(self, version: TemplateVersion) -> str:
+        """Return the placements with their images."""
+        rows = version.placements.all()
+        return "; ".join(f"{row}, {row.image}" for row in rows)
 
 
 @admin.register(Template)
@@ -132,12 +141,21 @@ class TemplateAdmin(Listed):
     """The templates; each save writes a version."""
 
     form = TemplateForm
-    list_display = ("name", "account", "image", "size", "version", "is_default")
-    list_filter = ("account", "is_default")
-    search_fields = ("name", "image", "size")
-    list_select_related = ("account",)
-    inlines = (_VersionInline,)
+    list_display = ("name", "first", "version", "is_default")
+    list_filter = ("placements__account", "is_default")
+    search_fields = ("name", "placements__image", "placements__size")
+    inlines = (_PlacementInline, _VersionInline)
     actions = ("try_them", "make_default")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Load all placements in one query."""
+        return super().get_queryset(request).prefetch_related("placements")
+
+    @admin.display(description="first placement")
+    def first(self, template: Template) -> str:
+        """Return the first placement with its image."""
+        placement = template.placements.all()[0]
+        return f"{placement}, {placement.image}"
 
     def changeform_view(
         self,
@@ -156,29 +174,37 @@ class TemplateAdmin(Listed):
     ) -> Any:
         """Pass on what the cloud said. Each call returns a class of its own."""
         form: Any = super().get_form(request, obj, change, **kwargs)
-        form.refusal = getattr(request, "refusal", "")
+        form.refusal = getattr(request, "refusal", None)
         return form
 
-    def _ask_cloud(self, request: HttpRequest, object_id: str | None) -> str:
-        """Return why the cloud refuses what was sent or did not confirm it, or ""."""
+    def _ask_cloud(
+        self, request: HttpRequest, object_id: str | None
+    ) -> FleetError | None:
+        """Return why the cloud refuses what was sent or did not confirm it."""
         before = self.get_object(request, unquote(object_id)) if object_id else None
         if object_id:
             can = before is not None and self.has_change_permission(request, before)
         else:
             can = self.has_add_permission(request)
         if not can:
-            return ""
+            return None
         form = self.get_form(request, before)(request.POST, instance=copy(before))
-        if not form.is_valid() or form.cleaned_data["unchecked"]:
-            return ""
+        formsets, _ = self._create_formsets(  # type: ignore[attr-defined]
+            request, form.instance, change=before is not None
+        )
+        if not (form.is_valid() and formsets[0].is_valid()):
+            return None
+        placements = _read_placements(formsets[0])
         user_data = form.cleaned_data["new_user_data"] or None
         try:
-            check_places(form.instance, before=before, user_data=user_data)
-        except (RefusedPlaceError, UnavailableError) as error:
-            return error.message
-        except FleetError:  # the save raises the same, at its place
-            return ""
-        return ""
+            check_template(form.instance, placements)
+            if not form.cleaned_data["unchecked"]:
+                check_places(
+                    form.instance, placements, before=before, user_data=user_data
+                )
+        except FleetError as error:
+            return error
+        return None
 
     @admin.action(
         description="Try templates (servers are terminated automatically)",
@@ -205,5 +231,27 @@ class TemplateAdmin(Listed):
     def save_model(
         self, request: HttpRequest, obj: Template, form: Any, change: bool
     ) -> None:
+        """Save nothing yet: the operation saves the placements too."""
+
+    def save_related(
+        self, request: HttpRequest, form: Any, formsets: Any, change: bool
+    ) -> None:
         """Save with the operation."""
-        save_template(obj, user_data=form.cleaned_data["new_user_data"] or None)
+        for formset in formsets:
+            formset.save(commit=False)  # notes what changed, for the admin's log
+        save_template(
+            form.instance,
+            _read_placements(formsets[0]),
+            user_data=form.cleaned_data["new_user_data"] or None,
+        )
+
+
+def _read_placements(formset: Any) -> list[TemplatePlacement]:
+    """Return the placements of a valid formset in order, unsaved."""
+    kept = [
+        form.instance
+        for form in formset.forms
+        if form not in formset.deleted_forms
+        and (form.instance.pk or form.has_changed())
+    ]
+    return sorted(kept, key=lambda placement: placement.position)

@@ -10,6 +10,7 @@ from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.models import Attempt, Event, Server
 from servers.operations import Change, change_server
+from servers.placing.placements import price_of
 from servers.records.ledger import database_now
 from servers.reports.feed import MOST_WAIT, follow_events
 from servers.reports.selectors import find_server
@@ -132,14 +133,14 @@ def render_details(server: Server) -> dict[str, Any]:
         .order_by("id")
         .values_list("to_state", "at")
     )
-    price = server.recipe.price_per_hour
+    price = price_of(server)
     return {
         "name": server.name,
         "state": server.state,
         "account": server.account.name,
         "template": server.recipe.template_name,
         "template_version": server.recipe.number,
-        "candidate": server.candidate,
+        "candidate": server.placement,
         "attempts": server.attempt_number,
         "labels": server.labels,
         "ttl": server.ttl,

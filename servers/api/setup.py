@@ -19,7 +19,8 @@ from servers.access.reach import (
 from servers.api.shared.bodies import Kind, read_body
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
-from servers.models import Account, Location, Template, Token
+from servers.models import Account, Location, Template, TemplatePlacement, Token
+from servers.models.template import PlacementFields
 from servers.operations import (
     Trial,
     check_places,
@@ -36,29 +37,23 @@ from servers.operations.setup import PRICE
 from servers.reports.health import summarise_health
 from servers.reports.server_json import to_seconds
 
+PLACEMENT: Final = {
+    **dict.fromkeys(("account", "region", "image", "size", "ssh_key"), Kind.TEXT),
+    "options": Kind.OBJECT,
+    "spot": Kind.FLAG,
+    "price_per_hour": Kind.TEXT_OR_NONE,
+}
 TEMPLATE_FIELDS: Final = {
+    # The short form of the first placement.
+    **{name: kind for name, kind in PLACEMENT.items() if name != "spot"},
     **dict.fromkeys(
-        (
-            "name",
-            "account",
-            "region",
-            "image",
-            "size",
-            "user_data",
-            "ssh_key",
-            "readiness",
-            "name_prefix",
-            "overrides",
-        ),
-        Kind.TEXT,
+        ("name", "user_data", "readiness", "name_prefix", "overrides"), Kind.TEXT
     ),
     **dict.fromkeys(("capacity", "readiness_port", "ttl"), Kind.NUMBER),
     "labels": Kind.LABELS,
-    "options": Kind.OBJECT,
-    "candidates": Kind.LIST,
+    "placements": Kind.LIST,
     "is_default": Kind.FLAG,
     "max_servers": Kind.NUMBER_OR_NONE,
-    "price_per_hour": Kind.TEXT_OR_NONE,
 }
 ACCOUNT_FIELDS: Final = {
     **dict.fromkeys(("name", "kind", "endpoint", "region"), Kind.TEXT),
@@ -87,16 +82,17 @@ class TemplateViewSet(ScopedView, ViewSet):
 
     def list(self, request: Request) -> Response:
         """Return all templates, by name."""
-        rows = reach_templates().select_related("account").order_by("name")
+        rows = reach_templates().prefetch_related("placements").order_by("name")
         return Response([render_template(row) for row in rows])
 
     def create(self, request: Request) -> Response:
         """Create a template."""
         template = Template()
-        _fill_template(template, read_body(self.body, TEMPLATE_FIELDS, some=True))
+        data = read_body(self.body, TEMPLATE_FIELDS, some=True)
+        placements = _fill_template(template, data)
         if not read_unchecked(request):
-            check_places(template, before=None)
-        save_template(template)
+            check_places(template, placements, before=None)
+        save_template(template, placements)
         return Response(render_template(template), status=201)
 
     def retrieve(self, request: Request, name: str) -> Response:
@@ -109,16 +105,17 @@ class TemplateViewSet(ScopedView, ViewSet):
         if not read_unchecked(request):
             # A network call, so before the transaction.
             template = find_template(name)
-            _fill_template(template, dict(data))
+            placements = _fill_template(template, dict(data))
             check_places(
                 template,
+                placements,
                 before=find_template(name),
                 user_data=data.get("user_data"),
             )
         with transaction.atomic():
             template = _lock_template(name)
-            _fill_template(template, data)
-            save_template(template, user_data=data.get("user_data"))
+            placements = _fill_template(template, dict(data))
+            save_template(template, placements, user_data=data.get("user_data"))
         return Response(render_template(template))
 
     def destroy(self, request: Request, name: str) -> Response:
@@ -223,28 +220,38 @@ def read_unchecked(request: Request) -> bool:
 
 def render_template(template: Template) -> dict[str, Any]:
     """Return a template as JSON. Of the user data, say only whether there is any."""
-    price = template.price_per_hour
+    placements = [_render_placement(each) for each in template.placements.all()]
+    # The first one's fields stand at the top, too.
+    first = {name: value for name, value in placements[0].items() if name != "spot"}
     return {
         "name": template.name,
         "version": template.version,
-        "account": template.account.name,
-        "region": template.region,
-        "image": template.image,
-        "size": template.size,
+        **first,
+        "placements": placements,
         "capacity": template.capacity,
         "has_user_data": bool(template.user_data),
-        "ssh_key": template.ssh_key,
         "labels": template.labels,
-        "options": template.options,
         "readiness": template.readiness,
         "readiness_port": template.readiness_port,
         "ttl": template.ttl,
-        "price_per_hour": None if price is None else str(price),
         "name_prefix": template.name_prefix,
-        "candidates": template.candidates,
         "overrides": template.overrides,
         "max_servers": template.max_servers,
         "is_default": template.is_default,
+    }
+
+
+def _render_placement(placement: PlacementFields) -> dict[str, Any]:
+    price = placement.price_per_hour
+    return {
+        "account": placement.account.name,
+        "region": placement.region,
+        "image": placement.image,
+        "size": placement.size,
+        "ssh_key": placement.ssh_key,
+        "options": placement.options,
+        "spot": placement.spot,
+        "price_per_hour": None if price is None else str(price),
     }
 
 
@@ -302,7 +309,40 @@ def _render_trial(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _fill_template(template: Template, data: dict[str, Any]) -> None:
+def _fill_template(template: Template, data: dict[str, Any]) -> list[TemplatePlacement]:
+    """Set the fields of a template, unsaved. Return the placements that it gets."""
+    short = {name: data.pop(name) for name in PLACEMENT if name in data}
+    given = data.pop("placements", None)
+    for field, value in data.items():
+        setattr(template, field, value)
+    if given is not None:
+        if short:
+            message = "Send either placements, or the fields of one."
+            raise InvalidError(
+                f"placements: {message}", fields={"placements": [message]}
+            )
+        return [_read_placement(number, entry) for number, entry in enumerate(given)]
+    placements = list(template.placements.all()) if template.version else []
+    first = placements[0] if placements else TemplatePlacement()
+    _fill_placement(first, short)
+    return [first, *placements[1:]]
+
+
+def _read_placement(number: int, entry: Any) -> TemplatePlacement:
+    try:
+        if not isinstance(entry, dict):
+            raise InvalidError("Send an object.")
+        placement = TemplatePlacement()
+        _fill_placement(placement, read_body(entry, PLACEMENT))
+    except InvalidError as error:
+        message = f"Placement {number + 1}: {error.message}"
+        raise InvalidError(
+            f"placements: {message}", fields={"placements": [message]}
+        ) from None
+    return placement
+
+
+def _fill_placement(placement: TemplatePlacement, data: dict[str, Any]) -> None:
     if "account" in data:
         try:
             data["account"] = find_account(data["account"])
@@ -312,8 +352,8 @@ def _fill_template(template: Template, data: dict[str, Any]) -> None:
     if data.get("price_per_hour") is not None:
         data["price_per_hour"] = _read_price(data["price_per_hour"])
     for field, value in data.items():
-        setattr(template, field, value)
-    if template.account_id is None:
+        setattr(placement, field, value)
+    if placement.account_id is None:
         raise InvalidError(
             "account: Name an account.", fields={"account": ["Name an account."]}
         )
@@ -331,8 +371,7 @@ def _read_price(text: str) -> Decimal:
 
 def _lock_template(name: str) -> Template:
     """Return a template, locked so that no concurrent change is undone."""
-    rows = reach_templates().select_related("account")
-    return find_template(name, rows=rows.select_for_update(no_key=True, of=("self",)))
+    return find_template(name, rows=reach_templates().select_for_update(no_key=True))
 
 
 def _lock_account(name: str) -> Account:

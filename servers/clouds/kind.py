@@ -189,3 +189,5 @@ class Kind:
     # Its instances are not real: their addresses may be this machine's own.
     is_simulated: bool = False
     needs_region: bool = True
+    # It can create instances that the cloud may take back at any time, for less.
+    has_spot: bool = False

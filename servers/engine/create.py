@@ -18,6 +18,7 @@ from servers.clouds.base import (
     CloudInstance,
     CreateSpec,
     CredentialsError,
+    NoCapacityError,
     QuotaError,
     RefusedError,
     ThrottledError,
@@ -26,15 +27,15 @@ from servers.clouds.base import (
 from servers.engine import uptime
 from servers.lifecycle.decisions import WriteIntent
 from servers.lifecycle.keys import Key, make_key
-from servers.lifecycle.snapshot import Snapshot
+from servers.lifecycle.snapshot import Placement, Snapshot
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
 from servers.models import Account, Attempt, Fleet, Server
 from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breakerevents import record_failure, record_success
 from servers.placing.locations import call_slot, hasten_listing, open_location, pace_of
-from servers.placing.placements import list_candidates
-from servers.records.attempts import Place, close_attempt, record_accepted, write_intent
+from servers.placing.placements import remember_capacity
+from servers.records.attempts import close_attempt, record_accepted, write_intent
 from servers.records.counters import count_failure
 from servers.records.leases import Lease
 from servers.records.ledger import Kind, database_now, write_event
@@ -56,12 +57,15 @@ def create_instance(
     Return False if no attempt was recorded: the row moved, the lease is too old, or the
     account allows no create now. ``send_before`` is an uptime, in seconds.
     """
-    place = _place_of(server, decision.candidate)
-    cloud = open_location(place.account, place.region)
+    placement = decision.placement
+    account = server.account
+    if account.pk != placement.account:
+        account = Account.objects.get(pk=placement.account)
+    cloud = open_location(account, placement.region)
     pace = pace_of(cloud)
-    with call_slot(place.account):
+    with call_slot(account):
         if uptime.read() >= send_before or not admit_create(
-            place.account, now=now, trial=pace.lease + pace.settle
+            account, now=now, trial=pace.lease + pace.settle
         ):
             return False
         fleet = Fleet.objects.get()
@@ -69,7 +73,8 @@ def create_instance(
         attempt = write_intent(
             server,
             lease,
-            place=place,
+            placement=placement,
+            account=account,
             provider=cloud.provider,
             key=str(key),
             token=secrets.token_hex(16),
@@ -78,9 +83,9 @@ def create_instance(
             deadline_at=lease.until + pace.settle + snapshot.limits.pending,
         )
         if attempt is None:
-            if place.account.breaker != Account.Breaker.CLOSED:
+            if account.breaker != Account.Breaker.CLOSED:
                 # It was admitted as the breaker's test create, but was never sent.
-                note_answer(place.account)
+                note_answer(account)
             return False
         if uptime.read() >= send_before:
             # Only this process may send the call, and it won't.
@@ -93,28 +98,29 @@ def create_instance(
             )
             server.refresh_from_db()
             return True
-        _send(cloud, attempt, server, snapshot, key)
-    hasten_listing(place.account.pk, place.region, within=pace.listing)
+        _send(cloud, attempt, placement, server, snapshot, key)
+    hasten_listing(account.pk, placement.region, within=pace.listing)
     server.refresh_from_db()
     return True
 
 
-def _place_of(server: Server, index: int) -> Place:
-    candidate = list_candidates(server.recipe, server)[index]
-    account = candidate.account
-    if account is None:
-        raise LookupError(candidate.account_name)
-    return Place(index, account, candidate.region, candidate.size)
-
-
 def _send(
-    cloud: Cloud, attempt: Attempt, server: Server, snapshot: Snapshot, key: Key
+    cloud: Cloud,
+    attempt: Attempt,
+    placement: Placement,
+    server: Server,
+    snapshot: Snapshot,
+    key: Key,
 ) -> None:
-    spec = render_spec(server, attempt, key)
+    spec = render_spec(server, attempt, placement, key)
     try:
         shown = cloud.create_instance(spec, deadline=cloud.timings.call)
     except (ThrottledError, UnreachableError, ClockError, RefusedError) as error:
         count_failure(error)
+        if isinstance(error, NoCapacityError):
+            remember_capacity(
+                placement, attempt.account, now=database_now(), is_full=True
+            )
         _refuse(attempt, snapshot, error)
     except CloudError as error:
         count_failure(error)
@@ -125,23 +131,31 @@ def _send(
             attempt, shown, now=database_now(), reason=_describe_answer(shown)
         )
         record_success(attempt.account)
+        if any(
+            view.full_until and view.placement == placement
+            for view in snapshot.placements
+        ):
+            remember_capacity(
+                placement, attempt.account, now=database_now(), is_full=False
+            )
 
 
-def render_spec(server: Server, attempt: Attempt, key: Key) -> CreateSpec:
+def render_spec(
+    server: Server, attempt: Attempt, placement: Placement, key: Key
+) -> CreateSpec:
     """Return the create call of an attempt."""
-    recipe = server.recipe
     return CreateSpec(
         key=attempt.key,
         token=attempt.token,
         fleet=key.fleet,
         server_id=server.pk.hex,
         name=server.name,
-        image=server.image,
-        size=attempt.size,
-        user_data=recipe.user_data,
-        ssh_key=recipe.ssh_key,
+        image=placement.image,
+        size=placement.size,
+        user_data=server.recipe.user_data,
+        ssh_key=placement.ssh_key,
         labels=server.labels,
-        options=recipe.options,
+        options=placement.options,
     )
 
 
@@ -160,7 +174,7 @@ def _refuse(attempt: Attempt, snapshot: Snapshot, error: CloudError) -> None:
         return
     note_answer(attempt.account)
     if isinstance(error, ThrottledError):
-        history = read_history(snapshot, attempt.candidate)
+        history = read_history(snapshot, attempt.placement)
         note_throttling(
             attempt.account,
             failures=len(history.answers) + 1,
@@ -187,8 +201,8 @@ def _close(
     event = follow_failure(
         snapshot,
         Event.ATTEMPT_REFUSED if refused else Event.ATTEMPT_ABSENT,
-        # The attempt's candidate: the row as loaded may still have an older one.
-        candidate=attempt.candidate,
+        # The attempt's placement: the row as loaded may still have an older one.
+        placement=attempt.placement,
         answer=answer,
     )
     close_attempt(

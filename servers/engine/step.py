@@ -27,9 +27,9 @@ from servers.lifecycle.guards import find_send_limit
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
-from servers.models import Fleet, Server
+from servers.models import Account, Fleet, Server
 from servers.placing.locations import BusyError, check_call_slot, open_location, pace_of
-from servers.placing.placements import list_candidates
+from servers.placing.placements import choose_all
 from servers.placing.snapshots import Loader, jitter_of
 from servers.records import leases, ledger
 from servers.records.counters import count_fault
@@ -46,7 +46,7 @@ def advance(server_id: UUID) -> None:
     """Take one step of a server, if its lease is free. Safe to call at any time."""
     started = uptime.read()
     server = (
-        Server.objects.select_related("account", "recipe__account")
+        Server.objects.select_related("account", "recipe")
         .exclude(state=State.STOPPED)
         .filter(pk=server_id)
         .first()
@@ -73,13 +73,13 @@ def find_lease_length(server: Server) -> timedelta:
     A pending server may fall back to a slower cloud than its first. There, too, the
     call's deadline must be less than half the lease.
     """
+    accounts = {server.account_id: server.account}
     locations = [(server.account, server.region)]
     if server.state == State.PENDING:
-        locations += [
-            (candidate.account, candidate.region)
-            for candidate in list_candidates(server.recipe, server)
-            if candidate.account is not None
-        ]
+        placements = choose_all([server])[server.pk]
+        if others := {each.account for each in placements} - accounts.keys():
+            accounts |= Account.objects.in_bulk(others)
+        locations += [(accounts[each.account], each.region) for each in placements]
     return max(
         pace_of(open_location(account, region)).lease for account, region in locations
     )

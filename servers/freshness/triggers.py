@@ -76,7 +76,9 @@ _SHOWN: Final = (
     app.Account,
     app.Location,
     app.Template,
+    app.TemplatePlacement,
     app.TemplateVersion,
+    app.VersionPlacement,
     app.Fleet,
     app.Instance,
     app.Leftover,
@@ -113,7 +115,12 @@ def list_watches() -> Iterator[Watch]:
     unshown = _UNSHOWN[app.Token].split()
     columns = tuple(each for each in _columns_of(app.Token) if each not in unshown)
     yield Watch(app.Token._meta.db_table, columns, ("tokens",))
-    for model in (app.Template, app.TemplateVersion):
+    for model in (
+        app.Template,
+        app.TemplatePlacement,
+        app.TemplateVersion,
+        app.VersionPlacement,
+    ):
         yield Watch(model._meta.db_table, tuple(_columns_of(model)), ("recipes",))
     columns = tuple(each for each in _columns_of(app.Account) if each not in _FOUND)
     yield Watch(app.Account._meta.db_table, columns, ("recipes",))

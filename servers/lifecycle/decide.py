@@ -164,7 +164,7 @@ def _resolve_attempt(
     event = follow_failure(
         snapshot,
         Event.ATTEMPT_ABSENT,
-        candidate=attempt.candidate,
+        placement=attempt.placement,
         answer=Answer.SILENCE,
     )
     return CloseAttempt(attempt.number, event, reason)
@@ -216,7 +216,7 @@ def _give_up(snapshot: Snapshot, because: str, *, live: bool) -> Decision:
     event = follow_failure(
         snapshot,
         Event.INSTANCE_FAILED,
-        candidate=attempt.candidate,
+        placement=attempt.placement,
         answer=Answer.FAILED,
     )
     if event is Event.CANDIDATES_EXHAUSTED:

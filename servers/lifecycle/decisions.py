@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from servers.lifecycle.snapshot import InstanceView
+from servers.lifecycle.snapshot import InstanceView, Placement
 from servers.lifecycle.states import Event
 
 
@@ -26,9 +26,9 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class WriteIntent:
-    """Write an attempt for this candidate, then send its call."""
+    """Write an attempt for this placement, then send its call."""
 
-    candidate: int
+    placement: Placement
 
 
 @dataclass(frozen=True, slots=True)

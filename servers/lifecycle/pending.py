@@ -1,23 +1,28 @@
 """A pending server: where and when the next attempt is made.
 
-The first candidate that can be tried now is used. A server waits for a candidate that
-backs off, unless a later one may succeed sooner. So once no candidate had capacity,
+The first placement that can be tried now is used. A server waits for a placement that
+backs off, unless a later one may succeed sooner. So once no placement had capacity,
 the first one is tried first again. While only our own limits block it, the deadline
 does not run.
+
+Where any server of the fleet found no capacity a short time ago, no other is sent as
+long as there is another placement to try or to wait for.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from servers.lifecycle.decisions import Decision, Move, Wait, WriteIntent
 from servers.lifecycle.snapshot import (
     OUR_HOLDS,
     PASSED_BY,
-    CandidateView,
     Hold,
+    PlacementView,
     Snapshot,
 )
 from servers.lifecycle.states import Event
 from servers.lifecycle.tries import History, read_history
+from servers.wording import count_of
 
 # Servers that were held until the same moment are spread over this time.
 SPREAD = timedelta(seconds=1)
@@ -25,57 +30,96 @@ SPREAD = timedelta(seconds=1)
 
 def decide_pending(snapshot: Snapshot, now: datetime) -> Decision:
     """Return the next step of a pending server."""
+    full = [view for view in snapshot.placements if _is_full(view, now)]
+    others = [view for view in snapshot.placements if not _is_full(view, now)]
+    if not full or not any(_is_left(snapshot, view) for view in others):
+        return _decide_among(snapshot, snapshot.placements, now)
+    decision = _decide_among(snapshot, others, now)
+    if not isinstance(decision, Wait):
+        return decision
+    waits = [Wait(_describe_full(view, now), view.full_until) for view in full]
+    said = " ".join(wait.because for wait in waits)
+    until = min(wait.until or now for wait in [decision, *waits])
+    return Wait(f"{decision.because} {said}", until, held=decision.held)
+
+
+def _is_full(view: PlacementView, now: datetime) -> bool:
+    return view.full_until is not None and now < view.full_until
+
+
+def _is_left(snapshot: Snapshot, view: PlacementView) -> bool:
+    """Tell whether a placement can be tried, now or after a wait that is not long."""
+    history = read_history(snapshot, view.placement.position)
+    blocked = view.hold is Hold.UNUSABLE or view.hold in PASSED_BY
+    return not blocked and not history.is_over(snapshot.limits)
+
+
+def _describe_full(view: PlacementView, now: datetime) -> str:
+    since = now - (view.full_since or now)
+    left = (view.full_until or now) - now
+    place = view.placement
+    where = f"{place.size} in {place.region}" if place.region else view.name
+    return (
+        f"{where} had no capacity {_in_minutes(since)} ago; it is tried again in "
+        f"{_in_minutes(left)}."
+    )
+
+
+def _in_minutes(time: timedelta) -> str:
+    return count_of(max(1, round(time / timedelta(minutes=1))), "minute")
+
+
+def _decide_among(
+    snapshot: Snapshot, placements: Sequence[PlacementView], now: datetime
+) -> Decision:
     over: list[str] = []
     waits: list[Wait] = []
-    for candidate in snapshot.candidates:
-        history = read_history(snapshot, candidate.index)
+    for view in placements:
+        history = read_history(snapshot, view.placement.position)
         if history.is_over(snapshot.limits):
             over.append(history.last.answer if history.last else "")
             continue
-        if candidate.hold is Hold.UNUSABLE:
-            over.append(candidate.because)
+        if view.hold is Hold.UNUSABLE:
+            over.append(view.because)
             continue
-        if candidate.hold in PASSED_BY:
-            waits.append(_hold(snapshot, candidate, now))
+        if view.hold in PASSED_BY:
+            waits.append(_hold(snapshot, view, now))
             continue
         resume = history.resume_at(snapshot)
         if resume is not None and now < resume:
-            waits.append(Wait(_describe(candidate, history), resume))
+            waits.append(Wait(_describe(view, history), resume))
             if history.lets_others_go_first(snapshot.limits):
                 continue
             break
-        if not _is_free(snapshot, candidate):
-            waits.append(_hold(snapshot, candidate, now))
+        if not _is_free(snapshot, view):
+            waits.append(_hold(snapshot, view, now))
             break
-        return WriteIntent(candidate.index)
+        return WriteIntent(view.placement)
     if waits:
         return _join(waits, now)
     words = " ".join(dict.fromkeys(filter(None, over)))
     return Move(Event.CANDIDATES_EXHAUSTED, words or "No location is left to try.")
 
 
-def _is_free(snapshot: Snapshot, candidate: CandidateView) -> bool:
-    return (
-        candidate.hold is Hold.NONE
-        and not snapshot.location(candidate.location).no_create
-    )
+def _is_free(snapshot: Snapshot, view: PlacementView) -> bool:
+    return view.hold is Hold.NONE and not snapshot.location(view.location).no_create
 
 
-def _hold(snapshot: Snapshot, candidate: CandidateView, now: datetime) -> Wait:
-    """Return the wait for what blocks a candidate, which clears automatically."""
-    location = snapshot.location(candidate.location)
+def _hold(snapshot: Snapshot, view: PlacementView, now: datetime) -> Wait:
+    """Return the wait for what blocks a placement, which clears automatically."""
+    location = snapshot.location(view.location)
     soon = now + location.pace.listing
-    if location.no_create and candidate.hold not in PASSED_BY:
+    if location.no_create and view.hold not in PASSED_BY:
         return Wait(location.no_create, soon, held=True)
-    if candidate.until is not None:
-        soon = min(soon, max(now, candidate.until) + SPREAD * snapshot.jitter)
-    return Wait(candidate.because, soon, held=candidate.hold in OUR_HOLDS)
+    if view.until is not None:
+        soon = min(soon, max(now, view.until) + SPREAD * snapshot.jitter)
+    return Wait(view.because, soon, held=view.hold in OUR_HOLDS)
 
 
-def _describe(candidate: CandidateView, history: History) -> str:
-    """Return why a candidate backs off, as a sentence."""
+def _describe(view: PlacementView, history: History) -> str:
+    """Return why a placement backs off, as a sentence."""
     answer = history.last.answer if history.last else ""
-    return f"{candidate.name}: {answer or 'the last call created nothing.'}"
+    return f"{view.name}: {answer or 'the last call created nothing.'}"
 
 
 def _join(waits: list[Wait], now: datetime) -> Wait:

@@ -4,15 +4,18 @@ Plain frozen values. servers/placing/snapshots.py loads them from the records; t
 build them by hand. All times are the database's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum, auto
+from typing import Any
 
 from servers.lifecycle.states import OPEN, Outcome, State
 
 
 class Hold(Enum):
-    """What blocks a create call to a candidate now."""
+    """What blocks a create call to a placement now."""
 
     NONE = auto()
     UNUSABLE = auto()  # disabled, or its credentials are refused: a person must act
@@ -22,7 +25,7 @@ class Hold(Enum):
     THROTTLED = auto()  # the cloud asked for fewer calls: likewise
 
 
-# Holds that let a later candidate be tried.
+# Holds that let a later placement be tried.
 PASSED_BY = frozenset({Hold.UNUSABLE, Hold.FULL, Hold.BROKEN})
 # ServerFleet itself blocks it, so its pending deadline does not run.
 OUR_HOLDS = frozenset({Hold.FULL, Hold.OURS})
@@ -46,7 +49,7 @@ class Limits:
 
     pending: timedelta = timedelta(minutes=10)
     retention: timedelta = timedelta(hours=1)  # of an errored row with an instance
-    tries: int = 3  # per candidate; see servers/lifecycle/tries.py for what counts
+    tries: int = 3  # per placement; see servers/lifecycle/tries.py for what counts
     share: float = 0.10  # of a location that may vanish or be condemned at once …
     share_floor: int = 5  # … and the number that is always allowed
 
@@ -62,7 +65,7 @@ class AttemptView:
     looked_at: datetime | None = None
     answered_at: datetime | None = None
     answer: str = ""
-    candidate: int = 0
+    placement: int = 0
     answer_class: str = ""  # a value of Answer, once it is closed
     closed_at: datetime | None = None
 
@@ -117,15 +120,36 @@ class LocationView:
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateView:
-    """One location and size in which the server can be created, in recipe order."""
+class Placement:
+    """Where the server can be created, and as what.
 
-    index: int
+    ``position`` is its place in the template's list, which is tried in order.
+    ``account`` is the key of an account.
+    """
+
+    position: int
+    account: Any = None
+    region: str = ""
+    image: str = ""
+    size: str = ""
+    ssh_key: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    spot: bool = False
+    price_per_hour: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementView:
+    """A placement, and what blocks it now."""
+
+    placement: Placement
     name: str
     location: str
     hold: Hold = Hold.NONE
     because: str = ""  # what blocks it, as a sentence
     until: datetime | None = None  # when that ends, if known
+    full_since: datetime | None = None  # when some server found no capacity there …
+    full_until: datetime | None = None  # … and until when others are tried first
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +172,8 @@ class Snapshot:
     )
     ready_by_address: bool = True
     limits: Limits = field(default_factory=Limits)
-    candidate_count: int = 1
-    candidates: tuple[CandidateView, ...] = ()  # loaded for pending servers only
+    positions: tuple[int, ...] = (0,)  # of all its placements
+    placements: tuple[PlacementView, ...] = ()  # loaded for pending servers only
     attempts: tuple[AttemptView, ...] = ()
     instances: tuple[InstanceView, ...] = ()
     locations: tuple[LocationView, ...] = ()

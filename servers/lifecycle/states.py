@@ -122,5 +122,5 @@ NO_TRY = frozenset(
         Answer.UNSENT,
     }
 )
-# Another candidate may succeed right away.
+# Another placement may succeed right away.
 ELSEWHERE = frozenset({Answer.NO_CAPACITY, Answer.FAILED})

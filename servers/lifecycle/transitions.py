@@ -17,10 +17,10 @@ TABLE: Final[tuple[Edge, ...]] = (
     (State.PENDING, Event.ATTEMPT_WRITTEN, State.CREATING),
     # The call was answered, or the instance was found by its key: both are the same.
     (State.CREATING, Event.INSTANCE_KNOWN, State.CREATED),
-    # Another candidate or another attempt is left.
+    # Another placement or another attempt is left.
     (State.CREATING, Event.ATTEMPT_REFUSED, State.PENDING),
     (State.CREATING, Event.ATTEMPT_ABSENT, State.PENDING),
-    # None is left. From pending: no candidate's account can be used at all.
+    # None is left. From pending: no placement's account can be used at all.
     (State.CREATING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
     (State.PENDING, Event.CANDIDATES_EXHAUSTED, State.ERROR),
     # The instance failed or stopped while booting. Its attempt is abandoned, so the

@@ -1,8 +1,8 @@
-"""How past attempts at each candidate decide what is tried next.
+"""How past attempts at each placement decide what is tried next.
 
-A refusal is final for its candidate. A call without an answer that is confirmed to have
+A refusal is final for its placement. A call without an answer that is confirmed to have
 created nothing counts as a try, and so does an instance that failed while booting. Each
-candidate gets a few tries. If the request itself may be fine, it is not a try: the call
+placement gets a few tries. If the request itself may be fine, it is not a try: the call
 was throttled, was never sent, or found no capacity. Such a call is repeated with
 back-off until the server's pending deadline.
 
@@ -26,7 +26,7 @@ SHARE_OF_DEADLINE: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The outcomes of the attempts at one candidate, newest last."""
+    """The outcomes of the attempts at one placement, newest last."""
 
     answers: tuple[Answer, ...] = ()
     last: AttemptView | None = None
@@ -37,11 +37,11 @@ class History:
         return sum(answer not in NO_TRY for answer in self.answers)
 
     def is_over(self, limits: Limits) -> bool:
-        """Tell whether this candidate is not tried again."""
+        """Tell whether this placement is not tried again."""
         return bool(FINAL.intersection(self.answers)) or self.tries >= limits.tries
 
     def lets_others_go_first(self, limits: Limits) -> bool:
-        """Tell whether a later candidate may be tried while this one backs off."""
+        """Tell whether a later placement may be tried while this one backs off."""
         if not self.answers:
             return False
         return self.answers[-1] in ELSEWHERE or len(self.answers) >= limits.tries
@@ -57,17 +57,17 @@ class History:
 
 
 def longest_wait(limits: Limits) -> float:
-    """Return the longest wait between two calls for one candidate, in seconds."""
+    """Return the longest wait between two calls for one placement, in seconds."""
     share = limits.pending / SHARE_OF_DEADLINE / timedelta(seconds=1)
     return min(MOST_SECONDS, share)
 
 
-def read_history(snapshot: Snapshot, candidate: int) -> History:
-    """Return the history of the attempts at a candidate."""
+def read_history(snapshot: Snapshot, placement: int) -> History:
+    """Return the history of the attempts at a placement."""
     answers = []
     last = None
     for attempt in sorted(snapshot.attempts, key=lambda each: each.number):
-        if attempt.candidate != candidate or attempt.number <= snapshot.tried_from:
+        if attempt.placement != placement or attempt.number <= snapshot.tried_from:
             continue
         answer = _read_answer(attempt)
         if answer is not None:
@@ -88,16 +88,16 @@ def _read_answer(attempt: AttemptView) -> Answer | None:
 
 
 def follow_failure(
-    snapshot: Snapshot, event: Event, *, candidate: int, answer: Answer
+    snapshot: Snapshot, event: Event, *, placement: int, answer: Answer
 ) -> Event:
-    """Return the event that follows an attempt at ``candidate`` with ``answer``.
+    """Return the event that follows an attempt at ``placement`` with ``answer``.
 
     That is ``event`` (attempt_refused, attempt_absent or instance_failed) if something
     is left to try, and candidates_exhausted if not.
     """
-    for index in range(snapshot.candidate_count):
-        history = read_history(snapshot, index)
-        if index == candidate:
+    for position in snapshot.positions:
+        history = read_history(snapshot, position)
+        if position == placement:
             history = History((*history.answers, answer))
         if not history.is_over(snapshot.limits):
             return event
@@ -105,7 +105,7 @@ def follow_failure(
 
 
 def count_most_calls(outage: float, limits: Limits) -> int:
-    """Return how many calls a server makes at most to one candidate in ``outage`` s.
+    """Return how many calls a server makes at most to one placement in ``outage`` s.
 
     Counts the call that succeeds afterwards, and assumes the shortest back-offs.
     """

@@ -2,6 +2,7 @@
 
 from servers.models.account import Account, Listing, Location
 from servers.models.attempt import Attempt
+from servers.models.capacity import NoCapacity
 from servers.models.event import Event
 from servers.models.fleet import Fleet
 from servers.models.heartbeat import Heartbeat
@@ -13,7 +14,12 @@ from servers.models.server import Server
 from servers.models.session import OneTimePassword, Session
 from servers.models.stamp import Stamp
 from servers.models.tally import Tally
-from servers.models.template import Template, TemplateVersion
+from servers.models.template import (
+    Template,
+    TemplatePlacement,
+    TemplateVersion,
+    VersionPlacement,
+)
 from servers.models.token import Token
 
 __all__ = [
@@ -27,6 +33,7 @@ __all__ = [
     "Leftover",
     "Listing",
     "Location",
+    "NoCapacity",
     "OneTimePassword",
     "SavedView",
     "Server",
@@ -34,6 +41,8 @@ __all__ = [
     "Stamp",
     "Tally",
     "Template",
+    "TemplatePlacement",
     "TemplateVersion",
     "Token",
+    "VersionPlacement",
 ]

@@ -32,7 +32,7 @@ class Attempt(models.Model):
     )
     region = models.CharField(max_length=100, blank=True, default="")
     size = models.CharField(max_length=255, blank=True, default="")
-    candidate = models.PositiveSmallIntegerField(default=0)
+    placement = models.PositiveSmallIntegerField(default=0)
     key = models.CharField(max_length=63, unique=True)
     token = models.CharField(max_length=64)
     asked_at = models.DateTimeField()

@@ -24,8 +24,8 @@ class Server(models.Model):
     Only ledger.py writes ``state``, and only leases.py takes and releases the lease.
     ``lease_by`` is the last process that held it, so it shows what a dead process was
     working on. ``attempt_number`` is that of the current attempt (0 before the first).
-    ``candidate`` is the index of the candidate in use or next (0 is the template's
-    own). Times are the database's.
+    ``placement`` is the position of the placement in use or next (0 is the default).
+    Times are the database's.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -69,9 +69,10 @@ class Server(models.Model):
     recipe = models.ForeignKey(
         TemplateVersion, on_delete=models.PROTECT, related_name="servers"
     )
-    # As first requested. The region and size above are those of its last attempt.
-    first_region = models.CharField(max_length=100, blank=True, default="")
-    first_size = models.CharField(max_length=255, blank=True, default="")
+    # What its request chose, or empty. Those above are of its last attempt.
+    wanted_image = models.CharField(max_length=255, blank=True, default="")
+    wanted_region = models.CharField(max_length=100, blank=True, default="")
+    wanted_size = models.CharField(max_length=255, blank=True, default="")
     labels = models.JSONField(default=dict, blank=True)
     ttl = models.PositiveIntegerField(default=0)
     protected = models.BooleanField(default=False)
@@ -83,7 +84,7 @@ class Server(models.Model):
     want = models.CharField(max_length=8, choices=_choices(Want), default=Want.RUN)
     hidden = models.BooleanField(default=False)
     attempt_number = models.PositiveIntegerField(default=0)
-    candidate = models.PositiveSmallIntegerField(default=0)
+    placement = models.PositiveSmallIntegerField(default=0)
     # Attempts up to this number were before a retry, and don't count.
     tried_from = models.PositiveIntegerField(default=0)
     failures = models.PositiveIntegerField(default=0)

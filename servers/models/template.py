@@ -1,12 +1,13 @@
 """Templates and their versions. A server keeps the version it was created from."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from servers.lifecycle.snapshot import Placement
 from servers.models.account import Account, validate_name
 from servers.models.fields import EncryptedTextField
 
@@ -14,9 +15,8 @@ from servers.models.fields import EncryptedTextField
 class Recipe(models.Model):
     """How to create a server: the fields that a template and its versions share.
 
-    ``candidates`` are the fallbacks in order. Each is an object with any of ``account``
-    (a name), ``region`` and ``size``; the template's own values are used for the rest.
-    ``ttl`` is in seconds; 0 is no limit.
+    Where it can be created is in its ``placements``. ``ttl`` is in seconds; 0 is no
+    limit.
     """
 
     class Readiness(models.TextChoices):
@@ -28,17 +28,11 @@ class Recipe(models.Model):
         LISTED = "listed", "only those of this template and its fallbacks"
         NONE = "none", "none"
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    region = models.CharField(max_length=100, blank=True, default="")
-    image = models.CharField(max_length=255)
-    size = models.CharField(max_length=255)
     capacity = models.PositiveIntegerField(
         default=2, validators=[MinValueValidator(1), MaxValueValidator(1000)]
     )
     user_data = EncryptedTextField()
-    ssh_key = models.CharField(max_length=255, blank=True, default="")
     labels = models.JSONField(default=dict, blank=True)
-    options = models.JSONField(default=dict, blank=True)
     readiness = models.CharField(
         max_length=16, choices=Readiness.choices, default=Readiness.NONE
     )
@@ -46,11 +40,7 @@ class Recipe(models.Model):
         default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
     ttl = models.PositiveIntegerField(default=0)
-    price_per_hour = models.DecimalField(
-        max_digits=10, decimal_places=4, null=True, blank=True
-    )
     name_prefix = models.CharField(max_length=40, default="agent-")
-    candidates = models.JSONField(default=list, blank=True)
     # Which image, region and size a request can use instead of the template's.
     overrides = models.CharField(
         max_length=16, choices=Overrides.choices, default=Overrides.LISTED
@@ -107,3 +97,90 @@ class TemplateVersion(Recipe):
 
     def __str__(self) -> str:
         return f"{self.template_name} v{self.number}"
+
+
+class _PlacementManager(models.Manager["PlacementFields"]):
+    """Placements are of no use without their account."""
+
+    def get_queryset(self) -> models.QuerySet["PlacementFields"]:
+        return super().get_queryset().select_related("account")
+
+
+class PlacementFields(models.Model):
+    """Where a server can be created, and as what: one row of an ordered list.
+
+    Position 0 is the default. The others are its fallbacks, in any account, each with
+    its own image.
+    """
+
+    position = models.PositiveSmallIntegerField(default=0)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    region = models.CharField(max_length=100, blank=True, default="")
+    image = models.CharField(max_length=255)
+    size = models.CharField(max_length=255)
+    ssh_key = models.CharField("SSH key", max_length=255, blank=True, default="")
+    options = models.JSONField(default=dict, blank=True)
+    spot = models.BooleanField(default=False)
+    price_per_hour = models.DecimalField(
+        max_digits=10, decimal_places=4, null=True, blank=True
+    )
+
+    objects: ClassVar[models.Manager[Any]] = _PlacementManager()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (str(self.account), self.region, self.size)))
+
+    def freeze(self) -> Placement:
+        """Return the placement as the engine decides about it."""
+        return Placement(
+            position=self.position,
+            account=self.account_id,
+            region=self.region,
+            image=self.image,
+            size=self.size,
+            ssh_key=self.ssh_key,
+            options=self.options,
+            spot=self.spot,
+            price_per_hour=self.price_per_hour,
+        )
+
+
+class TemplatePlacement(PlacementFields):
+    """A placement of a template as it is now."""
+
+    template = models.ForeignKey(
+        Template, on_delete=models.CASCADE, related_name="placements"
+    )
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["template", "position"], name="one_template_placement"
+            )
+        ]
+
+
+class VersionPlacement(PlacementFields):
+    """A placement as it was. It is never changed after its insert."""
+
+    version = models.ForeignKey(
+        TemplateVersion, on_delete=models.CASCADE, related_name="placements"
+    )
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["version", "position"], name="one_version_placement"
+            )
+        ]
+
+
+# The fields of a placement that people set.
+PLACEMENT_FIELDS: Final = tuple(
+    field.name for field in PlacementFields._meta.fields if field.name != "position"
+)

@@ -15,9 +15,10 @@ from servers.models import (
     Location,
     Server,
     Template,
-    TemplateVersion,
+    TemplatePlacement,
+    VersionPlacement,
 )
-from servers.operations.secrets import has_living_fallback
+from servers.operations.secrets import list_living
 from servers.placing.breaker import note_success
 from servers.placing.locations import ensure_location
 from servers.records.ledger import Kind, write_event
@@ -74,7 +75,9 @@ def explain_kept(account: Account) -> str:
             f"It may still have {count_of(servers, 'live server')}. Disable it "
             "instead, or terminate its servers first."
         )
-    if has_living_fallback(account):
+    if VersionPlacement.objects.filter(
+        account=account, version__in=list_living()
+    ).exists():
         return "Servers can still be created in it as a fallback. Disable it instead."
     if names := [row.name for row in find_templates(account)]:
         return (
@@ -82,8 +85,8 @@ def explain_kept(account: Account) -> str:
             "or change the templates first."
         )
     if any(
-        model.objects.filter(account=account).exists()
-        for model in (Server, Attempt, Instance, Leftover, TemplateVersion)
+        model._default_manager.filter(account=account).exists()  # noqa: SLF001
+        for model in (Server, Attempt, Instance, Leftover, VersionPlacement)
     ):
         return (
             "It was used by servers or template versions, and these records must stay "
@@ -94,12 +97,8 @@ def explain_kept(account: Account) -> str:
 
 def find_templates(account: Account) -> list[Template]:
     """Return the templates that create servers in an account, even as a fallback."""
-    return [
-        template
-        for template in Template.objects.order_by("name")
-        if template.account_id == account.pk
-        or any(entry.get("account") == account.name for entry in template.candidates)
-    ]
+    using = TemplatePlacement.objects.filter(account=account).values("template")
+    return list(Template.objects.filter(pk__in=using).order_by("name"))
 
 
 def list_account_now(account: Account) -> int:

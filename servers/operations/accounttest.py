@@ -8,7 +8,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
@@ -25,9 +25,8 @@ from servers.clouds.base import (
 from servers.clouds.registry import validate_config
 from servers.errors import FleetError, InvalidError, UnavailableError
 from servers.lifecycle.keys import make_key
-from servers.models import Account, Fleet, Template
+from servers.models import Account, Fleet, Template, TemplatePlacement
 from servers.placing.locations import BusyError, call_slot, open_location
-from servers.placing.placements import Candidate, list_candidates
 from servers.wording import count_of
 
 # A person waits for the result, and the web process has few threads. So only this many
@@ -36,7 +35,6 @@ MOST_AT_ONCE: Final = 2
 MOST_SECONDS: Final = 10.0  # per region
 MOST_SECONDS_IN_ALL: Final = 20.0
 MOST_REGIONS: Final = 5
-MOST_TEMPLATES: Final = 5
 MOST_PLACES: Final = 5
 
 _Answer = TypeVar("_Answer")
@@ -63,15 +61,6 @@ class Finding:
         if not self.tested:
             return "untested"
         return "works" if self.works else "fails"
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A template, and a region and size in which it creates servers."""
-
-    template: Template
-    region: str
-    size: str
 
 
 class _Visit:
@@ -175,27 +164,28 @@ def probe_account(
     return findings
 
 
-def probe_template(template: Template) -> list[Finding]:
-    """Test for each candidate of a template whether servers can be created.
+def probe_template(
+    template: Template, placements: Sequence[TemplatePlacement]
+) -> list[Finding]:
+    """Test for each placement of a template whether servers can be created.
 
     Creates none. The template need not be saved. At most MOST_PLACES, each within
     MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
     """
     ends = time.monotonic() + MOST_SECONDS_IN_ALL
-    candidates = list_candidates(template)
     findings = []
     with _take_place():
-        for candidate in candidates[:MOST_PLACES]:
-            findings += _probe_candidate(template, candidate, ends=ends)
+        for place in placements[:MOST_PLACES]:
+            findings += _probe_placement(template, place, ends=ends)
     findings += [
         Finding(
-            candidate.region,
+            place.region,
             False,
-            f"The fallback on {candidate.size} in {candidate.account_name} was not "
+            f"The fallback on {place.size} in {place.account.name} was not "
             f"tested, because a test covers at most {MOST_PLACES} choices.",
             tested=False,
         )
-        for candidate in candidates[MOST_PLACES:]
+        for place in placements[MOST_PLACES:]
     ]
     return findings
 
@@ -216,21 +206,16 @@ def _check_settings(account: Account) -> dict[str, list[str]]:
     )
 
 
-def _list_places(account: Account) -> list[_Place]:
-    """Return where the account's own templates create servers in it."""
-    templates = Template.objects.filter(account_id=account.pk).order_by("name")
-    places = []
-    for template in templates[:MOST_TEMPLATES]:
-        template.account = account
-        places += [
-            _Place(template, candidate.region, candidate.size)
-            for candidate in list_candidates(template)
-            if candidate.account == account
-        ]
-    return list(dict.fromkeys(places))[:MOST_PLACES]
+def _list_places(account: Account) -> list[TemplatePlacement]:
+    """Return where templates create servers in the account."""
+    return list(
+        TemplatePlacement.objects.filter(account=account.pk)
+        .select_related("template")
+        .order_by("template__name", "position")[:MOST_PLACES]
+    )
 
 
-def _probe_region(visit: _Visit, places: list[_Place]) -> list[Finding]:
+def _probe_region(visit: _Visit, places: list[TemplatePlacement]) -> list[Finding]:
     findings = [_probe_listing(visit)]
     if not findings[0].works:
         findings.append(
@@ -246,7 +231,7 @@ def _probe_region(visit: _Visit, places: list[_Place]) -> list[Finding]:
         findings += (
             [visit.skip(f"{place.template.name or 'The template'} on {place.size}")]
             if visit.silent
-            else _probe_place(visit, place)
+            else _probe_place(visit, place.template, place)
         )
     if not places:
         findings.append(
@@ -262,20 +247,14 @@ def _probe_region(visit: _Visit, places: list[_Place]) -> list[Finding]:
     return findings
 
 
-def _probe_candidate(
-    template: Template, candidate: Candidate, *, ends: float
+def _probe_placement(
+    template: Template, place: TemplatePlacement, *, ends: float
 ) -> list[Finding]:
-    account = candidate.account
-    if account is None:
-        wrong = (
-            f"There is no account named {candidate.account_name}. Correct the fallback."
-        )
-        return [Finding(candidate.region, False, wrong)]
+    account = place.account
     if wrong := _explain_settings(account):
-        return [Finding(candidate.region, False, f"{account.name}: {wrong}")]
-    place = _Place(template, candidate.region, candidate.size)
+        return [Finding(place.region, False, f"{account.name}: {wrong}")]
     try:
-        return _probe_place(_Visit(account, place.region, ends=ends), place)
+        return _probe_place(_Visit(account, place.region, ends=ends), template, place)
     except FleetError as error:
         return [Finding(place.region, False, error.message)]
 
@@ -309,8 +288,10 @@ def _probe_listing(visit: _Visit) -> Finding:
     return finding
 
 
-def _probe_place(visit: _Visit, place: _Place) -> list[Finding]:
-    spec = _render_spec(place)
+def _probe_place(
+    visit: _Visit, template: Template, place: TemplatePlacement
+) -> list[Finding]:
+    spec = _render_spec(template, place)
     untested: tuple[str, ...] = ()
 
     def check() -> str:
@@ -347,9 +328,9 @@ def _probe_destroy(visit: _Visit) -> Finding:
     )
 
 
-def _render_spec(place: _Place) -> CreateSpec:
+def _render_spec(template: Template, place: TemplatePlacement) -> CreateSpec:
     """Return a create call like the engine's, for a server that is never created."""
-    template, server = place.template, uuid.uuid4()
+    server = uuid.uuid4()
     fleet = Fleet.objects.get().fleet_id
     return CreateSpec(
         key=str(make_key(fleet, server, 1)),
@@ -357,13 +338,13 @@ def _render_spec(place: _Place) -> CreateSpec:
         fleet=fleet,
         server_id=server.hex,
         name=template.name or "The template",
-        image=template.image,
+        image=place.image,
         size=place.size,
         # Only of the same length: a person may test a template without seeing its data.
         user_data="#" * len(template.user_data.encode()),
-        ssh_key=template.ssh_key,
+        ssh_key=place.ssh_key,
         labels=template.labels,
-        options=template.options,
+        options=place.options,
     )
 
 

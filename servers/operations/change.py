@@ -8,9 +8,8 @@ from django.db import transaction
 from servers.errors import ConflictError, InvalidError
 from servers.lifecycle.states import State
 from servers.models import Server
-from servers.operations.labels import check_labels, check_tags
+from servers.operations.labels import check_labels, check_tags, list_clouds
 from servers.operations.provision import check_capacity, check_ttl
-from servers.placing.placements import list_candidates, list_kinds
 from servers.records import ledger
 from servers.records.differences import list_differences, read_values
 from servers.records.ledger import Kind, write_event
@@ -40,11 +39,8 @@ def change_server(name: str, change: Change) -> Server:
         if message
     }
     if change.labels is not None and "labels" not in errors:
-        kinds, options = (
-            list_kinds(list_candidates(server.recipe)),
-            server.recipe.options,
-        )
-        if message := check_tags(change.labels, kinds, options):
+        clouds = list_clouds(server.recipe.placements.all())
+        if message := check_tags(change.labels, clouds):
             errors["labels"] = [message]
     if errors:
         first = next(iter(errors))

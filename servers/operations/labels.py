@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from servers.clouds.registry import describe_kind
+from servers.models.template import PlacementFields
 
 MOST_LABELS: Final = 50
 MOST_LABEL_NAME: Final = 128  # characters, as EC2's tags
@@ -27,6 +28,8 @@ LABEL_VALUE: Final = re.compile(
     rf"(?:[{_IN_VALUE}](?:[ {_IN_VALUE}]{{0,{MOST_LABEL_VALUE - 2}}}[{_IN_VALUE}])?)?"
 )
 RESERVED_LABELS: Final = "serverfleet"
+
+Clouds = tuple[tuple[str, Mapping[str, object]], ...]
 
 
 def check_labels(labels: object) -> str:
@@ -77,14 +80,18 @@ def read_label_filter(text: str) -> list[tuple[str, str | None]]:
     return [(text, None), *found] if LABEL_NAME.fullmatch(text) else found
 
 
-def check_tags(
-    labels: Mapping[str, str], kinds: Iterable[str], options: Mapping[str, object]
-) -> str:
-    """Return why some kinds of clouds would refuse the labels as tags, or "".
+def list_clouds(placements: Iterable[PlacementFields]) -> Clouds:
+    """Return the kind and the options of each placement."""
+    return tuple((each.account.kind, each.options) for each in placements)
 
-    ``options`` are the template's. Some of them use up a tag.
+
+def check_tags(labels: Mapping[str, str], clouds: Clouds) -> str:
+    """Return why a cloud would refuse the labels as tags, or "".
+
+    Each of ``clouds`` is a kind with the options of a placement. Some of the options
+    use up a tag.
     """
-    for kind in dict.fromkeys(kinds):
+    for kind, options in clouds:
         described = describe_kind(kind)
         if message := described.tags.check(labels, options):
             return f"{described.label}: {message}"

@@ -5,26 +5,17 @@ is a network call: never make it inside a transaction, and only if something cha
 that the cloud can check.
 """
 
-from copy import copy
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from servers.errors import InvalidError, UnavailableError
-from servers.models import Template
+from servers.models import Template, TemplatePlacement
+from servers.models.template import PLACEMENT_FIELDS
 from servers.operations.accounttest import Finding, probe_template
 from servers.operations.secrets import refuse_new_readers
 from servers.operations.setup import check_template
 from servers.records.differences import read_values
 
-# The fields that the cloud can check.
-_ASKED: Final = (
-    "account",
-    "region",
-    "image",
-    "size",
-    "ssh_key",
-    "options",
-    "candidates",
-)
 MOST_SAID: Final = 3
 
 
@@ -33,7 +24,11 @@ class RefusedPlaceError(InvalidError):
 
 
 def check_places(
-    template: Template, *, before: Template | None, user_data: str | None = None
+    template: Template,
+    placements: Sequence[TemplatePlacement],
+    *,
+    before: Template | None,
+    user_data: str | None = None,
 ) -> None:
     """Raise an error if the cloud refuses a template or can't be asked about it.
 
@@ -43,15 +38,14 @@ def check_places(
     ``probe_template``. ``before`` is the saved template, if any. ``user_data`` is part
     of the change, as for ``save_template``.
     """
-    if read_values(before, _ASKED) == read_values(template, _ASKED):
+    if before is not None and _read(before.placements.all()) == _read(placements):
         return
-    asked = copy(template)
-    check_template(asked)
+    check_template(template, placements)
     if before is not None and user_data is None:
         # Before the cloud is asked: this would be refused anyway.
-        refuse_new_readers(before, asked)
+        refuse_new_readers(before, template, placements)
     try:
-        findings = probe_template(asked)
+        findings = probe_template(template, placements)
     except UnavailableError:
         raise UnavailableError(
             "The cloud was not asked about this template because other tests are in "
@@ -65,6 +59,11 @@ def check_places(
         raise UnavailableError(
             f"The cloud did not confirm this template. {_say(unknown)}"
         )
+
+
+def _read(placements: Iterable[TemplatePlacement]) -> list[object]:
+    asked = set(PLACEMENT_FIELDS) - {"price_per_hour"}
+    return [read_values(each, asked) for each in placements]
 
 
 def _say(findings: list[Finding]) -> str:

@@ -3,7 +3,7 @@
 import re
 import secrets
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,13 +15,13 @@ from servers.access.reach import reach_recipes
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.freshness.stamps import Stamps, read_stamps
+from servers.lifecycle.snapshot import Placement
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Server, Template, TemplateVersion
-from servers.operations.labels import check_labels, check_tags
-from servers.operations.overrides import check_overrides
+from servers.operations.labels import Clouds, check_labels, check_tags
 from servers.placing.caps import hold_caps
 from servers.placing.locations import ensure_location, open_location
-from servers.placing.placements import Candidate, list_candidates, list_kinds
+from servers.placing.placements import Wanted, choose
 from servers.records import ledger
 
 NAME_RULE: Final = (
@@ -64,32 +64,24 @@ def provision_servers(
     """
     check_request(request)
     stamps = stamps or read_stamps()
-    source = _sources.find(request.template, request.region, stamps)
+    wanted = Wanted(request.image, request.region, request.size)
+    source = _sources.find(request.template, wanted, stamps)
     _check_tags(request, source)
-    if request.image or request.size:
-        check_overrides(
-            source.recipe,
-            source.candidates,
-            image=request.image,
-            region=request.region,
-            size=request.size,
-        )
     now = (stamps.read_at if stamps else None) or ledger.database_now()
     try:
         with transaction.atomic():
-            servers = [
-                _build(request, source.recipe, now=now) for _ in range(request.count)
-            ]
+            servers = [_build(request, source, now=now) for _ in range(request.count)]
             ledger.insert_servers(servers)
             hold_caps(
                 source.recipe,
+                account_id=source.account.pk,
                 fleet_has_cap=source.fleet_has_cap,
                 inserted=request.count,
             )
-            if servers[0].region != source.recipe.region:
-                # The template's own location already has a row. The account's lock
+            if source.is_elsewhere:
+                # The template's own locations already have rows. The account's lock
                 # comes first, as in all transactions.
-                ensure_location(source.recipe.account, servers[0].region)
+                ensure_location(source.account, source.first.region)
             for server in servers:
                 dispatch.hint(dispatch.ADVANCE, server.pk)
     except (IntegrityError, Account.DoesNotExist):
@@ -107,7 +99,7 @@ def _check_tags(request: Request, source: "_Source") -> None:
     """Raise InvalidError if the labels can't be tags at every possible cloud."""
     recipe = source.recipe
     labels = {**recipe.labels, **request.labels}
-    message = check_labels(labels) or check_tags(labels, source.kinds, recipe.options)
+    message = check_labels(labels) or check_tags(labels, source.clouds)
     if message:
         raise InvalidError(f"labels: {message}", fields={"labels": [message]})
 
@@ -163,45 +155,58 @@ class _Source:
     """What servers are created from, in which clouds, and whether there is a cap."""
 
     recipe: TemplateVersion
-    candidates: Sequence[Candidate]
+    first: Placement
+    account: Account
+    is_elsewhere: bool  # in a location that the template does not name
+    clouds: Clouds
     fleet_has_cap: bool
-    kinds: tuple[str, ...]
 
 
 class _Sources:
-    """Sources by template name and region, cached under the stamp of all recipes."""
+    """Sources by template name and choices, cached under the stamp of all recipes."""
 
     def __init__(self) -> None:
-        self._kept: tuple[int, dict[tuple[str, str], _Source]] = (0, {})
+        self._kept: tuple[int, dict[tuple[str, Wanted], _Source]] = (0, {})
 
-    def find(self, template: str, region: str, stamps: Stamps | None) -> _Source:
+    def find(self, template: str, wanted: Wanted, stamps: Stamps | None) -> _Source:
         """Return the current version of a template that its cloud accepts."""
         if stamps is None:
-            return _look_up(template, region)
+            return _look_up(template, wanted)
         stamp, found = self._kept
         if stamp != stamps.recipes or len(found) > _MOST_SOURCES:
             found = {}
             self._kept = (stamps.recipes, found)
-        source = found.get((template, region))
+        source = found.get((template, wanted))
         if source is None:
-            source = found[template, region] = _look_up(template, region)
+            source = found[template, wanted] = _look_up(template, wanted)
         return source
 
 
 _sources: Final = _Sources()
 
 
-def _look_up(name: str, region: str) -> _Source:
-    recipes = reach_recipes().select_related("account", "template")
-    wanted = {"template__name": name} if name else {"template__is_default": True}
-    found = recipes.filter(**wanted).first() if "\0" not in name else None
+def _look_up(name: str, wanted: Wanted) -> _Source:
+    recipes = reach_recipes().select_related("template")
+    named = {"template__name": name} if name else {"template__is_default": True}
+    found = recipes.filter(**named).first() if "\0" not in name else None
     if found is not None:
-        candidates = list_candidates(found)
-        check_overrides(found, candidates, region=region)
+        rows = list(found.placements.all())
+        first, *others = choose([row.freeze() for row in rows], wanted, found.overrides)
+        accounts = {row.account_id: row.account for row in rows}
+        account = accounts[first.account]
         # Raises an error if the cloud can't have the region.
-        open_location(found.account, region or found.region)
-        has_cap = Fleet.objects.exclude(max_servers=None).exists()
-        return _Source(found, candidates, has_cap, list_kinds(candidates))
+        open_location(account, first.region)
+        named_places = {(row.account_id, row.region) for row in rows}
+        return _Source(
+            recipe=found,
+            first=first,
+            account=account,
+            is_elsewhere=(first.account, first.region) not in named_places,
+            clouds=tuple(
+                (accounts[each.account].kind, each.options) for each in (first, *others)
+            ),
+            fleet_has_cap=Fleet.objects.exclude(max_servers=None).exists(),
+        )
     if name:
         raise InvalidError(
             f"There is no template named {name[:80]!r}.",
@@ -212,17 +217,20 @@ def _look_up(name: str, region: str) -> _Source:
     )
 
 
-def _build(request: Request, recipe: TemplateVersion, *, now: datetime) -> Server:
+def _build(request: Request, source: _Source, *, now: datetime) -> Server:
+    recipe, first = source.recipe, source.first
     return Server(
         name=request.name or recipe.name_prefix + _make_suffix(),
-        provider=describe_kind(recipe.account.kind).provider,
-        image=request.image or recipe.image,
-        region=request.region or recipe.region,
-        size=request.size or recipe.size,
-        first_region=request.region or recipe.region,
-        first_size=request.size or recipe.size,
+        provider=describe_kind(source.account.kind).provider,
+        placement=first.position,
+        image=first.image,
+        region=first.region,
+        size=first.size,
+        wanted_image=request.image,
+        wanted_region=request.region,
+        wanted_size=request.size,
         capacity=request.capacity or recipe.capacity,
-        account=recipe.account,
+        account=source.account,
         template=recipe.template,
         recipe=recipe,
         labels={**recipe.labels, **request.labels},

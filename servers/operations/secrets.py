@@ -6,16 +6,15 @@ them again, because ServerFleet never shows them to anyone.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Server, Template, TemplateVersion
-from servers.models.template import Recipe
-from servers.placing.placements import list_candidates
+from servers.models.template import PlacementFields
 
 MOVED = (
     "The endpoint or the kind of cloud changes, so enter all credentials again. Stored "
@@ -73,69 +72,30 @@ def refuse_moving_user_data(before: Account) -> None:
     )
 
 
-def refuse_renaming(before: Account) -> None:
-    """Raise ConflictError if a fallback names the account.
-
-    Another account that took the name would get the servers meant for this one.
-    """
-    names = [
-        name
-        for name, entries in [
-            *Template.objects.values_list("name", "candidates"),
-            *_list_living().values_list("template__name", "candidates"),
-        ]
-        if any(entry.get("account") == before.name for entry in entries)
-    ]
-    if names:
-        raise ConflictError(
-            f"{before.name} can't be renamed, because fallbacks of the template "
-            f"{names[0]} name it.",
-            fields={"name": ["A fallback names this account. Keep its name."]},
-        )
-
-
-def has_living_fallback(account: Account) -> bool:
-    """Tell whether a server that can still be created has it as a fallback."""
-    return any(
-        entry.get("account") == account.name
-        for entries in _list_living().values_list("candidates", flat=True)
-        for entry in entries
-    )
-
-
-def refuse_new_readers(known: Template, template: Template) -> None:
+def refuse_new_readers(
+    known: Template, template: Template, placements: Iterable[PlacementFields]
+) -> None:
     """Raise InvalidError if stored user data would reach another account."""
-    if template.user_data and _find_readers(template) - _find_readers(known):
+    readers = {each.account_id for each in known.placements.all()}
+    if template.user_data and {each.account_id for each in placements} - readers:
         raise InvalidError(
             f"user_data: {USER_DATA_MOVED}", fields={"user_data": [USER_DATA_MOVED]}
         )
 
 
-def _find_readers(template: Template) -> set[object]:
-    return {
-        candidate.account.pk
-        for candidate in list_candidates(template)
-        if candidate.account is not None
-    }
-
-
-def _list_living() -> QuerySet[TemplateVersion]:
+def list_living() -> QuerySet[TemplateVersion]:
+    """Return the versions of servers that can still be created."""
     living = Server.objects.exclude(state__in=PROVEN_GONE).values("recipe")
     return TemplateVersion.objects.filter(pk__in=living)
 
 
 def _list_recipes(account: Account) -> list[str]:
     """Return the names of templates whose user data the account's calls can carry."""
-    own = Q(account=account) | ~Q(candidates=[])
-    templates = Template.objects.filter(own).exclude(user_data="")
-    versions = _list_living().filter(own).exclude(user_data="")
-    found: list[tuple[str, Recipe]] = [(one.name, one) for one in templates]
-    found += [(one.template_name, one) for one in versions]
+    templates = Template.objects.filter(placements__account=account)
+    versions = list_living().filter(placements__account=account)
     return sorted(
         {
-            name
-            for name, recipe in found
-            if recipe.account_id == account.pk
-            or any(entry.get("account") == account.name for entry in recipe.candidates)
+            *templates.exclude(user_data="").values_list("name", flat=True),
+            *versions.exclude(user_data="").values_list("template_name", flat=True),
         }
     )

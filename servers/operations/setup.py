@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -12,28 +12,37 @@ from django.db.models import PositiveIntegerField
 from django.db.models.functions import Now
 
 from servers import tracing
-from servers.access.reach import reach_accounts
-from servers.clouds.registry import validate_config, validate_template_options
+from servers.clouds.registry import (
+    describe_kind,
+    validate_config,
+    validate_template_options,
+)
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Location, Server, Template, TemplateVersion
-from servers.models.template import Recipe
-from servers.operations.labels import check_labels, check_tags
+from servers.models import (
+    Account,
+    Location,
+    Server,
+    Template,
+    TemplatePlacement,
+    TemplateVersion,
+    VersionPlacement,
+)
+from servers.models.template import PLACEMENT_FIELDS, PlacementFields, Recipe
+from servers.operations.labels import check_labels, check_tags, list_clouds
 from servers.operations.secrets import (
     is_moved,
     refuse_moving_user_data,
     refuse_new_readers,
-    refuse_renaming,
     resolve_credentials,
 )
 from servers.placing.locations import ensure_location, open_location
-from servers.placing.placements import list_candidates, list_kinds
-from servers.records.differences import list_differences, read_values
+from servers.records.differences import list_differences, read_placements, read_values
 from servers.records.ledger import Kind, write_event
 from servers.wording import count_of
 
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
-MOST_CANDIDATES: Final = 10
+MOST_PLACEMENTS: Final = 11  # the first, and ten fallbacks
 ACCOUNT_GONE: Final = "This account no longer exists. Choose another account."
 PRICE: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
 # The largest PostgreSQL integer. SQLite would accept more.
@@ -88,8 +97,6 @@ def save_account(
     open_location(account, account.region)
     if before is not None and is_moved(before, account):
         refuse_moving_user_data(before)
-    if before is not None and before.name != account.name:
-        refuse_renaming(before)
     if before is not None and (
         json.loads(before.credentials or "{}") != secrets or is_moved(before, account)
     ):
@@ -128,36 +135,71 @@ def describe_account_change(before: Account | None, account: Account) -> str:
     return f"The account {account.name} was changed: {changes}." if changes else ""
 
 
-def check_template(template: Template) -> None:
-    """Raise InvalidError with everything wrong with a template. Makes no call."""
+def check_template(template: Template, placements: Sequence[TemplatePlacement]) -> None:
+    """Raise InvalidError with everything wrong with a template. Makes no call.
+
+    A placement without a region gets that of its account. The errors of the first one
+    have the names of its fields.
+    """
     _clean(template)
-    template.region = template.region or template.account.region
+    if not 1 <= len(placements) <= MOST_PLACEMENTS:
+        _raise({"placements": [f"Use 1 to {MOST_PLACEMENTS} placements."]})
+    for number, placement in enumerate(placements):
+        try:
+            check_placement(placement)
+        except InvalidError as error:
+            if number == 0:
+                raise
+            said = [f"Fallback {number}: {error.message}"]
+            _raise({"placements": said})
+    _raise(_find_wrong(template, placements))
+
+
+def check_placement(placement: TemplatePlacement) -> None:
+    """Raise InvalidError with everything wrong with a placement. Makes no call."""
+    _clean(placement)
+    account = placement.account
+    placement.region = placement.region or account.region
     # Raises an error if the cloud can't have the region.
-    open_location(template.account, template.region)
-    _raise(_find_wrong(template))
+    open_location(account, placement.region)
+    errors = {}
+    if wrong := validate_template_options(
+        account.kind, placement.options, account_options=account.options
+    ):
+        errors["options"] = wrong
+    kind = describe_kind(account.kind)
+    if placement.spot and not kind.has_spot:
+        errors["spot"] = [f"{kind.label} has no spot instances."]
+    _raise(errors)
 
 
 def save_template(
-    template: Template, *, user_data: str | None = None
+    template: Template,
+    placements: Sequence[TemplatePlacement] | None = None,
+    *,
+    user_data: str | None = None,
 ) -> TemplateVersion:
     """Check and save a template and its next version.
 
-    If ``user_data`` is None, the template keeps its own, which must not reach another
-    account: a new account needs the user data again. Raises InvalidError or
-    ConflictError (the name is taken).
+    If ``placements`` or ``user_data`` is None, the template keeps its own. Its user
+    data must not reach another account: a new account needs the user data again. Raises
+    InvalidError or ConflictError (the name is taken).
     """
     if user_data is not None:
         template.user_data = user_data
-    check_template(template)
+    if placements is None:
+        placements = list(template.placements.all())
+    check_template(template, placements)
     with _saving(template):
-        _hold_account(template.account_id)
+        _hold_accounts(each.account_id for each in placements)
         known = (
             Template.objects.select_for_update(no_key=True)
             .filter(pk=template.pk)
             .first()
         )
         if known and user_data is None and known.user_data == template.user_data:
-            refuse_new_readers(known, template)
+            refuse_new_readers(known, template, placements)
+        before = read_template(known) if known else None
         if template.is_default:
             Template.objects.filter(is_default=True).exclude(pk=template.pk).update(
                 is_default=False
@@ -169,59 +211,46 @@ def save_template(
             template_name=template.name,
             number=template.version,
             actor=tracing.get_actor(),
-            **{field.name: getattr(template, field.name) for field in _RECIPE},
+            **read_values(template, RECIPE_FIELDS),
         )
         version.save(force_insert=True)
+        template.placements.all().delete()
+        values = [
+            {"position": number, **read_values(each, PLACEMENT_FIELDS)}
+            for number, each in enumerate(placements)
+        ]
+        TemplatePlacement.objects.bulk_create(
+            TemplatePlacement(template=template, **each) for each in values
+        )
+        VersionPlacement.objects.bulk_create(
+            VersionPlacement(version=version, **each) for each in values
+        )
         # From now on every location that it names is listed, so that its gate can
         # open. Always in the same order, to avoid deadlocks.
-        named = {
-            (candidate.account.pk, candidate.region): candidate.account
-            for candidate in list_candidates(version)
-            if candidate.account is not None
-        }
+        named = {(each.account_id, each.region): each.account for each in placements}
         for (_, region), account in sorted(named.items(), key=lambda item: item[0]):
             ensure_location(account, region)
         write_event(
             Kind.TEMPLATE_CHANGED,
-            account=template.account,
-            reason=_describe_template_change(known, template),
+            account=placements[0].account,
+            reason=_describe_template_change(before, template),
         )
     return version
 
 
-def _find_wrong(template: Template) -> dict[str, list[str]]:
-    """Return what is wrong with a template, by field."""
+def _find_wrong(
+    template: Template, placements: Iterable[TemplatePlacement]
+) -> dict[str, list[str]]:
+    """Return what is wrong with a template besides its placements, by field."""
     errors: dict[str, list[str]] = {}
-    if message := check_candidates(template.candidates):
-        errors["candidates"] = [message]
-    if wrong := check_template_options(template):
-        errors["options"] = wrong
-    if message := check_template_labels(template):
+    message = check_labels(template.labels)
+    if message or (message := check_tags(template.labels, list_clouds(placements))):
         errors["labels"] = [message]
     if len(template.user_data.encode()) > MOST_USER_DATA:
         errors["user_data"] = [f"Use at most {MOST_USER_DATA // 1024} KiB."]
     if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     return errors
-
-
-def check_template_options(template: Template) -> list[str]:
-    """Return what is wrong with a template's options for its account's cloud."""
-    account = template.account
-    return validate_template_options(
-        account.kind, template.options, account_options=account.options
-    )
-
-
-def check_template_labels(template: Template) -> str:
-    """Return what is wrong with a template's labels at any of its clouds, or ""."""
-    if message := check_labels(template.labels):
-        return message
-    kinds = [template.account.kind]
-    if not check_candidates(template.candidates):
-        kinds += list_kinds(list_candidates(template))
-    options = template.options if isinstance(template.options, dict) else {}
-    return check_tags(template.labels, kinds, options)
 
 
 def delete_template(template: Template) -> None:
@@ -240,7 +269,7 @@ def delete_template(template: Template) -> None:
             raise ConflictError(f"{template.name} can't be deleted. {kept}")
         write_event(
             Kind.TEMPLATE_CHANGED,
-            account=template.account,
+            account=template.placements.all()[0].account,
             reason=f"The template {template.name} was deleted.",
         )
         # The others stay until the records of their servers are purged.
@@ -263,65 +292,43 @@ def explain_template_kept(template: Template) -> str:
     )
 
 
-def _describe_template_change(before: Template | None, template: Template) -> str:
+def read_template(template: Template | TemplateVersion) -> dict[str, Any]:
+    """Return the settings of a template or version, to compare with later."""
+    names = [*RECIPE_FIELDS]
+    if isinstance(template, Template):
+        names = ["name", *names, "max_servers", "is_default"]
+    return read_placements(template.placements.all()) | read_values(template, names)
+
+
+def list_template_changes(
+    before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield what changed between two states that ``read_template`` returned."""
+    return list_differences(before, after, secret=SECRET_FIELDS, seconds=SECONDS_FIELDS)
+
+
+def _describe_template_change(
+    before: Mapping[str, Any] | None, template: Template
+) -> str:
     if before is None:
         return f"The template {template.name} was created."
-    names = ["name", *TEMPLATE_FIELDS]
-    changes = "; ".join(
-        list_differences(
-            read_values(before, names),
-            read_values(template, names),
-            secret=SECRET_FIELDS,
-            seconds=SECONDS_FIELDS,
-        )
-    )
+    changes = "; ".join(list_template_changes(before, read_template(template)))
     return (
         f"The template {template.name} is now version {template.version}: "
         f"{changes or 'nothing was changed'}."
     )
 
 
-_RECIPE = Recipe._meta.get_fields()
-TEMPLATE_FIELDS: Final = (
-    *(field.name for field in _RECIPE),
-    "max_servers",
-    "is_default",
-)
+RECIPE_FIELDS: Final = tuple(field.name for field in Recipe._meta.get_fields())
 
 
-_LONGEST: Final = {"account": 63, "region": 100, "size": 255}
-
-
-def check_candidates(entries: object) -> str:
-    """Return what is wrong with a template's fallbacks, or ""."""
-    if not isinstance(entries, list) or len(entries) > MOST_CANDIDATES:
-        return "Use a list of at most ten fallbacks."
-    for entry in entries:
-        if not isinstance(entry, dict) or not set(entry) <= {
-            "account",
-            "region",
-            "size",
-        }:
-            return "Each fallback must be an object with any of account, region, size."
-        if not all(isinstance(value, str) for value in entry.values()):
-            return "Each fallback's account, region and size must be strings."
-        for name, value in entry.items():
-            if len(value) > _LONGEST[name]:
-                return (
-                    f"A fallback's {name} can have at most {_LONGEST[name]} characters."
-                )
-    names = {entry["account"] for entry in entries if entry.get("account")}
-    known = set(reach_accounts().filter(name__in=names).values_list("name", flat=True))
-    if names - known:
-        return f"There is no account named {min(names - known)!r}."
-    return ""
-
-
-def _clean(model: Account | Template) -> None:
+def _clean(model: Account | Template | PlacementFields) -> None:
     try:
         # Saving settles which template is the default, and whether its account still
         # exists.
-        held = {"account"} if getattr(model, "account_id", None) else None
+        held = {"template"}
+        if getattr(model, "account_id", None):
+            held.add("account")
         model.full_clean(held, validate_unique=False, validate_constraints=False)
     except ValidationError as error:
         _raise({**error.message_dict, **_explain_choices(model, error)})
@@ -336,7 +343,7 @@ def _clean(model: Account | Template) -> None:
 
 
 def _explain_choices(
-    model: Account | Template, error: ValidationError
+    model: Account | Template | PlacementFields, error: ValidationError
 ) -> dict[str, list[str]]:
     """Return a sentence for each field whose value is none of its choices."""
     return {
@@ -365,10 +372,12 @@ def _saving(model: Account | Template) -> Iterator[None]:
         ) from None
 
 
-def _hold_account(pk: Any) -> None:
-    """Keep an account from being deleted until the transaction ends."""
+def _hold_accounts(pks: Iterable[Any]) -> None:
+    """Keep accounts from being deleted until the transaction ends."""
     # Checked here, because the foreign key is only checked at the commit.
-    if not Account.objects.select_for_update(no_key=True).filter(pk=pk).first():
+    asked = set(pks)
+    rows = Account.objects.select_for_update(no_key=True).filter(pk__in=asked)
+    if len(rows.order_by("pk")) < len(asked):
         raise ConflictError(
             "The account was deleted meanwhile, so nothing was saved.",
             fields={"account": [ACCOUNT_GONE]},

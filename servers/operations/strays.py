@@ -135,6 +135,7 @@ def adopt_stray(instance_pk: Any, *, template: Template | None = None) -> Server
             account=instance.account,
             region=instance.region,
             size=server.size,
+            placement=server.placement,
             key=instance.key,
             token="",
             asked_at=instance.first_seen,
@@ -171,6 +172,13 @@ def _find(instance_pk: Any) -> Instance:
 
 def _make_row(instance: Instance, template: Template, number: int) -> Server:
     recipe = TemplateVersion.objects.get(template=template, number=template.version)
+    # That of the same location if there is one: it tells the price.
+    placements = list(recipe.placements.all())
+    here = (instance.account_id, instance.region)
+    placement = next(
+        (each for each in placements if (each.account_id, each.region) == here),
+        placements[0],
+    )
     taken = Server.objects.filter(name=instance.name, hidden=False).exists()
     name = instance.name
     if taken or not name:
@@ -178,8 +186,9 @@ def _make_row(instance: Instance, template: Template, number: int) -> Server:
     return Server(
         name=name[:63],
         provider=describe_kind(instance.account.kind).provider,
-        image=recipe.image,
-        size=recipe.size,
+        placement=placement.position,
+        image=placement.image,
+        size=placement.size,
         region=instance.region,
         capacity=recipe.capacity,
         account=instance.account,

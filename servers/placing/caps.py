@@ -1,6 +1,7 @@
 """The server limits (caps) of accounts, templates and the fleet."""
 
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import Func, IntegerField, Model, QuerySet
 
@@ -14,7 +15,9 @@ from servers.wording import count_of
 _COUNT: Final = Func(template="COUNT(*)", output_field=IntegerField())
 
 
-def hold_caps(recipe: TemplateVersion, *, fleet_has_cap: bool, inserted: int) -> None:
+def hold_caps(
+    recipe: TemplateVersion, *, account_id: UUID, fleet_has_cap: bool, inserted: int
+) -> None:
     """Refuse ``inserted`` servers above a cap. Lock it until the transaction ends.
 
     The caller has already inserted its rows. So the locks, which all inserts wait for,
@@ -26,8 +29,8 @@ def hold_caps(recipe: TemplateVersion, *, fleet_has_cap: bool, inserted: int) ->
     template = recipe.template
     assert template is not None  # its versions are used only while it exists
     # One lock order everywhere: fleet, account. SQLite locks everything anyway.
-    locks = [_lock(Account, "max_servers", "name", "enabled", pk=recipe.account_id)]
-    counts = [COUNTED.filter(account=recipe.account_id)]
+    locks = [_lock(Account, "max_servers", "name", "enabled", pk=account_id)]
+    counts = [COUNTED.filter(account=account_id)]
     if template.max_servers is not None:
         counts.append(COUNTED.filter(template=template))
     if fleet_has_cap:

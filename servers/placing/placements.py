@@ -1,91 +1,145 @@
-"""The candidates of a recipe, and what decides whether one can be tried now."""
+"""Where a server can be created, and what decides whether that can be tried now.
 
-from collections.abc import Iterable, Mapping
+``choose`` is the one place that combines a template's placements with what a request
+chose instead. The request and every step of its server use it, so they can't differ.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Count, Q
 
-from servers.lifecycle.snapshot import Hold
+from servers.errors import InvalidError
+from servers.lifecycle.snapshot import Hold, Placement
 from servers.lifecycle.states import Verdict
 from servers.models import (
     Account,
     Instance,
     Location,
+    NoCapacity,
     Server,
-    Template,
-    TemplateVersion,
+    VersionPlacement,
 )
+from servers.models.template import Recipe
 from servers.placing.breaker import explain_hold, is_by_failures
 from servers.records.limits import count_recent_creates, count_servers
 
 LocationKey = tuple[UUID, str]
+_MAX_KEPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One location and size of a recipe, with its account looked up."""
+class Wanted:
+    """What a request chose instead of the template's own. Empty: nothing."""
 
-    index: int
-    account: Account | None
-    account_name: str
-    region: str
-    size: str
+    image: str = ""
+    region: str = ""
+    size: str = ""
+
+    def given(self) -> dict[str, str]:
+        """Return what was chosen."""
+        each = {"image": self.image, "region": self.region, "size": self.size}
+        return {name: value for name, value in each.items() if value}
 
 
-def list_candidates(
-    recipe: Template | TemplateVersion,
-    server: Server | None = None,
-    *,
-    accounts: Mapping[str, Account] | None = None,
-) -> list[Candidate]:
-    """Return the candidates of a recipe in order: its own, then its fallbacks.
+def choose(
+    placements: Sequence[Placement], wanted: Wanted, rule: str
+) -> tuple[Placement, ...]:
+    """Return the placements that a request can use, in order; raise InvalidError.
 
-    With ``server``, the first one has the region and size requested for that server.
-    ``accounts`` are all accounts by name. Without them, a fallback that names another
-    account costs one query.
+    ``rule`` is what the template allows. *listed*: those that have all chosen values.
+    *any*: the first, with the chosen values. *none*: all, if the first has them.
+
+    User data and the permissions of an instance profile go to the image that is
+    started. So people who can create servers must not be free to choose the image.
     """
-    first = Candidate(
-        0, recipe.account, recipe.account.name, recipe.region, recipe.size
+    given = wanted.given()
+    if not given or not placements:
+        return tuple(placements)
+    if rule == Recipe.Overrides.ANY:
+        changes: dict[str, Any] = {**given}
+        return (replace(placements[0], **changes),)
+    left = placements[:1] if rule == Recipe.Overrides.NONE else placements
+    for name, value in given.items():
+        allowed = dict.fromkeys(getattr(each, name) for each in left)
+        left = [each for each in left if getattr(each, name) == value]
+        if not left:
+            message = _explain(name, [each for each in allowed if each])
+            raise InvalidError(f"{name}: {message}", fields={name: [message]})
+    return tuple(placements if rule == Recipe.Overrides.NONE else left)
+
+
+def _explain(field: str, known: Sequence[str]) -> str:
+    if not known:
+        return f"The template does not allow choosing the {field}. Leave it out."
+    return (
+        f"The template allows only {', '.join(known)}. Use one of these, or ask an "
+        "admin to allow others in the template."
     )
-    names = {entry.get("account") for entry in recipe.candidates} - {None, ""}
-    if accounts is None:
-        found_names = Account.objects.filter(name__in=names) if names else ()
-        accounts = {account.name: account for account in found_names}
-    found = [first]
-    for index, entry in enumerate(recipe.candidates, start=1):
-        name = entry.get("account") or recipe.account.name
-        account = accounts.get(
-            name, recipe.account if name == first.account_name else None
-        )
-        default_region = (
-            recipe.region
-            if account == recipe.account
-            else (account.region if account else "")
-        )
-        found.append(
-            Candidate(
-                index,
-                account,
-                name,
-                entry.get("region") or default_region,
-                entry.get("size") or recipe.size,
+
+
+class _Kept:
+    """The placements of versions, which never change, by version."""
+
+    def __init__(self) -> None:
+        self._kept: dict[UUID, tuple[Placement, ...]] = {}
+
+    def read(self, versions: Iterable[UUID]) -> Mapping[UUID, tuple[Placement, ...]]:
+        """Return the placements of versions. Those not known yet cost one query."""
+        kept = self._kept
+        asked = dict.fromkeys(versions)
+        found = {version: kept[version] for version in asked if version in kept}
+        if missing := asked.keys() - found.keys():
+            rows: dict[UUID, list[Placement]] = {version: [] for version in missing}
+            for row in VersionPlacement.objects.filter(
+                version__in=missing
+            ).select_related(None):
+                rows[row.version_id].append(row.freeze())
+            new = {version: tuple(each) for version, each in rows.items()}
+            # A new dictionary, because other threads read the old one.
+            self._kept = new if len(kept) > _MAX_KEPT else {**kept, **new}
+            found |= new
+        return found
+
+
+_kept: Final = _Kept()
+
+
+def read_placements(
+    versions: Iterable[UUID],
+) -> Mapping[UUID, tuple[Placement, ...]]:
+    """Return the placements of each version, in order."""
+    return _kept.read(versions)
+
+
+def choose_all(servers: Sequence[Server]) -> dict[UUID, tuple[Placement, ...]]:
+    """Return the placements that each server can use. At most one query.
+
+    A server from before placements may have none that it can use.
+    """
+    read = read_placements(server.recipe_id for server in servers)
+    found = {}
+    for server in servers:
+        wanted = Wanted(server.wanted_image, server.wanted_region, server.wanted_size)
+        try:
+            found[server.pk] = choose(
+                read[server.recipe_id], wanted, server.recipe.overrides
             )
-        )
-    if server is not None:
-        found[0] = replace(
-            first,
-            region=server.first_region or recipe.region,
-            size=server.first_size or recipe.size,
-        )
+        except InvalidError:
+            found[server.pk] = ()
     return found
 
 
-def list_kinds(candidates: Iterable[Candidate]) -> tuple[str, ...]:
-    """Return the kinds of the accounts in which servers can be created."""
-    accounts = (candidate.account for candidate in candidates)
-    return tuple(dict.fromkeys(account.kind for account in accounts if account))
+def price_of(server: Server) -> Decimal | None:
+    """Return what an hour of a server costs where it is created, if that is known."""
+    placements = read_placements([server.recipe_id])[server.recipe_id]
+    prices = {each.position: each.price_per_hour for each in placements}
+    return prices.get(server.placement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +151,7 @@ class Held:
     until: datetime | None = None
 
 
-class CandidateFacts:
+class PlacementFacts:
     """What decides whether a create can be sent, for all accounts at once."""
 
     def __init__(self, accounts: Mapping[UUID, Account], *, now: datetime) -> None:
@@ -106,6 +160,13 @@ class CandidateFacts:
         pks = list(accounts)
         self.recent = count_recent_creates(pks, now=now)
         self.counted = count_servers(pks)
+        rows = NoCapacity.objects.filter(account__in=pks, until__gt=now)
+        self.full = {(row.account_id, row.region, row.size): row for row in rows}
+
+    def find_full(self, placement: Placement, account: Account) -> NoCapacity | None:
+        """Return what says that a placement had no capacity a short time ago."""
+        where = name_zone(placement, account)
+        return self.full.get((account.pk, where, placement.size))
 
     def no_create(self, key: LocationKey) -> str:
         """Return why creates in a location are blocked; "" if they are not."""
@@ -153,6 +214,33 @@ class CandidateFacts:
                 f"{account.creates_per_minute} creates per minute.",
             )
         return Held(Hold.NONE)
+
+
+def name_zone(placement: Placement, account: Account) -> str:
+    """Return the zone of a placement; its region if it names no zone."""
+    options = {**account.options, **placement.options}
+    return str(options.get("zone") or placement.region)
+
+
+def remember_capacity(
+    placement: Placement, account: Account, *, now: datetime, is_full: bool
+) -> None:
+    """Remember for some minutes that a placement has no capacity, or forget it."""
+    key = {
+        "account": account,
+        "region": name_zone(placement, account)[:100],
+        "size": placement.size,
+    }
+    if not is_full:
+        NoCapacity.objects.filter(**key).delete()
+        return
+    until = now + timedelta(seconds=settings.CAPACITY_MEMORY)
+    NoCapacity.objects.bulk_create(
+        [NoCapacity(**key, seen_at=now, until=until)],
+        update_conflicts=True,
+        unique_fields=["account", "region", "size"],
+        update_fields=["seen_at", "until"],
+    )
 
 
 def count_unexplained(accounts: Iterable[Account]) -> dict[LocationKey, int]:

@@ -23,22 +23,17 @@ from servers.lifecycle.ending import quiet_from
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import (
     AttemptView,
-    CandidateView,
-    Hold,
     InstanceView,
     LocationView,
+    Placement,
+    PlacementView,
     Snapshot,
 )
 from servers.lifecycle.states import Outcome, State
 from servers.models import Account, Attempt, Fleet, Instance, Listing, Location, Server
 from servers.placing.location_gate import explain_closed_gate, limits_in_force
 from servers.placing.locations import pace_of_account
-from servers.placing.placements import (
-    Candidate,
-    CandidateFacts,
-    LocationKey,
-    list_candidates,
-)
+from servers.placing.placements import LocationKey, PlacementFacts, choose_all
 
 
 def location_name(account_id: Any, region: str) -> str:
@@ -69,8 +64,9 @@ class Loader:
         for instance in Instance.objects.filter(server_uid__in=ids):
             if instance.server_uid is not None:
                 self.instances.setdefault(instance.server_uid, []).append(instance)
-        self.candidates = {
-            server.pk: list_candidates(server.recipe, server)
+        self.chosen = choose_all(servers)
+        self.placements = {
+            server.pk: self.chosen[server.pk]
             for server in servers
             if server.state == State.PENDING
         }
@@ -78,7 +74,7 @@ class Loader:
         self.locations = self._load_locations(servers)
         self.views: dict[LocationKey, LocationView] = {}
         self.pending = (
-            CandidateFacts(self.accounts, now=now) if self.candidates else None
+            PlacementFacts(self.accounts, now=now) if self.placements else None
         )
 
     def _load_locations(
@@ -89,9 +85,8 @@ class Loader:
             self._note(keys, server.account, server.region)
             for attempt in self.attempts.get(server.pk, []):
                 self._note(keys, attempt.account, attempt.region)
-            for candidate in self.candidates.get(server.pk, []):
-                if candidate.account is not None:
-                    self._note(keys, candidate.account, candidate.region)
+            for placement in self.placements.get(server.pk, ()):
+                keys.add((placement.account, placement.region))
         for instances in self.instances.values():
             for instance in instances:
                 keys.add((instance.account_id, instance.region))
@@ -103,6 +98,8 @@ class Loader:
         }
         for location in found.values():
             self.accounts.setdefault(location.account_id, location.account)
+        if unknown := {account for account, _ in keys} - self.accounts.keys():
+            self.accounts |= Account.objects.in_bulk(unknown)
         return {key: found.get(key) for key in keys}
 
     def _note(self, keys: set[LocationKey], account: Account, region: str) -> None:
@@ -113,15 +110,14 @@ class Loader:
         """Return the snapshot of one of the servers."""
         attempts = self.attempts.get(server.pk, [])
         instances = self.instances.get(server.pk, [])
-        candidates = self.candidates.get(server.pk, [])
+        placements = self.placements.get(server.pk, ())
         keys: dict[LocationKey, None] = {(server.account_id, server.region): None}
         for attempt in attempts:
             keys[attempt.account_id, attempt.region] = None
         for instance in instances:
             keys[instance.account_id, instance.region] = None
-        for candidate in candidates:
-            if candidate.account is not None:
-                keys[candidate.account.pk, candidate.region] = None
+        for placement in placements:
+            keys[placement.account, placement.region] = None
         views = {key: self._view_location(key) for key in keys}
         snapshot = Snapshot(
             state=State(server.state),
@@ -138,9 +134,9 @@ class Loader:
             trial_until=server.trial_until,
             ready_by_address=server.recipe.readiness == "none",
             limits=self.limits,
-            candidate_count=1 + len(server.recipe.candidates),
-            candidates=tuple(
-                self._view_candidate(server, candidate) for candidate in candidates
+            positions=tuple(each.position for each in self.chosen[server.pk]),
+            placements=tuple(
+                self._view_placement(server, placement) for placement in placements
             ),
             attempts=tuple(_view_attempt(attempt) for attempt in attempts),
             instances=tuple(_view_instance(instance) for instance in instances),
@@ -250,28 +246,21 @@ class Loader:
             newest=location.listed_from if location else None,
         )
 
-    def _view_candidate(self, server: Server, candidate: Candidate) -> CandidateView:
-        account = candidate.account
-        parts = (candidate.account_name, candidate.region, candidate.size)
-        name = " ".join(filter(None, parts))
-        if account is None:
-            return CandidateView(
-                candidate.index,
-                name,
-                location="",
-                hold=Hold.UNUSABLE,
-                because=f"The account {candidate.account_name!r} does not exist.",
-            )
+    def _view_placement(self, server: Server, placement: Placement) -> PlacementView:
         assert self.pending is not None
-        location = self.locations.get((account.pk, candidate.region))
+        account = self.accounts[placement.account]
+        location = self.locations.get((account.pk, placement.region))
         held = self.pending.find_hold(server, account, location)
-        return CandidateView(
-            candidate.index,
-            name,
-            location_name(account.pk, candidate.region),
+        full = self.pending.find_full(placement, account)
+        return PlacementView(
+            placement,
+            " ".join(filter(None, (account.name, placement.region, placement.size))),
+            location_name(account.pk, placement.region),
             hold=held.hold,
             because=held.because,
             until=held.until,
+            full_since=full.seen_at if full else None,
+            full_until=full.until if full else None,
         )
 
 
@@ -292,7 +281,7 @@ def _view_attempt(attempt: Attempt) -> AttemptView:
         looked_at=attempt.looked_at,
         answered_at=attempt.answered_at,
         answer=attempt.answer,
-        candidate=attempt.candidate,
+        placement=attempt.placement,
         answer_class=attempt.answer_class,
         closed_at=attempt.closed_at,
     )

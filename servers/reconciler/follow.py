@@ -39,7 +39,7 @@ def follow_listing(
     servers = list(
         Server.objects.filter(pk__in=sorted(pks))
         .exclude(state=State.STOPPED)
-        .select_related("account", "recipe__account")
+        .select_related("account", "recipe")
     )
     for start in range(0, len(servers), _BATCH):
         _follow(servers[start : start + _BATCH], fleet=fleet, now=now)

@@ -21,11 +21,12 @@ from servers.models import (
     Listing,
     Location,
     Server,
-    Template,
-    TemplateVersion,
+    TemplatePlacement,
+    VersionPlacement,
 )
+from servers.models.template import Recipe
 from servers.placing.locations import ensure_location
-from servers.placing.placements import LocationKey, list_candidates
+from servers.placing.placements import LocationKey
 from servers.records.ledger import database_now
 
 logger = logging.getLogger(__name__)
@@ -58,28 +59,19 @@ def _retire(pk: int) -> None:
 
 def _list_named() -> set[LocationKey]:
     """Return the locations that a template or a current server's recipe names."""
-    accounts = {account.name: account for account in Account.objects.all()}
-    in_use = Server.objects.filter(state__in=COUNTED).values("recipe")
-    recipes: list[Template | TemplateVersion] = [
-        *Template.objects.select_related("account").defer("user_data"),
-        *TemplateVersion.objects.select_related("account")
-        .defer("user_data")
-        .filter(pk__in=in_use),
+    current = Server.objects.filter(state__in=COUNTED)
+    # A server's region may be another if its template allows any.
+    chosen = current.filter(
+        recipe__overrides=Recipe.Overrides.ANY, recipe__placements__position=0
+    ).exclude(wanted_region="")
+    named: list[QuerySet[Any, LocationKey]] = [
+        TemplatePlacement.objects.values_list("account", "region"),
+        VersionPlacement.objects.filter(
+            version__in=current.values("recipe")
+        ).values_list("account", "region"),
+        chosen.values_list("recipe__placements__account", "wanted_region"),
     ]
-    # A server's first region may differ from that of its recipe.
-    asked = Server.objects.filter(state__in=COUNTED, account__in=accounts.values())
-    first = (
-        asked.exclude(first_region="")
-        .order_by()
-        .values_list("recipe__account", "first_region")
-        .distinct()
-    )
-    return set(first) | {
-        (candidate.account.pk, candidate.region)
-        for recipe in recipes
-        for candidate in list_candidates(recipe, accounts=accounts)
-        if candidate.account is not None
-    }
+    return {key for rows in named for key in rows.order_by().distinct()}
 
 
 def _list_unused(named: set[LocationKey]) -> Iterator[Location]:

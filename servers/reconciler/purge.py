@@ -29,6 +29,7 @@ from servers.models import (
     Instance,
     Listing,
     Location,
+    NoCapacity,
     Server,
     Session,
     TemplateVersion,
@@ -104,6 +105,7 @@ def _list_overdue(now: datetime) -> Iterator[QuerySet[Any]]:
         yield Listing.objects.filter(location=location, started_at__lt=now - kept)
     yield Event.objects.filter(at__lt=now - HISTORY_KEPT)
     yield Heartbeat.objects.filter(seen_at__lt=now - HEARTBEATS_KEPT)
+    yield NoCapacity.objects.filter(until__lt=now)
     yield IdempotentRequest.objects.filter(created_at__lt=now - KEYS_KEPT)
     yield Session.objects.filter(expire_date__lt=now)
     for account in Account.objects.all():

@@ -7,7 +7,6 @@ needs only its key, and would deadlock with a full lock. The intent locks the ac
 before all of them.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -15,6 +14,7 @@ from django.db.models import Q
 
 from servers.clouds.base import CloudInstance
 from servers.lifecycle.guards import Claim, weigh_claim
+from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Account, Attempt, Instance, Server
 from servers.records.counters import ATTEMPTS, count
@@ -23,21 +23,12 @@ from servers.records.ledger import Kind, move, write_event
 from servers.records.limits import count_recent_creates, count_servers
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Account, region and size of the next attempt."""
-
-    candidate: int
-    account: Account
-    region: str
-    size: str
-
-
 def write_intent(
     server: Server,
     lease: Lease,
     *,
-    place: Place,
+    placement: Placement,
+    account: Account,
     provider: str,
     key: str,
     token: str,
@@ -51,22 +42,23 @@ def write_intent(
     """
     number = server.attempt_number + 1
     with transaction.atomic():
-        if not _has_room(place.account, server, now=now):
+        if not _has_room(account, server, now=now):
             return None
         moved = move(
             server,
             Event.ATTEMPT_WRITTEN,
-            reason=f"Attempt {number}: {place.size} in "
-            f"{place.account.name} {place.region}".rstrip()
+            reason=f"Attempt {number}: {placement.size} in "
+            f"{account.name} {placement.region}".rstrip()
             + ".",
             now=now,
             fence=lease.fence,
             changes={
                 "attempt_number": number,
-                "candidate": place.candidate,
-                "account_id": place.account.pk,
-                "region": place.region,
-                "size": place.size,
+                "placement": placement.position,
+                "account_id": account.pk,
+                "region": placement.region,
+                "image": placement.image,
+                "size": placement.size,
                 "provider": provider,
                 "deadline_at": deadline_at,
                 "next_step_at": lease.until,
@@ -80,10 +72,10 @@ def write_intent(
             server_name=server.name,
             recipe_id=server.recipe_id,
             number=number,
-            account=place.account,
-            region=place.region,
-            size=place.size,
-            candidate=place.candidate,
+            account=account,
+            region=placement.region,
+            size=placement.size,
+            placement=placement.position,
             key=key,
             token=token,
             asked_at=now,

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from django.db.models import Model
 
+from servers.models.template import PLACEMENT_FIELDS, PlacementFields
+
 MOST_LETTERS: Final = 200  # of one value
 _WORDS: Final = {
-    "candidates": "fallbacks",
     "max_servers": "server limit",
     "overrides": "allowed overrides",
 }
@@ -16,6 +17,19 @@ _WORDS: Final = {
 def read_values(row: Model | None, names: Iterable[str]) -> dict[str, Any]:
     """Return some fields of a row to compare with later, or {} for None."""
     return {} if row is None else {name: getattr(row, name) for name in names}
+
+
+def read_placements(placements: Iterable[PlacementFields]) -> dict[str, Any]:
+    """Return the first placement's fields, and each fallback as one value."""
+    found: dict[str, Any] = {}
+    for number, placement in enumerate(placements):
+        values = read_values(placement, PLACEMENT_FIELDS)
+        if number == 0:
+            found |= values
+        else:
+            told = {name: value for name, value in values.items() if value}
+            found[f"fallback {number}"] = told
+    return found
 
 
 def list_differences(
@@ -30,8 +44,8 @@ def list_differences(
     For names in ``secret`` it yields ``credentials replaced`` (or added, removed).
     Names in ``seconds`` are durations; 0 means no limit.
     """
-    for name, now in after.items():
-        was = before.get(name)
+    for name in dict.fromkeys([*after, *before]):
+        was, now = before.get(name), after.get(name)
         if was == now:
             continue
         words = _WORDS.get(name, name.replace("_", " "))

@@ -259,7 +259,7 @@ def _consequences(
         case Event.RETRY_REQUESTED:
             return {
                 "error": "",
-                "candidate": 0,
+                "placement": 0,
                 "tried_from": server.attempt_number,
                 "pending_left": None,
                 "planned_at": None,

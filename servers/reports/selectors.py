@@ -63,9 +63,7 @@ def with_words(rows: QuerySet[Server], words: str) -> QuerySet[Server]:
 
 def find_server(name: str) -> Server:
     """Return the visible server of a name; raise NotFoundError if there is none."""
-    server = (
-        _by_name(name).select_related("account", "template", "recipe__account").first()
-    )
+    server = _by_name(name).select_related("account", "template", "recipe").first()
     if server is None:
         raise no_server(name)
     return server

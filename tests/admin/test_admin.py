@@ -15,16 +15,30 @@ from servers.models import (
     Account,
     IdempotentRequest,
     Leftover,
+    NoCapacity,
     OneTimePassword,
     SavedView,
     Server,
     Session,
     Stamp,
     Template,
+    TemplatePlacement,
     TemplateVersion,
     Token,
+    VersionPlacement,
 )
 from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.inline import fill_inline
+
+HIDDEN = {
+    NoCapacity,
+    OneTimePassword,
+    Session,
+    Stamp,
+    TemplatePlacement,
+    TemplateVersion,
+    VersionPlacement,
+}
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,9 +65,10 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
     write_heartbeat("worker")
     SavedView.objects.create(user=User.objects.get(), name="mine", query="state=all")
     for model in apps.get_app_config("servers").get_models():
-        # A version is on its template's page, a session's key is a way in, a one-time
-        # password is told by its person's page, and stamps are the triggers' own.
-        if model in {TemplateVersion, Session, OneTimePassword, Stamp}:
+        # Versions and placements are on their template's page, a session's key is a way
+        # in, a one-time password is told by its person's page, stamps are the triggers'
+        # own, and a server's page tells what had no capacity.
+        if model in HIDDEN:
             continue
         assert model in django_admin.site._registry, model
         name = model._meta.model_name
@@ -155,17 +170,12 @@ def test_an_account_is_checked_and_its_credentials_are_kept_or_replaced(
 def fill_template(template: Template) -> dict[str, Any]:
     """Return the form of a template, as a browser would send it."""
     return {
+        **fill_inline(template, image="debian-12", size="large"),
         "name": "default",
-        "account": str(template.account_id),
-        "region": "",
-        "image": "debian-12",
-        "size": "large",
         "capacity": 4,
         "readiness": "none",
         "readiness_port": 22,
         "labels": "{}",
-        "options": "{}",
-        "candidates": "[]",
         "ttl": 0,
         "name_prefix": "agent-",
         "overrides": "listed",
@@ -181,12 +191,13 @@ def test_a_template_writes_a_version_each_time(client: Client) -> None:
     form = fill_template(template)
     path = f"/admin/servers/template/{template.pk}/change/"
     assert client.post(path, form).status_code == 302
-    assert [v.image for v in TemplateVersion.objects.order_by("number")] == [
-        "ubuntu-24.04",
-        "debian-12",
-    ]
-    wrong = client.post(path, {**form, "candidates": '[{"moon": 1}]'})
-    assert b"Each fallback" in wrong.content
+    assert [
+        version.placements.get().image
+        for version in TemplateVersion.objects.order_by("number")
+    ] == ["ubuntu-24.04", "debian-12"]
+    template = Template.objects.get()
+    wrong = fill_inline(template, options='{"moon": 1}')
+    assert b"is unknown" in client.post(path, {**form, **wrong}).content
     server = provision()
     assert server.recipe.number == 2
 
@@ -195,19 +206,41 @@ def test_the_cloud_is_asked_before_a_template_is_saved(client: Client) -> None:
     template = Template.objects.get()
     form = fill_template(template)
     del form["is_default"]
-    for path, name in (
-        (f"/admin/servers/template/{template.pk}/change/", "default"),
-        ("/admin/servers/template/add/", "other"),
+    new = {"placements-INITIAL_FORMS": 0, "placements-0-id": ""}
+    for path, name, rows in (
+        (f"/admin/servers/template/{template.pk}/change/", "default", {}),
+        ("/admin/servers/template/add/", "other", new),
     ):
-        wrong = client.post(path, {**form, "name": name, "size": "lrage"})
+        form |= {"name": name, "placements-0-size": "lrage", **rows}
+        wrong = client.post(path, form)
         assert wrong.status_code == 200
         assert "no size lrage" in wrong.content.decode()
         assert TemplateVersion.objects.count() == 1
-    sent = client.post(
-        path, {**form, "name": "other", "size": "lrage", "unchecked": "on"}
-    )
+    sent = client.post(path, {**form, "unchecked": "on"})
     assert sent.status_code == 302
-    assert Template.objects.get(name="other").size == "lrage"
+    assert Template.objects.get(name="other").placements.get().size == "lrage"
+
+
+def test_placements_are_added_moved_and_removed(client: Client) -> None:
+    template = Template.objects.get()
+    path = f"/admin/servers/template/{template.pk}/change/"
+    form = fill_template(template)
+    more = fill_inline(template, {"size": "medium"}, size="small")
+    more |= {"placements-0-position": 2, "placements-1-position": 1}
+    assert client.post(path, {**form, **more}).status_code == 302
+
+    def list_sizes() -> list[str]:
+        return list(template.placements.values_list("size", flat=True))
+
+    assert list_sizes() == ["medium", "small"]
+    fewer = fill_inline(template) | {"placements-0-DELETE": "on"}
+    assert client.post(path, {**form, **fewer}).status_code == 302
+    assert list_sizes() == ["small"]
+    none = fill_inline(template) | {"placements-0-DELETE": "on"}
+    refused = client.post(path, {**form, **none}, follow=True)
+    assert b"Use 1 to 11 placements." in refused.content
+    assert list_sizes() == ["small"]
+    assert Template.objects.get().version == 3
 
 
 def test_the_list_has_no_query_per_row(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from servers.models import TemplatePlacement
 from tests.api.conftest import Call
 from tests.api.test_setup import TEMPLATE
 
@@ -49,9 +50,10 @@ def test_an_account_in_use_keeps_its_kind_and_a_server_a_possible_region(
     wrong = send("POST", "/api/servers", {"template": "ec2", "region": "Nowhere!"})
     assert wrong.status_code == 400, wrong.content
     assert "region" in wrong.json()["errors"]
-    # A fallback's region is checked by nobody; what reads goes on all the same.
-    fallbacks = {"candidates": [{"region": "Nowhere!"}]}
-    send("PATCH", "/api/templates/ec2?unchecked=true", fallbacks)
+    wrong = send("PATCH", "/api/templates/ec2?unchecked=true", {"region": "Nowhere!"})
+    assert wrong.status_code == 400, wrong.content
+    # From before it was checked; what reads goes on all the same.
+    TemplatePlacement.objects.filter(template__name="ec2").update(region="Nowhere!")
     assert send("GET", "/metrics").status_code == 200
     assert send("GET", "/api/leaks").status_code == 200
 

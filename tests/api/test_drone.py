@@ -10,15 +10,17 @@ from servers import reconciler
 from servers.access.tokens import SCOPES, issue_token
 from servers.engine import step
 from servers.lifecycle.states import State
-from servers.models import Account, Server, Template
-from servers.operations import (
-    freeze_destroys,
-    save_account,
-    save_template,
-    terminate_server,
-)
+from servers.models import Account, Server
+from servers.operations import freeze_destroys, save_account, terminate_server
 from tests.support.drone import DecodeError, Drone, ServerError, decode_server
-from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
+from tests.support.fleet import (
+    QUICK,
+    TIMINGS,
+    Workshop,
+    make_fleet,
+    make_template,
+    provision,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
@@ -35,14 +37,12 @@ def drone(live_server: Any, workshop: Workshop) -> Drone:
 def add_template(name: str, *, readiness: str = "none", **options: Any) -> None:
     """Create a template with its own account, whose cloud behaves as given."""
     account = Account(name=name, kind="sandbox", options={**QUICK, **options})
-    save_template(
-        Template(
-            name=name,
-            account=save_account(account),
-            image="ubuntu-24.04",
-            size="small",
-            readiness=readiness,
-        )
+    make_template(
+        save_account(account),
+        name,
+        image="ubuntu-24.04",
+        size="small",
+        readiness=readiness,
     )
 
 

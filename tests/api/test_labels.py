@@ -7,8 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from servers.models import Account, Server, Template
-from servers.operations import save_account, save_template
+from servers.operations import save_account
 from tests.api.conftest import Call
+from tests.support.fleet import make_template
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,14 +22,12 @@ def send(call: Call) -> Call:
     account = save_account(
         Account(name="ec2", kind="amazon", region="eu-central-1"), credentials=KEYS
     )
-    save_template(
-        Template(
-            name="builder",
-            account=account,
-            image="ami-1",
-            size="t3.micro",
-            labels={"CostCenter": "4711"},
-        )
+    make_template(
+        account,
+        "builder",
+        image="ami-1",
+        size="t3.micro",
+        labels={"CostCenter": "4711"},
     )
 
     def run(method: str, path: str, body: Any = None) -> Any:
@@ -128,7 +127,8 @@ def test_a_fallbacks_cloud_counts_and_a_sandbox_has_no_own_rules(
 ) -> None:
     body = {"labels": {"Name": "x", **{f"l{n}": "v" for n in range(49)}}}
     assert send("PATCH", "/api/templates/default", body).status_code == 200
-    fallback = {"candidates": [{"account": "ec2", "size": "t3.micro"}]}
+    sandbox = {"account": "sandbox", "image": "debian-12", "size": "small"}
+    fallback = {"placements": [sandbox, EC2]}
     answer = send("PATCH", "/api/templates/default", fallback)
     assert answer.status_code == 400
     assert "Amazon EC2: 50 labels are too many" in answer.json()["message"]

@@ -12,9 +12,10 @@ from django.test import Client
 
 from servers.errors import FleetError
 from servers.models import Account, Server, Template
-from servers.operations import save_account, save_template
+from servers.operations import save_account
 from tests.api.conftest import Call
-from tests.support.fleet import provision
+from tests.support.fleet import change_template, make_template, provision
+from tests.support.inline import fill_inline
 from tests.support.people import log_in, make_person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
@@ -54,12 +55,8 @@ def aws(send: Call) -> Account:
     )
 
 
-def make_template(account: Account, **fields: Any) -> Template:
-    template = Template(
-        name="builds", account=account, image="ami-1", size="t3.micro", **fields
-    )
-    save_template(template)
-    return template
+def make_builds(account: Account, **fields: Any) -> Template:
+    return make_template(account, "builds", image="ami-1", size="t3.micro", **fields)
 
 
 def test_another_endpoint_asks_for_every_credential_again(send: Call) -> None:
@@ -134,7 +131,7 @@ def test_the_django_admin_asks_for_them_at_its_field() -> None:
 
 
 def test_no_user_data_moves_to_another_endpoint(aws: Account, send: Call) -> None:
-    template = make_template(aws, user_data="needle")
+    template = make_builds(aws, user_data="needle")
     change = {"endpoint": "https://ec2.example.com", "credentials": KEYS}
     refused = send("PATCH", "/api/accounts/aws", change)
     assert refused.status_code == 409
@@ -153,13 +150,18 @@ def test_no_user_data_moves_to_another_endpoint(aws: Account, send: Call) -> Non
     "change",
     [
         {"account": "mine"},
-        {"candidates": [{"account": "mine", "size": "t3.large"}]},
+        {
+            "placements": [
+                {"account": name, "image": "ami-1", "size": "t3.large"}
+                for name in ("aws", "mine")
+            ]
+        },
     ],
 )
 def test_another_account_asks_for_the_user_data_again(
     aws: Account, send: Call, change: dict[str, Any]
 ) -> None:
-    make_template(aws, user_data="needle")
+    make_builds(aws, user_data="needle")
     with listen() as (endpoint, heard):
         mine = {
             "name": "mine",
@@ -189,7 +191,7 @@ def test_another_account_asks_for_the_user_data_again(
 def test_the_pages_and_the_django_admin_ask_for_the_user_data_again(
     aws: Account,
 ) -> None:
-    template = make_template(aws, user_data="needle")
+    template = make_builds(aws, user_data="needle")
     save_account(
         Account(name="mine", kind="amazon", region="eu-central-1"), credentials=KEYS
     )
@@ -209,28 +211,26 @@ def test_the_pages_and_the_django_admin_ask_for_the_user_data_again(
     }
     answer = admin.post("/templates/builds/change/", form)
     assert b"enter the user data again" in answer.content
-    template.refresh_from_db()
-    assert template.account == aws
+    assert find_account_of(template) == "aws"
     sent = {**form, "user_data": "needle", "unchecked": "on"}
     assert admin.post("/templates/builds/change/", sent).status_code == 302
-    template.refresh_from_db()
-    assert template.account.name == "mine"
-    refused = _save_in_admin(template, account=aws.pk)
+    assert find_account_of(template) == "mine"
+    refused = _save_in_admin(template, aws)
     assert b"enter the user data again" in refused.content
-    template.refresh_from_db()
-    assert template.account.name == "mine"
+    assert find_account_of(template) == "mine"
 
 
-def _save_in_admin(template: Template, **changes: Any) -> Any:
+def find_account_of(template: Template) -> str:
+    return template.placements.get().account.name
+
+
+def _save_in_admin(template: Template, account: Account) -> Any:
     root: Client = log_in(make_person("root"))
     form = {
+        **fill_inline(template, account=account.pk),
         "name": "builds",
-        "image": "ami-1",
-        "size": "t3.micro",
         "capacity": 2,
         "labels": "{}",
-        "options": "{}",
-        "candidates": "[]",
         "readiness": "none",
         "readiness_port": 22,
         "ttl": 0,
@@ -241,25 +241,30 @@ def _save_in_admin(template: Template, **changes: Any) -> Any:
         "versions-INITIAL_FORMS": 0,
     }
     path = f"/admin/servers/template/{template.pk}/change/"
-    return root.post(path, form | changes, follow=True)
+    return root.post(path, form, follow=True)
 
 
-def test_an_account_named_by_fallbacks_keeps_its_name(aws: Account, send: Call) -> None:
-    spare = save_account(
+def test_an_account_with_fallbacks_can_be_renamed_and_not_deleted(
+    aws: Account, send: Call
+) -> None:
+    save_account(
         Account(name="spare", kind="amazon", region="eu-central-1"), credentials=KEYS
     )
-    template = make_template(aws, user_data="needle", candidates=[{"account": "spare"}])
+    make_builds(aws, user_data="needle", fallbacks=[{"account": "spare"}])
     provision(template="builds")
-    refused = send("PATCH", "/api/accounts/spare", {"name": "former"})
-    assert (refused.status_code, list(refused.json()["errors"])) == (409, ["name"])
-    template.candidates = []
-    save_template(template)
-    assert send("PATCH", "/api/accounts/spare", {"name": "former"}).status_code == 409
-    assert send("DELETE", "/api/accounts/spare").status_code == 409
+    renamed = send("PATCH", "/api/accounts/spare", {"name": "former"})
+    assert renamed.status_code == 200
+    # A namesake gets nothing that was meant for it.
+    save_account(
+        Account(name="spare", kind="amazon", region="eu-central-1"), credentials=KEYS
+    )
+    shown = send("GET", "/api/templates/builds").json()["placements"]
+    assert [each["account"] for each in shown] == ["aws", "former"]
+    change_template("builds", fallbacks=[])
+    assert send("DELETE", "/api/accounts/former").status_code == 409
     Server.objects.update(state="stopped")
-    assert send("PATCH", "/api/accounts/spare", {"name": "former"}).status_code == 200
-    spare.refresh_from_db()
-    assert spare.name == "former"
+    # A version of its history still names it.
+    assert send("DELETE", "/api/accounts/former").status_code == 409
 
 
 def test_the_rule_is_the_operations_own() -> None:

@@ -11,6 +11,8 @@ from servers.errors import InvalidError
 from servers.models import Account, Template, TemplateVersion
 from servers.operations import save_account, save_template
 from tests.api.conftest import Call
+from tests.support.fleet import make_template
+from tests.support.inline import fill_inline
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
@@ -34,9 +36,7 @@ def builder(call: Call) -> Template:
         ),
         credentials=KEYS,
     )
-    template = Template(name="builder", account=account, image="ami-1", size="t3.micro")
-    save_template(template)
-    return template
+    return make_template(account, "builder", image="ami-1", size="t3.micro")
 
 
 def send(call: Call, method: str, path: str, body: Any) -> Any:
@@ -60,9 +60,10 @@ def test_a_wrong_option_is_refused_by_its_name_and_nothing_is_saved(
         answer = send(call, method, path, asked)
         assert answer.status_code == 400, (method, path, answer.content)
         assert words in answer.json()["errors"]["options"][0]
-    builder.options = options
+    placement = builder.placements.get()
+    placement.options = options
     with pytest.raises(InvalidError) as raised:
-        save_template(builder)
+        save_template(builder, [placement])
     assert words in raised.value.fields["options"][0]
     assert Account.objects.get(name="ec2").options == {"subnet": "subnet-1"}
     assert TemplateVersion.objects.filter(template=builder).count() == 1
@@ -74,17 +75,21 @@ def test_the_admins_forms_refuse_it_at_its_field(
 ) -> None:
     client = Client()
     client.force_login(User.objects.create_superuser("ada"))
-    for model, row in (("template", builder), ("account", builder.account)):
+    account = builder.placements.get().account
+    for model, row in (("template", builder), ("account", account)):
         path = f"/admin/servers/{model}/{row.pk}/change/"
         form = client.get(path).context["adminform"].form
         fields = {field.html_name: field.value() for field in form}
         fields = {k: v for k, v in fields.items() if v is not None and v is not False}
         fields |= {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
         for text in (json.dumps(options), '["no object"]'):
-            page = client.post(path, {**fields, "options": text})
+            own = fill_inline(builder, options=text) if model == "template" else {}
+            page = client.post(path, {**fields, **(own or {"options": text})})
             assert page.status_code == 200, (model, text)
-            errors = page.context["adminform"].form.errors["options"]
-            assert text.startswith("[") or words in errors[0]
+            shown = page.context["adminform"].form
+            if own:
+                shown = page.context["inline_admin_formsets"][0].formset.forms[0]
+            assert text.startswith("[") or words in shown.errors["options"][0]
 
 
 def test_the_admin_refuses_labels_that_are_not_strings(
@@ -97,6 +102,7 @@ def test_the_admin_refuses_labels_that_are_not_strings(
     fields = {field.html_name: field.value() for field in form}
     fields = {k: v for k, v in fields.items() if v is not None and v is not False}
     fields |= {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
+    fields |= fill_inline(builder)
     for labels in ('{"a": 1}', '["a"]', '{"a": {"b": "c"}}'):
         page = client.post(path, {**fields, "labels": labels})
         assert page.status_code == 200

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from servers.models import Account, Location, Server, Template
-from servers.operations import save_account, save_template
+from servers.operations import save_account
 from tests.api.conftest import Call
+from tests.support.fleet import make_template
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
@@ -14,21 +15,19 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 @pytest.fixture(autouse=True)
 def template(send: Call) -> Template:
     save_account(Account(name="two", kind="sandbox", region="far"))
-    template = Template(
-        name="builds",
-        account=Account.objects.get(name="sandbox"),
+    return make_template(
+        Account.objects.get(name="sandbox"),
+        "builds",
         region="north",
         image="debian-12",
         size="small",
         user_data="needle",
-        candidates=[
+        fallbacks=[
             {"region": "south", "size": "medium"},
             {"size": "large"},
-            {"account": "two", "size": "huge"},
+            {"account": "two", "region": "far", "size": "huge"},
         ],
     )
-    save_template(template)
-    return template
 
 
 def ask(send: Call, **fields: str) -> Any:
@@ -47,8 +46,9 @@ def ask(send: Call, **fields: str) -> Any:
         ({"image": "mine"}, False),
         ({"size": "enormous"}, False),
         ({"region": "moon"}, False),
-        # Another account's region is none of this one.
-        ({"region": "far"}, False),
+        # In another account, whose region it is.
+        ({"region": "far"}, True),
+        ({"region": "far", "size": "huge"}, True),
         # Each is named, but not together.
         ({"region": "south", "size": "large"}, False),
         ({"region": "south", "size": "medium", "image": "mine"}, False),

@@ -8,6 +8,7 @@ import pytest
 from servers.access.tokens import SCOPES
 from servers.engine.create import render_spec
 from servers.lifecycle.keys import make_key
+from servers.lifecycle.snapshot import Placement
 from servers.models import (
     Account,
     Attempt,
@@ -24,6 +25,7 @@ from tests.support.fleet import QUICK, Workshop, provision
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+PLACE = {"account": "sandbox", "image": "debian-12", "size": "large"}
 TEMPLATE = {
     "name": "big",
     "account": "sandbox",
@@ -32,10 +34,33 @@ TEMPLATE = {
     "capacity": 4,
     "user_data": "needle-user-data",
     "labels": {"team": "red"},
-    "candidates": [{"size": "medium"}],
     "ttl": 60,
     "price_per_hour": "0.0425",
 }
+
+
+def test_a_template_has_placements_and_the_short_form_is_the_first(send: Call) -> None:
+    other = {**PLACE, "size": "medium", "region": "south", "price_per_hour": "0.0200"}
+    made = send("POST", "/api/templates", {"name": "big", "placements": [PLACE, other]})
+    assert made.status_code == 201, made.content
+    rest = {"region": "", "ssh_key": "", "options": {}, "spot": False}
+    first, second = made.json()["placements"]
+    assert first == {**rest, **PLACE, "price_per_hour": None}
+    assert second == {**rest, **other}
+    assert (made.json()["size"], made.json()["price_per_hour"]) == ("large", None)
+    short = {"size": "small", "price_per_hour": "0.0100"}
+    changed = send("PATCH", "/api/templates/big", short).json()
+    assert changed["placements"] == [{**first, **short}, second]
+    wrong = {"placements": [PLACE, {**PLACE, "options": {"moon": 1}}]}
+    refused = send("PATCH", "/api/templates/big", wrong).json()
+    assert (
+        "Fallback 1: options: 'moon' is unknown" in refused["errors"]["placements"][0]
+    )
+    for spot, size in ((True, "large"), (False, "x" * 256)):
+        wrong = {"placements": [PLACE, {**PLACE, "spot": spot, "size": size}]}
+        refused = send("PATCH", "/api/templates/big", wrong)
+        assert list(refused.json()["errors"]) == ["placements"]
+    assert Template.objects.get(name="big").version == 2
 
 
 def test_a_template_is_created_changed_used_and_deleted(send: Call) -> None:
@@ -71,8 +96,13 @@ def test_a_template_is_created_changed_used_and_deleted(send: Call) -> None:
         ({"capacity": 0}, "capacity"),
         ({"capacity": "4"}, "capacity"),
         ({"labels": {"bad=": "x"}}, "labels"),
-        ({"candidates": [{"nonsense": "x"}]}, "candidates"),
-        ({"candidates": {}}, "candidates"),
+        ({"placements": [{"nonsense": "x"}]}, "placements"),
+        ({"placements": {}}, "placements"),
+        ({"placements": []}, "placements"),
+        ({"placements": [1]}, "placements"),
+        ({"placements": [PLACE]}, "placements"),  # and the short form
+        ({"spot": True}, "spot"),
+        ({"options": {"moon": 1}}, "options"),
         ({"price_per_hour": "cheap"}, "price_per_hour"),
         ({"price_per_hour": "NaN"}, "price_per_hour"),
         ({"price_per_hour": 1.5}, "price_per_hour"),
@@ -87,7 +117,6 @@ def test_a_template_is_created_changed_used_and_deleted(send: Call) -> None:
         ({"ttl": 2**31}, "ttl"),
         ({"price_per_hour": "-1"}, "price_per_hour"),
         ({"price_per_hour": "1e3"}, "price_per_hour"),
-        ({"candidates": [{"size": "x" * 256}]}, "candidates"),
         ({"name_prefix": "-a"}, "name_prefix"),
     ],
 )
@@ -98,7 +127,7 @@ def test_a_template_that_is_wrong_is_refused_at_its_field(
     assert answer.status_code in {400, 409}, answer.content
     assert field in answer.json()["errors"], answer.content
     assert not Template.objects.filter(name="big").exists()
-    assert not TemplateVersion.objects.filter(number=1, size="large").exists()
+    assert not TemplateVersion.objects.filter(placements__size="large").exists()
 
 
 def test_a_readiness_that_only_tried_the_port_is_refused_in_a_sentence(
@@ -128,8 +157,8 @@ def test_user_data_is_kept_byte_for_byte_up_to_the_create_call(send: Call) -> No
         assert Template.objects.get(name="big").user_data == text
         server = provision(template="big")
         key = make_key(fleet.fleet_id, server.pk, 1)
-        attempt = Attempt(key=str(key), token="t", size="large")
-        assert render_spec(server, attempt, key).user_data == text
+        attempt = Attempt(key=str(key), token="t")
+        assert render_spec(server, attempt, Placement(0), key).user_data == text
 
     # Only a page's form has line ends of the browser. A program means its own.
     first = "  <powershell>\r\nmkdir C:\\ci  \r\n</powershell>\r\n \t\n\n"

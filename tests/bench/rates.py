@@ -46,12 +46,13 @@ def make(name):
                 serialization.NoEncryption()).decode(),
             cert.public_bytes(pem).decode())
 ca, tls = make("ca"), make("agent")
-version = TemplateVersion.objects.select_related("account", "template").first()
+version = TemplateVersion.objects.select_related("template").first()
 now = datetime.now(UTC)
 have = Server.objects.count()
 Server.objects.bulk_create([Server(
     name=f"bench-{number:05}", provider="sandbox", image="ubuntu-24.04", size="small",
-    region="", capacity=2, account=version.account, template=version.template,
+    region="", capacity=2, account=version.placements.get().account,
+    template=version.template,
     recipe=version, state="running", instance_id=f"sb-{number:012}",
     address="10.0.0.1", secret="s" * 32, ca_key=ca[0], ca_cert=ca[1], tls_key=tls[0],
     tls_cert=tls[1], created_at=now, updated_at=now, started_at=now)

@@ -28,12 +28,12 @@ for _ in range(15):
 print("TICK", statistics.median(took) * 1000, max(took) * 1000)
 """
 HANGING = """
-from servers.models import Account, Template
+from servers.models import Account, Template, TemplatePlacement
 from servers.operations import save_account, save_template
 account = save_account(Account(name="hanging", kind="sandbox", max_servers=100,
     options={"faults": {"timeout_before": 1.0}, "hang": 9.0}))
-save_template(Template(name="hanging", account=account, image="debian-12",
-                       size="small"))
+save_template(Template(name="hanging"), [
+    TemplatePlacement(account=account, image="debian-12", size="small")])
 """
 
 

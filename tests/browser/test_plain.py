@@ -65,7 +65,7 @@ def test_the_essential_acts_need_no_javascript(
     page.get_by_label("Size", exact=True).fill("large")
     press("Save template")
     page.get_by_text("big was saved.").wait_for()
-    assert Template.objects.get(name="big").account.name == "drill"
+    assert Template.objects.get(name="big").placements.get().account.name == "drill"
 
     page.goto("/tokens/")
     page.get_by_role("link", name="Create your first token").click()

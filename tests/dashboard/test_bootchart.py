@@ -8,10 +8,9 @@ from django.test.utils import CaptureQueriesContext
 
 from servers.dashboard.templates.bootchart import compare_boots, load_steps
 from servers.models import Attempt, Template, TemplateVersion
-from servers.operations import save_template
 from servers.records.ledger import database_now
 from servers.reports.overview import RANGES
-from tests.support.fleet import make_fleet
+from tests.support.fleet import change_template, make_fleet
 from tests.support.people import log_in, make_person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
@@ -26,7 +25,7 @@ def boot(version: int, seconds: float, *, hours: float = 1) -> None:
         server_uid=recipe.pk,
         server_name=f"s{number}",
         number=number,
-        account=recipe.account,
+        account=recipe.placements.get().account,
         recipe=recipe,
         key=f"k{number}",
         token="t",
@@ -40,9 +39,7 @@ def boot(version: int, seconds: float, *, hours: float = 1) -> None:
 @pytest.fixture
 def template() -> Template:
     make_fleet()
-    template = Template.objects.get()
-    template.image = "ubuntu-26.04"
-    save_template(template)
+    template = change_template(image="ubuntu-26.04")
     for seconds in (40, 50, 60):
         boot(1, seconds, hours=30)
     for seconds in (20, 22, 90):

@@ -34,9 +34,14 @@ SECRET = "hunter2-very-secret"
             ["labels a: 1 → none", "labels b: 2 → 3", "labels c: none → 4"],
         ),
         (
-            {"candidates": []},
-            {"candidates": [{"size": "large"}]},
-            ["fallbacks: none → large"],
+            {"fallback 1": {"size": "small"}},
+            {"fallback 1": {"size": "large"}, "fallback 2": {"size": "huge"}},
+            ["fallback 1 size: small → large", "fallback 2: none → size=huge"],
+        ),
+        (
+            {"fallback 1": {"size": "large"}},
+            {},
+            ["fallback 1: size=large → none"],
         ),
     ],
 )

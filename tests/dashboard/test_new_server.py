@@ -7,8 +7,7 @@ import pytest
 from django.test import Client
 
 from servers.models import Account, Server, Template
-from servers.operations import save_template
-from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.fleet import Workshop, make_fleet, make_template, provision
 from tests.support.people import log_in, make_person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
@@ -22,11 +21,7 @@ def operator(workshop: Workshop) -> Client:
 
 def add_template(name: str, **fields: Any) -> None:
     account = Account.objects.get()
-    save_template(
-        Template(
-            name=name, account=account, image="ubuntu-24.04", size="small", **fields
-        )
-    )
+    make_template(account, name, image="ubuntu-24.04", size="small", **fields)
 
 
 def test_a_choice_says_what_it_makes_how_soon_and_how_many_are_left(

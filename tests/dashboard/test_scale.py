@@ -20,6 +20,7 @@ from servers.models import (
     Location,
     Server,
     Template,
+    TemplatePlacement,
     TemplateVersion,
     Token,
 )
@@ -45,7 +46,7 @@ LIVE = {
 NOT_PAGES = {
     *("login", "logout", "logout-everywhere", "servers-csv", "servers-json", "theme"),
 }
-MOST_QUERIES = 13
+MOST_QUERIES = 14
 MOST_BYTES = 100_000
 
 
@@ -61,8 +62,8 @@ def add_rows(start: int, end: int) -> None:
             **common,
             name=f"a-name-as-they-are-in-a-large-fleet-{number:04}",
             provider="sandbox",
-            image=recipe.image,
-            size=recipe.size,
+            image="ubuntu-24.04",
+            size="small",
             capacity=2,
             template_id=recipe.template_id,
             recipe=recipe,
@@ -121,9 +122,12 @@ def add_others(start: int, end: int) -> None:
         Account(name=f"a-{number}", kind="sandbox") for number in range(start, end)
     )
     Location.objects.bulk_create(Location(account=account) for account in accounts)
-    Template.objects.bulk_create(
-        Template(name=f"t-{account.name}", account=account, image="i", size="s")
-        for account in accounts
+    templates = Template.objects.bulk_create(
+        Template(name=f"t-{account.name}") for account in accounts
+    )
+    TemplatePlacement.objects.bulk_create(
+        TemplatePlacement(template=template, account=account, image="i", size="s")
+        for template, account in zip(templates, accounts, strict=True)
     )
     Token.objects.bulk_create(
         Token(name=account.name, public_id=account.name, user=User.objects.first())

@@ -12,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from servers.dashboard.servers.connect import list_connections, write_call
 from servers.dashboard.servers.detail import find_cost
 from servers.dashboard.servers.steps import Usual, draw_boot, draw_end, weigh_boots
-from servers.models import Event, Server, TemplateVersion
+from servers.models import Event, Server
 from servers.operations import Change, change_server
 from tests.support.drone import Drone, read_exports
-from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.fleet import Workshop, change_template, make_fleet, provision
 from tests.support.people import log_in, make_person
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -123,8 +123,9 @@ def test_lines_tell_what_exists_and_hold_no_token() -> None:
 
 
 @pytest.mark.pure
-def test_the_cost_runs_from_the_start_to_the_end() -> None:
-    server = Server(recipe=TemplateVersion(price_per_hour=Decimal("0.5")))
+def test_the_cost_runs_from_the_start_to_the_end(operator: Client) -> None:
+    change_template(price_per_hour=Decimal("0.5"))
+    server = provision()
     assert find_cost(server, now=at(0)) is None
     server.started_at = at(0)
     assert find_cost(server, now=at(7200)) == Decimal("1.0000")

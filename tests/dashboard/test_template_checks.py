@@ -56,11 +56,13 @@ def test_a_typing_error_is_told_at_the_page_and_can_be_passed(admin: Client) -> 
     assert 'name="unchecked"' not in admin.get("/templates/new/").content.decode()
     sent = admin.post("/templates/new/", {**form, "unchecked": "on"})
     assert sent.status_code == 302
-    assert Template.objects.get(name="big").size == "lrage"
+    assert Template.objects.get(name="big").placements.get().size == "lrage"
 
 
 def test_a_wrong_fallback_is_told_too(admin: Client) -> None:
-    form = fill(admin, "/templates/default/change/", **{"fallback-0-size": "huge"})
+    fallback = {"account": "sandbox", "image": "ubuntu-24.04", "size": "huge"}
+    rows = {f"fallback-1-{name}": value for name, value in fallback.items()}
+    form = fill(admin, "/templates/default/change/", **rows)
     page = admin.post("/templates/default/change/", form)
     assert "no size huge" in page.content.decode()
     assert Template.objects.get().version == 1
@@ -91,7 +93,7 @@ def test_the_api_refuses_says_and_can_be_told_not_to_ask(admin: Client) -> None:
     assert send("PATCH", "/api/templates/default", {"ttl": 60}).status_code == 200
 
 
-@pytest.mark.parametrize("wrong", [{"candidates": [1]}, {"region": "x" * 999}])
+@pytest.mark.parametrize("wrong", [{"placements": [1]}, {"region": "x" * 999}])
 def test_what_is_wrong_in_itself_is_told_before_any_call(
     admin: Client, wrong: dict[str, Any]
 ) -> None:

@@ -10,7 +10,7 @@ from servers.models import Account, Attempt, Event, Server, Template, TemplateVe
 from servers.operations import save_account
 from servers.records.ledger import database_now
 from tests.support.crawl import Look
-from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.fleet import Workshop, list_fallbacks, make_fleet, provision
 from tests.support.people import log_in, make_person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
@@ -33,7 +33,7 @@ def fill(
 ) -> dict[str, Any]:
     """Return what the form at a path holds, with changes."""
     form = client.get(path).context["form"]
-    fields = [*form, *(field for row in form.fallbacks for field in row)]
+    fields = [*form, *(field for block in form.blocks for field in block)]
     found = {field.html_name: field.value() for field in fields}
     found |= changes
     return {k: v for k, v in found.items() if v is not None and v is not False}
@@ -60,20 +60,26 @@ def test_a_template_is_made_with_fallbacks_labels_and_options(admin: Client) -> 
             "ttl": "90",
             "price_per_hour": "0.0425",
             "user_data": "#!/bin/sh\nneedle",
-            "fallback-0-size": "medium",
-            "fallback-1-account": "sandbox",
-            "fallback-1-region": "<i>west</i>",
+            "fallback-1-account": "spare",
+            "fallback-1-image": "ami-2",
+            "fallback-1-size": "medium",
+            "fallback-2-account": "sandbox",
+            "fallback-2-region": "<i>west</i>",
+            "fallback-2-image": "debian-12",
+            "fallback-2-size": "large",
         },
     )
     assert admin.post("/templates/new/", form)["Location"] == "/templates/big/"
     template = Template.objects.get(name="big")
     assert template.labels == {"team": "ci", "pool": "a b"}
-    assert template.options == {"disk_gib": 40, "zone": "eu-central-1a"}
-    assert (template.ttl, str(template.price_per_hour)) == (5400, "0.0425")
+    first = template.placements.all()[0]
+    assert first.options == {"disk_gib": 40, "zone": "eu-central-1a"}
+    assert (template.ttl, str(first.price_per_hour)) == (5400, "0.0425")
     assert template.user_data == "#!/bin/sh\nneedle"
-    assert template.candidates == [
-        {"size": "medium"},
-        {"account": "sandbox", "region": "<i>west</i>"},
+    names = ("account__name", "region", "image", "size")
+    assert list_fallbacks(template, *names) == [
+        ("spare", "eu-central-1", "ami-2", "medium"),
+        ("sandbox", "<i>west</i>", "debian-12", "large"),
     ]
     page = admin.get("/templates/big/").content.decode()
     assert "&lt;i&gt;west&lt;/i&gt;" in page
@@ -95,7 +101,8 @@ def test_an_account_leads_to_its_first_template_in_its_own_region(
     assert 'name="unchecked"' not in wrong.content.decode()
     sent = admin.post("/templates/new/", form | {"unchecked": "on"})
     assert sent["Location"] == "/templates/big/"
-    assert Template.objects.get(name="big").region == "eu-central-1"
+    made = Template.objects.get(name="big").placements.get()
+    assert (made.account.name, made.region) == ("spare", "eu-central-1")
     assert link not in admin.get("/accounts/spare/").content.decode()
 
 
@@ -125,15 +132,22 @@ def test_a_clone_has_all_but_the_name_and_the_secret_goes_along_unseen(
     assert admin.get("/templates/new/?from=none").status_code == 404
 
 
-def test_two_fallbacks_change_places_and_nothing_is_saved(admin: Client) -> None:
-    rows = {"fallback-0-size": "small", "fallback-1-size": "medium"}
-    form = new(admin, **rows, user_data="typed", move="1-up")
-    page = admin.post("/templates/new/", form)
-    shown = page.context["form"]
-    sizes = [row["size"].value() for row in shown.fallbacks]
-    assert sizes == ["medium", "small"]
-    assert shown["name"].value() == "big"
-    assert b"typed" in page.content
+def test_placements_are_added_moved_and_removed_and_nothing_is_saved(
+    admin: Client,
+) -> None:
+    rows = {"fallback-1-size": "small", "fallback-2-size": "medium"}
+    form = new(admin, **rows, user_data="typed")
+    for move, sizes in (
+        ("1-up", ["small", "large", "medium"]),
+        ("2-up", ["large", "medium", "small"]),
+        ("1-remove", ["large", "medium"]),
+        ("add", ["large", "small", "medium", "medium"]),
+    ):
+        page = admin.post("/templates/new/", {**form, "move": move})
+        shown = page.context["form"]
+        assert [block["size"].value() for block in shown.blocks] == sizes
+        assert shown["name"].value() == "big"
+        assert b"typed" in page.content
     assert not Template.objects.filter(name="big").exists()
     for wrong in ("0-up", "99-up", "-1-up", "moon", "²-up"):
         assert admin.post("/templates/new/", {**form, "move": wrong}).status_code == 200
@@ -181,8 +195,8 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
         ({"ttl": "-1"}, "greater than or equal to 0"),
         ({"price_per_hour": "1e99"}, "digits"),
         ({"name_prefix": "A b"}, "lower-case"),
-        ({"fallback-0-account": "none"}, "This account no longer exists."),
-        ({"fallback-0-size": "x" * 101}, "at most 100"),
+        ({"fallback-1-account": "none"}, "This account no longer exists."),
+        ({"fallback-1-size": "x" * 101}, "at most 100"),
         ({"user_data": "x" * 70_000}, "at most"),
     ],
 )
@@ -207,10 +221,10 @@ def test_a_form_that_is_stale_or_sent_twice_says_so(admin: Client) -> None:
     admin.post(path, theirs)
     told = admin.post(path, mine)
     assert b"Someone else saved a change" in told.content
-    assert Template.objects.get(name="big").size == "medium"
+    assert Template.objects.get(name="big").placements.get().size == "medium"
     assert TemplateVersion.objects.filter(template__name="big").count() == 2
     admin.post(path, {**mine, "seen": told.context["form"]["seen"].value()})
-    assert Template.objects.get(name="big").size == "small"
+    assert Template.objects.get(name="big").placements.get().size == "small"
 
 
 def test_one_template_is_the_default_at_a_time(admin: Client) -> None:
@@ -288,7 +302,7 @@ def test_the_record_is_of_late_and_costs_the_same_for_any_number(
     old = Server.objects.filter(pk=servers[0].pk)
     old.update(created_at=now - timedelta(days=30))
     admin.get("/templates/")  # with what it has to say of the forms
-    for path, most in (("/templates/", 9), ("/templates/t1/", 13)):
+    for path, most in (("/templates/", 9), ("/templates/t1/", 14)):
         with django_assert_max_num_queries(most):
             page = admin.get(path)
         with django_assert_max_num_queries(3):

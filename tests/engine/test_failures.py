@@ -8,11 +8,18 @@ from pytest_django import Settings
 
 from servers.clouds.amazon.adapter import Amazon
 from servers.lifecycle.states import Answer, Outcome, Verdict
-from servers.models import Account, Attempt, Event, Instance, Server, Template
-from servers.operations import save_account, save_template
+from servers.models import Account, Attempt, Event, Instance, Server
+from servers.operations import save_account
 from servers.placing.locations import open_location
 from tests.exactly_once.clouds import REGION, make_moto
-from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
+from tests.support.fleet import (
+    QUICK,
+    Workshop,
+    change_template,
+    make_fleet,
+    provision,
+    world_of,
+)
 from tests.support.moto import reset_moto
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -31,9 +38,7 @@ def test_an_instance_that_fails_while_booting_is_replaced_and_destroyed(
     spare = save_account(
         Account(name="spare", kind="sandbox", options={**QUICK, "world": "spare"})
     )
-    template = Template.objects.get()
-    template.candidates = [{"account": spare.name}]
-    save_template(template)
+    change_template(fallbacks=[{"account": spare.name}])
     server = provision()
     workshop.run_to("running", server)
     assert server.account_id == spare.pk
@@ -135,9 +140,7 @@ def test_many_that_fail_at_once_are_destroyed_without_a_person(
             calls_at_once=1000,
         )
     )
-    template = Template.objects.get()
-    template.candidates = [{"account": spare.name}]
-    save_template(template)
+    change_template(fallbacks=[{"account": spare.name}])
     servers = [provision() for _ in range(12)]
     workshop.run_to("running", *servers)
     workshop.run_until(lambda: not count_live(account))

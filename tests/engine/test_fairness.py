@@ -9,8 +9,8 @@ from django.db.models import F
 
 from servers import engine, reconciler
 from servers.messaging import dispatch
-from servers.models import Account, Server, Template
-from servers.operations import save_account, save_template
+from servers.models import Account, Server
+from servers.operations import save_account
 from servers.placing import locations
 from servers.placing.locations import (
     QUEUE_MOST,
@@ -20,7 +20,7 @@ from servers.placing.locations import (
     check_call_slot,
 )
 from servers.records.ledger import database_now
-from tests.support.fleet import QUICK, Workshop, make_fleet, provision
+from tests.support.fleet import QUICK, Workshop, make_fleet, make_template, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,9 +29,7 @@ def add_account(name: str) -> Account:
     account = save_account(
         Account(name=name, kind="sandbox", options=QUICK, calls_at_once=1000)
     )
-    save_template(
-        Template(name=name, account=account, image="ubuntu-24.04", size="small")
-    )
+    make_template(account, name, image="ubuntu-24.04", size="small")
     return account
 
 

@@ -5,9 +5,15 @@ from datetime import timedelta
 import pytest
 
 from servers.engine.step import find_lease_length
-from servers.models import Account, Server, Template
-from servers.operations import save_account, save_template
-from tests.support.fleet import TIMINGS, Workshop, make_fleet, provision
+from servers.models import Account, Server
+from servers.operations import save_account
+from tests.support.fleet import (
+    TIMINGS,
+    Workshop,
+    change_template,
+    make_fleet,
+    provision,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,11 +29,9 @@ def test_a_fallback_to_a_slower_cloud_lengthens_the_lease_while_pending(
             options={"boot": 0.1, "timings": {**TIMINGS, "lease": 60, "call": 20}},
         )
     )
-    template = Template.objects.get()
-    template.candidates = [{"account": "slow"}]
-    save_template(template)
+    change_template(fallbacks=[{"account": "slow"}])
     server = provision()
-    row = Server.objects.select_related("account", "recipe__account").get(pk=server.pk)
+    row = Server.objects.select_related("account", "recipe").get(pk=server.pk)
     assert find_lease_length(row) == timedelta(seconds=60)
     workshop.run_to("running", server)
     assert server.account_id == slow.pk

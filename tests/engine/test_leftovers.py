@@ -7,12 +7,19 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from servers.lifecycle.keys import make_key
-from servers.models import Account, Event, Leftover, Template
-from servers.operations import freeze_destroys, save_template, terminate_server
+from servers.models import Account, Event, Leftover
+from servers.operations import freeze_destroys, terminate_server
 from servers.records.ledger import database_now
 from servers.reports.leaks import report_leaks
 from tests.support.ageing import jump
-from tests.support.fleet import TIMINGS, Workshop, make_fleet, provision, world_of
+from tests.support.fleet import (
+    TIMINGS,
+    Workshop,
+    change_template,
+    make_fleet,
+    provision,
+    world_of,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -116,10 +123,7 @@ def test_a_running_server_follows_an_address_that_changes(workshop: Workshop) ->
 
 def test_without_capacity_in_a_region_the_fallback_is_used(workshop: Workshop) -> None:
     make_fleet(no_capacity=["north/*"])
-    template = Template.objects.get()
-    template.region = "north"
-    template.candidates = [{"region": "south"}]
-    save_template(template)
+    change_template(fallbacks=[{"region": "south"}], region="north")
     server = provision()
     workshop.run_to("running", server)
     assert server.region == "south"

@@ -9,9 +9,16 @@ from django.db import connections
 
 from servers import engine
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Attempt, Location, Server, Template
-from servers.operations import save_account, save_template
-from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
+from servers.models import Account, Attempt, Location, Server
+from servers.operations import save_account
+from tests.support.fleet import (
+    QUICK,
+    TIMINGS,
+    Workshop,
+    change_template,
+    make_fleet,
+    provision,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,9 +64,7 @@ def test_servers_that_fall_back_together_stay_within_the_limit(
             calls_at_once=1000,
         )
     )
-    template = Template.objects.get()
-    template.candidates = [{"account": spare.name}]
-    save_template(template)
+    change_template(fallbacks=[{"account": spare.name}])
     Location.objects.get_or_create(account=spare, region="")
     open_gates(workshop)
     workshop.deaf = True

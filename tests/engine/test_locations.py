@@ -23,7 +23,13 @@ from servers.operations import delete_template, save_template, terminate_server
 from servers.reconciler.locations import tidy_locations
 from servers.records.ledger import database_now
 from tests.support.ageing import jump
-from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.fleet import (
+    Workshop,
+    change_template,
+    make_fleet,
+    make_template,
+    provision,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,10 +62,7 @@ def make_any_fleet(**options: Any) -> Account:
 
 def make_two_regions(**options: Any) -> Account:
     account = make_any_fleet(**options)
-    template = Template.objects.get()
-    template.region = "east"
-    template.candidates = [{"region": "west"}]
-    save_template(template)
+    change_template(fallbacks=[{"region": "west"}], region="east")
     return account
 
 
@@ -164,10 +167,8 @@ def test_an_unneeded_location_is_retired_once_it_was_listed(
 ) -> None:
     make_fleet()
     template = Template.objects.get()
-    other = Template(
-        name="other", account=template.account, region="south", image="i", size="s"
-    )
-    save_template(other)
+    account = template.placements.get().account
+    other = make_template(account, "other", region="south")
     delete_template(other)
     tidy_locations()
     assert list_regions() == ["", "south"]  # not listed yet
@@ -185,14 +186,12 @@ def test_a_needed_location_is_kept(workshop: Workshop, needs: str) -> None:
         lambda: not Location.objects.filter(compared_at__isnull=True).exists()
     )
     server = provision()
-    template = Template.objects.get()
-    template.region, template.candidates = "", []
-    save_template(template)
+    template = change_template(fallbacks=[], region="")
     if needs == "recipe":  # it may still fall back to the west
         Server.objects.update(region="")
     else:
         region = "west" if needs == "row" else ""
-        Server.objects.update(region=region, first_region="")
+        Server.objects.update(region=region, wanted_region="")
         Server.objects.update(recipe=template.versions.get(number=template.version))
     if needs == "attempt":
         now = database_now()

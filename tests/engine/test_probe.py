@@ -7,14 +7,21 @@ from typing import Any
 import pytest
 
 from servers.models import Account, Location, Template
-from servers.operations import accounttest, initialise_fleet, save_template
+from servers.operations import accounttest, initialise_fleet
 from servers.operations.accounttest import Finding, probe_account, probe_template
 from servers.placing.locations import ensure_location
 from tests.clouds.test_amazon import answering, error_of
 from tests.clouds.test_checks import ALL_WELL, DENIED
 from tests.clouds.test_deadline import DEADLINE, hang, serving
 from tests.exactly_once.clouds import REGION, make_moto
-from tests.support.fleet import QUICK, make_fleet, world_of
+from tests.support.fleet import (
+    QUICK,
+    change_template,
+    make_fleet,
+    make_template,
+    place,
+    world_of,
+)
 from tests.support.moto import reset_moto
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -113,17 +120,13 @@ def test_another_identity_is_reported_and_ends_the_test() -> None:
 def test_a_template_is_tested_in_each_of_its_locations() -> None:
     account = make_fleet(no_capacity=["south/*"])
     template = Template.objects.get()
-    template.candidates = [
-        {"region": "south"},
-        {"size": "colossal"},
-        {"account": "nobody"},
-    ]
-    works, full, unknown, missing = probe_template(template)  # as it is, unsaved
+    first = {"account": account, "image": "ubuntu-24.04", "size": "small"}
+    placements = place(first, [{"region": "south"}, {"size": "colossal"}])
+    works, full, unknown = probe_template(template, placements)  # unsaved
     assert works.works
     assert (full.region, full.works) == ("south", False)
     assert "No capacity for size small in south." in full.message
     assert "no size colossal" in unknown.message
-    assert "no account named nobody" in missing.message
     assert world_of(account).live(time.time()) == []
 
 
@@ -131,18 +134,18 @@ def test_the_number_of_tested_locations_is_limited() -> None:
     account = make_fleet()
     for number in range(8):
         ensure_location(account, f"region-{number}")
-        save_template(
-            Template(
-                name=f"t{number}", account=account, image="debian-12", size="large"
-            )
-        )
-    template = Template.objects.get(name="default")
-    template.candidates = [{"region": f"region-{number}"} for number in range(8)]
+        make_template(account, f"t{number}", image="debian-12", size="large")
+    template = change_template(
+        fallbacks=[{"region": f"region-{number}"} for number in range(8)]
+    )
     findings = probe_account(account)
     asked = {finding.region for finding in findings}
     assert len(asked) == accounttest.MOST_REGIONS
     assert messages(findings).count("exist, and creating") <= accounttest.MOST_PLACES
-    outcomes = [finding.outcome for finding in probe_template(template)]
+    outcomes = [
+        finding.outcome
+        for finding in probe_template(template, list(template.placements.all()))
+    ]
     assert outcomes == ["works"] * accounttest.MOST_PLACES + ["untested"] * 4
 
 
@@ -196,10 +199,11 @@ def test_an_account_at_ec2_is_tested_by_dry_runs(moto_url: str) -> None:
     assert all(finding.works for finding in findings), messages(findings)
     assert "default: the image ami-12c6146b and the size t3.micro" in messages(findings)
     assert not bench.live()
-    template = Template.objects.select_related("account").get()
-    template.account.options = {}
-    template.image = "ami-00000000000000001"
-    (finding,) = probe_template(template)
+    template = Template.objects.get()
+    placement = template.placements.get()
+    placement.account.options = {}
+    placement.image = "ami-00000000000000001"
+    (finding,) = probe_template(template, [placement])
     assert not finding.works
     assert "ami-00000000000000001" in finding.message
     assert "Correct the template." in finding.message

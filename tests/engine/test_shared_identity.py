@@ -35,6 +35,7 @@ from tests.support.fleet import (
     QUICK,
     TIMINGS,
     Workshop,
+    change_template,
     live_keys,
     make_fleet,
     provision,
@@ -59,9 +60,7 @@ def make_two(**options: Any) -> tuple[Account, Account]:
             calls_at_once=1000,
         )
     )
-    template = Template.objects.get()
-    template.candidates = [{"account": "second"}]
-    save_template(template)
+    change_template(fallbacks=[{"account": "second"}])
     return first, second
 
 
@@ -99,10 +98,8 @@ def test_nine_servers_of_the_first_account_never_open_the_fallbacks_breaker(
         ),
         credentials={"access_key_id": "AKIATEST", "secret_access_key": "made-up"},
     )
-    template = Template.objects.get()
-    template.candidates = [{"account": second.name}]
-    template.user_data = ""
-    save_template(template)
+    save_template(Template.objects.get(), user_data="")
+    change_template(fallbacks=[{"account": second.name}])
     servers = [provision() for _ in range(9)]
     workshop.run_to("running", *servers, seconds=60)
     list_both(times=4)

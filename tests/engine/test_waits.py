@@ -9,14 +9,21 @@ from pytest_django import Settings
 
 from servers.engine.step import _Step
 from servers.lifecycle.backoff import back_off
-from servers.models import Account, Attempt, Fleet, Location, Server, Template
-from servers.operations import retry_server, save_account, save_template
+from servers.models import Account, Attempt, Fleet, Location, Server
+from servers.operations import retry_server, save_account
 from servers.placing import breaker
 from servers.placing.snapshots import Loader
 from servers.records.leases import Lease
 from servers.records.ledger import database_now
 from servers.reports.why import explain_server
-from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
+from tests.support.fleet import (
+    QUICK,
+    TIMINGS,
+    Workshop,
+    change_template,
+    make_fleet,
+    provision,
+)
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -232,7 +239,7 @@ def test_later_attempts_use_the_requested_size_and_region(workshop: Workshop) ->
     assert set(places) == {("north", "medium")}
 
 
-def test_the_first_candidate_is_tried_first_again_if_none_had_capacity(
+def test_the_first_placement_is_tried_first_again_if_none_had_capacity(
     workshop: Workshop,
 ) -> None:
     account = make_fleet(no_capacity=["small"])
@@ -244,12 +251,10 @@ def test_the_first_candidate_is_tried_first_again_if_none_had_capacity(
             creates_per_minute=1_000_000,
         )
     )
-    template = Template.objects.get()
-    template.candidates = [{"account": spare.name}]
-    save_template(template)
+    change_template(fallbacks=[{"account": spare.name}])
     server = provision()
     workshop.run_until(lambda: Attempt.objects.count() >= 5)
-    order = list(Attempt.objects.order_by("number").values_list("candidate", flat=True))
+    order = list(Attempt.objects.order_by("number").values_list("placement", flat=True))
     assert order[:4] == [0, 1, 0, 1]
     first, second = Attempt.objects.order_by("number")[:2]
     assert second.asked_at - first.asked_at < timedelta(seconds=0.4)
@@ -258,7 +263,7 @@ def test_the_first_candidate_is_tried_first_again_if_none_had_capacity(
     assert server.account_id == account.pk
 
 
-def test_a_candidate_with_an_open_breaker_is_skipped(workshop: Workshop) -> None:
+def test_a_placement_with_an_open_breaker_is_skipped(workshop: Workshop) -> None:
     account = make_fleet()
     spare = save_account(
         Account(
@@ -268,9 +273,7 @@ def test_a_candidate_with_an_open_breaker_is_skipped(workshop: Workshop) -> None
             creates_per_minute=1_000_000,
         )
     )
-    template = Template.objects.get()
-    template.candidates = [{"account": spare.name}]
-    save_template(template)
+    change_template(fallbacks=[{"account": spare.name}])
     Account.objects.filter(pk=account.pk).update(
         breaker=Account.Breaker.OPEN,
         breaker_failures=breaker.OPENS_AFTER,

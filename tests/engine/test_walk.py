@@ -12,6 +12,7 @@ from servers.operations import retry_server, terminate_server
 from tests.support.fleet import (
     TIMINGS,
     Workshop,
+    change_template,
     live_keys,
     make_fleet,
     provision,
@@ -155,14 +156,10 @@ def test_throttling_is_waited_out(workshop: Workshop) -> None:
     workshop.run_to("running", server, seconds=60)
 
 
-def test_a_full_size_falls_back_to_the_next_candidate(workshop: Workshop) -> None:
-    from servers.models import Template
-    from servers.operations import save_template
+def test_a_full_size_falls_back_to_the_next_placement(workshop: Workshop) -> None:
 
     make_fleet(no_capacity=["small"])
-    template = Template.objects.get()
-    template.candidates = [{"size": "medium"}]
-    save_template(template)
+    change_template(fallbacks=[{"size": "medium"}])
     server = provision()
     workshop.run_to("running", server)
     assert server.size == "medium"

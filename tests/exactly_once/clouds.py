@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from servers.clouds.base import Cloud
-from servers.models import Account, Fleet, Template
-from servers.operations import initialise_fleet, save_account, save_template
+from servers.models import Account, Fleet
+from servers.operations import initialise_fleet, save_account
 from servers.placing.locations import open_location
 from tests.support.crash import ON_THE_WIRE
-from tests.support.fleet import TIMINGS, make_fleet, world_of
+from tests.support.fleet import TIMINGS, make_fleet, make_template, world_of
 
 REGION = "eu-central-1"
 # No listing runs while hundreds of steps are killed, and a call is sent only within a
@@ -90,15 +90,13 @@ def make_moto(url: str) -> MotoBench:
         ),
         credentials={"access_key_id": "AKIATEST", "secret_access_key": "made-up"},
     )
-    save_template(
-        Template(
-            name="default",
-            account=account,
-            region=REGION,
-            image="ami-12c6146b",
-            size="t3.micro",
-            user_data="#!/bin/sh\ntrue\n",
-            is_default=True,
-        )
+    make_template(
+        account,
+        "default",
+        region=REGION,
+        image="ami-12c6146b",
+        size="t3.micro",
+        user_data="#!/bin/sh\ntrue\n",
+        is_default=True,
     )
     return MotoBench(account)

@@ -12,11 +12,11 @@ from functools import partial
 import pytest
 
 from servers import engine
-from servers.models import Account, Instance, Server, Template
-from servers.operations import save_template, terminate_server
+from servers.models import Account, Instance, Server
+from servers.operations import terminate_server
 from tests.exactly_once.clouds import Bench, make_moto, make_sandbox
 from tests.support.crash import kill_at, run_in_child, was_killed
-from tests.support.fleet import Workshop, provision, world_of
+from tests.support.fleet import Workshop, change_template, provision, world_of
 from tests.support.moto import reset_moto
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
@@ -97,9 +97,7 @@ def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
 ) -> None:
     bench = make_sandbox()
     account = bench.account
-    template = Template.objects.get()
-    template.candidates = [{"size": "medium"}]
-    save_template(template)
+    change_template(fallbacks=[{"size": "medium"}])
     # No instance becomes ready before it fails.
     Account.objects.update(options={**account.options, "boot": 600.0})
     workshop.run_until(

@@ -22,12 +22,13 @@ from servers.lifecycle.decisions import (
 )
 from servers.lifecycle.snapshot import (
     AttemptView,
-    CandidateView,
     Hold,
     InstanceView,
     Limits,
     LocationView,
     Pace,
+    Placement,
+    PlacementView,
     Snapshot,
 )
 from servers.lifecycle.states import Event, Outcome, State
@@ -74,7 +75,7 @@ def snapshot(state: State, **more: Any) -> Snapshot:
         "state_since": ago(60),
         "created_at": ago(600),
         "locations": (LOCATION,),
-        "candidates": (CandidateView(0, "a r small", "a/r"),),
+        "placements": (PlacementView(Placement(0), "a r small", "a/r"),),
     }
     return Snapshot(state=state, **{**plain, **more})
 
@@ -105,11 +106,13 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
         Wait,
     ),
     (
-        "no candidate that can be used",
+        "no placement that can be used",
         snapshot(
             State.PENDING,
-            candidates=(
-                CandidateView(0, "a", "a/r", hold=Hold.UNUSABLE, because="disabled"),
+            placements=(
+                PlacementView(
+                    Placement(0), "a", "a/r", hold=Hold.UNUSABLE, because="disabled"
+                ),
             ),
         ),
         Event.CANDIDATES_EXHAUSTED,

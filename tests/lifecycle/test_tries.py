@@ -1,4 +1,4 @@
-"""What follows a failure: another candidate, a retry, a wait, or ``error``."""
+"""What follows a failure: another placement, a retry, a wait, or ``error``."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,11 +13,12 @@ from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import Decision, Move, Wait, WriteIntent
 from servers.lifecycle.snapshot import (
     AttemptView,
-    CandidateView,
     Hold,
     InstanceView,
     Limits,
     LocationView,
+    Placement,
+    PlacementView,
     Snapshot,
 )
 from servers.lifecycle.states import FINAL, NO_TRY, Answer, Event, Outcome, State
@@ -33,52 +34,52 @@ GATE = "Waiting for a complete listing."
 
 
 def tried(*answers: tuple[int, Answer, float]) -> tuple[AttemptView, ...]:
-    """Return closed attempts, given as candidate, answer and age."""
+    """Return closed attempts, given as placement, answer and age."""
     return tuple(
         AttemptView(
             number=number,
             outcome=OUTCOMES.get(answer, Outcome.REFUSED),
-            location=f"s{candidate}",
+            location=f"s{placement}",
             lease_end=ago(since),
-            candidate=candidate,
+            placement=placement,
             answer=f"The words of {answer}.",
             answer_class=answer,
             closed_at=ago(since),
         )
-        for number, (candidate, answer, since) in enumerate(answers, start=1)
+        for number, (placement, answer, since) in enumerate(answers, start=1)
     )
 
 
 def pending(
     *answers: tuple[int, Answer, float],
-    candidates: int = 2,
+    placements: int = 2,
     holds: dict[int, Hold] | None = None,
     closed: tuple[int, ...] = (),
     **more: Any,
 ) -> Snapshot:
     views = tuple(
-        CandidateView(
-            number,
+        PlacementView(
+            Placement(number),
             f"account-{number}",
             f"s{number}",
             hold=(holds or {}).get(number, Hold.NONE),
             because=f"hold {number}",
         )
-        for number in range(candidates)
+        for number in range(placements)
     )
     locations = tuple(
         LocationView(
             f"s{number}", f"s{number}", PACE, no_create=GATE if number in closed else ""
         )
-        for number in range(candidates)
+        for number in range(placements)
     )
     return Snapshot(
         state=State.PENDING,
         state_since=ago(1),
         created_at=ago(600),
         attempt_number=len(answers),
-        candidate_count=candidates,
-        candidates=views,
+        positions=tuple(range(placements)),
+        placements=views,
         locations=locations,
         attempts=tried(*answers),
         **more,
@@ -90,7 +91,7 @@ NO, THROTTLED, GONE = Answer.NO_CAPACITY, Answer.THROTTLED, Answer.UNREACHABLE
 LATE = 0.01  # seconds ago: it still backs off
 LONG = 500.0
 
-INTENT_A, INTENT_B = WriteIntent(A), WriteIntent(B)
+INTENT_A, INTENT_B = WriteIntent(Placement(A)), WriteIntent(Placement(B))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_a_wait_says_why_and_only_our_own_holds_stop_the_deadline(
         assert late.event is Event.DEADLINE_PASSED
 
 
-def test_without_a_usable_candidate_it_fails_with_all_reasons() -> None:
+def test_without_a_usable_placement_it_fails_with_all_reasons() -> None:
     given_ = pending((A, Answer.REFUSED, LONG), holds={B: Hold.UNUSABLE})
     decision = decide(given_, NOW)
     assert isinstance(decision, Move)
@@ -169,17 +170,17 @@ def test_without_a_usable_candidate_it_fails_with_all_reasons() -> None:
 def test_a_failure_leads_to_error_only_if_nothing_is_left_to_try(
     answer: Answer, before: int
 ) -> None:
-    given_ = pending(*[(A, answer, LONG)] * before, candidates=1)
-    event = follow_failure(given_, Event.ATTEMPT_REFUSED, candidate=A, answer=answer)
+    given_ = pending(*[(A, answer, LONG)] * before, placements=1)
+    event = follow_failure(given_, Event.ATTEMPT_REFUSED, placement=A, answer=answer)
     if answer in NO_TRY:
         assert event is Event.ATTEMPT_REFUSED
     elif answer in FINAL or before + 1 >= given_.limits.tries:
         assert event is Event.CANDIDATES_EXHAUSTED
     else:
         assert event is Event.ATTEMPT_REFUSED
-    # Never as long as another candidate is left.
-    more = replace(given_, candidate_count=2)
-    event = follow_failure(more, Event.ATTEMPT_REFUSED, candidate=A, answer=answer)
+    # Never as long as another placement is left.
+    more = replace(given_, positions=(0, 1))
+    event = follow_failure(more, Event.ATTEMPT_REFUSED, placement=A, answer=answer)
     assert event is Event.ATTEMPT_REFUSED
 
 
@@ -208,7 +209,7 @@ def test_an_outage_of_half_the_deadline_takes_at_most_16_calls(
     now, calls = began, 0
     answers: list[datetime] = []
     while True:
-        snapshot = pending(candidates=1, jitter=jitter, limits=limits)
+        snapshot = pending(placements=1, jitter=jitter, limits=limits)
         attempts = tuple(
             replace(view, closed_at=at)
             for view, at in zip(
@@ -223,7 +224,7 @@ def test_an_outage_of_half_the_deadline_takes_at_most_16_calls(
             assert decision.until is not None
             now = decision.until
             continue
-        assert decision == WriteIntent(A), decision
+        assert decision == WriteIntent(Placement(A)), decision
         calls += 1
         if (now - began).total_seconds() > outage:
             break
@@ -264,7 +265,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         missed_from=draw(st.sampled_from((None, ago(60)))),
     )
     plain = pending(
-        candidates=1,
+        placements=1,
         holds={A: draw(st.sampled_from(list(Hold)))},
         limits=Limits(tries=draw(st.integers(1, 2))),
         deadline_at=draw(st.sampled_from((None, ago(1)))),

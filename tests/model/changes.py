@@ -85,7 +85,7 @@ def close(world: World, number: int, outcome: Outcome, answer: Answer) -> World:
         limits=views.LIMITS,
         attempts=views.view_tries(before),
     )
-    follow = follow_failure(snapshot, event, candidate=0, answer=answer)
+    follow = follow_failure(snapshot, event, placement=0, answer=answer)
     return apply_event(world, follow)
 
 

@@ -11,11 +11,12 @@ from servers.lifecycle.decisions import Decision, Move
 from servers.lifecycle.ending import quiet_from
 from servers.lifecycle.snapshot import (
     AttemptView,
-    CandidateView,
     InstanceView,
     Limits,
     LocationView,
     Pace,
+    Placement,
+    PlacementView,
     Snapshot,
 )
 from servers.lifecycle.states import Event, Outcome, State, Verdict
@@ -217,7 +218,7 @@ def _snapshot(
         tried_from=row.base,
         instance_id=f"i{row.slot}" if row.slot >= 0 else "",
         limits=LIMITS,
-        candidates=(CandidateView(0, "one", "s"),)
+        placements=(PlacementView(Placement(0), "one", "s"),)
         if row.state is State.PENDING
         else (),
         attempts=view_tries(tries),

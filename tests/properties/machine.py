@@ -19,7 +19,7 @@ from servers.clouds.sandbox.records import Row
 from servers.errors import FleetError
 from servers.lifecycle.states import HOLDING, OPEN, PROVEN_GONE, State
 from servers.lifecycle.transitions import TABLE
-from servers.models import Account, Attempt, Instance, Location, Server, Template
+from servers.models import Account, Attempt, Instance, Location, Server
 from servers.models import Event as EventRow
 from servers.operations import (
     adopt_stray,
@@ -29,14 +29,20 @@ from servers.operations import (
     protect_server,
     retry_server,
     save_account,
-    save_template,
     terminate_server,
 )
 from servers.records import ledger
 from servers.reports import leaks
 from tests.support.ageing import jump, wipe
 from tests.support.crash import kill_at, run_in_child, was_killed
-from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
+from tests.support.fleet import (
+    QUICK,
+    Workshop,
+    change_template,
+    make_fleet,
+    provision,
+    world_of,
+)
 
 CAP = 3  # servers of the first account
 MOST_LATE = 4
@@ -83,9 +89,7 @@ class FleetMachine(RuleBasedStateMachine):
                 calls_at_once=1000,
             )
         )
-        template = Template.objects.get()
-        template.candidates = [{"account": spare.name}]
-        save_template(template)
+        change_template(fallbacks=[{"account": spare.name}])
         self.worlds = [world_of(account) for account in Account.objects.all()]
 
     # What people do

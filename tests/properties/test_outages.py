@@ -18,12 +18,19 @@ from hypothesis import strategies as st
 
 from servers.lifecycle.states import NO_TRY, State
 from servers.lifecycle.tries import count_most_calls
-from servers.models import Account, Attempt, Location, Server, Template
-from servers.operations import save_account, save_template
+from servers.models import Account, Attempt, Location, Server
+from servers.operations import save_account
 from servers.placing.location_gate import limits_in_force
 from servers.records.ledger import database_now
 from tests.support.ageing import jump, wipe
-from tests.support.fleet import QUICK, TIMINGS, Workshop, make_fleet, provision
+from tests.support.fleet import (
+    QUICK,
+    TIMINGS,
+    Workshop,
+    change_template,
+    make_fleet,
+    provision,
+)
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -84,9 +91,7 @@ def make_accounts(*, fallback: bool) -> None:
         )
     )
     if fallback:
-        template = Template.objects.get()
-        template.candidates = [{"account": spare.name}]
-        save_template(template)
+        change_template(fallbacks=[{"account": spare.name}])
 
 
 def strike(name: str, trouble: str) -> None:
@@ -149,11 +154,11 @@ def _outlast(hand: Workshop, troubles: list[Spell], fallback: bool) -> None:
     _count_calls(1 + fallback)
 
 
-def _count_calls(candidates: int) -> None:
+def _count_calls(placements: int) -> None:
     """Check that no server made more calls than its back-offs allow."""
     most = count_most_calls(HALF, limits_in_force())
     made = Counter(Attempt.objects.values_list("server_uid", flat=True))
-    assert max(made.values()) <= most * candidates
+    assert max(made.values()) <= most * placements
     closed = Attempt.objects.filter(outcome="refused")
     assert set(closed.values_list("answer_class", flat=True)) <= set(NO_TRY)
 

@@ -18,7 +18,6 @@ from servers.operations import (
     provision_once,
     provision_servers,
     save_account,
-    save_template,
 )
 from tests.support.crew import (
     ROUNDS,
@@ -31,7 +30,7 @@ from tests.support.crew import (
     send_at_once,
     sort_out,
 )
-from tests.support.fleet import Workshop, make_fleet
+from tests.support.fleet import Workshop, make_fleet, make_template
 from tests.support.trouble import open_breaker
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,17 +40,15 @@ def make_account(name: str) -> Account:
     return save_account(Account(name=name, kind="sandbox", options={}))
 
 
-def make_template(name: str, account: Account) -> Template:
-    template = Template(name=name, account=account, image="debian-12", size="small")
-    save_template(template)
-    return template
+def make_named(name: str, account: Account) -> Template:
+    return make_template(account, name, image="debian-12", size="small")
 
 
 def test_a_form_saves_over_nobody(crew: list[Person]) -> None:
     account = Account.objects.get()
     for number in range(ROUNDS):
         name = f"t-{number}"
-        make_template(name, account)
+        make_named(name, account)
         make_account(name)
         for path in (f"/templates/{name}/change/", f"/accounts/{name}/change/"):
             since = last_event()
@@ -80,7 +77,7 @@ def test_the_default_changes_once(crew: list[Person]) -> None:
     for number in range(ROUNDS):
         names = [f"d-{number}", f"e-{number}"]
         for name in names:
-            make_template(name, account)
+            make_named(name, account)
         since = last_event()
         told = press(crew, f"/templates/{names[0]}/default/")
         changed, _ = sort_out(
@@ -144,7 +141,7 @@ def test_what_is_deleted_is_deleted_once(crew: list[Person]) -> None:
     account = Account.objects.get()
     for number in range(ROUNDS):
         name = f"gone-{number}"
-        make_template(name, account)
+        make_named(name, account)
         make_account(name)
         for path, what in (("templates", "template"), ("accounts", "account")):
             since = last_event()
@@ -182,7 +179,7 @@ def test_what_is_used_in_the_same_moment_is_kept_or_told_gone(
         made = Template.objects.filter(name=name).exists()
         assert Account.objects.filter(name=name).exists() is made
         name = f"of-{number}"
-        make_template(name, account)
+        make_named(name, account)
         typed = {"template": name, "count": "1", "name": name}
         forms = fill_for_all(crew, "/servers/new/", **typed)
         sent = [("/servers/new/", form) for form in forms]
@@ -207,7 +204,7 @@ def test_servers_whose_template_goes_before_their_commit_are_refused(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     make_fleet()
-    template = make_template("goes", Account.objects.get())
+    template = make_named("goes", Account.objects.get())
 
     def delete(*_: object) -> None:
         def run() -> None:
@@ -280,7 +277,7 @@ def test_a_name_is_given_once(crew: list[Person]) -> None:
 def test_a_template_is_tried_once(crew: list[Person]) -> None:
     account = Account.objects.get()
     for number in range(ROUNDS):
-        template = make_template(f"try-{number}", account)
+        template = make_named(f"try-{number}", account)
         told = press(crew, f"/templates/{template.name}/try/")
         assert {one.path for one in told} == {f"/templates/{template.name}/trial/"}
         assert Server.objects.filter(template=template).count() == 1

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from copy import copy
 from datetime import timedelta
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from servers.models import (
     Location,
     Server,
     Template,
+    TemplatePlacement,
 )
 from servers.operations import (
     Request,
@@ -109,8 +111,12 @@ def make_templates() -> None:
         linux.capacity = 4
         save_template(linux)
     with tracing.bound(actor=TOMEK):
-        linux.candidates = [{"size": "medium"}, {"account": "rack-oslo"}]
-        save_template(linux, user_data=SETUP)
+        oslo = Account.objects.get(name="rack-oslo")
+        (first,) = linux.placements.all()
+        others = [copy(first), copy(first)]
+        others[0].size = "medium"
+        others[1].account, others[1].region = oslo, oslo.region
+        save_template(linux, [first, *others], user_data=SETUP)
 
 
 def make_template(
@@ -124,19 +130,16 @@ def make_template(
 ) -> Template:
     """Make one template, as ada."""
     owner = Account.objects.get(name=account)
-    template = Template(
-        name=name,
+    template = Template(name=name, name_prefix=f"{name}-", user_data=SETUP, **fields)
+    placement = TemplatePlacement(
         account=owner,
         region=owner.region,
         image=image,
         size=size,
         price_per_hour=price,
-        name_prefix=f"{name}-",
-        user_data=SETUP,
-        **fields,
     )
     with tracing.bound(actor=ADA):
-        save_template(template)
+        save_template(template, [placement])
     return template
 
 

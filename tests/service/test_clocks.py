@@ -16,7 +16,7 @@ from tests.support.moto import reset_moto
 
 SERVERS = 6
 ACCOUNT = """
-from servers.models import Account, Template
+from servers.models import Account, Template, TemplatePlacement
 from servers.operations import save_account, save_template
 account = save_account(
     Account(name="ec2", kind="amazon", region="eu-central-1", endpoint="{url}",
@@ -25,8 +25,8 @@ account = save_account(
                      "listing_idle": 5.0}}}}),
     credentials={{"access_key_id": "AKIATEST", "secret_access_key": "made-up"}},
 )
-save_template(Template(name="ec2", account=account, region="eu-central-1",
-                       image="ami-12c6146b", size="t3.micro"))
+save_template(Template(name="ec2"), [TemplatePlacement(
+    account=account, region="eu-central-1", image="ami-12c6146b", size="t3.micro")])
 """
 
 

@@ -6,12 +6,12 @@ from servers.drill.service import Service, wait_for
 
 SERVERS = 30
 SET_UP = """
-from servers.models import Account, Template
+from servers.models import Account, Template, TemplatePlacement
 from servers.operations import save_account, save_template
 account = save_account(Account(name="hanging", kind="sandbox", max_servers=100,
     options={"faults": {"timeout_before": 1.0}, "hang": 9.0}))
-save_template(Template(name="hanging", account=account, image="debian-12",
-                       size="small"))
+save_template(Template(name="hanging"), [
+    TemplatePlacement(account=account, image="debian-12", size="small")])
 """
 
 

@@ -21,10 +21,8 @@ account = save_account(
     Account(name="aws", kind="amazon", region="eu-central-1",
             endpoint="http://127.0.0.1:9"),
     credentials={"access_key_id": "AKIA", "secret_access_key": NEEDLES[0]})
-template = Template(name="aws", account=account, region="eu-central-1",
-                    image="ami-1", size="t3.micro")
-template.user_data = NEEDLES[1]
-save_template(template)
+save_template(Template(name="aws", user_data=NEEDLES[1]), [TemplatePlacement(
+    account=account, region="eu-central-1", image="ami-1", size="t3.micro")])
 (server,) = provision_servers(Request(name="with-secrets"))
 server.secret, server.ca_key, server.tls_key = NEEDLES[2:]
 server.save()

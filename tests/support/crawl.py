@@ -17,19 +17,10 @@ from django.urls import Resolver404, resolve, reverse
 
 from servers.access.tokens import issue_token
 from servers.messaging.heartbeats import write_heartbeat
-from servers.models import (
-    Account,
-    Instance,
-    Leftover,
-    Location,
-    Session,
-    Stamp,
-    Template,
-    Token,
-)
-from servers.operations import freeze_destroys, pause_fleet, save_account, save_template
+from servers.models import Account, Instance, Leftover, Location, Session, Stamp, Token
+from servers.operations import freeze_destroys, pause_fleet, save_account
 from servers.records.ledger import database_now
-from tests.support.fleet import make_fleet, provision
+from tests.support.fleet import make_fleet, make_template, provision
 from tests.support.trouble import open_breaker
 
 NEEDLE: Final = "needle"
@@ -47,14 +38,12 @@ def make_everything() -> None:
         Account(name="spare", kind="sandbox", options={}, enabled=False),
         credentials={"token": f"{NEEDLE}-credential"},
     )
-    save_template(
-        Template(
-            name="other",
-            account=Account.objects.get(name="sandbox"),
-            image="debian-12",
-            size="large",
-            user_data=f"{NEEDLE}-user-data",
-        )
+    make_template(
+        Account.objects.get(name="sandbox"),
+        "other",
+        image="debian-12",
+        size="large",
+        user_data=f"{NEEDLE}-user-data",
     )
     for name, changes in (
         ("one", {"state": "running", "address": "10.0.0.1", "instance_id": "i-1"}),

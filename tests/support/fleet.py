@@ -7,7 +7,7 @@ lost.
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from django.db import connections
 from servers import engine, reconciler
 from servers.clouds.sandbox import World, world_path
 from servers.messaging import dispatch
-from servers.models import Account, Server, Template
+from servers.models import Account, Server, Template, TemplatePlacement
+from servers.models.template import PLACEMENT_FIELDS
 from servers.operations import (
     Request,
     initialise_fleet,
@@ -61,17 +62,61 @@ def make_fleet(*, name: str = "sandbox", **options: Any) -> Account:
             calls_at_once=1000,
         )
     )
-    save_template(
-        Template(
-            name="default",
-            account=account,
-            image="ubuntu-24.04",
-            size="small",
-            overrides="any",
-            is_default=True,
-        )
-    )
+    make_template(account, "default", overrides="any", is_default=True)
     return account
+
+
+def make_template(
+    account: Account,
+    name: str,
+    *,
+    fallbacks: Sequence[dict[str, Any]] = (),
+    user_data: str | None = None,
+    **fields: Any,
+) -> Template:
+    """Create a template. Its fields are those of its first placement, too."""
+    first = {"account": account, "image": "ubuntu-24.04", "size": "small"}
+    first |= {key: fields.pop(key) for key in PLACEMENT_FIELDS if key in fields}
+    template = Template(name=name, **fields)
+    save_template(template, place(first, fallbacks), user_data=user_data)
+    return template
+
+
+def change_template(
+    name: str = "default",
+    *,
+    fallbacks: Sequence[dict[str, Any]] | None = None,
+    **first: Any,
+) -> Template:
+    """Change a template's first placement, and replace its fallbacks if given."""
+    template = Template.objects.get(name=name)
+    own, *others = template.placements.all()
+    values = {each: getattr(own, each) for each in PLACEMENT_FIELDS} | first
+    if fallbacks is None:
+        placements = [*place(values), *others]
+    else:
+        placements = place(values, fallbacks)
+    save_template(template, placements)
+    return template
+
+
+def place(
+    first: dict[str, Any], fallbacks: Sequence[dict[str, Any]] = ()
+) -> list[TemplatePlacement]:
+    """Return placements; what a fallback does not name is as in the first one."""
+    rows = [first]
+    for fallback in fallbacks:
+        values = dict(fallback)
+        if isinstance(values.get("account"), str):
+            values["account"] = Account.objects.get(name=values["account"])
+        rows.append({**first, **values})
+    return [TemplatePlacement(**row) for row in rows]
+
+
+def list_fallbacks(template: Template, *names: str) -> list[Any]:
+    """Return fields of a template's fallbacks."""
+    rows = template.placements.values_list(*names, flat=len(names) == 1)
+    return list(rows)[1:]
 
 
 def world_of(account: Account) -> World:

@@ -75,9 +75,10 @@ FITTING = {
 
 
 def _make_valid(body: dict[str, Any]) -> None:
-    if "image" in body or "candidates" in body or "user_data" in body:
-        body.pop("options", None)  # a template's are its account's kind's
-    for entry in (body, *body.get("candidates", ())):
+    placements = body.get("placements", [])
+    is_template = placements or "image" in body or "user_data" in body
+    for entry in (body, *placements):
+        entry.pop("options" if is_template else "", None)  # are of its account's kind
         for field, name in NAMES.items():
             if entry.get(field):
                 entry[field] = name
@@ -87,6 +88,10 @@ def _make_valid(body: dict[str, Any]) -> None:
         body.pop("name", None)
     if body.get("expires"):
         body["expires"] = 2**33
+    _make_quick(body)
+
+
+def _make_quick(body: dict[str, Any]) -> None:
     options = body.get("options", {})
     for name in {"latency", "processing", "visibility", "hang"} & options.keys():
         options[name] = 0.1

@@ -65,7 +65,7 @@ DETAILS: Final = closed(
         "account": _TEXT,
         "template": text("The name of its template."),
         "template_version": number(1),
-        "candidate": number(0, None, "The fallback in use; 0 is the template itself."),
+        "candidate": number(0, None, "The fallback in use; 0 is the first placement."),
         "attempts": _COUNT,
         "labels": _LABELS,
         "ttl": number(0, None, "In seconds; 0 means no limit."),
@@ -127,27 +127,27 @@ ATTEMPT: Final = closed(
     }
 )
 
+_PLACEMENT: Final[dict[str, Shape]] = {
+    **dict.fromkeys(("account", "region", "image", "size", "ssh_key"), _TEXT),
+    "options": _FREE,
+    "spot": flag("Whether the cloud may take its instances back at any time."),
+    "price_per_hour": or_null(_TEXT),
+}
 TEMPLATE: Final = closed(
     {
         "name": _TEXT,
         "version": number(1),
-        "account": _TEXT,
-        "region": _TEXT,
-        "image": _TEXT,
-        "size": _TEXT,
+        **{name: shape for name, shape in _PLACEMENT.items() if name != "spot"},
+        "placements": items(
+            closed(_PLACEMENT), description="In the order tried. The first is above."
+        ),
         "capacity": number(1),
         "has_user_data": flag("Whether it has user data, which is never shown."),
-        "ssh_key": _TEXT,
         "labels": _LABELS,
-        "options": _FREE,
         "readiness": one_of(Template.Readiness.values),
         "readiness_port": number(1, 65535),
         "ttl": number(0),
-        "price_per_hour": or_null(_TEXT),
         "name_prefix": _TEXT,
-        "candidates": items(
-            closed(dict.fromkeys(("account", "region", "size"), _TEXT), required=())
-        ),
         "overrides": one_of(Template.Overrides.values),
         "max_servers": or_null(_COUNT),
         "is_default": flag(),

@@ -24,7 +24,7 @@ from servers.api.shared.bodies import Kind
 from servers.clouds.kind import MOST_SEVERAL, Field
 from servers.clouds.kind import Kind as CloudKind
 from servers.clouds.registry import MOST_TIMING, TIMINGS, list_kinds
-from servers.models import Account, Template
+from servers.models import Account, Template, TemplatePlacement
 from servers.operations.fleet import MOST_NOTE, MOST_SERVERS
 from servers.operations.labels import (
     LABEL_NAME,
@@ -39,7 +39,7 @@ from servers.operations.provision import (
     NAME,
     NAME_RULE,
 )
-from servers.operations.setup import MOST_CANDIDATES, MOST_USER_DATA, NAME_PREFIX, PRICE
+from servers.operations.setup import MOST_PLACEMENTS, MOST_USER_DATA, NAME_PREFIX, PRICE
 
 _NAME: Final = match(NAME.pattern, NAME_RULE)
 _LEFT_OUT: Final = "If empty or omitted, the template's own is used."
@@ -82,7 +82,9 @@ def describe_body(
     return closed(properties, required=required, **more)
 
 
-def _column(model: type[Account | Template], name: str, *, blank: bool = True) -> Shape:
+def _column(
+    model: type[Account | TemplatePlacement], name: str, *, blank: bool = True
+) -> Shape:
     most = getattr(model._meta.get_field(name), "max_length")  # noqa: B009 - untyped
     least: dict[str, Any] = {} if blank else {"minLength": 1}
     return text(pattern=NO_NUL, maxLength=most, **least)
@@ -117,28 +119,29 @@ _CHANGE: Final = {
     "capacity": _CAPACITY,
     "protected": flag("Whether termination is refused."),
 }
-_CANDIDATE: Final = closed(
-    {
-        "account": match(f"(?:{NAME.pattern})?"),
-        "region": _column(Template, "region"),
-        "size": _column(Template, "size"),
-    },
-    required=(),
-    says="Omitted fields default to those of the template.",
-)
-_TEMPLATE: Final = {
-    "name": _NAME,
+_PLACEMENT: Final = {
     "account": {**_NAME, "description": "The name of an account."},
-    "region": _column(Template, "region"),
-    "image": _column(Template, "image", blank=False),
-    "size": _column(Template, "size", blank=False),
+    "region": _column(TemplatePlacement, "region"),
+    "image": _column(TemplatePlacement, "image", blank=False),
+    "size": _column(TemplatePlacement, "size", blank=False),
+    "ssh_key": _column(TemplatePlacement, "ssh_key"),
+    "options": {
+        "type": "object",
+        "description": "Options for the cloud. They override the account's. See the "
+        "options of a new account of the same kind; templates can't have all of them.",
+    },
+    "spot": {"type": "boolean", "const": False},
+    "price_per_hour": or_null(match(PRICE.pattern)),
+}
+_TEMPLATE: Final = {
+    **_PLACEMENT,
+    "name": _NAME,
     "user_data": text(
         f"Write-only. At most {MOST_USER_DATA // 1024} KiB in UTF-8.",
         pattern=NO_NUL,
         maxLength=MOST_USER_DATA,
         writeOnly=True,
     ),
-    "ssh_key": _column(Template, "ssh_key"),
     "readiness": one_of(Template.Readiness.values),
     "name_prefix": match(NAME_PREFIX.pattern),
     "overrides": {
@@ -151,15 +154,26 @@ _TEMPLATE: Final = {
     "readiness_port": number(1, 65535),
     "ttl": {**_WHOLE, "description": "In seconds; 0 means no limit."},
     "labels": _LABELS,
-    "options": {
-        "type": "object",
-        "description": "Options for the cloud. They override the account's. See the "
-        "options of a new account of the same kind; templates can't have all of them.",
-    },
-    "candidates": items(_CANDIDATE, maxItems=MOST_CANDIDATES),
+    "placements": items(
+        describe_body(
+            setup.PLACEMENT, _PLACEMENT, required=("account", "image", "size")
+        ),
+        minItems=1,
+        maxItems=MOST_PLACEMENTS,
+        description="Where servers are created, in the order tried. Instead of a list "
+        "of one, its fields can stand beside the other fields of the template. In a "
+        "change these fields change the first placement.",
+    ),
     "is_default": flag("Whether it is used for requests that name no template."),
     "max_servers": or_null(_WHOLE),
-    "price_per_hour": or_null(match(PRICE.pattern)),
+}
+_SHORT: Final = {
+    name: kind for name, kind in setup.TEMPLATE_FIELDS.items() if name != "placements"
+}
+_LONG: Final = {
+    name: kind
+    for name, kind in setup.TEMPLATE_FIELDS.items()
+    if name not in setup.PLACEMENT
 }
 _ACCOUNT: Final = {
     "name": _NAME,
@@ -295,10 +309,19 @@ def _describe_account(kind: CloudKind) -> Shape:
 SCHEMAS: Final[dict[str, Shape]] = {
     "ServerRequest": describe_body(servers.FIELDS, _SERVER),
     "ServerChange": describe_body(details.CHANGES, _CHANGE, some=True),
-    "TemplateRequest": describe_body(
-        setup.TEMPLATE_FIELDS, _TEMPLATE, required=("name", "account", "image", "size")
-    ),
-    "TemplateChange": describe_body(setup.TEMPLATE_FIELDS, _TEMPLATE, some=True),
+    "TemplateRequest": {
+        "anyOf": [
+            describe_body(_LONG, _TEMPLATE, required=("name", "placements")),
+            describe_body(
+                _SHORT, _TEMPLATE, required=("name", "account", "image", "size")
+            ),
+        ]
+    },
+    "TemplateChange": {
+        "anyOf": [
+            describe_body(fields, _TEMPLATE, some=True) for fields in (_LONG, _SHORT)
+        ]
+    },
     "AccountRequest": {"oneOf": [_describe_account(kind) for kind in list_kinds()]},
     "AccountChange": describe_body(setup.ACCOUNT_FIELDS, _ACCOUNT, some=True),
     "FleetChange": describe_body(fleet.FLEET_FIELDS, _FLEET, some=True),

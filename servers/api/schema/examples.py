@@ -67,7 +67,19 @@ _TEMPLATE: Final[dict[str, Any]] = {
     "ttl": 86400,
     "price_per_hour": "0.0425",
     "name_prefix": "agent-",
-    "candidates": [{"size": "medium"}],
+    "placements": [
+        {
+            "account": "sandbox",
+            "region": "",
+            "image": "debian-12",
+            "size": size,
+            "ssh_key": "",
+            "options": {},
+            "spot": False,
+            "price_per_hour": price,
+        }
+        for size, price in (("large", "0.0425"), ("medium", "0.0212"))
+    ],
     "overrides": "listed",
     "max_servers": None,
     "is_default": False,
@@ -240,13 +252,17 @@ BODIES: Final[dict[str, Any]] = {
     "ServerChange": {"labels": {"team": "builds"}, "protected": False},
     "TemplateRequest": {
         "name": "huge",
-        "account": "sandbox",
-        "image": "debian-12",
-        "size": "large",
         "capacity": 4,
         "labels": {"team": "builds"},
-        "candidates": [{"size": "medium"}],
-        "price_per_hour": "0.0425",
+        "placements": [
+            {
+                "account": "sandbox",
+                "image": "debian-12",
+                "size": "large",
+                "price_per_hour": "0.0425",
+            },
+            {"account": "sandbox", "image": "debian-12", "size": "medium"},
+        ],
     },
     "TemplateChange": {"size": "medium", "max_servers": 50},
     "AccountRequest": {

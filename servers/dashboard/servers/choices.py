@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from servers.access.reach import all_servers, reach_templates
 from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Fleet, Template
+from servers.models import Fleet, Template, TemplatePlacement
 from servers.records.boots import Boots, read_boots
 
 MOST_TEMPLATES: Final = 100
@@ -21,6 +21,7 @@ class Choice:
     """One template to choose."""
 
     template: Template
+    first: TemplatePlacement
     boot_seconds: float | None
     left: int | None  # None: nothing limits it
     limited_by: str
@@ -31,8 +32,8 @@ def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
     """Return the templates, the default first. Three queries for any number of them."""
     templates = (
         reach_templates()
-        .select_related("account")
-        .defer("user_data", "account__credentials")
+        .prefetch_related("placements")
+        .defer("user_data")
         .order_by("-is_default", "name")[:MOST_TEMPLATES]
     )
     boots = read_boots(now=now)
@@ -66,7 +67,8 @@ class _Used:
 def _describe(
     template: Template, fleet: Fleet, used: _Used, boot_seconds: float | None
 ) -> Choice:
-    account = template.account
+    first = template.placements.all()[0]
+    account = first.account
     caps = [
         (cap - count, by)
         for cap, count, by in (
@@ -88,6 +90,7 @@ def _describe(
         why_not = f"The server limit of {limited_by} is reached."
     return Choice(
         template=template,
+        first=first,
         boot_seconds=boot_seconds,
         left=None if left is None else max(0, left),
         limited_by=limited_by,

@@ -23,6 +23,7 @@ from servers.errors import NotFoundError
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server, Token
 from servers.operations import find_leftovers
+from servers.placing.placements import price_of
 from servers.placing.snapshots import Loader
 from servers.reports.selectors import find_server
 from servers.reports.server_json import render_server
@@ -67,6 +68,7 @@ class ServerPage(Live, TemplateView):
                 "history": history,
                 "attempts": attempts[:ATTEMPTS_SHOWN],
                 "ends_at": find_end(server),
+                "price": price_of(server),
                 "cost": find_cost(server, now=now),
                 "connections": list(list_connections(server, origin=origin)),
                 "files": list_files(server, with_secrets=may_see_secrets(user)),
@@ -115,7 +117,7 @@ def find_end(server: Server) -> datetime | None:
 
 def find_cost(server: Server, *, now: datetime) -> Decimal | None:
     """Return its cost so far, or None if its template has no price."""
-    price = server.recipe.price_per_hour
+    price = price_of(server)
     if price is None or server.started_at is None:
         return None
     end = server.stopped_at or now

@@ -113,10 +113,13 @@ class NewServerForm(OnceForm):
         """Return the values of ``server`` that differ from its template, to copy it."""
         template = server.template
         found: dict[str, Any] = {"template": template.name if template else ""}
-        for name in ("image", "region", "size", "capacity"):
+        first = template.placements.all()[0] if template else None
+        for name in ("image", "region", "size"):
             value = getattr(server, name)
-            if template is None or value != getattr(template, name):
+            if first is None or value != getattr(first, name):
                 found[name] = value
+        if template is None or server.capacity != template.capacity:
+            found["capacity"] = server.capacity
         if template is None or server.ttl != template.ttl:
             found["ttl"] = server.ttl // 60
         known = template.labels if template else {}

@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import View
 
-from servers.access.reach import reach_accounts
+from servers.access.reach import by_name, reach_accounts
 from servers.dashboard.shared.access import Page, carry_out
 from servers.dashboard.shared.deleting import Delete
 from servers.dashboard.shared.editing import Edit, lock_row
@@ -42,7 +42,7 @@ class _Edit(Edit):
         return super().get_form_kwargs() | {"template": self.find_current()}
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Save the template, or swap two fallbacks, which saves nothing."""
+        """Save the template, or change its blocks, which saves nothing."""
         if not is_move(request.POST):
             return super().post(request, *args, **kwargs)
         kwargs = self.get_form_kwargs()
@@ -56,6 +56,7 @@ class _Edit(Edit):
             try:
                 check_places(
                     form.to_template(self.find_current()),
+                    form.list_placements(),
                     before=self.find_current(),
                     user_data=form.cleaned_data["user_data"] or None,
                 )
@@ -70,7 +71,11 @@ class _Edit(Edit):
     def save(self, form: TemplateForm, current: Template | None) -> Template:
         """Save the template and its next version."""
         template = form.to_template(current)
-        save_template(template, user_data=form.cleaned_data["user_data"] or None)
+        save_template(
+            template,
+            form.list_placements(),
+            user_data=form.cleaned_data["user_data"] or None,
+        )
         return template
 
 
@@ -79,18 +84,17 @@ class NewTemplate(_Edit):
 
     permission_required = "servers.add_template"
 
-    def get_initial(self) -> dict[str, Any]:
-        """Preselect the account."""
-        account = self.request.GET.get("account", "")
-        return super().get_initial() | ({"account": account} if account else {})
-
     def find_current(self) -> None:
         """Return None: there is no template yet."""
         return
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Pass the template to clone to the form."""
-        return super().get_form_kwargs() | {"source": self._find_source()}
+        """Pass the template to clone, or the account to preselect, to the form."""
+        account = self.request.GET.get("account", "")
+        return super().get_form_kwargs() | {
+            "source": self._find_source(),
+            "account": by_name(reach_accounts(), account).first(),
+        }
 
     def _find_source(self) -> Template | None:
         name = self.request.GET.get("from", "")

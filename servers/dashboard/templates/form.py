@@ -1,35 +1,28 @@
-"""The template form, with lines and rows instead of JSON."""
+"""The template form, with lines and blocks instead of JSON."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
 from django.forms import BoundField
 from django.http import QueryDict
 
-from servers.access.reach import is_name_taken, reach_accounts
-from servers.clouds.registry import describe_kind, validate_template_options
+from servers.access.reach import is_name_taken
 from servers.dashboard.accounts.form import CHANGED, clean_name
 from servers.dashboard.shared.lines import join_lines, read_lines
-from servers.dashboard.shared.once import OnceForm, offer_rows
-from servers.dashboard.templates.rows import FallbackForm, make_fallbacks
-from servers.models import Account, Template
+from servers.dashboard.shared.once import OnceForm
+from servers.dashboard.templates.rows import make_blocks
+from servers.errors import FleetError
+from servers.models import Account, Template, TemplatePlacement
 from servers.models.multiline import Multiline
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL
-from servers.operations.setup import ACCOUNT_GONE, MOST_USER_DATA
+from servers.operations.setup import MOST_USER_DATA
 
 _MOST_MINUTES: Final = MOST_TTL // 60
 _SAME: Final = [
-    "account",
-    "region",
-    "image",
-    "size",
     "capacity",
-    "ssh_key",
     "readiness",
     "readiness_port",
-    "price_per_hour",
     "name_prefix",
     "overrides",
     "max_servers",
@@ -37,12 +30,7 @@ _SAME: Final = [
 ]
 _SHOWN: Final = [
     "name",
-    "account",
-    "region",
-    "image",
-    "size",
     "capacity",
-    "price_per_hour",
     "max_servers",
     "is_default",
 ]
@@ -52,11 +40,9 @@ _MORE: Final = [
     "ttl",
     "name_prefix",
     "overrides",
-    "ssh_key",
     "labels",
     "user_data",
     "forget_user_data",
-    "options",
 ]
 
 
@@ -68,30 +54,10 @@ class TemplateForm(OnceForm):
         help_text="Lower-case letters, digits and hyphens. You can't change it later.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    account: "forms.ModelChoiceField[Account]" = forms.ModelChoiceField(
-        None,  # set for each form
-        to_field_name="name",
-        empty_label=None,
-        error_messages={"invalid_choice": ACCOUNT_GONE},
-    )
-    region = forms.CharField(
-        max_length=100,
-        required=False,
-        help_text="Leave empty to use the account's region.",
-    )
-    image = forms.CharField(max_length=100, help_text="The cloud's name for the image.")
-    size = forms.CharField(max_length=100, help_text="The cloud's name for the size.")
     capacity = forms.IntegerField(
         min_value=1,
         max_value=MOST_CAPACITY,
         help_text="Number of builds that one server runs at once.",
-    )
-    price_per_hour = forms.DecimalField(
-        min_value=Decimal(0),
-        max_digits=10,
-        decimal_places=4,
-        required=False,
-        help_text="Price per server-hour, for display only, in your currency.",
     )
     max_servers = forms.IntegerField(
         label="Server limit",
@@ -126,12 +92,6 @@ class TemplateForm(OnceForm):
         help_text="Image, region and size that a request can choose. Any image that it "
         "starts gets the user data and the instance profile.",
     )
-    ssh_key = forms.CharField(
-        label="SSH key",
-        max_length=255,
-        required=False,
-        help_text="Name of a key pair at the cloud.",
-    )
     labels = forms.CharField(
         required=False,
         max_length=20_000,
@@ -148,13 +108,6 @@ class TemplateForm(OnceForm):
     forget_user_data = forms.BooleanField(
         label="Delete the stored user data", required=False
     )
-    options = forms.CharField(
-        label="Cloud options",
-        required=False,
-        max_length=20_000,
-        widget=Multiline(attrs={"rows": 2, "spellcheck": "false"}),
-        help_text="One per line: name=value. These override the account's options.",
-    )
     unchecked = forms.BooleanField(
         label="Save without checking with the cloud",
         required=False,
@@ -167,6 +120,7 @@ class TemplateForm(OnceForm):
         *args: Any,
         template: Template | None = None,
         source: Template | None = None,
+        account: Account | None = None,
         rows: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -174,22 +128,20 @@ class TemplateForm(OnceForm):
         self.may_pass = False
         self.source = source
         shown = template or source or Template()
-        initial = {name: getattr(shown, name) for name in _SAME if name != "account"}
+        stored = list(shown.placements.all()) if shown.version else []
+        initial = {name: getattr(shown, name) for name in _SAME}
         initial |= {
-            "account": shown.account if shown.account_id else None,
             "ttl": shown.ttl // 60,
             "labels": join_lines(shown.labels),
-            "options": join_lines(_show_options(template)),
             "seen": str(shown.version),
         }
         if source is not None:
             initial["is_default"] = False
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
         super().__init__(*args, **kwargs)
-        offer_rows(self, "account", reach_accounts().order_by("name"))
-        self.fallbacks = make_fallbacks(
+        self.blocks = make_blocks(
             self.data if self.is_bound else rows,
-            stored=shown.candidates,
+            stored=stored or [TemplatePlacement(account=account)],
             is_bound=self.is_bound,
         )
         if template is not None:
@@ -214,7 +166,7 @@ class TemplateForm(OnceForm):
         template: Template | None,
         source: Template | None = None,
     ) -> "TemplateForm":
-        """Return the form as typed, with two fallbacks swapped."""
+        """Return the form as typed, with blocks moved, added or removed."""
         typed = {name: data.get(name, "") for name in cls.base_fields}
         return cls(initial=typed, template=template, source=source, rows=data)
 
@@ -236,9 +188,24 @@ class TemplateForm(OnceForm):
         return any(name in self.errors for name in _MORE)
 
     def is_valid(self) -> bool:
-        """Return whether the form and all its fallbacks are valid."""
-        rows = [row.is_valid() for row in self.fallbacks]  # validate all of them
-        return super().is_valid() and all(rows)
+        """Return whether the form and all its placements are valid."""
+        blocks = [block.is_valid() for block in self.blocks]  # validate all of them
+        return super().is_valid() and all(blocks)
+
+    def refuse(self, error: FleetError, **_names: str) -> None:
+        """Show errors of the first placement at its fields."""
+        self.forget()
+        first = self.blocks[0]
+        for name, texts in (error.fields or {"": [error.message]}).items():
+            for text in texts:
+                if name in first.fields:
+                    first.add_error(name, text)
+                else:
+                    self.add_error(name if name in self.fields else None, text)
+
+    def list_placements(self) -> list[TemplatePlacement]:
+        """Return the placements as typed, unsaved."""
+        return [block.to_placement() for block in self.blocks]
 
     def clean_name(self) -> str:
         """Reject a name that is invalid or taken."""
@@ -252,18 +219,6 @@ class TemplateForm(OnceForm):
     def clean_labels(self) -> dict[str, str]:
         """Return the lines as an object."""
         return read_lines(self.cleaned_data["labels"])
-
-    def clean(self) -> dict[str, Any]:
-        """Read the options as the account's kind of cloud describes them."""
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        account = data.get("account")
-        if account is None or "options" not in data:
-            return data
-        try:
-            data["options"] = _read_options(account, data["options"])
-        except forms.ValidationError as error:
-            self.add_error("options", error)
-        return data
 
     def is_stale(self, current: Template) -> bool:
         """Return whether the template has changed since the form was shown."""
@@ -286,39 +241,8 @@ class TemplateForm(OnceForm):
             setattr(template, name, data[name])
         template.ttl = data["ttl"] * 60
         template.labels = data["labels"]
-        template.options = data["options"]
-        template.candidates = FallbackForm.collect(self.fallbacks)
         if data.get("forget_user_data"):
             template.user_data = ""
         if data["user_data"]:
             template.user_data = data["user_data"]
         return template
-
-
-def _read_options(account: Account, text: str) -> dict[str, Any]:
-    """Return the lines as the account's kind stores them; raise ValidationError."""
-    known = {
-        field.name: field for field in describe_kind(account.kind).template_options
-    }
-    found: dict[str, Any] = {
-        name: known[name].read(value) if name in known else value
-        for name, value in read_lines(text).items()
-    }
-    if wrong := validate_template_options(
-        account.kind, found, account_options=account.options
-    ):
-        raise forms.ValidationError(wrong)
-    return found
-
-
-def _show_options(template: Template | None) -> dict[str, str]:
-    if template is None:
-        return {}
-    known = {
-        field.name: field
-        for field in describe_kind(template.account.kind).template_options
-    }
-    return {
-        name: known[name].show(value) if name in known else str(value)
-        for name, value in template.options.items()
-    }

@@ -16,11 +16,9 @@ from servers.dashboard.templates.bootchart import compare_boots, load_steps
 from servers.dashboard.templates.stats import Record, read_records
 from servers.errors import NotFoundError
 from servers.models import Template, TemplateVersion
-from servers.models.template import Recipe
 from servers.operations import find_trial, was_tried
-from servers.operations.setup import SECONDS_FIELDS, SECRET_FIELDS
+from servers.operations.setup import list_template_changes, read_template
 from servers.records.boots import LATELY
-from servers.records.differences import list_differences, read_values
 from servers.reports.overview import RANGES, find_range
 
 VERSIONS_SHOWN: Final = 20
@@ -44,7 +42,7 @@ class TemplateList(Live, TemplateView):
         """Add the record of each template, in three queries."""
         data = super().get_context_data(**context)
         records = read_records(now=data["now"])
-        templates = reach_templates().select_related("account").defer("user_data")
+        templates = reach_templates().prefetch_related("placements").defer("user_data")
         rows = [(row, records.get(row.pk, Record())) for row in templates]
         return data | {"rows": rows, "days": LATELY.days}
 
@@ -60,7 +58,7 @@ class TemplatePage(Live, TemplateView):
         template = get_template(self.kwargs["name"])
         data = super().get_context_data(**context)
         versions = list(
-            template.versions.select_related("account").order_by("-number")[
+            template.versions.prefetch_related("placements").order_by("-number")[
                 : VERSIONS_SHOWN + 1
             ]
         )
@@ -76,7 +74,8 @@ class TemplatePage(Live, TemplateView):
             "template": template,
             "record": records.get(template.pk, Record()),
             "days": LATELY.days,
-            "places": list_places(template),
+            # The newest version has the same.
+            "placements": list(versions[0].placements.all()),
             "versions": list(compare_versions(versions))[:VERSIONS_SHOWN],
             "is_cut": len(versions) > VERSIONS_SHOWN,
             "acts": list_acts(template, self.request.user),
@@ -118,30 +117,15 @@ def get_template(name: str) -> Template:
         raise Http404(error.message) from None
 
 
-def list_places(template: Template) -> list[dict[str, str]]:
-    """Return where a template creates servers, in the order tried; its own first."""
-    own = {
-        "account": template.account.name,
-        "region": template.region,
-        "size": template.size,
-    }
-    return [own, *({**own, **entry} for entry in template.candidates)]
-
-
 def compare_versions(versions: Sequence[TemplateVersion]) -> Iterator[Version]:
     """Yield each version with its changes; ``versions`` start with the newest."""
     for row, before in zip(versions, [*versions[1:], None], strict=True):
-        yield Version(row, list(_list_changes(row, before)) if before else [])
-
-
-def _list_changes(row: TemplateVersion, before: TemplateVersion) -> Iterator[str]:
-    names = [field.name for field in Recipe._meta.get_fields()]
-    return list_differences(
-        read_values(before, names),
-        read_values(row, names),
-        secret=SECRET_FIELDS,
-        seconds=SECONDS_FIELDS,
-    )
+        changes = (
+            list_template_changes(read_template(before), read_template(row))
+            if before
+            else ()
+        )
+        yield Version(row, list(changes))
 
 
 def list_acts(template: Template, user: Any) -> list[Action]:

@@ -1,106 +1,178 @@
-"""A template's fallbacks as rows of a form, in the order they are tried."""
+"""A template's placements as blocks of a form, in the order they are tried."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
 
 from servers.access.reach import reach_accounts
+from servers.clouds.registry import describe_kind, validate_template_options
+from servers.dashboard.shared.lines import join_lines, read_lines
 from servers.dashboard.shared.once import offer_rows
-from servers.models import Account
-from servers.operations.setup import ACCOUNT_GONE
-
-MOST: Final = 10
-# Empty rows at the end of a form.
-SPARE: Final = 2
+from servers.models import Account, TemplatePlacement
+from servers.models.multiline import Multiline
+from servers.operations.setup import ACCOUNT_GONE, MOST_PLACEMENTS
 
 
-class FallbackForm(forms.Form):
-    """One fallback. An empty field takes the template's own value."""
+class PlacementForm(forms.Form):
+    """One placement. The first one's fields have no prefix."""
 
     account: "forms.ModelChoiceField[Account]" = forms.ModelChoiceField(
         None,  # set for each form
         to_field_name="name",
-        required=False,
-        empty_label="Template's account",
+        empty_label=None,
         error_messages={"invalid_choice": ACCOUNT_GONE},
     )
-    region = forms.CharField(max_length=100, required=False)
-    size = forms.CharField(max_length=100, required=False)
+    region = forms.CharField(
+        max_length=100,
+        required=False,
+        help_text="Leave empty to use the account's region.",
+    )
+    image = forms.CharField(max_length=100, help_text="The cloud's name for the image.")
+    size = forms.CharField(max_length=100, help_text="The cloud's name for the size.")
+    ssh_key = forms.CharField(
+        label="SSH key",
+        max_length=255,
+        required=False,
+        help_text="Name of a key pair at the cloud.",
+    )
+    price_per_hour = forms.DecimalField(
+        min_value=Decimal(0),
+        max_digits=10,
+        decimal_places=4,
+        required=False,
+        help_text="Price per server-hour, for display only, in your currency.",
+    )
+    options = forms.CharField(
+        label="Cloud options",
+        required=False,
+        max_length=20_000,
+        widget=Multiline(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text="One per line: name=value. These override the account's options.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offer_rows(self, "account", reach_accounts().order_by("name"))
 
-    @staticmethod
-    def collect(rows: Iterable["FallbackForm"]) -> list[dict[str, str]]:
-        """Return the rows as they are stored, without empty ones."""
-        found = []
-        for row in rows:
-            data = {**row.cleaned_data}
-            if data.get("account"):
-                data["account"] = data["account"].name
-            if entry := {name: text for name, text in data.items() if text}:
-                found.append(entry)
-        return found
+    def clean(self) -> dict[str, Any]:
+        """Read the options as the account's kind of cloud describes them."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        account = data.get("account")
+        if account is None or "options" not in data:
+            return data
+        try:
+            data["options"] = _read_options(account, data["options"])
+        except forms.ValidationError as error:
+            self.add_error("options", error)
+        return data
+
+    def to_placement(self) -> TemplatePlacement:
+        """Return the placement as typed, unsaved."""
+        return TemplatePlacement(**self.cleaned_data)
 
 
-def make_fallbacks(
+def make_blocks(
     data: Mapping[str, Any] | None,
     *,
-    stored: list[dict[str, str]],
+    stored: Sequence[TemplatePlacement],
     is_bound: bool,
-) -> list[FallbackForm]:
-    """Return the rows as sent, or as stored if nothing was sent.
+) -> list[PlacementForm]:
+    """Return the blocks as sent, or as stored if nothing was sent.
 
-    ``move`` in the data, such as ``2-up``, swaps two rows.
+    ``move`` in the data swaps two blocks (``2-up``), removes one (``2-remove``) or adds
+    a copy of the last (``add``).
     """
     if data is None:
-        count = min(MOST, len(stored) + SPARE)
-        rows = [*stored, *({} for _ in range(count - len(stored)))]
+        rows = [_show(placement) for placement in stored]
     else:
-        rows = [_read(data, number) for number in range(MOST) if _has(data, number)]
+        numbers = [n for n in range(MOST_PLACEMENTS) if _has(data, n)] or [0]
+        rows = [_read(data, number) for number in numbers]
         rows = _move(rows, str(data.get("move", "")))
-    choices = _list_accounts()
-    forms_ = []
+    choices = [
+        (name, name)
+        for name in reach_accounts().order_by("name").values_list("name", flat=True)
+    ]
+    blocks = []
     for number, row in enumerate(rows):
-        prefix = f"fallback-{number}"
-        bound = (
-            None
-            if not is_bound
-            else {f"{prefix}-{name}": text for name, text in row.items()}
+        bound = {_name(number, name): text for name, text in row.items()}
+        block = PlacementForm(
+            bound if is_bound else None,
+            initial=row,
+            prefix=f"fallback-{number}" if number else None,
+            label_suffix="",
         )
-        form = FallbackForm(bound, initial=row, prefix=prefix, label_suffix="")
-        # One query for all rows.
-        form.fields["account"].widget.choices = choices
-        forms_.append(form)
-    return forms_
+        # One query for all blocks.
+        block.fields["account"].widget.choices = choices
+        blocks.append(block)
+    return blocks
 
 
 def is_move(data: Mapping[str, Any]) -> bool:
-    """Return whether the request only swaps two rows."""
+    """Return whether the request only moves, adds or removes a block."""
     return bool(data.get("move"))
 
 
-def _list_accounts() -> list[tuple[str, str]]:
-    names = reach_accounts().order_by("name").values_list("name", flat=True)
-    return [("", "Template's account"), *((name, name) for name in names)]
+def _name(number: int, name: str) -> str:
+    return f"fallback-{number}-{name}" if number else name
 
 
 def _has(data: Mapping[str, Any], number: int) -> bool:
-    return any(f"fallback-{number}-{name}" in data for name in _NAMES)
+    return any(_name(number, name) in data for name in _NAMES)
 
 
-def _read(data: Mapping[str, Any], number: int) -> dict[str, str]:
-    return {name: data.get(f"fallback-{number}-{name}", "") for name in _NAMES}
+def _read(data: Mapping[str, Any], number: int) -> dict[str, Any]:
+    return {name: data.get(_name(number, name), "") for name in _NAMES}
 
 
-def _move(rows: list[dict[str, str]], move: str) -> list[dict[str, str]]:
-    number, _, _ = move.partition("-")
+def _move(rows: list[dict[str, Any]], move: str) -> list[dict[str, Any]]:
+    if move == "add":
+        return [*rows, rows[-1]][:MOST_PLACEMENTS]
+    number, _, act = move.partition("-")
     index = int(number) if number.isascii() and number.isdigit() else 0
-    if 0 < index < len(rows):
-        rows[index - 1], rows[index] = rows[index], rows[index - 1]
+    if not 0 < index < len(rows):
+        return rows
+    if act == "remove":
+        return [*rows[:index], *rows[index + 1 :]]
+    rows[index - 1], rows[index] = rows[index], rows[index - 1]
     return rows
 
 
-_NAMES: Final = ("account", "region", "size")
+def _show(placement: TemplatePlacement) -> dict[str, Any]:
+    account = placement.account if placement.account_id else None
+    found = {name: getattr(placement, name) for name in _NAMES if name != "account"}
+    options = _show_options(account, placement.options) if account else {}
+    return found | {
+        "account": account.name if account else None,
+        "options": join_lines(options),
+    }
+
+
+def _read_options(account: Account, text: str) -> dict[str, Any]:
+    """Return the lines as the account's kind stores them; raise ValidationError."""
+    known = {
+        field.name: field for field in describe_kind(account.kind).template_options
+    }
+    found: dict[str, Any] = {
+        name: known[name].read(value) if name in known else value
+        for name, value in read_lines(text).items()
+    }
+    if wrong := validate_template_options(
+        account.kind, found, account_options=account.options
+    ):
+        raise forms.ValidationError(wrong)
+    return found
+
+
+def _show_options(account: Account, options: Mapping[str, Any]) -> dict[str, str]:
+    known = {
+        field.name: field for field in describe_kind(account.kind).template_options
+    }
+    return {
+        name: known[name].show(value) if name in known else str(value)
+        for name, value in options.items()
+    }
+
+
+_NAMES: Final = tuple(PlacementForm.base_fields)

@@ -1,0 +1,28 @@
+"""What had no capacity lately, for the whole fleet."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from servers.models.account import Account
+
+
+class NoCapacity(models.Model):
+    """A size that an account could not get in a region or zone; skipped for a while."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="+")
+    region = models.CharField(max_length=100, blank=True, default="")
+    size = models.CharField(max_length=255)
+    seen_at = models.DateTimeField()
+    until = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "no capacity"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["account", "region", "size"], name="one_row_per_size"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.size} in {self.account} {self.region}".rstrip()
