@@ -17,7 +17,8 @@ ROUNDS = 5
 
 TICKS = """
 import statistics, time
-from servers import dispatch, reconciler
+from servers import reconciler
+from servers.messaging import dispatch
 dispatch._send = lambda *hint: None
 took = []
 for _ in range(15):

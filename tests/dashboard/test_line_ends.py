@@ -15,6 +15,7 @@ from servers.models.multiline import Multiline
 from servers.operations.setup import MOST_USER_DATA
 from tests.dashboard.test_templates import fill, new
 from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.inline import fill_inline
 from tests.support.people import log_in, make_person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
@@ -51,6 +52,7 @@ def test_the_admins_user_data_is_stored_as_a_file_has_it(workshop: Workshop) -> 
     fields = {field.html_name: field.value() for field in form}
     fields = {k: v for k, v in fields.items() if v is not None and v is not False}
     fields |= {"versions-TOTAL_FORMS": 0, "versions-INITIAL_FORMS": 0}
+    fields |= fill_inline(template)
     answer = client.post(path, {**fields, "new_user_data": TYPED})
     assert answer.status_code == 302, answer.content
     assert Template.objects.get().user_data == SCRIPT
