@@ -42,8 +42,9 @@ class Rules:
 
     def steps(self, world: World) -> Iterator[Step]:
         """Yield each step from a world."""
-        for step in self._raw_steps(world):
-            yield step._replace(world=simplify(step.world, sweep=self.sweep))
+        sweep = self.sweep
+        for name, after, fair in self._raw_steps(world):
+            yield Step(name, simplify(after, sweep=sweep), fair)
 
     def _raw_steps(self, world: World) -> Iterator[Step]:
         if self._may_pass_time(world):
