@@ -13,12 +13,17 @@ from servers.clouds.base import (
     CredentialsError,
     RefusedError,
 )
+from servers.clouds.http import Answer
 from servers.clouds.registry import open_cloud
 from tests.clouds.test_amazon import SECRETS, answering, error_of, spec_of
 
 pytestmark = pytest.mark.pure
 
 PLAIN = "AWS was not able to validate the provided access credentials"
+
+
+def answer_of(status: int, body: str, date: str) -> Answer:
+    return Answer(status, "", {"Date": date}, body.encode())
 
 
 def error_with(code: str, message: str) -> str:
@@ -73,7 +78,9 @@ def test_the_date_of_an_answer_tells_a_wrong_clock_from_wrong_keys(
 ) -> None:
     date = formatdate(time.time() - ahead, usegmt=True)
     with pytest.raises(CloudError) as raised:
-        read_answer(403, error_with(code, message), date=date, temporary=temporary)
+        read_answer(
+            answer_of(403, error_with(code, message), date), temporary=temporary
+        )
     assert type(raised.value) is wanted
     if abs(ahead) > 300:
         side = "60 minutes ahead of" if ahead > 0 else "60 minutes behind"
@@ -85,6 +92,6 @@ def test_an_answer_without_a_date_that_can_be_read_is_judged_by_its_words(
     date: str,
 ) -> None:
     with pytest.raises(CredentialsError):
-        read_answer(401, error_with("AuthFailure", PLAIN), date=date)
+        read_answer(answer_of(401, error_with("AuthFailure", PLAIN), date))
     with pytest.raises(ClockError):
-        read_answer(400, error_with("RequestExpired", "Late."), date=date)
+        read_answer(answer_of(400, error_with("RequestExpired", "Late."), date))

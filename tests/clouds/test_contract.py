@@ -18,6 +18,7 @@ from servers.clouds.base import (
     InstanceNotFoundError,
     RefusedError,
 )
+from servers.clouds.deadline import Deadline
 from servers.clouds.registry import open_cloud
 from servers.clouds.sandbox.adapter import Sandbox
 from servers.lifecycle.keys import make_key
@@ -170,7 +171,8 @@ def leave_volume(cloud: Cloud, tags: dict[str, str]) -> str:
     for number, (name, value) in enumerate(tags.items(), start=1):
         params[f"TagSpecification.1.Tag.{number}.Key"] = name
         params[f"TagSpecification.1.Tag.{number}.Value"] = value
-    return cloud._call(params).findtext("volumeId") or ""
+    with Deadline(10, "EC2"):
+        return cloud._call(params).findtext("volumeId") or ""
 
 
 def test_what_was_left_behind_is_listed_of_one_fleet_alone_and_deleted(

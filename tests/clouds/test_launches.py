@@ -8,6 +8,7 @@ import pytest
 
 from servers.clouds.amazon.adapter import Amazon
 from servers.clouds.base import CloudConfig, RefusedError, UnknownOutcomeError
+from servers.clouds.deadline import Deadline
 from servers.clouds.registry import open_cloud
 from tests.clouds.test_amazon import SECRETS, answering, spec_of
 from tests.support.moto import reset_moto
@@ -26,7 +27,8 @@ def cloud(moto_url: str) -> Amazon:
 
 
 def ask(cloud: Amazon, action: str, **params: str) -> ElementTree.Element:
-    return cloud._call({"Action": action, **params})
+    with Deadline(10, "EC2"):
+        return cloud._call({"Action": action, **params})
 
 
 def tags_of(item: ElementTree.Element) -> dict[str | None, str | None]:

@@ -69,9 +69,9 @@ def test_an_images_root_disk_is_read() -> None:
     bodies = load("describe-instance-and-neighbours")
     with answering(200, bodies["DescribeImages"]) as (url, _):
         cloud = open_amazon(url)
-        from servers.clouds.driver import bounded_call
+        from servers.clouds.deadline import Deadline
 
-        with bounded_call(5, what="EC2"):
+        with Deadline(5, "EC2"):
             image = describe_image(cloud._call, "ami-2051294a")
     assert image.state == "available"
     assert image.root_device == "/dev/sda1"

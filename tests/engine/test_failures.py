@@ -7,6 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from servers.clouds.amazon.adapter import Amazon
+from servers.clouds.deadline import Deadline
 from servers.lifecycle.states import Answer, Outcome, Verdict
 from servers.models import Account, Attempt, Event, Instance, Server
 from servers.operations import save_account
@@ -101,7 +102,8 @@ def test_an_instance_that_somebody_stops_in_ec2s_console_is_no_running_server(
     workshop.run_to("running", server)
     cloud = open_location(bench.account, REGION)
     assert isinstance(cloud, Amazon)
-    cloud._call({"Action": "StopInstances", "InstanceId.1": server.instance_id})
+    with Deadline(10, "EC2"):
+        cloud._call({"Action": "StopInstances", "InstanceId.1": server.instance_id})
     workshop.run_to("error", server)
     assert "shows its instance as 'stop" in server.error
     assert Instance.objects.get().meaning == "stopped"

@@ -10,6 +10,7 @@ OURS = re.compile(r"SERVERFLEET_[A-Z0-9_]+")
 ROW = re.compile(r"^\| ([^|]+) \|", re.MULTILINE)
 # The drill tells its child where PostgreSQL is; nobody else sets it.
 INTERNAL = {"SERVERFLEET_DRILL_POSTGRES"}
+FILES = {"SSL_CERT_FILE"}
 
 
 def list_documented() -> set[str]:
@@ -25,7 +26,11 @@ def list_read() -> set[str]:
     ]
     found = (_names(ast.parse(path.read_text())) for path in sources)
     # A secret may stand in a file; the docs say so once, for all of them.
-    return {name.removesuffix("_FILE") for names in found for name in names}
+    return {
+        name if name in FILES else name.removesuffix("_FILE")
+        for names in found
+        for name in names
+    }
 
 
 def _sources(folder: str) -> Iterator[Path]:

@@ -33,7 +33,7 @@ from servers.clouds.base import (
     Timings,
     UnknownOutcomeError,
 )
-from servers.clouds.driver import bounded_call
+from servers.clouds.deadline import Deadline
 from servers.clouds.kind import Kind, TagRules
 from servers.errors import InvalidError
 
@@ -72,7 +72,7 @@ class Amazon:
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the owner of the region's security groups: the account's number."""
         params = {"Action": "DescribeSecurityGroups", "MaxResults": "5"}
-        with bounded_call(deadline, what=NAME):
+        with Deadline(deadline, NAME):
             for group in self._call(params).iter("item"):
                 if owner := find_text(group, "ownerId"):
                     return owner
@@ -80,28 +80,26 @@ class Amazon:
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
         """Call RunInstances for exactly one instance, tagged in the same call."""
-        with bounded_call(deadline, what=NAME) as under_way:
-            params = self._build(spec)
-            under_way.sent = False  # whatever was sent before, the launch was not
-            reservation = self._call(params)
+        with Deadline(deadline, NAME):
+            reservation = self._call(self._build(spec))
             for item in reservation.findall("instancesSet/item"):
                 return show_instance(item, self._address)
         raise UnknownOutcomeError(f"{NAME} answered without an instance.")
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Call RunInstances with DryRun, and look up the image and the size."""
-        with bounded_call(deadline, what=NAME):
+        with Deadline(deadline, NAME):
             return check_run(self._call, self._build(spec), self._merge_options(spec))
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Call DescribeInstances by the key's tag."""
-        with bounded_call(deadline, what=NAME):
+        with Deadline(deadline, NAME):
             found, _ = self._describe({KEY_TAG: key})
         return [instance for instance in found if instance.key == key]
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
         """Call DescribeInstances by the fleet's tag, for all pages."""
-        with bounded_call(deadline, what=NAME):
+        with Deadline(deadline, NAME):
             found, owner = self._describe({FLEET_TAG: fleet})
         return CloudListing(
             # Filters accept wildcards, so compare the whole fleet tag.
@@ -112,7 +110,7 @@ class Amazon:
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Call DescribeInstances by id."""
         params = {"Action": "DescribeInstances", "InstanceId.1": instance_id}
-        with bounded_call(deadline, what=NAME):
+        with Deadline(deadline, NAME):
             for _, item in iterate_instances(self._call(params)):
                 return show_instance(item, self._address)
         raise InstanceNotFoundError(f"{NAME} has no instance {instance_id}.")
@@ -120,12 +118,12 @@ class Amazon:
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
         """Call TerminateInstances."""
         params = {"Action": "TerminateInstances", "InstanceId.1": instance_id}
-        with bounded_call(deadline, what=NAME):
+        with Deadline(deadline, NAME):
             self._call(params)
 
     def check_destroy(self, *, deadline: float) -> None:
         """Call TerminateInstances with DryRun, for an instance that does not exist."""
-        with bounded_call(deadline, what=NAME):
+        with Deadline(deadline, NAME):
             check_terminate(self._call)
 
     def list_leftovers(
@@ -140,7 +138,7 @@ class Amazon:
             "Filter.2.Name": "status",
             "Filter.2.Value.1": "available",
         }
-        with bounded_call(deadline, what=NAME):
+        with Deadline(deadline, NAME):
             volumes = [
                 show_volume(item)
                 for answer in self._pages(params)
@@ -153,7 +151,7 @@ class Amazon:
         params = {"Action": "DeleteVolume", "VolumeId": resource_id}
         with (
             contextlib.suppress(InstanceNotFoundError),
-            bounded_call(deadline, what=NAME),
+            Deadline(deadline, NAME),
         ):
             self._call(params)
 

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 from servers.clouds.amazon.clock import explain_clock
 from servers.clouds.amazon.errors import find_meaning
-from servers.clouds.base import ClockError, UnknownOutcomeError
+from servers.clouds.base import ClockError
+from servers.clouds.http import Answer, explain_answer
 
 NAME: Final = "Amazon EC2"
 
@@ -19,23 +20,19 @@ _ENCODED: Final = re.compile(r"\s*Encoded authorization failure message: \S+")
 _WOULD_WORK: Final = "DryRunOperation"
 
 
-def read_answer(
-    status: int, body: bytes | str, *, date: str = "", temporary: bool = False
-) -> ElementTree.Element:
+def read_answer(answer: Answer, *, temporary: bool = False) -> ElementTree.Element:
     """Return the root of an answer without namespaces. Raise errors by their meaning.
 
-    A dry run that would have succeeded is not an error. ``date`` is the answer's Date
-    header. ``temporary`` tells whether the credentials are temporary.
+    A dry run that would have succeeded is not an error. ``temporary`` tells whether the
+    credentials are temporary.
     """
     try:
-        root = ElementTree.fromstring(body)  # noqa: S314 - expat bounds entities
-    except ElementTree.ParseError:
-        raise UnknownOutcomeError(
-            f"{NAME} answered {status} with a body that is not XML."
-        ) from None
+        root = ElementTree.fromstring(answer.body)  # noqa: S314 - expat bounds entities
+    except (ElementTree.ParseError, ValueError, LookupError):  # also its encoding
+        raise explain_answer(answer, NAME, "Its body is not XML.") from None
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
-    if 200 <= status < 300:
+    if 200 <= answer.status < 300:
         return root
     error = next(root.iter("Error"), None)
     code = find_text(error, "Code") if error is not None else ""
@@ -43,10 +40,13 @@ def read_answer(
         return root
     message = find_text(error, "Message") if error is not None else ""
     message = _ENCODED.sub("", message)
-    said = f"{NAME} answered {code or status}: {message}"
+    if not code:
+        raise explain_answer(answer, NAME, message)
+    said = f"{NAME} answered {code}: {message}"
+    date = answer.headers.get("Date", "")
     if clock := explain_clock(code, message, date=date, temporary=temporary):
         raise ClockError(f"{said} {clock}")
-    raise find_meaning(status, code)(said)
+    raise find_meaning(answer.status, code)(said, retry_after=answer.retry_after)
 
 
 def find_text(element: ElementTree.Element, path: str) -> str:

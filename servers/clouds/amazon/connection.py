@@ -5,15 +5,15 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Final
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
 
 from libcloud.common.aws import SignedAWSConnection
-from libcloud.common.base import Response
 
 from servers.clouds.amazon.api import read_answer
-from servers.clouds.driver import BoundedConnection, bound_connection, thread_driver
+from servers.clouds.driver import put_on_http, send_by, thread_driver
+from servers.clouds.http import send
 
 # Partitions with other host suffixes. Source: AWS General Reference, endpoints.
 _PARTITIONS: Final = {
@@ -88,30 +88,7 @@ def name_host(service: str, region: str) -> str:
     return f"{service}.{region}.amazonaws.com"
 
 
-class _RawResponse(Response):
-    """The unparsed answer. ``read_answer`` reads its status, headers and body.
-
-    The body is bytes, since XML names its own encoding. If the header names none,
-    libcloud would read UTF-8 as Latin-1.
-    """
-
-    raw = b""
-
-    def __init__(self, response: Any, connection: Any) -> None:
-        self.raw = response.content
-        super().__init__(response, connection)
-
-    valid_response_codes: ClassVar = list(range(100, 600))
-
-    def success(self) -> bool:
-        return True
-
-    def parse_body(self) -> str:
-        return str(self.body or "")
-
-
 class _Connection(SignedAWSConnection):
-    responseCls = _RawResponse  # noqa: N815 - its name
     service_name = ""
 
 
@@ -137,7 +114,7 @@ class _Signer:
         )
         self.connection.service_name = service.name
         self.connection.driver = self  # type: ignore[assignment]
-        bound_connection(self.connection)
+        put_on_http(self.connection)
 
 
 def call(
@@ -145,45 +122,23 @@ def call(
 ) -> ElementTree.Element:
     """Send one signed request, and return its answer without namespaces.
 
-    Call it within a ``bounded_call``. Raises errors by the answer's meaning.
+    Call it within a ``Deadline``. Raises errors by the answer's meaning.
     """
     signer = thread_driver((service, keys.digest()), lambda: _Signer(service, keys))
-    response = signer.connection.request(
+    answer = send_by(
+        signer.connection,
         signer.path,
         method="POST",
         data=urlencode({**params, "Version": service.version}),
         headers=dict(_FORM),
     )
-    return read_answer(
-        int(response.status),
-        response.raw,
-        date=str(response.headers.get("date", "")),
-        temporary=bool(keys.session_token),
-    )
+    return read_answer(answer, temporary=bool(keys.session_token))
 
 
 def call_unsigned(service: Service, params: Mapping[str, str]) -> ElementTree.Element:
     """Send one request that is authenticated by a parameter, and return its answer."""
-    parts = urlsplit(service.url)
-    secure = parts.scheme == "https"
-    connection = BoundedConnection(
-        _bracket(parts.hostname or ""),
-        parts.port or (443 if secure else 80),
-        secure=secure,
-    )
-    connection.request(
-        "POST",
-        parts.path or "/",
-        body=urlencode({**params, "Version": service.version}),
-        headers=dict(_FORM),
-    )
-    response = connection.response
-    assert response is not None
-    return read_answer(
-        response.status_code,
-        response.content,
-        date=str(response.headers.get("date", "")),
-    )
+    body = urlencode({**params, "Version": service.version})
+    return read_answer(send("POST", service.url, body=body, headers=_FORM))
 
 
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -120,6 +120,6 @@ def find_meaning(status: int, code: str) -> type[CloudError]:
         return known
     if status == 429:
         return ThrottledError
-    if code and 400 <= status < 500:
+    if 400 <= status < 500:
         return RefusedError
     return UnknownOutcomeError

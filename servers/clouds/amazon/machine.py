@@ -23,7 +23,7 @@ from xml.etree import ElementTree
 from servers.clouds.amazon.api import find_text
 from servers.clouds.amazon.connection import Keys, call_unsigned, sts_of
 from servers.clouds.base import CredentialsError, UnreachableError
-from servers.clouds.driver import Deadline
+from servers.clouds.deadline import Deadline
 
 # Seconds. The service is on the same machine, or does not exist.
 MOST_SECONDS: Final = 2.0
@@ -205,10 +205,10 @@ def _ask(
         if parts.scheme == "https"
         else http.client.HTTPConnection
     )
-    left = min(MOST_SECONDS, deadline.remaining())
-    connection = kind(parts.hostname or "", parts.port, timeout=left)
+    connection = kind(parts.hostname or "", parts.port)
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
+        connection.timeout = min(MOST_SECONDS, deadline.remaining())
         connection.connect()
         assert isinstance(connection.sock, socket.socket)
         deadline.watch(connection.sock)

@@ -23,7 +23,7 @@ from servers.clouds.base import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.driver import Deadline, current_deadline
+from servers.clouds.deadline import Deadline, current_deadline
 from servers.clouds.kind import Field
 
 KEYS: Final = "keys"
@@ -164,7 +164,7 @@ _cache: Final = KeyCache()
 def find_keys(config: CloudConfig) -> Keys:
     """Return the keys for an account's next call. Fetch them if they are temporary.
 
-    Temporary keys require a surrounding ``bounded_call``. Raises CredentialsError,
+    Temporary keys require a surrounding ``Deadline``. Raises CredentialsError,
     ThrottledError, ClockError or UnreachableError: the call itself was not sent.
     """
     if not is_lent(config.credentials):
@@ -176,10 +176,9 @@ def find_keys(config: CloudConfig) -> Keys:
             lambda: _fetch(config, deadline),
             wait=deadline.remaining(),
         )
-    except UnknownOutcomeError as error:
-        # This is from STS: nothing was sent to EC2 yet.
-        raise UnreachableError(error.message) from None
-    deadline.sent = False  # to EC2, whatever was sent to others
+    except (TimeoutError, UnknownOutcomeError) as error:
+        # Nothing was sent to EC2 yet, only to STS.
+        raise UnreachableError(str(error)) from None
     return keys
 
 

@@ -1,0 +1,82 @@
+"""The total time of one call of the port, whatever it sends and receives.
+
+Time-outs are per read, so a server that trickles bytes could keep a request open
+forever. Here a timer shuts the connections down, whatever their phase.
+"""
+
+import os
+import socket
+import threading
+import time
+from types import TracebackType
+
+_local = threading.local()
+
+
+class Deadline:
+    """The time and the connections of one call of the port, in one thread.
+
+    ``what`` names the cloud in the sentences of errors.
+    """
+
+    def __init__(self, seconds: float, what: str) -> None:
+        self.ends = time.monotonic() + seconds
+        self.what = what
+        self.sent = False  # whether the latest request was sent
+        self._sockets: list[int] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._shut_down)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "Deadline":
+        self._timer.start()
+        _local.deadline = self
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _local.deadline = None
+        self._timer.cancel()
+        with self._lock:
+            for descriptor in self._sockets:
+                os.close(descriptor)
+            self._sockets.clear()
+
+    def remaining(self) -> float:
+        """Return the seconds left. Raise TimeoutError if none are left."""
+        left = self.ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the call's deadline has passed")
+        return left
+
+    def watch(self, connection: socket.socket) -> None:
+        """Shut ``connection`` down at the deadline.
+
+        Uses a duplicate of its descriptor, since TLS takes over the original.
+        """
+        self.remaining()
+        with self._lock:
+            self._sockets.append(os.dup(connection.fileno()))
+
+    def _shut_down(self) -> None:
+        with self._lock:
+            for descriptor in self._sockets:
+                # Closing would only drop our duplicate. This ends the connection.
+                duplicate = socket.socket(fileno=descriptor)
+                try:
+                    duplicate.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # the connection is closed already
+                finally:
+                    duplicate.detach()
+
+
+def current_deadline() -> Deadline:
+    """Return the deadline of this thread's current call."""
+    deadline: Deadline | None = getattr(_local, "deadline", None)
+    assert deadline is not None
+    return deadline
