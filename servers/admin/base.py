@@ -113,7 +113,9 @@ def badge(word: str) -> SafeString | str:
     """Return a state as a badge, with its word and a class for the colour."""
     if not word:
         return "–"
-    return format_html('<span class="sf-badge sf-{}">{}</span>', word, word)
+    return format_html(
+        '<span class="sf-badge sf-{}">{}</span>', word, word.replace("_", " ")
+    )
 
 
 def cut(text: str) -> str:

@@ -71,10 +71,6 @@ class NoCapacityError(RefusedError):
     """The cloud has no such size free here. Another size or region may work."""
 
 
-# What a location's stored error begins with after a ClockError.
-WRONG_CLOCK: Final = "This machine's clock is wrong."
-
-
 class ClockError(CloudError):
     """The cloud rejects the call's signature because this machine's clock is wrong.
 

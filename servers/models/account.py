@@ -1,7 +1,7 @@
 """An account at a cloud, its locations (account and region), and their listings."""
 
 import uuid
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
@@ -90,10 +90,11 @@ class Location(models.Model):
     """
 
     class Health(models.TextChoices):
-        UNKNOWN = "unknown"
-        OK = "ok"
-        FAILING = "failing"
-        REFUSED = "refused", "credentials refused"
+        UNKNOWN = "unknown", "not listed yet"
+        OK = "ok", "ok"
+        FAILING = "failing", "failing"
+        REFUSED = "refused", "refused"  # the credentials
+        WRONG_CLOCK = "wrong_clock", "wrong clock"  # of this machine
 
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="locations"
@@ -126,6 +127,12 @@ class Location(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} {self.region}".strip()
+
+
+# A location with one of these has no fresh listing.
+UNHEALTHY: Final = frozenset(
+    {Location.Health.FAILING, Location.Health.REFUSED, Location.Health.WRONG_CLOCK}
+)
 
 
 class Listing(models.Model):

@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
 from servers.clouds.base import (
-    WRONG_CLOCK,
     ClockError,
     Cloud,
     CloudError,
@@ -138,9 +137,8 @@ def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
     health = Location.Health.FAILING
     if isinstance(error, CredentialsError) and failures >= REFUSED_AFTER:
         health = Location.Health.REFUSED
-    said = error.message
-    if isinstance(error, ClockError):
-        said = f"{WRONG_CLOCK} {said}"  # so that Overview names the clock
+    elif isinstance(error, ClockError):
+        health = Location.Health.WRONG_CLOCK
     wait = back_off(failures, 0.5)
     if isinstance(error, ThrottledError) and error.retry_after:
         wait = max(wait, timedelta(seconds=min(error.retry_after, 60.0)))
@@ -148,7 +146,7 @@ def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
     told = mine.filter(account__generation=held.generation).update(
         lease_until=None,
         failures=failures,
-        error=said,
+        error=error.message,
         next_listing_at=now + wait,
         **_note_health(health, now),
     )

@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Final
 
 from servers.models import Location
+from servers.models.account import UNHEALTHY
 
 # Worst first. A location without a listing says nothing about the others.
 _ORDER: Final = (
+    Location.Health.WRONG_CLOCK,
     Location.Health.REFUSED,
     Location.Health.FAILING,
     Location.Health.OK,
@@ -27,7 +29,7 @@ class Health:
     @property
     def is_bad(self) -> bool:
         """Whether it keeps servers from being created or destroyed."""
-        return self.health in {Location.Health.REFUSED, Location.Health.FAILING}
+        return self.health in UNHEALTHY
 
 
 def summarise_health(locations: Iterable[Location]) -> Health:
@@ -42,11 +44,7 @@ def summarise_health(locations: Iterable[Location]) -> Health:
     found = Health(Location.Health(worst.health), worst.error, worst.health_since)
     if not found.is_bad or len(rows) == 1 or not worst.region:
         return found
-    others = [
-        row.region
-        for row in rows[1:]
-        if row.health in {Location.Health.REFUSED, Location.Health.FAILING}
-    ]
+    others = [row.region for row in rows[1:] if row.health in UNHEALTHY]
     note = f"{worst.region}: {worst.error}"
     if others:
         some = ", ".join(others[:5]) + (" …" if len(others) > 5 else "")

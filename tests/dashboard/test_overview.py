@@ -233,9 +233,11 @@ def test_a_wrong_clock_is_named_and_not_the_credentials(account: Account) -> Non
         save_account(amazon, credentials=SECRETS)
         observe_location(ensure_location(amazon, "eu-central-1").pk)
     location = Location.objects.get(account=amazon)
-    assert location.error.startswith("This machine's clock is wrong.")
+    assert location.health == Location.Health.WRONG_CLOCK
+    assert "Set this machine's clock (" in location.error
     text = read()
-    assert "This machine&#x27;s clock is wrong. aws refuses its calls." in text
+    assert "This machine&#x27;s clock is wrong, so aws refuses its calls." in text
+    assert "Set this machine&#x27;s clock (" in text
     assert "aws can&#x27;t be reached" not in text
     assert "The cloud refuses the credentials of aws" not in text
 

@@ -164,7 +164,7 @@ def test_a_wrong_clock_is_reported_and_not_taken_for_refused_credentials(
     server = provision()
     workshop.run_until(lambda: Location.objects.get().failures > 3)
     location = Location.objects.get()
-    assert location.health == Location.Health.FAILING
+    assert location.health == Location.Health.WRONG_CLOCK
     assert "Set this machine's clock" in location.error
     server.refresh_from_db()
     assert server.state == "pending"

@@ -5,31 +5,15 @@ from typing import Any
 
 import pytest
 
-from servers.freshness.triggers import install_triggers
 from servers.records.ledger import database_now
-from tests.engine.test_upgrade import drop_triggers, make_executor
+from tests.support.upgrade import go_back, upgrade
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-BEFORE = [("servers", "0030_locations")]
 
 
 @pytest.fixture
 def old() -> Iterator[Any]:
-    """Migrate the database back; yield its models at that time."""
-    executor = make_executor()
-    drop_triggers()
-    executor.migrate(BEFORE)
-    yield executor.loader.project_state(BEFORE).apps
-    upgrade()
-    install_triggers()
-
-
-def upgrade() -> Any:
-    executor = make_executor()
-    latest = executor.loader.graph.leaf_nodes("servers")
-    executor.migrate(latest)
-    return executor.loader.project_state(latest).apps
+    yield from go_back("0030_locations")
 
 
 RECIPE = {

@@ -5,57 +5,27 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from servers.freshness.triggers import install_triggers
 from servers.records.ledger import database_now
+from tests.support.upgrade import go_back, upgrade
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-BEFORE = [("servers", "0025_saved_views")]
 
 
 @pytest.fixture
 def old() -> Iterator[Any]:
-    """Migrate the database back; yield its models at that time."""
-    executor = make_executor()
-    latest = executor.loader.graph.leaf_nodes("servers")
-    drop_triggers()
-    executor.migrate(BEFORE)
-    yield executor.loader.project_state(BEFORE).apps
-    make_executor().migrate(latest)
-    install_triggers()
+    yield from go_back("0025_saved_views")
 
 
-def make_executor() -> MigrationExecutor:
-    """Return what runs each migration that the squashed one replaces."""
-    executor = MigrationExecutor(connection)
-    executor.loader = MigrationLoader(connection, replace_migrations=False)
-    return executor
-
-
-def drop_triggers() -> None:
-    """Remove what keeps SQLite from dropping a column."""
+def add_trigger() -> None:
+    """As in an installation: SQLite can't drop a column that a trigger names."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-            for (name,) in cursor.fetchall():
-                cursor.execute(f'DROP TRIGGER "{name}"')
-
-
-def upgrade() -> Any:
-    executor = make_executor()
-    latest = executor.loader.graph.leaf_nodes("servers")
-    # As in an installation: SQLite can't drop a column that one of them names.
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
             cursor.execute(
                 'CREATE TRIGGER "stamp_old" AFTER UPDATE ON servers_account '
                 "WHEN OLD.health IS NOT NEW.health BEGIN SELECT 1; END"
             )
-    executor.migrate(latest)
-    return executor.loader.project_state(latest).apps
 
 
 def test_instances_recorded_by_two_accounts_are_merged(old: Any) -> None:
@@ -96,6 +66,7 @@ def test_instances_recorded_by_two_accounts_are_merged(old: Any) -> None:
         account=other, region="eu", instance_id="i-1", first_seen=now
     )
 
+    add_trigger()
     new = upgrade()
     rows = new.get_model("servers", "Instance").objects
     by_attempt = rows.get(identity="amazon:123", instance_id="i-1")

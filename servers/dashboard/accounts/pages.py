@@ -18,16 +18,16 @@ from servers.dashboard.shared.messages import Action
 from servers.errors import InvalidError
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Event, Listing, Location
+from servers.models.account import UNHEALTHY
 from servers.operations import find_templates
 from servers.placing.breaker import explain_hold
 from servers.reports.health import summarise_health
 
 EVENTS_SHOWN: Final = 20
-_HEALTH: Final = {
-    Location.Health.UNKNOWN: ("not listed yet", "idle"),
-    Location.Health.OK: ("ok", "good"),
-    Location.Health.FAILING: ("failing", "bad"),
-    Location.Health.REFUSED: ("refused", "bad"),
+_TONES: Final = {
+    Location.Health.UNKNOWN: "idle",
+    Location.Health.OK: "good",
+    **dict.fromkeys(UNHEALTHY, "bad"),
 }
 
 
@@ -60,7 +60,11 @@ class Standing:
     def locations(self) -> list[tuple[Location, str, str]]:
         """Return each location with a word and a tone for its health."""
         return [
-            (location, *_HEALTH[Location.Health(location.health)])
+            (
+                location,
+                location.get_health_display(),
+                _TONES[Location.Health(location.health)],
+            )
             for location in self.rows
         ]
 
@@ -134,7 +138,7 @@ def judge(
     """Return the current state of an account."""
     locations = list(locations)
     health = summarise_health(locations)
-    word, tone = _HEALTH[health.health]
+    word, tone = str(health.health.label), _TONES[health.health]
     throttled = account.throttled_until is not None and account.throttled_until > now
     breaker = explain_hold(account, now=now)
     if account.breaker != Account.Breaker.CLOSED and not breaker:

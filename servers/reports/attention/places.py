@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from servers.clouds.base import WRONG_CLOCK, Timings
+from servers.clouds.base import Timings
 from servers.errors import FleetError
 from servers.models import Account, Location
+from servers.models.account import UNHEALTHY
 from servers.placing.breaker import explain_opening
 from servers.placing.locations import open_location
 from servers.reports.attention.items import Item, Kind
@@ -49,13 +50,10 @@ def _describe_health(location: Any, *, whole: bool) -> Iterator[Item]:
             "region, or remove the region from your templates.",
             **about,
         )
-    elif location.health == Location.Health.FAILING and location.error.startswith(
-        WRONG_CLOCK
-    ):
+    elif location.health == Location.Health.WRONG_CLOCK:
         yield Item(
             Kind.FAILING,
-            f"{WRONG_CLOCK} {name} refuses its calls. Set the clock. The credentials "
-            "are not at fault.",
+            f"This machine's clock is wrong, so {name} refuses its calls.",
             **about,
         )
     elif location.health == Location.Health.FAILING:
@@ -86,7 +84,7 @@ def _describe_location(location: Any, *, now: datetime) -> Iterator[Item]:
             account=account,
         )
     # A cloud that refuses or fails has no fresh listing anyway.
-    if location.health not in {Location.Health.REFUSED, Location.Health.FAILING}:
+    if location.health not in UNHEALTHY:
         yield from _describe_listing(location, name, now=now)
     yield from _describe_strays(location, name)
 
