@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from servers.clouds.base import CloudError, InstanceNotFoundError
-from servers.clouds.registry import describe_kind
 from servers.lifecycle.backoff import back_off
+from servers.lifecycle.conditions import NotYet
 from servers.lifecycle.decisions import (
     CloseAttempt,
     ConfirmVanished,
@@ -13,8 +13,7 @@ from servers.lifecycle.decisions import (
     LookUp,
     Probe,
 )
-from servers.lifecycle.states import Answer, Event, Outcome
-from servers.machine.tcp import try_port
+from servers.lifecycle.states import Answer, Outcome
 from servers.models import Attempt, Fleet, Instance, Location, Server
 from servers.placing.location_gate import explain_closed_gate
 from servers.placing.locations import (
@@ -92,27 +91,18 @@ def confirm_vanished(decision: ConfirmVanished, *, now: datetime) -> str:
 
 def probe(
     server: Server, decision: Probe, *, now: datetime, lease: Lease
-) -> str | None:
-    """Check whether the instance accepts connections; if so, move it to ``running``.
+) -> NotYet | None:
+    """Look at the instance, and move the row if the condition holds.
 
     Return None if it moved, else why not ("" if the row was moved by someone else).
     """
-    wrong = try_port(
-        decision.address,
-        server.recipe.readiness_port,
-        timeout=PROBE_SECONDS,
-        loopback=describe_kind(server.account.kind).is_simulated,
-    )
-    if wrong:
-        return wrong
+    found = decision.look(timeout=PROBE_SECONDS)
+    if isinstance(found, NotYet):
+        return found
     moved = ledger.move(
-        server,
-        Event.READY,
-        reason=f"Port {server.recipe.readiness_port} accepts connections.",
-        now=now,
-        fence=lease.fence,
+        server, decision.event, reason=found.reason, now=now, fence=lease.fence
     )
-    return None if moved else ""
+    return None if moved else NotYet("")
 
 
 def destroy_instances(server: Server, decision: Destroy) -> str:

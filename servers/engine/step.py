@@ -184,8 +184,10 @@ class _Step:
                 calls.destroy_instances(server, decision)
                 return None
             case Probe():
-                wrong = calls.probe(server, decision, now=now, lease=self.lease)
-                return None if wrong is None else _Rest(now + PROBE_AGAIN, wrong)
+                left = calls.probe(server, decision, now=now, lease=self.lease)
+                if left is None:
+                    return None
+                return _Rest(left.until or now + PROBE_AGAIN, left.because)
             case _:
                 assert_never(decision)
 

@@ -23,7 +23,8 @@ from servers.lifecycle.decisions import (
     Probe,
     Wait,
 )
-from servers.lifecycle.ending import decide_stopping
+from servers.lifecycle.ending import decide_shutdown, decide_stopping
+from servers.lifecycle.machine import follow_condition
 from servers.lifecycle.pending import decide_pending
 from servers.lifecycle.snapshot import AttemptView, InstanceView, LocationView, Snapshot
 from servers.lifecycle.states import BOOTING, HOLDING, Answer, Event, Outcome, State
@@ -69,9 +70,7 @@ def _decide_state(snapshot: Snapshot, now: datetime) -> Decision:
         case State.ERROR:
             return _decide_error(snapshot, now)
         case State.SHUTDOWN:
-            return Move(
-                Event.DRAINED, "Destroying it without waiting for running builds."
-            )
+            return decide_shutdown(snapshot, now)
         case State.STOPPING:
             return decide_stopping(snapshot, now)
         case State.STOPPED:
@@ -187,7 +186,7 @@ def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
     location = snapshot.location(own.location)
     if is_missing(own, location):
         return _decide_missing(snapshot, own, location, now)
-    return _decide_boot(snapshot, own)
+    return _decide_boot(snapshot, own, now)
 
 
 def _explain_end(own: InstanceView) -> str:
@@ -241,16 +240,16 @@ def _decide_missing(
     return ConfirmVanished(own)
 
 
-def _decide_boot(snapshot: Snapshot, own: InstanceView) -> Decision:
+def _decide_boot(snapshot: Snapshot, own: InstanceView, now: datetime) -> Decision:
     match snapshot.state:
         case State.CREATED if own.address:
             return Move(Event.ADDRESS_SEEN, f"Its address is {own.address}.")
         case State.CREATED:
             return Wait("Waiting for an address.", snapshot.deadline_at)
-        case State.STAGING if snapshot.ready_by_address:
-            return Move(Event.READY, "It has an address. No other check is set.")
         case State.STAGING:
-            return Probe(own.address)
+            return follow_condition(
+                snapshot, snapshot.machine.ready, Event.READY, own.address, now
+            )
         case _:
             ends = snapshot.created_at + snapshot.ttl if snapshot.ttl else None
             return Wait("", None if snapshot.protected else ends)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from servers.lifecycle.conditions import Look
 from servers.lifecycle.snapshot import InstanceView, Placement
 from servers.lifecycle.states import Event
 
@@ -56,9 +57,11 @@ class CloseAttempt:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Check whether the instance is ready."""
+    """Look at the instance, and move the row by ``event`` if the condition holds."""
 
     address: str
+    look: Look
+    event: Event
 
 
 @dataclass(frozen=True, slots=True)

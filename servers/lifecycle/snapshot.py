@@ -11,7 +11,8 @@ from decimal import Decimal
 from enum import Enum, auto
 from typing import Any
 
-from servers.lifecycle.states import OPEN, Outcome, State
+from servers.lifecycle.conditions import Machine
+from servers.lifecycle.states import OPEN, Outcome, State, Want
 
 
 class Hold(Enum):
@@ -170,7 +171,8 @@ class Snapshot:
     trial_until: datetime | None = (
         None  # for a trial of its template: when it ends at the latest
     )
-    ready_by_address: bool = True
+    want: Want = Want.RUN
+    machine: Machine = field(default_factory=Machine)
     limits: Limits = field(default_factory=Limits)
     positions: tuple[int, ...] = (0,)  # of all its placements
     placements: tuple[PlacementView, ...] = ()  # loaded for pending servers only

@@ -81,6 +81,7 @@ class Want(StrEnum):
 
     RUN = "run"
     GONE = "gone"
+    NOW = "now"  # gone, without waiting for its builds
 
 
 # States that change automatically, so the location is listed more often.

@@ -1,1 +1,1 @@
-"""What is known about the instance itself, as far as the network shows it."""
+"""What happens on an instance: the kinds of readiness, behind ``Condition``."""

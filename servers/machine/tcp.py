@@ -3,8 +3,11 @@
 import ipaddress
 import socket
 import time
+from dataclasses import dataclass
+from datetime import datetime
 
 from servers.addresses import is_loopback, is_never, resolve
+from servers.lifecycle.conditions import Met, NotYet
 
 NOT_YET = "It has an address but is not ready for builds yet."
 NOT_TRIED = (
@@ -12,6 +15,34 @@ NOT_TRIED = (
     "ServerFleet does not connect to these. Correct the template's network or "
     "terminate the server."
 )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPort:
+    """The condition that a port accepts connections."""
+
+    port: int
+    loopback: bool = False
+
+    def judge(self, address: str, _now: datetime) -> "TryPort":
+        """Return the look that tells."""
+        return TryPort(address, self.port, self.loopback)
+
+
+@dataclass(frozen=True, slots=True)
+class TryPort:
+    """Connect to a port once."""
+
+    address: str
+    port: int
+    loopback: bool
+
+    def __call__(self, *, timeout: float) -> Met | NotYet:
+        """Return whether it accepts the connection."""
+        wrong = try_port(
+            self.address, self.port, timeout=timeout, loopback=self.loopback
+        )
+        return NotYet(wrong) if wrong else Met(f"Port {self.port} accepts connections.")
 
 
 def try_port(address: str, port: int, *, timeout: float, loopback: bool = False) -> str:

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from servers.lifecycle.snapshot import Placement
+from servers.machine.readiness import list_readiness
 from servers.models.account import Account, validate_name
 from servers.models.fields import EncryptedTextField
 
@@ -18,10 +19,6 @@ class Recipe(models.Model):
     Where it can be created is in its ``placements``. ``ttl`` is in seconds; 0 is no
     limit.
     """
-
-    class Readiness(models.TextChoices):
-        NONE = "none", "an address is enough"
-        TCP = "tcp", "a port accepts connections (tcp)"
 
     class Overrides(models.TextChoices):
         ANY = "any", "any"
@@ -34,7 +31,7 @@ class Recipe(models.Model):
     user_data = EncryptedTextField()
     labels = models.JSONField(default=dict, blank=True)
     readiness = models.CharField(
-        max_length=16, choices=Readiness.choices, default=Readiness.NONE
+        max_length=16, choices=list_readiness, default="address"
     )
     readiness_port = models.PositiveIntegerField(
         default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)]

@@ -3,7 +3,8 @@
 from django.db import transaction
 
 from servers.errors import ConflictError
-from servers.lifecycle.states import ENDING, Event, Outcome, State
+from servers.lifecycle.ending import leaves_list
+from servers.lifecycle.states import ENDING, Event, Outcome, State, Want
 from servers.messaging import dispatch
 from servers.models import Attempt, Instance, Server
 from servers.records import ledger
@@ -28,13 +29,16 @@ def terminate_server(name: str, *, force: bool = False) -> Server | None:
             return server
         if server.protected:
             raise ConflictError(f"{server.name} is protected. Unprotect it first.")
-        hide = server.state == State.ERROR and (force or not server.instance_id)
-        if _request_stop(server, hide=hide):
+        hide = leaves_list(
+            State(server.state), instance_id=server.instance_id, force=force
+        )
+        want = Want.NOW if force else Want.GONE
+        if _request_stop(server, hide=hide, want=want):
             return None if hide else server
     raise ConflictError(f"{name} is changing too quickly. Try again.")
 
 
-def _request_stop(server: Server, *, hide: bool) -> bool:
+def _request_stop(server: Server, *, hide: bool, want: Want) -> bool:
     now = ledger.database_now()
     with transaction.atomic():
         moved = ledger.move(
@@ -42,7 +46,7 @@ def _request_stop(server: Server, *, hide: bool) -> bool:
             Event.STOP_REQUESTED,
             reason="Removed from the list." if hide else "Termination requested.",
             now=now,
-            changes={"hidden": hide},
+            changes={"hidden": hide, "want": want},
         )
         if moved:
             dispatch.hint(dispatch.ADVANCE, server.pk)

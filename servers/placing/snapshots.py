@@ -19,6 +19,8 @@ from django.db.models import (
 )
 
 from servers.clouds.base import HALTED, Meaning
+from servers.clouds.registry import describe_kind
+from servers.lifecycle.conditions import Machine
 from servers.lifecycle.ending import quiet_from
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import (
@@ -29,7 +31,8 @@ from servers.lifecycle.snapshot import (
     PlacementView,
     Snapshot,
 )
-from servers.lifecycle.states import Outcome, State
+from servers.lifecycle.states import Outcome, State, Want
+from servers.machine.readiness import Target, describe_machine
 from servers.models import Account, Attempt, Fleet, Instance, Listing, Location, Server
 from servers.placing.location_gate import explain_closed_gate, limits_in_force
 from servers.placing.locations import pace_of_account
@@ -132,7 +135,8 @@ class Loader:
             ttl=timedelta(seconds=server.ttl) if server.ttl else None,
             protected=server.protected,
             trial_until=server.trial_until,
-            ready_by_address=server.recipe.readiness == "none",
+            want=Want(server.want),
+            machine=_describe_machine(server),
             limits=self.limits,
             positions=tuple(each.position for each in self.chosen[server.pk]),
             placements=tuple(
@@ -262,6 +266,16 @@ class Loader:
             full_since=full.seen_at if full else None,
             full_until=full.until if full else None,
         )
+
+
+def _describe_machine(server: Server) -> Machine:
+    return describe_machine(
+        server.recipe.readiness,
+        Target(
+            port=server.recipe.readiness_port,
+            loopback=describe_kind(server.account.kind).is_simulated,
+        ),
+    )
 
 
 def _find_deadline(server: Server, now: datetime) -> datetime | None:

@@ -173,7 +173,7 @@ def fill_template(template: Template) -> dict[str, Any]:
         **fill_inline(template, image="debian-12", size="large"),
         "name": "default",
         "capacity": 4,
-        "readiness": "none",
+        "readiness": "address",
         "readiness_port": 22,
         "labels": "{}",
         "ttl": 0,

@@ -34,7 +34,7 @@ def drone(live_server: Any, workshop: Workshop) -> Drone:
     return Drone(live_server.thread.host, live_server.thread.port, token)
 
 
-def add_template(name: str, *, readiness: str = "none", **options: Any) -> None:
+def add_template(name: str, *, readiness: str = "address", **options: Any) -> None:
     """Create a template with its own account, whose cloud behaves as given."""
     account = Account(name=name, kind="sandbox", options={**QUICK, **options})
     make_template(

@@ -140,13 +140,13 @@ def test_a_readiness_that_only_tried_the_port_is_refused_in_a_sentence(
     ]
     for answer in answers:
         assert answer.status_code == 400, answer.content
-        words = "Use one of these values: none, tcp."
+        words = "Use one of these values: address, tcp."
         assert answer.json() == {
             "message": f"readiness: {words}",
             "errors": {"readiness": [words]},
         }
     assert list(Template.objects.values_list("name", "readiness")) == [
-        ("default", "none")
+        ("default", "address")
     ]
 
 

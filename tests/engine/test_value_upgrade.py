@@ -35,3 +35,19 @@ def test_a_wrong_clock_becomes_a_health_of_its_own(old: Any) -> None:
     assert locations.get(region="late").error == "Set this machine's clock (build-1)."
     locations.all().delete()
     new.get_model("servers", "Account").objects.all().delete()
+
+
+def test_readiness_none_becomes_address(old: Any) -> None:
+    for number, readiness in enumerate(("none", "tcp")):
+        shared = {"user_data": "", "readiness": readiness}
+        template = old.get_model("servers", "Template").objects.create(
+            name=f"t{number}", **shared
+        )
+        old.get_model("servers", "TemplateVersion").objects.create(
+            template=template, number=number, **shared
+        )
+    new = upgrade()
+    for name, order in (("TemplateVersion", "number"), ("Template", "name")):
+        rows = new.get_model("servers", name).objects.order_by(order)
+        assert list(rows.values_list("readiness", flat=True)) == ["address", "tcp"]
+        rows.delete()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servers.clouds import base
+from servers.lifecycle.conditions import Machine
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import Decision, Move, Wait, WriteIntent
 from servers.lifecycle.snapshot import (
@@ -24,6 +25,7 @@ from servers.lifecycle.snapshot import (
 from servers.lifecycle.states import FINAL, NO_TRY, Answer, Event, Outcome, State
 from servers.lifecycle.transitions import target_of
 from servers.lifecycle.tries import count_most_calls, follow_failure, longest_wait
+from servers.machine.tcp import OpenPort
 from tests.lifecycle.test_decisions import NOW, PACE, ago
 
 pytestmark = pytest.mark.pure
@@ -279,7 +281,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         attempts=(attempt,),
         instances=(instance,),
         locations=(location,),
-        ready_by_address=draw(st.booleans()),
+        machine=draw(st.sampled_from([Machine(), Machine(ready=OpenPort(22))])),
         failures=draw(st.integers(0, 1)),
     )
 

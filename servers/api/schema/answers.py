@@ -18,6 +18,7 @@ from servers.api.schema.shapes import (
 )
 from servers.clouds.registry import list_kinds
 from servers.lifecycle.states import Event, Outcome, State
+from servers.machine.readiness import READINESS
 from servers.models import Account, Location, Template
 from servers.records.ledger import Kind
 
@@ -144,7 +145,7 @@ TEMPLATE: Final = closed(
         "capacity": number(1),
         "has_user_data": flag("Whether it has user data, which is never shown."),
         "labels": _LABELS,
-        "readiness": one_of(Template.Readiness.values),
+        "readiness": one_of(READINESS),
         "readiness_port": number(1, 65535),
         "ttl": number(0),
         "name_prefix": _TEXT,

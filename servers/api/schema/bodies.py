@@ -24,6 +24,7 @@ from servers.api.shared.bodies import Kind
 from servers.clouds.kind import MOST_SEVERAL, Field
 from servers.clouds.kind import Kind as CloudKind
 from servers.clouds.registry import MOST_TIMING, TIMINGS, list_kinds
+from servers.machine.readiness import READINESS
 from servers.models import Account, Template, TemplatePlacement
 from servers.operations.fleet import MOST_NOTE, MOST_SERVERS
 from servers.operations.labels import (
@@ -142,7 +143,7 @@ _TEMPLATE: Final = {
         maxLength=MOST_USER_DATA,
         writeOnly=True,
     ),
-    "readiness": one_of(Template.Readiness.values),
+    "readiness": one_of(READINESS),
     "name_prefix": match(NAME_PREFIX.pattern),
     "overrides": {
         **one_of(Template.Overrides.values),

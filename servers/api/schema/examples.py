@@ -62,7 +62,7 @@ _TEMPLATE: Final[dict[str, Any]] = {
     "ssh_key": "",
     "labels": {"team": "builds"},
     "options": {},
-    "readiness": "none",
+    "readiness": "address",
     "readiness_port": 22,
     "ttl": 86400,
     "price_per_hour": "0.0425",

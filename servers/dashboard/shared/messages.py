@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.urls import reverse
 
+from servers.lifecycle.ending import leaves_list
 from servers.lifecycle.states import BOOTING, ENDING, Event, State
 from servers.lifecycle.transitions import allowed
 from servers.models import Server
@@ -177,7 +178,7 @@ def _termination(server: Server) -> Action:
 
 def is_removal(server: Server) -> bool:
     """Tell whether terminating removes the server from the list at once."""
-    return server.state == State.ERROR and not server.instance_id
+    return _leaves_list(server, force=False)
 
 
 def say_what_is_lost(server: Server) -> str:
@@ -202,7 +203,11 @@ def say_what_is_lost(server: Server) -> str:
 
 def can_be_forced(server: Server) -> bool:
     """Tell whether force changes anything: it removes an errored server at once."""
-    return server.state == State.ERROR and not is_removal(server)
+    return _leaves_list(server, force=True) and not is_removal(server)
+
+
+def _leaves_list(server: Server, *, force: bool) -> bool:
+    return leaves_list(State(server.state), instance_id=server.instance_id, force=force)
 
 
 # By the class of the cloud's answer; see clouds/base.py.

@@ -13,6 +13,7 @@ from servers.dashboard.shared.lines import join_lines, read_lines
 from servers.dashboard.shared.once import OnceForm
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
+from servers.machine.readiness import list_readiness
 from servers.models import Account, Template, TemplatePlacement
 from servers.models.multiline import Multiline
 from servers.operations.provision import MOST_CAPACITY, MOST_TTL
@@ -71,9 +72,7 @@ class TemplateForm(OnceForm):
         required=False,
         help_text="Used when a request names no template. Replaces the current one.",
     )
-    readiness = forms.ChoiceField(
-        label="Ready when", choices=Template.Readiness.choices
-    )
+    readiness = forms.ChoiceField(label="Ready when", choices=list_readiness)
     readiness_port = forms.IntegerField(
         label="Port to check", min_value=1, max_value=65535, initial=22
     )

@@ -1,0 +1,65 @@
+"""What must hold on an instance before its server moves on.
+
+The kinds of condition are in servers/machine/. Each is judged from the records, and
+only if they can't tell, by a look at the instance itself. Judging and looking can be
+repeated at any time and by any process.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """The condition holds, for this reason."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """It does not hold. ``until`` is when to ask again; None: at the usual pace."""
+
+    because: str
+    until: datetime | None = None
+
+
+class Look(Protocol):
+    """A call to the instance that tells whether the condition holds.
+
+    It may also bring the condition about. It lasts at most ``timeout`` seconds, and
+    what goes wrong is a ``NotYet``, never an exception.
+    """
+
+    def __call__(self, *, timeout: float) -> Met | NotYet:
+        """Look once."""
+
+
+class Condition(Protocol):
+    """One thing that must hold on an instance."""
+
+    def judge(self, address: str, now: datetime) -> Met | NotYet | Look:
+        """Return what is known, or the look that tells. Makes no call.
+
+        ``address`` is where the cloud says the instance is, or "".
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """A condition that always holds, for this reason."""
+
+    reason: str
+
+    def judge(self, _address: str, _now: datetime) -> Met:
+        """Return that it holds."""
+        return Met(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What must hold before a server runs, and before its instance is destroyed."""
+
+    ready: Condition = Always("It has an address. No other check is set.")
+    drained: Condition = Always("Destroying it without waiting for running builds.")
