@@ -8,27 +8,23 @@ of life have stopped, and suspended processes. See watch.py for how this is judg
 """
 
 import contextlib
-import ctypes
 import os
-import resource
 import selectors
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import IO, Final
 
+from serverfleet.run.child import FIRST_WAIT, Child, Program
 from serverfleet.run.guardian import Guardian
-from serverfleet.run.pulse import PIPE, SLOT, SUPERVISED
+from serverfleet.run.pulse import SLOT, SUPERVISED
 from serverfleet.run.watch import PATIENCE, Clock, Watch
 
 # A child that died is restarted after FIRST_WAIT seconds. The wait doubles each time,
 # up to MOST_WAIT, and is reset once the child has lived long enough. A child that exits
 # on its own probably has a fault that will recur, unlike one that was killed from
 # outside.
-FIRST_WAIT: Final = 0.5
 MOST_WAIT: Final = 15.0
 MOST_WAIT_KILLED: Final = 1.0
 LIVED_LONG: Final = 20.0
@@ -43,35 +39,6 @@ GATHER_SECONDS: Final = 0.01
 # SIGABRT to print where it hangs.
 LOOK_SECONDS: Final = 1.0
 ABORT_SECONDS: Final = 1.0
-_PR_SET_PDEATHSIG: Final = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One process to keep running."""
-
-    name: str
-    argv: Sequence[str]
-    # Started first and stopped last, since the others need it.
-    is_broker: bool = False
-    # The signal from the kernel when the supervisor dies. gunicorn's workers get none
-    # when their master dies, so the master needs time to stop them.
-    death_signal: signal.Signals = signal.SIGKILL
-    # Whether it writes a sign of life to the pipe of pulse.py every few seconds.
-    pulses: bool = False
-
-
-@dataclass(slots=True)
-class _Child:
-    program: Program
-    process: "subprocess.Popen[bytes] | None" = None
-    started: float = 0.0
-    start_at: float = 0.0
-    wait: float = FIRST_WAIT
-    rest: bytes = b""
-    watch: Watch = field(default_factory=Watch)
-    hung: str = ""  # why it is being killed
-    kill_at: float = 0.0
 
 
 class Supervisor:
@@ -95,7 +62,7 @@ class Supervisor:
         """
         self.name = name
         self.children = [
-            _Child(program, watch=Watch(patience, is_pulsing=program.pulses))
+            Child(program, watch=Watch(patience, is_pulsing=program.pulses))
             for program in programs
         ]
         self.note_end = note_end
@@ -134,7 +101,7 @@ class Supervisor:
                 timeout=0.02,
             )
 
-    def _step(self, children: Sequence[_Child], *, timeout: float = 0.2) -> None:
+    def _step(self, children: Sequence[Child], *, timeout: float = 0.2) -> None:
         now = time.monotonic()
         for child in children:
             if child.process is None and now >= child.start_at:
@@ -148,11 +115,11 @@ class Supervisor:
                 self._watch(child, passed)
         self._look_for_stopped()
 
-    def _watch(self, child: _Child, passed: float) -> None:
+    def _watch(self, child: Child, passed: float) -> None:
         """Kill a child that has been silent for too long."""
         if child.hung:
             if time.monotonic() >= child.kill_at:
-                _kill_group(child)
+                child.kill_group()
         elif why := child.watch.look(passed):
             self._end_hung(child, why)
 
@@ -181,7 +148,7 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(stopped, signal.SIGKILL)
 
-    def _end_hung(self, child: _Child, why: str) -> None:
+    def _end_hung(self, child: Child, why: str) -> None:
         assert child.process is not None
         child.hung = why
         child.watch.back_off()
@@ -193,35 +160,16 @@ class Supervisor:
         self._print("fleet", sentence)
         self.note_end(sentence)
 
-    def _start(self, child: _Child) -> None:
-        pipe = child.watch.open_pipe()
-        child.hung = ""
+    def _start(self, child: Child) -> None:
         env = self.env | {SLOT: f"{SUPERVISED}:{self.name}:{child.program.name}"}
-        if pipe is not None:
-            env[PIPE] = str(pipe)
-        child.process = subprocess.Popen(
-            list(child.program.argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=env,
-            pass_fds=() if pipe is None else (pipe,),
-            # Not in the terminal's group, so Ctrl-C reaches only the supervisor.
-            start_new_session=True,
-            preexec_fn=_drop_core
-            if self.guardian
-            else _bond(child.program.death_signal, os.getpid()),
-        )
-        if pipe is not None:
-            os.close(pipe)
+        child.process = child.spawn(env, bound_by_kernel=self.guardian is None)
         if self.guardian:
             self.guardian.watch(child.process.pid)
-        child.started = time.monotonic()
+        child.hung, child.started = "", time.monotonic()
         assert child.process.stdout is not None
-        os.set_blocking(child.process.stdout.fileno(), False)
         self.selector.register(child.process.stdout, selectors.EVENT_READ, child)
 
-    def _bury(self, child: _Child) -> None:
+    def _bury(self, child: Child) -> None:
         assert child.process is not None
         code = child.process.returncode
         self._close(child)
@@ -241,12 +189,12 @@ class Supervisor:
         most = MOST_WAIT if code >= 0 else MOST_WAIT_KILLED
         child.wait = min(most, child.wait * 2)
 
-    def _close(self, child: _Child) -> None:
+    def _close(self, child: Child) -> None:
         assert child.process is not None
         assert child.process.stdout is not None
         # Its own children would keep the port and answer beside the new process:
         # gunicorn's workers notice only a second later that their master is gone.
-        _kill_group(child)
+        child.kill_group()
         self._pump(child)
         if child.rest:
             self._print(child.program.name, child.rest.decode(errors="replace"))
@@ -271,7 +219,7 @@ class Supervisor:
                 # Closed by the child. poll() notices its end.
                 self.selector.unregister(key.fileobj)
 
-    def _pump(self, child: _Child) -> bool:
+    def _pump(self, child: Child) -> bool:
         """Print what a child wrote. Return False at the end of its output."""
         if child.process is None or child.process.stdout is None:
             return False
@@ -295,47 +243,19 @@ class Supervisor:
             self.log.write(text)
             self.log.flush()
 
-    def _stop(self, children: Sequence[_Child], *, seconds: float) -> None:
+    def _stop(self, children: Sequence[Child], *, seconds: float) -> None:
         self.stopping = True
         for child in children:
             if child.process is not None:
                 child.process.send_signal(signal.SIGTERM)
         ends = time.monotonic() + seconds
-        while any(_runs(child) for child in children):
+        while any(child.runs() for child in children):
             if time.monotonic() >= ends:
                 # Safe at any point: what they were doing is in the database.
                 for child in children:
-                    _kill_group(child)
+                    child.kill_group()
             self._read(0.05)
         for child in children:
             if child.process is not None:
                 child.process.wait()
                 self._close(child)
-
-
-def _runs(child: _Child) -> bool:
-    return child.process is not None and child.process.poll() is None
-
-
-def _kill_group(child: _Child) -> None:
-    if child.process is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.process.pid, signal.SIGKILL)
-
-
-def _drop_core() -> None:
-    """Disable core dumps: SIGABRT would write one, with keys in it."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _bond(death_signal: signal.Signals, parent: int) -> Callable[[], None]:
-    """Return what a child runs on Linux before it becomes its program."""
-    libc = ctypes.CDLL(None)
-
-    def bond() -> None:
-        _drop_core()
-        libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
-        if os.getppid() != parent:  # it died before prctl took effect
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return bond

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from serverfleet.run.address import advise, find_address
+from serverfleet.run.child import Program
 from serverfleet.run.datafolder import (
     StartError,
     lock_folder,
@@ -25,7 +26,7 @@ from serverfleet.run.datafolder import (
     prepare_socket,
 )
 from serverfleet.run.restarts import leave_note
-from serverfleet.run.supervisor import Program, Supervisor
+from serverfleet.run.supervisor import Supervisor
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 MOST_PORT = 65535

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.pure
 
 SUPERVISOR = """
 import os, sys
-from serverfleet.run.supervisor import Program, Supervisor
+from serverfleet.run.child import Program
+from serverfleet.run.supervisor import Supervisor
 # A child that has a child of its own, as gunicorn's master does.
 shell = f"sleep 600 & echo $! > {sys.argv[1]}; wait"
 program = Program("child", ["sh", "-c", shell])

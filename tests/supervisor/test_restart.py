@@ -13,7 +13,8 @@ pytestmark = pytest.mark.pure
 # The program starts a child of its own, notes both, and dies the first time.
 SUPERVISOR = """
 import os, sys
-from serverfleet.run.supervisor import Program, Supervisor
+from serverfleet.run.child import Program
+from serverfleet.run.supervisor import Supervisor
 notes = sys.argv[1]
 shell = f"sleep 600 & echo $$ $! >> {notes}; [ $(wc -l < {notes}) = 1 ] || wait"
 Supervisor([Program("child", ["sh", "-c", shell])], env=os.environ).run(

@@ -127,7 +127,8 @@ def test_a_stopped_child_of_a_child_is_found_after_a_while() -> None:
 # Python's own can end.
 SUPERVISOR = """
 import os, sys
-from serverfleet.run.supervisor import Program, Supervisor
+from serverfleet.run.child import Program
+from serverfleet.run.supervisor import Supervisor
 child = '''
 import os, signal, sys, time
 from serverfleet.run.pulse import Pulse
