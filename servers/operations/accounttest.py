@@ -5,126 +5,29 @@ that is not saved yet, with the credentials that it has.
 """
 
 import json
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 from servers.clouds.base import (
-    CloudError,
     CreateSpec,
     CredentialsError,
     NoCapacityError,
     QuotaError,
     RefusedError,
-    UnreachableError,
 )
 from servers.clouds.registry import validate_config
-from servers.errors import FleetError, InvalidError, UnavailableError
+from servers.errors import FleetError, InvalidError
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template, TemplatePlacement
-from servers.placing.locations import BusyError, call_slot, open_location
+from servers.operations.visits import Finding, Visit, take_place
 from servers.wording import count_of
 
-# A person waits for the result, and the web process has few threads. So only this many
-# tests may use one at the same time.
-MOST_AT_ONCE: Final = 2
-MOST_SECONDS: Final = 10.0  # per region
 MOST_SECONDS_IN_ALL: Final = 20.0
 MOST_REGIONS: Final = 5
 MOST_PLACES: Final = 5
-
-_Answer = TypeVar("_Answer")
-_places = threading.BoundedSemaphore(MOST_AT_ONCE)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One result of a test in a region.
-
-    If ``tested`` is False, nothing was tested, and ``message`` says why. Such a finding
-    neither works nor fails. ``is_refusal``: the cloud refused the template's values.
-    """
-
-    region: str
-    works: bool
-    message: str
-    tested: bool = True
-    is_refusal: bool = False
-
-    @property
-    def outcome(self) -> str:
-        """One of ``works``, ``fails``, ``untested``."""
-        if not self.tested:
-            return "untested"
-        return "works" if self.works else "fails"
-
-
-class _Visit:
-    """The calls to one region, within its share of the time.
-
-    ``silent`` once a call got no answer: the next call would get none either.
-    """
-
-    def __init__(self, account: Account, region: str, *, ends: float) -> None:
-        self.account = account
-        self.region = region
-        self.cloud = open_location(account, region)
-        self.ends = min(ends, time.monotonic() + MOST_SECONDS)
-        self.silent = False
-
-    def ask(self, call: Callable[[float], _Answer]) -> _Answer:
-        """Make a call, passing it its deadline."""
-        left = self.ends - time.monotonic()
-        if left <= 0:
-            raise UnreachableError("The test ran out of time.")
-        with call_slot(self.account):
-            return call(min(left, self.cloud.timings.call))
-
-    def find_out(
-        self, probe: Callable[[], str], *, advise: Callable[[RefusedError], str]
-    ) -> Finding:
-        """Return what ``probe`` says, or why it failed and what to do about it."""
-        try:
-            return Finding(self.region, True, probe())
-        except RefusedError as error:
-            advice = advise(error)
-            # Rights, quota and capacity are not the fault of the template.
-            others = CredentialsError | QuotaError | NoCapacityError
-            return Finding(
-                self.region,
-                False,
-                f"{error.message} {advice}",
-                is_refusal=not isinstance(error, others),
-            )
-        except CloudError as error:
-            words = error.message
-        except BusyError:
-            words = "Too many calls are in progress."
-        self.silent = True
-        return Finding(self.region, False, f"{words} Test again.")
-
-    def skip(self, what: str) -> Finding:
-        """Return a finding for something not tested, as the cloud doesn't answer."""
-        return Finding(
-            self.region,
-            False,
-            f"{what} was not tested, because the previous call got no answer.",
-            tested=False,
-        )
-
-
-@contextmanager
-def _take_place() -> Iterator[None]:
-    if not _places.acquire(blocking=False):
-        raise UnavailableError("Other tests are running. Test again in a few seconds.")
-    try:
-        yield
-    finally:
-        _places.release()
 
 
 def probe_account(
@@ -134,11 +37,11 @@ def probe_account(
 
     That is a listing, the images and sizes of the account's templates, and the rights
     to create and to destroy. The account need not be saved. At most MOST_REGIONS
-    regions, each within MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
+    regions, each within visits.MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
 
     ``credentials`` are used instead of the account's own. Raise InvalidError if they
-    don't fit its other settings. Raise UnavailableError while MOST_AT_ONCE other tests
-    are running in this process.
+    don't fit its other settings. Raise UnavailableError while visits.MOST_AT_ONCE
+    others are running in this process.
     """
     if credentials is not None:
         account.credentials = json.dumps(dict(credentials))
@@ -154,11 +57,11 @@ def probe_account(
     regions += [place.region for place in places] + list(used[:MOST_REGIONS])
     ends = time.monotonic() + MOST_SECONDS_IN_ALL
     findings = []
-    with _take_place():
+    with take_place():
         for region in list(dict.fromkeys(regions or [account.region]))[:MOST_REGIONS]:
             here = [place for place in places if place.region == region]
             try:
-                findings += _probe_region(_Visit(account, region, ends=ends), here)
+                findings += _probe_region(Visit(account, region, ends=ends), here)
             except FleetError as error:
                 findings.append(Finding(region, False, error.message))
     return findings
@@ -170,11 +73,11 @@ def probe_template(
     """Test for each placement of a template whether servers can be created.
 
     Creates none. The template need not be saved. At most MOST_PLACES, each within
-    MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
+    visits.MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
     """
     ends = time.monotonic() + MOST_SECONDS_IN_ALL
     findings = []
-    with _take_place():
+    with take_place():
         for place in placements[:MOST_PLACES]:
             findings += _probe_placement(template, place, ends=ends)
     findings += [
@@ -215,7 +118,7 @@ def _list_places(account: Account) -> list[TemplatePlacement]:
     )
 
 
-def _probe_region(visit: _Visit, places: list[TemplatePlacement]) -> list[Finding]:
+def _probe_region(visit: Visit, places: list[TemplatePlacement]) -> list[Finding]:
     findings = [_probe_listing(visit)]
     if not findings[0].works:
         findings.append(
@@ -254,12 +157,12 @@ def _probe_placement(
     if wrong := _explain_settings(account):
         return [Finding(place.region, False, f"{account.name}: {wrong}")]
     try:
-        return _probe_place(_Visit(account, place.region, ends=ends), template, place)
+        return _probe_place(Visit(account, place.region, ends=ends), template, place)
     except FleetError as error:
         return [Finding(place.region, False, error.message)]
 
 
-def _probe_listing(visit: _Visit) -> Finding:
+def _probe_listing(visit: Visit) -> Finding:
     fleet = Fleet.objects.get().fleet_id
     identity = visit.account.identity
     shown = ""
@@ -289,7 +192,7 @@ def _probe_listing(visit: _Visit) -> Finding:
 
 
 def _probe_place(
-    visit: _Visit, template: Template, place: TemplatePlacement
+    visit: Visit, template: Template, place: TemplatePlacement
 ) -> list[Finding]:
     spec = _render_spec(template, place)
     untested: tuple[str, ...] = ()
@@ -314,7 +217,7 @@ def _probe_place(
     ]
 
 
-def _probe_destroy(visit: _Visit) -> Finding:
+def _probe_destroy(visit: Visit) -> Finding:
     def check() -> str:
         visit.ask(lambda left: visit.cloud.check_destroy(deadline=left))
         return "These credentials may destroy instances."

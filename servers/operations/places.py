@@ -11,9 +11,10 @@ from typing import Final
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template, TemplatePlacement
 from servers.models.template import PLACEMENT_FIELDS
-from servers.operations.accounttest import Finding, probe_template
+from servers.operations.accounttest import probe_template
 from servers.operations.secrets import refuse_new_readers
 from servers.operations.setup import check_template
+from servers.operations.visits import Finding
 from servers.records.differences import read_values
 
 MOST_SAID: Final = 3

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from servers.models import Account, Location, Template
-from servers.operations import accounttest, initialise_fleet
-from servers.operations.accounttest import Finding, probe_account, probe_template
+from servers.operations import accounttest, initialise_fleet, visits
+from servers.operations.accounttest import probe_account, probe_template
+from servers.operations.visits import Finding
 from servers.placing.locations import ensure_location
 from tests.clouds.test_amazon import answering, error_of
 from tests.clouds.test_checks import ALL_WELL, DENIED
@@ -166,7 +167,7 @@ def test_a_region_without_time_left_is_reported_and_not_tested(
 def test_a_hanging_cloud_does_not_block_the_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(accounttest, "MOST_SECONDS", 1.0)
+    monkeypatch.setattr(visits, "MOST_SECONDS", 1.0)
     with serving(hang) as url:
         account = make_moto(url).account
         account.options = {}  # whose call may take a minute

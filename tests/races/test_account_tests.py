@@ -9,7 +9,7 @@ from django.db import connections
 
 from servers.errors import UnavailableError
 from servers.models import Account
-from servers.operations import accounttest, initialise_fleet
+from servers.operations import accounttest, initialise_fleet, visits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +29,7 @@ def test_of_eight_tests_of_a_silent_port_two_wait_and_the_others_are_told_at_onc
         )
         keys = {"access_key_id": "a", "secret_access_key": "b"}
         told: list[float] = []
-        found: list[list[accounttest.Finding]] = []
+        found: list[list[visits.Finding]] = []
         gate = threading.Barrier(8)
 
         def run() -> None:
@@ -47,7 +47,7 @@ def test_of_eight_tests_of_a_silent_port_two_wait_and_the_others_are_told_at_onc
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(found) == accounttest.MOST_AT_ONCE
+    assert len(found) == visits.MOST_AT_ONCE
     assert all(not finding.works for findings in found for finding in findings)
-    assert len(told) == 8 - accounttest.MOST_AT_ONCE
+    assert len(told) == 8 - visits.MOST_AT_ONCE
     assert max(told) < 2.5

@@ -20,7 +20,8 @@ from servers.operations import (
     list_account_now,
     save_account,
 )
-from servers.operations.accounttest import Finding, probe_account
+from servers.operations.accounttest import probe_account
+from servers.operations.visits import Finding
 
 _TELL: Final = {
     "works": messages.success,
