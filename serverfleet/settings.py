@@ -13,7 +13,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
-from serverfleet import env, redisurl
+from serverfleet import env, redisurl, storage
 from serverfleet.run import datafolder
 from serverfleet.web import logs
 
@@ -26,82 +26,21 @@ DEBUG = env.read_bool("SERVERFLEET_DEBUG", default=False)
 
 # Storage
 
-
-def _find_data_dir() -> Path | None:
-    named = env.read_text("SERVERFLEET_DATA")
-    if named:
-        return Path(named).expanduser().resolve()
-    made = BASE_DIR / "var"
-    return made if (made / "lock").exists() or (made / "keys").is_dir() else None
-
-
-DATA_DIR = _find_data_dir()
+DATA_DIR = storage.find_data_dir(BASE_DIR)
 SANDBOX_DIR = (DATA_DIR or BASE_DIR / "var") / "sandbox"
 
-
-def _read_key(variable: str, file: str) -> str:
-    """Return a key from the environment, or from the data folder's keys/."""
-    text = env.read_secret(variable)
-    if not text and DATA_DIR is not None:
-        path = DATA_DIR / "keys" / file
-        try:
-            text = path.read_text(encoding="ascii").strip() if path.exists() else ""
-        except (OSError, UnicodeDecodeError):
-            raise ImproperlyConfigured(
-                f"The key file {path} can't be read. Make it readable for this user."
-            ) from None
-    if not text:
-        raise ImproperlyConfigured(
-            f"{variable} is not set. Set it (or {variable}_FILE), or set "
-            "SERVERFLEET_DATA to a data folder that `make run` created."
-        )
-    return text
-
-
-SECRET_KEY = _read_key("SERVERFLEET_SECRET_KEY", "secret-key")
+SECRET_KEY = storage.read_key(DATA_DIR, "SERVERFLEET_SECRET_KEY", "secret-key")
 SECRET_KEY_FALLBACKS = env.read_list("SERVERFLEET_SECRET_KEY_FALLBACKS")
 ENCRYPTION_KEYS = env.parse_keys(
-    _read_key("SERVERFLEET_ENCRYPTION_KEYS", "encryption-keys"),
+    storage.read_key(DATA_DIR, "SERVERFLEET_ENCRYPTION_KEYS", "encryption-keys"),
     source="SERVERFLEET_ENCRYPTION_KEYS",
 )
 # Stored beside the keys, not in the database, so that a copied database is recognised.
-INSTALLATION_ID = _read_key("SERVERFLEET_INSTALLATION_ID", "installation")
+INSTALLATION_ID = storage.read_key(
+    DATA_DIR, "SERVERFLEET_INSTALLATION_ID", "installation"
+)
 
-DATABASE_URL = env.read_secret("DATABASE_URL")
-if DATABASE_URL:
-    DATABASES: dict[str, dict[str, Any]] = {
-        "default": env.parse_database_url(DATABASE_URL)
-        | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    }
-    # Parameters in the URL override these.
-    DATABASES["default"]["OPTIONS"] = {
-        "connect_timeout": 5,
-        "options": "-c statement_timeout=30000 -c lock_timeout=20000 "
-        "-c idle_in_transaction_session_timeout=60000",
-    } | DATABASES["default"]["OPTIONS"]
-elif DATA_DIR is not None:
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "serverfleet.sqlite3",
-            "CONN_MAX_AGE": None,
-            "OPTIONS": {
-                "timeout": 20,
-                # With eight writers, DEFERRED gave lock errors and IMMEDIATE none.
-                "transaction_mode": "IMMEDIATE",
-                # FULL: answered requests must survive a power cut.
-                "init_command": (
-                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; "
-                    "PRAGMA foreign_keys=ON;"
-                ),
-            },
-        }
-    }
-else:
-    raise ImproperlyConfigured(
-        "No database is configured. Set DATABASE_URL, or set SERVERFLEET_DATA to a "
-        "data folder."
-    )
+DATABASES = {"default": storage.find_database(DATA_DIR)}
 
 # The maximum length of a unix socket's path.
 BROKER_SOCKET_BYTES = 107
