@@ -136,14 +136,6 @@ def _nothing(what: str, name: str) -> NotFoundError:
 # Whoever asks, these are about the whole fleet.
 
 
-def is_name_taken(model: type[Account | Template], name: str) -> bool:
-    """Tell whether any row has the name: names are unique in the whole fleet.
-
-    So a name can be taken by a row that the caller can't reach.
-    """
-    return model._default_manager.filter(name=name).exists()  # noqa: SLF001
-
-
 def all_servers() -> QuerySet[Server]:
     """Return all servers of the fleet, for its figures and its server limits."""
     return Server.objects.all()

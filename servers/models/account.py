@@ -3,7 +3,11 @@
 import uuid
 from typing import ClassVar, Final
 
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import (
+    MaxValueValidator,
+    MinValueValidator,
+    RegexValidator,
+)
 from django.db import models
 from django.db.models.functions import Now
 
@@ -14,6 +18,9 @@ validate_name = RegexValidator(
     "Use 1 to 63 lower-case letters, digits and hyphens, "
     "with a letter or digit at each end.",
 )
+
+NAME_HELP: Final = "Lower-case letters, digits and hyphens. You can't change it later."
+NAME_TAKEN: Final = {"unique": "This name is already taken. Choose another name."}
 
 
 class Account(models.Model):
@@ -30,26 +37,46 @@ class Account(models.Model):
         HALF_OPEN = "half-open"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=63, unique=True, validators=[validate_name])
+    name = models.CharField(
+        max_length=63,
+        unique=True,
+        validators=[validate_name],
+        help_text=NAME_HELP,
+        error_messages=NAME_TAKEN,
+    )
     kind = models.CharField(max_length=32)
     # A JSON object of strings. The adapter of its kind defines the keys.
     credentials = EncryptedTextField()
-    endpoint = models.CharField(max_length=500, blank=True, default="")
+    endpoint = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        help_text="Leave empty to use the cloud's default.",
+    )
     region = models.CharField(max_length=100, blank=True, default="")
     options = models.JSONField(default=dict, blank=True)
     identity = models.CharField(max_length=255, blank=True, default="")
     generation = models.PositiveIntegerField(default=1)
 
     max_servers = models.PositiveIntegerField(
-        default=20, validators=[MinValueValidator(1)]
+        "server limit",
+        default=20,
+        validators=[MinValueValidator(1), MaxValueValidator(1_000_000)],
+        help_text="Every server counts until it is confirmed gone.",
     )
     creates_per_minute = models.PositiveIntegerField(
-        default=60, validators=[MinValueValidator(1)]
+        default=60, validators=[MinValueValidator(1), MaxValueValidator(1_000_000)]
     )
     calls_at_once = models.PositiveIntegerField(
-        default=8, validators=[MinValueValidator(1)]
+        "concurrent calls",
+        default=8,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
     )
-    enabled = models.BooleanField(default=True)
+    enabled = models.BooleanField(
+        default=True,
+        help_text="When disabled, no new servers are created. Existing servers are "
+        "still tracked.",
+    )
 
     # The cloud throttles creates: none is sent until then.
     throttled_until = models.DateTimeField(null=True, blank=True)

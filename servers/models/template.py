@@ -1,6 +1,8 @@
 """Templates and their versions. A server keeps the version it was created from."""
 
 import uuid
+from collections.abc import Collection
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,7 +11,7 @@ from django.db.models.functions import Now
 
 from servers.lifecycle.snapshot import Placement
 from servers.machine.readiness import list_readiness
-from servers.models.account import Account, validate_name
+from servers.models.account import NAME_HELP, NAME_TAKEN, Account, validate_name
 from servers.models.fields import EncryptedTextField
 
 
@@ -26,21 +28,33 @@ class Recipe(models.Model):
         NONE = "none", "none"
 
     capacity = models.PositiveIntegerField(
-        default=2, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+        default=2,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Number of builds that one server runs at once.",
     )
     user_data = EncryptedTextField()
     labels = models.JSONField(default=dict, blank=True)
     readiness = models.CharField(
-        max_length=16, choices=list_readiness, default="address"
+        "ready when", max_length=16, choices=list_readiness, default="address"
     )
     readiness_port = models.PositiveIntegerField(
-        default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+        "port to check",
+        default=22,
+        validators=[MinValueValidator(1), MaxValueValidator(65535)],
     )
     ttl = models.PositiveIntegerField(default=0)
-    name_prefix = models.CharField(max_length=40, default="agent-")
-    # Which image, region and size a request can use instead of the template's.
+    name_prefix = models.CharField(
+        max_length=40,
+        default="agent-",
+        help_text="Generated server names start with this.",
+    )
     overrides = models.CharField(
-        max_length=16, choices=Overrides.choices, default=Overrides.LISTED
+        "allowed overrides",
+        max_length=16,
+        choices=Overrides.choices,
+        default=Overrides.LISTED,
+        help_text="Image, region and size that a request can choose. Any image that it "
+        "starts gets the user data and the instance profile.",
     )
 
     class Meta:
@@ -51,10 +65,26 @@ class Template(Recipe):
     """A named recipe as it is now. Each change also adds a new version."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=63, unique=True, validators=[validate_name])
+    name = models.CharField(
+        max_length=63,
+        unique=True,
+        validators=[validate_name],
+        help_text=NAME_HELP,
+        error_messages=NAME_TAKEN,
+    )
     version = models.PositiveIntegerField(default=0, editable=False)
-    max_servers = models.PositiveIntegerField(null=True, blank=True)
-    is_default = models.BooleanField(default=False)
+    max_servers = models.PositiveIntegerField(
+        "server limit",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(1_000_000)],
+        help_text="Leave empty for no limit besides the account's.",
+    )
+    is_default = models.BooleanField(
+        "default template",
+        default=False,
+        help_text="Used when a request names no template. Replaces the current one.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -69,6 +99,10 @@ class Template(Recipe):
 
     def __str__(self) -> str:
         return self.name
+
+    def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
+        """Allow a second default: saving it takes the mark from the first."""
+        super().validate_constraints({*(exclude or ()), "is_default"})
 
 
 class TemplateVersion(Recipe):
@@ -112,14 +146,32 @@ class PlacementFields(models.Model):
 
     position = models.PositiveSmallIntegerField(default=0)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
-    region = models.CharField(max_length=100, blank=True, default="")
-    image = models.CharField(max_length=255)
-    size = models.CharField(max_length=255)
-    ssh_key = models.CharField("SSH key", max_length=255, blank=True, default="")
+    region = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        help_text="Leave empty to use the account's region.",
+    )
+    image = models.CharField(
+        max_length=255, help_text="The cloud's name for the image."
+    )
+    size = models.CharField(max_length=255, help_text="The cloud's name for the size.")
+    ssh_key = models.CharField(
+        "SSH key",
+        max_length=255,
+        blank=True,
+        default="",
+        help_text="Name of a key pair at the cloud.",
+    )
     options = models.JSONField(default=dict, blank=True)
     spot = models.BooleanField(default=False)
     price_per_hour = models.DecimalField(
-        max_digits=10, decimal_places=4, null=True, blank=True
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="Price per server-hour, for display only, in your currency.",
     )
 
     objects: ClassVar[models.Manager[Any]] = _PlacementManager()

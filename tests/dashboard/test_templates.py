@@ -196,7 +196,7 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
         ({"price_per_hour": "1e99"}, "digits"),
         ({"name_prefix": "A b"}, "lower-case"),
         ({"fallback-1-account": "none"}, "This account no longer exists."),
-        ({"fallback-1-size": "x" * 101}, "at most 100"),
+        ({"fallback-1-size": "x" * 256}, "at most 255"),
         ({"user_data": "x" * 70_000}, "at most"),
     ],
 )

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from copy import copy
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.forms import BoundField
 
-from servers.access.reach import is_name_taken
 from servers.clouds.kind import MOST_TEXT, Field, Kind
+from servers.dashboard.shared.modelfields import PLAIN_TEXT, ModelForm, make_model_field
 from servers.dashboard.shared.once import OnceForm
 from servers.dashboard.shared.optionfields import (
     OPTION,
@@ -42,46 +43,29 @@ def clean_name(name: str) -> str:
     return name
 
 
-class AccountForm(OnceForm):
+class AccountForm(OnceForm, ModelForm):
     """An account of one kind. Its credentials can be set and replaced, never read."""
 
-    name = forms.CharField(
-        max_length=63,
-        help_text="Lower-case letters, digits and hyphens. You can't change it later.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-    region = forms.CharField(max_length=100, required=False)
-    endpoint = forms.CharField(
-        max_length=500,
-        required=False,
-        help_text="Leave empty to use the cloud's default.",
-        widget=forms.TextInput(attrs={"placeholder": "https://…", "inputmode": "url"}),
-    )
-    max_servers = forms.IntegerField(
-        label="Server limit",
-        min_value=1,
-        max_value=1_000_000,
-        help_text="Every server counts until it is confirmed gone.",
-    )
-    creates_per_minute = forms.IntegerField(min_value=1, max_value=1_000_000)
-    calls_at_once = forms.IntegerField(
-        label="Concurrent calls", min_value=1, max_value=1000
-    )
-    enabled = forms.BooleanField(
-        required=False,
-        help_text="When disabled, no new servers are created. Existing servers are "
-        "still tracked.",
-    )
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
+
+    class Meta:
+        model = Account
+        fields = ("name", *_PLAIN_ALL)
+        formfield_callback = make_model_field
+        widgets: ClassVar = {
+            "name": forms.TextInput(attrs=PLAIN_TEXT),
+            "endpoint": forms.TextInput(
+                attrs={"placeholder": "https://…", "inputmode": "url"}
+            ),
+        }
 
     def __init__(
         self, *args: Any, kind: Kind, account: Account | None = None, **kwargs: Any
     ) -> None:
         self.kind = kind
         self.account = account
-        shown = account or Account(kind=kind.name)
-        initial = {name: getattr(shown, name) for name in _PLAIN_ALL}
-        initial |= {"seen": fingerprint(account)}
+        shown = copy(account) if account else Account(kind=kind.name)
+        initial: dict[str, Any] = {"seen": fingerprint(account)}
         held = json.loads(account.credentials or "{}") if account else {}
         initial |= {
             CREDENTIAL + each.name: held.get(each.name, "")
@@ -92,7 +76,7 @@ class AccountForm(OnceForm):
         for option in kind.options:
             initial |= dict(show_option(option, stored.get(option.name)))
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, instance=shown, **kwargs)
         if account is not None:
             del self.fields["name"]
         if not kind.takes_endpoint:
@@ -163,13 +147,8 @@ class AccountForm(OnceForm):
     # What was typed.
 
     def clean_name(self) -> str:
-        """Reject a name that is invalid or taken."""
-        name = clean_name(self.cleaned_data["name"])
-        if is_name_taken(Account, name):
-            raise forms.ValidationError(
-                "This name is already taken. Choose another name."
-            )
-        return name
+        """Reject a name that is an address of its own."""
+        return clean_name(self.cleaned_data["name"])
 
     def clean(self) -> dict[str, Any]:
         """Check the options; never send stored secrets to a new endpoint."""
@@ -261,8 +240,8 @@ class AccountForm(OnceForm):
         "" marks a credential to delete.
         """
         data = self.cleaned_data
-        account = current or Account(kind=self.kind.name, name=data["name"])
-        for name in _PLAIN_ALL:
+        account = current or Account(kind=self.kind.name)
+        for name in self.Meta.fields:
             if name in data:
                 setattr(account, name, data[name])
         known = {option.name for option in self.kind.options}

@@ -48,7 +48,7 @@ class OnceForm(forms.Form):
         add_errors(self, error, **names)
 
 
-def offer_rows(form: forms.Form, name: str, rows: QuerySet[Any]) -> None:
+def offer_rows(form: forms.BaseForm, name: str, rows: QuerySet[Any]) -> None:
     """Let a form's field choose from rows: those that this form's reader can reach."""
     field = form.fields[name]
     assert isinstance(field, forms.ModelChoiceField)

@@ -1,95 +1,37 @@
 """The template form, with lines and blocks instead of JSON."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from copy import copy
+from typing import Any, ClassVar, Final
 
 from django import forms
-from django.forms import BoundField
+from django.forms import BoundField, model_to_dict
 from django.http import QueryDict
 
-from servers.access.reach import is_name_taken
 from servers.dashboard.accounts.form import CHANGED, clean_name
 from servers.dashboard.shared.lines import join_lines, read_lines
+from servers.dashboard.shared.modelfields import PLAIN_TEXT, ModelForm, make_model_field
 from servers.dashboard.shared.once import OnceForm
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
-from servers.machine.readiness import list_readiness
 from servers.models import Account, Template, TemplatePlacement
 from servers.models.multiline import Multiline
-from servers.operations.provision import MOST_CAPACITY, MOST_TTL
+from servers.operations.provision import MOST_TTL
 from servers.operations.setup import MOST_USER_DATA
 
 _MOST_MINUTES: Final = MOST_TTL // 60
-_SAME: Final = [
-    "capacity",
-    "readiness",
-    "readiness_port",
-    "name_prefix",
-    "overrides",
-    "max_servers",
-    "is_default",
-]
-_SHOWN: Final = [
-    "name",
-    "capacity",
-    "max_servers",
-    "is_default",
-]
-_MORE: Final = [
-    "readiness",
-    "readiness_port",
-    "ttl",
-    "name_prefix",
-    "overrides",
-    "labels",
-    "user_data",
-    "forget_user_data",
-]
+# Always shown. The others stand below *More settings*.
+_SHOWN: Final = ("name", "capacity", "max_servers", "is_default")
 
 
-class TemplateForm(OnceForm):
+class TemplateForm(OnceForm, ModelForm):
     """A template. Its user data is write-only because it often contains secrets."""
 
-    name = forms.CharField(
-        max_length=63,
-        help_text="Lower-case letters, digits and hyphens. You can't change it later.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-    capacity = forms.IntegerField(
-        min_value=1,
-        max_value=MOST_CAPACITY,
-        help_text="Number of builds that one server runs at once.",
-    )
-    max_servers = forms.IntegerField(
-        label="Server limit",
-        min_value=1,
-        max_value=1_000_000,
-        required=False,
-        help_text="Leave empty for no limit besides the account's.",
-    )
-    is_default = forms.BooleanField(
-        label="Default template",
-        required=False,
-        help_text="Used when a request names no template. Replaces the current one.",
-    )
-    readiness = forms.ChoiceField(label="Ready when", choices=list_readiness)
-    readiness_port = forms.IntegerField(
-        label="Port to check", min_value=1, max_value=65535, initial=22
-    )
     ttl = forms.IntegerField(
         label="Time to live (minutes)",
         min_value=0,
         max_value=_MOST_MINUTES,
         help_text="0 means no limit.",
-    )
-    name_prefix = forms.CharField(
-        max_length=40, help_text="Generated server names start with this."
-    )
-    overrides = forms.ChoiceField(
-        label="Allowed overrides",
-        choices=Template.Overrides.choices,
-        help_text="Image, region and size that a request can choose. Any image that it "
-        "starts gets the user data and the instance profile.",
     )
     labels = forms.CharField(
         required=False,
@@ -114,6 +56,23 @@ class TemplateForm(OnceForm):
     )
     seen = forms.CharField(widget=forms.HiddenInput, max_length=20, required=False)
 
+    class Meta:
+        model = Template
+        fields = (
+            "name",
+            "capacity",
+            "max_servers",
+            "is_default",
+            "readiness",
+            "readiness_port",
+            "ttl",
+            "name_prefix",
+            "overrides",
+            "labels",
+        )
+        formfield_callback = make_model_field
+        widgets: ClassVar = {"name": forms.TextInput(attrs=PLAIN_TEXT)}
+
     def __init__(
         self,
         *args: Any,
@@ -128,16 +87,15 @@ class TemplateForm(OnceForm):
         self.source = source
         shown = template or source or Template()
         stored = list(shown.placements.all()) if shown.version else []
-        initial = {name: getattr(shown, name) for name in _SAME}
-        initial |= {
+        initial = model_to_dict(shown, self.Meta.fields) | {
             "ttl": shown.ttl // 60,
             "labels": join_lines(shown.labels),
             "seen": str(shown.version),
         }
         if source is not None:
-            initial["is_default"] = False
+            initial |= {"name": "", "is_default": False}
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, instance=copy(template), **kwargs)
         self.blocks = make_blocks(
             self.data if self.is_bound else rows,
             stored=stored or [TemplatePlacement(account=account)],
@@ -180,11 +138,12 @@ class TemplateForm(OnceForm):
 
     def list_more(self) -> list[BoundField]:
         """Return the other fields."""
-        return [self[name] for name in _MORE if name in self.fields]
+        besides = {*_SHOWN, "unchecked"}
+        return [field for field in self.visible_fields() if field.name not in besides]
 
     def has_errors_below(self) -> bool:
         """Return whether one of the other fields has an error."""
-        return any(name in self.errors for name in _MORE)
+        return any(field.errors for field in self.list_more())
 
     def is_valid(self) -> bool:
         """Return whether the form and all its placements are valid."""
@@ -207,13 +166,13 @@ class TemplateForm(OnceForm):
         return [block.to_placement() for block in self.blocks]
 
     def clean_name(self) -> str:
-        """Reject a name that is invalid or taken."""
-        name = clean_name(self.cleaned_data["name"])
-        if is_name_taken(Template, name):
-            raise forms.ValidationError(
-                "This name is already taken. Choose another name."
-            )
-        return name
+        """Reject a name that is an address of its own."""
+        return clean_name(self.cleaned_data["name"])
+
+    def clean_ttl(self) -> int:
+        """Return the seconds."""
+        minutes: int = self.cleaned_data["ttl"]
+        return minutes * 60
 
     def clean_labels(self) -> dict[str, str]:
         """Return the lines as an object."""
@@ -233,13 +192,11 @@ class TemplateForm(OnceForm):
         """Return the template as typed, unsaved."""
         data = self.cleaned_data
         template = current or Template(
-            name=data["name"],
-            user_data=self.source.user_data if self.source else "",
+            user_data=self.source.user_data if self.source else ""
         )
-        for name in _SAME:
-            setattr(template, name, data[name])
-        template.ttl = data["ttl"] * 60
-        template.labels = data["labels"]
+        for name in self.Meta.fields:
+            if name in data:
+                setattr(template, name, data[name])
         if data.get("forget_user_data"):
             template.user_data = ""
         if data["user_data"]:

@@ -1,7 +1,6 @@
 """A template's placements as blocks of a form, in the order they are tried."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 from django import forms
@@ -9,13 +8,14 @@ from django import forms
 from servers.access.reach import reach_accounts
 from servers.clouds.registry import describe_kind, validate_template_options
 from servers.dashboard.shared.lines import join_lines, read_lines
+from servers.dashboard.shared.modelfields import ModelForm, make_model_field
 from servers.dashboard.shared.once import offer_rows
 from servers.models import Account, TemplatePlacement
 from servers.models.multiline import Multiline
 from servers.operations.setup import ACCOUNT_GONE, MOST_PLACEMENTS
 
 
-class PlacementForm(forms.Form):
+class PlacementForm(ModelForm):
     """One placement. The first one's fields have no prefix."""
 
     account: "forms.ModelChoiceField[Account]" = forms.ModelChoiceField(
@@ -24,26 +24,6 @@ class PlacementForm(forms.Form):
         empty_label=None,
         error_messages={"invalid_choice": ACCOUNT_GONE},
     )
-    region = forms.CharField(
-        max_length=100,
-        required=False,
-        help_text="Leave empty to use the account's region.",
-    )
-    image = forms.CharField(max_length=100, help_text="The cloud's name for the image.")
-    size = forms.CharField(max_length=100, help_text="The cloud's name for the size.")
-    ssh_key = forms.CharField(
-        label="SSH key",
-        max_length=255,
-        required=False,
-        help_text="Name of a key pair at the cloud.",
-    )
-    price_per_hour = forms.DecimalField(
-        min_value=Decimal(0),
-        max_digits=10,
-        decimal_places=4,
-        required=False,
-        help_text="Price per server-hour, for display only, in your currency.",
-    )
     options = forms.CharField(
         label="Cloud options",
         required=False,
@@ -51,6 +31,19 @@ class PlacementForm(forms.Form):
         widget=Multiline(attrs={"rows": 2, "spellcheck": "false"}),
         help_text="One per line: name=value. These override the account's options.",
     )
+
+    class Meta:
+        model = TemplatePlacement
+        fields = (
+            "account",
+            "region",
+            "image",
+            "size",
+            "ssh_key",
+            "price_per_hour",
+            "options",
+        )
+        formfield_callback = make_model_field
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -175,4 +168,4 @@ def _show_options(account: Account, options: Mapping[str, Any]) -> dict[str, str
     }
 
 
-_NAMES: Final = tuple(PlacementForm.base_fields)
+_NAMES: Final = PlacementForm.Meta.fields
