@@ -90,7 +90,6 @@ class _Decide(Page, TemplateView):
     permission_required = "servers.change_fleet"
     style = "danger final"
     action_label = ""
-    keep_label = "Cancel"
 
     def ask(self) -> tuple[str, str]:
         """Return the title and the text of the question."""
@@ -112,10 +111,8 @@ class _Decide(Page, TemplateView):
             "text": text,
             "style": self.style,
             "action_label": self.action_label,
-            "action_url": self.request.path,
             "fields": self.get_fields(),
             "back": reverse("leaks"),
-            "keep_label": self.keep_label,
         }
 
     def post(self, request: HttpRequest, **_: Any) -> HttpResponse:
@@ -137,7 +134,6 @@ class Adopt(_Decide):
 
     style = "primary"
     action_label = "Adopt instance"
-    keep_label = "Cancel"
 
     def ask(self) -> tuple[str, str]:
         """Say what happens to it."""
@@ -195,7 +191,6 @@ class DestroyHeld(_Decide):
     """Have all instances in a location destroyed that need a decision."""
 
     action_label = "Destroy all instances"
-    keep_label = "Cancel"
 
     def get_fields(self) -> Mapping[str, str]:
         """Return the location."""

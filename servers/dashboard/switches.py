@@ -5,14 +5,14 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView, TemplateView, View
 
 from servers.access.reach import find_account
 from servers.dashboard.shared.access import Page, carry_out, go_back
-from servers.errors import FleetError, NotFoundError
+from servers.errors import FleetError
 from servers.operations import (
     close_breaker,
     confirm_fleet,
@@ -70,11 +70,8 @@ class _Switch(Page, FormView):  # type: ignore[type-arg]
         return super().get_context_data(**context) | {
             "title": self.title,
             "action_label": self.action_label,
-            # The form may be in a dialog over another page.
-            "action_url": self.request.path,
             "text": self.text,
             "back": reverse("overview"),
-            "keep_label": "Cancel",
         }
 
 
@@ -173,14 +170,10 @@ class Reclose(_Act):
 
     def act(self, request: HttpRequest) -> str:
         """Close it."""
-        name = request.POST.get("account", "")[:63].replace("\0", "")
-        try:
-            account = find_account(name)
-        except NotFoundError:
-            raise Http404("This account does not exist.") from None
+        account = find_account(request.POST.get("account", ""))
         if not close_breaker(account):
-            return f"The circuit breaker of {name} is already closed."
-        return f"The circuit breaker of {name} is closed. Creates are sent again."
+            return f"The circuit breaker of {account} is already closed."
+        return f"The circuit breaker of {account} is closed. Creates are sent again."
 
 
 class ConfirmFleet(Page, TemplateView):
@@ -194,9 +187,7 @@ class ConfirmFleet(Page, TemplateView):
         return super().get_context_data(**context) | {
             "title": "Confirm that this is the fleet's database?",
             "action_label": "Confirm fleet",
-            "action_url": self.request.path,
             "back": reverse("overview"),
-            "keep_label": "Cancel",
         }
 
     def post(self, request: HttpRequest) -> HttpResponse:

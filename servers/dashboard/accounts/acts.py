@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.generic import View
 
-from servers.dashboard.accounts.edit import get_account
+from servers.access.reach import find_account
 from servers.dashboard.shared.access import Page, carry_out
 from servers.dashboard.shared.deleting import Delete
 from servers.dashboard.shared.editing import lock_row
@@ -42,7 +42,7 @@ class _Act(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Run the action."""
-        account = get_account(name)
+        account = find_account(name)
         carry_out(request, lambda: self.act(account))
         return redirect("account", name)
 
@@ -108,11 +108,10 @@ class DeleteAccount(Delete):
     permission_required = "servers.delete_account"
     page = "account"
     listing = "accounts"
-    action = "delete-account"
 
     def find(self, name: str) -> Account:
         """Return the account."""
-        return get_account(name)
+        return find_account(name)
 
     def explain_kept(self, row: Account) -> str:
         """Return what still needs the account."""

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
@@ -13,7 +12,7 @@ from servers.clouds.registry import describe_kind, list_kinds
 from servers.dashboard.accounts.form import CREDENTIAL, AccountForm
 from servers.dashboard.shared.editing import Edit
 from servers.dashboard.shared.optionfields import OPTION
-from servers.errors import FleetError, InvalidError, NotFoundError
+from servers.errors import FleetError, InvalidError
 from servers.models import Account
 from servers.operations import resolve_credentials, save_account
 from servers.operations.accounttest import probe_account
@@ -114,13 +113,13 @@ class EditAccount(_Edit):
 
     permission_required = "servers.change_account"
 
-    def find_current(self) -> Account | None:
+    def find_current(self) -> Account:
         """Return the account as it is now."""
-        return get_account(self.kwargs["name"])
+        return find_account(self.kwargs["name"])
 
     def find_kind(self) -> Kind:
         """Return the account's kind."""
-        return describe_kind(get_account(self.kwargs["name"]).kind)
+        return describe_kind(self.find_current().kind)
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the kind, the title and the way back."""
@@ -130,11 +129,3 @@ class EditAccount(_Edit):
             "title": f"Edit {name}",
             "back": reverse("account", args=[name]),
         }
-
-
-def get_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account:
-    """Return the account with a name, as ``find_account`` does; raise Http404."""
-    try:
-        return find_account(name, rows=rows)
-    except NotFoundError as error:
-        raise Http404(error.message) from None

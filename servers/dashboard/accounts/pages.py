@@ -10,9 +10,8 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.access.reach import all_servers, reach_accounts
+from servers.access.reach import all_servers, find_account, reach_accounts
 from servers.clouds.registry import describe_kind
-from servers.dashboard.accounts.edit import get_account
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
 from servers.errors import InvalidError
@@ -98,7 +97,8 @@ class AccountPage(Live, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the account, its locations and its history."""
-        account = get_account(self.kwargs["name"], rows=count_servers(reach_accounts()))
+        counted = count_servers(reach_accounts())
+        account = find_account(self.kwargs["name"], rows=counted)
         data = super().get_context_data(**context)
         newest = Listing.objects.filter(location=OuterRef("pk")).order_by("-started_at")
         locations = account.locations.order_by("region").annotate(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.models import User
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import FormView
@@ -44,9 +44,7 @@ class _Ask(Page, FormView):  # type: ignore[type-arg]
             "tokens": list_valid_tokens(person) if self.ends_tokens else [],
             "ends_tokens": self.ends_tokens,
             "action_label": self.action_label,
-            "action_url": self.request.path,
             "back": reverse("person", args=[person.pk]),
-            "keep_label": "Cancel",
         }
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -92,8 +90,8 @@ class ResetPassword(_Ask):
         person = find_person(self.kwargs["pk"])
         try:
             password = people.reset_password(self.request.user, person)
-        except NotFoundError as error:
-            raise Http404(error.message) from None
+        except NotFoundError:
+            raise
         except FleetError as error:
             messages.error(self.request, error.message)
             return redirect("person", person.pk)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.generic import FormView, ListView, TemplateView
@@ -19,7 +19,7 @@ from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import REPEATED
 from servers.dashboard.shared.once import OnceForm
-from servers.errors import FleetError, NotFoundError
+from servers.errors import FleetError
 from servers.models import Token
 from servers.records.ledger import database_now
 
@@ -146,18 +146,17 @@ class RevokeToken(Page, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the token and the words of the page."""
-        token = _get_token(self.kwargs["public_id"])
+        token = find_token_by_id(self.kwargs["public_id"])
         return super().get_context_data(**context) | {
             "token": token,
             "title": f"Revoke {token.name}?",
             "action_label": "Revoke token",
-            "action_url": reverse("revoke-token", args=[token.public_id]),
             "back": reverse("tokens"),
         }
 
     def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
         """Revoke the token."""
-        token = _get_token(public_id)
+        token = find_token_by_id(public_id)
         if revoke_token(token):
             messages.success(
                 request, f"{token.name} was revoked. Calls with it are now refused."
@@ -182,10 +181,3 @@ def _judge(token: Token, now: datetime) -> tuple[str, str]:
         if token.expires_at - now < ENDS_SOON
         else ("active", "good")
     )
-
-
-def _get_token(public_id: str) -> Token:
-    try:
-        return find_token_by_id(public_id)
-    except NotFoundError as error:
-        raise Http404(error.message) from None

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import get_script_prefix, reverse
 from django.views.generic import FormView, TemplateView, View
 
 from servers.dashboard.servers.choices import list_choices
 from servers.dashboard.servers.connect import write_call
-from servers.dashboard.servers.detail import get_server
 from servers.dashboard.servers.forms import EditForm, NewServerForm, digest_labels
 from servers.dashboard.shared.access import Page, carry_out, find_next, go_back
 from servers.dashboard.shared.firststep import find_first_step
@@ -32,6 +31,7 @@ from servers.operations import (
     revise_labels,
     terminate_server,
 )
+from servers.reports.selectors import find_server
 
 _NAMES_SAID = 5
 
@@ -48,7 +48,7 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
         name = self.request.GET.get("from", "")
         if not name or self.request.method == "POST":
             return super().get_initial()
-        return NewServerForm.fill_from(get_server(name))
+        return NewServerForm.fill_from(find_server(name))
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the templates; the URL's is selected, otherwise the default."""
@@ -97,7 +97,7 @@ class Terminate(Page, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Say what will be lost."""
-        server = get_server(self.kwargs["name"])
+        server = find_server(self.kwargs["name"])
         verb = "Remove" if is_removal(server) else "Terminate"
         works = server.state == State.RUNNING
         url = self.request.build_absolute_uri(
@@ -113,7 +113,6 @@ class Terminate(Page, TemplateView):
             "server": server,
             "title": f"{verb} {server.name}?",
             "action_label": f"{verb} server",
-            "action_url": reverse("terminate", args=[server.name]),
             "back": find_next(self.request) or reverse("server", args=[server.name]),
             "next": find_next(self.request),
             "lost": say_what_is_lost(server),
@@ -126,7 +125,7 @@ class Terminate(Page, TemplateView):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Terminate the server, or show a wrong name at its field."""
-        server = get_server(name)
+        server = find_server(name)
         typed = request.POST.get("confirm", "").strip()
         if server.state == State.RUNNING and typed != server.name:
             error = f"Nothing was done. Type {server.name} to confirm."
@@ -136,8 +135,8 @@ class Terminate(Page, TemplateView):
         page = reverse("server", args=[name])
         try:
             left = terminate_server(name, force=request.POST.get("force") == "on")
-        except NotFoundError as error:
-            raise Http404(error.message) from None
+        except NotFoundError:
+            raise
         except FleetError as error:
             messages.error(request, error.message)
             return go_back(request, page)
@@ -175,10 +174,7 @@ class Protect(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Protect or unprotect the server."""
-        try:
-            protect_server(name, protected=self.protected)
-        except NotFoundError as error:
-            raise Http404(error.message) from None
+        protect_server(name, protected=self.protected)
         said = "is protected" if self.protected else "is no longer protected"
         messages.success(request, f"{name} {said}.")
         return redirect("server", name)
@@ -197,7 +193,7 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
 
     def get_form(self, form_class: Any = None) -> EditForm:
         """Load the server once for the form and the page."""
-        self.server: Server = get_server(self.kwargs["name"])
+        self.server: Server = find_server(self.kwargs["name"])
         form: EditForm = super().get_form(form_class)
         return form
 
@@ -207,9 +203,7 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
         return data | {
             "server": self.server,
             "title": f"Change {self.server.name}",
-            "action_url": reverse("edit-server", args=[self.server.name]),
             "back": reverse("server", args=[self.server.name]),
-            "keep_label": "Cancel",
         }
 
     def form_valid(self, form: EditForm) -> HttpResponse:
@@ -227,8 +221,8 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
 
         try:
             revise_labels(name, revise, besides=form.read_numbers())
-        except NotFoundError as error:
-            raise Http404(error.message) from None
+        except NotFoundError:
+            raise
         except FleetError as error:
             add_errors(form, error)
             return self.form_invalid(form)

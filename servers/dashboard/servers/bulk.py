@@ -145,9 +145,8 @@ class ActOnServers(Live, TemplateView):
         return data | {
             "title": f"{verb} {what}?",
             "action_label": f"{verb} {what}",
-            "action_url": reverse("act-on-servers"),
             "back": self._back,
-            "keep_label": _say_no(form.act, count),
+            "keep_label": "" if count else "Back",
             "form": form,
             "act": form.act,
             "rows": rows,
@@ -242,12 +241,6 @@ def _say_how_to_confirm(working: int, count: int) -> str:
     if working == 1 < count:
         who = "1 of them is"
     return f"{who} running. Type {working} to confirm"
-
-
-def _say_no(act: str, count: int) -> str:
-    if not count:
-        return "Back"
-    return "Cancel"
 
 
 def _act_on(name: str, form: BulkForm) -> tuple[str, bool]:

@@ -19,7 +19,6 @@ from servers.dashboard.servers.connect import (
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual, list_moves
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.live import Live
-from servers.errors import NotFoundError
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server, Token
 from servers.operations import find_leftovers
@@ -42,7 +41,7 @@ class ServerPage(Live, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the server and its history."""
-        server = get_server(self.kwargs["name"])
+        server = find_server(self.kwargs["name"])
         data = super().get_context_data(**context)
         now, user = data["now"], self.request.user
         loader = Loader([server], fleet=data["fleet"], now=now)
@@ -84,7 +83,7 @@ class CertificateFile(Page, View):
 
     def get(self, request: HttpRequest, name: str, file: str) -> HttpResponse:
         """Return the file."""
-        server = get_server(name)
+        server = find_server(name)
         may = may_see_secrets(request.user)
         if file not in list_files(server, with_secrets=may):
             raise Http404("This server has no such file, or you can't download it.")
@@ -93,14 +92,6 @@ class CertificateFile(Page, View):
         response["Content-Disposition"] = f'attachment; filename="{file}"'
         response["Cache-Control"] = "no-store"
         return response
-
-
-def get_server(name: str) -> Server:
-    """Return the server with a name, or raise Http404."""
-    try:
-        return find_server(name)
-    except NotFoundError as error:
-        raise Http404(error.message) from None
 
 
 def may_see_secrets(user: Any) -> bool:

@@ -44,10 +44,8 @@ class SaveView(Page, FormView):  # type: ignore[type-arg]
         query = self._query
         return super().get_context_data(**context) | {
             "title": "Save this view",
-            "action_url": reverse("save-view"),
             "query": query,
             "back": place_view(query),
-            "keep_label": "Cancel",
         }
 
     def form_valid(self, form: ViewForm) -> HttpResponse:

@@ -44,14 +44,20 @@ class Page(PermissionRequiredMixin):
     def dispatch(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        """Serve the page, after asking for the password again if it needs that."""
+        """Serve the page, after asking for the password again if it needs that.
+
+        If what the address or a form names does not exist, the page is a 404.
+        """
         if (
             self.needs_recent_log_in
             and self.has_permission()
             and not is_recent(request.session)
         ):
             return self._ask_again(request)
-        answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        try:
+            answer: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        except NotFoundError as error:
+            raise Http404(error.message) from None
         if not self.is_kept:
             answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -95,12 +101,12 @@ def carry_out(request: HttpRequest, act: Callable[[], str]) -> bool:
     """Call ``act``, and show the message that it returns, or why it was refused.
 
     Return whether it was done. An act that returns "" has shown its own message.
-    Raise Http404 if what it acts on no longer exists.
+    Raise NotFoundError if what it acts on no longer exists.
     """
     try:
         said = act()
-    except NotFoundError as error:
-        raise Http404(error.message) from None
+    except NotFoundError:
+        raise
     except FleetError as error:
         messages.error(request, error.message)
         return False

@@ -11,15 +11,14 @@ from servers.dashboard.shared.access import Page, carry_out
 
 
 class Delete(Page, TemplateView):
-    """Delete a row with a name; ``page``, ``listing`` and ``action`` name URLs."""
+    """Delete a row with a name; ``page`` and ``listing`` name URLs."""
 
     template_name = "delete.html"
     page: ClassVar[str]
     listing: ClassVar[str]
-    action: ClassVar[str]
 
     def find(self, name: str) -> Any:
-        """Return the row, or raise Http404."""
+        """Return the row, or raise NotFoundError."""
         raise NotImplementedError
 
     def explain_kept(self, row: Any) -> str:
@@ -41,10 +40,9 @@ class Delete(Page, TemplateView):
         return super().get_context_data(**context) | {
             "kept": kept,
             "cost": self.explain_cost(row),
-            "keep_label": "Back" if kept else "Cancel",
+            "keep_label": "Back" if kept else "",
             "title": f"Delete {row.name}?",
             "action_label": "Delete",
-            "action_url": reverse(self.action, args=[row.name]),
             "back": reverse(self.page, args=[row.name]),
         }
 

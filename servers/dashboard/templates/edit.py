@@ -9,12 +9,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import View
 
-from servers.access.reach import by_name, reach_accounts
+from servers.access.reach import by_name, find_template, reach_accounts
 from servers.dashboard.shared.access import Page, carry_out
 from servers.dashboard.shared.deleting import Delete
 from servers.dashboard.shared.editing import Edit, lock_row
 from servers.dashboard.templates.form import TemplateForm
-from servers.dashboard.templates.pages import get_template
 from servers.dashboard.templates.rows import is_move
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template
@@ -98,7 +97,7 @@ class NewTemplate(_Edit):
 
     def _find_source(self) -> Template | None:
         name = self.request.GET.get("from", "")
-        return get_template(name) if name else None
+        return find_template(name) if name else None
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the title, the way back, and whether there is an account."""
@@ -117,7 +116,7 @@ class EditTemplate(_Edit):
 
     def find_current(self) -> Template:
         """Return the template as it is now."""
-        return get_template(self.kwargs["name"])
+        return find_template(self.kwargs["name"])
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the title and the way back."""
@@ -136,7 +135,7 @@ class TryTemplate(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Start a trial run; show the current one if one is in progress."""
-        template = get_template(name)
+        template = find_template(name)
 
         def begin() -> str:
             try_template(template)
@@ -152,7 +151,7 @@ class DefaultTemplate(Page, View):
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
         """Set the default."""
-        template = get_template(name)
+        template = find_template(name)
 
         def switch() -> str:
             with transaction.atomic():
@@ -174,11 +173,10 @@ class DeleteTemplate(Delete):
     permission_required = "servers.delete_template"
     page = "template"
     listing = "templates"
-    action = "delete-template"
 
     def find(self, name: str) -> Template:
         """Return the template."""
-        return get_template(name)
+        return find_template(name)
 
     def explain_kept(self, row: Template) -> str:
         """Return what still needs the template."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.http import Http404
 from django.urls import reverse
 from django.views.generic import TemplateView
 
@@ -55,7 +54,7 @@ class TemplatePage(Live, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the template, its record and its versions."""
-        template = get_template(self.kwargs["name"])
+        template = find_template(self.kwargs["name"])
         data = super().get_context_data(**context)
         versions = list(
             template.versions.prefetch_related("placements").order_by("-number")[
@@ -91,7 +90,7 @@ class TrialPage(Live, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the trial run."""
-        template = get_template(self.kwargs["name"])
+        template = find_template(self.kwargs["name"])
         data = super().get_context_data(**context)
         try:
             trial = find_trial(template)
@@ -107,14 +106,6 @@ class TrialPage(Live, TemplateView):
             "end": draw_end(moves, now=data["now"]),
             "busy": not trial.gone and trial.outcome != "failed",
         }
-
-
-def get_template(name: str) -> Template:
-    """Return the template with a name, or raise Http404."""
-    try:
-        return find_template(name)
-    except NotFoundError as error:
-        raise Http404(error.message) from None
 
 
 def compare_versions(versions: Sequence[TemplateVersion]) -> Iterator[Version]:
