@@ -17,9 +17,9 @@ from servers.models import Account
 from servers.models.multiline import Multiline
 from servers.operations import (
     close_breaker,
-    list_account_now,
     resolve_credentials,
     save_account,
+    scan_now,
 )
 from servers.operations.accounttest import probe_account
 from servers.reports.health import summarise_health
@@ -179,7 +179,7 @@ class AccountAdmin(Listed):
     @admin.action(description="Scan for orphans now", permissions=["change"])
     def scan(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
         """List the accounts immediately."""
-        run_for_each(self, request, accounts, list_account_now, done="Listing started")
+        run_for_each(self, request, accounts, scan_now, done="Listing started")
 
     @admin.action(description="Close breakers", permissions=["change"])
     def close_breakers(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:

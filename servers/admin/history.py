@@ -7,8 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from servers.access.reach import reach_accounts
-from servers.admin.base import Shown, badge, cut
+from servers.admin.base import Shown, badge, cut, run_for_each
 from servers.admin.filters import KindFilter, TallyFilter
 from servers.errors import FleetError
 from servers.models import (
@@ -20,7 +19,7 @@ from servers.models import (
     SavedView,
     Tally,
 )
-from servers.operations import destroy_held, list_account_now
+from servers.operations import destroy_held, scan_now
 
 
 @admin.register(Event)
@@ -82,12 +81,14 @@ class LocationAdmin(Shown):
 
     @admin.action(description="List now", permissions=["change"])
     def list_now(self, request: HttpRequest, locations: QuerySet[Location]) -> None:
-        """Schedule listings of the locations' accounts immediately."""
-        accounts = reach_accounts().filter(locations__in=locations).distinct()
-        for account in accounts:
-            list_account_now(account)
-        names = ", ".join(account.name for account in accounts)
-        self.message_user(request, f"Listing started: {names}.", messages.SUCCESS)
+        """List the locations immediately."""
+        run_for_each(
+            self,
+            request,
+            locations,
+            lambda each: scan_now(each.account, region=each.region),
+            done="Listing started",
+        )
 
     @admin.action(description="Destroy all held instances", permissions=["change"])
     def destroy_held(self, request: HttpRequest, locations: QuerySet[Location]) -> None:

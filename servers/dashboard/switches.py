@@ -154,11 +154,12 @@ class Scan(_Act):
 
     def act(self, request: HttpRequest) -> str:
         """Bring the listings forward."""
-        account = request.POST.get("account", "")[:63].replace("\0", "")
+        name = request.POST.get("account", "")
         region = request.POST.get("region")
         if region is not None:
             region = region[:100].replace("\0", "")
-        count = scan_now(account=account, region=region)
+        account = find_account(name) if name else None
+        count = scan_now(account, region=region)
         places = "1 location is" if count == 1 else f"{count} locations are"
         return f"{places} being listed. Results appear here within seconds."
 

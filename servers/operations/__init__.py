@@ -9,7 +9,6 @@ from servers.operations.accounts import (
     delete_account,
     explain_kept,
     find_templates,
-    list_account_now,
 )
 from servers.operations.change import Change, change_server, revise_labels
 from servers.operations.fleet import (
@@ -74,7 +73,6 @@ __all__ = [
     "find_trial",
     "freeze_destroys",
     "initialise_fleet",
-    "list_account_now",
     "pause_fleet",
     "protect_server",
     "provision_once",

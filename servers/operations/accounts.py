@@ -2,11 +2,9 @@
 
 from django.db import transaction
 from django.db.models import ProtectedError, Q, RestrictedError
-from django.db.models.functions import Now
 
 from servers.errors import ConflictError, NotFoundError
 from servers.lifecycle.states import PROVEN_GONE
-from servers.messaging import dispatch
 from servers.models import (
     Account,
     Attempt,
@@ -20,7 +18,6 @@ from servers.models import (
 )
 from servers.operations.secrets import list_living
 from servers.placing.breaker import note_success
-from servers.placing.locations import ensure_location
 from servers.records.ledger import Kind, write_event
 from servers.wording import count_of
 
@@ -99,23 +96,3 @@ def find_templates(account: Account) -> list[Template]:
     """Return the templates that create servers in an account, even as a fallback."""
     using = TemplatePlacement.objects.filter(account=account).values("template")
     return list(Template.objects.filter(pk__in=using).order_by("name"))
-
-
-def list_account_now(account: Account) -> int:
-    """Have each location of an account listed at once. Return how many there are.
-
-    Instances without a server show after two listings. The second is automatic.
-    """
-    with transaction.atomic():
-        if not account.locations.exists():
-            ensure_location(account, account.region)
-        locations = list(account.locations.values_list("pk", flat=True))
-        account.locations.update(next_listing_at=Now())
-        write_event(
-            Kind.ACCOUNT_CHANGED,
-            account=account,
-            reason=f"A listing of {account.name} was requested.",
-        )
-        for pk in locations:
-            dispatch.hint(dispatch.OBSERVE, pk)
-    return len(locations)

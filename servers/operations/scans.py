@@ -1,36 +1,39 @@
 """Have clouds listed now."""
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from servers.errors import NotFoundError
 from servers.messaging import dispatch
-from servers.models import Location
-from servers.records import ledger
+from servers.models import Account, Location
+from servers.placing.locations import ensure_location
 from servers.records.ledger import Kind, write_event
 
 
-def scan_now(*, account: str = "", region: str | None = None) -> int:
+def scan_now(account: Account | None = None, *, region: str | None = None) -> int:
     """Have the locations of one account and region, or all, listed at once; count them.
 
-    Raises NotFoundError if there are none.
+    An account without locations gets that of its own region. Instances without a server
+    show after two listings. The second is automatic. Raises NotFoundError if nothing is
+    listed there.
     """
-    locations = Location.objects.select_related("account")
-    if account:
-        locations = locations.filter(account__name=account)
-    if region is not None:
-        locations = locations.filter(region=region)
-    found = list(locations.order_by("pk"))
-    if not found:
-        raise NotFoundError("Nothing is listed there. Create a template first.")
-    now = ledger.database_now()
     with transaction.atomic():
+        if account is not None and not account.locations.exists():
+            ensure_location(account, account.region)
+        locations = Location.objects.select_related("account").order_by("pk")
+        if account is not None:
+            locations = locations.filter(account=account)
+        if region is not None:
+            locations = locations.filter(region=region)
+        found = list(locations)
+        if not found:
+            raise NotFoundError("Nothing is listed there. Create a template first.")
         Location.objects.filter(pk__in=[location.pk for location in found]).update(
-            next_listing_at=now
+            next_listing_at=Now()
         )
-        one = found[0].account if account else None
         write_event(
             Kind.SCAN_ASKED,
-            account=one,
+            account=account,
             reason=f"A listing of {found[0]} was requested."
             if len(found) == 1
             else f"Listings of {len(found)} locations were requested.",

@@ -338,7 +338,7 @@ def test_what_is_sent_wrongly_stands_at_its_field_and_does_nothing(
         assert ">Cancel</a>" in page.content.decode()
     assert client.post("/reclose/", {"account": "no\0ne"}).status_code == 404
     page = client.post("/scan/", {"account": "none"}, follow=True)
-    assert "Nothing is listed there" in page.content.decode()
+    assert "There is no account named" in page.content.decode()
     assert not is_paused()
     assert not Fleet.objects.get().paused
 

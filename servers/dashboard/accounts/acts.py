@@ -17,8 +17,8 @@ from servers.operations import (
     close_breaker,
     delete_account,
     explain_kept,
-    list_account_now,
     save_account,
+    scan_now,
 )
 from servers.operations.accounttest import probe_account
 from servers.operations.visits import Finding
@@ -67,7 +67,7 @@ class ScanAccount(_Act):
 
     def act(self, account: Account) -> str:
         """Schedule the listings immediately."""
-        list_account_now(account)
+        scan_now(account)
         return (
             "Listing started. Instances that belong to no server appear on Leaks once "
             "two listings have seen them."
