@@ -1,5 +1,6 @@
 """An account at a cloud, its locations (account and region), and their listings."""
 
+import re
 import uuid
 from typing import ClassVar, Final
 
@@ -13,11 +14,13 @@ from django.db.models.functions import Now
 
 from servers.models.fields import EncryptedTextField
 
-validate_name = RegexValidator(
-    r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z",
-    "Use 1 to 63 lower-case letters, digits and hyphens, "
-    "with a letter or digit at each end.",
+# The names of accounts, templates and servers.
+NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+NAME_RULE: Final = (
+    "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at "
+    "each end."
 )
+validate_name = RegexValidator(rf"\A{NAME.pattern}\Z", NAME_RULE)
 
 NAME_HELP: Final = "Lower-case letters, digits and hyphens. You can't change it later."
 NAME_TAKEN: Final = {"unique": "This name is already taken. Choose another name."}

@@ -1,12 +1,12 @@
 """The installation: create it, confirm it, switch it."""
 
-import secrets
 import string
 from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.crypto import get_random_string
 
 from servers import tracing
 from servers.errors import ConflictError, InvalidError
@@ -24,7 +24,7 @@ _ALPHABET = string.ascii_lowercase + string.digits
 
 def make_fleet_id() -> str:
     """Return a new short id: ``sf`` and six characters."""
-    return "sf" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+    return "sf" + get_random_string(6, _ALPHABET)
 
 
 def initialise_fleet(*, fleet_id: str = "") -> bool:

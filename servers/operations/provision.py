@@ -1,7 +1,5 @@
 """Accept servers: insert pending rows within the caps, and send a hint for each."""
 
-import re
-import secrets
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, transaction
+from django.utils.crypto import get_random_string
 
 from servers import tracing
 from servers.access.reach import reach_recipes
@@ -18,17 +17,13 @@ from servers.freshness.stamps import Stamps, read_stamps
 from servers.lifecycle.snapshot import Placement
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Server, Template, TemplateVersion
+from servers.models.account import NAME, NAME_RULE
 from servers.operations.labels import Clouds, check_labels, check_tags
 from servers.placing.caps import hold_caps
 from servers.placing.locations import ensure_location, open_location
 from servers.placing.placements import Wanted, choose
 from servers.records import ledger
 
-NAME_RULE: Final = (
-    "Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at "
-    "each end."
-)
-NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 MOST_CAPACITY: Final = 1000
 MOST_TTL: Final = 10 * 366 * 86400  # seconds
 MOST_COUNT: Final = 100
@@ -220,7 +215,7 @@ def _look_up(name: str, wanted: Wanted) -> _Source:
 def _build(request: Request, source: _Source, *, now: datetime) -> Server:
     recipe, first = source.recipe, source.first
     return Server(
-        name=request.name or recipe.name_prefix + _make_suffix(),
+        name=request.name or recipe.name_prefix + get_random_string(8, _SUFFIX),
         provider=describe_kind(source.account.kind).provider,
         placement=first.position,
         image=first.image,
@@ -242,7 +237,3 @@ def _build(request: Request, source: _Source, *, now: datetime) -> Server:
         state_since=now,
         next_step_at=now,
     )
-
-
-def _make_suffix() -> str:
-    return "".join(secrets.choice(_SUFFIX) for _ in range(8))

@@ -26,6 +26,7 @@ from servers.clouds.kind import Kind as CloudKind
 from servers.clouds.registry import MOST_TIMING, TIMINGS, list_kinds
 from servers.machine.readiness import READINESS
 from servers.models import Account, Template, TemplatePlacement
+from servers.models.account import NAME, NAME_RULE
 from servers.operations.fleet import MOST_NOTE, MOST_SERVERS
 from servers.operations.labels import (
     LABEL_NAME,
@@ -33,13 +34,7 @@ from servers.operations.labels import (
     MOST_LABELS,
     RESERVED_LABELS,
 )
-from servers.operations.provision import (
-    MOST_CAPACITY,
-    MOST_COUNT,
-    MOST_TTL,
-    NAME,
-    NAME_RULE,
-)
+from servers.operations.provision import MOST_CAPACITY, MOST_COUNT, MOST_TTL
 from servers.operations.setup import MOST_PLACEMENTS, MOST_USER_DATA, NAME_PREFIX, PRICE
 
 _NAME: Final = match(NAME.pattern, NAME_RULE)
