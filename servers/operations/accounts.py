@@ -4,7 +4,6 @@ from django.db import transaction
 from django.db.models import ProtectedError, Q, RestrictedError
 
 from servers.errors import ConflictError, NotFoundError
-from servers.lifecycle.states import PROVEN_GONE
 from servers.models import (
     Account,
     Attempt,
@@ -19,6 +18,7 @@ from servers.models import (
 from servers.operations.secrets import list_living
 from servers.placing.breaker import note_success
 from servers.records.ledger import Kind, write_event
+from servers.records.limits import COUNTED
 from servers.wording import count_of
 
 
@@ -61,8 +61,7 @@ def delete_account(account: Account) -> None:
 def explain_kept(account: Account) -> str:
     """Return why an account can't be deleted now, as a sentence, or ""."""
     servers = (
-        Server.objects.filter(Q(account=account) | Q(attempts__account=account))
-        .exclude(state__in=PROVEN_GONE)
+        COUNTED.filter(Q(account=account) | Q(attempts__account=account))
         .values("pk")
         .distinct()
         .count()

@@ -12,9 +12,9 @@ from django.db.models import QuerySet
 
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
-from servers.lifecycle.states import PROVEN_GONE
-from servers.models import Account, Server, Template, TemplateVersion
+from servers.models import Account, Template, TemplateVersion
 from servers.models.template import PlacementFields
+from servers.records.limits import COUNTED
 
 MOVED = (
     "The endpoint or the kind of cloud changes, so enter all credentials again. Stored "
@@ -85,8 +85,7 @@ def refuse_new_readers(
 
 def list_living() -> QuerySet[TemplateVersion]:
     """Return the versions of servers that can still be created."""
-    living = Server.objects.exclude(state__in=PROVEN_GONE).values("recipe")
-    return TemplateVersion.objects.filter(pk__in=living)
+    return TemplateVersion.objects.filter(pk__in=COUNTED.values("recipe"))
 
 
 def _list_recipes(account: Account) -> list[str]:

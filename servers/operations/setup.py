@@ -18,11 +18,9 @@ from servers.clouds.registry import (
     validate_template_options,
 )
 from servers.errors import ConflictError, InvalidError, NotFoundError
-from servers.lifecycle.states import PROVEN_GONE
 from servers.models import (
     Account,
     Location,
-    Server,
     Template,
     TemplatePlacement,
     TemplateVersion,
@@ -39,6 +37,7 @@ from servers.operations.secrets import (
 from servers.placing.locations import ensure_location, open_location
 from servers.records.differences import list_differences, read_placements, read_values
 from servers.records.ledger import Kind, write_event
+from servers.records.limits import COUNTED
 from servers.wording import count_of
 
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
@@ -279,11 +278,7 @@ def delete_template(template: Template) -> None:
 
 def explain_template_kept(template: Template) -> str:
     """Return why a template can't be deleted now, as a sentence, or ""."""
-    count = (
-        Server.objects.filter(recipe__template=template)
-        .exclude(state__in=PROVEN_GONE)
-        .count()
-    )
+    count = COUNTED.filter(recipe__template=template).count()
     if not count:
         return ""
     return (

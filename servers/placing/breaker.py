@@ -16,8 +16,9 @@ from django.db.models import F, Q
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decide import exceeds_share
 from servers.lifecycle.snapshot import Limits
-from servers.lifecycle.states import OPEN, PROVEN_GONE, Answer, Outcome
-from servers.models import Account, Attempt, Instance, Server
+from servers.lifecycle.states import OPEN, Answer, Outcome
+from servers.models import Account, Attempt, Instance
+from servers.records.limits import COUNTED
 
 OPENS_AFTER: Final = 5
 FIRST_SECONDS: Final = 60.0
@@ -81,12 +82,7 @@ def watch_creations(account: Account, *, now: datetime) -> bool:
     # have an attempt on record here.
     if not outrun(attempts.filter(outcome__in=OPEN).count()):
         return False
-    servers = (
-        Server.objects.filter(attempts__account=account.pk)
-        .exclude(state__in=PROVEN_GONE)
-        .distinct()
-        .count()
-    )
+    servers = COUNTED.filter(attempts__account=account.pk).distinct().count()
     if not outrun(servers):
         return False
     note = (

@@ -5,21 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.access.reach import all_servers, find_account, reach_accounts
+from servers.access.reach import find_account, reach_accounts
 from servers.clouds.registry import describe_kind
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
 from servers.errors import InvalidError
-from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Event, Listing, Location
 from servers.models.account import UNHEALTHY
 from servers.operations import find_templates
 from servers.placing.breaker import explain_hold
+from servers.records.limits import count_servers
 from servers.reports.health import summarise_health
 
 EVENTS_SHOWN: Final = 20
@@ -35,6 +34,7 @@ class Standing:
     """The current state of an account, in words for the pages."""
 
     account: Account
+    servers: int  # that count against the limit
     label: str  # the kind's label
     word: str
     tone: str
@@ -42,11 +42,6 @@ class Standing:
     throttled: bool
     rows: list[Location]
     failed: str  # the note of the worst location, or "" if all are healthy
-
-    @property
-    def servers(self) -> int:
-        """Return how many servers count against the limit."""
-        return int(self.account.servers_now)  # type: ignore[attr-defined]
 
     @property
     def oldest(self) -> datetime | None:
@@ -81,9 +76,16 @@ class AccountList(Live, TemplateView):
         locations: dict[Any, list[Location]] = {}
         for location in Location.objects.order_by("region"):
             locations.setdefault(location.account_id, []).append(location)
+        accounts = list(reach_accounts())
+        servers = count_servers(account.pk for account in accounts)
         rows = [
-            judge(account, locations.get(account.pk, ()), now=data["now"])
-            for account in count_servers(reach_accounts())
+            judge(
+                account,
+                locations.get(account.pk, ()),
+                servers=servers.get(account.pk, 0),
+                now=data["now"],
+            )
+            for account in accounts
         ]
         return data | {"rows": rows, "busy": any(row.tone == "bad" for row in rows)}
 
@@ -97,14 +99,14 @@ class AccountPage(Live, TemplateView):
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the account, its locations and its history."""
-        counted = count_servers(reach_accounts())
-        account = find_account(self.kwargs["name"], rows=counted)
+        account = find_account(self.kwargs["name"])
         data = super().get_context_data(**context)
         newest = Listing.objects.filter(location=OuterRef("pk")).order_by("-started_at")
         locations = account.locations.order_by("region").annotate(
             live_now=Subquery(newest.values("live")[:1])
         )
-        row = judge(account, locations, now=data["now"])
+        servers = count_servers([account.pk]).get(account.pk, 0)
+        row = judge(account, locations, servers=servers, now=data["now"])
         return data | {
             "row": row,
             "account": account,
@@ -118,22 +120,8 @@ class AccountPage(Live, TemplateView):
         }
 
 
-def count_servers(accounts: QuerySet[Account]) -> QuerySet[Account]:
-    """Return the accounts with ``servers_now``: those that count against the limit."""
-    counts = (
-        all_servers()
-        .filter(account=OuterRef("pk"))
-        .exclude(state__in=PROVEN_GONE)
-        .order_by()
-        .values("account")
-        .annotate(number=Count("pk"))
-        .values("number")
-    )
-    return accounts.annotate(servers_now=Coalesce(Subquery(counts), 0))
-
-
 def judge(
-    account: Account, locations: Iterable[Location], *, now: datetime
+    account: Account, locations: Iterable[Location], *, servers: int, now: datetime
 ) -> Standing:
     """Return the current state of an account."""
     locations = list(locations)
@@ -157,7 +145,9 @@ def judge(
     except InvalidError:
         label = account.kind
     failed = health.note if health.is_bad else ""
-    return Standing(account, label, word, tone, breaker, throttled, locations, failed)
+    return Standing(
+        account, servers, label, word, tone, breaker, throttled, locations, failed
+    )
 
 
 def list_options(account: Account) -> list[tuple[str, str]]:

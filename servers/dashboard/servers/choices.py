@@ -8,10 +8,10 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from servers.access.reach import all_servers, reach_templates
-from servers.lifecycle.states import PROVEN_GONE
+from servers.access.reach import reach_templates
 from servers.models import Fleet, Template, TemplatePlacement
 from servers.records.boots import Boots, read_boots
+from servers.records.limits import COUNTED
 
 MOST_TEMPLATES: Final = 100
 
@@ -51,12 +51,8 @@ class _Used:
         self.fleet = 0
         self.accounts: dict[UUID, int] = {}
         self.templates: dict[UUID | None, int] = {}
-        rows: Iterable[Any] = (
-            all_servers()
-            .exclude(state__in=PROVEN_GONE)
-            .order_by()
-            .values_list("account", "template")
-            .annotate(Count("id"))
+        rows: Iterable[Any] = COUNTED.values_list("account", "template").annotate(
+            Count("id")
         )
         for account, template, count in rows:
             self.fleet += count
