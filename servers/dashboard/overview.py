@@ -1,6 +1,5 @@
 """The overview: what needs attention, the servers by state, and recent figures."""
 
-from datetime import timedelta
 from typing import Any, Final
 
 from django.db.models import Count, Sum
@@ -34,12 +33,7 @@ class Overview(Live, TemplateView):
         now, user = data["now"], self.request.user
         counts, capacity = _count_servers()
         figures = recent_figures(find_range(self.request.GET.get("range", "")), now=now)
-        usual = figures.boots.p95
-        items = list_attention(
-            data["fleet"],
-            now=now,
-            usual_boot=None if usual is None else timedelta(seconds=usual),
-        )
+        items = list_attention(data["fleet"], now=now, boots=figures.boots)
         return data | {
             "items": [(item, say_helps(item, user)) for item in items],
             "counts": [(state.value, counts.get(state, 0)) for state in State],

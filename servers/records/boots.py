@@ -8,6 +8,7 @@ instance was not created by ServerFleet, so it has no boot time.
 """
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,9 @@ from servers.models import Attempt, Server
 LATELY: Final = timedelta(days=7)
 # Boots per template that count. More would hardly change its percentiles.
 MOST_BOOTS: Final = 100
+# No boot is late before this.
+LEAST_LATE: Final = timedelta(seconds=60)
+UNKNOWN_BOOT: Final = timedelta(seconds=90)  # if there are no figures yet
 # Boots are measured in tenths of a second.
 _TENTHS: Final = 10
 
@@ -37,6 +41,17 @@ class Boots:
     count: int = 0
     p50: float | None = None
     p95: float | None = None
+
+    @property
+    def usual(self) -> float | None:
+        """How long a boot usually takes, as people are told."""
+        return self.p50
+
+    @property
+    def late_after(self) -> timedelta:
+        """How long a boot takes at least before it counts as late."""
+        slow = UNKNOWN_BOOT if self.p95 is None else timedelta(seconds=self.p95)
+        return max(LEAST_LATE, 2 * slow)
 
 
 class Epoch(Func):
@@ -106,22 +121,25 @@ def read_boots(*, now: datetime, template: UUID | None = None) -> dict[UUID, Boo
         .order_by()
         .values_list("recipe__template", "took")
     )
-    found: dict[UUID, dict[int, int]] = {}
-    for key, took in rows:
-        counts = found.setdefault(key, {})
-        counts[took] = counts.get(took, 0) + 1
-    return {key: summarise_boots(counts) for key, counts in found.items()}
+    return _group((key, took, 1) for key, took in rows)
 
 
-def count_boots(rows: QuerySet[Attempt], *by: str) -> list[tuple[Any, ...]]:
-    """Return ``(*by, tenths, count)`` of boots, grouped by the database."""
-    return list(
+def group_boots(rows: QuerySet[Attempt], by: str) -> dict[Any, Boots]:
+    """Return the boot times of attempts for each value of a column. One query."""
+    return _group(
         rows.order_by()
         .annotate(took=TOOK)
-        .values(*by, "took")
+        .values(by, "took")
         .annotate(count=Count("pk"))
-        .values_list(*by, "took", "count")
+        .values_list(by, "took", "count")
     )
+
+
+def _group(rows: Iterable[tuple[Any, int, int]]) -> dict[Any, Boots]:
+    found: defaultdict[Any, Counter[int]] = defaultdict(Counter)
+    for key, tenths, count in rows:
+        found[key][tenths] += count
+    return {key: summarise_boots(counts) for key, counts in found.items()}
 
 
 def summarise_boots(tenths: Mapping[int, int]) -> Boots:

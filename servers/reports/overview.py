@@ -42,6 +42,19 @@ class Range:
     steps: int
     unit: str  # what a step is called
 
+    @property
+    def seconds(self) -> int:
+        """How long a step is."""
+        return int(self.step.total_seconds())
+
+    def list_steps(self, now: datetime) -> dict[int, datetime]:
+        """Return the number of each step up to now, and when it began."""
+        last = int(now.timestamp()) // self.seconds
+        return {
+            number: datetime.fromtimestamp(number * self.seconds, UTC)
+            for number in range(last - self.steps + 1, last + 1)
+        }
+
 
 RANGES: Final = (
     Range("24h", "24 hours", timedelta(hours=1), 24, "hour"),
@@ -93,11 +106,9 @@ def find_range(name: str) -> Range:
 
 def load_figures(chosen: Range, *, now: datetime) -> Figures:
     """Return the figures as of now, from the database. One query."""
-    seconds = int(chosen.step.total_seconds())
-    last = int(now.timestamp()) // seconds
-    first = last - chosen.steps + 1
-    since = datetime.fromtimestamp(first * seconds, UTC)
-    steps: dict[int, dict[str, int]] = {number: {} for number in range(first, last + 1)}
+    seconds, begins = chosen.seconds, chosen.list_steps(now)
+    since = min(begins.values())
+    steps: dict[int, dict[str, int]] = {number: {} for number in begins}
     boots: dict[str, dict[int, int]] = {"now": {}, "before": {}}
     failures: dict[str, int] = {}
     rows = _count_steps(seconds, since).union(
@@ -114,10 +125,7 @@ def load_figures(chosen: Range, *, now: datetime) -> Figures:
             at["failed"] = at.get("failed", 0) + count
     return Figures(
         range=chosen,
-        steps=tuple(
-            Step(datetime.fromtimestamp(number * seconds, UTC), **counts)
-            for number, counts in steps.items()
-        ),
+        steps=tuple(Step(begins[number], **counts) for number, counts in steps.items()),
         boots=summarise_boots(boots["now"]),
         before=summarise_boots(boots["before"]),
         failures=tuple(sorted(failures.items(), key=lambda pair: (-pair[1], pair[0]))),

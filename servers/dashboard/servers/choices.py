@@ -39,7 +39,7 @@ def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
     boots = read_boots(now=now)
     used = _Used()
     return [
-        _describe(template, fleet, used, boots.get(template.pk, Boots()).p50)
+        _describe(template, fleet, used, boots.get(template.pk, Boots()).usual)
         for template in templates
     ]
 

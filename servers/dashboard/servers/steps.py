@@ -201,7 +201,7 @@ def find_usual(server: Server, *, now: datetime) -> Usual:
         [(state, at, kind) for _, state, at, kind in boot]
         for _, boot in groupby(rows, key=lambda row: row[0])
     )
-    return Usual(boots.get(server.template_id, Boots()).p50, steps)
+    return Usual(boots.get(server.template_id, Boots()).usual, steps)
 
 
 def weigh_boots(

@@ -8,25 +8,23 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from servers.lifecycle.states import State
+from servers.records.boots import LEAST_LATE, Boots
 from servers.reports.attention.items import Item, Kind
 
-# A boot is late after this and after twice the usual boot time.
-LEAST_STUCK: Final = timedelta(seconds=60)
-USUAL_BOOT: Final = timedelta(seconds=90)  # if there are no figures yet
 STOPPING_LATE: Final = timedelta(minutes=5)
 MOST_EACH: Final = 8  # items of one kind
 TOGETHER: Final = 3  # this many with the same cause share one item
 
 
-def find_late(usual_boot: timedelta | None, *, now: datetime) -> dict[State, datetime]:
+def find_late(boots: Boots, *, now: datetime) -> dict[State, datetime]:
     """Return the cutoff per state: servers in it since before then are late."""
-    booting = now - max(LEAST_STUCK, 2 * (usual_boot or USUAL_BOOT))
+    booting = now - boots.late_after
     return {
-        State.PENDING: now - LEAST_STUCK,
+        State.PENDING: now - LEAST_LATE,
         State.CREATING: booting,
         State.CREATED: booting,
         State.STAGING: booting,
-        State.SHUTDOWN: now - LEAST_STUCK,
+        State.SHUTDOWN: now - LEAST_LATE,
         State.STOPPING: now - STOPPING_LATE,
     }
 

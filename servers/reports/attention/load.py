@@ -1,6 +1,6 @@
 """The queries: what needs attention, and what the page's tag depends on."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
@@ -24,10 +24,10 @@ from servers.access.reach import reach_accounts, reach_servers
 from servers.lifecycle.states import BOOTING, State, Verdict
 from servers.messaging.standstill import LATE, SLOW_SECONDS, TICK_LATE
 from servers.models import Fleet, Heartbeat, Instance, Location, Server, Stamp
+from servers.records.boots import LEAST_LATE, Boots
 from servers.reports.attention.backlog import describe_backlog, read_queues
 from servers.reports.attention.items import Item, Kind
 from servers.reports.attention.lagging import (
-    LEAST_STUCK,
     TOGETHER,
     describe_servers,
     find_late,
@@ -41,7 +41,7 @@ MOST_READ: Final = 200  # servers of one kind, whatever their causes
 
 
 def list_attention(
-    fleet: Fleet, *, now: datetime, usual_boot: timedelta | None = None
+    fleet: Fleet, *, now: datetime, boots: Boots | None = None
 ) -> list[Item]:
     """Return everything that needs attention, worst first. Six queries."""
     items = [*describe_fleet(fleet, now=now)]
@@ -50,7 +50,7 @@ def list_attention(
     items += describe_locations(locations, now=now)
     queues, recent = read_queues(locations, fleet, now=now)
     items, told = describe_backlog(items, queues, recent, now=now)
-    items += describe_servers(_load_servers(usual_boot, now=now), told=told)
+    items += describe_servers(_load_servers(boots or Boots(), now=now), told=told)
     order = list(Kind)
     # An account with two locations yields the same item twice.
     unique: dict[str, Item] = {}
@@ -83,17 +83,17 @@ def _troubled(now: Any) -> Q:
     """Return the condition for errors, and servers that have not moved for a while."""
     return Q(state=State.ERROR) | Q(
         state__in=[*BOOTING, State.SHUTDOWN, State.STOPPING],
-        state_since__lt=now - LEAST_STUCK,
+        state_since__lt=now - LEAST_LATE,
     )
 
 
-def _load_servers(usual_boot: timedelta | None, *, now: datetime) -> list[Server]:
+def _load_servers(boots: Boots, *, now: datetime) -> list[Server]:
     """Return the failed and late servers that have waited longest, some per cause.
 
     Two queries, so that many of one kind leave room for the other.
     """
     late = Q(pk__in=[])
-    for state, since in find_late(usual_boot, now=now).items():
+    for state, since in find_late(boots, now=now).items():
         late |= Q(state=state, state_since__lt=since)
     return [*_load_longest(Q(state=State.ERROR)), *_load_longest(late)]
 
