@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from servers.api.shared.bodies import Kind, read_body
+from servers.api.shared.parameters import read_number
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.models import Attempt, Event, Server
@@ -188,13 +189,6 @@ def _render_attempt(attempt: Attempt) -> dict[str, Any]:
 def _read_number(
     request: Request, name: str, *, default: int, least: int, most: int
 ) -> int:
-    texts = request.query_params.getlist(name)
-    if not texts:
-        return default
-    text = texts[0]
-    if len(texts) == 1 and text.isascii() and text.isdigit() and len(text) < 20:
-        number = int(text)
-        if least <= number <= most:
-            return number
-    message = f"Use a whole number from {least} to {most}."
-    raise InvalidError(f"{name}: {message}", fields={name: [message]})
+    texts = request.query_params.getlist(name) or [str(default)]
+    # Several values are no number.
+    return read_number(name, ",".join(texts), least, most)

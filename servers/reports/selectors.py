@@ -1,7 +1,8 @@
 """Reads for the API, the pages and the metrics."""
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count, F, Func, Q, QuerySet, TextField, Value
@@ -50,6 +51,26 @@ def with_label(
             **{f"{column}__isnull": False} if value is None else {column: value}
         )
     return rows.filter(wanted)
+
+
+# What lists are filtered by, and the column that must have exactly this value.
+MATCHED: Final = {
+    "account": "account__name",
+    "template": "template__name",
+    "provider": "provider",
+    "region": "region",
+    "size": "size",
+}
+
+
+def match_servers(rows: QuerySet[Server], given: Mapping[str, str]) -> QuerySet[Server]:
+    """Return the rows that match ``given``: names of MATCHED, and ``search``.
+
+    "" matches all. Other names are ignored.
+    """
+    columns = {MATCHED[name]: given[name] for name in MATCHED if given.get(name)}
+    rows = rows.filter(**columns)
+    return with_words(rows, given["search"]) if given.get("search") else rows
 
 
 def with_words(rows: QuerySet[Server], words: str) -> QuerySet[Server]:

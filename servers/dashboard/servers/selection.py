@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from servers.lifecycle.states import State
 from servers.models import Server
 from servers.operations.labels import MOST_LABEL_FILTER, read_label_filter
-from servers.reports.selectors import list_servers, with_label, with_words
+from servers.reports.selectors import list_servers, match_servers, with_label
 
 MOST_WORDS: Final = 100
 ORDERINGS: Final = {
@@ -76,16 +76,12 @@ class Selection:
     def filter_rows(self) -> QuerySet[Server]:
         """Return the servers of all states, in no order."""
         rows = list_servers().order_by().defer(*_SECRETS)
-        if self.search:
-            rows = with_words(rows, self.search)
-        if self.account:
-            rows = rows.filter(account__name=self.account)
-        if self.template:
-            rows = rows.filter(template__name=self.template)
-        if self.region:
-            rows = rows.filter(region=self.region)
+        rows = match_servers(rows, asdict(self))
         if self.label:
-            rows = _filter_label(rows, self.label)
+            # As in the API, but with spaces around =. No server has a label that can't
+            # exist.
+            asked = "=".join(part.strip() for part in self.label.split("=", 1))
+            rows = with_label(rows, *read_label_filter(asked))
         return rows
 
     def select(self) -> QuerySet[Server]:
@@ -111,10 +107,3 @@ class Selection:
 
 def _read(given: Mapping[str, str], name: str, most: int) -> str:
     return given.get(name, "").replace("\0", "")[:most].strip()
-
-
-def _filter_label(rows: QuerySet[Server], text: str) -> QuerySet[Server]:
-    """Filter like the API, but allow spaces around ``=``."""
-    asked = "=".join(part.strip() for part in text.split("=", 1))
-    # No server has a label that can't exist.
-    return with_label(rows, *read_label_filter(asked))
