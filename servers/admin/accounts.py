@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from servers.access.reach import reach_accounts
-from servers.admin.base import Listed, badge, run_for_each
+from servers.admin.base import Listed, act_on_each, badge, show_badge
 from servers.clouds.registry import list_kinds, validate_config
 from servers.errors import FleetError
 from servers.models import Account
@@ -155,10 +155,11 @@ class AccountAdmin(Listed):
         """Return the note of its least healthy location."""
         return summarise_health(account.locations.all()).note
 
-    @admin.display(description="breaker", ordering="breaker")
-    def breaker_badge(self, account: Account) -> SafeString | str:
-        """Return the state of the breaker."""
-        return badge(account.breaker)
+    breaker_badge = show_badge("breaker")
+    scan = act_on_each("Scan for orphans now", scan_now, done="Listing started")
+    close_breakers = act_on_each(
+        "Close breakers", close_breaker, done="Circuit breaker closed"
+    )
 
     @admin.action(description="Test accounts", permissions=["change"])
     def test(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
@@ -175,18 +176,6 @@ class AccountAdmin(Listed):
                     tone = messages.WARNING
                 where = f"{account} {found.region}".strip()
                 self.message_user(request, f"{where}: {found.message}", tone)
-
-    @admin.action(description="Scan for orphans now", permissions=["change"])
-    def scan(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
-        """List the accounts immediately."""
-        run_for_each(self, request, accounts, scan_now, done="Listing started")
-
-    @admin.action(description="Close breakers", permissions=["change"])
-    def close_breakers(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
-        """Allow creates in the accounts again."""
-        run_for_each(
-            self, request, accounts, close_breaker, done="Circuit breaker closed"
-        )
 
     def save_model(
         self, request: HttpRequest, obj: Account, form: Any, change: bool

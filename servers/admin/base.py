@@ -1,6 +1,6 @@
 """What the admin's pages share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -118,15 +118,40 @@ def badge(word: str) -> SafeString | str:
     )
 
 
-def cut(text: str) -> str:
-    """Return a long text, shortened for a list."""
-    return Truncator(text).chars(120) or "–"
+def show_badge(field: str, description: str = "", *, sorts: bool = True) -> Any:
+    """Return a column that shows a field as a badge."""
+
+    @admin.display(description=description or field, ordering=field if sorts else None)
+    def show(_page: _ModelAdmin, row: Model) -> SafeString | str:
+        return badge(getattr(row, field))
+
+    return show
+
+
+def show_in_short(field: str) -> Any:
+    """Return a column that shows the beginning of a field."""
+
+    @admin.display(description=field)
+    def show(_page: _ModelAdmin, row: Model) -> str:
+        return Truncator(getattr(row, field)).chars(120) or "–"
+
+    return show
+
+
+def act_on_each(description: str, act: Callable[[Any], object], *, done: str) -> Any:
+    """Return an action that runs an operation for each row, as ``run_for_each``."""
+
+    @admin.action(description=description, permissions=["change"])
+    def run(page: _ModelAdmin, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        run_for_each(page, request, rows, act, done=done)
+
+    return run
 
 
 def run_for_each(
     page: _ModelAdmin,
     request: HttpRequest,
-    rows: Iterable[Model],
+    rows: QuerySet[Any],
     act: Callable[[Any], object],
     *,
     done: str,

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from servers.access.tokens import revoke_token
-from servers.admin.base import Shown, run_for_each
+from servers.admin.base import Shown, act_on_each
 from servers.models import Fleet, Token
 from servers.operations import freeze_destroys, pause_fleet, resume_fleet
 
@@ -61,13 +61,9 @@ class TokenAdmin(Shown):
     search_fields = ("name", "public_id")
     list_select_related = ("user",)
     actions = ("revoke",)
+    revoke = act_on_each("Revoke tokens", revoke_token, done="Revoked")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Return all fields except the digest."""
         fields = super().get_readonly_fields(request, obj)
         return [name for name in fields if name != "digest"]
-
-    @admin.action(description="Revoke tokens", permissions=["change"])
-    def revoke(self, request: HttpRequest, tokens: QuerySet[Token]) -> None:
-        """Revoke the tokens immediately."""
-        run_for_each(self, request, tokens, revoke_token, done="Revoked")

@@ -5,9 +5,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 
-from servers.admin.base import Shown, badge, cut, run_for_each
+from servers.admin.base import Shown, act_on_each, show_badge, show_in_short
 from servers.admin.filters import KindFilter, TallyFilter
 from servers.errors import FleetError
 from servers.models import (
@@ -39,21 +38,9 @@ class EventAdmin(Shown):
     list_filter = ("at", KindFilter)
     search_fields = ("server_name", "reason", "request_id", "actor")
     ordering = ("-id",)
-
-    @admin.display(description="reason")
-    def reason_in_short(self, event: Event) -> str:
-        """Return the beginning of the reason."""
-        return cut(event.reason)
-
-    @admin.display(description="from")
-    def from_badge(self, event: Event) -> SafeString | str:
-        """Return the previous state."""
-        return badge(event.from_state)
-
-    @admin.display(description="to")
-    def to_badge(self, event: Event) -> SafeString | str:
-        """Return the new state."""
-        return badge(event.to_state)
+    reason_in_short = show_in_short("reason")
+    from_badge = show_badge("from_state", "from", sorts=False)
+    to_badge = show_badge("to_state", "to", sorts=False)
 
 
 @admin.register(Location)
@@ -73,22 +60,12 @@ class LocationAdmin(Shown):
     search_fields = ("account__name", "region")
     list_select_related = ("account",)
     actions = ("list_now", "destroy_held")
-
-    @admin.display(description="error")
-    def error_in_short(self, location: Location) -> str:
-        """Return the beginning of the last listing's error."""
-        return cut(location.error)
-
-    @admin.action(description="List now", permissions=["change"])
-    def list_now(self, request: HttpRequest, locations: QuerySet[Location]) -> None:
-        """List the locations immediately."""
-        run_for_each(
-            self,
-            request,
-            locations,
-            lambda each: scan_now(each.account, region=each.region),
-            done="Listing started",
-        )
+    error_in_short = show_in_short("error")
+    list_now = act_on_each(
+        "List now",
+        lambda location: scan_now(location.account, region=location.region),
+        done="Listing started",
+    )
 
     @admin.action(description="Destroy all held instances", permissions=["change"])
     def destroy_held(self, request: HttpRequest, locations: QuerySet[Location]) -> None:

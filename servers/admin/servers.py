@@ -4,13 +4,12 @@ from datetime import UTC
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from servers.admin.base import Shown, badge, cut, run_for_each
+from servers.admin.base import Shown, act_on_each, show_badge, show_in_short
 from servers.admin.filters import RegionFilter
 from servers.models import Attempt, Event, Instance, Leftover, Server
 from servers.operations import (
@@ -77,11 +76,33 @@ class ServerAdmin(Shown):
     list_select_related = ("account", "template")
     inlines: ClassVar = [_EventInline]
     actions = ("terminate", "terminate_by_force", "retry", "protect", "unprotect")
-
-    @admin.display(description="state", ordering="state")
-    def state_badge(self, server: Server) -> SafeString | str:
-        """Return the state."""
-        return badge(server.state)
+    state_badge = show_badge("state")
+    error_in_short = show_in_short("error")
+    terminate = act_on_each(
+        "Terminate servers (destroys instances immediately)",
+        lambda server: terminate_server(server.name),
+        done="Terminating",
+    )
+    terminate_by_force = act_on_each(
+        "Terminate servers (remove failed ones immediately)",
+        lambda server: terminate_server(server.name, force=True),
+        done="Terminating (forced)",
+    )
+    retry = act_on_each(
+        "Retry failed servers",
+        lambda server: retry_server(server.name),
+        done="Retrying",
+    )
+    protect = act_on_each(
+        "Protect servers",
+        lambda server: protect_server(server.name, protected=True),
+        done="Protected",
+    )
+    unprotect = act_on_each(
+        "Unprotect servers",
+        lambda server: protect_server(server.name, protected=False),
+        done="Unprotected",
+    )
 
     @admin.display(description="account, region, size", ordering="account__name")
     def place(self, server: Server) -> SafeString:
@@ -98,77 +119,9 @@ class ServerAdmin(Shown):
         """Return when it was created, without the year: records are kept for days."""
         return server.created_at.astimezone(UTC).strftime("%d %b %H:%M")
 
-    @admin.display(description="error")
-    def error_in_short(self, server: Server) -> str:
-        """Return the beginning of the error."""
-        return cut(server.error)
-
     def view_on_site(self, server: Server) -> str:
         """Return the server's page, which says why it waits."""
         return reverse("server", args=[server.name])
-
-    @admin.action(
-        description="Terminate servers (destroys instances immediately)",
-        permissions=["change"],
-    )
-    def terminate(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
-        """Terminate the servers."""
-        run_for_each(
-            self,
-            request,
-            servers,
-            lambda server: terminate_server(server.name),
-            done="Terminating",
-        )
-
-    @admin.action(
-        description="Terminate servers (remove failed ones immediately)",
-        permissions=["change"],
-    )
-    def terminate_by_force(
-        self, request: HttpRequest, servers: QuerySet[Server]
-    ) -> None:
-        """Terminate the servers; failed ones leave the list immediately."""
-        run_for_each(
-            self,
-            request,
-            servers,
-            lambda server: terminate_server(server.name, force=True),
-            done="Terminating (forced)",
-        )
-
-    @admin.action(description="Retry failed servers", permissions=["change"])
-    def retry(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
-        """Retry the failed servers."""
-        run_for_each(
-            self,
-            request,
-            servers,
-            lambda server: retry_server(server.name),
-            done="Retrying",
-        )
-
-    @admin.action(description="Protect servers", permissions=["change"])
-    def protect(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
-        """Protect the servers."""
-        run_for_each(
-            self,
-            request,
-            servers,
-            lambda server: protect_server(server.name, protected=True),
-            done="Protected",
-        )
-
-    @admin.action(description="Unprotect servers", permissions=["change"])
-    def unprotect(self, request: HttpRequest, servers: QuerySet[Server]) -> None:
-        """Unprotect the servers."""
-        run_for_each(
-            self,
-            request,
-            servers,
-            lambda server: protect_server(server.name, protected=False),
-            done="Unprotected",
-        )
 
 
 @admin.register(Attempt)
@@ -190,16 +143,8 @@ class AttemptAdmin(Shown):
     search_fields = ("key", "server_name", "instance_id", "answer_class")
     list_select_related = ("account",)
     ordering = ("-asked_at",)
-
-    @admin.display(description="answer")
-    def answer_in_short(self, attempt: Attempt) -> str:
-        """Return the beginning of the cloud's response."""
-        return cut(attempt.answer)
-
-    @admin.display(description="outcome", ordering="outcome")
-    def outcome_badge(self, attempt: Attempt) -> SafeString | str:
-        """Return the outcome."""
-        return badge(attempt.outcome)
+    answer_in_short = show_in_short("answer")
+    outcome_badge = show_badge("outcome")
 
 
 @admin.register(Instance)
@@ -222,37 +167,17 @@ class InstanceAdmin(Shown):
     search_fields = ("instance_id", "name", "key")
     list_select_related = ("account",)
     actions = ("adopt", "destroy")
-
-    @admin.display(description="verdict", ordering="verdict")
-    def verdict_badge(self, instance: Instance) -> SafeString | str:
-        """Return the verdict."""
-        return badge(instance.verdict)
-
-    @admin.action(
-        description="Adopt: create servers for these instances", permissions=["change"]
+    verdict_badge = show_badge("verdict")
+    adopt = act_on_each(
+        "Adopt: create servers for these instances",
+        lambda instance: adopt_stray(instance.pk),
+        done="Adopted",
     )
-    def adopt(self, request: HttpRequest, instances: QuerySet[Instance]) -> None:
-        """Adopt unknown instances."""
-        run_for_each(
-            self,
-            request,
-            instances,
-            lambda instance: adopt_stray(instance.pk),
-            done="Adopted",
-        )
-
-    @admin.action(
-        description="Destroy instances without a server", permissions=["change"]
+    destroy = act_on_each(
+        "Destroy instances without a server",
+        lambda instance: destroy_stray(instance.pk),
+        done="Will be destroyed",
     )
-    def destroy(self, request: HttpRequest, instances: QuerySet[Instance]) -> None:
-        """Destroy instances that need a decision."""
-        run_for_each(
-            self,
-            request,
-            instances,
-            lambda instance: destroy_stray(instance.pk),
-            done="Will be destroyed",
-        )
 
 
 @admin.register(Leftover)
@@ -264,14 +189,8 @@ class LeftoverAdmin(Shown):
     search_fields = ("resource_id", "key", "kind")
     list_select_related = ("account",)
     actions = ("delete_left",)
-
-    @admin.action(description="Delete leftovers at the cloud", permissions=["change"])
-    def delete_left(self, request: HttpRequest, left: QuerySet[Leftover]) -> None:
-        """Delete leftovers that need a decision."""
-        run_for_each(
-            self,
-            request,
-            left,
-            lambda each: delete_leftover(each.pk),
-            done="Will be deleted",
-        )
+    delete_left = act_on_each(
+        "Delete leftovers at the cloud",
+        lambda leftover: delete_leftover(leftover.pk),
+        done="Will be deleted",
+    )

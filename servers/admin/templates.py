@@ -9,7 +9,7 @@ from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from servers.admin.base import Listed, run_for_each
+from servers.admin.base import Listed, act_on_each, run_for_each
 from servers.errors import FleetError, InvalidError
 from servers.models import Template, TemplatePlacement, TemplateVersion
 from servers.models.multiline import Multiline
@@ -146,6 +146,11 @@ class TemplateAdmin(Listed):
     search_fields = ("name", "placements__image", "placements__size")
     inlines = (_PlacementInline, _VersionInline)
     actions = ("try_them", "make_default")
+    try_them = act_on_each(
+        "Try templates (servers are terminated automatically)",
+        try_template,
+        done="Trial run started",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load all placements in one query."""
@@ -205,14 +210,6 @@ class TemplateAdmin(Listed):
         except FleetError as error:
             return error
         return None
-
-    @admin.action(
-        description="Try templates (servers are terminated automatically)",
-        permissions=["change"],
-    )
-    def try_them(self, request: HttpRequest, templates: QuerySet[Template]) -> None:
-        """Start a trial run of each template."""
-        run_for_each(self, request, templates, try_template, done="Trial run started")
 
     @admin.action(description="Set as default", permissions=["change"])
     def make_default(self, request: HttpRequest, templates: QuerySet[Template]) -> None:
