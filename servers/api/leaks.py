@@ -5,7 +5,7 @@ from typing import Any, Final
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from servers.access.reach import find_account, find_template, reach_templates
+from servers.access.reach import find_account, find_template
 from servers.api.shared.bodies import Kind, read_body
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
@@ -21,7 +21,7 @@ from servers.reports.leaks import (
     list_history,
     report_leaks,
 )
-from servers.reports.server_json import render_server
+from servers.reports.server_json import render_server, to_seconds
 
 PLACE: Final = {"account": Kind.TEXT, "region": Kind.TEXT}
 ADOPTION: Final = {"template": Kind.TEXT}
@@ -86,12 +86,10 @@ class AdoptStray(ScopedView):
     def post(self, request: Request, pk: int) -> Response:
         """Create a server for an unknown instance, with the template in the body."""
         name = read_body(self.body, ADOPTION).get("template", "")
-        template = None
-        if name:
-            try:
-                template = find_template(name, rows=reach_templates())
-            except NotFoundError as error:
-                raise InvalidError(error.message) from None
+        try:
+            template = find_template(name) if name else None
+        except NotFoundError as error:
+            raise InvalidError(error.message) from None
         server = adopt_stray(pk, template=template)
         return Response(render_server(server, with_secrets=False))
 
@@ -100,7 +98,7 @@ def render_report(report: Report) -> dict[str, Any]:
     """Return the report as JSON. Times are Unix seconds, ages are seconds."""
     return {
         "clean": report.is_clean,
-        "at": int(report.at.timestamp()),
+        "at": to_seconds(report.at),
         "scopes": [_render_location(location) for location in report.locations],
     }
 
@@ -111,9 +109,7 @@ def _render_location(report: LocationReport) -> dict[str, Any]:
         "account": location.account.name,
         "region": location.region,
         "clean": report.is_clean,
-        "compared": int(location.compared_at.timestamp())
-        if location.compared_at
-        else 0,
+        "compared": to_seconds(location.compared_at),
         "fresh": report.is_fresh,
         "error": location.error,
         "bound": int(report.bound.total_seconds()),
@@ -153,7 +149,7 @@ def _render_finding(finding: Finding) -> dict[str, Any]:
 
 def _render_event(event: Event) -> dict[str, Any]:
     return {
-        "at": int(event.at.timestamp()),
+        "at": to_seconds(event.at),
         "kind": event.kind,
         "account": event.account.name if event.account else "",
         "server": event.server_name,

@@ -8,13 +8,8 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.access.reach import (
-    reach_accounts,
-    reach_servers,
-    reach_templates,
-    reach_tokens,
-)
-from servers.dashboard.shared.firststep import SANDBOX
+from servers.access.reach import reach_servers, reach_tokens
+from servers.dashboard.shared.firststep import find_first_step
 from servers.dashboard.shared.live import Live
 
 
@@ -56,12 +51,12 @@ def _list_steps(user: Any) -> Iterator[Step]:
             return "", ""
         return label, f"{reverse(page)}?{urlencode({'next': reverse('start')})}"
 
-    kinds = set(reach_accounts().order_by().values_list("kind", flat=True).distinct())
+    found = find_first_step()
     text = (
         "An account is a cloud and the credentials for it. Test it before you save it: "
         "the test tells you what these credentials can do."
     )
-    if kinds == {SANDBOX}:
+    if found["only_tries"]:
         text = (
             "You have the sandbox, a simulated cloud that bills nothing. Use it to "
             "look around, and add an account at your own cloud when you are ready."
@@ -69,13 +64,13 @@ def _list_steps(user: Any) -> Iterator[Step]:
     yield Step(
         "Add an account",
         text,
-        bool(kinds),
+        found["has_account"],
         *offer("add_account", "Add account", "new-account"),
     )
     yield Step(
         "Create a template",
         "A template says how servers are created: account, image, size and limits.",
-        reach_templates().exists(),
+        found["has_template"],
         *offer("add_template", "Create a template", "new-template"),
     )
     ready = reach_servers().filter(started_at__isnull=False).exists()

@@ -12,7 +12,6 @@ from django.views.generic import FormView, TemplateView, View
 
 from servers.access.reach import find_account
 from servers.dashboard.shared.access import Page, carry_out, go_back
-from servers.errors import FleetError
 from servers.operations import (
     close_breaker,
     confirm_fleet,
@@ -196,10 +195,10 @@ class ConfirmFleet(Page, TemplateView):
         if request.POST.get("sure") != "on":
             messages.error(request, "Nothing was done. Tick the box first.")
             return redirect("confirm-fleet")
-        try:
+
+        def confirm() -> str:
             confirm_fleet()
-        except FleetError as error:
-            messages.error(request, error.message)
-        else:
-            messages.success(request, "Confirmed. Work resumes after a listing.")
+            return "Confirmed. Work resumes after a listing."
+
+        carry_out(request, confirm)
         return redirect("overview")

@@ -1,8 +1,9 @@
 """The tick: send hints for everything due. Several ticks can run at the same time."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import F, Q, Window
+from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from servers.messaging import dispatch
@@ -33,51 +34,38 @@ def _hint_servers(now: datetime) -> int:
     turn = Window(
         RowNumber(), partition_by=[F("account")], order_by=F("next_step_at").asc()
     )
-    due = list(
-        Server.objects.filter(next_step_at__lte=now)
-        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
-        .annotate(turn=turn)
-        .order_by("turn", "next_step_at")
-        .values_list("pk", flat=True)[:BATCH]
-    )
-    if due:
-        # Only rows still due: an operation may have rescheduled some meanwhile.
-        Server.objects.filter(pk__in=due, next_step_at__lte=now).update(
-            next_step_at=now + AGAIN
-        )
-    for pk in due:
-        dispatch.hint(dispatch.ADVANCE, pk)
-    return len(due)
+    due = Server.objects.filter(_is_free(now)).annotate(turn=turn)
+    return _hint(dispatch.ADVANCE, due, "next_step_at", now, first="turn")
 
 
 def _hint_locations(now: datetime) -> int:
-    due = list(
-        Location.objects.filter(next_listing_at__lte=now)
-        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
-        .order_by("next_listing_at")
-        .values_list("pk", flat=True)[:BATCH]
-    )
-    if due:
-        Location.objects.filter(pk__in=due, next_listing_at__lte=now).update(
-            next_listing_at=now + AGAIN
-        )
-    for pk in due:
-        dispatch.hint(dispatch.OBSERVE, pk)
-    return len(due)
+    due = Location.objects.filter(_is_free(now))
+    return _hint(dispatch.OBSERVE, due, "next_listing_at", now)
 
 
 def _hint_instances(now: datetime) -> int:
+    due = Instance.objects.filter(live=True, condemned_at__isnull=False)
+    return _hint(dispatch.DESTROY, due, "next_step_at", now)
+
+
+def _is_free(now: datetime) -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+
+
+def _hint(
+    task: str, rows: QuerySet[Any], column: str, now: datetime, *, first: str = ""
+) -> int:
+    """Send a hint for a batch of due rows, and again after AGAIN if they are left."""
+    is_due = {f"{column}__lte": now}
+    order = [first, column] if first else [column]
     due = list(
-        Instance.objects.filter(
-            live=True, condemned_at__isnull=False, next_step_at__lte=now
-        )
-        .order_by("next_step_at")
-        .values_list("pk", flat=True)[:BATCH]
+        rows.filter(**is_due).order_by(*order).values_list("pk", flat=True)[:BATCH]
     )
     if due:
-        Instance.objects.filter(pk__in=due, next_step_at__lte=now).update(
-            next_step_at=now + AGAIN
+        # Only rows still due: an operation may have rescheduled some meanwhile.
+        rows.model._default_manager.filter(pk__in=due, **is_due).update(  # noqa: SLF001
+            **{column: now + AGAIN}
         )
     for pk in due:
-        dispatch.hint(dispatch.DESTROY, pk)
+        dispatch.hint(task, pk)
     return len(due)

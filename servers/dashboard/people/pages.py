@@ -3,21 +3,18 @@
 from typing import Any, ClassVar, Final
 
 from django import forms
-from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.db.models import Count, Max, QuerySet
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.generic import FormView, ListView, TemplateView
+from django.shortcuts import render
+from django.views.generic import ListView, TemplateView
 
 from servers.access.sessions import digest_password, find_one_time, list_open_sessions
 from servers.access.tokens import list_valid_tokens
-from servers.dashboard.shared.access import Page
+from servers.dashboard.shared.editing import Once
 from servers.dashboard.shared.live import Live
-from servers.dashboard.shared.messages import REPEATED
 from servers.dashboard.shared.once import OnceForm
-from servers.errors import FleetError
 from servers.models import OneTimePassword
 from servers.operations import people
 
@@ -106,8 +103,10 @@ class PeopleList(Live, ListView):  # type: ignore[type-arg]
         }
 
 
-class NewPerson(Page, FormView):  # type: ignore[type-arg]
+class NewPerson(Once):
     """Create a person. The one-time password is shown only in this response."""
+
+    listing = "people"
 
     template_name = "people/new.html"
     form_class = PersonForm
@@ -120,20 +119,13 @@ class NewPerson(Page, FormView):  # type: ignore[type-arg]
         roles = people.list_roles(self.request.user)
         return super().get_form_kwargs() | {"roles": roles}
 
-    def form_valid(self, form: PersonForm) -> HttpResponse:
+    def carry_out(self, form: PersonForm) -> HttpResponse:
         """Create the person, and show the password in the response to this POST."""
-        if form.is_repeated():
-            messages.info(self.request, REPEATED)
-            return redirect("people")
-        try:
-            person, password = people.create_person(
-                self.request.user,
-                name=form.cleaned_data["name"],
-                role=form.cleaned_data["role"],
-            )
-        except FleetError as error:
-            form.refuse(error)
-            return self.form_invalid(form)
+        person, password = people.create_person(
+            self.request.user,
+            name=form.cleaned_data["name"],
+            role=form.cleaned_data["role"],
+        )
         return show_password(self, person, password)
 
 

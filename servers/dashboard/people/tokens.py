@@ -11,15 +11,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.generic import FormView, ListView, TemplateView
+from django.views.generic import ListView, TemplateView
 
 from servers.access.reach import find_token_by_id, reach_tokens
 from servers.access.tokens import issue_token, revoke_token, scopes_of
 from servers.dashboard.shared.access import Page
+from servers.dashboard.shared.editing import Once
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import REPEATED
 from servers.dashboard.shared.once import OnceForm
-from servers.errors import FleetError
 from servers.models import Token
 from servers.records.ledger import database_now
 
@@ -100,8 +100,14 @@ class TokenList(Live, ListView):  # type: ignore[type-arg]
         }
 
 
-class NewToken(Page, FormView):  # type: ignore[type-arg]
+class NewToken(Once):
     """Create a token. Its secret is shown only in this response."""
+
+    listing = "tokens"
+    repeated = (
+        f"{REPEATED} A secret is shown only once. If you lost it, revoke the token and "
+        "create another."
+    )
 
     template_name = "tokens/new.html"
     form_class = TokenForm
@@ -114,25 +120,14 @@ class NewToken(Page, FormView):  # type: ignore[type-arg]
         user = self.request.user
         return super().get_form_kwargs() | {"may": scopes_of(user)}  # type: ignore[arg-type]
 
-    def form_valid(self, form: TokenForm) -> HttpResponse:
+    def carry_out(self, form: TokenForm) -> HttpResponse:
         """Create the token, and show its secret in the response to this POST."""
-        if form.is_repeated():
-            messages.info(
-                self.request,
-                f"{REPEATED} A secret is shown only once. If you lost it, revoke the "
-                "token and create another.",
-            )
-            return redirect("tokens")
-        try:
-            text = issue_token(
-                form.cleaned_data["name"],
-                scopes=form.cleaned_data["scopes"],
-                expires_at=form.read_end(),
-                user=self.request.user,  # type: ignore[arg-type]
-            )
-        except FleetError as error:
-            form.refuse(error)
-            return self.form_invalid(form)
+        text = issue_token(
+            form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
+            expires_at=form.read_end(),
+            user=self.request.user,  # type: ignore[arg-type]
+        )
         token = reach_tokens().get(name=form.cleaned_data["name"])
         context = super().get_context_data(form=form) | {"token": token, "text": text}
         return render(self.request, "tokens/made.html", context)

@@ -13,9 +13,9 @@ from servers.dashboard.servers.choices import list_choices
 from servers.dashboard.servers.connect import write_call
 from servers.dashboard.servers.forms import EditForm, NewServerForm, digest_labels
 from servers.dashboard.shared.access import Page, carry_out, find_next, go_back
+from servers.dashboard.shared.editing import Once
 from servers.dashboard.shared.firststep import find_first_step
 from servers.dashboard.shared.messages import (
-    REPEATED,
     can_be_forced,
     is_removal,
     say_what_is_lost,
@@ -36,8 +36,10 @@ from servers.reports.selectors import find_server
 _NAMES_SAID = 5
 
 
-class NewServer(Page, FormView):  # type: ignore[type-arg]
+class NewServer(Once):
     """Create servers from a template."""
+
+    listing = "servers"
 
     template_name = "servers/new.html"
     form_class = NewServerForm
@@ -68,16 +70,9 @@ class NewServer(Page, FormView):  # type: ignore[type-arg]
             "call_url": url,
         }
 
-    def form_valid(self, form: NewServerForm) -> HttpResponse:
-        """Create the servers, or show each error at its field."""
-        if form.is_repeated():
-            messages.info(self.request, REPEATED)
-            return redirect("servers")
-        try:
-            servers = provision_servers(form.to_request())
-        except FleetError as error:
-            form.refuse(error)
-            return self.form_invalid(form)
+    def carry_out(self, form: NewServerForm) -> HttpResponse:
+        """Create the servers."""
+        servers = provision_servers(form.to_request())
         names = [server.name for server in servers[:_NAMES_SAID]]
         if more := len(servers) - len(names):
             names.append(f"{more} more")

@@ -17,14 +17,39 @@ from servers.errors import FleetError
 _Row = TypeVar("_Row", bound=Model)
 
 
-class Edit(Page, FormView):  # type: ignore[type-arg]
+class Once(Page, FormView):  # type: ignore[type-arg]
+    """A page with a OnceForm; ``listing`` names the URL to which a repetition leads."""
+
+    listing: ClassVar[str]
+    repeated: ClassVar[str] = REPEATED
+
+    def carry_out(self, form: Any) -> HttpResponse:
+        """Do what the form asks for, or raise a FleetError."""
+        raise NotImplementedError
+
+    def refuse(self, form: Any, error: FleetError) -> None:
+        """Show the errors, each at its field."""
+        form.refuse(error)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Do it, unless it was done before."""
+        if form.is_repeated():
+            messages.info(self.request, self.repeated)
+            return redirect(self.listing)
+        try:
+            return self.carry_out(form)
+        except FleetError as error:
+            self.refuse(form, error)
+            return self.form_invalid(form)
+
+
+class Edit(Once):
     """A page with a form for one row: a OnceForm with ``is_stale`` and ``see``.
 
     ``page`` is the URL name of a row's own page, ``listing`` that of the list.
     """
 
     page: ClassVar[str]
-    listing: ClassVar[str]
 
     def find_current(self) -> Any:
         """Return the row to change, or None for a new one."""
@@ -34,20 +59,9 @@ class Edit(Page, FormView):  # type: ignore[type-arg]
         """Save the form in the caller's transaction, and return the row."""
         raise NotImplementedError
 
-    def refuse(self, form: Any, error: FleetError) -> None:
-        """Show the errors, each at its field."""
-        form.refuse(error)
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        """Save it, unless it was saved before or somebody else changed the row."""
-        if form.is_repeated():
-            messages.info(self.request, REPEATED)
-            return redirect(self.listing)
-        try:
-            saved = self._save_fresh(form)
-        except FleetError as error:
-            self.refuse(form, error)
-            return self.form_invalid(form)
+    def carry_out(self, form: Any) -> HttpResponse:
+        """Save it, unless somebody else changed the row."""
+        saved = self._save_fresh(form)
         if saved is None:
             form.forget()
             return self.form_invalid(form)

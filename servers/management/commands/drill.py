@@ -116,14 +116,7 @@ def _read_wishes(options: dict[str, Any]) -> Wishes:
         least = 1 if name in {"servers", "seconds"} else 0
         if not least <= options[name] <= most:
             raise CommandError(f"--{name} takes a number from {least} to {most}.")
-    return Wishes(
-        database=options["database"],
-        servers=options["servers"],
-        seconds=options["seconds"],
-        kills=options["kills"],
-        stranded=options["stranded"],
-        seed=options["seed"],
-    )
+    return Wishes(**{name: options[name] for name in ("database", "seed", *limits)})
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """The queries of the report: count everything, and load the oldest rows."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
@@ -64,36 +64,18 @@ class _Place:
         return (self.location.account_id, self.location.region)
 
 
-def _late_instances(places: Iterable[_Place], *, now: datetime) -> Q:
-    """Return the condition for instances older than their location's bound."""
-    return _any_of(
-        Q(account=place.location.account_id) & outside_of(place.bound, now=now)
+def _late(places: Iterable[_Place], condition: Callable[[_Place], Q]) -> Q:
+    """Return the condition for rows older than their location's bound."""
+    conditions = (
+        Q(account=place.location.account_id) & condition(place)
         for place in _one_each(places)
     )
-
-
-def _late_leftovers(places: Iterable[_Place], *, now: datetime) -> Q:
-    return _any_of(
-        Q(account=place.location.account_id)
-        & outside_of(bound_of_leftovers(place.pace), now=now)
-        for place in _one_each(places)
-    )
-
-
-def _late_endings(places: Iterable[_Place], *, now: datetime) -> Q:
-    return _any_of(
-        Q(account=place.location.account_id, state_since__lt=now - place.bound)
-        for place in _one_each(places)
-    )
+    return reduce(or_, conditions, Q(pk__in=[]))
 
 
 def _one_each(places: Iterable[_Place]) -> Iterable[_Place]:
     """Return one location per account: all locations of an account share its pace."""
     return {place.location.account_id: place for place in places}.values()
-
-
-def _any_of(conditions: Iterable[Q]) -> Q:
-    return reduce(or_, conditions, Q(pk__in=[]))
 
 
 def _count_live(
@@ -116,7 +98,10 @@ def _count_live(
         .values_list("account", "region", judged)
         .annotate(
             total=Count("pk"),
-            late=Count("pk", filter=_late_instances(places, now=now)),
+            late=Count(
+                "pk",
+                filter=_late(places, lambda place: outside_of(place.bound, now=now)),
+            ),
             undecided=Count("pk", filter=Q(condemned_at__isnull=True)),
         )
     )
@@ -175,8 +160,16 @@ def report_leaks(*, now: datetime, account: str = "") -> Report:
     stopping = all_servers().filter(state=State.STOPPING, account__in=here)
     leftovers = Leftover.objects.filter(account__in=here)
     live = _count_live(instances, places, now=now)
-    ending = _count(stopping, _late_endings(places, now=now))
-    left = _count(leftovers, _late_leftovers(places, now=now))
+    ending = _count(
+        stopping, _late(places, lambda place: Q(state_since__lt=now - place.bound))
+    )
+    left = _count(
+        leftovers,
+        _late(
+            places,
+            lambda place: outside_of(bound_of_leftovers(place.pace), now=now),
+        ),
+    )
     named = _name(unowned, "first_seen")
     named_ending = _name(stopping, "state_since")
     named_left = _name(leftovers, "first_seen")
