@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from servers import reconciler
 from servers.access.tokens import SCOPES, issue_token
 from servers.engine import step
 from servers.lifecycle.states import State
@@ -49,10 +48,7 @@ def add_template(name: str, *, readiness: str = "address", **options: Any) -> No
 def step_to(state: str, server: Server, workshop: Workshop) -> None:
     """Carry out hints until the server is in a state."""
     for _ in range(300):
-        reconciler.tick()
-        hints, workshop.hints = workshop.hints, []
-        for task, row_id in hints:
-            workshop.carry_out(task, row_id)
+        for _ in workshop.step():
             server.refresh_from_db()
             if server.state == state:
                 return

@@ -7,7 +7,7 @@ lost.
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -140,11 +140,17 @@ class Workshop:
 
     def turn(self) -> None:
         """Run one tick, and all hints sent so far."""
+        for _ in self.step():
+            pass
+
+    def step(self) -> Iterator[None]:
+        """Run one turn, and pause after each hint."""
         self.turns += 1
         reconciler.tick()
         hints, self.hints = self.hints, []
         for task, row_id in hints:
             self.carry_out(task, row_id)
+            yield
 
     def carry_out(self, task: str, row_id: str) -> None:
         """Run one task."""
