@@ -3,12 +3,15 @@
 import faulthandler
 import os
 import sys
+from functools import partialmethod
 from types import TracebackType
 from typing import Any
 
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.signals import beat_init, worker_init, worker_ready
 from django.core.exceptions import ImproperlyConfigured
+from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "serverfleet.settings")
 # At each start of a worker, Celery would run Django's checks and drop what they found.
@@ -32,7 +35,24 @@ def _show_error(
 
 sys.excepthook = _show_error
 
-app = Celery("serverfleet")
+
+class _Connection(Connection):
+    """A connection that retries a broker that is down every two seconds.
+
+    Celery would wait up to half a minute, and a worker would appear to hang meanwhile.
+    """
+
+    ensure_connection = partialmethod(
+        Connection.ensure_connection, interval_start=1, interval_step=1, interval_max=2
+    )
+
+
+class _AMQP(AMQP):
+    Connection = _Connection
+
+
+app = Celery("serverfleet", amqp=_AMQP)
+app.steps["consumer"].add("serverfleet.run.vitals:ConsumerPulse")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 # Celery would close the database connection after every task. The tasks themselves drop
 # connections that are old or broken.

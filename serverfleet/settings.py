@@ -102,7 +102,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "serverfleet.web.middleware.RequestLogMiddleware",
     "serverfleet.web.errorpages.ErrorMiddleware",
-    "serverfleet.web.pagemiddleware.PolicyMiddleware",
+    "csp.middleware.CSPMiddleware",
     "serverfleet.web.entrance.EntranceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -114,7 +114,7 @@ MIDDLEWARE = [
     "serverfleet.web.middleware.ActorMiddleware",
     "serverfleet.web.pagemiddleware.PageLimitMiddleware",
     "serverfleet.web.pagemiddleware.PasswordMiddleware",
-    "serverfleet.web.pagemiddleware.PageMessageMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -159,7 +159,6 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
     ),
 ]
 CSRF_FAILURE_VIEW = "serverfleet.web.errorpages.csrf_failure"
-AUTHENTICATION_BACKENDS = ["servers.access.rights.RightsBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"
@@ -320,8 +319,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False  # keeps tracebacks in one piece
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_TIMEZONE = "UTC"
-# Celery's own, in memory, extended to show from their loops that they work.
-CELERY_WORKER_CONSUMER = "serverfleet.run.vitals:FleetConsumer"
+# Celery's own, in memory, extended to show from its loop that it works.
 CELERY_BEAT_SCHEDULER = "serverfleet.run.vitals:FleetScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds, the longest pause between signs of life
 # Without `expires`: the sender's clock sets it and the worker's clock compares it, so a

@@ -11,12 +11,10 @@ import logging
 import os
 import threading
 import time
-from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from celery import bootsteps
 from celery.beat import Scheduler
-from celery.worker.consumer import Consumer
 from django.conf import settings
 
 from serverfleet.run.pulse import PIPE, Pulse
@@ -34,9 +32,6 @@ LOOP_LATE: Final = 5.0
 # Longer than a statement waits for a locked database.
 IDLE_MOST: Final = 15.0
 HANG_MOST: Final = 20.0
-# How often the consumer and the scheduler at least retry a broker that is down. Celery
-# would wait up to half a minute, during which they would appear to hang.
-RETRY_SECONDS: Final = 2.0
 # The heartbeat's thread writes more often than this if the database answers.
 DATABASE_LATE: Final = 8.0
 CLOCK_JITTER: Final = 1.0
@@ -155,26 +150,6 @@ class ConsumerPulse(bootsteps.StartStopStep):
         hub.timer.call_repeatedly(TURN_SECONDS, get_vitals().turn)
 
 
-_Blueprint: Any = Consumer.Blueprint
-
-
-class FleetConsumer(Consumer):
-    """The consumer: it reports that it works, and soon reconnects to its broker."""
-
-    class Blueprint(_Blueprint):  # type: ignore[misc]
-        """Celery's own steps, and ours."""
-
-        default_steps: ClassVar = [
-            *_Blueprint.default_steps,
-            "serverfleet.run.vitals:ConsumerPulse",
-        ]
-
-    def ensure_connected(self, conn: Any) -> Any:
-        """Connect, and retry every two seconds."""
-        _retry_soon(conn)
-        return super().ensure_connected(conn)
-
-
 class FleetScheduler(Scheduler):
     """Beat's scheduler: in memory, with signs of life, and robust to clock changes."""
 
@@ -185,10 +160,6 @@ class FleetScheduler(Scheduler):
         delay: float = super().tick(*args, **kwargs)
         return delay
 
-    def _ensure_connected(self) -> Any:
-        _retry_soon(self.connection)
-        return super()._ensure_connected()  # type: ignore[misc]
-
     def _forget_future(self) -> None:
         """Start over if the clock was set back. Otherwise nothing would become due."""
         entries: list[Any] = list(self.schedule.values())
@@ -197,16 +168,7 @@ class FleetScheduler(Scheduler):
             logger.warning("The clock was set back. The schedule starts over.")
             for entry in entries:
                 entry.last_run_at = entry.default_now()
-            self._heap = None
-
-
-def _retry_soon(conn: Any) -> None:
-    conn.ensure_connection = partial(
-        conn.ensure_connection,
-        interval_start=RETRY_SECONDS / 2,
-        interval_step=RETRY_SECONDS / 2,
-        interval_max=RETRY_SECONDS,
-    )
+            self.populate_heap()
 
 
 def get_vitals() -> Vitals:

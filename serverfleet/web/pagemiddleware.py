@@ -1,16 +1,10 @@
-"""Middleware for pages that costs little for the API, which is called far more often.
-
-Each class does what the original does, but does not repeat work with a constant result.
-"""
+"""What comes before every page: a limit on requests, and a password to choose."""
 
 import re
 from collections.abc import Callable
 from typing import Final
 
-from csp.constants import HEADER
-from csp.middleware import CSPMiddleware
 from django.conf import settings
-from django.contrib.messages.middleware import MessageMiddleware
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -20,41 +14,12 @@ from servers.access.ratelimits import Counter, find_address
 from servers.access.sessions import MUST_CHANGE
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
-_API: Final = "/api/"
 # These have their own limits, or no limit at all.
 _OWN_LIMITS: Final = re.compile(
     r"/(?:api/|healthz\Z|varz\Z|version\Z|metrics\Z|pulse/\Z)"
 )
 readers: Final = Counter("readers", window=60, every=1.0)
 passers_by: Final = Counter("passers-by", window=60, every=1.0)
-# What django-csp's decorators set on an answer with its own policy.
-_OWN: Final = frozenset(
-    {"_csp_exempt", "_csp_config", "_csp_update", "_csp_replace"}
-    | {"_csp_exempt_ro", "_csp_config_ro", "_csp_update_ro", "_csp_replace_ro"}
-)
-
-
-class PolicyMiddleware(CSPMiddleware):
-    """The Content-Security-Policy, built once, since no answer has a nonce."""
-
-    _policy = ""
-
-    def process_request(self, request: HttpRequest) -> None:
-        """Offer no nonce: nothing inline is allowed."""
-
-    def process_response(
-        self, request: HttpRequest, response: HttpResponseBase
-    ) -> HttpResponseBase:
-        """Set the header on every answer."""
-        if not _OWN.isdisjoint(vars(response)):
-            answer: HttpResponseBase = super().process_response(request, response)
-            return answer
-        if self._policy:
-            response.headers.setdefault(HEADER, self._policy)
-            return response
-        answer = super().process_response(request, response)
-        self._policy = answer.headers.get(HEADER, "")
-        return answer
 
 
 class PageLimitMiddleware:
@@ -101,12 +66,3 @@ class PasswordMiddleware:
         ):
             return self.get_response(request)
         return redirect("own-password")
-
-
-class PageMessageMiddleware(MessageMiddleware):
-    """Messages for people. The API has none."""
-
-    def process_request(self, request: HttpRequest) -> None:
-        """Open the message store, for pages only."""
-        if not request.path_info.startswith(_API):
-            super().process_request(request)

@@ -42,14 +42,15 @@ class SessionStore(DatabaseStore):
         """Return the model of the sessions."""
         return Session
 
-    def _get_session_from_db(self) -> Session | None:
+    def load(self) -> dict[str, Any]:
+        """Return the data of an open session; otherwise none, and forget the key."""
         key = digest_key(self.session_key)
         row = list_open_sessions().filter(session_key=key).first()
         if row is None:
             self._session_key = None
-            return None
+            return {}
         self.began_at, self.seen_at = row.began_at, row.seen_at
-        return row
+        return self.decode(row.session_data)
 
     def exists(self, session_key: str) -> bool:
         """Tell whether a key is taken."""
@@ -67,7 +68,7 @@ class SessionStore(DatabaseStore):
             super().save(must_create=must_create)
             self.began_at = self.seen_at = timezone.now()
             return
-        row = self.create_model_instance(self._session)  # type: ignore[attr-defined]
+        row = self.create_model_instance(dict(self.items()))
         using = router.db_for_write(Session, instance=row)
         with transaction.atomic(using=using):
             changed = Session.objects.filter(pk=row.pk).update(

@@ -194,12 +194,14 @@ class TemplateAdmin(Listed):
         if not can:
             return None
         form = self.get_form(request, before)(request.POST, instance=copy(before))
-        formsets, _ = self._create_formsets(  # type: ignore[attr-defined]
-            request, form.instance, change=before is not None
-        )
-        if not (form.is_valid() and formsets[0].is_valid()):
+        # The first inline is that of the placements.
+        kind, inline = next(iter(self.get_formsets_with_inlines(request, before)))
+        prefix = kind.get_default_prefix()
+        given = self.get_formset_kwargs(request, form.instance, inline, prefix)
+        formset = kind(**given)
+        if not (form.is_valid() and formset.is_valid()):
             return None
-        placements = _read_placements(formsets[0])
+        placements = _read_placements(formset)
         user_data = form.cleaned_data["new_user_data"] or None
         try:
             check_template(form.instance, placements)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request as HTTPRequest
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -62,7 +62,7 @@ class ServerViewSet(ScopedView, ViewSet):
             answer.headers["Cache-Control"] = "no-store"
         return answer
 
-    def list(self, request: HTTPRequest) -> HttpResponse:
+    def list(self, request: HTTPRequest) -> HttpResponseBase:
         """Return the visible servers, oldest first unless ``ordering`` is given."""
         stamps = self.stamps
         etag = self._tag_list(stamps)
@@ -77,7 +77,7 @@ class ServerViewSet(ScopedView, ViewSet):
             answer[name] = value
         return answer
 
-    def retrieve(self, request: HTTPRequest, name: str) -> HttpResponse:
+    def retrieve(self, request: HTTPRequest, name: str) -> HttpResponseBase:
         """Return one server."""
         stamps = self.stamps
         key = names.find(name, None if stamps is None else stamps.servers)

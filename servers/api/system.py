@@ -40,7 +40,7 @@ class Health(ScopedView):
 
     def get(self, request: Request) -> HttpResponseBase:
         """Report that the process is alive."""
-        wished = request._request.get_preferred_type(_KINDS)  # noqa: SLF001
+        wished = request.get_preferred_type(_KINDS)
         if wished == "application/json":
             return Response({"status": "ok"})
         # Exactly the Drone Autoscaler's response, which probes look for.

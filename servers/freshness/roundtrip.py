@@ -1,4 +1,8 @@
-"""Send several queries in one round trip, if waiting for each would block others."""
+"""Send several queries in one round trip, if waiting for each would block others.
+
+With a round trip for each, a ``POST /api/servers`` on PostgreSQL takes 7 to 15 % more
+CPU, and 12 to 20 % fewer are accepted per second (docs/benchmarks.md).
+"""
 
 from typing import Any
 

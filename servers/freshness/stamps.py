@@ -8,9 +8,9 @@ so there ``read_stamps`` returns None.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db import connection
 
 _READ: Final = {
     "postgresql": "SELECT servers, pages, listings, tokens, recipes, "
@@ -47,7 +47,6 @@ def read_clock(stamps: Stamps | None = None) -> datetime:
     """
     if stamps is not None and stamps.read_at is not None:
         return stamps.read_at
-    connection = connections[DEFAULT_DB_ALIAS]
     with connection.cursor() as cursor:
         cursor.execute(_CLOCK[connection.vendor])
         (now,) = cursor.fetchone()
@@ -56,36 +55,13 @@ def read_clock(stamps: Stamps | None = None) -> datetime:
 
 def read_stamps() -> Stamps | None:
     """Return the stamps as of now; None inside a transaction. One query."""
-    # Get the connection itself once: each access through Django's proxy costs
-    # microseconds, and every request comes through here.
-    connection = connections[DEFAULT_DB_ALIAS]
     if connection.in_atomic_block:
         return None
-    row = _fetch(connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_READ[connection.vendor])
+        row = cursor.fetchone()
     if row is None:
         return Stamps()
     if connection.vendor == "sqlite":  # which has no type for times
         row = (*row[:-1], datetime.fromisoformat(row[-1]))
     return Stamps(*row)
-
-
-def _fetch(connection: Any) -> tuple[Any, ...] | None:
-    """Read the row. This also checks whether a persistent connection still works.
-
-    It is the first query of most requests and can be repeated, so Django need not send
-    its own health check before it.
-    """
-    unproven = connection.connection is not None and (
-        connection.health_check_enabled and not connection.health_check_done
-    )
-    connection.health_check_done = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(_READ[connection.vendor])
-            found: tuple[Any, ...] | None = cursor.fetchone()
-            return found
-    except OperationalError:
-        if not unproven:
-            raise
-    connection.close()
-    return _fetch(connection)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import connections, transaction
+from django.http import StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
 
-from servers.api.serverlist import fragments
+from servers.api.serverlist import fragments, segments
 from servers.models import Server, Token
 from servers.models.fields import EncryptedTextField
 from servers.operations import Change, change_server, save_template
@@ -41,6 +42,19 @@ def test_no_number_of_queries_grows_with_the_servers(call: Call) -> None:
         page = queries(call, "/api/servers?limit=1000&state=pending")
         counts.append((cold, warm, moved, page))
     assert set(counts) == {(3, 1, 3, 3)}
+
+
+def test_a_list_of_several_segments_is_sent_piece_by_piece(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "ROWS", 2)
+    names = {provision().name for _ in range(5)}
+    answer = call("GET", "/api/servers")
+    assert isinstance(answer, StreamingHttpResponse)  # joined, they would be copied
+    pieces = list(answer)
+    assert len(pieces) == 3
+    assert answer["Content-Length"] == str(sum(map(len, pieces)))
+    assert {row["name"] for row in json.loads(b"".join(pieces))} == names
 
 
 def test_one_server_costs_three_queries_and_one_while_nothing_changes(

@@ -113,6 +113,25 @@ def test_an_operator_pauses_neither_by_the_page_nor_by_the_api() -> None:
     assert take_snapshot() == before
 
 
+def test_a_session_without_its_csrf_token_is_refused_whatever_it_sends(
+    call: Call,
+) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(make_person("admin"))
+    strict.get("/")
+    mark = {"x-csrftoken": strict.cookies["csrftoken"].value}
+    for headers, body, status in (
+        ({}, "{}", 403),
+        ({}, "{", 403),  # the body is not read
+        (mark, "{", 400),
+        (mark, "{}", 200),
+    ):
+        answer = strict.post(
+            "/api/servers", body, content_type="application/json", headers=headers
+        )
+        assert answer.status_code == status, (headers, body)
+
+
 def test_an_old_session_creates_no_token_by_the_api(
     call: Call,
 ) -> None:

@@ -9,10 +9,9 @@ from django.core.signals import request_started
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.test.utils import CaptureQueriesContext
 
 from servers.access.tokens import issue_token
-from servers.freshness.stamps import _READ, Stamps, read_stamps
+from servers.freshness.stamps import Stamps, read_stamps
 from servers.freshness.triggers import SERVED, install_triggers, list_watches
 from servers.models import Account, Fleet, Location, Server, Template, Token
 from servers.models.fields import EncryptedTextField
@@ -234,16 +233,3 @@ def test_a_connection_closed_within_a_request_is_an_error() -> None:
         read_stamps()
     request_started.send(sender=None)
     assert read_stamps() is not None
-
-
-@pytest.mark.sqlite
-def test_a_query_that_sqlite_refuses_is_not_repeated(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    read_stamps()
-    monkeypatch.setitem(_READ, "sqlite", "SELECT 1 FROM nowhere")
-    request_started.send(sender=None)
-
-    with CaptureQueriesContext(connection) as asked, pytest.raises(OperationalError):
-        read_stamps()
-    assert len(asked) == 1

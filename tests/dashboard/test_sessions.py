@@ -69,7 +69,11 @@ def test_a_session_ends_when_nobody_did_anything_for_long(
     assert client.get("/").status_code == 200
     assert timezone.now() - Session.objects.get().seen_at < timedelta(seconds=60)
     age(seen_at=timedelta(seconds=601))
-    assert client.get("/").status_code == 302
+    answer = client.get("/")
+    assert answer.status_code == 302
+    assert answer.cookies["sessionid"].value == ""  # the browser deletes it
+    client = log_in(root)
+    age(seen_at=timedelta(seconds=601))
     assert client.get("/api/servers").status_code == 401
 
 

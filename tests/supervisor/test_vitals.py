@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from serverfleet.celery import app
 from serverfleet.run import vitals as vitals_module
@@ -180,3 +181,17 @@ def test_the_schedule_goes_on_when_the_clock_is_set_back(
         time.sleep(max(0.0, min(0.2, scheduler.tick())))
     assert "tick" in sent
     assert time.time() - now < 10
+
+
+def test_a_broker_that_is_down_is_tried_again_every_two_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("kombu.utils.functional.sleep", lambda _: None)
+    waits: list[float] = []
+    # What a worker and a scheduler connect with.
+    for connection in (app.connection_for_read(), app.connection_for_write()):
+        away = connection.clone(hostname="redis+socket:///nowhere")
+        with pytest.raises(OperationalError):
+            away.ensure_connection(lambda _, wait: waits.append(wait), 5)
+    assert len(waits) == 10
+    assert max(waits) == 2

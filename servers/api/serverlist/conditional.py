@@ -4,7 +4,8 @@ import hashlib
 from typing import Final
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import parse_etags
 from rest_framework.request import Request
 
@@ -37,23 +38,24 @@ def is_known(request: Request, etag: str) -> bool:
     return etag in known or "*" in known
 
 
-def answer_bytes(*pieces: bytes, etag: str | None) -> HttpResponse:
+def answer_bytes(*pieces: bytes, etag: str | None) -> HttpResponseBase:
     """Return 200 with encoded JSON. The pieces are sent as they are."""
-    response = HttpResponse(content_type=_JSON)
-    # Does what the setter of `content` does, but does not join the pieces.
-    response._container = list(pieces)  # type: ignore[attr-defined]  # noqa: SLF001
+    if len(pieces) == 1:
+        return _tag(HttpResponse(pieces[0], content_type=_JSON), etag)
+    # HttpResponse would join them: up to 40 MB for each reader.
+    response = StreamingHttpResponse(pieces, content_type=_JSON)
     response.headers["Content-Length"] = str(sum(map(len, pieces)))
     return _tag(response, etag)
 
 
-def answer_known(etag: str) -> HttpResponse:
+def answer_known(etag: str) -> HttpResponseBase:
     """Return 304: the client already has it."""
     response = HttpResponse(status=304)
     del response["Content-Type"]
     return _tag(response, etag)
 
 
-def _tag(response: HttpResponse, etag: str | None) -> HttpResponse:
+def _tag(response: HttpResponseBase, etag: str | None) -> HttpResponseBase:
     if etag is not None:
         response["ETag"] = etag
         # Clients revalidate each time, and shared caches store nothing.

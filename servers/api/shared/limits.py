@@ -81,7 +81,7 @@ class RateLimitedView(APIView):
         limit = settings.RATE_ADDRESS
         if limit and counter is refusals:
             limit = max(1, limit // REFUSALS_SHARE)
-        self._take(counter, find_address(request._request), limit)  # noqa: SLF001
+        self._take(counter, find_address(request), limit)
 
     def _take(self, counter: Counter, key: str, limit: int) -> None:
         if not limit:
