@@ -1,7 +1,8 @@
 """Templates: a form for the operation. The user data is write-only."""
 
+import math
 from copy import copy
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from servers.admin.base import Listed, act_on_each, run_for_each
-from servers.errors import FleetError, InvalidError
+from servers.errors import ConflictError, FleetError, InvalidError
 from servers.models import Template, TemplatePlacement, TemplateVersion
 from servers.models.multiline import Multiline
 from servers.models.template import PLACEMENT_FIELDS
@@ -19,10 +20,18 @@ from servers.operations.setup import MOST_PLACEMENTS, check_placement, check_tem
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Any]
+    _StackedInline = admin.StackedInline[Any, Any]
     _TabularInline = admin.TabularInline[Any, Any]
 else:
     _ModelForm = forms.ModelForm
+    _StackedInline = admin.StackedInline
     _TabularInline = admin.TabularInline
+
+
+STALE: Final = (
+    "Someone else saved a change while you were editing. Nothing was saved. Open the "
+    "page again to see the template as it is now."
+)
 
 
 class TemplateForm(_ModelForm):
@@ -43,6 +52,7 @@ class TemplateForm(_ModelForm):
         help_text="Otherwise the cloud is asked first whether it has the image and "
         "the sizes.",
     )
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
     # What the operation or the cloud said before the save began.
     refusal: ClassVar[FleetError | None] = None
 
@@ -61,11 +71,19 @@ class TemplateForm(_ModelForm):
             "max_servers",
             "is_default",
             "unchecked",
+            "seen",
         )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["seen"].initial = self.instance.version
 
     def clean(self) -> dict[str, Any]:
         """Show what the operation or the cloud said before the save began."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
+        if data.get("seen") != self.instance.version:
+            # Each save writes the placements anew, so the rows in this form are gone.
+            self.add_error(None, STALE)
         if self.refusal is not None and not self.errors:
             fields = self.refusal.fields or {"": [self.refusal.message]}
             for name, texts in fields.items():
@@ -75,6 +93,19 @@ class TemplateForm(_ModelForm):
 
 class _PlacementForm(_ModelForm):
     """A placement, checked as the operation does."""
+
+    # Not the column, whose values are unique, so two rows could not be swapped.
+    order = forms.IntegerField(
+        min_value=1,
+        max_value=1000,
+        required=False,
+        help_text="Placements are tried from 1 on. Leave empty to be the last.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.fields["order"].initial = self.instance.position + 1
 
     def clean(self) -> dict[str, Any]:
         """Show what is wrong at its field."""
@@ -90,12 +121,13 @@ class _PlacementForm(_ModelForm):
         return data
 
 
-class _PlacementInline(_TabularInline):
+class _PlacementInline(_StackedInline):
     """The placements, in the order tried."""
 
     model = TemplatePlacement
     form = _PlacementForm
-    fields = ("position", *PLACEMENT_FIELDS)
+    verbose_name = "placement"
+    fields = ("order", *PLACEMENT_FIELDS)
     extra = 0
     min_num = 1
     max_num = MOST_PLACEMENTS
@@ -236,6 +268,11 @@ class TemplateAdmin(Listed):
         self, request: HttpRequest, form: Any, formsets: Any, change: bool
     ) -> None:
         """Save with the operation."""
+        rows = Template.objects.select_for_update(no_key=True).filter(
+            pk=form.instance.pk
+        )
+        if change and rows.get().version != form.cleaned_data["seen"]:
+            raise ConflictError(STALE)  # saved since the form was checked
         for formset in formsets:
             formset.save(commit=False)  # notes what changed, for the admin's log
         save_template(
@@ -248,9 +285,10 @@ class TemplateAdmin(Listed):
 def _read_placements(formset: Any) -> list[TemplatePlacement]:
     """Return the placements of a valid formset in order, unsaved."""
     kept = [
-        form.instance
+        form
         for form in formset.forms
         if form not in formset.deleted_forms
         and (form.instance.pk or form.has_changed())
     ]
-    return sorted(kept, key=lambda placement: placement.position)
+    kept.sort(key=lambda form: form.cleaned_data["order"] or math.inf)
+    return [form.instance for form in kept]

@@ -33,7 +33,7 @@ from servers.operations import (
     try_template,
 )
 from servers.operations.accounttest import probe_account
-from servers.operations.setup import PRICE
+from servers.operations.setup import MOST_PLACEMENTS, PRICE
 from servers.reports.health import summarise_health
 from servers.reports.server_json import to_seconds
 
@@ -45,7 +45,7 @@ PLACEMENT: Final = {
 }
 TEMPLATE_FIELDS: Final = {
     # The short form of the first placement.
-    **{name: kind for name, kind in PLACEMENT.items() if name != "spot"},
+    **PLACEMENT,
     **dict.fromkeys(
         ("name", "user_data", "readiness", "name_prefix", "overrides"), Kind.TEXT
     ),
@@ -221,12 +221,10 @@ def read_unchecked(request: Request) -> bool:
 def render_template(template: Template) -> dict[str, Any]:
     """Return a template as JSON. Of the user data, say only whether there is any."""
     placements = [_render_placement(each) for each in template.placements.all()]
-    # The first one's fields stand at the top, too.
-    first = {name: value for name, value in placements[0].items() if name != "spot"}
     return {
         "name": template.name,
         "version": template.version,
-        **first,
+        **placements[0],  # the fields of the first stand at the top, too
         "placements": placements,
         "capacity": template.capacity,
         "has_user_data": bool(template.user_data),
@@ -321,7 +319,9 @@ def _fill_template(template: Template, data: dict[str, Any]) -> list[TemplatePla
             raise InvalidError(
                 f"placements: {message}", fields={"placements": [message]}
             )
-        return [_read_placement(number, entry) for number, entry in enumerate(given)]
+        # One too many is enough to be refused.
+        few = given[: MOST_PLACEMENTS + 1]
+        return [_read_placement(number, entry) for number, entry in enumerate(few)]
     placements = list(template.placements.all()) if template.version else []
     first = placements[0] if placements else TemplatePlacement()
     _fill_placement(first, short)

@@ -183,6 +183,8 @@ class Kind:
     check_options: Callable[[Mapping[str, Any]], str] = lambda _options: ""
     # Returns what is wrong with timings for a cloud with these options, or "".
     check_timings: Callable[[Mapping[str, Any], Timings], str] = lambda _options, _t: ""
+    # Those of them that choose a part of the region's capacity, such as a zone.
+    capacity_options: tuple[str, ...] = ()
     tags: TagRules = TagRules()
     asks_for: str = ""  # shown on the page of kinds instead of the required credentials
     takes_endpoint: bool = True

@@ -45,7 +45,9 @@ def list_placements(recipe, accounts):
         "options": recipe.options,
         **same,
     }
-    for position, entry in enumerate(recipe.candidates, start=1):
+    for position, entry in enumerate(recipe.candidates or (), start=1):
+        if not isinstance(entry, dict):
+            continue  # It could never be tried.
         account = accounts.get(entry.get("account") or recipe.account.name)
         if account is None:
             continue

@@ -27,6 +27,8 @@ from servers.records import ledger
 MOST_CAPACITY: Final = 1000
 MOST_TTL: Final = 10 * 366 * 86400  # seconds
 MOST_COUNT: Final = 100
+# Of what a request can choose, as in a placement.
+MOST_LETTERS: Final = {"image": 255, "region": 100, "size": 255}
 TEMPLATE_GONE: Final = "This template no longer exists. Choose another."
 _MOST_SOURCES: Final = 1000
 _SUFFIX = string.ascii_lowercase + string.digits
@@ -120,10 +122,10 @@ def check_request(request: Request) -> None:
         errors["count"] = [f"Use a number from 1 to {MOST_COUNT}."]
     if message := check_ttl(request.ttl):
         errors["ttl"] = [message]
-    for name in ("image", "region", "size"):
+    for name, most in MOST_LETTERS.items():
         text = getattr(request, name)
-        if len(text) > 100 or not text.isprintable():
-            errors[name] = ["Use at most 100 printable characters."]
+        if len(text) > most or not text.isprintable():
+            errors[name] = [f"Use at most {most} printable characters."]
     if message := check_labels(request.labels):
         errors["labels"] = [message]
     if errors:

@@ -149,8 +149,7 @@ def check_template(template: Template, placements: Sequence[TemplatePlacement]) 
         except InvalidError as error:
             if number == 0:
                 raise
-            said = [f"Fallback {number}: {error.message}"]
-            _raise({"placements": said})
+            _raise({"placements": [f"Placement {number + 1}: {error.message}"]})
     _raise(_find_wrong(template, placements))
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count, Q
 
+from servers.clouds.registry import describe_kind
 from servers.errors import InvalidError
 from servers.lifecycle.snapshot import Hold, Placement
 from servers.lifecycle.states import Verdict
@@ -53,7 +54,8 @@ def choose(
     """Return the placements that a request can use, in order; raise InvalidError.
 
     ``rule`` is what the template allows. *listed*: those that have all chosen values.
-    *any*: the first, with the chosen values. *none*: all, if the first has them.
+    *any*: the first, with the chosen values; its price is that of its own region and
+    size. *none*: as listed, but only values of the first can be chosen.
 
     User data and the permissions of an instance profile go to the image that is
     started. So people who can create servers must not be free to choose the image.
@@ -62,16 +64,20 @@ def choose(
     if not given or not placements:
         return tuple(placements)
     if rule == Recipe.Overrides.ANY:
-        changes: dict[str, Any] = {**given}
-        return (replace(placements[0], **changes),)
-    left = placements[:1] if rule == Recipe.Overrides.NONE else placements
+        first, changes = placements[0], dict[str, Any](given)
+        chosen = replace(first, **changes)
+        if (chosen.region, chosen.size) != (first.region, first.size):
+            chosen = replace(chosen, price_per_hour=None)
+        return (chosen,)
+    left = list(placements)
     for name, value in given.items():
-        allowed = dict.fromkeys(getattr(each, name) for each in left)
-        left = [each for each in left if getattr(each, name) == value]
-        if not left:
-            message = _explain(name, [each for each in allowed if each])
+        allowed = left[:1] if rule == Recipe.Overrides.NONE else left
+        known = dict.fromkeys(getattr(each, name) for each in allowed)
+        if value not in known:
+            message = _explain(name, [each for each in known if each])
             raise InvalidError(f"{name}: {message}", fields={name: [message]})
-    return tuple(placements if rule == Recipe.Overrides.NONE else left)
+        left = [each for each in left if getattr(each, name) == value]
+    return tuple(left)
 
 
 def _explain(field: str, known: Sequence[str]) -> str:
@@ -137,7 +143,7 @@ def choose_all(servers: Sequence[Server]) -> dict[UUID, tuple[Placement, ...]]:
 
 def price_of(server: Server) -> Decimal | None:
     """Return what an hour of a server costs where it is created, if that is known."""
-    placements = read_placements([server.recipe_id])[server.recipe_id]
+    placements = choose_all([server])[server.pk]
     prices = {each.position: each.price_per_hour for each in placements}
     return prices.get(server.placement)
 
@@ -165,7 +171,7 @@ class PlacementFacts:
 
     def find_full(self, placement: Placement, account: Account) -> NoCapacity | None:
         """Return what says that a placement had no capacity a short time ago."""
-        where = name_zone(placement, account)
+        where = name_capacity(placement, account)
         return self.full.get((account.pk, where, placement.size))
 
     def no_create(self, key: LocationKey) -> str:
@@ -216,10 +222,11 @@ class PlacementFacts:
         return Held(Hold.NONE)
 
 
-def name_zone(placement: Placement, account: Account) -> str:
-    """Return the zone of a placement; its region if it names no zone."""
+def name_capacity(placement: Placement, account: Account) -> str:
+    """Return the region of a placement, with what its options narrow that to."""
     options = {**account.options, **placement.options}
-    return str(options.get("zone") or placement.region)
+    named = (options.get(name) for name in describe_kind(account.kind).capacity_options)
+    return " ".join(str(each) for each in (placement.region, *named) if each)[:100]
 
 
 def remember_capacity(
@@ -228,7 +235,7 @@ def remember_capacity(
     """Remember for some minutes that a placement has no capacity, or forget it."""
     key = {
         "account": account,
-        "region": name_zone(placement, account)[:100],
+        "region": name_capacity(placement, account),
         "size": placement.size,
     }
     if not is_full:

@@ -27,7 +27,7 @@ from servers.models import (
     Token,
     VersionPlacement,
 )
-from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.fleet import Workshop, change_template, make_fleet, provision
 from tests.support.inline import fill_inline
 
 HIDDEN = {
@@ -171,6 +171,7 @@ def fill_template(template: Template) -> dict[str, Any]:
     """Return the form of a template, as a browser would send it."""
     return {
         **fill_inline(template, image="debian-12", size="large"),
+        "seen": template.version,
         "name": "default",
         "capacity": 4,
         "readiness": "address",
@@ -206,7 +207,7 @@ def test_the_cloud_is_asked_before_a_template_is_saved(client: Client) -> None:
     template = Template.objects.get()
     form = fill_template(template)
     del form["is_default"]
-    new = {"placements-INITIAL_FORMS": 0, "placements-0-id": ""}
+    new = {"placements-INITIAL_FORMS": 0, "placements-0-id": "", "seen": 0}
     for path, name, rows in (
         (f"/admin/servers/template/{template.pk}/change/", "default", {}),
         ("/admin/servers/template/add/", "other", new),
@@ -226,21 +227,36 @@ def test_placements_are_added_moved_and_removed(client: Client) -> None:
     path = f"/admin/servers/template/{template.pk}/change/"
     form = fill_template(template)
     more = fill_inline(template, {"size": "medium"}, size="small")
-    more |= {"placements-0-position": 2, "placements-1-position": 1}
+    more |= {"placements-0-order": 2, "placements-1-order": 1}
     assert client.post(path, {**form, **more}).status_code == 302
 
     def list_sizes() -> list[str]:
         return list(template.placements.values_list("size", flat=True))
 
     assert list_sizes() == ["medium", "small"]
-    fewer = fill_inline(template) | {"placements-0-DELETE": "on"}
+    fewer = fill_inline(template) | {"placements-0-DELETE": "on", "seen": 2}
     assert client.post(path, {**form, **fewer}).status_code == 302
     assert list_sizes() == ["small"]
-    none = fill_inline(template) | {"placements-0-DELETE": "on"}
+    none = fill_inline(template) | {"placements-0-DELETE": "on", "seen": 3}
     refused = client.post(path, {**form, **none}, follow=True)
     assert b"Use 1 to 11 placements." in refused.content
     assert list_sizes() == ["small"]
     assert Template.objects.get().version == 3
+    # New ones need no number: without one they are the last.
+    many = fill_inline(template, {"size": "large"}, {"size": "medium"}) | {"seen": 3}
+    many |= {"placements-1-order": "", "placements-2-order": 1, "placements-0-order": 1}
+    assert client.post(path, {**form, **many}).status_code == 302
+    assert list_sizes() == ["small", "medium", "large"]
+
+
+def test_a_change_by_somebody_else_is_not_undone_but_told(client: Client) -> None:
+    template = Template.objects.get()
+    path = f"/admin/servers/template/{template.pk}/change/"
+    form = fill_template(template)
+    change_template(size="medium")
+    refused = client.post(path, form)
+    assert b"Someone else saved a change" in refused.content
+    assert template.placements.get().size == "medium"
 
 
 def test_the_list_has_no_query_per_row(

@@ -151,6 +151,10 @@ def test_a_clone_is_filled_in_with_what_its_template_lacks(operator: Client) -> 
     assert (form["image"].value(), form["ttl"].value()) == (None, 10)
     assert form["labels"].value() == "team=web"
     assert b'id="more" open' in page.content
+    # Where it fell back to was not requested.
+    Server.objects.update(region="south", placement=1)
+    page = operator.get("/servers/new/?from=one")
+    assert page.context["form"]["region"].value() is None
     assert b"/servers/new/?from=one" in operator.get("/servers/one/").content
     assert operator.get("/servers/new/?from=none").status_code == 404
     assert operator.get("/servers/new/?from=%00").status_code == 404

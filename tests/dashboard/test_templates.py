@@ -28,6 +28,13 @@ def admin(workshop: Workshop) -> Client:
 KEYS = {"access_key_id": "a", "secret_access_key": "b"}
 
 
+FALLBACK = {
+    "fallback-1-account": "spare",
+    "fallback-1-image": "ami-1",
+    "fallback-1-size": "t3.micro",
+}
+
+
 def fill(
     client: Client, path: str = "/templates/new/", **changes: Any
 ) -> dict[str, Any]:
@@ -141,11 +148,13 @@ def test_placements_are_added_moved_and_removed_and_nothing_is_saved(
         ("1-up", ["small", "large", "medium"]),
         ("2-up", ["large", "medium", "small"]),
         ("1-remove", ["large", "medium"]),
+        ("0-remove", ["small", "medium"]),
         ("add", ["large", "small", "medium", "medium"]),
     ):
         page = admin.post("/templates/new/", {**form, "move": move})
         shown = page.context["form"]
         assert [block["size"].value() for block in shown.blocks] == sizes
+        assert page.content.count(b" autofocus") == 1  # in the block to go on with
         assert shown["name"].value() == "big"
         assert b"typed" in page.content
     assert not Template.objects.filter(name="big").exists()
@@ -197,6 +206,8 @@ def test_versions_tell_what_changed_and_who_did_it(admin: Client) -> None:
         ({"name_prefix": "A b"}, "lower-case"),
         ({"fallback-1-account": "none"}, "This account no longer exists."),
         ({"fallback-1-size": "x" * 256}, "at most 255"),
+        ({**FALLBACK, "fallback-1-region": "moon"}, "Use a region such as"),
+        ({**FALLBACK, "fallback-1-options": "moon=1"}, "is unknown"),
         ({"user_data": "x" * 70_000}, "at most"),
     ],
 )
@@ -207,6 +218,10 @@ def test_an_error_is_said_and_nothing_is_made(
     assert answer.status_code == 200
     assert words in answer.content.decode()
     assert Template.objects.count() == 1
+    parts = answer.context["form"].list_parts()
+    found = {field.html_name for part in parts for field in part if field.errors}
+    assert found & {*wrong}
+    assert answer.content.count(b" autofocus") == 1  # the first of them
 
 
 def test_a_form_that_is_stale_or_sent_twice_says_so(admin: Client) -> None:

@@ -27,6 +27,7 @@ RECIPE = {
     "candidates": [
         {"size": "medium"},
         {"account": "gone", "size": "huge"},
+        "odd",
         {"account": "spare"},
         {"account": "sandbox", "region": "hall", "size": "large"},
     ],
@@ -35,10 +36,10 @@ FIRST = (0, "aws", "eu-1", "ami-1", "small", "ops", {"zone": "eu-1a"})
 EXPECTED = [
     FIRST,
     (1, "aws", "eu-1", "ami-1", "medium", "ops", {"zone": "eu-1a"}),
-    # The second named an account that no longer exists.
-    (3, "spare", "us-1", "ami-1", "small", "ops", {"zone": "eu-1a"}),
+    # The second named an account that no longer exists, and the third is none.
+    (4, "spare", "us-1", "ami-1", "small", "ops", {"zone": "eu-1a"}),
     # Options of another kind of cloud would mean nothing there.
-    (4, "sandbox", "hall", "ami-1", "large", "ops", {}),
+    (5, "sandbox", "hall", "ami-1", "large", "ops", {}),
 ]
 
 
@@ -69,7 +70,7 @@ def make_old(model: Any) -> None:
     for name, image, region, size, candidate in (
         ("usual", "ami-1", "eu-1", "small", 0),
         ("chosen", "ami-2", "eu-2", "large", 0),
-        ("fallen", "ami-1", "eu-1", "small", 3),
+        ("fallen", "ami-1", "eu-1", "small", 4),
         ("adopted", "ami-1", "", "", 0),
     ):
         server = model("Server").objects.create(
@@ -81,7 +82,7 @@ def make_old(model: Any) -> None:
     now = database_now()
     model("Attempt").objects.create(
         server=server, server_uid=server.pk, server_name="x", number=1, account=aws,
-        key="ci-k", token="t", asked_at=now, lease_end=now, candidate=3,
+        key="ci-k", token="t", asked_at=now, lease_end=now, candidate=4,
     )  # fmt: skip
 
 
@@ -100,10 +101,10 @@ def test_fallbacks_and_choices_become_rows(old: Any) -> None:
     assert {row[0]: row[1:] for row in rows("Server").values_list("name", *wanted)} == {
         "usual": ("", "", "", 0),
         "chosen": ("ami-2", "eu-2", "large", 0),
-        "fallen": ("", "", "", 3),
+        "fallen": ("", "", "", 4),
         "adopted": ("", "", "", 0),
     }
-    assert rows("Attempt").get().placement == 3
+    assert rows("Attempt").get().placement == 4
     assert rows("Template").get().user_data == "#!hush"
     for name in ("Attempt", "Server", "TemplatePlacement", "VersionPlacement"):
         rows(name).all().delete()

@@ -5,6 +5,8 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,8 +14,10 @@ import pytest
 from django.test import Client
 
 from servers.access.tokens import issue_token
+from servers.lifecycle.snapshot import Placement
 from servers.models import Account, Attempt, NoCapacity, Server, Template
 from servers.operations import save_account
+from servers.placing.placements import PlacementFacts, remember_capacity
 from servers.records.ledger import database_now
 from servers.reports.why import explain_server
 from tests.exactly_once.clouds import MOTO_TIMINGS
@@ -129,7 +133,7 @@ def save_by_admin() -> None:
             f"placements-{number}-{name}": value
             for name, value in (
                 *zip(NAMES, values, strict=True),
-                ("position", number),
+                ("order", number + 1),
                 ("options", "{}"),
             )
         }
@@ -161,6 +165,31 @@ def test_the_second_takes_over_with_its_own_image(
     third = provision(template="anywhere", size="small")
     workshop.run_to("running", third)
     assert (third.account.name, third.placement) == ("sandbox", 2)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"region": "us-east-1"},
+        {"size": "t3.small"},
+        {"options": {"zone": f"{FULL}b"}},
+        {"options": {"subnet": "subnet-0a1b2c3d"}},
+        {"options": {"capacity_reservation": "none"}},
+    ],
+)
+def test_what_is_full_says_nothing_of_another_part_of_the_cloud(
+    full_url: str, elsewhere: dict[str, Any]
+) -> None:
+    make_accounts(full_url)
+    account = Account.objects.get(name="ec2")
+    full = Placement(0, account.pk, FULL, "ami-1", "t3.micro", options={"tenancy": ""})
+    now = database_now()
+    remember_capacity(full, account, now=now, is_full=True)
+    facts = PlacementFacts({account.pk: account}, now=now)
+    assert facts.find_full(replace(full, image="ami-2", ssh_key="k"), account)
+    assert not facts.find_full(replace(full, **elsewhere), account)
+    later = PlacementFacts({account.pk: account}, now=now + timedelta(seconds=300))
+    assert not later.find_full(full, account)
 
 
 def test_what_has_no_capacity_is_skipped_by_all_and_why_says_so(

@@ -25,7 +25,7 @@ def fill_inline(
         "placements-INITIAL_FORMS": len(rows),
     }
     for number, values in enumerate(filled):
-        values |= {"position": number}
+        values |= {"order": number + 1}
         for name, value in values.items():
             if value is not None and value is not False:
                 found[f"placements-{number}-{name}"] = value

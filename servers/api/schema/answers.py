@@ -138,7 +138,7 @@ TEMPLATE: Final = closed(
     {
         "name": _TEXT,
         "version": number(1),
-        **{name: shape for name, shape in _PLACEMENT.items() if name != "spot"},
+        **_PLACEMENT,
         "placements": items(
             closed(_PLACEMENT), description="In the order tried. The first is above."
         ),

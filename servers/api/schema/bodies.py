@@ -34,12 +34,16 @@ from servers.operations.labels import (
     MOST_LABELS,
     RESERVED_LABELS,
 )
-from servers.operations.provision import MOST_CAPACITY, MOST_COUNT, MOST_TTL
+from servers.operations.provision import (
+    MOST_CAPACITY,
+    MOST_COUNT,
+    MOST_LETTERS,
+    MOST_TTL,
+)
 from servers.operations.setup import MOST_PLACEMENTS, MOST_USER_DATA, NAME_PREFIX, PRICE
 
 _NAME: Final = match(NAME.pattern, NAME_RULE)
 _LEFT_OUT: Final = "If empty or omitted, the template's own is used."
-_CHOICE: Final = text(_LEFT_OUT, format=PRINTABLE, maxLength=100)
 _PORT: Final = (
     "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}"
     "|[1-9][0-9]{0,3}"
@@ -97,9 +101,10 @@ _SERVER: Final = {
         f"{NAME_RULE} If empty or omitted, a name is generated. Not allowed with a "
         "`count` above 1.",
     ),
-    "image": _CHOICE,
-    "region": _CHOICE,
-    "size": _CHOICE,
+    **{
+        name: text(_LEFT_OUT, format=PRINTABLE, maxLength=most)
+        for name, most in MOST_LETTERS.items()
+    },
     "capacity": _CAPACITY,
     "ttl": _TTL,
     "labels": _LABELS,

@@ -62,6 +62,7 @@ _TEMPLATE: Final[dict[str, Any]] = {
     "ssh_key": "",
     "labels": {"team": "builds"},
     "options": {},
+    "spot": False,
     "readiness": "address",
     "readiness_port": 22,
     "ttl": 86400,

@@ -221,6 +221,10 @@ KIND: Final = Kind(
     asks_for="access keys or a role",
     options=OPTIONS,
     template_options=OPTIONS,
+    capacity_options=(
+        *("zone", "subnet", "tenancy", "placement_group"),
+        *("capacity_reservation", "launch_template"),
+    ),
     check_options=check_options,
     # EC2 allows 50 tags. Fleet, server, key and Name are ours.
     tags=TagRules(

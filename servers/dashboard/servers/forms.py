@@ -17,6 +17,7 @@ from servers.operations import Change, Request
 from servers.operations.provision import (
     MOST_CAPACITY,
     MOST_COUNT,
+    MOST_LETTERS,
     MOST_TTL,
     TEMPLATE_GONE,
     check_request,
@@ -52,9 +53,9 @@ class NewServerForm(OnceForm):
         required=False,
         help_text="Leave empty to generate a name.",
     )
-    image = forms.CharField(max_length=100, required=False)
-    region = forms.CharField(max_length=100, required=False)
-    size = forms.CharField(max_length=100, required=False)
+    image = forms.CharField(max_length=MOST_LETTERS["image"], required=False)
+    region = forms.CharField(max_length=MOST_LETTERS["region"], required=False)
+    size = forms.CharField(max_length=MOST_LETTERS["size"], required=False)
     capacity = forms.IntegerField(
         min_value=1,
         max_value=MOST_CAPACITY,
@@ -110,13 +111,12 @@ class NewServerForm(OnceForm):
 
     @staticmethod
     def fill_from(server: Server) -> dict[str, Any]:
-        """Return the values of ``server`` that differ from its template, to copy it."""
+        """Return what ``server`` was requested with, and what was changed since."""
         template = server.template
         found: dict[str, Any] = {"template": template.name if template else ""}
-        first = template.placements.all()[0] if template else None
         for name in ("image", "region", "size"):
-            value = getattr(server, name)
-            if first is None or value != getattr(first, name):
+            # Not where it is: that may be a fallback.
+            if value := getattr(server, f"wanted_{name}" if template else name):
                 found[name] = value
         if template is None or server.capacity != template.capacity:
             found["capacity"] = server.capacity

@@ -59,6 +59,11 @@ class Edit(Once):
         """Save the form in the caller's transaction, and return the row."""
         raise NotImplementedError
 
+    def form_invalid(self, form: Any) -> HttpResponse:
+        """Show the form again, at the first field with an error."""
+        form.focus_error()
+        return super().form_invalid(form)
+
     def carry_out(self, form: Any) -> HttpResponse:
         """Save it, unless somebody else changed the row."""
         saved = self._save_fresh(form)

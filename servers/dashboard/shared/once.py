@@ -39,6 +39,20 @@ class OnceForm(forms.Form):
         except (RedisError, OSError):
             return
 
+    def list_parts(self) -> list[forms.BaseForm]:
+        """Return the forms that are sent with this one, in their order on the page."""
+        return [self]
+
+    def focus_error(self) -> None:
+        """Give the first field with an error the focus: it may be far down the page."""
+        if self.non_field_errors():
+            return  # It stands at the top.
+        for form in self.list_parts():
+            for name in form.errors:
+                if name in form.fields:
+                    form.fields[name].widget.attrs["autofocus"] = True
+                    return
+
     def refuse(self, error: FleetError, **names: str) -> None:
         """Show an operation's errors, each at its field. The form can be sent again.
 
@@ -55,7 +69,7 @@ def offer_rows(form: forms.BaseForm, name: str, rows: QuerySet[Any]) -> None:
     field.queryset = rows
 
 
-def add_errors(form: forms.Form, error: FleetError, **names: str) -> None:
+def add_errors(form: forms.BaseForm, error: FleetError, **names: str) -> None:
     """Show an operation's errors, each at its field."""
     for name, texts in (error.fields or {"": [error.message]}).items():
         field = names.get(name, name)

@@ -17,7 +17,7 @@ from servers.errors import FleetError
 from servers.models import Account, Template, TemplatePlacement
 from servers.models.multiline import Multiline
 from servers.operations.provision import MOST_TTL
-from servers.operations.setup import MOST_USER_DATA
+from servers.operations.setup import MOST_PLACEMENTS, MOST_USER_DATA
 
 _MOST_MINUTES: Final = MOST_TTL // 60
 # Always shown. The others stand below *More settings*.
@@ -132,6 +132,10 @@ class TemplateForm(OnceForm, ModelForm):
         self.add_error(None, problem)
         self.may_pass = True
 
+    def may_add(self) -> bool:
+        """Return whether the template can have another fallback."""
+        return len(self.blocks) < MOST_PLACEMENTS
+
     def list_shown(self) -> list[BoundField]:
         """Return the fields that are always shown."""
         return [self[name] for name in _SHOWN if name in self.fields]
@@ -144,6 +148,10 @@ class TemplateForm(OnceForm, ModelForm):
     def has_errors_below(self) -> bool:
         """Return whether one of the other fields has an error."""
         return any(field.errors for field in self.list_more())
+
+    def list_parts(self) -> list[forms.BaseForm]:
+        """Return the form and its placements."""
+        return [self, *self.blocks]
 
     def is_valid(self) -> bool:
         """Return whether the form and all its placements are valid."""

@@ -6,13 +6,14 @@ from typing import Any, Final
 from django import forms
 
 from servers.access.reach import reach_accounts
-from servers.clouds.registry import describe_kind, validate_template_options
+from servers.clouds.registry import describe_kind
 from servers.dashboard.shared.lines import join_lines, read_lines
 from servers.dashboard.shared.modelfields import ModelForm, make_model_field
-from servers.dashboard.shared.once import offer_rows
+from servers.dashboard.shared.once import add_errors, offer_rows
+from servers.errors import FleetError
 from servers.models import Account, TemplatePlacement
 from servers.models.multiline import Multiline
-from servers.operations.setup import ACCOUNT_GONE, MOST_PLACEMENTS
+from servers.operations.setup import ACCOUNT_GONE, MOST_PLACEMENTS, check_placement
 
 
 class PlacementForm(ModelForm):
@@ -50,7 +51,7 @@ class PlacementForm(ModelForm):
         offer_rows(self, "account", reach_accounts().order_by("name"))
 
     def clean(self) -> dict[str, Any]:
-        """Read the options as the account's kind of cloud describes them."""
+        """Read the options as the account's kind of cloud describes them, and check."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
         account = data.get("account")
         if account is None or "options" not in data:
@@ -59,6 +60,11 @@ class PlacementForm(ModelForm):
             data["options"] = _read_options(account, data["options"])
         except forms.ValidationError as error:
             self.add_error("options", error)
+        if not self.errors:
+            try:
+                check_placement(self.to_placement())
+            except FleetError as error:
+                add_errors(self, error)
         return data
 
     def to_placement(self) -> TemplatePlacement:
@@ -75,14 +81,16 @@ def make_blocks(
     """Return the blocks as sent, or as stored if nothing was sent.
 
     ``move`` in the data swaps two blocks (``2-up``), removes one (``2-remove``) or adds
-    a copy of the last (``add``).
+    a copy of the last (``add``). The block where the person goes on has the focus.
     """
+    focus = None
     if data is None:
         rows = [_show(placement) for placement in stored]
     else:
         numbers = [n for n in range(MOST_PLACEMENTS) if _has(data, n)] or [0]
         rows = [_read(data, number) for number in numbers]
-        rows = _move(rows, str(data.get("move", "")))
+        if is_move(data):
+            focus = _move(rows, str(data["move"]))
     choices = [
         (name, name)
         for name in reach_accounts().order_by("name").values_list("name", flat=True)
@@ -98,6 +106,7 @@ def make_blocks(
         )
         # One query for all blocks.
         block.fields["account"].widget.choices = choices
+        block.fields["account"].widget.attrs["autofocus"] = number == focus
         blocks.append(block)
     return blocks
 
@@ -119,17 +128,20 @@ def _read(data: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {name: data.get(_name(number, name), "") for name in _NAMES}
 
 
-def _move(rows: list[dict[str, Any]], move: str) -> list[dict[str, Any]]:
+def _move(rows: list[dict[str, Any]], move: str) -> int:
+    """Move, remove or add a row. Return the number of the row to go on with."""
     if move == "add":
-        return [*rows, rows[-1]][:MOST_PLACEMENTS]
+        rows += rows[-1:] * (len(rows) < MOST_PLACEMENTS)
+        return len(rows) - 1
     number, _, act = move.partition("-")
     index = int(number) if number.isascii() and number.isdigit() else 0
-    if not 0 < index < len(rows):
-        return rows
-    if act == "remove":
-        return [*rows[:index], *rows[index + 1 :]]
-    rows[index - 1], rows[index] = rows[index], rows[index - 1]
-    return rows
+    if act == "remove" and index < len(rows) and len(rows) > 1:
+        del rows[index]
+        return min(index, len(rows) - 1)
+    if act == "up" and 0 < index < len(rows):
+        rows[index - 1 : index + 1] = rows[index], rows[index - 1]
+        return index - 1
+    return 0
 
 
 def _show(placement: TemplatePlacement) -> dict[str, Any]:
@@ -147,15 +159,10 @@ def _read_options(account: Account, text: str) -> dict[str, Any]:
     known = {
         field.name: field for field in describe_kind(account.kind).template_options
     }
-    found: dict[str, Any] = {
+    return {
         name: known[name].read(value) if name in known else value
         for name, value in read_lines(text).items()
     }
-    if wrong := validate_template_options(
-        account.kind, found, account_options=account.options
-    ):
-        raise forms.ValidationError(wrong)
-    return found
 
 
 def _show_options(account: Account, options: Mapping[str, Any]) -> dict[str, str]:
