@@ -37,7 +37,11 @@ def decide_pending(snapshot: Snapshot, now: datetime) -> Decision:
     decision = _decide_among(snapshot, others, now)
     if not isinstance(decision, Wait):
         return decision
-    waits = [Wait(_describe_full(view, now), view.full_until) for view in full]
+    spread = SPREAD * snapshot.jitter
+    waits = [
+        Wait(_describe_full(view, now), (view.full_until or now) + spread)
+        for view in full
+    ]
     said = " ".join(wait.because for wait in waits)
     until = min(wait.until or now for wait in [decision, *waits])
     return Wait(f"{decision.because} {said}", until, held=decision.held)
@@ -57,8 +61,7 @@ def _is_left(snapshot: Snapshot, view: PlacementView) -> bool:
 def _describe_full(view: PlacementView, now: datetime) -> str:
     since = now - (view.full_since or now)
     left = (view.full_until or now) - now
-    place = view.placement
-    where = f"{place.size} in {place.region}" if place.region else view.name
+    where = f"{view.placement.size} in {view.full_in}" if view.full_in else view.name
     return (
         f"{where} had no capacity {_in_minutes(since)} ago; it is tried again in "
         f"{_in_minutes(left)}."

@@ -149,7 +149,8 @@ class PlacementView:
     hold: Hold = Hold.NONE
     because: str = ""  # what blocks it, as a sentence
     until: datetime | None = None  # when that ends, if known
-    full_since: datetime | None = None  # when some server found no capacity there …
+    full_in: str = ""  # the region, and the part of it, if it had no capacity lately
+    full_since: datetime | None = None  # when some server found that …
     full_until: datetime | None = None  # … and until when others are tried first
 
 

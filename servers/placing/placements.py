@@ -54,8 +54,8 @@ def choose(
     """Return the placements that a request can use, in order; raise InvalidError.
 
     ``rule`` is what the template allows. *listed*: those that have all chosen values.
-    *any*: the first, with the chosen values; its price is that of its own region and
-    size. *none*: as listed, but only values of the first can be chosen.
+    *any*: the first, with the chosen values. *none*: as listed, but only values of the
+    first can be chosen.
 
     User data and the permissions of an instance profile go to the image that is
     started. So people who can create servers must not be free to choose the image.
@@ -64,11 +64,8 @@ def choose(
     if not given or not placements:
         return tuple(placements)
     if rule == Recipe.Overrides.ANY:
-        first, changes = placements[0], dict[str, Any](given)
-        chosen = replace(first, **changes)
-        if (chosen.region, chosen.size) != (first.region, first.size):
-            chosen = replace(chosen, price_per_hour=None)
-        return (chosen,)
+        changes: dict[str, Any] = {**given}
+        return (replace(placements[0], **changes),)
     left = list(placements)
     for name, value in given.items():
         allowed = left[:1] if rule == Recipe.Overrides.NONE else left
@@ -143,9 +140,12 @@ def choose_all(servers: Sequence[Server]) -> dict[UUID, tuple[Placement, ...]]:
 
 def price_of(server: Server) -> Decimal | None:
     """Return what an hour of a server costs where it is created, if that is known."""
-    placements = choose_all([server])[server.pk]
-    prices = {each.position: each.price_per_hour for each in placements}
-    return prices.get(server.placement)
+    here = (server.placement, server.account_id, server.region, server.size)
+    for each in read_placements([server.recipe_id])[server.recipe_id]:
+        # A request may have chosen another size, or a person adopted it elsewhere.
+        if (each.position, each.account, each.region, each.size) == here:
+            return each.price_per_hour
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -263,6 +263,7 @@ class Loader:
             hold=held.hold,
             because=held.because,
             until=held.until,
+            full_in=full.region if full else "",
             full_since=full.seen_at if full else None,
             full_until=full.until if full else None,
         )

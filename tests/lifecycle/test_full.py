@@ -21,7 +21,8 @@ def fill(snapshot: Snapshot, *full: int, left: timedelta = 3 * MINUTE) -> Snapsh
     views = tuple(
         replace(
             view,
-            placement=replace(view.placement, region="eu-central-1", size="small"),
+            placement=replace(view.placement, size="small"),
+            full_in="eu-central-1",
             full_since=NOW - 2 * MINUTE,
             full_until=NOW + left,
         )
