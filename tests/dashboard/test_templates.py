@@ -158,7 +158,7 @@ def test_placements_are_added_moved_and_removed_and_nothing_is_saved(
         assert shown["name"].value() == "big"
         assert b"typed" in page.content
     assert not Template.objects.filter(name="big").exists()
-    for wrong in ("0-up", "99-up", "-1-up", "moon", "²-up"):
+    for wrong in ("0-up", "99-up", "-1-up", "moon", "²-up", "9" * 5000 + "-up"):
         assert admin.post("/templates/new/", {**form, "move": wrong}).status_code == 200
 
 

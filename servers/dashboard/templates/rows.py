@@ -1,5 +1,6 @@
 """A template's placements as blocks of a form, in the order they are tried."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -134,7 +135,8 @@ def _move(rows: list[dict[str, Any]], move: str) -> int:
         rows += rows[-1:] * (len(rows) < MOST_PLACEMENTS)
         return len(rows) - 1
     number, _, act = move.partition("-")
-    index = int(number) if number.isascii() and number.isdigit() else 0
+    # Python refuses to read a number of thousands of digits.
+    index = int(number) if re.fullmatch(r"[0-9]{1,2}", number) else 0
     if act == "remove" and index < len(rows) and len(rows) > 1:
         del rows[index]
         return min(index, len(rows) - 1)
