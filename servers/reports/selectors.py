@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar
 from uuid import UUID
 
+import django_filters
 from django.db.models import Count, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Now
 
@@ -51,26 +52,6 @@ def with_label(
             **{f"{column}__isnull": False} if value is None else {column: value}
         )
     return rows.filter(wanted)
-
-
-# What lists are filtered by, and the column that must have exactly this value.
-MATCHED: Final = {
-    "account": "account__name",
-    "template": "template__name",
-    "provider": "provider",
-    "region": "region",
-    "size": "size",
-}
-
-
-def match_servers(rows: QuerySet[Server], given: Mapping[str, str]) -> QuerySet[Server]:
-    """Return the rows that match ``given``: names of MATCHED, and ``search``.
-
-    "" matches all. Other names are ignored.
-    """
-    columns = {MATCHED[name]: given[name] for name in MATCHED if given.get(name)}
-    rows = rows.filter(**columns)
-    return with_words(rows, given["search"]) if given.get("search") else rows
 
 
 def with_words(rows: QuerySet[Server], words: str) -> QuerySet[Server]:
@@ -121,3 +102,30 @@ def is_paused() -> bool:
     return Fleet.objects.filter(
         Q(paused_until__isnull=True) | Q(paused_until__gt=Now()), paused=True
     ).exists()
+
+
+class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """The filters that the API's list and the pages share. "" matches all."""
+
+    account = django_filters.CharFilter(field_name="account__name")
+    template = django_filters.CharFilter(field_name="template__name")
+    provider = django_filters.CharFilter()
+    region = django_filters.CharFilter()
+    size = django_filters.CharFilter()
+    search = django_filters.CharFilter(method="by_words")
+
+    class Meta:
+        model = Server
+        fields: ClassVar[list[str]] = []
+
+    def by_words(
+        self, rows: QuerySet[Server], _name: str, words: str
+    ) -> QuerySet[Server]:
+        """Keep servers with the words in their name, address or instance id."""
+        return with_words(rows, words)
+
+
+def match_servers(rows: QuerySet[Server], given: Mapping[str, str]) -> QuerySet[Server]:
+    """Return the rows that match ``given`` by ServerFilter; other names are ignored."""
+    found: QuerySet[Server] = ServerFilter(given, queryset=rows).qs
+    return found

@@ -14,7 +14,7 @@ from servers.api.shared.parameters import read_number, refuse
 from servers.lifecycle.states import State
 from servers.models import Server
 from servers.operations.labels import MOST_LABEL_FILTER, read_label_filter
-from servers.reports.selectors import MATCHED, match_servers, with_label
+from servers.reports.selectors import ServerFilter, match_servers, with_label
 
 MOST_LIMIT: Final = 1000
 MOST_TEXT: Final = 255
@@ -23,7 +23,7 @@ ORDERINGS: Final = ("created", "updated", "name", "state")
 _COLUMNS: Final = {"created": "created_at", "updated": "updated_at"}
 # Each can be given once. All given filters apply.
 _KNOWN: Final = frozenset(
-    {*MATCHED, "search", "state", "label", "created_after"}
+    {*ServerFilter.base_filters, "state", "label", "created_after"}
     | {"limit", "offset", "ordering"}
 )
 
