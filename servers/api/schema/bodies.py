@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db.models import IntegerField
+
 from servers.access.reach import MOST_NAME, MOST_TOKEN_NAME
 from servers.access.tokens import SCOPES
 from servers.api import details, fleet, leaks, servers, setup
@@ -51,7 +54,6 @@ _PORT: Final = (
 _PATH: Final = "(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*"
 _ENDPOINT: Final = rf"(?:https?://[A-Za-z0-9.-]+(?::(?:{_PORT}))?{_PATH}/?)?"
 _WHOLE: Final = number(0, MOST_INTEGER)
-_POSITIVE: Final = number(1, MOST_INTEGER)
 _CAPACITY: Final = number(1, MOST_CAPACITY, "How many builds it runs at once.")
 _TTL: Final = number(
     0, MOST_TTL, "Seconds until the server is terminated; 0 means no limit."
@@ -80,6 +82,14 @@ def describe_body(
     properties = {name: rules[name] for name in kinds}
     more: dict[str, Any] = {"minProperties": 1} if some else {}
     return closed(properties, required=required, **more)
+
+
+def _count(model: type[Account | Template], name: str) -> Shape:
+    """Return a whole number within the limits of the model's field."""
+    field = model._meta.get_field(name)
+    assert isinstance(field, IntegerField)
+    limits = {type(each): each.limit_value for each in field.validators[::-1]}
+    return number(limits.get(MinValueValidator, 0), limits[MaxValueValidator])
 
 
 def _column(
@@ -166,7 +176,7 @@ _TEMPLATE: Final = {
         "change these fields change the first placement.",
     ),
     "is_default": flag("Whether it is used for requests that name no template."),
-    "max_servers": or_null(_WHOLE),
+    "max_servers": or_null(_count(Template, "max_servers")),
 }
 _SHORT: Final = {
     name: kind for name, kind in setup.TEMPLATE_FIELDS.items() if name != "placements"
@@ -185,9 +195,10 @@ _ACCOUNT: Final = {
         maxLength=500,
     ),
     "region": _column(Account, "region"),
-    "max_servers": _POSITIVE,
-    "creates_per_minute": _POSITIVE,
-    "calls_at_once": _POSITIVE,
+    **{
+        name: _count(Account, name)
+        for name in ("max_servers", "creates_per_minute", "calls_at_once")
+    },
     "credentials": {
         "type": "object",
         "additionalProperties": text(pattern=NO_NUL),
