@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import BaseValidator, MaxValueValidator, MinValueValidator
 from django.db.models import IntegerField
 
 from servers.access.reach import MOST_NAME, MOST_TOKEN_NAME
@@ -88,7 +88,11 @@ def _count(model: type[Account | Template], name: str) -> Shape:
     """Return a whole number within the limits of the model's field."""
     field = model._meta.get_field(name)
     assert isinstance(field, IntegerField)
-    limits = {type(each): each.limit_value for each in field.validators[::-1]}
+    limits: dict[type[BaseValidator], int] = {
+        type(each): each.limit_value
+        for each in field.validators[::-1]  # the database's own come last
+        if isinstance(each, BaseValidator)
+    }
     return number(limits.get(MinValueValidator, 0), limits[MaxValueValidator])
 
 
