@@ -46,7 +46,7 @@ LIVE = {
 NOT_PAGES = {
     *("login", "logout", "logout-everywhere", "servers-csv", "servers-json", "theme"),
 }
-MOST_QUERIES = 14
+MOST_QUERIES = 15
 MOST_BYTES = 100_000
 
 
