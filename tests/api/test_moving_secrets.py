@@ -229,6 +229,7 @@ def _save_in_admin(template: Template, account: Account) -> Any:
     form = {
         **fill_inline(template, account=account.pk),
         "name": "builds",
+        "seen": Template.objects.get(pk=template.pk).version,
         "capacity": 2,
         "labels": "{}",
         "readiness": "address",
