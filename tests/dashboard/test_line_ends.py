@@ -89,9 +89,12 @@ def list_forms() -> Iterator[type[forms.BaseForm]]:
     while waiting:
         form = waiting.pop()
         waiting += form.__subclasses__()
-        ours = form.__module__.startswith("servers.")
-        if ours and not issubclass(form, forms.BaseModelForm):
-            yield form  # those of models as the admin shows them, below
+        module, of_a_model = form.__module__, issubclass(form, forms.BaseModelForm)
+        # The admin changes the forms of its models: as it shows them, below.
+        if module.startswith("servers.") and not (
+            of_a_model and module.startswith("servers.admin")
+        ):
+            yield form
     request = RequestFactory().get("/admin/")
     request.user = User(is_superuser=True, is_active=True)
     for model, site in django_admin.site._registry.items():

@@ -380,4 +380,4 @@ def test_the_queries_are_the_same_for_any_fleet(account: Account) -> None:
         with CaptureQueriesContext(connection) as warm:
             client.get("/")
         counts.append((len(cold), len(warm)))
-    assert counts == [(13, 12), (13, 12)]
+    assert counts == [(14, 13), (14, 13)]
