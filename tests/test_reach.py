@@ -22,10 +22,6 @@ _REACHES = frozenset(
 _WHOLE_FLEET = {
     "api/metrics.py": {"all_servers", "all_accounts"},  # the fleet's metrics
     "dashboard/system.py": {"all_servers"},  # is work overdue
-    "dashboard/accounts/pages.py": {
-        "all_servers"
-    },  # against the account's server limit
-    "dashboard/servers/choices.py": {"all_servers"},  # against each server limit
     "reports/leaks/load.py": {"all_servers"},  # all that an account runs
     "reports/selectors.py": {"all_servers"},  # count_by_state, for the metrics
 }

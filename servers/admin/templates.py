@@ -10,6 +10,7 @@ from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from servers.access.reach import reach_templates
 from servers.admin.base import Listed, act_on_each, run_for_each
 from servers.errors import ConflictError, FleetError, InvalidError
 from servers.models import Template, TemplatePlacement, TemplateVersion
@@ -268,8 +269,8 @@ class TemplateAdmin(Listed):
         self, request: HttpRequest, form: Any, formsets: Any, change: bool
     ) -> None:
         """Save with the operation."""
-        rows = Template.objects.select_for_update(no_key=True).filter(
-            pk=form.instance.pk
+        rows = (
+            reach_templates().select_for_update(no_key=True).filter(pk=form.instance.pk)
         )
         if change and rows.get().version != form.cleaned_data["seen"]:
             raise ConflictError(STALE)  # saved since the form was checked

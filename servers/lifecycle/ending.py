@@ -18,7 +18,7 @@ def leaves_list(state: State, *, instance_id: str, force: bool) -> bool:
 
 
 def decide_shutdown(snapshot: Snapshot, now: datetime) -> Decision:
-    """Return whether the server's instance is destroyed now or drained first."""
+    """Return what moves a server that is shutting down to stopping."""
     if snapshot.want is Want.NOW:
         return Move(
             Event.DRAINED, "Terminated with force, without waiting for running builds."
