@@ -157,13 +157,14 @@ def test_throttling_is_waited_out(workshop: Workshop) -> None:
 
 
 def test_a_full_size_falls_back_to_the_next_placement(workshop: Workshop) -> None:
-
     make_fleet(no_capacity=["small"])
     change_template(fallbacks=[{"size": "medium"}])
     server = provision()
     workshop.run_to("running", server)
+    first, *others = Attempt.objects.order_by("number").values_list("size", flat=True)
+    # On a busy machine a call may come too late to be sent, and is tried again.
+    assert (first, {*others}) == ("small", {"medium"})
     assert server.size == "medium"
-    assert server.attempt_number == 2
 
 
 def test_an_errored_server_is_retried_once_nothing_is_left(workshop: Workshop) -> None:
