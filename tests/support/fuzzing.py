@@ -43,6 +43,11 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         case.query["unchecked"] = "true"  # no cloud has an image of that name
     if isinstance(case.body, dict):
         _make_valid(case.body)
+        if case.path in PLACED and (
+            case.body.get("is_default") or names.get("name") == NAMES["template"]
+        ):
+            # Else it would rightly refuse most of what requests for servers choose.
+            case.body["overrides"] = "any"
         if case.path in RENAMED and "name" in case.body:
             case.body["name"] = names["name"]
     if "Idempotency-Key" in (case.headers or {}):
