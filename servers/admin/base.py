@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import BadRequest
 from django.db import models
@@ -146,6 +147,12 @@ def act_on_each(description: str, act: Callable[[Any], object], *, done: str) ->
         run_for_each(page, request, rows, act, done=done)
 
     return run
+
+
+def add_errors(form: forms.BaseForm, error: FleetError) -> None:
+    """Show an operation's errors, each at its field."""
+    for name, texts in (error.fields or {"": [error.message]}).items():
+        form.add_error(name if name in form.fields else None, texts)
 
 
 def run_for_each(

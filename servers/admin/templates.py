@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from servers.access.reach import reach_templates
-from servers.admin.base import Listed, act_on_each, run_for_each
+from servers.admin.base import Listed, act_on_each, add_errors, run_for_each
 from servers.errors import ConflictError, FleetError, InvalidError
 from servers.models import Template, TemplatePlacement, TemplateVersion
 from servers.models.multiline import Multiline
@@ -86,9 +86,7 @@ class TemplateForm(_ModelForm):
             # Each save writes the placements anew, so the rows in this form are gone.
             self.add_error(None, STALE)
         if self.refusal is not None and not self.errors:
-            fields = self.refusal.fields or {"": [self.refusal.message]}
-            for name, texts in fields.items():
-                self.add_error(name if name in self.fields else None, texts)
+            add_errors(self, self.refusal)
         return data
 
 
@@ -117,8 +115,7 @@ class _PlacementForm(_ModelForm):
         try:
             check_placement(TemplatePlacement(**values))
         except InvalidError as error:
-            for name, texts in error.fields.items():
-                self.add_error(name if name in self.fields else None, texts)
+            add_errors(self, error)
         return data
 
 
