@@ -280,6 +280,9 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "DEFAULT_GENERATOR_CLASS": "servers.api.schema.generate.Generator",
     "POSTPROCESSING_HOOKS": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SORT_OPERATION_PARAMETERS": False,
 }
 # Whether a web process may cache encoded servers, with their secrets, in memory.
 CACHE_SECRETS = env.read_bool("SERVERFLEET_CACHE_SECRETS", default=True)

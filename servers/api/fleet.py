@@ -1,7 +1,7 @@
 """``/api/fleet`` and ``/api/tokens``: switches, server limit and API tokens."""
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
+from typing import ClassVar
 
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
@@ -10,27 +10,17 @@ from rest_framework.response import Response
 from servers.access.reach import find_token, reach_tokens
 from servers.access.sessions import CONFIRM_FIRST, is_recent
 from servers.access.tokens import issue_token, revoke_token
-from servers.api.shared.bodies import Kind, read_body
+from servers.api.schema.describe import describe
+from servers.api.serializers.fleet import (
+    MAX_TIME,
+    FleetSerializer,
+    NewTokenSerializer,
+    TokenSerializer,
+)
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.models import Fleet, Token
 from servers.operations import change_fleet
-from servers.placing.location_gate import is_confirmed
-from servers.reports.server_json import to_seconds
-
-FLEET_FIELDS: Final = {
-    "paused": Kind.FLAG,
-    "paused_note": Kind.TEXT,
-    "destroys_frozen": Kind.FLAG,
-    "destroys_frozen_note": Kind.TEXT,
-    "max_servers": Kind.NUMBER_OR_NONE,
-}
-TOKEN_FIELDS: Final = {
-    "name": Kind.TEXT,
-    "scopes": Kind.LIST,
-    "expires": Kind.NUMBER,
-}
-MOST_TIME: Final = 2**40  # Unix seconds
 
 
 class FleetView(ScopedView):
@@ -40,14 +30,16 @@ class FleetView(ScopedView):
     read_right = "servers.view_fleet"
     write_right = "servers.change_fleet"
 
+    @describe("getFleet", FleetSerializer)
     def get(self, request: Request) -> Response:
         """Return the fleet's id, switches and server limit."""
-        return Response(render_fleet(Fleet.objects.get()))
+        return Response(FleetSerializer(Fleet.objects.get()).data)
 
+    @describe("changeFleet", FleetSerializer, body=FleetSerializer)
     def patch(self, request: Request) -> Response:
         """Change the pause flag, the freeze or the server limit of the fleet."""
-        change_fleet(**read_body(self.body, FLEET_FIELDS, some=True))
-        return Response(render_fleet(Fleet.objects.get()))
+        change_fleet(**self.read(FleetSerializer))
+        return Response(FleetSerializer(Fleet.objects.get()).data)
 
 
 class Tokens(ScopedView):
@@ -58,17 +50,25 @@ class Tokens(ScopedView):
     read_right = "servers.view_token"
     write_right = "servers.add_token"
 
+    @describe("listTokens", TokenSerializer(many=True))
     def get(self, request: Request) -> Response:
         """Return all tokens, without their text, which is not stored."""
         rows = reach_tokens().select_related("user", "parent").order_by("name")
-        return Response([_render_token(token) for token in rows])
+        return Response(TokenSerializer(rows, many=True).data)
 
+    @describe(
+        "createToken",
+        NewTokenSerializer,
+        status=201,
+        body=TokenSerializer,
+        errors=[409],
+    )
     def post(self, request: Request) -> Response:
         """Create a token with at most your own scopes. Its text is shown only once."""
         session = getattr(request, "session", None)
         if self.caller.token is None and not is_recent(session):
             raise PermissionDenied(CONFIRM_FIRST)
-        data = read_body(self.body, TOKEN_FIELDS, some=True)
+        data = self.read(TokenSerializer)
         scopes = data.get("scopes", [])
         if not all(isinstance(scope, str) for scope in scopes):
             raise InvalidError(
@@ -90,7 +90,7 @@ class Tokens(ScopedView):
         )
         token = reach_tokens().get(name=data["name"])
         return Response(
-            {**_render_token(token), "token": text},
+            TokenSerializer(token).data | {"token": text},
             status=201,
             headers={"Cache-Control": "no-store"},
         )
@@ -104,47 +104,22 @@ class OneToken(ScopedView):
     read_right = "servers.view_token"
     write_right = "servers.change_token"
 
+    @describe("getToken", TokenSerializer, errors=[404])
     def get(self, request: Request, name: str) -> Response:
         """Return one token."""
-        return Response(_render_token(find_token(name)))
+        return Response(TokenSerializer(find_token(name)).data)
 
+    @describe("revokeToken", status=204, errors=[404])
     def delete(self, request: Request, name: str) -> Response:
         """Revoke a token at once and for good."""
         revoke_token(find_token(name))
         return Response(status=204)
 
 
-def render_fleet(fleet: Fleet) -> dict[str, Any]:
-    """Return the fleet as JSON."""
-    return {
-        "fleet": fleet.fleet_id,
-        "confirmed": is_confirmed(fleet),
-        "paused": fleet.paused,
-        "paused_by": fleet.paused_by,
-        "paused_note": fleet.paused_note,
-        "destroys_frozen": fleet.destroys_frozen,
-        "destroys_frozen_note": fleet.destroys_frozen_note,
-        "max_servers": fleet.max_servers,
-    }
-
-
-def _render_token(token: Token) -> dict[str, Any]:
-    return {
-        "name": token.name,
-        "id": token.public_id,
-        "scopes": token.scopes,
-        "last_used": to_seconds(token.last_used_at),
-        "expires": to_seconds(token.expires_at),
-        "revoked": to_seconds(token.revoked_at),
-        "maker": token.user.get_username() if token.user else "",
-        "parent": token.parent.name if token.parent else "",
-    }
-
-
 def _read_time(seconds: int | None) -> datetime | None:
     if not seconds:
         return None
-    if not 0 < seconds < MOST_TIME:
+    if not 0 < seconds < MAX_TIME:
         raise InvalidError(
             "expires: Send Unix seconds, or 0 for never.",
             fields={"expires": ["Send Unix seconds, or 0 for never."]},

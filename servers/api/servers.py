@@ -11,7 +11,16 @@ from rest_framework.viewsets import ViewSet
 
 from servers.access.reach import no_server
 from servers.access.tokens import Caller
-from servers.api.details import patch_server
+from servers.api.schema.describe import describe
+from servers.api.schema.parameters import CACHED, FORCE, LIST, ONCE
+from servers.api.serializers.servers import (
+    PENDING,
+    SHUTDOWN,
+    DetailsSerializer,
+    ServerChangeSerializer,
+    ServerRequestSerializer,
+    ServerSerializer,
+)
 from servers.api.serverlist.conditional import (
     answer_bytes,
     answer_known,
@@ -21,13 +30,14 @@ from servers.api.serverlist.conditional import (
 )
 from servers.api.serverlist.fragments import Shelf, names, shelf
 from servers.api.serverlist.listing import select_servers
-from servers.api.shared.bodies import Kind, read_body
+from servers.api.shared.parameters import read_force
 from servers.api.shared.views import ScopedView
-from servers.errors import InvalidError
 from servers.freshness.stamps import Stamps
 from servers.models import Server, Token
 from servers.operations import (
+    Change,
     Request,
+    change_server,
     provision_once,
     provision_servers,
     retry_server,
@@ -36,12 +46,9 @@ from servers.operations import (
 from servers.reports.selectors import list_servers
 from servers.reports.server_json import render_server
 
-TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})
-FIELDS: Final = {
-    **dict.fromkeys(("template", "name", "image", "region", "size"), Kind.TEXT),
-    **dict.fromkeys(("capacity", "ttl", "count"), Kind.NUMBER),
-    "labels": Kind.LABELS,
+_SERVER: Final = {"$ref": "#/components/schemas/Server"}
+_ONE_OR_SEVERAL: Final = {
+    "anyOf": [_SERVER, {"type": "array", "items": _SERVER, "minItems": 2}]
 }
 
 
@@ -62,6 +69,13 @@ class ServerViewSet(ScopedView, ViewSet):
             answer.headers["Cache-Control"] = "no-store"
         return answer
 
+    @describe(
+        "listServers",
+        ServerSerializer(many=True),
+        also=[304],
+        parameters=LIST,
+        says="Returns a bare array. With `limit` or `offset`, it is one page.",
+    )
     def list(self, request: HTTPRequest) -> HttpResponseBase:
         """Return the visible servers, oldest first unless ``ordering`` is given."""
         stamps = self.stamps
@@ -77,6 +91,9 @@ class ServerViewSet(ScopedView, ViewSet):
             answer[name] = value
         return answer
 
+    @describe(
+        "getServer", ServerSerializer, also=[304], errors=[404], parameters=CACHED
+    )
     def retrieve(self, request: HTTPRequest, name: str) -> HttpResponseBase:
         """Return one server."""
         stamps = self.stamps
@@ -91,17 +108,35 @@ class ServerViewSet(ScopedView, ViewSet):
             raise no_server(name)
         return answer_bytes(body, etag=etag)
 
+    @describe(
+        "changeServer",
+        DetailsSerializer,
+        body=ServerChangeSerializer,
+        errors=[404, 409],
+    )
     def partial_update(self, request: HTTPRequest, name: str) -> Response:
         """Change the labels, ttl, capacity or protection of a server."""
-        return Response(patch_server(name, self.body))
+        change = Change(**self.read(ServerChangeSerializer))
+        return Response(DetailsSerializer(change_server(name, change)).data)
 
+    @describe("retryServer", ServerSerializer, errors=[404, 409], example=PENDING)
     def retry(self, request: HTTPRequest, name: str) -> Response:
         """Retry a failed server."""
         return Response(self._render(retry_server(name)))
 
+    @describe(
+        "createServers",
+        _ONE_OR_SEVERAL,
+        body=ServerRequestSerializer,
+        errors=[409, 422],
+        parameters=ONCE,
+        example=PENDING,
+        says="Without a body, one server is created from the default template. If the "
+        "request is refused, no server is created.",
+    )
     def create(self, request: HTTPRequest) -> Response:
         """Create one or more servers. The response does not wait for the cloud."""
-        asked = read_request(self.body)
+        asked = Request(**self.read(ServerRequestSerializer))
         key = request.headers.get("Idempotency-Key")
         headers = {}
         if key is None:
@@ -115,6 +150,17 @@ class ServerViewSet(ScopedView, ViewSet):
         made = [self._render(server) for server in servers]
         return Response(made[0] if asked.count == 1 else made, headers=headers)
 
+    @describe(
+        "terminateServer",
+        ServerSerializer,
+        also=[204],
+        errors=[404, 409],
+        parameters=[FORCE],
+        example=SHUTDOWN,
+        says="The instance is destroyed at once, even if builds are running. Repeating "
+        "the call changes nothing. A server in `error` is removed from the list at "
+        "once (204) if it has no instance, or with `force`.",
+    )
     def destroy(self, request: HTTPRequest, name: str) -> Response:
         """Terminate a server."""
         force = read_force(request.query_params.getlist("force"))
@@ -144,21 +190,3 @@ class ServerViewSet(ScopedView, ViewSet):
 
     def _render(self, server: Server) -> dict[str, Any]:
         return render_server(server, with_secrets=self._with_secrets)
-
-
-def read_force(given: list[str]) -> bool:
-    """Return the parameter ``force``, parsed like Go's strconv. Raise InvalidError."""
-    if not given:
-        return False
-    if len(given) == 1 and given[0] in TRUE:
-        return True
-    if len(given) == 1 and given[0] in FALSE:
-        return False
-    raise InvalidError(
-        "force must be true or false.", fields={"force": ["Use true or false."]}
-    )
-
-
-def read_request(data: Mapping[str, Any]) -> Request:
-    """Return the request in a body. Raise InvalidError for a wrong or unknown field."""
-    return Request(**read_body(data, FIELDS))

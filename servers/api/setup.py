@@ -1,7 +1,6 @@
 """``/api/templates`` and ``/api/accounts``: how and where servers are created."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
@@ -16,13 +15,20 @@ from servers.access.reach import (
     reach_accounts,
     reach_templates,
 )
-from servers.api.shared.bodies import Kind, read_body
+from servers.api.schema.describe import describe
+from servers.api.schema.parameters import UNCHECKED
+from servers.api.serializers.accounts import AccountSerializer, AccountTestSerializer
+from servers.api.serializers.templates import (
+    TemplateSerializer,
+    TrialBegunSerializer,
+    TrialSerializer,
+)
+from servers.api.shared.parameters import read_unchecked
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
-from servers.models import Account, Location, Template, TemplatePlacement, Token
-from servers.models.template import PlacementFields
+from servers.models import Account, Template, TemplatePlacement, Token
+from servers.models.template import PLACEMENT_FIELDS
 from servers.operations import (
-    Trial,
     check_places,
     close_breaker,
     delete_account,
@@ -33,37 +39,12 @@ from servers.operations import (
     try_template,
 )
 from servers.operations.accounttest import probe_account
-from servers.operations.setup import MOST_PLACEMENTS, PRICE
-from servers.reports.health import summarise_health
-from servers.reports.server_json import to_seconds
 
-PLACEMENT: Final = {
-    **dict.fromkeys(("account", "region", "image", "size", "ssh_key"), Kind.TEXT),
-    "options": Kind.OBJECT,
-    "spot": Kind.FLAG,
-    "price_per_hour": Kind.TEXT_OR_NONE,
-}
-TEMPLATE_FIELDS: Final = {
-    # The short form of the first placement.
-    **PLACEMENT,
-    **dict.fromkeys(
-        ("name", "user_data", "readiness", "name_prefix", "overrides"), Kind.TEXT
-    ),
-    **dict.fromkeys(("capacity", "readiness_port", "ttl"), Kind.NUMBER),
-    "labels": Kind.LABELS,
-    "placements": Kind.LIST,
-    "is_default": Kind.FLAG,
-    "max_servers": Kind.NUMBER_OR_NONE,
-}
-ACCOUNT_FIELDS: Final = {
-    **dict.fromkeys(("name", "kind", "endpoint", "region"), Kind.TEXT),
-    **dict.fromkeys(
-        ("max_servers", "creates_per_minute", "calls_at_once"), Kind.NUMBER
-    ),
-    "credentials": Kind.LABELS,
-    "options": Kind.OBJECT,
-    "enabled": Kind.FLAG,
-}
+_ASKS: Final = (
+    "If something changes that the cloud can check, the cloud is asked first. This can "
+    "take some seconds. You get a 400 if the cloud refuses the image, the size or an "
+    "option, and a 503 if the cloud did not confirm them. `unchecked` skips the check."
+)
 
 
 class TemplateViewSet(ScopedView, ViewSet):
@@ -80,28 +61,47 @@ class TemplateViewSet(ScopedView, ViewSet):
         }
     )
 
+    @describe("listTemplates", TemplateSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Return all templates, by name."""
         rows = reach_templates().prefetch_related("placements").order_by("name")
-        return Response([render_template(row) for row in rows])
+        return Response(TemplateSerializer(rows, many=True).data)
 
+    @describe(
+        "createTemplate",
+        TemplateSerializer,
+        status=201,
+        body=TemplateSerializer,
+        errors=[409, 503],
+        parameters=[UNCHECKED],
+        says=_ASKS,
+    )
     def create(self, request: Request) -> Response:
         """Create a template."""
         template = Template()
-        data = read_body(self.body, TEMPLATE_FIELDS, some=True)
+        data = self.read(TemplateSerializer)
         placements = _fill_template(template, data)
         if not read_unchecked(request):
             check_places(template, placements, before=None)
         save_template(template, placements)
-        return Response(render_template(template), status=201)
+        return Response(TemplateSerializer(template).data, status=201)
 
+    @describe("getTemplate", TemplateSerializer, errors=[404])
     def retrieve(self, request: Request, name: str) -> Response:
         """Return a template."""
-        return Response(render_template(find_template(name)))
+        return Response(TemplateSerializer(find_template(name)).data)
 
+    @describe(
+        "changeTemplate",
+        TemplateSerializer,
+        body=TemplateSerializer,
+        errors=[404, 409, 503],
+        parameters=[UNCHECKED],
+        says=_ASKS,
+    )
     def partial_update(self, request: Request, name: str) -> Response:
         """Change a template. Omitted fields stay as they are."""
-        data = read_body(self.body, TEMPLATE_FIELDS, some=True)
+        data = self.read(TemplateSerializer)
         if not read_unchecked(request):
             # A network call, so before the transaction.
             template = find_template(name)
@@ -116,21 +116,24 @@ class TemplateViewSet(ScopedView, ViewSet):
             template = _lock_template(name)
             placements = _fill_template(template, dict(data))
             save_template(template, placements, user_data=data.get("user_data"))
-        return Response(render_template(template))
+        return Response(TemplateSerializer(template).data)
 
+    @describe("deleteTemplate", status=204, errors=[404, 409])
     def destroy(self, request: Request, name: str) -> Response:
         """Delete a template that no server needs."""
         delete_template(find_template(name))
         return Response(status=204)
 
+    @describe("tryTemplate", TrialBegunSerializer, status=202, errors=[404, 409])
     def begin_try(self, request: Request, name: str) -> Response:
         """Try a template with a server that is terminated once it is ready or fails."""
         server = try_template(find_template(name))
-        return Response({"server": server.name}, status=202)
+        return Response(TrialBegunSerializer(server).data, status=202)
 
+    @describe("getTrial", TrialSerializer, errors=[404])
     def show_try(self, request: Request, name: str) -> Response:
         """Return the outcome and the steps of the latest trial run of a template."""
-        return Response(_render_trial(find_trial(find_template(name))))
+        return Response(TrialSerializer(find_trial(find_template(name))).data)
 
 
 class AccountViewSet(ScopedView, ViewSet):
@@ -146,170 +149,75 @@ class AccountViewSet(ScopedView, ViewSet):
         }
     )
 
+    @describe("listAccounts", AccountSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Return all accounts, by name."""
         rows = reach_accounts().prefetch_related("locations")
-        return Response([render_account(row) for row in rows])
+        return Response(AccountSerializer(rows, many=True).data)
 
+    @describe(
+        "createAccount",
+        AccountSerializer,
+        status=201,
+        body=AccountSerializer,
+        errors=[409],
+    )
     def create(self, request: Request) -> Response:
         """Create an account."""
-        data = read_body(self.body, ACCOUNT_FIELDS, some=True)
+        data = self.read(AccountSerializer)
         credentials = data.pop("credentials", {})
         account = save_account(Account(**data), credentials=credentials)
-        return Response(render_account(account), status=201)
+        return Response(AccountSerializer(account).data, status=201)
 
+    @describe("getAccount", AccountSerializer, errors=[404])
     def retrieve(self, request: Request, name: str) -> Response:
         """Return an account."""
-        return Response(render_account(find_account(name)))
+        return Response(AccountSerializer(find_account(name)).data)
 
+    @describe(
+        "changeAccount",
+        AccountSerializer,
+        body=AccountSerializer,
+        errors=[404, 409],
+    )
     def partial_update(self, request: Request, name: str) -> Response:
         """Change an account. Omitted fields stay as they are, even credentials."""
-        data = read_body(self.body, ACCOUNT_FIELDS, some=True)
+        data = self.read(AccountSerializer)
         credentials = data.pop("credentials", None)
         with transaction.atomic():
             account = _lock_account(name)
             for field, value in data.items():
                 setattr(account, field, value)
             account = save_account(account, credentials=credentials)
-        return Response(render_account(account))
+        return Response(AccountSerializer(account).data)
 
+    @describe("deleteAccount", status=204, errors=[404, 409])
     def destroy(self, request: Request, name: str) -> Response:
         """Delete an account that nothing needs."""
         delete_account(find_account(name))
         return Response(status=204)
 
+    @describe("testAccount", AccountTestSerializer, errors=[404])
     def test(self, request: Request, name: str) -> Response:
         """Test the credentials of an account at its cloud, and wait for the result."""
         findings = probe_account(find_account(name))
-        return Response(
-            {
-                # Locations that were not tested don't count.
-                "works": all(finding.works for finding in findings if finding.tested),
-                "findings": [
-                    {
-                        "region": finding.region,
-                        "works": finding.works,
-                        "tested": finding.tested,
-                        "message": finding.message,
-                    }
-                    for finding in findings
-                ],
-            }
-        )
+        # Locations that were not tested don't count.
+        works = all(finding.works for finding in findings if finding.tested)
+        shown = AccountTestSerializer({"works": works, "findings": findings})
+        return Response(shown.data)
 
+    @describe("closeBreaker", AccountSerializer, errors=[404])
     def close(self, request: Request, name: str) -> Response:
         """Close the circuit breaker of an account to allow creates again."""
         account = find_account(name)
         close_breaker(account)
         account.refresh_from_db()
-        return Response(render_account(account))
-
-
-def read_unchecked(request: Request) -> bool:
-    """Return whether to save a template without asking its cloud."""
-    given = request.query_params.getlist("unchecked")
-    if given in ([], ["false"]):
-        return False
-    if given == ["true"]:
-        return True
-    raise InvalidError(
-        "unchecked must be true or false.",
-        fields={"unchecked": ["Use true or false."]},
-    )
-
-
-def render_template(template: Template) -> dict[str, Any]:
-    """Return a template as JSON. Of the user data, say only whether there is any."""
-    placements = [_render_placement(each) for each in template.placements.all()]
-    return {
-        "name": template.name,
-        "version": template.version,
-        **placements[0],  # the fields of the first stand at the top, too
-        "placements": placements,
-        "capacity": template.capacity,
-        "has_user_data": bool(template.user_data),
-        "labels": template.labels,
-        "readiness": template.readiness,
-        "readiness_port": template.readiness_port,
-        "ttl": template.ttl,
-        "name_prefix": template.name_prefix,
-        "overrides": template.overrides,
-        "max_servers": template.max_servers,
-        "is_default": template.is_default,
-    }
-
-
-def _render_placement(placement: PlacementFields) -> dict[str, Any]:
-    price = placement.price_per_hour
-    return {
-        "account": placement.account.name,
-        "region": placement.region,
-        "image": placement.image,
-        "size": placement.size,
-        "ssh_key": placement.ssh_key,
-        "options": placement.options,
-        "spot": placement.spot,
-        "price_per_hour": None if price is None else str(price),
-    }
-
-
-def render_account(account: Account) -> dict[str, Any]:
-    """Return an account as JSON with its locations but without its credentials."""
-    locations = sorted(account.locations.all(), key=lambda row: row.region)
-    health = summarise_health(locations)
-    return {
-        "name": account.name,
-        "kind": account.kind,
-        "endpoint": account.endpoint,
-        "region": account.region,
-        "options": account.options,
-        "identity": account.identity,
-        "max_servers": account.max_servers,
-        "creates_per_minute": account.creates_per_minute,
-        "calls_at_once": account.calls_at_once,
-        "enabled": account.enabled,
-        "health": health.health,
-        "health_note": health.note,
-        "health_since": to_seconds(health.since),
-        "locations": [_render_location(row) for row in locations],
-        "breaker": account.breaker,
-        "breaker_note": account.breaker_note,
-    }
-
-
-def _render_location(location: Location) -> dict[str, Any]:
-    return {
-        "region": location.region,
-        "health": location.health,
-        "health_note": location.error,
-        "health_since": to_seconds(location.health_since),
-        "compared": to_seconds(location.compared_at),
-    }
-
-
-def _render_trial(trial: Trial) -> dict[str, Any]:
-    return {
-        "server": trial.server.name,
-        "state": trial.server.state,
-        "outcome": trial.outcome,
-        "boot_seconds": trial.boot_seconds,
-        "queued_seconds": trial.queued_seconds,
-        "gone": trial.gone,
-        "error": trial.error,
-        "steps": [
-            {
-                "state": step.state,
-                "at": to_seconds(step.at),
-                "seconds": round(step.seconds, 3),
-            }
-            for step in trial.steps
-        ],
-    }
+        return Response(AccountSerializer(account).data)
 
 
 def _fill_template(template: Template, data: dict[str, Any]) -> list[TemplatePlacement]:
     """Set the fields of a template, unsaved. Return the placements that it gets."""
-    short = {name: data.pop(name) for name in PLACEMENT if name in data}
+    short = {name: data.pop(name) for name in PLACEMENT_FIELDS if name in data}
     given = data.pop("placements", None)
     for field, value in data.items():
         setattr(template, field, value)
@@ -319,9 +227,7 @@ def _fill_template(template: Template, data: dict[str, Any]) -> list[TemplatePla
             raise InvalidError(
                 f"placements: {message}", fields={"placements": [message]}
             )
-        # One too many is enough to be refused.
-        few = given[: MOST_PLACEMENTS + 1]
-        return [_read_placement(number, entry) for number, entry in enumerate(few)]
+        return [_read_placement(number, entry) for number, entry in enumerate(given)]
     placements = list(template.placements.all()) if template.version else []
     first = placements[0] if placements else TemplatePlacement()
     _fill_placement(first, short)
@@ -330,10 +236,8 @@ def _fill_template(template: Template, data: dict[str, Any]) -> list[TemplatePla
 
 def _read_placement(number: int, entry: Any) -> TemplatePlacement:
     try:
-        if not isinstance(entry, dict):
-            raise InvalidError("Send an object.")
         placement = TemplatePlacement()
-        _fill_placement(placement, read_body(entry, PLACEMENT))
+        _fill_placement(placement, dict(entry))
     except InvalidError as error:
         message = f"Placement {number + 1}: {error.message}"
         raise InvalidError(
@@ -349,24 +253,12 @@ def _fill_placement(placement: TemplatePlacement, data: dict[str, Any]) -> None:
         except NotFoundError as error:
             fields = {"account": [error.message]}
             raise InvalidError(error.message, fields=fields) from None
-    if data.get("price_per_hour") is not None:
-        data["price_per_hour"] = _read_price(data["price_per_hour"])
     for field, value in data.items():
         setattr(placement, field, value)
     if placement.account_id is None:
         raise InvalidError(
             "account: Name an account.", fields={"account": ["Name an account."]}
         )
-
-
-def _read_price(text: str) -> Decimal:
-    # Decimal itself also accepts signs, exponents, spaces and Infinity.
-    if not PRICE.fullmatch(text):
-        message = "Send a decimal number as a string, such as 0.0425."
-        raise InvalidError(
-            f"price_per_hour: {message}", fields={"price_per_hour": [message]}
-        )
-    return Decimal(text)
 
 
 def _lock_template(name: str) -> Template:

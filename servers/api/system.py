@@ -13,6 +13,13 @@ from rest_framework.response import Response
 from servers.access.ratelimits import find_address
 from servers.access.tokens import check_token
 from servers.api.metrics import make_registry
+from servers.api.schema.describe import describe
+from servers.api.serializers.fleet import MeSerializer
+from servers.api.serializers.system import (
+    HealthSerializer,
+    VarzSerializer,
+    VersionSerializer,
+)
 from servers.api.shared.auth import find_bearer
 from servers.api.shared.errors import plain_error
 from servers.api.shared.limits import REFUSALS_SHARE, refusals
@@ -21,7 +28,6 @@ from servers.freshness.stamps import read_stamps
 from servers.models import Token
 from servers.operations import pause_fleet, resume_fleet
 from servers.reports.selectors import is_paused
-from servers.reports.server_json import to_seconds
 
 NEEDS_A_READER: Final = (
     "Send the bearer token for the metrics (SERVERFLEET_METRICS_TOKEN), or an API "
@@ -38,11 +44,17 @@ class Health(ScopedView):
     is_limited = False  # probes are frequent and cheap
     read_scope = write_scope = None
 
+    @describe(
+        "getHealth",
+        HealthSerializer,
+        plain="OK",
+        says="Returns `OK` as text, or JSON if `Accept` asks for it.",
+    )
     def get(self, request: Request) -> HttpResponseBase:
         """Report that the process is alive."""
         wished = request.get_preferred_type(_KINDS)
         if wished == "application/json":
-            return Response({"status": "ok"})
+            return Response(HealthSerializer({"status": "ok"}).data)
         # Exactly the Drone Autoscaler's response, which probes look for.
         return HttpResponse("OK", content_type="text/plain; charset=utf-8")
 
@@ -53,9 +65,10 @@ class Varz(ScopedView):
     is_open = True
     read_scope = write_scope = None
 
+    @describe("getVarz", VarzSerializer)
     def get(self, request: Request) -> Response:
         """Return whether the pause flag is set."""
-        return Response({"paused": is_paused()})
+        return Response(VarzSerializer({"paused": is_paused()}).data)
 
 
 class Version(ScopedView):
@@ -64,31 +77,30 @@ class Version(ScopedView):
     is_open = True
     read_scope = write_scope = None
 
+    @describe("getVersion", VersionSerializer)
     def get(self, request: Request) -> Response:
         """Return the running version of ServerFleet."""
-        return Response(
-            {
-                "source": settings.SOURCE,
-                "version": settings.VERSION,
-                "commit": settings.COMMIT,
-            }
-        )
+        version = {
+            "source": settings.SOURCE,
+            "version": settings.VERSION,
+            "commit": settings.COMMIT,
+        }
+        return Response(VersionSerializer(version).data)
 
 
 class Me(ScopedView):
     """``/api/me``: the caller and its scopes."""
 
+    @describe("getCaller", MeSerializer)
     def get(self, request: Request) -> Response:
         """Return the name and scopes of the caller, and when its token expires."""
         caller = self.caller
-        token = caller.token
-        return Response(
-            {
-                "name": caller.name,
-                "scopes": sorted(caller.scopes),
-                "expires": to_seconds(token.expires_at) if token else 0,
-            }
-        )
+        me = {
+            "name": caller.name,
+            "scopes": sorted(caller.scopes),
+            "token": caller.token,
+        }
+        return Response(MeSerializer(me).data)
 
 
 class Pause(ScopedView):
@@ -96,6 +108,7 @@ class Pause(ScopedView):
 
     write_right = "servers.change_fleet"
 
+    @describe("pause", status=204)
     def post(self, request: Request) -> Response:
         """Set the pause flag. It does not stop requests to create servers."""
         pause_fleet()
@@ -107,6 +120,7 @@ class Resume(ScopedView):
 
     write_right = "servers.change_fleet"
 
+    @describe("resume", status=204)
     def post(self, request: Request) -> Response:
         """Clear the pause flag."""
         resume_fleet()

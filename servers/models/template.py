@@ -100,6 +100,12 @@ class Template(Recipe):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def first_placement(self) -> "TemplatePlacement":
+        """The default placement."""
+        found: TemplatePlacement = self.placements.all()[0]
+        return found
+
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:
         """Allow a second default: saving it takes the mark from the first."""
         super().validate_constraints({*(exclude or ()), "is_default"})

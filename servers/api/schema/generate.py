@@ -1,133 +1,197 @@
-"""Build the description with drf-spectacular.
+"""Build the description with drf-spectacular, from the serializers.
 
-drf-spectacular finds the paths and builds the document. The operations come from our
-table instead of from serializers, because the API has none.
+Each view's ``describe`` says what its operations accept and return. Here is what they
+all have: the scope, the errors, the request id, and closed shapes.
 """
 
 from functools import cache
 from typing import Any, Final
 
-from django.conf import settings
 from django.urls import get_script_prefix
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import force_instance
+from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS
 
-from servers.api.schema import answers, bodies, examples
-from servers.api.schema.operations import OPERATIONS, PAGES, TAGS, Operation, parts_of
-from servers.api.schema.parameters import PARAMETERS, point_at
-from servers.api.schema.shapes import Shape, items, number, ref, text
+from servers.api.schema.components import (
+    COMPONENTS,
+    EVERYWHERE,
+    METRICS,
+    SAYS,
+    TAGS,
+    ref,
+)
+from servers.api.schema.examples import show_answer
+from servers.api.schema.parameters import parts_of
+from servers.api.serializers.fields import NO_NUL
+from servers.api.serializers.system import ErrorSerializer
 from servers.api.shared.renderers import ORJSONRenderer
-from servers.api.shared.routes import list_routes
+from servers.api.shared.routes import summarise
 
-_JSON: Final = "application/json"
-_ERRORS: Final = {
-    400: "The request is invalid. `message` and `errors` say why.",
-    401: "The token is missing or not valid.",
-    403: "The caller doesn't have permission, or a session sent no CSRF token.",
-    404: "Not found.",
-    409: "Not possible in the current state. `message` says why.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-    422: "The Idempotency-Key was already used with another body.",
-    429: "Too many requests. `Retry-After` says how long to wait.",
-    500: "An internal error. The log has it under the X-Request-ID.",
-    503: "The database is not responding, or its disk is full.",
-}
-_EVERYWHERE: Final = (400, 429, 500, 503)
-_SAYS: Final = {
-    200: "Success.",
-    201: "Created.",
-    202: "Started.",
-    204: "Success. The response has no content.",
-    304: "Nothing has changed since the `ETag` that you sent.",
-}
-_HEADERS: Final[dict[str, Shape]] = {
-    "X-Request-ID": {
-        "description": "The id of the request, as in the log.",
-        "schema": text(),
-    },
-    "ETag": {"description": "The version of the response.", "schema": text()},
-    "Link": {
-        "description": "Links to the other pages, if any (RFC 8288).",
-        "schema": text(),
-    },
-    "X-Total-Count": {
-        "description": "The total number on all pages.",
-        "schema": number(0),
-    },
-    "Idempotent-Replayed": {
-        "description": "`true` if the key was used before.",
-        "schema": text(),
-    },
-    "Retry-After": {"description": "How many seconds to wait.", "schema": number(0)},
-    "WWW-Authenticate": {"description": "`Bearer`.", "schema": text()},
-}
-_OWN_HEADERS: Final = {
-    401: ("WWW-Authenticate",),
-    429: ("Retry-After",),
-    503: ("Retry-After",),
-}
-_SECURITY: Final = {
-    "bearer": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "An API token: `Authorization: Bearer sf_…`.",
-    },
-    "metrics": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "The value of `SERVERFLEET_METRICS_TOKEN`, if it is set.",
-    },
-    "session": {
-        "type": "apiKey",
-        "in": "cookie",
-        "name": settings.SESSION_COOKIE_NAME,
-        "description": "A signed-in person's session. Writes also need `X-CSRFToken`.",
-    },
-}
-
-
-# Not a DRF view: it has Prometheus's format and its own token.
-_METRICS: Final = {
-    "operationId": "getMetrics",
-    "summary": "Return the metrics in Prometheus format.",
-    "description": "Needs the metrics token, or an API token with the scope "
-    "`servers:read`, unless `SERVERFLEET_METRICS_OPEN` is set.",
-    "tags": ["service"],
-    "parameters": [point_at("X-Request-ID")],
-    "security": [{}, {"metrics": []}, {"bearer": []}],
-    "responses": {
-        "200": {
-            "description": "Success.",
-            "headers": {"X-Request-ID": ref("X-Request-ID", "headers")},
-            "content": {
-                "text/plain": {
-                    "schema": text(),
-                    "example": 'serverfleet_servers{state="running"} 3.0\n',
-                }
-            },
-        },
-        **{
-            str(status): ref(f"Error{status}", "responses")
-            for status in (*_EVERYWHERE, 401, 403, 429)
-        },
-    },
-}
+# Paths whose second part is not their tag.
+_TAGGED: Final = {"pause": "fleet", "resume": "fleet", "me": "tokens"}
 
 
 class OperationSchema(AutoSchema):
-    """DRF's hook on each view. The operation comes from the table."""
+    """DRF's hook on each view."""
 
     def get_operation(
         self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any
     ) -> dict[str, Any] | None:
-        """Return the operation. Raise KeyError if the table has none."""
-        key = f"{method.upper()} {path}"
-        return None if key in PAGES else _describe(key)
+        """Return the operation with what all of them have."""
+        found = super().get_operation(path, path_regex, path_prefix, method, registry)
+        if found is None:
+            return None
+        operation: dict[str, Any] = found
+        needs = f"Needs the scope `{self.scope}`." if self.scope else "Needs no token."
+        said = operation.get("description")
+        operation["description"] = f"{said}\n\n{needs}" if said else needs
+        operation.setdefault("parameters", []).append(ref("parameters", "X-Request-ID"))
+        operation["security"] = self.get_auth()
+        errors = {*EVERYWHERE}
+        errors |= {401, 403} if self.scope else set()
+        if body := operation.get("requestBody"):
+            errors |= {413, 415}
+            serializer: Any = self.get_request_serializer()
+            body["required"] = not serializer.may_be_empty
+        answers = operation["responses"]
+        for status, answer in answers.items():
+            if int(status) < 400:
+                answer["description"] = SAYS[int(status)]
+                headers = answer.setdefault("headers", {})
+                headers["X-Request-ID"] = ref("headers", "X-Request-ID")
+        for status in errors:
+            answers[str(status)] = ref("responses", f"Error{status}")
+        operation["responses"] = dict(sorted(answers.items()))
+        return operation
+
+    @property
+    def scope(self) -> str:
+        """The scope that the operation needs, or ""."""
+        safe = self.method in SAFE_METHODS
+        view: Any = self.view
+        return (view.read_scope if safe else view.write_scope) or ""
+
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        """Return the ways to identify oneself."""
+        if not self.scope:
+            return []
+        return [{"bearer": [self.scope]}, {"session": [self.scope]}]
+
+    def get_summary(self) -> str:
+        """Return the first sentence of the view's docstring."""
+        action = getattr(self.view, "action", None) or self.method.lower()
+        return summarise(type(self.view), action).replace("``", "")
+
+    def get_description(self) -> str:  # type: ignore[override]
+        """Return nothing: the summary says it."""
+        return ""
+
+    def get_tags(self) -> list[str]:
+        """Return the tag: the second part of the path."""
+        part = self.path.removeprefix("/api/").partition("/")[0]
+        tag = _TAGGED.get(part, part)
+        return [tag if tag in TAGS else "service"]
+
+    def _resolve_path_parameters(self, variables: Any) -> list[dict[str, Any]]:
+        return parts_of(self.path)
+
+    def _get_examples(
+        self,
+        serializer: Any,
+        direction: str,
+        media_type: str,
+        status_code: str | None = None,
+        extras: Any = None,
+    ) -> dict[str, Any]:
+        serializer = force_instance(serializer)  # type: ignore[no-untyped-call]
+        if extras or not isinstance(serializer, serializers.BaseSerializer):
+            found: dict[str, Any] = super()._get_examples(  # type: ignore[no-untyped-call]
+                serializer, direction, media_type, status_code, extras
+            )
+            return found
+        if direction == "request":
+            shape: Any = serializer
+            shown = shape.change if self.method == "PATCH" else shape.body
+        else:
+            shown = show_answer(serializer)
+        return {"Example": {"value": shown}}
+
+    def _get_response_for_code(
+        self,
+        serializer: Any,
+        status_code: str,
+        media_types: Any = None,
+        direction: str = "response",
+    ) -> dict[str, Any]:
+        if int(status_code) >= 400:
+            self.resolve_serializer(ErrorSerializer, "response")
+            return ref("responses", f"Error{status_code}")
+        found: dict[str, Any] = super()._get_response_for_code(  # type: ignore[no-untyped-call]
+            serializer, status_code, media_types, direction
+        )
+        return found
+
+    def _map_serializer_field(
+        self, field: Any, direction: str, bypass_extensions: bool = False
+    ) -> Any:
+        """Return the shape of a field, or None where it doesn't occur."""
+        if direction == "request" and field.read_only:
+            return None
+        return super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
+
+    def _get_serializer_name(
+        self, serializer: Any, direction: str, bypass_extensions: bool = False
+    ) -> str:
+        name = type(serializer).__name__.removeprefix("_").removesuffix("Serializer")
+        if direction == "response" or name.endswith(("Request", "Change")):
+            return name
+        return name + ("Change" if serializer.partial else "Request")
+
+    def _postprocess_serializer_schema(
+        self, schema: dict[str, Any], serializer: Any, direction: str
+    ) -> dict[str, Any]:
+        """Close the shape. A response has all its fields."""
+        found: dict[str, Any] = super()._postprocess_serializer_schema(  # type: ignore[no-untyped-call]
+            schema, serializer, direction
+        )
+        found["additionalProperties"] = False
+        if direction == "response":
+            names = [*found["properties"]]
+            found["required"] = [n for n in names if n not in serializer.optional]
+            if serializer.body or serializer.change:
+                # What is stored can be older than a rule for new values.
+                for shape in found["properties"].values():
+                    for key in ("pattern", "const"):
+                        shape.pop(key, None)
+            return found
+        for shape in found["properties"].values():
+            exact = {"pattern", "format", "enum", "const"} & shape.keys()
+            if "string" in shape.get("type", "") and not exact:
+                shape["pattern"] = NO_NUL
+        if serializer.partial:
+            found["minProperties"] = 1
+        described: dict[str, Any] = serializer.describe(
+            found, partial=serializer.partial
+        )
+        return described
+
+    def _insert_field_validators(self, field: Any, schema: dict[str, Any]) -> None:
+        """Add the limits of a field, and its own keywords."""
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+        schema.pop("x-spec-enum-id", None)
+        inner, *_ = schema.pop("oneOf", [{}])  # that an empty text is allowed is clear
+        schema.update(inner)
+        if isinstance(field, serializers.ListSerializer):
+            bounds: Any = field
+            limits = {"minItems": bounds.min_length, "maxItems": bounds.max_length}
+            schema.update({key: most for key, most in limits.items() if most})
+        schema.update(getattr(field, "rules", {}))
 
 
 class Generator(SchemaGenerator):
-    """Generates the document with our components."""
+    """Generates the document with the components that all operations share."""
 
     def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
         """Return the whole description."""
@@ -135,17 +199,11 @@ class Generator(SchemaGenerator):
             request, public
         )
         document["servers"] = [{"url": get_script_prefix().rstrip("/") or "/"}]
-        document["paths"]["/metrics"] = {"get": _METRICS}
+        document["paths"]["/metrics"] = {"get": METRICS}
         document["tags"] = [
             {"name": name, "description": says} for name, says in TAGS.items()
         ]
-        document["components"] = {
-            "schemas": answers.SCHEMAS | bodies.SCHEMAS,
-            "parameters": PARAMETERS,
-            "responses": {f"Error{status}": _error(status) for status in _ERRORS},
-            "headers": _HEADERS,
-            "securitySchemes": _SECURITY,
-        }
+        document["components"] |= COMPONENTS
         return document
 
 
@@ -159,92 +217,3 @@ def build_schema() -> dict[str, Any]:
 def encode_schema() -> bytes:
     """Return the document as it is served. It never changes while a process runs."""
     return ORJSONRenderer().render(build_schema())
-
-
-@cache
-def _routes() -> dict[str, tuple[str, str]]:
-    return {
-        f"{route.method} {route.path}": (route.scope, route.what)
-        for route in list_routes()
-    }
-
-
-def _describe(key: str) -> dict[str, Any]:
-    _method, _, path = key.partition(" ")
-    operation = OPERATIONS[key]
-    scope, what = _routes()[key]
-    needs = f"Needs the scope `{scope}`." if scope else "Needs no token."
-    described: dict[str, Any] = {
-        "operationId": operation.id,
-        "summary": what.replace("``", ""),
-        "description": "\n\n".join(part for part in (operation.says, needs) if part),
-        "tags": [operation.tag],
-        "parameters": [
-            *parts_of(path),
-            *map(point_at, operation.query),
-            *map(point_at, operation.sends),
-            point_at("X-Request-ID"),
-        ],
-        "security": [{"bearer": [scope]}, {"session": [scope]}] if scope else [],
-        "responses": _responses(operation, with_token=bool(scope)),
-    }
-    if operation.body:
-        described["requestBody"] = {
-            "required": operation.needs_body,
-            "content": {
-                _JSON: {
-                    "schema": ref(operation.body),
-                    "example": examples.BODIES[operation.body],
-                }
-            },
-        }
-    return described
-
-
-def _responses(operation: Operation, *, with_token: bool) -> dict[str, Any]:
-    answered: dict[str, Any] = {
-        "description": _SAYS[operation.status],
-        "headers": _point_at_headers(*operation.headers),
-    }
-    if operation.answer:
-        shape, example = ref(operation.answer), _example(operation)
-        if operation.several:
-            shape, example = items(shape), [example]
-        answered["content"] = {_JSON: {"schema": shape, "example": example}}
-    if operation.plain:
-        plain = {"schema": text() | {"const": operation.plain}}
-        answered["content"]["text/plain"] = plain | {"example": operation.plain}
-    found = {str(operation.status): answered}
-    for status in operation.also:
-        found[str(status)] = {
-            "description": _SAYS[status],
-            "headers": _point_at_headers(),
-        }
-    errors = {*_EVERYWHERE, *operation.errors}
-    errors |= {401, 403} if with_token else set()
-    errors |= {413, 415} if operation.body else set()
-    for status in errors:
-        found[str(status)] = ref(f"Error{status}", "responses")
-    return dict(sorted(found.items()))
-
-
-def _example(operation: Operation) -> Any:
-    if operation.example == "shutdown":
-        return examples.SHUTDOWN
-    if operation.example == "pending":
-        return examples.PENDING
-    return examples.ANSWERS[operation.answer]
-
-
-def _error(status: int) -> dict[str, Any]:
-    return {
-        "description": _ERRORS[status],
-        "headers": _point_at_headers(*_OWN_HEADERS.get(status, ())),
-        "content": {
-            _JSON: {"schema": ref("Error"), "example": examples.ERRORS[status]}
-        },
-    }
-
-
-def _point_at_headers(*names: str) -> dict[str, Any]:
-    return {name: ref(name, "headers") for name in (*names, "X-Request-ID")}

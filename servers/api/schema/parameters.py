@@ -1,163 +1,200 @@
-"""The other parts of a request: path, query and headers."""
+"""The other parts of a request and a response: path, query and headers."""
 
 from typing import Any, Final
 
-from servers.api.details import MOST_AFTER, MOST_EVENTS
-from servers.api.schema.shapes import PRINTABLE, Shape, match, number, one_of, ref, text
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter
+
+from servers.api.serializers.fields import PRINTABLE
 from servers.api.serverlist.listing import MOST_LIMIT, MOST_OFFSET, MOST_TEXT, ORDERINGS
-from servers.api.servers import FALSE, TRUE
+from servers.api.shared.parameters import FALSE, MOST_AFTER, MOST_EVENTS, TRUE
 from servers.lifecycle.states import State
 from servers.operations.labels import LABEL_NAME, LABEL_VALUE, MOST_LABEL_FILTER
 from servers.operations.once import KEY
 from servers.reports.feed import MOST_WAIT
 
-Parameter = dict[str, Any]
-
 _STATES: Final = "|".join(State)
-_FILTER: Final = text(format=PRINTABLE, minLength=1, maxLength=MOST_TEXT)
+_TEXT: Final = {"type": "string"}
+_FILTER: Final = {
+    "type": "string",
+    "format": PRINTABLE,
+    "minLength": 1,
+    "maxLength": MOST_TEXT,
+}
 
 
-def in_path(
-    name: str, says: str, example: Any, shape: Shape | None = None
-) -> Parameter:
-    """Return a path parameter."""
+def _match(pattern: str, **rules: Any) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^(?:{pattern})$", **rules}
+
+
+def _number(least: int, most: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+def _query(
+    name: str, shape: dict[str, Any], example: Any, says: str
+) -> OpenApiParameter:
+    examples = [OpenApiExample("Example", value=example)]
+    return OpenApiParameter(name, shape, description=says, examples=examples)
+
+
+def _sent(
+    name: str, shape: dict[str, Any], example: str, says: str
+) -> OpenApiParameter:
+    examples = [OpenApiExample("Example", value=example)]
+    return OpenApiParameter(
+        name, shape, OpenApiParameter.HEADER, description=says, examples=examples
+    )
+
+
+def _returned(name: str, shape: dict[str, Any], says: str) -> OpenApiParameter:
+    return OpenApiParameter(
+        name, shape, OpenApiParameter.HEADER, response=[200], description=says
+    )
+
+
+ACCOUNT: Final = _query("account", _FILTER, "sandbox", "The account's name.")
+FILTERS: Final = (
+    _query(
+        "state",
+        _match(f"(?:{_STATES})(?:,(?:{_STATES}))*", maxLength=MOST_TEXT),
+        "running,staging",
+        "One state, or several separated by commas.",
+    ),
+    _query("provider", _FILTER, "sandbox", "The cloud's kind."),
+    ACCOUNT,
+    _query("region", _FILTER, "eu-central-1", "The cloud's region."),
+    _query("size", _FILTER, "small", "The size."),
+    _query("template", _FILTER, "default", "The template's name."),
+    _query(
+        "label",
+        _match(
+            f"(?:{LABEL_NAME.pattern})(?:[:=](?:{LABEL_VALUE.pattern}))?",
+            maxLength=MOST_LABEL_FILTER,
+        ),
+        "team:builds",
+        "A label as `name:value`, or only its `name` for any value.",
+    ),
+    _query("search", _FILTER, "agent", "Part of the name, address or instance id."),
+    _query(
+        "created_after",
+        {
+            "anyOf": [
+                _match("[0-9]{1,10}"),
+                {"type": "string", "format": "date-time", "maxLength": 64},
+            ]
+        },
+        "1767225600",
+        "Only servers created after this time, in Unix seconds or ISO 8601.",
+    ),
+    _query(
+        "ordering",
+        {
+            "type": "string",
+            "enum": [sign + name for name in ORDERINGS for sign in ("", "-")],
+        },
+        "-created",
+        "The field to sort by. Put `-` in front of it to reverse the order.",
+    ),
+    _query(
+        "limit",
+        _number(1, MOST_LIMIT),
+        100,
+        "The maximum number of servers. `Link` points to the other pages.",
+    ),
+    _query("offset", _number(0, MOST_OFFSET), 0, "How many servers to skip."),
+)
+FORCE: Final = _query(
+    "force",
+    {"enum": sorted(TRUE) + sorted(FALSE)},
+    "true",
+    "Remove a server in `error` from the list at once, although it still has an "
+    "instance. The instance is destroyed in the background. No effect on servers in "
+    "other states.",
+)
+UNCHECKED: Final = _query(
+    "unchecked",
+    {"type": "string", "enum": ["false", "true"]},
+    "true",
+    "Save the template without asking the cloud about its image, size and options.",
+)
+LEAKS_ACCOUNT: Final = _query(
+    "account", _TEXT, "sandbox", "Only this account. Defaults to all accounts."
+)
+LINK: Final = _returned("Link", _TEXT, "Links to the other pages, if any (RFC 8288).")
+FEED: Final = (
+    _query(
+        "after", _number(0, MOST_AFTER), 0, "The id of the last event that you have."
+    ),
+    _query("limit", _number(1, MOST_EVENTS), 100, "The maximum number of events."),
+    _query("wait", _number(0, MOST_WAIT), 0, "How many seconds to wait for an event."),
+    LINK,
+)
+CACHED: Final = (
+    _sent(
+        "If-None-Match",
+        _TEXT,
+        '"1"',
+        "The `ETag` of an earlier response. If nothing has changed, you get a 304.",
+    ),
+    _returned("ETag", _TEXT, "The version of the response."),
+)
+LIST: Final = (
+    *FILTERS,
+    *CACHED,
+    LINK,
+    _returned(
+        "X-Total-Count",
+        {"type": "integer", "minimum": 0},
+        "The total number on all pages.",
+    ),
+)
+ONCE: Final = (
+    _sent(
+        "Idempotency-Key",
+        _match(KEY.pattern),
+        "build-4711",
+        "Repeating a key with the same body within 24 hours returns the same servers.",
+    ),
+    _returned("Idempotent-Replayed", _TEXT, "`true` if the key was used before."),
+)
+REQUEST_ID: Final = {
+    "name": "X-Request-ID",
+    "in": "header",
+    "description": "1 to 128 letters, digits and `.` `_` `-`. It is echoed, logged and "
+    "kept with each event. Any other value is replaced.",
+    "schema": _TEXT,
+    "example": "build-4711",
+}
+
+_NAMES: Final = {
+    "servers": "agent-7h2k9qxm",
+    "templates": "large",
+    "accounts": "second",
+    "tokens": "ci",
+}
+
+
+def parts_of(path: str) -> list[dict[str, Any]]:
+    """Return the path parameters."""
+    if "{pk}" in path:
+        key = {"type": "integer", "minimum": 0}
+        return [_in_path("pk", key, 7, "The `key` from `/api/leaks`.")]
+    if "{name}" in path:
+        kind = path.split("/")[2]
+        name = {"type": "string", "minLength": 1}
+        says = f"The name, as in `/api/{kind}`."
+        return [_in_path("name", name, _NAMES[kind], says)]
+    return []
+
+
+def _in_path(
+    name: str, shape: dict[str, Any], example: Any, says: str
+) -> dict[str, Any]:
     return {
         "name": name,
         "in": "path",
         "required": True,
         "description": says,
-        "schema": shape or text(minLength=1),
-        "example": example,
-    }
-
-
-def _in_query(name: str, shape: Shape, says: str, example: Any) -> Parameter:
-    return {
-        "name": name,
-        "in": "query",
-        "description": says,
         "schema": shape,
         "example": example,
     }
-
-
-def _in_header(name: str, shape: Shape, says: str, example: str) -> Parameter:
-    return {
-        "name": name,
-        "in": "header",
-        "description": says,
-        "schema": shape,
-        "example": example,
-    }
-
-
-PARAMETERS: Final[dict[str, Parameter]] = {
-    "state": _in_query(
-        "state",
-        match(f"(?:{_STATES})(?:,(?:{_STATES}))*", maxLength=MOST_TEXT),
-        "One state, or several separated by commas.",
-        "running,staging",
-    ),
-    "provider": _in_query("provider", _FILTER, "The cloud's kind.", "sandbox"),
-    "account": _in_query("account", _FILTER, "The account's name.", "sandbox"),
-    "region": _in_query("region", _FILTER, "The cloud's region.", "eu-central-1"),
-    "size": _in_query("size", _FILTER, "The size.", "small"),
-    "template": _in_query("template", _FILTER, "The template's name.", "default"),
-    "label": _in_query(
-        "label",
-        match(
-            f"(?:{LABEL_NAME.pattern})(?:[:=](?:{LABEL_VALUE.pattern}))?",
-            maxLength=MOST_LABEL_FILTER,
-        ),
-        "A label as `name:value`, or only its `name` for any value.",
-        "team:builds",
-    ),
-    "search": _in_query(
-        "search", _FILTER, "Part of the name, address or instance id.", "agent"
-    ),
-    "created_after": _in_query(
-        "created_after",
-        {"anyOf": [match("[0-9]{1,10}"), text(format="date-time", maxLength=64)]},
-        "Only servers created after this time, in Unix seconds or ISO 8601.",
-        "1767225600",
-    ),
-    "ordering": _in_query(
-        "ordering",
-        one_of([sign + name for name in ORDERINGS for sign in ("", "-")]),
-        "The field to sort by. Put `-` in front of it to reverse the order.",
-        "-created",
-    ),
-    "limit": _in_query(
-        "limit",
-        number(1, MOST_LIMIT),
-        "The maximum number of servers. `Link` points to the other pages.",
-        100,
-    ),
-    "offset": _in_query(
-        "offset", number(0, MOST_OFFSET), "How many servers to skip.", 0
-    ),
-    "force": _in_query(
-        "force",
-        {"enum": sorted(TRUE) + sorted(FALSE)},
-        "Remove a server in `error` from the list at once, although it still has an "
-        "instance. The instance is destroyed in the background. No effect on servers "
-        "in other states.",
-        "true",
-    ),
-    "unchecked": _in_query(
-        "unchecked",
-        one_of(["false", "true"]),
-        "Save the template without asking the cloud about its image, size and options.",
-        "true",
-    ),
-    "after": _in_query(
-        "after", number(0, MOST_AFTER), "The id of the last event that you have.", 0
-    ),
-    "events_limit": _in_query(
-        "limit", number(1, MOST_EVENTS), "The maximum number of events.", 100
-    ),
-    "wait": _in_query(
-        "wait", number(0, MOST_WAIT), "How many seconds to wait for an event.", 0
-    ),
-    "leaks_account": _in_query(
-        "account", text(), "Only this account. Defaults to all accounts.", "sandbox"
-    ),
-    "Idempotency-Key": _in_header(
-        "Idempotency-Key",
-        match(KEY.pattern),
-        "Repeating a key with the same body within 24 hours returns the same servers.",
-        "build-4711",
-    ),
-    "If-None-Match": _in_header(
-        "If-None-Match",
-        text(),
-        "The `ETag` of an earlier response. If nothing has changed, you get a 304.",
-        '"1"',
-    ),
-    "X-Request-ID": _in_header(
-        "X-Request-ID",
-        text(),
-        "1 to 128 letters, digits and `.` `_` `-`. It is echoed, logged and kept with "
-        "each event. Any other value is replaced.",
-        "build-4711",
-    ),
-}
-LIST: Final = (
-    "state",
-    "provider",
-    "account",
-    "region",
-    "size",
-    "template",
-    "label",
-    "search",
-    "created_after",
-    "ordering",
-    "limit",
-    "offset",
-)
-
-
-def point_at(name: str) -> dict[str, str]:
-    """Return the reference to a shared parameter."""
-    return ref(name, "parameters")

@@ -5,9 +5,11 @@ from csp.decorators import csp_update
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import method_decorator
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from servers.api.schema.describe import describe
 from servers.api.schema.generate import encode_schema
 from servers.api.shared.views import ScopedView
 
@@ -18,6 +20,11 @@ class SchemaView(ScopedView):
     is_open = True
     read_scope = write_scope = None
 
+    @describe(
+        "getSchema",
+        {"type": "object", "required": ["openapi", "info", "paths"]},
+        example={"openapi": "3.1.0", "info": {}, "paths": {}},
+    )
     def get(self, request: Request) -> Response:
         """Return the OpenAPI 3.1 description of the API."""
         return Response(encode_schema())
@@ -29,6 +36,7 @@ class Docs(ScopedView):
     is_open = True
     read_scope = write_scope = None
 
+    @extend_schema(exclude=True)  # a page, not an operation
     # Swagger UI's style sheet has its icons as data: images. They can't run scripts,
     # and no other page allows them.
     @method_decorator(csp_update({"img-src": [SELF, "data:"]}))

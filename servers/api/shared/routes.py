@@ -57,9 +57,10 @@ def _read(patterns: Any) -> Iterator[Route]:
             scope = (
                 view.read_scope if method.upper() in SAFE_METHODS else view.write_scope
             )
-            yield Route(path, method.upper(), scope or "", _summarise(view, name))
+            yield Route(path, method.upper(), scope or "", summarise(view, name))
 
 
-def _summarise(view: Any, name: str) -> str:
+def summarise(view: Any, name: str) -> str:
+    """Return the first sentence of what a view says about a method or action."""
     text = getattr(view, name).__doc__ or view.__doc__ or ""
     return text.strip().partition("\n")[0]

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from servers.access.tokens import Caller
 from servers.api.shared.limits import RateLimitedView
@@ -51,6 +52,13 @@ class ScopedView(RateLimitedView):
         data = self.request.data
         assert isinstance(data, dict)  # the parser accepts nothing else
         return data
+
+    def read(self, serializer: type[BaseSerializer[Any]]) -> dict[str, Any]:
+        """Return the checked fields of the body. Raise InvalidError."""
+        read = serializer(data=self.body)
+        read.is_valid(raise_exception=True)
+        found: dict[str, Any] = read.validated_data
+        return found
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         """Return the methods in Allow."""

@@ -27,11 +27,7 @@ from servers.models import Fleet, Heartbeat, Instance, Location, Server, Stamp
 from servers.records.boots import LEAST_LATE, Boots
 from servers.reports.attention.backlog import describe_backlog, read_queues
 from servers.reports.attention.items import Item, Kind
-from servers.reports.attention.lagging import (
-    TOGETHER,
-    describe_servers,
-    find_late,
-)
+from servers.reports.attention.lagging import TOGETHER, describe_servers, find_late
 from servers.reports.attention.places import NEVER_AFTER, describe_locations
 from servers.reports.attention.processes import describe_fleet, describe_processes
 

@@ -1,0 +1,1 @@
+"""What the API accepts and returns: one serializer per resource, one line per field."""

@@ -1,0 +1,278 @@
+"""Servers and what is known about them."""
+
+from typing import Any, ClassVar, Final
+
+from servers.access.reach import MOST_NAME
+from servers.api.serializers.base import Shape
+from servers.api.serializers.fields import (
+    PRINTABLE,
+    Choice,
+    Count,
+    Flag,
+    Object,
+    Seconds,
+    Text,
+    Texts,
+    Whole,
+)
+from servers.clouds.registry import list_kinds
+from servers.lifecycle.states import State
+from servers.models import Event, Server
+from servers.models.account import NAME, NAME_RULE
+from servers.operations.labels import (
+    LABEL_NAME,
+    LABEL_VALUE,
+    MOST_LABELS,
+    RESERVED_LABELS,
+)
+from servers.operations.provision import (
+    MOST_CAPACITY,
+    MOST_COUNT,
+    MOST_LETTERS,
+    MOST_TTL,
+)
+from servers.placing.placements import price_of
+from servers.reports.server_json import to_seconds
+
+STATES: Final = list(State)
+AT: Final = 1767225600
+_HIDDEN: Final = "Empty without the scope `secrets:read`."
+_PEM: Final = {
+    "contentEncoding": "base64",
+    "contentMediaType": "application/x-pem-file",
+}
+_CERT: Final = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCi4uLgo="
+
+
+class Labels(Texts):
+    """Names with values, which the instance gets as tags."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        # In upper and lower case: a JSON Schema pattern can't ignore case.
+        reserved = "".join(f"[{c}{c.upper()}]" for c in RESERVED_LABELS)
+        rules = {
+            "maxProperties": MOST_LABELS,
+            "propertyNames": {"pattern": f"^(?!{reserved})(?:{LABEL_NAME.pattern})$"},
+            "additionalProperties": {
+                "type": "string",
+                "pattern": f"^(?:{LABEL_VALUE.pattern})$",
+            },
+        }
+        super().__init__(**{"required": False, "rules": rules, **kwargs})
+
+
+_CAPACITY: Final[dict[str, Any]] = {
+    "required": False,
+    "min_value": 1,
+    "max_value": MOST_CAPACITY,
+    "help_text": "How many builds the server runs at once.",
+}
+_TTL: Final[dict[str, Any]] = {
+    "required": False,
+    "max_value": MOST_TTL,
+    "help_text": "Seconds until the server is terminated; 0 means no limit.",
+}
+
+
+class ServerSerializer(Shape):
+    """A server. All nineteen fields are always present, in this order."""
+
+    id = Text(help_text="The cloud's id for the instance.")
+    provider = Choice(choices=sorted({kind.provider for kind in list_kinds()}))
+    state = Choice(choices=STATES)
+    name = Text()
+    image = Text()
+    region = Text()
+    size = Text()
+    address = Text()
+    capacity = Count(min_value=1, help_text="How many builds the server runs at once.")
+    secret = Text(help_text=_HIDDEN)
+    error = Text(
+        help_text="Why it is in `error`, or why its termination takes so long."
+    )
+    ca_key = Text(help_text=_HIDDEN, rules=_PEM)
+    ca_cert = Text(rules=_PEM)
+    tls_key = Text(help_text=_HIDDEN, rules=_PEM)
+    tls_cert = Text(rules=_PEM)
+    created = Seconds("When it was requested.")
+    updated = Seconds("When it last changed.")
+    started = Seconds("When the cloud first reported the instance.")
+    stopped = Seconds("When it was confirmed gone.")
+
+    example: ClassVar = {
+        "id": "i-4f1c2d9a",
+        "provider": "sandbox",
+        "state": "running",
+        "name": "agent-7h2k9qxm",
+        "image": "ubuntu-24.04",
+        "region": "",
+        "size": "small",
+        "address": "10.7.3.19",
+        "capacity": 2,
+        "secret": "",
+        "error": "",
+        "ca_key": "",
+        "ca_cert": _CERT,
+        "tls_key": "",
+        "tls_cert": _CERT,
+        "created": AT,
+        "updated": AT + 8,
+        "started": AT + 2,
+        "stopped": 0,
+    }
+
+
+PENDING: Final = {
+    **ServerSerializer.example,
+    **dict.fromkeys(("id", "address", "ca_cert", "tls_cert"), ""),
+    "state": "pending",
+    "updated": AT,
+    "started": 0,
+}
+SHUTDOWN: Final = {
+    **ServerSerializer.example,
+    "state": "shutdown",
+    "updated": AT + 600,
+}
+
+
+class _Wish(Text):
+    """A choice of the request instead of the template's."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            required=False,
+            allow_blank=True,
+            max_length=most,
+            rules={"format": PRINTABLE},
+            help_text="If empty or omitted, the template's own is used.",
+        )
+
+
+class ServerRequestSerializer(Shape):
+    """A request for servers."""
+
+    template = Text(
+        required=False,
+        allow_blank=True,
+        max_length=MOST_NAME,
+        help_text="A template's name. If empty or omitted, the default template is "
+        "used.",
+    )
+    name = Text(
+        required=False,
+        allow_blank=True,
+        rules={"pattern": f"^(?:(?:{NAME.pattern})?)$"},
+        help_text=f"{NAME_RULE} If empty or omitted, a name is generated. Not allowed "
+        "with a `count` above 1.",
+    )
+    image = _Wish(MOST_LETTERS["image"])
+    region = _Wish(MOST_LETTERS["region"])
+    size = _Wish(MOST_LETTERS["size"])
+    capacity = Whole(**_CAPACITY)
+    ttl = Whole(**_TTL)
+    count = Whole(
+        required=False,
+        min_value=1,
+        max_value=MOST_COUNT,
+        help_text="How many servers to create. Above 1, the response is an array.",
+    )
+    labels = Labels()
+
+    may_be_empty = True
+    body: ClassVar = {"size": "large", "labels": {"team": "builds"}, "count": 1}
+
+
+class ServerChangeSerializer(Shape):
+    """A change of a server."""
+
+    labels = Labels(help_text="Replaces all labels of the server.")
+    ttl = Whole(**_TTL)
+    capacity = Whole(**_CAPACITY)
+    protected = Flag(required=False, help_text="Whether termination is refused.")
+
+    change: ClassVar = {"labels": {"team": "builds"}, "protected": False}
+
+
+def _read_reached(server: Server) -> dict[str, int]:
+    found = dict(
+        Event.objects.filter(server_uid=server.pk)
+        .exclude(to_state="")
+        .order_by("id")
+        .values_list("to_state", "at")
+    )
+    return {state: to_seconds(at) for state, at in found.items()}
+
+
+def _read_price(server: Server) -> str:
+    price = price_of(server)
+    return "" if price is None else str(price)
+
+
+class DetailsSerializer(Shape):
+    """What else is known about a server."""
+
+    name = Text()
+    state = Choice(choices=STATES)
+    account = Text(source="account.name")
+    template = Text(
+        source="recipe.template_name", help_text="The name of its template."
+    )
+    template_version = Count(source="recipe.number", min_value=1)
+    candidate = Count(
+        source="placement",
+        help_text="The fallback in use; 0 is the first placement.",
+    )
+    attempts = Count(source="attempt_number")
+    labels = Texts()
+    ttl = Count(help_text="In seconds; 0 means no limit.")
+    protected = Flag()
+    capacity = Count(min_value=1)
+    created_by = Text()
+    waiting = Text(help_text="What it is waiting for, or empty.")
+    state_since = Seconds("When it entered this state.")
+    reached = Object(
+        value=_read_reached,
+        child=Count(),
+        rules={"propertyNames": {"enum": [str(state) for state in State]}},
+        help_text="When it last entered each state, in Unix seconds.",
+    )
+    price_per_hour = Text(
+        value=_read_price, help_text="A decimal number, or empty if unknown."
+    )
+
+    example: ClassVar = {
+        "name": "agent-7h2k9qxm",
+        "state": "running",
+        "account": "sandbox",
+        "template": "default",
+        "attempts": 1,
+        "labels": {"team": "builds"},
+        "capacity": 2,
+        "created_by": "token:ci",
+        "state_since": AT + 8,
+        "reached": {"pending": AT, "running": AT + 8},
+        "price_per_hour": "0.0425",
+    }
+
+
+class WhySerializer(Shape):
+    """Why a server is where it is."""
+
+    name = Text(source="server.name")
+    state = Choice(source="server.state", choices=STATES)
+    why = Text(
+        source="why.sentence", help_text="What it is waiting for, as a sentence."
+    )
+    since = Seconds("When it entered this state.", source="why.since")
+    next = Text(source="why.next", help_text="What happens next, as a sentence.")
+    next_at = Seconds("When that happens.", source="why.next_at")
+    last_answer = Text(source="why.last_answer", help_text="The cloud's last response.")
+
+    example: ClassVar = {
+        "name": "agent-7h2k9qxm",
+        "state": "running",
+        "why": "The server is running.",
+        "since": AT + 8,
+        "next": "Nothing, until someone requests something.",
+    }
