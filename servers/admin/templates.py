@@ -17,7 +17,14 @@ from servers.models import Template, TemplatePlacement, TemplateVersion
 from servers.models.multiline import Multiline
 from servers.models.template import PLACEMENT_FIELDS
 from servers.operations import check_places, save_template, try_template
-from servers.operations.setup import MOST_PLACEMENTS, check_placement, check_template
+from servers.operations.setup import (
+    MOST_PLACEMENTS,
+    MOST_USER_DATA,
+    SECRET_FIELDS,
+    TEMPLATE_FIELDS,
+    check_placement,
+    check_template,
+)
 
 if TYPE_CHECKING:
     _ModelForm = forms.ModelForm[Any]
@@ -41,7 +48,7 @@ class TemplateForm(_ModelForm):
     new_user_data = forms.CharField(
         label="User data",
         required=False,
-        max_length=64 * 1024,
+        max_length=MOST_USER_DATA,
         strip=False,
         widget=Multiline(attrs={"rows": 8}),
         help_text="Runs on the instance at first boot. Leave empty to keep the stored "
@@ -59,21 +66,8 @@ class TemplateForm(_ModelForm):
 
     class Meta:
         model = Template
-        fields = (
-            "name",
-            "capacity",
-            "new_user_data",
-            "labels",
-            "readiness",
-            "readiness_port",
-            "ttl",
-            "name_prefix",
-            "overrides",
-            "max_servers",
-            "is_default",
-            "unchecked",
-            "seen",
-        )
+        # Encrypted fields are write-only.
+        fields = tuple(name for name in TEMPLATE_FIELDS if name not in SECRET_FIELDS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

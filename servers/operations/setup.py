@@ -288,9 +288,7 @@ def explain_template_kept(template: Template) -> str:
 
 def read_template(template: Template | TemplateVersion) -> dict[str, Any]:
     """Return the settings of a template or version, to compare with later."""
-    names = [*RECIPE_FIELDS]
-    if isinstance(template, Template):
-        names = ["name", *names, "max_servers", "is_default"]
+    names = TEMPLATE_FIELDS if isinstance(template, Template) else RECIPE_FIELDS
     return read_placements(template.placements.all()) | read_values(template, names)
 
 
@@ -314,6 +312,16 @@ def _describe_template_change(
 
 
 RECIPE_FIELDS: Final = tuple(field.name for field in Recipe._meta.get_fields())
+# All that people set in a template, besides its placements.
+TEMPLATE_FIELDS: Final = (
+    "name",
+    *RECIPE_FIELDS,
+    *(
+        field.name
+        for field in Template._meta.fields
+        if field.editable and field.name not in {"name", *RECIPE_FIELDS}
+    ),
+)
 
 
 def _clean(model: Account | Template | PlacementFields) -> None:
