@@ -1,5 +1,7 @@
 """The port to the clouds and its adapters, the only code that imports libcloud.
 
-``base`` defines the port, ``registry`` lists the kinds, ``http`` is the port's HTTP
-client, ``driver`` puts libcloud's connections on it, and each folder is one cloud.
+``port`` is the law, ``base`` what its calls take, return and raise, ``timings`` a
+cloud's times and ``capabilities`` what it can do. ``registry`` lists the kinds, each of
+which ``kind`` describes. ``http`` is the port's HTTP client, ``driver`` puts libcloud's
+connections on it, and each folder is one cloud.
 """

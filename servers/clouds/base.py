@@ -1,18 +1,9 @@
-"""The cloud port: what every adapter promises, and which errors it raises.
-
-A ``Cloud`` is one account in one region (a *location*). Any thread may call its
-methods. Each method returns or raises within ``deadline`` seconds. This is a total for
-the connections, headers and bodies of all its requests, so a time-out per read is not
-enough. Methods raise only the errors below, and each may raise ClockError. The engine
-acts only on the class of the error. An adapter that is unsure must therefore raise
-UnknownOutcomeError: the engine then looks for the instance before it does anything
-else.
-"""
+"""What calls of the port take, return and raise. ``port`` is their law."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar
 
 from servers.addresses import is_host
 
@@ -87,76 +78,6 @@ class UnreachableError(CloudError):
     """The request was never sent. Nothing was created, and a repeat may work later."""
 
 
-# Lower limits, in seconds. Shorter timings leave no time for the work itself.
-LEAST_TIMINGS: Final = {
-    "call": 0.1,
-    "lease": 1.0,
-    "settle": 0.0,
-    "grace": 0.0,
-    "lag": 0.0,
-    "listing_busy": 0.05,
-    "listing_idle": 0.05,
-    "gate": 1.0,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """A cloud's timings in seconds. The defaults suit a public cloud.
-
-    ``settle`` must exceed the cloud's processing time plus its visibility lag, counted
-    from the end of the lease that covered the call. Raises ValueError with a sentence
-    for timings with which a server could never be terminated.
-    """
-
-    call: float = 60.0  # the total deadline of one call; less than half the lease
-    lease: float = 150.0  # how long one worker may keep a row leased
-    settle: float = 120.0  # this long after the lease's end, no request can take effect
-    grace: float = 300.0  # age at which an instance without an owner is condemned
-    lag: float = 5.0  # time between two looks for them to count as two
-    listing_busy: float = 5.0  # between listings while something is changing
-    listing_idle: float = 30.0
-    gate: float = 300.0  # a listing older than this does not open the gate
-
-    def __post_init__(self) -> None:
-        if wrong := self._explain_wrong():
-            raise ValueError(wrong)
-
-    def _explain_wrong(self) -> str:
-        """Return what is wrong with the timings against each other, or ""."""
-        for name, least in LEAST_TIMINGS.items():
-            if getattr(self, name) < least:
-                return f"{name} must be at least {least:g} s."
-        if self.call >= self.lease / 2:
-            return (
-                f"call ({self.call:g} s) must be less than half of lease "
-                f"({self.lease:g} s), so that a call ends while its worker still has "
-                "the lease."
-            )
-        if self.lag > self.settle:
-            return (
-                f"lag ({self.lag:g} s) must be at most settle ({self.settle:g} s), "
-                "when all effects of a call must be visible."
-            )
-        if self.lag > self.grace:
-            return (
-                f"lag ({self.lag:g} s) must be at most grace ({self.grace:g} s), since "
-                "an orphan must be seen twice before it is destroyed."
-            )
-        if self.listing_busy > self.listing_idle:
-            return (
-                f"listing_busy ({self.listing_busy:g} s) must be at most listing_idle "
-                f"({self.listing_idle:g} s). It applies while something is changing."
-            )
-        if self.gate < self.listing_idle + self.call:
-            return (
-                f"gate ({self.gate:g} s) must be at least listing_idle plus call "
-                f"({self.listing_idle + self.call:g} s). Otherwise it closes between "
-                "two listings."
-            )
-        return ""
-
-
 @dataclass(frozen=True, slots=True)
 class CloudConfig:
     """All that an adapter needs to open a location. Contains secrets: never log it."""
@@ -166,6 +87,7 @@ class CloudConfig:
     endpoint: str = ""  # "" for the cloud's own
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     options: Mapping[str, object] = field(default_factory=dict)
+    folder: str = ""  # where a simulated cloud keeps its files
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,102 +177,3 @@ class CloudListing:
 
     instances: tuple[CloudInstance, ...]
     identity: str = ""
-
-
-class Cloud(Protocol):
-    """One account in one region. Safe to call from any thread."""
-
-    provider: ClassVar[str]  # the name in the API: amazon, openstack, sandbox …
-    timings: Timings
-
-    def fetch_identity(self, *, deadline: float) -> str:
-        """Return the cloud's own id of the account, or "" if it reports none.
-
-        Raises CredentialsError, ThrottledError, UnreachableError,
-        UnknownOutcomeError.
-        """
-        ...
-
-    def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
-        """Create one instance with a single call, and return the cloud's answer.
-
-        Never retries, and never waits for the boot. Raises RefusedError (or a
-        subclass), ThrottledError or ClockError only if the cloud answered that nothing
-        was created, and UnreachableError only if no byte of the request was sent.
-        Raises UnknownOutcomeError in every other case.
-        """
-        ...
-
-    def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
-        """Find out whether ``create_instance`` would be accepted, without creating.
-
-        Returns one sentence, with the reason, for each thing that could not be tested.
-        A return is no promise: quota and capacity are tested only if the cloud reports
-        them beforehand. Raises RefusedError if an image, size, key or network does not
-        exist, or a subclass (CredentialsError: these credentials may not create it).
-        After ThrottledError, UnreachableError or UnknownOutcomeError, nothing was
-        learned.
-        """
-        ...
-
-    def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
-        """Return all instances with exactly this key, ended ones included if listed.
-
-        Requests only this key if the cloud can search. The result is complete;
-        otherwise raises CredentialsError, ThrottledError, UnreachableError or
-        UnknownOutcomeError.
-        """
-        ...
-
-    def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
-        """Return every instance in this location whose fleet tag is exactly ``fleet``.
-
-        The result is complete (all pages). Otherwise raises CredentialsError,
-        ThrottledError or UnknownOutcomeError, and never returns part of a listing.
-        """
-        ...
-
-    def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
-        """Return one instance by its id.
-
-        Raises InstanceNotFoundError, CredentialsError, ThrottledError or
-        UnknownOutcomeError.
-        """
-        ...
-
-    def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
-        """Ask the cloud to terminate one instance. A return does not mean it is gone.
-
-        Raises InstanceNotFoundError, RefusedError (for example, if the cloud protects
-        it), CredentialsError, ThrottledError, UnreachableError or UnknownOutcomeError.
-        """
-        ...
-
-    def check_destroy(self, *, deadline: float) -> None:
-        """Find out whether anything forbids destroying instances. Never destroys any.
-
-        Never uses the id of an instance that may exist, so that a cloud which mistakes
-        the check for the real call destroys nothing. Raises CredentialsError if these
-        credentials may not destroy, or may destroy only some instances, which the cloud
-        can't tell apart here. After ThrottledError, UnreachableError or
-        UnknownOutcomeError, nothing was learned.
-        """
-        ...
-
-    def list_leftovers(
-        self, fleet: str, *, deadline: float
-    ) -> tuple[CloudLeftover, ...]:
-        """Return everything that instances of exactly ``fleet`` left behind here.
-
-        The result is complete; otherwise raises as ``list_instances`` does. It is
-        empty if the cloud has no leftovers.
-        """
-        ...
-
-    def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
-        """Delete one leftover. When this returns, it is gone or was gone already.
-
-        Raises RefusedError, CredentialsError, ThrottledError, UnreachableError or
-        UnknownOutcomeError.
-        """
-        ...

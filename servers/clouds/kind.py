@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
-from servers.clouds.base import Cloud, CloudConfig, Timings
+from servers.clouds.base import CloudConfig
+from servers.clouds.capabilities import NO_CAPABILITIES, Capabilities
+from servers.clouds.port import Cloud
+from servers.clouds.timings import Timings
 
 
 def is_number(value: object) -> bool:
@@ -129,39 +132,6 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class TagRules:
-    """A cloud's limits on labels that become tags, besides those for every label.
-
-    At most ``most`` labels are allowed, since ServerFleet needs some tags itself, and
-    one less for each option in ``tagging`` that a template sets. Names in ``reserved``,
-    and names that start with one of ``prefixes`` in upper or lower case, are refused.
-    """
-
-    most: int = 50
-    tagging: frozenset[str] = frozenset()
-    reserved: Mapping[str, str] = field(default_factory=dict)  # name to reason
-    prefixes: tuple[str, ...] = ()
-
-    def check(self, labels: Mapping[str, str], options: Mapping[str, object]) -> str:
-        """Return what is wrong with labels, or ""."""
-        most = self.most - sum(bool(options.get(name)) for name in self.tagging)
-        if len(labels) > most:
-            return (
-                f"{len(labels)} labels are too many. Use at most {most}: each label "
-                "becomes a tag, and ServerFleet needs some tags itself."
-            )
-        for name in labels:
-            if why := self.reserved.get(name):
-                return f"The label {name!r} can't be used: {why}"
-            if name.lower().startswith(self.prefixes):
-                return (
-                    f"The label {name[:80]!r} can't be used: the cloud reserves names "
-                    f"that start with {' or '.join(self.prefixes)}."
-                )
-        return ""
-
-
-@dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of cloud."""
 
@@ -176,20 +146,19 @@ class Kind:
     check_credentials: Callable[[Mapping[str, str], str], str] = (
         lambda _given, _endpoint: ""
     )
-    options: tuple[Field, ...] = ()
-    # Options that a template may set, too. They override its account's.
-    template_options: tuple[Field, ...] = ()
+    # An account's options. They include the usual values of its placements'.
+    account_options: tuple[Field, ...] = ()
+    # Options that a placement may set, too. They override its account's.
+    placement_options: tuple[Field, ...] = ()
     # Returns what is wrong with options whose fields are valid one by one, or "".
     check_options: Callable[[Mapping[str, Any]], str] = lambda _options: ""
     # Returns what is wrong with timings for a cloud with these options, or "".
     check_timings: Callable[[Mapping[str, Any], Timings], str] = lambda _options, _t: ""
     # Those of them that choose a part of the region's capacity, such as a zone.
     capacity_options: tuple[str, ...] = ()
-    tags: TagRules = TagRules()
+    capabilities: Capabilities = NO_CAPABILITIES
     asks_for: str = ""  # shown on the page of kinds instead of the required credentials
     takes_endpoint: bool = True
     # Its instances are not real: their addresses may be this machine's own.
     is_simulated: bool = False
     needs_region: bool = True
-    # It can create instances that the cloud may take back at any time, for less.
-    has_spot: bool = False

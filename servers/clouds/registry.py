@@ -9,8 +9,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from servers.addresses import explain_host
-from servers.clouds.base import Cloud, CloudConfig, Timings
+from servers.clouds.base import CloudConfig
 from servers.clouds.kind import Field, Kind, is_number
+from servers.clouds.port import Cloud
+from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 
 _ADAPTERS: Final = {
@@ -111,7 +113,7 @@ def validate_config(
         problems.append(_Problem("options", NO_OBJECT))
     else:
         rest = {name: value for name, value in options.items() if name != "timings"}
-        wrong = _check_fields("options", described.options, rest)
+        wrong = _check_fields("options", described.account_options, rest)
         if not wrong and (message := described.check_options(rest)):
             wrong.append(_Problem("options", message))
         problems += wrong
@@ -128,7 +130,7 @@ def validate_config(
     return errors
 
 
-def validate_template_options(
+def validate_placement_options(
     kind: str, options: object, *, account_options: Mapping[str, Any]
 ) -> list[str]:
     """Return what is wrong with a template's options for an account of a kind.
@@ -138,7 +140,7 @@ def validate_template_options(
     described = describe_kind(kind)
     if not isinstance(options, Mapping):
         return [NO_OBJECT]
-    problems = _check_fields("options", described.template_options, options)
+    problems = _check_fields("options", described.placement_options, options)
     if not problems:
         both = {**account_options, **options}
         both.pop("timings", None)

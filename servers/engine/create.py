@@ -13,7 +13,6 @@ from datetime import datetime
 
 from servers.clouds.base import (
     ClockError,
-    Cloud,
     CloudError,
     CloudInstance,
     CreateSpec,
@@ -24,6 +23,7 @@ from servers.clouds.base import (
     ThrottledError,
     UnreachableError,
 )
+from servers.clouds.port import Cloud
 from servers.engine import uptime
 from servers.lifecycle.decisions import WriteIntent
 from servers.lifecycle.keys import Key, make_key

@@ -93,6 +93,6 @@ def check_tags(labels: Mapping[str, str], clouds: Clouds) -> str:
     """
     for kind, options in clouds:
         described = describe_kind(kind)
-        if message := described.tags.check(labels, options):
+        if message := described.capabilities.tags.check(labels, options):
             return f"{described.label}: {message}"
     return ""

@@ -55,7 +55,7 @@ def is_moved(before: Account, account: Account) -> bool:
         return True
     return any(
         before.options.get(field.name) != account.options.get(field.name)
-        for field in describe_kind(account.kind).options
+        for field in describe_kind(account.kind).account_options
         if field.directs and isinstance(account.options, Mapping)
     )
 

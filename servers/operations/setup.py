@@ -15,7 +15,7 @@ from servers import tracing
 from servers.clouds.registry import (
     describe_kind,
     validate_config,
-    validate_template_options,
+    validate_placement_options,
 )
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.models import (
@@ -89,6 +89,8 @@ def save_account(
     if before is not None and before.endpoint == account.endpoint:
         # So that it can still be disabled. Each connection checks the endpoint anyway.
         errors.pop("endpoint", None)
+    if before is not None and before.options != account.options and not errors:
+        errors = _explain_unfit(account)
     _raise(errors)
     _clean(account)
     account.credentials = json.dumps(secrets, sort_keys=True)
@@ -116,6 +118,24 @@ def save_account(
         if said:
             write_event(Kind.ACCOUNT_CHANGED, account=account, reason=said)
     return account
+
+
+def _explain_unfit(account: Account) -> dict[str, list[str]]:
+    """Return which templates' own options don't fit the account's, by field.
+
+    A placement's options override its account's, so either can spoil the combination.
+    """
+    rows = TemplatePlacement.objects.filter(account=account.pk)
+    said = [
+        f"They don't fit the options of the template {name}: {wrong[0]}"
+        for name, options in rows.values_list("template__name", "options")
+        if (
+            wrong := validate_placement_options(
+                account.kind, options, account_options=account.options
+            )
+        )
+    ]
+    return {"options": said} if said else {}
 
 
 def describe_account_change(before: Account | None, account: Account) -> str:
@@ -161,12 +181,12 @@ def check_placement(placement: TemplatePlacement) -> None:
     # Raises an error if the cloud can't have the region.
     open_location(account, placement.region)
     errors = {}
-    if wrong := validate_template_options(
+    if wrong := validate_placement_options(
         account.kind, placement.options, account_options=account.options
     ):
         errors["options"] = wrong
     kind = describe_kind(account.kind)
-    if placement.spot and not kind.has_spot:
+    if placement.spot and not kind.capabilities.spot:
         errors["spot"] = [f"{kind.label} has no spot instances."]
     _raise(errors)
 
@@ -244,11 +264,22 @@ def _find_wrong(
     message = check_labels(template.labels)
     if message or (message := check_tags(template.labels, list_clouds(placements))):
         errors["labels"] = [message]
-    if len(template.user_data.encode()) > MOST_USER_DATA:
+    size = len(template.user_data.encode())
+    if size > MOST_USER_DATA:
         errors["user_data"] = [f"Use at most {MOST_USER_DATA // 1024} KiB."]
+    elif wrong := _check_user_data(size, placements):
+        errors["user_data"] = [wrong]
     if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     return errors
+
+
+def _check_user_data(size: int, placements: Iterable[TemplatePlacement]) -> str:
+    """Return why the cloud of a placement would refuse user data, or ""."""
+    for kind in map(describe_kind, {each.account.kind for each in placements}):
+        if wrong := kind.capabilities.check_user_data(size):
+            return f"{kind.label}: {wrong}"
+    return ""
 
 
 def delete_template(template: Template) -> None:

@@ -13,14 +13,10 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from servers import workload
-from servers.clouds.base import (
-    Cloud,
-    CloudConfig,
-    CloudError,
-    InstanceNotFoundError,
-    Timings,
-)
+from servers.clouds.base import CloudConfig, CloudError, InstanceNotFoundError
+from servers.clouds.port import Cloud
 from servers.clouds.registry import describe_kind, open_cloud, read_timings
+from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 from servers.lifecycle.snapshot import Pace
 from servers.models import Account, Location
@@ -59,16 +55,10 @@ def open_location(account: Account, region: str) -> Cloud:
             region=region,
             endpoint=account.endpoint,
             credentials=credentials,
-            options={**_site_options(account.kind), **account.options},
+            options=account.options,
+            folder=str(settings.SANDBOX_DIR),
         ),
     )
-
-
-def _site_options(kind: str) -> dict[str, Any]:
-    """Return the options of a kind that the installation sets, not the account."""
-    if kind == "sandbox":
-        return {"folder": str(settings.SANDBOX_DIR)}
-    return {}
 
 
 def pace_of(cloud: Cloud) -> Pace:

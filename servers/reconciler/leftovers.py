@@ -13,7 +13,8 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from servers.clouds.base import Cloud, CloudError, CloudLeftover
+from servers.clouds.base import CloudError, CloudLeftover
+from servers.clouds.port import Cloud
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, State

@@ -10,12 +10,12 @@ from django.db.models import Case, F, Q, Value, When
 
 from servers.clouds.base import (
     ClockError,
-    Cloud,
     CloudError,
     CloudListing,
     CredentialsError,
     ThrottledError,
 )
+from servers.clouds.port import Cloud
 from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import MOVING

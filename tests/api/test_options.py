@@ -117,3 +117,33 @@ def test_a_template_can_repeat_or_remove_its_accounts_options(
     answer = send(call, "PATCH", path, {"options": options})
     assert answer.status_code == 200, answer.content
     assert answer.json()["options"] == options
+
+
+def test_an_accounts_options_must_fit_those_of_its_templates(
+    builder: Template, call: Call
+) -> None:
+    path = "/api/templates/builder?unchecked=true"
+    options = {"disk_type": "io2", "disk_iops": 4000}
+    send(call, "PATCH", "/api/accounts/ec2", {"options": {"disk_iops": 4000}})
+    answer = send(call, "PATCH", path, {"options": {"disk_type": "io2"}})
+    assert answer.status_code == 200, answer.content
+    # Without its account's IOPS, the template's disk would be refused at each create.
+    answer = send(call, "PATCH", "/api/accounts/ec2", {"options": {}})
+    assert answer.status_code == 400
+    (said,) = answer.json()["errors"]["options"]
+    assert "template builder" in said
+    assert "needs a value for IOPS" in said
+    assert Account.objects.get(name="ec2").options == {"disk_iops": 4000}
+    send(call, "PATCH", path, {"options": options})
+    assert send(call, "PATCH", "/api/accounts/ec2", {"options": {}}).status_code == 200
+
+
+def test_user_data_that_a_placements_cloud_would_refuse_is_not_saved(
+    builder: Template, call: Call
+) -> None:
+    path = "/api/templates/builder?unchecked=true"
+    assert send(call, "PATCH", path, {"user_data": "x" * 16384}).status_code == 200
+    answer = send(call, "PATCH", path, {"user_data": "x" * 16385})
+    assert answer.status_code == 400
+    (said,) = answer.json()["errors"]["user_data"]
+    assert "Amazon EC2: The user data has 16385 bytes" in said

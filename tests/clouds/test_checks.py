@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from servers.clouds.base import (
-    Cloud,
     CloudConfig,
     CloudError,
     CredentialsError,
@@ -16,6 +15,7 @@ from servers.clouds.base import (
     ThrottledError,
     UnknownOutcomeError,
 )
+from servers.clouds.port import Cloud
 from servers.clouds.registry import open_cloud
 from tests.clouds.test_amazon import SECRETS, answering, error_of, spec_of
 
@@ -153,8 +153,9 @@ def test_what_forbids_a_destroy_is_raised_by_its_meaning(
 
 
 def test_a_sandbox_denies_what_its_options_say(tmp_path: Path) -> None:
-    options = {"folder": str(tmp_path), "latency": 0.0, "denied": ["create", "destroy"]}
-    cloud = open_cloud("sandbox", CloudConfig("a1", "", options=options))
+    options = {"latency": 0.0, "denied": ["create", "destroy"]}
+    config = CloudConfig("a1", "", options=options, folder=str(tmp_path))
+    cloud = open_cloud("sandbox", config)
     spec = spec_of(image="ubuntu-24.04", size="small")
     with pytest.raises(CredentialsError, match="may not create"):
         cloud.check_create(spec, deadline=5)
@@ -174,8 +175,9 @@ def test_a_sandbox_denies_what_its_options_say(tmp_path: Path) -> None:
 def test_a_sandboxs_check_tells_of_room(
     tmp_path: Path, options: dict[str, Any], wanted: type[CloudError]
 ) -> None:
-    plain = {"folder": str(tmp_path), "latency": 0.0, "processing": 0.0}
-    cloud = open_cloud("sandbox", CloudConfig("a1", "", options={**plain, **options}))
+    plain = {"latency": 0.0, "processing": 0.0, **options}
+    config = CloudConfig("a1", "", options=plain, folder=str(tmp_path))
+    cloud = open_cloud("sandbox", config)
     if wanted is QuotaError:
         cloud.create_instance(spec_of(image="debian-12", size="small"), deadline=5)
     with pytest.raises(CloudError) as raised:

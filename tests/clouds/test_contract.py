@@ -12,14 +12,14 @@ from servers.clouds.amazon.adapter import Amazon
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
-    Cloud,
     CloudConfig,
     CreateSpec,
     InstanceNotFoundError,
     RefusedError,
 )
 from servers.clouds.deadline import Deadline
-from servers.clouds.registry import open_cloud
+from servers.clouds.port import Cloud
+from servers.clouds.registry import describe_kind, open_cloud
 from servers.clouds.sandbox.adapter import Sandbox
 from servers.lifecycle.keys import make_key
 from tests.support.moto import reset_moto
@@ -35,8 +35,8 @@ def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cloud]:
             CloudConfig(
                 "a1",
                 "",
+                folder=str(tmp_path),
                 options={
-                    "folder": str(tmp_path),
                     "boot": 0.1,
                     "processing": 0.0,
                     "latency": 0.0,
@@ -127,6 +127,19 @@ def test_a_check_makes_nothing_and_ends_nothing(cloud: Cloud) -> None:
     assert cloud.find_instances(asked.key, deadline=10) == []
     # A check does not use the token up.
     assert cloud.create_instance(asked, deadline=10).key == asked.key
+
+
+def test_what_a_kind_says_it_can_do_it_can(cloud: Cloud) -> None:
+    can = describe_kind(cloud.provider).capabilities
+    assert can.finds_by_key
+    assert can.dry_run
+    spec, other = spec_of(cloud), spec_of(cloud, name="agent-2")
+    cloud.create_instance(spec, deadline=10)
+    made = cloud.create_instance(other, deadline=10)
+    (found,) = cloud.find_instances(other.key, deadline=10)
+    assert found.instance_id == made.instance_id
+    with pytest.raises(RefusedError):
+        cloud.check_create(replace(spec, size="t3.colossal"), deadline=10)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from uuid import uuid4
 import pytest
 
 from servers.clouds.base import (
-    Cloud,
     CloudConfig,
     CloudError,
     RefusedError,
     ThrottledError,
     UnreachableError,
 )
+from servers.clouds.port import Cloud
 from servers.clouds.registry import open_cloud
 from tests.clouds.test_amazon import SECRETS, answering, error_of, spec_of
 from tests.clouds.test_checks import ALL_WELL, DENIED

@@ -7,7 +7,7 @@ import pytest
 from servers.clouds.amazon.launch import build_run_params
 from servers.clouds.amazon.options import OPTIONS
 from servers.clouds.base import RefusedError
-from servers.clouds.registry import validate_config, validate_template_options
+from servers.clouds.registry import validate_config, validate_placement_options
 from tests.clouds.test_amazon import spec_of
 
 pytestmark = pytest.mark.pure
@@ -108,7 +108,7 @@ def test_an_option_is_sent_as_its_parameter(
     options: dict[str, Any], sent: dict[str, str]
 ) -> None:
     assert build(**options).items() >= sent.items()
-    assert not validate_template_options("amazon", options, account_options={})
+    assert not validate_placement_options("amazon", options, account_options={})
 
 
 def test_every_option_is_sent_by_some_case() -> None:
@@ -133,7 +133,7 @@ def test_a_public_address_is_asked_for_on_the_interface_with_all_else_of_it(
 def test_an_empty_text_of_a_template_takes_the_accounts_away() -> None:
     assert "SubnetId" not in build(subnet="")
     assert not [name for name in build(disk_type="") if name.startswith(DISK)]
-    assert not validate_template_options(
+    assert not validate_placement_options(
         "amazon", {"subnet": "", "security_groups": ""}, account_options={}
     )
 
@@ -179,7 +179,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_a_wrong_option_is_named_for_a_template_and_for_an_account(
     options: dict[str, Any], words: str
 ) -> None:
-    messages = validate_template_options("amazon", options, account_options={})
+    messages = validate_placement_options("amazon", options, account_options={})
     assert any(words in message for message in messages), messages
     errors = validate_config(
         "amazon",
@@ -194,17 +194,17 @@ def test_a_wrong_option_is_named_for_a_template_and_for_an_account(
 
 def test_a_templates_options_are_checked_with_its_accounts() -> None:
     options = {"disk_iops": 3000}
-    assert not validate_template_options("amazon", options, account_options={})
-    wrong = validate_template_options(
+    assert not validate_placement_options("amazon", options, account_options={})
+    wrong = validate_placement_options(
         "amazon", options, account_options={"disk_type": "gp2", "timings": {"call": 5}}
     )
     assert "takes no IOPS" in wrong[0]
 
 
 def test_a_sandbox_takes_no_option_from_a_template() -> None:
-    wrong = validate_template_options("sandbox", {"boot": 1}, account_options={})
+    wrong = validate_placement_options("sandbox", {"boot": 1}, account_options={})
     assert "'boot' is unknown" in wrong[0]
-    assert validate_template_options("sandbox", ["boot"], account_options={})
+    assert validate_placement_options("sandbox", ["boot"], account_options={})
 
 
 def test_a_wrong_option_that_was_stored_before_is_refused_with_its_name() -> None:

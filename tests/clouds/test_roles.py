@@ -11,13 +11,13 @@ from servers.clouds.amazon.connection import Keys
 from servers.clouds.amazon.machine import Lent
 from servers.clouds.amazon.roles import KeyCache
 from servers.clouds.base import (
-    Cloud,
     CloudConfig,
     CloudError,
     CredentialsError,
     ThrottledError,
     UnreachableError,
 )
+from servers.clouds.port import Cloud
 from servers.clouds.registry import open_cloud, validate_config
 from tests.clouds.test_amazon import error_of, spec_of
 from tests.support.aws import ROLE, Aws, run_aws

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from servers.clouds.base import Cloud
+from servers.clouds.port import Cloud
 from servers.models import Account, Fleet
 from servers.operations import initialise_fleet, save_account
 from servers.placing.locations import open_location

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from servers import reconciler
-from servers.clouds.base import LEAST_TIMINGS, Timings
+from servers.clouds.timings import LEAST_TIMINGS, Timings
 from servers.errors import InvalidError
 from servers.models import Account, Instance, Server
 from servers.operations import save_account, terminate_server

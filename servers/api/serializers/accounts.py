@@ -146,7 +146,7 @@ def _describe_kind(kind: Kind, schema: dict[str, Any]) -> dict[str, Any]:
         **_close(dict.fromkeys(sorted(TIMINGS), seconds), []),
         "description": "In seconds. They must be consistent with each other.",
     }
-    properties["options"] = _describe_fields(kind.options, timings=timings)
+    properties["options"] = _describe_fields(kind.account_options, timings=timings)
     if not kind.takes_endpoint:
         properties["endpoint"] = {"type": "string", "const": ""}
     required = ["name", "kind"]

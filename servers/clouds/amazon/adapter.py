@@ -10,7 +10,7 @@ from servers.clouds.amazon.api import NAME, find_text
 from servers.clouds.amazon.checks import check_run, check_terminate
 from servers.clouds.amazon.connection import call, ec2_of
 from servers.clouds.amazon.images import RootDevices
-from servers.clouds.amazon.launch import build_run_params, changes_disk
+from servers.clouds.amazon.launch import CAPABILITIES, build_run_params, changes_disk
 from servers.clouds.amazon.options import OPTIONS, check_options
 from servers.clouds.amazon.roles import (
     CREDENTIALS,
@@ -30,11 +30,11 @@ from servers.clouds.base import (
     CreateSpec,
     CredentialsError,
     InstanceNotFoundError,
-    Timings,
     UnknownOutcomeError,
 )
 from servers.clouds.deadline import Deadline
-from servers.clouds.kind import Kind, TagRules
+from servers.clouds.kind import Kind
+from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 
 PAGE: Final = 1000
@@ -219,18 +219,12 @@ KIND: Final = Kind(
     credentials=CREDENTIALS,
     check_credentials=check_credentials,
     asks_for="access keys or a role",
-    options=OPTIONS,
-    template_options=OPTIONS,
+    account_options=OPTIONS,
+    placement_options=OPTIONS,
     capacity_options=(
         *("zone", "subnet", "tenancy", "placement_group"),
         *("capacity_reservation", "launch_template"),
     ),
     check_options=check_options,
-    # EC2 allows 50 tags. Fleet, server, key and Name are ours.
-    tags=TagRules(
-        most=46,
-        tagging=frozenset({"address"}),
-        reserved={"Name": "this tag holds the server's name."},
-        prefixes=("aws:",),
-    ),
+    capabilities=CAPABILITIES,
 )

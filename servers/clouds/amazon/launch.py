@@ -11,8 +11,24 @@ from typing import Any, Final
 
 from servers.clouds.amazon.options import USUAL_HOPS, find_wrong
 from servers.clouds.base import CreateSpec, RefusedError
+from servers.clouds.capabilities import Capabilities, TagRules
 
-MOST_USER_DATA: Final = 16 * 1024
+# Source: the EC2 User Guide, "Tag restrictions" and "Run commands at launch".
+CAPABILITIES: Final = Capabilities(
+    tags=TagRules(
+        most=50,
+        own=4,  # fleet, server, key and Name
+        tagging=frozenset({"address"}),
+        reserved={"Name": "this tag holds the server's name."},
+        prefixes=("aws:",),
+    ),
+    user_data_bytes=16 * 1024,
+    user_data_in_base64=True,
+    idempotency_token=True,
+    finds_by_key=True,
+    dry_run=True,
+    stopping_ends=True,  # by InstanceInitiatedShutdownBehavior
+)
 # This tag records which address of an instance its template wants for the server. A
 # listing shows instances, not the templates that they came from.
 ADDRESS_TAG: Final = "serverfleet-address"
@@ -48,11 +64,8 @@ def build_run_params(
     if wrong := find_wrong(options):
         raise RefusedError(f"{wrong} Correct it in the template or its account.")
     user_data = spec.user_data.encode()
-    if len(user_data) > MOST_USER_DATA:
-        raise RefusedError(
-            f"The user data has {len(user_data)} bytes, but Amazon EC2 accepts at most "
-            f"{MOST_USER_DATA}. Shorten the template's user data."
-        )
+    if wrong := CAPABILITIES.check_user_data(len(user_data)):
+        raise RefusedError(wrong)
     params = {
         "Action": "RunInstances",
         "ImageId": spec.image,

@@ -24,10 +24,10 @@ from servers.clouds.base import (
     QuotaError,
     RefusedError,
     ThrottledError,
-    Timings,
     UnknownOutcomeError,
     UnreachableError,
 )
+from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.kind import Field, Kind
 from servers.clouds.sandbox.behaviour import (
     FAULTS,
@@ -39,6 +39,7 @@ from servers.clouds.sandbox.behaviour import (
 )
 from servers.clouds.sandbox.driver import SandboxNodeDriver
 from servers.clouds.sandbox.world import World, world_path
+from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 
 STATUSES: Final = {
@@ -68,18 +69,17 @@ class Sandbox:
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
         self.timings = timings
-        folder = str(config.options.get("folder", ""))
         name = str(config.options.get("world") or config.account_id)
         try:
             behaviour = read_behaviour(config.options)
         except (TypeError, ValueError) as error:
             raise InvalidError(f"The sandbox's options are wrong: {error}.") from None
-        if not folder or not _WORLD.fullmatch(name):
+        if not config.folder or not _WORLD.fullmatch(name):
             raise InvalidError(
                 "The name or folder of the sandbox's world is not valid."
             )
         self._driver = SandboxNodeDriver(
-            World(world_path(folder, name)),
+            World(world_path(config.folder, name)),
             behaviour,
             config.region,
             config.credentials.get("token", ""),
@@ -269,7 +269,7 @@ KIND: Final = Kind(
     open=Sandbox,
     timings=TIMINGS,
     credentials=(Field("token", "Token", "Any text will do.", secret=True),),
-    options=(
+    account_options=(
         *(_describe(name, number=True) for name in NUMBERS),
         *(_describe(name, shape=_TEXTS) for name in LISTS),
         Field("faults", "Faults", "The rate of each fault, from 0 to 1.", shape=_RATES),
@@ -282,6 +282,9 @@ KIND: Final = Kind(
         Field(
             "expected_token", "Expected token", "If set, any other token is refused."
         ),
+    ),
+    capabilities=Capabilities(
+        tags=TagRules(most=53, own=3), finds_by_key=True, dry_run=True
     ),
     check_options=_check_options,
     check_timings=_check_timings,

@@ -73,7 +73,7 @@ class AccountForm(OnceForm, ModelForm):
             if each.shown
         }
         stored = shown.options
-        for option in kind.options:
+        for option in kind.account_options:
             initial |= dict(show_option(option, stored.get(option.name)))
         kwargs["initial"] = initial | (kwargs.get("initial") or {})
         super().__init__(*args, instance=shown, **kwargs)
@@ -84,7 +84,7 @@ class AccountForm(OnceForm, ModelForm):
         self.fields["region"].required = kind.needs_region
         for each in kind.credentials:
             self._add_credential(each, is_stored=bool(held.get(each.name)))
-        for each in kind.options:
+        for each in kind.account_options:
             self.fields.update(make_fields(each))
 
     def _add_credential(self, each: Field, *, is_stored: bool) -> None:
@@ -153,7 +153,7 @@ class AccountForm(OnceForm, ModelForm):
     def clean(self) -> dict[str, Any]:
         """Check the options; never send stored secrets to a new endpoint."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        for option in self.kind.options:
+        for option in self.kind.account_options:
             if OPTION + option.name not in data:
                 continue
             for value in read_option(option, data).values():
@@ -244,9 +244,9 @@ class AccountForm(OnceForm, ModelForm):
         for name in self.Meta.fields:
             if name in data:
                 setattr(account, name, data[name])
-        known = {option.name for option in self.kind.options}
+        known = {option.name for option in self.kind.account_options}
         options = {k: v for k, v in account.options.items() if k not in known}
-        for option in self.kind.options:
+        for option in self.kind.account_options:
             options |= read_option(option, data)
         account.options = options
         return account, self._list_changes(data)

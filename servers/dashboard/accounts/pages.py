@@ -153,7 +153,7 @@ def judge(
 def list_options(account: Account) -> list[tuple[str, str]]:
     """Return an account's options in words; none of them is a secret."""
     try:
-        fields = describe_kind(account.kind).options
+        fields = describe_kind(account.kind).account_options
     except InvalidError:
         return []
     labels = {field.name: field.label for field in fields}

@@ -1,10 +1,14 @@
 """What a fleet without servers needs first, for templates/servers/none.html."""
 
-from typing import Final
+from collections.abc import Collection
 
 from servers.access.reach import reach_accounts, reach_templates
+from servers.clouds.registry import describe_kind
 
-SANDBOX: Final = "sandbox"
+
+def are_simulated(kinds: Collection[str]) -> bool:
+    """Tell whether there are kinds, and all of them only simulate a cloud."""
+    return bool(kinds) and all(describe_kind(kind).is_simulated for kind in kinds)
 
 
 def find_first_step() -> dict[str, bool]:
@@ -16,5 +20,5 @@ def find_first_step() -> dict[str, bool]:
     return {
         "has_account": bool(kinds),
         "has_template": reach_templates().exists(),
-        "only_tries": kinds == {SANDBOX},
+        "only_tries": are_simulated(kinds),
     }

@@ -159,7 +159,7 @@ def _show(placement: TemplatePlacement) -> dict[str, Any]:
 def _read_options(account: Account, text: str) -> dict[str, Any]:
     """Return the lines as the account's kind stores them; raise ValidationError."""
     known = {
-        field.name: field for field in describe_kind(account.kind).template_options
+        field.name: field for field in describe_kind(account.kind).placement_options
     }
     return {
         name: known[name].read(value) if name in known else value
@@ -169,7 +169,7 @@ def _read_options(account: Account, text: str) -> dict[str, Any]:
 
 def _show_options(account: Account, options: Mapping[str, Any]) -> dict[str, str]:
     known = {
-        field.name: field for field in describe_kind(account.kind).template_options
+        field.name: field for field in describe_kind(account.kind).placement_options
     }
     return {
         name: known[name].show(value) if name in known else str(value)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from servers.clouds.base import Timings
+from servers.clouds.timings import Timings
 from servers.errors import FleetError
 from servers.models import Account, Location
 from servers.models.account import UNHEALTHY

@@ -1,0 +1,114 @@
+"""The cloud port: what every adapter promises, and which errors it raises.
+
+A ``Cloud`` is one account in one region (a *location*). Any thread may call its
+methods. Each method returns or raises within ``deadline`` seconds. This is a total for
+the connections, headers and bodies of all its requests, so a time-out per read is not
+enough. Methods raise only the errors below, and each may raise ClockError. The engine
+acts only on the class of the error. An adapter that is unsure must therefore raise
+UnknownOutcomeError: the engine then looks for the instance before it does anything
+else.
+"""
+
+from typing import ClassVar, Protocol
+
+from servers.clouds.base import CloudInstance, CloudLeftover, CloudListing, CreateSpec
+from servers.clouds.timings import Timings
+
+
+class Cloud(Protocol):
+    """One account in one region. Safe to call from any thread."""
+
+    provider: ClassVar[str]  # the name in the API: amazon, openstack, sandbox …
+    timings: Timings
+
+    def fetch_identity(self, *, deadline: float) -> str:
+        """Return the cloud's own id of the account, or "" if it reports none.
+
+        Raises CredentialsError, ThrottledError, UnreachableError,
+        UnknownOutcomeError.
+        """
+        ...
+
+    def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
+        """Create one instance with a single call, and return the cloud's answer.
+
+        Never retries, and never waits for the boot. Raises RefusedError (or a
+        subclass), ThrottledError or ClockError only if the cloud answered that nothing
+        was created, and UnreachableError only if no byte of the request was sent.
+        Raises UnknownOutcomeError in every other case.
+        """
+        ...
+
+    def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
+        """Find out whether ``create_instance`` would be accepted, without creating.
+
+        Returns one sentence, with the reason, for each thing that could not be tested.
+        A return is no promise: quota and capacity are tested only if the cloud reports
+        them beforehand. Raises RefusedError if an image, size, key or network does not
+        exist, or a subclass (CredentialsError: these credentials may not create it).
+        After ThrottledError, UnreachableError or UnknownOutcomeError, nothing was
+        learned.
+        """
+        ...
+
+    def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
+        """Return all instances with exactly this key, ended ones included if listed.
+
+        Requests only this key if the cloud can search. The result is complete;
+        otherwise raises CredentialsError, ThrottledError, UnreachableError or
+        UnknownOutcomeError.
+        """
+        ...
+
+    def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
+        """Return every instance in this location whose fleet tag is exactly ``fleet``.
+
+        The result is complete (all pages). Otherwise raises CredentialsError,
+        ThrottledError or UnknownOutcomeError, and never returns part of a listing.
+        """
+        ...
+
+    def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
+        """Return one instance by its id.
+
+        Raises InstanceNotFoundError, CredentialsError, ThrottledError or
+        UnknownOutcomeError.
+        """
+        ...
+
+    def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
+        """Ask the cloud to terminate one instance. A return does not mean it is gone.
+
+        Raises InstanceNotFoundError, RefusedError (for example, if the cloud protects
+        it), CredentialsError, ThrottledError, UnreachableError or UnknownOutcomeError.
+        """
+        ...
+
+    def check_destroy(self, *, deadline: float) -> None:
+        """Find out whether anything forbids destroying instances. Never destroys any.
+
+        Never uses the id of an instance that may exist, so that a cloud which mistakes
+        the check for the real call destroys nothing. Raises CredentialsError if these
+        credentials may not destroy, or may destroy only some instances, which the cloud
+        can't tell apart here. After ThrottledError, UnreachableError or
+        UnknownOutcomeError, nothing was learned.
+        """
+        ...
+
+    def list_leftovers(
+        self, fleet: str, *, deadline: float
+    ) -> tuple[CloudLeftover, ...]:
+        """Return everything that instances of exactly ``fleet`` left behind here.
+
+        The result is complete; otherwise raises as ``list_instances`` does. It is
+        empty if the cloud has no leftovers.
+        """
+        ...
+
+    def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
+        """Delete one leftover. When this returns, it is gone or was gone already.
+
+        Raises RefusedError, CredentialsError, ThrottledError, UnreachableError or
+        UnknownOutcomeError.
+        """
+        ...
