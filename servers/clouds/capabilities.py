@@ -69,6 +69,7 @@ class Capabilities:
     idempotency_token: bool = False  # create_instance sends ``CreateSpec.token``
     finds_by_key: bool = False  # the cloud searches; otherwise all are listed
     dry_run: bool = False  # check_create asks the cloud itself
+    catalogue: bool = False  # it tells its regions, images and sizes
     spot: bool = False  # it sells what it may take back at any time, for less
     stopping_ends: bool = False  # an instance that shuts itself down is terminated
 

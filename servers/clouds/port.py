@@ -12,6 +12,7 @@ else.
 from typing import ClassVar, Protocol
 
 from servers.clouds.base import CloudInstance, CloudLeftover, CloudListing, CreateSpec
+from servers.clouds.catalogue import Catalogue
 from servers.clouds.timings import Timings
 
 
@@ -48,6 +49,18 @@ class Cloud(Protocol):
         exist, or a subclass (CredentialsError: these credentials may not create it).
         After ThrottledError, UnreachableError or UnknownOutcomeError, nothing was
         learned.
+        """
+        ...
+
+    def catalogue(self, *, deadline: float) -> Catalogue:
+        """Return what people can choose here: regions, images and sizes.
+
+        It changes nothing, and no create depends on it: what is not listed may work,
+        and what is listed may be refused. A list that these credentials may not read,
+        or that was cut, has a sentence in ``gaps``. A kind whose capabilities promise
+        no catalogue returns an empty one. Raises CredentialsError if these credentials
+        may read nothing, ThrottledError, UnreachableError or UnknownOutcomeError, and
+        never returns part of a list without saying so.
         """
         ...
 

@@ -165,6 +165,24 @@ def test_the_identity_is_the_same_each_time(cloud: Cloud) -> None:
     assert cloud.list_instances("ci", deadline=10).identity == first
 
 
+def test_the_catalogue_names_what_a_create_takes(cloud: Cloud) -> None:
+    assert describe_kind(cloud.provider).capabilities.catalogue
+    offered = cloud.catalogue(deadline=30)
+    assert offered.gaps == ()
+    sizes = [size.name for size in offered.sizes]
+    images = [image.image_id for image in offered.images]
+    assert images
+    assert len(set(sizes)) == len(sizes)
+    spec = spec_of(cloud)
+    assert spec.size in sizes
+    made = cloud.create_instance(replace(spec, image=images[0]), deadline=10)
+    assert made.live
+    if cloud.provider == "amazon":
+        assert "eu-central-1" in offered.regions
+        (small,) = [size for size in offered.sizes if size.name == "t3.micro"]
+        assert (small.cores, small.memory_mib) == (2, 1024)
+
+
 def leave_volume(cloud: Cloud, tags: dict[str, str]) -> str:
     """Have a volume with these tags lie about, as an ended instance may leave it."""
     if isinstance(cloud, Sandbox):

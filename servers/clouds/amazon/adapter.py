@@ -11,6 +11,7 @@ from servers.clouds.amazon.checks import check_run, check_terminate
 from servers.clouds.amazon.connection import call, ec2_of
 from servers.clouds.amazon.images import RootDevices
 from servers.clouds.amazon.launch import CAPABILITIES, build_run_params, changes_disk
+from servers.clouds.amazon.offers import read_catalogue
 from servers.clouds.amazon.options import OPTIONS, check_options
 from servers.clouds.amazon.roles import (
     CREDENTIALS,
@@ -32,6 +33,7 @@ from servers.clouds.base import (
     InstanceNotFoundError,
     UnknownOutcomeError,
 )
+from servers.clouds.catalogue import Catalogue
 from servers.clouds.deadline import Deadline
 from servers.clouds.kind import Kind
 from servers.clouds.timings import Timings
@@ -90,6 +92,11 @@ class Amazon:
         """Call RunInstances with DryRun, and look up the image and the size."""
         with Deadline(deadline, NAME):
             return check_run(self._call, self._build(spec), self._merge_options(spec))
+
+    def catalogue(self, *, deadline: float) -> Catalogue:
+        """Describe regions, instance types and images."""
+        with Deadline(deadline, NAME):
+            return read_catalogue(self._pages)
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Call DescribeInstances by the key's tag."""

@@ -27,6 +27,7 @@ CAPABILITIES: Final = Capabilities(
     idempotency_token=True,
     finds_by_key=True,
     dry_run=True,
+    catalogue=True,
     stopping_ends=True,  # by InstanceInitiatedShutdownBehavior
 )
 # This tag records which address of an instance its template wants for the server. A

@@ -28,6 +28,12 @@ from servers.clouds.base import (
     UnreachableError,
 )
 from servers.clouds.capabilities import Capabilities, TagRules
+from servers.clouds.catalogue import (
+    Catalogue,
+    OfferedImage,
+    OfferedSize,
+    make_catalogue,
+)
 from servers.clouds.kind import Field, Kind
 from servers.clouds.sandbox.behaviour import (
     FAULTS,
@@ -111,6 +117,17 @@ class Sandbox:
         except _ERRORS as error:
             raise _translate(error) from None
         return ()
+
+    def catalogue(self, *, deadline: float) -> Catalogue:
+        """Return the images and sizes. Any text is a region."""
+        try:
+            images, sizes = self._driver.list_images(), self._driver.list_sizes()
+        except _ERRORS as error:
+            raise _translate(error) from None
+        return make_catalogue(
+            images=[OfferedImage(image.id, image.name) for image in images],
+            sizes=[OfferedSize(size.name) for size in sizes],
+        )
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Return the instances with this key, found by an index."""
@@ -284,7 +301,7 @@ KIND: Final = Kind(
         ),
     ),
     capabilities=Capabilities(
-        tags=TagRules(most=53, own=3), finds_by_key=True, dry_run=True
+        tags=TagRules(most=53, own=3), finds_by_key=True, dry_run=True, catalogue=True
     ),
     check_options=_check_options,
     check_timings=_check_timings,

@@ -11,7 +11,7 @@ import time
 from typing import Any, Final
 
 from libcloud.common.exceptions import BaseHTTPError
-from libcloud.compute.base import Node, NodeDriver
+from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeSize
 from libcloud.compute.types import NodeState
 
 from servers.clouds.base import KEY_TAG
@@ -112,6 +112,18 @@ class SandboxNodeDriver(NodeDriver):
         self._check_known(image, size)
         with self.world.writing() as connection:
             self._check_room(connection, size, time.time())
+
+    def list_images(self) -> list[NodeImage]:  # type: ignore[override]
+        """Return the images."""
+        self._enter("list_images", allows="list")
+        return [NodeImage(name, name, self) for name in self.behaviour.images]
+
+    def list_sizes(self) -> list[NodeSize]:  # type: ignore[override]
+        """Return the sizes, of which only the names are known."""
+        self._enter("list_sizes", allows="list")
+        return [
+            NodeSize(name, name, 0, 0, None, 0, self) for name in self.behaviour.sizes
+        ]
 
     def list_nodes(
         self, *, ex_fleet_tag: str = "", ex_fleet: str = "", ex_key: str = ""

@@ -1,0 +1,96 @@
+"""EC2's catalogue: enabled regions, current sizes, and images that people start from.
+
+Source: the Amazon EC2 API Reference, DescribeRegions, DescribeInstanceTypes and
+DescribeImages. Prices are told by another service, which is not asked.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+from xml.etree import ElementTree
+
+from servers.clouds.amazon.api import NAME, find_text
+from servers.clouds.base import CredentialsError
+from servers.clouds.catalogue import (
+    Catalogue,
+    OfferedImage,
+    OfferedSize,
+    make_catalogue,
+)
+
+Pages = Callable[[Mapping[str, str]], Iterator[ElementTree.Element]]
+
+# The account's own images, and those of servers that these owners publish. In a
+# partition where an owner has another number, its images are missing.
+OWNERS: Final = {
+    "self": "*",
+    "099720109477": "ubuntu/images/*ubuntu-*-server-*",  # Canonical
+    "136693071363": "debian-*",  # Debian
+    "137112412989": "al2023-ami-2*",  # Amazon Linux
+}
+# What tells one build of an image from the next: -20260101, -20260101.1, -20260101-2.
+_BUILD: Final = re.compile(r"-20[0-9]{6}([.-][0-9]+)*")
+
+
+def read_catalogue(pages: Pages) -> Catalogue:
+    """Return the catalogue of a region. ``pages`` sends a request for all its pages."""
+    gaps: dict[str, None] = {}
+
+    def ask(action: str, **params: str) -> Iterator[ElementTree.Element]:
+        """Yield the items of all pages, or none if a policy forbids the call."""
+        try:
+            for page in pages({"Action": action, **params}):
+                yield from page.findall("*/item")
+        except CredentialsError:
+            gaps[f"These credentials may not call {action} of {NAME}."] = None
+
+    regions = [find_text(item, "regionName") for item in ask("DescribeRegions")]
+    current = {"Filter.1.Name": "current-generation", "Filter.1.Value.1": "true"}
+    types = ask("DescribeInstanceTypes", MaxResults="100", **current)
+    sizes = [_read_size(item) for item in types]
+    images: list[OfferedImage] = []
+    for owner, name in OWNERS.items():
+        params = {
+            "Owner.1": owner,
+            "MaxResults": "1000",
+            "Filter.1.Name": "name",
+            "Filter.1.Value.1": name,
+            "Filter.2.Name": "state",
+            "Filter.2.Value.1": "available",
+        }
+        found = map(_read_image, ask("DescribeImages", **params))
+        images += found if owner == "self" else _keep_newest(found)
+    if len(gaps) == 3:  # not one of the actions is allowed
+        raise CredentialsError(" ".join(gaps))
+    return make_catalogue(regions=regions, images=images, sizes=sizes, gaps=gaps)
+
+
+def _read_size(item: ElementTree.Element) -> OfferedSize:
+    return OfferedSize(
+        name=find_text(item, "instanceType"),
+        cores=_count(find_text(item, "vCpuInfo/defaultVCpus")),
+        memory_mib=_count(find_text(item, "memoryInfo/sizeInMiB")),
+    )
+
+
+def _read_image(item: ElementTree.Element) -> OfferedImage:
+    return OfferedImage(
+        image_id=find_text(item, "imageId"),
+        name=find_text(item, "name"),
+        architecture=find_text(item, "architecture"),
+        created=find_text(item, "creationDate"),
+    )
+
+
+def _count(text: str) -> int:
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else 0
+
+
+def _keep_newest(images: Iterable[OfferedImage]) -> list[OfferedImage]:
+    """Return the newest build of each image: public owners keep hundreds."""
+    newest: dict[tuple[str, str], OfferedImage] = {}
+    for image in images:
+        key = (_BUILD.sub("", image.name), image.architecture)
+        if key not in newest or newest[key].created < image.created:
+            newest[key] = image
+    return list(newest.values())

@@ -1,0 +1,63 @@
+"""What a location offers, for people who choose: regions, images and sizes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+MAX_ENTRIES: Final = 2000  # of each list
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedImage:
+    """An image, by the id that a template takes."""
+
+    image_id: str
+    name: str
+    architecture: str = ""
+    created: str = ""  # as the cloud writes it
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedSize:
+    """A size. 0 cores or MiB, and no price: the cloud does not tell."""
+
+    name: str
+    cores: int = 0
+    memory_mib: int = 0
+    price_per_hour: Decimal | None = None  # in ``currency``
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Three sorted lists, and a sentence in ``gaps`` for each that is not whole."""
+
+    regions: tuple[str, ...] = ()
+    images: tuple[OfferedImage, ...] = ()
+    sizes: tuple[OfferedSize, ...] = ()
+    gaps: tuple[str, ...] = ()
+
+
+def make_catalogue(
+    *,
+    regions: Iterable[str] = (),
+    images: Iterable[OfferedImage] = (),
+    sizes: Iterable[OfferedSize] = (),
+    gaps: Iterable[str] = (),
+) -> Catalogue:
+    """Return a catalogue with each list sorted, and cut at MAX_ENTRIES."""
+    by_name = sorted(images, key=lambda each: (each.name, each.image_id))
+    by_power = sorted(sizes, key=lambda each: (each.cores, each.memory_mib, each.name))
+    names = sorted(regions)
+    cut = [
+        f"Only {MAX_ENTRIES} of {len(found)} {what} are listed."
+        for what, found in (("images", by_name), ("sizes", by_power))
+        if len(found) > MAX_ENTRIES
+    ]
+    return Catalogue(
+        regions=tuple(names[:MAX_ENTRIES]),
+        images=tuple(by_name[:MAX_ENTRIES]),
+        sizes=tuple(by_power[:MAX_ENTRIES]),
+        gaps=(*gaps, *cut),
+    )
