@@ -21,6 +21,8 @@ class Cloud(Protocol):
 
     provider: ClassVar[str]  # the name in the API: amazon, openstack, sandbox …
     timings: Timings
+    # Whether an instance does not boot by create_instance alone: see finish.
+    finishes: bool
 
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the cloud's own id of the account, or "" if it reports none.
@@ -37,6 +39,30 @@ class Cloud(Protocol):
         subclass), ThrottledError or ClockError only if the cloud answered that nothing
         was created, and UnreachableError only if no byte of the request was sent.
         Raises UnknownOutcomeError in every other case.
+        """
+        ...
+
+    def finish(
+        self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
+    ) -> CloudInstance:
+        """Do what a created instance still needs, such as switching it on.
+
+        Called only if ``finishes`` was true when the attempt was written, for an
+        instance that a server owns, until it returns. ``create_instance`` alone creates
+        what bills and carries the key; this never creates an instance. It does what is
+        missing by ``instance``, as the create call, a look-up or a listing showed it,
+        with what ``spec`` says, which is frozen with the attempt. It remembers nothing.
+
+        It is idempotent. An earlier call may have done all or some of it: its process
+        may have died, or its answer been lost, and ``instance`` may be older. What the
+        cloud says is done already counts as done. Two calls may run at once.
+
+        What it creates beside the instance carries the fleet's tag, so that
+        ``list_leftovers`` finds it once the instance is gone. Returns the instance as
+        the cloud shows it afterwards. Raises RefusedError or a subclass if the instance
+        can never be finished; the engine then gives it up and destroys it. After
+        InstanceNotFoundError (it may not be visible yet), ThrottledError,
+        UnreachableError or UnknownOutcomeError, it is called again.
         """
         ...
 

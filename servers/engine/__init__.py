@@ -4,8 +4,9 @@ The step holds the server's lease, makes at most one kind of call at a time, and
 no transaction during a call. If the process dies at any line, it leaves rows from which
 ``decide`` can continue (servers/lifecycle/decide.py explains the theory).
 
-``step`` is the loop. ``create`` has the one call that must not be sent twice, ``calls``
-the other calls. ``moves`` applies decisions that need no call, also for the reconciler.
+``step`` is the loop. ``create`` has the one call that must not be sent twice,
+``finish`` those that some clouds need after it, ``calls`` the others. ``moves`` applies
+decisions that need no call, also for the reconciler.
 """
 
 from servers.engine.calls import destroy_condemned

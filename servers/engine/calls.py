@@ -1,4 +1,4 @@
-"""The calls other than create. Each can safely be repeated at any time."""
+"""The calls other than create and finish. Each can safely be repeated at any time."""
 
 from datetime import datetime, timedelta
 from typing import Final

@@ -70,14 +70,15 @@ def create_instance(
             return False
         fleet = Fleet.objects.get()
         key = make_key(fleet.fleet_id, server.pk, server.attempt_number + 1)
+        spec = render_spec(server, placement, key, token=secrets.token_hex(16))
         attempt = write_intent(
             server,
             lease,
             placement=placement,
             account=account,
             provider=cloud.provider,
-            key=str(key),
-            token=secrets.token_hex(16),
+            spec=spec,
+            keeps_spec=cloud.finishes,
             now=now,
             # By then it is known whether a call without an answer created anything.
             deadline_at=lease.until + pace.settle + snapshot.limits.pending,
@@ -98,7 +99,7 @@ def create_instance(
             )
             server.refresh_from_db()
             return True
-        _send(cloud, attempt, placement, server, snapshot, key)
+        _send(cloud, attempt, placement, server, snapshot, spec)
     hasten_listing(account.pk, placement.region, within=pace.listing)
     server.refresh_from_db()
     return True
@@ -110,9 +111,8 @@ def _send(
     placement: Placement,
     server: Server,
     snapshot: Snapshot,
-    key: Key,
+    spec: CreateSpec,
 ) -> None:
-    spec = render_spec(server, attempt, placement, key)
     try:
         shown = cloud.create_instance(spec, deadline=cloud.timings.call)
     except (ThrottledError, UnreachableError, ClockError, RefusedError) as error:
@@ -141,12 +141,12 @@ def _send(
 
 
 def render_spec(
-    server: Server, attempt: Attempt, placement: Placement, key: Key
+    server: Server, placement: Placement, key: Key, *, token: str
 ) -> CreateSpec:
-    """Return the create call of an attempt."""
+    """Return the create call of an attempt with this key."""
     return CreateSpec(
-        key=attempt.key,
-        token=attempt.token,
+        key=str(key),
+        token=token,
         fleet=key.fleet,
         server_id=server.pk.hex,
         name=server.name,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from servers.engine import calls, uptime
 from servers.engine.create import create_instance
+from servers.engine.finish import finish_instance
 from servers.engine.moves import apply_move
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decide import decide
@@ -17,6 +18,7 @@ from servers.lifecycle.decisions import (
     ConfirmVanished,
     Decision,
     Destroy,
+    Finish,
     LookUp,
     Move,
     Probe,
@@ -176,10 +178,8 @@ class _Step:
                     send_before=self.send_before,
                 )
                 return None if sent else _Rest(now)
-            case LookUp():
-                return self._after_call(calls.look_up(server, decision, now=now), now)
-            case ConfirmVanished():
-                return self._after_call(calls.confirm_vanished(decision, now=now), now)
+            case LookUp() | Finish() | ConfirmVanished():
+                return self._call(decision, snapshot, now)
             case Destroy():
                 calls.destroy_instances(server, decision)
                 return None
@@ -190,6 +190,25 @@ class _Step:
                 return _Rest(left.until or now + PROBE_AGAIN, left.because)
             case _:
                 assert_never(decision)
+
+    def _call(
+        self,
+        decision: LookUp | Finish | ConfirmVanished,
+        snapshot: Snapshot,
+        now: datetime,
+    ) -> _Rest | None:
+        match decision:
+            case LookUp():
+                error = calls.look_up(self.server, decision, now=now)
+            case ConfirmVanished():
+                error = calls.confirm_vanished(decision, now=now)
+            case Finish():
+                if uptime.read() >= self.send_before:
+                    return _Rest(now)  # a new lease is long enough for the call
+                error = finish_instance(
+                    self.server, decision, snapshot, now=now, lease=self.lease
+                )
+        return self._after_call(error, now)
 
     def _after_call(self, error: str, now: datetime) -> _Rest | None:
         """Continue after a call that succeeded; back off after one that failed."""

@@ -18,6 +18,7 @@ from servers.lifecycle.decisions import (
     CloseAttempt,
     ConfirmVanished,
     Decision,
+    Finish,
     LookUp,
     Move,
     Probe,
@@ -91,7 +92,7 @@ def _is_overdue(snapshot: Snapshot, decision: Decision, now: datetime) -> bool:
             waits = not held
         case LookUp():
             waits = snapshot.failures > 0
-        case Probe():
+        case Finish() | Probe():
             waits = True
         case _:
             return False
@@ -175,7 +176,11 @@ def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
         return Wait("Waiting for its instance to be recorded.", snapshot.deadline_at)
     # Listings stopped showing it, but none showed its end: nothing says it failed.
     lost = not own.live and own.missed_from is not None
-    if not lost and (broken := _explain_end(own)):
+    location = snapshot.location(own.location)
+    broken = (
+        "" if lost else _explain_end(own, is_off=_is_not_on_yet(snapshot, location))
+    )
+    if broken:
         return _give_up(snapshot, broken, live=own.live)
     if not own.live:
         return Move(
@@ -183,18 +188,44 @@ def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
             f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
             "ServerFleet did not request that. Retry or terminate the server.",
         )
-    location = snapshot.location(own.location)
     if is_missing(own, location):
         return _decide_missing(snapshot, own, location, now)
+    if _is_unfinished(snapshot):
+        if location.closed:
+            return Wait(location.closed, now + location.pace.listing, held=True)
+        return Finish(own)
     return _decide_boot(snapshot, own, now)
 
 
-def _explain_end(own: InstanceView) -> str:
-    """Return what is wrong with an instance that the cloud shows, or ""."""
+def _is_unfinished(snapshot: Snapshot) -> bool:
+    attempt = snapshot.attempt
+    return (
+        snapshot.state is State.CREATED and attempt is not None and attempt.unfinished
+    )
+
+
+def _is_not_on_yet(snapshot: Snapshot, location: LocationView) -> bool:
+    """Tell whether the instance may be shown as stopped since it was created so.
+
+    Where one call is not enough, an instance stays off until it is finished, and
+    listings may show that for a while longer.
+    """
+    attempt = snapshot.attempt
+    if attempt is None or attempt.finished_at is None:
+        return _is_unfinished(snapshot)
+    shown_until = attempt.finished_at + location.pace.settle
+    return location.newest is None or location.newest < shown_until
+
+
+def _explain_end(own: InstanceView, *, is_off: bool) -> str:
+    """Return what is wrong with an instance that the cloud shows, or "".
+
+    With ``is_off`` it is no fault that it is stopped.
+    """
     fault = f" Cloud's response: {own.fault}" if own.fault else ""
     if own.failed:
         return f"The cloud reports that its instance failed.{fault}"
-    if own.halted or not own.live:
+    if (own.halted and not (own.stopped and is_off)) or not own.live:
         return (
             f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
             f"ServerFleet did not request that.{fault}"

@@ -56,6 +56,13 @@ class CloseAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """Do what the current attempt's instance still needs before it boots."""
+
+    instance: InstanceView
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """Look at the instance, and move the row by ``event`` if the condition holds."""
 
@@ -85,6 +92,7 @@ Decision = (
     | LookUp
     | Adopt
     | CloseAttempt
+    | Finish
     | Probe
     | ConfirmVanished
     | Destroy

@@ -69,6 +69,8 @@ class AttemptView:
     placement: int = 0
     answer_class: str = ""  # a value of Answer, once it is closed
     closed_at: datetime | None = None
+    unfinished: bool = False  # its instance needs another call before it boots …
+    finished_at: datetime | None = None  # … and when that call succeeded
 
     @property
     def is_open(self) -> bool:
@@ -89,6 +91,7 @@ class InstanceView:
     failed: bool = False  # the cloud reports that it failed
     halted: bool = False  # it is neither running nor on the way there
     unclear: bool = False  # … by a status whose meaning is not known
+    stopped: bool = False  # … since it is kept, but off
     condemned: bool = False
     address: str = ""
     fault: str = ""
@@ -113,6 +116,7 @@ class LocationView:
     pace: Pace
     no_create: str = ""  # why creates are blocked; "" if they are not
     no_destroy: str = ""
+    closed: str = ""  # why no call that changes something is sent there
     newest: datetime | None = None
     first_look: datetime | None = None
     last_look: datetime | None = None

@@ -7,6 +7,7 @@ from django.db import models
 
 from servers.lifecycle.states import Outcome
 from servers.models.account import Account
+from servers.models.fields import EncryptedTextField
 from servers.models.server import Server
 from servers.models.template import TemplateVersion
 
@@ -16,8 +17,10 @@ class Attempt(models.Model):
 
     ``lease_end`` is the end of the lease under which the call could be sent.
     ``looked_at`` is the start of the last look by key that found nothing live. Only the
-    process that wrote the attempt sends the call, and only once, so its parameters are
-    not stored. The attempt outlives the server, so it has the server's id and name.
+    process that wrote the attempt sends the call, and only once. Its parameters are
+    stored, as ``spec``, only where the cloud needs more than that call, and only until
+    the instance is finished or given up (engine/finish.py). The attempt outlives the
+    server, so it has the server's id and name.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -47,6 +50,8 @@ class Attempt(models.Model):
     answer_class = models.CharField(max_length=64, blank=True, default="")
     answered_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    spec = EncryptedTextField()
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     instance_id = models.CharField(max_length=255, blank=True, default="")
     # What its server is created from, and when the server became ready; see boots.py.
     recipe = models.ForeignKey(
@@ -82,3 +87,8 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its instance still needs ``Cloud.finish``. Decrypts nothing."""
+        return bool(self.__dict__["spec"])

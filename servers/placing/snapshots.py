@@ -247,6 +247,7 @@ class Loader:
             pace=pace,
             no_create=no_create,
             no_destroy=frozen or closed,
+            closed=closed,
             newest=location.listed_from if location else None,
         )
 
@@ -299,6 +300,8 @@ def _view_attempt(attempt: Attempt) -> AttemptView:
         placement=attempt.placement,
         answer_class=attempt.answer_class,
         closed_at=attempt.closed_at,
+        unfinished=attempt.is_unfinished,
+        finished_at=attempt.finished_at,
     )
 
 
@@ -316,6 +319,7 @@ def _view_instance(instance: Instance) -> InstanceView:
         failed=instance.meaning == Meaning.FAILED,
         halted=instance.meaning in HALTED,
         unclear=instance.meaning == Meaning.UNCLEAR,
+        stopped=instance.meaning == Meaning.STOPPED,
         condemned=instance.condemned_at is not None,
         address=instance.address,
         fault=instance.fault,

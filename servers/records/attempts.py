@@ -7,12 +7,14 @@ needs only its key, and would deadlock with a full lock. The intent locks the ac
 before all of them.
 """
 
+import json
+from dataclasses import asdict
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from servers.clouds.base import CloudInstance
+from servers.clouds.base import CloudInstance, CreateSpec
 from servers.lifecycle.guards import Claim, weigh_claim
 from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Event, Outcome, State, Verdict
@@ -30,15 +32,17 @@ def write_intent(
     placement: Placement,
     account: Account,
     provider: str,
-    key: str,
-    token: str,
+    spec: CreateSpec,
+    keeps_spec: bool,
     now: datetime,
     deadline_at: datetime,
 ) -> Attempt | None:
     """Write the attempt and move ``pending → creating`` in one fenced transaction.
 
-    None means that no call may be sent: the row moved, the lease expired, or the
-    account, counted under its lock, has reached a limit. The next step finds out why.
+    With ``keeps_spec``, the attempt keeps its parameters until its instance is
+    finished. None means that no call may be sent: the row moved, the lease expired, or
+    the account, counted under its lock, has reached a limit. The next step finds out
+    why.
     """
     number = server.attempt_number + 1
     with transaction.atomic():
@@ -76,10 +80,11 @@ def write_intent(
             region=placement.region,
             size=placement.size,
             placement=placement.position,
-            key=key,
-            token=token,
+            key=spec.key,
+            token=spec.token,
             asked_at=now,
             lease_end=lease.until,
+            spec=json.dumps(asdict(spec)) if keeps_spec else "",
         )
 
 
@@ -156,6 +161,25 @@ def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) ->
         write_event(Kind.ATTEMPT_ANSWERED, server=server, reason=reason)
 
 
+def read_spec(attempt: Attempt) -> CreateSpec | None:
+    """Return the frozen create call; None if it is not kept, or no longer."""
+    return CreateSpec(**json.loads(attempt.spec)) if attempt.spec else None
+
+
+def record_finished(attempt: Attempt, shown: CloudInstance, *, now: datetime) -> None:
+    """Record that the attempt's instance needs no more calls, and wipe its spec."""
+    with transaction.atomic():
+        finished = (
+            Attempt.objects.filter(pk=attempt.pk)
+            .exclude(spec="")
+            .update(spec="", finished_at=now)
+        )
+        if finished:
+            Instance.objects.filter(
+                attempt=attempt, instance_id=shown.instance_id, live=True
+            ).update(raw_status=shown.raw_status[:64], meaning=shown.meaning)
+
+
 def record_instance(
     shown: CloudInstance, *, attempt: Attempt, now: datetime
 ) -> Instance:
@@ -228,6 +252,7 @@ def close_attempt(
             closed_at=now,
             answer=reason,
             answer_class=answer_class,
+            spec="",
             **answered,
         )
         if not closed:

@@ -126,6 +126,17 @@ _CLOSES_ATTEMPTS = frozenset(
 )
 
 
+# After these events, a booting instance is not finished any more.
+_ENDS_BOOT: Final = frozenset(
+    {
+        Event.CANDIDATES_EXHAUSTED,
+        Event.DEADLINE_PASSED,
+        Event.INSTANCE_VANISHED,
+        Event.STOP_REQUESTED,
+    }
+)
+
+
 def insert_servers(servers: list[Server]) -> None:
     """Insert new rows in ``pending``, in the caller's transaction. Two queries."""
     for server in servers:
@@ -166,11 +177,13 @@ def move(
     now: datetime,
     fence: int | None = None,
     changes: Mapping[str, Any] | None = None,
+    answer: Answer = Answer.FAILED,
 ) -> bool:
     """Move ``server`` by ``event`` if its state and attempt have not changed.
 
     ``fence`` is that of the caller's lease, if it holds one, which must still be valid.
-    On success the object has the new values. False means that the row moved meanwhile
+    ``answer`` is why the attempt failed if the event is instance_failed. On success the
+    object has the new values. False means that the row moved meanwhile
     or the table does not allow the event. Then nothing was written.
     """
     source = State(server.state)
@@ -206,10 +219,14 @@ def move(
                 count_boot(seconds)
         if event in _CLOSES_ATTEMPTS:
             failed = event is Event.INSTANCE_FAILED
-            told = {"answer": reason, "answer_class": Answer.FAILED} if failed else {}
+            told = {"answer": reason, "answer_class": answer} if failed else {}
             Attempt.objects.filter(server_uid=server.pk).exclude(
                 outcome__in=CLOSED
-            ).update(outcome=Outcome.ABANDONED, closed_at=now, **told)
+            ).update(outcome=Outcome.ABANDONED, closed_at=now, spec="", **told)
+        elif event in _ENDS_BOOT and source in {State.CREATING, State.CREATED}:
+            Attempt.objects.filter(server_uid=server.pk).exclude(spec="").update(
+                spec=""
+            )
     for name, value in written.items():
         setattr(server, name, value)
     extra = {"server": server.name, "change": str(event)}

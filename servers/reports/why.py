@@ -11,6 +11,7 @@ from servers.lifecycle.decisions import (
     ConfirmVanished,
     Decision,
     Destroy,
+    Finish,
     LookUp,
     Move,
     Probe,
@@ -78,14 +79,10 @@ def _describe(
         case LookUp():
             what = "The create call got no answer."
             return what, "The attempt's key is looked up at the cloud.", now
-        case Adopt(instance=instance):
-            what = f"Its instance {instance.instance_id} was found."
-            return what, "It is assigned to the server.", now
+        case Adopt() | Finish() | ConfirmVanished():
+            return (*_describe_instance(decision), now)
         case CloseAttempt(reason=reason):
             return reason, "The attempt is closed.", now
-        case ConfirmVanished(instance=instance):
-            what = f"Two listings did not show {instance.instance_id}."
-            return what, "Its id is looked up at the cloud.", now
         case Probe(address=address):
             what = f"{address} is not ready for builds yet."
             return what, "It is probed again.", now
@@ -94,6 +91,23 @@ def _describe(
             return f"{names} must be destroyed.", "The destroy call is sent.", now
         case _:
             assert_never(decision)
+
+
+def _describe_instance(decision: Adopt | Finish | ConfirmVanished) -> tuple[str, str]:
+    name = decision.instance.instance_id
+    match decision:
+        case Adopt():
+            return f"Its instance {name} was found.", "It is assigned to the server."
+        case Finish():
+            return (
+                f"{name} is created, but needs another call before it boots.",
+                "The call is sent.",
+            )
+        case ConfirmVanished():
+            return (
+                f"Two listings did not show {name}.",
+                "Its id is looked up at the cloud.",
+            )
 
 
 def _describe_wait(

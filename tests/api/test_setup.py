@@ -9,15 +9,7 @@ from servers.access.tokens import SCOPES
 from servers.engine.create import render_spec
 from servers.lifecycle.keys import make_key
 from servers.lifecycle.snapshot import Placement
-from servers.models import (
-    Account,
-    Attempt,
-    Event,
-    Fleet,
-    Server,
-    Template,
-    TemplateVersion,
-)
+from servers.models import Account, Event, Fleet, Server, Template, TemplateVersion
 from servers.records.ledger import database_now
 from tests.api.conftest import Call
 from tests.support.fleet import QUICK, Workshop, provision
@@ -159,8 +151,8 @@ def test_user_data_is_kept_byte_for_byte_up_to_the_create_call(send: Call) -> No
         assert Template.objects.get(name="big").user_data == text
         server = provision(template="big")
         key = make_key(fleet.fleet_id, server.pk, 1)
-        attempt = Attempt(key=str(key), token="t")
-        assert render_spec(server, attempt, Placement(0), key).user_data == text
+        spec = render_spec(server, Placement(0), key, token="t")
+        assert spec.user_data == text
 
     # Only a page's form has line ends of the browser. A program means its own.
     first = "  <powershell>\r\nmkdir C:\\ci  \r\n</powershell>\r\n \t\n\n"

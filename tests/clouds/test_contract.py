@@ -15,6 +15,7 @@ from servers.clouds.base import (
     CloudConfig,
     CreateSpec,
     InstanceNotFoundError,
+    Meaning,
     RefusedError,
 )
 from servers.clouds.deadline import Deadline
@@ -27,9 +28,9 @@ from tests.support.moto import reset_moto
 pytestmark = pytest.mark.pure
 
 
-@pytest.fixture(params=["sandbox", "amazon"])
+@pytest.fixture(params=["sandbox", "sandbox of two calls", "amazon"])
 def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cloud]:
-    if request.param == "sandbox":
+    if request.param != "amazon":
         yield open_cloud(
             "sandbox",
             CloudConfig(
@@ -41,6 +42,7 @@ def cloud(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cloud]:
                     "processing": 0.0,
                     "latency": 0.0,
                     "destroying": 0.0,
+                    "power_on": request.param == "sandbox of two calls",
                 },
             ),
         )
@@ -76,6 +78,8 @@ def spec_of(cloud: Cloud, *, fleet: str = "ci", name: str = "agent-1") -> Create
 def test_what_is_created_is_found_listed_shown_and_ended(cloud: Cloud) -> None:
     spec = spec_of(cloud)
     made = cloud.create_instance(spec, deadline=10)
+    if cloud.finishes:
+        made = cloud.finish(made, spec, deadline=10)
     assert made.instance_id
     assert made.live
     assert (made.key, made.fleet, made.name) == (spec.key, "ci", "agent-1")
@@ -91,6 +95,32 @@ def test_what_is_created_is_found_listed_shown_and_ended(cloud: Cloud) -> None:
     # Listed for a while, but no longer live.
     ended = cloud.list_instances("ci", deadline=10).instances
     assert [instance.live for instance in ended] == [False]
+
+
+def test_an_instance_is_finished_once_however_often_it_is_asked(cloud: Cloud) -> None:
+    spec = spec_of(cloud)
+    made = cloud.create_instance(spec, deadline=10)
+    assert (made.meaning is Meaning.STOPPED) is cloud.finishes
+    # The second caller died before it saved the answer, so the third has an old state.
+    for seen in (made, made, cloud.finish(made, spec, deadline=10)):
+        shown = cloud.finish(seen, spec, deadline=10)
+        assert (shown.instance_id, shown.key) == (made.instance_id, spec.key)
+        assert shown.meaning in {Meaning.BOOTING, Meaning.RUNNING}
+    (listed,) = cloud.list_instances("ci", deadline=10).instances
+    assert listed.instance_id == made.instance_id
+    time.sleep(0.2)
+    running = cloud.get_instance(made.instance_id, deadline=10)
+    assert running.meaning is Meaning.RUNNING
+    assert cloud.finish(running, spec, deadline=10) == running
+
+
+def test_what_is_gone_is_not_finished(cloud: Cloud) -> None:
+    if not cloud.finishes:
+        return  # its finish makes no call
+    spec = spec_of(cloud)
+    made = cloud.create_instance(spec, deadline=10)
+    with pytest.raises(InstanceNotFoundError):
+        cloud.finish(replace(made, instance_id="sb-0"), spec, deadline=10)
 
 
 def test_a_fleets_listing_holds_no_other_fleets_instances(cloud: Cloud) -> None:

@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from servers.clouds.port import Cloud
 from servers.models import Account, Fleet
@@ -69,9 +69,9 @@ class MotoBench:
         )
 
 
-def make_sandbox() -> SandboxBench:
+def make_sandbox(**options: Any) -> SandboxBench:
     """Make a fleet on a sandbox."""
-    return SandboxBench(make_fleet(timings=SANDBOX_TIMINGS))
+    return SandboxBench(make_fleet(timings=SANDBOX_TIMINGS, **options))
 
 
 def make_moto(url: str) -> MotoBench:

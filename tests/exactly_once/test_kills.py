@@ -1,5 +1,6 @@
 """SIGKILL at every boundary of the create step and of the destroy step.
 
+The sandbox needs two calls for an instance, so the create step has two of them there.
 One server per boundary, and another worker continues. In the end each server has
 exactly one instance, or none after its destruction.
 """
@@ -31,7 +32,7 @@ CREATED = {"created", "staging", "running"}
 @pytest.fixture(params=["sandbox", pytest.param("moto", marks=pytest.mark.sqlite)])
 def bench(request: pytest.FixtureRequest, workshop: Workshop) -> Bench:
     if request.param == "sandbox":
-        made: Bench = make_sandbox()
+        made: Bench = make_sandbox(power_on=True)
     else:
         url = request.getfixturevalue("moto_url")
         reset_moto(url)

@@ -71,13 +71,14 @@ class FleetMachine(RuleBasedStateMachine):
     # Checked at the end of the whole run, to notice a machine that does nothing.
     seen: Counter[str] = Counter()
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(two_calls=st.booleans())
+    def begin(self, two_calls: bool) -> None:
         wipe()
         self.hand.hints = []
         self.late: set[str] = set()
         self.lost: set[str] = set()
-        make_fleet(name="first", world=uuid.uuid4().hex)
+        make_fleet(name="first", world=uuid.uuid4().hex, power_on=two_calls)
+        self.seen["two calls"] += two_calls
         Account.objects.update(max_servers=CAP)
         spare = save_account(
             Account(
@@ -213,7 +214,7 @@ class FleetMachine(RuleBasedStateMachine):
             if row.id not in self.late
             and row.deleting_at is None
             # An instance that failed while booting is given up; the next is created.
-            and row.status(now) not in {"failed", "stopped"}
+            and (row.status(now) not in {"failed", "stopped"} or row.is_off(now))
         )
         assert not [uid for uid, count in owned.items() if count > 1], owned
 

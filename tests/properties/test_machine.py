@@ -38,5 +38,5 @@ def test_any_order_of_events_keeps_the_invariants(
     )
     seen = FleetMachine.seen
     print(dict(seen))
-    for name in ("killed", "running", "stopped", "ConflictError"):
+    for name in ("killed", "running", "stopped", "ConflictError", "two calls"):
         assert seen[name] > 0, (name, seen)

@@ -18,6 +18,8 @@ WORLD_TIMES = (
     "made_at",
     "visible_at",
     "active_at",
+    "moved_at",
+    "off_until",
     "failed_at",
     "stopped_at",
     "deleting_at",

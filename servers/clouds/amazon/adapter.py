@@ -57,6 +57,7 @@ class Amazon:
     """One region of one AWS account."""
 
     provider: ClassVar[str] = "amazon"
+    finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
         region = _OTHER_REGION if config.endpoint else _REGION
@@ -87,6 +88,12 @@ class Amazon:
             for item in reservation.findall("instancesSet/item"):
                 return show_instance(item, self._address)
         raise UnknownOutcomeError(f"{NAME} answered without an instance.")
+
+    def finish(
+        self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
+    ) -> CloudInstance:
+        """Do nothing: RunInstances does it all."""
+        return instance
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Call RunInstances with DryRun, and look up the image and the size."""

@@ -1,9 +1,7 @@
 """The port over the sandbox's driver."""
 
-import re
 import sqlite3
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from libcloud.common.exceptions import BaseHTTPError
 from libcloud.compute.base import Node
@@ -35,15 +33,14 @@ from servers.clouds.catalogue import (
     make_catalogue,
 )
 from servers.clouds.kind import Field, Kind
-from servers.clouds.sandbox.behaviour import (
-    FAULTS,
-    LISTS,
-    NUMBERS,
-    WORDS,
-    Behaviour,
-    read_behaviour,
-)
+from servers.clouds.sandbox.behaviour import read_behaviour
 from servers.clouds.sandbox.driver import SandboxNodeDriver
+from servers.clouds.sandbox.options import (
+    OPTIONS,
+    WORLD_NAME,
+    check_options,
+    check_timings,
+)
 from servers.clouds.sandbox.world import World, world_path
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
@@ -58,7 +55,7 @@ STATUSES: Final = {
     "terminated": Meaning.GONE,
 }
 _ERRORS: Final = (BaseHTTPError, OSError, sqlite3.Error)
-_WORLD: Final = re.compile(r"[a-z0-9-]{1,63}")
+_ON_ALREADY: Final = 409
 
 # Short, so that a first look and a drill show everything within seconds. Processing and
 # visibility together take less than a second unless an account sets more. Then it must
@@ -80,10 +77,11 @@ class Sandbox:
             behaviour = read_behaviour(config.options)
         except (TypeError, ValueError) as error:
             raise InvalidError(f"The sandbox's options are wrong: {error}.") from None
-        if not config.folder or not _WORLD.fullmatch(name):
+        if not config.folder or not WORLD_NAME.fullmatch(name):
             raise InvalidError(
                 "The name or folder of the sandbox's world is not valid."
             )
+        self.finishes = behaviour.power_on
         self._driver = SandboxNodeDriver(
             World(world_path(config.folder, name)),
             behaviour,
@@ -109,6 +107,19 @@ class Sandbox:
             )
         except _ERRORS as error:
             raise _translate(error) from None
+
+    def finish(
+        self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
+    ) -> CloudInstance:
+        """Switch an instance on that was created stopped."""
+        if instance.meaning is Meaning.RUNNING:
+            return instance
+        try:
+            return _show(self._driver.ex_power_on(instance.instance_id, spec.user_data))
+        except _ERRORS as error:
+            if not isinstance(error, BaseHTTPError) or error.code != _ON_ALREADY:
+                raise _translate(error) from None
+        return self.get_instance(instance.instance_id, deadline=deadline)
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Raise what would prevent a create."""
@@ -230,55 +241,6 @@ def _translate(error: Exception) -> CloudError:
             return UnknownOutcomeError(message)
 
 
-def _check_options(options: Mapping[str, Any]) -> str:
-    try:
-        read_behaviour(options)
-    except (TypeError, ValueError) as error:
-        return f"The sandbox's options are wrong: {error}."
-    world = options.get("world", "")
-    if not isinstance(world, str) or (world and not _WORLD.fullmatch(world)):
-        return "The world's name must be 1 to 63 lowercase letters, digits or hyphens."
-    return ""
-
-
-def _check_timings(options: Mapping[str, Any], timings: Timings) -> str:
-    try:
-        behaviour = read_behaviour(options)
-    except (TypeError, ValueError):
-        return ""  # the options themselves are reported as wrong
-    shows = behaviour.processing + behaviour.visibility
-    if timings.settle < shows:
-        return (
-            f"settle ({timings.settle:g} s) must be at least the processing time plus "
-            f"the visibility lag ({shows:g} s)."
-        )
-    longest = behaviour.latency + behaviour.processing
-    if behaviour.faults:
-        longest += behaviour.hang
-    if timings.call < longest:
-        return (
-            f"call ({timings.call:g} s) must be at least {longest:g} s, the longest "
-            "that a call can take: latency, processing time and, with faults, hang."
-        )
-    return ""
-
-
-def _describe(name: str, **how: Any) -> Field:
-    label, words = WORDS[name]
-    usual: Any = getattr(Behaviour(), name)
-    said = f"{usual:g}" if isinstance(usual, float) else ", ".join(usual) or "none"
-    return Field(name, label, f"{words} (default {said}).", **how)
-
-
-_TEXTS: Final = {"type": "array", "items": {"type": "string"}}
-_RATES: Final = {
-    "type": "object",
-    "properties": {
-        name: {"type": "number", "minimum": 0, "maximum": 1, "description": words}
-        for name, words in FAULTS.items()
-    },
-    "additionalProperties": False,
-}
 KIND: Final = Kind(
     name="sandbox",
     label="Sandbox (simulated)",
@@ -286,25 +248,12 @@ KIND: Final = Kind(
     open=Sandbox,
     timings=TIMINGS,
     credentials=(Field("token", "Token", "Any text will do.", secret=True),),
-    account_options=(
-        *(_describe(name, number=True) for name in NUMBERS),
-        *(_describe(name, shape=_TEXTS) for name in LISTS),
-        Field("faults", "Faults", "The rate of each fault, from 0 to 1.", shape=_RATES),
-        Field(
-            "world",
-            "World",
-            "Accounts with the same world share one cloud.",
-            shape={"type": "string", "pattern": f"^(?:{_WORLD.pattern})?$"},
-        ),
-        Field(
-            "expected_token", "Expected token", "If set, any other token is refused."
-        ),
-    ),
+    account_options=OPTIONS,
     capabilities=Capabilities(
         tags=TagRules(most=53, own=3), finds_by_key=True, dry_run=True, catalogue=True
     ),
-    check_options=_check_options,
-    check_timings=_check_timings,
+    check_options=check_options,
+    check_timings=check_timings,
     takes_endpoint=False,
     is_simulated=True,
     needs_region=False,

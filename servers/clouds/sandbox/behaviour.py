@@ -42,6 +42,10 @@ WORDS: Final = {
     ),
     "quota": ("Quota", "Instance limit across all regions; 0 means no limit"),
     "seed": ("Seed", "The same seed produces the same faults at the same calls"),
+    "power_on": (
+        "Separate power-on",
+        "An instance is created stopped, and a second call switches it on",
+    ),
     "no_capacity": (
         "Out of capacity",
         "Sizes that have run out: size, region/size or region/*",
@@ -70,6 +74,7 @@ class Behaviour:
     calls_per_minute: float = 0.0  # 0 for no limit
     quota: float = 0.0  # instance limit across all regions; 0 for no limit
     seed: float = 0.0
+    power_on: bool = False  # a second call switches an instance on
     no_capacity: tuple[str, ...] = ()  # size, region/size or region/* that ran out
     denied: tuple[str, ...] = ()  # what the token may not do: create, region/list …
     sizes: tuple[str, ...] = ("small", "medium", "large")
@@ -97,6 +102,8 @@ def read_behaviour(options: Mapping[str, Any]) -> Behaviour:
     for name in NUMBERS:
         if name in options:
             known[name] = float(options[name])
+    if "power_on" in options:
+        known["power_on"] = bool(options["power_on"])
     for name in LISTS:
         if name in options:
             entries = options[name]

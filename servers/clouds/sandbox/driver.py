@@ -5,6 +5,7 @@ if there is no answer. Sleeps simulate the network. They happen outside the worl
 transactions.
 """
 
+import hashlib
 import secrets
 import sqlite3
 import time
@@ -28,6 +29,10 @@ _STATES: Final = {
     "deleting": NodeState.STOPPING,
     "terminated": NodeState.TERMINATED,
 }
+
+
+# When an instance that nobody has switched on yet is switched on.
+_NEVER: Final = float("inf")
 
 
 class SandboxNodeDriver(NodeDriver):
@@ -65,21 +70,14 @@ class SandboxNodeDriver(NodeDriver):
         self._check_known(image, size)
         now = time.time()
         made = now + behaviour.processing
-        active = None
-        if not behaviour.strikes("never_boots", call):
-            active = made + behaviour.boot
         lost = {}
         if behaviour.strikes("vanish", call):
             end = made + behaviour.boot + behaviour.stale
             lost = {"gone_at": end, "forgotten_at": end}
-        turns = {}
-        if behaviour.strikes("fails", call):
-            turns["failed_at"] = made + behaviour.boot / 2
-        if active is not None and behaviour.strikes("stops", call):
-            turns["stopped_at"] = active + behaviour.stale
-        moved = None
-        if active is not None and behaviour.strikes("address_changes", call):
-            moved = active + behaviour.stale
+        if behaviour.power_on:
+            boot: dict[str, float | None] = {"off_until": _NEVER}
+        else:
+            boot = self._plan_boot(call, made)
         instance_id = f"sb-{secrets.token_hex(6)}"
         with self.world.writing() as connection:
             self._check_room(connection, size, now)
@@ -95,9 +93,7 @@ class SandboxNodeDriver(NodeDriver):
                 sent_at=now,
                 made_at=made,
                 visible_at=made + behaviour.visibility,
-                active_at=active,
-                moved_at=moved,
-                **turns,
+                **boot,
                 **lost,
             )
         if behaviour.strikes("timeout_after", call):
@@ -105,6 +101,44 @@ class SandboxNodeDriver(NodeDriver):
         time.sleep(max(0.0, made - time.time()) + behaviour.latency / 2)
         (row,) = self.world.select("id = ?", (instance_id,))
         return self._node(row, time.time())
+
+    def ex_power_on(self, node_id: str, user_data: str) -> Node:
+        """Switch an instance on that was created stopped. Raise 409 if it is on."""
+        call = self._enter("power_on")
+        behaviour = self.behaviour
+        if behaviour.strikes("timeout_before", call):
+            self._hang()
+        row = self._find(node_id)
+        on = time.time() + behaviour.processing
+        values = self._plan_boot(call, on) | {
+            "off_until": on,
+            "user_data_sha256": hashlib.sha256(user_data.encode()).hexdigest(),
+        }
+        with self.world.writing() as connection:
+            self._check_capacity(row.size)
+            switched = self.world.update(
+                connection, values, "id = ? AND off_until = ?", (row.id, _NEVER)
+            )
+        if behaviour.strikes("timeout_after", call):
+            self._hang()
+        time.sleep(behaviour.latency / 2)
+        if not switched:
+            raise BaseHTTPError(409, f"The instance {node_id} is on already.")
+        return self._node(self._find(node_id), time.time())
+
+    def _plan_boot(self, call: int, start: float) -> dict[str, float | None]:
+        """Return when an instance that starts to boot at ``start`` changes."""
+        behaviour = self.behaviour
+        plan: dict[str, float | None] = {}
+        if not behaviour.strikes("never_boots", call):
+            plan["active_at"] = active = start + behaviour.boot
+            if behaviour.strikes("stops", call):
+                plan["stopped_at"] = active + behaviour.stale
+            if behaviour.strikes("address_changes", call):
+                plan["moved_at"] = active + behaviour.stale
+        if behaviour.strikes("fails", call):
+            plan["failed_at"] = start + behaviour.boot / 2
+        return plan
 
     def ex_check_create(self, image: str, size: str) -> None:
         """Raise what ``create_node`` would raise, without creating anything."""
@@ -246,11 +280,8 @@ class SandboxNodeDriver(NodeDriver):
     def _check_room(
         self, connection: sqlite3.Connection, size: str, now: float
     ) -> None:
+        self._check_capacity(size)
         behaviour = self.behaviour
-        gone = {size, f"{self.region}/{size}", f"{self.region}/*"}
-        if gone & set(behaviour.no_capacity):
-            place = f" in {self.region}" if self.region else ""
-            raise BaseHTTPError(507, f"No capacity for size {size}{place}.")
         if behaviour.quota:
             (live,) = connection.execute(
                 "SELECT count(*) FROM instances WHERE gone_at IS NULL OR gone_at > ?",
@@ -260,6 +291,12 @@ class SandboxNodeDriver(NodeDriver):
                 raise BaseHTTPError(
                     403, f"The quota of {behaviour.quota:g} instances is used up."
                 )
+
+    def _check_capacity(self, size: str) -> None:
+        gone = {size, f"{self.region}/{size}", f"{self.region}/*"}
+        if gone & set(self.behaviour.no_capacity):
+            place = f" in {self.region}" if self.region else ""
+            raise BaseHTTPError(507, f"No capacity for size {size}{place}.")
 
     def _node(self, row: Row, now: float) -> Node:
         status = row.status(now)

@@ -25,6 +25,8 @@ class Row:
     deleting_at: float | None
     gone_at: float | None
     forgotten_at: float | None
+    off_until: float | None  # created stopped, until it is switched on
+    user_data_sha256: str | None  # of what it was switched on with
 
     def status(self, now: float) -> str:
         """Return the sandbox's raw status of the instance at ``now``."""
@@ -36,9 +38,15 @@ class Row:
             return "failed"
         if self.stopped_at is not None and now >= self.stopped_at:
             return "stopped"
+        if self.is_off(now):
+            return "stopped" if now >= self.made_at else "provisioning"
         if self.active_at is not None and now >= self.active_at:
             return "active"
         return "booting" if now >= self.made_at else "provisioning"
+
+    def is_off(self, now: float) -> bool:
+        """Tell whether it was created stopped and is not switched on at ``now``."""
+        return self.off_until is not None and now < self.off_until
 
     def address(self, now: float) -> str:
         """Return the instance's address, or "" if it has none."""

@@ -10,7 +10,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -38,7 +38,9 @@ CREATE TABLE IF NOT EXISTS instances (
     stopped_at REAL,
     deleting_at REAL,
     gone_at REAL,
-    forgotten_at REAL
+    forgotten_at REAL,
+    off_until REAL,
+    user_data_sha256 TEXT
 );
 CREATE INDEX IF NOT EXISTS instances_by_key ON instances (key);
 CREATE INDEX IF NOT EXISTS instances_by_end ON instances (forgotten_at);
@@ -71,9 +73,11 @@ def _add_columns(connection: sqlite3.Connection) -> None:
     """Upgrade a file from an older version."""
     rows = connection.execute("PRAGMA table_info(instances)").fetchall()
     known = {row[1] for row in rows}
-    for name in ("moved_at", "failed_at", "stopped_at"):
+    for name in ("moved_at", "failed_at", "stopped_at", "off_until"):
         if name not in known:
             connection.execute(f"ALTER TABLE instances ADD COLUMN {name} REAL")
+    if "user_data_sha256" not in known:
+        connection.execute("ALTER TABLE instances ADD COLUMN user_data_sha256 TEXT")
 
 
 class World:
@@ -172,6 +176,21 @@ class World:
             f"INSERT INTO instances ({names}) VALUES ({marks})",  # noqa: S608 - own names
             tuple(columns.values()),
         )
+
+    def update(
+        self,
+        connection: sqlite3.Connection,
+        columns: Mapping[str, Any],
+        where: str,
+        values: tuple[Any, ...],
+    ) -> bool:
+        """Change the rows that match a trusted SQL condition, and tell if any did."""
+        changes = ", ".join(f"{name} = ?" for name in columns)
+        cursor = connection.execute(
+            f"UPDATE instances SET {changes} WHERE {where}",  # noqa: S608 - own names
+            (*columns.values(), *values),
+        )
+        return cursor.rowcount > 0
 
     def select(self, where: str = "1", values: tuple[Any, ...] = ()) -> list[Row]:
         """Return the rows that match a trusted SQL condition."""
