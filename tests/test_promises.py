@@ -31,6 +31,7 @@ def _read_pages() -> Iterator[tuple[str, str]]:
 
 def _read_docs() -> Iterator[tuple[str, str]]:
     paths = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]
+    paths += sorted((_ROOT / "servers").rglob("*.md"))
     for path in paths:
         for line in path.read_text().splitlines():
             yield path.name, line

@@ -7,6 +7,12 @@ from servers.clouds.amazon.errors import MEANINGS
 from servers.clouds.amazon.options import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
+# Each kind of cloud has its guide page in its own folder.
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs").rglob("*.md"),
+    *(ROOT / "servers").rglob("*.md"),
+]
 TARGETS = re.compile(
     r"\]\((?!http)([^)#]+)|(?:src|srcset)=\"(?!http)([^\"]+)", re.MULTILINE
 )
@@ -14,14 +20,13 @@ ANCHORS = re.compile(r"\]\((?!http)([^)#]*)#([^)]+)\)")
 
 
 def test_every_link_in_the_docs_leads_to_a_file() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+    for page in PAGES:
         for target in TARGETS.findall(page.read_text()):
             assert (page.parent / "".join(target)).exists(), (page.name, target)
 
 
 def test_every_link_to_a_heading_leads_to_one() -> None:
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-    for page in pages:
+    for page in PAGES:
         for path, anchor in ANCHORS.findall(page.read_text()):
             there = (page.parent / path).resolve() if path else page
             assert anchor in list_anchors(there.read_text()), (page.name, path, anchor)
@@ -60,8 +65,8 @@ def test_the_guide_names_every_right_that_ec2_requires() -> None:
     assert "`sts:AssumeRole`" in guide
 
 
-def test_the_page_on_ec2_has_every_option_code_and_action() -> None:
-    page = (ROOT / "docs" / "ec2.md").read_text()
+def test_the_guide_page_of_ec2_has_every_option_code_and_action() -> None:
+    page = (ROOT / "servers" / "clouds" / "amazon" / "guide.md").read_text()
     known = {option.name for option in OPTIONS}
     options = page.partition("## Options")[2].partition("## RunInstances")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", options, re.MULTILINE)) == known

@@ -67,6 +67,7 @@ def test_each_setting_in_the_docs_is_read_by_the_code() -> None:
 
 
 def test_no_other_page_keeps_a_table_of_settings() -> None:
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for page in [*pages, *(ROOT / "servers").rglob("*.md")]:
         if page.name != "settings.md":
             assert not re.search(r"^\| `SERVERFLEET_", page.read_text(), re.M), page

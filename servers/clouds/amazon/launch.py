@@ -1,6 +1,6 @@
 """The parameters of RunInstances: one instance, its tags and its options in one call.
 
-Source: the Amazon EC2 API Reference, RunInstances. docs/ec2.md lists which of its
+Source: the Amazon EC2 API Reference, RunInstances. guide.md lists which of its
 parameters are used, and why the others are not.
 """
 

@@ -1,6 +1,6 @@
 """The options for EC2's instances in an account or a template, one field each.
 
-Each sets a parameter of RunInstances. docs/ec2.md lists them, and the parameters
+Each sets a parameter of RunInstances. guide.md lists them, and the parameters
 without an option.
 Source: the Amazon EC2 API Reference, RunInstances and its data types.
 """
