@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('servers', '0031_placements'),
+        ('servers', '0034_described_fields'),
     ]
 
     operations = [
