@@ -85,6 +85,11 @@ def no_server(name: str) -> NotFoundError:
     return _nothing("server", name)
 
 
+def no_template(name: str) -> NotFoundError:
+    """Return the error for a template that does not exist, or not any longer."""
+    return _nothing("template", name)
+
+
 def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Template:
     """Return the template with a name; raise NotFoundError.
 
@@ -94,8 +99,14 @@ def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Templ
         rows = reach_templates()
     found = by_name(rows, name).first()
     if found is None:
-        raise _nothing("template", name)
+        raise no_template(name)
     return found
+
+
+def load_placed(rows: QuerySet[Template]) -> list[Template]:
+    """Load templates with their placements, without those deleted meanwhile."""
+    found = rows.prefetch_related("placements")
+    return [template for template in found if template.placements.all()]
 
 
 def find_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account:

@@ -183,8 +183,9 @@ class TemplateAdmin(Listed):
     @admin.display(description="first placement")
     def first(self, template: Template) -> str:
         """Return the first placement with its image."""
-        placement = template.placements.all()[0]
-        return f"{placement}, {placement.image}"
+        # None: the template was deleted after the list was read.
+        placement = next(iter(template.placements.all()), None)
+        return f"{placement}, {placement.image}" if placement else ""
 
     def changeform_view(
         self,

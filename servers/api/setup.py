@@ -12,6 +12,7 @@ from rest_framework.viewsets import ViewSet
 from servers.access.reach import (
     find_account,
     find_template,
+    load_placed,
     reach_accounts,
     reach_templates,
 )
@@ -64,7 +65,7 @@ class TemplateViewSet(ScopedView, ViewSet):
     @describe("listTemplates", TemplateSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Return all templates, by name."""
-        rows = reach_templates().prefetch_related("placements").order_by("name")
+        rows = load_placed(reach_templates().order_by("name"))
         return Response(TemplateSerializer(rows, many=True).data)
 
     @describe(

@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from servers.errors import NotFoundError
 from servers.lifecycle.snapshot import Placement
 from servers.machine.readiness import list_readiness
 from servers.models.account import NAME_HELP, NAME_TAKEN, Account, validate_name
@@ -102,8 +103,14 @@ class Template(Recipe):
 
     @property
     def first_placement(self) -> "TemplatePlacement":
-        """The default placement."""
-        found: TemplatePlacement = self.placements.all()[0]
+        """The default placement. Raises NotFoundError if the template is gone by now.
+
+        A template is never saved without placements, but it can be deleted between the
+        query for it and the one for them.
+        """
+        found: TemplatePlacement | None = next(iter(self.placements.all()), None)
+        if found is None:
+            raise NotFoundError(f"There is no template named {self.name!r}.")
         return found
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:

@@ -186,8 +186,8 @@ def _look_up(name: str, wanted: Wanted) -> _Source:
     recipes = reach_recipes().select_related("template")
     named = {"template__name": name} if name else {"template__is_default": True}
     found = recipes.filter(**named).first() if "\0" not in name else None
-    if found is not None:
-        rows = list(found.placements.all())
+    # None of them: the template was deleted after it was found.
+    if found is not None and (rows := list(found.placements.all())):
         first, *others = choose([row.freeze() for row in rows], wanted, found.overrides)
         accounts = {row.account_id: row.account for row in rows}
         account = accounts[first.account]

@@ -298,7 +298,7 @@ def delete_template(template: Template) -> None:
             raise ConflictError(f"{template.name} can't be deleted. {kept}")
         write_event(
             Kind.TEMPLATE_CHANGED,
-            account=template.placements.all()[0].account,
+            account=template.first_placement.account,
             reason=f"The template {template.name} was deleted.",
         )
         # The others stay until the records of their servers are purged.

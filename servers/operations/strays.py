@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from servers.access.reach import reach_templates
+from servers.access.reach import no_template, reach_recipes, reach_templates
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, NotFoundError
 from servers.lifecycle.keys import parse_key
@@ -18,7 +18,6 @@ from servers.models import (
     Location,
     Server,
     Template,
-    TemplateVersion,
 )
 from servers.records import ledger
 from servers.records.condemn import condemn_unowned
@@ -171,9 +170,11 @@ def _find(instance_pk: Any) -> Instance:
 
 
 def _make_row(instance: Instance, template: Template, number: int) -> Server:
-    recipe = TemplateVersion.objects.get(template=template, number=template.version)
+    recipe = reach_recipes().filter(template=template).first()
+    placements = list(recipe.placements.all()) if recipe else []
+    if recipe is None or not placements:
+        raise no_template(template.name)
     # That of the same location if there is one: it tells the price.
-    placements = list(recipe.placements.all())
     here = (instance.account_id, instance.region)
     placement = next(
         (each for each in placements if (each.account_id, each.region) == here),

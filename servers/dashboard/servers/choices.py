@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from servers.access.reach import reach_templates
+from servers.access.reach import load_placed, reach_templates
 from servers.models import Fleet, Template, TemplatePlacement
 from servers.records.boots import Boots, read_boots
 from servers.records.limits import COUNTED
@@ -32,7 +32,6 @@ def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
     """Return the templates, the default first. Three queries for any number of them."""
     templates = (
         reach_templates()
-        .prefetch_related("placements")
         .defer("user_data")
         .order_by("-is_default", "name")[:MOST_TEMPLATES]
     )
@@ -40,7 +39,7 @@ def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
     used = _Used()
     return [
         _describe(template, fleet, used, boots.get(template.pk, Boots()).usual)
-        for template in templates
+        for template in load_placed(templates)
     ]
 
 
@@ -63,7 +62,7 @@ class _Used:
 def _describe(
     template: Template, fleet: Fleet, used: _Used, boot_seconds: float | None
 ) -> Choice:
-    first = template.placements.all()[0]
+    first = template.first_placement
     account = first.account
     caps = [
         (cap - count, by)

@@ -7,7 +7,12 @@ from typing import Any, Final
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.access.reach import find_template, reach_templates
+from servers.access.reach import (
+    find_template,
+    load_placed,
+    no_template,
+    reach_templates,
+)
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
@@ -41,7 +46,7 @@ class TemplateList(Live, TemplateView):
         """Add the record of each template, in three queries."""
         data = super().get_context_data(**context)
         records = read_records(now=data["now"])
-        templates = reach_templates().prefetch_related("placements").defer("user_data")
+        templates = load_placed(reach_templates().defer("user_data"))
         rows = [(row, records.get(row.pk, Record())) for row in templates]
         return data | {"rows": rows, "days": LATELY.days}
 
@@ -61,6 +66,10 @@ class TemplatePage(Live, TemplateView):
                 : VERSIONS_SHOWN + 1
             ]
         )
+        # The newest version has the same placements, until the template is deleted.
+        placements = list(versions[0].placements.all()) if versions else []
+        if not placements:
+            raise no_template(template.name)
         records = read_records(now=data["now"], only=template.pk)
         chosen = find_range(self.request.GET.get("range", "7d"))
         steps = load_steps(template, chosen, now=data["now"])
@@ -73,8 +82,7 @@ class TemplatePage(Live, TemplateView):
             "template": template,
             "record": records.get(template.pk, Record()),
             "days": LATELY.days,
-            # The newest version has the same.
-            "placements": list(versions[0].placements.all()),
+            "placements": placements,
             "versions": list(compare_versions(versions))[:VERSIONS_SHOWN],
             "is_cut": len(versions) > VERSIONS_SHOWN,
             "acts": list_acts(template, self.request.user),
