@@ -81,7 +81,7 @@ METRICS: Final = {
     "operationId": "getMetrics",
     "summary": "Return the metrics in Prometheus format.",
     "description": "Needs the metrics token, or an API token with the scope "
-    "`servers:read`, unless `SERVERFLEETMETRICS_OPEN` is set.",
+    "`servers:read`, unless `SERVERFLEET_METRICS_OPEN` is set.",
     "tags": ["service"],
     "parameters": [ref("parameters", "X-Request-ID")],
     "security": [{}, {"metrics": []}, {"bearer": []}],
