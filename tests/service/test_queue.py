@@ -14,32 +14,32 @@ def broker_of(service: Service) -> "redis.Redis":
     return redis.Redis(unix_socket_path=str(service.data / "broker.sock"))
 
 
-def test_a_server_runs_and_ends_over_the_api(service: Service) -> None:
+def test_a_server_runs_and_ends_over_the_api(shared: Service) -> None:
     began = time.monotonic()
-    status, server = service.call("POST", "/api/servers")
+    status, server = shared.call("POST", "/api/servers")
     print(f"POST: {(time.monotonic() - began) * 1000:.0f} ms")
     assert (status, server["state"]) == (200, "pending")
-    service.wait_state("running", server["name"])
-    _, shown = service.call("GET", f"/api/servers/{server['name']}")
+    shared.wait_state("running", server["name"])
+    _, shown = shared.call("GET", f"/api/servers/{server['name']}")
     assert shown["id"]
     assert shown["address"]
-    assert service.call("DELETE", f"/api/servers/{server['name']}")[0] == 200
-    service.wait_state("stopped", server["name"])
+    assert shared.call("DELETE", f"/api/servers/{server['name']}")[0] == 200
+    shared.wait_state("stopped", server["name"])
 
 
 @pytest.mark.sqlite
 def test_post_answers_without_a_broker_and_the_server_runs_once_it_is_back(
-    service: Service,
+    shared: Service,
 ) -> None:
     # Stopped and not killed: a broker that hangs is worse than one that is gone.
-    (pid,) = service.processes("valkey")
+    (pid,) = shared.processes("valkey")
     os.kill(pid, signal.SIGSTOP)
     try:
         times = []
         names = []
         for _ in range(4):
             began = time.monotonic()
-            status, server = service.call("POST", "/api/servers")
+            status, server = shared.call("POST", "/api/servers")
             times.append(time.monotonic() - began)
             assert status == 200
             names.append(server["name"])
@@ -47,52 +47,52 @@ def test_post_answers_without_a_broker_and_the_server_runs_once_it_is_back(
         assert max(times) < 1.0
     finally:
         os.kill(pid, signal.SIGCONT)
-    service.wait_state("running", *names)
+    shared.wait_state("running", *names)
 
 
 @pytest.mark.sqlite
 def test_post_answers_without_a_worker_and_the_server_runs_once_it_is_back(
-    service: Service,
+    shared: Service,
 ) -> None:
-    (pid,) = service.processes("quiet worker")
+    (pid,) = shared.processes("quiet worker")
     os.kill(pid, signal.SIGSTOP)
     try:
-        _, server = service.call("POST", "/api/servers")
+        _, server = shared.call("POST", "/api/servers")
         time.sleep(2)
-        assert service.states()[server["name"]] == "pending"
+        assert shared.states()[server["name"]] == "pending"
     finally:
         os.kill(pid, signal.SIGCONT)
-    service.wait_state("running", server["name"])
+    shared.wait_state("running", server["name"])
 
 
 @pytest.mark.sqlite
-def test_flushall_loses_nothing(service: Service) -> None:
+def test_flushall_loses_nothing(shared: Service) -> None:
     names = []
-    broker = broker_of(service)
+    broker = broker_of(shared)
     for _ in range(8):
-        names.append(service.call("POST", "/api/servers")[1]["name"])
+        names.append(shared.call("POST", "/api/servers")[1]["name"])
         broker.flushall()
-    service.wait_state("running", *names)
+    shared.wait_state("running", *names)
     for name in names:
-        service.call("DELETE", f"/api/servers/{name}")
+        shared.call("DELETE", f"/api/servers/{name}")
         broker.flushall()
-    service.wait_state("stopped", *names)
+    shared.wait_state("stopped", *names)
 
 
-def test_doubled_messages_make_one_server(service: Service) -> None:
+def test_doubled_messages_make_one_server(shared: Service) -> None:
     from celery import Celery
 
-    _, server = service.call("POST", "/api/servers")
-    sender = Celery(broker=f"redis+socket://{service.data}/broker.sock")
+    _, server = shared.call("POST", "/api/servers")
+    sender = Celery(broker=f"redis+socket://{shared.data}/broker.sock")
     sender.conf.task_default_queue = "serverfleet"
-    wait_for(service.states, 5)
-    pk = find_pk(service, server["name"])
+    wait_for(shared.states, 5)
+    pk = find_pk(shared, server["name"])
     for _ in range(50):
         sender.send_task("servers.tasks.advance", args=[pk], ignore_result=True)
-    service.wait_state("running", server["name"])
-    shown = service.call("GET", f"/api/servers/{server['name']}")[1]
+    shared.wait_state("running", server["name"])
+    shown = shared.call("GET", f"/api/servers/{server['name']}")[1]
     assert shown["id"]
-    assert attempts_of(service, pk) == "1"
+    assert attempts_of(shared, pk) == "1"
 
 
 def shell(service: Service, code: str) -> str:

@@ -16,7 +16,7 @@ from servers.drill.service import ROOT, Service, free_port, wait_for
 pytestmark = pytest.mark.pure
 
 
-def test_the_first_start_shows_credentials_once_and_the_second_is_quick(
+def test_the_first_start_shows_credentials_the_second_is_quick_and_kill_9_ends_all(
     database_env: dict[str, str],
 ) -> None:
     with Service(HTTP_PROXY="http://proxy:3128", **database_env) as service:
@@ -36,6 +36,8 @@ def test_the_first_start_shows_credentials_once_and_the_second_is_quick(
         print(f"second start: {time.monotonic() - began:.1f} s")
         assert "sf_" not in service.log()[len(first) :]
         assert service.call("GET", "/api/servers")[0] == 200
+        service.stop(signal.SIGKILL)
+        wait_for(lambda: not service.processes(), 10, what=service.log)
 
 
 @pytest.mark.parametrize(
@@ -47,24 +49,19 @@ def test_the_first_start_shows_credentials_once_and_the_second_is_quick(
         ("valkey", 1),
     ],
 )
-def test_a_killed_child_comes_back(service: Service, words: str, number: int) -> None:
-    wait_for(lambda: len(service.processes(words)) == number, 60, what=service.log)
-    before = service.processes(words)
+def test_a_killed_child_comes_back(shared: Service, words: str, number: int) -> None:
+    wait_for(lambda: len(shared.processes(words)) == number, 60, what=shared.log)
+    before = shared.processes(words)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     wait_for(
-        lambda: service.processes(words) and not set(before) & set(service.processes()),
+        lambda: shared.processes(words) and not set(before) & set(shared.processes()),
         20,
-        what=service.log,
+        what=shared.log,
     )
-    wait_for(service.answers, 20)
-    _, server = service.call("POST", "/api/servers")
-    service.wait_state("running", server["name"])
-
-
-def test_kill_9_of_the_supervisor_leaves_no_process(service: Service) -> None:
-    service.stop(signal.SIGKILL)
-    wait_for(lambda: not service.processes(), 10, what=lambda: str(service.processes()))
+    wait_for(shared.answers, 20)
+    _, server = shared.call("POST", "/api/servers")
+    shared.wait_state("running", server["name"])
 
 
 def start_badly(**env: str) -> str:
@@ -86,8 +83,8 @@ def start_badly(**env: str) -> str:
     return done.stderr
 
 
-def test_another_copy_on_the_same_folder_is_refused(service: Service) -> None:
-    said = start_badly(SERVERFLEET_DATA=str(service.data), PORT="1")
+def test_another_copy_on_the_same_folder_is_refused(shared: Service) -> None:
+    said = start_badly(SERVERFLEET_DATA=str(shared.data), PORT="1")
     assert "Another ServerFleet" in said
 
 
@@ -124,22 +121,22 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_createtoken_prints_only_the_token_while_the_service_runs(
-    service: Service,
+    shared: Service,
 ) -> None:
-    made = service.command(
+    made = shared.command(
         "createtoken", "ci", "--scope", "servers:write", "--expires", "30d"
     )
     assert made.returncode == 0, made.stderr
-    service.token = made.stdout.strip()
-    assert made.stdout == f"{service.token}\n"
-    assert service.call("POST", "/api/servers")[0] == 200
+    shared.token = made.stdout.strip()
+    assert made.stdout == f"{shared.token}\n"
+    assert shared.call("POST", "/api/servers")[0] == 200
     for wrong in (
         ["createtoken", "ci", "--scope", "servers:write"],
         ["createtoken", "x", "--scope", "everything"],
         ["createtoken", "x"],
         ["createtoken", "x", "--scope", "servers:read", "--expires", "soon"],
     ):
-        refused = service.command(*wrong)
+        refused = shared.command(*wrong)
         assert refused.returncode != 0
         assert refused.stdout == ""
         assert len(refused.stderr.strip().splitlines()) == 1

@@ -126,19 +126,25 @@ def test_one_value_that_cannot_be_read_is_found_and_keeps_the_keys(
 @pytest.mark.pure
 def test_a_service_with_another_key_refuses_to_start_in_one_sentence() -> None:
     wrong = f"k1:{base64.b64encode(os.urandom(32)).decode()}"
-    with Service() as service:
-        service.stop()
-        env = {**service.env, "SERVERFLEET_ENCRYPTION_KEYS": wrong}
-        for command in (
-            ["-m", "serverfleet.run.up"],
-            ["-m", "gunicorn", "serverfleet.wsgi", "--bind", "127.0.0.1:0"],
-            ["-m", "celery", "-A", "serverfleet", "worker", "-P", "threads"],
-        ):
-            done = run_python(command, env)
-            assert done.returncode != 0, command
-            said = done.stderr + done.stdout
-            assert "The encryption keys don't match this database." in said
-            assert "Traceback" not in said, said
+    service = Service()
+    # The keys, and the database that they fit, without any process to start and stop.
+    for command in (
+        ["-m", "serverfleet.run.datafolder", str(service.data)],
+        ["-m", "serverfleet.run.up", "--prepare"],
+    ):
+        done = run_python(command, service.env)
+        assert done.returncode == 0, done.stderr
+    env = {**service.env, "SERVERFLEET_ENCRYPTION_KEYS": wrong}
+    for command in (
+        ["-m", "serverfleet.run.up"],
+        ["-m", "gunicorn", "serverfleet.wsgi", "--bind", "127.0.0.1:0"],
+        ["-m", "celery", "-A", "serverfleet", "worker", "-P", "threads"],
+    ):
+        done = run_python(command, env)
+        assert done.returncode != 0, command
+        said = done.stderr + done.stdout
+        assert "The encryption keys don't match this database." in said
+        assert "Traceback" not in said, said
 
 
 def run_python(command: list[str], env: dict[str, str]) -> Any:
