@@ -10,7 +10,7 @@ from django.test import Client
 
 def make_roles() -> None:
     """Create the groups again: a test with transactions leaves an empty database."""
-    squashed = import_module("servers.migrations.0001_squashed_0030_locations")
+    squashed = import_module("servers.migrations.0001_squashed_0035_finishing")
     squashed.make_roles(apps, None)
 
 

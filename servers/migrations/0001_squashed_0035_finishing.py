@@ -1,12 +1,14 @@
-"""All tables as of migration 0030, for new databases. It replaces those up to there."""
+"""All tables as of migration 0035, for new databases. It replaces those up to there."""
 
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
 import servers.lifecycle.states
+import servers.machine.readiness
 import servers.models.fields
 import uuid
+from decimal import Decimal
 from importlib import import_module
 
 from django.conf import settings
@@ -14,19 +16,68 @@ from django.db import migrations, models
 
 
 # What the replaced migrations did besides creating tables.
-_roles = import_module("servers.migrations.0008_roles")
 _horizon = import_module("servers.migrations.0010_event_horizon")
-_people = import_module("servers.migrations.0015_people")
+_roles = import_module("servers.migrations.0008_roles")
 ROLES = {
-    role: [name.replace("_scope", "_location") for name in names]
+    role: [("servers", name.replace("_scope", "_location")) for name in names]
     for role, names in _roles.ROLES.items()
 }
+ROLES["admin"] += [("auth", f"{verb}_user") for verb in ("view", "add", "change", "delete")]
 
 
 def make_roles(apps, schema_editor):
-    """Create the groups viewer, operator and admin with their permissions."""
-    _roles.make_roles(apps, schema_editor, ROLES)
-    _people.let_admins_manage_people(apps, schema_editor)
+    """Create the groups viewer, operator and admin with their permissions.
+
+    What is there already stays as it is.
+    """
+    ContentType = apps.get_model("contenttypes", "ContentType")
+    Group = apps.get_model("auth", "Group")
+    Permission = apps.get_model("auth", "Permission")
+    rights = {
+        (app, codename): (app, codename.partition("_")[2])
+        for names in ROLES.values()
+        for app, codename in names
+    }
+    ContentType.objects.bulk_create(
+        (
+            ContentType(app_label=app, model=model)
+            for app, model in sorted(set(rights.values()))
+        ),
+        ignore_conflicts=True,
+    )
+    kinds = {
+        (kind.app_label, kind.model): kind.pk for kind in ContentType.objects.all()
+    }
+    # Django creates the permissions after all migrations: too late for this one.
+    Permission.objects.bulk_create(
+        (
+            Permission(
+                content_type_id=kinds[kind],
+                codename=codename,
+                name=f"Can {codename.partition('_')[0]} "
+                f"{apps.get_model(*kind)._meta.verbose_name}",
+            )
+            for (_, codename), kind in rights.items()
+        ),
+        ignore_conflicts=True,
+    )
+    Group.objects.bulk_create([Group(name=role) for role in ROLES], ignore_conflicts=True)
+    groups = dict(Group.objects.values_list("name", "pk"))
+    found = {
+        (app, codename): pk
+        for app, codename, pk in Permission.objects.values_list(
+            "content_type__app_label", "codename", "pk"
+        )
+    }
+    held = Group.permissions.through
+    held.objects.bulk_create(
+        (
+            held(group_id=groups[role], permission_id=found[right])
+            for role, names in ROLES.items()
+            for right in names
+        ),
+        ignore_conflicts=True,
+    )
 
 
 class Migration(migrations.Migration):
@@ -64,6 +115,11 @@ class Migration(migrations.Migration):
         ("servers", "0028_location_health"),
         ("servers", "0029_hot_indices"),
         ("servers", "0030_locations"),
+        ("servers", "0031_placements"),
+        ("servers", "0032_wrong_clock"),
+        ("servers", "0033_readiness"),
+        ("servers", "0034_described_fields"),
+        ("servers", "0035_finishing"),
     ]
 
     dependencies = [
@@ -77,18 +133,18 @@ class Migration(migrations.Migration):
             name='Account',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\Z', 'Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at each end.')])),
+                ('name', models.CharField(error_messages={'unique': 'This name is already taken. Choose another name.'}, help_text="Lower-case letters, digits and hyphens. You can't change it later.", max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\Z', 'Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at each end.')])),
                 ('kind', models.CharField(max_length=32)),
                 ('credentials', servers.models.fields.EncryptedTextField(blank=True, default='', editable=False)),
-                ('endpoint', models.CharField(blank=True, default='', max_length=500)),
+                ('endpoint', models.CharField(blank=True, default='', help_text="Leave empty to use the cloud's default.", max_length=500)),
                 ('region', models.CharField(blank=True, default='', max_length=100)),
                 ('options', models.JSONField(blank=True, default=dict)),
                 ('identity', models.CharField(blank=True, default='', max_length=255)),
                 ('generation', models.PositiveIntegerField(default=1)),
-                ('max_servers', models.PositiveIntegerField(default=20, validators=[django.core.validators.MinValueValidator(1)])),
-                ('creates_per_minute', models.PositiveIntegerField(default=60, validators=[django.core.validators.MinValueValidator(1)])),
-                ('calls_at_once', models.PositiveIntegerField(default=8, validators=[django.core.validators.MinValueValidator(1)])),
-                ('enabled', models.BooleanField(default=True)),
+                ('max_servers', models.PositiveIntegerField(default=20, help_text='Every server counts until it is confirmed gone.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)], verbose_name='server limit')),
+                ('creates_per_minute', models.PositiveIntegerField(default=60, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000000)])),
+                ('calls_at_once', models.PositiveIntegerField(default=8, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)], verbose_name='concurrent calls')),
+                ('enabled', models.BooleanField(default=True, help_text='When disabled, no new servers are created. Existing servers are still tracked.')),
                 ('throttled_until', models.DateTimeField(blank=True, null=True)),
                 ('breaker', models.CharField(choices=[('closed', 'Closed'), ('open', 'Open'), ('half-open', 'Half Open')], default='closed', max_length=16)),
                 ('breaker_note', models.TextField(blank=True, default='')),
@@ -204,7 +260,7 @@ class Migration(migrations.Migration):
                 ('compared_generation', models.PositiveIntegerField(default=0)),
                 ('failures', models.PositiveIntegerField(default=0)),
                 ('error', models.TextField(blank=True, default='')),
-                ('health', models.CharField(choices=[('unknown', 'Unknown'), ('ok', 'Ok'), ('failing', 'Failing'), ('refused', 'credentials refused')], default='unknown', max_length=16)),
+                ('health', models.CharField(choices=[('unknown', 'not listed yet'), ('ok', 'ok'), ('failing', 'failing'), ('refused', 'refused'), ('wrong_clock', 'wrong clock')], default='unknown', max_length=16)),
                 ('health_since', models.DateTimeField(blank=True, null=True)),
                 ('held', models.PositiveIntegerField(default=0)),
                 ('leftovers_at', models.DateTimeField(blank=True, null=True)),
@@ -221,6 +277,20 @@ class Migration(migrations.Migration):
                 ('live', models.PositiveIntegerField(default=0)),
                 ('location', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='listings', to='servers.location')),
             ],
+        ),
+        migrations.CreateModel(
+            name='NoCapacity',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('region', models.CharField(blank=True, default='', max_length=100)),
+                ('size', models.CharField(max_length=255)),
+                ('seen_at', models.DateTimeField()),
+                ('until', models.DateTimeField(db_index=True)),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='servers.account')),
+            ],
+            options={
+                'verbose_name_plural': 'no capacity',
+            },
         ),
         migrations.CreateModel(
             name='SavedView',
@@ -257,17 +327,18 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('started_at', models.DateTimeField(blank=True, null=True)),
                 ('stopped_at', models.DateTimeField(blank=True, null=True)),
-                ('first_region', models.CharField(blank=True, default='', max_length=100)),
-                ('first_size', models.CharField(blank=True, default='', max_length=255)),
+                ('wanted_image', models.CharField(blank=True, default='', max_length=255)),
+                ('wanted_region', models.CharField(blank=True, default='', max_length=100)),
+                ('wanted_size', models.CharField(blank=True, default='', max_length=255)),
                 ('labels', models.JSONField(blank=True, default=dict)),
                 ('ttl', models.PositiveIntegerField(default=0)),
                 ('protected', models.BooleanField(default=False)),
                 ('trial_until', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('created_by', models.CharField(blank=True, default='', max_length=150)),
-                ('want', models.CharField(choices=[('run', 'run'), ('gone', 'gone')], default=servers.lifecycle.states.Want['RUN'], max_length=8)),
+                ('want', models.CharField(choices=[('run', 'run'), ('gone', 'gone'), ('now', 'now')], default=servers.lifecycle.states.Want['RUN'], max_length=8)),
                 ('hidden', models.BooleanField(default=False)),
                 ('attempt_number', models.PositiveIntegerField(default=0)),
-                ('candidate', models.PositiveSmallIntegerField(default=0)),
+                ('placement', models.PositiveSmallIntegerField(default=0)),
                 ('tried_from', models.PositiveIntegerField(default=0)),
                 ('failures', models.PositiveIntegerField(default=0)),
                 ('waiting', models.TextField(blank=True, default='')),
@@ -323,31 +394,24 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Template',
             fields=[
-                ('region', models.CharField(blank=True, default='', max_length=100)),
-                ('image', models.CharField(max_length=255)),
-                ('size', models.CharField(max_length=255)),
-                ('capacity', models.PositiveIntegerField(default=2, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
+                ('capacity', models.PositiveIntegerField(default=2, help_text='Number of builds that one server runs at once.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
                 ('user_data', servers.models.fields.EncryptedTextField(blank=True, default='', editable=False)),
-                ('ssh_key', models.CharField(blank=True, default='', max_length=255)),
                 ('labels', models.JSONField(blank=True, default=dict)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('readiness', models.CharField(choices=[('none', 'an address is enough'), ('tcp', 'a port accepts connections (tcp)')], default='none', max_length=16)),
-                ('readiness_port', models.PositiveIntegerField(default=22, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
+                ('readiness', models.CharField(choices=servers.machine.readiness.list_readiness, default='address', max_length=16, verbose_name='ready when')),
+                ('readiness_port', models.PositiveIntegerField(default=22, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)], verbose_name='port to check')),
                 ('ttl', models.PositiveIntegerField(default=0)),
-                ('price_per_hour', models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True)),
-                ('name_prefix', models.CharField(default='agent-', max_length=40)),
-                ('candidates', models.JSONField(blank=True, default=list)),
-                ('overrides', models.CharField(choices=[('any', 'any'), ('listed', 'only those of this template and its fallbacks'), ('none', 'none')], default='listed', max_length=16)),
+                ('name_prefix', models.CharField(default='agent-', help_text='Generated server names start with this.', max_length=40)),
+                ('overrides', models.CharField(choices=[('any', 'any'), ('listed', 'only those of this template and its fallbacks'), ('none', 'none')], default='listed', help_text='Image, region and size that a request can choose. Any image that it starts gets the user data and the instance profile.', max_length=16, verbose_name='allowed overrides')),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\Z', 'Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at each end.')])),
+                ('name', models.CharField(error_messages={'unique': 'This name is already taken. Choose another name.'}, help_text="Lower-case letters, digits and hyphens. You can't change it later.", max_length=63, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\Z', 'Use 1 to 63 lower-case letters, digits and hyphens, with a letter or digit at each end.')])),
                 ('version', models.PositiveIntegerField(default=0, editable=False)),
-                ('max_servers', models.PositiveIntegerField(blank=True, null=True)),
-                ('is_default', models.BooleanField(default=False)),
+                ('max_servers', models.PositiveIntegerField(blank=True, help_text="Leave empty for no limit besides the account's.", null=True, validators=[django.core.validators.MaxValueValidator(1000000)], verbose_name='server limit')),
+                ('is_default', models.BooleanField(default=False, help_text='Used when a request names no template. Replaces the current one.', verbose_name='default template')),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='servers.account')),
             ],
             options={
                 'ordering': ['name'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='one_default_template')],
             },
         ),
         migrations.AddField(
@@ -356,29 +420,40 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='servers', to='servers.template'),
         ),
         migrations.CreateModel(
+            name='TemplatePlacement',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.PositiveSmallIntegerField(default=0)),
+                ('region', models.CharField(blank=True, default='', help_text="Leave empty to use the account's region.", max_length=100)),
+                ('image', models.CharField(help_text="The cloud's name for the image.", max_length=255)),
+                ('size', models.CharField(help_text="The cloud's name for the size.", max_length=255)),
+                ('ssh_key', models.CharField(blank=True, default='', help_text='Name of a key pair at the cloud.', max_length=255, verbose_name='SSH key')),
+                ('options', models.JSONField(blank=True, default=dict)),
+                ('spot', models.BooleanField(default=False)),
+                ('price_per_hour', models.DecimalField(blank=True, decimal_places=4, help_text='Price per server-hour, for display only, in your currency.', max_digits=10, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='servers.account')),
+                ('template', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='placements', to='servers.template')),
+            ],
+            options={
+                'ordering': ['position'],
+            },
+        ),
+        migrations.CreateModel(
             name='TemplateVersion',
             fields=[
-                ('region', models.CharField(blank=True, default='', max_length=100)),
-                ('image', models.CharField(max_length=255)),
-                ('size', models.CharField(max_length=255)),
-                ('capacity', models.PositiveIntegerField(default=2, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
+                ('capacity', models.PositiveIntegerField(default=2, help_text='Number of builds that one server runs at once.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
                 ('user_data', servers.models.fields.EncryptedTextField(blank=True, default='', editable=False)),
-                ('ssh_key', models.CharField(blank=True, default='', max_length=255)),
                 ('labels', models.JSONField(blank=True, default=dict)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('readiness', models.CharField(choices=[('none', 'an address is enough'), ('tcp', 'a port accepts connections (tcp)')], default='none', max_length=16)),
-                ('readiness_port', models.PositiveIntegerField(default=22, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)])),
+                ('readiness', models.CharField(choices=servers.machine.readiness.list_readiness, default='address', max_length=16, verbose_name='ready when')),
+                ('readiness_port', models.PositiveIntegerField(default=22, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)], verbose_name='port to check')),
                 ('ttl', models.PositiveIntegerField(default=0)),
-                ('price_per_hour', models.DecimalField(blank=True, decimal_places=4, max_digits=10, null=True)),
-                ('name_prefix', models.CharField(default='agent-', max_length=40)),
-                ('candidates', models.JSONField(blank=True, default=list)),
-                ('overrides', models.CharField(choices=[('any', 'any'), ('listed', 'only those of this template and its fallbacks'), ('none', 'none')], default='listed', max_length=16)),
+                ('name_prefix', models.CharField(default='agent-', help_text='Generated server names start with this.', max_length=40)),
+                ('overrides', models.CharField(choices=[('any', 'any'), ('listed', 'only those of this template and its fallbacks'), ('none', 'none')], default='listed', help_text='Image, region and size that a request can choose. Any image that it starts gets the user data and the instance profile.', max_length=16, verbose_name='allowed overrides')),
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('template_name', models.CharField(blank=True, default='', max_length=63)),
                 ('number', models.PositiveIntegerField()),
                 ('actor', models.CharField(blank=True, default='', max_length=150)),
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='servers.account')),
                 ('template', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='versions', to='servers.template')),
             ],
             options={
@@ -399,7 +474,7 @@ class Migration(migrations.Migration):
                 ('number', models.PositiveIntegerField()),
                 ('region', models.CharField(blank=True, default='', max_length=100)),
                 ('size', models.CharField(blank=True, default='', max_length=255)),
-                ('candidate', models.PositiveSmallIntegerField(default=0)),
+                ('placement', models.PositiveSmallIntegerField(default=0)),
                 ('key', models.CharField(max_length=63, unique=True)),
                 ('token', models.CharField(max_length=64)),
                 ('asked_at', models.DateTimeField()),
@@ -410,6 +485,8 @@ class Migration(migrations.Migration):
                 ('answer_class', models.CharField(blank=True, default='', max_length=64)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
+                ('spec', servers.models.fields.EncryptedTextField(blank=True, default='', editable=False)),
+                ('finished_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('instance_id', models.CharField(blank=True, default='', max_length=255)),
                 ('ready_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='attempts', to='servers.account')),
@@ -437,6 +514,25 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['name'],
+            },
+        ),
+        migrations.CreateModel(
+            name='VersionPlacement',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.PositiveSmallIntegerField(default=0)),
+                ('region', models.CharField(blank=True, default='', help_text="Leave empty to use the account's region.", max_length=100)),
+                ('image', models.CharField(help_text="The cloud's name for the image.", max_length=255)),
+                ('size', models.CharField(help_text="The cloud's name for the size.", max_length=255)),
+                ('ssh_key', models.CharField(blank=True, default='', help_text='Name of a key pair at the cloud.', max_length=255, verbose_name='SSH key')),
+                ('options', models.JSONField(blank=True, default=dict)),
+                ('spot', models.BooleanField(default=False)),
+                ('price_per_hour', models.DecimalField(blank=True, decimal_places=4, help_text='Price per server-hour, for display only, in your currency.', max_digits=10, null=True, validators=[django.core.validators.MinValueValidator(Decimal('0'))])),
+                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='servers.account')),
+                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='placements', to='servers.templateversion')),
+            ],
+            options={
+                'ordering': ['position'],
             },
         ),
         migrations.CreateModel(
@@ -504,6 +600,10 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['location', 'started_at'], name='listing_by_start'),
         ),
         migrations.AddConstraint(
+            model_name='nocapacity',
+            constraint=models.UniqueConstraint(fields=('account', 'region', 'size'), name='one_row_per_size'),
+        ),
+        migrations.AddConstraint(
             model_name='savedview',
             constraint=models.UniqueConstraint(models.F('user'), models.F('name'), name='one_view_of_a_name'),
         ),
@@ -512,8 +612,8 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['kind', 'id'], name='event_by_kind'),
         ),
         migrations.AddConstraint(
-            model_name='template',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='one_default_template'),
+            model_name='templateplacement',
+            constraint=models.UniqueConstraint(fields=('template', 'position'), name='one_template_placement'),
         ),
         migrations.AddConstraint(
             model_name='templateversion',
@@ -574,6 +674,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='attempt',
             constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['asked', 'accepted', 'refused', 'absent', 'abandoned'])), name='attempt_outcome_is_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='versionplacement',
+            constraint=models.UniqueConstraint(fields=('version', 'position'), name='one_version_placement'),
         ),
         migrations.RunPython(
             _horizon.on_postgresql(_horizon.FORWARDS),
