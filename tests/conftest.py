@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -140,20 +139,33 @@ def _spread_slow(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """Return tests in an order in which each worker gets as many slow ones.
 
     ``--dist worksteal`` first gives each worker an equal part of the list. In a part,
-    slow tests alternate with others, so that not all of them run at the same time.
+    slow tests alternate with others, so that not all of them run at the same time. They
+    stand between files, since the tests of a file share what they start.
     """
     slow = [item for item in items if item.get_closest_marker("slow")]
-    quick = iter([item for item in items if not item.get_closest_marker("slow")])
+    quick = [item for item in items if not item.get_closest_marker("slow")]
     size = len(items) // workers
     spread: list[pytest.Item] = []
+    done = 0
     for number in range(workers):
         part = slow[number::workers]
-        others = max(0, size - len(part))
-        pause = others * 2 // 3 // max(1, len(part))
-        for item in part:
-            spread += [item, *islice(quick, pause)]
-        spread += islice(quick, max(0, others - pause * len(part)))
-    return [*spread, *quick]
+        began, last = done, min(len(quick), done + max(0, size - len(part)))
+        pause = (last - began) * 2 // 3 // max(1, len(part))
+        for due, item in enumerate(part, 1):
+            stop = _find_end_of_file(quick, began + due * pause)
+            stop = max(done, min(last, stop))
+            spread += [item, *quick[done:stop]]
+            done = stop
+        spread += quick[done:last]
+        done = last
+    return [*spread, *quick[done:]]
+
+
+def _find_end_of_file(items: list[pytest.Item], at: int) -> int:
+    """Return the end of the file that ``at`` lies in."""
+    while 0 < at < len(items) and items[at].path == items[at - 1].path:
+        at += 1
+    return at
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -38,6 +38,8 @@ TIMINGS = {
     "listing_idle": 1.0,
     "gate": 300.0,
 }
+# Between two turns, if nobody waits for the next.
+IDLE_SECONDS = 0.05
 QUICK = {
     "boot": 0.1,
     "latency": 0.0,
@@ -173,7 +175,7 @@ class Workshop:
                 )
                 raise AssertionError(f"not within {seconds} s: {states}")
             self.turn()
-            time.sleep(0.01)
+            self._rest()
 
     def run_to(self, state: str, *servers: Server, seconds: float = 90.0) -> None:
         """Run turns until all the servers are in a state."""
@@ -192,7 +194,11 @@ class Workshop:
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             self.turn()
-            time.sleep(0.01)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Leave the processor to others until there may be something to do."""
+        time.sleep(0.005 if self.hints else IDLE_SECONDS)
 
 
 def provision(**wishes: Any) -> Server:
