@@ -71,6 +71,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache"
     }
     django.setup()
+    from tests.support import emptying
+
+    emptying.install()
     _check_database(config)
 
 
