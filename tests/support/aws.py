@@ -152,7 +152,7 @@ def _send(request: BaseHTTPRequestHandler, status: int, body: str) -> None:
 def run_aws() -> Iterator[Aws]:
     """Run the simulation for a block."""
     aws = Aws()
-    thread = threading.Thread(target=aws.server.serve_forever)
+    thread = threading.Thread(target=aws.server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield aws
