@@ -12,7 +12,7 @@ from servers.drill.postgresql import PostgreSQL
 CREW: Final = ("ada", "ben", "cleo", "dan")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def site(django_db_setup: None, postgresql: PostgreSQL | None) -> Iterator[str]:
     """The pages, on the database of the tests."""
     from tests.support.site import run_site

@@ -41,38 +41,38 @@ def raw_bytes(folder: Path) -> bytes:
 
 
 def test_the_raw_database_and_the_log_hold_no_secret(
-    service: Service, postgresql: PostgreSQL | None
+    shared: Service, postgresql: PostgreSQL | None
 ) -> None:
-    done = service.command("shell", "-v", "0", "-c", f"NEEDLES = {NEEDLES!r}\n{CODE}")
+    done = shared.command("shell", "-v", "0", "-c", f"NEEDLES = {NEEDLES!r}\n{CODE}")
     assert done.returncode == 0, done.stderr
-    service.call("POST", "/api/servers", {"template": "aws", "name": "refused"})
-    service.wait_state("running", "with-secrets")
-    _, shown = service.call("GET", "/api/servers/with-secrets")
+    shared.call("POST", "/api/servers", {"template": "aws", "name": "refused"})
+    shared.wait_state("running", "with-secrets")
+    _, shown = shared.call("GET", "/api/servers/with-secrets")
     assert shown["secret"] == NEEDLES[2]
-    service.call("GET", f"/api/servers?token={service.token}")
-    everything = raw_bytes(service.data)
+    shared.call("GET", f"/api/servers?token={shared.token}")
+    everything = raw_bytes(shared.data)
     if postgresql is not None:
-        service.command("shell", "-c", "from django.db import connection as c; "
+        shared.command("shell", "-c", "from django.db import connection as c; "
                         "c.cursor().execute('CHECKPOINT')")  # fmt: skip
         everything += raw_bytes(postgresql.folder / "data")
     assert b"with-secrets" in everything
     for needle in NEEDLES:
         assert needle.encode() not in everything, needle
-    secret = service.token.split("_", 2)[2]
+    secret = shared.token.split("_", 2)[2]
     # It is in the block of the first start, which goes to the terminal, and only there.
-    assert everything.count(secret.encode()) == service.log().count(secret)
-    assert secret not in service.log().split("These credentials are shown")[1]
+    assert everything.count(secret.encode()) == shared.log().count(secret)
+    assert secret not in shared.log().split("These credentials are shown")[1]
 
 
 @pytest.mark.sqlite
-def test_no_child_is_started_with_the_first_admins_password(service: Service) -> None:
-    assert service.process is not None
-    password = service.env["SERVERFLEET_ADMIN_PASSWORD"].encode()
+def test_no_child_is_started_with_the_first_admins_password(shared: Service) -> None:
+    assert shared.process is not None
+    password = shared.env["SERVERFLEET_ADMIN_PASSWORD"].encode()
     parents = {
         int(stat.parent.name): int(stat.read_text().rpartition(")")[2].split()[1])
         for stat in Path("/proc").glob("[0-9]*/stat")
     }
-    found, wave = set(), {service.process.pid}
+    found, wave = set(), {shared.process.pid}
     while wave:
         wave = {pid for pid, parent in parents.items() if parent in wave}
         found |= wave

@@ -98,7 +98,13 @@ def test_each_unit_has_a_watchdog(unit: Path) -> None:
 CELERY = ["celery", "-A", "serverfleet", "--quiet"]
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def running() -> Iterator[Service]:
+    """A service, beside which a process of each kind is started by hand."""
+    with Service() as service:
+        yield service
+
+
 @pytest.mark.pure
 @pytest.mark.parametrize(
     "command",
@@ -110,33 +116,32 @@ CELERY = ["celery", "-A", "serverfleet", "--quiet"]
     ids=["worker", "beat", "web"],
 )
 def test_each_process_tells_systemd_until_it_is_suspended(
-    notices: socket.socket, command: list[str]
+    notices: socket.socket, running: Service, command: list[str]
 ) -> None:
-    with Service() as service:
-        env = service.env | {
-            "NOTIFY_SOCKET": str(notices.getsockname()),
-            "WATCHDOG_USEC": "15000000",
-            "SERVERFLEET_PROCESS": "serverfleet-test.service",
-            "DJANGO_SETTINGS_MODULE": "serverfleet.settings",
-            "SERVERFLEET_HTTPS": "0",
-            "PORT": str(free_port()),
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=ROOT,
-            env=env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            listen(notices, "READY=1")
-            for _ in range(3):
-                listen(notices, "WATCHDOG=1")
-            os.kill(process.pid, signal.SIGSTOP)
-            hush(notices)
-            os.kill(process.pid, signal.SIGCONT)
+    env = running.env | {
+        "NOTIFY_SOCKET": str(notices.getsockname()),
+        "WATCHDOG_USEC": "15000000",
+        "SERVERFLEET_PROCESS": "serverfleet-test.service",
+        "DJANGO_SETTINGS_MODULE": "serverfleet.settings",
+        "SERVERFLEET_HTTPS": "0",
+        "PORT": str(free_port()),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        listen(notices, "READY=1")
+        for _ in range(3):
             listen(notices, "WATCHDOG=1")
-        finally:
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-            process.wait(30)
+        os.kill(process.pid, signal.SIGSTOP)
+        hush(notices)
+        os.kill(process.pid, signal.SIGCONT)
+        listen(notices, "WATCHDOG=1")
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait(30)
