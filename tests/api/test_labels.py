@@ -85,6 +85,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize(("labels", "words"), WRONG)
 def test_labels_that_can_t_be_tags_are_refused_everywhere(
     send: Call, labels: dict[str, Any], words: str

@@ -65,6 +65,7 @@ def test_the_list_is_filtered_and_ordered(
     assert names(call("GET", f"/api/servers?{query}")) == found
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize(
     "query",
     [

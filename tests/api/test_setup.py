@@ -80,6 +80,7 @@ def test_a_template_is_created_changed_used_and_deleted(send: Call) -> None:
     assert left["name"] == "default"
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -212,6 +213,7 @@ def test_an_account_in_use_is_not_deleted_and_loses_nothing(
     assert not Event.objects.filter(reason__contains="was deleted").exists()
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize(
     "change",
     [

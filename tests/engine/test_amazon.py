@@ -13,7 +13,8 @@ from servers.models import Account, Attempt, Location
 from tests.exactly_once.clouds import make_moto
 from tests.support.fleet import Workshop, provision
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# EC2's answer decides, and no database. The queries are those of test_walk.py.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 EMPTY = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>"
 GROUPS = (
@@ -46,7 +47,7 @@ class EC2:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
 
     def answer(self, action: str) -> tuple[int, bytes]:

@@ -31,7 +31,10 @@ def wake(child: int) -> None:
     assert os.WIFEXITED(status)
 
 
-@pytest.mark.parametrize("cloud", ["sandbox", "moto"])
+# As in test_kills.py, a sandbox is enough for the second database.
+@pytest.mark.parametrize(
+    "cloud", ["sandbox", pytest.param("moto", marks=pytest.mark.sqlite)]
+)
 @pytest.mark.parametrize(
     "where", ["cloud", "answer come"], ids=["before the send", "after the answer"]
 )

@@ -35,7 +35,14 @@ def running_broker() -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("broker", ["embedded", "tcp"])
+@pytest.mark.parametrize(
+    "broker",
+    [
+        # Each broker and each database once: neither knows of the other.
+        pytest.param("embedded", marks=pytest.mark.postgresql),
+        pytest.param("tcp", marks=pytest.mark.sqlite),
+    ],
+)
 def test_two_workers_and_two_beats_make_each_server_once(
     database_env: dict[str, str], postgresql: PostgreSQL | None, broker: str
 ) -> None:
