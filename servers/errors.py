@@ -6,6 +6,7 @@ prints one line and exits with code 1.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 
 class FleetError(Exception):
@@ -26,9 +27,20 @@ class FleetError(Exception):
 class InvalidError(FleetError):
     """The input is wrong. The same input will be refused again."""
 
+    @classmethod
+    def of(cls, fields: Mapping[str, Sequence[str]]) -> Self:
+        """Return the error for what is wrong with some fields, told by the first."""
+        name, texts = next(iter(fields.items()))
+        return cls(f"{name}: {texts[0]}", fields=fields)
+
 
 class NotFoundError(FleetError):
     """The named object does not exist, or not for this caller."""
+
+    @classmethod
+    def named(cls, what: str, name: str) -> Self:
+        """Return the error for the name of a server, a template or the like."""
+        return cls(f"There is no {what} named {name[:80]!r}.")
 
 
 class ConflictError(FleetError):

@@ -80,14 +80,11 @@ def by_name(
     return rows.filter(name=name)
 
 
-def no_server(name: str) -> NotFoundError:
-    """Return the error for a server that does not exist, or not for this caller."""
-    return _nothing("server", name)
-
-
-def no_template(name: str) -> NotFoundError:
-    """Return the error for a template that does not exist, or not any longer."""
-    return _nothing("template", name)
+def _find(what: str, name: str, rows: QuerySet[_Row], *, most: int = MOST_NAME) -> _Row:
+    found = by_name(rows, name, most=most).first()
+    if found is None:
+        raise NotFoundError.named(what, name)
+    return found
 
 
 def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Template:
@@ -95,12 +92,7 @@ def find_template(name: str, *, rows: QuerySet[Template] | None = None) -> Templ
 
     ``rows`` are those of ``reach_templates``, to load or lock them differently.
     """
-    if rows is None:
-        rows = reach_templates()
-    found = by_name(rows, name).first()
-    if found is None:
-        raise no_template(name)
-    return found
+    return _find("template", name, reach_templates() if rows is None else rows)
 
 
 def load_placed(rows: QuerySet[Template]) -> list[Template]:
@@ -114,19 +106,13 @@ def find_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account
 
     ``rows`` are those of ``reach_accounts``, to load or lock them differently.
     """
-    found = by_name(reach_accounts() if rows is None else rows, name).first()
-    if found is None:
-        raise _nothing("account", name)
-    return found
+    return _find("account", name, reach_accounts() if rows is None else rows)
 
 
 def find_token(name: str) -> Token:
     """Return the token with a name, its person and its parent; raise NotFoundError."""
     rows = reach_tokens().select_related("user", "parent")
-    found = by_name(rows, name, most=MOST_TOKEN_NAME).first()
-    if found is None:
-        raise _nothing("token", name)
-    return found
+    return _find("token", name, rows, most=MOST_TOKEN_NAME)
 
 
 def find_token_by_id(public_id: str) -> Token:
@@ -138,10 +124,6 @@ def find_token_by_id(public_id: str) -> Token:
     if found is None:
         raise NotFoundError("This token does not exist.")
     return found
-
-
-def _nothing(what: str, name: str) -> NotFoundError:
-    return NotFoundError(f"There is no {what} named {name[:80]!r}.")
 
 
 # Whoever asks, these are about the whole fleet.

@@ -148,7 +148,7 @@ def _bound_expiry(wanted: datetime | None, parent: Token | None) -> datetime | N
             f"A token can't outlive the token that creates it. {parent.name} expires "
             f"at {int(parent.expires_at.timestamp())}."
         )
-        raise InvalidError(f"expires: {message}", fields={"expires": [message]})
+        raise InvalidError.of({"expires": [message]})
     return wanted
 
 

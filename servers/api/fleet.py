@@ -120,8 +120,5 @@ def _read_time(seconds: int | None) -> datetime | None:
     if not seconds:
         return None
     if not 0 < seconds < MAX_TIME:
-        raise InvalidError(
-            "expires: Send Unix seconds, or 0 for never.",
-            fields={"expires": ["Send Unix seconds, or 0 for never."]},
-        )
+        raise InvalidError.of({"expires": ["Send Unix seconds, or 0 for never."]})
     return datetime.fromtimestamp(seconds, UTC)

@@ -9,7 +9,6 @@ from rest_framework.request import Request as HTTPRequest
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from servers.access.reach import no_server
 from servers.access.tokens import Caller
 from servers.api.schema.describe import describe
 from servers.api.schema.parameters import CACHED, FORCE, LIST, ONCE
@@ -32,6 +31,7 @@ from servers.api.serverlist.fragments import Shelf, names, shelf
 from servers.api.serverlist.listing import select_servers
 from servers.api.shared.parameters import read_force
 from servers.api.shared.views import ScopedView
+from servers.errors import NotFoundError
 from servers.freshness.stamps import Stamps
 from servers.models import Server, Token
 from servers.operations import (
@@ -105,7 +105,7 @@ class ServerViewSet(ScopedView, ViewSet):
                 return answer_known(etag)
         body = self._shelf.encode(key)
         if body is None:  # purged in between
-            raise no_server(name)
+            raise NotFoundError.named("server", name)
         return answer_bytes(body, etag=etag)
 
     @describe(

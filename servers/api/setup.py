@@ -114,7 +114,8 @@ class TemplateViewSet(ScopedView, ViewSet):
                 user_data=data.get("user_data"),
             )
         with transaction.atomic():
-            template = _lock_template(name)
+            rows = reach_templates().select_for_update(no_key=True)
+            template = find_template(name, rows=rows)  # no concurrent change is undone
             placements = _fill_template(template, dict(data))
             save_template(template, placements, user_data=data.get("user_data"))
         return Response(TemplateSerializer(template).data)
@@ -186,7 +187,8 @@ class AccountViewSet(ScopedView, ViewSet):
         data = self.read(AccountSerializer)
         credentials = data.pop("credentials", None)
         with transaction.atomic():
-            account = _lock_account(name)
+            rows = reach_accounts().select_for_update(no_key=True)
+            account = find_account(name, rows=rows)
             for field, value in data.items():
                 setattr(account, field, value)
             account = save_account(account, credentials=credentials)
@@ -225,9 +227,7 @@ def _fill_template(template: Template, data: dict[str, Any]) -> list[TemplatePla
     if given is not None:
         if short:
             message = "Send either placements, or the fields of one."
-            raise InvalidError(
-                f"placements: {message}", fields={"placements": [message]}
-            )
+            raise InvalidError.of({"placements": [message]})
         return [_read_placement(number, entry) for number, entry in enumerate(given)]
     placements = list(template.placements.all()) if template.version else []
     first = placements[0] if placements else TemplatePlacement()
@@ -241,9 +241,7 @@ def _read_placement(number: int, entry: Any) -> TemplatePlacement:
         _fill_placement(placement, dict(entry))
     except InvalidError as error:
         message = f"Placement {number + 1}: {error.message}"
-        raise InvalidError(
-            f"placements: {message}", fields={"placements": [message]}
-        ) from None
+        raise InvalidError.of({"placements": [message]}) from None
     return placement
 
 
@@ -257,15 +255,4 @@ def _fill_placement(placement: TemplatePlacement, data: dict[str, Any]) -> None:
     for field, value in data.items():
         setattr(placement, field, value)
     if placement.account_id is None:
-        raise InvalidError(
-            "account: Name an account.", fields={"account": ["Name an account."]}
-        )
-
-
-def _lock_template(name: str) -> Template:
-    """Return a template, locked so that no concurrent change is undone."""
-    return find_template(name, rows=reach_templates().select_for_update(no_key=True))
-
-
-def _lock_account(name: str) -> Account:
-    return find_account(name, rows=reach_accounts().select_for_update(no_key=True))
+        raise InvalidError.of({"account": ["Name an account."]})

@@ -30,7 +30,6 @@ class Cloud(Protocol):
         Raises CredentialsError, ThrottledError, UnreachableError,
         UnknownOutcomeError.
         """
-        ...
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
         """Create one instance with a single call, and return the cloud's answer.
@@ -40,7 +39,6 @@ class Cloud(Protocol):
         was created, and UnreachableError only if no byte of the request was sent.
         Raises UnknownOutcomeError in every other case.
         """
-        ...
 
     def finish(
         self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
@@ -64,7 +62,6 @@ class Cloud(Protocol):
         InstanceNotFoundError (it may not be visible yet), ThrottledError,
         UnreachableError or UnknownOutcomeError, it is called again.
         """
-        ...
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Find out whether ``create_instance`` would be accepted, without creating.
@@ -76,7 +73,6 @@ class Cloud(Protocol):
         After ThrottledError, UnreachableError or UnknownOutcomeError, nothing was
         learned.
         """
-        ...
 
     def catalogue(self, *, deadline: float) -> Catalogue:
         """Return what people can choose here: regions, images and sizes.
@@ -88,7 +84,6 @@ class Cloud(Protocol):
         may read nothing, ThrottledError, UnreachableError or UnknownOutcomeError, and
         never returns part of a list without saying so.
         """
-        ...
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Return all instances with exactly this key, ended ones included if listed.
@@ -97,7 +92,6 @@ class Cloud(Protocol):
         otherwise raises CredentialsError, ThrottledError, UnreachableError or
         UnknownOutcomeError.
         """
-        ...
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
         """Return every instance in this location whose fleet tag is exactly ``fleet``.
@@ -105,7 +99,6 @@ class Cloud(Protocol):
         The result is complete (all pages). Otherwise raises CredentialsError,
         ThrottledError or UnknownOutcomeError, and never returns part of a listing.
         """
-        ...
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Return one instance by its id.
@@ -113,7 +106,6 @@ class Cloud(Protocol):
         Raises InstanceNotFoundError, CredentialsError, ThrottledError or
         UnknownOutcomeError.
         """
-        ...
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
         """Ask the cloud to terminate one instance. A return does not mean it is gone.
@@ -121,7 +113,6 @@ class Cloud(Protocol):
         Raises InstanceNotFoundError, RefusedError (for example, if the cloud protects
         it), CredentialsError, ThrottledError, UnreachableError or UnknownOutcomeError.
         """
-        ...
 
     def check_destroy(self, *, deadline: float) -> None:
         """Find out whether anything forbids destroying instances. Never destroys any.
@@ -132,7 +123,6 @@ class Cloud(Protocol):
         can't tell apart here. After ThrottledError, UnreachableError or
         UnknownOutcomeError, nothing was learned.
         """
-        ...
 
     def list_leftovers(
         self, fleet: str, *, deadline: float
@@ -142,7 +132,6 @@ class Cloud(Protocol):
         The result is complete; otherwise raises as ``list_instances`` does. It is
         empty if the cloud has no leftovers.
         """
-        ...
 
     def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
         """Delete one leftover. When this returns, it is gone or was gone already.
@@ -150,4 +139,3 @@ class Cloud(Protocol):
         Raises RefusedError, CredentialsError, ThrottledError, UnreachableError or
         UnknownOutcomeError.
         """
-        ...

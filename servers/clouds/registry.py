@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final
@@ -26,12 +26,6 @@ MOST_TIMING: Final = 86400  # seconds
 _PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?")
 NO_OBJECT: Final = "The options must be a JSON object."
 TIMINGS: Final = frozenset(Timings.__dataclass_fields__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    field: str
-    message: str
 
 
 def list_kinds() -> list[Kind]:
@@ -106,28 +100,32 @@ def validate_config(
         described = describe_kind(kind)
     except InvalidError as error:
         return error.fields
-    problems = _check_fields("credentials", described.credentials, credentials)
-    if not problems and (message := described.check_credentials(credentials, endpoint)):
-        problems.append(_Problem("credentials", message))
-    if not isinstance(options, Mapping):
-        problems.append(_Problem("options", NO_OBJECT))
-    else:
-        rest = {name: value for name, value in options.items() if name != "timings"}
-        wrong = _check_fields("options", described.account_options, rest)
-        if not wrong and (message := described.check_options(rest)):
-            wrong.append(_Problem("options", message))
-        problems += wrong
-        try:
-            _read_timings(described, options)
-        except InvalidError as error:
-            problems.append(_Problem("options", error.message))
+    wrong = _check_fields(described.credentials, credentials)
+    if not wrong and (message := described.check_credentials(credentials, endpoint)):
+        wrong = [message]
+    errors = {
+        "credentials": wrong,
+        "options": _check_account_options(described, options),
+    }
     if described.needs_region and not region:
-        problems.append(_Problem("region", f"{described.label} needs a region."))
-    problems += _check_endpoint(described, endpoint)
-    errors: dict[str, list[str]] = {}
-    for problem in problems:
-        errors.setdefault(problem.field, []).append(problem.message)
-    return errors
+        errors["region"] = [f"{described.label} needs a region."]
+    if message := _check_endpoint(described, endpoint):
+        errors["endpoint"] = [message]
+    return {name: messages for name, messages in errors.items() if messages}
+
+
+def _check_account_options(kind: Kind, options: Any) -> list[str]:
+    if not isinstance(options, Mapping):
+        return [NO_OBJECT]
+    rest = {name: value for name, value in options.items() if name != "timings"}
+    wrong = _check_fields(kind.account_options, rest)
+    if not wrong and (message := kind.check_options(rest)):
+        wrong = [message]
+    try:
+        _read_timings(kind, options)
+    except InvalidError as error:
+        wrong.append(error.message)
+    return wrong
 
 
 def validate_placement_options(
@@ -140,21 +138,19 @@ def validate_placement_options(
     described = describe_kind(kind)
     if not isinstance(options, Mapping):
         return [NO_OBJECT]
-    problems = _check_fields("options", described.placement_options, options)
-    if not problems:
+    wrong = _check_fields(described.placement_options, options)
+    if not wrong:
         both = {**account_options, **options}
         both.pop("timings", None)
         if message := described.check_options(both):
-            problems = [_Problem("options", message)]
-    return [problem.message for problem in problems]
+            return [message]
+    return wrong
 
 
-def _check_fields(
-    name: str, fields: tuple[Field, ...], given: Mapping[str, object]
-) -> list[_Problem]:
+def _check_fields(fields: tuple[Field, ...], given: Mapping[str, object]) -> list[str]:
     by_name = {field.name: field for field in fields}
-    problems = [
-        _Problem(name, f"{field.label} is missing.")
+    wrong = [
+        f"{field.label} is missing."
         for field in fields
         if field.required and not field.only_with and not given.get(field.name)
     ]
@@ -162,19 +158,17 @@ def _check_fields(
         field = by_name.get(key)
         if field is None:
             known = ", ".join(by_name) or "none"
-            problems.append(
-                _Problem(name, f"{key[:40]!r} is unknown. Known names: {known}.")
-            )
+            wrong.append(f"{key[:40]!r} is unknown. Known names: {known}.")
         elif message := field.check(value):
-            problems.append(_Problem(name, f"{field.label}: {message}"))
-    return problems
+            wrong.append(f"{field.label}: {message}")
+    return wrong
 
 
-def _check_endpoint(kind: Kind, endpoint: str) -> list[_Problem]:
+def _check_endpoint(kind: Kind, endpoint: str) -> str:
     if not endpoint:
-        return []
+        return ""
     if not kind.takes_endpoint:
-        return [_Problem("endpoint", f"{kind.label} takes no endpoint.")]
+        return f"{kind.label} takes no endpoint."
     try:
         parts = urlsplit(endpoint)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
@@ -184,12 +178,8 @@ def _check_endpoint(kind: Kind, endpoint: str) -> list[_Problem]:
     except ValueError:
         valid = False
     if valid:
-        wrong = explain_host(str(parts.hostname))
-        return [_Problem("endpoint", wrong)] if wrong else []
-    return [
-        _Problem(
-            "endpoint",
-            "Use a URL such as https://host:port or https://host/path, without a user "
-            "or a query.",
-        )
-    ]
+        return explain_host(str(parts.hostname))
+    return (
+        "Use a URL such as https://host:port or https://host/path, without a user or a "
+        "query."
+    )

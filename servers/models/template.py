@@ -110,7 +110,7 @@ class Template(Recipe):
         """
         found: TemplatePlacement | None = next(iter(self.placements.all()), None)
         if found is None:
-            raise NotFoundError(f"There is no template named {self.name!r}.")
+            raise NotFoundError.named("template", self.name)
         return found
 
     def validate_constraints(self, exclude: Collection[str] | None = None) -> None:

@@ -45,7 +45,7 @@ def delete_account(account: Account) -> None:
         with transaction.atomic():
             # The full lock: transactions that refer to the account in a new row wait.
             if not Account.objects.select_for_update().filter(pk=account.pk).first():
-                raise NotFoundError(f"There is no account named {name!r}.")
+                raise NotFoundError.named("account", name)
             if kept := explain_kept(account):
                 raise ConflictError(f"{name} can't be deleted. {kept}")
             write_event(Kind.ACCOUNT_CHANGED, reason=f"The account {name} was deleted.")

@@ -46,8 +46,7 @@ def probe_account(
     if credentials is not None:
         account.credentials = json.dumps(dict(credentials))
         if errors := _check_settings(account):
-            name, texts = next(iter(errors.items()))
-            raise InvalidError(f"{name}: {texts[0]}", fields=errors)
+            raise InvalidError.of(errors)
     if wrong := _explain_settings(account):
         return [Finding(account.region, False, wrong)]
     places = _list_places(account)

@@ -43,8 +43,7 @@ def change_server(name: str, change: Change) -> Server:
         if message := check_tags(change.labels, clouds):
             errors["labels"] = [message]
     if errors:
-        first = next(iter(errors))
-        raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
+        raise InvalidError.of(errors)
     wanted = {
         field: value
         for field in ("labels", "ttl", "capacity", "protected")

@@ -128,7 +128,7 @@ def change_fleet(
     ):
         if len(note) > MOST_NOTE:
             message = f"Use at most {MOST_NOTE} characters."
-            raise InvalidError(f"{field}: {message}", fields={field: [message]})
+            raise InvalidError.of({field: [message]})
     with transaction.atomic():
         if paused is not None:
             _switch(paused, note=paused_note if paused else "", until=None)

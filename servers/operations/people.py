@@ -43,7 +43,7 @@ def create_person(actor: Any, *, name: str, role: str) -> tuple[User, str]:
         person.full_clean(exclude=["password"], validate_unique=False)
     except ValidationError as error:
         text = next(iter(error.message_dict.values()))[0]
-        raise InvalidError(f"name: {text}", fields={"name": [text]}) from None
+        raise InvalidError.of({"name": [text]}) from None
     # Names that differ only in case would be confused with each other.
     taken = ConflictError(
         f"The name {name!r} is already taken. Choose another name.",

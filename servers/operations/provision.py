@@ -98,7 +98,7 @@ def _check_tags(request: Request, source: "_Source") -> None:
     labels = {**recipe.labels, **request.labels}
     message = check_labels(labels) or check_tags(labels, source.clouds)
     if message:
-        raise InvalidError(f"labels: {message}", fields={"labels": [message]})
+        raise InvalidError.of({"labels": [message]})
 
 
 def say_gone() -> ConflictError:
@@ -129,8 +129,7 @@ def check_request(request: Request) -> None:
     if message := check_labels(request.labels):
         errors["labels"] = [message]
     if errors:
-        first = next(iter(errors))
-        raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
+        raise InvalidError.of(errors)
 
 
 def check_capacity(capacity: int | None) -> str:

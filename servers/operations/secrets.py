@@ -45,7 +45,7 @@ def resolve_credentials(
     typed = given or {}
     kept = {name: text for name, text in stored.items() if name not in typed}
     if kept and before is not None and is_moved(before, account):
-        raise InvalidError(f"credentials: {MOVED}", fields={"credentials": [MOVED]})
+        raise InvalidError.of({"credentials": [MOVED]})
     return kept | {name: text for name, text in typed.items() if text}
 
 
@@ -78,9 +78,7 @@ def refuse_new_readers(
     """Raise InvalidError if stored user data would reach another account."""
     readers = {each.account_id for each in known.placements.all()}
     if template.user_data and {each.account_id for each in placements} - readers:
-        raise InvalidError(
-            f"user_data: {USER_DATA_MOVED}", fields={"user_data": [USER_DATA_MOVED]}
-        )
+        raise InvalidError.of({"user_data": [USER_DATA_MOVED]})
 
 
 def list_living() -> QuerySet[TemplateVersion]:

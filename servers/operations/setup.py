@@ -43,7 +43,6 @@ from servers.wording import count_of
 MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
 MOST_PLACEMENTS: Final = 11  # the first, and ten fallbacks
 ACCOUNT_GONE: Final = "This account no longer exists. Choose another account."
-PRICE: Final = re.compile(r"[0-9]{1,6}(\.[0-9]{1,4})?")
 # The largest PostgreSQL integer. SQLite would accept more.
 MOST_INTEGER: Final = 2**31 - 1
 # What people can change in an account, except credentials. Events name the changes.
@@ -293,7 +292,7 @@ def delete_template(template: Template) -> None:
         # The full lock: a server that is created from it meanwhile either waits at its
         # commit and is refused, or is already committed and keeps the template.
         if not Template.objects.select_for_update().filter(pk=template.pk).first():
-            raise NotFoundError(f"There is no template named {template.name!r}.")
+            raise NotFoundError.named("template", template.name)
         if kept := explain_template_kept(template):
             raise ConflictError(f"{template.name} can't be deleted. {kept}")
         write_event(
@@ -419,5 +418,4 @@ def _hold_accounts(pks: Iterable[Any]) -> None:
 
 def _raise(errors: Mapping[str, list[str]]) -> None:
     if errors:
-        name, messages = next(iter(errors.items()))
-        raise InvalidError(f"{name}: {messages[0]}", fields=errors)
+        raise InvalidError.of(errors)

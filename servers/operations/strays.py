@@ -5,20 +5,13 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from servers.access.reach import no_template, reach_recipes, reach_templates
+from servers.access.reach import reach_recipes, reach_templates
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, NotFoundError
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.states import Outcome, Verdict
 from servers.messaging import dispatch
-from servers.models import (
-    Attempt,
-    Instance,
-    Leftover,
-    Location,
-    Server,
-    Template,
-)
+from servers.models import Attempt, Instance, Leftover, Location, Server, Template
 from servers.records import ledger
 from servers.records.condemn import condemn_unowned
 from servers.records.ledger import Kind, write_event
@@ -173,7 +166,7 @@ def _make_row(instance: Instance, template: Template, number: int) -> Server:
     recipe = reach_recipes().filter(template=template).first()
     placements = list(recipe.placements.all()) if recipe else []
     if recipe is None or not placements:
-        raise no_template(template.name)
+        raise NotFoundError.named("template", template.name)
     # That of the same location if there is one: it tells the price.
     here = (instance.account_id, instance.region)
     placement = next(

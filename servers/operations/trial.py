@@ -54,7 +54,7 @@ def try_template(template: Template) -> Server:
         # Serialised, so that of two requests the second finds the first one's try.
         held = Template.objects.select_for_update(no_key=True).filter(pk=template.pk)
         if not held.first():
-            raise NotFoundError(f"There is no template named {template.name!r}.")
+            raise NotFoundError.named("template", template.name)
         running = _list_trials(template).exclude(state__in=ENDING).first()
         if running is not None:
             return running

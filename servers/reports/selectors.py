@@ -9,7 +9,8 @@ import django_filters
 from django.db.models import Count, F, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Now
 
-from servers.access.reach import all_servers, by_name, no_server, reach_servers
+from servers.access.reach import all_servers, by_name, reach_servers
+from servers.errors import NotFoundError
 from servers.models import Fleet, Server
 
 
@@ -67,7 +68,7 @@ def find_server(name: str) -> Server:
     """Return the visible server of a name; raise NotFoundError if there is none."""
     server = _by_name(name).select_related("account", "template", "recipe").first()
     if server is None:
-        raise no_server(name)
+        raise NotFoundError.named("server", name)
     return server
 
 
@@ -75,7 +76,7 @@ def find_key(name: str) -> tuple[UUID, int]:
     """Return the id and version of the visible server of a name, or NotFoundError."""
     key: tuple[UUID, int] | None = _by_name(name).values_list("pk", "version").first()
     if key is None:
-        raise no_server(name)
+        raise NotFoundError.named("server", name)
     return key
 
 

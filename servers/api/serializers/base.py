@@ -50,8 +50,7 @@ class Shape(_Serializer):
         if not data and not self.may_be_empty:
             errors["body"] = [f"Send at least one of {names}."]
         if errors:
-            first = next(iter(errors))
-            raise InvalidError(f"{first}: {errors[first][0]}", fields=errors)
+            raise InvalidError.of(errors)
         return found
 
     @classmethod

@@ -14,7 +14,7 @@ MOST_AFTER: Final = 2**62
 
 def refuse(name: str, message: str) -> InvalidError:
     """Return the error for a wrong parameter."""
-    return InvalidError(f"{name}: {message}", fields={name: [message]})
+    return InvalidError.of({name: [message]})
 
 
 def read_number(name: str, text: str, least: int, most: int) -> int:

@@ -1,6 +1,8 @@
 """The port over the sandbox's driver."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Final
 
 from libcloud.common.exceptions import BaseHTTPError
@@ -54,7 +56,6 @@ STATUSES: Final = {
     "deleting": Meaning.ENDING,
     "terminated": Meaning.GONE,
 }
-_ERRORS: Final = (BaseHTTPError, OSError, sqlite3.Error)
 _ON_ALREADY: Final = 409
 
 # Short, so that a first look and a drill show everything within seconds. Processing and
@@ -92,21 +93,17 @@ class Sandbox:
 
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the id with which the world was created."""
-        try:
+        with _translated():
             return self._driver.ex_get_identity()
-        except _ERRORS as error:
-            raise _translate(error) from None
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
         """Create an instance."""
-        try:
+        with _translated():
             return _show(
                 self._driver.create_node(
                     name=spec.name, image=spec.image, size=spec.size, ex_tags=spec.tags
                 )
             )
-        except _ERRORS as error:
-            raise _translate(error) from None
 
     def finish(
         self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
@@ -114,27 +111,25 @@ class Sandbox:
         """Switch an instance on that was created stopped."""
         if instance.meaning is Meaning.RUNNING:
             return instance
-        try:
-            return _show(self._driver.ex_power_on(instance.instance_id, spec.user_data))
-        except _ERRORS as error:
-            if not isinstance(error, BaseHTTPError) or error.code != _ON_ALREADY:
-                raise _translate(error) from None
-        return self.get_instance(instance.instance_id, deadline=deadline)
+        with _translated():
+            try:
+                node = self._driver.ex_power_on(instance.instance_id, spec.user_data)
+            except BaseHTTPError as error:
+                if error.code != _ON_ALREADY:
+                    raise
+                node = self._driver.ex_get_node(instance.instance_id)
+            return _show(node)
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Raise what would prevent a create."""
-        try:
+        with _translated():
             self._driver.ex_check_create(spec.image, spec.size)
-        except _ERRORS as error:
-            raise _translate(error) from None
         return ()
 
     def catalogue(self, *, deadline: float) -> Catalogue:
         """Return the images and sizes. Any text is a region."""
-        try:
+        with _translated():
             images, sizes = self._driver.list_images(), self._driver.list_sizes()
-        except _ERRORS as error:
-            raise _translate(error) from None
         return make_catalogue(
             images=[OfferedImage(image.id, image.name) for image in images],
             sizes=[OfferedSize(size.name) for size in sizes],
@@ -142,17 +137,13 @@ class Sandbox:
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Return the instances with this key, found by an index."""
-        try:
+        with _translated():
             return [_show(node) for node in self._driver.list_nodes(ex_key=key)]
-        except _ERRORS as error:
-            raise _translate(error) from None
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
         """Return the fleet's instances in this region, and the account's identity."""
-        try:
+        with _translated():
             nodes = self._driver.list_nodes(ex_fleet_tag=FLEET_TAG, ex_fleet=fleet)
-        except _ERRORS as error:
-            raise _translate(error) from None
         return CloudListing(
             tuple(_show(node) for node in nodes),
             identity=self._driver.world.identity(),
@@ -160,33 +151,25 @@ class Sandbox:
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Return one instance."""
-        try:
+        with _translated():
             return _show(self._driver.ex_get_node(instance_id))
-        except _ERRORS as error:
-            raise _translate(error) from None
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
         """Terminate one instance."""
-        try:
+        with _translated():
             self._driver.ex_destroy_node(instance_id)
-        except _ERRORS as error:
-            raise _translate(error) from None
 
     def check_destroy(self, *, deadline: float) -> None:
         """Raise CredentialsError if the token may not destroy."""
-        try:
+        with _translated():
             self._driver.ex_check_destroy()
-        except _ERRORS as error:
-            raise _translate(error) from None
 
     def list_leftovers(
         self, fleet: str, *, deadline: float
     ) -> tuple[CloudLeftover, ...]:
         """Return the volumes that the fleet's instances left behind."""
-        try:
+        with _translated():
             volumes = self._driver.ex_list_volumes(fleet, FLEET_TAG)
-        except _ERRORS as error:
-            raise _translate(error) from None
         return tuple(
             CloudLeftover(
                 resource_id=volume.id,
@@ -199,10 +182,8 @@ class Sandbox:
 
     def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
         """Delete a volume."""
-        try:
+        with _translated():
             self._driver.ex_delete_volume(resource_id)
-        except _ERRORS as error:
-            raise _translate(error) from None
 
 
 def _show(node: Node) -> CloudInstance:
@@ -216,6 +197,15 @@ def _show(node: Node) -> CloudInstance:
         meaning=STATUSES.get(status, Meaning.UNCLEAR),
         address=next(iter(node.public_ips), ""),
     )
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise the port's errors for those of the driver."""
+    try:
+        yield
+    except (BaseHTTPError, OSError, sqlite3.Error) as error:
+        raise _translate(error) from None
 
 
 def _translate(error: Exception) -> CloudError:

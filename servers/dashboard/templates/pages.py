@@ -7,12 +7,7 @@ from typing import Any, Final
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.access.reach import (
-    find_template,
-    load_placed,
-    no_template,
-    reach_templates,
-)
+from servers.access.reach import find_template, load_placed, reach_templates
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
@@ -69,7 +64,7 @@ class TemplatePage(Live, TemplateView):
         # The newest version has the same placements, until the template is deleted.
         placements = list(versions[0].placements.all()) if versions else []
         if not placements:
-            raise no_template(template.name)
+            raise NotFoundError.named("template", template.name)
         records = read_records(now=data["now"], only=template.pk)
         chosen = find_range(self.request.GET.get("range", "7d"))
         steps = load_steps(template, chosen, now=data["now"])
