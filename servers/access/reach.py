@@ -14,7 +14,6 @@ caller has found it already.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from django.db.models import F, Model, QuerySet
@@ -54,14 +53,12 @@ def reach_tokens() -> QuerySet[Token]:
     return Token.objects.all()
 
 
-_REACH: Final[Mapping[type[Model], Callable[[], QuerySet[Any]]]] = MappingProxyType(
-    {
-        Server: reach_servers,
-        Template: reach_templates,
-        Account: reach_accounts,
-        Token: reach_tokens,
-    }
-)
+_REACH: Final[Mapping[type[Model], Callable[[], QuerySet[Any]]]] = {
+    Server: reach_servers,
+    Template: reach_templates,
+    Account: reach_accounts,
+    Token: reach_tokens,
+}
 
 
 def reach_rows(model: type[_Row]) -> QuerySet[_Row]:

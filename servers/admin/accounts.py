@@ -1,7 +1,7 @@
 """Accounts: a form for the operations. Credentials are write-only."""
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -26,13 +26,8 @@ from servers.reports.health import summarise_health
 
 MOST_TESTED: Final = 3
 
-if TYPE_CHECKING:
-    _ModelForm = forms.ModelForm[Any]
-else:
-    _ModelForm = forms.ModelForm
 
-
-class AccountForm(_ModelForm):
+class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     """An account. You can set and replace its credentials, but never read them."""
 
     kind = forms.ChoiceField(

@@ -1,7 +1,7 @@
 """What the admin's pages share."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -20,16 +20,10 @@ from servers.errors import FleetError
 from servers.models.fields import EncryptedTextField
 from servers.models.multiline import Multiline
 
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _ModelAdmin = admin.ModelAdmin
-
-
 _LINES = Multiline(attrs={"class": "vLargeTextField", "rows": 5})
 
 
-class Listed(_ModelAdmin):
+class Listed(admin.ModelAdmin):  # type: ignore[type-arg]
     """A model whose list costs the same for any number of rows."""
 
     list_per_page = 50
@@ -123,7 +117,7 @@ def show_badge(field: str, description: str = "", *, sorts: bool = True) -> Any:
     """Return a column that shows a field as a badge."""
 
     @admin.display(description=description or field, ordering=field if sorts else None)
-    def show(_page: _ModelAdmin, row: Model) -> SafeString | str:
+    def show(_page: Listed, row: Model) -> SafeString | str:
         return badge(getattr(row, field))
 
     return show
@@ -133,7 +127,7 @@ def show_in_short(field: str) -> Any:
     """Return a column that shows the beginning of a field."""
 
     @admin.display(description=field)
-    def show(_page: _ModelAdmin, row: Model) -> str:
+    def show(_page: Listed, row: Model) -> str:
         return Truncator(getattr(row, field)).chars(120) or "–"
 
     return show
@@ -143,7 +137,7 @@ def act_on_each(description: str, act: Callable[[Any], object], *, done: str) ->
     """Return an action that runs an operation for each row, as ``run_for_each``."""
 
     @admin.action(description=description, permissions=["change"])
-    def run(page: _ModelAdmin, request: HttpRequest, rows: QuerySet[Any]) -> None:
+    def run(page: Listed, request: HttpRequest, rows: QuerySet[Any]) -> None:
         run_for_each(page, request, rows, act, done=done)
 
     return run
@@ -156,7 +150,7 @@ def add_errors(form: forms.BaseForm, error: FleetError) -> None:
 
 
 def run_for_each(
-    page: _ModelAdmin,
+    page: Listed,
     request: HttpRequest,
     rows: QuerySet[Any],
     act: Callable[[Any], object],

@@ -5,7 +5,7 @@ These filters know their values in advance.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.core.paginator import Paginator
@@ -17,16 +17,11 @@ from servers.lifecycle.states import Event
 from servers.models import Location
 from servers.records.ledger import Kind
 
-if TYPE_CHECKING:
-    _Paginator = Paginator[Any]
-else:
-    _Paginator = Paginator
-
 # The most rows that are counted and paged. Filters and searches find the rest.
 MOST_COUNTED = 10_000
 
 
-class BoundedPaginator(_Paginator):
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """A paginator that stops counting: the history can have millions of rows."""
 
     @cached_property

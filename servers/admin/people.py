@@ -1,6 +1,6 @@
 """People and groups. Only superusers see them: changing them can give any right."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -11,13 +11,6 @@ from django.urls import reverse
 
 from servers.admin.filters import BoundedPaginator
 from servers.operations.people import note_person_change
-
-if TYPE_CHECKING:
-    _UserAdmin = UserAdmin[User]
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _UserAdmin = UserAdmin
-    _ModelAdmin = admin.ModelAdmin
 
 admin.site.unregister([User, Group])
 
@@ -41,7 +34,7 @@ def _read(value: Any) -> Any:
     return value
 
 
-class _ForSuperusers(_ModelAdmin):
+class _ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Allow only superusers."""
         return _is_superuser(request)
@@ -60,7 +53,7 @@ class _ForSuperusers(_ModelAdmin):
 
 
 @admin.register(User)
-class PersonAdmin(_ForSuperusers, _UserAdmin):
+class PersonAdmin(_ForSuperusers, UserAdmin):  # type: ignore[type-arg]
     """People. Deactivate and delete them on their own page, which lists what ends."""
 
     paginator = BoundedPaginator

@@ -2,7 +2,7 @@
 
 import math
 from copy import copy
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.contrib import admin, messages
@@ -26,23 +26,13 @@ from servers.operations.setup import (
     check_template,
 )
 
-if TYPE_CHECKING:
-    _ModelForm = forms.ModelForm[Any]
-    _StackedInline = admin.StackedInline[Any, Any]
-    _TabularInline = admin.TabularInline[Any, Any]
-else:
-    _ModelForm = forms.ModelForm
-    _StackedInline = admin.StackedInline
-    _TabularInline = admin.TabularInline
-
-
 STALE: Final = (
     "Someone else saved a change while you were editing. Nothing was saved. Open the "
     "page again to see the template as it is now."
 )
 
 
-class TemplateForm(_ModelForm):
+class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     """A template. The user data is write-only because it often contains secrets."""
 
     new_user_data = forms.CharField(
@@ -84,7 +74,7 @@ class TemplateForm(_ModelForm):
         return data
 
 
-class _PlacementForm(_ModelForm):
+class _PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
     """A placement, checked as the operation does."""
 
     # Not the column, whose values are unique, so two rows could not be swapped.
@@ -113,7 +103,7 @@ class _PlacementForm(_ModelForm):
         return data
 
 
-class _PlacementInline(_StackedInline):
+class _PlacementInline(admin.StackedInline):  # type: ignore[type-arg]
     """The placements, in the order tried."""
 
     model = TemplatePlacement
@@ -130,7 +120,7 @@ class _PlacementInline(_StackedInline):
         return self.has_change_permission(request, obj)
 
 
-class _VersionInline(_TabularInline):
+class _VersionInline(admin.TabularInline):  # type: ignore[type-arg]
     """The versions, newest first."""
 
     template = "admin/shown_inline.html"

@@ -1,7 +1,6 @@
 """``/api/servers`` as a viewset."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from django.http.response import HttpResponseBase
@@ -55,9 +54,9 @@ _ONE_OR_SEVERAL: Final = {
 class ServerViewSet(ScopedView, ViewSet):
     """List, show, create, change and terminate servers."""
 
-    rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-        {"create": ("servers.add_server",)}
-    )
+    rights: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "create": ("servers.add_server",)
+    }
 
     def finalize_response(
         self, request: Any, response: Any, *args: Any, **kwargs: Any

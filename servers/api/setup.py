@@ -1,7 +1,6 @@
 """``/api/templates`` and ``/api/accounts``: how and where servers are created."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from django.db import transaction
@@ -53,14 +52,12 @@ class TemplateViewSet(ScopedView, ViewSet):
 
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
     read_right = "servers.view_template"
-    rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-        {
-            "create": ("servers.add_template",),
-            "partial_update": ("servers.change_template",),
-            "destroy": ("servers.delete_template",),
-            "begin_try": ("servers.change_template", "servers.add_server"),
-        }
-    )
+    rights: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "create": ("servers.add_template",),
+        "partial_update": ("servers.change_template",),
+        "destroy": ("servers.delete_template",),
+        "begin_try": ("servers.change_template", "servers.add_server"),
+    }
 
     @describe("listTemplates", TemplateSerializer(many=True))
     def list(self, request: Request) -> Response:
@@ -144,12 +141,10 @@ class AccountViewSet(ScopedView, ViewSet):
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
     read_right = "servers.view_account"
     write_right = "servers.change_account"
-    rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-        {
-            "create": ("servers.add_account",),
-            "destroy": ("servers.delete_account",),
-        }
-    )
+    rights: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "create": ("servers.add_account",),
+        "destroy": ("servers.delete_account",),
+    }
 
     @describe("listAccounts", AccountSerializer(many=True))
     def list(self, request: Request) -> Response:

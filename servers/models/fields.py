@@ -12,7 +12,7 @@ The primary key must be known before the insert: models with such columns use UU
 import base64
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -98,14 +98,7 @@ class _LazySecret:
         instance.__dict__[self.field.attname] = value
 
 
-# Django's fields take type arguments for the type checker alone.
-if TYPE_CHECKING:
-    _TextField = models.TextField[Any, Any]
-else:
-    _TextField = models.TextField
-
-
-class EncryptedTextField(_TextField):
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """Text that is encrypted at rest; ``""`` is stored as it is, and holds no secret.
 
     Lookups on it are refused: equal texts do not encrypt to equal values.

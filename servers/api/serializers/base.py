@@ -1,7 +1,7 @@
 """What all serializers share: bodies with known fields only, and examples."""
 
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from django.db import models
 from rest_framework import serializers
@@ -9,15 +9,8 @@ from rest_framework import serializers
 from servers.api.serializers.fields import Choice, Column, Flag, Object, Price, Text
 from servers.errors import InvalidError
 
-if TYPE_CHECKING:
-    _Serializer = serializers.Serializer[Any]
-    _ModelSerializer = serializers.ModelSerializer[Any]
-else:
-    _Serializer = serializers.Serializer
-    _ModelSerializer = serializers.ModelSerializer
 
-
-class Shape(_Serializer):
+class Shape(serializers.Serializer[Any]):
     """A JSON object.
 
     For the OpenAPI document: ``example`` has the values of an answer that are worth
@@ -59,7 +52,7 @@ class Shape(_Serializer):
         return schema
 
 
-class ModelShape(Shape, _ModelSerializer):
+class ModelShape(Shape, serializers.ModelSerializer[Any]):
     """A JSON object with a model's own fields, limits and help texts."""
 
     serializer_choice_field = Choice

@@ -8,21 +8,11 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rest_framework import serializers
 
 from servers.reports.server_json import to_seconds
-
-# DRF's fields take type arguments for the type checker alone.
-if TYPE_CHECKING:
-    _Field = serializers.Field[Any, Any, Any, Any]
-    _ChoiceBase = serializers.ChoiceField
-    _ListBase = serializers.ListField
-else:
-    _Field = serializers.Field
-    _ChoiceBase = serializers.ChoiceField
-    _ListBase = serializers.ListField
 
 # The largest PostgreSQL integer. SQLite gets the same limit.
 MAX_INTEGER: Final = 2**31 - 1
@@ -32,7 +22,7 @@ NO_NUL: Final = r"^[^\u0000]*$"
 PRINTABLE: Final = "printable"
 
 
-class _Strict(_Field):
+class _Strict(serializers.Field):  # type: ignore[type-arg]
     """A field of one JSON type.
 
     ``value`` reads it from the row, if that takes more than an attribute. ``rules`` are
@@ -90,7 +80,7 @@ class Text(_Strict, serializers.CharField):
         return isinstance(value, str) and "\0" not in value
 
 
-class Choice(_Strict, _ChoiceBase):
+class Choice(_Strict, serializers.ChoiceField):
     """One of some strings."""
 
     words = "a string"
@@ -174,7 +164,7 @@ class Texts(Object):
         return isinstance(value, dict) and all(map(self.child.accepts, value.values()))
 
 
-class Array(_Strict, _ListBase):
+class Array(_Strict, serializers.ListField):
     """An array. ``child`` only describes its values."""
 
     words = "an array"

@@ -1,7 +1,6 @@
 """What all views of the API share. Not in auth.py, because DRF imports that one."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from rest_framework.permissions import SAFE_METHODS
@@ -23,7 +22,7 @@ class ScopedView(RateLimitedView):
     # has the exceptions by act: a method, or a viewset's action.
     read_right: ClassVar[str] = "servers.view_server"
     write_right: ClassVar[str] = "servers.change_server"
-    rights: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
+    rights: ClassVar[Mapping[str, tuple[str, ...]]] = {}
 
     def list_rights(self, request: Any) -> tuple[str, ...]:
         """Return the permissions that a person needs for a request."""

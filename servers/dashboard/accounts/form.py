@@ -10,7 +10,7 @@ from django import forms
 from django.forms import BoundField
 
 from servers.clouds.kind import MOST_TEXT, Field, Kind
-from servers.dashboard.shared.modelfields import PLAIN_TEXT, ModelForm, make_model_field
+from servers.dashboard.shared.modelfields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.once import OnceForm
 from servers.dashboard.shared.optionfields import (
     OPTION,
@@ -43,7 +43,7 @@ def clean_name(name: str) -> str:
     return name
 
 
-class AccountForm(OnceForm, ModelForm):
+class AccountForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
     """An account of one kind. Its credentials can be set and replaced, never read."""
 
     seen = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)

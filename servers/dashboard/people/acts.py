@@ -1,7 +1,6 @@
 """Actions on a person. Each has a page that asks first and lists what ends."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final
 
 from django import forms
@@ -154,13 +153,11 @@ class DeletePerson(_Ask):
         return f"{name} is deleted."
 
 
-ACTS: Final[Mapping[str, type[_Ask]]] = MappingProxyType(
-    {
-        "role": ChangeRole,
-        "reset": ResetPassword,
-        "end-sessions": EndSessions,
-        "deactivate": Deactivate,
-        "activate": Activate,
-        "delete": DeletePerson,
-    }
-)
+ACTS: Final[Mapping[str, type[_Ask]]] = {
+    "role": ChangeRole,
+    "reset": ResetPassword,
+    "end-sessions": EndSessions,
+    "deactivate": Deactivate,
+    "activate": Activate,
+    "delete": DeletePerson,
+}

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from django import forms
@@ -25,14 +24,12 @@ from servers.records.ledger import database_now
 
 PER_PAGE: Final = 50
 ENDS_SOON: Final = timedelta(days=7)
-SCOPES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        Token.Scope.SERVERS_READ: "See servers, their history and leaks.",
-        Token.Scope.SERVERS_WRITE: "Create, retry and terminate servers.",
-        Token.Scope.SECRETS_READ: "Read the keys that clients use to reach servers.",
-        Token.Scope.FLEET_ADMIN: "Change accounts, templates, tokens and switches.",
-    }
-)
+SCOPES: Final[Mapping[str, str]] = {
+    Token.Scope.SERVERS_READ: "See servers, their history and leaks.",
+    Token.Scope.SERVERS_WRITE: "Create, retry and terminate servers.",
+    Token.Scope.SECRETS_READ: "Read the keys that clients use to reach servers.",
+    Token.Scope.FLEET_ADMIN: "Change accounts, templates, tokens and switches.",
+}
 _DAYS: Final = (
     ("7", "in a week"),
     ("30", "in 30 days"),

@@ -6,7 +6,6 @@ Templates loop over them and add no words.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from django.urls import reverse
@@ -18,101 +17,93 @@ from servers.models import Server
 from servers.records.ledger import Kind
 
 # The tone is a class in badge.css. The icon in icons.svg has the name of the state.
-TONES: Final[Mapping[State, str]] = MappingProxyType(
-    {
-        State.PENDING: "moving",
-        State.CREATING: "moving",
-        State.CREATED: "moving",
-        State.STAGING: "moving",
-        State.RUNNING: "good",
-        State.SHUTDOWN: "moving",
-        State.STOPPING: "moving",
-        State.STOPPED: "idle",
-        State.ERROR: "bad",
-    }
-)
-MEANINGS: Final[Mapping[State, str]] = MappingProxyType(
-    {
-        State.PENDING: "Accepted. No create call is under way.",
-        State.CREATING: "A create call was sent, or is about to be.",
-        State.CREATED: "Its instance exists, but has no address yet.",
-        State.STAGING: "It has an address, but is not known to be ready yet.",
-        State.RUNNING: "Ready for builds.",
-        State.SHUTDOWN: "Termination was requested. It does not wait for builds.",
-        State.STOPPING: "Its instance is being destroyed. That is not confirmed yet.",
-        State.STOPPED: "Confirmed gone. It no longer costs anything.",
-        State.ERROR: "Failed. Anything it still has at the cloud is being cleaned up.",
-    }
-)
-HAPPENED: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        Event.ATTEMPT_WRITTEN: "Sending the create call",
-        Event.INSTANCE_KNOWN: "Instance identified",
-        Event.ATTEMPT_REFUSED: "Refused by the cloud",
-        Event.ATTEMPT_ABSENT: "Attempt created nothing",
-        Event.CANDIDATES_EXHAUSTED: "Nothing left to try",
-        Event.ADDRESS_SEEN: "Address assigned",
-        Event.READY: "Ready for builds",
-        Event.DEADLINE_PASSED: "Timed out",
-        Event.INSTANCE_VANISHED: "Instance vanished",
-        Event.INSTANCE_FAILED: "Instance failed before it was ready",
-        Event.HEALTH_LOST: "Instance failed or stopped",
-        Event.RETRY_REQUESTED: "Retry requested",
-        Event.STOP_REQUESTED: "Termination requested",
-        Event.DRAINED: "Ready to be destroyed",
-        Event.ABSENCE_CONFIRMED: "Confirmed gone",
-        Event.DISOWNED: "Left to the fleet it belongs to",
-        Kind.REQUESTED: "Requested",
-        Kind.ATTEMPT_ANSWERED: "Response from the cloud",
-        Kind.ATTEMPT_CLOSED: "Attempt closed",
-        Kind.DESTROY_ASKED: "Destroy call sent",
-        Kind.HIDDEN: "Removed from the list",
-        Kind.CHANGED: "Changed",
-        Kind.CONDEMNED: "Condemned",
-        Kind.ORPHAN_GONE: "Orphan gone",
-        Kind.UNEXPLAINED: "Unknown instance",
-        Kind.HELD: "Needs a decision",
-        Kind.LEFTOVER_GONE: "Leftover gone",
-        Kind.ADOPTED: "Adopted",
-        Kind.PAUSED: "Pause flag set",
-        Kind.RESUMED: "Pause flag cleared",
-        Kind.FROZEN: "Destroys frozen",
-        Kind.UNFROZEN: "Destroys allowed again",
-        Kind.FLEET_CONFIRMED: "Fleet confirmed",
-        Kind.ACCOUNT_CHANGED: "Account changed",
-        Kind.BREAKER_OPENED: "Circuit breaker opened",
-        Kind.BREAKER_CLOSED: "Circuit breaker closed",
-        Kind.TEMPLATE_CHANGED: "Template changed",
-        Kind.TOKEN_MADE: "Token created",
-        Kind.TOKEN_REVOKED: "Token revoked",
-        Kind.SCAN_ASKED: "Listing requested",
-        Kind.LOGGED_IN: "Logged in",
-        Kind.LOG_IN_FAILED: "Log-in failed",
-        Kind.LOGGED_OUT: "Logged out",
-        Kind.PASSWORD_CHANGED: "Password changed",
-        Kind.PERSON_CHANGED: "Person changed",
-        Kind.PROCESS_ENDED: "Process stopped",
-    }
-)
-_HAPPENED_TONES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        Event.READY: "good",
-        Event.ATTEMPT_REFUSED: "warn",
-        Event.ATTEMPT_ABSENT: "warn",
-        Event.INSTANCE_FAILED: "warn",
-        Event.CANDIDATES_EXHAUSTED: "bad",
-        Event.DEADLINE_PASSED: "bad",
-        Event.INSTANCE_VANISHED: "bad",
-        Event.HEALTH_LOST: "bad",
-        Kind.CONDEMNED: "warn",
-        Kind.UNEXPLAINED: "bad",
-        Kind.HELD: "warn",
-        Kind.LOG_IN_FAILED: "warn",
-        Kind.PROCESS_ENDED: "warn",
-        Kind.BREAKER_OPENED: "bad",
-        Kind.BREAKER_CLOSED: "good",
-    }
-)
+TONES: Final[Mapping[State, str]] = {
+    State.PENDING: "moving",
+    State.CREATING: "moving",
+    State.CREATED: "moving",
+    State.STAGING: "moving",
+    State.RUNNING: "good",
+    State.SHUTDOWN: "moving",
+    State.STOPPING: "moving",
+    State.STOPPED: "idle",
+    State.ERROR: "bad",
+}
+MEANINGS: Final[Mapping[State, str]] = {
+    State.PENDING: "Accepted. No create call is under way.",
+    State.CREATING: "A create call was sent, or is about to be.",
+    State.CREATED: "Its instance exists, but has no address yet.",
+    State.STAGING: "It has an address, but is not known to be ready yet.",
+    State.RUNNING: "Ready for builds.",
+    State.SHUTDOWN: "Termination was requested. It does not wait for builds.",
+    State.STOPPING: "Its instance is being destroyed. That is not confirmed yet.",
+    State.STOPPED: "Confirmed gone. It no longer costs anything.",
+    State.ERROR: "Failed. Anything it still has at the cloud is being cleaned up.",
+}
+HAPPENED: Final[Mapping[str, str]] = {
+    Event.ATTEMPT_WRITTEN: "Sending the create call",
+    Event.INSTANCE_KNOWN: "Instance identified",
+    Event.ATTEMPT_REFUSED: "Refused by the cloud",
+    Event.ATTEMPT_ABSENT: "Attempt created nothing",
+    Event.CANDIDATES_EXHAUSTED: "Nothing left to try",
+    Event.ADDRESS_SEEN: "Address assigned",
+    Event.READY: "Ready for builds",
+    Event.DEADLINE_PASSED: "Timed out",
+    Event.INSTANCE_VANISHED: "Instance vanished",
+    Event.INSTANCE_FAILED: "Instance failed before it was ready",
+    Event.HEALTH_LOST: "Instance failed or stopped",
+    Event.RETRY_REQUESTED: "Retry requested",
+    Event.STOP_REQUESTED: "Termination requested",
+    Event.DRAINED: "Ready to be destroyed",
+    Event.ABSENCE_CONFIRMED: "Confirmed gone",
+    Event.DISOWNED: "Left to the fleet it belongs to",
+    Kind.REQUESTED: "Requested",
+    Kind.ATTEMPT_ANSWERED: "Response from the cloud",
+    Kind.ATTEMPT_CLOSED: "Attempt closed",
+    Kind.DESTROY_ASKED: "Destroy call sent",
+    Kind.HIDDEN: "Removed from the list",
+    Kind.CHANGED: "Changed",
+    Kind.CONDEMNED: "Condemned",
+    Kind.ORPHAN_GONE: "Orphan gone",
+    Kind.UNEXPLAINED: "Unknown instance",
+    Kind.HELD: "Needs a decision",
+    Kind.LEFTOVER_GONE: "Leftover gone",
+    Kind.ADOPTED: "Adopted",
+    Kind.PAUSED: "Pause flag set",
+    Kind.RESUMED: "Pause flag cleared",
+    Kind.FROZEN: "Destroys frozen",
+    Kind.UNFROZEN: "Destroys allowed again",
+    Kind.FLEET_CONFIRMED: "Fleet confirmed",
+    Kind.ACCOUNT_CHANGED: "Account changed",
+    Kind.BREAKER_OPENED: "Circuit breaker opened",
+    Kind.BREAKER_CLOSED: "Circuit breaker closed",
+    Kind.TEMPLATE_CHANGED: "Template changed",
+    Kind.TOKEN_MADE: "Token created",
+    Kind.TOKEN_REVOKED: "Token revoked",
+    Kind.SCAN_ASKED: "Listing requested",
+    Kind.LOGGED_IN: "Logged in",
+    Kind.LOG_IN_FAILED: "Log-in failed",
+    Kind.LOGGED_OUT: "Logged out",
+    Kind.PASSWORD_CHANGED: "Password changed",
+    Kind.PERSON_CHANGED: "Person changed",
+    Kind.PROCESS_ENDED: "Process stopped",
+}
+_HAPPENED_TONES: Final[Mapping[str, str]] = {
+    Event.READY: "good",
+    Event.ATTEMPT_REFUSED: "warn",
+    Event.ATTEMPT_ABSENT: "warn",
+    Event.INSTANCE_FAILED: "warn",
+    Event.CANDIDATES_EXHAUSTED: "bad",
+    Event.DEADLINE_PASSED: "bad",
+    Event.INSTANCE_VANISHED: "bad",
+    Event.HEALTH_LOST: "bad",
+    Kind.CONDEMNED: "warn",
+    Kind.UNEXPLAINED: "bad",
+    Kind.HELD: "warn",
+    Kind.LOG_IN_FAILED: "warn",
+    Kind.PROCESS_ENDED: "warn",
+    Kind.BREAKER_OPENED: "bad",
+    Kind.BREAKER_CLOSED: "good",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,21 +202,19 @@ def _leaves_list(server: Server, *, force: bool) -> bool:
 
 
 # By the class of the cloud's answer; see clouds/base.py.
-FAILURES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "NoCapacity": "No capacity at the cloud",
-        "Quota": "The account's quota is used up",
-        "Refused": "Refused by the cloud",
-        "Credentials": "Credentials refused",
-        "Throttled": "Too many calls",
-        "Unreachable": "Cloud unreachable",
-        "UnknownOutcome": "No answer, and nothing was created",
-        "Clock": "This machine's clock is wrong",
-        "Unsent": "Worker stopped before it sent the call",
-        "Failed": "The instance failed before it was ready",
-        "Cloud": "The cloud returned an error",
-    }
-)
+FAILURES: Final[Mapping[str, str]] = {
+    "NoCapacity": "No capacity at the cloud",
+    "Quota": "The account's quota is used up",
+    "Refused": "Refused by the cloud",
+    "Credentials": "Credentials refused",
+    "Throttled": "Too many calls",
+    "Unreachable": "Cloud unreachable",
+    "UnknownOutcome": "No answer, and nothing was created",
+    "Clock": "This machine's clock is wrong",
+    "Unsent": "Worker stopped before it sent the call",
+    "Failed": "The instance failed before it was ready",
+    "Cloud": "The cloud returned an error",
+}
 
 
 def say_failure(name: str) -> str:
@@ -233,9 +222,11 @@ def say_failure(name: str) -> str:
     return FAILURES.get(name, name)
 
 
-BULK_VERBS: Final[Mapping[str, str]] = MappingProxyType(
-    {"terminate": "Terminate", "retry": "Retry", "label": "Label"}
-)
+BULK_VERBS: Final[Mapping[str, str]] = {
+    "terminate": "Terminate",
+    "retry": "Retry",
+    "label": "Label",
+}
 
 
 def say_why_not_in_bulk(act: str, server: Server, *, known_to_work: bool) -> str:

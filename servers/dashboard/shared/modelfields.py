@@ -1,15 +1,10 @@
 """Form fields as the models describe them: labels, help, limits and choices."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-
-if TYPE_CHECKING:
-    ModelForm = forms.ModelForm[Any]
-else:
-    ModelForm = forms.ModelForm
 
 # No completion and no spelling marks for what is a name of the cloud's or the fleet's.
 PLAIN_TEXT: Final = {"autocomplete": "off", "spellcheck": "false"}

@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from servers.dashboard.accounts.form import CHANGED, clean_name
 from servers.dashboard.shared.lines import join_lines, read_lines
-from servers.dashboard.shared.modelfields import PLAIN_TEXT, ModelForm, make_model_field
+from servers.dashboard.shared.modelfields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.once import OnceForm
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
@@ -24,7 +24,7 @@ _MOST_MINUTES: Final = MOST_TTL // 60
 _SHOWN: Final = ("name", "capacity", "max_servers", "is_default")
 
 
-class TemplateForm(OnceForm, ModelForm):
+class TemplateForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
     """A template. Its user data is write-only because it often contains secrets."""
 
     ttl = forms.IntegerField(

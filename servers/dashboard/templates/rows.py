@@ -9,7 +9,7 @@ from django import forms
 from servers.access.reach import reach_accounts
 from servers.clouds.registry import describe_kind
 from servers.dashboard.shared.lines import join_lines, read_lines
-from servers.dashboard.shared.modelfields import ModelForm, make_model_field
+from servers.dashboard.shared.modelfields import make_model_field
 from servers.dashboard.shared.once import add_errors, offer_rows
 from servers.errors import FleetError
 from servers.models import Account, TemplatePlacement
@@ -17,7 +17,7 @@ from servers.models.multiline import Multiline
 from servers.operations.setup import ACCOUNT_GONE, MOST_PLACEMENTS, check_placement
 
 
-class PlacementForm(ModelForm):
+class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
     """One placement. The first one's fields have no prefix."""
 
     account: "forms.ModelChoiceField[Account]" = forms.ModelChoiceField(
