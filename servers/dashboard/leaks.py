@@ -1,15 +1,13 @@
 """The Leaks page, and its buttons, each of which asks for confirmation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.urls import reverse
+from django.http import Http404, QueryDict
 from django.views.generic import TemplateView
 
 from servers.access.reach import reach_rows
-from servers.dashboard.shared.access import Page, carry_out
+from servers.dashboard.shared.acting import Ask
 from servers.dashboard.shared.live import Live
 from servers.models import Instance, Leftover
 from servers.operations import adopt_stray, delete_leftover, destroy_held, destroy_stray
@@ -33,7 +31,9 @@ class LeaksPage(Live, TemplateView):
         return data | {
             "report": report,
             # Locations that need a decision come first, then by name.
-            "locations": sorted(report.locations, key=_is_calm),
+            "locations": sorted(
+                report.locations, key=lambda entry: entry.is_clean and not entry.waiting
+            ),
             "live": sum(entry.live for entry in report.locations),
             "owned": sum(entry.owned for entry in report.locations),
             "waiting": sum(entry.waiting for entry in report.locations),
@@ -45,10 +45,6 @@ class LeaksPage(Live, TemplateView):
                 entry.unowned.total or entry.ending.total for entry in report.locations
             ),
         }
-
-
-def _is_calm(entry: LocationReport) -> bool:
-    return entry.is_clean and not entry.waiting
 
 
 def list_doubts(report: Report) -> Iterator[str]:
@@ -65,85 +61,50 @@ def list_doubts(report: Report) -> Iterator[str]:
 
 
 def _list_late(entry: LocationReport) -> Iterator[str]:
-    for one, many, late in (
-        (
-            "unowned instance is",
-            "unowned instances are",
-            entry.unowned.outside,
-        ),
-        (
-            "unconfirmed termination is",
-            "unconfirmed terminations are",
-            entry.ending.outside,
-        ),
-        ("leftover is", "leftovers are", entry.left.outside),
+    for what, late in (
+        ("unowned instance", entry.unowned.outside),
+        ("unconfirmed termination", entry.ending.outside),
+        ("leftover", entry.left.outside),
     ):
         if late:
-            what = one if late == 1 else many
-            yield f"{entry.location}: {late} {what} older than the bound."
+            they = f"{count_of(late, what)} {'is' if late == 1 else 'are'}"
+            yield f"{entry.location}: {they} older than the bound."
 
 
-class _Decide(Page, TemplateView):
+class _Decide(Ask):
     """Ask for one decision, then carry it out."""
 
     template_name = "leaks/decide.html"
     permission_required = "servers.change_fleet"
+    listing = "leaks"
     style = "danger final"
-    action_label = ""
+    model: type[Instance] | type[Leftover] = Instance
 
-    def ask(self) -> tuple[str, str]:
-        """Return the title and the text of the question."""
-        raise NotImplementedError
-
-    def act(self, request: HttpRequest) -> str:
-        """Do it; return the message to show."""
-        raise NotImplementedError
-
-    def get_fields(self) -> Mapping[str, str]:
-        """Return the form's hidden fields."""
-        return {}
-
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Return the question."""
-        title, text = self.ask()
-        return super().get_context_data(**context) | {
-            "title": title,
-            "text": text,
-            "style": self.style,
-            "action_label": self.action_label,
-            "fields": self.get_fields(),
-            "back": reverse("leaks"),
-        }
-
-    def post(self, request: HttpRequest, **_: Any) -> HttpResponse:
-        """Do it, or say why not."""
-        carry_out(request, lambda: self.act(request))
-        return redirect("leaks")
-
-    def find(self, model: type[Instance] | type[Leftover]) -> Any:
+    def find_row(self) -> Any:
         """Return the row that the URL names, or raise Http404."""
-        row = reach_rows(model).select_related("account").filter(pk=self.kwargs["pk"])
-        found = row.first()
+        rows = reach_rows(self.model).select_related("account")
+        found = rows.filter(pk=self.kwargs["pk"]).first()
         if found is None:
             raise Http404("It no longer exists.")
         return found
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Add how the button looks."""
+        return super().get_context_data(**context) | {"style": self.style}
 
 
 class Adopt(_Decide):
     """Create a server for an unknown instance."""
 
     style = "primary"
+    title = "Adopt {row}?"
+    text = (
+        "This instance in {row.account} becomes a server of this fleet, with the "
+        "default template. Builds running on it continue."
+    )
     action_label = "Adopt instance"
 
-    def ask(self) -> tuple[str, str]:
-        """Say what happens to it."""
-        found = self.find(Instance)
-        return f"Adopt {found.instance_id}?", (
-            f"This instance in {found.account} becomes a server of this fleet, with "
-            "the default template. Builds running on it continue."
-        )
-
-    def act(self, request: HttpRequest) -> str:
+    def act(self) -> str:
         """Adopt."""
         server = adopt_stray(self.kwargs["pk"])
         return f"Adopted as server {server.name}."
@@ -152,17 +113,14 @@ class Adopt(_Decide):
 class Destroy(_Decide):
     """Have an instance destroyed."""
 
+    title = "Destroy {row}?"
+    text = (
+        "This instance in {row.account} and everything on it will be destroyed. You "
+        "can't undo this."
+    )
     action_label = "Destroy instance"
 
-    def ask(self) -> tuple[str, str]:
-        """Say what is lost."""
-        found = self.find(Instance)
-        return f"Destroy {found.instance_id}?", (
-            f"This instance in {found.account} and everything on it will be destroyed. "
-            "You can't undo this."
-        )
-
-    def act(self, request: HttpRequest) -> str:
+    def act(self) -> str:
         """Destroy."""
         destroy_stray(self.kwargs["pk"])
         return "The instance will be destroyed."
@@ -171,17 +129,15 @@ class Destroy(_Decide):
 class Delete(_Decide):
     """Have a leftover deleted."""
 
+    model = Leftover
+    title = "Delete {row}?"
+    text = (
+        "This {row.kind} in {row.account} no longer belongs to anything. Its contents "
+        "can't be recovered."
+    )
     action_label = "Delete leftover"
 
-    def ask(self) -> tuple[str, str]:
-        """Say what is lost."""
-        found = self.find(Leftover)
-        return f"Delete {found.resource_id}?", (
-            f"This {found.kind} in {found.account} no longer belongs to anything. Its "
-            "contents can't be recovered."
-        )
-
-    def act(self, request: HttpRequest) -> str:
+    def act(self) -> str:
         """Delete."""
         delete_leftover(self.kwargs["pk"])
         return "The leftover will be deleted."
@@ -190,30 +146,29 @@ class Delete(_Decide):
 class DestroyHeld(_Decide):
     """Have all instances in a location destroyed that need a decision."""
 
+    title = "Destroy all unowned instances in {row}?"
+    text = (
+        "Every instance there that no server owns will be destroyed, with everything "
+        "on it. You can't undo this. If the database was restored or damaged, these "
+        "may be servers that are missing from its records."
+    )
     action_label = "Destroy all instances"
 
-    def get_fields(self) -> Mapping[str, str]:
-        """Return the location."""
-        return {
-            name: self.request.GET.get(name, "")[:100].replace("\0", "")
-            for name in ("account", "region")
-        }
+    def find_row(self) -> str:
+        """Return the location, which need not exist."""
+        return " ".join(_read_location(self.request.GET).values()).strip()
 
-    def ask(self) -> tuple[str, str]:
-        """Say what is lost."""
-        fields = self.get_fields()
-        place = f"{fields['account']} {fields['region']}".strip()
-        return f"Destroy all unowned instances in {place}?", (
-            "Every instance there that no server owns will be destroyed, with "
-            "everything on it. You can't undo this. If the database was restored or "
-            "damaged, these may be servers that are missing from its records."
-        )
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """Add the hidden fields, which name the location."""
+        fields = _read_location(self.request.GET)
+        return super().get_context_data(**context) | {"fields": fields}
 
-    def act(self, request: HttpRequest) -> str:
+    def act(self) -> str:
         """Destroy them."""
-        account, region = (
-            request.POST.get(name, "")[:100].replace("\0", "")
-            for name in ("account", "region")
-        )
-        count = destroy_held(account, region=region)
+        count = destroy_held(**_read_location(self.request.POST))
         return f"{count_of(count, 'instance')} will be destroyed."
+
+
+def _read_location(given: QueryDict) -> dict[str, str]:
+    names = ("account", "region")
+    return {name: given.get(name, "")[:100].replace("\0", "") for name in names}

@@ -7,11 +7,9 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
-from django.views.generic import FormView, TemplateView, View
 
 from servers.access.reach import find_account
-from servers.dashboard.shared.access import Page, carry_out, go_back
+from servers.dashboard.shared.acting import Act, Ask
 from servers.operations import (
     close_breaker,
     confirm_fleet,
@@ -57,26 +55,11 @@ class FreezeForm(forms.Form):
     )
 
 
-class _Switch(Page, FormView):  # type: ignore[type-arg]
-    """A form on its own page; with JavaScript it opens as a dialog."""
+class Pause(Ask):
+    """Set the pause flag, for a while or until it is cleared."""
 
     permission_required = "servers.change_fleet"
     template_name = "overview/switch.html"
-    title = action_label = text = ""
-
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add title, text and buttons."""
-        return super().get_context_data(**context) | {
-            "title": self.title,
-            "action_label": self.action_label,
-            "text": self.text,
-            "back": reverse("overview"),
-        }
-
-
-class Pause(_Switch):
-    """Set the pause flag, for a while or until it is cleared."""
-
     form_class = PauseForm
     title = "Set the pause flag?"
     action_label = "Set pause flag"
@@ -87,17 +70,19 @@ class Pause(_Switch):
         "ones are left alone."
     )
 
-    def form_valid(self, form: PauseForm) -> HttpResponse:
+    def act(self) -> str:
         """Set it."""
-        minutes = form.cleaned_data["minutes"]
+        minutes = self.given["minutes"]
         until = database_now() + timedelta(minutes=minutes) if minutes else None
-        pause_fleet(note=form.cleaned_data["note"], until=until)
-        return go_back(self.request, "overview")
+        pause_fleet(note=self.given["note"], until=until)
+        return ""
 
 
-class Freeze(_Switch):
+class Freeze(Ask):
     """Stop every destroy."""
 
+    permission_required = "servers.change_fleet"
+    template_name = "overview/switch.html"
     form_class = FreezeForm
     title = "Freeze all destroys?"
     action_label = "Freeze destroys"
@@ -106,55 +91,43 @@ class Freeze(_Switch):
         "waiting to terminate keep billing."
     )
 
-    def form_valid(self, form: FreezeForm) -> HttpResponse:
+    def act(self) -> str:
         """Freeze."""
-        freeze_destroys(frozen=True, note=form.cleaned_data["note"])
-        messages.success(self.request, "Destroys are frozen.")
-        return redirect("overview")
+        freeze_destroys(frozen=True, note=self.given["note"])
+        return "Destroys are frozen."
 
 
-class _Act(Page, View):
-    """Do what one button asks for, and go back to its page."""
+class Resume(Act):
+    """Clear the pause flag."""
 
     permission_required = "servers.change_fleet"
 
-    def act(self, request: HttpRequest) -> str:
-        """Do it; return the message to show."""
-        raise NotImplementedError
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        """Do it, or say why not."""
-        carry_out(request, lambda: self.act(request))
-        return go_back(request, "overview")
-
-
-class Resume(_Act):
-    """Clear the pause flag."""
-
-    def act(self, request: HttpRequest) -> str:
+    def act(self) -> str:
         """Clear it."""
         resume_fleet()
         return "The pause flag is cleared."
 
 
-class Unfreeze(_Act):
+class Unfreeze(Act):
     """Allow destroys again."""
 
-    def act(self, request: HttpRequest) -> str:
+    permission_required = "servers.change_fleet"
+
+    def act(self) -> str:
         """Allow them."""
         freeze_destroys(frozen=False)
         return "Destroys are allowed again."
 
 
-class Scan(_Act):
+class Scan(Act):
     """Have locations listed now: one, those of an account, or all."""
 
     permission_required = "servers.change_location"
 
-    def act(self, request: HttpRequest) -> str:
+    def act(self) -> str:
         """Bring the listings forward."""
-        name = request.POST.get("account", "")
-        region = request.POST.get("region")
+        name = self.request.POST.get("account", "")
+        region = self.request.POST.get("region")
         if region is not None:
             region = region[:100].replace("\0", "")
         account = find_account(name) if name else None
@@ -163,42 +136,35 @@ class Scan(_Act):
         return f"{places} being listed. Results appear here within seconds."
 
 
-class Reclose(_Act):
+class Reclose(Act):
     """Close the circuit breaker of an account."""
 
     permission_required = "servers.change_account"
 
-    def act(self, request: HttpRequest) -> str:
+    def act(self) -> str:
         """Close it."""
-        account = find_account(request.POST.get("account", ""))
+        account = find_account(self.request.POST.get("account", ""))
         if not close_breaker(account):
             return f"The circuit breaker of {account} is already closed."
         return f"The circuit breaker of {account} is closed. Creates are sent again."
 
 
-class ConfirmFleet(Page, TemplateView):
+class ConfirmFleet(Ask):
     """Confirm that this is the fleet's database, after a question."""
 
     permission_required = "servers.change_fleet"
     template_name = "overview/confirm_fleet.html"
+    title = "Confirm that this is the fleet's database?"
+    action_label = "Confirm fleet"
 
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Say what it means."""
-        return super().get_context_data(**context) | {
-            "title": "Confirm that this is the fleet's database?",
-            "action_label": "Confirm fleet",
-            "back": reverse("overview"),
-        }
-
-    def post(self, request: HttpRequest) -> HttpResponse:
-        """Confirm."""
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Confirm, if the box is ticked."""
         if request.POST.get("sure") != "on":
             messages.error(request, "Nothing was done. Tick the box first.")
             return redirect("confirm-fleet")
+        return super().post(request, *args, **kwargs)
 
-        def confirm() -> str:
-            confirm_fleet()
-            return "Confirmed. Work resumes after a listing."
-
-        carry_out(request, confirm)
-        return redirect("overview")
+    def act(self) -> str:
+        """Confirm."""
+        confirm_fleet()
+        return "Confirmed. Work resumes after a listing."

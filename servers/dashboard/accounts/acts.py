@@ -4,13 +4,9 @@ from typing import Final
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.views.generic import View
 
 from servers.access.reach import find_account
-from servers.dashboard.shared.access import Page, carry_out
-from servers.dashboard.shared.deleting import Delete
+from servers.dashboard.shared.acting import Act, Delete
 from servers.dashboard.shared.editing import lock_row
 from servers.models import Account
 from servers.operations import (
@@ -21,8 +17,8 @@ from servers.operations import (
     scan_now,
 )
 from servers.operations.accounttest import probe_account
-from servers.operations.visits import Finding
 
+# Only results that were tested and work count as success.
 _TELL: Final = {
     "works": messages.success,
     "fails": messages.error,
@@ -30,44 +26,34 @@ _TELL: Final = {
 }
 
 
-def tell(request: HttpRequest, found: Finding, text: str) -> None:
-    """Show a test's result. Only results that were tested and work count as success."""
-    _TELL[found.outcome](request, text)
-
-
-class _Act(Page, View):
-    """One action on one account. It returns to the account's page."""
+class _Act(Act):
+    """One action on one account."""
 
     permission_required = "servers.change_account"
+    page = "account"
 
-    def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Run the action."""
-        account = find_account(name)
-        carry_out(request, lambda: self.act(account))
-        return redirect("account", name)
-
-    def act(self, account: Account) -> str:
-        """Run the action; return the message to show."""
-        raise NotImplementedError
+    def find_row(self) -> Account:
+        """Return the account."""
+        return find_account(self.kwargs["name"])
 
 
 class TestAccount(_Act):
     """Ask the cloud whether the stored credentials work."""
 
-    def act(self, account: Account) -> str:
+    def act(self) -> str:
         """Show the result for each region."""
-        for found in probe_account(account):
+        for found in probe_account(self.row):
             where = f"{found.region}: " if found.region else ""
-            tell(self.request, found, f"{where}{found.message}")
+            _TELL[found.outcome](self.request, f"{where}{found.message}")
         return ""
 
 
 class ScanAccount(_Act):
     """List the account now to find orphans."""
 
-    def act(self, account: Account) -> str:
+    def act(self) -> str:
         """Schedule the listings immediately."""
-        scan_now(account)
+        scan_now(self.row)
         return (
             "Listing started. Instances that belong to no server appear on Leaks once "
             "two listings have seen them."
@@ -77,9 +63,9 @@ class ScanAccount(_Act):
 class CloseBreaker(_Act):
     """Allow creates in the account again."""
 
-    def act(self, account: Account) -> str:
+    def act(self) -> str:
         """Close the breaker."""
-        if not close_breaker(account):
+        if not close_breaker(self.row):
             messages.info(self.request, "The circuit breaker is already closed.")
             return ""
         return "The circuit breaker is closed. Creates are sent again."
@@ -90,10 +76,10 @@ class SwitchAccount(_Act):
 
     enabled = True
 
-    def act(self, account: Account) -> str:
+    def act(self) -> str:
         """Save the new setting."""
         with transaction.atomic():
-            account = lock_row(account)
+            account = lock_row(self.row)
             if account.enabled != self.enabled:
                 account.enabled = self.enabled
                 save_account(account)
@@ -109,18 +95,18 @@ class DeleteAccount(Delete):
     page = "account"
     listing = "accounts"
 
-    def find(self, name: str) -> Account:
+    def find_row(self) -> Account:
         """Return the account."""
-        return find_account(name)
+        return find_account(self.kwargs["name"])
 
-    def explain_kept(self, row: Account) -> str:
+    def explain_kept(self) -> str:
         """Return what still needs the account."""
-        return explain_kept(row)
+        return explain_kept(self.row)
 
-    def explain_cost(self, row: Account) -> str:
+    def explain_cost(self) -> str:
         """Return what is deleted with the account."""
         return "No server was ever created in it. Its credentials are deleted with it."
 
-    def delete(self, row: Account) -> None:
+    def delete(self) -> None:
         """Delete the account."""
-        delete_account(row)
+        delete_account(self.row)

@@ -7,14 +7,13 @@ from typing import Any, ClassVar, Final
 from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
-from django.views.generic import ListView, TemplateView
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.generic import ListView
 
 from servers.access.reach import find_token_by_id, reach_tokens
 from servers.access.tokens import issue_token, revoke_token, scopes_of
-from servers.dashboard.shared.access import Page
+from servers.dashboard.shared.acting import Ask
 from servers.dashboard.shared.editing import Once
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import REPEATED
@@ -130,32 +129,25 @@ class NewToken(Once):
         return render(self.request, "tokens/made.html", context)
 
 
-class RevokeToken(Page, TemplateView):
+class RevokeToken(Ask):
     """Ask for confirmation, then revoke a token immediately."""
 
     template_name = "tokens/revoke.html"
     permission_required = "servers.change_token"
+    listing = "tokens"
+    title = "Revoke {row}?"
+    action_label = "Revoke token"
 
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add the token and the words of the page."""
-        token = find_token_by_id(self.kwargs["public_id"])
-        return super().get_context_data(**context) | {
-            "token": token,
-            "title": f"Revoke {token.name}?",
-            "action_label": "Revoke token",
-            "back": reverse("tokens"),
-        }
+    def find_row(self) -> Token:
+        """Return the token."""
+        return find_token_by_id(self.kwargs["public_id"])
 
-    def post(self, request: HttpRequest, public_id: str) -> HttpResponse:
+    def act(self) -> str:
         """Revoke the token."""
-        token = find_token_by_id(public_id)
-        if revoke_token(token):
-            messages.success(
-                request, f"{token.name} was revoked. Calls with it are now refused."
-            )
-        else:
-            messages.info(request, f"{token.name} was already revoked.")
-        return redirect("tokens")
+        if revoke_token(self.row):
+            return f"{self.row} was revoked. Calls with it are now refused."
+        messages.info(self.request, f"{self.row} was already revoked.")
+        return ""
 
 
 def _judge(token: Token, now: datetime) -> tuple[str, str]:
@@ -168,8 +160,6 @@ def _judge(token: Token, now: datetime) -> tuple[str, str]:
         return "active", "good"
     if token.expires_at <= now:
         return "expired", "idle"
-    return (
-        ("expires soon", "warn")
-        if token.expires_at - now < ENDS_SOON
-        else ("active", "good")
-    )
+    if token.expires_at - now < ENDS_SOON:
+        return "expires soon", "warn"
+    return "active", "good"

@@ -7,12 +7,13 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import get_script_prefix, reverse
-from django.views.generic import FormView, TemplateView, View
+from django.views.generic import FormView, TemplateView
 
 from servers.dashboard.servers.choices import list_choices
 from servers.dashboard.servers.connect import write_call
 from servers.dashboard.servers.forms import EditForm, NewServerForm, digest_labels
-from servers.dashboard.shared.access import Page, carry_out, find_next, go_back
+from servers.dashboard.shared.access import Page, find_next, go_back
+from servers.dashboard.shared.acting import Act
 from servers.dashboard.shared.editing import Once
 from servers.dashboard.shared.firststep import find_first_step
 from servers.dashboard.shared.messages import (
@@ -145,34 +146,30 @@ class Terminate(Page, TemplateView):
         return go_back(request, page)
 
 
-class Retry(Page, View):
+class Retry(Act):
     """Retry an errored server."""
 
     permission_required = "servers.change_server"
+    page = "server"
 
-    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+    def act(self) -> str:
         """Retry."""
-
-        def retry() -> str:
-            retry_server(name)
-            return f"Retrying {name}."
-
-        carry_out(request, retry)
-        return go_back(request, reverse("server", args=[name]))
+        server = retry_server(self.kwargs["name"])
+        return f"Retrying {server.name}."
 
 
-class Protect(Page, View):
+class Protect(Act):
     """Protect a server from termination, or unprotect it."""
 
     permission_required = "servers.change_server"
+    page = "server"
     protected = True
 
-    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+    def act(self) -> str:
         """Protect or unprotect the server."""
-        protect_server(name, protected=self.protected)
+        server = protect_server(self.kwargs["name"], protected=self.protected)
         said = "is protected" if self.protected else "is no longer protected"
-        messages.success(request, f"{name} {said}.")
-        return redirect("server", name)
+        return f"{server.name} {said}."
 
 
 class Edit(Page, FormView):  # type: ignore[type-arg]

@@ -5,13 +5,10 @@ from typing import Any
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
-from django.views.generic import View
 
 from servers.access.reach import by_name, find_template, reach_accounts
-from servers.dashboard.shared.access import Page, carry_out
-from servers.dashboard.shared.deleting import Delete
+from servers.dashboard.shared.acting import Act, Delete
 from servers.dashboard.shared.editing import Edit, lock_row
 from servers.dashboard.templates.form import TemplateForm
 from servers.dashboard.templates.rows import is_move
@@ -90,14 +87,11 @@ class NewTemplate(_Edit):
     def get_form_kwargs(self) -> dict[str, Any]:
         """Pass the template to clone, or the account to preselect, to the form."""
         account = self.request.GET.get("account", "")
+        source = self.request.GET.get("from", "")
         return super().get_form_kwargs() | {
-            "source": self._find_source(),
+            "source": find_template(source) if source else None,
             "account": by_name(reach_accounts(), account).first(),
         }
-
-    def _find_source(self) -> Template | None:
-        name = self.request.GET.get("from", "")
-        return find_template(name) if name else None
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Add the title, the way back, and whether there is an account."""
@@ -128,43 +122,46 @@ class EditTemplate(_Edit):
         }
 
 
-class TryTemplate(Page, View):
+class _Act(Act):
+    """One action on one template."""
+
+    permission_required = "servers.change_template"
+    page = "template"
+
+    def find_row(self) -> Template:
+        """Return the template."""
+        return find_template(self.kwargs["name"])
+
+
+class TryTemplate(_Act):
     """Create one server that is terminated automatically."""
 
     permission_required = ("servers.change_template", "servers.add_server")  # type: ignore[assignment]
 
-    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+    def find_after(self) -> str:
+        """Return the page of the trial run."""
+        return reverse("trial", kwargs=self.kwargs)
+
+    def act(self) -> str:
         """Start a trial run; show the current one if one is in progress."""
-        template = find_template(name)
-
-        def begin() -> str:
-            try_template(template)
-            return ""
-
-        return redirect("trial" if carry_out(request, begin) else "template", name)
+        try_template(self.row)
+        return ""
 
 
-class DefaultTemplate(Page, View):
+class DefaultTemplate(_Act):
     """Set a template as the default, which is used when a request names none."""
 
-    permission_required = "servers.change_template"
-
-    def post(self, request: HttpRequest, name: str) -> HttpResponse:
+    def act(self) -> str:
         """Set the default."""
-        template = find_template(name)
-
-        def switch() -> str:
-            with transaction.atomic():
-                current = lock_row(template)
-                if current.is_default:
-                    messages.info(request, f"{name} is already the default template.")
-                    return ""
-                current.is_default = True
-                save_template(current)
-            return f"{name} is now the default template."
-
-        carry_out(request, switch)
-        return redirect("template", name)
+        with transaction.atomic():
+            current = lock_row(self.row)
+            if current.is_default:
+                said = f"{current.name} is already the default template."
+                messages.info(self.request, said)
+                return ""
+            current.is_default = True
+            save_template(current)
+        return f"{current.name} is now the default template."
 
 
 class DeleteTemplate(Delete):
@@ -174,23 +171,23 @@ class DeleteTemplate(Delete):
     page = "template"
     listing = "templates"
 
-    def find(self, name: str) -> Template:
+    def find_row(self) -> Template:
         """Return the template."""
-        return find_template(name)
+        return find_template(self.kwargs["name"])
 
-    def explain_kept(self, row: Template) -> str:
+    def explain_kept(self) -> str:
         """Return what still needs the template."""
-        return explain_template_kept(row)
+        return explain_template_kept(self.row)
 
-    def explain_cost(self, row: Template) -> str:
+    def explain_cost(self) -> str:
         """Return what is lost with the template."""
-        if row.is_default:
+        if self.row.is_default:
             return (
                 "It is the default template. Without a default, each request must name "
                 "a template. The history keeps its name."
             )
         return "The history keeps its name."
 
-    def delete(self, row: Template) -> None:
+    def delete(self) -> None:
         """Delete the template."""
-        delete_template(row)
+        delete_template(self.row)
