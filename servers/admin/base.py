@@ -50,16 +50,10 @@ class Listed(admin.ModelAdmin):  # type: ignore[type-arg]
             raise BadRequest("A filter contains a null character. Remove it.")
         return super().changelist_view(request, extra_context)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Show an operation's error if the form itself was valid."""
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            return super().changeform_view(request, *args, **kwargs)
         except FleetError as error:
             self.message_user(request, error.message, messages.ERROR)
             return redirect(request.get_full_path())
@@ -68,20 +62,12 @@ class Listed(admin.ModelAdmin):  # type: ignore[type-arg]
 class Shown(Listed):
     """A read-only model: only operations write it."""
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> Any:
         """Hide the save buttons."""
-        context = {
-            "show_save": False,
-            "show_save_and_continue": False,
-            **(extra_context or {}),
-        }
-        return super().changeform_view(request, object_id, form_url, context)
+        context |= {"show_save": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: nothing is created here."""
@@ -102,6 +88,19 @@ class Shown(Listed):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the read-only fields."""
         return self.get_readonly_fields(request, obj)
+
+
+class ShownInline(admin.TabularInline):  # type: ignore[type-arg]
+    """Read-only rows below the row that they belong to."""
+
+    template = "admin/shown_inline.html"
+    extra = 0
+    max_num = 0
+    can_delete = False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: they never change."""
+        return False
 
 
 def badge(word: str) -> SafeString | str:
@@ -131,6 +130,17 @@ def show_in_short(field: str) -> Any:
         return Truncator(getattr(row, field)).chars(120) or "–"
 
     return show
+
+
+def act_once(description: str, act: Callable[[], object], *, said: str) -> Any:
+    """Return an action that runs an operation once, whatever was selected."""
+
+    @admin.action(description=description, permissions=["change"])
+    def run(page: Listed, request: HttpRequest, _rows: QuerySet[Any]) -> None:
+        act()
+        page.message_user(request, said, messages.SUCCESS)
+
+    return run
 
 
 def act_on_each(description: str, act: Callable[[Any], object], *, done: str) -> Any:

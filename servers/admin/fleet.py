@@ -1,13 +1,13 @@
 """The fleet itself, and the API tokens."""
 
+from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
 from django.http import HttpRequest
 
 from servers.access.tokens import revoke_token
-from servers.admin.base import Shown, act_on_each
+from servers.admin.base import Shown, act_on_each, act_once
 from servers.models import Fleet, Token
 from servers.operations import freeze_destroys, pause_fleet, resume_fleet
 
@@ -18,30 +18,20 @@ class FleetAdmin(Shown):
 
     list_display = ("fleet_id", "paused", "paused_by", "paused_note", "destroys_frozen")
     actions = ("pause", "resume", "freeze", "unfreeze")
-
-    @admin.action(description="Set the pause flag", permissions=["change"])
-    def pause(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
-        """Set the pause flag."""
-        pause_fleet()
-        self.message_user(request, "The pause flag is set.", messages.SUCCESS)
-
-    @admin.action(description="Clear the pause flag", permissions=["change"])
-    def resume(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
-        """Clear the pause flag."""
-        resume_fleet()
-        self.message_user(request, "The pause flag is cleared.", messages.SUCCESS)
-
-    @admin.action(description="Freeze all destroys", permissions=["change"])
-    def freeze(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
-        """Freeze destroys."""
-        freeze_destroys(frozen=True)
-        self.message_user(request, "Destroys are frozen.", messages.SUCCESS)
-
-    @admin.action(description="Allow destroys again", permissions=["change"])
-    def unfreeze(self, request: HttpRequest, fleets: QuerySet[Fleet]) -> None:
-        """Allow destroys again."""
-        freeze_destroys(frozen=False)
-        self.message_user(request, "Destroys are allowed again.", messages.SUCCESS)
+    pause = act_once("Set the pause flag", pause_fleet, said="The pause flag is set.")
+    resume = act_once(
+        "Clear the pause flag", resume_fleet, said="The pause flag is cleared."
+    )
+    freeze = act_once(
+        "Freeze all destroys",
+        partial(freeze_destroys, frozen=True),
+        said="Destroys are frozen.",
+    )
+    unfreeze = act_once(
+        "Allow destroys again",
+        partial(freeze_destroys, frozen=False),
+        said="Destroys are allowed again.",
+    )
 
 
 @admin.register(Token)

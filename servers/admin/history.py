@@ -70,7 +70,7 @@ class LocationAdmin(Shown):
     @admin.action(description="Destroy all held instances", permissions=["change"])
     def destroy_held(self, request: HttpRequest, locations: QuerySet[Location]) -> None:
         """Destroy all held instances of the locations."""
-        for location in locations.select_related("account"):
+        for location in locations:
             try:
                 count = destroy_held(location.account.name, region=location.region)
             except FleetError as error:

@@ -34,22 +34,17 @@ def _read(value: Any) -> Any:
     return value
 
 
+def _is_superuser(_page: Any, request: HttpRequest, obj: Any = None) -> bool:
+    return bool(request.user.is_active and request.user.is_superuser)
+
+
 class _ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Allow only superusers."""
-        return _is_superuser(request)
+    """Allow only superusers."""
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow only superusers."""
-        return _is_superuser(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Allow only superusers."""
-        return _is_superuser(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow only superusers."""
-        return _is_superuser(request)
+    has_module_permission = _is_superuser
+    has_view_permission = _is_superuser
+    has_add_permission = _is_superuser
+    has_change_permission = _is_superuser
 
 
 @admin.register(User)
@@ -84,10 +79,4 @@ class PersonAdmin(_ForSuperusers, UserAdmin):  # type: ignore[type-arg]
 class RoleAdmin(_ForSuperusers, GroupAdmin):
     """The roles, and your own groups. With view_secrets, a group can read keys."""
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow only superusers."""
-        return _is_superuser(request)
-
-
-def _is_superuser(request: HttpRequest) -> bool:
-    return bool(request.user.is_active and request.user.is_superuser)
+    has_delete_permission = _is_superuser

@@ -1,15 +1,20 @@
 """Servers and the instances and attempts behind them."""
 
 from datetime import UTC
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from servers.admin.base import Shown, act_on_each, show_badge, show_in_short
+from servers.admin.base import (
+    Shown,
+    ShownInline,
+    act_on_each,
+    show_badge,
+    show_in_short,
+)
 from servers.admin.filters import RegionFilter
 from servers.models import Attempt, Event, Instance, Leftover, Server
 from servers.operations import (
@@ -22,10 +27,9 @@ from servers.operations import (
 )
 
 
-class _EventInline(admin.TabularInline):  # type: ignore[type-arg]
-    """A server's history, shown on its page."""
+class _EventInline(ShownInline):
+    """A server's history, shown on its page. It is append-only."""
 
-    template = "admin/shown_inline.html"
     model = Event
     fields = readonly_fields = (
         "at",
@@ -35,14 +39,6 @@ class _EventInline(admin.TabularInline):  # type: ignore[type-arg]
         "reason",
         "actor",
     )
-    extra = 0
-    max_num = 0
-    can_delete = False
-    show_change_link = False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: the history is append-only."""
-        return False
 
 
 def _stack(*texts: str) -> SafeString:

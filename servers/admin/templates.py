@@ -11,7 +11,13 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from servers.access.reach import reach_templates
-from servers.admin.base import Listed, act_on_each, add_errors, run_for_each
+from servers.admin.base import (
+    Listed,
+    ShownInline,
+    act_on_each,
+    add_errors,
+    run_for_each,
+)
 from servers.errors import ConflictError, FleetError, InvalidError
 from servers.models import Template, TemplatePlacement, TemplateVersion
 from servers.models.multiline import Multiline
@@ -120,10 +126,9 @@ class _PlacementInline(admin.StackedInline):  # type: ignore[type-arg]
         return self.has_change_permission(request, obj)
 
 
-class _VersionInline(admin.TabularInline):  # type: ignore[type-arg]
+class _VersionInline(ShownInline):
     """The versions, newest first."""
 
-    template = "admin/shown_inline.html"
     model = TemplateVersion
     fields = readonly_fields = (
         "number",
@@ -131,13 +136,6 @@ class _VersionInline(admin.TabularInline):  # type: ignore[type-arg]
         "actor",
         "created_at",
     )
-    extra = 0
-    max_num = 0
-    can_delete = False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: versions never change."""
-        return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Load all placements in one query."""
@@ -181,13 +179,13 @@ class TemplateAdmin(Listed):
         self,
         request: HttpRequest,
         object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        *args: Any,
+        **kwargs: Any,
     ) -> Any:
         """Ask the cloud first, because Django saves inside a transaction."""
         if request.method == "POST":
             request.refusal = self._ask_cloud(request, object_id)  # type: ignore[attr-defined]
-        return super().changeform_view(request, object_id, form_url, extra_context)
+        return super().changeform_view(request, object_id, *args, **kwargs)
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any

@@ -4,6 +4,7 @@ from typing import Final
 
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
 
 from servers.api.schema.describe import describe
 from servers.api.schema.parameters import FEED
@@ -21,43 +22,31 @@ from servers.reports.why import explain_server
 ASK_AGAIN: Final = "2"  # seconds, if too many requests wait already
 
 
-class Details(ScopedView):
-    """``/api/servers/{name}/details``."""
+class ServerDetails(ScopedView, ViewSet):
+    """``/api/servers/{name}/…``."""
 
     @describe("getDetails", DetailsSerializer, errors=[404])
-    def get(self, request: Request, name: str) -> Response:
+    def details(self, request: Request, name: str) -> Response:
         """Return the template, labels, ttl, protection, times and price of a server."""
         return Response(DetailsSerializer(find_server(name)).data)
 
-
-class Why(ScopedView):
-    """``/api/servers/{name}/why``."""
-
     @describe("explainServer", WhySerializer, errors=[404])
-    def get(self, request: Request, name: str) -> Response:
+    def why(self, request: Request, name: str) -> Response:
         """Return what a server is waiting for, since when, and what happens next."""
         server = find_server(name)
         why = explain_server(server, now=database_now())
         return Response(WhySerializer({"server": server, "why": why}).data)
 
-
-class ServerEvents(ScopedView):
-    """``/api/servers/{name}/events``."""
-
     @describe(
         "listServerEvents", EventSerializer(many=True), errors=[404], parameters=FEED
     )
-    def get(self, request: Request, name: str) -> Response:
+    def events(self, request: Request, name: str) -> Response:
         """Return the events of a server, oldest first."""
         server = find_server(name)
         return list_events(request, server=server)
 
-
-class ServerAttempts(ScopedView):
-    """``/api/servers/{name}/attempts``."""
-
     @describe("listAttempts", AttemptSerializer(many=True), errors=[404])
-    def get(self, request: Request, name: str) -> Response:
+    def attempts(self, request: Request, name: str) -> Response:
         """Return every attempt to create a server, with the cloud's response."""
         attempts = (
             Attempt.objects.filter(server_uid=find_server(name).pk)

@@ -1,11 +1,13 @@
 """``/api/fleet`` and ``/api/tokens``: switches, server limit and API tokens."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
 
 from servers.access.reach import find_token, reach_tokens
 from servers.access.sessions import CONFIRM_FIRST, is_recent
@@ -42,16 +44,19 @@ class FleetView(ScopedView):
         return Response(FleetSerializer(Fleet.objects.get()).data)
 
 
-class Tokens(ScopedView):
+class TokenViewSet(ScopedView, ViewSet):
     """The tokens."""
 
     read_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
     write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
     read_right = "servers.view_token"
-    write_right = "servers.add_token"
+    write_right = "servers.change_token"
+    rights: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "create": ("servers.add_token",),
+    }
 
     @describe("listTokens", TokenSerializer(many=True))
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
         """Return all tokens, without their text, which is not stored."""
         rows = reach_tokens().select_related("user", "parent").order_by("name")
         return Response(TokenSerializer(rows, many=True).data)
@@ -63,7 +68,7 @@ class Tokens(ScopedView):
         body=TokenSerializer,
         errors=[409],
     )
-    def post(self, request: Request) -> Response:
+    def create(self, request: Request) -> Response:
         """Create a token with at most your own scopes. Its text is shown only once."""
         session = getattr(request, "session", None)
         if self.caller.token is None and not is_recent(session):
@@ -95,22 +100,13 @@ class Tokens(ScopedView):
             headers={"Cache-Control": "no-store"},
         )
 
-
-class OneToken(ScopedView):
-    """One token."""
-
-    read_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
-    write_scope: ClassVar[str | None] = Token.Scope.FLEET_ADMIN
-    read_right = "servers.view_token"
-    write_right = "servers.change_token"
-
     @describe("getToken", TokenSerializer, errors=[404])
-    def get(self, request: Request, name: str) -> Response:
+    def retrieve(self, request: Request, name: str) -> Response:
         """Return one token."""
         return Response(TokenSerializer(find_token(name)).data)
 
     @describe("revokeToken", status=204, errors=[404])
-    def delete(self, request: Request, name: str) -> Response:
+    def destroy(self, request: Request, name: str) -> Response:
         """Revoke a token at once and for good."""
         revoke_token(find_token(name))
         return Response(status=204)

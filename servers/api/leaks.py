@@ -2,6 +2,7 @@
 
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
 
 from servers.access.reach import find_account, find_template
 from servers.api.schema.describe import describe
@@ -22,11 +23,14 @@ from servers.reports.leaks import list_history, report_leaks
 from servers.reports.server_json import render_server
 
 
-class Leaks(ScopedView):
-    """The comparison of the clouds' listings with the database."""
+class LeakViewSet(ScopedView, ViewSet):
+    """The comparison of the clouds' listings with the database, and decisions."""
+
+    write_scope = Token.Scope.FLEET_ADMIN
+    write_right = "servers.change_fleet"
 
     @describe("getLeaks", LeaksSerializer, errors=[404], parameters=[LEAKS_ACCOUNT])
-    def get(self, request: Request) -> Response:
+    def show(self, request: Request) -> Response:
         """Compare the clouds with the database, for one account or all."""
         account = request.query_params.get("account", "")
         if account:
@@ -36,59 +40,31 @@ class Leaks(ScopedView):
         shown = LeaksSerializer({"report": report, "history": history})
         return Response(shown.data)
 
-
-class DestroyStray(ScopedView):
-    """Destroy an instance that needs a decision."""
-
-    write_scope = Token.Scope.FLEET_ADMIN
-    write_right = "servers.change_fleet"
-
     @describe("destroyInstance", status=204, errors=[404, 409])
-    def post(self, request: Request, pk: int) -> Response:
+    def destroy(self, request: Request, pk: int) -> Response:
         """Have an instance that needs a decision destroyed soon."""
         destroy_stray(pk)
         return Response(status=204)
 
-
-class DeleteLeftover(ScopedView):
-    """Delete a leftover of a terminated instance."""
-
-    write_scope = Token.Scope.FLEET_ADMIN
-    write_right = "servers.change_fleet"
-
     @describe("deleteLeftover", status=204, errors=[404, 409])
-    def post(self, request: Request, pk: int) -> Response:
+    def delete_leftover(self, request: Request, pk: int) -> Response:
         """Have a leftover of a terminated instance deleted soon."""
         delete_leftover(pk)
         return Response(status=204)
 
-
-class DestroyHeld(ScopedView):
-    """Destroy the instances of one location that are held because they are many."""
-
-    write_scope = Token.Scope.FLEET_ADMIN
-    write_right = "servers.change_fleet"
-
     @describe(
         "destroyHeld", CondemnedSerializer, body=PlaceSerializer, errors=[404, 409]
     )
-    def post(self, request: Request) -> Response:
+    def destroy_held(self, request: Request) -> Response:
         """Have all held orphans and doubles of one location destroyed soon."""
         data = self.read(PlaceSerializer)
         count = destroy_held(data.get("account", ""), region=data.get("region", ""))
         return Response(CondemnedSerializer({"condemned": count}).data)
 
-
-class AdoptStray(ScopedView):
-    """Create a server for an unknown instance."""
-
-    write_scope = Token.Scope.FLEET_ADMIN
-    write_right = "servers.change_fleet"
-
     @describe(
         "adoptInstance", ServerSerializer, body=AdoptionSerializer, errors=[404, 409]
     )
-    def post(self, request: Request, pk: int) -> Response:
+    def adopt(self, request: Request, pk: int) -> Response:
         """Create a server for an unknown instance, with the template in the body."""
         name = self.read(AdoptionSerializer).get("template", "")
         try:

@@ -162,8 +162,7 @@ class ServerViewSet(ScopedView, ViewSet):
     )
     def destroy(self, request: HTTPRequest, name: str) -> Response:
         """Terminate a server."""
-        force = read_force(request.query_params.getlist("force"))
-        server = terminate_server(name, force=force)
+        server = terminate_server(name, force=read_force(request))
         if server is None:
             return Response(status=204)
         return Response(self._render(server))

@@ -9,6 +9,7 @@ from django.utils import timezone
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
 
 from servers.access.ratelimits import find_address
 from servers.access.tokens import check_token
@@ -103,25 +104,19 @@ class Me(ScopedView):
         return Response(MeSerializer(me).data)
 
 
-class Pause(ScopedView):
-    """Set the pause flag, for every process."""
+class PauseViewSet(ScopedView, ViewSet):
+    """Set and clear the pause flag, for every process."""
 
     write_right = "servers.change_fleet"
 
     @describe("pause", status=204)
-    def post(self, request: Request) -> Response:
+    def pause(self, request: Request) -> Response:
         """Set the pause flag. It does not stop requests to create servers."""
         pause_fleet()
         return Response(status=204)
 
-
-class Resume(ScopedView):
-    """Clear the pause flag."""
-
-    write_right = "servers.change_fleet"
-
     @describe("resume", status=204)
-    def post(self, request: Request) -> Response:
+    def resume(self, request: Request) -> Response:
         """Clear the pause flag."""
         resume_fleet()
         return Response(status=204)

@@ -5,7 +5,8 @@ from typing import Any, Final
 from django.urls import URLPattern, path, re_path
 from rest_framework.viewsets import ViewSet
 
-from servers.api import details, fleet, leaks, setup, system
+from servers.api import details, fleet, setup, system
+from servers.api.leaks import LeakViewSet
 from servers.api.schema.views import Docs, SchemaView
 from servers.api.servers import ServerViewSet
 
@@ -21,13 +22,14 @@ def _routes(
 ) -> list[URLPattern]:
     """Return the paths of a collection, its items, and the actions on an item."""
     one = rf"\Aapi/{name}/(?P<name>[\s\S]+)"
+    methods = {method: act for method, act in _ONE.items() if hasattr(view, act)}
     return [
         path(f"api/{name}", view.as_view({"get": "list", "post": "create"})),
         *(
-            re_path(rf"{one}/{act}\Z", view.as_view(methods))
-            for act, methods in acts.items()
+            re_path(rf"{one}/{act}\Z", view.as_view(doing))
+            for act, doing in acts.items()
         ),
-        re_path(rf"{one}\Z", view.as_view(_ONE)),
+        re_path(rf"{one}\Z", view.as_view(methods)),
     ]
 
 
@@ -35,13 +37,11 @@ urlpatterns = [
     # First, because they are requested most.
     path("api/servers", ServerViewSet.as_view({"get": "list", "post": "create"})),
     *(
-        re_path(rf"\Aapi/servers/(?P<name>[\s\S]+)/{part}\Z", view.as_view())
-        for part, view in (
-            ("why", details.Why),
-            ("details", details.Details),
-            ("events", details.ServerEvents),
-            ("attempts", details.ServerAttempts),
+        re_path(
+            rf"\Aapi/servers/(?P<name>[\s\S]+)/{part}\Z",
+            details.ServerDetails.as_view({"get": part}),
         )
+        for part in ("why", "details", "events", "attempts")
     ),
     re_path(
         r"\Aapi/servers/(?P<name>[\s\S]+)/retry\Z",
@@ -57,13 +57,12 @@ urlpatterns = [
     path("metrics", system.metrics),
     path("api/schema", SchemaView.as_view(), name="api-schema"),
     path("api/docs", Docs.as_view(), name="api-docs"),
-    path("api/pause", system.Pause.as_view()),
-    path("api/resume", system.Resume.as_view()),
+    path("api/pause", system.PauseViewSet.as_view({"post": "pause"})),
+    path("api/resume", system.PauseViewSet.as_view({"post": "resume"})),
     path("api/me", system.Me.as_view()),
     path("api/events", details.Events.as_view()),
     path("api/fleet", fleet.FleetView.as_view()),
-    path("api/tokens", fleet.Tokens.as_view()),
-    re_path(r"\Aapi/tokens/(?P<name>[\s\S]+)\Z", fleet.OneToken.as_view()),
+    *_routes("tokens", fleet.TokenViewSet, {}),
     *_routes(
         "templates",
         setup.TemplateViewSet,
@@ -74,9 +73,12 @@ urlpatterns = [
         setup.AccountViewSet,
         {"test": {"post": "test"}, "close-breaker": {"post": "close"}},
     ),
-    path("api/leaks", leaks.Leaks.as_view()),
-    path("api/leaks/<int:pk>/adopt", leaks.AdoptStray.as_view()),
-    path("api/leaks/leftovers/<int:pk>/delete", leaks.DeleteLeftover.as_view()),
-    path("api/leaks/destroy-held", leaks.DestroyHeld.as_view()),
-    path("api/leaks/<int:pk>/destroy", leaks.DestroyStray.as_view()),
+    path("api/leaks", LeakViewSet.as_view({"get": "show"})),
+    path("api/leaks/<int:pk>/adopt", LeakViewSet.as_view({"post": "adopt"})),
+    path(
+        "api/leaks/leftovers/<int:pk>/delete",
+        LeakViewSet.as_view({"post": "delete_leftover"}),
+    ),
+    path("api/leaks/destroy-held", LeakViewSet.as_view({"post": "destroy_held"})),
+    path("api/leaks/<int:pk>/destroy", LeakViewSet.as_view({"post": "destroy"})),
 ]

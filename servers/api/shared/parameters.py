@@ -1,5 +1,6 @@
 """Flags and numbers in query strings, and the error for a wrong parameter."""
 
+from collections.abc import Collection
 from typing import Final
 
 from rest_framework.request import Request
@@ -26,27 +27,22 @@ def read_number(name: str, text: str, least: int, most: int) -> int:
     raise refuse(name, f"Use a whole number from {least} to {most}.")
 
 
-def read_force(given: list[str]) -> bool:
+def read_force(request: Request) -> bool:
     """Return the parameter ``force``, parsed like Go's strconv. Raise InvalidError."""
-    if not given:
-        return False
-    if len(given) == 1 and given[0] in TRUE:
-        return True
-    if len(given) == 1 and given[0] in FALSE:
-        return False
-    raise InvalidError(
-        "force must be true or false.", fields={"force": ["Use true or false."]}
-    )
+    return _read_flag(request, "force", TRUE, FALSE)
 
 
 def read_unchecked(request: Request) -> bool:
     """Return whether to save a template without asking its cloud."""
-    given = request.query_params.getlist("unchecked")
-    if given in ([], ["false"]):
-        return False
-    if given == ["true"]:
-        return True
-    raise InvalidError(
-        "unchecked must be true or false.",
-        fields={"unchecked": ["Use true or false."]},
-    )
+    return _read_flag(request, "unchecked", {"true"}, {"false"})
+
+
+def _read_flag(
+    request: Request, name: str, true: Collection[str], false: Collection[str]
+) -> bool:
+    given = request.query_params.getlist(name)
+    if len(given) > 1 or not {*given} <= {*true, *false}:
+        raise InvalidError(
+            f"{name} must be true or false.", fields={name: ["Use true or false."]}
+        )
+    return bool(given) and given[0] in true
