@@ -21,12 +21,8 @@ from servers import tracing
 from servers.access.tokens import SCOPES, issue_token
 from servers.models import Account, Template, TemplatePlacement, Token
 from servers.models.encryption import refuse_wrong_keys
-from servers.operations import (
-    close_gates,
-    initialise_fleet,
-    save_account,
-    save_template,
-)
+from servers.operations.fleet import close_gates, initialise_fleet
+from servers.operations.setup import save_account, save_template
 
 
 def prepare_static(folder: Path) -> None:

@@ -15,13 +15,11 @@ from servers.clouds.registry import list_kinds, validate_config
 from servers.errors import FleetError
 from servers.models import Account
 from servers.models.multiline import Multiline
-from servers.operations import (
-    close_breaker,
-    resolve_credentials,
-    save_account,
-    scan_now,
-)
+from servers.operations.accounts import close_breaker
 from servers.operations.accounttest import probe_account
+from servers.operations.scans import scan_now
+from servers.operations.secrets import resolve_credentials
+from servers.operations.setup import save_account
 from servers.reports.health import summarise_health
 
 MOST_TESTED: Final = 3

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from servers.access.tokens import revoke_token
 from servers.admin.base import Shown, act_on_each, act_once
 from servers.models import Fleet, Token
-from servers.operations import freeze_destroys, pause_fleet, resume_fleet
+from servers.operations.fleet import freeze_destroys, pause_fleet, resume_fleet
 
 
 @admin.register(Fleet)

@@ -18,7 +18,8 @@ from servers.models import (
     SavedView,
     Tally,
 )
-from servers.operations import destroy_held, scan_now
+from servers.operations.scans import scan_now
+from servers.operations.strays import destroy_held
 
 
 @admin.register(Event)

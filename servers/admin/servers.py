@@ -17,14 +17,8 @@ from servers.admin.base import (
 )
 from servers.admin.filters import RegionFilter
 from servers.models import Attempt, Event, Instance, Leftover, Server
-from servers.operations import (
-    adopt_stray,
-    delete_leftover,
-    destroy_stray,
-    protect_server,
-    retry_server,
-    terminate_server,
-)
+from servers.operations.strays import adopt_stray, delete_leftover, destroy_stray
+from servers.operations.terminate import protect_server, retry_server, terminate_server
 
 
 class _EventInline(ShownInline):

@@ -22,7 +22,7 @@ from servers.errors import ConflictError, FleetError, InvalidError
 from servers.models import Template, TemplatePlacement, TemplateVersion
 from servers.models.multiline import Multiline
 from servers.models.template import PLACEMENT_FIELDS
-from servers.operations import check_places, save_template, try_template
+from servers.operations.places import check_places
 from servers.operations.setup import (
     MOST_PLACEMENTS,
     MOST_USER_DATA,
@@ -30,7 +30,9 @@ from servers.operations.setup import (
     TEMPLATE_FIELDS,
     check_placement,
     check_template,
+    save_template,
 )
+from servers.operations.trial import try_template
 
 STALE: Final = (
     "Someone else saved a change while you were editing. Nothing was saved. Open the "

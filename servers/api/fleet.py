@@ -22,7 +22,7 @@ from servers.api.serializers.fleet import (
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.models import Fleet, Token
-from servers.operations import change_fleet
+from servers.operations.fleet import change_fleet
 
 
 class FleetView(ScopedView):

@@ -17,9 +17,14 @@ from servers.api.serializers.servers import ServerSerializer
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Token
-from servers.operations import adopt_stray, delete_leftover, destroy_held, destroy_stray
+from servers.operations.strays import (
+    adopt_stray,
+    delete_leftover,
+    destroy_held,
+    destroy_stray,
+)
 from servers.records.ledger import database_now
-from servers.reports.leaks import list_history, report_leaks
+from servers.reports.leaks.load import list_history, report_leaks
 from servers.reports.server_json import render_server
 
 

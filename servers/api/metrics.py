@@ -30,7 +30,8 @@ from servers.records.counters import (
     FAILURES,
 )
 from servers.records.ledger import database_now
-from servers.reports.leaks import DECIDED, NONE, UNOWNED, report_leaks
+from servers.reports.leaks.load import report_leaks
+from servers.reports.leaks.shapes import DECIDED, NONE, UNOWNED
 from servers.reports.selectors import count_by_state
 
 

@@ -33,15 +33,10 @@ from servers.api.shared.views import ScopedView
 from servers.errors import NotFoundError
 from servers.freshness.stamps import Stamps
 from servers.models import Server, Token
-from servers.operations import (
-    Change,
-    Request,
-    change_server,
-    provision_once,
-    provision_servers,
-    retry_server,
-    terminate_server,
-)
+from servers.operations.change import Change, change_server
+from servers.operations.once import provision_once
+from servers.operations.provision import Request, provision_servers
+from servers.operations.terminate import retry_server, terminate_server
 from servers.reports.selectors import list_servers
 from servers.reports.server_json import render_server
 

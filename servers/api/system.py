@@ -27,7 +27,7 @@ from servers.api.shared.limits import REFUSALS_SHARE, refusals
 from servers.api.shared.views import ScopedView
 from servers.freshness.stamps import read_stamps
 from servers.models import Token
-from servers.operations import pause_fleet, resume_fleet
+from servers.operations.fleet import pause_fleet, resume_fleet
 from servers.reports.selectors import is_paused
 
 NEEDS_A_READER: Final = (

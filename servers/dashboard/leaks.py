@@ -10,8 +10,14 @@ from servers.access.reach import reach_rows
 from servers.dashboard.shared.acting import Ask
 from servers.dashboard.shared.live import Live
 from servers.models import Instance, Leftover
-from servers.operations import adopt_stray, delete_leftover, destroy_held, destroy_stray
-from servers.reports.leaks import LocationReport, Report, list_history, report_leaks
+from servers.operations.strays import (
+    adopt_stray,
+    delete_leftover,
+    destroy_held,
+    destroy_stray,
+)
+from servers.reports.leaks.load import list_history, report_leaks
+from servers.reports.leaks.shapes import LocationReport, Report
 from servers.wording import count_of
 
 

@@ -11,7 +11,7 @@ from servers.dashboard.shared.helps import say_helps
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import say_failure
 from servers.lifecycle.states import BOOTING, MOVING, State
-from servers.reports.attention import list_attention, read_moment
+from servers.reports.attention.load import list_attention, read_moment
 from servers.reports.overview import RANGES, find_range, recent_figures
 
 # Even if nothing moves, a process may stop responding.

@@ -10,15 +10,15 @@ from django.shortcuts import redirect
 
 from servers.access.reach import find_account
 from servers.dashboard.shared.acting import Act, Ask
-from servers.operations import (
-    close_breaker,
+from servers.operations.accounts import close_breaker
+from servers.operations.fleet import (
+    MOST_NOTE,
     confirm_fleet,
     freeze_destroys,
     pause_fleet,
     resume_fleet,
-    scan_now,
 )
-from servers.operations.fleet import MOST_NOTE
+from servers.operations.scans import scan_now
 from servers.records.ledger import database_now
 
 LONGEST_PAUSE: Final = 7 * 24 * 60

@@ -20,7 +20,7 @@ from servers.messaging.broker import ask_broker, ask_cache, name_broker, name_ca
 from servers.messaging.standstill import LATE, TICK_LATE, find_standstill
 from servers.models import Heartbeat
 from servers.placing.location_gate import is_confirmed
-from servers.reports.attention import read_moment
+from servers.reports.attention.load import read_moment
 
 # Only the settings in this list are shown.
 _SHOWN: Final = (

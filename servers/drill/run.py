@@ -24,10 +24,12 @@ from servers.errors import FleetError
 from servers.lifecycle.states import State
 from servers.lifecycle.states import Verdict as InstanceVerdict
 from servers.models import Account, Attempt, Event, Fleet, Instance, Location, Server
-from servers.operations import close_breaker, save_account, terminate_server
+from servers.operations.accounts import close_breaker
+from servers.operations.setup import save_account
+from servers.operations.terminate import terminate_server
 from servers.placing.locations import open_location, pace_of
 from servers.records.ledger import database_now
-from servers.reports.leaks import bound_of
+from servers.reports.leaks.bounds import bound_of
 
 MARK: Final = "drill"
 # How long after a kill of the database the API may answer 503.

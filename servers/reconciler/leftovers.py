@@ -21,7 +21,7 @@ from servers.lifecycle.states import CLOSED, State
 from servers.models import Attempt, Fleet, Instance, Leftover, Location, Server
 from servers.reconciler.owners import choose_owner, seen_by
 from servers.records.ledger import Kind, database_now, write_event
-from servers.reports.leaks import LEFTOVERS_EVERY
+from servers.reports.leaks.bounds import LEFTOVERS_EVERY
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.db.models.functions import RowNumber
 
 from servers.messaging import dispatch
 from servers.models import Fleet, Instance, Location, Server
-from servers.operations import resume_due
+from servers.operations.fleet import resume_due
 from servers.records.ledger import database_now
 
 # How many rows of a kind one tick sends hints for. The next tick takes the next ones.

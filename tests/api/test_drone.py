@@ -10,7 +10,9 @@ from servers.access.tokens import SCOPES, issue_token
 from servers.engine import step
 from servers.lifecycle.states import State
 from servers.models import Account, Server
-from servers.operations import freeze_destroys, save_account, terminate_server
+from servers.operations.fleet import freeze_destroys
+from servers.operations.setup import save_account
+from servers.operations.terminate import terminate_server
 from tests.support.drone import DecodeError, Drone, ServerError, decode_server
 from tests.support.fleet import (
     QUICK,

@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from servers.api.serverlist import fragments, segments
 from servers.models import Server, Token
 from servers.models.fields import EncryptedTextField
-from servers.operations import Change, change_server, save_template
+from servers.operations.change import Change, change_server
+from servers.operations.setup import save_template
 from tests.api.conftest import Call
 from tests.support.fleet import provision
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from servers.models import Server
-from servers.operations import Request, provision_servers
+from servers.operations.provision import Request, provision_servers
 from tests.api.conftest import Call
 from tests.support.fleet import provision
 

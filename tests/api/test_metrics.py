@@ -20,7 +20,8 @@ from servers.models import (
     Location,
     Server,
 )
-from servers.operations import freeze_destroys, terminate_server
+from servers.operations.fleet import freeze_destroys
+from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision, world_of
 from tests.support.trouble import start_processes

@@ -9,7 +9,7 @@ from django.test import Client
 
 from servers.errors import InvalidError
 from servers.models import Account, Template, TemplateVersion
-from servers.operations import save_account, save_template
+from servers.operations.setup import save_account, save_template
 from tests.api.conftest import Call
 from tests.support.fleet import make_template
 from tests.support.inline import fill_inline

@@ -11,7 +11,7 @@ from django.db import connection
 from servers.access.tokens import SCOPES
 from servers.api.shared.routes import Route, list_routes
 from servers.models import Account, Server, Template
-from servers.operations import save_account, save_template
+from servers.operations.setup import save_account, save_template
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, provision
 

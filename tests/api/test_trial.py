@@ -7,7 +7,8 @@ import pytest
 from django.db.models import F
 
 from servers.models import Account, Server, Template
-from servers.operations import Change, change_server, save_account, save_template
+from servers.operations.change import Change, change_server
+from servers.operations.setup import save_account, save_template
 from servers.reconciler import purge_history
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, live_keys

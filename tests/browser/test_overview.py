@@ -8,7 +8,7 @@ import pytest
 
 from servers.messaging.heartbeats import LATE
 from servers.models import Account, Heartbeat, Instance
-from servers.operations import freeze_destroys
+from servers.operations.fleet import freeze_destroys
 from servers.records.ledger import database_now
 from tests.support.browser import check_looks, poll_now
 from tests.support.fleet import make_fleet, provision

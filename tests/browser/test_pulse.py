@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from servers.models import Server
-from servers.operations import Change, change_server
+from servers.operations.change import Change, change_server
 from tests.support.fleet import make_fleet, provision
 
 pytestmark = pytest.mark.pure

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from servers.models import Server
-from servers.operations import Change, change_server
+from servers.operations.change import Change, change_server
 from tests.support.browser import poll_now
 from tests.support.fleet import make_fleet, provision
 

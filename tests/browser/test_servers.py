@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from servers.models import Server
-from servers.operations import Change, change_server
+from servers.operations.change import Change, change_server
 from tests.support.browser import check_looks, poll_now
 from tests.support.fleet import make_fleet, provision
 from tests.support.people import make_person

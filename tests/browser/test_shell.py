@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from servers.models import Server, Session
-from servers.operations import change_server, pause_fleet
-from servers.operations.change import Change
+from servers.operations.change import Change, change_server
+from servers.operations.fleet import pause_fleet
 from tests.support.browser import check_looks, poll_now
 from tests.support.fleet import make_fleet, provision
 from tests.support.people import make_person, session_cookie

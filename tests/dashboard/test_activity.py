@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from servers.models import Event
-from servers.operations import pause_fleet
+from servers.operations.fleet import pause_fleet
 from servers.tracing import bound
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person

@@ -8,9 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from servers.models import Account, Attempt, Fleet, Heartbeat, Location, Server
-from servers.operations import Request, provision_servers
+from servers.operations.provision import Request, provision_servers
 from servers.records.ledger import database_now
-from servers.reports.attention import Item, Kind, list_attention
+from servers.reports.attention.items import Item, Kind
+from servers.reports.attention.load import list_attention
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 from tests.support.trouble import age_server, open_breaker, start_processes

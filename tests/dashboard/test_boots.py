@@ -11,7 +11,7 @@ from servers.dashboard.servers.steps import draw_boot, find_usual, list_moves
 from servers.dashboard.templates.stats import read_records
 from servers.lifecycle.states import Verdict
 from servers.models import Attempt, Event, Fleet, Instance, Server, Template
-from servers.operations import adopt_stray
+from servers.operations.strays import adopt_stray
 from servers.reconciler import purge_history
 from servers.records.boots import read_boots
 from servers.records.ledger import database_now

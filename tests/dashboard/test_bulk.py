@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from servers.models import Event, Server
-from servers.operations import protect_server
+from servers.operations.terminate import protect_server
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

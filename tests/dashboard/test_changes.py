@@ -8,7 +8,9 @@ from django.test import Client
 
 from servers.access.tokens import issue_token, revoke_token
 from servers.models import Account, Event, Template, Token
-from servers.operations import change_fleet, people, save_account, save_template
+from servers.operations import people
+from servers.operations.fleet import change_fleet
+from servers.operations.setup import save_account, save_template
 from servers.records.differences import list_differences
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from servers.models import Attempt, Event
-from servers.operations import terminate_server
+from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from servers.reports.overview import RANGES, load_figures
 from tests.support.fleet import Workshop, make_fleet, provision

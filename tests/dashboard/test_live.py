@@ -10,7 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from servers.models import Server, Session
-from servers.operations import Change, change_server, pause_fleet
+from servers.operations.change import Change, change_server
+from servers.operations.fleet import pause_fleet
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

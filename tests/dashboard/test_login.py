@@ -13,7 +13,7 @@ from servers.access.ratelimits import find_address
 from servers.dashboard.people import login
 from servers.drill.service import free_port
 from servers.models import Event
-from servers.operations import initialise_fleet
+from servers.operations.fleet import initialise_fleet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 

@@ -10,12 +10,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from servers.models import Account, Event, Fleet, Heartbeat, Instance, Location
-from servers.operations import freeze_destroys, pause_fleet, save_account
+from servers.operations.fleet import freeze_destroys, pause_fleet
+from servers.operations.setup import save_account
 from servers.placing.locations import ensure_location
 from servers.reconciler.observe import observe_location
 from servers.reconciler.tick import tick
 from servers.records.ledger import database_now
-from servers.reports.attention import Kind, list_attention
+from servers.reports.attention.items import Kind
+from servers.reports.attention.load import list_attention
 from servers.reports.overview import forget_figures
 from servers.reports.selectors import is_paused
 from tests.clouds.test_amazon import SECRETS, answering, error_of

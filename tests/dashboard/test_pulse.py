@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from servers.dashboard.shared.pulse import askers
 from servers.models import Session
-from servers.operations import Change, change_server, pause_fleet
+from servers.operations.change import Change, change_server
+from servers.operations.fleet import pause_fleet
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

@@ -13,7 +13,7 @@ from servers.dashboard.servers.connect import list_connections, write_call
 from servers.dashboard.servers.detail import find_cost
 from servers.dashboard.servers.steps import Usual, draw_boot, draw_end, weigh_boots
 from servers.models import Event, Server
-from servers.operations import Change, change_server
+from servers.operations.change import Change, change_server
 from tests.support.drone import Drone, read_exports
 from tests.support.fleet import Workshop, change_template, make_fleet, provision
 from tests.support.people import log_in, make_person

@@ -10,7 +10,9 @@ from django.test import Client
 from servers.access.tokens import revoke_token
 from servers.dashboard.shared.editing import lock_row
 from servers.models import Account, Server, Template, Token
-from servers.operations import delete_account, delete_template, terminate_server
+from servers.operations.accounts import delete_account
+from servers.operations.setup import delete_template
+from servers.operations.terminate import terminate_server
 from tests.support.crawl import Form, Look, make_everything, take_snapshot
 from tests.support.fleet import Workshop
 from tests.support.people import log_in, make_person

@@ -21,7 +21,7 @@ from servers.messaging.heartbeats import (
     write_heartbeat,
 )
 from servers.models import Account, Event, Heartbeat, Instance, Leftover, Location
-from servers.operations import save_account
+from servers.operations.setup import save_account
 from servers.reconciler.purge import purge_history
 from servers.records.leases import name_process
 from servers.records.ledger import database_now

@@ -8,7 +8,7 @@ import pytest
 
 from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.models import Account, Attempt, Instance
-from servers.operations import terminate_server
+from servers.operations.terminate import terminate_server
 from servers.placing import breaker
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision, world_of

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from servers.models import Account, Event, Server
-from servers.operations import close_breaker
+from servers.operations.accounts import close_breaker
 from servers.placing import breaker
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision

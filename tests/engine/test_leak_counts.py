@@ -11,11 +11,10 @@ from django.test import Client
 
 from servers.access.tokens import issue_token
 from servers.models import Account, Fleet, Instance, Leftover, Location, Server
-from servers.operations import save_account
+from servers.operations.setup import save_account
 from servers.records.ledger import database_now
-from servers.reports.attention import list_attention
-from servers.reports.leaks import report_leaks
-from servers.reports.leaks.load import MOST_NAMED
+from servers.reports.attention.load import list_attention
+from servers.reports.leaks.load import MOST_NAMED, report_leaks
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -13,9 +13,10 @@ from servers.access.tokens import issue_token
 from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Attempt, Instance, Location, Server
-from servers.operations import destroy_stray, terminate_server
+from servers.operations.strays import destroy_stray
+from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
-from servers.reports.leaks import list_history, report_leaks
+from servers.reports.leaks.load import list_history, report_leaks
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,7 +6,7 @@ import pytest
 
 from servers.engine.step import find_lease_length
 from servers.models import Account, Server
-from servers.operations import save_account
+from servers.operations.setup import save_account
 from tests.support.fleet import (
     TIMINGS,
     Workshop,

@@ -8,9 +8,10 @@ from django.test import Client
 
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Event, Leftover
-from servers.operations import freeze_destroys, terminate_server
+from servers.operations.fleet import freeze_destroys
+from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
-from servers.reports.leaks import report_leaks
+from servers.reports.leaks.load import report_leaks
 from tests.support.ageing import jump
 from tests.support.fleet import (
     TIMINGS,

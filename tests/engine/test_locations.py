@@ -19,12 +19,9 @@ from servers.models import (
     Server,
     Template,
 )
-from servers.operations import (
-    delete_template,
-    save_template,
-    scan_now,
-    terminate_server,
-)
+from servers.operations.scans import scan_now
+from servers.operations.setup import delete_template, save_template
+from servers.operations.terminate import terminate_server
 from servers.reconciler.locations import tidy_locations
 from servers.records.ledger import database_now
 from tests.support.ageing import jump

@@ -25,13 +25,14 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
-from servers.operations import save_account, terminate_server
+from servers.operations.setup import save_account
+from servers.operations.terminate import terminate_server
 from servers.placing import breaker
 from servers.reconciler import purge_history
 from servers.records.ledger import database_now
-from servers.reports.attention import list_attention
+from servers.reports.attention.load import list_attention
 from servers.reports.feed import read_events
-from servers.reports.leaks import list_history, report_leaks
+from servers.reports.leaks.load import list_history, report_leaks
 from servers.reports.why import explain_server
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
 from tests.support.plans import find_scans

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from servers.models import Account, Location, Template
-from servers.operations import accounttest, initialise_fleet, visits
+from servers.operations import accounttest, visits
 from servers.operations.accounttest import probe_account, probe_template
+from servers.operations.fleet import initialise_fleet
 from servers.operations.visits import Finding
 from servers.placing.locations import ensure_location
 from tests.clouds.test_amazon import answering, error_of

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from servers import reconciler
 from servers.models import Account, Event, Fleet, Listing, Location, Server
-from servers.operations import terminate_server
+from servers.operations.terminate import terminate_server
 from servers.reconciler import purge
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision

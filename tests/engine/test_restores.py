@@ -17,17 +17,16 @@ from servers.clouds.base import FLEET_TAG
 from servers.errors import ConflictError
 from servers.lifecycle.states import Verdict
 from servers.models import Account, Attempt, Event, Fleet, Instance, Location, Server
-from servers.operations import (
-    adopt_stray,
+from servers.operations.fleet import (
     close_gates,
     confirm_fleet,
     initialise_fleet,
-    provision_servers,
-    save_account,
     split_fleet,
-    terminate_server,
 )
-from servers.operations.provision import Request
+from servers.operations.provision import Request, provision_servers
+from servers.operations.setup import save_account
+from servers.operations.strays import adopt_stray
+from servers.operations.terminate import terminate_server
 from tests.support.ageing import wipe
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 

@@ -20,16 +20,12 @@ from servers.models import (
     Location,
     Template,
 )
-from servers.operations import (
-    adopt_stray,
-    destroy_stray,
-    save_account,
-    save_template,
-    terminate_server,
-)
+from servers.operations.setup import save_account, save_template
+from servers.operations.strays import adopt_stray, destroy_stray
+from servers.operations.terminate import terminate_server
 from servers.placing.breaker import explain_hold
 from servers.records.ledger import database_now
-from servers.reports.leaks import report_leaks
+from servers.reports.leaks.load import report_leaks
 from tests.exactly_once.clouds import MOTO_TIMINGS, REGION, make_moto
 from tests.support.fleet import (
     QUICK,

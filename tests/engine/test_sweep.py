@@ -8,7 +8,7 @@ from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.lifecycle.keys import make_key
 from servers.lifecycle.states import Outcome, Verdict
 from servers.models import Account, Attempt, Fleet, Instance, Location
-from servers.operations import terminate_server
+from servers.operations.terminate import terminate_server
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -105,7 +105,7 @@ def test_many_orphans_at_once_wait_for_a_person(workshop: Workshop) -> None:
 def test_a_copied_database_observes_and_does_nothing_until_it_is_confirmed(
     workshop: Workshop,
 ) -> None:
-    from servers.operations import confirm_fleet
+    from servers.operations.fleet import confirm_fleet
 
     account = make_fleet()
     server = provision()

@@ -6,12 +6,9 @@ import pytest
 
 from servers.errors import ConflictError, InvalidError
 from servers.models import Account, Server
-from servers.operations import (
-    close_breaker,
-    freeze_destroys,
-    protect_server,
-    terminate_server,
-)
+from servers.operations.accounts import close_breaker
+from servers.operations.fleet import freeze_destroys
+from servers.operations.terminate import protect_server, terminate_server
 from servers.placing import breaker
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision

@@ -10,7 +10,8 @@ from pytest_django import Settings
 from servers.engine.step import _Step
 from servers.lifecycle.backoff import back_off
 from servers.models import Account, Attempt, Fleet, Location, Server
-from servers.operations import retry_server, save_account
+from servers.operations.setup import save_account
+from servers.operations.terminate import retry_server
 from servers.placing import breaker
 from servers.placing.snapshots import Loader
 from servers.records.leases import Lease

@@ -8,7 +8,7 @@ import pytest
 
 from servers.lifecycle.states import Outcome
 from servers.models import Account, Attempt, Event, Instance, Location, Server
-from servers.operations import retry_server, terminate_server
+from servers.operations.terminate import retry_server, terminate_server
 from tests.support.fleet import (
     TIMINGS,
     Workshop,

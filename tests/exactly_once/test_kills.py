@@ -14,7 +14,7 @@ import pytest
 
 from servers import engine
 from servers.models import Account, Instance, Server
-from servers.operations import terminate_server
+from servers.operations.terminate import terminate_server
 from tests.exactly_once.clouds import Bench, make_moto, make_sandbox
 from tests.support.crash import kill_at, run_in_child, was_killed
 from tests.support.fleet import Workshop, change_template, provision, world_of

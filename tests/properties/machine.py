@@ -21,18 +21,13 @@ from servers.lifecycle.states import HOLDING, OPEN, PROVEN_GONE, State
 from servers.lifecycle.transitions import TABLE
 from servers.models import Account, Attempt, Instance, Location, Server
 from servers.models import Event as EventRow
-from servers.operations import (
-    adopt_stray,
-    close_breaker,
-    destroy_stray,
-    freeze_destroys,
-    protect_server,
-    retry_server,
-    save_account,
-    terminate_server,
-)
+from servers.operations.accounts import close_breaker
+from servers.operations.fleet import freeze_destroys
+from servers.operations.setup import save_account
+from servers.operations.strays import adopt_stray, destroy_stray
+from servers.operations.terminate import protect_server, retry_server, terminate_server
 from servers.records import ledger
-from servers.reports import leaks
+from servers.reports.leaks.load import report_leaks
 from tests.support.ageing import jump, wipe
 from tests.support.crash import kill_at, run_in_child, was_killed
 from tests.support.fleet import (
@@ -313,7 +308,7 @@ class FleetMachine(RuleBasedStateMachine):
         raise AssertionError(f"no rest: {list(rows)}, {list(strays.values())}")
 
     def _is_proven(self) -> bool:
-        return leaks.report_leaks(now=ledger.database_now()).is_clean
+        return report_leaks(now=ledger.database_now()).is_clean
 
     def _all_owned(self) -> bool:
         known = Server.objects.filter(state=State.RUNNING).values_list(

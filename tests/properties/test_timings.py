@@ -11,7 +11,8 @@ from servers import reconciler
 from servers.clouds.timings import LEAST_TIMINGS, Timings
 from servers.errors import InvalidError
 from servers.models import Account, Instance, Server
-from servers.operations import save_account, terminate_server
+from servers.operations.setup import save_account
+from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from tests.support.ageing import jump, wipe
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision, world_of
@@ -174,7 +175,7 @@ def test_timings_of_an_older_version_break_no_page(workshop: Workshop) -> None:
     timings = {**QUICK["timings"], "lag": 601}  # type: ignore[dict-item]
     options = {**account.options, "timings": timings}
     Account.objects.update(options=options)
-    from servers.reports.leaks import report_leaks
+    from servers.reports.leaks.load import report_leaks
 
     (location,) = report_leaks(now=database_now()).locations
     assert not location.is_fresh

@@ -9,7 +9,8 @@ from django.db import connections
 
 from servers.errors import UnavailableError
 from servers.models import Account
-from servers.operations import accounttest, initialise_fleet, visits
+from servers.operations import accounttest, visits
+from servers.operations.fleet import initialise_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,7 +8,7 @@ import pytest
 
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Event, Fleet, Instance, Leftover, Location, Server
-from servers.operations import pause_fleet, resume_fleet
+from servers.operations.fleet import pause_fleet, resume_fleet
 from servers.records.ledger import database_now
 from tests.support.crew import (
     ROUNDS,

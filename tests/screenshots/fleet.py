@@ -25,19 +25,12 @@ from servers.models import (
     Template,
     TemplatePlacement,
 )
-from servers.operations import (
-    Request,
-    delete_account,
-    delete_template,
-    pause_fleet,
-    protect_server,
-    provision_servers,
-    resume_fleet,
-    save_account,
-    save_template,
-    terminate_server,
-    try_template,
-)
+from servers.operations.accounts import delete_account
+from servers.operations.fleet import pause_fleet, resume_fleet
+from servers.operations.provision import Request, provision_servers
+from servers.operations.setup import delete_template, save_account, save_template
+from servers.operations.terminate import protect_server, terminate_server
+from servers.operations.trial import try_template
 from servers.placing.breaker import OPENS_AFTER
 from servers.records.ledger import Kind, database_now
 from tests.support.fleet import world_of

@@ -15,7 +15,7 @@ from django.test import override_settings
 from servers.drill.service import ROOT, Service
 from servers.models import Account, Fleet, Server, Template, encryption
 from servers.models.fields import DecryptionError
-from servers.operations import save_account, save_template
+from servers.operations.setup import save_account, save_template
 from tests.support.fleet import make_fleet, provision
 
 OLD = {"k1": b"k" * 32}

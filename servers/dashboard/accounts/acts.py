@@ -9,14 +9,10 @@ from servers.access.reach import find_account
 from servers.dashboard.shared.acting import Act, Delete
 from servers.dashboard.shared.editing import lock_row
 from servers.models import Account
-from servers.operations import (
-    close_breaker,
-    delete_account,
-    explain_kept,
-    save_account,
-    scan_now,
-)
+from servers.operations.accounts import close_breaker, delete_account, explain_kept
 from servers.operations.accounttest import probe_account
+from servers.operations.scans import scan_now
+from servers.operations.setup import save_account
 
 # Only results that were tested and work count as success.
 _TELL: Final = {

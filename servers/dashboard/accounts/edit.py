@@ -14,8 +14,9 @@ from servers.dashboard.shared.editing import Edit
 from servers.dashboard.shared.optionfields import OPTION
 from servers.errors import FleetError, InvalidError
 from servers.models import Account
-from servers.operations import resolve_credentials, save_account
 from servers.operations.accounttest import probe_account
+from servers.operations.secrets import resolve_credentials
+from servers.operations.setup import save_account
 
 
 class _Edit(Edit):

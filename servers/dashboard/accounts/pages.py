@@ -16,7 +16,7 @@ from servers.dashboard.shared.messages import Action
 from servers.errors import InvalidError
 from servers.models import Account, Event, Listing, Location
 from servers.models.account import UNHEALTHY
-from servers.operations import find_templates
+from servers.operations.accounts import find_templates
 from servers.placing.breaker import explain_hold
 from servers.records.limits import count_servers
 from servers.reports.health import summarise_health

@@ -15,7 +15,7 @@ from servers.access.ratelimits import find_address
 from servers.access.sessions import MUST_CHANGE, digest_key
 from servers.dashboard.people.login import TOO_MANY, Reservation, answer_later
 from servers.dashboard.shared.access import Page, find_next, go_back
-from servers.operations import change_own_password
+from servers.operations.people import change_own_password
 
 
 class _Own(LoginRequiredMixin, Page, FormView):  # type: ignore[type-arg]

@@ -25,13 +25,9 @@ from servers.dashboard.shared.once import add_errors
 from servers.errors import ConflictError, FleetError, NotFoundError
 from servers.lifecycle.states import ENDING, State
 from servers.models import Server
-from servers.operations import (
-    protect_server,
-    provision_servers,
-    retry_server,
-    revise_labels,
-    terminate_server,
-)
+from servers.operations.change import revise_labels
+from servers.operations.provision import provision_servers
+from servers.operations.terminate import protect_server, retry_server, terminate_server
 from servers.reports.selectors import find_server
 
 _NAMES_SAID = 5

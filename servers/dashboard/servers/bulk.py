@@ -44,7 +44,8 @@ from servers.dashboard.shared.messages import (
 from servers.errors import FleetError, InvalidError
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server
-from servers.operations import retry_server, revise_labels, terminate_server
+from servers.operations.change import revise_labels
+from servers.operations.terminate import retry_server, terminate_server
 from servers.wording import count_of
 
 REPEATED: Final = "This was already carried out. Nothing was done twice."

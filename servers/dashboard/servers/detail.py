@@ -21,7 +21,7 @@ from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.live import Live
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server, Token
-from servers.operations import find_leftovers
+from servers.operations.terminate import find_leftovers
 from servers.placing.placements import price_of
 from servers.placing.snapshots import Loader
 from servers.reports.selectors import find_server

@@ -13,13 +13,14 @@ from servers.dashboard.shared.lines import LinesField, join_lines
 from servers.dashboard.shared.once import OnceForm, add_errors, offer_rows
 from servers.errors import InvalidError
 from servers.models import Server, Template
-from servers.operations import Change, Request
+from servers.operations.change import Change
 from servers.operations.provision import (
     MOST_CAPACITY,
     MOST_COUNT,
     MOST_LETTERS,
     MOST_TTL,
     TEMPLATE_GONE,
+    Request,
     check_request,
 )
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from servers.dashboard.shared.messages import actions_for
 from servers.models import Server
-from servers.reports.attention import Item, Kind
+from servers.reports.attention.items import Item, Kind
 
 _CHANGE_ACCOUNT: Final = "servers.change_account"
 

@@ -14,14 +14,13 @@ from servers.dashboard.templates.form import TemplateForm
 from servers.dashboard.templates.rows import is_move
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template
-from servers.operations import (
-    RefusedPlaceError,
-    check_places,
+from servers.operations.places import RefusedPlaceError, check_places
+from servers.operations.setup import (
     delete_template,
     explain_template_kept,
     save_template,
-    try_template,
 )
+from servers.operations.trial import try_template
 
 
 class _Edit(Edit):

@@ -15,8 +15,8 @@ from servers.dashboard.templates.bootchart import compare_boots, load_steps
 from servers.dashboard.templates.stats import Record, read_records
 from servers.errors import NotFoundError
 from servers.models import Template, TemplateVersion
-from servers.operations import find_trial, was_tried
 from servers.operations.setup import list_template_changes, read_template
+from servers.operations.trial import find_trial, was_tried
 from servers.records.boots import LATELY
 from servers.reports.overview import RANGES, find_range
 

@@ -9,7 +9,7 @@ from servers import tracing
 from servers.errors import FleetError
 from servers.messaging.standstill import find_standstill
 from servers.models import Fleet, Heartbeat
-from servers.operations import confirm_fleet, split_fleet
+from servers.operations.fleet import confirm_fleet, split_fleet
 from servers.placing.location_gate import is_confirmed
 from servers.records.ledger import database_now
 

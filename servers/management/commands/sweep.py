@@ -9,7 +9,8 @@ from servers import tracing
 from servers.models import Account, Location
 from servers.reconciler import observe_location
 from servers.records.ledger import database_now
-from servers.reports.leaks import LocationReport, Report, report_leaks
+from servers.reports.leaks.load import report_leaks
+from servers.reports.leaks.shapes import LocationReport, Report
 
 
 class Command(BaseCommand):
