@@ -25,6 +25,7 @@ from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision, world_of
 from tests.support.trouble import start_processes
+from tests.support.worlds import add_instance
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -73,8 +74,11 @@ def test_leaks_doubles_and_unconfirmed_terminations_are_reported(
     workshop.run_to("running", server)
     double = Attempt.objects.get().key
     tags = {"serverfleet-fleet": "ci", "serverfleet-server": server.pk.hex}
-    world_of(account).add_instance(
-        region="", tags={**tags, "serverfleet-key": double}, now=time.time()
+    add_instance(
+        world_of(account),
+        region="",
+        tags={**tags, "serverfleet-key": double},
+        now=time.time(),
     )
     workshop.run_until(lambda: Instance.objects.filter(verdict="double").exists())
     label = 'serverfleet_leaks{{account="sandbox",outside="{}",region="",verdict="{}"}}'

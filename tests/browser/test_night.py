@@ -21,6 +21,7 @@ from servers.clouds.sandbox import World, world_path
 from servers.drill.service import Service, wait_for
 from servers.placing.breaker import OPENS_AFTER
 from tests.support.fleet import TIMINGS
+from tests.support.worlds import add_instance
 
 pytestmark = [pytest.mark.pure, pytest.mark.slow]
 
@@ -78,7 +79,7 @@ class Night:
         world = World(world_path(folder, str(UUID(hex_id))))
         fleet = self.ask("SELECT fleet_id FROM servers_fleet")
         tags = {FLEET_TAG: fleet, KEY_TAG: key}
-        world.add_instance(region="", tags=tags, now=time.time())
+        add_instance(world, region="", tags=tags, now=time.time())
         world.close()
 
     def mend(self, account: str) -> None:

@@ -24,6 +24,7 @@ from servers.clouds.registry import describe_kind, open_cloud
 from servers.clouds.sandbox.adapter import Sandbox
 from servers.lifecycle.keys import make_key
 from tests.support.moto import reset_moto
+from tests.support.worlds import add_instance
 
 pytestmark = pytest.mark.pure
 
@@ -217,7 +218,7 @@ def leave_volume(cloud: Cloud, tags: dict[str, str]) -> str:
     """Have a volume with these tags lie about, as an ended instance may leave it."""
     if isinstance(cloud, Sandbox):
         world = cloud._driver.world
-        name = world.add_instance(region="", tags=tags, now=0.0)
+        name = add_instance(world, region="", tags=tags, now=0.0)
         (row,) = world.select("id = ?", (name,))
         with world.writing() as file:
             world.leave_volume(file, row, 0.0)

@@ -12,6 +12,7 @@ from servers.operations.terminate import terminate_server
 from servers.placing import breaker
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision, world_of
+from tests.support.worlds import add_instance, vanish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +25,7 @@ def test_it_opens_after_failures_in_a_row_and_the_others_stay_pending(
     workshop: Workshop,
 ) -> None:
     account = make_fleet(quota=1)
-    world_of(account).add_instance(region="", tags={}, now=0)
+    add_instance(world_of(account), region="", tags={}, now=0)
     servers = [provision() for _ in range(breaker.OPENS_AFTER)]
     workshop.run_to("error", *servers)
     account.refresh_from_db()
@@ -85,7 +86,7 @@ def test_it_opens_if_instances_outnumber_the_servers(workshop: Workshop) -> None
     tags = {FLEET_TAG: fleet, SERVER_TAG: uid, KEY_TAG: key}
     world = world_of(account)
     strays = [
-        world.add_instance(region="", tags=tags, now=time.time()) for _ in range(6)
+        add_instance(world, region="", tags=tags, now=time.time()) for _ in range(6)
     ]
     workshop.run_until(
         lambda: Account.objects.filter(breaker=Account.Breaker.OPEN).exists()
@@ -98,7 +99,7 @@ def test_it_opens_if_instances_outnumber_the_servers(workshop: Workshop) -> None
     assert len(world.live(time.time())) == 7
     # A person has them destroyed; the breaker tries again, and closes.
     for stray in strays:
-        world.vanish(stray, time.time())
+        vanish(world, stray, time.time())
     workshop.run_until(
         lambda: Instance.objects.filter(live=True).count() == 1, seconds=10
     )

@@ -22,6 +22,7 @@ from tests.support.fleet import (
     world_of,
 )
 from tests.support.moto import reset_moto
+from tests.support.worlds import turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,7 +83,7 @@ def test_a_running_server_whose_instance_stops_is_in_error_and_ends(
     server = provision()
     workshop.run_to("running", server)
     address = server.address
-    world_of(account).turn(server.instance_id, "stopped", time.time())
+    turn(world_of(account), server.instance_id, "stopped", time.time())
     workshop.run_to("error", server)
     assert server.error == (
         "The cloud shows its instance as 'stopped', although ServerFleet did not "

@@ -18,6 +18,7 @@ from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from servers.reports.leaks.load import list_history, report_leaks
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
+from tests.support.worlds import add_instance
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -25,8 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def add(account: Account, key: str) -> None:
     _, server, _, _ = key.rsplit("-", 3)
     tags = {FLEET_TAG: "ci", SERVER_TAG: server, KEY_TAG: key}
-    world_of(account).add_instance(
-        region="", tags=tags, now=time.time(), name="from-a-backup"
+    add_instance(
+        world_of(account), region="", tags=tags, now=time.time(), name="from-a-backup"
     )
 
 

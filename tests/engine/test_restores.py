@@ -29,6 +29,7 @@ from servers.operations.strays import adopt_stray
 from servers.operations.terminate import terminate_server
 from tests.support.ageing import wipe
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
+from tests.support.worlds import add_instance
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -188,7 +189,8 @@ def test_repointed_credentials_destroy_nothing_at_the_other_account(
     save_account(account)
     other = world_of(account)
     # A twin of what the sweep would destroy at the right account.
-    twin = other.add_instance(
+    twin = add_instance(
+        other,
         region="",
         tags={FLEET_TAG: "ci", "serverfleet-key": closed.key},
         now=time.time(),
@@ -211,7 +213,7 @@ def test_two_fleets_and_a_bystander_share_an_account_and_never_touch_each_other(
     workshop: Workshop,
 ) -> None:
     account = make_fleet(world="shared")
-    bystander = world_of(account).add_instance(region="", tags={}, now=time.time())
+    bystander = add_instance(world_of(account), region="", tags={}, now=time.time())
     one = [provision() for _ in range(2)]
     workshop.run_to("running", *one)
     ones = {row.instance_id for row in one}

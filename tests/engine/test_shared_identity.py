@@ -38,6 +38,7 @@ from tests.support.fleet import (
     world_of,
 )
 from tests.support.moto import reset_moto
+from tests.support.worlds import add_instance, set_identity
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,7 +70,7 @@ def list_both(times: int = 1) -> None:
 def add(account: Account, key: str) -> str:
     server = key.split("-")[1]
     tags = {FLEET_TAG: "ci", SERVER_TAG: server, KEY_TAG: key}
-    return world_of(account).add_instance(region="", tags=tags, now=time.time())
+    return add_instance(world_of(account), region="", tags=tags, now=time.time())
 
 
 def count_live() -> dict[str, int]:
@@ -163,7 +164,7 @@ def test_credentials_that_see_less_prove_no_absence_for_the_others(
     empty = {**QUICK, "world": uuid.uuid4().hex}
     Account.objects.filter(pk=second.pk).update(options=empty)
     second.refresh_from_db()
-    world_of(second).set_identity(world_of(first).identity())
+    set_identity(world_of(second), world_of(first).identity())
     list_both(times=5)
     server.refresh_from_db()
     row = Instance.objects.get()
@@ -184,7 +185,7 @@ def test_an_account_takes_over_an_instance_that_its_owner_does_not_see(
         options={**first.options, "world": uuid.uuid4().hex}
     )
     first.refresh_from_db()
-    world_of(first).set_identity(identity)
+    set_identity(world_of(first), identity)
     workshop.run_until(lambda: Instance.objects.filter(account=second).exists())
     terminate_server(server.name, force=True)
     workshop.run_to("stopped", server)

@@ -10,6 +10,7 @@ from servers.lifecycle.states import Outcome, Verdict
 from servers.models import Account, Attempt, Fleet, Instance, Location
 from servers.operations.terminate import terminate_server
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
+from tests.support.worlds import add_instance, set_identity, vanish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,7 +21,9 @@ def tags_of(key: str) -> dict[str, str]:
 
 
 def add(account: Account, key: str) -> str:
-    return world_of(account).add_instance(region="", tags=tags_of(key), now=time.time())
+    return add_instance(
+        world_of(account), region="", tags=tags_of(key), now=time.time()
+    )
 
 
 def test_an_instance_of_a_closed_attempt_is_condemned_and_destroyed(
@@ -82,7 +85,7 @@ def test_another_fleets_and_untagged_instances_are_never_touched(
     server = provision()
     workshop.run_to("running", server)
     world = world_of(account)
-    bystander = world.add_instance(region="", tags={}, now=time.time())
+    bystander = add_instance(world, region="", tags={}, now=time.time())
     other = add(account, str(make_key("ci-prod", server.pk, 1)))
     terminate_server(server.name)
     workshop.run_to("stopped", server)
@@ -130,8 +133,8 @@ def test_another_account_behind_the_credentials_proves_nothing(
     account = make_fleet()
     server = provision()
     workshop.run_to("running", server)
-    world_of(account).set_identity("somebody-else")
-    world_of(account).vanish(server.instance_id, time.time())
+    set_identity(world_of(account), "somebody-else")
+    vanish(world_of(account), server.instance_id, time.time())
     workshop.run_for(2.0)
     server.refresh_from_db()
     assert server.state == "running"
@@ -146,7 +149,7 @@ def test_a_partial_listing_is_no_listing(workshop: Workshop) -> None:
     Account.objects.filter(pk=account.pk).update(
         options={**account.options, "faults": {"partial_listing": 1.0}}
     )
-    world_of(account).vanish(server.instance_id, time.time())
+    vanish(world_of(account), server.instance_id, time.time())
     workshop.run_for(2.0)
     server.refresh_from_db()
     assert server.state == "running"

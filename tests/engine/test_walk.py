@@ -18,6 +18,7 @@ from tests.support.fleet import (
     provision,
     world_of,
 )
+from tests.support.worlds import add_instance, vanish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,7 +133,7 @@ def test_a_refusal_leads_to_error_with_the_clouds_words_and_no_loop(
 ) -> None:
     account = make_fleet(**options)
     if "quota" in options:
-        world_of(account).add_instance(region="", tags={}, now=time.time())
+        add_instance(world_of(account), region="", tags={}, now=time.time())
     server = provision(**wishes)
     workshop.run_to("error", server)
     assert words in server.error
@@ -185,7 +186,7 @@ def test_an_instance_that_vanished_is_believed_gone_after_two_listings_and_a_get
     account = make_fleet()
     server = provision()
     workshop.run_to("running", server)
-    world_of(account).vanish(server.instance_id, time.time())
+    vanish(world_of(account), server.instance_id, time.time())
     workshop.run_to("error", server)
     assert not Instance.objects.get().live
 

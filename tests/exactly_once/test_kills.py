@@ -19,6 +19,7 @@ from tests.exactly_once.clouds import Bench, make_moto, make_sandbox
 from tests.support.crash import kill_at, run_in_child, was_killed
 from tests.support.fleet import Workshop, change_template, provision, world_of
 from tests.support.moto import reset_moto
+from tests.support.worlds import turn
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 # More than any step has. The test finds the last boundary itself.
@@ -111,7 +112,7 @@ def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
         engine.advance(server.pk)
         server.refresh_from_db()
         assert server.state == "created"
-        world_of(account).turn(server.instance_id, "failed", time.time())
+        turn(world_of(account), server.instance_id, "failed", time.time())
         # Seen by a listing.
         Instance.objects.filter(instance_id=server.instance_id).update(meaning="failed")
         return server

@@ -38,6 +38,7 @@ from tests.support.fleet import (
     provision,
     world_of,
 )
+from tests.support.worlds import add_instance, vanish
 
 CAP = 3  # servers of the first account
 MOST_LATE = 4
@@ -176,7 +177,7 @@ class FleetMachine(RuleBasedStateMachine):
             row = live[pick % len(live)]
             self.lost.add(row.id)
             for world in self.worlds:
-                world.vanish(row.id, time.time())
+                vanish(world, row.id, time.time())
             self.seen["lost"] += 1
 
     @rule(pick=st.integers(0, 9))
@@ -191,7 +192,7 @@ class FleetMachine(RuleBasedStateMachine):
                 "serverfleet-key": attempt.key,
             }
             world = world_of(attempt.account)
-            self.late.add(world.add_instance(region="", tags=tags, now=time.time()))
+            self.late.add(add_instance(world, region="", tags=tags, now=time.time()))
             self.seen["late"] += 1
 
     @rule(seconds=st.sampled_from(JUMPS))

@@ -34,6 +34,7 @@ from servers.operations.trial import try_template
 from servers.placing.breaker import OPENS_AFTER
 from servers.records.ledger import Kind, database_now
 from tests.support.fleet import world_of
+from tests.support.worlds import add_instance
 
 ADA, MIRA, TOMEK = "user:ada", "user:mira", "user:tomek"
 SCALER: Final = "token:autoscaler"
@@ -205,7 +206,8 @@ def make_strays() -> None:
     account = Account.objects.get(name="rack-oslo")
     fleet = Fleet.objects.get().fleet_id
     server = Server(name="left-by-a-restored-backup")
-    world_of(account).add_instance(
+    add_instance(
+        world_of(account),
         region=account.region,
         tags={FLEET_TAG: fleet, KEY_TAG: str(make_key(fleet, server.pk, 1))},
         now=time.time() - 7200,

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from servers.clouds.base import KEY_TAG
 from servers.clouds.sandbox.records import Row, Volume
 
 _SCHEMA: Final = """
@@ -249,46 +248,3 @@ class World:
                 "SELECT operation, region, at FROM calls ORDER BY number"
             )
         )
-
-    def vanish(self, instance_id: str, now: float) -> None:
-        """Remove an instance as if the cloud had lost it."""
-        self._connection().execute(
-            "UPDATE instances SET gone_at = ?, forgotten_at = ? WHERE id = ?",
-            (now, now, instance_id),
-        )
-
-    def turn(self, instance_id: str, status: str, now: float) -> None:
-        """Make an instance ``failed`` or ``stopped`` from now on."""
-        column = {"failed": "failed_at", "stopped": "stopped_at"}[status]
-        self._connection().execute(
-            f"UPDATE instances SET {column} = ? WHERE id = ?",  # noqa: S608 - own names
-            (now, instance_id),
-        )
-
-    def set_identity(self, identity: str) -> None:
-        """Change the account's identity."""
-        self._connection().execute(
-            "UPDATE facts SET value = ? WHERE name = 'identity'", (identity,)
-        )
-
-    def add_instance(
-        self, *, region: str, tags: dict[str, str], now: float, name: str = "foreign"
-    ) -> str:
-        """Add an instance that this fleet did not create, and return its id."""
-        instance_id = f"sb-{secrets.token_hex(6)}"
-        with self.writing() as connection:
-            self.insert(
-                connection,
-                id=instance_id,
-                region=region,
-                name=name,
-                image="foreign",
-                size="small",
-                tags=tags,
-                key=tags.get(KEY_TAG, ""),
-                sent_at=now,
-                made_at=now,
-                visible_at=now,
-                active_at=now,
-            )
-        return instance_id
