@@ -15,7 +15,6 @@ import socket
 import sys
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from serverfleet.run.address import advise, find_address
 from serverfleet.run.child import Program
@@ -28,7 +27,7 @@ from serverfleet.run.datafolder import (
 from serverfleet.run.restarts import leave_note
 from serverfleet.run.supervisor import Supervisor
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parents[2]
 MOST_PORT = 65535
 
 
@@ -45,14 +44,9 @@ def main() -> None:
             case _:
                 raise StartError("Usage: python -m serverfleet.run.up [--prepare]")
     except StartError as error:
-        _fail(str(error))
+        sys.exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _fail(message: str) -> NoReturn:
-    print(message, file=sys.stderr)
-    sys.exit(1)
 
 
 def _run() -> None:
@@ -139,28 +133,21 @@ def _prepare_application(folder: Path | None, address: str) -> str:
     from django.db import DatabaseError
 
     from serverfleet.run.firststart import prepare_database, prepare_static
+    from servers.clouds.proxy import list_problems
 
     try:
         if folder is not None:
             prepare_static(folder)
         block = prepare_database(address, with_sandbox=folder is not None)
-        return block + _warn_of_proxies()
+        return block + "".join(f"  {problem}\n" for problem in list_problems())
     except ImproperlyConfigured as error:
         raise StartError(str(error)) from None
     except DatabaseError as error:
-        reason = (
-            str(error).strip().splitlines()[0] if str(error).strip() else "no reason"
-        )
+        reason, *_ = str(error).strip().splitlines() or ["no reason"]
         raise StartError(
             f"The database can't be used ({reason}). Check DATABASE_URL or the data "
             "folder."
         ) from None
-
-
-def _warn_of_proxies() -> str:
-    from servers.clouds.proxy import list_problems
-
-    return "".join(f"  {problem}\n" for problem in list_problems())
 
 
 def _list_programs(folder: Path) -> list[Program]:
@@ -183,6 +170,8 @@ def _list_programs(folder: Path) -> list[Program]:
         if not value.isdigit() or not 0 < int(value) <= 256:
             raise StartError(f"{name} is {value!r}; set it to a number from 1 to 256.")
     celery = [python, "-m", "celery", "-A", "serverfleet", "--quiet"]
+    quiet = ["--loglevel", "WARNING"]
+    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     return [
         *programs,
         Program(
@@ -193,26 +182,14 @@ def _list_programs(folder: Path) -> list[Program]:
         *(
             Program(
                 f"worker{number}" if number else "worker",
-                [
-                    *celery,
-                    "worker",
-                    "-P",
-                    "threads",
-                    "-c",
-                    concurrency,
-                    "--loglevel",
-                    "WARNING",
-                    "--without-gossip",
-                    "--without-mingle",
-                    "--without-heartbeat",
-                ],
+                [*celery, "worker", *quiet, *alone, "-P", "threads", "-c", concurrency],
                 pulses=True,
             )
             for number in range(int(workers))
         ),
         Program(
             "beat",
-            [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
+            [*celery, "beat", *quiet, "--pidfile="],
             pulses=True,
         ),
     ]
@@ -227,27 +204,19 @@ def _broker_argv(folder: Path, path: str) -> list[str]:
     data = folder / "broker"
     data.mkdir(exist_ok=True, mode=0o700)
     prepare_socket(Path(path))
-    return [
-        find_broker(),
-        "--port",
-        "0",
-        "--unixsocket",
-        path,
-        "--unixsocketperm",
-        "700",
-        "--dir",
-        str(data),
-        "--appendonly",
-        "yes",
-        "--save",
-        "",
-        "--maxmemory-policy",
-        "noeviction",
-        "--daemonize",
-        "no",
-        "--loglevel",
-        "warning",
-    ]
+    options = {
+        "port": "0",
+        "unixsocket": path,
+        "unixsocketperm": "700",
+        "dir": str(data),
+        "appendonly": "yes",
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "daemonize": "no",
+        "loglevel": "warning",
+    }
+    given = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return [find_broker(), *given]
 
 
 def find_broker() -> str:

@@ -80,13 +80,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
     """Return 429, with the seconds until the next try."""
     text = f"You sent too many requests. Try again in {seconds} seconds."
-    if is_for_client(request):
-        response = plain_error(429, text)
-    else:
-        # Without the request, since showing the menu would cost queries.
-        page = {"title": "Too many requests", "text": text}
-        response = HttpResponse(render_to_string("error.html", page), status=429)
-    response["Retry-After"] = str(seconds)
+    response = _answer_later(request, 429, "Too many requests", text, str(seconds))
     response["Cache-Control"] = "no-store"
     return response
 
@@ -105,18 +99,21 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Return 500, or 503 if the database failed, in a view or around it."""
     error = sys.exc_info()[1]
     if isinstance(error, DatabaseError):
-        return _answer_without_database(request, explain_database(error))
+        title, text = "The database is not responding", explain_database(error)
+        return _answer_later(request, 503, title, text, RETRY_AFTER)
     return answer_error(request, 500, "Server error", FAULT)
 
 
-def _answer_without_database(request: HttpRequest, text: str) -> HttpResponse:
+def _answer_later(
+    request: HttpRequest, status: int, title: str, text: str, wait: str
+) -> HttpResponse:
+    """Return an error that passes, without a query: its page has no menu."""
     if is_for_client(request):
-        response = plain_error(503, text)
+        response = plain_error(status, text)
     else:
-        # Without the request, since the user is in the database, too.
-        page = {"title": "The database is not responding", "text": text}
-        response = HttpResponse(render_to_string("error.html", page), status=503)
-    response["Retry-After"] = RETRY_AFTER
+        page = {"title": title, "text": text}
+        response = HttpResponse(render_to_string("error.html", page), status=status)
+    response["Retry-After"] = wait
     return response
 
 

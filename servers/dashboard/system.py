@@ -22,54 +22,31 @@ from servers.models import Heartbeat
 from servers.placing.location_gate import is_confirmed
 from servers.reports.attention.load import read_moment
 
-# Only the settings in this list are shown.
-_SHOWN: Final = (
-    ("SERVERFLEET_TICK_SECONDS", "TICK_SECONDS", "seconds between ticks"),
-    ("SERVERFLEET_WORKER_THREADS", "WORKER_THREADS", "threads per worker"),
-    (
-        "SERVERFLEET_PENDING_DEADLINE",
-        "PENDING_DEADLINE",
-        "seconds allowed before a create call",
-    ),
-    ("SERVERFLEET_BOOT_DEADLINE", "BOOT_DEADLINE", "seconds allowed to boot"),
-    ("SERVERFLEET_CREATE_TRIES", "CREATE_TRIES", "attempts before the next fallback"),
-    (
-        "SERVERFLEET_ERROR_RETENTION",
-        "ERROR_RETENTION",
-        "seconds that an errored server keeps its instance",
-    ),
-    (
-        "SERVERFLEET_STOPPED_RETENTION",
-        "STOPPED_RETENTION",
-        "seconds that stopped servers stay listed",
-    ),
-    (
-        "SERVERFLEET_SESSION_SECONDS",
-        "SESSION_COOKIE_AGE",
-        "seconds until a log-in expires",
-    ),
-    (
-        "SERVERFLEET_SESSION_IDLE_SECONDS",
-        "SESSION_IDLE_SECONDS",
-        "seconds until an idle log-in expires",
-    ),
-    ("SERVERFLEET_PROXY_COUNT", "PROXY_COUNT", "proxies in front"),
-    ("SERVERFLEET_METRICS_OPEN", "METRICS_OPEN", "/metrics without a token"),
-    ("SERVERFLEET_HTTPS", "HTTPS", "secure cookies, redirect, HSTS"),
-    ("SERVERFLEET_ALLOWED_HOSTS", "ALLOWED_HOSTS", "accepted host names"),
-    (
-        "SERVERFLEET_TRUSTED_ORIGINS",
-        "CSRF_TRUSTED_ORIGINS",
-        "origins that forms may come from",
-    ),
-    ("SERVERFLEET_LOG_LEVEL", "LOG_LEVEL", "lowest level that is logged"),
-    (
-        "SERVERFLEET_CACHE_SECRETS",
-        "CACHE_SECRETS",
-        "encoded servers, with secrets, may be kept in memory",
-    ),
-    ("SERVERFLEET_DEBUG", "DEBUG", "Django's debug mode"),
-)
+# Only the settings in this list are shown, by their variables without SERVERFLEET_.
+_SHOWN: Final = {
+    "TICK_SECONDS": "seconds between ticks",
+    "WORKER_THREADS": "threads per worker",
+    "PENDING_DEADLINE": "seconds allowed before a create call",
+    "BOOT_DEADLINE": "seconds allowed to boot",
+    "CREATE_TRIES": "attempts before the next fallback",
+    "ERROR_RETENTION": "seconds that an errored server keeps its instance",
+    "STOPPED_RETENTION": "seconds that stopped servers stay listed",
+    "SESSION_SECONDS": "seconds until a log-in expires",
+    "SESSION_IDLE_SECONDS": "seconds until an idle log-in expires",
+    "PROXY_COUNT": "proxies in front",
+    "METRICS_OPEN": "/metrics without a token",
+    "HTTPS": "secure cookies, redirect, HSTS",
+    "ALLOWED_HOSTS": "accepted host names",
+    "TRUSTED_ORIGINS": "origins that forms may come from",
+    "LOG_LEVEL": "lowest level that is logged",
+    "CACHE_SECRETS": "encoded servers, with secrets, may be kept in memory",
+    "DEBUG": "Django's debug mode",
+}
+# Where Django's setting has another name than the variable.
+_DJANGOS: Final = {
+    "SESSION_SECONDS": "SESSION_COOKIE_AGE",
+    "TRUSTED_ORIGINS": "CSRF_TRUSTED_ORIGINS",
+}
 
 
 class SystemPage(Live, TemplateView):
@@ -107,7 +84,10 @@ class SystemPage(Live, TemplateView):
             "delay": (now - due["oldest"]).total_seconds() if due["oldest"] else 0,
             "database": describe_database(),
             "versions": describe_versions(),
-            "shown": [(name, _say(key), text) for name, key, text in _SHOWN],
+            "shown": [
+                (f"SERVERFLEET_{name}", _say(_DJANGOS.get(name, name)), text)
+                for name, text in _SHOWN.items()
+            ],
             "findings": run_system_checks(),
             "https": settings.HTTPS,
             "idle_seconds": 10,

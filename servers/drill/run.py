@@ -120,8 +120,8 @@ class _Drill:
         self._rest(seconds=bound + 60)
         verdict = self._conclude(bound)
         verdict.seconds = ended - began
-        verdict.rest_after = time.monotonic() - ended
-        verdict.first_step_after = first_step
+        verdict.rest_after_seconds = time.monotonic() - ended
+        verdict.first_step_after_seconds = first_step
         judge(
             verdict,
             wished_kills=self.wishes.kills,
@@ -249,7 +249,7 @@ class _Drill:
             seconds=0.0,
             kills=dict(killer.kills),
             steps=dict(killer.steps),
-            stranded=killer.steps[IN_FLIGHT],
+            between_intent_and_answer=killer.steps[IN_FLIGHT],
             stops=killer.stops,
             stops_for_good=killer.stops_for_good,
             flushes=killer.flushes,
@@ -262,9 +262,8 @@ class _Drill:
             held_for_a_person=Instance.objects.filter(
                 live=True, verdict=InstanceVerdict.UNEXPLAINED
             ).count(),
-            bound=bound,
-            rest_after=0.0,
-            first_step_after=0.0,
+            bound_seconds=bound,
+            rest_after_seconds=0.0,
             findings=compare(held, rows, owned, self.callers.accepted, now=now),
         )
 
@@ -281,33 +280,14 @@ class _Drill:
         return bad
 
 
-_SUMMARY: Final = (
-    "seed",
-    "database",
-    "seconds",
-    "accepted",
-    "creates",
-    "made",
-    "live",
-    "leaks",
-    "doubles",
-    "lost",
-    "held_for_a_person",
-    "worst_heal_seconds",
-    "bound_seconds",
-    "rest_after_seconds",
-    "first_step_after_seconds",
-    "between_intent_and_answer",
-    "stops",
-    "stops_for_good",
-    "flushes",
-)
-
-
 def describe(verdict: Verdict) -> str:
     """Return the verdict as a table for people."""
     found = verdict.as_dict()
-    lines = [f"  {name.replace('_', ' '):<28} {found[name]}" for name in _SUMMARY]
+    lines = [
+        f"  {name.replace('_', ' '):<28} {value}"
+        for name, value in found.items()
+        if not isinstance(value, bool | list | dict)
+    ]
     for name in ("kills", "steps", "requests", "states"):
         lines.append(f"  {name}")
         lines += [f"    {key:<40} {count}" for key, count in found[name].items()]

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from servers.lifecycle.states import State
@@ -50,14 +50,14 @@ class Findings:
 
 @dataclass(slots=True)
 class Verdict:
-    """The whole result, as printed."""
+    """The whole result, as printed: the names are those in the JSON."""
 
     seed: int
     database: str
     seconds: float
     kills: Mapping[str, int]
     steps: Mapping[str, int]
-    stranded: int
+    between_intent_and_answer: int
     stops: int
     flushes: int
     requests: Mapping[str, int]
@@ -67,11 +67,11 @@ class Verdict:
     live: int
     states: Mapping[str, int]
     held_for_a_person: int
-    bound: float
-    rest_after: float
+    bound_seconds: float
+    rest_after_seconds: float
     findings: Findings
     stops_for_good: int = 0
-    first_step_after: float = 0.0  # after the last kill or stop, in seconds
+    first_step_after_seconds: float = 0.0  # after the last kill or stop
     broken: list[str] = field(default_factory=list)
 
     @property
@@ -81,33 +81,14 @@ class Verdict:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result for JSON."""
-        found = self.findings
+        result = {"kept": self.is_kept, **asdict(self)}
+        found = result.pop("findings")
+        result |= {name: len(found[name]) for name in ("leaks", "doubles", "lost")}
+        result["worst_heal_seconds"] = found["worst_heal"]
+        result["kills"] = {"total": sum(self.kills.values()), **self.kills}
         return {
-            "kept": self.is_kept,
-            "broken": self.broken,
-            "seed": self.seed,
-            "database": self.database,
-            "seconds": round(self.seconds, 1),
-            "kills": {"total": sum(self.kills.values()), **self.kills},
-            "steps": dict(self.steps),
-            "between_intent_and_answer": self.stranded,
-            "stops": self.stops,
-            "stops_for_good": self.stops_for_good,
-            "flushes": self.flushes,
-            "requests": dict(self.requests),
-            "accepted": self.accepted,
-            "creates": self.creates,
-            "made": self.made,
-            "live": self.live,
-            "states": dict(self.states),
-            "leaks": len(found.leaks),
-            "doubles": len(found.doubles),
-            "held_for_a_person": self.held_for_a_person,
-            "lost": len(found.lost),
-            "worst_heal_seconds": round(found.worst_heal, 1),
-            "bound_seconds": round(self.bound, 1),
-            "rest_after_seconds": round(self.rest_after, 1),
-            "first_step_after_seconds": round(self.first_step_after, 1),
+            name: round(value, 1) if isinstance(value, float) else value
+            for name, value in result.items()
         }
 
 
@@ -182,15 +163,15 @@ def judge(
         (len(bad_answers), "Answers with an error of the service"),
         (max(0, wished_kills - kills), "Kills missing from the requested number"),
         (
-            max(0, wished_stranded - verdict.stranded),
+            max(0, wished_stranded - verdict.between_intent_and_answer),
             "Kills missing between an intent and its saved answer",
         ),
     )
     verdict.broken = [f"{what}: {count}." for count, what in checks if count]
-    if verdict.first_step_after > STANDSTILL_SECONDS:
+    if verdict.first_step_after_seconds > STANDSTILL_SECONDS:
         verdict.broken.append(
-            f"The first step was taken {verdict.first_step_after:.0f} s after the last "
-            "kill."
+            f"The first step was taken {verdict.first_step_after_seconds:.0f} s after "
+            "the last kill."
         )
     resting = {State.RUNNING, State.STOPPED}
     moving = Counter(verdict.states) - Counter(

@@ -24,9 +24,9 @@ def find(
 def verdict(**changes: object) -> Verdict:
     plain = Verdict(
         seed=1, database="sqlite", seconds=60.0, kills={"worker": 60}, steps={},
-        stranded=20, stops=1, flushes=1, requests={"200": 9}, accepted=2, creates=2,
-        made=2, live=1, states={"running": 1, "stopped": 1}, held_for_a_person=0,
-        bound=67.0, rest_after=5.0, findings=CLEAN,
+        between_intent_and_answer=20, stops=1, flushes=1, requests={"200": 9},
+        accepted=2, creates=2, made=2, live=1, states={"running": 1, "stopped": 1}, held_for_a_person=0,
+        bound_seconds=67.0, rest_after_seconds=5.0, findings=CLEAN,
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -72,7 +72,7 @@ def test_the_longest_life_of_what_was_never_a_rows_is_the_time_to_heal() -> None
         ({"held_for_a_person": 1}, "need a decision"),
         ({"states": {"running": 1, "creating": 2}}, "changing at the end: 2."),
         ({"kills": {"worker": 59}}, "requested number: 1."),
-        ({"stranded": 19}, "between an intent"),
+        ({"between_intent_and_answer": 19}, "between an intent"),
     ],
 )
 def test_each_of_these_breaks_the_promise(
@@ -148,7 +148,7 @@ def test_a_seed_replays_every_choice_of_every_stream() -> None:
 
 def test_a_standstill_of_a_minute_after_the_last_kill_breaks_the_promise() -> None:
     for seconds, is_kept in ((59.0, True), (61.0, False)):
-        found = verdict(first_step_after=seconds)
+        found = verdict(first_step_after_seconds=seconds)
         judge(found, wished_kills=60, wished_stranded=20, bad_answers=[])
         assert found.is_kept is is_kept
         assert found.as_dict()["first_step_after_seconds"] == seconds
