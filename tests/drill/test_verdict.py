@@ -25,7 +25,8 @@ def verdict(**changes: object) -> Verdict:
     plain = Verdict(
         seed=1, database="sqlite", seconds=60.0, kills={"worker": 60}, steps={},
         between_intent_and_answer=20, stops=1, flushes=1, requests={"200": 9},
-        accepted=2, creates=2, made=2, live=1, states={"running": 1, "stopped": 1}, held_for_a_person=0,
+        accepted=2, creates=2, made=2, live=1,
+        states={"running": 1, "stopped": 1}, held_for_a_person=0,
         bound_seconds=67.0, rest_after_seconds=5.0, findings=CLEAN,
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]

@@ -11,7 +11,6 @@ from django.forms import BoundField
 
 from servers.clouds.kind import MOST_TEXT, Field, Kind
 from servers.dashboard.shared.modelfields import PLAIN_TEXT, make_model_field
-from servers.dashboard.shared.once import OnceForm
 from servers.dashboard.shared.optionfields import (
     OPTION,
     RATE,
@@ -20,33 +19,17 @@ from servers.dashboard.shared.optionfields import (
     read_option,
     show_option,
 )
+from servers.dashboard.shared.rowform import RowForm
 from servers.models import Account
-from servers.models.account import validate_name
 
 CREDENTIAL: Final = "credential-"
 FORGET: Final = "forget-"
-CHANGED: Final = (
-    "Someone else saved a change while you were editing. Nothing was saved. The form "
-    "shows what you typed. Save again to overwrite the other change."
-)
-# The address of such a page is already used to create an account or a template.
-TAKEN_NAMES: Final = frozenset({"new"})
 _PLAIN: Final = ("region", "endpoint", "max_servers", "creates_per_minute")
 _PLAIN_ALL: Final = (*_PLAIN, "calls_at_once", "enabled")
 
 
-def clean_name(name: str) -> str:
-    """Return a valid name; raise ValidationError for any other."""
-    validate_name(name)
-    if name in TAKEN_NAMES:
-        raise forms.ValidationError("This name is reserved. Choose another name.")
-    return name
-
-
-class AccountForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
+class AccountForm(RowForm):
     """An account of one kind. Its credentials can be set and replaced, never read."""
-
-    seen = forms.CharField(widget=forms.HiddenInput, max_length=64, required=False)
 
     class Meta:
         model = Account
@@ -65,7 +48,7 @@ class AccountForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
         self.kind = kind
         self.account = account
         shown = copy(account) if account else Account(kind=kind.name)
-        initial: dict[str, Any] = {"seen": fingerprint(account)}
+        initial: dict[str, Any] = {"seen": self.stamp(account)}
         held = json.loads(account.credentials or "{}") if account else {}
         initial |= {
             CREDENTIAL + each.name: held.get(each.name, "")
@@ -146,10 +129,6 @@ class AccountForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
 
     # What was typed.
 
-    def clean_name(self) -> str:
-        """Reject a name that is an address of its own."""
-        return clean_name(self.cleaned_data["name"])
-
     def clean(self) -> dict[str, Any]:
         """Check the options; never send stored secrets to a new endpoint."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
@@ -224,15 +203,13 @@ class AccountForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
         typed = {name for name in found if data.get(CREDENTIAL + name)}
         return gone | {name: found[name] for name in typed}
 
-    def is_stale(self, current: Account) -> bool:
-        """Return whether the account has changed since the form was shown."""
-        seen: str = self.cleaned_data["seen"]
-        return seen != fingerprint(current)
-
-    def see(self, current: Account) -> None:
-        """Say that the account has changed, and let the form overwrite it."""
-        self.add_error(None, CHANGED)
-        self.data = dict(self.data.items(), seen=fingerprint(current))
+    def stamp(self, row: Account | None) -> str:
+        """Return a digest of the account's settings."""
+        if row is None:
+            return ""
+        parts = [str(getattr(row, name)) for name in (*_PLAIN_ALL, "generation")]
+        parts.append(json.dumps(row.options, sort_keys=True))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
     def to_account(self, current: Account | None) -> tuple[Account, dict[str, str]]:
         """Return the account as typed, unsaved, and the typed credentials.
@@ -241,9 +218,7 @@ class AccountForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
         """
         data = self.cleaned_data
         account = current or Account(kind=self.kind.name)
-        for name in self.Meta.fields:
-            if name in data:
-                setattr(account, name, data[name])
+        self.fill(account)
         known = {option.name for option in self.kind.account_options}
         options = {k: v for k, v in account.options.items() if k not in known}
         for option in self.kind.account_options:
@@ -254,12 +229,3 @@ class AccountForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
 
 def _to_sentence(message: str) -> str:
     return message[:1].upper() + message[1:]
-
-
-def fingerprint(account: Account | None) -> str:
-    """Return a digest of an account's settings, to detect changes."""
-    if account is None:
-        return ""
-    parts = [str(getattr(account, name)) for name in (*_PLAIN_ALL, "generation")]
-    parts.append(json.dumps(account.options, sort_keys=True))
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

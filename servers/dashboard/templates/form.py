@@ -8,10 +8,9 @@ from django import forms
 from django.forms import BoundField, model_to_dict
 from django.http import QueryDict
 
-from servers.dashboard.accounts.form import CHANGED, clean_name
-from servers.dashboard.shared.lines import join_lines, read_lines
+from servers.dashboard.shared.lines import LinesField, join_lines
 from servers.dashboard.shared.modelfields import PLAIN_TEXT, make_model_field
-from servers.dashboard.shared.once import OnceForm
+from servers.dashboard.shared.rowform import RowForm
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
 from servers.models import Account, Template, TemplatePlacement
@@ -24,7 +23,7 @@ _MOST_MINUTES: Final = MOST_TTL // 60
 _SHOWN: Final = ("name", "capacity", "max_servers", "is_default")
 
 
-class TemplateForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
+class TemplateForm(RowForm):
     """A template. Its user data is write-only because it often contains secrets."""
 
     ttl = forms.IntegerField(
@@ -33,11 +32,8 @@ class TemplateForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
         max_value=_MOST_MINUTES,
         help_text="0 means no limit.",
     )
-    labels = forms.CharField(
-        required=False,
-        max_length=20_000,
-        widget=Multiline(attrs={"rows": 3}),
-        help_text="One per line: name=value.",
+    labels = LinesField(
+        widget=Multiline(attrs={"rows": 3}), help_text="One per line: name=value."
     )
     user_data = forms.CharField(
         required=False,
@@ -54,7 +50,6 @@ class TemplateForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text="Servers of this template may fail for the reason above.",
     )
-    seen = forms.CharField(widget=forms.HiddenInput, max_length=20, required=False)
 
     class Meta:
         model = Template
@@ -90,7 +85,7 @@ class TemplateForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
         initial = model_to_dict(shown, self.Meta.fields) | {
             "ttl": shown.ttl // 60,
             "labels": join_lines(shown.labels),
-            "seen": str(shown.version),
+            "seen": self.stamp(shown),
         }
         if source is not None:
             initial |= {"name": "", "is_default": False}
@@ -103,17 +98,14 @@ class TemplateForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
         )
         if template is not None:
             del self.fields["name"]
+        user_data = self.fields["user_data"]
         if not shown.user_data:
             del self.fields["forget_user_data"]
         elif source is not None:
             self.fields["forget_user_data"].label = "Don't copy the user data"
-            self.fields[
-                "user_data"
-            ].help_text = f"Stored in {source}. Leave empty to copy it."
+            user_data.help_text = f"Stored in {source}. Leave empty to copy it."
         else:
-            self.fields[
-                "user_data"
-            ].help_text = "Stored, never shown. Leave empty to keep it."
+            user_data.help_text = "Stored, never shown. Leave empty to keep it."
 
     @classmethod
     def move(
@@ -173,28 +165,14 @@ class TemplateForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
         """Return the placements as typed, unsaved."""
         return [block.to_placement() for block in self.blocks]
 
-    def clean_name(self) -> str:
-        """Reject a name that is an address of its own."""
-        return clean_name(self.cleaned_data["name"])
-
     def clean_ttl(self) -> int:
         """Return the seconds."""
         minutes: int = self.cleaned_data["ttl"]
         return minutes * 60
 
-    def clean_labels(self) -> dict[str, str]:
-        """Return the lines as an object."""
-        return read_lines(self.cleaned_data["labels"])
-
-    def is_stale(self, current: Template) -> bool:
-        """Return whether the template has changed since the form was shown."""
-        seen: str = self.cleaned_data["seen"]
-        return seen != str(current.version)
-
-    def see(self, current: Template) -> None:
-        """Say that the template has changed, and let the form overwrite it."""
-        self.add_error(None, CHANGED)
-        self.data = dict(self.data.items(), seen=str(current.version))
+    def stamp(self, row: Template) -> str:
+        """Return the template's version."""
+        return str(row.version)
 
     def to_template(self, current: Template | None) -> Template:
         """Return the template as typed, unsaved."""
@@ -202,9 +180,7 @@ class TemplateForm(OnceForm, forms.ModelForm):  # type: ignore[type-arg]
         template = current or Template(
             user_data=self.source.user_data if self.source else ""
         )
-        for name in self.Meta.fields:
-            if name in data:
-                setattr(template, name, data[name])
+        self.fill(template)
         if data.get("forget_user_data"):
             template.user_data = ""
         if data["user_data"]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django import forms
 
 from servers.access.reach import reach_accounts
+from servers.clouds.kind import Field
 from servers.clouds.registry import describe_kind
 from servers.dashboard.shared.lines import join_lines, read_lines
 from servers.dashboard.shared.modelfields import make_model_field
@@ -58,7 +59,11 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
         if account is None or "options" not in data:
             return data
         try:
-            data["options"] = _read_options(account, data["options"])
+            known = _known_options(account)
+            data["options"] = {
+                name: known[name].read(value) if name in known else value
+                for name, value in read_lines(data["options"]).items()
+            }
         except forms.ValidationError as error:
             self.add_error("options", error)
         if not self.errors:
@@ -88,8 +93,12 @@ def make_blocks(
     if data is None:
         rows = [_show(placement) for placement in stored]
     else:
-        numbers = [n for n in range(MOST_PLACEMENTS) if _has(data, n)] or [0]
-        rows = [_read(data, number) for number in numbers]
+        sent = [
+            {name: data[_name(n, name)] for name in _NAMES if _name(n, name) in data}
+            for n in range(MOST_PLACEMENTS)
+        ]
+        empty = dict.fromkeys(_NAMES, "")
+        rows = [empty | row for row in sent if row] or [empty]
         if is_move(data):
             focus = _move(rows, str(data["move"]))
     choices = [
@@ -121,14 +130,6 @@ def _name(number: int, name: str) -> str:
     return f"fallback-{number}-{name}" if number else name
 
 
-def _has(data: Mapping[str, Any], number: int) -> bool:
-    return any(_name(number, name) in data for name in _NAMES)
-
-
-def _read(data: Mapping[str, Any], number: int) -> dict[str, Any]:
-    return {name: data.get(_name(number, name), "") for name in _NAMES}
-
-
 def _move(rows: list[dict[str, Any]], move: str) -> int:
     """Move, remove or add a row. Return the number of the row to go on with."""
     if move == "add":
@@ -147,34 +148,21 @@ def _move(rows: list[dict[str, Any]], move: str) -> int:
 
 
 def _show(placement: TemplatePlacement) -> dict[str, Any]:
-    account = placement.account if placement.account_id else None
     found = {name: getattr(placement, name) for name in _NAMES if name != "account"}
-    options = _show_options(account, placement.options) if account else {}
-    return found | {
-        "account": account.name if account else None,
-        "options": join_lines(options),
-    }
-
-
-def _read_options(account: Account, text: str) -> dict[str, Any]:
-    """Return the lines as the account's kind stores them; raise ValidationError."""
-    known = {
-        field.name: field for field in describe_kind(account.kind).placement_options
-    }
-    return {
-        name: known[name].read(value) if name in known else value
-        for name, value in read_lines(text).items()
-    }
-
-
-def _show_options(account: Account, options: Mapping[str, Any]) -> dict[str, str]:
-    known = {
-        field.name: field for field in describe_kind(account.kind).placement_options
-    }
-    return {
+    if not placement.account_id:
+        return found | {"account": None, "options": ""}
+    known = _known_options(placement.account)
+    options = {
         name: known[name].show(value) if name in known else str(value)
-        for name, value in options.items()
+        for name, value in placement.options.items()
     }
+    return found | {"account": placement.account.name, "options": join_lines(options)}
+
+
+def _known_options(account: Account) -> dict[str, Field]:
+    """Return the options that a placement in the account can have, by name."""
+    kind = describe_kind(account.kind)
+    return {field.name: field for field in kind.placement_options}
 
 
 _NAMES: Final = PlacementForm.Meta.fields
