@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import hmac
 import secrets
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from django.db.models.functions import Now
 
 from servers.access.reach import MOST_TOKEN_NAME
 from servers.errors import ConflictError, InvalidError
+from servers.freshness.kept import Kept
 from servers.freshness.stamps import Stamps, read_clock
 from servers.models import Token
 from servers.records.differences import list_differences
@@ -172,12 +172,8 @@ def check_token(
     that was checked before costs no query until any token changes. Only valid tokens
     are cached, by their digest.
     """
-    digest = _digest(text)
-    caller = _known.get(digest, stamps)
-    if caller is None:
-        caller = _look_up(text)
-        if caller is not None:
-            _known.put(digest, caller, stamps)
+    stamp = None if stamps is None else stamps.tokens
+    caller = _known.find(_digest(text), stamp, lambda: _look_up(text))
     if caller is None or caller.token is None:
         return None
     token = caller.token
@@ -188,31 +184,7 @@ def check_token(
     return caller
 
 
-class _Known:
-    """The callers of valid tokens, cached under the stamp of all tokens."""
-
-    def __init__(self) -> None:
-        self._stamp: int | None = None
-        self._callers: dict[str, Caller] = {}
-        self._lock = threading.Lock()
-
-    def get(self, digest: str, stamps: Stamps | None) -> Caller | None:
-        with self._lock:
-            if stamps is None or stamps.tokens != self._stamp:
-                return None
-            return self._callers.get(digest)
-
-    def put(self, digest: str, caller: Caller, stamps: Stamps | None) -> None:
-        if stamps is None:
-            return
-        with self._lock:
-            if stamps.tokens != self._stamp or len(self._callers) >= _MOST_KNOWN:
-                self._callers = {}
-                self._stamp = stamps.tokens
-            self._callers[digest] = caller
-
-
-_known: Final = _Known()
+_known: Final = Kept[str, Caller | None](most=_MOST_KNOWN)
 
 
 def _look_up(text: str) -> Caller | None:

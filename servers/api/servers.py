@@ -26,7 +26,7 @@ from servers.api.serverlist.conditional import (
     is_known,
     make_etag,
 )
-from servers.api.serverlist.fragments import Shelf, names, shelf
+from servers.api.serverlist.fragments import Shelf, find_name, shelf
 from servers.api.serverlist.listing import select_servers
 from servers.api.shared.parameters import read_force
 from servers.api.shared.views import ScopedView
@@ -91,7 +91,7 @@ class ServerViewSet(ScopedView, ViewSet):
     def retrieve(self, request: HTTPRequest, name: str) -> HttpResponseBase:
         """Return one server."""
         stamps = self.stamps
-        key = names.find(name, None if stamps is None else stamps.servers)
+        key = find_name(name, None if stamps is None else stamps.servers)
         etag = None
         if stamps is not None:
             etag = make_etag(key[0].hex, key[1], self._rights)

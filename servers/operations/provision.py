@@ -13,6 +13,7 @@ from servers import tracing
 from servers.access.reach import reach_recipes
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
+from servers.freshness.kept import Kept
 from servers.freshness.stamps import Stamps, read_stamps
 from servers.lifecycle.snapshot import Placement
 from servers.messaging import dispatch
@@ -62,7 +63,11 @@ def provision_servers(
     check_request(request)
     stamps = stamps or read_stamps()
     wanted = Wanted(request.image, request.region, request.size)
-    source = _sources.find(request.template, wanted, stamps)
+    source = _sources.find(
+        (request.template, wanted),
+        stamps.recipes if stamps else None,
+        lambda: _look_up(request.template, wanted),
+    )
     _check_tags(request, source)
     now = (stamps.read_at if stamps else None) or ledger.database_now()
     try:
@@ -158,30 +163,11 @@ class _Source:
     fleet_has_cap: bool
 
 
-class _Sources:
-    """Sources by template name and choices, cached under the stamp of all recipes."""
-
-    def __init__(self) -> None:
-        self._kept: tuple[int, dict[tuple[str, Wanted], _Source]] = (0, {})
-
-    def find(self, template: str, wanted: Wanted, stamps: Stamps | None) -> _Source:
-        """Return the current version of a template that its cloud accepts."""
-        if stamps is None:
-            return _look_up(template, wanted)
-        stamp, found = self._kept
-        if stamp != stamps.recipes or len(found) > _MOST_SOURCES:
-            found = {}
-            self._kept = (stamps.recipes, found)
-        source = found.get((template, wanted))
-        if source is None:
-            source = found[template, wanted] = _look_up(template, wanted)
-        return source
-
-
-_sources: Final = _Sources()
+_sources: Final = Kept[tuple[str, Wanted], _Source](most=_MOST_SOURCES)
 
 
 def _look_up(name: str, wanted: Wanted) -> _Source:
+    """Return the current version of a template that its cloud accepts."""
     recipes = reach_recipes().select_related("template")
     named = {"template__name": name} if name else {"template__is_default": True}
     found = recipes.filter(**named).first() if "\0" not in name else None

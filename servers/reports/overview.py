@@ -190,9 +190,3 @@ def recent_figures(chosen: Range, *, now: datetime) -> Figures:
     with _lock:
         _kept[key] = (time.monotonic(), figures)
     return figures
-
-
-def forget_figures() -> None:
-    """Drop the kept figures, so that the next call loads them again."""
-    with _lock:
-        _kept.clear()

@@ -8,10 +8,10 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from servers.access.tokens import issue_token
-from servers.api.shared.routes import list_routes
 from tests.api.conftest import Call
 from tests.support.crawl import make_everything, take_snapshot
 from tests.support.people import log_in, make_person
+from tests.support.routes import list_routes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from servers.access.tokens import SCOPES, expand_scopes
-from servers.api.shared.routes import Route, list_routes, render_table
 from servers.models import Token
 from tests.api.conftest import Call
+from tests.support.routes import Route, list_routes, render_table
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,11 +8,11 @@ import pytest
 
 from servers.api.schema.components import TAGS
 from servers.api.schema.generate import build_schema
-from servers.api.shared.routes import list_routes
 from servers.models import Instance, Leftover, Server, Template
 from servers.operations.trial import try_template
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, provision
+from tests.support.routes import list_routes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,11 +9,11 @@ import pytest
 from django.db import connection
 
 from servers.access.tokens import SCOPES
-from servers.api.shared.routes import Route, list_routes
 from servers.models import Account, Server, Template
 from servers.operations.setup import save_account, save_template
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, provision
+from tests.support.routes import Route, list_routes
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 

@@ -16,9 +16,9 @@ from servers.placing.locations import ensure_location
 from servers.reconciler.observe import observe_location
 from servers.reconciler.tick import tick
 from servers.records.ledger import database_now
+from servers.reports import overview
 from servers.reports.attention.items import Kind
 from servers.reports.attention.load import list_attention
-from servers.reports.overview import forget_figures
 from servers.reports.selectors import is_paused
 from tests.clouds.test_amazon import SECRETS, answering, error_of
 from tests.support.fleet import Workshop, make_fleet, provision
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def account(workshop: Workshop) -> Account:
-    forget_figures()
+    overview._kept.clear()
     found = make_fleet()
     workshop.run_until(lambda: bool(Location.objects.get().compared_at))
     start_processes()
@@ -376,7 +376,7 @@ def test_the_queries_are_the_same_for_any_fleet(account: Account) -> None:
     for number in (1, 30):
         for _ in range(number):
             age_server(provision(), 90, state="error", error="x")
-        forget_figures()
+        overview._kept.clear()
         with CaptureQueriesContext(connection) as cold:
             client.get("/")
         with CaptureQueriesContext(connection) as warm:

@@ -27,7 +27,6 @@ from servers.api.schema.parameters import parts_of
 from servers.api.serializers.fields import NO_NUL
 from servers.api.serializers.system import ErrorSerializer
 from servers.api.shared.renderers import ORJSONRenderer
-from servers.api.shared.routes import summarise
 
 # Paths whose second part is not their tag.
 _TAGGED: Final = {"pause": "fleet", "resume": "fleet", "me": "tokens"}
@@ -205,6 +204,12 @@ class Generator(SchemaGenerator):
         ]
         document["components"] |= COMPONENTS
         return document
+
+
+def summarise(view: Any, name: str) -> str:
+    """Return the first sentence of what a view says about a method or action."""
+    text = getattr(view, name).__doc__ or view.__doc__ or ""
+    return text.strip().partition("\n")[0]
 
 
 def build_schema() -> dict[str, Any]:

@@ -30,6 +30,7 @@ from servers.api.serverlist.segments import (
     make_whole,
     plan,
 )
+from servers.freshness.kept import Kept
 from servers.models import Server
 from servers.reports.selectors import find_key, list_servers
 from servers.reports.server_json import render_server
@@ -143,27 +144,12 @@ def _read_keys(rows: QuerySet[Server]) -> list[Key]:
     return list(rows.values_list("pk", "version"))
 
 
-class _Names:
-    """The keys of servers by name, cached under the stamp of all rows."""
-
-    def __init__(self) -> None:
-        self._kept: tuple[int, dict[str, Key]] = (0, {})
-
-    def find(self, name: str, stamp: int | None) -> Key:
-        """Return the key of the visible server with a name. Raise NotFoundError."""
-        if stamp is None:
-            return find_key(name)
-        kept_at, keys = self._kept
-        if kept_at != stamp or len(keys) >= MOST_NAMES:
-            keys = {}
-            self._kept = (stamp, keys)
-        key = keys.get(name)
-        if key is None:
-            key = keys[name] = find_key(name)
-        return key
+def find_name(name: str, stamp: int | None) -> Key:
+    """Return the key of the visible server with a name. Raise NotFoundError."""
+    return _names.find(name, stamp, lambda: find_key(name))
 
 
-names: Final = _Names()
+_names: Final = Kept[str, Key](most=MOST_NAMES)
 _open: Final = Shelf(with_secrets=False)
 _secret: Final = Shelf(with_secrets=True)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.urls import URLPattern, get_resolver
 from rest_framework.permissions import SAFE_METHODS
 
+from servers.api.schema.generate import summarise
 from servers.api.shared.views import ScopedView
 
 _PARAMETER: Final = re.compile(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>")
@@ -58,9 +59,3 @@ def _read(patterns: Any) -> Iterator[Route]:
                 view.read_scope if method.upper() in SAFE_METHODS else view.write_scope
             )
             yield Route(path, method.upper(), scope or "", summarise(view, name))
-
-
-def summarise(view: Any, name: str) -> str:
-    """Return the first sentence of what a view says about a method or action."""
-    text = getattr(view, name).__doc__ or view.__doc__ or ""
-    return text.strip().partition("\n")[0]
