@@ -30,13 +30,13 @@ def read_text(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 
 
-def read_secret(name: str, default: str = "") -> str:
-    """Return a secret from ``name``, or from the file in ``name_FILE``."""
+def read_secret(name: str) -> str:
+    """Return a secret from ``name``, or from the file in ``name_FILE``, or ""."""
     if name in os.environ:
         return os.environ[name]
     path = os.environ.get(f"{name}_FILE")
     if not path:
-        return default
+        return ""
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):

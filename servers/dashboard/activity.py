@@ -30,7 +30,7 @@ class Activity(Live, TemplateView):
         """Load the page of events that the URL asks for. Two queries."""
         data = super().get_context_data(**context)
         asked = {
-            name: _read(self.request.GET.get(name, ""))
+            name: self.request.GET.get(name, "").replace("\0", "")[:150].strip()
             for name in ("who", "actor", "server", "kind")
         }
         rows = _filter(Event.objects.select_related("account"), asked)
@@ -50,10 +50,6 @@ class Activity(Live, TemplateView):
                 "kinds": sorted(HAPPENED.items(), key=lambda pair: pair[1]),
             }
         )
-
-
-def _read(text: str) -> str:
-    return text.replace("\0", "")[:150].strip()
 
 
 def _read_number(text: str) -> int:

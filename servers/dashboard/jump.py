@@ -65,7 +65,10 @@ def _find(words: str, request: Any) -> Iterator[Hit]:
         if lower in label.lower() and request.user.has_perm(right):
             yield Hit("Create", label, reverse(page))
     if words:
-        yield Hit("Search", f"Servers matching {words}", _list_url(words))
+        query = urlencode({"search": words, "state": "all"})
+        yield Hit(
+            "Search", f"Servers matching {words}", f"{reverse('servers')}?{query}"
+        )
 
 
 def _find_named(words: str, user: Any) -> Iterator[Hit]:
@@ -79,7 +82,3 @@ def _find_named(words: str, user: Any) -> Iterator[Hit]:
             named = reach().filter(name__icontains=words).order_by("name")
             for name in named.values_list("name", flat=True)[:MOST_EACH]:
                 yield Hit(kind, name, reverse(page, args=[name]))
-
-
-def _list_url(words: str) -> str:
-    return f"{reverse('servers')}?{urlencode({'search': words, 'state': 'all'})}"

@@ -1,1 +1,1 @@
-"""What may be served from memory: stamps, triggers that bump them, one round trip."""
+"""What may be served from memory: stamps, their triggers, and what is kept."""

@@ -12,17 +12,14 @@ from typing import Final
 
 from django.db import connection
 
-_READ: Final = {
-    "postgresql": "SELECT servers, pages, listings, tokens, recipes, "
-    "statement_timestamp() FROM servers_stamp WHERE id = 1",
-    "sqlite": "SELECT servers, pages, listings, tokens, recipes, "
-    "strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now') FROM servers_stamp WHERE id = 1",
-}
-
-
+NAMES: Final = ("servers", "pages", "listings", "tokens", "recipes")
 _CLOCK: Final = {
     "postgresql": "SELECT statement_timestamp()",
     "sqlite": "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
+}
+_READ: Final = {
+    vendor: f"{clock}, {', '.join(NAMES)} FROM servers_stamp WHERE id = 1"
+    for vendor, clock in _CLOCK.items()
 }
 
 
@@ -62,6 +59,7 @@ def read_stamps() -> Stamps | None:
         row = cursor.fetchone()
     if row is None:
         return Stamps()
+    now, *stamps = row
     if connection.vendor == "sqlite":  # which has no type for times
-        row = (*row[:-1], datetime.fromisoformat(row[-1]))
-    return Stamps(*row)
+        now = datetime.fromisoformat(now)
+    return Stamps(**dict(zip(NAMES, stamps, strict=True)), read_at=now)

@@ -23,6 +23,7 @@ from django.contrib.auth.models import Group
 from django.db import connections, models
 
 from servers import models as app
+from servers.freshness.stamps import NAMES
 
 _PREFIX: Final = "stamp_"
 
@@ -217,15 +218,12 @@ class _SQLite:
             f"{each} = max(servers_stamp.{each} + 1, excluded.{each})"
             for each in stamps
         )
-        others = [each for each in _STAMPS if each not in stamps]
+        others = [each for each in NAMES if each not in stamps]
         return (
             f"INSERT INTO servers_stamp (id, {names}, {', '.join(others)}) "
             f"VALUES (1, {values}, {', '.join('0' for _ in others)}) "
             f"ON CONFLICT (id) DO UPDATE SET {grown};"
         )
-
-
-_STAMPS: Final = ("servers", "pages", "listings", "tokens", "recipes")
 
 
 class _PostgreSQL:
@@ -241,8 +239,8 @@ class _PostgreSQL:
 
     @property
     def functions(self) -> Iterator[str]:
-        for stamp in _STAMPS:
-            others = [each for each in _STAMPS if each != stamp]
+        for stamp in NAMES:
+            others = [each for each in NAMES if each != stamp]
             # Once per transaction is enough, however many rows it changes. The setting
             # ends with the transaction or savepoint that contains the bump.
             done = f"serverfleet.stamped_{stamp}"

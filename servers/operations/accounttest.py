@@ -22,7 +22,7 @@ from servers.clouds.registry import validate_config
 from servers.errors import FleetError, InvalidError
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template, TemplatePlacement
-from servers.operations.visits import Finding, Visit, take_place
+from servers.operations.visits import Finding, Visit, leave_out, take_place
 from servers.wording import count_of
 
 MOST_SECONDS_IN_ALL: Final = 20.0
@@ -80,12 +80,10 @@ def probe_template(
         for place in placements[:MOST_PLACES]:
             findings += _probe_placement(template, place, ends=ends)
     findings += [
-        Finding(
+        leave_out(
             place.region,
-            False,
             f"The fallback on {place.size} in {place.account.name} was not "
             f"tested, because a test covers at most {MOST_PLACES} choices.",
-            tested=False,
         )
         for place in placements[MOST_PLACES:]
     ]
@@ -120,15 +118,8 @@ def _list_places(account: Account) -> list[TemplatePlacement]:
 def _probe_region(visit: Visit, places: list[TemplatePlacement]) -> list[Finding]:
     findings = [_probe_listing(visit)]
     if not findings[0].works:
-        findings.append(
-            Finding(
-                visit.region,
-                False,
-                "Creating and destroying were not tested, because listing failed.",
-                tested=False,
-            )
-        )
-        return findings
+        why = "Creating and destroying were not tested, because listing failed."
+        return [*findings, leave_out(visit.region, why)]
     for place in places:
         findings += (
             [visit.skip(f"{place.template.name or 'The template'} on {place.size}")]
@@ -136,15 +127,11 @@ def _probe_region(visit: Visit, places: list[TemplatePlacement]) -> list[Finding
             else _probe_place(visit, place.template, place)
         )
     if not places:
-        findings.append(
-            Finding(
-                visit.region,
-                False,
-                "Creating was not tested, because no template of this account creates "
-                "servers here.",
-                tested=False,
-            )
+        why = (
+            "Creating was not tested, because no template of this account creates "
+            "servers here."
         )
+        findings.append(leave_out(visit.region, why))
     findings.append(visit.skip("Destroying") if visit.silent else _probe_destroy(visit))
     return findings
 
@@ -209,10 +196,7 @@ def _probe_place(
     finding = visit.find_out(check, advise=_advise_create)
     return [
         replace(finding, message=f"{spec.name}: {finding.message}"),
-        *(
-            Finding(visit.region, False, f"{spec.name}: {words}", tested=False)
-            for words in untested
-        ),
+        *(leave_out(visit.region, f"{spec.name}: {words}") for words in untested),
     ]
 
 

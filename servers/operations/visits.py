@@ -50,6 +50,11 @@ class Finding:
         return "works" if self.works else "fails"
 
 
+def leave_out(region: str, message: str) -> Finding:
+    """Return a finding for what was not tested; ``message`` says why."""
+    return Finding(region, False, message, tested=False)
+
+
 class Visit:
     """The calls to one region, within its share of the time.
 
@@ -96,12 +101,8 @@ class Visit:
 
     def skip(self, what: str) -> Finding:
         """Return a finding for something not tested, as the cloud doesn't answer."""
-        return Finding(
-            self.region,
-            False,
-            f"{what} was not tested, because the previous call got no answer.",
-            tested=False,
-        )
+        why = "because the previous call got no answer"
+        return leave_out(self.region, f"{what} was not tested, {why}.")
 
 
 @contextmanager

@@ -4,22 +4,49 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from servers.api.schema.examples import ERRORS
 from servers.api.schema.parameters import REQUEST_ID
+from servers.api.shared.auth import NEEDS_BEARER, HasScope
+from servers.api.shared.errors import FAULT, NO_DATABASE
+from servers.api.shared.parsers import TooLargeError
 
 _TEXT: Final = {"type": "string"}
+# What each error means, and an example of its message.
 _ERRORS: Final = {
-    400: "The request is invalid. `message` and `errors` say why.",
-    401: "The token is missing or not valid.",
-    403: "The caller doesn't have permission, or a session sent no CSRF token.",
-    404: "Not found.",
-    409: "Not possible in the current state. `message` says why.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
-    422: "The Idempotency-Key was already used with another body.",
-    429: "Too many requests. `Retry-After` says how long to wait.",
-    500: "An internal error. The log has it under the X-Request-ID.",
-    503: "The database is not responding, or its disk is full.",
+    400: (
+        "The request is invalid. `message` and `errors` say why.",
+        "capacity: Use a number from 1 to 1000.",
+    ),
+    401: ("The token is missing or not valid.", NEEDS_BEARER),
+    403: (
+        "The caller doesn't have permission, or a session sent no CSRF token.",
+        HasScope.NEEDS_SCOPE.format(scope="fleet:admin"),
+    ),
+    404: ("Not found.", "There is no server named 'agent-x'."),
+    409: (
+        "Not possible in the current state. `message` says why.",
+        (
+            "The fleet has a limit of 500 servers, so no more can be created. "
+            "Terminate some servers, or raise the limit."
+        ),
+    ),
+    413: ("The body is too large.", TooLargeError.default_detail),
+    415: (
+        "The body is not JSON.",
+        "Send JSON, with 'Content-Type: application/json'.",
+    ),
+    422: (
+        "The Idempotency-Key was already used with another body.",
+        (
+            "This Idempotency-Key was already used with another body. Use a new key "
+            "for a new request."
+        ),
+    ),
+    429: (
+        "Too many requests. `Retry-After` says how long to wait.",
+        "Too many requests: the limit is 6000 per minute. Try again in 2 s.",
+    ),
+    500: ("An internal error. The log has it under the X-Request-ID.", FAULT),
+    503: ("The database is not responding, or its disk is full.", NO_DATABASE),
 }
 EVERYWHERE: Final = (400, 429, 500, 503)
 SAYS: Final = {
@@ -105,15 +132,16 @@ METRICS: Final = {
 
 
 def _error(status: int) -> dict[str, Any]:
+    description, message = _ERRORS[status]
+    example: dict[str, Any] = {"message": message}
+    if status == 400:
+        example["errors"] = {"capacity": [message.removeprefix("capacity: ")]}
     own = [_OWN_HEADERS[status]] if status in _OWN_HEADERS else []
     return {
-        "description": _ERRORS[status],
+        "description": description,
         "headers": {name: ref("headers", name) for name in (*own, "X-Request-ID")},
         "content": {
-            "application/json": {
-                "schema": ref("schemas", "Error"),
-                "example": ERRORS[status],
-            }
+            "application/json": {"schema": ref("schemas", "Error"), "example": example}
         },
     }
 

@@ -1,6 +1,6 @@
-"""One example of each response and error. Those of requests stand in their classes."""
+"""One example of each response. Those of requests stand in their classes."""
 
-from typing import Any, Final
+from typing import Any
 
 from rest_framework import serializers
 
@@ -34,38 +34,3 @@ def _show_field(field: Any, given: Any) -> Any:
     if isinstance(field, Flag):
         return False
     return getattr(field, "min_value", "")
-
-
-ERRORS: Final[dict[int, dict[str, Any]]] = {
-    400: {
-        "message": "capacity: Use a number from 1 to 1000.",
-        "errors": {"capacity": ["Use a number from 1 to 1000."]},
-    },
-    401: {"message": "Send an API token: 'Authorization: Bearer sf_…'."},
-    403: {
-        "message": "The API token doesn't have permission to do this. It needs the "
-        "scope fleet:admin."
-    },
-    404: {"message": "There is no server named 'agent-x'."},
-    409: {
-        "message": "The fleet has a limit of 500 servers, so no more can be created. "
-        "Terminate some servers, or raise the limit."
-    },
-    413: {"message": "The body is too large. Send at most 256 KiB."},
-    415: {"message": "Send JSON, with 'Content-Type: application/json'."},
-    422: {
-        "message": "This Idempotency-Key was already used with another body. Use a new "
-        "key for a new request."
-    },
-    429: {
-        "message": "Too many requests: the limit is 6000 per minute. Try again in 2 s."
-    },
-    500: {
-        "message": "An internal error occurred. The server's log has it under this "
-        "request's X-Request-ID."
-    },
-    503: {
-        "message": "The database is not responding. Your change may not have been "
-        "saved. Try again in a few seconds."
-    },
-}

@@ -220,8 +220,8 @@ class Seconds(Count):
 class Age(Count):
     """A time span in seconds."""
 
-    def __init__(self, says: str = "In seconds.", **kwargs: Any) -> None:
-        super().__init__(help_text=says, **kwargs)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(help_text="In seconds.", **kwargs)
 
     def to_representation(self, value: timedelta) -> int:
         """Return whole seconds."""

@@ -57,7 +57,8 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, exceptions.NotAuthenticated):
         return _answer(401, NEEDS_BEARER, headers={"WWW-Authenticate": "Bearer"})
     if isinstance(error, exceptions.MethodNotAllowed):
-        return _answer(405, f"This path does not accept the method {_method(context)}.")
+        method = str(context["request"].method)[:20]
+        return _answer(405, f"This path does not accept the method {method}.")
     if isinstance(error, exceptions.APIException):
         return _answer_drf(error)
     if isinstance(error, RequestDataTooBig):
@@ -83,10 +84,6 @@ def explain_database(error: DatabaseError) -> str:
     full = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     full = full or getattr(cause, "sqlstate", None) == "53100"
     return DISK_FULL if full else NO_DATABASE
-
-
-def _method(context: dict[str, Any]) -> str:
-    return str(context["request"].method)[:20]
 
 
 def _answer_drf(error: exceptions.APIException) -> Response:

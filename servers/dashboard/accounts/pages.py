@@ -177,26 +177,17 @@ def _describe(value: Any) -> str:
 def list_acts(row: Standing, user: Any) -> list[Action]:
     """Return the actions that a person can take on an account."""
     name = [row.account.name]
+    switch = "disable" if row.account.enabled else "enable"
     acts = []
     if user.has_perm("servers.change_account"):
         acts += [
             Action("test", "Test account", reverse("test-account", args=name)),
             Action("scan", "Scan for orphans now", reverse("scan-account", args=name)),
-            Action("able", *_describe_switch(row.account)),
+            Action(
+                "able", switch.capitalize(), reverse(f"{switch}-account", args=name)
+            ),
         ]
     if user.has_perm("servers.delete_account"):
-        acts.append(
-            Action(
-                "delete",
-                "Delete…",
-                reverse("delete-account", args=name),
-                method="GET",
-                danger=True,
-            )
-        )
+        url = reverse("delete-account", args=name)
+        acts.append(Action("delete", "Delete…", url, method="GET", danger=True))
     return acts
-
-
-def _describe_switch(account: Account) -> tuple[str, str]:
-    word = "disable" if account.enabled else "enable"
-    return word.capitalize(), reverse(f"{word}-account", args=[account.name])

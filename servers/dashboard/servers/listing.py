@@ -145,7 +145,9 @@ def _to_csv(rows: QuerySet[Server]) -> str:
             "account": server.account.name,
             "template": server.recipe.template_name,
             "id": server.instance_id,
-            "labels": " ".join(f"{name}={value}" for name, value in _labels(server)),
+            "labels": " ".join(
+                f"{name}={value}" for name, value in sorted(server.labels.items())
+            ),
             "protected": "yes" if server.protected else "no",
             "created": _to_text(server.created_at),
             "started": _to_text(server.started_at),
@@ -154,10 +156,6 @@ def _to_csv(rows: QuerySet[Server]) -> str:
         values = (cells.get(name, getattr(server, name, "")) for name in COLUMNS)
         writer.writerow([_disarm(value) for value in values])
     return text.getvalue()
-
-
-def _labels(server: Server) -> Iterable[tuple[str, str]]:
-    return sorted(server.labels.items())
 
 
 def _to_text(at: datetime | None) -> str:

@@ -10,7 +10,7 @@ from servers.models import Account, Location
 from servers.reconciler import observe_location
 from servers.records.ledger import database_now
 from servers.reports.leaks.load import report_leaks
-from servers.reports.leaks.shapes import LocationReport, Report
+from servers.reports.leaks.shapes import LocationReport
 
 
 class Command(BaseCommand):
@@ -44,15 +44,12 @@ class Command(BaseCommand):
                 for pk in locations.values_list("pk", flat=True):
                     observe_location(pk)
         report = report_leaks(now=database_now(), account=account)
-        self._print(report)
+        for location in report.locations:
+            self._print_location(location)
         if not report.is_clean:
             raise CommandError(
                 "Something is past the bound, held for a decision, or not listed."
             )
-
-    def _print(self, report: Report) -> None:
-        for location in report.locations:
-            self._print_location(location)
 
     def _print_location(self, report: LocationReport) -> None:
         location = report.location
