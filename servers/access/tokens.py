@@ -32,6 +32,13 @@ _INCLUDES: Final = {
     Token.Scope.SERVERS_WRITE: {Token.Scope.SERVERS_READ},
     Token.Scope.FLEET_ADMIN: {Token.Scope.SERVERS_READ, Token.Scope.SERVERS_WRITE},
 }
+# The scope that matches a person's permission.
+_SCOPES: Final = {
+    "servers.view_server": Token.Scope.SERVERS_READ,
+    "servers.change_server": Token.Scope.SERVERS_WRITE,
+    "servers.change_fleet": Token.Scope.FLEET_ADMIN,
+    "servers.view_secrets": Token.Scope.SECRETS_READ,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +77,9 @@ def scopes_of(user: AbstractUser) -> frozenset[str]:
     """Return the scopes that match a person's permissions."""
     if user.is_superuser:
         return SCOPES
-    scopes = set()
-    if user.has_perm("servers.view_server"):
-        scopes.add(Token.Scope.SERVERS_READ.value)
-    if user.has_perm("servers.change_server"):
-        scopes.add(Token.Scope.SERVERS_WRITE.value)
-    if user.has_perm("servers.change_fleet"):
-        scopes.add(Token.Scope.FLEET_ADMIN.value)
-    if user.has_perm("servers.view_secrets"):
-        scopes.add(Token.Scope.SECRETS_READ.value)
-    return expand_scopes(scopes)
+    return expand_scopes(
+        scope for right, scope in _SCOPES.items() if user.has_perm(right)
+    )
 
 
 def rights_of(user: AbstractUser) -> frozenset[str] | None:

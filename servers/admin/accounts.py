@@ -11,11 +11,11 @@ from django.utils.safestring import SafeString
 
 from servers.access.reach import reach_accounts
 from servers.admin.base import Listed, act_on_each, badge, show_badge
-from servers.clouds.registry import list_kinds, validate_config
+from servers.clouds.registry import list_kinds
 from servers.errors import FleetError
 from servers.models import Account
 from servers.models.multiline import Multiline
-from servers.operations.accounts import close_breaker
+from servers.operations.accounts import check_settings, close_breaker
 from servers.operations.accounttest import probe_account
 from servers.operations.scans import scan_now
 from servers.operations.secrets import resolve_credentials
@@ -78,9 +78,8 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.errors:
             return data
         before = reach_accounts().filter(pk=self.instance.pk).first()
-        wanted = Account(
-            kind=data["kind"], endpoint=data["endpoint"], options=data["options"]
-        )
+        names = ("kind", "endpoint", "region", "options")
+        wanted = Account(**{name: data[name] for name in names})
         try:
             credentials = resolve_credentials(
                 before, wanted, data.get("new_credentials")
@@ -88,14 +87,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         except FleetError as error:
             self.add_error("new_credentials", error.fields["credentials"][0])
             return data
-        errors = validate_config(
-            data["kind"],
-            credentials=credentials,
-            endpoint=data["endpoint"],
-            region=data["region"],
-            options=data["options"],
-        )
-        for name, texts in errors.items():
+        for name, texts in check_settings(wanted, credentials).items():
             field = "new_credentials" if name == "credentials" else name
             for text in texts:
                 self.add_error(field, text)

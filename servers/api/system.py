@@ -23,7 +23,7 @@ from servers.api.serializers.system import (
 )
 from servers.api.shared.auth import find_bearer
 from servers.api.shared.errors import plain_error
-from servers.api.shared.limits import REFUSALS_SHARE, refusals
+from servers.api.shared.limits import limit_refusals, refusals
 from servers.api.shared.views import ScopedView
 from servers.freshness.stamps import read_stamps
 from servers.models import Token
@@ -146,9 +146,7 @@ def _refuse(request: HttpRequest) -> HttpResponse | None:
         return None
     caller = check_token(given, now=timezone.now(), stamps=read_stamps())
     if caller is None:
-        limit = settings.RATE_ADDRESS and max(
-            1, settings.RATE_ADDRESS // REFUSALS_SHARE
-        )
+        limit = limit_refusals()
         standing = refusals.take(find_address(request), limit) if limit else None
         if standing is not None and standing.refused:
             answer = plain_error(429, "Too many requests. Try again later.")

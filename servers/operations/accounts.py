@@ -1,8 +1,11 @@
 """Operations on an existing account, except changing it."""
 
+from collections.abc import Mapping
+
 from django.db import transaction
 from django.db.models import ProtectedError, Q, RestrictedError
 
+from servers.clouds.registry import validate_config
 from servers.errors import ConflictError, NotFoundError
 from servers.models import (
     Account,
@@ -20,6 +23,19 @@ from servers.placing.breaker import note_success
 from servers.records.ledger import Kind, write_event
 from servers.records.limits import COUNTED
 from servers.wording import count_of
+
+
+def check_settings(
+    account: Account, credentials: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """Return what is wrong with an account's settings, by field. Makes no call."""
+    return validate_config(
+        account.kind,
+        credentials=credentials,
+        endpoint=account.endpoint,
+        region=account.region,
+        options=account.options,
+    )
 
 
 def close_breaker(account: Account) -> bool:

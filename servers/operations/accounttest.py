@@ -18,10 +18,10 @@ from servers.clouds.base import (
     QuotaError,
     RefusedError,
 )
-from servers.clouds.registry import validate_config
 from servers.errors import FleetError, InvalidError
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template, TemplatePlacement
+from servers.operations.accounts import check_settings
 from servers.operations.visits import Finding, Visit, leave_out, take_place
 from servers.wording import count_of
 
@@ -45,7 +45,7 @@ def probe_account(
     """
     if credentials is not None:
         account.credentials = json.dumps(dict(credentials))
-        if errors := _check_settings(account):
+        if errors := check_settings(account, credentials):
             raise InvalidError.of(errors)
     if wrong := _explain_settings(account):
         return [Finding(account.region, False, wrong)]
@@ -92,18 +92,8 @@ def probe_template(
 
 def _explain_settings(account: Account) -> str:
     """Return what is wrong with the settings, or "". Makes no call."""
-    errors = _check_settings(account)
+    errors = check_settings(account, json.loads(account.credentials or "{}"))
     return " ".join(message for messages in errors.values() for message in messages)
-
-
-def _check_settings(account: Account) -> dict[str, list[str]]:
-    return validate_config(
-        account.kind,
-        credentials=json.loads(account.credentials or "{}"),
-        endpoint=account.endpoint,
-        region=account.region,
-        options=account.options,
-    )
 
 
 def _list_places(account: Account) -> list[TemplatePlacement]:

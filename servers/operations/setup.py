@@ -12,11 +12,7 @@ from django.db.models import PositiveIntegerField
 from django.db.models.functions import Now
 
 from servers import tracing
-from servers.clouds.registry import (
-    describe_kind,
-    validate_config,
-    validate_placement_options,
-)
+from servers.clouds.registry import describe_kind, validate_placement_options
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.models import (
     Account,
@@ -27,6 +23,7 @@ from servers.models import (
     VersionPlacement,
 )
 from servers.models.template import PLACEMENT_FIELDS, PlacementFields, Recipe
+from servers.operations.accounts import check_settings
 from servers.operations.labels import check_labels, check_tags, list_clouds
 from servers.operations.secrets import (
     is_moved,
@@ -78,13 +75,7 @@ def save_account(
             fields={"kind": ["The kind of an account in use can't be changed."]},
         )
     secrets = resolve_credentials(before, account, credentials, keep=keep)
-    errors = validate_config(
-        account.kind,
-        credentials=secrets,
-        endpoint=account.endpoint,
-        region=account.region,
-        options=account.options,
-    )
+    errors = check_settings(account, secrets)
     if before is not None and before.endpoint == account.endpoint:
         # So that it can still be disabled. Each connection checks the endpoint anyway.
         errors.pop("endpoint", None)

@@ -1,6 +1,7 @@
 """The other parts of a request and a response: path, query and headers."""
 
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Literal
 
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
@@ -31,19 +32,17 @@ def _number(least: int, most: int) -> dict[str, Any]:
 
 
 def _query(
-    name: str, shape: dict[str, Any], example: Any, says: str
+    name: str,
+    shape: dict[str, Any],
+    example: Any,
+    says: str,
+    place: Literal["query", "header"] = "query",
 ) -> OpenApiParameter:
     examples = [OpenApiExample("Example", value=example)]
-    return OpenApiParameter(name, shape, description=says, examples=examples)
+    return OpenApiParameter(name, shape, place, description=says, examples=examples)
 
 
-def _sent(
-    name: str, shape: dict[str, Any], example: str, says: str
-) -> OpenApiParameter:
-    examples = [OpenApiExample("Example", value=example)]
-    return OpenApiParameter(
-        name, shape, OpenApiParameter.HEADER, description=says, examples=examples
-    )
+_sent: Final = partial(_query, place="header")
 
 
 def _returned(name: str, shape: dict[str, Any], says: str) -> OpenApiParameter:

@@ -30,6 +30,7 @@ class _Strict(serializers.Field):  # type: ignore[type-arg]
     """
 
     words = ""  # "a string", to follow "Send"
+    json_type: type = object
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class _Strict(serializers.Field):  # type: ignore[type-arg]
 
     def accepts(self, value: Any) -> bool:
         """Return whether the value is of the field's JSON type."""
-        raise NotImplementedError
+        return isinstance(value, self.json_type)
 
     def run_validation(self, data: Any = None) -> Any:
         """Return the value if it has the right type; raise ValidationError."""
@@ -133,24 +134,18 @@ class Flag(_Strict, serializers.BooleanField):
     """True or false."""
 
     words = "true or false"
-
-    def accepts(self, value: Any) -> bool:
-        """Return whether it is a boolean."""
-        return isinstance(value, bool)
+    json_type = bool
 
 
 class Object(_Strict, serializers.DictField):
     """A JSON object of anything."""
 
     words = "an object"
+    json_type = dict
 
     def __init__(self, *, encoder: Any = None, decoder: Any = None, **kwargs: Any):
         # Those two are what DRF passes for a column of JSON.
         super().__init__(**kwargs)
-
-    def accepts(self, value: Any) -> bool:
-        """Return whether it is an object."""
-        return isinstance(value, dict)
 
 
 class Texts(Object):
@@ -168,10 +163,7 @@ class Array(_Strict, serializers.ListField):
     """An array. ``child`` only describes its values."""
 
     words = "an array"
-
-    def accepts(self, value: Any) -> bool:
-        """Return whether it is an array."""
-        return isinstance(value, list)
+    json_type = list
 
 
 class Price(Text):

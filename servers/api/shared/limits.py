@@ -24,6 +24,12 @@ strangers: Final = Counter("strangers", window=WINDOW_SECONDS, every=EXCHANGE_SE
 refusals: Final = Counter("refusals", window=WINDOW_SECONDS, every=EXCHANGE_SECONDS)
 
 
+def limit_refusals() -> int:
+    """Return how many requests of an address may be refused; 0 is no limit."""
+    limit: int = settings.RATE_ADDRESS
+    return max(1, limit // REFUSALS_SHARE) if limit else 0
+
+
 class TooManyError(APIException):
     """429. ``wait`` in seconds becomes Retry-After."""
 
@@ -79,8 +85,8 @@ class RateLimitedView(APIView):
 
     def _take_of_stranger(self, request: Request, counter: Counter) -> None:
         limit = settings.RATE_ADDRESS
-        if limit and counter is refusals:
-            limit = max(1, limit // REFUSALS_SHARE)
+        if counter is refusals:
+            limit = limit_refusals()
         self._take(counter, find_address(request), limit)
 
     def _take(self, counter: Counter, key: str, limit: int) -> None:

@@ -20,7 +20,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-from servers.clouds.amazon.api import find_text
 from servers.clouds.amazon.connection import Keys, call_unsigned, sts_of
 from servers.clouds.base import CredentialsError, UnreachableError
 from servers.clouds.deadline import Deadline
@@ -73,15 +72,8 @@ def read_sts_keys(answer: ElementTree.Element) -> Lent:
     found = next(answer.iter("Credentials"), None)
     if found is None:
         raise UnreachableError("AWS STS answered without keys.")
-    return _read_keys(
-        {
-            "AccessKeyId": find_text(found, "AccessKeyId"),
-            "SecretAccessKey": find_text(found, "SecretAccessKey"),
-            "Token": find_text(found, "SessionToken"),
-            "Expiration": find_text(found, "Expiration"),
-        },
-        "AWS STS",
-    )
+    keys = {element.tag: (element.text or "").strip() for element in found}
+    return _read_keys({**keys, "Token": keys.get("SessionToken")}, "AWS STS")
 
 
 def _read_token(path: str, variable: str) -> str:

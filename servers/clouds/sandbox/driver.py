@@ -40,9 +40,6 @@ class SandboxNodeDriver(NodeDriver):
 
     name = "Sandbox"
     type = "sandbox"
-    api_name = "sandbox"
-    website = "https://serverfleet.example/"
-    NODE_STATE_MAP = _STATES
 
     # Deliberately without NodeDriver.__init__, which opens an HTTP connection.
     def __init__(
@@ -187,12 +184,8 @@ class SandboxNodeDriver(NodeDriver):
         self._enter("get")
         return self._node(self._find(node_id), time.time())
 
-    def destroy_node(self, node: Node) -> bool:
-        """Destroy an instance through libcloud's interface."""
-        return self.ex_destroy_node(str(node.id))
-
-    def ex_destroy_node(self, node_id: str) -> bool:
-        """Destroy an instance by its id. True means that the request was accepted."""
+    def ex_destroy_node(self, node_id: str) -> None:
+        """Destroy an instance by its id."""
         call = self._enter("destroy")
         row = self._find(node_id)
         now = time.time()
@@ -210,7 +203,6 @@ class SandboxNodeDriver(NodeDriver):
             if behaviour.strikes("leaves_volume", call):
                 self.world.leave_volume(connection, row, gone)
         time.sleep(behaviour.latency / 2)
-        return True
 
     def ex_check_destroy(self) -> None:
         """Raise what would prevent a destroy, without destroying anything."""

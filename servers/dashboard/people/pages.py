@@ -1,6 +1,6 @@
 """The people pages: who can sign in, their roles, and their sessions."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django import forms
 from django.contrib.auth import get_user_model
@@ -64,9 +64,8 @@ class PeopleList(Live, ListView):  # type: ignore[type-arg]
     permission_required = "auth.view_user"
     paginate_by = PER_PAGE
     context_object_name = "people"
-    bucket_seconds: ClassVar[float] = (
-        60  # sessions expire without a change in the database
-    )
+    # sessions expire without a change in the database
+    bucket_seconds = 60
 
     def get_queryset(self) -> QuerySet[User]:
         """Return the people with their groups."""
@@ -107,7 +106,6 @@ class NewPerson(Once):
     """Create a person. The one-time password is shown only in this response."""
 
     listing = "people"
-
     template_name = "people/new.html"
     form_class = PersonForm
     permission_required = "auth.add_user"
@@ -134,7 +132,7 @@ class PersonPage(Live, TemplateView):
 
     template_name = "people/detail.html"
     permission_required = "auth.view_user"
-    bucket_seconds: ClassVar[float] = 60
+    bucket_seconds = 60
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the person, the sessions and the tokens."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django import forms
 from django.contrib import messages
@@ -78,9 +78,8 @@ class TokenList(Live, ListView):  # type: ignore[type-arg]
     permission_required = "servers.view_token"
     paginate_by = PER_PAGE
     context_object_name = "tokens"
-    bucket_seconds: ClassVar[float] = (
-        60  # tokens are used and expire without a change that stamps count
-    )
+    # tokens are used and expire without a change that stamps count
+    bucket_seconds = 60
 
     def get_queryset(self) -> QuerySet[Token]:
         """Return the tokens."""
@@ -104,7 +103,6 @@ class NewToken(Once):
         f"{REPEATED} A secret is shown only once. If you lost it, revoke the token and "
         "create another."
     )
-
     template_name = "tokens/new.html"
     form_class = TokenForm
     permission_required = "servers.add_token"

@@ -37,7 +37,6 @@ class NewServer(Once):
     """Create servers from a template."""
 
     listing = "servers"
-
     template_name = "servers/new.html"
     form_class = NewServerForm
     permission_required = "servers.add_server"

@@ -1,10 +1,9 @@
 """The templates to choose from: boot time, and how many servers are left."""
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from django.db.models import Count
 
@@ -14,6 +13,7 @@ from servers.records.boots import Boots, read_boots
 from servers.records.limits import COUNTED
 
 MOST_TEMPLATES: Final = 100
+_FLEET: Final = "fleet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +36,36 @@ def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
         .order_by("-is_default", "name")[:MOST_TEMPLATES]
     )
     boots = read_boots(now=now)
-    used = _Used()
+    used = _count_used()
     return [
         _describe(template, fleet, used, boots.get(template.pk, Boots()).usual)
         for template in load_placed(templates)
     ]
 
 
-class _Used:
-    """How many servers count against each server limit, whoever can reach them."""
+def _count_used() -> Counter[Any]:
+    """Count the servers of each account, each template and the fleet by their keys.
 
-    def __init__(self) -> None:
-        self.fleet = 0
-        self.accounts: dict[UUID, int] = {}
-        self.templates: dict[UUID | None, int] = {}
-        rows: Iterable[Any] = COUNTED.values_list("account", "template").annotate(
-            Count("id")
-        )
-        for account, template, count in rows:
-            self.fleet += count
-            self.accounts[account] = self.accounts.get(account, 0) + count
-            self.templates[template] = self.templates.get(template, 0) + count
+    All count that count against a server limit, whoever can reach them.
+    """
+    used: Counter[Any] = Counter()
+    rows = COUNTED.values_list("account", "template").annotate(Count("id"))
+    for account, template, count in rows:
+        used.update({account: count, template: count, _FLEET: count})
+    return used
 
 
 def _describe(
-    template: Template, fleet: Fleet, used: _Used, boot_seconds: float | None
+    template: Template, fleet: Fleet, used: Counter[Any], boot_seconds: float | None
 ) -> Choice:
     first = template.first_placement
     account = first.account
     caps = [
         (cap - count, by)
         for cap, count, by in (
-            (
-                account.max_servers,
-                used.accounts.get(account.pk, 0),
-                f"the account {account.name}",
-            ),
-            (template.max_servers, used.templates.get(template.pk, 0), "the template"),
-            (fleet.max_servers, used.fleet, "the fleet"),
+            (account.max_servers, used[account.pk], f"the account {account.name}"),
+            (template.max_servers, used[template.pk], "the template"),
+            (fleet.max_servers, used[_FLEET], "the fleet"),
         )
         if cap is not None
     ]

@@ -134,16 +134,11 @@ class NewServerForm(OnceForm):
     def to_request(self) -> Request:
         """Return the operation's request, without the fields that have errors."""
         data = self.cleaned_data
+        same = ("name", "image", "region", "size", "capacity", "labels", "count")
         return Request(
             template=data["template"].name if "template" in data else "",
-            name=data.get("name", ""),
-            image=data.get("image", ""),
-            region=data.get("region", ""),
-            size=data.get("size", ""),
-            capacity=data.get("capacity"),
-            labels=data.get("labels", {}),
             ttl=None if data.get("ttl") is None else data["ttl"] * 60,
-            count=data.get("count", 1),
+            **{name: data[name] for name in same if name in data},
         )
 
 
