@@ -47,13 +47,14 @@ urlpatterns = [
     path(
         f"{_NAME}files/<str:file>", CertificateFile.as_view(), name="certificate-file"
     ),
-    path(f"{_NAME}terminate/", server_acts.Terminate.as_view(), name="terminate"),
-    path(f"{_NAME}retry/", server_acts.Retry.as_view(), name="retry"),
-    path(f"{_NAME}protect/", server_acts.Protect.as_view(), name="protect"),
-    path(
-        f"{_NAME}unprotect/",
-        server_acts.Protect.as_view(protected=False),
-        name="unprotect",
+    *(
+        path(f"{_NAME}{act}/", view, name=act)
+        for act, view in (
+            ("terminate", server_acts.Terminate.as_view()),
+            ("retry", server_acts.Retry.as_view()),
+            ("protect", server_acts.Protect.as_view()),
+            ("unprotect", server_acts.Protect.as_view(protected=False)),
+        )
     ),
     path("guide/", Guide.as_view(), name="guide"),
     path("guide/<str:page>/", Guide.as_view(), name="guide-page"),

@@ -1,6 +1,5 @@
 """ServerFleet as users run it: ``python -m serverfleet.run.up`` in its own folder."""
 
-import json
 import os
 import re
 import signal
@@ -9,11 +8,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120.0
@@ -100,27 +99,22 @@ class Service:
         """Tell whether the web process answers."""
         try:
             return self.call("GET", "/healthz")[0] == 200
-        except (OSError, urllib.error.URLError):
+        except OSError:
             return False
 
     def call(
         self, method: str, path: str, body: Any = None, *, timeout: float = 20
     ) -> tuple[int, Any]:
         """Call the API, and return the status and the decoded answer."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
+        url = f"http://127.0.0.1:{self.port}{path}"
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        answer = requests.request(
+            method, url, json=body, headers=headers, timeout=timeout
         )
-        if self.token:
-            request.add_header("Authorization", f"Bearer {self.token}")
-        if body is not None:
-            request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
-                return answer.status, _decode(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.code, _decode(error.read())
+            return answer.status_code, answer.json()
+        except ValueError:
+            return answer.status_code, answer.text
 
     def states(self) -> dict[str, str]:
         """Return the state of each server by name."""
@@ -165,13 +159,6 @@ class Service:
             text=True,
             timeout=60,
         )
-
-
-def _decode(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except ValueError:
-        return data.decode(errors="replace")
 
 
 def wait_for(

@@ -21,28 +21,3 @@ from servers.models.template import (
     VersionPlacement,
 )
 from servers.models.token import Token
-
-__all__ = [
-    "Account",
-    "Attempt",
-    "Event",
-    "Fleet",
-    "Heartbeat",
-    "IdempotentRequest",
-    "Instance",
-    "Leftover",
-    "Listing",
-    "Location",
-    "NoCapacity",
-    "OneTimePassword",
-    "SavedView",
-    "Server",
-    "Session",
-    "Stamp",
-    "Tally",
-    "Template",
-    "TemplatePlacement",
-    "TemplateVersion",
-    "Token",
-    "VersionPlacement",
-]

@@ -10,6 +10,7 @@ from django import forms
 
 from servers.access.reach import reach_templates
 from servers.dashboard.shared.lines import LinesField, join_lines
+from servers.dashboard.shared.minutes import MinutesField
 from servers.dashboard.shared.once import OnceForm, add_errors, offer_rows
 from servers.errors import InvalidError
 from servers.models import Server, Template
@@ -18,13 +19,11 @@ from servers.operations.provision import (
     MOST_CAPACITY,
     MOST_COUNT,
     MOST_LETTERS,
-    MOST_TTL,
     TEMPLATE_GONE,
     Request,
     check_request,
 )
 
-MOST_MINUTES: Final = MOST_TTL // 60
 OVERRIDES: Final = ("image", "region", "size", "capacity", "ttl", "labels")
 # How each field appears in the body of the equivalent API call, in this order.
 # static/js/call.js has the same table.
@@ -63,10 +62,7 @@ class NewServerForm(OnceForm):
         required=False,
         help_text="Number of builds at once.",
     )
-    ttl = forms.IntegerField(
-        label="Time to live (minutes)",
-        min_value=0,
-        max_value=MOST_MINUTES,
+    ttl = MinutesField(
         required=False,
         help_text="The server is then terminated automatically. 0 means no limit.",
     )
@@ -158,10 +154,7 @@ class EditForm(forms.Form):
     """
 
     labels = LinesField()
-    ttl = forms.IntegerField(
-        label="Time to live (minutes)",
-        min_value=0,
-        max_value=MOST_MINUTES,
+    ttl = MinutesField(
         show_hidden_initial=True,
         help_text="Counted from when the server was requested. It is then terminated "
         "automatically. 0 means no limit.",

@@ -9,16 +9,15 @@ from django.forms import BoundField, model_to_dict
 from django.http import QueryDict
 
 from servers.dashboard.shared.lines import LinesField, join_lines
+from servers.dashboard.shared.minutes import MinutesField
 from servers.dashboard.shared.modelfields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.rowform import RowForm
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
 from servers.models import Account, Template, TemplatePlacement
 from servers.models.multiline import Multiline
-from servers.operations.provision import MOST_TTL
 from servers.operations.setup import MOST_PLACEMENTS, MOST_USER_DATA
 
-_MOST_MINUTES: Final = MOST_TTL // 60
 # Always shown. The others stand below *More settings*.
 _SHOWN: Final = ("name", "capacity", "max_servers", "is_default")
 
@@ -26,12 +25,7 @@ _SHOWN: Final = ("name", "capacity", "max_servers", "is_default")
 class TemplateForm(RowForm):
     """A template. Its user data is write-only because it often contains secrets."""
 
-    ttl = forms.IntegerField(
-        label="Time to live (minutes)",
-        min_value=0,
-        max_value=_MOST_MINUTES,
-        help_text="0 means no limit.",
-    )
+    ttl = MinutesField(help_text="0 means no limit.")
     labels = LinesField(
         widget=Multiline(attrs={"rows": 3}), help_text="One per line: name=value."
     )
