@@ -56,31 +56,24 @@ class RedisURL:
     @property
     def for_cache(self) -> str:
         """The URL as redis-py reads it."""
-        if self.path:
-            query = urlencode({"db": self.database})
-            return f"unix://{self._user}{quote(self.path)}?{query}"
-        return self._tcp
+        return self._write("unix", "db")
 
     @property
     def for_celery(self) -> str:
         """The URL as kombu reads it."""
+        return self._write("redis+socket", "virtual_host")
+
+    def _write(self, socket: str, database: str) -> str:
+        """Return the URL. At a socket, its scheme and parameter have these names."""
+        user = ""
+        if self.user or self.password:
+            user = f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"
         if self.path:
-            query = urlencode({"virtual_host": self.database})
-            return f"redis+socket://{self._user}{quote(self.path)}?{query}"
-        return self._tcp
-
-    @property
-    def _user(self) -> str:
-        if not (self.user or self.password):
-            return ""
-        return f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@"
-
-    @property
-    def _tcp(self) -> str:
+            return f"{socket}://{user}{quote(self.path)}?{database}={self.database}"
         host = f"[{self.host}]" if ":" in self.host else self.host
         query = f"?{urlencode(self.tls)}" if self.tls else ""
         place = f"{host}:{self.port}/{self.database}"
-        return f"{self.scheme}://{self._user}{place}{query}"
+        return f"{self.scheme}://{user}{place}{query}"
 
 
 def at_socket(path: str) -> RedisURL:

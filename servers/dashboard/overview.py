@@ -35,7 +35,7 @@ class Overview(Live, TemplateView):
         figures = recent_figures(find_range(self.request.GET.get("range", "")), now=now)
         items = list_attention(data["fleet"], now=now, boots=figures.boots)
         return data | {
-            "items": [(item, say_helps(item, user)) for item in items],
+            "items": [(item, list(say_helps(item, user))) for item in items],
             "counts": [(state.value, counts.get(state, 0)) for state in State],
             "total": sum(counts.values()),
             "ready": capacity.get(State.RUNNING, 0),

@@ -63,14 +63,10 @@ _UNSHOWN: Final = {
     app.Attempt: "looked_at lease_end",
 }
 # Columns of an account that ServerFleet observes, not settings.
-_FOUND: Final = [
-    "throttled_until",
-    "breaker",
-    "breaker_note",
-    "breaker_failures",
-    "breaker_until",
-    "breaker_failed_at",
-]
+_FOUND: Final = (
+    "throttled_until breaker breaker_note breaker_failures breaker_until "
+    "breaker_failed_at"
+)
 _SHOWN: Final = (
     app.Server,
     app.Event,
@@ -107,14 +103,12 @@ def list_watches() -> Iterator[Watch]:
     table = app.Server._meta.db_table
     yield Watch(table, tuple(SERVED), ("servers",))
     for model in _SHOWN:
-        unshown = _UNSHOWN.get(model, "").split()
-        columns = tuple(each for each in _columns_of(model) if each not in unshown)
+        columns = _columns_of(model, besides=_UNSHOWN.get(model, ""))
         yield Watch(model._meta.db_table, columns, ("pages",))
     yield Watch(
         app.Location._meta.db_table, ("compared_at",), ("listings",), rows=False
     )
-    unshown = _UNSHOWN[app.Token].split()
-    columns = tuple(each for each in _columns_of(app.Token) if each not in unshown)
+    columns = _columns_of(app.Token, besides=_UNSHOWN[app.Token])
     yield Watch(app.Token._meta.db_table, columns, ("tokens",))
     for model in (
         app.Template,
@@ -122,8 +116,8 @@ def list_watches() -> Iterator[Watch]:
         app.TemplateVersion,
         app.VersionPlacement,
     ):
-        yield Watch(model._meta.db_table, tuple(_columns_of(model)), ("recipes",))
-    columns = tuple(each for each in _columns_of(app.Account) if each not in _FOUND)
+        yield Watch(model._meta.db_table, _columns_of(model), ("recipes",))
+    columns = _columns_of(app.Account, besides=_FOUND)
     yield Watch(app.Account._meta.db_table, columns, ("recipes",))
     yield Watch(app.Fleet._meta.db_table, ("max_servers",), ("recipes",))
     # If a person is deactivated, their tokens stop working too.
@@ -142,8 +136,9 @@ def list_watches() -> Iterator[Watch]:
         yield Watch(field.m2m_db_table(), ("id",), ("pages", "tokens"))
 
 
-def _columns_of(model: type[models.Model]) -> list[str]:
-    return [str(field.column) for field in model._meta.concrete_fields]
+def _columns_of(model: type[models.Model], *, besides: str = "") -> tuple[str, ...]:
+    columns = (str(field.column) for field in model._meta.concrete_fields)
+    return tuple(column for column in columns if column not in besides.split())
 
 
 def install_triggers(using: str = "default") -> None:

@@ -5,7 +5,7 @@ Templates loop over them and add no words.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.urls import reverse
@@ -110,8 +110,9 @@ _HAPPENED_TONES: Final[Mapping[str, str]] = {
 class Action:
     """One button: templates/partials/action.html draws it.
 
-    ``GET`` leads to a page that asks first (a dialog with JavaScript). ``why_not`` says
-    why the action is not possible now.
+    ``GET`` leads to a page, which asks first (a dialog with JavaScript) if there is
+    ``danger``. ``why_not`` says why the action is not possible now. ``fields`` are
+    hidden ones of its form.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Action:
     method: str = "POST"
     danger: bool = False
     why_not: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 def describe_kind(kind: str) -> tuple[str, str]:
@@ -144,15 +146,10 @@ def _list_actions(server: Server, leftovers: str) -> Iterator[Action]:
         url = reverse("retry", args=[server.name])
         yield Action("retry", "Retry", url, why_not=leftovers)
     if state not in ENDING:
-        yield _protection(server)
+        name = "unprotect" if server.protected else "protect"
+        yield Action(name, name.capitalize(), reverse(name, args=[server.name]))
     if Event.STOP_REQUESTED in events:
         yield _termination(server)
-
-
-def _protection(server: Server) -> Action:
-    label = "Unprotect" if server.protected else "Protect"
-    name = "unprotect" if server.protected else "protect"
-    return Action(name, label, reverse(name, args=[server.name]))
 
 
 def _termination(server: Server) -> Action:

@@ -100,11 +100,9 @@ def describe_processes(
 
 def _describe_hanging(hanging: Sequence[Heartbeat]) -> Iterator[Item]:
     """Yield the processes that run but do no work, while others do."""
-    names = ", ".join(row.name for row in hanging[:3])
-    more = f" and {len(hanging) - 3} more" if len(hanging) > 3 else ""
     yield Item(
         Kind.HANGING,
-        f"{names}{more} {'hangs' if len(hanging) == 1 else 'hang'}. A supervisor "
+        f"{_name(hanging)} {'hangs' if len(hanging) == 1 else 'hang'}. A supervisor "
         "restarts hanging processes. Without one, restart them yourself.",
         tone="warn",
         detail=hanging[0].trouble,
@@ -133,13 +131,16 @@ def _describe_lost(rows: Sequence[Heartbeat], *, now: datetime) -> Iterator[Item
             lost.append(row)
     if lost:
         lost.reverse()
-        names = ", ".join(row.name for row in lost[:3])
-        more = f" and {len(lost) - 3} more" if len(lost) > 3 else ""
         yield Item(
             Kind.LOST_WORKER,
-            f"{names}{more} stopped responding, and no worker has taken "
+            f"{_name(lost)} stopped responding, and no worker has taken "
             f"{'its' if len(lost) == 1 else 'their'} place. The others continue with "
             f"{'its' if len(lost) == 1 else 'their'} servers.",
             tone="warn",
             since=lost[0].seen_at,
         )
+
+
+def _name(rows: Sequence[Heartbeat]) -> str:
+    more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+    return ", ".join(row.name for row in rows[:3]) + more
