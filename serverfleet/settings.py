@@ -101,10 +101,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "serverfleet.web.middleware.RequestLogMiddleware",
-    "serverfleet.web.errorpages.ErrorMiddleware",
+    "serverfleet.web.middleware.log_requests",
+    "serverfleet.web.errorpages.answer_clients",
     "csp.middleware.CSPMiddleware",
-    "serverfleet.web.entrance.EntranceMiddleware",
+    "serverfleet.web.entrance.guard_entrance",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -113,8 +113,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "serverfleet.web.middleware.ActorMiddleware",
-    "serverfleet.web.pagemiddleware.PageLimitMiddleware",
-    "serverfleet.web.pagemiddleware.PasswordMiddleware",
+    "serverfleet.web.pagemiddleware.limit_pages",
+    "serverfleet.web.pagemiddleware.require_own_password",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

@@ -22,7 +22,7 @@ SENT_OPENLY: Final = (
 )
 
 
-class EntranceMiddleware:
+def guard_entrance(get_response: Respond) -> Respond:
     """Refuse wrong host names, and API calls and form posts over plain HTTP.
 
     Django's SecurityMiddleware, which runs later, would redirect everything that is not
@@ -31,11 +31,7 @@ class EntranceMiddleware:
     its token unencrypted. So only reads of pages get as far as the redirect.
     """
 
-    def __init__(self, get_response: Respond) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Refuse the request with a sentence, or pass it on."""
+    def serve(request: HttpRequest) -> HttpResponse:
         is_probed = request.path_info in PROBED
         try:
             request.get_host()
@@ -51,7 +47,9 @@ class EntranceMiddleware:
             if not reads or is_for_client(request):
                 sent = SENT_OPENLY if "Authorization" in request.headers else ""
                 return _refuse(request, 403, "Use HTTPS", USE_HTTPS + sent)
-        return self.get_response(request)
+        return get_response(request)
+
+    return serve
 
 
 def _refuse(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:

@@ -127,19 +127,15 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
-class ErrorMiddleware:
+def answer_clients(get_response: Respond) -> Respond:
     """Turn an error page that a view has rendered into JSON, for clients.
 
     Errors from the functions above have their own sentences. This is the fallback for
     the views of libraries, and for forms.
     """
 
-    def __init__(self, get_response: Respond) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Serve the request."""
-        response = self.get_response(request)
+    def serve(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
         if response.status_code < FIRST_ERROR or not is_page or response.streaming:
             return response
@@ -150,3 +146,5 @@ class ErrorMiddleware:
             response["Content-Type"] = plain["Content-Type"]
             response["Content-Length"] = str(len(response.content))
         return response
+
+    return serve

@@ -34,19 +34,15 @@ REFUSED_HOST: Final = "serverfleet.refused_host"
 Respond = Callable[[HttpRequest], HttpResponse]
 
 
-class RequestLogMiddleware:
+def log_requests(get_response: Respond) -> Respond:
     """Accept or create an X-Request-ID, echo it, and log one line per request."""
 
-    def __init__(self, get_response: Respond) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Serve the request under its id."""
+    def serve(request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         started = time.perf_counter()
         with tracing.bound(request_id=request_id):
-            response = self.get_response(request)
+            response = get_response(request)
             response.headers["X-Request-ID"] = request_id
             match = request.resolver_match
             logger.log(
@@ -64,6 +60,8 @@ class RequestLogMiddleware:
                 },
             )
         return response
+
+    return serve
 
 
 def _tell_refused_host(request: HttpRequest) -> dict[str, str]:

@@ -22,16 +22,12 @@ readers: Final = Counter("readers", window=60, every=1.0)
 passers_by: Final = Counter("passers-by", window=60, every=1.0)
 
 
-class PageLimitMiddleware:
+def limit_pages(get_response: Respond) -> Respond:
     """Limit requests for pages: per person, or per address without a log-in."""
 
-    def __init__(self, get_response: Respond) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Serve the page, or answer 429."""
+    def serve(request: HttpRequest) -> HttpResponseBase:
         if _OWN_LIMITS.match(request.path_info):
-            return self.get_response(request)
+            return get_response(request)
         if request.COOKIES and request.user.is_authenticated:
             counter, key, limit = readers, str(request.user.pk), settings.RATE_TOKEN
         else:
@@ -41,21 +37,19 @@ class PageLimitMiddleware:
                 settings.RATE_ADDRESS,
             )
         if not limit:
-            return self.get_response(request)
+            return get_response(request)
         standing = counter.take(key, limit)
         if not standing.refused:
-            return self.get_response(request)
+            return get_response(request)
         return too_many_requests(request, standing.reset)
 
+    return serve
 
-class PasswordMiddleware:
+
+def require_own_password(get_response: Respond) -> Respond:
     """Have people with a one-time password choose their own before anything else."""
 
-    def __init__(self, get_response: Respond) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Serve the page, or redirect to the one that sets the password."""
+    def serve(request: HttpRequest) -> HttpResponseBase:
         path = request.path_info
         if (
             not request.COOKIES
@@ -64,5 +58,7 @@ class PasswordMiddleware:
             or not request.user.is_authenticated
             or not request.session.get(MUST_CHANGE)
         ):
-            return self.get_response(request)
+            return get_response(request)
         return redirect("own-password")
+
+    return serve

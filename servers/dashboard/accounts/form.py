@@ -49,9 +49,9 @@ class AccountForm(RowForm):
         self.account = account
         shown = copy(account) if account else Account(kind=kind.name)
         initial: dict[str, Any] = {"seen": self.stamp(account)}
-        held = json.loads(account.credentials or "{}") if account else {}
+        self.held = json.loads(account.credentials or "{}") if account else {}
         initial |= {
-            CREDENTIAL + each.name: held.get(each.name, "")
+            CREDENTIAL + each.name: self.held.get(each.name, "")
             for each in kind.credentials
             if each.shown
         }
@@ -66,7 +66,7 @@ class AccountForm(RowForm):
             del self.fields["endpoint"]
         self.fields["region"].required = kind.needs_region
         for each in kind.credentials:
-            self._add_credential(each, is_stored=bool(held.get(each.name)))
+            self._add_credential(each, is_stored=bool(self.held.get(each.name)))
         for each in kind.account_options:
             self.fields.update(make_fields(each))
 
@@ -173,8 +173,7 @@ class AccountForm(RowForm):
 
     def _collect_credentials(self, data: Mapping[str, Any]) -> dict[str, str]:
         """Return the stored credentials, with typed ones in their place."""
-        account = self.account
-        found = json.loads(account.credentials or "{}") if account else {}
+        found: dict[str, str] = dict(self.held)
         for each in self.kind.credentials:
             text = data.get(CREDENTIAL + each.name, "")
             if data.get(FORGET + each.name) or each.shown:
@@ -196,10 +195,8 @@ class AccountForm(RowForm):
 
     def _list_changes(self, data: Mapping[str, Any]) -> dict[str, str]:
         """Return the typed credentials, and "" for those to delete."""
-        account = self.account
-        stored = json.loads(account.credentials or "{}") if account else {}
         found = self._collect_credentials(data)
-        gone = dict.fromkeys(stored.keys() - found.keys(), "")
+        gone = dict.fromkeys(self.held.keys() - found.keys(), "")
         typed = {name for name in found if data.get(CREDENTIAL + name)}
         return gone | {name: found[name] for name in typed}
 

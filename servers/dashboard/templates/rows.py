@@ -9,7 +9,7 @@ from django import forms
 from servers.access.reach import reach_accounts
 from servers.clouds.kind import Field
 from servers.clouds.registry import describe_kind
-from servers.dashboard.shared.lines import join_lines, read_lines
+from servers.dashboard.shared.lines import LinesField, join_lines
 from servers.dashboard.shared.modelfields import make_model_field
 from servers.dashboard.shared.once import add_errors, offer_rows
 from servers.errors import FleetError
@@ -27,10 +27,8 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
         empty_label=None,
         error_messages={"invalid_choice": ACCOUNT_GONE},
     )
-    options = forms.CharField(
+    options = LinesField(
         label="Cloud options",
-        required=False,
-        max_length=20_000,
         widget=Multiline(attrs={"rows": 2, "spellcheck": "false"}),
         help_text="One per line: name=value. These override the account's options.",
     )
@@ -58,14 +56,11 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
         account = data.get("account")
         if account is None or "options" not in data:
             return data
-        try:
-            known = _known_options(account)
-            data["options"] = {
-                name: known[name].read(value) if name in known else value
-                for name, value in read_lines(data["options"]).items()
-            }
-        except forms.ValidationError as error:
-            self.add_error("options", error)
+        known = _known_options(account)
+        data["options"] = {
+            name: known[name].read(value) if name in known else value
+            for name, value in data["options"].items()
+        }
         if not self.errors:
             try:
                 check_placement(self.to_placement())
