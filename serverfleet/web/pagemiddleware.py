@@ -31,11 +31,8 @@ def limit_pages(get_response: Respond) -> Respond:
         if request.COOKIES and request.user.is_authenticated:
             counter, key, limit = readers, str(request.user.pk), settings.RATE_TOKEN
         else:
-            counter, key, limit = (
-                passers_by,
-                find_address(request),
-                settings.RATE_ADDRESS,
-            )
+            address = find_address(request)
+            counter, key, limit = passers_by, address, settings.RATE_ADDRESS
         if not limit:
             return get_response(request)
         standing = counter.take(key, limit)

@@ -1,7 +1,9 @@
 """The installation: create it, confirm it, switch it."""
 
 import string
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -50,12 +52,18 @@ def initialise_fleet(*, fleet_id: str = "") -> bool:
 
 def pause_fleet(*, note: str = "", until: datetime | None = None) -> None:
     """Set the pause flag that clients read. Nothing is created automatically yet."""
-    _switch(True, note=note, until=until)
+    _switch(
+        Kind.PAUSED,
+        note,
+        {"paused": True, "paused_note": note, "paused_until": until},
+        paused_by=tracing.get_actor(),
+    )
 
 
 def resume_fleet() -> None:
     """Clear the pause flag."""
-    _switch(False, note="", until=None)
+    values = {"paused": False, "paused_note": "", "paused_until": None}
+    _switch(Kind.RESUMED, "", values, paused_by="")
 
 
 def resume_due(now: datetime) -> bool:
@@ -69,22 +77,13 @@ def resume_due(now: datetime) -> bool:
     return bool(changed)
 
 
-def _switch(paused: bool, *, note: str, until: datetime | None) -> None:
+def _switch(kind: Kind, note: str, values: Mapping[str, Any], **also: str) -> None:
+    """Set the values, and ``also`` the others, with an event if the values change."""
     if len(note) > MOST_NOTE:
         raise InvalidError(f"The note is too long. Use at most {MOST_NOTE} characters.")
     with transaction.atomic():
-        changed = (
-            Fleet.objects.filter(pk=1)
-            .exclude(paused=paused, paused_note=note, paused_until=until)
-            .update(
-                paused=paused,
-                paused_note=note,
-                paused_until=until,
-                paused_by=tracing.get_actor() if paused else "",
-            )
-        )
-        if changed:
-            write_event(Kind.PAUSED if paused else Kind.RESUMED, reason=note)
+        if Fleet.objects.filter(pk=1).exclude(**values).update(**values, **also):
+            write_event(kind, reason=note)
 
 
 def freeze_destroys(*, frozen: bool, note: str = "") -> None:
@@ -92,16 +91,11 @@ def freeze_destroys(*, frozen: bool, note: str = "") -> None:
 
     While destroys are frozen, terminated servers wait in ``stopping``.
     """
-    if len(note) > MOST_NOTE:
-        raise InvalidError(f"The note is too long. Use at most {MOST_NOTE} characters.")
-    with transaction.atomic():
-        changed = (
-            Fleet.objects.filter(pk=1)
-            .exclude(destroys_frozen=frozen, destroys_frozen_note=note)
-            .update(destroys_frozen=frozen, destroys_frozen_note=note)
-        )
-        if changed:
-            write_event(Kind.FROZEN if frozen else Kind.UNFROZEN, reason=note)
+    _switch(
+        Kind.FROZEN if frozen else Kind.UNFROZEN,
+        note,
+        {"destroys_frozen": frozen, "destroys_frozen_note": note},
+    )
 
 
 def change_fleet(
@@ -130,8 +124,10 @@ def change_fleet(
             message = f"Use at most {MOST_NOTE} characters."
             raise InvalidError.of({field: [message]})
     with transaction.atomic():
-        if paused is not None:
-            _switch(paused, note=paused_note if paused else "", until=None)
+        if paused:
+            pause_fleet(note=paused_note)
+        elif paused is not None:
+            resume_fleet()
         if destroys_frozen is not None:
             note = destroys_frozen_note if destroys_frozen else ""
             freeze_destroys(frozen=destroys_frozen, note=note)

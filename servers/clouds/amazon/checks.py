@@ -67,17 +67,12 @@ def _undo(call: Call, instance_id: str) -> NoReturn:
 
 def _check_image(call: Call, image: str, options: Mapping[str, Any]) -> str:
     if not is_looked_up(image):
-        return (
-            f"ServerFleet could not test whether the image {image} exists: EC2 "
-            "resolves its parameter only at launch."
-        )
+        return _leave_out(f"image {image}", "EC2 resolves its parameter only at launch")
     try:
         found = describe_image(call, image)
     except CredentialsError:
-        return (
-            f"ServerFleet could not test whether the image {image} exists: these "
-            "credentials may not call DescribeImages."
-        )
+        why = "these credentials may not call DescribeImages"
+        return _leave_out(f"image {image}", why)
     if found.state != "available":
         raise RefusedError(f"The image {image} is {found.state}, not available.")
     if changes_disk(options):
@@ -85,14 +80,16 @@ def _check_image(call: Call, image: str, options: Mapping[str, Any]) -> str:
     return ""
 
 
+def _leave_out(what: str, why: str) -> str:
+    return f"ServerFleet could not test whether the {what} exists: {why}."
+
+
 def _check_size(call: Call, size: str) -> str:
     try:
         answer = call({"Action": "DescribeInstanceTypes", "InstanceType.1": size})
     except CredentialsError:
-        return (
-            f"ServerFleet could not test whether the size {size} exists: these "
-            "credentials may not call DescribeInstanceTypes."
-        )
+        why = "these credentials may not call DescribeInstanceTypes"
+        return _leave_out(f"size {size}", why)
     if answer.find("instanceTypeSet/item") is None:
         raise RefusedError(f"{NAME} has no size {size} in this region.")
     return ""

@@ -45,6 +45,12 @@ _DISK: Final = {
     "disk_encrypted": "Encrypted",
     "disk_kms_key": "KmsKeyId",
 }
+_TEXTS: Final = {
+    "tenancy": "Placement.Tenancy",
+    "placement_group": "Placement.GroupName",
+    "cpu_credits": "CreditSpecification.CpuCredits",
+}
+_FLAGS: Final = {"ebs_optimized": "EbsOptimized", "monitoring": "Monitoring.Enabled"}
 _PREFERENCES: Final = {
     "open": "open",
     "none": "none",
@@ -159,19 +165,15 @@ def _machine_params(options: Mapping[str, Any]) -> Params:
     if zone := str(options.get("zone") or ""):
         by = "AvailabilityZoneId" if _ZONE_ID.fullmatch(zone) else "AvailabilityZone"
         params[f"Placement.{by}"] = zone
-    if tenancy := options.get("tenancy"):
-        params["Placement.Tenancy"] = str(tenancy)
-    if group := options.get("placement_group"):
-        params["Placement.GroupName"] = str(group)
+    for name, parameter in _TEXTS.items():
+        if text := options.get(name):
+            params[parameter] = str(text)
+    for name, parameter in _FLAGS.items():
+        if options.get(name) is not None:
+            params[parameter] = _flag(options[name])
     if profile := str(options.get("instance_profile") or ""):
         by = "Arn" if profile.startswith("arn:") else "Name"
         params[f"IamInstanceProfile.{by}"] = profile
-    if options.get("ebs_optimized") is not None:
-        params["EbsOptimized"] = _flag(options["ebs_optimized"])
-    if options.get("monitoring") is not None:
-        params["Monitoring.Enabled"] = _flag(options["monitoring"])
-    if credits_ := options.get("cpu_credits"):
-        params["CreditSpecification.CpuCredits"] = str(credits_)
     return params | _reservation_params(str(options.get("capacity_reservation") or ""))
 
 

@@ -8,7 +8,6 @@ from django.db import transaction
 from servers.access.reach import find_account
 from servers.dashboard.shared.acting import Act, Delete
 from servers.dashboard.shared.editing import lock_row
-from servers.models import Account
 from servers.operations.accounts import close_breaker, delete_account, explain_kept
 from servers.operations.accounttest import probe_account
 from servers.operations.scans import scan_now
@@ -27,10 +26,7 @@ class _Act(Act):
 
     permission_required = "servers.change_account"
     page = "account"
-
-    def find_row(self) -> Account:
-        """Return the account."""
-        return find_account(self.kwargs["name"])
+    find = staticmethod(find_account)
 
 
 class TestAccount(_Act):
@@ -90,19 +86,10 @@ class DeleteAccount(Delete):
     permission_required = "servers.delete_account"
     page = "account"
     listing = "accounts"
-
-    def find_row(self) -> Account:
-        """Return the account."""
-        return find_account(self.kwargs["name"])
-
-    def explain_kept(self) -> str:
-        """Return what still needs the account."""
-        return explain_kept(self.row)
+    find = staticmethod(find_account)
+    kept = staticmethod(explain_kept)
+    delete = staticmethod(delete_account)
 
     def explain_cost(self) -> str:
         """Return what is deleted with the account."""
         return "No server was ever created in it. Its credentials are deleted with it."
-
-    def delete(self) -> None:
-        """Delete the account."""
-        delete_account(self.row)

@@ -75,9 +75,8 @@ class AccountForm(RowForm):
             self.fields[CREDENTIAL + each.name] = make_field(each)
             found = self.fields[CREDENTIAL + each.name]
             if isinstance(found, forms.ChoiceField):
-                found.choices = list(
-                    (each.choices or {}).items()
-                )  # one is always chosen
+                # One is always chosen.
+                found.choices = list((each.choices or {}).items())
             found.label, found.help_text, found.required = each.label, each.help, False
             return
         keeps = "Stored, never shown. Leave empty to keep the stored value."

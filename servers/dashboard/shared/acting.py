@@ -19,12 +19,14 @@ class _Acting(Page):
 
     page: ClassVar[str] = ""
     listing: ClassVar[str] = "overview"
+    # Finds the row by the name in the URL, or raises NotFoundError.
+    find: "ClassVar[staticmethod[[str], Any] | None]" = None
     removes = False  # whether the row's page is gone afterwards
     kwargs: dict[str, Any]
 
     def find_row(self) -> Any:
         """Return the row that it is about, if any; raise NotFoundError or Http404."""
-        return None
+        return self.find(self.kwargs["name"]) if self.find else None
 
     @cached_property
     def row(self) -> Any:
@@ -85,28 +87,26 @@ class Ask(_Acting, FormView):  # type: ignore[type-arg]
 
 
 class Delete(Ask):
-    """Ask before a row with a name is deleted, or say why it can't be."""
+    """Ask before a row with a name is deleted, or say why it can't be.
 
+    ``kept`` returns why it can't be deleted now, or "". ``delete`` deletes it, or
+    raises a FleetError.
+    """
+
+    kept: "ClassVar[staticmethod[[Any], str]]"
+    delete: "ClassVar[staticmethod[[Any], None]]"
     template_name = "delete.html"
     title = "Delete {row}?"
     action_label = "Delete"
     removes = True
 
-    def explain_kept(self) -> str:
-        """Return why it can't be deleted now, or ""."""
-        raise NotImplementedError
-
     def explain_cost(self) -> str:
         """Return what is lost with it, as a sentence."""
         raise NotImplementedError
 
-    def delete(self) -> None:
-        """Delete it, or raise a FleetError."""
-        raise NotImplementedError
-
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Say what is lost, or why it can't be deleted."""
-        kept = self.explain_kept()
+        kept = self.kept(self.row)
         return super().get_context_data(**context) | {
             "kept": kept,
             "cost": self.explain_cost(),
@@ -115,5 +115,5 @@ class Delete(Ask):
 
     def act(self) -> str:
         """Delete the row."""
-        self.delete()
+        self.delete(self.row)
         return f"{self.kwargs['name']} was deleted."

@@ -126,10 +126,7 @@ class _Act(Act):
 
     permission_required = "servers.change_template"
     page = "template"
-
-    def find_row(self) -> Template:
-        """Return the template."""
-        return find_template(self.kwargs["name"])
+    find = staticmethod(find_template)
 
 
 class TryTemplate(_Act):
@@ -169,14 +166,9 @@ class DeleteTemplate(Delete):
     permission_required = "servers.delete_template"
     page = "template"
     listing = "templates"
-
-    def find_row(self) -> Template:
-        """Return the template."""
-        return find_template(self.kwargs["name"])
-
-    def explain_kept(self) -> str:
-        """Return what still needs the template."""
-        return explain_template_kept(self.row)
+    find = staticmethod(find_template)
+    kept = staticmethod(explain_template_kept)
+    delete = staticmethod(delete_template)
 
     def explain_cost(self) -> str:
         """Return what is lost with the template."""
@@ -186,7 +178,3 @@ class DeleteTemplate(Delete):
                 "a template. The history keeps its name."
             )
         return "The history keeps its name."
-
-    def delete(self) -> None:
-        """Delete the template."""
-        delete_template(self.row)
