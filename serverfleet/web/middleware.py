@@ -4,13 +4,13 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote_plus
 
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import ResolverMatch
 
+from serverfleet.web.errorpages import Respond
 from servers import tracing
 from servers.access.sessions import note_seen
 from servers.api.shared.errors import LATE, plain_error
@@ -30,8 +30,6 @@ IN_QUERY: Final = (
 
 # The key under which the entrance stores a refused host name.
 REFUSED_HOST: Final = "serverfleet.refused_host"
-
-Respond = Callable[[HttpRequest], HttpResponse]
 
 
 def log_requests(get_response: Respond) -> Respond:

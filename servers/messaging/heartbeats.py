@@ -20,12 +20,9 @@ from django.db import DatabaseError, connection, transaction
 
 from servers import tracing
 from servers.messaging.broker import ask_broker
-from servers.messaging.standstill import LATE
 from servers.models import Event, Fleet, Heartbeat
 from servers.records.leases import name_process
 from servers.records.ledger import Kind, database_now, write_event
-
-__all__ = ["EVERY", "LATE", "Look", "start_heartbeat", "write_heartbeat"]
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from servers.messaging.heartbeats import LATE
+from servers.messaging.standstill import LATE
 from servers.models import Account, Heartbeat, Instance
 from servers.operations.fleet import freeze_destroys
 from servers.records.ledger import database_now

@@ -15,7 +15,7 @@ import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -25,6 +25,18 @@ from servers.drill.postgresql import MissingServerError, PostgreSQL
 from servers.drill.run import MARK, DrillError, describe, run_drill
 
 _POSTGRES = "SERVERFLEET_DRILL_POSTGRES"
+# The type, the least and the most of each number, and what it is.
+_NUMBERS: Final[dict[str, tuple[type, int, int, str]]] = {
+    "servers": (int, 1, 2000, "about how many servers to keep"),
+    "seconds": (float, 1, 7200, "how long to kill processes"),
+    "kills": (int, 0, 10_000, "kill at least this many"),
+    "stranded": (
+        int,
+        0,
+        10_000,
+        "kill at least this many between an intent and its saved answer",
+    ),
+}
 
 
 class Command(BaseCommand):
@@ -44,27 +56,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--database", choices=["sqlite", "postgresql"], default=known.database
         )
-        parser.add_argument(
-            "--servers",
-            type=int,
-            default=known.servers,
-            help="about how many servers to keep",
-        )
-        parser.add_argument(
-            "--seconds",
-            type=float,
-            default=known.seconds,
-            help="how long to kill processes",
-        )
-        parser.add_argument(
-            "--kills", type=int, default=known.kills, help="kill at least this many"
-        )
-        parser.add_argument(
-            "--stranded",
-            type=int,
-            default=known.stranded,
-            help="kill at least this many between an intent and its saved answer",
-        )
+        for name, (kind, _, _, text) in _NUMBERS.items():
+            usual = getattr(known, name)
+            parser.add_argument(f"--{name}", type=kind, default=usual, help=text)
         parser.add_argument("--seed", type=int, default=known.seed)
         parser.add_argument(
             "--json", action="store_true", help="print the result as JSON"
@@ -111,12 +105,10 @@ class Command(BaseCommand):
 
 
 def _read_wishes(options: dict[str, Any]) -> Wishes:
-    limits = {"servers": 2000, "seconds": 7200, "kills": 10_000, "stranded": 10_000}
-    for name, most in limits.items():
-        least = 1 if name in {"servers", "seconds"} else 0
+    for name, (_, least, most, _) in _NUMBERS.items():
         if not least <= options[name] <= most:
             raise CommandError(f"--{name} takes a number from {least} to {most}.")
-    return Wishes(**{name: options[name] for name in ("database", "seed", *limits)})
+    return Wishes(**{name: options[name] for name in ("database", "seed", *_NUMBERS)})
 
 
 @contextlib.contextmanager
