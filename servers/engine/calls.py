@@ -1,19 +1,15 @@
 """The calls other than create and finish. Each can safely be repeated at any time."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+
+from django.db import transaction
 
 from servers.clouds.base import CloudError, InstanceNotFoundError
 from servers.lifecycle.backoff import back_off
-from servers.lifecycle.conditions import NotYet
-from servers.lifecycle.decisions import (
-    CloseAttempt,
-    ConfirmVanished,
-    Destroy,
-    LookUp,
-    Probe,
-)
-from servers.lifecycle.states import Answer, Outcome
+from servers.lifecycle.decisions import ConfirmVanished, LookUp
+from servers.lifecycle.snapshot import Pace
 from servers.models import Attempt, Fleet, Instance, Location, Server
 from servers.placing.location_gate import explain_closed_gate
 from servers.placing.locations import (
@@ -23,18 +19,18 @@ from servers.placing.locations import (
     open_location,
     pace_of,
 )
-from servers.records import ledger
-from servers.records.attempts import close_attempt, record_instance
-from servers.records.instances import (
-    mark_destroy_asked,
-    mark_destroy_failed,
-    record_gone,
-    record_seen,
-)
-from servers.records.leases import Lease
+from servers.records.attempts import lock_server, record_instance
+from servers.records.instances import record_gone, record_seen
 from servers.records.ledger import Kind, database_now, write_event
 
-PROBE_SECONDS: Final = 3.0
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A destroy call that was sent; ``error`` is "" if the cloud accepted it."""
+
+    instance: Instance
+    pace: Pace
+    error: str
 
 
 def look_up(server: Server, decision: LookUp, *, now: datetime) -> str:
@@ -57,20 +53,6 @@ def look_up(server: Server, decision: LookUp, *, now: datetime) -> str:
     return ""
 
 
-def close_absent(server: Server, decision: CloseAttempt, *, now: datetime) -> None:
-    """Close an attempt of which no instance was found."""
-    attempt = Attempt.objects.get(server_uid=server.pk, number=decision.attempt)
-    close_attempt(
-        attempt,
-        Outcome.ABSENT,
-        event=decision.event,
-        reason=decision.reason,
-        answer_class=Answer.SILENCE,
-        now=now,
-    )
-    server.refresh_from_db()
-
-
 def confirm_vanished(decision: ConfirmVanished, *, now: datetime) -> str:
     """Ask for an instance by its id. Return why the call failed, or ""."""
     instance = Instance.objects.select_related("account").get(pk=decision.instance.pk)
@@ -89,36 +71,29 @@ def confirm_vanished(decision: ConfirmVanished, *, now: datetime) -> str:
     return ""
 
 
-def probe(
-    server: Server, decision: Probe, *, now: datetime, lease: Lease
-) -> NotYet | None:
-    """Look at the instance, and move the row if the condition holds.
-
-    Return None if it moved, else why not ("" if the row was moved by someone else).
-    """
-    found = decision.look(timeout=PROBE_SECONDS)
-    if isinstance(found, NotYet):
-        return found
-    moved = ledger.move(
-        server, decision.event, reason=found.reason, now=now, fence=lease.fence
-    )
-    return None if moved else NotYet("")
+def send_destroys(instances: Sequence[Instance]) -> list[Asked]:
+    """Send a destroy call for each instance. BusyError if there is no slot for any."""
+    sent: list[Asked] = []
+    for instance in instances:
+        try:
+            sent.append(_send_destroy(instance))
+        except BusyError:
+            if not sent:
+                raise
+            break
+    return sent
 
 
-def destroy_instances(server: Server, decision: Destroy) -> str:
-    """Send a destroy call for each instance. Return the last error, or ""."""
-    error = ""
-    instances = Instance.objects.select_related("account").in_bulk(
-        [view.pk for view in decision.instances]
-    )
-    for view in decision.instances:
-        error = _destroy(instances[view.pk], server=server) or error
+def record_destroys(server: Server, sent: Sequence[Asked], *, now: datetime) -> None:
+    """Record the destroy calls and the last error, in the caller's transaction."""
+    lock_server(server)  # before its instances, as everywhere
+    for asked in sent:
+        _record_destroy(asked, server=server, now=now)
+    errors = [asked.error for asked in sent if asked.error]
+    error = errors[-1] if errors else ""
     if error != server.error:
-        Server.objects.filter(pk=server.pk).update(
-            error=error, updated_at=database_now()
-        )
+        Server.objects.filter(pk=server.pk).update(error=error, updated_at=now)
         server.error = error
-    return error
 
 
 def destroy_condemned(instance_pk: int) -> None:
@@ -146,9 +121,16 @@ def destroy_condemned(instance_pk: int) -> None:
     if closed or now < _due_again(instance, pace_of(cloud).listing * 3):
         return
     try:
-        _destroy(instance, server=instance.attempt.server if instance.attempt else None)
+        asked = _send_destroy(instance)
     except BusyError:
         return
+    with transaction.atomic():
+        _record_destroy(
+            asked,
+            server=instance.attempt.server if instance.attempt else None,
+            now=database_now(),
+        )
+    hasten_listing(instance.account_id, instance.region, within=asked.pace.listing)
 
 
 def _due_again(instance: Instance, patience: timedelta) -> datetime:
@@ -158,9 +140,8 @@ def _due_again(instance: Instance, patience: timedelta) -> datetime:
     return instance.destroy_asked_at + wait
 
 
-def _destroy(instance: Instance, *, server: Server | None) -> str:
+def _send_destroy(instance: Instance) -> Asked:
     cloud = open_location(instance.account, instance.region)
-    pace = pace_of(cloud)
     error = ""
     try:
         with call_slot(instance.account):
@@ -170,24 +151,30 @@ def _destroy(instance: Instance, *, server: Server | None) -> str:
         pass
     except CloudError as refusal:
         error = refusal.message
-    now = database_now()
-    if error:
-        failures = instance.destroy_failures + 1
-        mark_destroy_failed(
-            instance.pk,
-            failures=failures,
-            error=error,
-            now=now,
-            again=back_off(failures, 0.5),
-        )
-    else:
-        mark_destroy_asked(instance.pk, now=now, again=pace.listing * 3)
-    if instance.destroy_asked_at is None or error != instance.destroy_error:
+    return Asked(instance, pace_of(cloud), error)
+
+
+def _record_destroy(asked: Asked, *, server: Server | None, now: datetime) -> None:
+    instance, error = asked.instance, asked.error
+    is_new = instance.destroy_asked_at is None or error != instance.destroy_error
+    failures = instance.destroy_failures + 1 if error else 0
+    wait = back_off(failures, 0.5) if error else asked.pace.listing * 3
+    instance.destroy_asked_at = now
+    instance.destroy_failures = failures
+    instance.destroy_error = error
+    instance.next_step_at = now + wait
+    instance.save(
+        update_fields=[
+            "destroy_asked_at",
+            "destroy_failures",
+            "destroy_error",
+            "next_step_at",
+        ]
+    )
+    if is_new:
         write_event(
             Kind.DESTROY_ASKED,
             server=server,
             account=instance.account,
             reason=error or f"Destroy call sent for {instance.instance_id}.",
         )
-    hasten_listing(instance.account_id, instance.region, within=pace.listing)
-    return error

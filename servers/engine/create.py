@@ -1,14 +1,15 @@
 """The create call: record the attempt, send one call, record its answer.
 
-The call is sent only in the first quarter of the lease, so that it finishes long before
-the lease ends. The time is read from a clock that keeps running while the process is
-suspended. Recording the attempt requires a valid lease in the database. If another
-process has changed the row when the answer arrives, nothing is destroyed here: the
-sweep deals with the instance.
+One transaction takes the lease and records the attempt. The call is sent only in the
+first quarter of the lease, so that it finishes long before the lease ends. The time is
+read from a clock that keeps running while the process is suspended. If another process
+has changed the row when the answer arrives, nothing is destroyed here: the sweep deals
+with the instance.
 """
 
 import logging
 import secrets
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from servers.clouds.base import (
@@ -23,54 +24,70 @@ from servers.clouds.base import (
     ThrottledError,
     UnreachableError,
 )
-from servers.clouds.port import Cloud
 from servers.engine import uptime
-from servers.lifecycle.decisions import WriteIntent
+from servers.lifecycle.guards import find_send_limit
 from servers.lifecycle.keys import Key, make_key
-from servers.lifecycle.snapshot import Placement, Snapshot
+from servers.lifecycle.snapshot import Limits, Pace, Placement, Snapshot
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
-from servers.models import Account, Attempt, Fleet, Server
+from servers.models import Account, Attempt, Instance, Server
 from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breakerevents import record_failure, record_success
-from servers.placing.locations import call_slot, hasten_listing, open_location, pace_of
+from servers.placing.locations import call_slot, open_location, pace_of
 from servers.placing.placements import remember_capacity
 from servers.records.attempts import close_attempt, record_accepted, write_intent
 from servers.records.counters import count_failure
 from servers.records.leases import Lease
-from servers.records.ledger import Kind, database_now, write_event
+from servers.records.ledger import Kind, write_event
 
 logger = logging.getLogger(__name__)
 
 
-def create_instance(
-    server: Server,
-    lease: Lease,
-    decision: WriteIntent,
-    snapshot: Snapshot,
-    *,
-    now: datetime,
-    send_before: float,
-) -> bool:
-    """Write the intent, send the call, record the answer.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a call of an attempt came to: its instance, or why there is none."""
 
-    Return False if no attempt was recorded: the row moved, the lease is too old, or the
-    account allows no create now. ``send_before`` is an uptime, in seconds.
+    attempt: Attempt
+    placement: Placement
+    pace: Pace
+    shown: CloudInstance | None = None
+    error: CloudError | None = None  # neither: the call was not sent
+
+    @property
+    def answer(self) -> Answer:
+        """The class of the error, as an attempt keeps it."""
+        return Answer(type(self.error).__name__.removesuffix("Error"))
+
+
+def send_create(
+    server: Server,
+    placement: Placement,
+    *,
+    fleet_id: str,
+    limits: Limits,
+    now: datetime,
+    read_at: float,
+) -> Reply | None:
+    """Write the intent, which takes the lease, and send the call.
+
+    Return None if no attempt was recorded: the row moved or was claimed, or the account
+    allows no create now. ``read_at`` is an uptime, in seconds, from before the database
+    told the time ``now``.
     """
-    placement = decision.placement
     account = server.account
     if account.pk != placement.account:
         account = Account.objects.get(pk=placement.account)
     cloud = open_location(account, placement.region)
     pace = pace_of(cloud)
     with call_slot(account):
+        send_before = find_send_limit(claimed=read_at, lease=pace.lease.total_seconds())
         if uptime.read() >= send_before or not admit_create(
             account, now=now, trial=pace.lease + pace.settle
         ):
-            return False
-        fleet = Fleet.objects.get()
-        key = make_key(fleet.fleet_id, server.pk, server.attempt_number + 1)
+            return None
+        key = make_key(fleet_id, server.pk, server.attempt_number + 1)
         spec = render_spec(server, placement, key, token=secrets.token_hex(16))
+        lease = Lease(server.fence + 1, now + pace.lease)
         attempt = write_intent(
             server,
             lease,
@@ -81,63 +98,60 @@ def create_instance(
             keeps_spec=cloud.finishes,
             now=now,
             # By then it is known whether a call without an answer created anything.
-            deadline_at=lease.until + pace.settle + snapshot.limits.pending,
+            deadline_at=lease.until + pace.settle + limits.pending,
         )
         if attempt is None:
-            if account.breaker != Account.Breaker.CLOSED:
-                # It was admitted as the breaker's test create, but was never sent.
-                note_answer(account)
-            return False
+            _withdraw_test(account)
+            return None
+        server.account = account
+        reply = Reply(attempt, placement, pace)
         if uptime.read() >= send_before:
-            # Only this process may send the call, and it won't.
-            _close(
-                attempt,
-                snapshot,
-                Outcome.ABSENT,
-                reason="The worker was suspended too long to send the create call.",
-                answer=Answer.UNSENT,
-            )
-            server.refresh_from_db()
-            return True
-        _send(cloud, attempt, placement, server, snapshot, spec)
-    hasten_listing(account.pk, placement.region, within=pace.listing)
-    server.refresh_from_db()
-    return True
+            return reply  # only this process may send the call, and it won't
+        try:
+            shown = cloud.create_instance(spec, deadline=cloud.timings.call)
+        except CloudError as error:
+            return replace(reply, error=error)
+        return replace(reply, shown=shown)
 
 
-def _send(
-    cloud: Cloud,
-    attempt: Attempt,
-    placement: Placement,
-    server: Server,
-    snapshot: Snapshot,
-    spec: CreateSpec,
-) -> None:
-    try:
-        shown = cloud.create_instance(spec, deadline=cloud.timings.call)
-    except (ThrottledError, UnreachableError, ClockError, RefusedError) as error:
-        count_failure(error)
-        if isinstance(error, NoCapacityError):
-            remember_capacity(
-                placement, attempt.account, now=database_now(), is_full=True
-            )
-        _refuse(attempt, snapshot, error)
-    except CloudError as error:
-        count_failure(error)
-        _note_silence(attempt, server, error)
-        _note_failure(attempt, error)
-    else:
-        record_accepted(
-            attempt, shown, now=database_now(), reason=_describe_answer(shown)
-        )
-        record_success(attempt.account)
+def record_create(
+    server: Server, reply: Reply, snapshot: Snapshot, *, now: datetime
+) -> Instance | None:
+    """Record what the call came to, in the caller's transaction.
+
+    Return the instance if the server has one now. ``snapshot`` is from before the call.
+    """
+    attempt, shown, error = reply.attempt, reply.shown, reply.error
+    account = attempt.account
+    # The account first: an intent locks it before its server.
+    if shown is not None:
+        record_success(account)
         if any(
-            view.full_until and view.placement == placement
+            view.full_until and view.placement == reply.placement
             for view in snapshot.placements
         ):
-            remember_capacity(
-                placement, attempt.account, now=database_now(), is_full=False
-            )
+            remember_capacity(reply.placement, account, now=now, is_full=False)
+        said = f"The cloud created {shown.instance_id} ({shown.raw_status})."
+        return record_accepted(server, attempt, shown, now=now, reason=said)
+    if error is None:
+        _withdraw_test(account)
+        said = "The worker was suspended too long to send the create call."
+        _close(server, attempt, snapshot, Answer.UNSENT, reason=said, now=now)
+        return None
+    if isinstance(error, ThrottledError | UnreachableError | ClockError | RefusedError):
+        _note_refusal(reply, error, snapshot, now=now)
+        _close(server, attempt, snapshot, reply.answer, reason=error.message, now=now)
+    else:
+        _note_failure(attempt, error, now=now)
+        _note_silence(attempt, server, error)
+    count_failure(error)  # last, as in every lock order
+    return None
+
+
+def _withdraw_test(account: Account) -> None:
+    """Let another create through, if one that was not sent was the breaker's test."""
+    if account.breaker != Account.Breaker.CLOSED:
+        note_answer(account)
 
 
 def render_spec(
@@ -159,59 +173,58 @@ def render_spec(
     )
 
 
-def _describe_answer(shown: CloudInstance) -> str:
-    return f"The cloud created {shown.instance_id} ({shown.raw_status})."
-
-
-def _refuse(attempt: Attempt, snapshot: Snapshot, error: CloudError) -> None:
-    """Record on the server and its account that nothing was created."""
-    answer = Answer(type(error).__name__.removesuffix("Error"))
-    _close(attempt, snapshot, Outcome.REFUSED, reason=error.message, answer=answer)
+def _note_refusal(
+    reply: Reply, error: CloudError, snapshot: Snapshot, *, now: datetime
+) -> None:
+    """Note on the account that nothing was created, and why."""
+    account = reply.attempt.account
+    if isinstance(error, NoCapacityError):
+        remember_capacity(reply.placement, account, now=now, is_full=True)
     # A wrong image, a size without capacity or a wrong clock on this machine is no
     # problem of the account.
     if isinstance(error, CredentialsError | QuotaError | UnreachableError):
-        _note_failure(attempt, error)
+        _note_failure(reply.attempt, error, now=now)
         return
-    note_answer(attempt.account)
+    note_answer(account)
     if isinstance(error, ThrottledError):
-        history = read_history(snapshot, attempt.placement)
+        history = read_history(snapshot, reply.placement.position)
         note_throttling(
-            attempt.account,
+            account,
             failures=len(history.answers) + 1,
             retry_after=error.retry_after,
-            now=database_now(),
+            now=now,
         )
 
 
-def _note_failure(attempt: Attempt, error: CloudError) -> None:
-    record_failure(
-        attempt.account, error.message, asked_at=attempt.asked_at, now=database_now()
-    )
+def _note_failure(attempt: Attempt, error: CloudError, *, now: datetime) -> None:
+    record_failure(attempt.account, error.message, asked_at=attempt.asked_at, now=now)
 
 
 def _close(
+    server: Server,
     attempt: Attempt,
     snapshot: Snapshot,
-    outcome: Outcome,
+    answer: Answer,
     *,
     reason: str,
-    answer: Answer,
+    now: datetime,
 ) -> None:
-    refused = outcome is Outcome.REFUSED
+    unsent = answer is Answer.UNSENT
     event = follow_failure(
         snapshot,
-        Event.ATTEMPT_REFUSED if refused else Event.ATTEMPT_ABSENT,
+        Event.ATTEMPT_ABSENT if unsent else Event.ATTEMPT_REFUSED,
         # The attempt's placement: the row as loaded may still have an older one.
         placement=attempt.placement,
         answer=answer,
     )
     close_attempt(
+        server,
         attempt,
-        outcome,
+        Outcome.ABSENT if unsent else Outcome.REFUSED,
         event=event,
         reason=reason,
         answer_class=answer,
-        now=database_now(),
+        now=now,
     )
 
 

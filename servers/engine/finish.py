@@ -7,86 +7,82 @@ frozen parameters until it is finished or given up. So any worker can go on afte
 crash at any line, and may repeat a call: it is idempotent.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from servers.clouds.base import CloudError, NoCapacityError, RefusedError
-from servers.lifecycle.decisions import Finish
+from servers.engine import uptime
+from servers.engine.create import Reply
 from servers.lifecycle.snapshot import Placement, Snapshot
-from servers.lifecycle.states import Answer, Event
+from servers.lifecycle.states import Event
 from servers.lifecycle.tries import follow_failure
 from servers.models import Attempt, Instance, Server
-from servers.placing.locations import call_slot, hasten_listing, open_location, pace_of
+from servers.placing.locations import call_slot, open_location, pace_of
 from servers.placing.placements import remember_capacity
 from servers.records import ledger
-from servers.records.attempts import read_spec, record_finished
-from servers.records.counters import count_failure
+from servers.records.attempts import lock_server, read_spec, record_finished
 from servers.records.instances import as_shown
-from servers.records.leases import Lease
 
 
-def finish_instance(
-    server: Server,
-    decision: Finish,
-    snapshot: Snapshot,
-    *,
-    now: datetime,
-    lease: Lease,
-) -> str:
-    """Send what the instance still needs. Return why it failed for now, or "".
+def send_finish(
+    server: Server, instance: Instance, *, send_before: float
+) -> Reply | None:
+    """Send what the current attempt's instance still needs, under the lease.
 
-    If the cloud refuses it, the instance is given up as if it had failed.
+    Return None if no call was sent: the boot ended meanwhile, or it is later than
+    ``send_before``, an uptime in seconds. A new lease is long enough for the call.
     """
     attempt = Attempt.objects.select_related("account").get(
-        server_uid=server.pk, number=snapshot.attempt_number
+        server_uid=server.pk, number=server.attempt_number
     )
     spec = read_spec(attempt)
-    if spec is None:
-        return ""  # someone ended the boot meanwhile
+    if spec is None or uptime.read() >= send_before:
+        return None
     cloud = open_location(attempt.account, attempt.region)
-    shown = as_shown(Instance.objects.get(pk=decision.instance.pk))
+    placement = Placement(
+        attempt.placement,
+        region=attempt.region,
+        size=attempt.size,
+        options=spec.options,
+    )
+    reply = Reply(attempt, placement, pace_of(cloud))
     try:
         with call_slot(attempt.account):
-            finished = cloud.finish(shown, spec, deadline=cloud.timings.call)
-    except RefusedError as refusal:
-        count_failure(refusal)
-        if isinstance(refusal, NoCapacityError):
-            placement = Placement(
-                attempt.placement,
-                region=attempt.region,
-                size=attempt.size,
-                options=spec.options,
-            )
-            remember_capacity(
-                placement, attempt.account, now=ledger.database_now(), is_full=True
-            )
-        _give_up(server, attempt, snapshot, refusal, now=now, lease=lease)
-        return ""
+            shown = cloud.finish(as_shown(instance), spec, deadline=cloud.timings.call)
     except CloudError as error:
-        count_failure(error)
+        return replace(reply, error=error)
+    return replace(reply, shown=shown)
+
+
+def record_finish(
+    server: Server, reply: Reply, snapshot: Snapshot, *, now: datetime
+) -> str:
+    """Record what the call came to, in the caller's transaction.
+
+    Return why it failed for now, or "". If the cloud refuses what is needed, the
+    instance is given up as if it had failed.
+    """
+    attempt, error = reply.attempt, reply.error
+    if isinstance(error, RefusedError):
+        if isinstance(error, NoCapacityError):
+            remember_capacity(reply.placement, attempt.account, now=now, is_full=True)
+        event = follow_failure(
+            snapshot,
+            Event.INSTANCE_FAILED,
+            placement=attempt.placement,
+            answer=reply.answer,
+        )
+        ledger.move(
+            server,
+            event,
+            reason=error.message,
+            now=now,
+            fence=server.fence,
+            answer=reply.answer,
+        )
+    elif error is not None:
         return error.message
-    record_finished(attempt, finished, now=ledger.database_now())
-    hasten_listing(attempt.account_id, attempt.region, within=pace_of(cloud).listing)
+    elif reply.shown is not None:
+        lock_server(server)  # before its attempt, as everywhere
+        record_finished(attempt, reply.shown, now=now)
     return ""
-
-
-def _give_up(
-    server: Server,
-    attempt: Attempt,
-    snapshot: Snapshot,
-    refusal: RefusedError,
-    *,
-    now: datetime,
-    lease: Lease,
-) -> None:
-    answer = Answer(type(refusal).__name__.removesuffix("Error"))
-    event = follow_failure(
-        snapshot, Event.INSTANCE_FAILED, placement=attempt.placement, answer=answer
-    )
-    ledger.move(
-        server,
-        event,
-        reason=refusal.message,
-        now=now,
-        fence=lease.fence,
-        answer=answer,
-    )

@@ -3,50 +3,76 @@
 from datetime import datetime
 from typing import Any
 
-from servers.lifecycle.decisions import Adopt, Move
+from servers.lifecycle.decisions import Adopt, CloseAttempt, Move
 from servers.lifecycle.snapshot import Snapshot
-from servers.lifecycle.states import Event
+from servers.lifecycle.states import Answer, Event, Outcome
 from servers.models import Attempt, Instance, Server
-from servers.records import ledger
-from servers.records.attempts import record_accepted
+from servers.records.attempts import close_attempt, record_accepted
 from servers.records.instances import as_shown
+from servers.records.ledger import move
 
 
-def apply_move(
+def apply(
     server: Server,
-    decision: Move | Adopt,
+    decision: Move | Adopt | CloseAttempt,
     snapshot: Snapshot,
     *,
     now: datetime,
-    fence: int | None = None,
 ) -> bool:
-    """Apply ``decision``. Return False if the row moved meanwhile.
+    """Carry out a decision of the step that knows the row's fence.
 
-    On success ``server`` has the new values.
+    False: the row moved meanwhile. On success ``server`` has the new values.
     """
-    if isinstance(decision, Adopt):
-        return _adopt(server, decision, now=now)
-    changes: dict[str, Any] = {}
-    if decision.event is Event.ADDRESS_SEEN:
-        own = snapshot.own_instance
-        changes["address"] = own.address if own else ""
-    return ledger.move(
-        server,
-        decision.event,
-        reason=decision.reason,
-        now=now,
-        fence=fence,
-        changes=changes,
-    )
+    match decision:
+        case Move():
+            return move(
+                server,
+                decision.event,
+                reason=decision.reason,
+                now=now,
+                fence=server.fence,
+                changes=find_shown_columns(decision, snapshot),
+            )
+        case Adopt():
+            return adopt_instance(server, decision, now=now)
+        case CloseAttempt():
+            _close_absent(server, decision, now=now)
+            return True
 
 
-def _adopt(server: Server, decision: Adopt, *, now: datetime) -> bool:
+def find_shown_columns(decision: Move, snapshot: Snapshot) -> dict[str, Any]:
+    """Return what a move writes on the row besides what its event always writes."""
+    own = snapshot.own_instance
+    if decision.event is Event.ADDRESS_SEEN and own is not None:
+        return {"address": own.address}
+    return {}
+
+
+def adopt_instance(server: Server, decision: Adopt, *, now: datetime) -> bool:
+    """Record an instance that was found by its attempt's key.
+
+    Return False if the attempt was closed meanwhile. On success ``server`` has the new
+    values.
+    """
     found = decision.instance
     adopted = record_accepted(
+        server,
         Attempt.objects.get(server_uid=server.pk, number=found.attempt_number),
         as_shown(Instance.objects.get(pk=found.pk)),
         now=now,
         reason="Found its instance by the attempt's key.",
     )
-    server.refresh_from_db()
-    return adopted
+    return adopted is not None
+
+
+def _close_absent(server: Server, decision: CloseAttempt, *, now: datetime) -> None:
+    """Close an attempt of which no instance was found."""
+    close_attempt(
+        server,
+        Attempt.objects.get(server_uid=server.pk, number=decision.attempt),
+        Outcome.ABSENT,
+        event=decision.event,
+        reason=decision.reason,
+        answer_class=Answer.SILENCE,
+        now=now,
+    )

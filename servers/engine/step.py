@@ -1,22 +1,32 @@
-"""The loop of one step: decide and act until the server has to wait."""
+"""One step of one server: decide and act until the server has to wait.
+
+A step is a row of calls with a transaction between them. Each transaction records what
+the last call answered, moves the row as far as it goes without another call, and ends
+by taking the lease for the next call, or by releasing the row. So a create costs one
+commit before its call and one after it. What the step has loaded is kept up to date in
+memory where that is simple, and loaded again where it is not.
+"""
 
 import logging
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import assert_never
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
 from servers.engine import calls, uptime
-from servers.engine.create import create_instance
-from servers.engine.finish import finish_instance
-from servers.engine.moves import apply_move
-from servers.lifecycle.backoff import back_off
+from servers.engine.create import record_create, send_create
+from servers.engine.finish import record_finish, send_finish
+from servers.engine.moves import apply
+from servers.engine.rest import Rest, plan_retry, plan_wait, release, stop_clock
+from servers.lifecycle.conditions import NotYet
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import (
     Adopt,
     CloseAttempt,
     ConfirmVanished,
-    Decision,
     Destroy,
     Finish,
     LookUp,
@@ -26,215 +36,257 @@ from servers.lifecycle.decisions import (
     WriteIntent,
 )
 from servers.lifecycle.guards import find_send_limit
-from servers.lifecycle.snapshot import Snapshot
+from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
-from servers.models import Account, Fleet, Server
-from servers.placing.locations import BusyError, check_call_slot, open_location, pace_of
-from servers.placing.placements import choose_all
-from servers.placing.snapshots import Loader, jitter_of
+from servers.models import Attempt, Instance, Server
+from servers.placing.locations import BusyError, check_call_slot, hasten_listing
+from servers.placing.snapshots import Loader
 from servers.records import leases, ledger
 from servers.records.counters import count_fault
 
 logger = logging.getLogger(__name__)
 
-# How many moves one step can make in a row. The longest path has five.
-MOST_MOVES = 8
-PROBE_AGAIN = timedelta(seconds=2)
-AFTER_FAULT = timedelta(seconds=10)
+# How many decisions one step can carry out. The longest path has five.
+MAX_DECISIONS: Final = 8
+PROBE_SECONDS: Final = 3.0
+PROBE_AGAIN: Final = timedelta(seconds=2)
+AFTER_FAULT: Final = timedelta(seconds=10)
+FAULT: Final = "A step failed because of a bug in ServerFleet. See the worker's log."
+# Keys and certificates, which are long and which no step reads.
+_UNREAD: Final = ("secret", "ca_key", "ca_cert", "tls_key", "tls_cert")
+
+Call = WriteIntent | LookUp | Finish | ConfirmVanished | Destroy | Probe
+Change = Move | Adopt | CloseAttempt  # needs no call
 
 
 def advance(server_id: UUID) -> None:
-    """Take one step of a server, if its lease is free. Safe to call at any time."""
-    started = uptime.read()
+    """Take one step of a server, if it is due and free. Safe to call at any time.
+
+    A tick that sends a hint postpones the row, so that the hint is not sent again soon.
+    What is due even later was done already: if a worker has fallen behind, most of its
+    hints are duplicates.
+    """
     server = (
         Server.objects.select_related("account", "recipe")
-        .exclude(state=State.STOPPED)
-        .filter(pk=server_id)
+        .defer(*_UNREAD)
+        .filter(pk=server_id, next_step_at__lte=Now() + dispatch.AGAIN)
+        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now()))
         .first()
     )
     if server is None:
         return
-    now = ledger.database_now()
     try:
         check_call_slot(server.account)
     except BusyError as busy:
-        # Before the claim: if a cloud hangs, many of its rows are turned away here.
-        leases.postpone(server, until=now + busy.wait)
+        # Before anything is loaded: if a cloud hangs, many rows are turned away here.
+        leases.postpone(server, wait=busy.wait)
         return
-    length = find_lease_length(server)
-    lease = leases.claim(server, now=now, lease=length)
-    if lease is not None:
-        limit = find_send_limit(claimed=started, lease=length.total_seconds())
-        _Step(server, lease, send_before=limit).run()
+    Step(server).run()
 
 
-def find_lease_length(server: Server) -> timedelta:
-    """Return the longest lease of the locations that the step may call.
+class Step:
+    """One step of one server.
 
-    A pending server may fall back to a slower cloud than its first. There, too, the
-    call's deadline must be less than half the lease.
+    Until its first call it holds no lease, but each of its writes requires the fence
+    that it knows. So it loses against any step that took the lease meanwhile.
     """
-    accounts = {server.account_id: server.account}
-    locations = [(server.account, server.region)]
-    if server.state == State.PENDING:
-        placements = choose_all([server])[server.pk]
-        if others := {each.account for each in placements} - accounts.keys():
-            accounts |= Account.objects.in_bulk(others)
-        locations += [(accounts[each.account], each.region) for each in placements]
-    return max(
-        pace_of(open_location(account, region)).lease for account, region in locations
-    )
 
-
-@dataclass(frozen=True, slots=True)
-class _Rest:
-    """The result of a step: when the next one is due, and what the server waits for."""
-
-    until: datetime | None
-    because: str = ""
-
-
-class _Step:
-    """One step of one server, under its lease."""
-
-    def __init__(
-        self, server: Server, lease: leases.Lease, *, send_before: float
-    ) -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
-        self.lease = lease
-        self.send_before = send_before
 
     def run(self) -> None:
-        """Take the step and release the lease, even if the step fails.
+        """Take the step and release the row, even if the step fails.
 
         If the release fails too (the database is down), the lease expires.
         """
+        server = self.server
         try:
-            rest = self._take()
+            self._read()
+            call = self._settle()
+            while call is not None:
+                call = self._make(call)
         except BusyError as busy:
-            now = ledger.database_now()
-            self._stop_clock(now)
-            rest = _Rest(
-                now + busy.wait,
-                f"Too many calls to {self.server.account.name} are in progress.",
+            self._rest_after(
+                busy.wait, f"Too many calls to {server.account.name} are in progress."
             )
+        except Exception:
+            logger.exception("A step of %s failed.", server.name)
+            count_fault()
+            self._rest_after(AFTER_FAULT, FAULT)
+
+    def _read(self) -> None:
+        """Read everything that the next decision looks at."""
+        self.read_at = uptime.read()
+        self.fleet, self.now = ledger.read_fleet()
+        self.loader = Loader([self.server], fleet=self.fleet, now=self.now)
+        self.loaded_at = self.now
+        self.home = (self.server.account_id, self.server.region)
+
+    def _read_clock(self) -> None:
+        self.read_at = uptime.read()
+        self.now = ledger.database_now()
+        self.loader.set_clock(self.now)
+
+    def _decide(self) -> Call | Change | Rest:
+        """Decide. An error can't take what the transaction has recorded before it."""
+        self.snapshot = self.loader.snapshot(self.server)
+        if self.snapshot.state is State.PENDING:
+            # The deadline did not run while no worker took the server.
+            self.server.deadline_at = self.snapshot.deadline_at
+            self.server.planned_at = self.now
+        try:
+            decision = decide(self.snapshot, self.now)
         except Exception:
             logger.exception("A step of %s failed.", self.server.name)
             count_fault()
-            now = ledger.database_now()
-            self._stop_clock(now)
-            rest = _Rest(
-                now + AFTER_FAULT,
-                "A step failed because of a bug in ServerFleet. See the worker's log.",
-            )
-        leases.release(
-            self.lease,
-            seen=self.server,
-            next_step_at=rest.until,
-            waiting=rest.because,
-        )
-        if rest.until is not None and rest.until <= ledger.database_now():
-            dispatch.hint(dispatch.ADVANCE, self.server.pk)
+            stop_clock(self.server, now=self.now)
+            return Rest(self.now + AFTER_FAULT, FAULT)
+        if isinstance(decision, Wait):
+            return plan_wait(self.server, self.snapshot, decision, now=self.now)
+        return decision
 
-    def _take(self) -> _Rest:
-        for _ in range(MOST_MOVES):
-            now = ledger.database_now()
-            loader = Loader([self.server], fleet=Fleet.objects.get(), now=now)
-            snapshot = loader.snapshot(self.server)
-            if snapshot.state is State.PENDING:
-                # The deadline did not run while no worker took the server.
-                self.server.deadline_at = snapshot.deadline_at
-                self.server.planned_at = now
-            decision = decide(snapshot, now)
-            rest = self._act(decision, snapshot, now)
-            if rest is not None:
-                return rest
-        return _Rest(ledger.database_now())
+    def _settle(self) -> Call | None:
+        """Go on until the next call, and take the lease for it; None: released."""
+        decision = self._decide()
+        if isinstance(decision, Change):
+            with transaction.atomic(savepoint=False):
+                return self._go_on(decision)
+        return self._go_on(decision)
 
-    def _act(
-        self, decision: Decision, snapshot: Snapshot, now: datetime
-    ) -> _Rest | None:
-        """Apply a decision. Return None if the next one can follow at once."""
-        server = self.server
-        match decision:
-            case Wait():
-                return self._rest(decision, snapshot, now)
-            case Move() | Adopt():
-                moved = apply_move(
-                    server, decision, snapshot, now=now, fence=self.lease.fence
-                )
-                return None if moved else _Rest(now)
-            case CloseAttempt():
-                calls.close_absent(server, decision, now=now)
-                return None
-            case WriteIntent():
-                sent = create_instance(
-                    server,
-                    self.lease,
-                    decision,
-                    snapshot,
-                    now=now,
-                    send_before=self.send_before,
-                )
-                return None if sent else _Rest(now)
-            case LookUp() | Finish() | ConfirmVanished():
-                return self._call(decision, snapshot, now)
-            case Destroy():
-                calls.destroy_instances(server, decision)
-                return None
-            case Probe():
-                left = calls.probe(server, decision, now=now, lease=self.lease)
-                if left is None:
+    def _go_on(self, decision: Call | Change | Rest) -> Call | None:
+        for _ in range(MAX_DECISIONS):
+            match decision:
+                case Rest():
+                    self._release(decision)
                     return None
-                return _Rest(left.until or now + PROBE_AGAIN, left.because)
-            case _:
-                assert_never(decision)
+                case WriteIntent():
+                    return decision  # the intent takes the lease
+                case LookUp() | Finish() | ConfirmVanished() | Destroy() | Probe():
+                    return decision if self._claim() else None
+                case Move() | Adopt() | CloseAttempt():
+                    if not apply(self.server, decision, self.snapshot, now=self.now):
+                        break
+            if not isinstance(decision, Move) or self.server.state == State.PENDING:
+                self._read()
+            decision = self._decide()
+        self._release(Rest(self.now))
+        return None
 
-    def _call(
-        self,
-        decision: LookUp | Finish | ConfirmVanished,
-        snapshot: Snapshot,
-        now: datetime,
-    ) -> _Rest | None:
-        match decision:
-            case LookUp():
-                error = calls.look_up(self.server, decision, now=now)
-            case ConfirmVanished():
-                error = calls.confirm_vanished(decision, now=now)
+    def _claim(self) -> bool:
+        length = max(each.pace.lease for each in self.snapshot.locations)
+        lease = leases.Lease(self.server.fence + 1, self.now + length)
+        self.send_before = find_send_limit(
+            claimed=self.read_at, lease=length.total_seconds()
+        )
+        return leases.claim(self.server, lease)
+
+    def _make(self, call: Call) -> Call | None:
+        """Make a call, record its answer, and settle."""
+        server = self.server
+        match call:
+            case WriteIntent():
+                return self._create(call)
             case Finish():
-                if uptime.read() >= self.send_before:
-                    return _Rest(now)  # a new lease is long enough for the call
-                error = finish_instance(
-                    self.server, decision, snapshot, now=now, lease=self.lease
-                )
-        return self._after_call(error, now)
+                return self._finish(call)
+            case Destroy():
+                return self._destroy(call)
+            case Probe():
+                return self._probe(call)
+            case LookUp():
+                error = calls.look_up(server, call, now=self.now)
+            case ConfirmVanished():
+                error = calls.confirm_vanished(call, now=self.now)
+        return self._follow(error)
 
-    def _after_call(self, error: str, now: datetime) -> _Rest | None:
-        """Continue after a call that succeeded; back off after one that failed."""
-        if not error:
-            self.server.failures = 0
+    def _follow(self, error: str) -> Call | None:
+        """Go on after a call that succeeded; back off after one that failed."""
+        if error:
+            self._release(plan_retry(self.server, error, now=self.now))
             return None
-        self.server.failures += 1
-        wait = back_off(self.server.failures, jitter_of(self.server))
-        return _Rest(now + wait, f"The call to the cloud failed: {error}")
+        self.server.failures = 0
+        self._read()
+        return self._settle()
 
-    def _rest(self, wait: Wait, snapshot: Snapshot, now: datetime) -> _Rest:
-        """Plan the next step. While a wait is held, the pending deadline stops."""
-        server = self.server
-        if wait.held:
-            self._stop_clock(now)
-        elif snapshot.state is State.PENDING and server.deadline_at is None:
-            left = server.pending_left
-            server.deadline_at = now + (
-                snapshot.limits.pending if left is None else left
-            )
-        due = [time for time in (wait.until, server.deadline_at) if time is not None]
-        return _Rest(min(due, default=None), wait.because)
+    def _create(self, call: WriteIntent) -> Call | None:
+        server, before = self.server, self.snapshot
+        reply = send_create(
+            server,
+            call.placement,
+            fleet_id=self.fleet.fleet_id,
+            limits=before.limits,
+            now=self.now,
+            read_at=self.read_at,
+        )
+        if reply is None:
+            self._release(Rest(self.now))
+            return None
+        attempt = reply.attempt
+        with transaction.atomic():
+            self._read_clock()
+            instance = record_create(server, reply, before, now=self.now)
+            is_current = server.attempt_number == attempt.number
+            if instance and is_current and server.state == State.CREATED:
+                self.loader.add_answer(attempt, instance)
+            else:
+                self._read()
+            following = self._settle()
+        self._hasten(attempt, reply.pace)
+        return following
 
-    def _stop_clock(self, now: datetime) -> None:
-        """Stop the pending deadline: ServerFleet itself holds the server back."""
-        server = self.server
-        if server.state == State.PENDING and server.deadline_at is not None:
-            server.pending_left = max(timedelta(0), server.deadline_at - now)
-            server.deadline_at = None
+    def _finish(self, call: Finish) -> Call | None:
+        (instance,) = self.loader.find_instances([call.instance])
+        reply = send_finish(self.server, instance, send_before=self.send_before)
+        self._read_clock()
+        if reply is None:
+            self._release(Rest(self.now))
+            return None
+        with transaction.atomic():
+            error = record_finish(self.server, reply, self.snapshot, now=self.now)
+            following = self._follow(error)
+        if reply.shown is not None:
+            self._hasten(reply.attempt, reply.pace)
+        return following
+
+    def _destroy(self, call: Destroy) -> Call | None:
+        sent = calls.send_destroys(self.loader.find_instances(call.instances))
+        with transaction.atomic():
+            self._read_clock()
+            calls.record_destroys(self.server, sent, now=self.now)
+            following = self._settle()
+        for asked in sent:
+            self._hasten(asked.instance, asked.pace)
+        return following
+
+    def _probe(self, call: Probe) -> Call | None:
+        found = call.look(timeout=PROBE_SECONDS)
+        self._read_clock()
+        if isinstance(found, NotYet):
+            self._release(Rest(found.until or self.now + PROBE_AGAIN, found.because))
+            return None
+        with transaction.atomic():
+            return self._go_on(Move(call.event, found.reason))
+
+    def _hasten(self, shown: Attempt | Instance, pace: Pace) -> None:
+        """Have what a call changed listed soon, if that is not planned already.
+
+        The location of a moving server is listed often. So if the listing that was
+        planned before the call is soon, it will see the change, or another follows.
+        """
+        key = (shown.account_id, shown.region)
+        known = self.loader.locations.get(key)
+        if (
+            known is None
+            or key != self.home
+            or known.lease_until is not None  # its listing may be from before
+            or known.next_listing_at > self.loaded_at + pace.listing
+        ):
+            hasten_listing(*key, within=pace.listing)
+
+    def _rest_after(self, wait: timedelta, because: str) -> None:
+        self.now = ledger.database_now()
+        stop_clock(self.server, now=self.now)
+        self._release(Rest(self.now + wait, because))
+
+    def _release(self, rest: Rest) -> None:
+        release(self.server, rest, now=self.now)

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Any
 
 from servers.lifecycle.conditions import Machine
-from servers.lifecycle.states import OPEN, Outcome, State, Want
+from servers.lifecycle.states import BOOTING, OPEN, Outcome, State, Want
 
 
 class Hold(Enum):
@@ -192,6 +192,14 @@ class Snapshot:
             if attempt.number == self.attempt_number:
                 return attempt
         return None
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When its ttl or its trial ends while it boots or runs; None: never."""
+        if self.protected or self.state not in BOOTING | {State.RUNNING}:
+            return None
+        ends = [self.created_at + self.ttl if self.ttl else None, self.trial_until]
+        return min((time for time in ends if time is not None), default=None)
 
     @property
     def own_instance(self) -> InstanceView | None:

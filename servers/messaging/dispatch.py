@@ -9,6 +9,7 @@ import logging
 import os
 import queue
 import threading
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ ADVANCE: Final = "servers.tasks.advance"
 OBSERVE: Final = "servers.tasks.observe"
 DESTROY: Final = "servers.tasks.destroy_condemned"
 MOST_WAITING: Final = 10_000
+# A hint may have been lost if its row is still due after this time.
+AGAIN: Final = timedelta(seconds=10)
 
 Hint = tuple[str, str, str]
 

@@ -119,6 +119,8 @@ def admit_create(account: Account, *, now: datetime, trial: timedelta) -> bool:
 def note_success(account: Account) -> bool:
     """Close it, as the cloud created an instance. Tell whether it was open."""
     row = Account.objects.filter(pk=account.pk)
+    if row.filter(breaker=Account.Breaker.CLOSED, breaker_failures=0).exists():
+        return False
     calm = {"breaker_failures": 0, "breaker_note": ""}
     closed = row.exclude(breaker=Account.Breaker.CLOSED).update(
         breaker=Account.Breaker.CLOSED, breaker_until=None, **calm

@@ -11,7 +11,7 @@ from servers.records.ledger import Kind, write_event
 
 def record_success(account: Account) -> None:
     """Note a successful create. If that closed the breaker, write an event."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if breaker.note_success(account):
             write_event(
                 Kind.BREAKER_CLOSED,
@@ -24,7 +24,7 @@ def record_failure(
     account: Account, message: str, *, asked_at: datetime, now: datetime
 ) -> None:
     """Note a failed create. If that opened the breaker, write an event."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if breaker.note_failure(account, message, asked_at=asked_at, now=now):
             _write_opening(account)
 

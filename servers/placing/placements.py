@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
@@ -163,11 +164,15 @@ class PlacementFacts:
     def __init__(self, accounts: Mapping[UUID, Account], *, now: datetime) -> None:
         self.now = now
         self.unexplained = count_unexplained(accounts.values())
-        pks = list(accounts)
-        self.recent = count_recent_creates(pks, now=now)
-        self.counted = count_servers(pks)
-        rows = NoCapacity.objects.filter(account__in=pks, until__gt=now)
+        self.accounts = list(accounts)
+        self.recent = count_recent_creates(self.accounts, now=now)
+        rows = NoCapacity.objects.filter(account__in=self.accounts, until__gt=now)
         self.full = {(row.account_id, row.region, row.size): row for row in rows}
+
+    @cached_property
+    def counted(self) -> dict[UUID, int]:
+        """How many servers each account has. Only a fallback needs it."""
+        return count_servers(self.accounts)
 
     def find_full(self, placement: Placement, account: Account) -> NoCapacity | None:
         """Return what says that a placement had no capacity a short time ago."""
@@ -197,8 +202,8 @@ class PlacementFacts:
             return Held(Hold.UNUSABLE, f"Account {account.name} is disabled.")
         if location is not None and location.health == Location.Health.REFUSED:
             return Held(Hold.UNUSABLE, f"{location}: {location.error}")
-        others = self.counted.get(account.pk, 0)
-        if account.pk != server.account_id and others >= account.max_servers:
+        falls_back = account.pk != server.account_id
+        if falls_back and self.counted.get(account.pk, 0) >= account.max_servers:
             return Held(
                 Hold.FULL,
                 f"{account.name} has reached its server limit ({account.max_servers}).",

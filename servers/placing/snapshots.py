@@ -58,10 +58,15 @@ class Loader:
         self.fleet = fleet
         self.now = now
         self.limits = limits_in_force()
-        ids = [server.pk for server in servers]
+        # A server that was never tried has no attempts, and what else carries its id is
+        # of no interest before it ends.
+        ids = [
+            server.pk
+            for server in servers
+            if server.attempt_number or server.state != State.PENDING
+        ]
         self.attempts: dict[UUID, list[Attempt]] = {}
-        attempts = Attempt.objects.filter(server_uid__in=ids).select_related("account")
-        for attempt in attempts:
+        for attempt in Attempt.objects.filter(server_uid__in=ids):
             self.attempts.setdefault(attempt.server_uid, []).append(attempt)
         self.instances: dict[UUID, list[Instance]] = {}
         for instance in Instance.objects.filter(server_uid__in=ids):
@@ -85,35 +90,49 @@ class Loader:
     ) -> dict[LocationKey, Location | None]:
         keys: set[LocationKey] = set()
         for server in servers:
-            self._note(keys, server.account, server.region)
-            for attempt in self.attempts.get(server.pk, []):
-                self._note(keys, attempt.account, attempt.region)
-            for placement in self.placements.get(server.pk, ()):
-                keys.add((placement.account, placement.region))
-        for instances in self.instances.values():
-            for instance in instances:
-                keys.add((instance.account_id, instance.region))
-        found = {
-            (location.account_id, location.region): location
-            for location in Location.objects.filter(
-                account__in={account for account, _ in keys}
-            ).select_related("account")
-        }
-        for location in found.values():
-            self.accounts.setdefault(location.account_id, location.account)
+            self.accounts.setdefault(server.account_id, server.account)
+            keys.add((server.account_id, server.region))
+            keys |= {
+                (placement.account, placement.region)
+                for placement in self.placements.get(server.pk, ())
+            }
+        for tried in self.attempts.values():
+            keys |= {(attempt.account_id, attempt.region) for attempt in tried}
+        for held in self.instances.values():
+            keys |= {(instance.account_id, instance.region) for instance in held}
         if unknown := {account for account, _ in keys} - self.accounts.keys():
             self.accounts |= Account.objects.in_bulk(unknown)
+        found = {}
+        for location in Location.objects.filter(account__in=self.accounts):
+            location.account = self.accounts[location.account_id]
+            found[location.account_id, location.region] = location
         return {key: found.get(key) for key in keys}
 
-    def _note(self, keys: set[LocationKey], account: Account, region: str) -> None:
-        keys.add((account.pk, region))
-        self.accounts.setdefault(account.pk, account)
+    def set_clock(self, now: datetime) -> None:
+        """Look at the same rows at a later moment."""
+        self.now = now
+        self.views.clear()
+
+    def add_answer(self, attempt: Attempt, instance: Instance) -> None:
+        """Add what a create call has just shown. Its location is already known."""
+        assert instance.server_uid is not None
+        self.attempts.setdefault(attempt.server_uid, []).append(attempt)
+        self.instances.setdefault(instance.server_uid, []).append(instance)
+
+    def find_instances(self, views: Iterable[InstanceView]) -> list[Instance]:
+        """Return the records of instances, with their accounts."""
+        pks = {view.pk for view in views}
+        found = [row for rows in self.instances.values() for row in rows]
+        for row in found:
+            row.account = self.accounts[row.account_id]
+        return [row for row in found if row.pk in pks]
 
     def snapshot(self, server: Server) -> Snapshot:
         """Return the snapshot of one of the servers."""
         attempts = self.attempts.get(server.pk, [])
         instances = self.instances.get(server.pk, [])
-        placements = self.placements.get(server.pk, ())
+        pending = server.state == State.PENDING
+        placements = self.placements[server.pk] if pending else ()
         keys: dict[LocationKey, None] = {(server.account_id, server.region): None}
         for attempt in attempts:
             keys[attempt.account_id, attempt.region] = None

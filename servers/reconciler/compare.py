@@ -6,6 +6,7 @@ only by a listing that started after its settle time, and an instance that was s
 end does not become live again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -194,6 +195,7 @@ def _update(
 ) -> None:
     """Write the changes of the instances that the listing shows."""
     changed = []
+    elsewhere = {}
     for instance_id, instance in shown.items():
         row = known.get(instance_id)
         if row is None or is_outdated(row, started=started):
@@ -214,13 +216,14 @@ def _update(
         if was_live and not row.live:
             _tell_gone(row)
         elif row.address and row.address != old:
-            _follow_address(row, now=started)
+            elsewhere[row.server_uid, row.instance_id] = row.address
         changed.append(row)
     _save(
         changed,
         [*_FACTS, "listed_from", "missed_from", "gone_at", "verdict"],
         comparison,
     )
+    _follow_addresses(elsewhere, now=started)
 
 
 def _miss(
@@ -254,25 +257,29 @@ def _save(rows: list[Instance], fields: list[str], comparison: Comparison) -> No
             comparison.touched.add(row.server_uid)
 
 
-def _follow_address(instance: Instance, *, now: datetime) -> None:
-    """Set its server's address to the one that the cloud shows now."""
-    if instance.server_uid is None:
+def _follow_addresses(
+    addresses: Mapping[tuple[UUID | None, str], str], *, now: datetime
+) -> None:
+    """Set servers' addresses to those that the cloud shows now.
+
+    The keys are servers and their instances.
+    """
+    if not addresses:
         return
-    server = Server.objects.filter(
-        pk=instance.server_uid,
-        instance_id=instance.instance_id,
-        state__in=(State.STAGING, State.RUNNING),
-    ).first()
-    if server is None or server.address == instance.address:
-        return
-    Server.objects.filter(pk=server.pk, state=server.state).update(
-        address=instance.address, updated_at=now
-    )
-    write_event(
-        Kind.CHANGED,
-        server=server,
-        reason=f"Its address changed from {server.address} to {instance.address}.",
-    )
+    for server in Server.objects.filter(
+        pk__in={pk for pk, _ in addresses}, state__in=(State.STAGING, State.RUNNING)
+    ):
+        address = addresses.get((server.pk, server.instance_id), server.address)
+        if server.address == address:
+            continue
+        Server.objects.filter(pk=server.pk, state=server.state).update(
+            address=address, updated_at=now
+        )
+        write_event(
+            Kind.CHANGED,
+            server=server,
+            reason=f"Its address changed from {server.address} to {address}.",
+        )
 
 
 def _tell_gone(instance: Instance) -> None:

@@ -1,26 +1,44 @@
 """Move the rows that waited for a listing, in batches and without their leases.
 
-If the next step needs a call, it is left to the row's own step, which becomes due.
+A batch is one transaction. It is short, because others may have to wait for it. If the
+next step needs a call, it is left to the row's own step, which becomes due.
 """
 
 from datetime import datetime
+from typing import Final
+from uuid import UUID
 
-from django.db.models import Q
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
-from servers.engine import apply_move
+from servers.clouds.base import Meaning
+from servers.engine import adopt_instance, find_shown_columns
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import Adopt, Move, Wait
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
-from servers.models import Fleet, Location, Server
+from servers.models import Fleet, Instance, Location, Server
 from servers.placing.snapshots import Loader
 from servers.reconciler.compare import Comparison
+from servers.records.ledger import Change, lock_free, move_all
 
 # States whose next step can depend on a listing alone. A stopping row needs two.
 _WAITING = (State.CREATING, State.CREATED, State.STAGING, State.STOPPING)
+_SHOWN: Final = Instance.objects.filter(server_uid=OuterRef("pk"), live=True).order_by()
+_BOOTS: Final = _SHOWN.filter(
+    instance_id=OuterRef("instance_id"),
+    address="",
+    meaning__in=(Meaning.BOOTING, Meaning.RUNNING),
+    missed_from=None,
+)
+# Another listing changes nothing for these, unless it shows their instances changed.
+# Their own steps look after their deadlines and repeat their calls.
+_HAS_TO_WAIT: Final = Q(Exists(_BOOTS), state=State.CREATED) | Q(
+    Exists(_SHOWN), state=State.STOPPING
+)
 # A server makes at most three moves after one listing: known, address, ready.
 _MOST_MOVES = 4
-_BATCH = 500
+_BATCH = 50
 
 
 def follow_listing(
@@ -32,8 +50,8 @@ def follow_listing(
         attempts__account=location.account_id,
         attempts__region=location.region,
     )
-    pks = set(Server.objects.filter(waiting).values_list("pk", flat=True))
-    pks |= comparison.touched
+    rows = Server.objects.filter(waiting).exclude(_HAS_TO_WAIT)
+    pks = set(rows.order_by().values_list("pk", flat=True)) | comparison.touched
     if not pks:
         return
     servers = list(
@@ -46,31 +64,41 @@ def follow_listing(
 
 
 def _follow(servers: list[Server], *, fleet: Fleet, now: datetime) -> None:
+    due = []
     for _ in range(_MOST_MOVES):
         loader = Loader(servers, fleet=fleet, now=now)
-        servers = [server for server in servers if _take_move(server, loader, now)]
+        moved, changes = [], []
+        for server in servers:
+            snapshot = loader.snapshot(server)
+            decision = decide(snapshot, now)
+            match decision:
+                case Move():
+                    columns = find_shown_columns(decision, snapshot)
+                    change = Change(server, decision.event, decision.reason, columns)
+                    changes.append(change)
+                case Adopt():
+                    if adopt_instance(server, decision, now=now):
+                        moved.append(server)
+                case Wait():
+                    pass
+                case _:
+                    due.append(server.pk)
+        if changes:
+            moved += move_all(changes, now=now)
+        servers = moved
         if not servers:
-            return
+            break
+    if due:
+        _make_due(due, now)
 
 
-def _take_move(server: Server, loader: Loader, now: datetime) -> bool:
-    """Make one move. Return True if another may follow."""
-    snapshot = loader.snapshot(server)
-    decision = decide(snapshot, now)
-    match decision:
-        case Move() | Adopt():
-            return apply_move(server, decision, snapshot, now=now)
-        case Wait():
-            return False
-        case _:
-            _make_due(server, now)
-            return False
-
-
-def _make_due(server: Server, now: datetime) -> None:
-    Server.objects.filter(pk=server.pk, state=server.state).filter(
-        Q(next_step_at__isnull=True) | Q(next_step_at__gt=now)
-    ).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now)).update(
-        next_step_at=now
-    )
-    dispatch.hint(dispatch.ADVANCE, server.pk)
+def _make_due(pks: list[UUID], now: datetime) -> None:
+    with transaction.atomic():
+        rows = Server.objects.filter(pk__in=lock_free(pks))
+        rows.exclude(state=State.STOPPED).filter(
+            Q(next_step_at__isnull=True) | Q(next_step_at__gt=now)
+        ).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now)).update(
+            next_step_at=now
+        )
+    for pk in pks:
+        dispatch.hint(dispatch.ADVANCE, pk)

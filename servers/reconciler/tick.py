@@ -13,8 +13,6 @@ from servers.records.ledger import database_now
 
 # How many rows of a kind one tick sends hints for. The next tick takes the next ones.
 BATCH = 200
-# A lost hint is sent again after this time.
-AGAIN = timedelta(seconds=10)
 HEARTBEAT = timedelta(seconds=5)
 
 
@@ -55,7 +53,7 @@ def _is_free(now: datetime) -> Q:
 def _hint(
     task: str, rows: QuerySet[Any], column: str, now: datetime, *, first: str = ""
 ) -> int:
-    """Send a hint for a batch of due rows, and again after AGAIN if they are left."""
+    """Send a hint for a batch of due rows, and again later if they are left."""
     is_due = {f"{column}__lte": now}
     order = [first, column] if first else [column]
     due = list(
@@ -64,7 +62,7 @@ def _hint(
     if due:
         # Only rows still due: an operation may have rescheduled some meanwhile.
         rows.model._default_manager.filter(pk__in=due, **is_due).update(  # noqa: SLF001
-            **{column: now + AGAIN}
+            **{column: now + dispatch.AGAIN}
         )
     for pk in due:
         dispatch.hint(task, pk)

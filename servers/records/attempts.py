@@ -10,8 +10,9 @@ before all of them.
 import json
 from dataclasses import asdict
 from datetime import datetime
+from typing import Final
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from servers.clouds.base import CloudInstance, CreateSpec
@@ -37,12 +38,12 @@ def write_intent(
     now: datetime,
     deadline_at: datetime,
 ) -> Attempt | None:
-    """Write the attempt and move ``pending → creating`` in one fenced transaction.
+    """Claim the row, write the attempt and move ``pending → creating``, all at once.
 
     With ``keeps_spec``, the attempt keeps its parameters until its instance is
-    finished. None means that no call may be sent: the row moved, the lease expired, or
-    the account, counted under its lock, has reached a limit. The next step finds out
-    why.
+    finished. None means that no call may be sent: the row moved or was claimed, the
+    lease would be over already, or the account, counted under its lock, has reached a
+    limit. The next step finds out why.
     """
     number = server.attempt_number + 1
     with transaction.atomic():
@@ -55,7 +56,7 @@ def write_intent(
             f"{account.name} {placement.region}".rstrip()
             + ".",
             now=now,
-            fence=lease.fence,
+            claim=lease,
             changes={
                 "attempt_number": number,
                 "placement": placement.position,
@@ -94,7 +95,12 @@ def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
     Because of the lock, intents for one account and requests that count its servers
     (placing/caps.py) wait for each other.
     """
-    held = Account.objects.select_for_update(no_key=True).filter(pk=account.pk).first()
+    held = (
+        Account.objects.select_for_update(no_key=True)
+        .only("enabled", "max_servers", "creates_per_minute")
+        .filter(pk=account.pk)
+        .first()
+    )
     if held is None or not held.enabled:
         return False
     # A server counts in the account where it was last tried: maybe already here.
@@ -105,44 +111,80 @@ def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
     return recent < held.creates_per_minute
 
 
+# What operations and other steps may change in a row while a step works on it.
+_CHANGING: Final = (
+    "state",
+    "state_since",
+    "want",
+    "hidden",
+    "protected",
+    "ttl",
+    "trial_until",
+    "attempt_number",
+    "instance_id",
+    "address",
+    "error",
+    "waiting",
+    "failures",
+    "tried_from",
+    "next_step_at",
+    "deadline_at",
+    "pending_left",
+    "planned_at",
+)
+
+
+def lock_server(server: Server) -> bool:
+    """Lock a server's row, and read what may have changed. False if it was purged."""
+    try:
+        server.refresh_from_db(
+            fields=_CHANGING,
+            from_queryset=Server.objects.select_for_update(no_key=True),
+        )
+    except Server.DoesNotExist:
+        return False
+    return True
+
+
 def record_accepted(
-    attempt: Attempt, shown: CloudInstance, *, now: datetime, reason: str
-) -> bool:
+    server: Server,
+    attempt: Attempt,
+    shown: CloudInstance,
+    *,
+    now: datetime,
+    reason: str,
+) -> Instance | None:
     """Record that the cloud has ``shown`` for ``attempt``; move the row if it waits.
 
-    Return whether the instance is the attempt's. It is not if the attempt is closed or
-    has another instance, or if the instance is condemned. Then it is still recorded,
-    for the sweep.
+    Return the instance if it is the attempt's; both objects then have the new values.
+    It is not if the attempt is closed or has another instance, or if the instance is
+    condemned. Then it is still recorded, for the sweep.
     """
-    with transaction.atomic():
-        server = (
-            Server.objects.select_for_update(no_key=True)
-            .filter(pk=attempt.server_uid)
-            .first()
+    with transaction.atomic(savepoint=False):
+        exists = lock_server(server)
+        attempt.refresh_from_db(
+            fields=["outcome", "instance_id"],
+            from_queryset=Attempt.objects.select_for_update(no_key=True),
         )
-        held = (
-            Attempt.objects.select_for_update(no_key=True, of=("self",))
-            .select_related("account")
-            .get(pk=attempt.pk)
-        )
-        instance = record_instance(shown, attempt=held, now=now)
+        instance = record_instance(shown, attempt=attempt, now=now)
         claim = weigh_claim(
-            Outcome(held.outcome),
-            known_id=held.instance_id,
+            Outcome(attempt.outcome),
+            known_id=attempt.instance_id,
             shown_id=shown.instance_id,
             condemned=instance.condemned_at is not None,
         )
-        if claim is not Claim.OWN:
-            return claim is Claim.ALREADY
-        held.outcome = Outcome.ACCEPTED
-        held.instance_id = shown.instance_id
-        held.answered_at = now
-        held.answer = reason
-        held.save(update_fields=["outcome", "instance_id", "answered_at", "answer"])
-        count(ATTEMPTS, Outcome.ACCEPTED)
-        if server is not None and server.attempt_number == held.number:
-            _own(server, shown, now=now, reason=reason)
-    return True
+        if claim is Claim.OWN:
+            attempt.outcome = Outcome.ACCEPTED
+            attempt.instance_id = shown.instance_id
+            attempt.answered_at = now
+            attempt.answer = reason
+            attempt.save(
+                update_fields=["outcome", "instance_id", "answered_at", "answer"]
+            )
+            count(ATTEMPTS, Outcome.ACCEPTED)
+            if exists and server.attempt_number == attempt.number:
+                _own(server, shown, now=now, reason=reason)
+    return None if claim is Claim.STRAY else instance
 
 
 def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) -> None:
@@ -191,23 +233,19 @@ def record_instance(
     identity = attempt.account.cloud_identity
     seen = Q(account=attempt.account_id)
     seen |= Q(identity=identity) if identity else Q()
-    here = Instance.objects.filter(
-        seen, region=attempt.region, instance_id=shown.instance_id
+    Instance.objects.bulk_create(
+        [_build_instance(shown, attempt=attempt, identity=identity, now=now)],
+        ignore_conflicts=True,  # a listing was faster
     )
-    found = here.first()
-    if found is not None:
-        return found
-    try:
-        with transaction.atomic():
-            return _insert_instance(shown, attempt=attempt, identity=identity, now=now)
-    except IntegrityError:  # a listing was faster
-        return here.get()
+    return Instance.objects.filter(
+        seen, region=attempt.region, instance_id=shown.instance_id
+    )[0]
 
 
-def _insert_instance(
+def _build_instance(
     shown: CloudInstance, *, attempt: Attempt, identity: str | None, now: datetime
 ) -> Instance:
-    return Instance.objects.create(
+    return Instance(
         account_id=attempt.account_id,
         identity=identity,
         region=attempt.region,
@@ -228,6 +266,7 @@ def _insert_instance(
 
 
 def close_attempt(
+    server: Server,
     attempt: Attempt,
     outcome: Outcome,
     *,
@@ -240,12 +279,8 @@ def close_attempt(
 
     An attempt that was answered or closed meanwhile stays as it is.
     """
-    with transaction.atomic():
-        server = (
-            Server.objects.select_for_update(no_key=True)
-            .filter(pk=attempt.server_uid)
-            .first()
-        )
+    with transaction.atomic(savepoint=False):
+        exists = lock_server(server)
         answered = {"answered_at": now} if outcome is Outcome.REFUSED else {}
         closed = Attempt.objects.filter(pk=attempt.pk, outcome=Outcome.ASKED).update(
             outcome=outcome,
@@ -258,7 +293,7 @@ def close_attempt(
         if not closed:
             return
         count(ATTEMPTS, outcome)
-        if server is None:
+        if not exists:
             return
         waits = (
             server.state == State.CREATING and server.attempt_number == attempt.number

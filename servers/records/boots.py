@@ -81,20 +81,19 @@ class Tenths(Epoch):
 TOOK: Final = Tenths("ready_at") - Tenths("asked_at")
 
 
-def record_boot(server: Server, *, now: datetime) -> float | None:
-    """Record when the current attempt's server became ready; return the boot time.
+def record_boots(servers: Sequence[Server], *, now: datetime) -> list[float]:
+    """Record when the current attempts' servers became ready; return the boot times.
 
-    In seconds. Runs in the caller's transaction. Return None for an adopted server,
-    which had no create call.
+    In seconds. Runs in the caller's transaction. An adopted server, which had no create
+    call, has none. Two queries.
     """
     rows = Attempt.objects.filter(
-        server_uid=server.pk, number=server.attempt_number
+        server__in=[server.pk for server in servers],
+        number=F("server__attempt_number"),
     ).exclude(token="")
-    asked: datetime | None = rows.values_list("asked_at", flat=True).first()
-    if asked is None:
-        return None
-    rows.update(ready_at=now)
-    return (now - asked).total_seconds()
+    asked = dict(rows.order_by().values_list("pk", "asked_at"))
+    Attempt.objects.filter(pk__in=asked).update(ready_at=now)
+    return [(now - at).total_seconds() for at in asked.values()]
 
 
 def list_boots(since: datetime, *, template: UUID | None = None) -> QuerySet[Attempt]:

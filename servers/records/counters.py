@@ -1,5 +1,7 @@
 """Counters for the metrics: one statement each, last in every lock order."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from django.db.models import F
@@ -37,8 +39,13 @@ def count_fault() -> None:
     count(FAILURES, FAULT)
 
 
-def count_boot(seconds: float) -> None:
-    """Count a server that became ready ``seconds`` after its create call."""
-    bucket = next(le for le in BOOT_BUCKETS if seconds <= float(le))
-    count(BOOTS, bucket)
-    count(BOOT_SECONDS, by=seconds)
+def count_boots(seconds: Sequence[float]) -> None:
+    """Count servers that became ready so many seconds after their create calls."""
+    buckets = Counter(
+        next(le for le in BOOT_BUCKETS if each <= float(le)) for each in seconds
+    )
+    # In the order of the buckets, because other transactions count too.
+    for bucket in sorted(buckets, key=BOOT_BUCKETS.index):
+        count(BOOTS, bucket, by=buckets[bucket])
+    if buckets:
+        count(BOOT_SECONDS, by=sum(seconds))

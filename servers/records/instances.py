@@ -1,6 +1,6 @@
 """Records of instances as calls showed them. For listings, see reconciler/."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from servers.clouds.base import CloudInstance, Meaning
 from servers.lifecycle.states import Verdict
@@ -40,26 +40,4 @@ def record_gone(pk: int, *, now: datetime) -> None:
         gone_at=now,
         verdict=Verdict.GONE,
         raw_status="gone",
-    )
-
-
-def mark_destroy_asked(pk: int, *, now: datetime, again: timedelta) -> None:
-    """Record an accepted destroy call. It is due again unless the instance is gone."""
-    Instance.objects.filter(pk=pk).update(
-        destroy_asked_at=now,
-        destroy_failures=0,
-        destroy_error="",
-        next_step_at=now + again,
-    )
-
-
-def mark_destroy_failed(
-    instance_pk: int, *, failures: int, error: str, now: datetime, again: timedelta
-) -> None:
-    """Record that a destroy call failed, and when it is due again."""
-    Instance.objects.filter(pk=instance_pk).update(
-        destroy_asked_at=now,
-        destroy_failures=failures,
-        destroy_error=error,
-        next_step_at=now + again,
     )

@@ -1,7 +1,7 @@
-"""Leases: the right to step one server for a while, by the database's clock.
+"""Leases: the right to call a cloud for one server, by the database's clock.
 
-Each claim raises the row's fence. The holder of an older lease can no longer move the
-row.
+Each claim raises the row's fence. A step writes only to a row whose fence it knows. So
+once another process has claimed the row, the step can no longer change it.
 """
 
 import os
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import DateTimeField, Q, Value
+from django.db.models.functions import Now
+from django.db.models.lookups import GreaterThan
 
 from servers.models import Server
 
@@ -19,11 +21,27 @@ _HOST = socket.gethostname()[:80]
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to step one server until ``until``, by the database's clock."""
+    """A lease until ``until``, by the database's clock. ``fence`` is the row's then."""
 
-    server_id: Any
     fence: int
     until: datetime
+
+    def columns(self) -> dict[str, Any]:
+        """Return what the claim writes."""
+        return {
+            "fence": self.fence,
+            "lease_until": self.until,
+            "lease_by": name_process(),
+        }
+
+    def can_begin(self) -> Q:
+        """Return what a claim requires: no other claim, and a lease that is not over.
+
+        The second is by the database's clock, within the statement. A worker that was
+        suspended for longer than its lease finds out here.
+        """
+        until = Value(self.until, output_field=DateTimeField())
+        return Q(GreaterThan(until, Now()), fence=self.fence - 1)
 
 
 def name_process() -> str:
@@ -31,53 +49,48 @@ def name_process() -> str:
     return f"{_HOST}:{os.getpid()}"
 
 
-def claim(server: Server, *, now: datetime, lease: timedelta) -> Lease | None:
-    """Take the lease of a server; return None if another process holds it.
+def claim(server: Server, lease: Lease) -> bool:
+    """Take the lease of a server; return False if another process was faster.
 
-    The claim requires the fence that was loaded, so no other lease was taken since. If
-    something changed without a lease, the state differs and later moves fail.
+    The caller has seen that the row is free, or holds it already. On success the object
+    has the new fence.
     """
-    until = now + lease
-    taken = (
-        Server.objects.filter(pk=server.pk, fence=server.fence)
-        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
-        .update(fence=F("fence") + 1, lease_until=until, lease_by=name_process())
-    )
-    if not taken:
-        return None
-    server.fence += 1
-    server.lease_until = until
-    return Lease(server_id=server.pk, fence=server.fence, until=until)
+    rows = Server.objects.filter(lease.can_begin(), pk=server.pk)
+    if not rows.update(**lease.columns()):
+        return False
+    server.fence = lease.fence
+    return True
 
 
-def postpone(server: Server, *, until: datetime) -> None:
+def postpone(server: Server, *, wait: timedelta) -> None:
     """Postpone the next step of a row, unless the row has changed meanwhile."""
     Server.objects.filter(
         pk=server.pk, fence=server.fence, next_step_at=server.next_step_at
-    ).update(next_step_at=until)
+    ).update(next_step_at=Now() + wait)
 
 
-def release(
-    lease: Lease, *, seen: Server, next_step_at: datetime | None, waiting: str
-) -> None:
-    """Release a lease, and set when the next step is due.
+def release(seen: Server, *, next_step_at: datetime | None, waiting: str) -> bool:
+    """Set when the next step is due, and release the lease if there is one.
 
-    ``seen`` is the row as the step last knew it. If an operation changed the row
-    meanwhile, its ``next_step_at`` is kept and only the lease ends.
+    ``seen`` is the row as the step last knew it, with the step's own fence. If an
+    operation changed the row meanwhile, its ``next_step_at`` is kept and only the lease
+    ends. False: another process has claimed the row.
     """
-    held = Server.objects.filter(pk=lease.server_id, fence=lease.fence)
+    held = Server.objects.filter(pk=seen.pk, fence=seen.fence)
     undisturbed = held.filter(
         state=seen.state,
         attempt_number=seen.attempt_number,
         next_step_at=seen.next_step_at,
     )
-    if not undisturbed.update(
-        lease_until=None,
-        next_step_at=next_step_at,
-        waiting=waiting,
-        deadline_at=seen.deadline_at,
-        pending_left=seen.pending_left,
-        planned_at=next_step_at,
-        failures=seen.failures,
-    ):
-        held.update(lease_until=None)
+    return bool(
+        undisturbed.update(
+            lease_until=None,
+            next_step_at=next_step_at,
+            waiting=waiting,
+            deadline_at=seen.deadline_at,
+            pending_left=seen.pending_left,
+            planned_at=next_step_at,
+            failures=seen.failures,
+        )
+        or held.update(lease_until=None)
+    )

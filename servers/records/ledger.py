@@ -6,22 +6,28 @@ return value, not an exception. No other file assigns a state.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from servers import tracing
-from servers.lifecycle.states import CLOSED, Answer, Event, Outcome, State, Want
+from servers.lifecycle.states import CLOSED, Answer, Event, Outcome, State
 from servers.lifecycle.transitions import target_of
 from servers.models import Account, Attempt, Fleet, Server
 from servers.models import Event as EventRow
-from servers.records.boots import record_boot
-from servers.records.counters import count_boot
+from servers.records.boots import record_boots
+from servers.records.columns import find_columns
+from servers.records.counters import count_boots
+from servers.records.leases import Lease
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +77,12 @@ def database_now() -> datetime:
     return now
 
 
+def read_fleet() -> tuple[Fleet, datetime]:
+    """Return the fleet and the time of the database. One query."""
+    fleet = Fleet.objects.annotate(now=Now()).get()
+    return fleet, fleet.now
+
+
 def write_event(
     kind: Event | Kind,
     *,
@@ -116,7 +128,7 @@ def _make_event(
 
 
 # After these events, instances of earlier attempts that appear are orphans.
-_CLOSES_ATTEMPTS = frozenset(
+_CLOSES_ATTEMPTS: Final = frozenset(
     {
         Event.ABSENCE_CONFIRMED,
         Event.RETRY_REQUESTED,
@@ -124,6 +136,7 @@ _CLOSES_ATTEMPTS = frozenset(
         Event.INSTANCE_FAILED,
     }
 )
+_ANY: Final = Q()
 
 
 # After these events, a booting instance is not finished any more.
@@ -169,6 +182,17 @@ def insert_adopted(server: Server, *, now: datetime) -> None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A move of one server, with further columns to write."""
+
+    server: Server
+    event: Event
+    reason: str
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    answer: Answer = Answer.FAILED  # why the attempt failed, if it did
+
+
 def move(
     server: Server,
     event: Event,
@@ -176,20 +200,68 @@ def move(
     reason: str,
     now: datetime,
     fence: int | None = None,
+    claim: Lease | None = None,
     changes: Mapping[str, Any] | None = None,
     answer: Answer = Answer.FAILED,
 ) -> bool:
     """Move ``server`` by ``event`` if its state and attempt have not changed.
 
-    ``fence`` is that of the caller's lease, if it holds one, which must still be valid.
-    ``answer`` is why the attempt failed if the event is instance_failed. On success the
-    object has the new values. False means that the row moved meanwhile
-    or the table does not allow the event. Then nothing was written.
+    ``fence`` is the row's as the caller knows it, if nobody else may have claimed it
+    meanwhile. With ``claim`` the same statement takes that lease. ``answer`` is why the
+    attempt failed if the event is instance_failed. On success the object has the new
+    values. False means that the row moved meanwhile or the table does not allow the
+    event. Then nothing was written.
     """
+    guard, columns = Q(), dict(changes or {})
+    if fence is not None:
+        guard &= Q(fence=fence)
+    if claim is not None:
+        guard &= claim.can_begin()
+        columns |= claim.columns()
+    with transaction.atomic(savepoint=False):
+        change = Change(server, event, reason, columns, answer)
+        moved = _move(change, now=now, guard=guard)
+        if moved:
+            _follow_up([moved], now=now)
+    return moved is not None
+
+
+def move_all(changes: Sequence[Change], *, now: datetime) -> list[Server]:
+    """Move servers in one transaction, each as ``move`` does; return those that moved.
+
+    A server that another process works on is passed by: waiting for several locks could
+    be a deadlock.
+    """
+    with transaction.atomic(savepoint=False):
+        free = lock_free(change.server.pk for change in changes)
+        tried = (_move(each, now=now) for each in changes if each.server.pk in free)
+        moved = [each for each in tried if each is not None]
+        if moved:
+            _follow_up(moved, now=now)
+    return [each.change.server for each in moved]
+
+
+def lock_free(pks: Iterable[UUID]) -> set[UUID]:
+    """Lock the servers that no other transaction has locked. Return their keys."""
+    rows = Server.objects.select_for_update(no_key=True, skip_locked=True)
+    return set(rows.filter(pk__in=list(pks)).order_by().values_list("pk", flat=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """A change that was written to its row, and both states."""
+
+    change: Change
+    source: State
+    target: State
+
+
+def _move(change: Change, *, now: datetime, guard: Q = _ANY) -> _Moved | None:
+    server, event, reason = change.server, change.event, change.reason
     source = State(server.state)
     target = target_of(source, event)
     if target is None:
-        return False
+        return None
     written: dict[str, Any] = {
         "state": target,
         "state_since": now,
@@ -197,96 +269,58 @@ def move(
         "next_step_at": now,
         "deadline_at": None,
         "waiting": "",
-        **_consequences(server, event, reason=reason, now=now),
-        **(changes or {}),
+        **find_columns(server, event, reason=reason, now=now),
+        **change.columns,
     }
-    with transaction.atomic():
-        row = Server.objects.filter(
-            pk=server.pk, state=source, attempt_number=server.attempt_number
-        )
-        if fence is not None:
-            # By the database's clock, within the statement: a worker that was suspended
-            # for longer than its lease finds out here.
-            row = row.filter(fence=fence, lease_until__gt=Now())
-        if row.update(**written) != 1:
-            return False
-        write_event(
-            event, server=server, reason=reason, from_state=source, to_state=target
-        )
-        if event is Event.READY:
-            seconds = record_boot(server, now=now)
-            if seconds is not None:
-                count_boot(seconds)
-        if event in _CLOSES_ATTEMPTS:
-            failed = event is Event.INSTANCE_FAILED
-            told = {"answer": reason, "answer_class": answer} if failed else {}
-            Attempt.objects.filter(server_uid=server.pk).exclude(
-                outcome__in=CLOSED
-            ).update(outcome=Outcome.ABANDONED, closed_at=now, spec="", **told)
-        elif event in _ENDS_BOOT and source in {State.CREATING, State.CREATED}:
-            Attempt.objects.filter(server_uid=server.pk).exclude(spec="").update(
-                spec=""
-            )
+    row = Server.objects.filter(
+        guard, pk=server.pk, state=source, attempt_number=server.attempt_number
+    )
+    if row.update(**written) != 1:
+        return None
     for name, value in written.items():
         setattr(server, name, value)
-    extra = {"server": server.name, "change": str(event)}
-    logger.info("%s is %s.", server.name, target, extra=extra)
-    return True
+    return _Moved(change, source, target)
 
 
-_NOTHING_HELD: Final = {"instance_id": "", "address": "", "started_at": None}
+def _follow_up(moved: Sequence[_Moved], *, now: datetime) -> None:
+    """Write the events of moves, and what else follows. The counters come last."""
+    EventRow.objects.bulk_create(
+        _make_event(
+            each.change.event,
+            server=each.change.server,
+            reason=each.change.reason,
+            from_state=each.source,
+            to_state=each.target,
+        )
+        for each in moved
+    )
+    closed, booted = [], []
+    for each in moved:
+        server, event = each.change.server, each.change.event
+        if event is Event.INSTANCE_FAILED:
+            told = {"answer": each.change.reason, "answer_class": each.change.answer}
+            _abandon([server], now=now, **told)
+        elif event in _CLOSES_ATTEMPTS:
+            closed.append(server)
+        elif event in _ENDS_BOOT and each.source in {State.CREATING, State.CREATED}:
+            booted.append(server.pk)
+        transaction.on_commit(partial(_log, server.name, event, each.target))
+    if closed:
+        _abandon(closed, now=now)
+    if booted:
+        specs = Attempt.objects.filter(server_uid__in=booted).exclude(spec="")
+        specs.update(spec="")
+    ready = [m.change.server for m in moved if m.change.event is Event.READY]
+    if ready:
+        count_boots(record_boots(ready, now=now))
 
 
-def _find_left(server: Server, now: datetime) -> timedelta | None:
-    """Return what is left of the pending deadline; None if all of it is."""
-    if server.deadline_at is None:
-        return server.pending_left
-    return max(timedelta(0), server.deadline_at - now)
+def _abandon(servers: Sequence[Server], *, now: datetime, **told: str) -> None:
+    Attempt.objects.filter(server_uid__in=[server.pk for server in servers]).exclude(
+        outcome__in=CLOSED
+    ).update(outcome=Outcome.ABANDONED, closed_at=now, spec="", **told)
 
 
-def _go_on_pending(server: Server, now: datetime) -> dict[str, Any]:
-    """Continue the pending deadline from where it stopped; never restart it."""
-    left = server.pending_left
-    if left is None:
-        left = timedelta(seconds=settings.PENDING_DEADLINE)
-    return {"deadline_at": now + left, "planned_at": now}
-
-
-def _consequences(
-    server: Server, event: Event, *, reason: str, now: datetime
-) -> dict[str, Any]:
-    """Return the columns that an event writes besides the state."""
-    match event:
-        case (
-            Event.CANDIDATES_EXHAUSTED
-            | Event.DEADLINE_PASSED
-            | Event.INSTANCE_VANISHED
-            | Event.HEALTH_LOST
-        ):
-            return {"error": reason}
-        case Event.STOP_REQUESTED:
-            return {"want": Want.GONE}
-        case Event.ATTEMPT_WRITTEN:
-            return {"pending_left": _find_left(server, now)}
-        case Event.ATTEMPT_REFUSED | Event.ATTEMPT_ABSENT | Event.INSTANCE_FAILED:
-            return {"error": reason, **_NOTHING_HELD, **_go_on_pending(server, now)}
-        case Event.INSTANCE_KNOWN | Event.ADDRESS_SEEN:
-            boot = timedelta(seconds=settings.BOOT_DEADLINE)
-            return {"deadline_at": now + boot}
-        case Event.RETRY_REQUESTED:
-            return {
-                "error": "",
-                "placement": 0,
-                "tried_from": server.attempt_number,
-                "pending_left": None,
-                "planned_at": None,
-                **_NOTHING_HELD,
-            }
-        case Event.ABSENCE_CONFIRMED:
-            return {"stopped_at": now, "next_step_at": None}
-        case Event.DISOWNED:
-            return {"stopped_at": now, "next_step_at": None, "hidden": True}
-        case Event.READY:
-            return {"failures": 0, "error": ""}
-        case _:
-            return {}
+def _log(name: str, event: Event, target: State) -> None:
+    extra = {"server": name, "change": str(event)}
+    logger.info("%s is %s.", name, target, extra=extra)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -85,9 +86,9 @@ def test_inserts_and_deletes_change_it(server: Server) -> None:
 def test_leases_and_invisible_marks_change_no_stamp(server: Server) -> None:
     def claim() -> None:
         now = ledger.database_now()
-        lease = leases.claim(server, now=now, lease=now - now)
-        assert lease is not None
-        leases.release(lease, seen=server, next_step_at=now, waiting=server.waiting)
+        lease = leases.Lease(server.fence + 1, now + timedelta(seconds=5))
+        assert leases.claim(server, lease)
+        assert leases.release(server, next_step_at=now, waiting=server.waiting)
 
     assert moved(claim) == set()
     assert moved(lambda: Fleet.objects.update(ticked_at=Now())) == set()

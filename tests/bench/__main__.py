@@ -14,11 +14,10 @@ from servers.drill.service import Service, wait_for
 from tests.bench.hostile import measure_hostile
 from tests.bench.pages import measure_pages
 from tests.bench.rates import measure_rates
-from tests.bench.scale import measure_hanging, measure_scale
+from tests.bench.scale import cpu_seconds_of, measure_hanging, measure_scale
 from tests.bench.table import Row, print_table, set_sandbox, world_of
 
 ROUNDS = 5
-FLEET = 200
 BOOT_SECONDS = 45
 
 
@@ -26,7 +25,8 @@ def main() -> None:
     """Print the table."""
     rows = [
         *measure_latency(),
-        *measure_fleet(),
+        *measure_fleet(200),
+        *measure_fleet(1000),
         *measure_scale(),
         *measure_hanging(),
         *measure_rates(),
@@ -68,26 +68,39 @@ def calls_since(world: World, since: float) -> list[float]:
     return [at for name, _, at in world.calls() if name == "create" and at >= since]
 
 
-def measure_fleet() -> Iterator[Row]:
-    """200 servers with a boot of 45 s: one worker, no cap."""
+def measure_fleet(size: int) -> Iterator[Row]:
+    """Servers with a boot of 45 s: one worker, no cap."""
     with Service(SERVERFLEET_WORKER_THREADS="16") as service:
         set_sandbox(service, boot=BOOT_SECONDS, latency=0.15)
         time.sleep(2)
         world = world_of(service)
-        before = len(world.calls())
+        workers = service.processes(" worker ")
+        before, used = len(world.calls()), cpu_seconds_of(workers)
         began = time.monotonic()
-        for _ in range(FLEET // 100):
+        for _ in range(size // 100):
             assert service.call("POST", "/api/servers", {"count": 100})[0] == 200
-        wait_for(lambda: set(service.states().values()) == {"running"}, 180)
+        wait_for(lambda: set(service.states().values()) == {"running"}, 300)
         took = time.monotonic() - began
-        calls = (len(world.calls()) - before) / FLEET
+        cpu = (cpu_seconds_of(workers) - used) / size * 1000
+        calls = (len(world.calls()) - before) / size
         yield (
-            f"{FLEET} servers, {BOOT_SECONDS} s boot, all running",
+            f"{size} servers, {BOOT_SECONDS} s boot, all running",
             f"{took:.1f} s",
             f"{BOOT_SECONDS} s boot; bar 60 s",
             f"{took / BOOT_SECONDS:.2f}",
         )
-        yield ("API calls per server", f"{calls:.2f}", "1.5", f"{calls / 1.5:.2f}")
+        yield (
+            f"{size} servers: CPU of the worker for each",
+            f"{cpu:.1f} ms",
+            "25 ms",
+            f"{cpu / 25:.2f}",
+        )
+        yield (
+            f"{size} servers: API calls for each",
+            f"{calls:.2f}",
+            "1.5",
+            f"{calls / 1.5:.2f}",
+        )
 
 
 if __name__ == "__main__":

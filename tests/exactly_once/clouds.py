@@ -43,8 +43,8 @@ class SandboxBench:
 
     account: Account
     kinds: ClassVar[Collection[str]] = ()
-    least_create: ClassVar[int] = 45
-    least_destroy: ClassVar[int] = 35
+    least_create: ClassVar[int] = 30
+    least_destroy: ClassVar[int] = 20
 
     def live(self) -> Counter[str]:
         return Counter(

@@ -115,6 +115,7 @@ def test_a_kill_at_any_boundary_of_a_fall_back_leaves_exactly_one(
         turn(world_of(account), server.instance_id, "failed", time.time())
         # Seen by a listing.
         Instance.objects.filter(instance_id=server.instance_id).update(meaning="failed")
+        Server.objects.filter(pk=server.pk).update(next_step_at=server.state_since)
         return server
 
     servers = kill_everywhere(
