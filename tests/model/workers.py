@@ -1,4 +1,7 @@
-"""Workers: claim, then one action. Each of its reads and writes is a separate step."""
+"""Workers: read, then one action. Each of its reads and writes is a separate step.
+
+The lease is taken by what needs it: a call at once, a create call by its intent.
+"""
 
 from collections.abc import Iterator
 
@@ -49,17 +52,20 @@ def claim(world: World, off: Off) -> Iterator[Step]:
         plan = _plan(decision, world)
         if not plan:
             continue
-        claimed = world._replace(
-            row=row._replace(lease=LEASE),
-            workers=(
-                Worker(plan[0], fenced=True, row=row, what=plan[1]),
-                *(
-                    worker._replace(fenced=False) if worker.at else worker
-                    for worker in world.workers[1:]
-                ),
-            ),
-        )
-        yield Step(f"a worker claims it, to {plan[0]}", claimed)
+        worker = Worker(plan[0], fenced=True, row=row, what=plan[1])
+        after = changes.set_worker(world, 0, worker)
+        if plan[0] in {"look", "confirm"}:
+            after = _take_lease(after, 0, LEASE)
+        yield Step(f"a worker reads it, to {plan[0]}", after)
+
+
+def _take_lease(world: World, index: int, length: int) -> World:
+    """Raise the fence: no other worker can write to the row any more."""
+    workers = tuple(
+        worker._replace(fenced=False) if worker.at and at != index else worker
+        for at, worker in enumerate(world.workers)
+    )
+    return world._replace(row=world.row._replace(lease=length), workers=workers)
 
 
 def _plan(decision: object, world: World) -> tuple[str, tuple[object, ...]] | None:
@@ -164,13 +170,13 @@ def _done(name: str, world: World, index: int) -> Step:
     return Step(f"a worker {name}", changes.set_worker(world, index, Worker()))
 
 
-def _holds(world: World, worker: Worker, off: Off) -> bool:
-    return views.FENCE in off or (worker.fenced and world.row.lease > 0)
+def _holds(worker: Worker, off: Off) -> bool:
+    return views.FENCE in off or worker.fenced
 
 
 def _move(world: World, worker: Worker, event: Event, off: Off) -> World:
     assert worker.row is not None
-    if not _holds(world, worker, off) or not changes.is_as_read(world.row, worker.row):
+    if not _holds(worker, off) or not changes.is_as_read(world.row, worker.row):
         return world
     return changes.apply_event(world, event)
 
@@ -189,7 +195,8 @@ def _intend(world: World, index: int, off: Off) -> Step:
         return Step("a worker begins to ask", after)
     allowed = (
         not _is_late(worker, off)
-        and _holds(world, worker, off)
+        and _holds(worker, off)
+        and worker.age < LEASE
         and changes.is_as_read(world.row, worker.row)
     )
     if not allowed:
@@ -197,6 +204,7 @@ def _intend(world: World, index: int, off: Off) -> Step:
     row = changes.apply_event(world, Event.ATTEMPT_WRITTEN).row._replace(attempt=number)
     tries = (*world.tries, Try(Outcome.ASKED, lease_end=worker.age - LEASE))
     after = world._replace(row=row, tries=tries)
+    after = _take_lease(after, index, LEASE - worker.age)
     return Step("a worker writes the intent", _go_on(after, index, "check", (number,)))
 
 
