@@ -159,18 +159,16 @@ def _record_destroy(asked: Asked, *, server: Server | None, now: datetime) -> No
     is_new = instance.destroy_asked_at is None or error != instance.destroy_error
     failures = instance.destroy_failures + 1 if error else 0
     wait = back_off(failures, 0.5) if error else asked.pace.listing * 3
-    instance.destroy_asked_at = now
-    instance.destroy_failures = failures
-    instance.destroy_error = error
-    instance.next_step_at = now + wait
-    instance.save(
-        update_fields=[
-            "destroy_asked_at",
-            "destroy_failures",
-            "destroy_error",
-            "next_step_at",
-        ]
-    )
+    written = {
+        "destroy_asked_at": now,
+        "destroy_failures": failures,
+        "destroy_error": error,
+        "next_step_at": now + wait,
+    }
+    # Two records of one instance may have been merged meanwhile.
+    Instance.objects.filter(pk=instance.pk).update(**written)
+    for name, value in written.items():
+        setattr(instance, name, value)
     if is_new:
         write_event(
             Kind.DESTROY_ASKED,

@@ -6,7 +6,6 @@ itself holds it back, what is left of the deadline is kept.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decisions import Wait
@@ -16,9 +15,6 @@ from servers.messaging import dispatch
 from servers.models import Server
 from servers.placing.snapshots import jitter_of
 from servers.records import leases
-
-# Where what a server waits for is overdue, the next listing of its location decides.
-_OVERDUE: Final = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,8 @@ def plan_wait(server: Server, snapshot: Snapshot, wait: Wait, *, now: datetime) 
     due = (wait.until, server.deadline_at, snapshot.ends_at)
     first = min((time for time in due if time is not None), default=None)
     if first is not None and first <= now:
-        first = now + _OVERDUE
+        # It is overdue, so only a fresh listing can tell more.
+        first = now + max(view.pace.listing for view in snapshot.locations)
     return Rest(first, wait.because)
 
 

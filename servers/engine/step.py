@@ -39,7 +39,7 @@ from servers.lifecycle.guards import find_send_limit
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
-from servers.models import Attempt, Instance, Server
+from servers.models import Account, Attempt, Instance, Server
 from servers.placing.locations import BusyError, check_call_slot, hasten_listing
 from servers.placing.snapshots import Loader
 from servers.records import leases, ledger
@@ -102,7 +102,7 @@ class Step:
         """
         server = self.server
         try:
-            self._read()
+            self._load()
             call = self._settle()
             while call is not None:
                 call = self._make(call)
@@ -116,7 +116,12 @@ class Step:
             self._rest_after(AFTER_FAULT, FAULT)
 
     def _read(self) -> None:
-        """Read everything that the next decision looks at."""
+        """Read again what others may have changed."""
+        self.server.account = Account.objects.get(pk=self.server.account_id)
+        self._load()
+
+    def _load(self) -> None:
+        """Read everything else that the next decision looks at."""
         self.read_at = uptime.read()
         self.fleet, self.now = ledger.read_fleet()
         self.loader = Loader([self.server], fleet=self.fleet, now=self.now)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -122,10 +123,11 @@ class Loader:
     def find_instances(self, views: Iterable[InstanceView]) -> list[Instance]:
         """Return the records of instances, with their accounts."""
         pks = {view.pk for view in views}
-        found = [row for rows in self.instances.values() for row in rows]
+        rows = chain.from_iterable(self.instances.values())
+        found = [row for row in rows if row.pk in pks]
         for row in found:
             row.account = self.accounts[row.account_id]
-        return [row for row in found if row.pk in pks]
+        return found
 
     def snapshot(self, server: Server) -> Snapshot:
         """Return the snapshot of one of the servers."""

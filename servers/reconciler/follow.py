@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from servers.clouds.base import Meaning
@@ -20,7 +19,7 @@ from servers.messaging import dispatch
 from servers.models import Fleet, Instance, Location, Server
 from servers.placing.snapshots import Loader
 from servers.reconciler.compare import Comparison
-from servers.records.ledger import Change, lock_free, move_all
+from servers.records.ledger import Change, move_all, write_in_turn
 
 # States whose next step can depend on a listing alone. A stopping row needs two.
 _WAITING = (State.CREATING, State.CREATED, State.STAGING, State.STOPPING)
@@ -93,12 +92,9 @@ def _follow(servers: list[Server], *, fleet: Fleet, now: datetime) -> None:
 
 
 def _make_due(pks: list[UUID], now: datetime) -> None:
-    with transaction.atomic():
-        rows = Server.objects.filter(pk__in=lock_free(pks))
-        rows.exclude(state=State.STOPPED).filter(
-            Q(next_step_at__isnull=True) | Q(next_step_at__gt=now)
-        ).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now)).update(
-            next_step_at=now
-        )
+    rest = Q(next_step_at__isnull=True) | Q(next_step_at__gt=now)
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    rows = Server.objects.filter(rest, free).exclude(state=State.STOPPED)
+    write_in_turn(pks, lambda some: rows.filter(pk__in=some).update(next_step_at=now))
     for pk in pks:
         dispatch.hint(dispatch.ADVANCE, pk)

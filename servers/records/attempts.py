@@ -10,7 +10,7 @@ before all of them.
 import json
 from dataclasses import asdict
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import transaction
 from django.db.models import Q
@@ -189,7 +189,7 @@ def record_accepted(
 
 def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) -> None:
     """Write the instance on the row. A row in ``creating`` also moves."""
-    known = {
+    known: dict[str, Any] = {
         "instance_id": shown.instance_id,
         "address": shown.address,
         "started_at": now,
@@ -197,9 +197,10 @@ def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) ->
     if server.state == State.CREATING:
         move(server, Event.INSTANCE_KNOWN, reason=reason, now=now, changes=known)
     elif server.state != State.STOPPED:
-        Server.objects.filter(pk=server.pk).update(
-            **known, updated_at=now, next_step_at=now
-        )
+        known |= {"updated_at": now, "next_step_at": now}
+        Server.objects.filter(pk=server.pk).update(**known)
+        for name, value in known.items():
+            setattr(server, name, value)
         write_event(Kind.ATTEMPT_ANSWERED, server=server, reason=reason)
 
 

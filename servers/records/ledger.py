@@ -6,7 +6,7 @@ return value, not an exception. No other file assigns a state.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -218,33 +218,36 @@ def move(
     if claim is not None:
         guard &= claim.can_begin()
         columns |= claim.columns()
+    change = Change(server, event, reason, columns, answer)
     with transaction.atomic(savepoint=False):
-        change = Change(server, event, reason, columns, answer)
-        moved = _move(change, now=now, guard=guard)
-        if moved:
-            _follow_up([moved], now=now)
-    return moved is not None
+        return bool(_move_each([change], now=now, guard=guard))
 
 
 def move_all(changes: Sequence[Change], *, now: datetime) -> list[Server]:
-    """Move servers in one transaction, each as ``move`` does; return those that moved.
+    """Move servers, each as ``move`` does. Return those that moved."""
+    known = {change.server.pk: change for change in changes}
+    moved: list[Server] = []
+    write_in_turn(
+        known,
+        lambda pks: moved.extend(_move_each([known[pk] for pk in pks], now=now)),
+    )
+    return moved
 
-    A server that another process works on is passed by: waiting for several locks could
-    be a deadlock.
+
+def write_in_turn(pks: Iterable[UUID], write: Callable[[set[UUID]], object]) -> None:
+    """Write to all servers that nobody has locked in one transaction, then to others.
+
+    The others follow one by one: waiting for a lock while holding others could be a
+    deadlock.
     """
-    with transaction.atomic(savepoint=False):
-        free = lock_free(change.server.pk for change in changes)
-        tried = (_move(each, now=now) for each in changes if each.server.pk in free)
-        moved = [each for each in tried if each is not None]
-        if moved:
-            _follow_up(moved, now=now)
-    return [each.change.server for each in moved]
-
-
-def lock_free(pks: Iterable[UUID]) -> set[UUID]:
-    """Lock the servers that no other transaction has locked. Return their keys."""
     rows = Server.objects.select_for_update(no_key=True, skip_locked=True)
-    return set(rows.filter(pk__in=list(pks)).order_by().values_list("pk", flat=True))
+    asked = set(pks)
+    with transaction.atomic():
+        free = set(rows.filter(pk__in=asked).order_by().values_list("pk", flat=True))
+        write(free)
+    for pk in asked - free:
+        with transaction.atomic():
+            write({pk})
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +259,17 @@ class _Moved:
     target: State
 
 
-def _move(change: Change, *, now: datetime, guard: Q = _ANY) -> _Moved | None:
+def _move_each(
+    changes: Sequence[Change], *, now: datetime, guard: Q = _ANY
+) -> list[Server]:
+    tried = (_move(change, now=now, guard=guard) for change in changes)
+    moved = [each for each in tried if each is not None]
+    if moved:
+        _follow_up(moved, now=now)
+    return [each.change.server for each in moved]
+
+
+def _move(change: Change, *, now: datetime, guard: Q) -> _Moved | None:
     server, event, reason = change.server, change.event, change.reason
     source = State(server.state)
     target = target_of(source, event)
