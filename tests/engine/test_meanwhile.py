@@ -15,7 +15,7 @@ from servers.clouds.sandbox.adapter import Sandbox
 from servers.engine import step
 from servers.lifecycle.decide import decide
 from servers.models import Account, Attempt, Instance, Location, Server
-from servers.operations import terminate_server
+from servers.operations.terminate import terminate_server
 from servers.placing import breaker
 from servers.records import leases
 from servers.records.ledger import database_now
@@ -28,6 +28,7 @@ from tests.support.fleet import (
     provision,
     world_of,
 )
+from tests.support.worlds import turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -201,7 +202,7 @@ def test_a_listing_also_moves_a_server_whose_row_is_locked_at_that_moment(
     server, other = provision(), provision()
     workshop.run_to("running", server, other)
     for each in (server, other):
-        world_of(account).turn(each.instance_id, "stopped", time.time())
+        turn(world_of(account), each.instance_id, "stopped", time.time())
     locked = threading.Event()
 
     def hold() -> None:

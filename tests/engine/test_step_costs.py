@@ -13,7 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from servers import engine, reconciler
 from servers.models import Account, Location, Server
-from servers.operations import terminate_server
+from servers.operations.terminate import terminate_server
 from tests.support.fleet import TIMINGS, Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)
