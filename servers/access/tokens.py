@@ -172,10 +172,12 @@ def check_token(
     that was checked before costs no query until any token changes. Only valid tokens
     are cached, by their digest.
     """
-    stamp = None if stamps is None else stamps.tokens
-    caller = _known.find(_digest(text), stamp, lambda: _look_up(text))
+    known = _known.under(stamps.tokens if stamps else None)
+    digest = _digest(text)
+    caller = known.get(digest) or _look_up(text)
     if caller is None or caller.token is None:
         return None
+    known[digest] = caller
     token = caller.token
     if token.expires_at is not None and token.expires_at <= now:
         return None
@@ -184,7 +186,7 @@ def check_token(
     return caller
 
 
-_known: Final = Kept[str, Caller | None](most=_MOST_KNOWN)
+_known: Final = Kept[str, Caller](most=_MOST_KNOWN)
 
 
 def _look_up(text: str) -> Caller | None:

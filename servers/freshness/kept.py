@@ -1,6 +1,6 @@
 """Keep what was read in this process, as long as a stamp shows that nothing changed."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 _Key = TypeVar("_Key", bound=Hashable)
@@ -14,20 +14,15 @@ class Kept(Generic[_Key, _Value]):
         self._most = most
         self._kept: tuple[int, dict[_Key, _Value]] = (0, {})
 
-    def find(self, key: _Key, stamp: int | None, load: Callable[[], _Value]) -> _Value:
-        """Return the value that ``load`` returns now or returned under this stamp.
+    def under(self, stamp: int | None) -> dict[_Key, _Value]:
+        """Return what is kept under a stamp that was read before, to look up or add to.
 
-        ``stamp`` was read before. With None, nothing is kept. None is never kept.
+        With None, nothing is kept: it is a new dict each time.
         """
         if stamp is None:
-            return load()
+            return {}
         kept_at, values = self._kept
         if kept_at != stamp or len(values) >= self._most:
             values = {}
             self._kept = (stamp, values)
-        value = values.get(key)
-        if value is None:
-            value = load()
-            if value is not None:
-                values[key] = value
-        return value
+        return values

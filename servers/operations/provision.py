@@ -63,11 +63,10 @@ def provision_servers(
     check_request(request)
     stamps = stamps or read_stamps()
     wanted = Wanted(request.image, request.region, request.size)
-    source = _sources.find(
-        (request.template, wanted),
-        stamps.recipes if stamps else None,
-        lambda: _look_up(request.template, wanted),
-    )
+    sources = _sources.under(stamps.recipes if stamps else None)
+    key = (request.template, wanted)
+    if (source := sources.get(key)) is None:
+        source = sources[key] = _look_up(request.template, wanted)
     _check_tags(request, source)
     now = (stamps.read_at if stamps else None) or ledger.database_now()
     try:

@@ -146,7 +146,10 @@ def _read_keys(rows: QuerySet[Server]) -> list[Key]:
 
 def find_name(name: str, stamp: int | None) -> Key:
     """Return the key of the visible server with a name. Raise NotFoundError."""
-    return _names.find(name, stamp, lambda: find_key(name))
+    keys = _names.under(stamp)
+    if (key := keys.get(name)) is None:
+        key = keys[name] = find_key(name)
+    return key
 
 
 _names: Final = Kept[str, Key](most=MOST_NAMES)
