@@ -10,7 +10,7 @@ PY := .venv/bin/python
 SEED ?= 1
 CHAOS := --kills 500 --stranded 150 --seconds 600 --servers 30 --seed $(SEED)
 # The drill has its own data folder. These keys only let the settings load.
-DRY := keys=$$(mktemp -d); trap 'rm -rf "$$keys"' EXIT; $(PY) -m serverfleet.run.datafolder "$$keys"; env -u DATABASE_URL -u REDIS_URL -u BROKER_URL SERVERFLEET_DATA="$$keys"
+DRY := keys=$$(mktemp -d); trap 'rm -rf "$$keys"' EXIT; $(PY) -m serverfleet.run.data_folder "$$keys"; env -u DATABASE_URL -u REDIS_URL -u BROKER_URL SERVERFLEET_DATA="$$keys"
 FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; exit; fi; done
 

@@ -13,8 +13,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
-from serverfleet import env, redisurl, storage
-from serverfleet.run import datafolder
+from serverfleet import env, redis_url, storage
+from serverfleet.run import data_folder
 from serverfleet.web import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -45,7 +45,9 @@ DATABASES = {"default": storage.find_database(DATA_DIR)}
 # The maximum length of a unix socket's path.
 BROKER_SOCKET_BYTES = 107
 BROKER_SOCKET = env.read_text("SERVERFLEET_BROKER_SOCKET") or (
-    str(datafolder.place_socket(DATA_DIR, most=BROKER_SOCKET_BYTES)) if DATA_DIR else ""
+    str(data_folder.place_socket(DATA_DIR, most=BROKER_SOCKET_BYTES))
+    if DATA_DIR
+    else ""
 )
 REDIS_URL = env.read_secret("REDIS_URL")
 BROKER_URL = env.read_secret("BROKER_URL")
@@ -53,11 +55,11 @@ BROKER_URL = env.read_secret("BROKER_URL")
 EMBEDS_BROKER = not REDIS_URL and not BROKER_URL and bool(BROKER_SOCKET)
 _redis = None
 if REDIS_URL:
-    _redis = redisurl.parse_redis_url(REDIS_URL, name="REDIS_URL")
+    _redis = redis_url.parse_redis_url(REDIS_URL, name="REDIS_URL")
 elif EMBEDS_BROKER:
-    _redis = redisurl.at_socket(BROKER_SOCKET)
-if redisurl.is_redis(BROKER_URL):
-    BROKER_URL = redisurl.parse_redis_url(BROKER_URL, name="BROKER_URL").for_celery
+    _redis = redis_url.at_socket(BROKER_SOCKET)
+if redis_url.is_redis(BROKER_URL):
+    BROKER_URL = redis_url.parse_redis_url(BROKER_URL, name="BROKER_URL").for_celery
 elif not BROKER_URL and _redis:
     BROKER_URL = _redis.for_celery
 if not BROKER_URL:
@@ -70,7 +72,7 @@ REDIS_OPTIONS: dict[str, Any] = {
     "socket_timeout": 0.5,
     "socket_connect_timeout": 0.5,
     # Django's own serializer would unpickle whatever it finds there.
-    "serializer": "servers.access.ratelimits.NumberSerializer",
+    "serializer": "servers.access.rate_limits.NumberSerializer",
 }
 CACHES = {
     "default": {
@@ -102,7 +104,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "serverfleet.web.middleware.log_requests",
-    "serverfleet.web.errorpages.answer_clients",
+    "serverfleet.web.error_pages.answer_clients",
     "csp.middleware.CSPMiddleware",
     "serverfleet.web.entrance.guard_entrance",
     "django.middleware.security.SecurityMiddleware",
@@ -113,8 +115,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "serverfleet.web.middleware.ActorMiddleware",
-    "serverfleet.web.pagemiddleware.limit_pages",
-    "serverfleet.web.pagemiddleware.require_own_password",
+    "serverfleet.web.page_middleware.limit_pages",
+    "serverfleet.web.page_middleware.require_own_password",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -159,7 +161,7 @@ AUTH_PASSWORD_VALIDATORS: list[dict[str, Any]] = [
         )
     ),
 ]
-CSRF_FAILURE_VIEW = "serverfleet.web.errorpages.csrf_failure"
+CSRF_FAILURE_VIEW = "serverfleet.web.error_pages.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "login"

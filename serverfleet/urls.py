@@ -20,7 +20,7 @@ urlpatterns = [
     path("", include("servers.dashboard.urls")),
 ]
 
-handler400 = "serverfleet.web.errorpages.bad_request"
-handler403 = "serverfleet.web.errorpages.permission_denied"
-handler404 = "serverfleet.web.errorpages.page_not_found"
-handler500 = "serverfleet.web.errorpages.server_error"
+handler400 = "serverfleet.web.error_pages.bad_request"
+handler403 = "serverfleet.web.error_pages.permission_denied"
+handler404 = "serverfleet.web.error_pages.page_not_found"
+handler500 = "serverfleet.web.error_pages.server_error"

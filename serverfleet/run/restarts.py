@@ -16,8 +16,8 @@ from typing import Final
 
 FOLDER: Final = "ended"
 # If a program keeps ending at once for hours, the first notes are enough.
-MOST_NOTES: Final = 200
-MOST_BYTES: Final = 4000
+MAX_NOTES: Final = 200
+MAX_BYTES: Final = 4000
 
 
 def leave_note(folder: Path, text: str) -> None:
@@ -26,7 +26,7 @@ def leave_note(folder: Path, text: str) -> None:
     name = f"{time.time_ns()}-{os.getpid()}"
     with contextlib.suppress(OSError):
         notes.mkdir(mode=0o700, exist_ok=True)
-        if len(os.listdir(notes)) >= MOST_NOTES:
+        if len(os.listdir(notes)) >= MAX_NOTES:
             return
         # Renaming makes the whole note appear at once.
         whole = notes / f".{name}"
@@ -59,6 +59,6 @@ def take_notes(folder: Path) -> Generator[tuple[str, str]]:
 def _read(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return str(json.loads(file.read(MOST_BYTES))["text"])
+            return str(json.loads(file.read(MAX_BYTES))["text"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -22,11 +22,11 @@ from serverfleet.run.pulse import SLOT, SUPERVISED
 from serverfleet.run.watch import PATIENCE, Clock, Watch
 
 # A child that died is restarted after FIRST_WAIT seconds. The wait doubles each time,
-# up to MOST_WAIT, and is reset once the child has lived long enough. A child that exits
+# up to MAX_WAIT, and is reset once the child has lived long enough. A child that exits
 # on its own probably has a fault that will recur, unlike one that was killed from
 # outside.
-MOST_WAIT: Final = 15.0
-MOST_WAIT_KILLED: Final = 1.0
+MAX_WAIT: Final = 15.0
+MAX_WAIT_KILLED: Final = 1.0
 LIVED_LONG: Final = 20.0
 # Together less than ten seconds, within which Ctrl-C must stop everything.
 STOP_SECONDS: Final = 4.0
@@ -186,7 +186,7 @@ class Supervisor:
             "The supervisor restarts it."
         )
         child.start_at = time.monotonic() + child.wait
-        most = MOST_WAIT if code >= 0 else MOST_WAIT_KILLED
+        most = MAX_WAIT if code >= 0 else MAX_WAIT_KILLED
         child.wait = min(most, child.wait * 2)
 
     def _close(self, child: Child) -> None:

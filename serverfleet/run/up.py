@@ -18,7 +18,7 @@ from pathlib import Path
 
 from serverfleet.run.address import advise, find_address
 from serverfleet.run.child import Program
-from serverfleet.run.datafolder import (
+from serverfleet.run.data_folder import (
     StartError,
     lock_folder,
     prepare_folder,
@@ -28,7 +28,7 @@ from serverfleet.run.restarts import leave_note
 from serverfleet.run.supervisor import Supervisor
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-MOST_PORT = 65535
+MAX_PORT = 65535
 
 
 def main() -> None:
@@ -94,8 +94,8 @@ def _run() -> None:
 
 
 def _read_port(text: str) -> int:
-    if not text.isdigit() or not 0 < int(text) <= MOST_PORT:
-        raise StartError(f"PORT is {text!r}; set it to a number from 1 to {MOST_PORT}.")
+    if not text.isdigit() or not 0 < int(text) <= MAX_PORT:
+        raise StartError(f"PORT is {text!r}; set it to a number from 1 to {MAX_PORT}.")
     return int(text)
 
 
@@ -132,7 +132,7 @@ def _prepare_application(folder: Path | None, address: str) -> str:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
 
-    from serverfleet.run.firststart import prepare_database, prepare_static
+    from serverfleet.run.first_start import prepare_database, prepare_static
     from servers.clouds.proxy import list_problems
 
     try:

@@ -15,13 +15,13 @@ from typing import Final
 from serverfleet.run.pulse import COMPLAINT
 
 # After this much silence a process is killed. The limit doubles each time, up to
-# MOST_PATIENCE, and is reset once the process has worked for longer than the limit.
+# MAX_PATIENCE, and is reset once the process has worked for longer than the limit.
 PATIENCE: Final = 15.0
-MOST_PATIENCE: Final = 240.0
+MAX_PATIENCE: Final = 240.0
 # A starting process gives no sign of life until its imports are done.
 START_PATIENCE: Final = 30.0
 # At most this counts for each look. If a look is late, everything was late.
-MOST_COUNTED: Final = 1.0
+MAX_COUNTED: Final = 1.0
 _STOPPED: Final = "T"  # suspended by a signal; stopped by a debugger is "t"
 
 
@@ -34,7 +34,7 @@ class Clock:
     def count(self, now: float) -> float:
         """Return how many seconds of the time since the last call count."""
         passed, self._looked = now - self._looked, now
-        return min(max(passed, 0.0), MOST_COUNTED)
+        return min(max(passed, 0.0), MAX_COUNTED)
 
 
 @dataclass(slots=True)
@@ -113,11 +113,11 @@ class Watch:
     def limit(self) -> float:
         """How long the child may be silent now."""
         least = 0.0 if self.has_spoken else START_PATIENCE
-        return min(MOST_PATIENCE, max(self.patience, least) * self.factor)
+        return min(MAX_PATIENCE, max(self.patience, least) * self.factor)
 
     def back_off(self) -> None:
         """Wait longer next time, after a kill for silence or suspension."""
-        self.factor = min(MOST_PATIENCE / max(self.patience, 1.0), self.factor * 2)
+        self.factor = min(MAX_PATIENCE / max(self.patience, 1.0), self.factor * 2)
 
 
 def list_family(pid: int) -> Iterator[int]:

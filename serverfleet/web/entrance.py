@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from serverfleet.web.errorpages import Respond, answer_error, is_for_client
+from serverfleet.web.error_pages import Respond, answer_error, is_for_client
 from serverfleet.web.middleware import REFUSED_HOST
 
 # Probes use a machine's or a pod's address and plain HTTP, and can't change either.

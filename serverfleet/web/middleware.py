@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import ResolverMatch
 
-from serverfleet.web.errorpages import Respond
+from serverfleet.web.error_pages import Respond
 from servers import tracing
 from servers.access.sessions import note_seen
 from servers.api.shared.errors import LATE, plain_error

@@ -21,9 +21,9 @@ from django.db.models import F, Model, QuerySet
 from servers.errors import NotFoundError
 from servers.models import Account, Server, Template, TemplateVersion, Token
 
-MOST_NAME: Final = 63
-MOST_TOKEN_NAME: Final = 100
-MOST_PUBLIC_ID: Final = 16
+MAX_NAME: Final = 63
+MAX_TOKEN_NAME: Final = 100
+MAX_PUBLIC_ID: Final = 16
 
 _Row = TypeVar("_Row", bound=Model)
 
@@ -67,9 +67,7 @@ def reach_rows(model: type[_Row]) -> QuerySet[_Row]:
     return model._default_manager.all() if reach is None else reach()  # noqa: SLF001
 
 
-def by_name(
-    rows: QuerySet[_Row], name: str, *, most: int = MOST_NAME
-) -> QuerySet[_Row]:
+def by_name(rows: QuerySet[_Row], name: str, *, most: int = MAX_NAME) -> QuerySet[_Row]:
     """Return the rows with a name. A name that no row can have costs no query."""
     # SQLite and PostgreSQL treat NUL differently, but no stored name contains one.
     if len(name) > most or "\0" in name:
@@ -77,7 +75,7 @@ def by_name(
     return rows.filter(name=name)
 
 
-def _find(what: str, name: str, rows: QuerySet[_Row], *, most: int = MOST_NAME) -> _Row:
+def _find(what: str, name: str, rows: QuerySet[_Row], *, most: int = MAX_NAME) -> _Row:
     found = by_name(rows, name, most=most).first()
     if found is None:
         raise NotFoundError.named(what, name)
@@ -109,14 +107,14 @@ def find_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account
 def find_token(name: str) -> Token:
     """Return the token with a name, its person and its parent; raise NotFoundError."""
     rows = reach_tokens().select_related("user", "parent")
-    return _find("token", name, rows, most=MOST_TOKEN_NAME)
+    return _find("token", name, rows, most=MAX_TOKEN_NAME)
 
 
 def find_token_by_id(public_id: str) -> Token:
     """Return the token with a public id; raise NotFoundError."""
     # An id is twelve hexadecimal digits. Don't query for anything else.
     found = None
-    if public_id.isalnum() and len(public_id) <= MOST_PUBLIC_ID:
+    if public_id.isalnum() and len(public_id) <= MAX_PUBLIC_ID:
         found = reach_tokens().filter(public_id=public_id).first()
     if found is None:
         raise NotFoundError("This token does not exist.")

@@ -14,18 +14,18 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from servers.access.reach import MOST_TOKEN_NAME
+from servers.access.reach import MAX_TOKEN_NAME
 from servers.errors import ConflictError, InvalidError
 from servers.freshness.kept import Kept
 from servers.freshness.stamps import Stamps, read_clock
 from servers.models import Token
 from servers.records.differences import list_differences
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 SCOPES: Final = frozenset(scope.value for scope in Token.Scope)
 _PREFIX: Final = "sf"
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
-_MOST_KNOWN: Final = 10_000
+_MAX_KNOWN: Final = 10_000
 
 # The other scopes that a scope includes.
 _INCLUDES: Final = {
@@ -103,9 +103,9 @@ def issue_token(
     ConflictError (name taken, parent revoked meanwhile).
     """
     chosen = sorted(set(scopes))
-    if not name or len(name) > MOST_TOKEN_NAME or not name.isprintable():
+    if not name or len(name) > MAX_TOKEN_NAME or not name.isprintable():
         raise InvalidError(
-            f"A token's name has 1 to {MOST_TOKEN_NAME} printable characters."
+            f"A token's name has 1 to {MAX_TOKEN_NAME} printable characters."
         )
     if not chosen or set(chosen) - SCOPES:
         known = ", ".join(sorted(SCOPES))
@@ -119,7 +119,7 @@ def issue_token(
         with transaction.atomic():
             _hold_parent(parent)
             write_event(
-                Kind.TOKEN_MADE,
+                Fact.TOKEN_MADE,
                 reason=f"The token {name} was created: {', '.join(chosen)}.",
             )
             Token.objects.create(
@@ -186,7 +186,7 @@ def check_token(
     return caller
 
 
-_known: Final = Kept[str, Caller](most=_MOST_KNOWN)
+_known: Final = Kept[str, Caller](most=_MAX_KNOWN)
 
 
 def _look_up(text: str) -> Caller | None:
@@ -240,7 +240,7 @@ def _revoke(tokens: Iterable[tuple[Any, str, list[str]]], *, because: str) -> in
             count += 1
             (lost,) = list_differences({"scopes": scopes}, {"scopes": []})
             write_event(
-                Kind.TOKEN_REVOKED,
+                Fact.TOKEN_REVOKED,
                 reason=f"The token {name} was revoked{because}: {lost}.",
             )
     return count

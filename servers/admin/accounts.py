@@ -15,14 +15,13 @@ from servers.clouds.registry import list_kinds
 from servers.errors import FleetError
 from servers.models import Account
 from servers.models.multiline import Multiline
-from servers.operations.accounts import check_settings, close_breaker
-from servers.operations.accounttest import probe_account
+from servers.operations.account_test import probe_account
+from servers.operations.accounts import check_settings, close_breaker, save_account
 from servers.operations.scans import scan_now
 from servers.operations.secrets import resolve_credentials
-from servers.operations.setup import save_account
 from servers.reports.health import summarise_health
 
-MOST_TESTED: Final = 3
+MAX_TESTED: Final = 3
 
 
 class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -149,7 +148,7 @@ class AccountAdmin(Listed):
     @admin.action(description="Test accounts", permissions=["change"])
     def test(self, request: HttpRequest, accounts: QuerySet[Account]) -> None:
         """Test the first few accounts: each can take seconds."""
-        for account in accounts[:MOST_TESTED]:
+        for account in accounts[:MAX_TESTED]:
             try:
                 findings = probe_account(account)
             except FleetError as error:

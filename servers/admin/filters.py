@@ -15,10 +15,10 @@ from django.utils.functional import cached_property
 
 from servers.lifecycle.states import Event
 from servers.models import Location
-from servers.records.ledger import Kind
+from servers.records.ledger import Fact
 
 # The most rows that are counted and paged. Filters and searches find the rest.
-MOST_COUNTED = 10_000
+MAX_COUNTED = 10_000
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -29,7 +29,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         """Return how many rows can be paged through."""
         rows = self.object_list
         if isinstance(rows, QuerySet):
-            return rows.order_by()[:MOST_COUNTED].count()
+            return rows.order_by()[:MAX_COUNTED].count()
         return len(rows)
 
 
@@ -55,7 +55,7 @@ class KindFilter(_Known):
 
     title = "kind"
     parameter_name = "kind"
-    values = tuple(sorted([*Event, *Kind]))
+    values = tuple(sorted([*Event, *Fact]))
 
 
 class RegionFilter(_Known):
@@ -72,8 +72,8 @@ class RegionFilter(_Known):
         ]
 
 
-class TallyFilter(_Known):
-    """Filter tallies by what they count."""
+class CounterFilter(_Known):
+    """Filter counters by what they count."""
 
     title = "name"
     parameter_name = "name"

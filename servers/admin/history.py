@@ -7,19 +7,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from servers.admin.base import Shown, act_on_each, show_badge, show_in_short
-from servers.admin.filters import KindFilter, TallyFilter
+from servers.admin.filters import CounterFilter, KindFilter
 from servers.errors import FleetError
 from servers.models import (
+    Counter,
     Event,
     Heartbeat,
     IdempotentRequest,
     Listing,
     Location,
     SavedView,
-    Tally,
 )
 from servers.operations.scans import scan_now
-from servers.operations.strays import destroy_held
+from servers.operations.unowned import destroy_held
 
 
 @admin.register(Event)
@@ -104,12 +104,12 @@ class IdempotentRequestAdmin(Shown):
     ordering = ("-id",)
 
 
-@admin.register(Tally)
-class TallyAdmin(Shown):
+@admin.register(Counter)
+class CounterAdmin(Shown):
     """The counters behind the metrics."""
 
     list_display = ("name", "label", "value")
-    list_filter = (TallyFilter,)
+    list_filter = (CounterFilter,)
     search_fields = ("name", "label")
     ordering = ("name", "label")
 

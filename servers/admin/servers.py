@@ -17,8 +17,8 @@ from servers.admin.base import (
 )
 from servers.admin.filters import RegionFilter
 from servers.models import Attempt, Event, Instance, Leftover, Server
-from servers.operations.strays import adopt_stray, delete_leftover, destroy_stray
 from servers.operations.terminate import protect_server, retry_server, terminate_server
+from servers.operations.unowned import adopt_unowned, delete_leftover, destroy_unowned
 
 
 class _EventInline(ShownInline):
@@ -160,12 +160,12 @@ class InstanceAdmin(Shown):
     verdict_badge = show_badge("verdict")
     adopt = act_on_each(
         "Adopt: create servers for these instances",
-        lambda instance: adopt_stray(instance.pk),
+        lambda instance: adopt_unowned(instance.pk),
         done="Adopted",
     )
     destroy = act_on_each(
         "Destroy instances without a server",
-        lambda instance: destroy_stray(instance.pk),
+        lambda instance: destroy_unowned(instance.pk),
         done="Will be destroyed",
     )
 

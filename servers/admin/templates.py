@@ -23,9 +23,9 @@ from servers.models import Template, TemplatePlacement, TemplateVersion
 from servers.models.multiline import Multiline
 from servers.models.template import PLACEMENT_FIELDS
 from servers.operations.places import check_places
-from servers.operations.setup import (
-    MOST_PLACEMENTS,
-    MOST_USER_DATA,
+from servers.operations.templates import (
+    MAX_PLACEMENTS,
+    MAX_USER_DATA,
     SECRET_FIELDS,
     TEMPLATE_FIELDS,
     check_placement,
@@ -46,7 +46,7 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
     new_user_data = forms.CharField(
         label="User data",
         required=False,
-        max_length=MOST_USER_DATA,
+        max_length=MAX_USER_DATA,
         strip=False,
         widget=Multiline(attrs={"rows": 8}),
         help_text="Runs on the instance at first boot. Leave empty to keep the stored "
@@ -120,7 +120,7 @@ class _PlacementInline(admin.StackedInline):  # type: ignore[type-arg]
     fields = ("order", *PLACEMENT_FIELDS)
     extra = 0
     min_num = 1
-    max_num = MOST_PLACEMENTS
+    max_num = MAX_PLACEMENTS
     formfield_overrides = Listed.formfield_overrides
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -10,12 +10,12 @@ from servers.api.schema.describe import describe
 from servers.api.schema.parameters import FEED
 from servers.api.serializers.history import AttemptSerializer, EventSerializer
 from servers.api.serializers.servers import DetailsSerializer, WhySerializer
-from servers.api.shared.parameters import MOST_AFTER, MOST_EVENTS, read_number
+from servers.api.shared.parameters import MAX_AFTER, MAX_EVENTS, read_number
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
 from servers.models import Attempt, Server
 from servers.records.ledger import database_now
-from servers.reports.feed import MOST_WAIT, follow_events
+from servers.reports.feed import MAX_WAIT, follow_events
 from servers.reports.selectors import find_server
 from servers.reports.why import explain_server
 
@@ -85,9 +85,9 @@ def list_events(request: Request, *, server: Server | None) -> Response:
             f"{name}: Unknown parameter. Use any of after, limit, wait.",
             fields={name: ["Unknown parameter."]},
         )
-    after = _read_number(request, "after", default=0, least=0, most=MOST_AFTER)
-    limit = _read_number(request, "limit", default=100, least=1, most=MOST_EVENTS)
-    wait = _read_number(request, "wait", default=0, least=0, most=MOST_WAIT)
+    after = _read_number(request, "after", default=0, least=0, most=MAX_AFTER)
+    limit = _read_number(request, "limit", default=100, least=1, most=MAX_EVENTS)
+    wait = _read_number(request, "wait", default=0, least=0, most=MAX_WAIT)
     events = follow_events(
         after=after,
         limit=limit + 1,

@@ -17,11 +17,11 @@ from servers.api.serializers.servers import ServerSerializer
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Token
-from servers.operations.strays import (
-    adopt_stray,
+from servers.operations.unowned import (
+    adopt_unowned,
     delete_leftover,
     destroy_held,
-    destroy_stray,
+    destroy_unowned,
 )
 from servers.records.ledger import database_now
 from servers.reports.leaks.load import list_history, report_leaks
@@ -48,7 +48,7 @@ class LeakViewSet(ScopedView, ViewSet):
     @describe("destroyInstance", status=204, errors=[404, 409])
     def destroy(self, request: Request, pk: int) -> Response:
         """Have an instance that needs a decision destroyed soon."""
-        destroy_stray(pk)
+        destroy_unowned(pk)
         return Response(status=204)
 
     @describe("deleteLeftover", status=204, errors=[404, 409])
@@ -76,5 +76,5 @@ class LeakViewSet(ScopedView, ViewSet):
             template = find_template(name) if name else None
         except NotFoundError as error:
             raise InvalidError(error.message) from None
-        server = adopt_stray(pk, template=template)
+        server = adopt_unowned(pk, template=template)
         return Response(render_server(server, with_secrets=False))

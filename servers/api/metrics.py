@@ -20,7 +20,15 @@ from prometheus_client.registry import Collector
 from servers.access.reach import all_accounts, all_servers
 from servers.lifecycle.states import State, Verdict
 from servers.messaging.standstill import Cause, find_fresh, find_standstill
-from servers.models import Account, Attempt, Fleet, Heartbeat, Instance, Location, Tally
+from servers.models import (
+    Account,
+    Attempt,
+    Counter,
+    Fleet,
+    Heartbeat,
+    Instance,
+    Location,
+)
 from servers.placing.location_gate import is_confirmed
 from servers.records.counters import (
     ATTEMPTS,
@@ -86,7 +94,7 @@ class _DatabaseCollector(Collector):
         yield from _collect_switches(fleet, now)
         yield from _collect_processes(fleet, now)
         yield from _collect_proof(now)
-        yield from _collect_tallies()
+        yield from _collect_counters()
 
     def _collect_listings(self) -> Iterator[Metric]:
         now = database_now()
@@ -159,7 +167,7 @@ def _collect_processes(fleet: Fleet, now: datetime) -> Iterator[Metric]:
         "Workers and schedulers (beat) by state: working, hanging or silent.",
         labels=["kind", "state"],
     )
-    for kind in Heartbeat.Kind:
+    for kind in Heartbeat.Process:
         of_kind = [row for row in fresh if row.kind == kind]
         hanging = sum(bool(row.trouble) for row in of_kind)
         total = sum(row.kind == kind for row in rows)
@@ -209,19 +217,19 @@ def _collect_proof(now: datetime) -> Iterator[Metric]:
     )
 
 
-def _collect_tallies() -> Iterator[Metric]:
-    tallies: dict[str, dict[str, float]] = {}
-    for name, label, value in Tally.objects.values_list("name", "label", "value"):
-        tallies.setdefault(name, {})[label] = value
+def _collect_counters() -> Iterator[Metric]:
+    counters: dict[str, dict[str, float]] = {}
+    for name, label, value in Counter.objects.values_list("name", "label", "value"):
+        counters.setdefault(name, {})[label] = value
     for name, text, label in (
         (ATTEMPTS, "Finished create attempts, by outcome.", "outcome"),
         (FAILURES, "Failed calls and steps, by reason.", "reason"),
     ):
         counter = CounterMetricFamily(f"serverfleet_{name}", text, labels=[label])
-        for value_label, value in sorted(tallies.get(name, {}).items()):
+        for value_label, value in sorted(counters.get(name, {}).items()):
             counter.add_metric([value_label], value)
         yield counter
-    boots = tallies.get(BOOTS, {})
+    boots = counters.get(BOOTS, {})
     total = 0.0
     buckets = []
     for le in BOOT_BUCKETS:
@@ -231,7 +239,7 @@ def _collect_tallies() -> Iterator[Metric]:
         "serverfleet_boot_seconds",
         "Time from the create call of a server until it was running.",
         buckets=buckets,
-        sum_value=tallies.get(BOOT_SECONDS, {}).get("", 0.0),
+        sum_value=counters.get(BOOT_SECONDS, {}).get("", 0.0),
     )
 
 

@@ -19,15 +19,15 @@ from servers.api.serializers.servers import (
     ServerRequestSerializer,
     ServerSerializer,
 )
-from servers.api.serverlist.conditional import (
+from servers.api.server_list.conditional import (
     answer_bytes,
     answer_known,
     digest_query,
     is_known,
     make_etag,
 )
-from servers.api.serverlist.fragments import Shelf, find_name, shelf
-from servers.api.serverlist.listing import select_servers
+from servers.api.server_list.fragments import EncodedServers, encoded_servers, find_name
+from servers.api.server_list.listing import select_servers
 from servers.api.shared.parameters import read_force
 from servers.api.shared.views import ScopedView
 from servers.errors import NotFoundError
@@ -78,9 +78,9 @@ class ServerViewSet(ScopedView, ViewSet):
             return answer_known(etag)
         if not request.query_params:
             stamp = None if stamps is None else stamps.servers
-            return answer_bytes(*self._shelf.list_all(stamp), etag=etag)
+            return answer_bytes(*self._encoded.list_all(stamp), etag=etag)
         rows, headers = select_servers(list_servers(), request)
-        answer = answer_bytes(*self._shelf.list_some(rows), etag=etag)
+        answer = answer_bytes(*self._encoded.list_some(rows), etag=etag)
         for name, value in headers.items():
             answer[name] = value
         return answer
@@ -97,7 +97,7 @@ class ServerViewSet(ScopedView, ViewSet):
             etag = make_etag(key[0].hex, key[1], self._rights)
             if is_known(request, etag):
                 return answer_known(etag)
-        body = self._shelf.encode(key)
+        body = self._encoded.encode(key)
         if body is None:  # purged in between
             raise NotFoundError.named("server", name)
         return answer_bytes(body, etag=etag)
@@ -178,8 +178,8 @@ class ServerViewSet(ScopedView, ViewSet):
         return "s" if self._with_secrets else "o"
 
     @property
-    def _shelf(self) -> Shelf:
-        return shelf(with_secrets=self._with_secrets)
+    def _encoded(self) -> EncodedServers:
+        return encoded_servers(with_secrets=self._with_secrets)
 
     def _render(self, server: Server) -> dict[str, Any]:
         return render_server(server, with_secrets=self._with_secrets)

@@ -28,10 +28,10 @@ from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Account, Template, TemplatePlacement, Token
 from servers.models.template import PLACEMENT_FIELDS
-from servers.operations.accounts import close_breaker, delete_account
-from servers.operations.accounttest import probe_account
+from servers.operations.account_test import probe_account
+from servers.operations.accounts import close_breaker, delete_account, save_account
 from servers.operations.places import check_places
-from servers.operations.setup import delete_template, save_account, save_template
+from servers.operations.templates import delete_template, save_template
 from servers.operations.trial import find_trial, try_template
 
 _ASKS: Final = (

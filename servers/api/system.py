@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from servers.access.ratelimits import find_address
+from servers.access.rate_limits import find_address
 from servers.access.tokens import check_token
 from servers.api.metrics import make_registry
 from servers.api.schema.describe import describe

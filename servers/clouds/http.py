@@ -39,9 +39,9 @@ from servers.clouds.base import (
 from servers.clouds.deadline import Deadline, current_deadline
 from servers.clouds.proxy import ProxyError, explain_way, find_proxy
 
-MOST_BODY_BYTES: Final = 64 * 1024 * 1024
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 CONNECT_SECONDS: Final = 5.0
-MOST_RETRY_SECONDS: Final = 3600.0
+MAX_RETRY_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Answer:
                 seconds = parsedate_to_datetime(given).timestamp() - time.time()
         except (ValueError, OverflowError):
             return None
-        return min(max(0.0, seconds), MOST_RETRY_SECONDS)
+        return min(max(0.0, seconds), MAX_RETRY_SECONDS)
 
 
 def explain_answer(answer: Answer, what: str, words: str = "") -> CloudError:
@@ -129,13 +129,13 @@ def _exchange(
             preload_content=False,
         )
         try:
-            content = response.read(MOST_BODY_BYTES + 1, decode_content=True)
+            content = response.read(MAX_BODY_BYTES + 1, decode_content=True)
         finally:
             response.close()
     # A connection that was shut down at its deadline looks like the end of a body
     # without a length. Half an answer must not pass for a whole one.
     deadline.remaining()
-    if len(content) > MOST_BODY_BYTES:
+    if len(content) > MAX_BODY_BYTES:
         raise ValueError("the answer is too large")
     return Answer(response.status, response.reason or "", response.headers, content)
 

@@ -16,8 +16,8 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-MOST_TEXT: Final = 5000
-MOST_SEVERAL: Final = 50
+MAX_TEXT: Final = 5000
+MAX_SEVERAL: Final = 50
 _YES: Final = frozenset({"yes", "true", "on", "1"})
 _NO: Final = frozenset({"no", "false", "off", "0"})
 
@@ -79,8 +79,8 @@ class Field:
         if self.number:
             return self._check_number(value)
         if self.several and isinstance(value, list):
-            if len(value) > MOST_SEVERAL:
-                return f"enter at most {MOST_SEVERAL} values."
+            if len(value) > MAX_SEVERAL:
+                return f"enter at most {MAX_SEVERAL} values."
             return next(filter(None, map(self._check_text, value)), "")
         if self.several and isinstance(value, str):
             return next(filter(None, map(self._check_text, value.split(","))), "")
@@ -97,8 +97,8 @@ class Field:
     def _check_text(self, value: object) -> str:
         if not isinstance(value, str):
             return "enter a list of text values." if self.several else "enter text."
-        if len(value) > MOST_TEXT or "\0" in value:
-            return f"use at most {MOST_TEXT} characters."
+        if len(value) > MAX_TEXT or "\0" in value:
+            return f"use at most {MAX_TEXT} characters."
         if not value:
             return ""
         if self.choices is not None and value not in self.choices:

@@ -20,7 +20,7 @@ _ADAPTERS: Final = {
     "sandbox": "servers.clouds.sandbox",
 }
 
-MOST_TIMING: Final = 86400  # seconds
+MAX_TIMING: Final = 86400  # seconds
 # Only characters that need no quoting, since the path is part of what is signed. No
 # segment may be . or ..
 _PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*/?")
@@ -65,7 +65,7 @@ def read_timings(kind: str, options: Mapping[str, object]) -> Timings:
 def _read_timings(kind: Kind, options: Mapping[str, object]) -> Timings:
     given = options.get("timings", {})
     message = (
-        f"timings must be an object of seconds from 0 to {MOST_TIMING}, with any of "
+        f"timings must be an object of seconds from 0 to {MAX_TIMING}, with any of "
         f"these names: {', '.join(Timings.__dataclass_fields__)}."
     )
     if not isinstance(given, Mapping) or not set(given) <= TIMINGS:
@@ -74,7 +74,7 @@ def _read_timings(kind: Kind, options: Mapping[str, object]) -> Timings:
         if not all(map(is_number, given.values())):
             raise ValueError(message)
         numbers = {name: float(str(value)) for name, value in given.items()}
-        if any(not 0 <= number <= MOST_TIMING for number in numbers.values()):
+        if any(not 0 <= number <= MAX_TIMING for number in numbers.values()):
             raise ValueError(message)
         timings = replace(kind.timings, **numbers)
         if wrong := kind.check_timings(options, timings):

@@ -14,8 +14,8 @@ from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.navigation import list_links
 from servers.reports.selectors import list_servers, with_words
 
-MOST_WORDS: Final = 100
-MOST_EACH: Final = 8
+MAX_WORDS: Final = 100
+MAX_EACH: Final = 8
 # Pages that create something, and the right that each needs.
 ACTS: Final = (
     ("New server", "new-server", "servers.add_server"),
@@ -47,7 +47,7 @@ class Jump(Page, TemplateView):
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Search. Three queries for any fleet."""
         text = self.request.GET.get("q", "").replace("\0", "")
-        words = text[:MOST_WORDS].strip()
+        words = text[:MAX_WORDS].strip()
         return super().get_context_data(**context) | {
             "words": words,
             "hits": list(_find(words, self.request)),
@@ -73,12 +73,12 @@ def _find(words: str, request: Any) -> Iterator[Hit]:
 
 def _find_named(words: str, user: Any) -> Iterator[Hit]:
     rows = with_words(list_servers(), words).order_by("name")
-    found = rows.values_list("name", "state")[:MOST_EACH]
+    found = rows.values_list("name", "state")[:MAX_EACH]
     # An exact match comes first.
     for name, state in sorted(found, key=lambda row: row[0] != words.lower()):
         yield Hit("Server", name, reverse("server", args=[name]), state)
     for kind, right, reach, page in _OTHERS:
         if user.has_perm(right):
             named = reach().filter(name__icontains=words).order_by("name")
-            for name in named.values_list("name", flat=True)[:MOST_EACH]:
+            for name in named.values_list("name", flat=True)[:MAX_EACH]:
                 yield Hit(kind, name, reverse(page, args=[name]))

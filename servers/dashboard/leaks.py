@@ -10,11 +10,11 @@ from servers.access.reach import reach_rows
 from servers.dashboard.shared.acting import Ask
 from servers.dashboard.shared.live import Live
 from servers.models import Instance, Leftover
-from servers.operations.strays import (
-    adopt_stray,
+from servers.operations.unowned import (
+    adopt_unowned,
     delete_leftover,
     destroy_held,
-    destroy_stray,
+    destroy_unowned,
 )
 from servers.reports.leaks.load import list_history, report_leaks
 from servers.reports.leaks.shapes import LocationReport, Report
@@ -112,7 +112,7 @@ class Adopt(_Decide):
 
     def act(self) -> str:
         """Adopt."""
-        server = adopt_stray(self.kwargs["pk"])
+        server = adopt_unowned(self.kwargs["pk"])
         return f"Adopted as server {server.name}."
 
 
@@ -128,7 +128,7 @@ class Destroy(_Decide):
 
     def act(self) -> str:
         """Destroy."""
-        destroy_stray(self.kwargs["pk"])
+        destroy_unowned(self.kwargs["pk"])
         return "The instance will be destroyed."
 
 

@@ -6,13 +6,13 @@ from django.db.models import Count, Sum
 from django.views.generic import TemplateView
 
 from servers.access.reach import reach_servers
-from servers.dashboard.shared.firststep import find_first_step
+from servers.dashboard.shared.first_step import find_first_step
 from servers.dashboard.shared.helps import say_helps
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import say_failure
 from servers.lifecycle.states import BOOTING, MOVING, State
 from servers.reports.attention.load import list_attention, read_moment
-from servers.reports.overview import RANGES, find_range, recent_figures
+from servers.reports.overview import RANGES, find_range, recent_overview
 
 # Even if nothing moves, a process may stop responding.
 IDLE_SECONDS: Final = 4
@@ -32,7 +32,9 @@ class Overview(Live, TemplateView):
         data = super().get_context_data(**context)
         now, user = data["now"], self.request.user
         counts, capacity = _count_servers()
-        figures = recent_figures(find_range(self.request.GET.get("range", "")), now=now)
+        figures = recent_overview(
+            find_range(self.request.GET.get("range", "")), now=now
+        )
         items = list_attention(data["fleet"], now=now, boots=figures.boots)
         return data | {
             "items": [(item, list(say_helps(item, user))) for item in items],

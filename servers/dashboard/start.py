@@ -9,12 +9,12 @@ from django.urls import reverse
 from django.views.generic import TemplateView
 
 from servers.access.reach import reach_servers, reach_tokens
-from servers.dashboard.shared.firststep import find_first_step
+from servers.dashboard.shared.first_step import find_first_step
 from servers.dashboard.shared.live import Live
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FirstStep:
     """One step: what it is for, whether it is done, and its button."""
 
     title: str
@@ -45,7 +45,7 @@ class FirstSteps(Live, TemplateView):
         }
 
 
-def _list_steps(user: Any) -> Iterator[Step]:
+def _list_steps(user: Any) -> Iterator[FirstStep]:
     def offer(right: str, label: str, page: str) -> tuple[str, str]:
         if not user.has_perm(f"servers.{right}"):
             return "", ""
@@ -61,27 +61,27 @@ def _list_steps(user: Any) -> Iterator[Step]:
             "You have the sandbox, a simulated cloud that bills nothing. Use it to "
             "look around, and add an account at your own cloud when you are ready."
         )
-    yield Step(
+    yield FirstStep(
         "Add an account",
         text,
         found["has_account"],
         *offer("add_account", "Add account", "new-account"),
     )
-    yield Step(
+    yield FirstStep(
         "Create a template",
         "A template says how servers are created: account, image, size and limits.",
         found["has_template"],
         *offer("add_template", "Create a template", "new-template"),
     )
     ready = reach_servers().filter(started_at__isnull=False).exists()
-    yield Step(
+    yield FirstStep(
         "Create your first server",
         "Watch it boot. Its page shows what it is waiting for. Terminate it when you "
         "are done.",
         ready,
         *offer("add_server", "Create a server", "new-server"),
     )
-    yield Step(
+    yield FirstStep(
         "Let your CI create servers",
         "Create a token with the scopes servers:read and servers:write, and give it to "
         "your autoscaler.",

@@ -12,7 +12,7 @@ from servers.access.reach import find_account
 from servers.dashboard.shared.acting import Act, Ask
 from servers.operations.accounts import close_breaker
 from servers.operations.fleet import (
-    MOST_NOTE,
+    MAX_NOTE,
     confirm_fleet,
     freeze_destroys,
     pause_fleet,
@@ -43,7 +43,7 @@ class PauseForm(forms.Form):
         required=False,
     )
     note = forms.CharField(
-        label="Note for other people", max_length=MOST_NOTE, required=False
+        label="Note for other people", max_length=MAX_NOTE, required=False
     )
 
 
@@ -51,7 +51,7 @@ class FreezeForm(forms.Form):
     """Ask why."""
 
     note = forms.CharField(
-        label="Note for other people", max_length=MOST_NOTE, required=False
+        label="Note for other people", max_length=MAX_NOTE, required=False
     )
 
 

@@ -61,14 +61,14 @@ urlpatterns = [
     path("start/", FirstSteps.as_view(), name="start"),
     path("jump/", Jump.as_view(), name="jump"),
     path("leaks/", leaks.LeaksPage.as_view(), name="leaks"),
-    path("leaks/<int:pk>/adopt/", leaks.Adopt.as_view(), name="adopt-stray"),
+    path("leaks/<int:pk>/adopt/", leaks.Adopt.as_view(), name="adopt-unowned"),
     path(
         "leaks/leftovers/<int:pk>/delete/",
         leaks.Delete.as_view(),
         name="delete-leftover",
     ),
     path("leaks/destroy-held/", leaks.DestroyHeld.as_view(), name="destroy-held"),
-    path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-stray"),
+    path("leaks/<int:pk>/destroy/", leaks.Destroy.as_view(), name="destroy-unowned"),
     path("account/password/", own.OwnPassword.as_view(), name="own-password"),
     path(
         "account/confirm/",

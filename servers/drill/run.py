@@ -16,7 +16,7 @@ from servers.access.tokens import SCOPES, issue_token
 from servers.clouds.sandbox import World, world_path
 from servers.drill.callers import Callers
 from servers.drill.killer import IN_FLIGHT, Killer
-from servers.drill.loglines import find_faults, list_secrets
+from servers.drill.log_lines import find_faults, list_secrets
 from servers.drill.plan import Wishes
 from servers.drill.service import Service, wait_for
 from servers.drill.verdict import STANDSTILL_SECONDS, Held, Row, Verdict, compare, judge
@@ -24,8 +24,7 @@ from servers.errors import FleetError
 from servers.lifecycle.states import State
 from servers.lifecycle.states import Verdict as InstanceVerdict
 from servers.models import Account, Attempt, Event, Fleet, Instance, Location, Server
-from servers.operations.accounts import close_breaker
-from servers.operations.setup import save_account
+from servers.operations.accounts import close_breaker, save_account
 from servers.operations.terminate import terminate_server
 from servers.placing.locations import open_location, pace_of
 from servers.records.ledger import database_now

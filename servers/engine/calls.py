@@ -21,7 +21,7 @@ from servers.placing.locations import (
 )
 from servers.records.attempts import lock_server, record_instance
 from servers.records.instances import record_gone, record_seen
-from servers.records.ledger import Kind, database_now, write_event
+from servers.records.ledger import Fact, database_now, write_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ def _record_destroy(asked: Asked, *, server: Server | None, now: datetime) -> No
         setattr(instance, name, value)
     if is_new:
         write_event(
-            Kind.DESTROY_ASKED,
+            Fact.DESTROY_ASKED,
             server=server,
             account=instance.account,
             reason=error or f"Destroy call sent for {instance.instance_id}.",

@@ -32,13 +32,13 @@ from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
 from servers.models import Account, Attempt, Instance, Server
 from servers.placing.breaker import admit_create, note_answer, note_throttling
-from servers.placing.breakerevents import record_failure, record_success
+from servers.placing.breaker_events import record_failure, record_success
 from servers.placing.locations import call_slot, open_location, pace_of
 from servers.placing.placements import remember_capacity
 from servers.records.attempts import close_attempt, record_accepted, write_intent
 from servers.records.counters import count_failure
 from servers.records.leases import Lease
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 logger = logging.getLogger(__name__)
 
@@ -234,4 +234,4 @@ def _note_silence(attempt: Attempt, server: Server, error: CloudError) -> None:
     Attempt.objects.filter(pk=attempt.pk, outcome=Outcome.ASKED).update(
         answer=error.message, answer_class="UnknownOutcome"
     )
-    write_event(Kind.ATTEMPT_ANSWERED, server=server, reason=error.message)
+    write_event(Fact.ATTEMPT_ANSWERED, server=server, reason=error.message)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 FIRST_SECONDS = 1.0
-MOST_SECONDS = 60.0
+MAX_SECONDS = 60.0
 
 
 def back_off(
@@ -11,7 +11,7 @@ def back_off(
     jitter: float,
     *,
     first: float = FIRST_SECONDS,
-    most: float = MOST_SECONDS,
+    most: float = MAX_SECONDS,
 ) -> timedelta:
     """Return the wait after ``failures`` in a row: doubled each time, up to ``most``.
 

@@ -33,7 +33,7 @@ class Claim(Enum):
 
     OWN = auto()  # it does from now on
     ALREADY = auto()  # it did before
-    STRAY = auto()  # it never will: the sweep judges it
+    NEVER = auto()  # it never will: the sweep judges it
 
 
 class Missed(Enum):
@@ -62,10 +62,10 @@ def weigh_claim(
     So the verdict *orphan* never becomes wrong.
     """
     if outcome is Outcome.ACCEPTED:
-        return Claim.ALREADY if known_id == shown_id else Claim.STRAY
+        return Claim.ALREADY if known_id == shown_id else Claim.NEVER
     if outcome is Outcome.ASKED and not condemned:
         return Claim.OWN
-    return Claim.STRAY
+    return Claim.NEVER
 
 
 def judge_instance(

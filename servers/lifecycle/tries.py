@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from servers.lifecycle.backoff import MOST_SECONDS, back_off
+from servers.lifecycle.backoff import MAX_SECONDS, back_off
 from servers.lifecycle.snapshot import AttemptView, Limits, Snapshot
 from servers.lifecycle.states import ELSEWHERE, FINAL, NO_TRY, Answer, Event, Outcome
 
@@ -59,7 +59,7 @@ class History:
 def longest_wait(limits: Limits) -> float:
     """Return the longest wait between two calls for one placement, in seconds."""
     share = limits.pending / SHARE_OF_DEADLINE / timedelta(seconds=1)
-    return min(MOST_SECONDS, share)
+    return min(MAX_SECONDS, share)
 
 
 def read_history(snapshot: Snapshot, placement: int) -> History:

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 ADVANCE: Final = "servers.tasks.advance"
 OBSERVE: Final = "servers.tasks.observe"
 DESTROY: Final = "servers.tasks.destroy_condemned"
-MOST_WAITING: Final = 10_000
+MAX_WAITING: Final = 10_000
 # A hint may have been lost if its row is still due after this time.
 AGAIN: Final = timedelta(seconds=10)
 
@@ -46,7 +46,7 @@ class _Outbox:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.hints: queue.Queue[Hint] = queue.Queue(MOST_WAITING)
+        self.hints: queue.Queue[Hint] = queue.Queue(MAX_WAITING)
         threading.Thread(target=self._run, name="hints", daemon=True).start()
 
     def put(self, hint: Hint) -> None:

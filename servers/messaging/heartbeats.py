@@ -22,7 +22,7 @@ from servers import tracing
 from servers.messaging.broker import ask_broker
 from servers.models import Event, Fleet, Heartbeat
 from servers.records.leases import name_process
-from servers.records.ledger import Kind, database_now, write_event
+from servers.records.ledger import Fact, database_now, write_event
 
 logger = logging.getLogger(__name__)
 
@@ -99,13 +99,13 @@ def replace_predecessor(kind: str, *, tell: bool) -> None:
     slot = name_slot()
     if not slot:
         return
-    word = "scheduler" if kind == Heartbeat.Kind.BEAT else kind
+    word = "scheduler" if kind == Heartbeat.Process.BEAT else kind
     gone = Heartbeat.objects.filter(slot=slot, kind=kind).exclude(name=name_process())
     for name in list(gone.values_list("name", flat=True)):
         with transaction.atomic():
             if gone.filter(name=name).delete()[0] and tell:
                 write_event(
-                    Kind.PROCESS_ENDED,
+                    Fact.PROCESS_ENDED,
                     reason=f"The {word} {name} stopped unexpectedly. {name_process()} "
                     "has replaced it.",
                 )
@@ -115,8 +115,8 @@ def record_end(note: str, text: str) -> None:
     """Write one event for a note of the supervisor. ``note`` is the note's id."""
     with tracing.bound(request_id=note, actor="supervisor"), transaction.atomic():
         lately = Event.objects.filter(at__gte=database_now() - NOTED_AGAIN)
-        if not lately.filter(kind=Kind.PROCESS_ENDED, request_id=note).exists():
-            write_event(Kind.PROCESS_ENDED, reason=text)
+        if not lately.filter(kind=Fact.PROCESS_ENDED, request_id=note).exists():
+            write_event(Fact.PROCESS_ENDED, reason=text)
 
 
 def say_farewell() -> None:

@@ -52,8 +52,8 @@ def find_standstill(
 ) -> Standstill | None:
     """Return why no work is done; None while work proceeds."""
     fresh = find_fresh(rows, now=now)
-    workers = [row for row in fresh if row.kind == Heartbeat.Kind.WORKER]
-    clocks = [row for row in fresh if row.kind == Heartbeat.Kind.BEAT]
+    workers = [row for row in fresh if row.kind == Heartbeat.Process.WORKER]
+    clocks = [row for row in fresh if row.kind == Heartbeat.Process.BEAT]
     if fresh and all(row.broker_error for row in fresh):
         return Standstill(
             Cause.BROKER,
@@ -66,7 +66,7 @@ def find_standstill(
             Cause.NO_WORKER,
             "No worker is online, so nothing is created, watched or destroyed.",
             "Start a worker. Creates, listings and destroys then continue.",
-            since=_last_seen(rows, Heartbeat.Kind.WORKER),
+            since=_last_seen(rows, Heartbeat.Process.WORKER),
         )
     if all(row.trouble for row in workers):
         names = ", ".join(f"{row.name}: {row.trouble}" for row in workers[:3])
@@ -94,7 +94,7 @@ def find_standstill(
             Cause.NO_SCHEDULER,
             "The scheduler is offline, so nothing looks for work that is due.",
             "Start the scheduler (celery beat).",
-            since=_last_seen(rows, Heartbeat.Kind.BEAT) or ticked,
+            since=_last_seen(rows, Heartbeat.Process.BEAT) or ticked,
         )
     if all(row.trouble for row in clocks):
         return Standstill(

@@ -3,17 +3,17 @@
 from servers.models.account import Account, Listing, Location
 from servers.models.attempt import Attempt
 from servers.models.capacity import NoCapacity
+from servers.models.counter import Counter
 from servers.models.event import Event
 from servers.models.fleet import Fleet
 from servers.models.heartbeat import Heartbeat
 from servers.models.idempotency import IdempotentRequest
 from servers.models.instance import Instance
 from servers.models.leftover import Leftover
-from servers.models.savedview import SavedView
+from servers.models.saved_view import SavedView
 from servers.models.server import Server
 from servers.models.session import OneTimePassword, Session
 from servers.models.stamp import Stamp
-from servers.models.tally import Tally
 from servers.models.template import (
     Template,
     TemplatePlacement,

@@ -10,7 +10,7 @@ from servers.models.server import Server
 
 
 class Event(models.Model):
-    """One thing that happened. ``kind`` is a lifecycle event or one of ledger.Kind."""
+    """One thing that happened. ``kind`` is a lifecycle event or one of ledger.Fact."""
 
     id = models.BigAutoField(primary_key=True)
     server = models.ForeignKey(

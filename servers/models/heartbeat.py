@@ -15,12 +15,12 @@ class Heartbeat(models.Model):
     that stops normally deletes its row.
     """
 
-    class Kind(models.TextChoices):
+    class Process(models.TextChoices):
         WORKER = "worker"
         BEAT = "beat"
 
     name = models.CharField(max_length=100, primary_key=True)
-    kind = models.CharField(max_length=16, choices=Kind.choices)
+    kind = models.CharField(max_length=16, choices=Process.choices)
     version = models.CharField(max_length=63, blank=True, default="")
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()

@@ -12,7 +12,7 @@ from servers.operations.labels import check_labels, check_tags, list_clouds
 from servers.operations.provision import check_capacity, check_ttl
 from servers.records import ledger
 from servers.records.differences import list_differences, read_values
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 from servers.reports.selectors import find_server
 
 
@@ -64,7 +64,7 @@ def change_server(name: str, change: Change) -> Server:
             raise ConflictError(f"{server.name} has stopped and can't be changed.")
         changes = list_differences(read_values(server, wanted), wanted, seconds=["ttl"])
         write_event(
-            Kind.CHANGED, server=server, reason=f"Changed {'; '.join(changes)}."
+            Fact.CHANGED, server=server, reason=f"Changed {'; '.join(changes)}."
         )
     return find_server(name)
 

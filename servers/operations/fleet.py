@@ -17,10 +17,10 @@ from servers.lifecycle.states import Event, State
 from servers.models import Fleet, Instance, Leftover, Listing, Location, Server
 from servers.records import ledger
 from servers.records.differences import list_differences, read_values
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
-MOST_NOTE = 500
-MOST_SERVERS = 1_000_000
+MAX_NOTE = 500
+MAX_SERVERS = 1_000_000
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -53,7 +53,7 @@ def initialise_fleet(*, fleet_id: str = "") -> bool:
 def pause_fleet(*, note: str = "", until: datetime | None = None) -> None:
     """Set the pause flag that clients read. Nothing is created automatically yet."""
     _switch(
-        Kind.PAUSED,
+        Fact.PAUSED,
         note,
         {"paused": True, "paused_note": note, "paused_until": until},
         paused_by=tracing.get_actor(),
@@ -63,7 +63,7 @@ def pause_fleet(*, note: str = "", until: datetime | None = None) -> None:
 def resume_fleet() -> None:
     """Clear the pause flag."""
     values = {"paused": False, "paused_note": "", "paused_until": None}
-    _switch(Kind.RESUMED, "", values, paused_by="")
+    _switch(Fact.RESUMED, "", values, paused_by="")
 
 
 def resume_due(now: datetime) -> bool:
@@ -73,14 +73,14 @@ def resume_due(now: datetime) -> bool:
             paused=False, paused_note="", paused_until=None, paused_by=""
         )
         if changed:
-            write_event(Kind.RESUMED, reason="The pause was set to end at this time.")
+            write_event(Fact.RESUMED, reason="The pause was set to end at this time.")
     return bool(changed)
 
 
-def _switch(kind: Kind, note: str, values: Mapping[str, Any], **also: str) -> None:
+def _switch(kind: Fact, note: str, values: Mapping[str, Any], **also: str) -> None:
     """Set the values, and ``also`` the others, with an event if the values change."""
-    if len(note) > MOST_NOTE:
-        raise InvalidError(f"The note is too long. Use at most {MOST_NOTE} characters.")
+    if len(note) > MAX_NOTE:
+        raise InvalidError(f"The note is too long. Use at most {MAX_NOTE} characters.")
     with transaction.atomic():
         if Fleet.objects.filter(pk=1).exclude(**values).update(**values, **also):
             write_event(kind, reason=note)
@@ -92,7 +92,7 @@ def freeze_destroys(*, frozen: bool, note: str = "") -> None:
     While destroys are frozen, terminated servers wait in ``stopping``.
     """
     _switch(
-        Kind.FROZEN if frozen else Kind.UNFROZEN,
+        Fact.FROZEN if frozen else Fact.UNFROZEN,
         note,
         {"destroys_frozen": frozen, "destroys_frozen_note": note},
     )
@@ -111,17 +111,17 @@ def change_fleet(
     A limit of None means no limit. Raises InvalidError.
     """
     most = cap.get("max_servers")
-    if most is not None and not 0 <= most <= MOST_SERVERS:
+    if most is not None and not 0 <= most <= MAX_SERVERS:
         raise InvalidError(
-            f"max_servers: Use a number from 0 to {MOST_SERVERS}, or null.",
-            fields={"max_servers": [f"Use a number from 0 to {MOST_SERVERS}."]},
+            f"max_servers: Use a number from 0 to {MAX_SERVERS}, or null.",
+            fields={"max_servers": [f"Use a number from 0 to {MAX_SERVERS}."]},
         )
     for field, note in (
         ("paused_note", paused_note),
         ("destroys_frozen_note", destroys_frozen_note),
     ):
-        if len(note) > MOST_NOTE:
-            message = f"Use at most {MOST_NOTE} characters."
+        if len(note) > MAX_NOTE:
+            message = f"Use at most {MAX_NOTE} characters."
             raise InvalidError.of({field: [message]})
     with transaction.atomic():
         if paused:
@@ -136,7 +136,7 @@ def change_fleet(
             before = read_values(fleet, cap)
             if changes := "; ".join(list_differences(before, cap)):
                 Fleet.objects.update(max_servers=most)
-                write_event(Kind.CHANGED, reason=f"The fleet was changed: {changes}.")
+                write_event(Fact.CHANGED, reason=f"The fleet was changed: {changes}.")
 
 
 def confirm_fleet() -> str:
@@ -148,7 +148,7 @@ def confirm_fleet() -> str:
     with transaction.atomic():
         fleet = _take_over()
         write_event(
-            Kind.FLEET_CONFIRMED, reason=f"The fleet {fleet.fleet_id} was confirmed."
+            Fact.FLEET_CONFIRMED, reason=f"The fleet {fleet.fleet_id} was confirmed."
         )
     return fleet.fleet_id
 
@@ -175,7 +175,7 @@ def split_fleet() -> tuple[str, int]:
         Leftover.objects.all().delete()
         Listing.objects.all().delete()
         write_event(
-            Kind.FLEET_CONFIRMED,
+            Fact.FLEET_CONFIRMED,
             reason=f"A copy of {origin} became the fleet {fleet.fleet_id}. Servers "
             f"left to {origin}: {count}.",
         )

@@ -13,19 +13,19 @@ from typing import Final
 from servers.clouds.registry import describe_kind
 from servers.models.template import PlacementFields
 
-MOST_LABELS: Final = 50
-MOST_LABEL_NAME: Final = 128  # characters, as EC2's tags
-MOST_LABEL_VALUE: Final = 256
-MOST_LABEL_FILTER: Final = MOST_LABEL_NAME + 1 + MOST_LABEL_VALUE  # name=value
+MAX_LABELS: Final = 50
+MAX_LABEL_NAME: Final = 128  # characters, as EC2's tags
+MAX_LABEL_VALUE: Final = 256
+MAX_LABEL_FILTER: Final = MAX_LABEL_NAME + 1 + MAX_LABEL_VALUE  # name=value
 # In a search text. More would need too many queries.
-MOST_COLONS: Final = 8
+MAX_COLONS: Final = 8
 _IN_NAME: Final = r"\w.:/+@-"
 _IN_VALUE: Final = r"\w.:/=+@-"
 LABEL_NAME: Final = re.compile(
-    rf"[{_IN_NAME}](?:[ {_IN_NAME}]{{0,{MOST_LABEL_NAME - 2}}}[{_IN_NAME}])?"
+    rf"[{_IN_NAME}](?:[ {_IN_NAME}]{{0,{MAX_LABEL_NAME - 2}}}[{_IN_NAME}])?"
 )
 LABEL_VALUE: Final = re.compile(
-    rf"(?:[{_IN_VALUE}](?:[ {_IN_VALUE}]{{0,{MOST_LABEL_VALUE - 2}}}[{_IN_VALUE}])?)?"
+    rf"(?:[{_IN_VALUE}](?:[ {_IN_VALUE}]{{0,{MAX_LABEL_VALUE - 2}}}[{_IN_VALUE}])?)?"
 )
 RESERVED_LABELS: Final = "serverfleet"
 
@@ -36,14 +36,14 @@ def check_labels(labels: object) -> str:
     """Return what is wrong with labels, whatever the cloud, or ""."""
     if not isinstance(labels, Mapping):
         return "Labels must be an object with string values."
-    if len(labels) > MOST_LABELS:
-        return f"Use at most {MOST_LABELS} labels."
+    if len(labels) > MAX_LABELS:
+        return f"Use at most {MAX_LABELS} labels."
     for name, value in labels.items():
         if not isinstance(name, str) or not isinstance(value, str):
             return "Labels must be an object with string values."
         if not LABEL_NAME.fullmatch(name):
             return (
-                f"{name[:80]!r} can't be a label's name. Use 1 to {MOST_LABEL_NAME} "
+                f"{name[:80]!r} can't be a label's name. Use 1 to {MAX_LABEL_NAME} "
                 "letters, digits, spaces and _ . : / + - @, with no space at either "
                 "end."
             )
@@ -55,7 +55,7 @@ def check_labels(labels: object) -> str:
         if not LABEL_VALUE.fullmatch(value):
             return (
                 f"The label {name[:80]!r} has an invalid value. Use at most "
-                f"{MOST_LABEL_VALUE} letters, digits, spaces and _ . : / = + - @, with "
+                f"{MAX_LABEL_VALUE} letters, digits, spaces and _ . : / = + - @, with "
                 "no space at either end."
             )
     return ""
@@ -68,7 +68,7 @@ def read_label_filter(text: str) -> list[tuple[str, str | None]]:
     Names and values can contain colons, and values can contain ``=``, so one text can
     mean several labels.
     """
-    signs = [at for at, sign in enumerate(text) if sign == ":"][:MOST_COLONS]
+    signs = [at for at, sign in enumerate(text) if sign == ":"][:MAX_COLONS]
     if "=" in text:
         signs.append(text.index("="))
     pairs = [(text[:at], text[at + 1 :]) for at in signs]

@@ -24,7 +24,7 @@ from servers.access.tokens import list_valid_tokens, revoke_token, rights_of
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.models import OneTimePassword, Session
 from servers.records.differences import list_differences
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 ROLES: Final = ("viewer", "operator", "admin")
 ONE_TIME_FOR: Final = timedelta(days=3)
@@ -137,7 +137,7 @@ def change_own_password(person: Any, password: str, *, session_pk: str) -> None:
         person.save(update_fields=["password"])
         OneTimePassword.objects.filter(user_id=person.pk).delete()
         Session.objects.filter(user_id=person.pk).exclude(pk=session_pk).delete()
-        write_event(Kind.PASSWORD_CHANGED, reason=f"{person} changed their password.")
+        write_event(Fact.PASSWORD_CHANGED, reason=f"{person} changed their password.")
 
 
 def may_change(actor: Any, person: Any) -> bool:
@@ -254,4 +254,4 @@ def note_person_change(
 
 
 def _note(reason: str) -> None:
-    write_event(Kind.PERSON_CHANGED, reason=reason)
+    write_event(Fact.PERSON_CHANGED, reason=reason)

@@ -11,13 +11,13 @@ from typing import Final
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template, TemplatePlacement
 from servers.models.template import PLACEMENT_FIELDS
-from servers.operations.accounttest import probe_template
+from servers.operations.account_test import probe_template
 from servers.operations.secrets import refuse_new_readers
-from servers.operations.setup import check_template
+from servers.operations.templates import check_template
 from servers.operations.visits import Finding
 from servers.records.differences import read_values
 
-MOST_SAID: Final = 3
+MAX_SAID: Final = 3
 
 
 class RefusedPlaceError(InvalidError):
@@ -74,5 +74,5 @@ def _say(findings: list[Finding]) -> str:
             for found in findings
         )
     )
-    more = f" And {len(said) - MOST_SAID} more." if len(said) > MOST_SAID else ""
-    return " ".join(said[:MOST_SAID]) + more
+    more = f" And {len(said) - MAX_SAID} more." if len(said) > MAX_SAID else ""
+    return " ".join(said[:MAX_SAID]) + more

@@ -25,13 +25,13 @@ from servers.placing.locations import ensure_location, open_location
 from servers.placing.placements import Wanted, choose
 from servers.records import ledger
 
-MOST_CAPACITY: Final = 1000
-MOST_TTL: Final = 10 * 366 * 86400  # seconds
-MOST_COUNT: Final = 100
+MAX_CAPACITY: Final = 1000
+MAX_TTL: Final = 10 * 366 * 86400  # seconds
+MAX_COUNT: Final = 100
 # Of what a request can choose, as in a placement.
-MOST_LETTERS: Final = {"image": 255, "region": 100, "size": 255}
+MAX_LETTERS: Final = {"image": 255, "region": 100, "size": 255}
 TEMPLATE_GONE: Final = "This template no longer exists. Choose another."
-_MOST_SOURCES: Final = 1000
+_MAX_SOURCES: Final = 1000
 _SUFFIX = string.ascii_lowercase + string.digits
 
 
@@ -122,11 +122,11 @@ def check_request(request: Request) -> None:
         errors["name"] = ["Several servers can't share a name. Leave the name out."]
     if message := check_capacity(request.capacity):
         errors["capacity"] = [message]
-    if not 1 <= request.count <= MOST_COUNT:
-        errors["count"] = [f"Use a number from 1 to {MOST_COUNT}."]
+    if not 1 <= request.count <= MAX_COUNT:
+        errors["count"] = [f"Use a number from 1 to {MAX_COUNT}."]
     if message := check_ttl(request.ttl):
         errors["ttl"] = [message]
-    for name, most in MOST_LETTERS.items():
+    for name, most in MAX_LETTERS.items():
         text = getattr(request, name)
         if len(text) > most or not text.isprintable():
             errors[name] = [f"Use at most {most} printable characters."]
@@ -138,14 +138,14 @@ def check_request(request: Request) -> None:
 
 def check_capacity(capacity: int | None) -> str:
     """Return what is wrong with a capacity, or ""."""
-    if capacity is None or 1 <= capacity <= MOST_CAPACITY:
+    if capacity is None or 1 <= capacity <= MAX_CAPACITY:
         return ""
-    return f"Use a number from 1 to {MOST_CAPACITY}."
+    return f"Use a number from 1 to {MAX_CAPACITY}."
 
 
 def check_ttl(ttl: int | None) -> str:
     """Return what is wrong with a time to live in seconds, or ""."""
-    if ttl is None or 0 <= ttl <= MOST_TTL:
+    if ttl is None or 0 <= ttl <= MAX_TTL:
         return ""
     return "Use a number of seconds from 0 (no limit) to ten years."
 
@@ -162,7 +162,7 @@ class _Source:
     fleet_has_cap: bool
 
 
-_sources: Final = Kept[tuple[str, Wanted], _Source](most=_MOST_SOURCES)
+_sources: Final = Kept[tuple[str, Wanted], _Source](most=_MAX_SOURCES)
 
 
 def _look_up(name: str, wanted: Wanted) -> _Source:

@@ -7,7 +7,7 @@ from servers.errors import NotFoundError
 from servers.messaging import dispatch
 from servers.models import Account, Location
 from servers.placing.locations import ensure_location
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 
 def scan_now(account: Account | None = None, *, region: str | None = None) -> int:
@@ -32,7 +32,7 @@ def scan_now(account: Account | None = None, *, region: str | None = None) -> in
             next_listing_at=Now()
         )
         write_event(
-            Kind.SCAN_ASKED,
+            Fact.SCAN_ASKED,
             account=account,
             reason=f"A listing of {found[0]} was requested."
             if len(found) == 1

@@ -8,7 +8,7 @@ from servers.lifecycle.states import ENDING, Event, Outcome, State, Want
 from servers.messaging import dispatch
 from servers.models import Attempt, Instance, Server
 from servers.records import ledger
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 from servers.reports.selectors import find_server
 
 # How often to retry if the server changes between the read and the update.
@@ -65,7 +65,7 @@ def protect_server(name: str, *, protected: bool) -> Server:
         )
         if changed:
             said = "It was protected." if protected else "It was unprotected."
-            write_event(Kind.CHANGED, server=server, reason=said)
+            write_event(Fact.CHANGED, server=server, reason=said)
     server.protected = protected
     return server
 

@@ -21,7 +21,7 @@ from servers.records.boots import find_call
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Reached:
     """A state that was reached ``seconds`` after the start of the trial run."""
 
     state: str
@@ -39,7 +39,7 @@ class Trial:
     queued_seconds: float | None  # from the request to that call
     gone: bool  # nothing of it is left at the cloud
     error: str
-    steps: tuple[Step, ...]
+    steps: tuple[Reached, ...]
 
 
 def try_template(template: Template) -> Server:
@@ -78,7 +78,7 @@ def find_trial(template: Template) -> Trial:
         .order_by("id")
     )
     steps = tuple(
-        Step(event.to_state, event.at, (event.at - events[0].at).total_seconds())
+        Reached(event.to_state, event.at, (event.at - events[0].at).total_seconds())
         for event in events
     )
     ready = next((step for step in steps if step.state == State.RUNNING), None)

@@ -21,11 +21,11 @@ from servers.placing.locations import BusyError, call_slot, open_location
 
 # A person waits for the result, and the web process has few threads. So only this many
 # tests may use one at the same time.
-MOST_AT_ONCE: Final = 2
-MOST_SECONDS: Final = 10.0  # per region
+MAX_AT_ONCE: Final = 2
+MAX_SECONDS: Final = 10.0  # per region
 
 _Answer = TypeVar("_Answer")
-_places = threading.BoundedSemaphore(MOST_AT_ONCE)
+_places = threading.BoundedSemaphore(MAX_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Visit:
         self.account = account
         self.region = region
         self.cloud = open_location(account, region)
-        self.ends = min(ends, time.monotonic() + MOST_SECONDS)
+        self.ends = min(ends, time.monotonic() + MAX_SECONDS)
         self.silent = False
 
     def ask(self, call: Callable[[float], _Answer]) -> _Answer:

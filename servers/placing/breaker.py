@@ -22,14 +22,14 @@ from servers.records.limits import COUNTED
 
 OPENS_AFTER: Final = 5
 FIRST_SECONDS: Final = 60.0
-MOST_SECONDS: Final = 900.0
+MAX_SECONDS: Final = 900.0
 # It stays open for a fourth of the pending deadline at most. If it stayed open longer,
 # servers would fail without ever being tried.
 SHARE_OPEN: Final = 4
 # A throttled account pauses for a fortieth of that deadline at most if the cloud names
 # no time, and for this many seconds at most if it does.
 SHARE_PAUSED: Final = 40
-MOST_RETRY_AFTER: Final = 60.0
+MAX_RETRY_AFTER: Final = 60.0
 
 
 def is_by_failures(account: Account) -> bool:
@@ -183,7 +183,7 @@ def note_failure(
 def _find_longest() -> float:
     """Return how many seconds it stays open at most."""
     share = settings.PENDING_DEADLINE / SHARE_OPEN
-    return min(MOST_SECONDS, max(FIRST_SECONDS, share))
+    return min(MAX_SECONDS, max(FIRST_SECONDS, share))
 
 
 def note_throttling(
@@ -194,7 +194,7 @@ def note_throttling(
     ``failures`` is how often in a row the throttled server has failed.
     """
     most = settings.PENDING_DEADLINE / SHARE_PAUSED
-    asked = timedelta(seconds=min(retry_after or 0.0, MOST_RETRY_AFTER))
+    asked = timedelta(seconds=min(retry_after or 0.0, MAX_RETRY_AFTER))
     until = now + max(back_off(failures, 1.0, most=most), asked)
     later = Q(throttled_until=None) | Q(throttled_until__lt=until)
     Account.objects.filter(later, pk=account.pk).update(throttled_until=until)

@@ -21,7 +21,7 @@ from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, Outcome, State, Verdict
 from servers.models import Attempt, Instance, Location, Server
 from servers.reconciler.owners import choose_owner, seen_by, settle_identity, take_over
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 _FACTS = ("raw_status", "live", "meaning", "address", "fault", "name")
 
@@ -155,7 +155,7 @@ def _add(
             comparison.touched.add(attempt.server_uid)
         elif instance.live:
             write_event(
-                Kind.UNEXPLAINED,
+                Fact.UNEXPLAINED,
                 account_id=location.account_id,
                 reason=f"{instance.instance_id} carries the fleet's tag, but the "
                 "database does not know it. Adopt or destroy it.",
@@ -276,7 +276,7 @@ def _follow_addresses(
             address=address, updated_at=now
         )
         write_event(
-            Kind.CHANGED,
+            Fact.CHANGED,
             server=server,
             reason=f"Its address changed from {server.address} to {address}.",
         )
@@ -285,7 +285,7 @@ def _follow_addresses(
 def _tell_gone(instance: Instance) -> None:
     if instance.condemned_at is not None:
         write_event(
-            Kind.ORPHAN_GONE,
+            Fact.ORPHAN_GONE,
             account_id=instance.account_id,
             reason=f"{instance.instance_id} is gone. No server owned it.",
         )

@@ -36,7 +36,7 @@ _HAS_TO_WAIT: Final = Q(Exists(_BOOTS), state=State.CREATED) | Q(
     Exists(_SHOWN), state=State.STOPPING
 )
 # A server makes at most three moves after one listing: known, address, ready.
-_MOST_MOVES = 4
+_MAX_MOVES = 4
 _BATCH = 50
 
 
@@ -64,7 +64,7 @@ def follow_listing(
 
 def _follow(servers: list[Server], *, fleet: Fleet, now: datetime) -> None:
     due = []
-    for _ in range(_MOST_MOVES):
+    for _ in range(_MAX_MOVES):
         loader = Loader(servers, fleet=fleet, now=now)
         moved, changes = [], []
         for server in servers:

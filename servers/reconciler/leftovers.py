@@ -20,7 +20,7 @@ from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, State
 from servers.models import Attempt, Fleet, Instance, Leftover, Location, Server
 from servers.reconciler.owners import choose_owner, seen_by
-from servers.records.ledger import Kind, database_now, write_event
+from servers.records.ledger import Fact, database_now, write_event
 from servers.reports.leaks.bounds import LEFTOVERS_EVERY
 
 logger = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def _record(
     for gone in here.exclude(resource_id__in=[entry.resource_id for entry in shown]):
         if gone.condemned_at is not None:
             write_event(
-                Kind.LEFTOVER_GONE,
+                Fact.LEFTOVER_GONE,
                 account_id=location.account_id,
                 reason=f"Deleted leftover {gone.kind} {gone.resource_id}.",
             )
@@ -148,7 +148,7 @@ def _condemn_due(location: Location, *, now: datetime, grace: timedelta) -> None
     for leftover in due[:BATCH]:
         Leftover.objects.filter(pk=leftover.pk).update(condemned_at=now)
         write_event(
-            Kind.CONDEMNED,
+            Fact.CONDEMNED,
             account_id=location.account_id,
             reason=f"The {leftover.kind} {leftover.resource_id} was left behind by an "
             "instance that has ended. It will be deleted.",

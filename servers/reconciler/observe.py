@@ -21,7 +21,7 @@ from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import MOVING
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Instance, Listing, Location, Server
-from servers.placing.breakerevents import watch_creations
+from servers.placing.breaker_events import watch_creations
 from servers.placing.location_gate import is_confirmed
 from servers.placing.locations import BusyError, call_slot, open_location, pace_of
 from servers.reconciler.compare import Comparison, compare_listing

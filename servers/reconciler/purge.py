@@ -51,12 +51,12 @@ HEARTBEATS_KEPT: Final = timedelta(hours=1)
 KEYS_KEPT: Final = timedelta(days=2)  # twice as long as an Idempotency-Key is valid
 BATCH: Final = 1000
 # A purge starts every ten minutes and continues where the last one stopped.
-MOST_SECONDS: Final = 300.0
+MAX_SECONDS: Final = 300.0
 # Longer than a purge, to allow for its last batch.
-LEASE: Final = timedelta(seconds=MOST_SECONDS + 60)
+LEASE: Final = timedelta(seconds=MAX_SECONDS + 60)
 
 
-def purge_history(*, seconds: float = MOST_SECONDS) -> bool:
+def purge_history(*, seconds: float = MAX_SECONDS) -> bool:
     """Delete records past their retention; retire locations that nothing needs.
 
     Return True if nothing was left, and False if the time ran out or another purge is

@@ -15,7 +15,7 @@ from servers.lifecycle.snapshot import Limits, Pace
 from servers.lifecycle.states import Answer, Verdict
 from servers.models import Instance, Location
 from servers.records.condemn import condemn_unowned
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 logger = logging.getLogger(__name__)
 
@@ -67,4 +67,4 @@ def _hold(location: Location, count: int) -> None:
             "So many at once may mean that the records are wrong. See Leaks."
         )
         logger.error("%s", reason)
-        write_event(Kind.HELD, account_id=location.account_id, reason=reason)
+        write_event(Fact.HELD, account_id=location.account_id, reason=reason)

@@ -22,7 +22,7 @@ from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Account, Attempt, Instance, Server
 from servers.records.counters import ATTEMPTS, count
 from servers.records.leases import Lease
-from servers.records.ledger import Kind, move, write_event
+from servers.records.ledger import Fact, move, write_event
 from servers.records.limits import count_recent_creates, count_servers
 
 
@@ -184,7 +184,7 @@ def record_accepted(
             count(ATTEMPTS, Outcome.ACCEPTED)
             if exists and server.attempt_number == attempt.number:
                 _own(server, shown, now=now, reason=reason)
-    return None if claim is Claim.STRAY else instance
+    return None if claim is Claim.NEVER else instance
 
 
 def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) -> None:
@@ -201,7 +201,7 @@ def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) ->
         Server.objects.filter(pk=server.pk).update(**known)
         for name, value in known.items():
             setattr(server, name, value)
-        write_event(Kind.ATTEMPT_ANSWERED, server=server, reason=reason)
+        write_event(Fact.ATTEMPT_ANSWERED, server=server, reason=reason)
 
 
 def read_spec(attempt: Attempt) -> CreateSpec | None:
@@ -302,7 +302,7 @@ def close_attempt(
         if waits and event is not None:
             move(server, event, reason=reason, now=now)
         else:
-            write_event(Kind.ATTEMPT_CLOSED, server=server, reason=reason)
+            write_event(Fact.ATTEMPT_CLOSED, server=server, reason=reason)
             # What the server waits for may have changed.
             Server.objects.filter(pk=server.pk).exclude(state=State.STOPPED).update(
                 next_step_at=now

@@ -24,7 +24,7 @@ from servers.models import Attempt, Server
 # The period that counts as recent.
 LATELY: Final = timedelta(days=7)
 # Boots per template that count. More would hardly change its percentiles.
-MOST_BOOTS: Final = 100
+MAX_BOOTS: Final = 100
 # No boot is late before this.
 LEAST_LATE: Final = timedelta(seconds=60)
 UNKNOWN_BOOT: Final = timedelta(seconds=90)  # if there are no figures yet
@@ -116,7 +116,7 @@ def read_boots(*, now: datetime, template: UUID | None = None) -> dict[UUID, Boo
         list_boots(now - LATELY, template=template)
         .filter(recipe__template__isnull=False)
         .annotate(newest=newest, took=TOOK)
-        .filter(newest__lte=MOST_BOOTS)
+        .filter(newest__lte=MAX_BOOTS)
         .order_by()
         .values_list("recipe__template", "took")
     )

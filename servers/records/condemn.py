@@ -8,7 +8,7 @@ from django.db import transaction
 from servers.lifecycle.guards import judge_instance
 from servers.lifecycle.states import Outcome, Verdict
 from servers.models import Attempt, Instance, Server
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def condemn_unowned(instance: Instance, *, now: datetime) -> bool:
         if not condemned:
             return False
         write_event(
-            Kind.CONDEMNED, server=server, account_id=instance.account_id, reason=reason
+            Fact.CONDEMNED, server=server, account_id=instance.account_id, reason=reason
         )
     logger.warning("%s", reason)
     return True

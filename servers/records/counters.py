@@ -1,13 +1,13 @@
 """Counters for the metrics: one statement each, last in every lock order."""
 
-from collections import Counter
+import collections
 from collections.abc import Sequence
 from typing import Final
 
 from django.db.models import F
 
 from servers.clouds.base import CloudError
-from servers.models import Tally
+from servers.models import Counter
 
 ATTEMPTS: Final = "attempts"
 FAILURES: Final = "step_failures"
@@ -20,11 +20,11 @@ FAULT: Final = "Fault"
 
 def count(name: str, label: str = "", *, by: float = 1) -> None:
     """Add to a counter, in the caller's transaction if there is one."""
-    row = Tally.objects.filter(name=name, label=label)
+    row = Counter.objects.filter(name=name, label=label)
     if not row.update(value=F("value") + by):
         # If two processes get here, the second uses the row of the first.
-        Tally.objects.bulk_create(
-            [Tally(name=name, label=label)], ignore_conflicts=True
+        Counter.objects.bulk_create(
+            [Counter(name=name, label=label)], ignore_conflicts=True
         )
         row.update(value=F("value") + by)
 
@@ -41,7 +41,7 @@ def count_fault() -> None:
 
 def count_boots(seconds: Sequence[float]) -> None:
     """Count servers that became ready so many seconds after their create calls."""
-    buckets = Counter(
+    buckets = collections.Counter(
         next(le for le in BOOT_BUCKETS if each <= float(le)) for each in seconds
     )
     # In the order of the buckets, because other transactions count too.

@@ -7,7 +7,7 @@ from django.db.models import Model
 
 from servers.models.template import PLACEMENT_FIELDS, PlacementFields
 
-MOST_LETTERS: Final = 200  # of one value
+MAX_LETTERS: Final = 200  # of one value
 _WORDS: Final = {
     "max_servers": "server limit",
     "overrides": "allowed overrides",
@@ -86,4 +86,4 @@ def _describe(value: Any) -> str:
             for each in value
         )
     text = "none" if value in ("", None) else str(value)
-    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
+    return text if len(text) <= MAX_LETTERS else f"{text[: MAX_LETTERS - 1]}…"

@@ -32,8 +32,8 @@ from servers.records.leases import Lease
 logger = logging.getLogger(__name__)
 
 
-class Kind(StrEnum):
-    """Kinds of events besides those of the lifecycle."""
+class Fact(StrEnum):
+    """What the history records besides the events of the lifecycle."""
 
     REQUESTED = "requested"
     ATTEMPT_ANSWERED = "attempt_answered"
@@ -84,7 +84,7 @@ def read_fleet() -> tuple[Fleet, datetime]:
 
 
 def write_event(
-    kind: Event | Kind,
+    kind: Event | Fact,
     *,
     server: Server | None = None,
     account: Account | None = None,
@@ -105,7 +105,7 @@ def write_event(
 
 
 def _make_event(
-    kind: Event | Kind,
+    kind: Event | Fact,
     *,
     server: Server | None,
     account_id: Any = None,
@@ -157,7 +157,7 @@ def insert_servers(servers: list[Server]) -> None:
     Server.objects.bulk_create(servers)
     EventRow.objects.bulk_create(
         _make_event(
-            Kind.REQUESTED, server=server, to_state=State.PENDING, reason="Requested."
+            Fact.REQUESTED, server=server, to_state=State.PENDING, reason="Requested."
         )
         for server in servers
     )
@@ -175,7 +175,7 @@ def insert_adopted(server: Server, *, now: datetime) -> None:
     server.deadline_at = now + timedelta(seconds=settings.BOOT_DEADLINE)
     server.save(force_insert=True)
     write_event(
-        Kind.ADOPTED,
+        Fact.ADOPTED,
         server=server,
         to_state=State.CREATED,
         reason=f"Adopted instance {server.instance_id}.",

@@ -14,12 +14,12 @@ from django.db import connection
 
 from servers.models import Event
 
-MOST_WAIT: Final = 30  # seconds
+MAX_WAIT: Final = 30  # seconds
 LOOK_SECONDS: Final = 0.5
 # A process has four threads. Requests that wait must leave some for the others.
-MOST_WAITING: Final = 2
+MAX_WAITING: Final = 2
 
-_waiting: Final = threading.BoundedSemaphore(MOST_WAITING)
+_waiting: Final = threading.BoundedSemaphore(MAX_WAITING)
 
 
 def read_events(*, after: int, limit: int, server_uid: Any = None) -> list[Event]:

@@ -64,7 +64,7 @@ RANGES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Column:
     """One step of the chart."""
 
     at: datetime
@@ -74,11 +74,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Overview:
     """The figures of one range."""
 
     range: Range
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Column, ...] = ()
     boots: Boots = field(default_factory=Boots)  # of the last seven days
     before: Boots = field(default_factory=Boots)  # of the seven before them
     failures: tuple[tuple[str, int], ...] = ()  # by the class of the answer
@@ -104,7 +104,7 @@ def find_range(name: str) -> Range:
     return next((each for each in RANGES if each.name == name), RANGES[0])
 
 
-def load_figures(chosen: Range, *, now: datetime) -> Figures:
+def load_overview(chosen: Range, *, now: datetime) -> Overview:
     """Return the figures as of now, from the database. One query."""
     seconds, begins = chosen.seconds, chosen.list_steps(now)
     since = min(begins.values())
@@ -123,9 +123,11 @@ def load_figures(chosen: Range, *, now: datetime) -> Figures:
             failures[label] = failures.get(label, 0) + count
             at = steps.get(number * 3600 // seconds, {})
             at["failed"] = at.get("failed", 0) + count
-    return Figures(
+    return Overview(
         range=chosen,
-        steps=tuple(Step(begins[number], **counts) for number, counts in steps.items()),
+        steps=tuple(
+            Column(begins[number], **counts) for number, counts in steps.items()
+        ),
         boots=summarise_boots(boots["now"]),
         before=summarise_boots(boots["before"]),
         failures=tuple(sorted(failures.items(), key=lambda pair: (-pair[1], pair[0]))),
@@ -175,18 +177,18 @@ def _count_boots(now: datetime) -> Any:
     return _row(list_boots(now - 2 * WEEK), "boot", TOOK, label)
 
 
-_kept: dict[tuple[str, str], tuple[float, Figures]] = {}
+_kept: dict[tuple[str, str], tuple[float, Overview]] = {}
 _lock = threading.Lock()
 
 
-def recent_figures(chosen: Range, *, now: datetime) -> Figures:
+def recent_overview(chosen: Range, *, now: datetime) -> Overview:
     """Return figures that are at most some seconds old."""
     key = (str(connection.settings_dict["NAME"]), chosen.name)
     with _lock:
         found = _kept.get(key)
     if found is not None and time.monotonic() - found[0] < KEPT_SECONDS:
         return found[1]
-    figures = load_figures(chosen, now=now)
+    figures = load_overview(chosen, now=now)
     with _lock:
         _kept[key] = (time.monotonic(), figures)
     return figures

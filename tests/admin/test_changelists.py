@@ -10,10 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from servers.admin.filters import MOST_COUNTED, BoundedPaginator
+from servers.admin.filters import MAX_COUNTED, BoundedPaginator
 from servers.models import (
     Account,
     Attempt,
+    Counter,
     Event,
     IdempotentRequest,
     Instance,
@@ -21,7 +22,6 @@ from servers.models import (
     Listing,
     Location,
     Server,
-    Tally,
     Template,
     TemplateVersion,
     Token,
@@ -75,7 +75,7 @@ def make_rows(start: int, count: int) -> None:
         Token.objects.create(
             name=f"t{number}", public_id=f"{number}", user=User.objects.first()
         )
-        Tally.objects.create(name="boots", label=f"{number}")
+        Counter.objects.create(name="boots", label=f"{number}")
         IdempotentRequest.objects.create(caller="c", key=f"{number}", digest="d")
 
 
@@ -127,10 +127,10 @@ def test_a_server_page_and_a_template_page_have_no_query_per_row(
 
 
 def test_counting_ends_where_paging_does(django_assert_num_queries: Any) -> None:
-    Tally.objects.bulk_create(Tally(name="n", label=str(n)) for n in range(3))
+    Counter.objects.bulk_create(Counter(name="n", label=str(n)) for n in range(3))
     with django_assert_num_queries(1) as queries:
-        assert BoundedPaginator(Tally.objects.order_by("pk"), 50).count == 3
-    assert f"LIMIT {MOST_COUNTED}" in queries[0]["sql"]
+        assert BoundedPaginator(Counter.objects.order_by("pk"), 50).count == 3
+    assert f"LIMIT {MAX_COUNTED}" in queries[0]["sql"]
     assert BoundedPaginator([1, 2], 50).count == 2
 
 

@@ -10,8 +10,8 @@ from servers.access.tokens import SCOPES, issue_token
 from servers.engine import step
 from servers.lifecycle.states import State
 from servers.models import Account, Server
+from servers.operations.accounts import save_account
 from servers.operations.fleet import freeze_destroys
-from servers.operations.setup import save_account
 from servers.operations.terminate import terminate_server
 from tests.support.drone import DecodeError, Drone, ServerError, decode_server
 from tests.support.fleet import (
@@ -85,7 +85,7 @@ def make_every_state(
     for state in ("creating", "created", "error", "stopping"):
         workshop.run_to(state, made[state])
     # It would not stay: one move at a time, and nothing is turned after it.
-    monkeypatch.setattr(step, "MOST_MOVES", 1)
+    monkeypatch.setattr(step, "MAX_MOVES", 1)
     add_template("probed", readiness="tcp")
     made["staging"] = provision(name="a-staging", template="probed")
     step_to("staging", made["staging"], workshop)

@@ -10,11 +10,11 @@ from django.db import connections, transaction
 from django.http import StreamingHttpResponse
 from django.test.utils import CaptureQueriesContext
 
-from servers.api.serverlist import fragments, segments
+from servers.api.server_list import fragments, segments
 from servers.models import Server, Token
 from servers.models.fields import EncryptedTextField
 from servers.operations.change import Change, change_server
-from servers.operations.setup import save_template
+from servers.operations.templates import save_template
 from tests.api.conftest import Call
 from tests.support.fleet import provision
 
@@ -122,7 +122,7 @@ def test_kept_bytes_with_secrets_reach_only_those_with_the_right(
             for scopes in (SECRETS, READS):
                 text = call("GET", path, scopes=scopes).content.decode()
                 assert (mark in text) is (scopes is SECRETS), path
-    with_secrets = fragments.shelf(with_secrets=True)
+    with_secrets = fragments.encoded_servers(with_secrets=True)
     assert (with_secrets._find(server.pk) is not None) is kept
 
 

@@ -11,9 +11,9 @@ import pytest
 from django.db import connection, transaction
 
 from servers.models import Event
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 from servers.reports import feed
-from servers.reports.feed import MOST_WAITING, find_horizon, read_events
+from servers.reports.feed import MAX_WAITING, find_horizon, read_events
 from tests.api.conftest import Call
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,21 +37,21 @@ def in_thread(act: Callable[[], None]) -> threading.Thread:
 
 @pytest.mark.postgresql
 def test_an_event_that_commits_after_a_higher_id_delays_the_feed() -> None:
-    write_event(Kind.PAUSED)
+    write_event(Fact.PAUSED)
     (first,) = ids_after(0)
     written, may_commit = threading.Event(), threading.Event()
     slow: list[int] = []
 
     def write_slowly() -> None:
         with transaction.atomic():
-            write_event(Kind.FROZEN)
+            write_event(Fact.FROZEN)
             slow.append(Event.objects.latest("id").pk)
             written.set()
             may_commit.wait(20)
 
     thread = in_thread(write_slowly)
     assert written.wait(20)
-    write_event(Kind.RESUMED)
+    write_event(Fact.RESUMED)
     later = Event.objects.latest("id").pk
     assert later > slow[0]
     assert ids_after(first) == []  # not the later one alone
@@ -69,20 +69,20 @@ def test_a_rollback_delays_nothing_and_a_transaction_announces_once() -> None:
 
     with transaction.atomic():
         for _ in range(5):
-            write_event(Kind.PAUSED)
+            write_event(Fact.PAUSED)
         assert count_locks() == 1
         # What this transaction has written is for itself not yet in the feed.
         assert ids_after(0) == []
     assert count_locks() == 0
     with transaction.atomic():
         inner = transaction.savepoint()
-        write_event(Kind.PAUSED)
+        write_event(Fact.PAUSED)
         transaction.savepoint_rollback(inner)
-        write_event(Kind.PAUSED)
+        write_event(Fact.PAUSED)
         assert count_locks() == 1
         transaction.set_rollback(True)
     assert (count_locks(), len(ids_after(0))) == (0, 5)
-    write_event(Kind.RESUMED)
+    write_event(Fact.RESUMED)
     assert len(ids_after(0)) == 6
     assert find_horizon() == ids_after(0)[-1]
 
@@ -95,9 +95,9 @@ def test_a_follower_of_eight_writers_misses_nothing() -> None:
         try:
             for _ in range(each):
                 with transaction.atomic():
-                    write_event(Kind.PAUSED)
+                    write_event(Fact.PAUSED)
                     time.sleep(dice.random() * 0.004)
-                    write_event(Kind.RESUMED)
+                    write_event(Fact.RESUMED)
         finally:
             connection.close()
 
@@ -147,7 +147,7 @@ def test_waiting_ends_empty_after_its_time(call: Call) -> None:
 
 
 def test_only_some_requests_can_wait_and_others_get_retry_after(call: Call) -> None:
-    held: list[Any] = [feed._waiting.acquire() for _ in range(MOST_WAITING)]
+    held: list[Any] = [feed._waiting.acquire() for _ in range(MAX_WAITING)]
     try:
         answer = call("GET", "/api/events?after=999999&wait=30")
         assert (answer.status_code, answer.json()) == (200, [])

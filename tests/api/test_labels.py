@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from servers.models import Account, Server, Template
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from tests.api.conftest import Call
 from tests.support.fleet import make_template
 

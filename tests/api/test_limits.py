@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import cache
 from django.test import Client, override_settings
 
-from servers.access.ratelimits import MOST_KEYS, Counter
+from servers.access.rate_limits import MAX_KEYS, Counter
 from servers.api.shared import limits
 from servers.drill.service import free_port
 from tests.api.conftest import Call
@@ -111,6 +111,6 @@ def test_without_the_cache_a_process_counts_alone_for_a_while() -> None:
 
 def test_strangers_with_many_addresses_do_not_fill_the_memory() -> None:
     counter = Counter("test", window=3600, every=600.0)
-    for number in range(MOST_KEYS + 50):
+    for number in range(MAX_KEYS + 50):
         counter.note(str(number))
-    assert len(counter._counts) == MOST_KEYS
+    assert len(counter._counts) == MAX_KEYS

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from serverfleet.run.datafolder import prepare_folder
+from serverfleet.run.data_folder import prepare_folder
 from servers.access.tokens import issue_token
 from servers.api.shared.limits import refusals
 from tests.api.conftest import Call

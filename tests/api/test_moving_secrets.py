@@ -12,7 +12,7 @@ from django.test import Client
 
 from servers.errors import FleetError
 from servers.models import Account, Server, Template
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from tests.api.conftest import Call
 from tests.support.fleet import change_template, make_template, provision
 from tests.support.inline import fill_inline

@@ -9,7 +9,8 @@ from django.test import Client
 
 from servers.errors import InvalidError
 from servers.models import Account, Template, TemplateVersion
-from servers.operations.setup import save_account, save_template
+from servers.operations.accounts import save_account
+from servers.operations.templates import save_template
 from tests.api.conftest import Call
 from tests.support.fleet import make_template
 from tests.support.inline import fill_inline

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from servers.models import Account, Location, Server, Template
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.placing.placements import choose_all
 from tests.api.conftest import Call
 from tests.support.fleet import make_template

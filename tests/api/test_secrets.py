@@ -10,7 +10,8 @@ from django.db import connection
 
 from servers.access.tokens import SCOPES
 from servers.models import Account, Server, Template
-from servers.operations.setup import save_account, save_template
+from servers.operations.accounts import save_account
+from servers.operations.templates import save_template
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, provision
 from tests.support.routes import Route, list_routes

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from servers.api.serverlist.segments import (
+from servers.api.server_list.segments import (
     ROWS,
     Segment,
     Whole,

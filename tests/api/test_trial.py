@@ -7,8 +7,9 @@ import pytest
 from django.db.models import F
 
 from servers.models import Account, Server, Template
+from servers.operations.accounts import save_account
 from servers.operations.change import Change, change_server
-from servers.operations.setup import save_account, save_template
+from servers.operations.templates import save_template
 from servers.reconciler import purge_history
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, live_keys

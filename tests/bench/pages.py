@@ -13,7 +13,7 @@ from tests.support.browser import run_chromium
 
 SERVERS: Final = 5000
 PATHS: Final = ("/", "/servers/")
-MOST_KB: Final = {"script and style": 60, "document": 100}
+MAX_KB: Final = {"script and style": 60, "document": 100}
 ROUNDS: Final = 5
 
 _PAINT: Final = """new Promise(done => new PerformanceObserver(list =>
@@ -76,7 +76,7 @@ def view(page: Page, path: str) -> dict[str, float]:
 
 def report(path: str, views: list[dict[str, float]]) -> Iterator[Row]:
     """Yield the rows of one page."""
-    for what, most in MOST_KB.items():
+    for what, most in MAX_KB.items():
         size = statistics.median(each[what] for each in views)
         yield (
             f"page {path}, first view: {what}",

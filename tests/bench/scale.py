@@ -30,7 +30,8 @@ print("TICK", statistics.median(took) * 1000, max(took) * 1000)
 """
 HANGING = """
 from servers.models import Account, Template, TemplatePlacement
-from servers.operations.setup import save_account, save_template
+from servers.operations.accounts import save_account
+from servers.operations.templates import save_template
 account = save_account(Account(name="hanging", kind="sandbox", max_servers=100,
     options={"faults": {"timeout_before": 1.0}, "hang": 9.0}))
 save_template(Template(name="hanging"), [

@@ -53,8 +53,8 @@ class Looks:
 
 def list_questions() -> Iterator[str]:
     """Yield the addresses of what asks before it does, and of forms that change."""
-    stray = Instance.objects.get(instance_id="i-x").pk
-    yield from (f"/leaks/{stray}/{act}/" for act in ("adopt", "destroy"))
+    unowned = Instance.objects.get(instance_id="i-x").pk
+    yield from (f"/leaks/{unowned}/{act}/" for act in ("adopt", "destroy"))
     yield f"/leaks/leftovers/{Leftover.objects.get().pk}/delete/"
     yield "/leaks/destroy-held/?account=sandbox&region="
     yield f"/tokens/{Token.objects.get().public_id}/revoke/"

@@ -179,7 +179,7 @@ def mend_server(night: Night) -> None:
 def find_orphan(night: Night) -> Any:
     """Let the refused call have made something after all; it goes by itself."""
     night.plant("full", night.ask(REFUSED))
-    orphan = night.find(STRAY.format("orphan"), "full has 1 orphan")
+    orphan = night.find(UNOWNED.format("orphan"), "full has 1 orphan")
     orphan.get_by_role("link", name="View leaks").wait_for()
     return orphan
 
@@ -215,7 +215,7 @@ def mend_clouds(night: Night) -> None:
 def decide_leaks(night: Night) -> None:
     """Look at what lives unowned; have what nobody knows destroyed."""
     page = night.page
-    query = STRAY.format("unexplained")
+    query = UNOWNED.format("unexplained")
     stranger = night.find(query, "sandbox has 1 unknown instance")
     stranger.get_by_role("link", name="View leaks").click()
     page.get_by_role("link", name="Destroy sb-").click()
@@ -234,4 +234,4 @@ MUTED: Final = (
     f"HAVING count(*) = {OPENS_AFTER}"
 )
 REFUSED: Final = "SELECT key FROM servers_attempt WHERE outcome = 'refused'"
-STRAY: Final = "SELECT key FROM servers_instance WHERE live AND verdict = '{}'"
+UNOWNED: Final = "SELECT key FROM servers_instance WHERE live AND verdict = '{}'"

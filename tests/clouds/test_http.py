@@ -88,7 +88,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_an_answer_that_is_too_large_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MOST_BODY_BYTES", 10)
+    monkeypatch.setattr(http, "MAX_BODY_BYTES", 10)
     packed = gzip.compress(b"a" * 11)  # counted as it is unpacked
     with (
         answering(200, packed, Content_Encoding="gzip") as (url, _),

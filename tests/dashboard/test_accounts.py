@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from servers.models import Account, Event, Location
+from servers.operations.accounts import save_account
 from servers.operations.provision import Request, provision_servers
-from servers.operations.setup import save_account
 from servers.records.ledger import database_now
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person

@@ -10,7 +10,7 @@ from servers.dashboard.shared import messages
 from servers.lifecycle.states import Event, State
 from servers.lifecycle.transitions import allowed
 from servers.models import Server
-from servers.records.ledger import Kind
+from servers.records.ledger import Fact
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
@@ -18,7 +18,7 @@ from tests.support.people import log_in, make_person
 @pytest.mark.pure
 def test_every_state_and_every_kind_of_event_has_its_words() -> None:
     assert set(messages.TONES) == set(messages.MEANINGS) == set(State)
-    assert set(messages.HAPPENED) == {*Event, *Kind}
+    assert set(messages.HAPPENED) == {*Event, *Fact}
 
 
 @pytest.mark.pure

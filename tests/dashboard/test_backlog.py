@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from servers.models import Account, Attempt, Fleet, Heartbeat, Location, Server
 from servers.operations.provision import Request, provision_servers
 from servers.records.ledger import database_now
-from servers.reports.attention.items import Item, Kind
+from servers.reports.attention.items import Concern, Item
 from servers.reports.attention.load import list_attention
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
@@ -45,7 +45,7 @@ def test_our_own_rate_is_one_line_at_once_with_the_limit_that_raises_it(
     Account.objects.update(creates_per_minute=60)
     queue_up(300, seconds=seconds)
     (item,) = attend()
-    assert item.kind == Kind.BACKLOG
+    assert item.kind == Concern.BACKLOG
     assert item.sentence == (
         "300 servers wait in the queue. sandbox is limited to 60 creates per minute, "
         "so the last one is sent in about 4 minutes."
@@ -74,13 +74,13 @@ def stop_workers(_: Account) -> None:
 @pytest.mark.parametrize(
     ("kind", "happen"),
     [
-        (Kind.BREAKER, open_breaker),
-        (Kind.UNLISTED, close_gate),
-        (Kind.NO_WORKER, stop_workers),
+        (Concern.BREAKER, open_breaker),
+        (Concern.UNLISTED, close_gate),
+        (Concern.NO_WORKER, stop_workers),
     ],
 )
 def test_a_cause_that_has_its_line_tells_how_many_wait_for_it(
-    account: Account, kind: Kind, happen: Any
+    account: Account, kind: Concern, happen: Any
 ) -> None:
     queue_up(12, seconds=600)
     happen(account)
@@ -108,13 +108,13 @@ def test_failures_of_one_cause_are_one_line_and_others_are_named(
         age_server(provision(), 5, state="error", error="There is no image x.")
     age_server(provision(name="other"), 5, state="error", error="Quota.")
     items = {item.kind: item for item in attend()}
-    assert set(items) == {Kind.GROUP, Kind.ERROR}
+    assert set(items) == {Concern.GROUP, Concern.ERROR}
     assert (
-        items[Kind.GROUP].sentence
+        items[Concern.GROUP].sentence
         == "40 servers in sandbox failed for the same reason."
     )
-    assert items[Kind.GROUP].detail == "There is no image x."
-    assert items[Kind.ERROR].sentence == "other failed."
+    assert items[Concern.GROUP].detail == "There is no image x."
+    assert items[Concern.ERROR].sentence == "other failed."
     page = log_in(make_person("viewer")).get("/").content.decode()
     assert "/servers/?state=error&amp;account=sandbox" in page
 

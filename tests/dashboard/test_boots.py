@@ -11,11 +11,11 @@ from servers.dashboard.servers.steps import draw_boot, find_usual, list_moves
 from servers.dashboard.templates.stats import read_records
 from servers.lifecycle.states import Verdict
 from servers.models import Attempt, Event, Fleet, Instance, Server, Template
-from servers.operations.strays import adopt_stray
+from servers.operations.unowned import adopt_unowned
 from servers.reconciler import purge_history
 from servers.records.boots import read_boots
 from servers.records.ledger import database_now
-from servers.reports.overview import RANGES, load_figures
+from servers.reports.overview import RANGES, load_overview
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
@@ -52,7 +52,7 @@ def test_every_page_tells_the_same_boot_without_what_waited_before_it(
     tenth = pytest.approx(usual, abs=0.11)
     assert usual < 30 < QUEUED.total_seconds()
     assert read_boots(now=now)[template.pk].p50 == tenth
-    assert load_figures(RANGES[0], now=now).boots.p50 == tenth
+    assert load_overview(RANGES[0], now=now).boots.p50 == tenth
     assert read_records(now=now)[template.pk].boots.p50 == tenth
     (choice,) = list_choices(Fleet.objects.get(), now=now)
     assert choice.boot_seconds == tenth
@@ -97,7 +97,7 @@ def test_an_adopted_instance_has_no_boot_time(workshop: Workshop) -> None:
     Attempt.objects.all().delete()
     found = Instance.objects.filter(verdict=Verdict.UNEXPLAINED)
     workshop.run_until(found.exists)
-    adopted = adopt_stray(found.get().pk)
+    adopted = adopt_unowned(found.get().pk)
     workshop.run_to("running", adopted)
     assert Attempt.objects.get().ready_at is None
     assert read_boots(now=database_now()) == {}

@@ -238,7 +238,7 @@ def test_an_act_on_a_filter_is_bounded_and_its_repeat_goes_on(
         operator.post("/servers/act/", confirm(asked))
     assert Server.objects.filter(want="gone").count() == 5
     # Where time is short the rest is named, and left for a repeat.
-    monkeypatch.setattr("servers.dashboard.servers.bulk.MOST_SECONDS", -1.0)
+    monkeypatch.setattr("servers.dashboard.servers.bulk.MAX_SECONDS", -1.0)
     asked = act(operator, "label", all="yes")
     form = confirm(asked) | {"labels": "a=b"}
     text = operator.post("/servers/act/", form, follow=True).content.decode()

@@ -9,8 +9,9 @@ from django.test import Client
 from servers.access.tokens import issue_token, revoke_token
 from servers.models import Account, Event, Template, Token
 from servers.operations import people
+from servers.operations.accounts import save_account
 from servers.operations.fleet import change_fleet
-from servers.operations.setup import save_account, save_template
+from servers.operations.templates import save_template
 from servers.records.differences import list_differences
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person

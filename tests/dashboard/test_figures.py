@@ -7,7 +7,7 @@ import pytest
 from servers.models import Attempt, Event
 from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
-from servers.reports.overview import RANGES, load_figures
+from servers.reports.overview import RANGES, load_overview
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.trouble import write_history
 
@@ -18,7 +18,7 @@ def test_figures_count_what_happened_and_how_long_boots_took() -> None:
     make_fleet()
     write_history(hours=30, boot=40.0)
     for chosen in RANGES:
-        figures = load_figures(chosen, now=database_now())
+        figures = load_overview(chosen, now=database_now())
         assert len(figures.steps) == chosen.steps
         since = figures.steps[0].at
         ready = Event.objects.filter(kind="ready", at__gte=since).count()
@@ -28,7 +28,7 @@ def test_figures_count_what_happened_and_how_long_boots_took() -> None:
         assert figures.before.count == 0
     Event.objects.update(at=database_now() - timedelta(days=9))
     Attempt.objects.update(ready_at=database_now() - timedelta(days=9))
-    figures = load_figures(RANGES[0], now=database_now())
+    figures = load_overview(RANGES[0], now=database_now())
     assert (figures.created, figures.boots.count) == (0, 0)
 
 
@@ -40,7 +40,7 @@ def test_destroyed_are_those_that_had_an_instance(workshop: Workshop) -> None:
     terminate_server("had")
     workshop.run_to("stopped", never, had)
     gone = Event.objects.filter(kind="absence_confirmed").count()
-    figures = load_figures(RANGES[0], now=database_now())
+    figures = load_overview(RANGES[0], now=database_now())
     assert (gone, figures.destroyed) == (2, 1)
 
 
@@ -48,5 +48,5 @@ def test_a_create_without_an_answer_counts_as_failed(workshop: Workshop) -> None
     make_fleet(faults={"timeout_before": 1})
     provision()
     workshop.run_until(Attempt.objects.filter(outcome="absent").exists)
-    figures = load_figures(RANGES[0], now=database_now())
+    figures = load_overview(RANGES[0], now=database_now())
     assert figures.failures == (("UnknownOutcome", 1),)

@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from servers.dashboard import urls  # noqa: F401 - loads every page, and so every form
 from servers.models import Server, Template
 from servers.models.multiline import Multiline
-from servers.operations.setup import MOST_USER_DATA
+from servers.operations.templates import MAX_USER_DATA
 from tests.dashboard.test_templates import fill, new
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.inline import fill_inline
@@ -60,7 +60,7 @@ def test_the_admins_user_data_is_stored_as_a_file_has_it(workshop: Workshop) -> 
 
 def test_the_size_is_counted_after_that(admin: Client) -> None:
     line = "x\n"
-    most = line * (MOST_USER_DATA // len(line))
+    most = line * (MAX_USER_DATA // len(line))
     path = "/templates/default/change/"
     typed = most.replace("\n", "\r\n")
     assert admin.post(path, fill(admin, path, user_data=typed)).status_code == 302

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client, RequestFactory, override_settings
 
-from servers.access.ratelimits import find_address
+from servers.access.rate_limits import find_address
 from servers.dashboard.people import login
 from servers.drill.service import free_port
 from servers.models import Event
@@ -41,7 +41,7 @@ def attempt(
 
 
 def test_after_ten_failures_even_the_right_password_waits(client: Client) -> None:
-    for _ in range(login.MOST_BY_NAME):
+    for _ in range(login.MAX_BY_NAME):
         assert attempt(client, "ada", "wrong") == 200
     body = {"username": "Ada", "password": PASSWORD}
     answer = client.post("/login/", body, REMOTE_ADDR="10.0.0.1")
@@ -54,14 +54,14 @@ def test_after_ten_failures_even_the_right_password_waits(client: Client) -> Non
 
 
 def test_one_address_may_fail_so_often_with_any_names(client: Client) -> None:
-    for number in range(login.MOST_BY_ADDRESS):
+    for number in range(login.MAX_BY_ADDRESS):
         login.failures.note(login.list_counters(f"user{number}", "10.0.0.1")[1][0])
     assert attempt(client, "ada", PASSWORD) == 429
     assert attempt(client, "ada", PASSWORD, "10.0.0.2") == 302
 
 
 def test_what_succeeds_is_not_counted(client: Client) -> None:
-    for _ in range(login.MOST_BY_NAME + 2):
+    for _ in range(login.MAX_BY_NAME + 2):
         assert attempt(Client(), "ada", PASSWORD) == 302
 
 
@@ -69,29 +69,29 @@ def test_what_succeeds_is_not_counted(client: Client) -> None:
     "spelled", ["ada ", " ada", "ADA", "ａｄａ", "ａda\u3000", "Ada\t"]
 )
 def test_however_a_name_is_spelled_it_is_one(client: Client, spelled: str) -> None:
-    for _ in range(login.MOST_BY_NAME):
+    for _ in range(login.MAX_BY_NAME):
         assert attempt(client, spelled, "wrong") == 200
     assert attempt(client, "ada", PASSWORD) == 429
 
 
 def test_a_network_of_ipv6_is_one_address(client: Client) -> None:
-    for number in range(login.MOST_BY_NAME):
+    for number in range(login.MAX_BY_NAME):
         address = f"2001:db8:1:2:{number:x}::9"
         assert attempt(client, "ada", "wrong", address) == 200
     assert attempt(client, "ada", PASSWORD, "2001:db8:1:2:ffff::1") == 429
     assert attempt(client, "ada", PASSWORD, "2001:db8:1:3::1") == 302
     # An IPv4 address is one however it is written.
-    for _ in range(login.MOST_BY_NAME):
+    for _ in range(login.MAX_BY_NAME):
         attempt(Client(), "ada", "wrong", "::ffff:10.0.0.9")
     assert attempt(Client(), "ada", PASSWORD, "10.0.0.9") == 429
 
 
 def test_a_name_may_fail_so_often_from_all_addresses(client: Client) -> None:
-    for number in range(login.MOST_ANYWHERE):
+    for number in range(login.MAX_ANYWHERE):
         assert attempt(client, "ada", "wrong", f"10.1.{number}.1") == 200
     assert attempt(client, "ada", PASSWORD, "10.2.0.1") == 429
     # What is refused unseen is not counted: nobody is shut out for longer by it.
-    assert login.anywhere.count("ada") == login.MOST_ANYWHERE
+    assert login.anywhere.count("ada") == login.MAX_ANYWHERE
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_tries_that_come_at_once_are_counted_before_they_are_looked_at() -> None
         thread.start()
     for thread in threads:
         thread.join()
-    assert 1 <= len(looked) <= login.MOST_BY_NAME
+    assert 1 <= len(looked) <= login.MAX_BY_NAME
 
 
 def test_log_ins_failures_and_log_outs_leave_events(client: Client) -> None:
@@ -175,7 +175,7 @@ def test_without_the_shared_cache_each_process_counts(client: Client) -> None:
         }
     }
     with override_settings(CACHES=gone):
-        for _ in range(login.MOST_BY_NAME):
+        for _ in range(login.MAX_BY_NAME):
             assert attempt(client, "ada", "wrong") == 200
         assert attempt(client, "ada", PASSWORD) == 429
 

@@ -10,14 +10,14 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from servers.models import Account, Event, Fleet, Heartbeat, Instance, Location
+from servers.operations.accounts import save_account
 from servers.operations.fleet import freeze_destroys, pause_fleet
-from servers.operations.setup import save_account
 from servers.placing.locations import ensure_location
 from servers.reconciler.observe import observe_location
 from servers.reconciler.tick import tick
 from servers.records.ledger import database_now
 from servers.reports import overview
-from servers.reports.attention.items import Kind
+from servers.reports.attention.items import Concern
 from servers.reports.attention.load import list_attention
 from servers.reports.selectors import is_paused
 from tests.clouds.test_amazon import SECRETS, answering, error_of
@@ -37,7 +37,7 @@ def account(workshop: Workshop) -> Account:
     return found
 
 
-def kinds() -> set[Kind]:
+def kinds() -> set[Concern]:
     return {
         item.kind for item in list_attention(Fleet.objects.get(), now=database_now())
     }
@@ -71,21 +71,21 @@ def ago(seconds: float) -> Any:
     return database_now() - timedelta(seconds=seconds)
 
 
-TROUBLES: list[tuple[Kind, str, str, Any]] = [
+TROUBLES: list[tuple[Concern, str, str, Any]] = [
     (
-        Kind.UNCONFIRMED,
+        Concern.UNCONFIRMED,
         "Confirm fleet…",
         "not where the fleet was confirmed",
         lambda _: change(Fleet, fingerprint="another"),
     ),
     (
-        Kind.BROKER,
+        Concern.BROKER,
         "View system",
         "The broker does not respond, so no worker receives new work.",
         lambda _: change(Heartbeat, broker_error="refused"),
     ),
     (
-        Kind.BROKER,
+        Concern.BROKER,
         "View system",
         "The broker does not respond to build-1:1, but does to others.",
         lambda _: Heartbeat.objects.filter(kind="worker").update(
@@ -93,19 +93,19 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
         ),
     ),
     (
-        Kind.NO_WORKER,
+        Concern.NO_WORKER,
         "View system",
         "No worker is online",
         lambda _: Heartbeat.objects.filter(kind="worker").delete(),
     ),
     (
-        Kind.NO_BEAT,
+        Concern.NO_BEAT,
         "View system",
         "The scheduler is offline",
         lambda _: Heartbeat.objects.filter(kind="beat").update(seen_at=ago(60)),
     ),
     (
-        Kind.HANGING,
+        Concern.HANGING,
         "View system",
         "The worker hangs, so nothing is created",
         lambda _: Heartbeat.objects.filter(kind="worker").update(
@@ -113,19 +113,19 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
         ),
     ),
     (
-        Kind.SLOW_DATABASE,
+        Concern.SLOW_DATABASE,
         "View system",
         "The database is slow",
         lambda _: change(Heartbeat, database_seconds=7.0),
     ),
     (
-        Kind.NO_TICK,
+        Concern.NO_TICK,
         "View system",
         "no tick has run",
         lambda _: change(Fleet, ticked_at=ago(60)),
     ),
     (
-        Kind.LOST_WORKER,
+        Concern.LOST_WORKER,
         "View system",
         "build-2:7 stopped responding",
         lambda _: Heartbeat.objects.create(
@@ -133,67 +133,67 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
         ),
     ),
     (
-        Kind.FROZEN,
+        Concern.FROZEN,
         "Allow destroys again",
         "Destroying is frozen",
         lambda _: freeze_destroys(frozen=True),
     ),
     (
-        Kind.PAUSED,
+        Concern.PAUSED,
         "",  # the banner has the button
         "pause flag is set",
         lambda _: pause_fleet(note="x"),
     ),
     (
-        Kind.REFUSED,
+        Concern.REFUSED,
         "Edit account",
         "refuses the credentials of sandbox",
         lambda _: change(Location, health="refused", error="AuthFailure"),
     ),
     (
-        Kind.FAILING,
+        Concern.FAILING,
         "Try again now",
         "sandbox can&#x27;t be reached",
         lambda _: change(Location, health="failing"),
     ),
     (
-        Kind.BREAKER,
+        Concern.BREAKER,
         "Close breaker",
         "The circuit breaker of sandbox is open",
         open_breaker,
     ),
     (
-        Kind.UNLISTED,
+        Concern.UNLISTED,
         "Scan now",
         "sandbox has no fresh listing",
         lambda _: change(Location, compared_at=ago(4000)),
     ),
     (
-        Kind.HELD,
+        Concern.HELD,
         "View leaks",
         "9 instances in sandbox belong to no server",
         lambda _: change(Location, held=9),
     ),
     (
-        Kind.UNEXPLAINED,
+        Concern.UNEXPLAINED,
         "View leaks",
         "sandbox has 1 unknown instance",
         lambda account: strand("unexplained", account),
     ),
     (
-        Kind.ORPHANS,
+        Concern.ORPHANS,
         "View leaks",
         "sandbox has 1 orphan",
         lambda account: strand("orphan", account),
     ),
     (
-        Kind.ERROR,
+        Concern.ERROR,
         "Retry",
         "one failed.",
         lambda _: age_server(provision(name="one"), 1, state="error", error="no image"),
     ),
     (
-        Kind.STUCK,
+        Concern.STUCK,
         "Terminate…",
         "one has been staging for longer than usual",
         lambda _: age_server(provision(name="one"), 400, state="staging"),
@@ -207,7 +207,7 @@ TROUBLES: list[tuple[Kind, str, str, Any]] = [
     ids=[str(trouble[0]) for trouble in TROUBLES],
 )
 def test_each_trouble_is_named_alone_with_the_button_that_helps(
-    account: Account, kind: Kind, button: str, sentence: str, happen: Any
+    account: Account, kind: Concern, button: str, sentence: str, happen: Any
 ) -> None:
     client = log_in(make_person("admin"))
     etag = client.get("/")["ETag"]
@@ -248,7 +248,7 @@ def test_a_worker_that_another_replaced_needs_no_attention(account: Account) -> 
     Heartbeat.objects.create(
         name="build-1:7", kind="worker", started_at=ago(900), seen_at=ago(60)
     )
-    assert kinds() == {Kind.LOST_WORKER}
+    assert kinds() == {Concern.LOST_WORKER}
     Heartbeat.objects.create(
         name="build-1:8", kind="worker", started_at=ago(55), seen_at=ago(0)
     )
@@ -277,7 +277,7 @@ def test_one_worker_that_lives_excuses_no_other_that_died(account: Account) -> N
             started_at=ago(begun),
             seen_at=ago(seen),
         )
-    assert kinds() == {Kind.LOST_WORKER}
+    assert kinds() == {Concern.LOST_WORKER}
     assert "stopped responding, and no worker has taken its place" in read()
 
 
@@ -291,7 +291,7 @@ def test_while_one_worker_hangs_and_another_works_only_that_is_said(
         seen_at=ago(0),
         trouble="its loop has been stuck for 9 s",
     )
-    assert kinds() == {Kind.HANGING}
+    assert kinds() == {Concern.HANGING}
     assert "build-2:7 hangs." in read()
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from serverfleet.web import pagemiddleware
+from serverfleet.web import page_middleware
 from tests.support.fleet import make_fleet
 from tests.support.people import log_in, make_person
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
-MOST_SECONDS = 12.0  # of a test here, on a busy machine
+MAX_SECONDS = 12.0  # of a test here, on a busy machine
 
 
 @pytest.fixture(autouse=True)
@@ -20,15 +20,15 @@ def fleet(workshop: Any) -> Any:
     forget()
     # Requests are counted in whole minutes, so none may end in the middle of a test.
     left = 60 - time.time() % 60
-    if left < MOST_SECONDS:
+    if left < MAX_SECONDS:
         time.sleep(left)
     yield
     forget()
 
 
 def forget() -> None:
-    pagemiddleware.readers.forget()
-    pagemiddleware.passers_by.forget()
+    page_middleware.readers.forget()
+    page_middleware.passers_by.forget()
 
 
 def test_a_stranger_is_told_to_wait_and_costs_no_query(

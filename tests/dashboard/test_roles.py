@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from servers.access.sessions import digest_key
 from servers.models import Account, Fleet, Server, Session, Token
+from servers.operations.accounts import save_account
 from servers.operations.fleet import freeze_destroys, initialise_fleet, resume_fleet
-from servers.operations.setup import save_account
 from servers.reconciler.purge import purge_history
 from tests.support.crawl import (
     NEEDLE,

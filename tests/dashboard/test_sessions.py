@@ -116,7 +116,7 @@ def test_what_gives_access_asks_for_the_password_again_and_goes_on(root: User) -
 def test_guessing_in_a_stolen_session_has_the_limit_of_the_log_in(root: User) -> None:
     client = log_in(root)
     for path in ("/account/confirm/", "/account/password/"):
-        for _ in range(login.MOST_BY_NAME // 2):
+        for _ in range(login.MAX_BY_NAME // 2):
             assert client.post(path, {"old_password": "x"}).status_code == 200
     for path in ("/account/confirm/", "/account/password/"):
         right = client.post(path, {"old_password": PASSWORD})

@@ -11,7 +11,7 @@ from servers.access.tokens import revoke_token
 from servers.dashboard.shared.editing import lock_row
 from servers.models import Account, Server, Template, Token
 from servers.operations.accounts import delete_account
-from servers.operations.setup import delete_template
+from servers.operations.templates import delete_template
 from servers.operations.terminate import terminate_server
 from tests.support.crawl import Form, Look, make_everything, take_snapshot
 from tests.support.fleet import Workshop

@@ -7,8 +7,8 @@ from django.test import Client
 
 from servers.access.tokens import issue_token
 from servers.models import Account, Template
+from servers.operations.accounts import save_account
 from servers.operations.fleet import initialise_fleet
-from servers.operations.setup import save_account
 from tests.support.crawl import Look
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person

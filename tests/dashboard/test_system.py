@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client, override_settings
 
-from servers.access.ratelimits import Counter
+from servers.access.rate_limits import Counter
 from servers.drill.service import free_port
 from servers.messaging.broker import ask_broker, name_broker
 from servers.messaging.heartbeats import (
@@ -21,7 +21,7 @@ from servers.messaging.heartbeats import (
     write_heartbeat,
 )
 from servers.models import Account, Event, Heartbeat, Instance, Leftover, Location
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.reconciler.purge import purge_history
 from servers.records.leases import name_process
 from servers.records.ledger import database_now

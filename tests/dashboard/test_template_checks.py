@@ -11,7 +11,7 @@ from django.test import Client
 from servers.access.tokens import issue_token
 from servers.clouds.sandbox import adapter
 from servers.models import Account, Event, Server, Template, TemplateVersion
-from servers.operations.setup import delete_template, save_template
+from servers.operations.templates import delete_template, save_template
 from servers.reconciler import purge_history
 from servers.records.ledger import database_now
 from tests.dashboard.test_templates import fill, new

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from servers.models import Account, Attempt, Event, Server, Template, TemplateVersion
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.records.ledger import database_now
 from tests.support.crawl import Look
 from tests.support.fleet import Workshop, list_fallbacks, make_fleet, provision

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from servers.drill.loglines import find_faults
+from servers.drill.log_lines import find_faults
 from servers.drill.plan import Plan, Wishes
 from servers.drill.verdict import Findings, Held, Row, Verdict, compare, judge
 
@@ -58,8 +58,8 @@ def test_a_running_server_without_its_instance_and_a_lost_request_are_told() -> 
 
 
 def test_the_longest_life_of_what_was_never_a_rows_is_the_time_to_heal() -> None:
-    strays = (Held("i3", "s1", 10.0, 25.0), Held("i4", "s2", 10.0, 17.0))
-    assert find((*KEPT, *strays)).worst_heal == 15.0
+    unowned = (Held("i3", "s1", 10.0, 25.0), Held("i4", "s2", 10.0, 17.0))
+    assert find((*KEPT, *unowned)).worst_heal == 15.0
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_it_opens_if_instances_outnumber_the_servers(workshop: Workshop) -> None
     fleet, uid, _, _ = key.rsplit("-", 3)
     tags = {FLEET_TAG: fleet, SERVER_TAG: uid, KEY_TAG: key}
     world = world_of(account)
-    strays = [
+    unowned = [
         add_instance(world, region="", tags=tags, now=time.time()) for _ in range(6)
     ]
     workshop.run_until(
@@ -98,8 +98,8 @@ def test_it_opens_if_instances_outnumber_the_servers(workshop: Workshop) -> None
     assert "servers account for only 1" in waiting.waiting
     assert len(world.live(time.time())) == 7
     # A person has them destroyed; the breaker tries again, and closes.
-    for stray in strays:
-        vanish(world, stray, time.time())
+    for instance in unowned:
+        vanish(world, instance, time.time())
     workshop.run_until(
         lambda: Instance.objects.filter(live=True).count() == 1, seconds=10
     )

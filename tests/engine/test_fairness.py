@@ -10,7 +10,7 @@ from django.db.models import F
 from servers import engine, reconciler
 from servers.messaging import dispatch
 from servers.models import Account, Server
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.placing import locations
 from servers.placing.locations import (
     QUEUE_MOST,

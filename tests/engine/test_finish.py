@@ -10,7 +10,7 @@ from django.db import connection
 from servers import engine
 from servers.clouds.sandbox.driver import SandboxNodeDriver
 from servers.models import Account, Attempt, Server
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from servers.reports.why import explain_server

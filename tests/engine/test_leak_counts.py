@@ -11,10 +11,10 @@ from django.test import Client
 
 from servers.access.tokens import issue_token
 from servers.models import Account, Fleet, Instance, Leftover, Location, Server
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.records.ledger import database_now
 from servers.reports.attention.load import list_attention
-from servers.reports.leaks.load import MOST_NAMED, report_leaks
+from servers.reports.leaks.load import MAX_NAMED, report_leaks
 from tests.support.fleet import QUICK, Workshop, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,7 +60,7 @@ def test_260_unknown_instances_hide_no_overdue_orphan_elsewhere(
     assert (one.unowned.total, one.unowned.outside, one.waiting) == (260, 260, 260)
     assert (two.unowned.total, two.unowned.outside, two.waiting) == (7, 7, 0)
     assert not two.is_clean
-    assert len(one.findings) == MOST_NAMED
+    assert len(one.findings) == MAX_NAMED
     assert len(two.findings) == 7
 
     token = issue_token("t", scopes=["servers:read"])
@@ -126,7 +126,7 @@ def test_many_terminations_and_leftovers_hide_none_elsewhere(
     one, two = report_leaks(now=now).locations
     assert (one.ending.outside, one.left.outside) == (260, 260)
     assert (two.ending.outside, two.left.outside) == (7, 7)
-    assert (len(one.unconfirmed), len(two.leftovers)) == (MOST_NAMED, 7)
+    assert (len(one.unconfirmed), len(two.leftovers)) == (MAX_NAMED, 7)
     assert not two.is_clean
 
 

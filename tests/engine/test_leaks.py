@@ -13,8 +13,8 @@ from servers.access.tokens import issue_token
 from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Attempt, Instance, Location, Server
-from servers.operations.strays import destroy_stray
 from servers.operations.terminate import terminate_server
+from servers.operations.unowned import destroy_unowned
 from servers.records.ledger import database_now
 from servers.reports.leaks.load import list_history, report_leaks
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
@@ -32,7 +32,7 @@ def add(account: Account, key: str) -> None:
 
 
 @pytest.fixture
-def stray(workshop: Workshop) -> Instance:
+def unowned(workshop: Workshop) -> Instance:
     """An instance that the database does not know, next to one server."""
     account = make_fleet()
     server = provision()
@@ -87,10 +87,10 @@ def test_an_orphan_is_named_until_it_is_gone(workshop: Workshop) -> None:
 
 
 def test_a_person_destroys_an_unexplained_instance(
-    workshop: Workshop, stray: Instance
+    workshop: Workshop, unowned: Instance
 ) -> None:
     account = Account.objects.get()
-    path = f"/api/leaks/{stray.pk}/destroy"
+    path = f"/api/leaks/{unowned.pk}/destroy"
     assert api("POST", path, "servers:write").status_code == 403
     assert api("POST", path, "fleet:admin").status_code == 204
     assert api("POST", path, "fleet:admin", "servers:read").status_code == 409
@@ -99,13 +99,13 @@ def test_a_person_destroys_an_unexplained_instance(
 
 
 def test_a_decided_instance_is_in_progress_and_no_leak(
-    workshop: Workshop, stray: Instance, capsys: pytest.CaptureFixture[str]
+    workshop: Workshop, unowned: Instance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # It has waited for a person for a day, and the cloud takes its time.
     long_ago = database_now() - timedelta(days=1)
-    Instance.objects.filter(pk=stray.pk).update(first_seen=long_ago)
+    Instance.objects.filter(pk=unowned.pk).update(first_seen=long_ago)
     assert not report_leaks(now=database_now()).is_clean
-    destroy_stray(stray.pk)
+    destroy_unowned(unowned.pk)
     report = report_leaks(now=database_now())
     assert report.is_clean
     (finding,) = report.locations[0].findings
@@ -138,26 +138,26 @@ def test_a_decided_instance_is_in_progress_and_no_leak(
 
 
 def test_a_decision_about_an_unexplained_instance_lets_creates_go_on(
-    workshop: Workshop, stray: Instance
+    workshop: Workshop, unowned: Instance
 ) -> None:
     server = provision()
     workshop.run_for(0.3)
     server.refresh_from_db()
     assert server.state == "pending"
-    Instance.objects.filter(pk=stray.pk).update(
+    Instance.objects.filter(pk=unowned.pk).update(
         condemned_at=database_now(), next_step_at=None
     )
     workshop.run_to("running", server)
 
 
 def test_an_adopted_instance_keeps_running_as_a_server(
-    workshop: Workshop, stray: Instance
+    workshop: Workshop, unowned: Instance
 ) -> None:
     account = Account.objects.get()
-    answer = api("POST", f"/api/leaks/{stray.pk}/adopt", "fleet:admin")
+    answer = api("POST", f"/api/leaks/{unowned.pk}/adopt", "fleet:admin")
     assert answer.status_code == 200
     shown = answer.json()
-    assert (shown["state"], shown["id"]) == ("created", stray.instance_id)
+    assert (shown["state"], shown["id"]) == ("created", unowned.instance_id)
     adopted = Server.objects.get(name="from-a-backup")
     workshop.run_to("running", adopted)
     workshop.run_for(1.0)
@@ -169,7 +169,7 @@ def test_an_adopted_instance_keeps_running_as_a_server(
 
 
 def test_the_page_shows_it_and_its_buttons_work(
-    workshop: Workshop, stray: Instance
+    workshop: Workshop, unowned: Instance
 ) -> None:
     viewer = Client()
     viewer.force_login(User.objects.create_user("vi", is_staff=False))
@@ -177,22 +177,22 @@ def test_the_page_shows_it_and_its_buttons_work(
     admin = Client()
     admin.force_login(User.objects.create_superuser("ada"))
     page = admin.get("/leaks/").content.decode()
-    assert stray.instance_id in page
+    assert unowned.instance_id in page
     assert "Adopt or destroy it." in page
-    assert viewer.post(f"/leaks/{stray.pk}/destroy/").status_code == 403
-    done = admin.post(f"/leaks/{stray.pk}/destroy/", follow=True)
+    assert viewer.post(f"/leaks/{unowned.pk}/destroy/").status_code == 403
+    done = admin.post(f"/leaks/{unowned.pk}/destroy/", follow=True)
     assert b"The instance will be destroyed" in done.content
-    again = admin.post(f"/leaks/{stray.pk}/adopt/", follow=True)
+    again = admin.post(f"/leaks/{unowned.pk}/adopt/", follow=True)
     assert b"no longer needs a decision" in again.content
 
 
 def test_sweep_prints_it_and_fails_where_something_is_outside(
-    workshop: Workshop, stray: Instance, capsys: pytest.CaptureFixture[str]
+    workshop: Workshop, unowned: Instance, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("sweep", "--dry-run")
     assert "unexplained" in capsys.readouterr().out
-    early = stray.first_seen.replace(year=2020)
-    Instance.objects.filter(pk=stray.pk).update(first_seen=early)
+    early = unowned.first_seen.replace(year=2020)
+    Instance.objects.filter(pk=unowned.pk).update(first_seen=early)
     with pytest.raises(CommandError, match="past the bound"):
         call_command("sweep")
     assert "NOT CLEAN" in capsys.readouterr().out
@@ -280,9 +280,9 @@ def test_what_is_not_held_cannot_be_destroyed_in_bulk(workshop: Workshop) -> Non
 
 
 def test_an_instance_that_reappears_is_unexplained_not_ours(
-    workshop: Workshop, stray: Instance
+    workshop: Workshop, unowned: Instance
 ) -> None:
-    Instance.objects.filter(pk=stray.pk).update(live=False, verdict="gone")
+    Instance.objects.filter(pk=unowned.pk).update(live=False, verdict="gone")
     workshop.run_until(
-        lambda: Instance.objects.filter(pk=stray.pk, verdict="unexplained").exists()
+        lambda: Instance.objects.filter(pk=unowned.pk, verdict="unexplained").exists()
     )

@@ -9,7 +9,7 @@ from servers import engine
 from servers.engine import step
 from servers.lifecycle.decide import decide
 from servers.models import Account, Attempt
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.records import leases
 from servers.records.ledger import database_now
 from tests.support.fleet import (

@@ -10,7 +10,7 @@ from django.db import connections
 from servers import engine
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Account, Attempt, Location, Server
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from tests.support.fleet import (
     QUICK,
     TIMINGS,

@@ -20,7 +20,7 @@ from servers.models import (
     Template,
 )
 from servers.operations.scans import scan_now
-from servers.operations.setup import delete_template, save_template
+from servers.operations.templates import delete_template, save_template
 from servers.operations.terminate import terminate_server
 from servers.reconciler.locations import tidy_locations
 from servers.records.ledger import database_now

@@ -16,7 +16,7 @@ from django.test import Client
 from servers.access.tokens import issue_token
 from servers.lifecycle.snapshot import Placement
 from servers.models import Account, Attempt, NoCapacity, Server, Template
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.placing.placements import PlacementFacts, remember_capacity
 from servers.records.ledger import database_now
 from servers.reports.why import explain_server

@@ -25,7 +25,7 @@ from servers.models import (
     Template,
     TemplateVersion,
 )
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.operations.terminate import terminate_server
 from servers.placing import breaker
 from servers.reconciler import purge_history

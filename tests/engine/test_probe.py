@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from servers.models import Account, Location, Template
-from servers.operations import accounttest, visits
-from servers.operations.accounttest import probe_account, probe_template
+from servers.operations import account_test, visits
+from servers.operations.account_test import probe_account, probe_template
 from servers.operations.fleet import initialise_fleet
 from servers.operations.visits import Finding
 from servers.placing.locations import ensure_location
@@ -142,19 +142,19 @@ def test_the_number_of_tested_locations_is_limited() -> None:
     )
     findings = probe_account(account)
     asked = {finding.region for finding in findings}
-    assert len(asked) == accounttest.MOST_REGIONS
-    assert messages(findings).count("exist, and creating") <= accounttest.MOST_PLACES
+    assert len(asked) == account_test.MAX_REGIONS
+    assert messages(findings).count("exist, and creating") <= account_test.MAX_PLACES
     outcomes = [
         finding.outcome
         for finding in probe_template(template, list(template.placements.all()))
     ]
-    assert outcomes == ["works"] * accounttest.MOST_PLACES + ["untested"] * 4
+    assert outcomes == ["works"] * account_test.MAX_PLACES + ["untested"] * 4
 
 
 def test_a_region_without_time_left_is_reported_and_not_tested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(accounttest, "MOST_SECONDS_IN_ALL", 0.0)
+    monkeypatch.setattr(account_test, "MAX_SECONDS_IN_ALL", 0.0)
     account = make_fleet()
     ensure_location(account, "north")
     findings = [found for found in probe_account(account) if found.tested]
@@ -168,7 +168,7 @@ def test_a_region_without_time_left_is_reported_and_not_tested(
 def test_a_hanging_cloud_does_not_block_the_page(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(visits, "MOST_SECONDS", 1.0)
+    monkeypatch.setattr(visits, "MAX_SECONDS", 1.0)
     with serving(hang) as url:
         account = make_moto(url).account
         account.options = {}  # whose call may take a minute

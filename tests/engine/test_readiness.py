@@ -7,7 +7,7 @@ import pytest
 from servers.clouds.sandbox.records import Row
 from servers.machine.tcp import NOT_YET
 from servers.models import Event, Server, Template
-from servers.operations.setup import save_template
+from servers.operations.templates import save_template
 from servers.operations.terminate import terminate_server
 from tests.support.fleet import Workshop, make_fleet, provision
 

@@ -17,6 +17,7 @@ from servers.clouds.base import FLEET_TAG
 from servers.errors import ConflictError
 from servers.lifecycle.states import Verdict
 from servers.models import Account, Attempt, Event, Fleet, Instance, Location, Server
+from servers.operations.accounts import save_account
 from servers.operations.fleet import (
     close_gates,
     confirm_fleet,
@@ -24,9 +25,8 @@ from servers.operations.fleet import (
     split_fleet,
 )
 from servers.operations.provision import Request, provision_servers
-from servers.operations.setup import save_account
-from servers.operations.strays import adopt_stray
 from servers.operations.terminate import terminate_server
+from servers.operations.unowned import adopt_unowned
 from tests.support.ageing import wipe
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 from tests.support.worlds import add_instance
@@ -115,7 +115,7 @@ def test_a_restored_backup_destroys_nothing_and_can_be_put_to_work(
     assert states == {"kept": "running", "ended": "error", "later": "pending"}
 
     adopted = [
-        adopt_stray(Instance.objects.get(instance_id=row.instance_id).pk)
+        adopt_unowned(Instance.objects.get(instance_id=row.instance_id).pk)
         for row in (new, later)
     ]
     workshop.run_to("running", *adopted)

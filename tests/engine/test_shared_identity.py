@@ -20,9 +20,10 @@ from servers.models import (
     Location,
     Template,
 )
-from servers.operations.setup import save_account, save_template
-from servers.operations.strays import adopt_stray, destroy_stray
+from servers.operations.accounts import save_account
+from servers.operations.templates import save_template
 from servers.operations.terminate import terminate_server
+from servers.operations.unowned import adopt_unowned, destroy_unowned
 from servers.placing.breaker import explain_hold
 from servers.records.ledger import database_now
 from servers.reports.leaks.load import report_leaks
@@ -198,7 +199,7 @@ def test_the_oldest_enabled_account_owns_an_unknown_instance(
     first, second = make_two()
     list_both()
     key = make_key("ci", Attempt().pk, 1)
-    stray = add(second, str(key))
+    unowned = add(second, str(key))
     reconciler.observe_location(Location.objects.get(account=second).pk)
     assert Instance.objects.get().account == second  # who has seen it
     list_both(times=2)
@@ -214,11 +215,11 @@ def test_the_oldest_enabled_account_owns_an_unknown_instance(
     assert "1 unknown instance with this fleet's tag" in waiting.waiting
     Account.objects.filter(pk=first.pk).update(enabled=False)
     list_both(times=2)
-    assert Instance.objects.get(instance_id=stray).account == second
+    assert Instance.objects.get(instance_id=unowned).account == second
     workshop.run_for(0.5)
     waiting.refresh_from_db()
     assert waiting.state == "pending"
-    destroy_stray(Instance.objects.get(instance_id=stray).pk)
+    destroy_unowned(Instance.objects.get(instance_id=unowned).pk)
     workshop.run_to("running", waiting)
     assert Counter(live_keys(first)) == Counter([Attempt.objects.get().key])
 
@@ -228,7 +229,7 @@ def test_a_person_adopts_it_into_the_account_that_owns_it(workshop: Workshop) ->
     list_both()
     add(second, str(make_key("ci", Attempt().pk, 1)))
     list_both(times=2)
-    server = adopt_stray(Instance.objects.get().pk)
+    server = adopt_unowned(Instance.objects.get().pk)
     assert server.account == first
     workshop.run_to("running", server)
     list_both(times=2)

@@ -10,7 +10,7 @@ from pytest_django import Settings
 from servers.engine.rest import plan_retry
 from servers.lifecycle.backoff import back_off
 from servers.models import Account, Attempt, Fleet, Location, Server
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.operations.terminate import retry_server
 from servers.placing import breaker
 from servers.placing.snapshots import Loader

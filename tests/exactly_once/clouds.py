@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 from servers.clouds.port import Cloud
 from servers.models import Account, Fleet
+from servers.operations.accounts import save_account
 from servers.operations.fleet import initialise_fleet
-from servers.operations.setup import save_account
 from servers.placing.locations import open_location
 from tests.support.crash import ON_THE_WIRE
 from tests.support.fleet import TIMINGS, make_fleet, make_template, world_of

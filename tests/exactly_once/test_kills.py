@@ -23,8 +23,8 @@ from tests.support.worlds import turn
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 # More than any step has. The test finds the last boundary itself.
-MOST_BOUNDARIES = 400
-MOST_HELD = 10
+MAX_BOUNDARIES = 400
+MAX_HELD = 10
 # moto gives an address at once.
 CREATED = {"created", "staging", "running"}
 
@@ -60,7 +60,7 @@ def kill_everywhere(
     """
     servers = []
     number, held = 1, 0
-    while number < MOST_BOUNDARIES and held < MOST_HELD:
+    while number < MAX_BOUNDARIES and held < MAX_HELD:
         server = prepare()
         servers.append(server)
         child = run_in_child(partial(act, server), kill_at(number, kinds))
@@ -139,7 +139,7 @@ def test_a_kill_at_any_boundary_of_a_destroy_leaves_none(
     def prepare() -> Server:
         return servers.pop()
 
-    servers = [provision() for _ in range(2 * bench.least_destroy + MOST_HELD)]
+    servers = [provision() for _ in range(2 * bench.least_destroy + MAX_HELD)]
     every = list(servers)
     workshop.run_to("running", *servers, seconds=120)
 

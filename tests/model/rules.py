@@ -18,7 +18,7 @@ from tests.model.world import (
     HIDDEN,
     LIVE,
     LOST,
-    MOST_TRIES,
+    MAX_TRIES,
     SENT,
     SLOTS,
     THERE,
@@ -151,7 +151,7 @@ class Rules:
 def _may_retry(world: World) -> bool:
     return (
         world.row.state is State.ERROR
-        and world.row.attempt < MOST_TRIES
+        and world.row.attempt < MAX_TRIES
         and not any(record and record.live for record in world.seen)
         and all(entry.outcome is not Outcome.ASKED for entry in world.tries)
     )
@@ -191,7 +191,7 @@ def is_rest(world: World) -> bool:
         return True
     settled = all(entry.outcome is not Outcome.ASKED for entry in world.tries)
     bounded_out = row.state is State.PENDING and (
-        len(world.cloud) >= SLOTS or row.attempt >= MOST_TRIES
+        len(world.cloud) >= SLOTS or row.attempt >= MAX_TRIES
     )
     return (
         not live

@@ -22,7 +22,7 @@ from tests.model.world import (
     DELETING,
     LIVE,
     LOST,
-    MOST_TRIES,
+    MAX_TRIES,
     SENT,
     SLOTS,
     THERE,
@@ -87,7 +87,7 @@ def _plan(decision: object, world: World) -> tuple[str, tuple[object, ...]] | No
 
 def _has_room(world: World) -> bool:
     # Without intents, no row has the number of calls.
-    return world.row.attempt < MOST_TRIES and len(world.cloud) < SLOTS + (
+    return world.row.attempt < MAX_TRIES and len(world.cloud) < SLOTS + (
         world.budget.restores
     )
 

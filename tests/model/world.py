@@ -11,7 +11,7 @@ from servers.lifecycle.states import Outcome, State
 
 CAP: Final = 4
 SLOTS: Final = 2
-MOST_TRIES: Final = 2
+MAX_TRIES: Final = 2
 
 # The state of one request, or of the instance that it created.
 SENT: Final = "sent"  # under way: it may take effect, or be lost

@@ -21,11 +21,10 @@ from servers.lifecycle.states import HOLDING, OPEN, PROVEN_GONE, State
 from servers.lifecycle.transitions import TABLE
 from servers.models import Account, Attempt, Instance, Location, Server
 from servers.models import Event as EventRow
-from servers.operations.accounts import close_breaker
+from servers.operations.accounts import close_breaker, save_account
 from servers.operations.fleet import freeze_destroys
-from servers.operations.setup import save_account
-from servers.operations.strays import adopt_stray, destroy_stray
 from servers.operations.terminate import protect_server, retry_server, terminate_server
+from servers.operations.unowned import adopt_unowned, destroy_unowned
 from servers.records import ledger
 from servers.reports.leaks.load import report_leaks
 from tests.support.ageing import jump, wipe
@@ -41,7 +40,7 @@ from tests.support.fleet import (
 from tests.support.worlds import add_instance, vanish
 
 CAP = 3  # servers of the first account
-MOST_LATE = 4
+MAX_LATE = 4
 FAULTS = (
     "timeout_before",
     "timeout_after",
@@ -117,7 +116,7 @@ class FleetMachine(RuleBasedStateMachine):
     def decide_on_what_is_unexplained(self, pick: int, adopt: bool) -> None:
         found = list(Instance.objects.filter(verdict="unexplained").order_by("pk"))
         if found:
-            act: Callable[[int], object] = adopt_stray if adopt else destroy_stray
+            act: Callable[[int], object] = adopt_unowned if adopt else destroy_unowned
             self._try(partial(act, found[pick % len(found)].pk))
 
     # What processes do, or fail to do
@@ -184,7 +183,7 @@ class FleetMachine(RuleBasedStateMachine):
     def have_a_call_take_effect_late(self, pick: int) -> None:
         attempts = list(Attempt.objects.order_by("asked_at", "pk"))
         # More at once would wait for a person, which another test covers.
-        if attempts and len(self.late) < MOST_LATE:
+        if attempts and len(self.late) < MAX_LATE:
             attempt = attempts[pick % len(attempts)]
             tags = {
                 "serverfleet-fleet": "ci",
@@ -297,16 +296,16 @@ class FleetMachine(RuleBasedStateMachine):
             if number % 4 == 3:
                 jump(0.3, *self.worlds)
             for instance in Instance.objects.filter(verdict="unexplained"):
-                self._try(partial(destroy_stray, instance.pk))
+                self._try(partial(destroy_unowned, instance.pk))
             for row in Server.objects.filter(state=State.ERROR, want="run"):
                 self._try(partial(terminate_server, row.name, force=True))
             moving = Server.objects.exclude(state__in=(State.RUNNING, State.STOPPED))
-            strays = Instance.objects.filter(live=True).exclude(verdict="ours")
-            at_rest = not moving.exists() and not strays.exists()
+            unowned = Instance.objects.filter(live=True).exclude(verdict="ours")
+            at_rest = not moving.exists() and not unowned.exists()
             if at_rest and self._all_owned() and self._is_proven():
                 return
         rows = moving.values_list("name", "state", "waiting", "error")
-        raise AssertionError(f"no rest: {list(rows)}, {list(strays.values())}")
+        raise AssertionError(f"no rest: {list(rows)}, {list(unowned.values())}")
 
     def _is_proven(self) -> bool:
         return report_leaks(now=ledger.database_now()).is_clean

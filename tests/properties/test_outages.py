@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from servers.lifecycle.states import NO_TRY, State
 from servers.lifecycle.tries import count_most_calls
 from servers.models import Account, Attempt, Location, Server
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.placing.location_gate import limits_in_force
 from servers.records.ledger import database_now
 from tests.support.ageing import jump, wipe

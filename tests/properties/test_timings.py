@@ -11,7 +11,7 @@ from servers import reconciler
 from servers.clouds.timings import LEAST_TIMINGS, Timings
 from servers.errors import InvalidError
 from servers.models import Account, Instance, Server
-from servers.operations.setup import save_account
+from servers.operations.accounts import save_account
 from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from tests.support.ageing import jump, wipe

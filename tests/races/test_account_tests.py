@@ -9,7 +9,7 @@ from django.db import connections
 
 from servers.errors import UnavailableError
 from servers.models import Account
-from servers.operations import accounttest, visits
+from servers.operations import account_test, visits
 from servers.operations.fleet import initialise_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +37,7 @@ def test_of_eight_tests_of_a_silent_port_two_wait_and_the_others_are_told_at_onc
             gate.wait()
             began = time.monotonic()
             try:
-                found.append(accounttest.probe_account(account, credentials=keys))
+                found.append(account_test.probe_account(account, credentials=keys))
             except UnavailableError:
                 told.append(time.monotonic() - began)
             finally:
@@ -48,7 +48,7 @@ def test_of_eight_tests_of_a_silent_port_two_wait_and_the_others_are_told_at_onc
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(found) == visits.MOST_AT_ONCE
+    assert len(found) == visits.MAX_AT_ONCE
     assert all(not finding.works for findings in found for finding in findings)
-    assert len(told) == 8 - visits.MOST_AT_ONCE
+    assert len(told) == 8 - visits.MAX_AT_ONCE
     assert max(told) < 2.5

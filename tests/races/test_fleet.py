@@ -1,4 +1,4 @@
-"""The fleet's switches and its strays, decided by several admins in the same moment."""
+"""The fleet's switches and unowned instances, decided by several admins at once."""
 
 import uuid
 from collections import Counter
@@ -28,12 +28,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 _LIGHT = "/tokens/"  # a page that is quickly made
 
 
-def make_stray(account: Account, number: int, **columns: Any) -> Instance:
+def make_unowned(account: Account, number: int, **columns: Any) -> Instance:
     return Instance.objects.create(
         account=account,
         first_seen=database_now(),
         instance_id=f"i-{number}",
-        name=f"stray-{number}",
+        name=f"unowned-{number}",
         key=str(make_key("ci", uuid.uuid4(), 1)),
         live=True,
         **{"verdict": "unexplained", **columns},
@@ -68,25 +68,25 @@ def test_the_fleets_switches_are_thrown_once(crew: list[Person]) -> None:
             assert Fleet.objects.get().paused is (was + net == 1)
 
 
-def test_a_stray_is_adopted_or_destroyed_by_one(crew: list[Person]) -> None:
+def test_an_unowned_instance_is_adopted_or_destroyed_by_one(crew: list[Person]) -> None:
     account = Account.objects.get()
     for number in range(ROUNDS):
-        stray = make_stray(account, number)
+        unowned = make_unowned(account, number)
         since = last_event()
         acts = ("adopt", "destroy", "destroy", "adopt")
-        told = send_at_once(crew, [(f"/leaks/{stray.pk}/{act}/", {}) for act in acts])
+        told = send_at_once(crew, [(f"/leaks/{unowned.pk}/{act}/", {}) for act in acts])
         adopted, destroyed, _ = sort_out(
             [Told(one.status, one.path, " ".join(one.said)) for one in told],
-            f"Adopted as server stray-{number}.",
+            f"Adopted as server unowned-{number}.",
             "The instance will be destroyed.",
-            f"{stray.instance_id} no longer needs a decision. Reload and look again.",
+            f"{unowned.instance_id} no longer needs a decision. Reload and look again.",
         )
         assert adopted + destroyed == 1
         assert count_events(since) == 1
-        stray.refresh_from_db()
-        assert Server.objects.filter(name=stray.name).count() == adopted
-        assert (stray.condemned_at is not None) is bool(destroyed)
-        assert (stray.verdict == "ours") is bool(adopted)
+        unowned.refresh_from_db()
+        assert Server.objects.filter(name=unowned.name).count() == adopted
+        assert (unowned.condemned_at is not None) is bool(destroyed)
+        assert (unowned.verdict == "ours") is bool(adopted)
 
 
 def test_what_waits_for_a_person_is_destroyed_once(
@@ -100,8 +100,8 @@ def test_what_waits_for_a_person_is_destroyed_once(
     attempt.save()
     location = Location.objects.get(account=account)
     for number in range(ROUNDS):
-        strays = [
-            make_stray(
+        unowned = [
+            make_unowned(
                 account,
                 number * 10 + each,
                 verdict="orphan",
@@ -110,7 +110,7 @@ def test_what_waits_for_a_person_is_destroyed_once(
             )
             for each in range(3)
         ]
-        Location.objects.filter(pk=location.pk).update(held=len(strays))
+        Location.objects.filter(pk=location.pk).update(held=len(unowned))
         since = last_event()
         told = press(crew, "/leaks/destroy-held/", account=account.name, region="")
         said = [one.said[0] for one in told]
@@ -121,7 +121,7 @@ def test_what_waits_for_a_person_is_destroyed_once(
             "Nothing there needs a decision any more. Reload and look again."
         }
         left = Instance.objects.filter(live=True, condemned_at=None)
-        assert left.filter(pk__in=[stray.pk for stray in strays]).count() == 0
+        assert left.filter(pk__in=[each.pk for each in unowned]).count() == 0
         leftover = Leftover.objects.create(
             account=account,
             first_seen=database_now(),

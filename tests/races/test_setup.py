@@ -12,9 +12,10 @@ from servers.access.tokens import issue_token
 from servers.errors import ConflictError
 from servers.messaging import dispatch
 from servers.models import Account, Server, Template, TemplateVersion, Token
+from servers.operations.accounts import save_account
 from servers.operations.once import provision_once
 from servers.operations.provision import Request, provision_servers
-from servers.operations.setup import delete_template, save_account
+from servers.operations.templates import delete_template
 from tests.support.crew import (
     ROUNDS,
     Person,

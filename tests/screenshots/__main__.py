@@ -21,7 +21,7 @@ IMAGES: Final = ROOT / "docs" / "images"
 WHO: Final = "ada"
 WORD: Final = "correct-horse-battery"
 HEIGHTS: Final = {WIDE: 900, NARROW: 780}
-MOST_HIGH: Final = 1100
+MAX_HIGH: Final = 1100
 
 
 Names = list[tuple[str, str]]
@@ -168,7 +168,7 @@ def take(page: Any, picture: Picture, path: Path, names: Names) -> None:
         page.get_by_role("dialog").wait_for()
     else:
         whole = page.evaluate("document.documentElement.scrollHeight")
-        high = max(high, min(whole, MOST_HIGH))
+        high = max(high, min(whole, MAX_HIGH))
     page.set_viewport_size({"width": size["width"], "height": high})
     page.wait_for_timeout(200)
     page.evaluate(_RENAME, names)

@@ -25,14 +25,14 @@ from servers.models import (
     Template,
     TemplatePlacement,
 )
-from servers.operations.accounts import delete_account
+from servers.operations.accounts import delete_account, save_account
 from servers.operations.fleet import pause_fleet, resume_fleet
 from servers.operations.provision import Request, provision_servers
-from servers.operations.setup import delete_template, save_account, save_template
+from servers.operations.templates import delete_template, save_template
 from servers.operations.terminate import protect_server, terminate_server
 from servers.operations.trial import try_template
 from servers.placing.breaker import OPENS_AFTER
-from servers.records.ledger import Kind, database_now
+from servers.records.ledger import Fact, database_now
 from tests.support.fleet import world_of
 from tests.support.worlds import add_instance
 
@@ -54,7 +54,7 @@ def build_fleet(amazon: str) -> None:
     make_tokens()
     make_running()
     make_trouble()
-    make_strays()
+    make_unowned()
     make_moving()
 
 
@@ -201,7 +201,7 @@ def ask_in_vain() -> list[Server]:
     return asked
 
 
-def make_strays() -> None:
+def make_unowned() -> None:
     """Make an instance that carries the fleet's tag and that no row explains."""
     account = Account.objects.get(name="rack-oslo")
     fleet = Fleet.objects.get().fleet_id
@@ -236,7 +236,7 @@ def make_moving() -> None:
 def asked_to_end(servers: list[Server]) -> int:
     """Count those whose end the cloud was asked for."""
     pks = [server.pk for server in servers]
-    rows = Event.objects.filter(server__in=pks, kind=Kind.DESTROY_ASKED)
+    rows = Event.objects.filter(server__in=pks, kind=Fact.DESTROY_ASKED)
     return rows.values("server").distinct().count()
 
 

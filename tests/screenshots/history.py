@@ -20,12 +20,12 @@ from servers.models import (
     TemplateVersion,
     Token,
 )
-from servers.records.ledger import Kind, database_now
+from servers.records.ledger import Fact, database_now
 
 DAYS: Final = 14
 SETUP: Final = {
-    *(Kind.ACCOUNT_CHANGED, Kind.TEMPLATE_CHANGED, Kind.TOKEN_MADE),
-    *(Kind.PAUSED, Kind.RESUMED),
+    *(Fact.ACCOUNT_CHANGED, Fact.TEMPLATE_CHANGED, Fact.TOKEN_MADE),
+    *(Fact.PAUSED, Fact.RESUMED),
 }
 NOON: Final = 13
 _SERVER: Final = ("created_at", "updated_at", "started_at", "stopped_at", "state_since")

@@ -17,7 +17,8 @@ from tests.support.moto import reset_moto
 SERVERS = 6
 ACCOUNT = """
 from servers.models import Account, Template, TemplatePlacement
-from servers.operations.setup import save_account, save_template
+from servers.operations.accounts import save_account
+from servers.operations.templates import save_template
 account = save_account(
     Account(name="ec2", kind="amazon", region="eu-central-1", endpoint="{url}",
             options={{"timings": {{"call": 4.0, "lease": 10.0, "settle": 3.0,

@@ -17,7 +17,8 @@ NEEDLES = (
 CODE = """
 from servers.models import *
 from servers.operations.provision import Request, provision_servers
-from servers.operations.setup import save_account, save_template
+from servers.operations.accounts import save_account
+from servers.operations.templates import save_template
 account = save_account(
     Account(name="aws", kind="amazon", region="eu-central-1",
             endpoint="http://127.0.0.1:9"),

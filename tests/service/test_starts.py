@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.run import datafolder
-from serverfleet.run.datafolder import StartError, place_socket, prepare_socket
+from serverfleet.run import data_folder
+from serverfleet.run.data_folder import StartError, place_socket, prepare_socket
 from servers.drill.service import ROOT, Service, wait_for
 
 pytestmark = pytest.mark.pure
@@ -87,7 +87,7 @@ def test_a_socket_folder_that_is_not_private_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: str
 ) -> None:
     home = tmp_path / "home"
-    monkeypatch.setattr(datafolder, "_private_home", lambda: home)
+    monkeypatch.setattr(data_folder, "_private_home", lambda: home)
     prepare_socket(home / "a.sock")
     assert home.stat().st_mode & 0o777 == 0o700
     if trap == "a link":

@@ -25,7 +25,7 @@ CODE = (
 def test_under_https_cookies_belong_to_this_host_alone(
     tmp_path: Path, https: str, printed: str
 ) -> None:
-    keys = [sys.executable, "-m", "serverfleet.run.datafolder", str(tmp_path)]
+    keys = [sys.executable, "-m", "serverfleet.run.data_folder", str(tmp_path)]
     subprocess.run(keys, cwd=ROOT, check=True)
     done = subprocess.run(
         [sys.executable, "manage.py", "shell", "-v", "0", "-c", CODE],

@@ -15,7 +15,8 @@ from django.test import override_settings
 from servers.drill.service import ROOT, Service
 from servers.models import Account, Fleet, Server, Template, encryption
 from servers.models.fields import DecryptionError
-from servers.operations.setup import save_account, save_template
+from servers.operations.accounts import save_account
+from servers.operations.templates import save_template
 from tests.support.fleet import make_fleet, provision
 
 OLD = {"k1": b"k" * 32}
@@ -129,7 +130,7 @@ def test_a_service_with_another_key_refuses_to_start_in_one_sentence() -> None:
     service = Service()
     # The keys, and the database that they fit, without any process to start and stop.
     for command in (
-        ["-m", "serverfleet.run.datafolder", str(service.data)],
+        ["-m", "serverfleet.run.data_folder", str(service.data)],
         ["-m", "serverfleet.run.up", "--prepare"],
     ):
         done = run_python(command, service.env)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.run.datafolder import prepare_folder
+from serverfleet.run.data_folder import prepare_folder
 from servers.drill.service import ROOT
 
 pytestmark = pytest.mark.pure
@@ -55,7 +55,7 @@ def test_another_user_starts_with_keys_that_it_can_only_read(tmp_path: Path) -> 
     code = (
         "import os, sys; sys.path.insert(0, sys.argv[2]); "
         "from pathlib import Path; "
-        "from serverfleet.run.datafolder import prepare_folder; "
+        "from serverfleet.run.data_folder import prepare_folder; "
         f"os.setgid({NOBODY}); os.setuid({NOBODY}); prepare_folder(Path(sys.argv[1]))"
     )
     done = subprocess.run(

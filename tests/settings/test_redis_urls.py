@@ -14,7 +14,7 @@ from kombu.utils import url as kombu_url
 from redis import Redis
 from redis import connection as redis_connection
 
-from serverfleet.redisurl import is_redis, parse_redis_url
+from serverfleet.redis_url import is_redis, parse_redis_url
 from serverfleet.run.up import find_broker
 from servers.drill.service import free_port, wait_for
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.run.datafolder import prepare_folder
+from serverfleet.run.data_folder import prepare_folder
 
 # The programs that it runs have no database of the tests.
 pytestmark = pytest.mark.pure

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serverfleet.run.restarts import FOLDER, MOST_NOTES, leave_note, take_notes
+from serverfleet.run.restarts import FOLDER, MAX_NOTES, leave_note, take_notes
 
 pytestmark = pytest.mark.pure
 
@@ -34,9 +34,9 @@ def test_two_take_no_note_twice(tmp_path: Path) -> None:
 
 
 def test_what_ends_for_hours_does_not_fill_the_disk(tmp_path: Path) -> None:
-    for number in range(MOST_NOTES + 50):
+    for number in range(MAX_NOTES + 50):
         leave_note(tmp_path, str(number))
-    assert len(os.listdir(tmp_path / FOLDER)) == MOST_NOTES
+    assert len(os.listdir(tmp_path / FOLDER)) == MAX_NOTES
 
 
 def test_a_folder_that_is_not_there_or_holds_rubbish_is_no_error(

@@ -11,7 +11,7 @@ import pytest
 
 from serverfleet.run.pulse import PIPE, Pulse
 from serverfleet.run.watch import (
-    MOST_PATIENCE,
+    MAX_PATIENCE,
     PATIENCE,
     START_PATIENCE,
     Clock,
@@ -61,9 +61,9 @@ def test_each_end_for_silence_doubles_the_patience_until_it_works_again() -> Non
     for factor in (1, 2, 4, 8, 16, 16):
         pulse.beat()
         assert watch.look(1.0) == ""
-        assert watch.limit == min(PATIENCE * factor, MOST_PATIENCE)
+        assert watch.limit == min(PATIENCE * factor, MAX_PATIENCE)
         watch.back_off()
-    for _ in range(int(MOST_PATIENCE) + 1):
+    for _ in range(int(MAX_PATIENCE) + 1):
         pulse.beat()
         watch.look(1.0)
     assert watch.limit == PATIENCE

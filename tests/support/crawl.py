@@ -18,8 +18,8 @@ from django.urls import Resolver404, resolve, reverse
 from servers.access.tokens import issue_token
 from servers.messaging.heartbeats import write_heartbeat
 from servers.models import Account, Instance, Leftover, Location, Session, Stamp, Token
+from servers.operations.accounts import save_account
 from servers.operations.fleet import freeze_destroys, pause_fleet
-from servers.operations.setup import save_account
 from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet, make_template, provision
 from tests.support.trouble import open_breaker

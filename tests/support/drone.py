@@ -24,7 +24,7 @@ TEXTS: Final = (
 )
 INTS: Final = ("capacity", "created", "updated", "started", "stopped")
 BYTES: Final = ("ca_key", "ca_cert", "tls_key", "tls_cert")
-MOST_INT: Final = 2**63 - 1
+MAX_INT: Final = 2**63 - 1
 
 
 class DecodeError(Exception):
@@ -82,7 +82,7 @@ def _decode(name: str, value: Any) -> Any:
             return value
     elif name in INTS:
         # For Go, 1.0, 1e3 and true are not ints. Python reads the first as float.
-        if type(value) is int and abs(value) <= MOST_INT:
+        if type(value) is int and abs(value) <= MAX_INT:
             return value
     elif value is None:
         return b""

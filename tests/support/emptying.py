@@ -15,7 +15,7 @@ from servers.models import Stamp
 # They are the same after every test.
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 # Deleted rows stay on PostgreSQL's disk for a while, and are read over.
-MOST_ROWS = 500
+MAX_ROWS = 500
 _flush: Any = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
 
@@ -27,7 +27,7 @@ def install() -> None:
 def _empty_tables(case: TransactionTestCase) -> None:
     tables = _list_tables()
     with transaction.atomic(), connection.cursor() as cursor:
-        if not any(_ask_each(cursor, tables, f"LIMIT 1 OFFSET {MOST_ROWS}")):
+        if not any(_ask_each(cursor, tables, f"LIMIT 1 OFFSET {MAX_ROWS}")):
             if connection.vendor == "postgresql":
                 # No trigger has to run, not even those that guard foreign keys.
                 cursor.execute("SET LOCAL session_replication_role = replica")

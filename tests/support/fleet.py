@@ -19,9 +19,10 @@ from servers.clouds.sandbox import World, world_path
 from servers.messaging import dispatch
 from servers.models import Account, Server, Template, TemplatePlacement
 from servers.models.template import PLACEMENT_FIELDS
+from servers.operations.accounts import save_account
 from servers.operations.fleet import initialise_fleet
 from servers.operations.provision import Request, provision_servers
-from servers.operations.setup import save_account, save_template
+from servers.operations.templates import save_template
 
 # Fractions of a second, with settle above processing plus visibility, as required.
 TIMINGS = {

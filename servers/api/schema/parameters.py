@@ -6,12 +6,12 @@ from typing import Any, Final, Literal
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 
 from servers.api.serializers.fields import PRINTABLE
-from servers.api.serverlist.listing import MOST_LIMIT, MOST_OFFSET, MOST_TEXT, ORDERINGS
-from servers.api.shared.parameters import FALSE, MOST_AFTER, MOST_EVENTS, TRUE
+from servers.api.server_list.listing import MAX_LIMIT, MAX_OFFSET, MAX_TEXT, ORDERINGS
+from servers.api.shared.parameters import FALSE, MAX_AFTER, MAX_EVENTS, TRUE
 from servers.lifecycle.states import State
-from servers.operations.labels import LABEL_NAME, LABEL_VALUE, MOST_LABEL_FILTER
+from servers.operations.labels import LABEL_NAME, LABEL_VALUE, MAX_LABEL_FILTER
 from servers.operations.once import KEY
-from servers.reports.feed import MOST_WAIT
+from servers.reports.feed import MAX_WAIT
 
 _STATES: Final = "|".join(State)
 _TEXT: Final = {"type": "string"}
@@ -19,7 +19,7 @@ _FILTER: Final = {
     "type": "string",
     "format": PRINTABLE,
     "minLength": 1,
-    "maxLength": MOST_TEXT,
+    "maxLength": MAX_TEXT,
 }
 
 
@@ -55,7 +55,7 @@ ACCOUNT: Final = _query("account", _FILTER, "sandbox", "The account's name.")
 FILTERS: Final = (
     _query(
         "state",
-        _match(f"(?:{_STATES})(?:,(?:{_STATES}))*", maxLength=MOST_TEXT),
+        _match(f"(?:{_STATES})(?:,(?:{_STATES}))*", maxLength=MAX_TEXT),
         "running,staging",
         "One state, or several separated by commas.",
     ),
@@ -68,7 +68,7 @@ FILTERS: Final = (
         "label",
         _match(
             f"(?:{LABEL_NAME.pattern})(?:[:=](?:{LABEL_VALUE.pattern}))?",
-            maxLength=MOST_LABEL_FILTER,
+            maxLength=MAX_LABEL_FILTER,
         ),
         "team:builds",
         "A label as `name:value`, or only its `name` for any value.",
@@ -96,11 +96,11 @@ FILTERS: Final = (
     ),
     _query(
         "limit",
-        _number(1, MOST_LIMIT),
+        _number(1, MAX_LIMIT),
         100,
         "The maximum number of servers. `Link` points to the other pages.",
     ),
-    _query("offset", _number(0, MOST_OFFSET), 0, "How many servers to skip."),
+    _query("offset", _number(0, MAX_OFFSET), 0, "How many servers to skip."),
 )
 FORCE: Final = _query(
     "force",
@@ -122,10 +122,10 @@ LEAKS_ACCOUNT: Final = _query(
 LINK: Final = _returned("Link", _TEXT, "Links to the other pages, if any (RFC 8288).")
 FEED: Final = (
     _query(
-        "after", _number(0, MOST_AFTER), 0, "The id of the last event that you have."
+        "after", _number(0, MAX_AFTER), 0, "The id of the last event that you have."
     ),
-    _query("limit", _number(1, MOST_EVENTS), 100, "The maximum number of events."),
-    _query("wait", _number(0, MOST_WAIT), 0, "How many seconds to wait for an event."),
+    _query("limit", _number(1, MAX_EVENTS), 100, "The maximum number of events."),
+    _query("wait", _number(0, MAX_WAIT), 0, "How many seconds to wait for an event."),
     LINK,
 )
 CACHED: Final = (

@@ -8,8 +8,8 @@ from rest_framework import serializers
 from servers.api.serializers.base import ModelShape, Shape
 from servers.api.serializers.fields import NO_NUL, Choice, Flag, Seconds, Text, Texts
 from servers.api.serializers.servers import AT
-from servers.clouds.kind import MOST_SEVERAL, Field, Kind
-from servers.clouds.registry import MOST_TIMING, TIMINGS, list_kinds
+from servers.clouds.kind import MAX_SEVERAL, Field, Kind
+from servers.clouds.registry import MAX_TIMING, TIMINGS, list_kinds
 from servers.models import Account, Location
 from servers.reports.health import Health, summarise_health
 
@@ -141,7 +141,7 @@ def _describe_kind(kind: Kind, schema: dict[str, Any]) -> dict[str, Any]:
     properties["kind"] = {"type": "string", "const": kind.name}
     credentials = _describe_credentials(kind)
     properties["credentials"] = {**credentials, "writeOnly": True}
-    seconds = {"type": "number", "minimum": 0, "maximum": MOST_TIMING}
+    seconds = {"type": "number", "minimum": 0, "maximum": MAX_TIMING}
     timings = {
         **_close(dict.fromkeys(sorted(TIMINGS), seconds), []),
         "description": "In seconds. They must be consistent with each other.",
@@ -207,7 +207,7 @@ def _describe_value(field: Field) -> dict[str, Any]:
     if field.several:
         many = {"type": "string", "pattern": f"^(?:{one}(?:,{one})*)?$"}
         each = {"type": "string", "pattern": f"^{one}$"}
-        listed = {"type": "array", "items": each, "maxItems": MOST_SEVERAL}
+        listed = {"type": "array", "items": each, "maxItems": MAX_SEVERAL}
         return {"anyOf": [many, listed]}
     if field.pattern:
         return {"type": "string", "pattern": f"^(?:{field.pattern})?$"}

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Final
 
-from servers.access.reach import MOST_TOKEN_NAME
+from servers.access.reach import MAX_TOKEN_NAME
 from servers.access.tokens import SCOPES
 from servers.api.serializers.base import Shape
 from servers.api.serializers.fields import (
@@ -14,7 +14,7 @@ from servers.api.serializers.fields import (
     Text,
     Whole,
 )
-from servers.operations.fleet import MOST_NOTE, MOST_SERVERS
+from servers.operations.fleet import MAX_NOTE, MAX_SERVERS
 from servers.placing.location_gate import is_confirmed
 from servers.reports.server_json import to_seconds
 
@@ -24,7 +24,7 @@ MAX_TIME: Final = 2**40  # Unix seconds
 _NOTE: Final[dict[str, Any]] = {
     "required": False,
     "allow_blank": True,
-    "max_length": MOST_NOTE,
+    "max_length": MAX_NOTE,
     "help_text": "The reason, for others.",
 }
 
@@ -55,7 +55,7 @@ class FleetSerializer(Shape):
         "wait.",
     )
     destroys_frozen_note = Text(**_NOTE)
-    max_servers = Whole(allow_null=True, required=False, max_value=MOST_SERVERS)
+    max_servers = Whole(allow_null=True, required=False, max_value=MAX_SERVERS)
 
     example: ClassVar = {"fleet": "sf7k2m9x", "confirmed": True, "max_servers": 500}
     change: ClassVar = {"max_servers": 500}
@@ -64,7 +64,7 @@ class FleetSerializer(Shape):
 class TokenSerializer(Shape):
     """An API token, without its text, which is not stored."""
 
-    name = Text(max_length=MOST_TOKEN_NAME, rules={"format": PRINTABLE})
+    name = Text(max_length=MAX_TOKEN_NAME, rules={"format": PRINTABLE})
     id = Text(source="public_id", read_only=True)
     scopes = Array(child=Choice(choices=sorted(SCOPES)), min_length=1)
     last_used = Seconds(

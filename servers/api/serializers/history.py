@@ -8,9 +8,9 @@ from servers.api.serializers.base import Shape
 from servers.api.serializers.fields import Choice, Count, Seconds, Text
 from servers.api.serializers.servers import AT, STATES
 from servers.lifecycle.states import Event, Outcome
-from servers.records.ledger import Kind
+from servers.records.ledger import Fact
 
-KINDS: Final = [*Event, *Kind]
+KINDS: Final = [*Event, *Fact]
 
 
 class EventSerializer(Shape):

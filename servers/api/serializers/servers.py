@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Final
 
-from servers.access.reach import MOST_NAME
+from servers.access.reach import MAX_NAME
 from servers.api.serializers.base import Shape
 from servers.api.serializers.fields import (
     PRINTABLE,
@@ -22,15 +22,10 @@ from servers.models.account import NAME, NAME_RULE
 from servers.operations.labels import (
     LABEL_NAME,
     LABEL_VALUE,
-    MOST_LABELS,
+    MAX_LABELS,
     RESERVED_LABELS,
 )
-from servers.operations.provision import (
-    MOST_CAPACITY,
-    MOST_COUNT,
-    MOST_LETTERS,
-    MOST_TTL,
-)
+from servers.operations.provision import MAX_CAPACITY, MAX_COUNT, MAX_LETTERS, MAX_TTL
 from servers.placing.placements import price_of
 from servers.reports.server_json import to_seconds
 
@@ -51,7 +46,7 @@ class Labels(Texts):
         # In upper and lower case: a JSON Schema pattern can't ignore case.
         reserved = "".join(f"[{c}{c.upper()}]" for c in RESERVED_LABELS)
         rules = {
-            "maxProperties": MOST_LABELS,
+            "maxProperties": MAX_LABELS,
             "propertyNames": {"pattern": f"^(?!{reserved})(?:{LABEL_NAME.pattern})$"},
             "additionalProperties": {
                 "type": "string",
@@ -64,12 +59,12 @@ class Labels(Texts):
 _CAPACITY: Final[dict[str, Any]] = {
     "required": False,
     "min_value": 1,
-    "max_value": MOST_CAPACITY,
+    "max_value": MAX_CAPACITY,
     "help_text": "How many builds the server runs at once.",
 }
 _TTL: Final[dict[str, Any]] = {
     "required": False,
-    "max_value": MOST_TTL,
+    "max_value": MAX_TTL,
     "help_text": "Seconds until the server is terminated; 0 means no limit.",
 }
 
@@ -155,7 +150,7 @@ class ServerRequestSerializer(Shape):
     template = Text(
         required=False,
         allow_blank=True,
-        max_length=MOST_NAME,
+        max_length=MAX_NAME,
         help_text="A template's name. If empty or omitted, the default template is "
         "used.",
     )
@@ -166,15 +161,15 @@ class ServerRequestSerializer(Shape):
         help_text=f"{NAME_RULE} If empty or omitted, a name is generated. Not allowed "
         "with a `count` above 1.",
     )
-    image = _Wish(MOST_LETTERS["image"])
-    region = _Wish(MOST_LETTERS["region"])
-    size = _Wish(MOST_LETTERS["size"])
+    image = _Wish(MAX_LETTERS["image"])
+    region = _Wish(MAX_LETTERS["region"])
+    size = _Wish(MAX_LETTERS["size"])
     capacity = Whole(**_CAPACITY)
     ttl = Whole(**_TTL)
     count = Whole(
         required=False,
         min_value=1,
-        max_value=MOST_COUNT,
+        max_value=MAX_COUNT,
         help_text="How many servers to create. Above 1, the response is an array.",
     )
     labels = Labels()

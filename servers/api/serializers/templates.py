@@ -10,7 +10,7 @@ from servers.api.serializers.servers import AT, STATES, Labels
 from servers.errors import InvalidError
 from servers.models import Template, TemplatePlacement
 from servers.models.template import PLACEMENT_FIELDS
-from servers.operations.setup import MOST_PLACEMENTS, MOST_USER_DATA, NAME_PREFIX
+from servers.operations.templates import MAX_PLACEMENTS, MAX_USER_DATA, NAME_PREFIX
 
 
 class _Placements(serializers.ListSerializer[Any]):
@@ -21,7 +21,7 @@ class _Placements(serializers.ListSerializer[Any]):
         if not isinstance(data, list):
             raise serializers.ValidationError("Send an array.")
         # One too many is enough to be refused.
-        few = data[: MOST_PLACEMENTS + 1]
+        few = data[: MAX_PLACEMENTS + 1]
         return [self._read(number, entry) for number, entry in enumerate(few, start=1)]
 
     def _read(self, number: int, entry: Any) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class TemplateSerializer(ModelShape):
         many=True,
         required=False,
         min_length=1,  # type: ignore[call-arg]
-        max_length=MOST_PLACEMENTS,
+        max_length=MAX_PLACEMENTS,
         help_text="Where servers are created, in the order tried. The fields of the "
         "first one can also stand beside the other fields of the template. In a change "
         "they change the first placement.",
@@ -92,8 +92,8 @@ class TemplateSerializer(ModelShape):
         write_only=True,
         required=False,
         allow_blank=True,
-        max_length=MOST_USER_DATA,
-        help_text=f"At most {MOST_USER_DATA // 1024} KiB in UTF-8.",
+        max_length=MAX_USER_DATA,
+        help_text=f"At most {MAX_USER_DATA // 1024} KiB in UTF-8.",
     )
     labels = Labels()
 

@@ -11,7 +11,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from servers.access.ratelimits import Counter, Standing, find_address
+from servers.access.rate_limits import Counter, Standing, find_address
 from servers.access.tokens import Caller
 
 WINDOW_SECONDS: Final = 60

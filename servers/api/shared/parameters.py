@@ -9,8 +9,8 @@ from servers.errors import InvalidError
 
 TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False", ""})
-MOST_EVENTS: Final = 500
-MOST_AFTER: Final = 2**62
+MAX_EVENTS: Final = 500
+MAX_AFTER: Final = 2**62
 
 
 def refuse(name: str, message: str) -> InvalidError:

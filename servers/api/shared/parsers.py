@@ -8,8 +8,8 @@ import orjson
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
-MOST_BODY_BYTES: Final = 256 * 1024
-MOST_DEPTH: Final = 20
+MAX_BODY_BYTES: Final = 256 * 1024
+MAX_DEPTH: Final = 20
 _JSON: Final = {"", "application/json", "text/json", "text/plain"}
 # `curl -d '{}'` sends it as a form.
 _EMPTY: Final = re.compile(rb"\s*\{\s*\}\s*")
@@ -20,7 +20,7 @@ class TooLargeError(APIException):
 
     status_code = 413
     default_detail = (
-        f"The body is too large. Send at most {MOST_BODY_BYTES // 1024} KiB."
+        f"The body is too large. Send at most {MAX_BODY_BYTES // 1024} KiB."
     )
 
 
@@ -39,10 +39,10 @@ class ORJSONParser(BaseParser):
         # Before any byte is read, if the client sent its length.
         request = (parser_context or {}).get("request")
         length = int(request.META.get("CONTENT_LENGTH") or 0) if request else 0
-        if length > MOST_BODY_BYTES:
+        if length > MAX_BODY_BYTES:
             raise TooLargeError
-        body = stream.read(MOST_BODY_BYTES + 1)
-        if len(body) > MOST_BODY_BYTES:
+        body = stream.read(MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
             raise TooLargeError
         if len(body) < length:
             raise ParseError("The body is shorter than Content-Length. Send it again.")
@@ -67,7 +67,7 @@ class ORJSONParser(BaseParser):
 def _check_nesting(data: Any) -> None:
     """Refuse deep nesting, and NUL characters, which databases can't store."""
     level = [data]
-    for _ in range(MOST_DEPTH):
+    for _ in range(MAX_DEPTH):
         inner: list[Any] = []
         for value in level:
             if isinstance(value, dict):
@@ -79,7 +79,7 @@ def _check_nesting(data: Any) -> None:
         if not inner:
             return
         level = inner
-    raise ParseError(f"The body is nested too deeply. Use at most {MOST_DEPTH} levels.")
+    raise ParseError(f"The body is nested too deeply. Use at most {MAX_DEPTH} levels.")
 
 
 def _check_names(body: bytes) -> None:

@@ -41,7 +41,7 @@ from servers.errors import InvalidError
 
 PAGE: Final = 1000
 VOLUME_PAGE: Final = 500
-MOST_PAGES: Final = 100
+MAX_PAGES: Final = 100
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}")
 # The region of another cloud with EC2's API, such as RegionOne.
 _OTHER_REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
@@ -203,7 +203,7 @@ class Amazon:
     def _pages(self, params: Mapping[str, str]) -> Iterator[ElementTree.Element]:
         """Yield all pages of the answer to one request."""
         asked = dict(params)
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             answer = self._call(asked)
             yield answer
             token = find_text(answer, "nextToken")

@@ -20,7 +20,7 @@ Call = Callable[[Mapping[str, str]], ElementTree.Element]
 
 # An image named by a Systems Manager parameter, which EC2 resolves only at launch.
 _BY_PARAMETER: Final = "resolve:ssm:"
-_MOST_KEPT: Final = 1000
+_MAX_KEPT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class RootDevices:
             known = _look_up(call, image)
             with self._lock:
                 self._known[key] = known
-                while len(self._known) > _MOST_KEPT:
+                while len(self._known) > _MAX_KEPT:
                     self._known.popitem(last=False)
         return known
 

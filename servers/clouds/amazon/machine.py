@@ -25,8 +25,8 @@ from servers.clouds.base import CredentialsError, UnreachableError
 from servers.clouds.deadline import Deadline
 
 # Seconds. The service is on the same machine, or does not exist.
-MOST_SECONDS: Final = 2.0
-_MOST_BYTES: Final = 64 * 1024
+MAX_SECONDS: Final = 2.0
+_MAX_BYTES: Final = 64 * 1024
 _METADATA: Final = "http://169.254.169.254"
 _METADATA_IPV6: Final = "http://[fd00:ec2::254]"
 _CONTAINER: Final = "http://169.254.170.2"
@@ -200,13 +200,13 @@ def _ask(
     connection = kind(parts.hostname or "", parts.port)
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:
-        connection.timeout = min(MOST_SECONDS, deadline.remaining())
+        connection.timeout = min(MAX_SECONDS, deadline.remaining())
         connection.connect()
         assert isinstance(connection.sock, socket.socket)
         deadline.watch(connection.sock)
         connection.request(method, path, headers=headers or {})
         response = connection.getresponse()
-        body = response.read(_MOST_BYTES)
+        body = response.read(_MAX_BYTES)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise UnreachableError(
             f"{what} did not answer ({type(error).__name__}), so this machine's role "

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from servers.clouds.kind import Field
 
-MOST_HOPS: Final = 64
+MAX_HOPS: Final = 64
 USUAL_HOPS: Final = 1
 ADDRESSES: Final = {
     "public": "Public; private if there is none",
@@ -92,7 +92,7 @@ OPTIONS: Final = (
         number=True,
         whole=True,
         least=1,
-        most=MOST_HOPS,
+        most=MAX_HOPS,
     ),
     Field(
         "disk_gib",

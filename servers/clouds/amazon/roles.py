@@ -75,7 +75,7 @@ CREDENTIALS: Final = (
     ),
 )
 _ROLE_SECONDS: Final = "3600"  # the maximum if one role assumes another
-_MOST_KEPT: Final = 1000
+_MAX_KEPT: Final = 1000
 
 
 class KeyCache:
@@ -126,7 +126,7 @@ class KeyCache:
         with self._lock:
             entry = self._entries.setdefault(key, _Entry())
             self._entries.move_to_end(key)
-            while len(self._entries) > _MOST_KEPT:
+            while len(self._entries) > _MAX_KEPT:
                 self._entries.popitem(last=False)
             return entry
 

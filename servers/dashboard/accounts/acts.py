@@ -8,10 +8,14 @@ from django.db import transaction
 from servers.access.reach import find_account
 from servers.dashboard.shared.acting import Act, Delete
 from servers.dashboard.shared.editing import lock_row
-from servers.operations.accounts import close_breaker, delete_account, explain_kept
-from servers.operations.accounttest import probe_account
+from servers.operations.account_test import probe_account
+from servers.operations.accounts import (
+    close_breaker,
+    delete_account,
+    explain_kept,
+    save_account,
+)
 from servers.operations.scans import scan_now
-from servers.operations.setup import save_account
 
 # Only results that were tested and work count as success.
 _TELL: Final = {

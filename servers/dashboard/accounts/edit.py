@@ -11,12 +11,12 @@ from servers.clouds.kind import Kind
 from servers.clouds.registry import describe_kind, list_kinds
 from servers.dashboard.accounts.form import CREDENTIAL, AccountForm
 from servers.dashboard.shared.editing import Edit
-from servers.dashboard.shared.optionfields import OPTION
+from servers.dashboard.shared.option_fields import OPTION
 from servers.errors import FleetError, InvalidError
 from servers.models import Account
-from servers.operations.accounttest import probe_account
+from servers.operations.account_test import probe_account
+from servers.operations.accounts import save_account
 from servers.operations.secrets import resolve_credentials
-from servers.operations.setup import save_account
 
 
 class _Edit(Edit):

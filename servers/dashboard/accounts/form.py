@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Final
 from django import forms
 from django.forms import BoundField
 
-from servers.clouds.kind import MOST_TEXT, Field, Kind
-from servers.dashboard.shared.modelfields import PLAIN_TEXT, make_model_field
-from servers.dashboard.shared.optionfields import (
+from servers.clouds.kind import MAX_TEXT, Field, Kind
+from servers.dashboard.shared.model_fields import PLAIN_TEXT, make_model_field
+from servers.dashboard.shared.option_fields import (
     OPTION,
     RATE,
     make_field,
@@ -83,7 +83,7 @@ class AccountForm(RowForm):
         widget = forms.PasswordInput if each.secret else forms.TextInput
         self.fields[CREDENTIAL + each.name] = forms.CharField(
             label=each.label,
-            max_length=MOST_TEXT,
+            max_length=MAX_TEXT,
             required=each.required and not each.only_with and not is_stored,
             help_text=keeps if is_stored else each.help,
             strip=True,

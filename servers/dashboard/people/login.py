@@ -16,19 +16,19 @@ from django.utils import timezone
 from django.views.generic import View
 
 from servers import tracing
-from servers.access.ratelimits import Counter, find_address
+from servers.access.rate_limits import Counter, find_address
 from servers.access.sessions import MUST_CHANGE, end_sessions, find_one_time
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS: Final = 900
 # For one name from one address, and for one address with any name.
-MOST_BY_NAME: Final = 10
-MOST_BY_ADDRESS: Final = 100
+MAX_BY_NAME: Final = 10
+MAX_BY_ADDRESS: Final = 100
 # For one name from all addresses. High, because it locks out the person, too.
 ANYWHERE_SECONDS: Final = 3600
-MOST_ANYWHERE: Final = 100
+MAX_ANYWHERE: Final = 100
 TOO_MANY: Final = (
     "Too many log-ins have failed. Wait 15 minutes, then try again. An admin can set a "
     "new password with `manage.py changepassword`."
@@ -54,7 +54,7 @@ class Reservation:
         self.wait = 0  # seconds to wait; 0 if the password can be checked
         name = normalise_name(username)
         wanted = [(failures, *each) for each in list_counters(username, address)]
-        for counter, key, most in [*wanted, (anywhere, name, MOST_ANYWHERE)]:
+        for counter, key, most in [*wanted, (anywhere, name, MAX_ANYWHERE)]:
             self._taken.append((counter, key))
             if counter.note(key) > most:
                 self.wait = counter.reset()
@@ -101,7 +101,7 @@ class LogIn(LoginView):
         answer = super().form_valid(form)
         with tracing.bound(actor=f"user:{person.get_username()}"):
             where = find_address(self.request)
-            write_event(Kind.LOGGED_IN, reason=f"From {where}.")
+            write_event(Fact.LOGGED_IN, reason=f"From {where}.")
         if one_time is None:
             return answer
         self.request.session[MUST_CHANGE] = True
@@ -115,7 +115,7 @@ class LogIn(LoginView):
         known = people.exists() if "\0" not in name else False
         who = f"as {name}" if known else "with an unknown name"
         where = find_address(self.request)
-        write_event(Kind.LOG_IN_FAILED, reason=f"A log-in {who} from {where} failed.")
+        write_event(Fact.LOG_IN_FAILED, reason=f"A log-in {who} from {where} failed.")
         return super().form_invalid(form)
 
 
@@ -125,7 +125,7 @@ class LogOut(LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Log out."""
         if request.user.is_authenticated:
-            write_event(Kind.LOGGED_OUT)
+            write_event(Fact.LOGGED_OUT)
         return forget_pages(super().post(request, *args, **kwargs))
 
 
@@ -135,7 +135,7 @@ class LogOutEverywhere(LoginRequiredMixin, View):
     def post(self, request: HttpRequest) -> HttpResponse:
         """End the sessions."""
         end_sessions(request.user)
-        write_event(Kind.LOGGED_OUT, reason="Everywhere.")
+        write_event(Fact.LOGGED_OUT, reason="Everywhere.")
         logout(request)
         messages.success(request, "You are logged out everywhere.")
         return forget_pages(redirect("login"))
@@ -156,8 +156,8 @@ class AdminLogIn(View):
 def list_counters(username: str, address: str) -> list[tuple[str, int]]:
     """Return the keys that count failures, each with its limit."""
     return [
-        (f"{normalise_name(username)}\0{address}", MOST_BY_NAME),
-        (address, MOST_BY_ADDRESS),
+        (f"{normalise_name(username)}\0{address}", MAX_BY_NAME),
+        (address, MAX_BY_ADDRESS),
     ]
 
 

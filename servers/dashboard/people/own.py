@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.generic import FormView
 
-from servers.access.ratelimits import find_address
+from servers.access.rate_limits import find_address
 from servers.access.sessions import MUST_CHANGE, digest_key
 from servers.dashboard.people.login import TOO_MANY, Reservation, answer_later
 from servers.dashboard.shared.access import Page, find_next, go_back

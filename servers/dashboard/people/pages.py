@@ -19,7 +19,7 @@ from servers.models import OneTimePassword
 from servers.operations import people
 
 PER_PAGE: Final = 50
-MOST_SESSIONS: Final = 50
+MAX_SESSIONS: Final = 50
 _MEANINGS: Final = {
     "viewer": "viewer: can see everything except secrets",
     "operator": "operator: can also create, retry and terminate servers",
@@ -145,7 +145,7 @@ class PersonPage(Live, TemplateView):
             "one_time": find_one_time(person),
             "sessions": list_open_sessions()
             .filter(user_id=person.pk)
-            .order_by("-seen_at")[:MOST_SESSIONS],
+            .order_by("-seen_at")[:MAX_SESSIONS],
             "tokens": list_valid_tokens(person),
             "may_change": may,
             "may_delete": may and user.has_perm("auth.delete_user"),

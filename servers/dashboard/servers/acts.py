@@ -15,7 +15,7 @@ from servers.dashboard.servers.forms import EditForm, NewServerForm, digest_labe
 from servers.dashboard.shared.access import Page, find_next, go_back
 from servers.dashboard.shared.acting import Act
 from servers.dashboard.shared.editing import Once
-from servers.dashboard.shared.firststep import find_first_step
+from servers.dashboard.shared.first_step import find_first_step
 from servers.dashboard.shared.messages import (
     can_be_forced,
     is_removal,

@@ -20,10 +20,10 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.views.generic import TemplateView
 
-from servers.dashboard.servers.bulkform import BulkForm
+from servers.dashboard.servers.bulk_form import BulkForm
 from servers.dashboard.servers.targets import (
+    MAX_TICKED,
     MOST,
-    MOST_TICKED,
     NEWCOMERS_NAMED,
     Targets,
     explain_left_out,
@@ -53,10 +53,10 @@ NOT_REACHED: Final = "Not reached in time. Repeat the action for the rest."
 SINCE: Final = "It was created after you were asked, under a reused name."
 NO_MATCH: Final = "It no longer matches the filter."
 # Proxies give up after a minute.
-MOST_SECONDS: Final = 25.0
+MAX_SECONDS: Final = 25.0
 PER_PAGE: Final = 100
 # For more servers, what is lost is said once for all of them.
-MOST_NOTES: Final = 50
+MAX_NOTES: Final = 50
 _REPORT: Final = "act_report"
 
 
@@ -124,7 +124,7 @@ class ActOnServers(Live, TemplateView):
         return redirect(f"{reverse('act-on-servers')}?report={report}")
 
     def _find_problem(self, act: str, names: list[str], *, confirmed: bool) -> str:
-        most = MOST if self.all else MOST_TICKED
+        most = MOST if self.all else MAX_TICKED
         if act not in BULK_VERBS:
             return "Nothing was done. This action does not exist."
         if not names and (confirmed or not self.all):
@@ -151,7 +151,7 @@ class ActOnServers(Live, TemplateView):
             "form": form,
             "act": form.act,
             "rows": rows,
-            "notes": len(rows) <= MOST_NOTES,
+            "notes": len(rows) <= MAX_NOTES,
             "count": count,
             "can_be_forced": any(row["can_be_forced"] for row in rows),
             "names": " ".join(row["name"] for row in rows if not row["why_not"]),
@@ -170,7 +170,7 @@ class ActOnServers(Live, TemplateView):
         found = find_servers(names)
         still = find_still(self._selection, names) if self.all else set(names)
         asked = _read_time(self.request.POST.get("asked", ""))
-        ends = time.monotonic() + MOST_SECONDS
+        ends = time.monotonic() + MAX_SECONDS
         rows = []
         for name in names:
             server = found.get(name)

@@ -12,7 +12,7 @@ from servers.models import Fleet, Template, TemplatePlacement
 from servers.records.boots import Boots, read_boots
 from servers.records.limits import COUNTED
 
-MOST_TEMPLATES: Final = 100
+MAX_TEMPLATES: Final = 100
 _FLEET: Final = "fleet"
 
 
@@ -33,7 +33,7 @@ def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
     templates = (
         reach_templates()
         .defer("user_data")
-        .order_by("-is_default", "name")[:MOST_TEMPLATES]
+        .order_by("-is_default", "name")[:MAX_TEMPLATES]
     )
     boots = read_boots(now=now)
     used = _count_used()

@@ -16,9 +16,9 @@ from servers.errors import InvalidError
 from servers.models import Server, Template
 from servers.operations.change import Change
 from servers.operations.provision import (
-    MOST_CAPACITY,
-    MOST_COUNT,
-    MOST_LETTERS,
+    MAX_CAPACITY,
+    MAX_COUNT,
+    MAX_LETTERS,
     TEMPLATE_GONE,
     Request,
     check_request,
@@ -46,19 +46,19 @@ class NewServerForm(OnceForm):
         error_messages={"invalid_choice": TEMPLATE_GONE},
     )
     count = forms.IntegerField(
-        label="Count", min_value=1, max_value=MOST_COUNT, initial=1
+        label="Count", min_value=1, max_value=MAX_COUNT, initial=1
     )
     name = forms.CharField(
         max_length=63,
         required=False,
         help_text="Leave empty to generate a name.",
     )
-    image = forms.CharField(max_length=MOST_LETTERS["image"], required=False)
-    region = forms.CharField(max_length=MOST_LETTERS["region"], required=False)
-    size = forms.CharField(max_length=MOST_LETTERS["size"], required=False)
+    image = forms.CharField(max_length=MAX_LETTERS["image"], required=False)
+    region = forms.CharField(max_length=MAX_LETTERS["region"], required=False)
+    size = forms.CharField(max_length=MAX_LETTERS["size"], required=False)
     capacity = forms.IntegerField(
         min_value=1,
-        max_value=MOST_CAPACITY,
+        max_value=MAX_CAPACITY,
         required=False,
         help_text="Number of builds at once.",
     )
@@ -161,7 +161,7 @@ class EditForm(forms.Form):
     )
     capacity = forms.IntegerField(
         min_value=1,
-        max_value=MOST_CAPACITY,
+        max_value=MAX_CAPACITY,
         show_hidden_initial=True,
         help_text="Number of builds at once, as reported to clients.",
     )

@@ -19,14 +19,14 @@ from servers.dashboard.servers.selection import ALL, Selection
 from servers.dashboard.servers.targets import MOST
 from servers.dashboard.servers.views import list_views
 from servers.dashboard.shared.access import Page
-from servers.dashboard.shared.firststep import find_first_step
+from servers.dashboard.shared.first_step import find_first_step
 from servers.dashboard.shared.live import Live
 from servers.lifecycle.states import MOVING, State
 from servers.models import Location, Server
 from servers.reports.server_json import render_server
 
 PER_PAGE: Final = 50
-MOST_OPTIONS: Final = 200
+MAX_OPTIONS: Final = 200
 
 
 class ServerList(Live, TemplateView):
@@ -93,7 +93,7 @@ def _list_options(selection: Selection) -> Iterable[tuple[str, str, list[str]]]:
     )
     found = sorted(set(first.union(*others)))
     for kind in kinds:
-        names = [name for name, of_kind in found if of_kind == kind][:MOST_OPTIONS]
+        names = [name for name, of_kind in found if of_kind == kind][:MAX_OPTIONS]
         chosen = getattr(selection, kind)
         if chosen and chosen not in names:
             names.insert(0, chosen)

@@ -9,10 +9,10 @@ from django.db.models import Count, QuerySet
 
 from servers.lifecycle.states import State
 from servers.models import Server
-from servers.operations.labels import MOST_LABEL_FILTER, read_label_filter
+from servers.operations.labels import MAX_LABEL_FILTER, read_label_filter
 from servers.reports.selectors import list_servers, match_servers, with_label
 
-MOST_WORDS: Final = 100
+MAX_WORDS: Final = 100
 ORDERINGS: Final = {
     "name": "name",
     "state": "state",
@@ -46,11 +46,11 @@ class Selection:
         ordering = given.get("ordering", "")
         return cls(
             state=state if state in {*State, ALL} else "",
-            search=_read(given, "search", MOST_WORDS),
-            account=_read(given, "account", MOST_WORDS),
-            template=_read(given, "template", MOST_WORDS),
-            region=_read(given, "region", MOST_WORDS),
-            label=_read(given, "label", MOST_LABEL_FILTER),
+            search=_read(given, "search", MAX_WORDS),
+            account=_read(given, "account", MAX_WORDS),
+            template=_read(given, "template", MAX_WORDS),
+            region=_read(given, "region", MAX_WORDS),
+            label=_read(given, "label", MAX_LABEL_FILTER),
             ordering=ordering if ordering.lstrip("-") in ORDERINGS else NEWEST_FIRST,
         )
 

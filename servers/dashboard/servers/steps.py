@@ -20,8 +20,8 @@ from servers.models import Server
 from servers.records.boots import Boots, Moves, find_call, read_boots
 
 # How many servers the usual times come from, and how many steps are shown.
-MOST_BOOTS: Final = 20
-MOST_STEPS: Final = 12
+MAX_BOOTS: Final = 20
+MAX_STEPS: Final = 12
 # The width of the waterfall, in its own units.
 WIDTH: Final = 1000
 _LEAST_WIDTH: Final = 4
@@ -53,7 +53,7 @@ class _Stay:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Stage:
     """One row of the waterfall; ``x`` and ``width`` are in thousandths of it."""
 
     state: str
@@ -85,7 +85,7 @@ class Waterfall:
     ``queued`` is the time before the call.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Stage, ...]
     seconds: float | None
     usual: float | None
     queued: float = 0.0
@@ -138,7 +138,7 @@ def _draw(
     ]
     if not stays:
         return None
-    shown = stays[-MOST_STEPS:]
+    shown = stays[-MAX_STEPS:]
     zero, end = shown[0].begins, shown[-1].ends
     call = find_call(moves) if is_boot else stays[0].begins
     usual_end = call + timedelta(seconds=usual.boot or 0) if call else zero
@@ -158,14 +158,14 @@ def _draw(
     )
 
 
-def _place(stay: _Stay, usual: float | None, *, zero: datetime, scale: float) -> Step:
+def _place(stay: _Stay, usual: float | None, *, zero: datetime, scale: float) -> Stage:
     seconds = (stay.ends - stay.begins).total_seconds()
     x = min(round((stay.begins - zero).total_seconds() * scale), WIDTH - _LEAST_WIDTH)
     width, usual_width = (
         min(max(round(length * scale), _LEAST_WIDTH), WIDTH - x)
         for length in (seconds, usual or 0)
     )
-    return Step(
+    return Stage(
         state=stay.state,
         label=LABELS[stay.state],
         seconds=seconds,
@@ -189,7 +189,7 @@ def find_usual(server: Server, *, now: datetime) -> Usual:
         .filter(template=server.template_id, state__in=_PROVISIONED)
         .exclude(pk=server.pk)
         .order_by("-created_at")
-        .values("pk")[:MOST_BOOTS]
+        .values("pk")[:MAX_BOOTS]
     )
     rows = (
         EventRow.objects.filter(server__in=recent)

@@ -19,8 +19,8 @@ from servers.reports.selectors import list_servers
 
 # The limit for a filter: some seconds of work.
 MOST: Final = 1000
-MOST_TICKED: Final = 200
-MOST_QUERY: Final = 2000
+MAX_TICKED: Final = 200
+MAX_QUERY: Final = 2000
 NEWCOMERS_NAMED: Final = 5
 GONE: Final = "It is no longer in the list."
 
@@ -49,7 +49,7 @@ def find_ticked(names: Sequence[str]) -> Targets:
 
 def read_selection(query: str) -> Selection:
     """Return the list's filters from the query string that a form carries."""
-    return Selection.read(QueryDict(query[:MOST_QUERY].encode()).dict())
+    return Selection.read(QueryDict(query[:MAX_QUERY].encode()).dict())
 
 
 def find_all(act: str, selection: Selection) -> Targets:

@@ -14,14 +14,14 @@ from servers.dashboard.shared.access import Page
 from servers.models import SavedView
 
 MOST: Final = 20
-MOST_NAME: Final = 40
+MAX_NAME: Final = 40
 
 
 class ViewForm(forms.Form):
     """The name of a view."""
 
     name = forms.CharField(
-        max_length=MOST_NAME,
+        max_length=MAX_NAME,
         help_text="A view with this name is replaced.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -72,7 +72,7 @@ class DeleteView(Page, View):
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """Delete it; it is no error if it does not exist."""
-        name = request.POST.get("view", "")[:MOST_NAME].replace("\0", "")
+        name = request.POST.get("view", "")[:MAX_NAME].replace("\0", "")
         user: Any = request.user
         SavedView.objects.filter(user=user, name=name).delete()
         messages.success(request, f"View {name} was deleted.")

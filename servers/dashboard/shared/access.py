@@ -25,7 +25,7 @@ ASK_AGAIN: Final = (
     "try again."
 )
 # Django refuses to redirect to longer addresses.
-MOST_ADDRESS: Final = 2000
+MAX_ADDRESS: Final = 2000
 NOT_A_PAGE: Final = "This address only accepts submitted forms. Nothing was done."
 
 
@@ -123,7 +123,7 @@ def go_back(request: HttpRequest, otherwise: str) -> HttpResponse:
 def find_next(request: HttpRequest) -> str:
     """Return the page that a form or link comes from (``next``), or "" if not ours."""
     back = request.POST.get("next") or request.GET.get("next", "")
-    fits = back.startswith("/") and len(back) <= MOST_ADDRESS
+    fits = back.startswith("/") and len(back) <= MAX_ADDRESS
     if fits and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
         return back
     return ""
@@ -137,7 +137,7 @@ def find_origin(request: HttpRequest) -> str:
     if back := find_next(request):
         return back
     referer = request.headers.get("Referer", "")
-    if len(referer) <= MOST_ADDRESS and url_has_allowed_host_and_scheme(
+    if len(referer) <= MAX_ADDRESS and url_has_allowed_host_and_scheme(
         referer, allowed_hosts={request.get_host()}
     ):
         return urlsplit(referer)._replace(scheme="", netloc="").geturl()

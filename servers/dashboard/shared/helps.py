@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.urls import reverse
 
 from servers.dashboard.shared.messages import Action, actions_for
-from servers.reports.attention.items import Item, Kind
+from servers.reports.attention.items import Concern, Item
 
 _CHANGE_ACCOUNT: Final = "servers.change_account"
 
@@ -15,19 +15,19 @@ _CHANGE_ACCOUNT: Final = "servers.change_account"
 def say_helps(item: Item, user: Any) -> Iterator[Action]:
     """Yield what ``user`` can do about an item, or at least a link to view it."""
     match item.kind:
-        case Kind.ERROR | Kind.STUCK:
+        case Concern.ERROR | Concern.STUCK:
             yield from _help_server(item, user)
-        case Kind.MORE | Kind.GROUP:
+        case Concern.MORE | Concern.GROUP:
             yield _show_them(item)
-        case Kind.BACKLOG:
+        case Concern.BACKLOG:
             yield from _help_backlog(item, user)
-        case Kind.HELD | Kind.UNEXPLAINED | Kind.ORPHANS:
+        case Concern.HELD | Concern.UNEXPLAINED | Concern.ORPHANS:
             yield _link("View leaks", "leaks")
-        case Kind.REFUSED | Kind.FAILING | Kind.BREAKER | Kind.UNLISTED:
+        case Concern.REFUSED | Concern.FAILING | Concern.BREAKER | Concern.UNLISTED:
             yield from _help_account(item, user)
-        case Kind.PAUSED:
+        case Concern.PAUSED:
             return  # the banner on every page has the button
-        case Kind.UNCONFIRMED | Kind.FROZEN:
+        case Concern.UNCONFIRMED | Concern.FROZEN:
             if user.has_perm("servers.change_fleet"):
                 yield _help_fleet(item)
         case _:
@@ -70,7 +70,7 @@ def _help_server(item: Item, user: Any) -> Iterator[Action]:
 
 
 def _help_fleet(item: Item) -> Action:
-    if item.kind == Kind.UNCONFIRMED:
+    if item.kind == Concern.UNCONFIRMED:
         return replace(_link("Confirm fleet…", "confirm-fleet"), danger=True)
     return _button("Allow destroys again", "unfreeze")
 
@@ -78,14 +78,14 @@ def _help_fleet(item: Item) -> Action:
 def _help_account(item: Item, user: Any) -> Iterator[Action]:
     assert item.account is not None
     name = item.account.name
-    if item.kind == Kind.BREAKER:
+    if item.kind == Concern.BREAKER:
         if user.has_perm(_CHANGE_ACCOUNT):
             yield _button("Close breaker", "reclose", account=name)
         return
-    if item.kind == Kind.REFUSED and user.has_perm(_CHANGE_ACCOUNT):
+    if item.kind == Concern.REFUSED and user.has_perm(_CHANGE_ACCOUNT):
         yield _link("Edit account", "change-account", name)
     if user.has_perm("servers.change_location"):
-        if item.kind == Kind.UNLISTED:
+        if item.kind == Concern.UNLISTED:
             yield _button("Scan now", "scan", account=name, region=item.region)
         else:
             yield _button("Try again now", "scan", account=name)

@@ -7,7 +7,7 @@ from django import forms
 
 from servers.models.multiline import Multiline
 
-MOST_TEXT: Final = 20_000
+MAX_TEXT: Final = 20_000
 
 
 class LinesField(forms.CharField):
@@ -17,7 +17,7 @@ class LinesField(forms.CharField):
         rows = Multiline(attrs={"rows": 3, "spellcheck": "false"})
         options.setdefault("widget", rows)
         options.setdefault("help_text", "One name=value per line.")
-        super().__init__(max_length=MOST_TEXT, required=False, **options)
+        super().__init__(max_length=MAX_TEXT, required=False, **options)
 
     def clean(self, value: Any) -> dict[str, str]:
         """Return the lines as a mapping."""

@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from django import forms
 
-from servers.operations.provision import MOST_TTL
+from servers.operations.provision import MAX_TTL
 
-MOST_MINUTES: Final = MOST_TTL // 60
+MAX_MINUTES: Final = MAX_TTL // 60
 
 
 class MinutesField(forms.IntegerField):
@@ -16,6 +16,6 @@ class MinutesField(forms.IntegerField):
         super().__init__(
             label="Time to live (minutes)",
             min_value=0,
-            max_value=MOST_MINUTES,
+            max_value=MAX_MINUTES,
             **options,
         )

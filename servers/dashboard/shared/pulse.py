@@ -14,7 +14,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 
-from servers.access.ratelimits import Counter, find_address
+from servers.access.rate_limits import Counter, find_address
 from servers.freshness.stamps import read_stamps
 
 # Limited by address, since no session is read: a hundred tabs per address by default.

@@ -15,7 +15,7 @@ from servers.dashboard.templates.rows import is_move
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template
 from servers.operations.places import RefusedPlaceError, check_places
-from servers.operations.setup import (
+from servers.operations.templates import (
     delete_template,
     explain_template_kept,
     save_template,

@@ -10,13 +10,13 @@ from django.http import QueryDict
 
 from servers.dashboard.shared.lines import LinesField, join_lines
 from servers.dashboard.shared.minutes import MinutesField
-from servers.dashboard.shared.modelfields import PLAIN_TEXT, make_model_field
+from servers.dashboard.shared.model_fields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.rowform import RowForm
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
 from servers.models import Account, Template, TemplatePlacement
 from servers.models.multiline import Multiline
-from servers.operations.setup import MOST_PLACEMENTS, MOST_USER_DATA
+from servers.operations.templates import MAX_PLACEMENTS, MAX_USER_DATA
 
 # Always shown. The others stand below *More settings*.
 _SHOWN: Final = ("name", "capacity", "max_servers", "is_default")
@@ -31,7 +31,7 @@ class TemplateForm(RowForm):
     )
     user_data = forms.CharField(
         required=False,
-        max_length=MOST_USER_DATA,
+        max_length=MAX_USER_DATA,
         strip=False,
         widget=Multiline(attrs={"rows": 6, "spellcheck": "false"}),
         help_text="Runs on the instance at first boot. It is never shown again.",
@@ -120,7 +120,7 @@ class TemplateForm(RowForm):
 
     def may_add(self) -> bool:
         """Return whether the template can have another fallback."""
-        return len(self.blocks) < MOST_PLACEMENTS
+        return len(self.blocks) < MAX_PLACEMENTS
 
     def list_shown(self) -> list[BoundField]:
         """Return the fields that are always shown."""

@@ -11,11 +11,11 @@ from servers.access.reach import find_template, load_placed, reach_templates
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
-from servers.dashboard.templates.bootchart import compare_boots, load_steps
+from servers.dashboard.templates.boot_chart import compare_boots, load_steps
 from servers.dashboard.templates.stats import Record, read_records
 from servers.errors import NotFoundError
 from servers.models import Template, TemplateVersion
-from servers.operations.setup import list_template_changes, read_template
+from servers.operations.templates import list_template_changes, read_template
 from servers.operations.trial import find_trial, was_tried
 from servers.records.boots import LATELY
 from servers.reports.overview import RANGES, find_range

@@ -10,12 +10,12 @@ from servers.access.reach import reach_accounts
 from servers.clouds.kind import Field
 from servers.clouds.registry import describe_kind
 from servers.dashboard.shared.lines import LinesField, join_lines
-from servers.dashboard.shared.modelfields import make_model_field
+from servers.dashboard.shared.model_fields import make_model_field
 from servers.dashboard.shared.once import add_errors, offer_rows
 from servers.errors import FleetError
 from servers.models import Account, TemplatePlacement
 from servers.models.multiline import Multiline
-from servers.operations.setup import ACCOUNT_GONE, MOST_PLACEMENTS, check_placement
+from servers.operations.templates import ACCOUNT_GONE, MAX_PLACEMENTS, check_placement
 
 
 class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -90,7 +90,7 @@ def make_blocks(
     else:
         sent = [
             {name: data[_name(n, name)] for name in _NAMES if _name(n, name) in data}
-            for n in range(MOST_PLACEMENTS)
+            for n in range(MAX_PLACEMENTS)
         ]
         empty = dict.fromkeys(_NAMES, "")
         rows = [empty | row for row in sent if row] or [empty]
@@ -128,7 +128,7 @@ def _name(number: int, name: str) -> str:
 def _move(rows: list[dict[str, Any]], move: str) -> int:
     """Move, remove or add a row. Return the number of the row to go on with."""
     if move == "add":
-        rows += rows[-1:] * (len(rows) < MOST_PLACEMENTS)
+        rows += rows[-1:] * (len(rows) < MAX_PLACEMENTS)
         return len(rows) - 1
     number, _, act = move.partition("-")
     # Python refuses to read a number of thousands of digits.

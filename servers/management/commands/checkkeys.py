@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from servers.models.encryption import count_by_key, explain_wrong_keys, find_unreadable
 
-MOST_NAMED = 20
+MAX_NAMED = 20
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         bad = 0
         for where, why in find_unreadable():
             bad += 1
-            if bad <= MOST_NAMED:
+            if bad <= MAX_NAMED:
                 self.stderr.write(f"{where}: {why}")
         if bad:
             raise CommandError(f"Values that can't be read: {bad}.")

@@ -144,7 +144,7 @@ def _surroundings(wishes: Wishes, *, keep: bool) -> Iterator[dict[str, str]]:
 def _prepare_folder(folder: Path) -> None:
     """Create the keys that the settings need, as a first start does."""
     subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "serverfleet.run.datafolder", str(folder)],
+        [sys.executable, "-m", "serverfleet.run.data_folder", str(folder)],
         cwd=settings.BASE_DIR,
         check=True,
     )

@@ -19,20 +19,20 @@ from servers.models import Account, Fleet
 from servers.placing.location_gate import explain_closed_gate
 from servers.placing.locations import pace_of_account
 from servers.records.limits import count_recent_creates
-from servers.reports.attention.items import Item, Kind
+from servers.reports.attention.items import Concern, Item
 
 # Shorter waits need no attention.
 LEAST_WAIT: Final = timedelta(seconds=10)
 _WHOLE_FLEET: Final = (
-    Kind.UNCONFIRMED,
-    Kind.BROKER,
-    Kind.NO_WORKER,
-    Kind.HANGING,
-    Kind.SLOW_DATABASE,
-    Kind.NO_BEAT,
-    Kind.NO_TICK,
+    Concern.UNCONFIRMED,
+    Concern.BROKER,
+    Concern.NO_WORKER,
+    Concern.HANGING,
+    Concern.SLOW_DATABASE,
+    Concern.NO_BEAT,
+    Concern.NO_TICK,
 )
-_ACCOUNT: Final = (Kind.REFUSED, Kind.FAILING, Kind.UNLISTED)
+_ACCOUNT: Final = (Concern.REFUSED, Concern.FAILING, Concern.UNLISTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,9 @@ def _find_cause(items: list[Item], queue: Queue, *, now: datetime) -> int | None
         if item.region and item.region != queue.region:
             continue
         is_cause = (
-            (item.kind == Kind.BREAKER)
+            (item.kind == Concern.BREAKER)
             or (item.kind in _ACCOUNT and bool(queue.closed))
-            or (item.kind == Kind.UNEXPLAINED and queue.unexplained > 0)
+            or (item.kind == Concern.UNEXPLAINED and queue.unexplained > 0)
         )
         if is_cause:
             return index
@@ -134,7 +134,7 @@ def _describe_hold(
 ) -> Item | None:
     account = queue.account
     common: dict[str, Any] = {
-        "kind": Kind.BACKLOG,
+        "kind": Concern.BACKLOG,
         "tone": "warn",
         "since": queue.since,
         "account": account,

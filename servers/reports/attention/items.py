@@ -7,7 +7,7 @@ from enum import StrEnum
 from servers.models import Account, Server
 
 
-class Kind(StrEnum):
+class Concern(StrEnum):
     """What is wrong, in the order of the list."""
 
     UNCONFIRMED = "unconfirmed"
@@ -39,7 +39,7 @@ class Kind(StrEnum):
 class Item:
     """One item: what is wrong, since when, and with what."""
 
-    kind: Kind
+    kind: Concern
     sentence: str
     tone: str = "bad"
     detail: str = ""  # the cloud's response, or a note

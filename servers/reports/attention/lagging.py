@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from servers.lifecycle.states import State
 from servers.records.boots import LEAST_LATE, Boots
-from servers.reports.attention.items import Item, Kind
+from servers.reports.attention.items import Concern, Item
 
 STOPPING_LATE: Final = timedelta(minutes=5)
-MOST_EACH: Final = 8  # items of one kind
+MAX_EACH: Final = 8  # items of one kind
 TOGETHER: Final = 3  # this many with the same cause share one item
 
 
@@ -47,36 +47,36 @@ def describe_servers(
             server.state == State.PENDING and (server.account_id, server.region) in told
         )
     ]
-    yield from _describe_groups(errors, Kind.ERROR)
-    yield from _describe_groups(late, Kind.STUCK)
+    yield from _describe_groups(errors, Concern.ERROR)
+    yield from _describe_groups(late, Concern.STUCK)
 
 
-def _describe_groups(servers: Sequence[Any], kind: Kind) -> Iterator[Item]:
+def _describe_groups(servers: Sequence[Any], kind: Concern) -> Iterator[Item]:
     lines = [
         server for server in servers if server.turn == 1 or server.total < TOGETHER
     ]
-    named = lines[:MOST_EACH]
+    named = lines[:MAX_EACH]
     for server in named:
         yield _describe(server, kind)
-    if len(lines) > MOST_EACH:
+    if len(lines) > MAX_EACH:
         rest = named[0].in_all - sum(
             server.total if server.total >= TOGETHER else 1 for server in named
         )
         more = "1 more server" if rest == 1 else f"{rest} more servers"
-        is_error = kind == Kind.ERROR
+        is_error = kind == Concern.ERROR
         verb = "has" if rest == 1 else "have"
         yield Item(
-            Kind.MORE,
+            Concern.MORE,
             f"{more} {verb} failed."
             if is_error
             else "More servers are taking longer than usual.",
             tone="bad" if is_error else "warn",
-            state=lines[MOST_EACH].state,
+            state=lines[MAX_EACH].state,
         )
 
 
-def _describe(server: Any, kind: Kind) -> Item:
-    is_error = kind == Kind.ERROR
+def _describe(server: Any, kind: Concern) -> Item:
+    is_error = kind == Concern.ERROR
     common: dict[str, Any] = {
         "tone": "bad" if is_error else "warn",
         "detail": server.error if is_error else server.waiting,
@@ -92,7 +92,7 @@ def _describe(server: Any, kind: Kind) -> Item:
         return Item(kind, said, server=server, **common)
     who = f"{server.total} servers in {server.account.name}"
     return Item(
-        Kind.GROUP,
+        Concern.GROUP,
         f"{who} failed for the same reason."
         if is_error
         else f"{who} have been {server.state} for longer than usual.",

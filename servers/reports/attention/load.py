@@ -26,14 +26,14 @@ from servers.messaging.standstill import LATE, SLOW_SECONDS, TICK_LATE
 from servers.models import Fleet, Heartbeat, Instance, Location, Server, Stamp
 from servers.records.boots import LEAST_LATE, Boots
 from servers.reports.attention.backlog import describe_backlog, read_queues
-from servers.reports.attention.items import Item, Kind
+from servers.reports.attention.items import Concern, Item
 from servers.reports.attention.lagging import TOGETHER, describe_servers, find_late
 from servers.reports.attention.places import NEVER_AFTER, describe_locations
 from servers.reports.attention.processes import describe_fleet, describe_processes
 
 # If the page can change with time alone, it is rendered again this often.
 BUCKET_SECONDS: Final = 5
-MOST_READ: Final = 200  # servers of one kind, whatever their causes
+MAX_READ: Final = 200  # servers of one kind, whatever their causes
 
 
 def list_attention(
@@ -47,7 +47,7 @@ def list_attention(
     queues, recent = read_queues(locations, fleet, now=now)
     items, told = describe_backlog(items, queues, recent, now=now)
     items += describe_servers(_load_servers(boots or Boots(), now=now), told=told)
-    order = list(Kind)
+    order = list(Concern)
     # An account with two locations yields the same item twice.
     unique: dict[str, Item] = {}
     for item in items:
@@ -108,7 +108,7 @@ def _load_longest(which: Q) -> "QuerySet[Server]":
         )
         .filter(turn__lt=TOGETHER)
         .select_related("account")
-        .order_by("state_since", "id")[:MOST_READ]
+        .order_by("state_since", "id")[:MAX_READ]
     )
 
 
@@ -135,8 +135,8 @@ def read_moment() -> tuple[object, ...] | None:
         Stamp.objects.filter(pk=1)
         .annotate(
             moment=Now(),
-            workers=_number(fresh.filter(kind=Heartbeat.Kind.WORKER)),
-            clocks=_number(fresh.filter(kind=Heartbeat.Kind.BEAT)),
+            workers=_number(fresh.filter(kind=Heartbeat.Process.WORKER)),
+            clocks=_number(fresh.filter(kind=Heartbeat.Process.BEAT)),
             known=_number(Heartbeat.objects.order_by()),
             failing=_number(fresh.exclude(broker_error="")),
             hanging=_number(fresh.exclude(trouble="")),

@@ -11,7 +11,7 @@ from servers.models import Account, Location
 from servers.models.account import UNHEALTHY
 from servers.placing.breaker import explain_opening
 from servers.placing.locations import open_location
-from servers.reports.attention.items import Item, Kind
+from servers.reports.attention.items import Concern, Item
 from servers.wording import count_of
 
 # A due listing is hinted again every 10 s.
@@ -43,7 +43,7 @@ def _describe_health(location: Any, *, whole: bool) -> Iterator[Item]:
     name = account.name if whole else str(location)
     if location.health == Location.Health.REFUSED:
         yield Item(
-            Kind.REFUSED,
+            Concern.REFUSED,
             f"The cloud refuses the credentials of {name}. Enter new ones."
             if whole
             else f"The cloud refuses the credentials in {name}. Allow them in this "
@@ -52,13 +52,13 @@ def _describe_health(location: Any, *, whole: bool) -> Iterator[Item]:
         )
     elif location.health == Location.Health.WRONG_CLOCK:
         yield Item(
-            Kind.FAILING,
+            Concern.FAILING,
             f"This machine's clock is wrong, so {name} refuses its calls.",
             **about,
         )
     elif location.health == Location.Health.FAILING:
         yield Item(
-            Kind.FAILING,
+            Concern.FAILING,
             f"{name} can't be reached, or answers with errors. ServerFleet tries "
             "again automatically. Without a fresh listing, nothing is created or "
             "destroyed there.",
@@ -72,7 +72,7 @@ def _describe_location(location: Any, *, now: datetime) -> Iterator[Item]:
     if account.breaker != Account.Breaker.CLOSED:
         is_open = account.breaker == Account.Breaker.OPEN
         yield Item(
-            Kind.BREAKER,
+            Concern.BREAKER,
             f"The circuit breaker of {account.name} is open. Nothing more is "
             "created there until one create has been tried."
             if is_open
@@ -86,7 +86,7 @@ def _describe_location(location: Any, *, now: datetime) -> Iterator[Item]:
     # A cloud that refuses or fails has no fresh listing anyway.
     if location.health not in UNHEALTHY:
         yield from _describe_listing(location, name, now=now)
-    yield from _describe_strays(location, name)
+    yield from _describe_unowned(location, name)
 
 
 def _describe_listing(location: Any, name: str, *, now: datetime) -> Iterator[Item]:
@@ -100,7 +100,7 @@ def _describe_listing(location: Any, name: str, *, now: datetime) -> Iterator[It
     never = seen is None and (bool(location.failures) or now - planned > NEVER_AFTER)
     if late or never:
         yield Item(
-            Kind.UNLISTED,
+            Concern.UNLISTED,
             f"{name} has no fresh listing, so nothing is created or destroyed there.",
             detail=location.error,
             since=seen,
@@ -109,25 +109,25 @@ def _describe_listing(location: Any, name: str, *, now: datetime) -> Iterator[It
         )
 
 
-def _describe_strays(location: Any, name: str) -> Iterator[Item]:
+def _describe_unowned(location: Any, name: str) -> Iterator[Item]:
     place: dict[str, Any] = {"account": location.account, "region": location.region}
     if location.held:
         yield Item(
-            Kind.HELD,
+            Concern.HELD,
             f"{location.held} instances in {name} belong to no server and need a "
             "decision. So many at once may mean that the records are wrong.",
             **place,
         )
     if location.unexplained:
         yield Item(
-            Kind.UNEXPLAINED,
+            Concern.UNEXPLAINED,
             f"{name} has {count_of(location.unexplained, 'unknown instance')}. Adopt "
             "or destroy each one. Creation is blocked until then.",
             **place,
         )
     if location.orphans and not location.held:
         yield Item(
-            Kind.ORPHANS,
+            Concern.ORPHANS,
             f"{name} has {count_of(location.orphans, 'orphan')}. Orphans belong to no "
             "server and are destroyed automatically once that is certain.",
             tone="warn",

@@ -7,7 +7,7 @@ from typing import Final
 from servers.messaging.standstill import LATE, Cause, find_fresh, find_standstill
 from servers.models import Fleet, Heartbeat
 from servers.placing.location_gate import is_confirmed
-from servers.reports.attention.items import Item, Kind
+from servers.reports.attention.items import Concern, Item
 
 LOST_FOR: Final = timedelta(minutes=30)  # how long a lost worker is reported
 # A process may start slightly before the last heartbeat of the one that it replaces.
@@ -18,7 +18,7 @@ def describe_fleet(fleet: Fleet, *, now: datetime) -> Iterator[Item]:
     """Yield the items about the fleet's confirmation and its switches."""
     if not is_confirmed(fleet):
         yield Item(
-            Kind.UNCONFIRMED,
+            Concern.UNCONFIRMED,
             "This database is not where the fleet was confirmed. It may be a copy or a "
             "restored backup. Nothing is created or destroyed until you confirm it.",
             detail="Run `manage.py fleet confirm`, or `manage.py fleet confirm "
@@ -26,7 +26,7 @@ def describe_fleet(fleet: Fleet, *, now: datetime) -> Iterator[Item]:
         )
     if fleet.destroys_frozen:
         yield Item(
-            Kind.FROZEN,
+            Concern.FROZEN,
             "Destroying is frozen for the whole fleet. Servers waiting to terminate "
             "keep billing.",
             tone="warn",
@@ -40,7 +40,7 @@ def describe_fleet(fleet: Fleet, *, now: datetime) -> Iterator[Item]:
             else ""
         )
         yield Item(
-            Kind.PAUSED,
+            Concern.PAUSED,
             f"The pause flag is set{by}{until}. Requested servers are still created.",
             tone="warn",
             detail=fleet.paused_note,
@@ -48,13 +48,13 @@ def describe_fleet(fleet: Fleet, *, now: datetime) -> Iterator[Item]:
 
 
 _KINDS: Final = {
-    Cause.BROKER: Kind.BROKER,
-    Cause.NO_WORKER: Kind.NO_WORKER,
-    Cause.WORKER_HANGS: Kind.HANGING,
-    Cause.SLOW_DATABASE: Kind.SLOW_DATABASE,
-    Cause.NO_SCHEDULER: Kind.NO_BEAT,
-    Cause.SCHEDULER_HANGS: Kind.HANGING,
-    Cause.NO_TICK: Kind.NO_TICK,
+    Cause.BROKER: Concern.BROKER,
+    Cause.NO_WORKER: Concern.NO_WORKER,
+    Cause.WORKER_HANGS: Concern.HANGING,
+    Cause.SLOW_DATABASE: Concern.SLOW_DATABASE,
+    Cause.NO_SCHEDULER: Concern.NO_BEAT,
+    Cause.SCHEDULER_HANGS: Concern.HANGING,
+    Cause.NO_TICK: Concern.NO_TICK,
 }
 
 
@@ -75,7 +75,7 @@ def describe_processes(
     failing = [row for row in fresh if row.broker_error]
     if failing and len(failing) < len(fresh):
         yield Item(
-            Kind.BROKER,
+            Concern.BROKER,
             f"The broker does not respond to {failing[0].name}, but does to others. "
             "Nothing is lost. Check the network between the two.",
             detail=failing[0].broker_error,
@@ -83,25 +83,25 @@ def describe_processes(
     hanging = [row for row in fresh if row.trouble]
     if hanging and (standstill is None or standstill.cause != Cause.WORKER_HANGS):
         yield from _describe_hanging(hanging)
-    if not any(row.kind == Heartbeat.Kind.BEAT for row in fresh) and (
+    if not any(row.kind == Heartbeat.Process.BEAT for row in fresh) and (
         standstill is None or standstill.cause != Cause.NO_SCHEDULER
     ):
         yield Item(
-            Kind.NO_BEAT,
+            Concern.NO_BEAT,
             "The scheduler is offline, so nothing looks for work that is due. "
             "Start the scheduler (celery beat).",
             since=max(
                 (row.seen_at for row in rows if row.kind == "beat"), default=None
             ),
         )
-    if any(row.kind == Heartbeat.Kind.WORKER for row in fresh):
+    if any(row.kind == Heartbeat.Process.WORKER for row in fresh):
         yield from _describe_lost(rows, now=now)
 
 
 def _describe_hanging(hanging: Sequence[Heartbeat]) -> Iterator[Item]:
     """Yield the processes that run but do no work, while others do."""
     yield Item(
-        Kind.HANGING,
+        Concern.HANGING,
         f"{_name(hanging)} {'hangs' if len(hanging) == 1 else 'hang'}. A supervisor "
         "restarts hanging processes. Without one, restart them yourself.",
         tone="warn",
@@ -112,7 +112,7 @@ def _describe_hanging(hanging: Sequence[Heartbeat]) -> Iterator[Item]:
 def _describe_lost(rows: Sequence[Heartbeat], *, now: datetime) -> Iterator[Item]:
     """Yield workers that stopped responding and have not been replaced."""
     workers = sorted(
-        (row for row in rows if row.kind == Heartbeat.Kind.WORKER),
+        (row for row in rows if row.kind == Heartbeat.Process.WORKER),
         key=lambda row: row.started_at,
     )
     # A worker that started after the last heartbeat of another replaces it, but only
@@ -132,7 +132,7 @@ def _describe_lost(rows: Sequence[Heartbeat], *, now: datetime) -> Iterator[Item
     if lost:
         lost.reverse()
         yield Item(
-            Kind.LOST_WORKER,
+            Concern.LOST_WORKER,
             f"{_name(lost)} stopped responding, and no worker has taken "
             f"{'its' if len(lost) == 1 else 'their'} place. The others continue with "
             f"{'its' if len(lost) == 1 else 'their'} servers.",

@@ -5,7 +5,7 @@ from typing import Final
 
 from django.db.models import F, Q
 
-from servers.lifecycle.backoff import MOST_SECONDS
+from servers.lifecycle.backoff import MAX_SECONDS
 from servers.lifecycle.snapshot import Pace
 
 # ServerFleet looks for leftovers less often than for instances.
@@ -14,7 +14,7 @@ LEFTOVERS_EVERY: Final = timedelta(hours=1)
 
 def bound_of(pace: Pace) -> timedelta:
     """Return how long a leak can exist after the last fault."""
-    return pace.settle + pace.grace + 2 * pace.listing + timedelta(seconds=MOST_SECONDS)
+    return pace.settle + pace.grace + 2 * pace.listing + timedelta(seconds=MAX_SECONDS)
 
 
 def bound_of_leftovers(pace: Pace) -> timedelta:

@@ -17,7 +17,7 @@ from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State, Verdict
 from servers.models import Event, Instance, Leftover, Location, Server
 from servers.placing.locations import pace_of_account
-from servers.records.ledger import Kind
+from servers.records.ledger import Fact
 from servers.reports.leaks.bounds import bound_of, bound_of_leftovers, outside_of
 from servers.reports.leaks.sentences import (
     describe_ending,
@@ -36,16 +36,16 @@ from servers.reports.leaks.shapes import (
 Row = TypeVar("Row", Instance, Server, Leftover)
 
 # How many rows of a kind a report lists per location, oldest first.
-MOST_NAMED: Final = 100
+MAX_NAMED: Final = 100
 # How many events the history has.
-MOST_HISTORY: Final = 50
+MAX_HISTORY: Final = 50
 _HISTORY: Final = (
-    Kind.CONDEMNED,
-    Kind.ORPHAN_GONE,
-    Kind.UNEXPLAINED,
-    Kind.HELD,
-    Kind.ADOPTED,
-    Kind.LEFTOVER_GONE,
+    Fact.CONDEMNED,
+    Fact.ORPHAN_GONE,
+    Fact.UNEXPLAINED,
+    Fact.HELD,
+    Fact.ADOPTED,
+    Fact.LEFTOVER_GONE,
 )
 
 Key = tuple[UUID, str]
@@ -136,7 +136,7 @@ def _name(rows: "QuerySet[Row]", since: str) -> defaultdict[Key, list[Row]]:
         order_by=[F(since).asc(), F("pk").asc()],
     )
     grouped: defaultdict[Key, list[Row]] = defaultdict(list)
-    oldest = rows.annotate(turn=turn).filter(turn__lte=MOST_NAMED)
+    oldest = rows.annotate(turn=turn).filter(turn__lte=MAX_NAMED)
     for row in oldest.order_by(since, "pk"):
         grouped[row.account_id, row.region].append(row)
     return grouped
@@ -210,4 +210,4 @@ def list_history(*, account: str = "") -> list[Event]:
     events = Event.objects.filter(kind__in=_HISTORY).select_related("account")
     if account:
         events = events.filter(account__name=account)
-    return list(events.order_by("-id")[:MOST_HISTORY])
+    return list(events.order_by("-id")[:MAX_HISTORY])

@@ -92,7 +92,7 @@ class Remainder:
 class LocationReport:
     """One account in one region.
 
-    ``findings``, ``unconfirmed`` and ``leftovers`` name the oldest MOST_NAMED;
+    ``findings``, ``unconfirmed`` and ``leftovers`` name the oldest MAX_NAMED;
     ``by_verdict`` (with DECIDED apart), ``ending`` and ``left`` count all.
     """
 

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 # How many keys a process counts at once. Strangers can choose some of them.
-MOST_KEYS: Final = 20_000
+MAX_KEYS: Final = 20_000
 # How long not to use a cache that failed: each try can take half a second.
 REST_SECONDS: Final = 10.0
 
@@ -120,7 +120,7 @@ class Counter:
             self._counts.clear()
         count = self._counts.get(key)
         if count is None:
-            if len(self._counts) >= MOST_KEYS:
+            if len(self._counts) >= MAX_KEYS:
                 # Drop the oldest key to make room.
                 del self._counts[next(iter(self._counts))]
             # Most strangers send one request, so their key never reaches the cache.

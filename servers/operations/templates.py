@@ -1,147 +1,37 @@
-"""Save accounts and templates. Each change of a template creates a version."""
+"""Save, check and delete templates."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, Final
 
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
-from django.db.models import PositiveIntegerField
-from django.db.models.functions import Now
+from django.db import transaction
 
 from servers import tracing
 from servers.clouds.registry import describe_kind, validate_placement_options
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.models import (
     Account,
-    Location,
     Template,
     TemplatePlacement,
     TemplateVersion,
     VersionPlacement,
 )
-from servers.models.template import PLACEMENT_FIELDS, PlacementFields, Recipe
-from servers.operations.accounts import check_settings
+from servers.models.template import PLACEMENT_FIELDS, Recipe
 from servers.operations.labels import check_labels, check_tags, list_clouds
-from servers.operations.secrets import (
-    is_moved,
-    refuse_moving_user_data,
-    refuse_new_readers,
-    resolve_credentials,
-)
+from servers.operations.saving import clean_fields, raise_wrong, saving
+from servers.operations.secrets import refuse_new_readers
 from servers.placing.locations import ensure_location, open_location
 from servers.records.differences import list_differences, read_placements, read_values
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 from servers.records.limits import COUNTED
 from servers.wording import count_of
 
-MOST_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
-MOST_PLACEMENTS: Final = 11  # the first, and ten fallbacks
+MAX_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
+MAX_PLACEMENTS: Final = 11  # the first, and ten fallbacks
 ACCOUNT_GONE: Final = "This account no longer exists. Choose another account."
-# The largest PostgreSQL integer. SQLite would accept more.
-MOST_INTEGER: Final = 2**31 - 1
-# What people can change in an account, except credentials. Events name the changes.
-ACCOUNT_FIELDS: Final = (
-    *("name", "kind", "endpoint", "region", "options", "enabled"),
-    *("max_servers", "creates_per_minute", "calls_at_once"),
-)
 SECRET_FIELDS: Final = frozenset({"user_data"})  # of a template
 SECONDS_FIELDS: Final = frozenset({"ttl"})
 NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-
-
-def save_account(
-    account: Account,
-    *,
-    credentials: Mapping[str, str] | None = None,
-    keep: bool = False,
-) -> Account:
-    """Check and save an account. If ``credentials`` is None, it keeps its own.
-
-    With ``keep``, ``credentials`` replace only those that they name; "" removes one. A
-    new endpoint or kind needs all of them again, and must not get stored user data
-    (operations/secrets.py). New credentials, a new endpoint or a new kind close the
-    gates of its locations until a listing shows the same identity. Raises InvalidError
-    or ConflictError (the name is taken).
-    """
-    before = Account.objects.filter(pk=account.pk).first()
-    if before and before.kind != account.kind and before.locations.exists():
-        # Instances at the old cloud would no longer be visible.
-        raise ConflictError(
-            f"{before.name} is in use, so its kind can't be changed. Create another "
-            "account.",
-            fields={"kind": ["The kind of an account in use can't be changed."]},
-        )
-    secrets = resolve_credentials(before, account, credentials, keep=keep)
-    errors = check_settings(account, secrets)
-    if before is not None and before.endpoint == account.endpoint:
-        # So that it can still be disabled. Each connection checks the endpoint anyway.
-        errors.pop("endpoint", None)
-    if before is not None and before.options != account.options and not errors:
-        errors = _explain_unfit(account)
-    _raise(errors)
-    _clean(account)
-    account.credentials = json.dumps(secrets, sort_keys=True)
-    # The adapter's own rules, such as the format of a region. Makes no call.
-    open_location(account, account.region)
-    if before is not None and is_moved(before, account):
-        refuse_moving_user_data(before)
-    if before is not None and (
-        json.loads(before.credentials or "{}") != secrets or is_moved(before, account)
-    ):
-        account.generation = before.generation + 1
-        if before.kind != account.kind:
-            account.identity = ""  # the identity at the new cloud is unknown
-    with _saving(account):
-        account.save(force_insert=before is None, force_update=before is not None)
-        if before is not None and account.generation != before.generation:
-            account.locations.update(
-                health=Location.Health.UNKNOWN,
-                health_since=None,
-                failures=0,
-                error="",
-                next_listing_at=Now(),
-            )
-        said = describe_account_change(before, account)
-        if said:
-            write_event(Kind.ACCOUNT_CHANGED, account=account, reason=said)
-    return account
-
-
-def _explain_unfit(account: Account) -> dict[str, list[str]]:
-    """Return which templates' own options don't fit the account's, by field.
-
-    A placement's options override its account's, so either can spoil the combination.
-    """
-    rows = TemplatePlacement.objects.filter(account=account.pk)
-    said = [
-        f"They don't fit the options of the template {name}: {wrong[0]}"
-        for name, options in rows.values_list("template__name", "options")
-        if (
-            wrong := validate_placement_options(
-                account.kind, options, account_options=account.options
-            )
-        )
-    ]
-    return {"options": said} if said else {}
-
-
-def describe_account_change(before: Account | None, account: Account) -> str:
-    """Return the changes as a sentence, or "" if there are none."""
-    if before is None:
-        return f"The account {account.name} was created."
-    changes = "; ".join(
-        list_differences(
-            read_values(before, ACCOUNT_FIELDS)
-            | {"credentials": json.loads(before.credentials or "{}")},
-            read_values(account, ACCOUNT_FIELDS)
-            | {"credentials": json.loads(account.credentials or "{}")},
-            secret=["credentials"],
-        )
-    )
-    return f"The account {account.name} was changed: {changes}." if changes else ""
 
 
 def check_template(template: Template, placements: Sequence[TemplatePlacement]) -> None:
@@ -150,22 +40,22 @@ def check_template(template: Template, placements: Sequence[TemplatePlacement]) 
     A placement without a region gets that of its account. The errors of the first one
     have the names of its fields.
     """
-    _clean(template)
-    if not 1 <= len(placements) <= MOST_PLACEMENTS:
-        _raise({"placements": [f"Use 1 to {MOST_PLACEMENTS} placements."]})
+    clean_fields(template)
+    if not 1 <= len(placements) <= MAX_PLACEMENTS:
+        raise_wrong({"placements": [f"Use 1 to {MAX_PLACEMENTS} placements."]})
     for number, placement in enumerate(placements):
         try:
             check_placement(placement)
         except InvalidError as error:
             if number == 0:
                 raise
-            _raise({"placements": [f"Placement {number + 1}: {error.message}"]})
-    _raise(_find_wrong(template, placements))
+            raise_wrong({"placements": [f"Placement {number + 1}: {error.message}"]})
+    raise_wrong(_find_wrong(template, placements))
 
 
 def check_placement(placement: TemplatePlacement) -> None:
     """Raise InvalidError with everything wrong with a placement. Makes no call."""
-    _clean(placement)
+    clean_fields(placement)
     account = placement.account
     placement.region = placement.region or account.region
     # Raises an error if the cloud can't have the region.
@@ -178,7 +68,7 @@ def check_placement(placement: TemplatePlacement) -> None:
     kind = describe_kind(account.kind)
     if placement.spot and not kind.capabilities.spot:
         errors["spot"] = [f"{kind.label} has no spot instances."]
-    _raise(errors)
+    raise_wrong(errors)
 
 
 def save_template(
@@ -198,7 +88,7 @@ def save_template(
     if placements is None:
         placements = list(template.placements.all())
     check_template(template, placements)
-    with _saving(template):
+    with saving(template):
         _hold_accounts(each.account_id for each in placements)
         known = (
             Template.objects.select_for_update(no_key=True)
@@ -239,7 +129,7 @@ def save_template(
         for (_, region), account in sorted(named.items(), key=lambda item: item[0]):
             ensure_location(account, region)
         write_event(
-            Kind.TEMPLATE_CHANGED,
+            Fact.TEMPLATE_CHANGED,
             account=placements[0].account,
             reason=_describe_template_change(before, template),
         )
@@ -255,8 +145,8 @@ def _find_wrong(
     if message or (message := check_tags(template.labels, list_clouds(placements))):
         errors["labels"] = [message]
     size = len(template.user_data.encode())
-    if size > MOST_USER_DATA:
-        errors["user_data"] = [f"Use at most {MOST_USER_DATA // 1024} KiB."]
+    if size > MAX_USER_DATA:
+        errors["user_data"] = [f"Use at most {MAX_USER_DATA // 1024} KiB."]
     elif wrong := _check_user_data(size, placements):
         errors["user_data"] = [wrong]
     if not NAME_PREFIX.fullmatch(template.name_prefix):
@@ -287,7 +177,7 @@ def delete_template(template: Template) -> None:
         if kept := explain_template_kept(template):
             raise ConflictError(f"{template.name} can't be deleted. {kept}")
         write_event(
-            Kind.TEMPLATE_CHANGED,
+            Fact.TEMPLATE_CHANGED,
             account=template.first_placement.account,
             reason=f"The template {template.name} was deleted.",
         )
@@ -345,56 +235,6 @@ TEMPLATE_FIELDS: Final = (
 )
 
 
-def _clean(model: Account | Template | PlacementFields) -> None:
-    try:
-        # Saving settles which template is the default, and whether its account still
-        # exists.
-        held = {"template"}
-        if getattr(model, "account_id", None):
-            held.add("account")
-        model.full_clean(held, validate_unique=False, validate_constraints=False)
-    except ValidationError as error:
-        _raise({**error.message_dict, **_explain_choices(model, error)})
-    _raise(
-        {
-            field.name: [f"Use at most {MOST_INTEGER}."]
-            for field in model._meta.fields
-            if isinstance(field, PositiveIntegerField)
-            and (getattr(model, field.name) or 0) > MOST_INTEGER
-        }
-    )
-
-
-def _explain_choices(
-    model: Account | Template | PlacementFields, error: ValidationError
-) -> dict[str, list[str]]:
-    """Return a sentence for each field whose value is none of its choices."""
-    return {
-        field.name: [f"Use one of these values: {', '.join(dict(field.flatchoices))}."]
-        for field in model._meta.fields
-        for wrong in error.error_dict.get(field.name, [])
-        if wrong.code == "invalid_choice"
-    }
-
-
-@contextmanager
-def _saving(model: Account | Template) -> Iterator[None]:
-    """Run a transaction. Raise ConflictError if the name is taken by then."""
-    try:
-        with transaction.atomic():
-            yield
-    except IntegrityError:
-        others = type(model).objects.exclude(pk=model.pk)
-        if not others.filter(name=model.name).exists():
-            raise ConflictError(
-                "It was changed meanwhile. Reload and try again."
-            ) from None
-        raise ConflictError(
-            f"The name {model.name!r} is already taken. Choose another name.",
-            fields={"name": ["This name is already taken."]},
-        ) from None
-
-
 def _hold_accounts(pks: Iterable[Any]) -> None:
     """Keep accounts from being deleted until the transaction ends."""
     # Checked here, because the foreign key is only checked at the commit.
@@ -405,8 +245,3 @@ def _hold_accounts(pks: Iterable[Any]) -> None:
             "The account was deleted meanwhile, so nothing was saved.",
             fields={"account": [ACCOUNT_GONE]},
         )
-
-
-def _raise(errors: Mapping[str, list[str]]) -> None:
-    if errors:
-        raise InvalidError.of(errors)

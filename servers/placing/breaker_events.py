@@ -6,7 +6,7 @@ from django.db import transaction
 
 from servers.models import Account
 from servers.placing import breaker
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 
 def record_success(account: Account) -> None:
@@ -14,7 +14,7 @@ def record_success(account: Account) -> None:
     with transaction.atomic(savepoint=False):
         if breaker.note_success(account):
             write_event(
-                Kind.BREAKER_CLOSED,
+                Fact.BREAKER_CLOSED,
                 account=account,
                 reason=f"The breaker of {account.name} closed: a create succeeded.",
             )
@@ -43,7 +43,7 @@ def _write_opening(account: Account) -> None:
     until = account.breaker_until
     again = f" Next try at {until:%H:%M:%S} UTC." if until else ""
     write_event(
-        Kind.BREAKER_OPENED,
+        Fact.BREAKER_OPENED,
         account=account,
         reason=f"The breaker of {account.name} opened: "
         f"{breaker.explain_opening(account)}{again}",

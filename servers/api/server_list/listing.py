@@ -13,12 +13,12 @@ from rest_framework.request import Request
 from servers.api.shared.parameters import read_number, refuse
 from servers.lifecycle.states import State
 from servers.models import Server
-from servers.operations.labels import MOST_LABEL_FILTER, read_label_filter
+from servers.operations.labels import MAX_LABEL_FILTER, read_label_filter
 from servers.reports.selectors import ServerFilter, match_servers, with_label
 
-MOST_LIMIT: Final = 1000
-MOST_TEXT: Final = 255
-MOST_OFFSET: Final = 10_000_000
+MAX_LIMIT: Final = 1000
+MAX_TEXT: Final = 255
+MAX_OFFSET: Final = 10_000_000
 ORDERINGS: Final = ("created", "updated", "name", "state")
 _COLUMNS: Final = {"created": "created_at", "updated": "updated_at"}
 # Each can be given once. All given filters apply.
@@ -40,8 +40,8 @@ def select_servers(
     rows = _order(rows, given.get("ordering"))
     if "limit" not in given and "offset" not in given:
         return rows, {}
-    limit = read_number("limit", given.get("limit", str(MOST_LIMIT)), 1, MOST_LIMIT)
-    offset = read_number("offset", given.get("offset", "0"), 0, MOST_OFFSET)
+    limit = read_number("limit", given.get("limit", str(MAX_LIMIT)), 1, MAX_LIMIT)
+    offset = read_number("offset", given.get("offset", "0"), 0, MAX_OFFSET)
     total = rows.count()
     headers = {"X-Total-Count": str(total)}
     if link := _link(request, given, limit=limit, offset=offset, total=total):
@@ -83,7 +83,7 @@ def _read_parameters(request: Request) -> dict[str, str]:
                 f"Unknown parameter. Use any of {', '.join(sorted(_KNOWN))}.",
             )
         (text, *more) = texts
-        most = MOST_LABEL_FILTER if name == "label" else MOST_TEXT
+        most = MAX_LABEL_FILTER if name == "label" else MAX_TEXT
         if more or not text or len(text) > most or not text.isprintable():
             raise refuse(
                 name, f"Send it only once, with 1 to {most} printable characters."

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from serverfleet.web.errorpages import too_many_requests
-from servers.access.ratelimits import Counter, find_address
+from serverfleet.web.error_pages import too_many_requests
+from servers.access.rate_limits import Counter, find_address
 from servers.access.sessions import MUST_CHANGE
 
 Respond = Callable[[HttpRequest], HttpResponseBase]

@@ -1,6 +1,6 @@
 """The data folder of the embedded default: created once, locked while in use.
 
-``python -m serverfleet.run.datafolder FOLDER`` only creates one, with its keys.
+``python -m serverfleet.run.data_folder FOLDER`` only creates one, with its keys.
 """
 
 import base64

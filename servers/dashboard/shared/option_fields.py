@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
-from servers.clouds.kind import MOST_TEXT, Field
+from servers.clouds.kind import MAX_TEXT, Field
 
 OPTION: Final = "option-"
 RATE: Final = "rate-"
@@ -49,7 +49,7 @@ def make_field(each: Field) -> forms.Field:
         return forms.ChoiceField(choices=[("", "Default"), *choices.items()])
     attrs = {"placeholder": each.like} if each.like else {}
     attrs |= {"autocapitalize": "off", "spellcheck": "false"}
-    return forms.CharField(max_length=MOST_TEXT, widget=forms.TextInput(attrs=attrs))
+    return forms.CharField(max_length=MAX_TEXT, widget=forms.TextInput(attrs=attrs))
 
 
 def show_option(each: Field, value: Any) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from servers.dashboard.templates.bootchart import compare_boots, load_steps
+from servers.dashboard.templates.boot_chart import compare_boots, load_steps
 from servers.models import Attempt, Template, TemplateVersion
 from servers.records.ledger import database_now
 from servers.reports.overview import RANGES

@@ -25,9 +25,9 @@ from servers.operations.accounts import check_settings
 from servers.operations.visits import Finding, Visit, leave_out, take_place
 from servers.wording import count_of
 
-MOST_SECONDS_IN_ALL: Final = 20.0
-MOST_REGIONS: Final = 5
-MOST_PLACES: Final = 5
+MAX_SECONDS_IN_ALL: Final = 20.0
+MAX_REGIONS: Final = 5
+MAX_PLACES: Final = 5
 
 
 def probe_account(
@@ -36,11 +36,11 @@ def probe_account(
     """Test in each region in use everything that the account needs; change nothing.
 
     That is a listing, the images and sizes of the account's templates, and the rights
-    to create and to destroy. The account need not be saved. At most MOST_REGIONS
-    regions, each within visits.MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
+    to create and to destroy. The account need not be saved. At most MAX_REGIONS
+    regions, each within visits.MAX_SECONDS, all within MAX_SECONDS_IN_ALL.
 
     ``credentials`` are used instead of the account's own. Raise InvalidError if they
-    don't fit its other settings. Raise UnavailableError while visits.MOST_AT_ONCE
+    don't fit its other settings. Raise UnavailableError while visits.MAX_AT_ONCE
     others are running in this process.
     """
     if credentials is not None:
@@ -53,11 +53,11 @@ def probe_account(
     used = account.locations.order_by("region").values_list("region", flat=True)
     # First the region that was just entered.
     regions = [account.region] if account.region else []
-    regions += [place.region for place in places] + list(used[:MOST_REGIONS])
-    ends = time.monotonic() + MOST_SECONDS_IN_ALL
+    regions += [place.region for place in places] + list(used[:MAX_REGIONS])
+    ends = time.monotonic() + MAX_SECONDS_IN_ALL
     findings = []
     with take_place():
-        for region in list(dict.fromkeys(regions or [account.region]))[:MOST_REGIONS]:
+        for region in list(dict.fromkeys(regions or [account.region]))[:MAX_REGIONS]:
             here = [place for place in places if place.region == region]
             try:
                 findings += _probe_region(Visit(account, region, ends=ends), here)
@@ -71,21 +71,21 @@ def probe_template(
 ) -> list[Finding]:
     """Test for each placement of a template whether servers can be created.
 
-    Creates none. The template need not be saved. At most MOST_PLACES, each within
-    visits.MOST_SECONDS, all within MOST_SECONDS_IN_ALL.
+    Creates none. The template need not be saved. At most MAX_PLACES, each within
+    visits.MAX_SECONDS, all within MAX_SECONDS_IN_ALL.
     """
-    ends = time.monotonic() + MOST_SECONDS_IN_ALL
+    ends = time.monotonic() + MAX_SECONDS_IN_ALL
     findings = []
     with take_place():
-        for place in placements[:MOST_PLACES]:
+        for place in placements[:MAX_PLACES]:
             findings += _probe_placement(template, place, ends=ends)
     findings += [
         leave_out(
             place.region,
             f"The fallback on {place.size} in {place.account.name} was not "
-            f"tested, because a test covers at most {MOST_PLACES} choices.",
+            f"tested, because a test covers at most {MAX_PLACES} choices.",
         )
-        for place in placements[MOST_PLACES:]
+        for place in placements[MAX_PLACES:]
     ]
     return findings
 
@@ -101,7 +101,7 @@ def _list_places(account: Account) -> list[TemplatePlacement]:
     return list(
         TemplatePlacement.objects.filter(account=account.pk)
         .select_related("template")
-        .order_by("template__name", "position")[:MOST_PLACES]
+        .order_by("template__name", "position")[:MAX_PLACES]
     )
 
 

@@ -16,13 +16,14 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from serverfleet import env
-from serverfleet.run.datafolder import StartError
+from serverfleet.run.data_folder import StartError
 from servers import tracing
 from servers.access.tokens import SCOPES, issue_token
 from servers.models import Account, Template, TemplatePlacement, Token
 from servers.models.encryption import refuse_wrong_keys
+from servers.operations.accounts import save_account
 from servers.operations.fleet import close_gates, initialise_fleet
-from servers.operations.setup import save_account, save_template
+from servers.operations.templates import save_template
 
 
 def prepare_static(folder: Path) -> None:

@@ -13,11 +13,11 @@ from servers.reports.overview import Range
 
 # How long attempts are kept; see reconciler/purge.py.
 COMPARED_FOR: Final = timedelta(days=30)
-MOST_VERSIONS: Final = 10
+MAX_VERSIONS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BootColumn:
     """The boots of one step of the chart."""
 
     at: datetime
@@ -33,14 +33,14 @@ class VersionBoots:
     failed: int
 
 
-def load_steps(template: Template, chosen: Range, *, now: datetime) -> list[Step]:
+def load_steps(template: Template, chosen: Range, *, now: datetime) -> list[BootColumn]:
     """Return each step of a range, including empty ones. One query."""
     steps = chosen.list_steps(now)
     rows = list_boots(min(steps.values()), template=template.pk).annotate(
         step=Epoch("ready_at") / chosen.seconds
     )
     boots = group_boots(rows, "step")
-    return [Step(at, boots.get(number, Boots())) for number, at in steps.items()]
+    return [BootColumn(at, boots.get(number, Boots())) for number, at in steps.items()]
 
 
 def compare_boots(template: Template, *, now: datetime) -> list[VersionBoots]:
@@ -59,5 +59,5 @@ def compare_boots(template: Template, *, now: datetime) -> list[VersionBoots]:
     numbers = sorted({*boots, *failed}, reverse=True)
     return [
         VersionBoots(number, boots.get(number, Boots()), failed.get(number, 0))
-        for number in numbers[:MOST_VERSIONS]
+        for number in numbers[:MAX_VERSIONS]
     ]

@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 
-class Tally(models.Model):
+class Counter(models.Model):
     """A count or a sum since the installation was created."""
 
     name = models.CharField(max_length=63)
@@ -13,9 +13,8 @@ class Tally(models.Model):
     value = models.FloatField(default=0)
 
     class Meta:
-        verbose_name_plural = "tallies"
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["name", "label"], name="one_tally_each")
+            models.UniqueConstraint(fields=["name", "label"], name="one_counter_each")
         ]
 
     def __str__(self) -> str:

@@ -14,14 +14,14 @@ from servers.messaging import dispatch
 from servers.models import Attempt, Instance, Leftover, Location, Server, Template
 from servers.records import ledger
 from servers.records.condemn import condemn_unowned
-from servers.records.ledger import Kind, write_event
+from servers.records.ledger import Fact, write_event
 
 _UNOWNED: Final = (Verdict.ORPHAN, Verdict.DOUBLE)
 _NOBODY_WAITS: Final = "Nothing there needs a decision any more. Reload and look again."
 _DECIDED: Final = "{} no longer needs a decision. Reload and look again."
 
 
-def destroy_stray(instance_pk: Any) -> None:
+def destroy_unowned(instance_pk: Any) -> None:
     """Condemn an instance that no server owns: it will be destroyed.
 
     It is unexplained, or an orphan or double that is held because there are so many.
@@ -42,7 +42,7 @@ def destroy_stray(instance_pk: Any) -> None:
         instance.condemned_for = reason
         instance.next_step_at = now
         instance.save(update_fields=["condemned_at", "condemned_for", "next_step_at"])
-        write_event(Kind.CONDEMNED, account_id=instance.account_id, reason=reason)
+        write_event(Fact.CONDEMNED, account_id=instance.account_id, reason=reason)
         dispatch.hint(dispatch.DESTROY, instance.pk)
 
 
@@ -60,7 +60,7 @@ def delete_leftover(leftover_pk: Any) -> None:
         if not rows.update(condemned_at=now):
             raise ConflictError(_DECIDED.format(leftover.resource_id))
         write_event(
-            Kind.CONDEMNED,
+            Fact.CONDEMNED,
             account_id=leftover.account_id,
             reason=f"A person condemned {leftover.kind} {leftover.resource_id}.",
         )
@@ -98,7 +98,7 @@ def destroy_held(account: str, *, region: str = "") -> int:
     return count
 
 
-def adopt_stray(instance_pk: Any, *, template: Template | None = None) -> Server:
+def adopt_unowned(instance_pk: Any, *, template: Template | None = None) -> Server:
     """Create a server for an unknown instance, as if its call was just answered.
 
     The template (by default the default one) decides on readiness and ttl. Raises

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from servers.access.reach import reach_servers
-from servers.api.serverlist.segments import (
+from servers.api.server_list.segments import (
     Bytes,
     Key,
     Row,
@@ -36,8 +36,8 @@ from servers.reports.selectors import find_key, list_servers
 from servers.reports.server_json import render_server
 
 # Rows cached in addition to the whole list, from filtered lists and single requests.
-MOST_KEPT: Final = 2000
-MOST_NAMES: Final = 10_000
+MAX_KEPT: Final = 2000
+MAX_NAMES: Final = 10_000
 # Up to this many rows are read by their ids. For more, all rows are read.
 _FEW: Final = 200
 # Rows in memory at once: they take more memory than their encoded bytes.
@@ -46,7 +46,7 @@ _CHUNK: Final = 200
 _NOTHING: Final = make_whole(None, ())
 
 
-class Shelf:
+class EncodedServers:
     """The cache for one kind of caller."""
 
     def __init__(self, *, with_secrets: bool) -> None:
@@ -114,7 +114,7 @@ class Shelf:
         # A memoryview is part of the whole list, which is cached already.
         if not self._keeps or isinstance(row, memoryview):
             return
-        if len(self._rows) >= MOST_KEPT:
+        if len(self._rows) >= MAX_KEPT:
             self._rows = {}
         self._rows[pk] = (version, row)
 
@@ -152,11 +152,11 @@ def find_name(name: str, stamp: int | None) -> Key:
     return key
 
 
-_names: Final = Kept[str, Key](most=MOST_NAMES)
-_open: Final = Shelf(with_secrets=False)
-_secret: Final = Shelf(with_secrets=True)
+_names: Final = Kept[str, Key](most=MAX_NAMES)
+_open: Final = EncodedServers(with_secrets=False)
+_secret: Final = EncodedServers(with_secrets=True)
 
 
-def shelf(*, with_secrets: bool) -> Shelf:
+def encoded_servers(*, with_secrets: bool) -> EncodedServers:
     """Return the cache for callers with or without ``secrets:read``."""
     return _secret if with_secrets else _open
