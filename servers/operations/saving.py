@@ -13,7 +13,7 @@ from servers.models import Account, Template
 from servers.models.template import PlacementFields
 
 # The largest PostgreSQL integer. SQLite would accept more.
-MOST_INTEGER: Final = 2**31 - 1
+MAX_INTEGER: Final = 2**31 - 1
 
 
 def clean_fields(model: Account | Template | PlacementFields) -> None:
@@ -29,10 +29,10 @@ def clean_fields(model: Account | Template | PlacementFields) -> None:
         raise_wrong({**error.message_dict, **_explain_choices(model, error)})
     raise_wrong(
         {
-            field.name: [f"Use at most {MOST_INTEGER}."]
+            field.name: [f"Use at most {MAX_INTEGER}."]
             for field in model._meta.fields
             if isinstance(field, PositiveIntegerField)
-            and (getattr(model, field.name) or 0) > MOST_INTEGER
+            and (getattr(model, field.name) or 0) > MAX_INTEGER
         }
     )
 
