@@ -85,7 +85,7 @@ def make_every_state(
     for state in ("creating", "created", "error", "stopping"):
         workshop.run_to(state, made[state])
     # It would not stay: one move at a time, and nothing is turned after it.
-    monkeypatch.setattr(step, "MAX_MOVES", 1)
+    monkeypatch.setattr(step, "MAX_DECISIONS", 1)
     add_template("probed", readiness="tcp")
     made["staging"] = provision(name="a-staging", template="probed")
     step_to("staging", made["staging"], workshop)
