@@ -175,8 +175,10 @@ class FleetMachine(RuleBasedStateMachine):
         if live:
             row = live[pick % len(live)]
             self.lost.add(row.id)
+            now = time.time()
             for world in self.worlds:
-                vanish(world, row.id, time.time())
+                if row.id in {each.id for each in world.live(now)}:
+                    vanish(world, row.id, now)
             self.seen["lost"] += 1
 
     @rule(pick=st.integers(0, 9))
