@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from servers.access.reach import MAX_TOKEN_NAME
 from servers.errors import ConflictError, InvalidError
-from servers.freshness.kept import Kept
+from servers.freshness.stamped_cache import Kept
 from servers.freshness.stamps import Stamps, read_clock
 from servers.models import Token
 from servers.records.differences import list_differences

@@ -34,7 +34,7 @@ from servers.errors import NotFoundError
 from servers.freshness.stamps import Stamps
 from servers.models import Server, Token
 from servers.operations.change import Change, change_server
-from servers.operations.once import provision_once
+from servers.operations.idempotency import provision_once
 from servers.operations.provision import Request, provision_servers
 from servers.operations.terminate import retry_server, terminate_server
 from servers.reports.selectors import list_servers

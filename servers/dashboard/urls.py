@@ -17,7 +17,7 @@ from servers.dashboard.servers.bulk import ActOnServers
 from servers.dashboard.servers.detail import CertificateFile, ServerPage
 from servers.dashboard.servers.listing import Download, ServerList
 from servers.dashboard.servers.paths import ServerName
-from servers.dashboard.servers.views import DeleteView, SaveView
+from servers.dashboard.servers.saved_views import DeleteView, SaveView
 from servers.dashboard.start import FirstSteps
 from servers.dashboard.templates import edit as template_edit
 from servers.dashboard.templates import pages as template_pages

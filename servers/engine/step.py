@@ -20,7 +20,7 @@ from servers.engine import calls, uptime
 from servers.engine.create import record_create, send_create
 from servers.engine.finish import record_finish, send_finish
 from servers.engine.moves import apply
-from servers.engine.rest import Rest, plan_retry, plan_wait, release, stop_clock
+from servers.engine.waits import Rest, plan_retry, plan_wait, release, stop_clock
 from servers.lifecycle.conditions import NotYet
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import (

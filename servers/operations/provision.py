@@ -13,7 +13,7 @@ from servers import tracing
 from servers.access.reach import reach_recipes
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
-from servers.freshness.kept import Kept
+from servers.freshness.stamped_cache import Kept
 from servers.freshness.stamps import Stamps, read_stamps
 from servers.lifecycle.snapshot import Placement
 from servers.messaging import dispatch

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from servers.clouds.amazon import shown as amazon
+from servers.clouds.amazon import convert as amazon
 from servers.clouds.amazon.launch import build_run_params
 from servers.clouds.base import HALTED, Meaning
 from servers.clouds.sandbox import adapter as sandbox

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from servers.engine.rest import plan_retry
+from servers.engine.waits import plan_retry
 from servers.lifecycle.backoff import back_off
 from servers.models import Account, Attempt, Fleet, Location, Server
 from servers.operations.accounts import save_account

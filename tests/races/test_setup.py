@@ -13,7 +13,7 @@ from servers.errors import ConflictError
 from servers.messaging import dispatch
 from servers.models import Account, Server, Template, TemplateVersion, Token
 from servers.operations.accounts import save_account
-from servers.operations.once import provision_once
+from servers.operations.idempotency import provision_once
 from servers.operations.provision import Request, provision_servers
 from servers.operations.templates import delete_template
 from tests.support.crew import (

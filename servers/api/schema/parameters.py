@@ -9,8 +9,8 @@ from servers.api.serializers.fields import PRINTABLE
 from servers.api.server_list.listing import MAX_LIMIT, MAX_OFFSET, MAX_TEXT, ORDERINGS
 from servers.api.shared.parameters import FALSE, MAX_AFTER, MAX_EVENTS, TRUE
 from servers.lifecycle.states import State
+from servers.operations.idempotency import KEY
 from servers.operations.labels import LABEL_NAME, LABEL_VALUE, MAX_LABEL_FILTER
-from servers.operations.once import KEY
 from servers.reports.feed import MAX_WAIT
 
 _STATES: Final = "|".join(State)

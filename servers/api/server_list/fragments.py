@@ -30,7 +30,7 @@ from servers.api.server_list.segments import (
     make_whole,
     plan,
 )
-from servers.freshness.kept import Kept
+from servers.freshness.stamped_cache import Kept
 from servers.models import Server
 from servers.reports.selectors import find_key, list_servers
 from servers.reports.server_json import render_server

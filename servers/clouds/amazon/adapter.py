@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from servers.clouds.amazon.api import NAME, find_text
 from servers.clouds.amazon.checks import check_run, check_terminate
 from servers.clouds.amazon.connection import call, ec2_of
+from servers.clouds.amazon.convert import iterate_instances, show_instance, show_volume
 from servers.clouds.amazon.images import RootDevices
 from servers.clouds.amazon.launch import CAPABILITIES, build_run_params, changes_disk
 from servers.clouds.amazon.offers import read_catalogue
@@ -20,7 +21,6 @@ from servers.clouds.amazon.roles import (
     forget_keys,
     is_lent,
 )
-from servers.clouds.amazon.shown import iterate_instances, show_instance, show_volume
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,

@@ -19,7 +19,7 @@ from servers.dashboard.shared.option_fields import (
     read_option,
     show_option,
 )
-from servers.dashboard.shared.rowform import RowForm
+from servers.dashboard.shared.row_form import RowForm
 from servers.models import Account
 
 CREDENTIAL: Final = "credential-"

@@ -13,8 +13,8 @@ from django.views.generic import ListView, TemplateView
 from servers.access.sessions import digest_password, find_one_time, list_open_sessions
 from servers.access.tokens import list_valid_tokens
 from servers.dashboard.shared.editing import Once
+from servers.dashboard.shared.form_idempotency import OnceForm
 from servers.dashboard.shared.live import Live
-from servers.dashboard.shared.once import OnceForm
 from servers.models import OneTimePassword
 from servers.operations import people
 

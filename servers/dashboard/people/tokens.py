@@ -15,9 +15,9 @@ from servers.access.reach import find_token_by_id, reach_tokens
 from servers.access.tokens import issue_token, revoke_token, scopes_of
 from servers.dashboard.shared.acting import Ask
 from servers.dashboard.shared.editing import Once
+from servers.dashboard.shared.form_idempotency import OnceForm
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import REPEATED
-from servers.dashboard.shared.once import OnceForm
 from servers.models import Token
 from servers.records.ledger import database_now
 

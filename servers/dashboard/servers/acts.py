@@ -16,12 +16,12 @@ from servers.dashboard.shared.access import Page, find_next, go_back
 from servers.dashboard.shared.acting import Act
 from servers.dashboard.shared.editing import Once
 from servers.dashboard.shared.first_step import find_first_step
+from servers.dashboard.shared.form_idempotency import add_errors
 from servers.dashboard.shared.messages import (
     can_be_forced,
     is_removal,
     say_what_is_lost,
 )
-from servers.dashboard.shared.once import add_errors
 from servers.errors import ConflictError, FleetError, NotFoundError
 from servers.lifecycle.states import ENDING, State
 from servers.models import Server

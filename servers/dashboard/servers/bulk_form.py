@@ -4,8 +4,8 @@ from typing import Any
 
 from django import forms
 
+from servers.dashboard.shared.form_idempotency import OnceForm
 from servers.dashboard.shared.lines import LinesField
-from servers.dashboard.shared.once import OnceForm
 from servers.operations.labels import check_labels
 
 

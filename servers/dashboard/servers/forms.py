@@ -9,9 +9,9 @@ from typing import Any, Final
 from django import forms
 
 from servers.access.reach import reach_templates
+from servers.dashboard.shared.form_idempotency import OnceForm, add_errors, offer_rows
 from servers.dashboard.shared.lines import LinesField, join_lines
 from servers.dashboard.shared.minutes import MinutesField
-from servers.dashboard.shared.once import OnceForm, add_errors, offer_rows
 from servers.errors import InvalidError
 from servers.models import Server, Template
 from servers.operations.change import Change

@@ -15,9 +15,9 @@ from django.views.generic import TemplateView, View
 
 from servers.access.reach import reach_accounts, reach_templates
 from servers.dashboard.servers.labels import list_labels
+from servers.dashboard.servers.saved_views import list_views
 from servers.dashboard.servers.selection import ALL, Selection
 from servers.dashboard.servers.targets import MOST
-from servers.dashboard.servers.views import list_views
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.first_step import find_first_step
 from servers.dashboard.shared.live import Live

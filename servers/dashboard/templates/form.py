@@ -11,7 +11,7 @@ from django.http import QueryDict
 from servers.dashboard.shared.lines import LinesField, join_lines
 from servers.dashboard.shared.minutes import MinutesField
 from servers.dashboard.shared.model_fields import PLAIN_TEXT, make_model_field
-from servers.dashboard.shared.rowform import RowForm
+from servers.dashboard.shared.row_form import RowForm
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
 from servers.models import Account, Template, TemplatePlacement

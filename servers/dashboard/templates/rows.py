@@ -9,9 +9,9 @@ from django import forms
 from servers.access.reach import reach_accounts
 from servers.clouds.kind import Field
 from servers.clouds.registry import describe_kind
+from servers.dashboard.shared.form_idempotency import add_errors, offer_rows
 from servers.dashboard.shared.lines import LinesField, join_lines
 from servers.dashboard.shared.model_fields import make_model_field
-from servers.dashboard.shared.once import add_errors, offer_rows
 from servers.errors import FleetError
 from servers.models import Account, TemplatePlacement
 from servers.models.multiline import Multiline

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django import forms
 
-from servers.dashboard.shared.once import OnceForm
+from servers.dashboard.shared.form_idempotency import OnceForm
 from servers.models.account import validate_name
 
 CHANGED: Final = (
