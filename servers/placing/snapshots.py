@@ -97,12 +97,15 @@ class Loader:
                 (placement.account, placement.region)
                 for placement in self.placements.get(server.pk, ())
             }
-        for tried in self.attempts.values():
-            keys |= {(attempt.account_id, attempt.region) for attempt in tried}
-        for held in self.instances.values():
-            keys |= {(instance.account_id, instance.region) for instance in held}
+        rows: list[Attempt | Instance] = [
+            *chain.from_iterable(self.attempts.values()),
+            *chain.from_iterable(self.instances.values()),
+        ]
+        keys |= {(row.account_id, row.region) for row in rows}
         if unknown := {account for account, _ in keys} - self.accounts.keys():
             self.accounts |= Account.objects.in_bulk(unknown)
+        for row in rows:
+            row.account = self.accounts[row.account_id]
         found = {}
         for location in Location.objects.filter(account__in=self.accounts):
             location.account = self.accounts[location.account_id]
@@ -117,6 +120,7 @@ class Loader:
     def add_answer(self, attempt: Attempt, instance: Instance) -> None:
         """Add what a create call has just shown. Its location is already known."""
         assert instance.server_uid is not None
+        instance.account = attempt.account
         self.attempts.setdefault(attempt.server_uid, []).append(attempt)
         self.instances.setdefault(instance.server_uid, []).append(instance)
 
@@ -124,10 +128,7 @@ class Loader:
         """Return the records of instances, with their accounts."""
         pks = {view.pk for view in views}
         rows = chain.from_iterable(self.instances.values())
-        found = [row for row in rows if row.pk in pks]
-        for row in found:
-            row.account = self.accounts[row.account_id]
-        return found
+        return [row for row in rows if row.pk in pks]
 
     def snapshot(self, server: Server) -> Snapshot:
         """Return the snapshot of one of the servers."""

@@ -150,7 +150,8 @@ def run_schemathesis(service: Service, folder: Path) -> str:
         timeout=500,
     )
     report = done.stdout + done.stderr
-    assert done.returncode == 0, report[-20_000:]
+    faults = [line for line in service.log().splitlines() if "Traceback" in line]
+    assert done.returncode == 0, report[-20_000:] + "\n".join(faults)[-20_000:]
     return report
 
 
