@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from servers import tracing
 from servers.clouds.registry import describe_kind, validate_placement_options
@@ -168,12 +168,11 @@ def delete_template(template: Template) -> None:
     Raises NotFoundError or ConflictError.
     """
     with transaction.atomic():
-        # Its versions first, in the order in which a server's commit locks them.
-        list(template.versions.select_for_update().order_by("pk").values_list("pk"))
         # The full lock: a server that is created from it meanwhile either waits at its
         # commit and is refused, or is already committed and keeps the template.
         if not Template.objects.select_for_update().filter(pk=template.pk).first():
             raise NotFoundError.named("template", template.name)
+        _lock_versions(template)
         if kept := explain_template_kept(template):
             raise ConflictError(f"{template.name} can't be deleted. {kept}")
         write_event(
@@ -184,6 +183,20 @@ def delete_template(template: Template) -> None:
         # The others stay until the records of their servers are purged.
         template.versions.filter(servers=None).delete()
         template.delete()
+
+
+def _lock_versions(template: Template) -> None:
+    """Lock the versions of a locked template, or raise ConflictError."""
+    # A server's commit locks both, in an order that depends on when the database's
+    # tables were created. So this must not wait: the commit may wait for the template.
+    rows = template.versions.select_for_update(nowait=True).values_list("pk")
+    try:
+        list(rows)
+    except OperationalError:
+        raise ConflictError(
+            f"{template.name} is being used at this moment, so it was not deleted. "
+            "Try again."
+        ) from None
 
 
 def explain_template_kept(template: Template) -> str:

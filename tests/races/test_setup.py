@@ -1,6 +1,7 @@
 """Accounts, templates and tokens that several admins change in the same moment."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -189,6 +190,7 @@ def test_what_is_used_in_the_same_moment_is_kept_or_told_gone(
             "There is no such template.",
             f"{name} was deleted.",
             f"{name} can't be deleted. 1 server created from it has not stopped yet.",
+            f"{name} is being used at this moment, so it was not deleted.",
             f"There is no template named '{name}'.",
         )
         made = Server.objects.filter(name=name).exists()
@@ -219,6 +221,44 @@ def test_servers_whose_template_goes_before_their_commit_are_refused(
     with pytest.raises(ConflictError, match="The template was deleted meanwhile"):
         make(Request(template="goes"))
     assert not Server.objects.exists()
+
+
+@pytest.mark.postgresql  # only there do the two lock rows
+@pytest.mark.parametrize("first", ["template", "recipe"])
+def test_a_template_is_kept_if_its_server_is_committed_while_it_is_deleted(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    make_fleet()
+    template = make_named("used", Account.objects.get())
+    told: list[str] = []
+
+    def delete() -> None:
+        try:
+            delete_template(template)
+        except ConflictError as error:
+            told.append(error.message)
+        connection.close()
+
+    deletion = threading.Thread(target=delete)
+
+    def check_one(*_: object) -> None:
+        with connection.cursor() as cursor:
+            # As if the commit had begun with this one.
+            found = connection.introspection.get_constraints(cursor, "servers_server")
+            (name,) = (
+                name
+                for name, each in found.items()
+                if each["foreign_key"] and each["columns"] == [f"{first}_id"]
+            )
+            cursor.execute(f'SET CONSTRAINTS "{name}" IMMEDIATE')
+        deletion.start()
+        time.sleep(0.3)
+
+    monkeypatch.setattr(dispatch, "hint", check_one)
+    (server,) = provision_servers(Request(template="used"))
+    deletion.join()
+    assert len(told) == 1
+    assert Server.objects.get().template == template == server.template
 
 
 def test_a_name_is_given_once(crew: list[Person]) -> None:

@@ -50,6 +50,10 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         offer_rows(self, "account", reach_accounts().order_by("name"))
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """Leave out whether the account still exists: saving settles that."""
+        return {*super()._get_validation_exclusions(), "account"}  # type: ignore[misc]
+
     def clean(self) -> dict[str, Any]:
         """Read the options as the account's kind of cloud describes them, and check."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
