@@ -76,8 +76,8 @@ def test_an_account_is_tested_before_it_is_saved() -> None:
     account = Account(
         name="new",
         kind="sandbox",
-        credentials=json.dumps({"token": "right"}),
-        options={**QUICK, "expected_token": "right"},
+        credentials=json.dumps({"token": "ключ"}),
+        options={**QUICK, "expected_token": "ключ"},
     )
     findings = probe_account(account)
     outcomes = [finding.outcome for finding in findings]

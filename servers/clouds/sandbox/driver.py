@@ -233,7 +233,9 @@ class SandboxNodeDriver(NodeDriver):
         if behaviour.strikes("unreachable", call):
             raise ConnectionRefusedError("no connection")
         time.sleep(behaviour.latency / 2)
-        if self.expects and not secrets.compare_digest(self.token, self.expects):
+        if self.expects and not secrets.compare_digest(
+            self.token.encode(), self.expects.encode()
+        ):
             raise BaseHTTPError(401, "The token is not valid.")
         needed = allows or operation
         if {needed, f"{self.region}/{needed}"} & set(behaviour.denied):
