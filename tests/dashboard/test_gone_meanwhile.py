@@ -1,6 +1,7 @@
 """What is deleted between any two queries of a request is told gone, or left out."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from servers.access.tokens import issue_token
 from servers.models import Account, Instance, Leftover, Server, Template, Token
@@ -32,6 +34,13 @@ API = (
 )
 
 
+# The tables of what is deleted.
+READ = re.compile(
+    'FROM "servers_(server|template|templateversion|templateplacement|account'
+    '|instance|leftover|token)"'
+)
+
+
 def delete_all() -> None:
     """Delete what people and the purge can delete."""
     Server.objects.filter(name="over").delete()
@@ -46,34 +55,42 @@ def delete_all() -> None:
 
 
 @contextmanager
-def before_query(number: int, act: Callable[[], None]) -> Any:
-    """Act before a query of the block. Yield a list that is empty if there was none."""
+def before_query(number: int, act: Callable[[], None]) -> Iterator[None]:
+    """Act before a query of the block, counted from 0."""
     seen: list[int] = []
-    done: list[bool] = []
 
     def run(execute: Any, *call: Any) -> Any:
         seen.append(1)
-        if len(seen) == number and not done:
-            done.append(True)
+        if len(seen) == number + 1:
             act()
         return execute(*call)
 
     with connection.execute_wrapper(run):
-        yield done
+        yield
+
+
+def list_moments(ask: Callable[[], Any]) -> list[int]:
+    """Return the numbers of the queries by which a request has read a table.
+
+    What is deleted before was deleted before the request.
+    """
+    with CaptureQueriesContext(connection) as queries, transaction.atomic():
+        ask()
+        transaction.set_rollback(True)
+    read = [bool(READ.search(query["sql"])) for query in queries]
+    return [number for number in range(len(read)) if any(read[:number])]
 
 
 def ask_at_each_query(ask: Callable[[], Any], what: str) -> list[str]:
     """Return what failed when everything was deleted before a query of a request."""
     wrong = []
-    for number in range(1, 200):
+    for number in list_moments(ask):
         with transaction.atomic():
-            with before_query(number, delete_all) as done:
+            with before_query(number, delete_all):
                 answer = ask()
             transaction.set_rollback(True)
         if answer.status_code >= 500:
             wrong.append(f"{what}, before query {number}: {answer.status_code}")
-        if not done:
-            break
     return wrong
 
 
