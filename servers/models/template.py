@@ -15,6 +15,8 @@ from servers.machine.readiness import list_readiness
 from servers.models.account import NAME_HELP, NAME_TAKEN, Account, validate_name
 from servers.models.fields import EncryptedTextField
 
+ACCOUNT_GONE: Final = "This account no longer exists. Choose another account."
+
 
 class Recipe(models.Model):
     """How to create a server: the fields that a template and its versions share.
@@ -158,7 +160,12 @@ class PlacementFields(models.Model):
     """
 
     position = models.PositiveSmallIntegerField(default=0)
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="+",
+        error_messages={"invalid": ACCOUNT_GONE},
+    )
     region = models.CharField(
         max_length=100,
         blank=True,

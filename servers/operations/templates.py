@@ -16,7 +16,7 @@ from servers.models import (
     TemplateVersion,
     VersionPlacement,
 )
-from servers.models.template import PLACEMENT_FIELDS, Recipe
+from servers.models.template import ACCOUNT_GONE, PLACEMENT_FIELDS, Recipe
 from servers.operations.labels import check_labels, check_tags, list_clouds
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.secrets import refuse_new_readers
@@ -28,7 +28,6 @@ from servers.wording import count_of
 
 MAX_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
 MAX_PLACEMENTS: Final = 11  # the first, and ten fallbacks
-ACCOUNT_GONE: Final = "This account no longer exists. Choose another account."
 SECRET_FIELDS: Final = frozenset({"user_data"})  # of a template
 SECONDS_FIELDS: Final = frozenset({"ttl"})
 NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

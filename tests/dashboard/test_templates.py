@@ -1,12 +1,22 @@
 """The templates' pages: what they make, how they do, and what changed."""
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client
 
-from servers.models import Account, Attempt, Event, Server, Template, TemplateVersion
+from servers.models import (
+    Account,
+    Attempt,
+    Event,
+    Server,
+    Template,
+    TemplatePlacement,
+    TemplateVersion,
+)
 from servers.operations.accounts import save_account
 from servers.records.ledger import database_now
 from tests.support.crawl import Look
@@ -344,3 +354,12 @@ def test_a_viewer_looks_and_may_not_touch(admin: Client) -> None:
         assert viewer.post(f"/templates/{path}/", {"name": "x"}).status_code == 403
     assert admin.get("/templates/none/").status_code == 404
     assert admin.get("/templates/%00/").status_code == 404
+
+
+def test_an_account_that_is_gone_is_told_in_our_words_by_every_form() -> None:
+    placement = TemplatePlacement(account_id=uuid.uuid4(), image="i", size="s")
+    with pytest.raises(ValidationError) as told:
+        placement.full_clean(exclude={"template"})
+    assert told.value.message_dict == {
+        "account": ["This account no longer exists. Choose another account."]
+    }

@@ -15,7 +15,8 @@ from servers.dashboard.shared.model_fields import make_model_field
 from servers.errors import FleetError
 from servers.models import Account, TemplatePlacement
 from servers.models.multiline import Multiline
-from servers.operations.templates import ACCOUNT_GONE, MAX_PLACEMENTS, check_placement
+from servers.models.template import ACCOUNT_GONE
+from servers.operations.templates import MAX_PLACEMENTS, check_placement
 
 
 class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -49,10 +50,6 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offer_rows(self, "account", reach_accounts().order_by("name"))
-
-    def _get_validation_exclusions(self) -> set[str]:
-        """Leave out whether the account still exists: saving settles that."""
-        return {*super()._get_validation_exclusions(), "account"}  # type: ignore[misc]
 
     def clean(self) -> dict[str, Any]:
         """Read the options as the account's kind of cloud describes them, and check."""
