@@ -12,10 +12,9 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from servers.operations.saving import MAX_INTEGER
 from servers.reports.server_json import to_seconds
 
-# The largest PostgreSQL integer. SQLite gets the same limit.
-MAX_INTEGER: Final = 2**31 - 1
 NO_NUL: Final = r"^[^\u0000]*$"
 # Our own format, like Python's str.isprintable: no control characters, no line
 # separators, no unassigned code points.
