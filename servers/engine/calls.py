@@ -8,7 +8,7 @@ from django.db import transaction
 
 from servers.clouds.base import CloudError, InstanceNotFoundError
 from servers.lifecycle.backoff import back_off
-from servers.lifecycle.decisions import ConfirmVanished, LookUp
+from servers.lifecycle.decisions import LookUp
 from servers.lifecycle.snapshot import Pace
 from servers.models import Attempt, Fleet, Instance, Location, Server
 from servers.placing.location_gate import explain_closed_gate
@@ -53,9 +53,8 @@ def look_up(server: Server, decision: LookUp, *, now: datetime) -> str:
     return ""
 
 
-def confirm_vanished(decision: ConfirmVanished, *, now: datetime) -> str:
+def confirm_vanished(instance: Instance, *, now: datetime) -> str:
     """Ask for an instance by its id. Return why the call failed, or ""."""
-    instance = Instance.objects.select_related("account").get(pk=decision.instance.pk)
     cloud = open_location(instance.account, instance.region)
     try:
         with call_slot(instance.account):

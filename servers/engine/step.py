@@ -201,7 +201,8 @@ class Step:
             case LookUp():
                 error = calls.look_up(server, call, now=self.now)
             case ConfirmVanished():
-                error = calls.confirm_vanished(call, now=self.now)
+                (instance,) = self.loader.find_instances([call.instance])
+                error = calls.confirm_vanished(instance, now=self.now)
         return self._follow(error)
 
     def _follow(self, error: str) -> Call | None:
