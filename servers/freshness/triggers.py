@@ -61,6 +61,7 @@ _UNSHOWN: Final = {
     app.Token: "last_used_at",
     app.Instance: "missed_from next_step_at",
     app.Attempt: "looked_at lease_end",
+    app.Host: "checked_at heartbeat_at failures",
 }
 # Columns of an account that ServerFleet observes, not settings.
 _FOUND: Final = (
@@ -80,6 +81,7 @@ _SHOWN: Final = (
     app.Instance,
     app.Leftover,
     app.Attempt,
+    app.Host,
     app.Token,
     app.SavedView,
 )

@@ -79,6 +79,8 @@ class Server(models.Model):
     # For a trial of its template: terminated once it runs or fails, or at this time.
     trial_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, default="")
+    # It gets no new builds.
+    cordoned = models.BooleanField(default=False)
 
     # The fields of the engine.
     want = models.CharField(max_length=8, choices=_choices(Want), default=Want.RUN)

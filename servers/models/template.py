@@ -11,6 +11,8 @@ from django.db.models.functions import Now
 
 from servers.errors import NotFoundError
 from servers.lifecycle.snapshot import Placement
+from servers.machine.agents.table import list_agents
+from servers.machine.cloud_init.kinds import list_cloud_inits
 from servers.machine.readiness import list_readiness
 from servers.models.account import NAME_HELP, NAME_TAKEN, Account, validate_name
 from servers.models.fields import EncryptedTextField
@@ -24,6 +26,10 @@ class Recipe(models.Model):
     Where it can be created is in its ``placements``. ``ttl`` is in seconds; 0 is no
     limit.
     """
+
+    class HealthLost(models.TextChoices):
+        ERROR = "error", "mark the server as failed"
+        REPLACE = "replace", "create a new server and terminate the old one"
 
     class Overrides(models.TextChoices):
         ANY = "any", "any"
@@ -58,6 +64,57 @@ class Recipe(models.Model):
         default=Overrides.LISTED,
         help_text="Image, region and size that a request can choose. Any image that it "
         "starts gets the user data and the instance profile.",
+    )
+
+    # What is set up on the instance, and what runs there.
+    cloud_init = models.CharField(
+        "set up",
+        max_length=16,
+        choices=list_cloud_inits,
+        default="none",
+        help_text="What ServerFleet adds to the user data.",
+    )
+    registry_mirrors = models.JSONField(default=list, blank=True)
+    insecure_registries = models.JSONField(default=list, blank=True)
+    daemon_json = models.JSONField("daemon.json", default=dict, blank=True)
+    local_disk = models.BooleanField(
+        "use the local disk",
+        default=False,
+        help_text="Keep Docker's data on the instance's own disk, if it has one.",
+    )
+    pull_images = models.JSONField("images to pull", default=list, blank=True)
+    prune_hours = models.PositiveIntegerField(
+        "prune images after",
+        default=0,
+        validators=[MaxValueValidator(8760)],
+        help_text="Hours after which unused images are deleted. 0 keeps them.",
+    )
+    ssh_keys = models.JSONField("SSH public keys", default=list, blank=True)
+    files = EncryptedTextField()  # a JSON array of {path, content, mode}
+    commands = EncryptedTextField()  # one shell command per line
+    agent = models.CharField(
+        max_length=16, choices=list_agents, default="none", blank=True
+    )
+    agent_image = models.CharField(
+        max_length=255,
+        blank=True,
+        default="",
+        help_text="Leave empty to use the agent's usual image.",
+    )
+    agent_environment = EncryptedTextField()  # a JSON object
+    build_labels = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Labels of the containers that are builds. A drain waits for them.",
+    )
+    drain_seconds = models.PositiveIntegerField(
+        "drain timeout", default=3600, validators=[MaxValueValidator(604800)]
+    )
+    on_health_lost = models.CharField(
+        "if health is lost",
+        max_length=16,
+        choices=HealthLost.choices,
+        default=HealthLost.ERROR,
     )
 
     class Meta:

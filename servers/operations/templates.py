@@ -28,7 +28,10 @@ from servers.wording import count_of
 
 MAX_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
 MAX_PLACEMENTS: Final = 11  # the first, and ten fallbacks
-SECRET_FIELDS: Final = frozenset({"user_data"})  # of a template
+# Of a template. They are write-only.
+SECRET_FIELDS: Final = frozenset(
+    {"user_data", "files", "commands", "agent_environment"}
+)
 SECONDS_FIELDS: Final = frozenset({"ttl"})
 NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 

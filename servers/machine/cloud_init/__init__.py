@@ -1,0 +1,1 @@
+"""The user data: what sets an instance up at its first boot."""
