@@ -1,9 +1,10 @@
 """Servers and the instances and attempts behind them."""
 
 from datetime import UTC
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -16,7 +17,7 @@ from servers.admin.base import (
     show_in_short,
 )
 from servers.admin.filters import RegionFilter
-from servers.models import Attempt, Event, Instance, Leftover, Server
+from servers.models import Attempt, Event, Host, Instance, Leftover, Server
 from servers.operations.terminate import protect_server, retry_server, terminate_server
 from servers.operations.unowned import adopt_unowned, delete_leftover, destroy_unowned
 
@@ -112,6 +113,35 @@ class ServerAdmin(Shown):
     def view_on_site(self, server: Server) -> str:
         """Return the server's page, which says why it waits."""
         return reverse("server", args=[server.name])
+
+
+# What an instance proves itself by. A digest would let somebody test guesses.
+_DIGESTS: Final = frozenset({"token_digest", "secret_digest"})
+
+
+@admin.register(Host)
+class HostAdmin(Shown):
+    """The machines of the servers, as last seen. No keys, no token and no log."""
+
+    list_display = (
+        "server",
+        "booted_at",
+        "agent_started_at",
+        "checked_at",
+        "heartbeat_at",
+        "failures",
+        "problem_in_short",
+    )
+    list_filter = ("boot_failed", "checked_at")
+    search_fields = ("server__name", "problem")
+    list_select_related = ("server",)
+    ordering = ("-server__created_at", "-server_id")
+    problem_in_short = show_in_short("problem")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Return the fields without the digests."""
+        fields = super().get_readonly_fields(request, obj)
+        return [name for name in fields if name not in _DIGESTS]
 
 
 @admin.register(Attempt)

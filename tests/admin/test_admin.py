@@ -13,6 +13,7 @@ from servers.access.tokens import issue_token
 from servers.messaging.heartbeats import write_heartbeat
 from servers.models import (
     Account,
+    Host,
     IdempotentRequest,
     Leftover,
     NoCapacity,
@@ -63,6 +64,7 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
     )
     IdempotentRequest.objects.create(caller="token:ci", key="k", digest="d")
     write_heartbeat("worker")
+    Host.objects.get_or_create(server=server)
     SavedView.objects.create(user=User.objects.get(), name="mine", query="state=all")
     for model in apps.get_app_config("servers").get_models():
         # Versions and placements are on their template's page, a session's key is a way
@@ -90,11 +92,22 @@ def test_no_page_shows_a_secret(client: Client) -> None:
     server = provision()
     server.secret, server.ca_key, server.tls_key = "needle-a", "needle-b", "needle-c"
     server.save()
+    Host.objects.update_or_create(
+        server=server,
+        defaults={
+            "daemon_key": "needle-d",
+            "token": "needle-e",
+            "token_digest": "needle-f",
+            "secret_digest": "needle-g",
+            "boot_log": "needle-h",
+        },
+    )
     token = issue_token("ci", scopes=["servers:read"])
     for path in (
         f"account/{account.pk}",
         f"template/{template.pk}",
         f"server/{server.pk}",
+        f"host/{server.pk}",
         f"token/{Token.objects.get().pk}",
     ):
         text = client.get(f"/admin/servers/{path}/change/").content.decode()
@@ -180,6 +193,10 @@ def fill_template(template: Template) -> dict[str, Any]:
         "ttl": 0,
         "name_prefix": "agent-",
         "overrides": "listed",
+        "cloud_init": "none",
+        "prune_hours": 0,
+        "drain_seconds": 3600,
+        "on_health_lost": "error",
         "is_default": "on",
         "new_user_data": "",
         "versions-TOTAL_FORMS": 0,
