@@ -18,6 +18,7 @@ from servers.admin.base import (
 )
 from servers.admin.filters import RegionFilter
 from servers.models import Attempt, Event, Host, Instance, Leftover, Server
+from servers.operations.cordon import cordon_server, uncordon_server
 from servers.operations.terminate import protect_server, retry_server, terminate_server
 from servers.operations.unowned import adopt_unowned, delete_leftover, destroy_unowned
 
@@ -62,11 +63,20 @@ class ServerAdmin(Shown):
         RegionFilter,
         "hidden",
         "protected",
+        "cordoned",
     )
     search_fields = ("name", "instance_id", "address")
     list_select_related = ("account", "template")
     inlines: ClassVar = [_EventInline]
-    actions = ("terminate", "terminate_by_force", "retry", "protect", "unprotect")
+    actions = (
+        "terminate",
+        "terminate_by_force",
+        "retry",
+        "cordon",
+        "uncordon",
+        "protect",
+        "unprotect",
+    )
     state_badge = show_badge("state")
     error_in_short = show_in_short("error")
     terminate = act_on_each(
@@ -83,6 +93,16 @@ class ServerAdmin(Shown):
         "Retry failed servers",
         lambda server: retry_server(server.name),
         done="Retrying",
+    )
+    cordon = act_on_each(
+        "Cordon servers (no new builds)",
+        lambda server: cordon_server(server.name),
+        done="Cordoned",
+    )
+    uncordon = act_on_each(
+        "Uncordon servers",
+        lambda server: uncordon_server(server.name),
+        done="Uncordoned",
     )
     protect = act_on_each(
         "Protect servers",

@@ -27,7 +27,7 @@ class ServerDetails(ScopedView, ViewSet):
 
     @describe("getDetails", DetailsSerializer, errors=[404])
     def details(self, request: Request, name: str) -> Response:
-        """Return the template, labels, ttl, protection, times and price of a server."""
+        """Return the template, labels, ttl, flags, times and price of a server."""
         return Response(DetailsSerializer(find_server(name)).data)
 
     @describe("explainServer", WhySerializer, errors=[404])

@@ -34,6 +34,7 @@ from servers.errors import NotFoundError
 from servers.freshness.stamps import Stamps
 from servers.models import Server, Token
 from servers.operations.change import Change, change_server
+from servers.operations.cordon import cordon_server, uncordon_server
 from servers.operations.idempotency import provision_once
 from servers.operations.provision import Request, provision_servers
 from servers.operations.terminate import retry_server, terminate_server
@@ -117,6 +118,22 @@ class ServerViewSet(ScopedView, ViewSet):
     def retry(self, request: HTTPRequest, name: str) -> Response:
         """Retry a failed server."""
         return Response(self._render(retry_server(name)))
+
+    @describe(
+        "cordonServer",
+        ServerSerializer,
+        errors=[404],
+        says="Running builds go on. A server that is not running yet starts cordoned. "
+        "Repeating the call changes nothing.",
+    )
+    def cordon(self, request: HTTPRequest, name: str) -> Response:
+        """Cordon a server, so that it gets no new builds."""
+        return Response(self._render(cordon_server(name)))
+
+    @describe("uncordonServer", ServerSerializer, errors=[404, 409])
+    def uncordon(self, request: HTTPRequest, name: str) -> Response:
+        """Uncordon a server, so that it takes new builds again."""
+        return Response(self._render(uncordon_server(name)))
 
     @describe(
         "createServers",

@@ -43,9 +43,12 @@ urlpatterns = [
         )
         for part in ("why", "details", "events", "attempts")
     ),
-    re_path(
-        r"\Aapi/servers/(?P<name>[\s\S]+)/retry\Z",
-        ServerViewSet.as_view({"post": "retry"}),
+    *(
+        re_path(
+            rf"\Aapi/servers/(?P<name>[\s\S]+)/{act}\Z",
+            ServerViewSet.as_view({"post": act}),
+        )
+        for act in ("retry", "cordon", "uncordon")
     ),
     re_path(
         r"\Aapi/servers/(?P<name>[\s\S]+)\Z",

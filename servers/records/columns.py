@@ -39,7 +39,7 @@ def find_columns(
         ):
             return {"error": reason}
         case Event.STOP_REQUESTED:
-            return {"want": Want.GONE}
+            return {"want": Want.GONE, "cordoned": True}
         case Event.ATTEMPT_WRITTEN:
             return {"pending_left": _find_left(server, now)}
         case Event.ATTEMPT_REFUSED | Event.ATTEMPT_ABSENT | Event.INSTANCE_FAILED:

@@ -41,6 +41,8 @@ class Fact(StrEnum):
     DESTROY_ASKED = "destroy_asked"
     HIDDEN = "hidden"
     CHANGED = "changed"
+    CORDONED = "cordoned"
+    UNCORDONED = "uncordoned"
     CONDEMNED = "condemned"
     ORPHAN_GONE = "orphan_gone"
     UNEXPLAINED = "unexplained"

@@ -21,6 +21,8 @@ ACTS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("PATCH", "/api/servers/{name}"): ("change_server",),
     ("DELETE", "/api/servers/{name}"): ("change_server",),
     ("POST", "/api/servers/{name}/retry"): ("change_server",),
+    ("POST", "/api/servers/{name}/cordon"): ("change_server",),
+    ("POST", "/api/servers/{name}/uncordon"): ("change_server",),
     ("POST", "/api/pause"): ("change_fleet",),
     ("POST", "/api/resume"): ("change_fleet",),
     ("PATCH", "/api/fleet"): ("change_fleet",),

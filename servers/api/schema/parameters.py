@@ -75,6 +75,12 @@ FILTERS: Final = (
     ),
     _query("search", _FILTER, "agent", "Part of the name, address or instance id."),
     _query(
+        "cordoned",
+        {"enum": sorted(TRUE) + sorted(FALSE - {""})},
+        "true",
+        "Only servers that are cordoned, or only those that are not.",
+    ),
+    _query(
         "created_after",
         {
             "anyOf": [

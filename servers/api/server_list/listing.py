@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 from rest_framework.request import Request
 
-from servers.api.shared.parameters import read_number, refuse
+from servers.api.shared.parameters import FALSE, TRUE, read_number, refuse
 from servers.lifecycle.states import State
 from servers.models import Server
 from servers.operations.labels import MAX_LABEL_FILTER, read_label_filter
@@ -23,7 +23,7 @@ ORDERINGS: Final = ("created", "updated", "name", "state")
 _COLUMNS: Final = {"created": "created_at", "updated": "updated_at"}
 # Each can be given once. All given filters apply.
 _KNOWN: Final = frozenset(
-    {*ServerFilter.base_filters, "state", "label", "created_after"}
+    {*ServerFilter.base_filters, "state", "label", "cordoned", "created_after"}
     | {"limit", "offset", "ordering"}
 )
 
@@ -62,6 +62,8 @@ def _filter(rows: QuerySet[Server], given: Mapping[str, str]) -> QuerySet[Server
                 "have.",
             )
         rows = with_label(rows, *labels)
+    if cordoned := given.get("cordoned"):
+        rows = rows.filter(cordoned=_read_flag("cordoned", cordoned))
     if after := given.get("created_after"):
         rows = rows.filter(created_at__gt=_read_time(after))
     return rows
@@ -72,6 +74,12 @@ def _read_states(text: str) -> list[str]:
     if not set(states) <= set(known):
         raise refuse("state", f"Use any of {', '.join(known)}, separated by commas.")
     return states
+
+
+def _read_flag(name: str, text: str) -> bool:
+    if text not in TRUE | FALSE:
+        raise refuse(name, "Use true or false.")
+    return text in TRUE
 
 
 def _read_parameters(request: Request) -> dict[str, str]:

@@ -62,6 +62,8 @@ HAPPENED: Final[Mapping[str, str]] = {
     Fact.DESTROY_ASKED: "Destroy call sent",
     Fact.HIDDEN: "Removed from the list",
     Fact.CHANGED: "Changed",
+    Fact.CORDONED: "Cordoned",
+    Fact.UNCORDONED: "Uncordoned",
     Fact.CONDEMNED: "Condemned",
     Fact.ORPHAN_GONE: "Orphan gone",
     Fact.UNEXPLAINED: "Unknown instance",
