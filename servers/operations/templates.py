@@ -9,6 +9,7 @@ from django.db import OperationalError, transaction
 from servers import tracing
 from servers.clouds.registry import describe_kind, validate_placement_options
 from servers.errors import ConflictError, InvalidError, NotFoundError
+from servers.machine.agents.checks import check_agent
 from servers.models import (
     Account,
     Template,
@@ -151,6 +152,9 @@ def _find_wrong(
         errors["user_data"] = [f"Use at most {MAX_USER_DATA // 1024} KiB."]
     elif wrong := _check_user_data(size, placements):
         errors["user_data"] = [wrong]
+    errors |= check_agent(
+        template.agent, template.agent_image, template.agent_environment
+    )
     if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     return errors
