@@ -156,6 +156,15 @@ class Docker:
             return found
         raise _explain_status(status, found)
 
+    def call_lines(self, path: str) -> list[Any]:
+        """Return the JSON of each line of an answer, such as that of events."""
+        status, content = self._exchange("GET", path, None)
+        with explain_failures():
+            found = [json.loads(line) for line in content.splitlines() if line.strip()]
+        if status == 200:
+            return found
+        raise _explain_status(status, found[0] if found else None)
+
     def _get_object(self, path: str) -> dict[str, Any]:
         found = self.call("GET", path)
         if not isinstance(found, dict):

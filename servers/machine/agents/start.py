@@ -1,0 +1,133 @@
+"""Start a server's agent over the Docker API, and see whether it still runs.
+
+The container's name is fixed, so the daemon itself makes sure that there is one. Its
+labels say whose it is and of which configuration. So each step can be repeated at any
+time, and by any process: whoever comes later finds what is there, and goes on.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from servers.lifecycle.conditions import Met, NotYet
+from servers.machine.agents.builds import RUNNING
+from servers.machine.agents.daemon import read_time
+from servers.machine.agents.plan import (
+    CONFIG_LABEL,
+    NAME,
+    SERVER_LABEL,
+    AgentPlan,
+    describe_container,
+)
+from servers.machine.docker.client import Docker
+from servers.machine.docker.errors import ClashError, MissingError
+
+# What ended before has to run this long to count as started.
+STEADY: Final = timedelta(seconds=10)
+STARTED: Final = "The agent runs."
+JUST_STARTED: Final = NotYet("The agent was started. Waiting to see whether it stays.")
+
+
+def start_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
+    """Bring the agent's container about, and tell whether it runs.
+
+    Raises DockerError, except for what other calls can have done meanwhile.
+    """
+    if plan.key == "none":
+        return Met("No agent is needed.")
+    config = describe_container(plan)
+    try:
+        found: dict[str, Any] | None = docker.inspect(NAME)
+    except MissingError:
+        found = None
+    try:
+        if found is not None and not _is_same(found, config):
+            docker.remove(str(found["Id"]))
+            found = None
+        if found is None:
+            return _create(docker, plan, config)
+        return _judge_start(docker, plan, found)
+    except (ClashError, MissingError):
+        return NotYet("The agent's container has just changed. Looking again.")
+
+
+def look_at_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
+    """Tell whether the agent of a running server still runs. Changes nothing.
+
+    Raises DockerError if the daemon does not answer.
+    """
+    if plan.key == "none":
+        return Met("No agent is needed.")
+    for each in docker.list_containers({SERVER_LABEL: plan.uid}, all=True):
+        if each.state in RUNNING - {"restarting"}:
+            return Met(STARTED)
+        return _explain_end(plan, docker.inspect(each.id))
+    return NotYet("The agent's container is gone. Someone removed it.")
+
+
+def _create(docker: Docker, plan: AgentPlan, config: dict[str, Any]) -> NotYet:
+    if not docker.has_image(plan.image):
+        return NotYet(
+            f"Waiting for the agent's image {plan.image}. The instance pulls it at its "
+            "first boot."
+        )
+    docker.start(docker.create(NAME, config))
+    return JUST_STARTED
+
+
+def _is_same(found: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Tell whether a container is this server's, with this configuration."""
+    labels = _read(found, "Config", "Labels") or {}
+    wanted = config["Labels"]
+    return all(
+        labels.get(each) == wanted[each] for each in (SERVER_LABEL, CONFIG_LABEL)
+    )
+
+
+def _judge_start(
+    docker: Docker, plan: AgentPlan, found: dict[str, Any]
+) -> Met | NotYet:
+    state = _read(found, "State", "Status")
+    if state == "created":
+        docker.start(NAME)
+        return JUST_STARTED
+    if state != "running":
+        return _explain_end(plan, found)
+    again = found.get("RestartCount")
+    if again and not _is_steady(str(_read(found, "State", "StartedAt"))):
+        return NotYet(
+            f"The agent has ended and was started again, {again} times so far. See its "
+            f"log with: docker logs {NAME}"
+        )
+    return Met(STARTED)
+
+
+def _is_steady(started_at: str) -> bool:
+    """Tell whether it runs for a while, if the two clocks agree; if not, assume it."""
+    try:
+        age = datetime.now(UTC) - read_time(started_at)
+    except (ValueError, TypeError):  # it has another form, or no time zone
+        return True
+    return age < -STEADY or age > STEADY
+
+
+def _explain_end(plan: AgentPlan, found: dict[str, Any]) -> NotYet:
+    code = _read(found, "State", "ExitCode")
+    if plan.agent.one_build and code == 0:
+        return NotYet(
+            "The agent has ended after its one build, as it should. Terminate the "
+            "server."
+        )
+    if error := _read(found, "State", "Error"):
+        return NotYet(f"Docker can't start the agent: {str(error)[:300].rstrip('.')}.")
+    return NotYet(
+        f"The agent has ended with exit code {code}. Check the template's agent "
+        f"variables, and its log with: docker logs {NAME}"
+    )
+
+
+def _read(found: dict[str, Any], *path: str) -> Any:
+    """Return a value from an answer that may have any form, or None."""
+    value: Any = found
+    for each in path:
+        value = value.get(each) if isinstance(value, dict) else None
+    return value

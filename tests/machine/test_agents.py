@@ -1,0 +1,136 @@
+"""Agents are started and drained over a real daemon, without losing a build."""
+
+from typing import Any
+
+import pytest
+
+from servers.lifecycle.conditions import Met, NotYet
+from servers.machine.agents.drain import Draining, drain_agent
+from servers.machine.agents.plan import NAME
+from servers.machine.agents.start import JUST_STARTED
+from servers.machine.agents.table import AGENTS
+from servers.machine.docker.client import Docker
+from tests.support.standins import BUILDS, WAITS, Host, name_image, plan_for, wait_for
+
+pytestmark = pytest.mark.pure
+
+KINDS = tuple(sorted(set(AGENTS) - {"none"}))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_agent_is_started_once_and_drained_without_losing_its_build(
+    host: Host, kind: str
+) -> None:
+    plan = plan_for(kind)
+    assert host.start(plan) == JUST_STARTED
+    host.start_quickly(plan)
+    assert host.start(plan) == host.look(plan) == Met("The agent runs.")
+    assert len(host.list_agents()) == 1
+    expected = WAITS
+    if kind in BUILDS:
+        name, labels, title = BUILDS[kind]
+        host.daemon.run("sleep", "600", name=name, labels=labels)
+        expected = f"Waiting for 1 build: {title}."
+    for _ in range(3):
+        found = host.drain(plan)
+        assert isinstance(found, Draining)
+        assert found.because == expected
+    host.release()
+    if kind in BUILDS:
+        # The agent has ended or will not before that, but a container is left.
+        assert host.drain(plan) == found
+        host.daemon.docker("rm", "-f", BUILDS[kind][0])
+    assert host.drain_all(plan) == Met("Its agent has ended, and no build runs.")
+    assert host.read_log() == ["build runs", "build done"]
+    # It does not come back, and whoever looks again finds the same.
+    (agent,) = host.list_agents()
+    policy = "{{.HostConfig.RestartPolicy.Name}} {{.State.Status}}"
+    assert host.daemon.docker("inspect", "-f", policy, agent) == "no exited"
+    assert isinstance(host.drain(plan), Met)
+    assert isinstance(found := host.look(plan), NotYet)
+    assert "has ended" in found.because
+
+
+def test_a_plain_host_waits_for_the_builds_that_its_template_describes(
+    host: Host,
+) -> None:
+    host.daemon.run("sleep", "600", name="mine", labels={"team": "web", "x": "1"})
+    host.daemon.run("sleep", "600", name="other", labels={"team": "db"})
+    plain = plan_for("none", image="")
+    assert host.start(plain) == host.look(plain) == Met("No agent is needed.")
+    assert host.drain(plain) == Met("No build runs.")
+    builds = plan_for("none", image="", build_labels={"team": "web", "x": ""})
+    assert host.drain(builds) == Draining(
+        "Waiting for 1 build: mine.", builds=("mine",)
+    )
+    host.daemon.docker("kill", "mine")
+    assert host.drain(builds) == Met("No build runs.")
+
+
+def test_a_woodpecker_agent_is_not_told_between_two_steps_or_while_it_takes_a_build(
+    host: Host,
+) -> None:
+    plan = plan_for("woodpecker")
+    host.start_quickly(plan)
+    network = ("network", "create", "--config-only", "wp_01_0")
+
+    class Taking(Docker):
+        """Has the agent take a build at the moment of the pause."""
+
+        def call(self, method: str, path: str, body: Any = None) -> Any:
+            if path.endswith("/pause"):
+                host.daemon.docker(*network)
+            return super().call(method, path, body)
+
+    with Taking(host.endpoint, timeout=5) as docker:
+        assert drain_agent(docker, plan) == Draining(WAITS)
+    # The network stands for the build while it has no container.
+    assert host.drain(plan) == Draining(WAITS)
+    assert host.daemon.docker("ps", "--format", "{{.Names}} {{.State}}") == (
+        f"{NAME} running"
+    )
+    host.release()
+    host.daemon.docker("network", "rm", "wp_01_0")
+    host.drain_all(plan)
+    assert host.read_log() == ["build runs", "build done"]
+
+
+def test_an_agent_of_another_server_or_of_an_older_template_is_replaced(
+    host: Host,
+) -> None:
+    plan = plan_for("own")
+    for other in (plan_for("own", uid="b" * 32), plan_for("own", capacity=9)):
+        host.start_quickly(other)
+        (old,) = host.list_agents()
+        wait_for(lambda: host.start(plan))
+        (new,) = host.list_agents()
+        assert new != old
+    # An image that was taken of a running instance can have anyone's container.
+    host.daemon.docker("rm", "-f", new)
+    host.daemon.run("sleep", "600", name=NAME)
+    wait_for(lambda: host.start(plan))
+    host.release()
+    host.drain_all(plan)
+
+
+def test_what_keeps_an_agent_from_running_is_told(host: Host) -> None:
+    missing = host.start(plan_for("own", image="not:there"))
+    assert missing == NotYet(
+        "Waiting for the agent's image not:there. The instance pulls it at its first "
+        "boot."
+    )
+    assert host.list_agents() == []
+    failing = 'ENTRYPOINT ["/bin/sh", "-c", "exit 3"]'
+    base = host.daemon.docker("create", name_image("own"))
+    host.daemon.docker("commit", "--change", failing, base, "failing:1")
+    plan = plan_for("own", image="failing:1")
+
+    def fails() -> Met | None:
+        found = host.start(plan)
+        assert isinstance(found, NotYet)
+        return Met(found.because) if "has ended" in found.because else None
+
+    assert f"docker logs {NAME}" in wait_for(fails).reason
+    host.daemon.docker("rm", "-f", *host.list_agents())
+    gone = host.look(plan)
+    assert gone == NotYet("The agent's container is gone. Someone removed it.")

@@ -1,0 +1,203 @@
+"""Stand-ins for agents: containers that do with signals what each agent does.
+
+They were written from the sources that ``servers/machine/agents/table.py`` names. Each
+has one build from its start on, which ends once the container has a file /release. Its
+log says whether the build was done or cancelled. The images have what the real ones
+have in the places where the table starts it.
+"""
+
+import shutil
+import tarfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any, Final
+
+from servers.lifecycle.conditions import Met, NotYet
+from servers.machine.agents.drain import drain_agent
+from servers.machine.agents.plan import SERVER_LABEL, AgentPlan, plan_agent
+from servers.machine.agents.start import look_at_agent, start_agent
+from servers.machine.docker.client import Docker
+from servers.machine.docker.connection import Endpoint
+from tests.support.dockerd import Dockerd
+
+# The build of a stand-in. Its name is that of the process that a real agent has.
+BUILD: Final = """\
+#!/bin/sh
+while [ ! -e /release ]; do sleep 0.05; done
+"""
+AGENT: Final = """\
+#!/bin/sh
+kind=$1
+told=0
+busy() { kill -0 "$build" 2>/dev/null; }
+cancel() { busy && { kill "$build"; echo "build cancelled"; }; exit 1; }
+term() {
+    told=$((told + 1))
+    case $kind in
+    woodpecker | github) cancel ;;
+    gitlab) cancel ;;
+    gitea) grep -q '"shutdown_timeout":"3h"' "$CONFIG_FILE" || cancel ;;
+    *) [ "$told" -lt 2 ] || cancel ;;
+    esac
+}
+quit() {
+    told=$((told + 1))
+    [ "$kind" = gitlab ] || cancel
+}
+trap term TERM INT
+trap quit QUIT
+case $kind in
+github) /bin/Runner.Worker & ;;
+buildkite) /bin/buildkite-agent bootstrap & ;;
+*) /bin/build & ;;
+esac
+build=$!
+echo "build runs"
+while busy; do wait "$build"; done
+echo "build done"
+while [ "$told" = 0 ] && [ "$kind" != github ]; do
+    sleep 0.05 &
+    wait $!
+done
+"""
+GITLAB: Final = """\
+#!/bin/sh
+config=/etc/gitlab-runner/config.toml
+case $1 in
+register) echo 'concurrent = 1' >$config ;;
+run) grep -qx 'concurrent = 2' $config && exec /bin/agent gitlab ;;
+esac
+"""
+FILES: Final = {
+    "bin/agent": AGENT,
+    "bin/build": BUILD,
+    "bin/Runner.Worker": BUILD,
+    "bin/buildkite-agent": BUILD,
+    "sbin/tini": '#!/bin/sh\nshift\nexec "$@"\n',
+    "usr/bin/dumb-init": '#!/bin/sh\nexec "$@"\n',
+    "usr/bin/gitlab-runner": GITLAB,
+    "opt/act/run.sh": "#!/bin/sh\nexec /bin/agent gitea\n",
+    "home/runner/run.sh": "#!/bin/sh\nexec /bin/agent github\n",
+}
+PROGRAMS: Final = (
+    *("sh", "sleep", "cat", "kill", "touch", "mkdir", "printf", "sed", "grep"),
+    *("test", "[", "env"),
+)
+
+# How the containers of a build look. GitHub's and Buildkite's builds are processes.
+BUILDS: Final[dict[str, tuple[str, dict[str, str], str]]] = {
+    "drone": (
+        "drone-a",
+        {
+            "io.drone": "true",
+            "io.drone.repo.slug": "octocat/hello",
+            "io.drone.build.number": "7",
+        },
+        "octocat/hello 7",
+    ),
+    "woodpecker": ("wp_1", {"wp_uuid": "1", "wp_step": "test"}, "test"),
+    "gitea": ("GITEA-ACTIONS-TASK-4_JOB-x", {}, "GITEA-ACTIONS-TASK-4_JOB-x"),
+    "gitlab": (
+        "runner-1",
+        {
+            "com.gitlab.gitlab-runner.managed": "true",
+            "com.gitlab.gitlab-runner.job.url": "https://gitlab.example.com/j/5",
+        },
+        "https://gitlab.example.com/j/5",
+    ),
+}
+WAITS: Final = "Waiting for the agent to finish its builds and end."
+
+
+def name_image(kind: str) -> str:
+    """Return the image of the stand-in of an agent."""
+    return f"standin:{kind}"
+
+
+def add_images(daemon: Dockerd, kinds: tuple[str, ...]) -> None:
+    """Give a daemon the images of stand-ins."""
+    packed = _pack()
+    for kind in kinds:
+        change = f'ENTRYPOINT ["/bin/agent", "{kind}"]'
+        if kind == "github":
+            change = "ENTRYPOINT []"  # it is started by its command
+        daemon.docker("import", "--change", change, "-", name_image(kind), stdin=packed)
+
+
+def _pack() -> bytes:
+    packed = BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as tar:
+        tar.add(str(shutil.which("busybox")), "bin/busybox", recursive=False)
+        for program in PROGRAMS:
+            link = tarfile.TarInfo(f"bin/{program}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+        for folder in ("tmp", "etc/gitlab-runner"):
+            made = tarfile.TarInfo(folder)
+            made.type, made.mode = tarfile.DIRTYPE, 0o777
+            tar.addfile(made)
+        for path, text in FILES.items():
+            file = tarfile.TarInfo(path)
+            file.mode, file.size = 0o755, len(text)
+            tar.addfile(file, BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+@dataclass
+class Host:
+    """A daemon, and how ServerFleet reaches it."""
+
+    daemon: Dockerd
+    endpoint: Endpoint
+
+    def connect(self) -> Docker:
+        return Docker(self.endpoint, timeout=5)
+
+    def start(self, plan: AgentPlan) -> Met | NotYet:
+        with self.connect() as docker:
+            return start_agent(docker, plan)
+
+    def look(self, plan: AgentPlan) -> Met | NotYet:
+        with self.connect() as docker:
+            return look_at_agent(docker, plan)
+
+    def drain(self, plan: AgentPlan) -> Met | NotYet:
+        with self.connect() as docker:
+            return drain_agent(docker, plan)
+
+    def drain_all(self, plan: AgentPlan) -> Met:
+        return wait_for(lambda: self.drain(plan))
+
+    def list_agents(self) -> list[str]:
+        return self.daemon.docker("ps", "-aq", "-f", f"label={SERVER_LABEL}").split()
+
+    def release(self) -> None:
+        (agent,) = self.list_agents()
+        self.daemon.docker("exec", agent, "touch", "/release")
+        self.wait_for_log("build done")
+
+    def read_log(self) -> list[str]:
+        (agent,) = self.list_agents()
+        return self.daemon.docker("logs", agent).split("\n")
+
+    def start_quickly(self, plan: AgentPlan) -> None:
+        wait_for(lambda: self.start(plan))
+        self.wait_for_log("build runs")
+
+    def wait_for_log(self, line: str) -> None:
+        wait_for(lambda: Met("") if line in self.read_log() else None)
+
+
+def wait_for(look: Callable[[], Met | NotYet | None]) -> Met:
+    ends = time.monotonic() + 20
+    while not isinstance(found := look(), Met):
+        assert time.monotonic() < ends, found
+        time.sleep(0.05)
+    return found
+
+
+def plan_for(kind: str, **given: Any) -> AgentPlan:
+    values: dict[str, Any] = {"uid": "a" * 32, "name": "agent-1", "capacity": 2}
+    return plan_agent(kind, **values | {"image": name_image(kind)} | given)
