@@ -1,4 +1,4 @@
-"""Labels and options in forms: one ``name=value`` per line."""
+"""Mappings and lists in forms: one ``name=value``, or one value, per line."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -10,18 +10,42 @@ from servers.models.multiline import Multiline
 MAX_TEXT: Final = 20_000
 
 
-class LinesField(forms.CharField):
-    """A mapping of strings, entered as lines of ``name=value``."""
+class _Lines(forms.CharField):
+    """Text with one entry per line. ``help_text`` says what an entry is."""
 
     def __init__(self, **options: Any) -> None:
         rows = Multiline(attrs={"rows": 3, "spellcheck": "false"})
         options.setdefault("widget", rows)
+        options.setdefault("max_length", MAX_TEXT)
+        options.setdefault("required", False)
+        super().__init__(**options)
+
+
+class LinesField(_Lines):
+    """A mapping of strings, entered as lines of ``name=value``."""
+
+    def __init__(self, **options: Any) -> None:
         options.setdefault("help_text", "One name=value per line.")
-        super().__init__(max_length=MAX_TEXT, required=False, **options)
+        super().__init__(**options)
 
     def clean(self, value: Any) -> dict[str, str]:
         """Return the lines as a mapping."""
         return read_lines(super().clean(value))
+
+
+class ListField(_Lines):
+    """A list of strings, entered one per line."""
+
+    def clean(self, value: Any) -> list[str]:
+        """Return the lines that are not empty, each only once."""
+        lines = (line.strip() for line in super().clean(value).splitlines())
+        return list(dict.fromkeys(filter(None, lines)))
+
+    def prepare_value(self, value: Any) -> Any:
+        """Return a stored list as the text of the field."""
+        if isinstance(value, list | tuple):
+            return "\n".join(str(each) for each in value)
+        return value
 
 
 def read_lines(text: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A time to live in forms, in minutes."""
+"""Durations in forms, in minutes. They are stored in seconds."""
 
 from typing import Any, Final
 
@@ -10,12 +10,18 @@ MAX_MINUTES: Final = MAX_TTL // 60
 
 
 class MinutesField(forms.IntegerField):
-    """A time to live in minutes; 0 means no limit."""
+    """A duration in minutes: a time to live, unless another label is given."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(
-            label="Time to live (minutes)",
-            min_value=0,
-            max_value=MAX_MINUTES,
-            **options,
-        )
+        options.setdefault("label", "Time to live (minutes)")
+        options.setdefault("max_value", MAX_MINUTES)
+        super().__init__(min_value=0, **options)
+
+
+def to_seconds(minutes: int, *, stored: int) -> int:
+    """Return the seconds that a field means.
+
+    Seconds that were stored by a request need not be whole minutes. A field that was
+    left alone keeps them.
+    """
+    return stored if stored // 60 == minutes else minutes * 60

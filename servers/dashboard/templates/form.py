@@ -12,32 +12,23 @@ from servers.dashboard.shared.lines import LinesField, join_lines
 from servers.dashboard.shared.minutes import MinutesField
 from servers.dashboard.shared.model_fields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.row_form import RowForm
+from servers.dashboard.templates.machine import MACHINE_FIELDS, MachineForm
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
 from servers.models import Account, Template, TemplatePlacement
 from servers.models.multiline import Multiline
-from servers.operations.templates import MAX_PLACEMENTS, MAX_USER_DATA
+from servers.operations.templates import MAX_PLACEMENTS, SECRET_FIELDS
 
 # Always shown. The others stand below *More settings*.
 _SHOWN: Final = ("name", "capacity", "max_servers", "is_default")
 
 
-class TemplateForm(RowForm):
-    """A template. Its user data is write-only because it often contains secrets."""
+class TemplateForm(MachineForm, RowForm):
+    """A template, in three parts: its placements, what runs there, and the rest."""
 
     ttl = MinutesField(help_text="0 means no limit.")
     labels = LinesField(
         widget=Multiline(attrs={"rows": 3}), help_text="One per line: name=value."
-    )
-    user_data = forms.CharField(
-        required=False,
-        max_length=MAX_USER_DATA,
-        strip=False,
-        widget=Multiline(attrs={"rows": 6, "spellcheck": "false"}),
-        help_text="Runs on the instance at first boot. It is never shown again.",
-    )
-    forget_user_data = forms.BooleanField(
-        label="Delete the stored user data", required=False
     )
     unchecked = forms.BooleanField(
         label="Save without checking with the cloud",
@@ -52,12 +43,11 @@ class TemplateForm(RowForm):
             "capacity",
             "max_servers",
             "is_default",
-            "readiness",
-            "readiness_port",
             "ttl",
             "name_prefix",
             "overrides",
             "labels",
+            *MACHINE_FIELDS,
         )
         formfield_callback = make_model_field
         widgets: ClassVar = {"name": forms.TextInput(attrs=PLAIN_TEXT)}
@@ -79,6 +69,7 @@ class TemplateForm(RowForm):
         initial = model_to_dict(shown, self.Meta.fields) | {
             "ttl": shown.ttl // 60,
             "labels": join_lines(shown.labels),
+            **self.read_machine(shown),
             "seen": self.stamp(shown),
         }
         if source is not None:
@@ -92,14 +83,7 @@ class TemplateForm(RowForm):
         )
         if template is not None:
             del self.fields["name"]
-        user_data = self.fields["user_data"]
-        if not shown.user_data:
-            del self.fields["forget_user_data"]
-        elif source is not None:
-            self.fields["forget_user_data"].label = "Don't copy the user data"
-            user_data.help_text = f"Stored in {source}. Leave empty to copy it."
-        else:
-            user_data.help_text = "Stored, never shown. Leave empty to keep it."
+        self.begin_machine(shown, source=source, rows=rows)
 
     @classmethod
     def move(
@@ -127,8 +111,8 @@ class TemplateForm(RowForm):
         return [self[name] for name in _SHOWN if name in self.fields]
 
     def list_more(self) -> list[BoundField]:
-        """Return the other fields."""
-        besides = {*_SHOWN, "unchecked"}
+        """Return the fields that belong to no other part."""
+        besides = {*_SHOWN, "unchecked", *self.list_machine()}
         return [field for field in self.visible_fields() if field.name not in besides]
 
     def has_errors_below(self) -> bool:
@@ -136,13 +120,14 @@ class TemplateForm(RowForm):
         return any(field.errors for field in self.list_more())
 
     def list_parts(self) -> list[forms.BaseForm]:
-        """Return the form and its placements."""
-        return [self, *self.blocks]
+        """Return the form, its placements and its files."""
+        return [self, *self.blocks, *self.file_rows]
 
     def is_valid(self) -> bool:
-        """Return whether the form and all its placements are valid."""
-        blocks = [block.is_valid() for block in self.blocks]  # validate all of them
-        return super().is_valid() and all(blocks)
+        """Return whether the form, its placements and its files are valid."""
+        # Validate all of them.
+        rows = [row.is_valid() for row in (*self.blocks, *self.file_rows)]
+        return super().is_valid() and all(rows)
 
     def refuse(self, error: FleetError, **_names: str) -> None:
         """Show errors of the first placement at its fields."""
@@ -152,6 +137,8 @@ class TemplateForm(RowForm):
             for text in texts:
                 if name in first.fields:
                     first.add_error(name, text)
+                elif name == "files":
+                    self.file_errors.append(text)
                 else:
                     self.add_error(name if name in self.fields else None, text)
 
@@ -170,13 +157,14 @@ class TemplateForm(RowForm):
 
     def to_template(self, current: Template | None) -> Template:
         """Return the template as typed, unsaved."""
-        data = self.cleaned_data
+        source = self.source
         template = current or Template(
-            user_data=self.source.user_data if self.source else ""
+            **(
+                {name: getattr(source, name) for name in SECRET_FIELDS}
+                if source
+                else {}
+            )
         )
         self.fill(template)
-        if data.get("forget_user_data"):
-            template.user_data = ""
-        if data["user_data"]:
-            template.user_data = data["user_data"]
+        self.fill_secrets(template)
         return template

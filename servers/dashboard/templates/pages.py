@@ -15,7 +15,11 @@ from servers.dashboard.templates.boot_chart import compare_boots, load_steps
 from servers.dashboard.templates.stats import Record, read_records
 from servers.errors import NotFoundError
 from servers.models import Template, TemplateVersion
-from servers.operations.templates import list_template_changes, read_template
+from servers.operations.templates import (
+    SECRET_FIELDS,
+    list_template_changes,
+    read_template,
+)
 from servers.operations.trial import find_trial, was_tried
 from servers.records.boots import LATELY
 from servers.reports.overview import RANGES, find_range
@@ -41,7 +45,7 @@ class TemplateList(Live, TemplateView):
         """Add the record of each template, in three queries."""
         data = super().get_context_data(**context)
         records = read_records(now=data["now"])
-        templates = load_placed(reach_templates().defer("user_data"))
+        templates = load_placed(reach_templates().defer(*SECRET_FIELDS))
         rows = [(row, records.get(row.pk, Record())) for row in templates]
         return data | {"rows": rows, "days": LATELY.days}
 

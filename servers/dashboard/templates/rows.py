@@ -126,8 +126,8 @@ def _name(number: int, name: str) -> str:
     return f"fallback-{number}-{name}" if number else name
 
 
-def _move(rows: list[dict[str, Any]], move: str) -> int:
-    """Move, remove or add a row. Return the number of the row to go on with."""
+def _move(rows: list[dict[str, Any]], move: str) -> int | None:
+    """Move, remove or add a row. Return the number of the row to go on with, if any."""
     if move == "add":
         rows += rows[-1:] * (len(rows) < MAX_PLACEMENTS)
         return len(rows) - 1
@@ -140,7 +140,7 @@ def _move(rows: list[dict[str, Any]], move: str) -> int:
     if act == "up" and 0 < index < len(rows):
         rows[index - 1 : index + 1] = rows[index], rows[index - 1]
         return index - 1
-    return 0
+    return None  # for another part of the form
 
 
 def _show(placement: TemplatePlacement) -> dict[str, Any]:

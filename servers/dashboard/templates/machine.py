@@ -1,0 +1,233 @@
+"""What runs on a template's instances: the part of its form that says so.
+
+What can hold secrets is write-only: it is stored, never shown, and kept if its field is
+left empty.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django import forms
+from django.forms import BoundField
+
+from servers.dashboard.shared.json_field import ObjectField
+from servers.dashboard.shared.lines import LinesField, ListField, join_lines
+from servers.dashboard.shared.minutes import MinutesField, to_seconds
+from servers.dashboard.templates.files import (
+    MAX_FILES,
+    FileForm,
+    make_rows,
+    read_files,
+    write_files,
+)
+from servers.machine.agents.table import list_agents
+from servers.machine.cloud_init.kinds import list_cloud_inits
+from servers.models import Template
+from servers.models.multiline import Multiline
+from servers.operations.templates import MAX_USER_DATA
+
+MAX_DRAIN_MINUTES: Final = 604_800 // 60
+# By the part of the section where they stand.
+_SETUP: Final = ("cloud_init", "readiness", "readiness_port", "agent")
+_AGENT: Final = ("agent_image", "agent_environment", "forget_agent_environment")
+_ENDING: Final = ("drain_seconds", "on_health_lost", "build_labels")
+_DOCKER: Final = (
+    "registry_mirrors",
+    "insecure_registries",
+    "pull_images",
+    "daemon_json",
+    "prune_hours",
+    "local_disk",
+)
+_OWN: Final = (
+    "ssh_keys",
+    "commands",
+    "forget_commands",
+    "user_data",
+    "forget_user_data",
+)
+# The fields of the model that this part of the form sets.
+MACHINE_FIELDS: Final = (
+    "cloud_init",
+    "readiness",
+    "readiness_port",
+    "agent",
+    "agent_image",
+    "drain_seconds",
+    "on_health_lost",
+    "build_labels",
+    *_DOCKER,
+    "ssh_keys",
+)
+_WORDS: Final[Mapping[str, str]] = {
+    "user_data": "user data",
+    "commands": "commands",
+    "agent_environment": "environment",
+}
+
+
+def _hide(rows: int, help_text: str, **options: Any) -> forms.CharField:
+    """Return a field for text that is never shown again."""
+    return forms.CharField(
+        required=False,
+        max_length=MAX_USER_DATA,
+        strip=False,
+        widget=Multiline(attrs={"rows": rows, "spellcheck": "false"}),
+        help_text=f"{help_text} Never shown again.",
+        **options,
+    )
+
+
+def _forget(name: str) -> forms.BooleanField:
+    return forms.BooleanField(label=f"Delete the stored {_WORDS[name]}", required=False)
+
+
+class MachineForm(forms.Form):
+    """The fields for what is set up on an instance and what runs there."""
+
+    cloud_init = forms.ChoiceField(
+        label="Set up",
+        choices=list_cloud_inits,
+        help_text="What ServerFleet installs at the first boot.",
+    )
+    agent = forms.ChoiceField(
+        choices=list_agents,
+        help_text="The program that takes builds from your CI and runs them here.",
+    )
+    agent_environment = _hide(3, "One NAME=value per line.", label="Agent environment")
+    forget_agent_environment = _forget("agent_environment")
+    drain_seconds = MinutesField(
+        label="Drain timeout (minutes)",
+        max_value=MAX_DRAIN_MINUTES,
+        help_text="How long a termination waits for running builds.",
+    )
+    build_labels = LinesField(
+        help_text="Labels of the containers that are builds, one name=value per line. "
+        "A termination waits for them."
+    )
+    registry_mirrors = ListField(help_text="Mirrors of Docker Hub, one URL per line.")
+    insecure_registries = ListField(
+        help_text="Registries without valid TLS, one host or host:port per line."
+    )
+    pull_images = ListField(
+        label="Images to pull",
+        help_text="One per line. The server is not ready before they are there.",
+    )
+    daemon_json = ObjectField(
+        label="daemon.json", help_text="Other settings of the daemon, as JSON."
+    )
+    prune_hours = forms.IntegerField(
+        label="Delete unused images after (hours)",
+        min_value=0,
+        max_value=8760,
+        help_text="0 keeps them.",
+    )
+    ssh_keys = ListField(
+        label="SSH public keys",
+        help_text="One per line. They can log in, besides the key of the placement.",
+    )
+    commands = _hide(
+        3, "Shell commands, one per line. They run as root at the first boot."
+    )
+    forget_commands = _forget("commands")
+    user_data = _hide(6, "Runs on the instance at first boot.")
+    forget_user_data = _forget("user_data")
+
+    file_rows: list[FileForm]
+    file_errors: list[str]  # of the files as a whole
+
+    @staticmethod
+    def read_machine(shown: Template) -> dict[str, Any]:
+        """Return what the fields show of a template, besides those of the model."""
+        return {
+            "drain_seconds": shown.drain_seconds // 60,
+            "build_labels": join_lines(shown.build_labels),
+        }
+
+    def begin_machine(
+        self,
+        shown: Template,
+        *,
+        source: Template | None,
+        rows: Mapping[str, Any] | None,
+    ) -> None:
+        """Say what is stored, and build the rows of the files."""
+        self.file_errors = []
+        self.stored_drain = shown.drain_seconds
+        self.file_rows = make_rows(
+            self.data if self.is_bound else rows,
+            stored=read_files(shown.files),
+            is_bound=self.is_bound,
+        )
+        for name, words in _WORDS.items():
+            forget = f"forget_{name}"
+            if not getattr(shown, name):
+                del self.fields[forget]
+            elif source is not None:
+                self.fields[forget].label = f"Don't copy the {words}"
+                self.fields[
+                    name
+                ].help_text = f"Stored in {source}. Leave empty to copy."
+            else:
+                help_text = "Stored, never shown. Leave empty to keep it."
+                self.fields[name].help_text = help_text
+
+    def list_setup(self) -> list[BoundField]:
+        """Return the fields for what is set up."""
+        return self.list_named(_SETUP)
+
+    def list_agent(self) -> list[BoundField]:
+        """Return the fields of the agent."""
+        return self.list_named(_AGENT)
+
+    def list_ending(self) -> list[BoundField]:
+        """Return the fields for drain and health."""
+        return self.list_named(_ENDING)
+
+    def list_docker(self) -> list[BoundField]:
+        """Return the fields for Docker."""
+        return self.list_named(_DOCKER)
+
+    def list_own(self) -> list[BoundField]:
+        """Return the fields for keys, commands and user data."""
+        return self.list_named(_OWN)
+
+    def has_docker(self) -> bool:
+        """Return whether a setting of Docker has an error or differs from its usual."""
+        return self._is_set(_DOCKER)
+
+    def has_own(self) -> bool:
+        """Return whether something of one's own is stored, typed or wrong."""
+        has_files = bool(self.file_rows) or bool(self.file_errors)
+        return has_files or self._is_set(_OWN)
+
+    def may_add_file(self) -> bool:
+        """Return whether the template can have another file."""
+        return len(self.file_rows) < MAX_FILES
+
+    def _is_set(self, names: tuple[str, ...]) -> bool:
+        fields = self.list_named(names)
+        return any(field.errors or field.value() for field in fields)
+
+    def list_named(self, names: tuple[str, ...]) -> list[BoundField]:
+        """Return those of the named fields that the form has."""
+        return [self[name] for name in names if name in self.fields]
+
+    def list_machine(self) -> list[str]:
+        """Return the names of all fields of this part."""
+        return [*MachineForm.base_fields, *MACHINE_FIELDS]
+
+    def fill_secrets(self, template: Template) -> None:
+        """Set what is write-only as typed; keep what is stored and was left alone."""
+        data = self.cleaned_data
+        template.files = write_files([each.to_file() for each in self.file_rows])
+        for name in _WORDS:
+            if data.get(f"forget_{name}"):
+                setattr(template, name, "")
+            if data[name]:
+                setattr(template, name, data[name])
+
+    def clean_drain_seconds(self) -> int:
+        """Return the seconds."""
+        minutes: int = self.cleaned_data["drain_seconds"]
+        return to_seconds(minutes, stored=self.stored_drain)
