@@ -350,6 +350,9 @@ STOPPED_RETENTION = env.read_float("SERVERFLEET_STOPPED_RETENTION", 86400)
 CAPACITY_MEMORY = env.read_int("SERVERFLEET_CAPACITY_MEMORY", 300, least=0)
 CREATE_TRIES = env.read_int("SERVERFLEET_CREATE_TRIES", 3, least=1)
 
+# A server's certificates can't be renewed on its instance, so this bounds its life.
+CERTIFICATE_DAYS = env.read_int("SERVERFLEET_CERTIFICATE_DAYS", 365, least=1)
+
 LOG_LEVEL = env.read_text("SERVERFLEET_LOG_LEVEL", "INFO").upper()
 LOGGING = logs.build_config(
     env.read_text("SERVERFLEET_LOG_FORMAT", "console"), level=LOG_LEVEL

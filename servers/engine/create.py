@@ -37,6 +37,7 @@ from servers.placing.locations import call_slot, open_location, pace_of
 from servers.placing.placements import remember_capacity
 from servers.records.attempts import close_attempt, record_accepted, write_intent
 from servers.records.counters import count_failure
+from servers.records.keys import needs_keys, prepare_keys
 from servers.records.leases import Lease
 from servers.records.ledger import Fact, write_event
 
@@ -86,6 +87,9 @@ def send_create(
         ):
             return None
         key = make_key(fleet_id, server.pk, server.attempt_number + 1)
+        keys, are_new = None, False
+        if needs_keys(server.recipe):
+            keys, are_new = prepare_keys(server, now=now)
         spec = render_spec(server, placement, key, token=secrets.token_hex(16))
         lease = Lease(server.fence + 1, now + pace.lease)
         attempt = write_intent(
@@ -96,6 +100,7 @@ def send_create(
             provider=cloud.provider,
             spec=spec,
             keeps_spec=cloud.finishes,
+            keys=keys if are_new else None,
             now=now,
             # By then it is known whether a call without an answer created anything.
             deadline_at=lease.until + pace.settle + limits.pending,

@@ -167,9 +167,8 @@ def split_fleet() -> tuple[str, int]:
         now = ledger.database_now()
         reason = f"It belongs to the fleet {origin}. This database is a copy of it."
         count = 0
-        for server in Server.objects.exclude(state=State.STOPPED).select_for_update(
-            no_key=True
-        ):
+        rows = Server.objects.exclude(state=State.STOPPED).select_related("recipe")
+        for server in rows.select_for_update(no_key=True, of=("self",)):
             count += ledger.move(server, Event.DISOWNED, reason=reason, now=now)
         Instance.objects.all().delete()
         Leftover.objects.all().delete()

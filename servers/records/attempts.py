@@ -19,8 +19,14 @@ from servers.clouds.base import CloudInstance, CreateSpec
 from servers.lifecycle.guards import Claim, weigh_claim
 from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Event, Outcome, State, Verdict
+from servers.machine.certificates import Keys
 from servers.models import Account, Attempt, Instance, Server
 from servers.records.counters import ATTEMPTS, count
+from servers.records.keys import (
+    list_host_columns,
+    list_server_columns,
+    write_host,
+)
 from servers.records.leases import Lease
 from servers.records.ledger import Fact, move, write_event
 from servers.records.limits import count_recent_creates, count_servers
@@ -35,15 +41,16 @@ def write_intent(
     provider: str,
     spec: CreateSpec,
     keeps_spec: bool,
+    keys: Keys | None = None,
     now: datetime,
     deadline_at: datetime,
 ) -> Attempt | None:
     """Claim the row, write the attempt and move ``pending → creating``, all at once.
 
     With ``keeps_spec``, the attempt keeps its parameters until its instance is
-    finished. None means that no call may be sent: the row moved or was claimed, the
-    lease would be over already, or the account, counted under its lock, has reached a
-    limit. The next step finds out why.
+    finished. ``keys`` are new ones of the server, to be stored. None means that no call
+    may be sent: the row moved or was claimed, the lease would be over already, or the
+    account, counted under its lock, has reached a limit. The next step finds out why.
     """
     number = server.attempt_number + 1
     with transaction.atomic():
@@ -67,10 +74,13 @@ def write_intent(
                 "provider": provider,
                 "deadline_at": deadline_at,
                 "next_step_at": lease.until,
+                **(list_server_columns(server.pk, keys) if keys else {}),
             },
         )
         if not moved:
             return None
+        if keys:
+            write_host(server.pk, list_host_columns(keys))
         return Attempt.objects.create(
             server=server,
             server_uid=server.pk,

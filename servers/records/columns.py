@@ -7,6 +7,7 @@ from django.conf import settings
 
 from servers.lifecycle.states import Event, Want
 from servers.models import Server
+from servers.records.keys import list_wiped_columns
 
 _NOTHING_HELD: Final = {"instance_id": "", "address": "", "started_at": None}
 
@@ -57,9 +58,10 @@ def find_columns(
                 **_NOTHING_HELD,
             }
         case Event.ABSENCE_CONFIRMED:
-            return {"stopped_at": now, "next_step_at": None}
+            return {**list_wiped_columns(), "stopped_at": now, "next_step_at": None}
         case Event.DISOWNED:
-            return {"stopped_at": now, "next_step_at": None, "hidden": True}
+            ended = {"stopped_at": now, "next_step_at": None, "hidden": True}
+            return {**list_wiped_columns(), **ended}
         case Event.READY:
             return {"failures": 0, "error": ""}
         case _:

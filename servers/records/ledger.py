@@ -27,6 +27,7 @@ from servers.models import Event as EventRow
 from servers.records.boots import record_boots
 from servers.records.columns import find_columns
 from servers.records.counters import count_boots
+from servers.records.keys import needs_keys, wipe_hosts
 from servers.records.leases import Lease
 
 logger = logging.getLogger(__name__)
@@ -138,6 +139,8 @@ _CLOSES_ATTEMPTS: Final = frozenset(
         Event.INSTANCE_FAILED,
     }
 )
+# After these events, nothing of the server is left, and nobody needs its keys.
+_ENDS: Final = frozenset({Event.ABSENCE_CONFIRMED, Event.DISOWNED})
 _ANY: Final = Q()
 
 
@@ -309,7 +312,7 @@ def _follow_up(moved: Sequence[_Moved], *, now: datetime) -> None:
         )
         for each in moved
     )
-    closed, booted = [], []
+    closed, booted, ended = [], [], []
     for each in moved:
         server, event = each.change.server, each.change.event
         if event is Event.INSTANCE_FAILED:
@@ -319,12 +322,16 @@ def _follow_up(moved: Sequence[_Moved], *, now: datetime) -> None:
             closed.append(server)
         elif event in _ENDS_BOOT and each.source in {State.CREATING, State.CREATED}:
             booted.append(server.pk)
+        if event in _ENDS and needs_keys(server.recipe):
+            ended.append(server.pk)
         transaction.on_commit(partial(_log, server.name, event, each.target))
     if closed:
         _abandon(closed, now=now)
     if booted:
         specs = Attempt.objects.filter(server_uid__in=booted).exclude(spec="")
         specs.update(spec="")
+    if ended:
+        wipe_hosts(ended)
     ready = [m.change.server for m in moved if m.change.event is Event.READY]
     if ready:
         count_boots(record_boots(ready, now=now))
