@@ -348,6 +348,9 @@ ERROR_RETENTION = env.read_float("SERVERFLEET_ERROR_RETENTION", 3600)
 STOPPED_RETENTION = env.read_float("SERVERFLEET_STOPPED_RETENTION", 86400)
 # How long what had no capacity is skipped, by all servers, if there is another choice.
 CAPACITY_MEMORY = env.read_int("SERVERFLEET_CAPACITY_MEMORY", 300, least=0)
+# Between two checks of a running server's health, and how soon a drain looks again.
+HEALTH_INTERVAL = env.read_float("SERVERFLEET_HEALTH_INTERVAL", 60, least=0.1)
+DRAIN_RECHECK = env.read_float("SERVERFLEET_DRAIN_RECHECK", 5, least=0)
 CREATE_TRIES = env.read_int("SERVERFLEET_CREATE_TRIES", 3, least=1)
 
 # A server's certificates can't be renewed on its instance, so this bounds its life.

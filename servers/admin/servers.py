@@ -80,12 +80,12 @@ class ServerAdmin(Shown):
     state_badge = show_badge("state")
     error_in_short = show_in_short("error")
     terminate = act_on_each(
-        "Terminate servers (destroys instances immediately)",
+        "Terminate servers (after their builds)",
         lambda server: terminate_server(server.name),
         done="Terminating",
     )
     terminate_by_force = act_on_each(
-        "Terminate servers (remove failed ones immediately)",
+        "Terminate servers (by force, without waiting for builds)",
         lambda server: terminate_server(server.name, force=True),
         done="Terminating (forced)",
     )

@@ -168,9 +168,12 @@ class ServerViewSet(ScopedView, ViewSet):
         errors=[404, 409],
         parameters=[FORCE],
         example=SHUTDOWN,
-        says="The instance is destroyed at once, even if builds are running. Repeating "
-        "the call changes nothing. A server in `error` is removed from the list at "
-        "once (204) if it has no instance, or with `force`.",
+        says="The server drains: it gets no new builds, and its instance is destroyed "
+        "once the running ones have finished, or when the template's drain timeout has "
+        "passed. With `force`, the instance is destroyed at once, also if the server "
+        "drains already. Otherwise repeating the call changes nothing. A server in "
+        "`error` is removed from the list at once (204) if it has no instance, or with "
+        "`force`.",
     )
     def destroy(self, request: HTTPRequest, name: str) -> Response:
         """Terminate a server."""

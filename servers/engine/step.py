@@ -19,12 +19,14 @@ from django.db.models.functions import Now
 from servers.engine import calls, uptime
 from servers.engine.create import record_create, send_create
 from servers.engine.finish import record_finish, send_finish
+from servers.engine.looks import make_look, weigh_look
 from servers.engine.moves import apply
+from servers.engine.replace import replace_server
 from servers.engine.waits import Rest, plan_retry, plan_wait, release, stop_clock
-from servers.lifecycle.conditions import NotYet
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import (
     Adopt,
+    Check,
     CloseAttempt,
     ConfirmVanished,
     Destroy,
@@ -32,6 +34,7 @@ from servers.lifecycle.decisions import (
     LookUp,
     Move,
     Probe,
+    Replace,
     Wait,
     WriteIntent,
 )
@@ -49,14 +52,21 @@ logger = logging.getLogger(__name__)
 
 # How many decisions one step can carry out. The longest path has five.
 MAX_DECISIONS: Final = 8
-PROBE_SECONDS: Final = 3.0
-PROBE_AGAIN: Final = timedelta(seconds=2)
 AFTER_FAULT: Final = timedelta(seconds=10)
 FAULT: Final = "A step failed because of a bug in ServerFleet. See the worker's log."
 # Keys and certificates, which are long and which no step reads.
 _UNREAD: Final = ("secret", "ca_key", "ca_cert", "tls_key", "tls_cert")
 
-Call = WriteIntent | LookUp | Finish | ConfirmVanished | Destroy | Probe
+Call = (
+    WriteIntent
+    | LookUp
+    | Finish
+    | ConfirmVanished
+    | Destroy
+    | Probe
+    | Check
+    | Replace  # no call, but its locks come before those of this step's transaction
+)
 Change = Move | Adopt | CloseAttempt  # needs no call
 
 
@@ -167,11 +177,11 @@ class Step:
                     return None
                 case WriteIntent():
                     return decision  # the intent takes the lease
-                case LookUp() | Finish() | ConfirmVanished() | Destroy() | Probe():
-                    return decision if self._claim() else None
                 case Move() | Adopt() | CloseAttempt():
                     if not apply(self.server, decision, self.snapshot, now=self.now):
                         break
+                case _:
+                    return decision if self._claim() else None
             if not isinstance(decision, Move) or self.server.state == State.PENDING:
                 self._read()
             decision = self._decide()
@@ -196,8 +206,10 @@ class Step:
                 return self._finish(call)
             case Destroy():
                 return self._destroy(call)
-            case Probe():
-                return self._probe(call)
+            case Probe() | Check():
+                return self._look(call)
+            case Replace():
+                return self._replace(call)
             case LookUp():
                 error = calls.look_up(server, call, now=self.now)
             case ConfirmVanished():
@@ -264,14 +276,29 @@ class Step:
             self._hasten(asked.instance, asked.pace)
         return following
 
-    def _probe(self, call: Probe) -> Call | None:
-        found = call.look(timeout=PROBE_SECONDS)
+    def _look(self, call: Probe | Check) -> Call | None:
+        server = self.server
+        found = make_look(call.look, name=server.name)
         self._read_clock()
-        if isinstance(found, NotYet):
-            self._release(Rest(found.until or self.now + PROBE_AGAIN, found.because))
-            return None
         with transaction.atomic():
-            return self._go_on(Move(call.event, found.reason))
+            if isinstance(call, Check):
+                self.loader.note_check(server, found)
+                return self._settle()
+            self.loader.note_look(server, found)
+            return self._go_on(
+                weigh_look(call, found, self.snapshot, now=self.now),
+            )
+
+    def _replace(self, call: Replace) -> Call | None:
+        with transaction.atomic():
+            self._read_clock()
+            first = self.loader.chosen[self.server.pk][0]
+            if not replace_server(
+                self.server, first, call.reason, fleet=self.fleet, now=self.now
+            ):
+                self._release(Rest(self.now))
+                return None
+            return self._settle()
 
     def _hasten(self, shown: Attempt | Instance, pace: Pace) -> None:
         """Have what a call changed listed soon, if that is not planned already.

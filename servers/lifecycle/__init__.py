@@ -2,7 +2,7 @@
 
 ``states`` names the states and events, ``transitions`` is the one table of allowed
 moves, and ``keys`` ties instances to attempts. ``decide`` takes a ``snapshot`` and
-returns the next step as one of the ``decisions``. ``pending`` and ``ending`` are its
-parts for pending and stopping servers, and ``conditions`` are what must hold on an
-instance, which ``machine`` decides by.
+returns the next step as one of the ``decisions``. ``pending``, ``health``, ``drain``
+and ``ending`` are its parts for pending, running and stopping servers. ``conditions``
+are what must hold on an instance, which ``machine`` decides by.
 """

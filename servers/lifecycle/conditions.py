@@ -12,24 +12,35 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """The condition holds, for this reason."""
+    """The condition holds, for this reason.
+
+    ``agent_started``: the look has started the agent, or found it running.
+    """
 
     reason: str
+    agent_started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """It does not hold. ``until`` is when to ask again; None: at the usual pace."""
+    """It does not hold. ``until`` is when to ask again; None: at the usual pace.
+
+    ``builds`` are the names of the builds that it waits for, as far as they are known;
+    None: the look could not tell. ``agent_started`` as in ``Met``.
+    """
 
     because: str
     until: datetime | None = None
+    builds: tuple[str, ...] | None = None
+    agent_started: bool = False
 
 
 class Look(Protocol):
     """A call to the instance that tells whether the condition holds.
 
-    It may also bring the condition about. It lasts at most ``timeout`` seconds, and
-    what goes wrong is a ``NotYet``, never an exception.
+    It may also bring the condition about: start an agent, tell it to finish. It lasts
+    at most ``timeout`` seconds in all, and what goes wrong is a ``NotYet``, never an
+    exception.
     """
 
     def __call__(self, *, timeout: float) -> Met | NotYet:
@@ -58,8 +69,24 @@ class Always:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A look that makes no call: its answer is in the records."""
+
+    answer: Met | NotYet
+
+    def __call__(self, *, timeout: float) -> Met | NotYet:
+        """Return the answer."""
+        return self.answer
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
-    """What must hold before a server runs, and before its instance is destroyed."""
+    """What must hold before a server runs, while it runs, and before it is destroyed.
+
+    ``drained`` is asked only about a machine that may have builds. ``healthy`` is asked
+    each minute while the server runs; None: nothing watches it.
+    """
 
     ready: Condition = Always("It has an address. No other check is set.")
     drained: Condition = Always("Destroying it without waiting for running builds.")
+    healthy: Condition | None = None

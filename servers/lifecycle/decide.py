@@ -24,7 +24,9 @@ from servers.lifecycle.decisions import (
     Probe,
     Wait,
 )
-from servers.lifecycle.ending import decide_shutdown, decide_stopping
+from servers.lifecycle.drain import decide_shutdown
+from servers.lifecycle.ending import decide_stopping
+from servers.lifecycle.health import decide_running
 from servers.lifecycle.machine import follow_condition
 from servers.lifecycle.pending import decide_pending
 from servers.lifecycle.snapshot import AttemptView, InstanceView, LocationView, Snapshot
@@ -119,7 +121,12 @@ def exceeds_share(count: int, total: int, *, share: float, floor: int) -> bool:
 
 
 def _last_word(snapshot: Snapshot) -> str:
-    """Return what the cloud last said about the server, with a trailing space."""
+    """Return what is last known about the server, with a trailing space.
+
+    That is what the last look at its machine found, or what the cloud last said.
+    """
+    if snapshot.state is State.STAGING and snapshot.waiting:
+        return f"{snapshot.waiting} "
     attempt = snapshot.attempt
     own = snapshot.own_instance
     if own is not None and own.raw_status:
@@ -282,8 +289,7 @@ def _decide_boot(snapshot: Snapshot, own: InstanceView, now: datetime) -> Decisi
                 snapshot, snapshot.machine.ready, Event.READY, own.address, now
             )
         case _:
-            ends = snapshot.created_at + snapshot.ttl if snapshot.ttl else None
-            return Wait("", None if snapshot.protected else ends)
+            return decide_running(snapshot, own, now)
 
 
 def _decide_error(snapshot: Snapshot, now: datetime) -> Decision:

@@ -1,7 +1,7 @@
 """The kinds of decision: what one step can do, as values."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from servers.lifecycle.conditions import Look
 from servers.lifecycle.snapshot import InstanceView, Placement
@@ -64,11 +64,32 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Look at the instance, and move the row by ``event`` if the condition holds."""
+    """Look at the instance, and move the row by ``event`` if the condition holds.
+
+    If it does not hold, look again ``again`` later. What holds before ``settled`` may
+    have changed by then, so it is looked at once more.
+    """
 
     address: str
     look: Look
     event: Event
+    again: timedelta
+    settled: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Look whether the running server's instance is healthy, and record it."""
+
+    address: str
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Create another server like it, and terminate this one, for this reason."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +115,8 @@ Decision = (
     | CloseAttempt
     | Finish
     | Probe
+    | Check
+    | Replace
     | ConfirmVanished
     | Destroy
 )

@@ -1,12 +1,11 @@
-"""The end of a server: drained or not, what to destroy, when it is confirmed gone."""
+"""The end of a server: what to destroy, and when it is confirmed gone."""
 
 from datetime import datetime, timedelta
 
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decisions import Decision, Destroy, Move, Wait
-from servers.lifecycle.machine import follow_condition
 from servers.lifecycle.snapshot import AttemptView, InstanceView, LocationView, Snapshot
-from servers.lifecycle.states import Event, Outcome, State, Want
+from servers.lifecycle.states import Event, Outcome, State
 
 
 def leaves_list(state: State, *, instance_id: str, force: bool) -> bool:
@@ -15,22 +14,6 @@ def leaves_list(state: State, *, instance_id: str, force: bool) -> bool:
     Only a failed server leaves, if it has no instance or with ``force``.
     """
     return state is State.ERROR and (force or not instance_id)
-
-
-def decide_shutdown(snapshot: Snapshot, now: datetime) -> Decision:
-    """Return what moves a server that is shutting down to stopping."""
-    if snapshot.want is Want.NOW:
-        return Move(
-            Event.DRAINED, "Terminated with force, without waiting for running builds."
-        )
-    own = snapshot.own_instance
-    return follow_condition(
-        snapshot,
-        snapshot.machine.drained,
-        Event.DRAINED,
-        own.address if own else "",
-        now,
-    )
 
 
 def decide_stopping(snapshot: Snapshot, now: datetime) -> Decision:

@@ -53,6 +53,26 @@ class Limits:
     tries: int = 3  # per placement; see servers/lifecycle/tries.py for what counts
     share: float = 0.10  # of a location that may vanish or be condemned at once …
     share_floor: int = 5  # … and the number that is always allowed
+    recheck: timedelta = timedelta(seconds=5)  # what was just sent shows after it
+    check: timedelta = timedelta(seconds=60)  # between two checks of health
+    checks: int = 3  # failed ones in a row that lose health
+    # A server that lost its health sooner after it was ready is not replaced.
+    proven: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class HostView:
+    """What looks at the server's machine found since it entered its state.
+
+    ``failures`` are the failed checks in a row up to ``checked_at``, and ``problem`` is
+    what was wrong at the last one. ``builds`` are those that a drain waits for.
+    """
+
+    checked_at: datetime | None = None
+    failures: int = 0
+    problem: str = ""
+    builds: tuple[str, ...] = ()
+    has_agent: bool = False  # its agent was started, in this state or before
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +129,7 @@ class LocationView:
     ``first_look`` and ``last_look`` are the starts of the first and of the newest
     complete listing that began after ``quiet_from`` of the server, or None.
     Of the location's ``live`` instances, ``missing`` were not in the newest listing.
+    Of its ``checked`` running servers, ``failing`` failed their last check.
     """
 
     location: str
@@ -122,6 +143,8 @@ class LocationView:
     last_look: datetime | None = None
     live: int = 0
     missing: int = 0
+    checked: int = 0
+    failing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +200,11 @@ class Snapshot:
         None  # for a trial of its template: when it ends at the latest
     )
     want: Want = Want.RUN
+    was_ready: bool = False  # its instance has been ready
+    waiting: str = ""  # what its last step waited for
+    drain: timedelta = timedelta(hours=1)  # the longest wait for its builds
+    replaces: bool = False  # if it loses its health, another one is created
+    host: HostView = field(default_factory=HostView)
     machine: Machine = field(default_factory=Machine)
     limits: Limits = field(default_factory=Limits)
     positions: tuple[int, ...] = (0,)  # of all its placements

@@ -11,7 +11,7 @@ class State(StrEnum):
     CREATED = "created"  # the cloud has the instance of the current attempt
     STAGING = "staging"  # it has an address, but is not confirmed ready
     RUNNING = "running"  # it takes builds
-    SHUTDOWN = "shutdown"  # termination requested; draining does not exist yet
+    SHUTDOWN = "shutdown"  # termination requested; its builds finish
     STOPPING = "stopping"  # being destroyed, until it is confirmed gone
     STOPPED = "stopped"  # confirmed gone; nothing is billed
     ERROR = "error"  # failed; its instances are still tracked

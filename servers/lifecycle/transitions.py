@@ -51,7 +51,7 @@ TABLE: Final[tuple[Edge, ...]] = (
     (State.STAGING, Event.STOP_REQUESTED, State.SHUTDOWN),
     (State.RUNNING, Event.STOP_REQUESTED, State.SHUTDOWN),
     (State.ERROR, Event.STOP_REQUESTED, State.SHUTDOWN),
-    # At once, since draining does not exist yet.
+    # Its builds have finished, there were none, or their time is over; or by force.
     (State.SHUTDOWN, Event.DRAINED, State.STOPPING),
     # Stopping never gives up: confirmed absence is the only way out.
     (State.STOPPING, Event.ABSENCE_CONFIRMED, State.STOPPED),

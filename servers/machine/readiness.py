@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from servers.lifecycle.conditions import Machine
+from servers.machine.simulated import Simulation, simulate
 from servers.machine.tcp import OpenPort
 
 
@@ -12,19 +13,25 @@ from servers.machine.tcp import OpenPort
 class Target:
     """What the kinds need to know about a server.
 
-    ``loopback`` allows this machine itself, as for a simulated cloud.
+    ``loopback`` allows this machine itself, as for a simulated cloud. ``simulation`` is
+    what such a cloud simulates on the instance.
     """
 
     port: int
     loopback: bool = False
+    simulation: Simulation | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """One kind. ``label`` completes *Ready when*."""
+    """One kind. ``label`` completes *Ready when*.
+
+    ``has_host``: its servers have a record of what is known about their machines.
+    """
 
     label: str
     describe: Callable[[Target], Machine]
+    has_host: bool = False
 
 
 READINESS: Final = {
@@ -43,4 +50,7 @@ def list_readiness() -> list[tuple[str, str]]:
 
 def describe_machine(readiness: str, target: Target) -> Machine:
     """Return what must hold on the instance of a server with this readiness."""
-    return READINESS[readiness].describe(target)
+    machine = READINESS[readiness].describe(target)
+    if target.simulation is not None:
+        return simulate(machine, target.simulation)
+    return machine

@@ -81,6 +81,8 @@ class Server(models.Model):
     created_by = models.CharField(max_length=150, blank=True, default="")
     # It gets no new builds.
     cordoned = models.BooleanField(default=False)
+    # When its instance became ready, so that builds can run on it.
+    ready_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # The fields of the engine.
     want = models.CharField(max_length=8, choices=_choices(Want), default=Want.RUN)

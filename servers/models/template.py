@@ -13,7 +13,7 @@ from servers.errors import NotFoundError
 from servers.lifecycle.snapshot import Placement
 from servers.machine.agents.table import list_agents
 from servers.machine.cloud_init.kinds import list_cloud_inits
-from servers.machine.readiness import list_readiness
+from servers.machine.readiness import READINESS, list_readiness
 from servers.models.account import NAME_HELP, NAME_TAKEN, Account, validate_name
 from servers.models.fields import EncryptedTextField
 
@@ -119,6 +119,15 @@ class Recipe(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def has_host(self) -> bool:
+        """Whether there is a record of what is known about its servers' machines."""
+        return (
+            self.cloud_init != "none"
+            or self.agent not in {"", "none"}
+            or READINESS[self.readiness].has_host
+        )
 
 
 class Template(Recipe):

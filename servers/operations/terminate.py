@@ -18,14 +18,17 @@ _SWAPS = 20
 def terminate_server(name: str, *, force: bool = False) -> Server | None:
     """Request the termination of a server. Repeating the request changes nothing.
 
-    Its instance is destroyed at once, even if builds are running. With ``force`` or
-    without an instance, a failed server leaves the list at once (None), and anything
-    left at the cloud is destroyed in the background. Raises NotFoundError or
-    ConflictError (protected).
+    It drains first: it gets no new builds, and running ones finish. With ``force`` its
+    instance is destroyed at once, also if it drains already. With ``force`` or without
+    an instance, a failed server leaves the list at once (None), and anything left at
+    the cloud is destroyed in the background. Raises NotFoundError or ConflictError
+    (protected).
     """
     for _ in range(_SWAPS):
         server = find_server(name)
         if server.state in ENDING:
+            if force and server.state == State.SHUTDOWN:
+                _skip_drain(server)
             return server
         if server.protected:
             raise ConflictError(f"{server.name} is protected. Unprotect it first.")
@@ -51,6 +54,20 @@ def _request_stop(server: Server, *, hide: bool, want: Want) -> bool:
         if moved:
             dispatch.hint(dispatch.ADVANCE, server.pk)
     return moved
+
+
+def _skip_drain(server: Server) -> None:
+    """End the drain of a server, if it drains and nobody has ended its drain yet."""
+    now = ledger.database_now()
+    draining = Server.objects.filter(pk=server.pk, state=State.SHUTDOWN)
+    with transaction.atomic():
+        changed = draining.exclude(want=Want.NOW).update(
+            want=Want.NOW, next_step_at=now, updated_at=now
+        )
+        if changed:
+            said = "Force was requested, so it no longer waits for running builds."
+            write_event(Fact.FORCED, server=server, reason=said)
+            dispatch.hint(dispatch.ADVANCE, server.pk)
 
 
 def protect_server(name: str, *, protected: bool) -> Server:

@@ -14,6 +14,9 @@ def limits_in_force() -> Limits:
         pending=timedelta(seconds=settings.PENDING_DEADLINE),
         retention=timedelta(seconds=settings.ERROR_RETENTION),
         tries=settings.CREATE_TRIES,
+        recheck=timedelta(seconds=settings.DRAIN_RECHECK),
+        check=timedelta(seconds=settings.HEALTH_INTERVAL),
+        proven=timedelta(seconds=settings.BOOT_DEADLINE),
     )
 
 

@@ -20,8 +20,7 @@ from django.db.models import (
 )
 
 from servers.clouds.base import HALTED, Meaning
-from servers.clouds.registry import describe_kind
-from servers.lifecycle.conditions import Machine
+from servers.lifecycle.conditions import Met, NotYet
 from servers.lifecycle.ending import quiet_from
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import (
@@ -33,11 +32,19 @@ from servers.lifecycle.snapshot import (
     Snapshot,
 )
 from servers.lifecycle.states import Outcome, State, Want
-from servers.machine.readiness import Target, describe_machine
 from servers.models import Account, Attempt, Fleet, Instance, Listing, Location, Server
+from servers.models.template import Recipe
 from servers.placing.location_gate import explain_closed_gate, limits_in_force
 from servers.placing.locations import pace_of_account
+from servers.placing.machines import (
+    count_checked,
+    describe_machine_of,
+    has_host,
+    load_hosts,
+    view_host,
+)
 from servers.placing.placements import LocationKey, PlacementFacts, choose_all
+from servers.records.hosts import record_check, record_look
 
 
 def location_name(account_id: Any, region: str) -> str:
@@ -73,6 +80,7 @@ class Loader:
         for instance in Instance.objects.filter(server_uid__in=ids):
             if instance.server_uid is not None:
                 self.instances.setdefault(instance.server_uid, []).append(instance)
+        self.hosts = load_hosts(servers)
         self.chosen = choose_all(servers)
         self.placements = {
             server.pk: self.chosen[server.pk]
@@ -124,6 +132,18 @@ class Loader:
         self.attempts.setdefault(attempt.server_uid, []).append(attempt)
         self.instances.setdefault(instance.server_uid, []).append(instance)
 
+    def note_look(self, server: Server, found: Met | NotYet) -> None:
+        """Record what a look found, in the caller's transaction."""
+        if has_host(server):
+            known = self.hosts.get(server.pk)
+            self.hosts[server.pk] = record_look(server, known, found, now=self.now)
+
+    def note_check(self, server: Server, found: Met | NotYet) -> None:
+        """Record what a check of health found, in the caller's transaction."""
+        known = self.hosts.get(server.pk)
+        self.hosts[server.pk] = record_check(server, known, found, now=self.now)
+        self.__dict__.pop("checked", None)  # counted before
+
     def find_instances(self, views: Iterable[InstanceView]) -> list[Instance]:
         """Return the records of instances, with their accounts."""
         pks = {view.pk for view in views}
@@ -158,7 +178,12 @@ class Loader:
             protected=server.protected,
             trial_until=server.trial_until,
             want=Want(server.want),
-            machine=_describe_machine(server),
+            was_ready=server.ready_at is not None,
+            waiting=server.waiting,
+            drain=timedelta(seconds=server.recipe.drain_seconds),
+            replaces=server.recipe.on_health_lost == Recipe.HealthLost.REPLACE,
+            host=view_host(self.hosts.get(server.pk), server, attempts),
+            machine=describe_machine_of(server),
             limits=self.limits,
             positions=tuple(each.position for each in self.chosen[server.pk]),
             placements=tuple(
@@ -182,6 +207,8 @@ class Loader:
             }
         elif own is not None and own.missed_from is not None:
             views = {key: self._add_missing(key, view) for key, view in views.items()}
+        elif snapshot.host.failures >= snapshot.limits.checks:
+            views = {key: self._add_checked(key, view) for key, view in views.items()}
         return replace(snapshot, locations=tuple(views.values()))
 
     def _add_looks(
@@ -204,6 +231,15 @@ class Loader:
     def _add_missing(self, key: LocationKey, view: LocationView) -> LocationView:
         live, missing = self.missing.get(key, (0, 0))
         return replace(view, live=live, missing=missing)
+
+    def _add_checked(self, key: LocationKey, view: LocationView) -> LocationView:
+        checked, failing = self.checked.get(key, (0, 0))
+        return replace(view, checked=checked, failing=failing)
+
+    @cached_property
+    def checked(self) -> dict[LocationKey, tuple[int, int]]:
+        """The number of checked servers in each location, and how many fail."""
+        return count_checked(self.accounts)
 
     @cached_property
     def looks(self) -> dict[int, datetime]:
@@ -290,16 +326,6 @@ class Loader:
             full_since=full.seen_at if full else None,
             full_until=full.until if full else None,
         )
-
-
-def _describe_machine(server: Server) -> Machine:
-    return describe_machine(
-        server.recipe.readiness,
-        Target(
-            port=server.recipe.readiness_port,
-            loopback=describe_kind(server.account.kind).is_simulated,
-        ),
-    )
 
 
 def _find_deadline(server: Server, now: datetime) -> datetime | None:

@@ -9,7 +9,12 @@ from servers.lifecycle.states import Event, Want
 from servers.models import Server
 from servers.records.keys import list_wiped_columns
 
-_NOTHING_HELD: Final = {"instance_id": "", "address": "", "started_at": None}
+_NOTHING_HELD: Final = {
+    "instance_id": "",
+    "address": "",
+    "started_at": None,
+    "ready_at": None,
+}
 
 
 def _find_left(server: Server, now: datetime) -> timedelta | None:
@@ -63,6 +68,6 @@ def find_columns(
             ended = {"stopped_at": now, "next_step_at": None, "hidden": True}
             return {**list_wiped_columns(), **ended}
         case Event.READY:
-            return {"failures": 0, "error": ""}
+            return {"failures": 0, "error": "", "ready_at": now}
         case _:
             return {}

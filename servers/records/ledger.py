@@ -44,6 +44,7 @@ class Fact(StrEnum):
     CHANGED = "changed"
     CORDONED = "cordoned"
     UNCORDONED = "uncordoned"
+    FORCED = "forced"
     CONDEMNED = "condemned"
     ORPHAN_GONE = "orphan_gone"
     UNEXPLAINED = "unexplained"
@@ -155,14 +156,14 @@ _ENDS_BOOT: Final = frozenset(
 )
 
 
-def insert_servers(servers: list[Server]) -> None:
+def insert_servers(servers: list[Server], *, reason: str = "Requested.") -> None:
     """Insert new rows in ``pending``, in the caller's transaction. Two queries."""
     for server in servers:
         server.state = State.PENDING
     Server.objects.bulk_create(servers)
     EventRow.objects.bulk_create(
         _make_event(
-            Fact.REQUESTED, server=server, to_state=State.PENDING, reason="Requested."
+            Fact.REQUESTED, server=server, to_state=State.PENDING, reason=reason
         )
         for server in servers
     )

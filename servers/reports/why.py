@@ -7,6 +7,7 @@ from typing import assert_never
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import (
     Adopt,
+    Check,
     CloseAttempt,
     ConfirmVanished,
     Decision,
@@ -15,6 +16,7 @@ from servers.lifecycle.decisions import (
     LookUp,
     Move,
     Probe,
+    Replace,
     Wait,
     WriteIntent,
 )
@@ -83,14 +85,28 @@ def _describe(
             return (*_describe_instance(decision), now)
         case CloseAttempt(reason=reason):
             return reason, "The attempt is closed.", now
-        case Probe(address=address):
-            what = f"{address} is not ready for builds yet."
-            return what, "It is probed again.", now
+        case Probe() | Check() | Replace():
+            return (*_describe_look(decision, server), now)
         case Destroy(instances=instances):
             names = ", ".join(instance.instance_id for instance in instances)
             return f"{names} must be destroyed.", "The destroy call is sent.", now
         case _:
             assert_never(decision)
+
+
+def _describe_look(
+    decision: Probe | Check | Replace, server: Server
+) -> tuple[str, str]:
+    match decision:
+        case Probe(address=address):
+            # What the last look found.
+            what = server.waiting or f"{address} is not ready for builds yet."
+            return what, "ServerFleet looks at the machine again."
+        case Check():
+            what = server.waiting or f"It is {server.state}, as it should be."
+            return what, "Its health is checked."
+        case Replace(reason=reason):
+            return reason, "Another server replaces it, and it drains."
 
 
 def _describe_instance(decision: Adopt | Finish | ConfirmVanished) -> tuple[str, str]:

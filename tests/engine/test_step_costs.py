@@ -138,8 +138,8 @@ def test_a_listing_moves_many_servers_for_few_statements_and_no_commit_each(
     # Whole numbers: a counter more or less is no cost of each.
     assert (boot_of_many[0] - boot_of_one[0]) // MORE <= BOOT_LISTING
     assert (end_of_many[0] - end_of_one[0]) // MORE <= END_LISTING
-    assert (boot_of_many[1] - boot_of_one[1]) // MORE == 0
-    assert (end_of_many[1] - end_of_one[1]) // MORE == 0
+    assert (boot_of_many[1] - boot_of_one[1]) // MORE <= 0
+    assert (end_of_many[1] - end_of_one[1]) // MORE <= 0
 
 
 def test_a_hint_for_a_row_that_was_done_costs_one_statement(account: Account) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from servers.lifecycle.backoff import back_off
-from servers.lifecycle.conditions import Machine, NotYet
+from servers.lifecycle.conditions import Machine
 from servers.lifecycle.decide import decide, exceeds_share
 from servers.lifecycle.decisions import (
     Adopt,
@@ -32,7 +32,7 @@ from servers.lifecycle.snapshot import (
     PlacementView,
     Snapshot,
 )
-from servers.lifecycle.states import Event, Outcome, State, Want
+from servers.lifecycle.states import Event, Outcome, State
 from servers.machine.tcp import OpenPort
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -91,15 +91,7 @@ def held(**more: Any) -> dict[str, Any]:
     }
 
 
-class Busy:
-    """A condition that waits for a build."""
-
-    def judge(self, address: str, now: datetime) -> NotYet:
-        return NotYet(f"{address} runs a build.", now + timedelta(seconds=30))
-
-
 PROBED = Machine(ready=OpenPort(22))
-BUSY = Machine(drained=Busy())
 
 CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
     ("a pending row with an open gate", snapshot(State.PENDING), WriteIntent),
@@ -304,27 +296,6 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
         Wait,
     ),
     ("nothing to drain", snapshot(State.SHUTDOWN), Event.DRAINED),
-    (
-        "a build to wait for",
-        snapshot(State.SHUTDOWN, machine=BUSY, **held(address="10.0.0.1")),
-        Wait,
-    ),
-    (
-        "a build that force does not wait for",
-        snapshot(
-            State.SHUTDOWN, machine=BUSY, want=Want.NOW, **held(address="10.0.0.1")
-        ),
-        Event.DRAINED,
-    ),
-    (
-        "only a look tells whether it is drained",
-        snapshot(
-            State.SHUTDOWN,
-            machine=Machine(drained=OpenPort(2376)),
-            **held(address="10.0.0.1"),
-        ),
-        Probe,
-    ),
     ("something to destroy", snapshot(State.STOPPING, **held()), Destroy),
     (
         "asked to destroy a moment ago",

@@ -112,9 +112,8 @@ FORCE: Final = _query(
     "force",
     {"enum": sorted(TRUE) + sorted(FALSE)},
     "true",
-    "Remove a server in `error` from the list at once, although it still has an "
-    "instance. The instance is destroyed in the background. No effect on servers in "
-    "other states.",
+    "Do not wait for running builds. A server in `error` is removed from the list at "
+    "once, although it still has an instance, which is destroyed in the background.",
 )
 UNCHECKED: Final = _query(
     "unchecked",

@@ -21,6 +21,7 @@ FAULTS: Final = {
     "Staleness).",
     "slow": "Any call returns late (see Hang).",
     "address_changes": "A new instance changes its address some time after booting.",
+    "unhealthy": "A server fails its health checks once it runs.",
     "leaves_volume": "A destroyed instance leaves a volume behind.",
 }
 # The label and the description of each setting, for people.
@@ -36,6 +37,10 @@ WORDS: Final = {
     ),
     "stale": ("Staleness", "Delay of stale listings and slow destroys in seconds"),
     "hang": ("Hang", "Delay of calls that are slow or time out, in seconds"),
+    "build": (
+        "Build time",
+        "How long a build goes on after its server is terminated, in seconds",
+    ),
     "calls_per_minute": (
         "Calls per minute",
         "Calls above this rate are throttled; 0 means no limit",
@@ -71,6 +76,7 @@ class Behaviour:
     listed: float = 60.0  # how long a terminated instance stays in listings
     stale: float = 3.0
     hang: float = 0.5  # how long a call that times out takes
+    build: float = 0.0  # how long a build goes on in a drain
     calls_per_minute: float = 0.0  # 0 for no limit
     quota: float = 0.0  # instance limit across all regions; 0 for no limit
     seed: float = 0.0

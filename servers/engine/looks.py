@@ -1,0 +1,48 @@
+"""Looks at instances: make one, record what it found, and say what follows.
+
+A look is a call to the instance itself, so it is made without a transaction and within
+a few seconds. What it found is recorded with the step's fence still in force.
+"""
+
+import logging
+from datetime import datetime
+from typing import Final
+
+from servers.engine.waits import Rest
+from servers.lifecycle.conditions import Look, Met, NotYet
+from servers.lifecycle.decisions import Move, Probe
+from servers.lifecycle.drain import say_wait
+from servers.lifecycle.snapshot import Snapshot
+from servers.lifecycle.states import State
+from servers.records.counters import count_fault
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 3.0
+_FAULT: Final = "A look failed because of a bug in ServerFleet. See the worker's log."
+_AGAIN: Final = "No build was seen. Looking once more for one that was just sent."
+
+
+def make_look(look: Look, *, name: str) -> Met | NotYet:
+    """Look once. A bug in a look must not hold up its server's deadline."""
+    try:
+        return look(timeout=LOOK_SECONDS)
+    except Exception:
+        logger.exception("A look at %s failed.", name)
+        count_fault()
+        return NotYet(_FAULT)
+
+
+def weigh_look(
+    probe: Probe, found: Met | NotYet, snapshot: Snapshot, *, now: datetime
+) -> Move | Rest:
+    """Return what follows from a look."""
+    if isinstance(found, Met):
+        if probe.settled is None or now >= probe.settled:
+            return Move(probe.event, found.reason)
+        return Rest(probe.settled, _AGAIN)
+    until = found.until or now + probe.again
+    because = found.because
+    if snapshot.state is State.SHUTDOWN:
+        because = say_wait(snapshot, because, found.builds)
+    return Rest(until, because)

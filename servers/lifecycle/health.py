@@ -1,0 +1,90 @@
+"""Health: what follows when a running server fails its checks.
+
+The checks are spread out: each server has its own second of the minute. One failure
+says little, so several in a row lose the health. If more than a share of a location's
+servers fail at once, it is the network between ServerFleet and them, and nobody's
+builds are helped by destroying them: the servers are held, and people are told.
+"""
+
+from datetime import datetime
+
+from servers.lifecycle.conditions import Known, Met, NotYet
+from servers.lifecycle.decisions import Check, Decision, Move, Replace, Wait
+from servers.lifecycle.snapshot import InstanceView, Limits, LocationView, Snapshot
+from servers.lifecycle.states import Event
+
+
+def decide_running(snapshot: Snapshot, own: InstanceView, now: datetime) -> Decision:
+    """Return the next step of a running server whose instance is there."""
+    condition = snapshot.machine.healthy
+    if condition is None:
+        return Wait("", snapshot.ends_at)
+    due = find_next_check(snapshot)
+    if now < due:
+        return _follow_checks(snapshot, own, due, now)
+    found = condition.judge(own.address, now)
+    if isinstance(found, Met) and not snapshot.host.failures:
+        # Nothing to record, so this costs no write.
+        return Wait("", now + snapshot.limits.check)
+    if isinstance(found, Met | NotYet):
+        found = Known(found)
+    return Check(own.address, found)
+
+
+def find_next_check(snapshot: Snapshot) -> datetime:
+    """Return when the health of a running server is checked next."""
+    limits, last = snapshot.limits, snapshot.host.checked_at
+    if last is None:
+        return snapshot.state_since + limits.check * snapshot.jitter
+    return last + limits.check
+
+
+def _follow_checks(
+    snapshot: Snapshot, own: InstanceView, due: datetime, now: datetime
+) -> Decision:
+    """Return what follows from the checks up to now."""
+    failures, most = snapshot.host.failures, snapshot.limits.checks
+    if not failures:
+        return Wait("", due)
+    problem = snapshot.host.problem
+    if failures < most:
+        return Wait(f"Failed checks in a row: {failures} of {most}. {problem}", due)
+    location = snapshot.location(own.location)
+    if is_network(location, snapshot.limits):
+        return Wait(
+            f"{location.failing} of {location.checked} servers in {location.name} fail "
+            "their checks at once, so it is probably the network between ServerFleet "
+            f"and them. Nothing is done about them meanwhile. {problem}",
+            due,
+            held=True,
+        )
+    return _lose_health(snapshot, now)
+
+
+def is_network(location: LocationView, limits: Limits) -> bool:
+    """Tell whether so many servers fail at once that it is no fault of theirs."""
+    count, total = location.failing, location.checked
+    if count > max(limits.share_floor, int(total * limits.share)):
+        return True
+    # All of a small location, too: only their way to ServerFleet is common to them.
+    return count == total > 1
+
+
+def _lose_health(snapshot: Snapshot, now: datetime) -> Decision:
+    because = (
+        f"It failed {snapshot.host.failures} checks in a row. {snapshot.host.problem}"
+    )
+    if not snapshot.replaces:
+        return Move(Event.HEALTH_LOST, f"{because} Retry or terminate the server.")
+    if snapshot.protected:
+        kept = "It is protected, so it is not replaced."
+    elif now < snapshot.state_since + snapshot.limits.proven:
+        kept = (
+            "It is not replaced, because it failed so soon after it became ready that "
+            "another one probably would, too."
+        )
+    else:
+        return Replace(because)
+    return Move(
+        Event.HEALTH_LOST, f"{because} {kept} Look at it, then terminate the server."
+    )

@@ -1,0 +1,103 @@
+"""The machines of servers: what is known of them, and what must hold on them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db.models import Count, F, Q
+
+from servers.clouds.registry import describe_kind
+from servers.lifecycle.conditions import Machine
+from servers.lifecycle.snapshot import HostView
+from servers.lifecycle.states import State
+from servers.machine.readiness import Target, describe_machine
+from servers.machine.simulated import Simulation, read_simulation
+from servers.models import Attempt, Host, Server
+from servers.placing.placements import LocationKey
+
+# Keys and logs, which are long and which no decision reads.
+_UNREAD: Final = ("daemon_key", "daemon_cert", "token", "boot_log")
+
+
+def load_hosts(servers: Iterable[Server]) -> dict[UUID, Host]:
+    """Return what is known of the servers' machines. No query if nothing can be."""
+    ids = [server.pk for server in servers if has_host(server)]
+    if not ids:
+        return {}
+    rows = Host.objects.filter(server__in=ids).defer(*_UNREAD)
+    return {row.server_id: row for row in rows}
+
+
+def has_host(server: Server) -> bool:
+    """Tell whether there can be a record of the server's machine."""
+    return server.recipe.has_host or simulate_machine(server) is not None
+
+
+def simulate_machine(server: Server) -> Simulation | None:
+    """Return what is simulated of the machine; None unless its cloud is simulated."""
+    if not describe_kind(server.account.kind).is_simulated:
+        return None
+    return read_simulation(server.account.options, server.pk.hex, server.state_since)
+
+
+def describe_machine_of(server: Server) -> Machine:
+    """Return what must hold on the instance of a server."""
+    return describe_machine(
+        server.recipe.readiness,
+        Target(
+            port=server.recipe.readiness_port,
+            loopback=describe_kind(server.account.kind).is_simulated,
+            simulation=simulate_machine(server),
+        ),
+    )
+
+
+def count_checked(accounts: Iterable[UUID]) -> dict[LocationKey, tuple[int, int]]:
+    """Return how many running servers are checked in each location, and how many fail.
+
+    Only servers that were checked since they became ready. One query.
+    """
+    rows = Host.objects.filter(
+        server__account__in=list(accounts),
+        server__state=State.RUNNING,
+        checked_at__gte=F("server__state_since"),
+    ).values_list("server__account", "server__region")
+    counted = rows.annotate(
+        count=Count("server"), failing=Count("server", filter=Q(failures__gt=0))
+    )
+    return {
+        (account, region): (count, failing)
+        for account, region, count, failing in counted.order_by()
+    }
+
+
+def view_host(
+    host: Host | None, server: Server, attempts: Iterable[Attempt]
+) -> HostView:
+    """Return what was found since the server entered its state.
+
+    Looks before that were at another instance, or for another purpose. The agent counts
+    if the current attempt's instance runs it.
+    """
+    if host is None:
+        return HostView()
+    has_agent = _has_agent(host.agent_started_at, server, attempts)
+    if host.checked_at is None or host.checked_at < server.state_since:
+        return HostView(has_agent=has_agent)
+    return HostView(
+        checked_at=host.checked_at,
+        failures=host.failures,
+        problem=host.problem,
+        builds=tuple(host.builds),
+        has_agent=has_agent,
+    )
+
+
+def _has_agent(
+    started: datetime | None, server: Server, attempts: Iterable[Attempt]
+) -> bool:
+    return started is not None and any(
+        attempt.number == server.attempt_number and attempt.asked_at <= started
+        for attempt in attempts
+    )

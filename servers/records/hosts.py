@@ -1,0 +1,69 @@
+"""What looks at machines found, as it is kept on the servers' Host records."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from servers.lifecycle.conditions import Met, NotYet
+from servers.models import Host, Server
+
+
+def record_look(
+    server: Server, host: Host | None, found: Met | NotYet, *, now: datetime
+) -> Host:
+    """Record what a look on the way to a move found. Returns the record.
+
+    In the caller's transaction. Most looks find what the one before found, and then
+    nothing is written.
+    """
+    found_now: dict[str, Any] = {"problem": "", "builds": []}
+    if isinstance(found, NotYet):
+        known = host.builds if host is not None else []
+        builds = known if found.builds is None else list(found.builds)
+        found_now = {"problem": found.because, "builds": builds}
+    if found.agent_started and (host is None or not _is_fresh(server, host)):
+        found_now["agent_started_at"] = now
+    return _write(server, host, found_now, now=now)
+
+
+def record_check(
+    server: Server, host: Host | None, found: Met | NotYet, *, now: datetime
+) -> Host:
+    """Record a check of a running server's health. Returns the record."""
+    if isinstance(found, Met):
+        return _write(
+            server, host, {"failures": 0, "problem": ""}, now=now, always=True
+        )
+    before = 0
+    if host is not None and host.checked_at and host.checked_at >= server.state_since:
+        before = host.failures
+    found_now = {"failures": before + 1, "problem": found.because}
+    return _write(server, host, found_now, now=now, always=True)
+
+
+def _is_fresh(server: Server, host: Host) -> bool:
+    """Tell whether the agent is known to run since before this state's last look."""
+    started = host.agent_started_at
+    return started is not None and started >= server.state_since
+
+
+def _write(
+    server: Server,
+    host: Host | None,
+    found: Mapping[str, Any],
+    *,
+    now: datetime,
+    always: bool = False,
+) -> Host:
+    """Write what differs, and the time of the first look of this state."""
+    values = {**found, "checked_at": now}
+    if host is None:
+        host, _ = Host.objects.update_or_create(server_id=server.pk, defaults=values)
+        return host
+    is_first = host.checked_at is None or host.checked_at < server.state_since
+    is_new = any(getattr(host, name) != value for name, value in found.items())
+    if always or is_first or is_new:
+        for name, value in values.items():
+            setattr(host, name, value)
+        host.save(update_fields=list(values))
+    return host

@@ -1,0 +1,122 @@
+"""A server drains before its instance is destroyed, on a sandbox that simulates it."""
+
+import time
+from typing import Any
+
+import pytest
+
+from servers.models import Event, Host, Server, Template
+from servers.operations.fleet import freeze_destroys
+from servers.operations.templates import save_template
+from servers.operations.terminate import terminate_server
+from servers.records.ledger import database_now
+from servers.reports.why import explain_server
+from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
+from tests.support.worlds import turn
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def quick(settings: Any) -> None:
+    settings.DRAIN_RECHECK = 0.2
+
+
+def set_timeout(seconds: int) -> None:
+    template = Template.objects.get()
+    template.drain_seconds = seconds
+    save_template(template)
+
+
+def run_one(workshop: Workshop, **options: Any) -> Server:
+    make_fleet(**options)
+    server = provision()
+    workshop.run_to("running", server)
+    return server
+
+
+def say_drained(server: Server) -> str:
+    return Event.objects.get(server=server, kind="drained").reason
+
+
+def look_once(workshop: Workshop, server: Server) -> None:
+    workshop.run_until(lambda: Host.objects.filter(server=server).exists())
+
+
+def test_it_waits_for_the_build_that_why_names_and_then_ends(
+    workshop: Workshop,
+) -> None:
+    server = run_one(workshop, build=3.0)
+    terminate_server(server.name)
+    began = time.monotonic()
+    look_once(workshop, server)
+    server.refresh_from_db()
+    why = explain_server(server, now=database_now())
+    assert server.state == "shutdown"
+    assert server.cordoned
+    for said in (why.sentence, server.waiting):
+        assert said.startswith("A simulated build is running.")
+        assert "Still running: simulated-build. It waits until" in said
+    assert Host.objects.get().builds == ["simulated-build"]
+    assert len(live_keys(server.account)) == 1
+    workshop.run_to("stopped", server)
+    assert time.monotonic() - began >= 2.5
+    assert say_drained(server) == "The simulated build has finished."
+    assert live_keys(server.account) == []
+
+
+def test_force_ends_a_drain_that_is_under_way_once(workshop: Workshop) -> None:
+    server = run_one(workshop, build=600.0)
+    terminate_server(server.name)
+    look_once(workshop, server)
+    terminate_server(server.name)  # asking again changes nothing
+    assert not Event.objects.filter(server=server, kind="forced").exists()
+    for _ in range(2):
+        terminate_server(server.name, force=True)
+    assert Event.objects.filter(server=server, kind="forced").count() == 1
+    workshop.run_to("stopped", server)
+    assert say_drained(server).startswith("Terminated with force")
+    # Of a server that has stopped, nothing is left to force.
+    terminate_server(server.name, force=True)
+    assert Event.objects.filter(server=server, kind="forced").count() == 1
+
+
+def test_it_ends_at_the_timeout_and_says_what_still_ran(workshop: Workshop) -> None:
+    make_fleet(build=600.0)
+    set_timeout(1)
+    server = provision()
+    workshop.run_to("running", server)
+    terminate_server(server.name)
+    workshop.run_to("stopped", server, seconds=20)
+    said = "The drain timeout has passed. Still running: simulated-build."
+    assert say_drained(server) == said
+
+
+def test_an_instance_that_stops_has_no_builds(workshop: Workshop) -> None:
+    server = run_one(workshop, build=600.0)
+    terminate_server(server.name)
+    look_once(workshop, server)
+    turn(world_of(server.account), server.instance_id, "stopped", time.time())
+    workshop.run_to("stopped", server)
+    assert "shows its instance as 'stopped'" in say_drained(server)
+
+
+def test_a_frozen_fleet_drains_and_then_waits(workshop: Workshop) -> None:
+    server = run_one(workshop, build=0.5)
+    freeze_destroys(frozen=True)
+    terminate_server(server.name)
+    workshop.run_to("stopping", server)
+    workshop.run_for(0.5)
+    assert len(live_keys(server.account)) == 1
+    freeze_destroys(frozen=False)
+    workshop.run_to("stopped", server)
+
+
+def test_what_never_became_ready_is_destroyed_at_once(workshop: Workshop) -> None:
+    make_fleet(build=600.0, boot=600.0)
+    server = provision()
+    workshop.run_to("created", server)
+    terminate_server(server.name)
+    workshop.run_to("stopped", server)
+    assert say_drained(server) == "It was never ready, so no build runs on it."
+    assert not Host.objects.exists()

@@ -1,0 +1,125 @@
+"""decide() of a running server whose health is checked."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from servers.lifecycle.conditions import Known, Machine, Met, NotYet
+from servers.lifecycle.decide import decide
+from servers.lifecycle.decisions import Check, Decision, Move, Replace, Wait
+from servers.lifecycle.snapshot import HostView, Snapshot
+from servers.lifecycle.states import Event, State
+from servers.machine.tcp import OpenPort
+from tests.lifecycle.test_decisions import LOCATION, NOW, ago, held, snapshot
+
+MINUTE = timedelta(seconds=60)
+LOOKED = Machine(healthy=OpenPort(2376))
+REFUSED = "Docker refused the connection."
+
+
+class Reported:
+    """A condition that is judged by the records."""
+
+    def __init__(self, found: Met | NotYet) -> None:
+        self.found = found
+
+    def judge(self, _address: str, _now: datetime) -> Met | NotYet:
+        return self.found
+
+
+def running(**more: Any) -> Snapshot:
+    plain = {"machine": LOOKED, "state_since": ago(3600), **held(address="10.0.0.1")}
+    return snapshot(State.RUNNING, **{**plain, **more})
+
+
+def checked(seconds: float, failures: int = 0) -> HostView:
+    problem = REFUSED if failures else ""
+    return HostView(checked_at=ago(seconds), failures=failures, problem=problem)
+
+
+def among(failing: int, total: int, **more: Any) -> Snapshot:
+    """Return a server that has just failed its third check, and its location."""
+    where = replace(LOCATION, failing=failing, checked=total)
+    return running(host=checked(1, 3), locations=(where,), **more)
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (running(machine=Machine()), Wait),
+        (running(), Check),
+        (running(host=checked(59)), Wait),
+        (running(host=checked(60)), Check),
+        (running(host=checked(59, 2)), Wait),
+        # After an outage of the workers, a new check comes first.
+        (running(host=checked(600, 3)), Check),
+        (among(1, 1), Event.HEALTH_LOST),
+        (among(5, 5, replaces=True), Wait),
+        (among(5, 20), Event.HEALTH_LOST),
+        (among(6, 20), Wait),
+        (among(6, 60), Event.HEALTH_LOST),
+        (among(7, 60), Wait),
+        # All of a small location.
+        (among(2, 2), Wait),
+        (among(2, 3), Event.HEALTH_LOST),
+        (among(1, 9, replaces=True), Replace),
+        (among(1, 9, replaces=True, protected=True), Event.HEALTH_LOST),
+        (among(1, 9, replaces=True, state_since=ago(599)), Event.HEALTH_LOST),
+        (among(1, 9, replaces=True, state_since=ago(600)), Replace),
+    ],
+)
+def test_what_follows_from_checks(seen: Snapshot, kind: type[Decision] | Event) -> None:
+    decision = decide(seen, NOW)
+    if isinstance(kind, Event):
+        assert isinstance(decision, Move), decision
+        assert decision.event is kind
+        assert decision.reason.startswith(f"It failed 3 checks in a row. {REFUSED}")
+    else:
+        assert isinstance(decision, kind), decision
+
+
+def test_the_first_checks_are_spread_over_the_interval() -> None:
+    for jitter in (0.0, 0.25, 1.0):
+        seen = running(jitter=jitter, state_since=NOW)
+        if jitter:
+            decision = decide(seen, NOW)
+            assert isinstance(decision, Wait)
+            assert decision.until == NOW + MINUTE * jitter
+        assert isinstance(decide(seen, NOW + MINUTE * jitter), Check)
+
+
+def test_a_failed_check_is_told_and_the_next_one_comes_at_its_time() -> None:
+    decision = decide(running(host=checked(20, 2)), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.because == f"Failed checks in a row: 2 of 3. {REFUSED}"
+    assert decision.until == ago(20) + MINUTE
+
+
+def test_a_network_that_fails_holds_everything_and_is_told() -> None:
+    decision = decide(among(6, 20), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.held
+    assert decision.because.startswith("6 of 20 servers in a r fail their checks at")
+    # The checks go on, so the end of it is seen.
+    assert decision.until is not None
+    assert isinstance(decide(among(6, 20), decision.until), Check)
+
+
+def test_health_in_the_records_costs_a_write_only_if_something_changes() -> None:
+    healthy = Machine(healthy=Reported(Met("It reported itself.")))
+    silent = NotYet("It has sent no heartbeat for 3 minutes.")
+    assert isinstance(decide(running(machine=healthy), NOW), Wait)
+    # A failure that was counted before must be forgotten.
+    back = decide(running(machine=healthy, host=checked(60, 1)), NOW)
+    assert isinstance(back, Check)
+    lost = decide(running(machine=Machine(healthy=Reported(silent))), NOW)
+    assert isinstance(lost, Check)
+    assert lost.look == Known(silent)
+
+
+@pytest.mark.parametrize("state", [State.STAGING, State.ERROR, State.STOPPING])
+def test_only_running_servers_are_checked(state: State) -> None:
+    seen = replace(running(host=checked(600, 3)), state=state)
+    assert not isinstance(decide(seen, NOW), Check | Replace)
