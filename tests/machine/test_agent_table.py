@@ -80,7 +80,7 @@ def test_an_agent_gets_its_variables_the_capacity_and_the_servers_name(
     key: str,
 ) -> None:
     agent = AGENTS[key]
-    given = fill(key) | {"EXTRA": "a=b\nc"}
+    given = fill(key) | {"EXTRA": "a=b c"}
     config = describe(key, environment=json.dumps(given))
     values = dict(each.split("=", 1) for each in config["Env"])
     for name, value in given.items():
@@ -153,6 +153,12 @@ def test_a_plan_shows_no_secret() -> None:
             "x",
             '{"A": "\\ud800"}',
             {"agent_environment": "The value of A has a char"},
+        ),
+        (
+            "own",
+            "x",
+            {"A": "a\nb"},
+            {"agent_environment": "The value of A has several"},
         ),
         ("own", "x", {"A=B": ""}, {"agent_environment": "'A=B' can't be the name"}),
         ("own", "x", {"": ""}, {"agent_environment": "'' can't be the name"}),

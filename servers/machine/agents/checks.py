@@ -108,6 +108,9 @@ def _check_variable(agent: Agent, name: str, value: str) -> str:
         return f"ServerFleet sets {name} to {agent.fixed[name]!r}. Remove it."
     if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
         return f"The value of {name} has a character that no variable can have."
+    if "\n" in value or "\r" in value:
+        # Neither can docker's files of variables. A text is better off in a file.
+        return f"The value of {name} has several lines. Use one, or a file."
     return ""
 
 

@@ -1,0 +1,79 @@
+
+# Start this server's agent, or drain it, where only the instance itself can do that.
+#
+#   agent start   creates and starts the agent's container, if it does not run yet.
+#   agent drain   does what is next, and prints the builds that still run, one a line.
+#                 Exit code 0: drained. 10: call it again later.
+#   agent look    exit code 0: the agent runs, or there is none.
+#
+# The steps and their order are those of drain.py. The container's new name says that
+# the agent has its signal. It was told once, then: a second signal cancels builds.
+
+list_agents() {
+    [ -z "$image" ] || docker ps --no-trunc --format '{{.ID}}' \
+        --filter "label=serverfleet.agent=$uid"
+}
+
+start() {
+    [ -n "$image" ] || return 0
+    labels='{{index .Config.Labels "serverfleet.agent"}}'
+    labels="$labels"' {{index .Config.Labels "serverfleet.config"}}'
+    found=$(docker inspect --format "$labels" "$name" 2>/dev/null || :)
+    if [ -n "$found" ] && [ "$found" != "$uid $config" ]; then
+        docker rm --force "$name" >/dev/null
+        found=
+    fi
+    [ -n "$found" ] || create >/dev/null
+    docker start "$name" >/dev/null
+}
+
+list_by_label_name() {
+    docker ps --format '{{.Names}}|{{.Labels}}' |
+        grep -E "\\|(.*,)?($1)(=|,|\$)" | cut -d '|' -f 1
+}
+
+is_busy() {
+    [ -z "$(list_builds)" ] || return 0
+    if [ -n "$network" ]; then
+        [ -z "$(docker network ls --quiet --filter "name=^$network")" ] || return 0
+    fi
+    [ -n "$process" ] && docker top "$1" -eo pid,args | grep -qF "$process"
+}
+
+tell_once() {
+    [ "$(docker inspect --format '{{.Name}}' "$1")" != "/$draining" ] || return 0
+    docker update --restart no "$1" >/dev/null
+    if [ "$cancels" = yes ]; then
+        # It could take a build between the look and the signal, so it is paused.
+        is_busy "$1" || docker pause "$1" >/dev/null 2>&1
+        if is_busy "$1"; then
+            docker unpause "$1" >/dev/null 2>&1
+            return 0
+        fi
+    fi
+    docker kill --signal "$signal" "$1" >/dev/null && docker rename "$1" "$draining"
+    docker unpause "$1" >/dev/null 2>&1 || :
+}
+
+drain() {
+    # A daemon that does not answer shows no builds, but may well run some.
+    docker version >/dev/null 2>&1 || return 10
+    for id in $(list_agents); do
+        tell_once "$id" 2>/dev/null # it can end at any moment
+    done
+    builds=$(list_builds)
+    [ -z "$builds" ] || printf '%s\n' "$builds"
+    [ -z "$builds$(list_agents)" ] || return 10
+}
+
+look() {
+    [ -z "$image" ] || [ -n "$(list_agents)" ]
+}
+
+case ${1-} in
+start | drain | look) "$1" ;;
+*)
+    echo "usage: agent start|drain|look" >&2
+    exit 2
+    ;;
+esac

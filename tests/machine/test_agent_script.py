@@ -1,0 +1,137 @@
+"""The script for instances that nobody reaches does what the Docker API is told to."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers.lifecycle.conditions import Met
+from servers.machine.agents.plan import NAME, AgentPlan
+from servers.machine.agents.script import (
+    render_agent_environment,
+    render_agent_script,
+)
+from servers.machine.agents.table import AGENTS
+from tests.support.standins import BUILDS, Host, plan_for, wait_for
+
+pytestmark = pytest.mark.pure
+
+KINDS = tuple(sorted(set(AGENTS) - {"none"}))
+DRAINED, WAITS = 0, 10
+
+
+class Script:
+    """The script and its variables, as the user data puts them on an instance."""
+
+    def __init__(self, folder: Path, host: Host, plan: AgentPlan) -> None:
+        self.host = host
+        variables = folder / "agent.env"
+        variables.write_text(render_agent_environment(plan))
+        self.path = folder / "agent"
+        text = render_agent_script(plan, environment_path=str(variables))
+        self.path.write_text(text)
+        assert "hush" not in text
+
+    def call(
+        self, word: str, shell: tuple[str, ...] = ("sh",), socket: str = ""
+    ) -> tuple[int, str]:
+        socket = socket or str(self.host.daemon.socket)
+        done = subprocess.run(
+            [*shell, str(self.path), word],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env={**os.environ, "DOCKER_HOST": f"unix://{socket}"},
+        )
+        # Docker warns of what this machine lacks. All else would be our fault.
+        lines = done.stderr.splitlines()
+        assert [each for each in lines if not each.startswith("WARNING: ")] == []
+        return done.returncode, done.stdout
+
+
+def describe(host: Host) -> dict[str, Any]:
+    with host.connect() as docker:
+        known = docker.inspect(NAME)
+    config = known["Config"]
+    words = [*(config["Entrypoint"] or ()), *(config["Cmd"] or ())]
+    return {
+        "words": words,
+        "environment": sorted(config["Env"]),
+        "labels": config["Labels"],
+        "user": config["User"],
+        "image": config["Image"],
+        "binds": known["HostConfig"]["Binds"],
+        "restart": known["HostConfig"]["RestartPolicy"],
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_script_starts_and_drains_an_agent_as_the_api_does(
+    host: Host, kind: str, tmp_path: Path
+) -> None:
+    value = "hush \"quoted\" $(x) 'y' #z \\"
+    plan = plan_for(kind, environment=f'{{"TOKEN": {json.dumps(value)}}}')
+    host.start_quickly(plan)
+    by_api = describe(host)
+    host.daemon.docker("rm", "-f", NAME)
+
+    script = Script(tmp_path, host, plan)
+    assert script.call("look") == (1, "")
+    for shell in (("dash",), ("busybox", "sh"), ("bash", "--posix")):
+        if shutil.which(shell[0]):
+            assert script.call("start", shell) == (0, "")
+    host.wait_for_log("build runs")
+    assert describe(host) == by_api
+    assert len(host.list_agents()) == 1
+    assert host.start(plan) == Met("The agent runs.")
+    assert script.call("look") == (0, "")
+    said = ""
+    if kind in BUILDS:
+        name, labels, title = BUILDS[kind]
+        host.daemon.run("sleep", "600", name=name, labels=labels)
+        said = f"{title}\n"
+    for shell in (("sh",), ("busybox", "sh")):
+        assert script.call("drain", shell) == (WAITS, said)
+    host.release()
+    if said:
+        host.daemon.docker("rm", "-f", BUILDS[kind][0])
+
+    def look() -> Met | None:
+        code, said = script.call("drain")
+        assert (code, said) in ((DRAINED, ""), (WAITS, ""))
+        return Met("") if code == DRAINED else None
+
+    wait_for(look)
+    assert host.read_log() == ["build runs", "build done"]
+
+
+def test_the_script_tells_woodpecker_nothing_while_a_network_stands_for_a_build(
+    host: Host, tmp_path: Path
+) -> None:
+    plan = plan_for("woodpecker")
+    script = Script(tmp_path, host, plan)
+    script.call("start")
+    host.wait_for_log("build runs")
+    host.daemon.docker("network", "create", "--config-only", "wp_01_0")
+    host.daemon.docker("pause", NAME)  # it was killed between pause and unpause
+    assert script.call("drain") == (WAITS, "")
+    host.release()
+    host.daemon.docker("network", "rm", "wp_01_0")
+    wait_for(lambda: Met("") if script.call("drain")[0] == DRAINED else None)
+    assert host.read_log() == ["build runs", "build done"]
+
+
+def test_the_script_tells_a_plain_hosts_builds(host: Host, tmp_path: Path) -> None:
+    plan = plan_for("none", image="", build_labels={"team": "web", "x": ""})
+    script = Script(tmp_path, host, plan)
+    assert script.call("start") == script.call("look") == (0, "")
+    host.daemon.run("sleep", "600", name="other", labels={"team": "web"})
+    assert script.call("drain") == (DRAINED, "")
+    host.daemon.run("sleep", "600", name="mine", labels={"team": "web", "x": "1"})
+    assert script.call("drain") == (WAITS, "mine\n")
+    # Who does not answer may run builds.
+    assert script.call("drain", socket="/nothing/here") == (WAITS, "")
