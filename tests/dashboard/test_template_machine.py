@@ -165,3 +165,56 @@ def test_a_drain_timeout_of_half_a_minute_survives_the_form(admin: Client) -> No
     Template.objects.update(drain_seconds=90)
     assert send(admin, capacity="3").status_code == 302
     assert find_template().drain_seconds == 90
+
+
+DRONE = {
+    "agent": "drone",
+    "agent-drone-DRONE_RPC_HOST": "drone.example.com",
+    "agent-drone-DRONE_RPC_SECRET": "needle-rpc",
+    "agent_environment": "DRONE_DEBUG=needle-more",
+}
+
+
+def read_environment() -> Any:
+    return json.loads(find_template().agent_environment or "{}")
+
+
+def test_an_agent_has_fields_of_its_own_and_its_secrets_are_write_only(
+    admin: Client,
+) -> None:
+    wrong = send(admin, agent="drone")
+    errors = wrong.context["form"].errors
+    assert set(errors) == {"agent-drone-DRONE_RPC_HOST", "agent-drone-DRONE_RPC_SECRET"}
+    assert send(admin, **DRONE).status_code == 302
+    whole = {
+        "DRONE_RPC_HOST": "drone.example.com",
+        "DRONE_RPC_SECRET": "needle-rpc",
+        "DRONE_DEBUG": "needle-more",
+    }
+    assert read_environment() == whole
+    page = admin.get(EDIT).content.decode()
+    assert "drone.example.com" in page
+    assert "needle" not in page + admin.get("/templates/default/").content.decode()
+    # Left alone, it stays; what is not secret can be emptied, what is others' deleted.
+    assert send(admin, **{"agent-drone-DRONE_RPC_PROTO": "http"}).status_code == 302
+    assert read_environment() == whole | {"DRONE_RPC_PROTO": "http"}
+    less = {"agent-drone-DRONE_RPC_PROTO": "", "forget_agent_environment": "on"}
+    assert send(admin, **less).status_code == 302
+    del whole["DRONE_DEBUG"]
+    assert read_environment() == whole
+    # What is typed comes back while it is not saved, secrets too.
+    moved = fill_all(admin, move="agent", agent="gitlab")
+    moved |= {"agent-gitlab-CI_SERVER_TOKEN": "glrt-typed"}
+    text = admin.post(EDIT, moved).content.decode()
+    assert "glrt-typed" in text
+    assert "needle" not in text
+    # Another agent gets nothing of the first one's, and no agent has none.
+    gitlab = {"agent": "gitlab", "agent-gitlab-CI_SERVER_TOKEN": "glrt-1"}
+    gitlab |= {"agent-gitlab-CI_SERVER_URL": "https://gitlab.example.com"}
+    assert send(admin, **gitlab).status_code == 302
+    assert set(read_environment()) == {"CI_SERVER_TOKEN", "CI_SERVER_URL"}
+    for lines in ("RUNNER_LIMIT=2", "1A=b", "nonsense"):
+        wrong = send(admin, agent_environment=lines)
+        assert wrong.context["form"].errors["agent_environment"], lines
+    assert send(admin, agent="none", agent_image="alpine").status_code == 302
+    assert (read_environment(), find_template().agent_image) == ({}, "")

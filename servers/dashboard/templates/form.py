@@ -12,6 +12,7 @@ from servers.dashboard.shared.lines import LinesField, join_lines
 from servers.dashboard.shared.minutes import MinutesField
 from servers.dashboard.shared.model_fields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.row_form import RowForm
+from servers.dashboard.templates.agent_fields import list_names
 from servers.dashboard.templates.machine import MACHINE_FIELDS, MachineForm
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
@@ -94,7 +95,8 @@ class TemplateForm(MachineForm, RowForm):
         source: Template | None = None,
     ) -> "TemplateForm":
         """Return the form as typed, with blocks moved, added or removed."""
-        typed = {name: data.get(name, "") for name in cls.base_fields}
+        names = (*cls.base_fields, *list_names())
+        typed = {name: data.get(name, "") for name in names}
         return cls(initial=typed, template=template, source=source, rows=data)
 
     def offer_unchecked(self, problem: str) -> None:

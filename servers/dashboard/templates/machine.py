@@ -4,7 +4,9 @@ What can hold secrets is write-only: it is stored, never shown, and kept if its 
 left empty.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
@@ -13,6 +15,14 @@ from django.forms import BoundField
 from servers.dashboard.shared.json_field import ObjectField
 from servers.dashboard.shared.lines import LinesField, ListField, join_lines
 from servers.dashboard.shared.minutes import MinutesField, to_seconds
+from servers.dashboard.templates.agent_fields import (
+    NO_AGENT,
+    list_names,
+    list_others,
+    make_fields,
+    name_field,
+    read_environment_of,
+)
 from servers.dashboard.templates.files import (
     MAX_FILES,
     FileForm,
@@ -20,7 +30,8 @@ from servers.dashboard.templates.files import (
     read_files,
     write_files,
 )
-from servers.machine.agents.table import list_agents
+from servers.machine.agents.checks import read_environment
+from servers.machine.agents.table import AGENTS, list_agents
 from servers.machine.cloud_init.kinds import list_cloud_inits
 from servers.models import Template
 from servers.models.multiline import Multiline
@@ -62,7 +73,7 @@ MACHINE_FIELDS: Final = (
 _WORDS: Final[Mapping[str, str]] = {
     "user_data": "user data",
     "commands": "commands",
-    "agent_environment": "environment",
+    "agent_environment": "other variables",
 }
 
 
@@ -82,6 +93,15 @@ def _forget(name: str) -> forms.BooleanField:
     return forms.BooleanField(label=f"Delete the stored {_WORDS[name]}", required=False)
 
 
+@dataclass(frozen=True, slots=True)
+class AgentPart:
+    """The fields of one agent, which matter if it is chosen."""
+
+    key: str
+    is_chosen: bool
+    fields: list[BoundField]
+
+
 class MachineForm(forms.Form):
     """The fields for what is set up on an instance and what runs there."""
 
@@ -94,7 +114,9 @@ class MachineForm(forms.Form):
         choices=list_agents,
         help_text="The program that takes builds from your CI and runs them here.",
     )
-    agent_environment = _hide(3, "One NAME=value per line.", label="Agent environment")
+    agent_environment = _hide(
+        3, "More environment, one NAME=value per line.", label="Other variables"
+    )
     forget_agent_environment = _forget("agent_environment")
     drain_seconds = MinutesField(
         label="Drain timeout (minutes)",
@@ -153,6 +175,9 @@ class MachineForm(forms.Form):
     ) -> None:
         """Say what is stored, and build the rows of the files."""
         self.file_errors = []
+        self.agent_of_stored = shown.agent
+        self.environment = read_environment(shown.agent_environment) or {}
+        self.fields.update(make_fields(shown.agent, self.environment))
         self.stored_drain = shown.drain_seconds
         self.file_rows = make_rows(
             self.data if self.is_bound else rows,
@@ -161,7 +186,7 @@ class MachineForm(forms.Form):
         )
         for name, words in _WORDS.items():
             forget = f"forget_{name}"
-            if not getattr(shown, name):
+            if not self._holds(shown, name):
                 del self.fields[forget]
             elif source is not None:
                 self.fields[forget].label = f"Don't copy the {words}"
@@ -172,6 +197,12 @@ class MachineForm(forms.Form):
                 help_text = "Stored, never shown. Leave empty to keep it."
                 self.fields[name].help_text = help_text
 
+    def _holds(self, shown: Template, name: str) -> bool:
+        """Return whether a write-only field stands for something that is stored."""
+        if name == "agent_environment":
+            return bool(list_others(shown.agent, self.environment))
+        return bool(getattr(shown, name))
+
     def list_setup(self) -> list[BoundField]:
         """Return the fields for what is set up."""
         return self.list_named(_SETUP)
@@ -179,6 +210,15 @@ class MachineForm(forms.Form):
     def list_agent(self) -> list[BoundField]:
         """Return the fields of the agent."""
         return self.list_named(_AGENT)
+
+    def list_agents(self) -> list[AgentPart]:
+        """Return the agents with variables, and their fields."""
+        chosen = self["agent"].value()
+        return [
+            AgentPart(key, key == chosen, fields)
+            for key, agent in AGENTS.items()
+            if (fields := [self[name_field(key, each)] for each in agent.variables])
+        ]
 
     def list_ending(self) -> list[BoundField]:
         """Return the fields for drain and health."""
@@ -215,17 +255,29 @@ class MachineForm(forms.Form):
 
     def list_machine(self) -> list[str]:
         """Return the names of all fields of this part."""
-        return [*MachineForm.base_fields, *MACHINE_FIELDS]
+        return [*MachineForm.base_fields, *MACHINE_FIELDS, *list_names()]
 
     def fill_secrets(self, template: Template) -> None:
         """Set what is write-only as typed; keep what is stored and was left alone."""
         data = self.cleaned_data
         template.files = write_files([each.to_file() for each in self.file_rows])
-        for name in _WORDS:
+        environment = data["environment"]
+        template.agent_environment = json.dumps(environment) if environment else ""
+        for name in ("user_data", "commands"):
             if data.get(f"forget_{name}"):
                 setattr(template, name, "")
             if data[name]:
                 setattr(template, name, data[name])
+
+    def clean(self) -> dict[str, Any]:
+        """Read the environment of the chosen agent and ignore that of others."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if agent := data.get("agent"):
+            stored = self.environment if agent == self.agent_of_stored else {}
+            if agent == NO_AGENT:
+                data["agent_image"] = ""
+            data["environment"] = read_environment_of(self, data, stored)
+        return data
 
     def clean_drain_seconds(self) -> int:
         """Return the seconds."""
