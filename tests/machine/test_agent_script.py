@@ -15,6 +15,7 @@ from servers.machine.agents.script import (
     render_agent_environment,
     render_agent_script,
 )
+from servers.machine.agents.start import RUNS
 from servers.machine.agents.table import AGENTS
 from tests.support.standins import BUILDS, Host, plan_for, wait_for
 
@@ -87,7 +88,7 @@ def test_the_script_starts_and_drains_an_agent_as_the_api_does(
     host.wait_for_log("build runs")
     assert describe(host) == by_api
     assert len(host.list_agents()) == 1
-    assert host.start(plan) == Met("The agent runs.")
+    assert host.start(plan) == RUNS
     assert script.call("look") == (0, "")
     said = ""
     if kind in BUILDS:

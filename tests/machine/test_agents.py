@@ -1,13 +1,16 @@
 """Agents are started and drained over a real daemon, without losing a build."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from servers.lifecycle.conditions import Met, NotYet
-from servers.machine.agents.drain import Draining, drain_agent
+from servers.machine.agents.drain import drain_agent
+from servers.machine.agents.looks import NO_ADDRESS, NOTHING, Drained
 from servers.machine.agents.plan import NAME
-from servers.machine.agents.start import JUST_STARTED
+from servers.machine.agents.start import JUST_STARTED, RUNS
 from servers.machine.agents.table import AGENTS
 from servers.machine.docker.client import Docker
 from tests.support.standins import BUILDS, WAITS, Host, name_image, plan_for, wait_for
@@ -24,21 +27,19 @@ def test_an_agent_is_started_once_and_drained_without_losing_its_build(
     plan = plan_for(kind)
     assert host.start(plan) == JUST_STARTED
     host.start_quickly(plan)
-    assert host.start(plan) == host.look(plan) == Met("The agent runs.")
+    assert host.start(plan) == host.look(plan) == RUNS
     assert len(host.list_agents()) == 1
     expected = WAITS
     if kind in BUILDS:
         name, labels, title = BUILDS[kind]
         host.daemon.run("sleep", "600", name=name, labels=labels)
-        expected = f"Waiting for 1 build: {title}."
+        expected = NotYet("Waiting for 1 build to finish.", builds=(title,))
     for _ in range(3):
-        found = host.drain(plan)
-        assert isinstance(found, Draining)
-        assert found.because == expected
+        assert host.drain(plan) == expected
     host.release()
     if kind in BUILDS:
         # The agent has ended or will not before that, but a container is left.
-        assert host.drain(plan) == found
+        assert host.drain(plan) == expected
         host.daemon.docker("rm", "-f", BUILDS[kind][0])
     assert host.drain_all(plan) == Met("Its agent has ended, and no build runs.")
     assert host.read_log() == ["build runs", "build done"]
@@ -60,8 +61,8 @@ def test_a_plain_host_waits_for_the_builds_that_its_template_describes(
     assert host.start(plain) == host.look(plain) == Met("No agent is needed.")
     assert host.drain(plain) == Met("No build runs.")
     builds = plan_for("none", image="", build_labels={"team": "web", "x": ""})
-    assert host.drain(builds) == Draining(
-        "Waiting for 1 build: mine.", builds=("mine",)
+    assert host.drain(builds) == NotYet(
+        "Waiting for 1 build to finish.", builds=("mine",)
     )
     host.daemon.docker("kill", "mine")
     assert host.drain(builds) == Met("No build runs.")
@@ -83,9 +84,9 @@ def test_a_woodpecker_agent_is_not_told_between_two_steps_or_while_it_takes_a_bu
             return super().call(method, path, body)
 
     with Taking(host.endpoint, timeout=5) as docker:
-        assert drain_agent(docker, plan) == Draining(WAITS)
+        assert drain_agent(docker, plan) == WAITS
     # The network stands for the build while it has no container.
-    assert host.drain(plan) == Draining(WAITS)
+    assert host.drain(plan) == WAITS
     assert host.daemon.docker("ps", "--format", "{{.Names}} {{.State}}") == (
         f"{NAME} running"
     )
@@ -134,3 +135,24 @@ def test_what_keeps_an_agent_from_running_is_told(host: Host) -> None:
     host.daemon.docker("rm", "-f", *host.list_agents())
     gone = host.look(plan)
     assert gone == NotYet("The agent's container is gone. Someone removed it.")
+
+
+def test_a_drain_without_an_answer_says_why_and_one_without_builds_asks_nobody(
+    host: Host,
+) -> None:
+    def connect(address: str, timeout: float) -> Docker:
+        return Docker(replace(host.endpoint, address=address), timeout=timeout)
+
+    now = datetime.now(UTC)
+    plan = plan_for("own")
+    drained = Drained(connect, lambda: plan, has_builds=True)
+    assert drained.judge("", now) == NotYet(NO_ADDRESS)
+    assert replace(drained, has_builds=False).judge("", now) == Met(NOTHING)
+    look = drained.judge(host.endpoint.address, now)
+    assert not isinstance(look, Met | NotYet)
+    assert look(timeout=5) == Met("Its agent has ended, and no build runs.")
+    nobody = drained.judge("127.0.0.1", now)  # all daemons here have another address
+    assert not isinstance(nobody, Met | NotYet)
+    assert isinstance(found := nobody(timeout=1), NotYet)
+    assert found.because == "Nothing accepts connections on 127.0.0.1 port 2376 yet."
+    assert found.builds is None

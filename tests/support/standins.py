@@ -108,7 +108,7 @@ BUILDS: Final[dict[str, tuple[str, dict[str, str], str]]] = {
         "https://gitlab.example.com/j/5",
     ),
 }
-WAITS: Final = "Waiting for the agent to finish its builds and end."
+WAITS: Final = NotYet("Waiting for the agent to finish its builds and end.", builds=())
 
 
 def name_image(kind: str) -> str:

@@ -7,12 +7,10 @@ from typing import Final
 from servers.machine.agents.kinds import Builds
 from servers.machine.agents.plan import SERVER_LABEL, AgentPlan
 from servers.machine.docker.client import Container
-from servers.wording import count_of
 
 # The states in which a container's process exists.
 RUNNING: Final = frozenset({"running", "paused", "restarting"})
 MAX_TITLE: Final = 80
-MAX_NAMED: Final = 5
 _UNSAFE: Final = re.compile(r"[^\x20-\x7e]+")
 
 
@@ -52,15 +50,6 @@ def name_build(rules: Builds, container: Container) -> str:
     parts = [container.labels.get(each, "") for each in rules.titles]
     title = " ".join(parts) if all(parts) and parts else container.name
     return _UNSAFE.sub("?", title)[:MAX_TITLE].strip() or container.id[:12]
-
-
-def list_builds(names: Iterable[str]) -> str:
-    """Return ``2 builds: octocat/hello 7, octocat/hello 8``."""
-    names = list(names)
-    shown = ", ".join(names[:MAX_NAMED])
-    more = len(names) - MAX_NAMED
-    rest = f" and {more} more" if more > 0 else ""
-    return f"{count_of(len(names), 'build')}: {shown}{rest}"
 
 
 def _has_labels(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:

@@ -19,21 +19,14 @@ can take the next look.
 
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
 
 from servers.lifecycle.conditions import Met, NotYet
 from servers.machine.agents import daemon
-from servers.machine.agents.builds import RUNNING, find_builds, list_builds
+from servers.machine.agents.builds import RUNNING, find_builds
 from servers.machine.agents.plan import DRAINING_NAME, SERVER_LABEL, AgentPlan
 from servers.machine.docker.client import Container, Docker
 from servers.machine.docker.errors import ApiError, ClashError, MissingError
-
-
-@dataclass(frozen=True, slots=True)
-class Draining(NotYet):
-    """Builds still run. ``builds`` are their names."""
-
-    builds: tuple[str, ...] = ()
+from servers.wording import count_of
 
 
 def drain_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
@@ -54,9 +47,10 @@ def drain_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
         for each in containers
     )
     if builds:
-        return Draining(f"Waiting for {list_builds(builds)}.", builds=builds)
+        count = count_of(len(builds), "build")
+        return NotYet(f"Waiting for {count} to finish.", builds=builds)
     if runs:
-        return Draining("Waiting for the agent to finish its builds and end.")
+        return NotYet("Waiting for the agent to finish its builds and end.", builds=())
     return Met(
         "Its agent has ended, and no build runs."
         if plan.key != "none"

@@ -23,8 +23,10 @@ from servers.machine.docker.errors import ClashError, MissingError
 
 # What ended before has to run this long to count as started.
 STEADY: Final = timedelta(seconds=10)
-STARTED: Final = "The agent runs."
-JUST_STARTED: Final = NotYet("The agent was started. Waiting to see whether it stays.")
+RUNS: Final = Met("The agent runs.", agent_started=True)
+JUST_STARTED: Final = NotYet(
+    "The agent was started. Waiting to see whether it stays.", agent_started=True
+)
 
 
 def start_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
@@ -59,7 +61,7 @@ def look_at_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
         return Met("No agent is needed.")
     for each in docker.list_containers({SERVER_LABEL: plan.uid}, all=True):
         if each.state in RUNNING - {"restarting"}:
-            return Met(STARTED)
+            return RUNS
         return _explain_end(plan, docker.inspect(each.id))
     return NotYet("The agent's container is gone. Someone removed it.")
 
@@ -96,9 +98,10 @@ def _judge_start(
     if again and not _is_steady(str(_read(found, "State", "StartedAt"))):
         return NotYet(
             f"The agent has ended and was started again, {again} times so far. See its "
-            f"log with: docker logs {NAME}"
+            f"log with: docker logs {NAME}",
+            agent_started=True,
         )
-    return Met(STARTED)
+    return RUNS
 
 
 def _is_steady(started_at: str) -> bool:
