@@ -2,6 +2,7 @@
 
 import json
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,3 +222,17 @@ def test_a_value_that_may_be_a_secret_stands_in_no_message() -> None:
         assert "hush" not in str(check_agent("own", "x", {"TOKEN": value}))
     assert "hush" not in str(check_agent("own", "x", '{"TOKEN": "hush"'))
     assert read_environment('{"TOKEN": "hush"}') == {"TOKEN": "hush"}
+
+
+def test_the_docs_name_each_agent_its_image_and_what_it_needs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "agents.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    for key in IN_USE:
+        agent = AGENTS[key]
+        needs = [f"`{each.name}`" for each in agent.variables if each.required]
+        shown = (
+            f"| {agent.label} | `{key}` | {f'`{agent.image}`' if agent.image else ''} |"
+        ).replace("|  |", "| |")
+        (row,) = [each for each in rows if each.startswith(shown)]
+        assert row.removeprefix(shown).strip(" |") == (", ".join(needs) or "its image")
+        assert agent.drain.signal in text
