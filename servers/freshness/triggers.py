@@ -61,7 +61,7 @@ _UNSHOWN: Final = {
     app.Token: "last_used_at",
     app.Instance: "missed_from next_step_at",
     app.Attempt: "looked_at lease_end",
-    app.Host: "checked_at heartbeat_at failures",
+    app.Host: "checked_at heartbeat_at",
 }
 # Columns of an account that ServerFleet observes, not settings.
 _FOUND: Final = (

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from servers.lifecycle.conditions import Known, Met, NotYet
 from servers.lifecycle.decisions import Check, Decision, Move, Replace, Wait
-from servers.lifecycle.snapshot import InstanceView, Limits, LocationView, Snapshot
+from servers.lifecycle.snapshot import InstanceView, Limits, Snapshot
 from servers.lifecycle.states import Event
 
 
@@ -50,7 +50,7 @@ def _follow_checks(
     if failures < most:
         return Wait(f"Failed checks in a row: {failures} of {most}. {problem}", due)
     location = snapshot.location(own.location)
-    if is_network(location, snapshot.limits):
+    if is_network(location.failing, location.checked, snapshot.limits):
         return Wait(
             f"{location.failing} of {location.checked} servers in {location.name} fail "
             "their checks at once, so it is probably the network between ServerFleet "
@@ -61,13 +61,12 @@ def _follow_checks(
     return _lose_health(snapshot, now)
 
 
-def is_network(location: LocationView, limits: Limits) -> bool:
+def is_network(failing: int, checked: int, limits: Limits) -> bool:
     """Tell whether so many servers fail at once that it is no fault of theirs."""
-    count, total = location.failing, location.checked
-    if count > max(limits.share_floor, int(total * limits.share)):
+    if failing > max(limits.share_floor, int(checked * limits.share)):
         return True
-    # All of a small location, too: only their way to ServerFleet is common to them.
-    return count == total > 1
+    # All of a small location, too: what they share is their way to ServerFleet.
+    return failing == checked > 1
 
 
 def _lose_health(snapshot: Snapshot, now: datetime) -> Decision:

@@ -1,6 +1,7 @@
 """The machines of servers: what is known of them, and what must hold on them."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -53,22 +54,31 @@ def describe_machine_of(server: Server) -> Machine:
     )
 
 
-def count_checked(accounts: Iterable[UUID]) -> dict[LocationKey, tuple[int, int]]:
-    """Return how many running servers are checked in each location, and how many fail.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How many running servers of a location are checked, and how their checks went."""
 
-    Only servers that were checked since they became ready. One query.
+    checked: int = 0
+    failing: int = 0  # the last one failed
+    lost: int = 0  # so many in a row that the health is lost
+
+
+def count_checked(most: int) -> dict[LocationKey, Checked]:
+    """Return the checks of each location that has any. One query.
+
+    Only those since the server became ready count. ``most`` failures lose the health.
     """
     rows = Host.objects.filter(
-        server__account__in=list(accounts),
-        server__state=State.RUNNING,
-        checked_at__gte=F("server__state_since"),
+        server__state=State.RUNNING, checked_at__gte=F("server__state_since")
     ).values_list("server__account", "server__region")
     counted = rows.annotate(
-        count=Count("server"), failing=Count("server", filter=Q(failures__gt=0))
+        checked=Count("server"),
+        failing=Count("server", filter=Q(failures__gt=0)),
+        lost=Count("server", filter=Q(failures__gte=most)),
     )
     return {
-        (account, region): (count, failing)
-        for account, region, count, failing in counted.order_by()
+        (account, region): Checked(*counts)
+        for account, region, *counts in counted.order_by()
     }
 
 

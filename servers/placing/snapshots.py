@@ -37,6 +37,7 @@ from servers.models.template import Recipe
 from servers.placing.location_gate import explain_closed_gate, limits_in_force
 from servers.placing.locations import pace_of_account
 from servers.placing.machines import (
+    Checked,
     count_checked,
     describe_machine_of,
     has_host,
@@ -233,13 +234,13 @@ class Loader:
         return replace(view, live=live, missing=missing)
 
     def _add_checked(self, key: LocationKey, view: LocationView) -> LocationView:
-        checked, failing = self.checked.get(key, (0, 0))
-        return replace(view, checked=checked, failing=failing)
+        counted = self.checked.get(key, Checked())
+        return replace(view, checked=counted.checked, failing=counted.failing)
 
     @cached_property
-    def checked(self) -> dict[LocationKey, tuple[int, int]]:
-        """The number of checked servers in each location, and how many fail."""
-        return count_checked(self.accounts)
+    def checked(self) -> dict[LocationKey, Checked]:
+        """The checks of running servers in each location."""
+        return count_checked(self.limits.checks)
 
     @cached_property
     def looks(self) -> dict[int, datetime]:

@@ -382,4 +382,4 @@ def test_the_queries_are_the_same_for_any_fleet(account: Account) -> None:
         with CaptureQueriesContext(connection) as warm:
             client.get("/")
         counts.append((len(cold), len(warm)))
-    assert counts == [(14, 13), (14, 13)]
+    assert counts == [(15, 14), (15, 14)]

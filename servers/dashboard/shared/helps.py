@@ -17,7 +17,7 @@ def say_helps(item: Item, user: Any) -> Iterator[Action]:
     match item.kind:
         case Concern.ERROR | Concern.STUCK:
             yield from _help_server(item, user)
-        case Concern.MORE | Concern.GROUP:
+        case Concern.MORE | Concern.GROUP | Concern.NETWORK:
             yield _show_them(item)
         case Concern.BACKLOG:
             yield from _help_backlog(item, user)

@@ -27,6 +27,7 @@ class Concern(StrEnum):
     HELD = "held"
     UNEXPLAINED = "unexplained"
     ORPHANS = "orphans"
+    NETWORK = "network"
     BACKLOG = "backlog"
     ERROR = "error"
     GROUP = "group"

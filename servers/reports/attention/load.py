@@ -26,6 +26,7 @@ from servers.messaging.standstill import LATE, SLOW_SECONDS, TICK_LATE
 from servers.models import Fleet, Heartbeat, Instance, Location, Server, Stamp
 from servers.records.boots import LEAST_LATE, Boots
 from servers.reports.attention.backlog import describe_backlog, read_queues
+from servers.reports.attention.health import describe_health
 from servers.reports.attention.items import Concern, Item
 from servers.reports.attention.lagging import TOGETHER, describe_servers, find_late
 from servers.reports.attention.places import NEVER_AFTER, describe_locations
@@ -39,11 +40,12 @@ MAX_READ: Final = 200  # servers of one kind, whatever their causes
 def list_attention(
     fleet: Fleet, *, now: datetime, boots: Boots | None = None
 ) -> list[Item]:
-    """Return everything that needs attention, worst first. Six queries."""
+    """Return everything that needs attention, worst first. Seven queries."""
     items = [*describe_fleet(fleet, now=now)]
     items += describe_processes(Heartbeat.objects.all(), fleet, now=now)
     locations = list(_load_locations())
     items += describe_locations(locations, now=now)
+    items += describe_health(locations)
     queues, recent = read_queues(locations, fleet, now=now)
     items, told = describe_backlog(items, queues, recent, now=now)
     items += describe_servers(_load_servers(boots or Boots(), now=now), told=told)
@@ -90,8 +92,13 @@ def _load_servers(boots: Boots, *, now: datetime) -> list[Server]:
     """
     late = Q(pk__in=[])
     for state, since in find_late(boots, now=now).items():
-        late |= Q(state=state, state_since__lt=since)
+        late |= Q(state=state, state_since__lt=since) & _is_overdue(state, since)
     return [*_load_longest(Q(state=State.ERROR)), *_load_longest(late)]
+
+
+def _is_overdue(state: State, since: datetime) -> Q:
+    """Return what else makes a server late. A drain is not, while looks follow it."""
+    return Q(next_step_at__lt=since) if state is State.SHUTDOWN else Q()
 
 
 def _load_longest(which: Q) -> "QuerySet[Server]":
