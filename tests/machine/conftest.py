@@ -18,6 +18,6 @@ def only_host() -> Iterator[Host]:
 @pytest.fixture
 def host(only_host: Host) -> Iterator[Host]:
     yield only_host
-    if left := only_host.daemon.docker("ps", "-aq").split():
-        only_host.daemon.docker("rm", "-f", *left)
-    only_host.daemon.docker("network", "prune", "-f")
+    only_host.clear()
+    with only_host.connect() as docker:
+        docker.call("POST", "/networks/prune")

@@ -78,7 +78,7 @@ def test_the_script_starts_and_drains_an_agent_as_the_api_does(
     plan = plan_for(kind, environment=f'{{"TOKEN": {json.dumps(value)}}}')
     host.start_quickly(plan)
     by_api = describe(host)
-    host.daemon.docker("rm", "-f", NAME)
+    host.clear()
 
     script = Script(tmp_path, host, plan)
     assert script.call("look") == (1, "")

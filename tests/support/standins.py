@@ -1,8 +1,8 @@
 """Stand-ins for agents: containers that do with signals what each agent does.
 
 They were written from the sources that ``servers/machine/agents/table.py`` names. Each
-has one build from its start on, which ends once the container has a file /release. Its
-log says whether the build was done or cancelled. The images have what the real ones
+has one build from its start on, which ends once the container gets SIGUSR1. Its log
+says whether the build was done or cancelled. The images have what the real ones
 have in the places where the table starts it.
 """
 
@@ -48,6 +48,7 @@ quit() {
 }
 trap term TERM INT
 trap quit QUIT
+trap ': >/release' USR1
 case $kind in
 github) /bin/Runner.Worker & ;;
 buildkite) /bin/buildkite-agent bootstrap & ;;
@@ -171,16 +172,33 @@ class Host:
         return wait_for(lambda: self.drain(plan))
 
     def list_agents(self) -> list[str]:
-        return self.daemon.docker("ps", "-aq", "-f", f"label={SERVER_LABEL}").split()
+        with self.connect() as docker:
+            found = docker.list_containers({SERVER_LABEL: ""}, all=True)
+        return [each.id for each in found]
 
     def release(self) -> None:
         (agent,) = self.list_agents()
-        self.daemon.docker("exec", agent, "touch", "/release")
+        with self.connect() as docker:
+            docker.kill(agent, "SIGUSR1")
         self.wait_for_log("build done")
 
     def read_log(self) -> list[str]:
         (agent,) = self.list_agents()
-        return self.daemon.docker("logs", agent).split("\n")
+        path = f"/containers/{agent}/logs?stdout=1&stderr=1"
+        with self.connect() as docker:
+            _, frames = docker._exchange("GET", path, None)
+        lines = []
+        while frames:  # each has a head of eight bytes, the last four of them a length
+            size = int.from_bytes(frames[4:8], "big")
+            lines.append(frames[8 : 8 + size].decode().rstrip())
+            frames = frames[8 + size :]
+        return lines
+
+    def clear(self) -> None:
+        """Remove all containers."""
+        with self.connect() as docker:
+            for each in docker.list_containers(all=True):
+                docker.remove(each.id)
 
     def start_quickly(self, plan: AgentPlan) -> None:
         wait_for(lambda: self.start(plan))

@@ -16,6 +16,7 @@ list_agents() {
 
 start() {
     [ -n "$image" ] || return 0
+    ! docker inspect "$draining" >/dev/null 2>&1 || return 0 # it was told to finish
     labels='{{index .Config.Labels "serverfleet.agent"}}'
     labels="$labels"' {{index .Config.Labels "serverfleet.config"}}'
     found=$(docker inspect --format "$labels" "$name" 2>/dev/null || :)
@@ -51,8 +52,9 @@ tell_once() {
             return 0
         fi
     fi
-    docker kill --signal "$signal" "$1" >/dev/null && docker rename "$1" "$draining"
-    docker unpause "$1" >/dev/null 2>&1 || :
+    docker kill --signal "$signal" "$1" >/dev/null || return 0
+    docker unpause "$1" >/dev/null 2>&1
+    docker rename "$1" "$draining"
 }
 
 drain() {

@@ -68,8 +68,6 @@ def _find_agent(docker: Docker, plan: AgentPlan) -> Container | None:
 
 def _tell_once(docker: Docker, plan: AgentPlan, agent: Container) -> None:
     if agent.name == DRAINING_NAME:
-        if agent.state == "paused":
-            daemon.unpause(docker, agent.id)  # whoever told it died before this
         return
     fresh = _cordon(docker, agent)
     # Its restart is forbidden first of all. So until then nothing was sent.
@@ -117,9 +115,9 @@ def _tell_idle(docker: Docker, plan: AgentPlan, agent: Container) -> None:
             daemon.unpause(docker, agent.id)
         return
     docker.kill(agent.id, plan.agent.drain.signal)
-    daemon.rename(docker, agent.id, DRAINING_NAME)
     with suppress(ApiError):  # some daemons let it go on by themselves
         daemon.unpause(docker, agent.id)
+    daemon.rename(docker, agent.id, DRAINING_NAME)
 
 
 def _is_busy(docker: Docker, plan: AgentPlan, agent: Container) -> bool:

@@ -13,6 +13,7 @@ from servers.machine.agents.builds import RUNNING
 from servers.machine.agents.daemon import read_time
 from servers.machine.agents.plan import (
     CONFIG_LABEL,
+    DRAINING_NAME,
     NAME,
     SERVER_LABEL,
     AgentPlan,
@@ -37,6 +38,13 @@ def start_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
     if plan.key == "none":
         return Met("No agent is needed.")
     config = describe_container(plan)
+    for each in docker.list_containers({SERVER_LABEL: ""}, all=True):
+        if each.labels[SERVER_LABEL] != plan.uid:
+            # Of the instance that this one's image was taken of.
+            docker.remove(each.id)
+        elif each.name == DRAINING_NAME:
+            # A look that was late must not undo what others have done since.
+            return NotYet("The agent was told to finish, so it is not started again.")
     try:
         found: dict[str, Any] | None = docker.inspect(NAME)
     except MissingError:
@@ -92,7 +100,7 @@ def _judge_start(
     if state == "created":
         docker.start(NAME)
         return JUST_STARTED
-    if state != "running":
+    if state not in {"running", "paused"}:
         return _explain_end(plan, found)
     again = found.get("RestartCount")
     if again and not _is_steady(str(_read(found, "State", "StartedAt"))):
