@@ -2,9 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Final
 
-from servers.lifecycle.conditions import Machine
+from servers.lifecycle.conditions import Machine, Met, NotYet
+from servers.machine.agents.looks import Drained
+from servers.machine.agents.plan import AgentPlan
+from servers.machine.agents.start import look_at_agent, start_agent
+from servers.machine.docker.client import Docker
+from servers.machine.docker.condition import (
+    Daemon,
+    FindDaemon,
+    Step,
+    answer,
+    have_images,
+    ping,
+)
 from servers.machine.simulated import Simulation, simulate
 from servers.machine.tcp import OpenPort
 
@@ -14,12 +28,21 @@ class Target:
     """What the kinds need to know about a server.
 
     ``loopback`` allows this machine itself, as for a simulated cloud. ``simulation`` is
-    what such a cloud simulates on the instance.
+    what such a cloud simulates on the instance. The instance has been starting
+    ``since`` then, and pulls ``images``. ``has_agent``: an agent runs there.
+    ``has_builds``: some containers are known to be builds. ``find_daemon`` and
+    ``find_agent`` return what only a look needs.
     """
 
     port: int
     loopback: bool = False
     simulation: Simulation | None = None
+    since: datetime | None = None
+    images: tuple[str, ...] = ()
+    has_agent: bool = False
+    has_builds: bool = False
+    find_daemon: FindDaemon | None = None
+    find_agent: Callable[[], AgentPlan] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +57,55 @@ class Readiness:
     has_host: bool = False
 
 
+def describe_docker(target: Target) -> Machine:
+    """Return what must hold where ServerFleet reaches the Docker daemon.
+
+    The agent is started by the look that finds everything else ready.
+    """
+    assert target.find_daemon is not None
+    daemon = partial(Daemon, target.find_daemon)
+    ready: list[Step] = [answer, have_images(target.images)]
+    healthy: list[Step] = [ping]
+    if target.has_agent:
+        ready.append(_with_agent(target, start_agent))
+        healthy.append(_with_agent(target, look_at_agent))
+    return Machine(
+        ready=daemon(tuple(ready), target.since),
+        drained=_describe_drain(target),
+        healthy=daemon(tuple(healthy)),
+    )
+
+
+def _describe_drain(target: Target) -> Drained:
+    find_daemon, find_agent = target.find_daemon, target.find_agent
+    assert find_daemon is not None
+    assert find_agent is not None
+    return Drained(
+        lambda address, timeout: Docker(find_daemon(address), timeout=timeout),
+        find_agent,
+        has_builds=target.has_agent or target.has_builds,
+    )
+
+
+def _with_agent(
+    target: Target, step: Callable[[Docker, AgentPlan], Met | NotYet]
+) -> Step:
+    """Return the step, with an agent's plan that is read when the step is taken."""
+    find = target.find_agent
+    assert find is not None
+    return lambda docker: step(docker, find())
+
+
 READINESS: Final = {
     "address": Readiness("it has an address", lambda _: Machine()),
     "tcp": Readiness(
         "a port accepts connections (tcp)",
         lambda target: Machine(ready=OpenPort(target.port, target.loopback)),
+    ),
+    "docker": Readiness(
+        "its Docker daemon answers, and its agent runs (docker)",
+        describe_docker,
+        has_host=True,
     ),
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -12,10 +13,14 @@ from servers.clouds.registry import describe_kind
 from servers.lifecycle.conditions import Machine
 from servers.lifecycle.snapshot import HostView
 from servers.lifecycle.states import State
+from servers.machine.agents.plan import AgentPlan, plan_agent
+from servers.machine.certificates import name_server
+from servers.machine.docker.connection import Endpoint
 from servers.machine.readiness import Target, describe_machine
 from servers.machine.simulated import Simulation, read_simulation
 from servers.models import Attempt, Host, Server
 from servers.placing.placements import LocationKey
+from servers.records.keys import ClientKeys, find_client_keys
 
 # Keys and logs, which are long and which no decision reads.
 _UNREAD: Final = ("daemon_key", "daemon_cert", "token", "boot_log")
@@ -43,14 +48,53 @@ def simulate_machine(server: Server) -> Simulation | None:
 
 
 def describe_machine_of(server: Server) -> Machine:
-    """Return what must hold on the instance of a server."""
+    """Return what must hold on the instance of a server. Makes no query."""
+    recipe = server.recipe
+    loopback = describe_kind(server.account.kind).is_simulated
     return describe_machine(
-        server.recipe.readiness,
+        recipe.readiness,
         Target(
-            port=server.recipe.readiness_port,
-            loopback=describe_kind(server.account.kind).is_simulated,
+            port=recipe.readiness_port,
+            loopback=loopback,
             simulation=simulate_machine(server),
+            since=server.state_since,
+            images=tuple(recipe.pull_images),
+            has_agent=recipe.agent not in {"", "none"},
+            has_builds=bool(recipe.build_labels),
+            find_daemon=partial(find_daemon, server.pk, loopback=loopback),
+            find_agent=partial(plan_agent_of, server),
         ),
+    )
+
+
+def find_daemon(server_id: UUID, address: str, *, loopback: bool = False) -> Endpoint:
+    """Return where a server's Docker daemon is, and the keys for it. One query.
+
+    A server without keys, such as one that was adopted, gets an endpoint whose
+    connection fails with a sentence about that.
+    """
+    keys = find_client_keys(server_id) or ClientKeys("", "", "")
+    return Endpoint(
+        address=address,
+        name=name_server(server_id),
+        ca_cert=keys.ca_cert,
+        client_cert=keys.client_cert,
+        client_key=keys.client_key,
+        loopback=loopback,
+    )
+
+
+def plan_agent_of(server: Server) -> AgentPlan:
+    """Return the agent of a server, as its template says."""
+    recipe = server.recipe
+    return plan_agent(
+        recipe.agent or "none",
+        uid=server.pk.hex,
+        name=server.name,
+        capacity=server.capacity,
+        image=recipe.agent_image,
+        environment=recipe.agent_environment,
+        build_labels=recipe.build_labels,
     )
 
 

@@ -9,6 +9,7 @@ from servers.access.tokens import SCOPES
 from servers.engine.create import render_spec
 from servers.lifecycle.keys import make_key
 from servers.lifecycle.snapshot import Placement
+from servers.machine.readiness import READINESS
 from servers.models import Account, Event, Fleet, Server, Template, TemplateVersion
 from servers.records.ledger import database_now
 from tests.api.conftest import Call
@@ -125,17 +126,15 @@ def test_a_template_that_is_wrong_is_refused_at_its_field(
     assert not TemplateVersion.objects.filter(placements__size="large").exists()
 
 
-def test_a_readiness_that_only_tried_the_port_is_refused_in_a_sentence(
-    send: Call,
-) -> None:
-    docker = {"readiness": "docker"}
+def test_an_unknown_readiness_is_refused_in_a_sentence(send: Call) -> None:
+    unknown = {"readiness": "none"}
     answers = [
-        send("POST", "/api/templates", {**TEMPLATE, **docker}),
-        send("PATCH", "/api/templates/default", docker),
+        send("POST", "/api/templates", {**TEMPLATE, **unknown}),
+        send("PATCH", "/api/templates/default", unknown),
     ]
     for answer in answers:
         assert answer.status_code == 400, answer.content
-        words = "Use one of these values: address, tcp."
+        words = f"Use one of these values: {', '.join(READINESS)}."
         assert answer.json() == {
             "message": f"readiness: {words}",
             "errors": {"readiness": [words]},

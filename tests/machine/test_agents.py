@@ -157,5 +157,5 @@ def test_a_drain_without_an_answer_says_why_and_one_without_builds_asks_nobody(
     nobody = drained.judge("127.0.0.1", now)  # all daemons here have another address
     assert not isinstance(nobody, Met | NotYet)
     assert isinstance(found := nobody(timeout=1), NotYet)
-    assert found.because == "Nothing accepts connections on 127.0.0.1 port 2376 yet."
+    assert found.because == "Nothing accepts connections on 127.0.0.1 port 2376."
     assert found.builds is None

@@ -27,6 +27,7 @@ class Row:
     forgotten_at: float | None
     off_until: float | None  # created stopped, until it is switched on
     user_data_sha256: str | None  # of what it was switched on with
+    given_address: str | None  # see World.give_addresses
 
     def status(self, now: float) -> str:
         """Return the sandbox's raw status of the instance at ``now``."""
@@ -57,6 +58,8 @@ class Row:
             "stopped",
         }:
             return ""
+        if self.given_address:
+            return self.given_address
         number = self.number
         if self.moved_at is not None and now >= self.moved_at:
             return f"10.128.{number >> 8 & 255}.{number & 255}"

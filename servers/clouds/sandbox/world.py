@@ -39,7 +39,12 @@ CREATE TABLE IF NOT EXISTS instances (
     gone_at REAL,
     forgotten_at REAL,
     off_until REAL,
-    user_data_sha256 TEXT
+    user_data_sha256 TEXT,
+    given_address TEXT
+);
+CREATE TABLE IF NOT EXISTS addresses (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    address TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS instances_by_key ON instances (key);
 CREATE INDEX IF NOT EXISTS instances_by_end ON instances (forgotten_at);
@@ -75,8 +80,9 @@ def _add_columns(connection: sqlite3.Connection) -> None:
     for name in ("moved_at", "failed_at", "stopped_at", "off_until"):
         if name not in known:
             connection.execute(f"ALTER TABLE instances ADD COLUMN {name} REAL")
-    if "user_data_sha256" not in known:
-        connection.execute("ALTER TABLE instances ADD COLUMN user_data_sha256 TEXT")
+    for name in ("user_data_sha256", "given_address"):
+        if name not in known:
+            connection.execute(f"ALTER TABLE instances ADD COLUMN {name} TEXT")
 
 
 class World:
@@ -169,6 +175,12 @@ class World:
     def insert(self, connection: sqlite3.Connection, **columns: Any) -> None:
         """Record an instance. It exists from ``made_at`` on."""
         columns["tags"] = json.dumps(columns["tags"], sort_keys=True)
+        given = connection.execute(
+            "SELECT number, address FROM addresses ORDER BY number LIMIT 1"
+        ).fetchone()
+        if given:
+            number, columns["given_address"] = given
+            connection.execute("DELETE FROM addresses WHERE number = ?", (number,))
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
         connection.execute(
@@ -228,6 +240,18 @@ class World:
         self._connection().execute("DELETE FROM volumes WHERE id = ?", (volume_id,))
 
     # For tests and drills
+
+    def give_addresses(self, *addresses: str) -> None:
+        """Have the next instances get these addresses, one each.
+
+        So that something real can answer there: the sandbox's own addresses are
+        nowhere.
+        """
+        with self.writing() as connection:
+            connection.executemany(
+                "INSERT INTO addresses (address) VALUES (?)",
+                [(each,) for each in addresses],
+            )
 
     def instances(self) -> list[Row]:
         """Return all instances that are still recorded."""

@@ -204,11 +204,11 @@ def _check_address(endpoint: Endpoint) -> None:
 def _explain_unreached(endpoint: Endpoint, error: OSError) -> DockerError:
     place = f"{endpoint.address} port {endpoint.port}"
     if isinstance(error, ConnectionRefusedError):
-        return RefusedError(f"Nothing accepts connections on {place} yet.")
+        return RefusedError(f"Nothing accepts connections on {place}.")
     if isinstance(error, TimeoutError):
         return UnansweredError(
-            f"{place} does not answer. It may still be starting, or a firewall or "
-            "security group is in the way."
+            f"Nobody answers on {place}. A firewall or security group may be in the "
+            "way."
         )
     return NotReachedError(
         f"{place} can't be reached ({error.strerror or type(error).__name__}). Check "

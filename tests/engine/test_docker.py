@@ -1,0 +1,165 @@
+"""Readiness and health over the Docker API, with real daemons and with impostors."""
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from servers import engine
+from servers.engine import looks
+from servers.machine.certificates import issue_keys, name_server
+from servers.models import Event, Server
+from servers.operations.terminate import terminate_server
+from tests.support import impostors
+from tests.support.dockerd import IMAGE, require_dockerd, run_dockerd
+from tests.support.fleet import Workshop, make_fleet
+from tests.support.machines import (
+    keys_of,
+    provision_at,
+    run_machine,
+    set_up_docker,
+    wait_for,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "LOOK_SECONDS", 0.5)
+
+
+def test_a_server_runs_once_docker_answers_and_has_the_images(
+    workshop: Workshop, settings: Any
+) -> None:
+    require_dockerd()
+    settings.HEALTH_INTERVAL = 0.2
+    account = make_fleet()
+    set_up_docker(pull_images=["tool:1", IMAGE])
+    server, address = provision_at(account)
+    said = wait_for(workshop, server, "Nothing accepts connections")
+    assert said.startswith(f"Nothing accepts connections on {address} port 2376. ")
+    assert "is probably still installing Docker, since " in said
+    with run_machine(server, address) as daemon:
+        said = wait_for(workshop, server, "still pulling")
+        assert said == "Docker answers. The instance is still pulling: tool:1."
+        daemon.docker("tag", IMAGE, "tool:1")
+        workshop.run_to("running", server)
+        ready = Event.objects.get(server=server, kind="ready").reason
+        assert ready.startswith("Docker ")
+        assert ready.endswith(" answers.")
+        # It hangs for a moment, and is not lost.
+        daemon.send(signal.SIGSTOP)
+        wait_for(workshop, server, "no whole answer came in time")
+        daemon.send(signal.SIGCONT)
+        workshop.run_until(
+            lambda: Server.objects.filter(waiting="", state="running").exists()
+        )
+        daemon.send(signal.SIGKILL)
+        workshop.run_to("error", server)
+    assert server.error.startswith("It failed 3 checks in a row. Nothing accepts")
+    terminate_server(server.name)
+    workshop.run_to("stopped", server)
+
+
+Play = Callable[[Server, str, ExitStack], None]
+
+
+def play_impostor(behave: impostors.Behaviour, **how: Any) -> Play:
+    def play(server: Server, address: str, stack: ExitStack) -> None:
+        keys = keys_of(server) if how.get("secured") else None
+        stack.enter_context(impostors.listen(address, behave, keys=keys))
+
+    return play
+
+
+def play_dates(days: float) -> Play:
+    """Listen with a certificate of the server's own authority that ended, say."""
+
+    def play(server: Server, address: str, stack: ExitStack) -> None:
+        began = datetime.now(UTC) - timedelta(days=days)
+        old = issue_keys(name_server(server.pk), now=began, days=1)
+        # The client trusts the authority that it knows, so that is the old one, too.
+        Server.objects.filter(pk=server.pk).update(ca_cert=old.ca_cert)
+        stack.enter_context(impostors.listen(address, impostors.hang, keys=old))
+
+    return play
+
+
+def play_other(server: Server, address: str, stack: ExitStack) -> None:
+    """Be the daemon of another server."""
+    other = issue_keys(name_server(server.pk), now=datetime.now(UTC), days=1)
+    stack.enter_context(impostors.listen(address, impostors.hang, keys=other))
+
+
+def play_dead(server: Server, address: str, stack: ExitStack) -> None:
+    """Answer, and be killed before all images are there."""
+    daemon = stack.enter_context(run_dockerd(keys_of(server), address=address))
+    daemon.send(signal.SIGKILL)
+
+
+def play_hanging(server: Server, address: str, stack: ExitStack) -> None:
+    daemon = stack.enter_context(run_dockerd(keys_of(server), address=address))
+    daemon.send(signal.SIGSTOP)
+
+
+ENDLESS = impostors.repeat(b"HTTP/1.1 200 OK\r\n\r\n", b"a" * 65536)
+PLAYS: dict[str, tuple[Play, str]] = {
+    "a web server": (
+        play_impostor(impostors.answer(impostors.PAGE)),
+        "Something answers on the Docker port without TLS.",
+    ),
+    "a proxy's page over TLS": (
+        play_impostor(impostors.answer(impostors.PAGE, b"502 Bad"), secured=True),
+        "Something answers on the Docker port, but not as a Docker daemon does.",
+    ),
+    "an endless body": (
+        play_impostor(ENDLESS, secured=True),
+        "Something on the Docker port sends an answer without end.",
+    ),
+    "a byte at a time": (
+        play_impostor(impostors.trickle, secured=True),
+        "accepts connections, but no whole answer came in time.",
+    ),
+    "an expired certificate": (play_dates(9), "certificates have expired."),
+    "a certificate of tomorrow": (play_dates(-9), "certificate is not valid yet."),
+    "another server's daemon": (play_other, "does not have this server's certificate"),
+    "a daemon that was killed": (play_dead, "Nothing accepts connections on "),
+    "a daemon that hangs": (play_hanging, "no whole answer came in time."),
+}
+
+
+def test_whatever_answers_instead_a_server_fails_at_its_deadline_and_says_why(
+    workshop: Workshop, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_dockerd()
+    longest = 0.0
+    advance = engine.advance
+
+    def measure(server_id: Any) -> None:
+        nonlocal longest
+        began = time.monotonic()
+        advance(server_id)
+        longest = max(longest, time.monotonic() - began)
+
+    monkeypatch.setattr(engine, "advance", measure)
+    settings.BOOT_DEADLINE = 5
+    account = make_fleet()
+    set_up_docker(pull_images=["none:1"])
+    with ExitStack() as stack:
+        servers = {}
+        for name, (play, _) in PLAYS.items():
+            server, address = provision_at(account)
+            servers[name] = server
+            rows = Server.objects.filter(pk=server.pk, attempt_number=1)
+            workshop.run_until(rows.exists)
+            play(server, address, stack)
+        workshop.run_to("error", *servers.values())
+    for name, server in servers.items():
+        assert "The server was still staging at its deadline." in server.error, name
+        assert PLAYS[name][1] in server.error, name
+    assert longest < 3
