@@ -153,7 +153,10 @@ def _find_wrong(
     elif wrong := _check_user_data(size, placements):
         errors["user_data"] = [wrong]
     errors |= check_agent(
-        template.agent, template.agent_image, template.agent_environment
+        template.agent or "none",
+        template.agent_image,
+        template.agent_environment,
+        has_docker=template.cloud_init != "none" or template.readiness == "docker",
     )
     if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]

@@ -217,6 +217,12 @@ def test_what_a_template_says_of_its_agent_is_checked(
         assert message.startswith(begin)
 
 
+def test_an_agent_needs_docker() -> None:
+    assert check_agent("none", "", "", has_docker=False) == {}
+    (message,) = check_agent("own", "x", "", has_docker=False)["agent"]
+    assert message.startswith("ServerFleet starts an agent with Docker. Set up Docker")
+
+
 def test_a_value_that_may_be_a_secret_stands_in_no_message() -> None:
     for value in ("hush\0", "hush\ud800", "hush" * MAX_ENVIRONMENT):
         assert "hush" not in str(check_agent("own", "x", {"TOKEN": value}))
