@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.views.generic import TemplateView
 
 from servers.access.reach import reach_servers
@@ -31,7 +31,7 @@ class Overview(Live, TemplateView):
         """Load all parts. The number of queries is the same for any fleet."""
         data = super().get_context_data(**context)
         now, user = data["now"], self.request.user
-        counts, capacity = _count_servers()
+        counts, capacity, cordoned = _count_servers()
         figures = recent_overview(
             find_range(self.request.GET.get("range", "")), now=now
         )
@@ -40,7 +40,8 @@ class Overview(Live, TemplateView):
             "items": [(item, list(say_helps(item, user))) for item in items],
             "counts": [(state.value, counts.get(state, 0)) for state in State],
             "total": sum(counts.values()),
-            "ready": capacity.get(State.RUNNING, 0),
+            "ready": capacity.get(State.RUNNING, 0) - cordoned,
+            "cordoned": cordoned,
             "coming": sum(capacity.get(state, 0) for state in BOOTING),
             "booting": sum(counts.get(state, 0) for state in BOOTING),
             "figures": figures,
@@ -55,16 +56,24 @@ class Overview(Live, TemplateView):
         }
 
 
-def _count_servers() -> tuple[dict[str, int], dict[str, int]]:
-    """Return how many servers there are in each state, and their capacity."""
+def _count_servers() -> tuple[dict[str, int], dict[str, int], int]:
+    """Return how many servers there are in each state, and their capacity.
+
+    And the capacity of those that run, but get no new builds.
+    """
     rows = list(
         reach_servers()
         .filter(hidden=False)
         .order_by()
         .values_list("state")
-        .annotate(count=Count("id"), capacity=Sum("capacity"))
+        .annotate(
+            count=Count("id"),
+            unused=Sum("capacity", filter=Q(cordoned=True), default=0),
+            capacity=Sum("capacity"),
+        )
     )
     return (
-        {state: count for state, count, _ in rows},
-        {state: capacity for state, _, capacity in rows},
+        {state: count for state, count, _, _ in rows},
+        {state: capacity for state, _, _, capacity in rows},
+        sum(unused for state, _, unused, _ in rows if state == State.RUNNING),
     )

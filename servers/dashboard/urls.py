@@ -52,6 +52,8 @@ urlpatterns = [
         for act, view in (
             ("terminate", server_acts.Terminate.as_view()),
             ("retry", server_acts.Retry.as_view()),
+            ("cordon", server_acts.Cordon.as_view()),
+            ("uncordon", server_acts.Cordon.as_view(cordoned=False)),
             ("protect", server_acts.Protect.as_view()),
             ("unprotect", server_acts.Protect.as_view(protected=False)),
         )

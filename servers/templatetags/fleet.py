@@ -11,6 +11,8 @@ from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from servers.wording import say_duration
+
 register = template.Library()
 
 _STEPS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -96,18 +98,7 @@ def since(at: datetime | None, now: datetime) -> SafeString | str:
 @register.filter
 def seconds(value: float | None) -> str:
     """Return a duration in readable form: 0.4 s, 38 s, 3 min 5 s."""
-    if value is None:
-        return "–"
-    if value < 10:
-        return f"{value:.1f} s"
-    whole = round(value)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
+    return "–" if value is None else say_duration(value)
 
 
 @register.simple_tag

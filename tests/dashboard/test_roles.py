@@ -92,7 +92,7 @@ VIEWER_SENDS = FOR_ALL | {"save-view", "delete-view"}
 OPERATOR_SEES = VIEWER_SEES | {"new-server", "edit-server", "terminate"}
 OPERATOR_SENDS = VIEWER_SENDS | {
     *("act-on-servers", "new-server", "edit-server", "terminate", "retry"),
-    *("protect", "unprotect"),
+    *("protect", "unprotect", "cordon", "uncordon"),
 }
 ROLES = [
     ("viewer", VIEWER_SEES, VIEWER_SENDS),

@@ -262,7 +262,7 @@ def test_the_end_asks_for_the_name_and_says_what_is_lost(
     server = provision(name="one")
     workshop.run_to("running", server)
     asked = operator.get("/servers/one/terminate/").content.decode()
-    assert "Builds running on it fail." in asked
+    assert "ServerFleet can&#x27;t see its builds, so those that run fail." in asked
     assert "curl -X DELETE" in asked
     for typed in ("", "two", "<b>one</b>", "one\0"):
         text = operator.post(

@@ -17,15 +17,20 @@ from servers.dashboard.shared.acting import Act
 from servers.dashboard.shared.editing import Once
 from servers.dashboard.shared.first_step import find_first_step
 from servers.dashboard.shared.form_idempotency import add_errors
-from servers.dashboard.shared.messages import (
+from servers.dashboard.shared.termination import (
     can_be_forced,
+    can_be_removed_by_force,
+    is_draining,
     is_removal,
+    say_force,
     say_what_is_lost,
+    waits_for_builds,
 )
 from servers.errors import ConflictError, FleetError, NotFoundError
 from servers.lifecycle.states import ENDING, State
 from servers.models import Server
 from servers.operations.change import revise_labels
+from servers.operations.cordon import cordon_server, uncordon_server
 from servers.operations.provision import provision_servers
 from servers.operations.terminate import protect_server, retry_server, terminate_server
 from servers.reports.selectors import find_server
@@ -89,27 +94,27 @@ class Terminate(Page, TemplateView):
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Say what will be lost."""
         server = find_server(self.kwargs["name"])
-        verb = "Remove" if is_removal(server) else "Terminate"
-        works = server.state == State.RUNNING
+        drains = is_draining(server)
         url = self.request.build_absolute_uri(
             f"{get_script_prefix()}api/servers/{server.name}"
         )
-        forces = context.get("forced", False)
-        problem = ""
-        if server.protected and server.state not in ENDING:
-            problem = "It is protected. Unprotect it first."
-        elif server.state in ENDING:
-            problem = "It is already terminating or stopped."
+        forces = drains or context.get("forced", False)
+        label, help_text = say_force(
+            removes=can_be_removed_by_force(server),
+            skips_drain=waits_for_builds(server),
+        )
         return super().get_context_data(**context) | {
             "server": server,
-            "title": f"{verb} {server.name}?",
-            "action_label": f"{verb} server",
+            **_name_termination(server, drains=drains),
             "back": find_next(self.request) or reverse("server", args=[server.name]),
             "next": find_next(self.request),
             "lost": say_what_is_lost(server),
+            "drains": drains,
             "can_be_forced": can_be_forced(server),
-            "works": works,
-            "problem": problem,
+            "force_label": label,
+            "force_help": help_text,
+            "works": server.state == State.RUNNING,
+            "problem": _find_problem(server, drains=drains),
             "call": write_call("DELETE", f"{url}?force=true" if forces else url),
             "call_url": url,
         }
@@ -124,8 +129,9 @@ class Terminate(Page, TemplateView):
             data = self.get_context_data(error=error, typed=typed[:63], forced=forced)
             return self.render_to_response(data)
         page = reverse("server", args=[name])
+        forces = request.POST.get("force") == "on"
         try:
-            left = terminate_server(name, force=request.POST.get("force") == "on")
+            left = terminate_server(name, force=forces)
         except NotFoundError:
             raise
         except FleetError as error:
@@ -134,11 +140,31 @@ class Terminate(Page, TemplateView):
         if left is None:
             messages.success(request, f"{name} was removed from the list.")
             return go_back(request, "servers")
-        if server.state in ENDING - {State.SHUTDOWN}:
+        if forces and server.state == State.SHUTDOWN:
+            messages.success(request, f"{name} no longer waits for builds.")
+        elif server.state in ENDING - {State.SHUTDOWN}:
             messages.info(request, f"{name} is already terminating or stopped.")
         else:
             messages.success(request, f"Terminating {name}.")
         return go_back(request, page)
+
+
+def _name_termination(server: Server, *, drains: bool) -> dict[str, str]:
+    """Return the title of the page that asks, and its button."""
+    if drains:
+        return {
+            "title": f"Terminate {server.name} now?",
+            "action_label": "Terminate now",
+        }
+    verb = "Remove" if is_removal(server) else "Terminate"
+    return {"title": f"{verb} {server.name}?", "action_label": f"{verb} server"}
+
+
+def _find_problem(server: Server, *, drains: bool) -> str:
+    """Return why the server can't be terminated, or ""."""
+    if server.state in ENDING:
+        return "" if drains else "It is already terminating or stopped."
+    return "It is protected. Unprotect it first." if server.protected else ""
 
 
 class Retry(Act):
@@ -165,6 +191,24 @@ class Protect(Act):
         server = protect_server(self.kwargs["name"], protected=self.protected)
         said = "is protected" if self.protected else "is no longer protected"
         return f"{server.name} {said}."
+
+
+class Cordon(Act):
+    """Send a server no new builds, or send it builds again."""
+
+    permission_required = "servers.change_server"
+    page = "server"
+    cordoned = True
+
+    def act(self) -> str:
+        """Cordon or uncordon the server."""
+        name = self.kwargs["name"]
+        if not self.cordoned:
+            return f"{uncordon_server(name).name} takes new builds again."
+        server = cordon_server(name)
+        if server.state in ENDING:
+            return f"{server.name} is already terminating or stopped."
+        return f"{server.name} is cordoned: it gets no new builds."
 
 
 class Edit(Page, FormView):  # type: ignore[type-arg]

@@ -36,10 +36,12 @@ from servers.dashboard.servers.targets import (
 )
 from servers.dashboard.shared.access import find_next
 from servers.dashboard.shared.live import Live
-from servers.dashboard.shared.messages import (
-    BULK_VERBS,
-    can_be_forced,
+from servers.dashboard.shared.messages import BULK_VERBS
+from servers.dashboard.shared.termination import (
+    can_be_removed_by_force,
+    say_force,
     say_what_is_lost,
+    waits_for_builds,
 )
 from servers.errors import FleetError, InvalidError
 from servers.lifecycle.states import MOVING, State
@@ -153,7 +155,7 @@ class ActOnServers(Live, TemplateView):
             "rows": rows,
             "notes": len(rows) <= MAX_NOTES,
             "count": count,
-            "can_be_forced": any(row["can_be_forced"] for row in rows),
+            "force": _say_force(form.act, rows),
             "names": " ".join(row["name"] for row in rows if not row["why_not"]),
             "working": " ".join(working),
             "works": len(working),
@@ -224,17 +226,25 @@ def _read_time(text: str) -> datetime | None:
 
 def _preview(act: str, name: str, server: Server | None) -> dict[str, Any]:
     why_not = explain_left_out(act, server, known_to_work=True)
+    asked = server if act == "terminate" and not why_not else None
     return {
         "name": name[:63],
         "server": server,
         "why_not": why_not,
         "lost": say_what_is_lost(server) if server and act == "terminate" else "",
-        "can_be_forced": server is not None and not why_not and can_be_forced(server),
-        "works": act == "terminate"
-        and server is not None
-        and not why_not
-        and server.state == State.RUNNING,
+        "removable": asked is not None and can_be_removed_by_force(asked),
+        "drains": asked is not None and waits_for_builds(asked),
+        "works": asked is not None and asked.state == State.RUNNING,
     }
+
+
+def _say_force(act: str, rows: list[dict[str, Any]]) -> tuple[str, str] | None:
+    """Return the label and help of the checkbox for force; None without an effect."""
+    removes = any(row["removable"] for row in rows)
+    skips = any(row["drains"] for row in rows)
+    if act != "terminate" or not (removes or skips):
+        return None
+    return say_force(removes=removes, skips_drain=skips, count=len(rows))
 
 
 def _say_how_to_confirm(working: int, count: int) -> str:

@@ -31,7 +31,7 @@ LABELS: Final[Mapping[str, str]] = {
     State.CREATING: "Creating instance",
     State.CREATED: "Waiting for an address",
     State.STAGING: "Waiting until ready",
-    State.SHUTDOWN: "Termination requested",
+    State.SHUTDOWN: "Draining, until its builds have finished",
     State.STOPPING: "Destroying, until confirmed gone",
 }
 _PROVISIONED: Final = (

@@ -39,7 +39,13 @@ class Targets:
 def find_servers(names: Sequence[str]) -> dict[str, Server]:
     """Return the servers that exist, by name. One query."""
     plain = [name for name in names if "\0" not in name]
-    return {server.name: server for server in list_servers().filter(name__in=plain)}
+    rows = _with_recipes(list_servers().filter(name__in=plain))
+    return {server.name: server for server in rows}
+
+
+def _with_recipes(rows: QuerySet[Server]) -> QuerySet[Server]:
+    """Load with the servers what tells whether they would wait for builds."""
+    return rows.select_related("account", "recipe")
 
 
 def find_ticked(names: Sequence[str]) -> Targets:
@@ -68,7 +74,7 @@ def find_all(act: str, selection: Selection) -> Targets:
             ending=Count("id", filter=Q(state__in=ENDING)),
         )
     )
-    rows = list(selection.select().filter(able)[:MOST])
+    rows = list(_with_recipes(selection.select().filter(able))[:MOST])
     return Targets(
         [server.name for server in rows],
         {server.name: server for server in rows},

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.urls import reverse
 
-from servers.lifecycle.ending import leaves_list
+from servers.dashboard.shared.termination import is_draining, is_removal
 from servers.lifecycle.states import BOOTING, ENDING, Event, State
 from servers.lifecycle.transitions import allowed
 from servers.models import Server
@@ -34,7 +34,7 @@ MEANINGS: Final[Mapping[State, str]] = {
     State.CREATED: "Its instance exists, but has no address yet.",
     State.STAGING: "It has an address, but is not known to be ready yet.",
     State.RUNNING: "Ready for builds.",
-    State.SHUTDOWN: "Termination was requested. It does not wait for builds.",
+    State.SHUTDOWN: "Draining: it gets no new builds, and running ones finish.",
     State.STOPPING: "Its instance is being destroyed. That is not confirmed yet.",
     State.STOPPED: "Confirmed gone. It no longer costs anything.",
     State.ERROR: "Failed. Anything it still has at the cloud is being cleaned up.",
@@ -53,7 +53,7 @@ HAPPENED: Final[Mapping[str, str]] = {
     Event.HEALTH_LOST: "Health lost",
     Event.RETRY_REQUESTED: "Retry requested",
     Event.STOP_REQUESTED: "Termination requested",
-    Event.DRAINED: "Ready to be destroyed",
+    Event.DRAINED: "Drained",
     Event.ABSENCE_CONFIRMED: "Confirmed gone",
     Event.DISOWNED: "Left to the fleet it belongs to",
     Fact.REQUESTED: "Requested",
@@ -148,57 +148,27 @@ def _list_actions(server: Server, leftovers: str) -> Iterator[Action]:
     if Event.RETRY_REQUESTED in events:
         url = reverse("retry", args=[server.name])
         yield Action("retry", "Retry", url, why_not=leftovers)
+    if state in BOOTING | {State.RUNNING}:
+        name = "uncordon" if server.cordoned else "cordon"
+        yield Action(name, name.capitalize(), reverse(name, args=[server.name]))
     if state not in ENDING:
         name = "unprotect" if server.protected else "protect"
         yield Action(name, name.capitalize(), reverse(name, args=[server.name]))
     if Event.STOP_REQUESTED in events:
         yield _termination(server)
+    elif is_draining(server):
+        yield _ask_to_terminate(server, "Terminate now…")
 
 
 def _termination(server: Server) -> Action:
     label = "Remove…" if is_removal(server) else "Terminate…"
-    return Action(
-        "terminate",
-        label,
-        reverse("terminate", args=[server.name]),
-        method="GET",
-        danger=True,
-        why_not="It is protected. Unprotect it first." if server.protected else "",
-    )
+    why_not = "It is protected. Unprotect it first." if server.protected else ""
+    return _ask_to_terminate(server, label, why_not)
 
 
-def is_removal(server: Server) -> bool:
-    """Tell whether terminating removes the server from the list at once."""
-    return _leaves_list(server, force=False)
-
-
-def say_what_is_lost(server: Server) -> str:
-    """Return what terminating a server destroys, as a sentence."""
-    instance = f" {server.instance_id}" if server.instance_id else ""
-    if server.state in BOOTING and not server.instance_id:
-        return (
-            "It has no known instance yet. If the cloud still creates one, it is "
-            "destroyed as soon as it is seen."
-        )
-    if is_removal(server):
-        return (
-            "It is removed from the list at once, and its name becomes free. Anything "
-            "it still has at the cloud is destroyed in the background."
-        )
-    builds = " Builds running on it fail." if server.state == State.RUNNING else ""
-    return (
-        f"Its instance{instance} and everything on it will be destroyed at once."
-        f"{builds} You can't undo this."
-    )
-
-
-def can_be_forced(server: Server) -> bool:
-    """Tell whether force changes anything: it removes an errored server at once."""
-    return _leaves_list(server, force=True) and not is_removal(server)
-
-
-def _leaves_list(server: Server, *, force: bool) -> bool:
-    return leaves_list(State(server.state), instance_id=server.instance_id, force=force)
+def _ask_to_terminate(server: Server, label: str, why_not: str = "") -> Action:
+    url = reverse("terminate", args=[server.name])
+    return Action("terminate", label, url, method="GET", danger=True, why_not=why_not)
 
 
 # By the class of the cloud's answer; see clouds/base.py.

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from servers.dashboard.shared import messages
 from servers.dashboard.shared.navigation import Link, list_links
 from servers.dashboard.theme import read_theme
-from servers.lifecycle.states import State
+from servers.lifecycle.states import ENDING, State
 from servers.models import Server
 
 register = template.Library()
@@ -49,6 +49,17 @@ def state(name: str) -> dict[str, str]:
         "tone": messages.TONES[known],
         "meaning": messages.MEANINGS[known],
     }
+
+
+@register.simple_tag
+def cordoned(server: Server) -> SafeString | str:
+    """Return a badge if a server gets no new builds although it does not end."""
+    if not server.cordoned or server.state in ENDING:
+        return ""
+    return format_html(
+        ' <span class="badge warn" title="{}">cordoned</span>',
+        "It gets no new builds. Running ones go on.",
+    )
 
 
 @register.simple_tag
