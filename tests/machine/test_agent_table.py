@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from servers.machine.agents.builds import find_builds
 from servers.machine.agents.checks import (
     MAX_ENVIRONMENT,
     MAX_VARIABLES,
@@ -21,6 +22,7 @@ from servers.machine.agents.plan import (
     plan_agent,
 )
 from servers.machine.agents.table import AGENTS
+from servers.machine.docker.client import Container
 from servers.models.template import Recipe
 
 pytestmark = pytest.mark.pure
@@ -217,6 +219,11 @@ def test_what_a_template_says_of_its_agent_is_checked(
         assert message.startswith(begin)
 
 
+def test_giteas_runner_is_told_how_long_it_waits_for_its_builds() -> None:
+    assert '"shutdown_timeout":"3h"' in AGENTS["gitea"].entrypoint[-1]
+    assert AGENTS["gitea"].drain.seconds == 3 * 3600
+
+
 def test_an_agent_needs_docker() -> None:
     assert check_agent("none", "", "", has_docker=False) == {}
     (message,) = check_agent("own", "x", "", has_docker=False)["agent"]
@@ -242,3 +249,41 @@ def test_the_docs_name_each_agent_its_image_and_what_it_needs() -> None:
         (row,) = [each for each in rows if each.startswith(shown)]
         assert row.removeprefix(shown).strip(" |") == (", ".join(needs) or "its image")
         assert agent.drain.signal in text
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "labels", "state", "title"),
+    [
+        ("drone", "drone-x", {"io.drone": "true"}, "running", "drone-x"),
+        ("drone", "drone-x", {"io.drone": "true"}, "exited", ""),
+        ("drone", "drone-x", {"io.drone": "false"}, "running", ""),
+        ("github", "pg_1", {"a1b2c3": ""}, "running", "pg_1"),
+        ("github", "pg_1", {"a1b2c3d": ""}, "running", ""),
+        ("buildkite", "x", {"com.buildkite.job-id": "1"}, "paused", "x"),
+        ("gitea", "FORGEJO-ACTIONS-TASK-1", {}, "running", "FORGEJO-ACTIONS-TASK-1"),
+        ("gitea", "x-GITEA-ACTIONS-TASK-1", {}, "running", ""),
+        ("none", "x", {"team": "web", "n": "2"}, "running", "x"),
+        ("none", "x", {"team": "web"}, "running", ""),
+        ("none", "x", {"team": "db", "n": ""}, "running", ""),
+        # The agent itself is none, whatever labels its image has.
+        ("own", "x", {"team": "web", "n": "", SERVER_LABEL: UID}, "running", ""),
+        # Who starts builds also chooses their labels.
+        (
+            "woodpecker",
+            "wp",
+            {"wp_uuid": "1", "wp_step": "<b>\x1b[31m\nü" + "x" * 999},
+            "running",
+            "<b>?[31m?" + "x" * 71,
+        ),
+        ("woodpecker", "wp", {"wp_uuid": "1", "wp_step": "\n"}, "running", "?"),
+        ("woodpecker", "wp", {"wp_uuid": "1", "wp_step": "  "}, "running", "abc"),
+    ],
+)
+def test_builds_are_known_by_their_containers(
+    key: str, name: str, labels: dict[str, str], state: str, title: str
+) -> None:
+    plan = plan_agent(
+        key, uid=UID, name="a", capacity=1, build_labels={"team": "web", "n": ""}
+    )
+    container = Container(id="abc", name=name, image="", state=state, labels=labels)
+    assert find_builds(plan, [container]) == ((title,) if title else ())

@@ -1,5 +1,6 @@
 """Agents are started and drained over a real daemon, without losing a build."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -10,9 +11,11 @@ from servers.lifecycle.conditions import Met, NotYet
 from servers.machine.agents.drain import drain_agent
 from servers.machine.agents.looks import NO_ADDRESS, NOTHING, Drained
 from servers.machine.agents.plan import DRAINING_NAME, NAME, SERVER_LABEL
-from servers.machine.agents.start import JUST_STARTED, RUNS
+from servers.machine.agents.start import JUST_STARTED, RUNS, look_at_agent, start_agent
 from servers.machine.agents.table import AGENTS
 from servers.machine.docker.client import Docker
+from servers.machine.docker.errors import DockerError
+from tests.support.dockerd import make_endpoint, make_keys
 from tests.support.standins import BUILDS, WAITS, Host, name_image, plan_for, wait_for
 
 pytestmark = pytest.mark.pure
@@ -159,3 +162,36 @@ def test_a_drain_without_an_answer_says_why_and_one_without_builds_asks_nobody(
     assert isinstance(found := nobody(timeout=1), NotYet)
     assert found.because == "Nothing accepts connections on 127.0.0.1 port 2376."
     assert found.builds is None
+
+
+def test_whatever_a_daemon_says_of_its_containers_ends_in_a_sentence() -> None:
+    class Lying(Docker):
+        """Answers each call with one of some values."""
+
+        answers: Any = ()
+
+        def call(self, method: str, path: str, body: Any = None) -> Any:
+            return {"Id": "a" * 64} if method == "POST" else self.answers
+
+        def call_lines(self, path: str) -> list[Any]:
+            return [self.answers, 7, {"Actor": 7}, {"Actor": {"Attributes": 7}}]
+
+        def has_image(self, name: str) -> bool:
+            return True
+
+    odd: list[Any] = [7, None, "x", [], {}, [7], {"State": 7, "Processes": 7}]
+    odd.append(
+        {"State": {"Status": "running", "StartedAt": 7}, "RestartCount": "7" * 9}
+    )
+    odd.append({"Config": {"Labels": 7}, "HostConfig": {"RestartPolicy": 7}})
+    container = {"Id": "a", "Names": [7], "Image": "", "State": "running"}
+    odd += [[container | {"Labels": each}] for each in (7, {"io.drone": 7}, {})]
+    odd += [[container | {"Labels": {SERVER_LABEL: "a" * 32}, "State": "dead"}]]
+    name, keys = make_keys()
+    for answers in odd:
+        for kind in ("drone", "github"):
+            for act in (start_agent, look_at_agent, drain_agent):
+                docker = Lying(make_endpoint("127.0.0.9", name, keys), timeout=1)
+                docker.answers = answers
+                with suppress(DockerError):
+                    assert isinstance(act(docker, plan_for(kind)), Met | NotYet)

@@ -225,7 +225,7 @@ def test_where_nothing_listens_and_where_nobody_answers_are_told_apart() -> None
             each.setblocking(False)
             each.connect_ex(place)
         endpoint = make_endpoint("127.0.0.1", name, keys, place[1])
-        _expect(endpoint, errors.UnansweredError, "a firewall or security group")
+        _expect(endpoint, errors.UnansweredError, "A firewall or security group")
         for each in held:
             each.close()
 

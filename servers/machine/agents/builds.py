@@ -11,21 +11,19 @@ from servers.machine.docker.client import Container
 # The states in which a container's process exists.
 RUNNING: Final = frozenset({"running", "paused", "restarting"})
 MAX_TITLE: Final = 80
+MAX_BUILDS: Final = 100  # more are of no help, and who answers could invent any number
 _UNSAFE: Final = re.compile(r"[^\x20-\x7e]+")
 
 
 def find_builds(plan: AgentPlan, containers: Iterable[Container]) -> tuple[str, ...]:
     """Return the names of the builds that run in these containers, sorted."""
     rules = plan.agent.builds
-    return tuple(
-        sorted(
-            {
-                name_build(rules, each)
-                for each in containers
-                if each.state in RUNNING and is_build(plan, each)
-            }
-        )
-    )
+    names = {
+        name_build(rules, each)
+        for each in containers
+        if each.state in RUNNING and is_build(plan, each)
+    }
+    return tuple(sorted(names)[:MAX_BUILDS])
 
 
 def is_build(plan: AgentPlan, container: Container) -> bool:

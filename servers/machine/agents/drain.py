@@ -22,7 +22,7 @@ from contextlib import suppress
 
 from servers.lifecycle.conditions import Met, NotYet
 from servers.machine.agents import daemon
-from servers.machine.agents.builds import RUNNING, find_builds
+from servers.machine.agents.builds import find_builds
 from servers.machine.agents.plan import DRAINING_NAME, SERVER_LABEL, AgentPlan
 from servers.machine.docker.client import Container, Docker
 from servers.machine.docker.errors import ApiError, ClashError, MissingError
@@ -40,12 +40,10 @@ def drain_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
             _tell_once(docker, plan, agent)
     except (ClashError, MissingError):
         pass  # it has just ended; the next look sees how
-    containers = docker.list_containers(all=True)
+    # Those that have ended can be very many, and are of no interest.
+    containers = docker.list_containers()
     builds = find_builds(plan, containers)
-    runs = any(
-        each.labels.get(SERVER_LABEL) == plan.uid and each.state in RUNNING
-        for each in containers
-    )
+    runs = any(each.labels.get(SERVER_LABEL) == plan.uid for each in containers)
     if builds:
         count = count_of(len(builds), "build")
         return NotYet(f"Waiting for {count} to finish.", builds=builds)
@@ -62,8 +60,7 @@ def _find_agent(docker: Docker, plan: AgentPlan) -> Container | None:
     """Return the agent's container while it runs."""
     if plan.key == "none":
         return None
-    found = docker.list_containers({SERVER_LABEL: plan.uid}, all=True)
-    return next((each for each in found if each.state in RUNNING), None)
+    return next(iter(docker.list_containers({SERVER_LABEL: plan.uid})), None)
 
 
 def _tell_once(docker: Docker, plan: AgentPlan, agent: Container) -> None:
@@ -123,7 +120,7 @@ def _tell_idle(docker: Docker, plan: AgentPlan, agent: Container) -> None:
 def _is_busy(docker: Docker, plan: AgentPlan, agent: Container) -> bool:
     """Tell whether a build runs, also one that has no container at this moment."""
     rules = plan.agent.builds
-    if find_builds(plan, docker.list_containers(all=True)):
+    if find_builds(plan, docker.list_containers()):
         return True
     if rules.network and daemon.has_network(docker, rules.network):
         return True

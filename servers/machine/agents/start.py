@@ -39,7 +39,7 @@ def start_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
         return Met("No agent is needed.")
     config = describe_container(plan)
     for each in docker.list_containers({SERVER_LABEL: ""}, all=True):
-        if each.labels[SERVER_LABEL] != plan.uid:
+        if each.labels.get(SERVER_LABEL, plan.uid) != plan.uid:
             # Of the instance that this one's image was taken of.
             docker.remove(each.id)
         elif each.name == DRAINING_NAME:
@@ -51,7 +51,7 @@ def start_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
         found = None
     try:
         if found is not None and not _is_same(found, config):
-            docker.remove(str(found["Id"]))
+            docker.remove(NAME)
             found = None
         if found is None:
             return _create(docker, plan, config)
@@ -103,7 +103,11 @@ def _judge_start(
     if state not in {"running", "paused"}:
         return _explain_end(plan, found)
     again = found.get("RestartCount")
-    if again and not _is_steady(str(_read(found, "State", "StartedAt"))):
+    if (
+        isinstance(again, int)
+        and again
+        and not _is_steady(str(_read(found, "State", "StartedAt")))
+    ):
         return NotYet(
             f"The agent has ended and was started again, {again} times so far. See its "
             f"log with: docker logs {NAME}",
@@ -123,13 +127,15 @@ def _is_steady(started_at: str) -> bool:
 
 def _explain_end(plan: AgentPlan, found: dict[str, Any]) -> NotYet:
     code = _read(found, "State", "ExitCode")
+    code = code if isinstance(code, int) else "?"
     if plan.agent.one_build and code == 0:
         return NotYet(
             "The agent has ended after its one build, as it should. Terminate the "
             "server."
         )
     if error := _read(found, "State", "Error"):
-        return NotYet(f"Docker can't start the agent: {str(error)[:300].rstrip('.')}.")
+        words = " ".join(str(error).split())[:300].rstrip(".")
+        return NotYet(f"Docker can't start the agent: {words}.")
     return NotYet(
         f"The agent has ended with exit code {code}. Check the template's agent "
         f"variables, and its log with: docker logs {NAME}"

@@ -239,9 +239,15 @@ def _read_container(entry: object) -> Container:
                 name=str(names[0]).removeprefix("/") if names else "",
                 image=image,
                 state=state,
-                labels=labels if isinstance(labels, dict) else {},
+                labels=_read_labels(labels),
             )
     raise NotDockerError(NOT_DOCKER)
+
+
+def _read_labels(found: object) -> dict[str, str]:
+    if not isinstance(found, dict):
+        return {}
+    return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
 def _quote(name: str) -> str:
