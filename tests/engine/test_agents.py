@@ -123,3 +123,22 @@ def test_a_build_that_never_ends_is_cut_off_at_the_deadline_and_by_force(
         assert left in drained, kind
     by_force = Event.objects.get(server=forced, kind="drained").reason
     assert by_force == "Terminated with force, without waiting for running builds."
+
+
+def test_a_server_whose_agent_has_ended_loses_its_health(
+    workshop: Workshop, account: Account, settings: Any
+) -> None:
+    settings.HEALTH_INTERVAL = 0.2
+    name_agent("gitlab")
+    server, address = provision_at(account)
+    with boot(workshop, server, address) as host:
+        standins.add_images(host.daemon, ("gitlab",))
+        workshop.run_to("running", server)
+        (agent,) = host.list_agents()
+        with host.connect() as docker:
+            docker.kill(agent, "SIGKILL")  # as a person does: it does not come back
+        workshop.run_to("error", server)
+        assert host.list_agents() == [agent]
+    assert server.error.startswith(
+        "It failed 3 checks in a row. The agent has ended with exit code 137."
+    )
