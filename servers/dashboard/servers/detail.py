@@ -16,6 +16,7 @@ from servers.dashboard.servers.connect import (
     list_connections,
     list_files,
 )
+from servers.dashboard.servers.machine import CHECKED_LATELY, read_machine
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual, list_moves
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.live import Live
@@ -36,8 +37,9 @@ class ServerPage(Live, TemplateView):
     """Show one server: details, why it waits, its history, how to connect."""
 
     template_name = "servers/detail.html"
-    # No stamp moves when the time of the next step comes.
+    # No stamp moves when the time of the next step comes, nor with a health check.
     busy_bucket_seconds = 5
+    ticking_bucket_seconds = 60
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
         """Load the server and its history."""
@@ -48,6 +50,7 @@ class ServerPage(Live, TemplateView):
         attempts = sorted(
             loader.attempts.get(server.pk, []), key=lambda one: -one.number
         )
+        machine = read_machine(server, loader.hosts.get(server.pk))
         history = list(server.events.order_by("-id")[:EVENTS_SHOWN])
         moves = list_moves(reversed(history))
         origin = self.request.build_absolute_uri(get_script_prefix()).rstrip("/")
@@ -55,7 +58,10 @@ class ServerPage(Live, TemplateView):
         raw = render_server(server, with_secrets=False)
         return (
             data
-            | self.tag_as(busy=server.state in MOVING)
+            | self.tag_as(
+                busy=server.state in MOVING,
+                ticking=machine is not None and machine.is_watched,
+            )
             | {
                 "server": server,
                 "why": explain_server(server, now=now, loader=loader),
@@ -66,6 +72,8 @@ class ServerPage(Live, TemplateView):
                 "end": draw_end(moves, now=now),
                 "history": history,
                 "attempts": attempts[:ATTEMPTS_SHOWN],
+                "machine": machine,
+                "checked_lately": CHECKED_LATELY,
                 "ends_at": find_end(server),
                 "price": price_of(server),
                 "cost": find_cost(server, now=now),

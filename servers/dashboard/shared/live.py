@@ -33,19 +33,21 @@ class Live(Page):
     ``bucket_seconds``: the page also changes with time alone (something becomes
     overdue), so its tag changes at least that often. Ages don't need it: they tick.
     ``busy_bucket_seconds``: the same, but only while the page is busy. Otherwise it
-    costs only 304s. ``stamps``: the stamps that move when the page's content changes;
-    see servers.models.Stamp.
+    costs only 304s. ``ticking_bucket_seconds``: the same for a page that ticks, which
+    is not busy, but tells of something that no stamp moves with. ``stamps``: the stamps
+    that move when the page's content changes; see servers.models.Stamp.
     """
 
     bucket_seconds: ClassVar[float] = 0
     busy_bucket_seconds: ClassVar[float] = 0
+    ticking_bucket_seconds: ClassVar[float] = 0
     stamps: ClassVar[tuple[str, ...]] = ("pages",)
 
     def dispatch(
         self, request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
         """Return 304 if nothing has changed, otherwise the page with its tag."""
-        self.etag = self.busy_etag = self.pulse = ""
+        self.etag = self.busy_etag = self.ticking_etag = self.pulse = ""
         if request.method not in {"GET", "HEAD"} or not request.user.is_authenticated:
             return super().dispatch(request, *args, **kwargs)
         # Read first, so that later changes are noticed by the next poll.
@@ -55,12 +57,14 @@ class Live(Page):
             self.etag = make_etag(request, moment, self.bucket_seconds)
             bucket = self.busy_bucket_seconds or self.bucket_seconds
             self.busy_etag = make_etag(request, moment, bucket)
+            bucket = self.ticking_bucket_seconds or self.bucket_seconds
+            self.ticking_etag = make_etag(request, moment, bucket)
         # A page with a message is not the page that its tag stands for, so the browser
         # must neither reuse nor store it.
         tells = HEADER not in request.headers and len(get_messages(request)) > 0
         known = parse_etags("" if tells else request.headers.get("If-None-Match", ""))
         # The tag of an idle page matches only if it was idle and nothing has moved.
-        for etag in filter(None, (self.etag, self.busy_etag)):
+        for etag in filter(None, (self.etag, self.busy_etag, self.ticking_etag)):
             if etag in known:
                 return self._mark(HttpResponseNotModified(), etag)
         response = super().dispatch(request, *args, **kwargs)
@@ -95,10 +99,10 @@ class Live(Page):
         more = {"etag": self.etag, "pulse": self.pulse}
         return super().get_context_data(**context) | more
 
-    def tag_as(self, *, busy: bool) -> dict[str, Any]:
+    def tag_as(self, *, busy: bool, ticking: bool = False) -> dict[str, Any]:
         """Return the context of a page with ``busy_bucket_seconds``."""
-        if busy:
-            self.etag = self.busy_etag
+        if busy or ticking:
+            self.etag = self.busy_etag if busy else self.ticking_etag
         return {"busy": busy, "etag": self.etag}
 
 
