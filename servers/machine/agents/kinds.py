@@ -27,8 +27,8 @@ class Drain:
 
     ``cancels`` means that the signal cancels the builds that run, so it is sent only
     while none does. ``seconds`` is how long the agent itself waits for its builds, or
-    None if it waits without a limit. What can be sent twice is of no concern: no signal
-    is, see ``drain``.
+    None if it waits without a limit. What a second signal does is of no concern: none
+    is sent.
     """
 
     signal: str = "SIGTERM"
@@ -80,8 +80,3 @@ class Agent:
     one_build: bool = False
     drain: Drain = Drain()
     builds: Builds = Builds()
-
-    @property
-    def own_variables(self) -> frozenset[str]:
-        """The variables that ServerFleet sets, so that people can't."""
-        return frozenset({*filter(None, (self.capacity, self.name)), *self.fixed})
