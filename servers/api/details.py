@@ -2,18 +2,21 @@
 
 from typing import Final
 
+from django.urls import get_script_prefix
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from servers.api.schema.describe import describe
 from servers.api.schema.parameters import FEED
+from servers.api.serializers.connect import ConnectionSerializer
 from servers.api.serializers.history import AttemptSerializer, EventSerializer
 from servers.api.serializers.servers import DetailsSerializer, WhySerializer
 from servers.api.shared.parameters import MAX_AFTER, MAX_EVENTS, read_number
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError
-from servers.models import Attempt, Server
+from servers.models import Attempt, Server, Token
+from servers.operations.connect import read_connection
 from servers.records.ledger import database_now
 from servers.reports.feed import MAX_WAIT, follow_events
 from servers.reports.selectors import find_server
@@ -54,6 +57,27 @@ class ServerDetails(ScopedView, ViewSet):
             .order_by("number")
         )
         return Response(AttemptSerializer(attempts, many=True).data)
+
+
+class Connect(ScopedView, ViewSet):
+    """``/api/servers/{name}/connect``."""
+
+    read_scope = Token.Scope.SECRETS_READ
+    read_right = "servers.view_secrets"
+
+    @describe(
+        "connectServer",
+        ConnectionSerializer,
+        errors=[404, 409],
+        says="Each call is in the server's history.",
+    )
+    def connect(self, request: Request, name: str) -> Response:
+        """Return the certificates and the key of a server, and how to connect to it."""
+        origin = request.build_absolute_uri(get_script_prefix()).rstrip("/")
+        found = read_connection(name, origin=origin)
+        return Response(
+            ConnectionSerializer(found).data, headers={"Cache-Control": "no-store"}
+        )
 
 
 class Events(ScopedView):

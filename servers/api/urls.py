@@ -43,6 +43,10 @@ urlpatterns = [
         )
         for part in ("why", "details", "events", "attempts")
     ),
+    re_path(
+        r"\Aapi/servers/(?P<name>[\s\S]+)/connect\Z",
+        details.Connect.as_view({"get": "connect"}),
+    ),
     *(
         re_path(
             rf"\Aapi/servers/(?P<name>[\s\S]+)/{act}\Z",

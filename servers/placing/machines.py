@@ -61,13 +61,19 @@ def describe_machine_of(server: Server) -> Machine:
             images=tuple(recipe.pull_images),
             has_agent=recipe.agent not in {"", "none"},
             has_builds=bool(recipe.build_labels),
-            find_daemon=partial(find_daemon, server.pk, loopback=loopback),
+            find_daemon=partial(_find_daemon, server.pk, loopback=loopback),
             find_agent=partial(plan_agent_of, server),
         ),
     )
 
 
-def find_daemon(server_id: UUID, address: str, *, loopback: bool = False) -> Endpoint:
+def find_daemon_of(server: Server) -> Endpoint:
+    """Return where a server's Docker daemon is, and the keys for it. One query."""
+    loopback = describe_kind(server.account.kind).is_simulated
+    return _find_daemon(server.pk, server.address, loopback=loopback)
+
+
+def _find_daemon(server_id: UUID, address: str, *, loopback: bool = False) -> Endpoint:
     """Return where a server's Docker daemon is, and the keys for it. One query.
 
     A server without keys, such as one that was adopted, gets an endpoint whose

@@ -62,6 +62,7 @@ class Fact(StrEnum):
     TEMPLATE_CHANGED = "template_changed"
     TOKEN_MADE = "token_made"  # noqa: S105 - no secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - no secret
+    KEYS_READ = "keys_read"
     SCAN_ASKED = "scan_asked"
     LOGGED_IN = "logged_in"
     LOG_IN_FAILED = "log_in_failed"

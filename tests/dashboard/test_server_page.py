@@ -9,11 +9,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from servers.dashboard.servers.connect import list_connections, write_call
+from servers.dashboard.servers.connect import write_call
 from servers.dashboard.servers.detail import find_cost
 from servers.dashboard.servers.steps import Usual, draw_boot, draw_end, weigh_boots
 from servers.models import Event, Server
 from servers.operations.change import Change, change_server
+from servers.reports.connections import list_connections
 from tests.support.drone import Drone, read_exports
 from tests.support.fleet import Workshop, change_template, make_fleet, provision
 from tests.support.people import log_in, make_person
@@ -112,7 +113,10 @@ def test_lines_tell_what_exists_and_hold_no_token() -> None:
     )
     server.ca_cert = server.tls_cert = "pem"
     lines = {line.key: line.command for line in list_connections(server, origin="o")}
-    assert "-H tcp://[::1]:2376" in lines["docker"]
+    name = f"{server.pk.hex}.serverfleet.internal"
+    assert f"-H tcp://{name}:2376" in lines["docker"]
+    assert lines["docker-name"].startswith(f"echo '::1 {name}' | ")
+    assert lines["connect"] == "manage.py connect one"
     assert "drone-env" in lines
     assert list(list_connections(Server(name="one"), origin="o")) == []
     call = write_call("POST", "https://x/api", '{"name": "it\'s"}')

@@ -12,9 +12,13 @@ import http.client
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -99,6 +103,8 @@ class Drone:
 
     def __init__(self, host: str, port: int, token: str, *, path: str = "") -> None:
         self.host, self.port, self.token, self.path = host, port, token, path
+        self.home = Path(tempfile.mkdtemp())
+        weakref.finalize(self, shutil.rmtree, self.home, ignore_errors=True)
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str]) -> "Drone":
@@ -153,15 +159,25 @@ class Drone:
         return None if found is None else decode_server(found)
 
     def env(self, name: str) -> str:
-        """``drone server env``: what a shell needs to reach its Docker daemon."""
-        server = self.info(name)
-        if server.state != "running":
-            raise ServerError(0, f"{name} is not running")
+        """``drone server env``: what a shell needs to reach its Docker daemon.
+
+        It writes three files, and never asks again for a name that it knows.
+        """
+        base = self.home / ".drone" / "certs" / name
+        if not base.exists():
+            server = self.info(name)
+            base.mkdir(parents=True)
+            (base / "address").write_text(server.address)
+            (base / "ca.pem").write_bytes(server.ca_cert)
+            (base / "cert.pem").write_bytes(server.tls_cert)
+            (base / "key.pem").write_bytes(server.tls_key)
+        address = (base / "address").read_text()
         return "\n".join(
             (
-                f"export DOCKER_HOST=tcp://{server.address}:2376",
-                "export DOCKER_TLS_VERIFY=1",
-                f"export DOCKER_CERT_PATH=~/.drone/{name}",
+                "export DOCKER_TLS=1",
+                "export DOCKER_TLS_VERIFY=",
+                f"export DOCKER_CERT_PATH={base}",
+                f"export DOCKER_HOST=tcp://{address}:2376",
             )
         )
 

@@ -10,21 +10,18 @@ from django.urls import get_script_prefix
 from django.views.generic import TemplateView, View
 
 from servers.access.tokens import scopes_of
-from servers.dashboard.servers.connect import (
-    FILES,
-    list_calls,
-    list_connections,
-    list_files,
-)
+from servers.dashboard.servers.connect import list_calls, list_files
 from servers.dashboard.servers.machine import CHECKED_LATELY, read_machine
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual, list_moves
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.live import Live
 from servers.lifecycle.states import MOVING, State
 from servers.models import Server, Token
+from servers.operations.connect import record_read
 from servers.operations.terminate import find_leftovers
 from servers.placing.placements import price_of
 from servers.placing.snapshots import Loader
+from servers.reports.connections import FILES, list_connections
 from servers.reports.selectors import find_server
 from servers.reports.server_json import render_server
 from servers.reports.why import explain_server
@@ -95,7 +92,10 @@ class CertificateFile(Page, View):
         may = may_see_secrets(request.user)
         if file not in list_files(server, with_secrets=may):
             raise Http404("This server has no such file, or you can't download it.")
-        text = getattr(server, FILES[file][0])
+        column, is_secret = FILES[file]
+        if is_secret:
+            record_read(server)
+        text = getattr(server, column)
         response = HttpResponse(text, content_type="application/x-pem-file")
         response["Content-Disposition"] = f'attachment; filename="{file}"'
         response["Cache-Control"] = "no-store"

@@ -82,6 +82,7 @@ HAPPENED: Final[Mapping[str, str]] = {
     Fact.TEMPLATE_CHANGED: "Template changed",
     Fact.TOKEN_MADE: "Token created",
     Fact.TOKEN_REVOKED: "Token revoked",
+    Fact.KEYS_READ: "Keys read",
     Fact.SCAN_ASKED: "Listing requested",
     Fact.LOGGED_IN: "Logged in",
     Fact.LOG_IN_FAILED: "Log-in failed",

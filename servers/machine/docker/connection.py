@@ -120,21 +120,27 @@ def open_connection(
 
     ``ends`` is when to give up, on the monotonic clock.
     """
-    _check_address(endpoint)
     context = make_context(endpoint)
     context.maximum_version = newest
-    place = (endpoint.address, endpoint.port)
+    plain = open_plain(endpoint, ends=ends)
     try:
-        plain = socket.create_connection(place, timeout=find_rest(ends))
-    except OSError as error:
-        raise _explain_unreached(endpoint, error) from None
-    try:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.settimeout(find_rest(ends))
         return context.wrap_socket(plain, server_hostname=endpoint.name)
     except (OSError, ValueError) as error:
         plain.close()
         raise explain_failure(error) from None
+
+
+def open_plain(endpoint: Endpoint, *, ends: float) -> socket.socket:
+    """Connect without TLS, if the address is one to connect to."""
+    _check_address(endpoint)
+    place = (endpoint.address, endpoint.port)
+    try:
+        plain = socket.create_connection(place, timeout=find_rest(ends))
+    except OSError as error:
+        raise _explain_unreached(endpoint, error) from None
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return plain
 
 
 def check_acceptance(endpoint: Endpoint, *, ends: float) -> None:

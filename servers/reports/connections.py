@@ -1,0 +1,80 @@
+"""How to connect to a server: its certificates as files, and lines to copy."""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from servers.lifecycle.states import State
+from servers.machine.certificates import name_server
+from servers.machine.docker import DOCKER_PORT
+from servers.models import Server
+
+# The names that Docker expects in a folder of certificates: the column of the server,
+# and whether it is a secret.
+FILES: Final = {
+    "ca.pem": ("ca_cert", False),
+    "cert.pem": ("tls_cert", False),
+    "key.pem": ("tls_key", True),
+}
+_DOCKER: Final = (
+    "docker --tlsverify --tlscacert=ca.pem --tlscert=cert.pem --tlskey=key.pem"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A command, what it does, and an id for its copy button."""
+
+    key: str
+    what: str
+    command: str
+
+
+def list_connections(server: Server, *, origin: str) -> Iterator[Line]:
+    """Yield how to connect to a server that has an address."""
+    if not server.address or server.state in {State.STOPPED, State.STOPPING}:
+        return
+    yield Line("ssh", "SSH", f"ssh root@{server.address}")
+    has_docker = bool(server.tls_cert and server.ca_cert)
+    if has_docker:
+        yield from _list_docker(server)
+    # DRONE_SERVER is the Drone server itself. The Drone CLI requires a value, but sends
+    # requests about servers only to DRONE_AUTOSCALER.
+    here = shlex.quote(origin)
+    env = f"export DRONE_AUTOSCALER={here} DRONE_SERVER={here} DRONE_TOKEN=$TOKEN"
+    yield Line("drone-login", "Drone CLI settings", env)
+    yield Line("drone-info", "Server details", f"drone server info {server.name}")
+    if has_docker:
+        line = f'eval "$(drone server env {server.name})"'
+        yield Line("drone-env", "Docker daemon, with the Drone CLI", line)
+
+
+def _list_docker(server: Server) -> Iterator[Line]:
+    """Yield the ways to the daemon that check its certificate, each in full.
+
+    The certificate names the server and localhost, since the address was not known when
+    it was issued. So the client has to use one of these names.
+    """
+    name = name_server(server.pk)
+    yield Line(
+        "connect",
+        "Docker daemon, on ServerFleet's machine: opens a local socket",
+        f"manage.py connect {server.name}",
+    )
+    yield Line(
+        "docker-name",
+        "Give the address the name in its certificate",
+        f"echo '{server.address} {name}' | sudo tee -a /etc/hosts",
+    )
+    yield Line(
+        "docker",
+        "Docker daemon, by that name",
+        f"{_DOCKER} -H tcp://{name}:{DOCKER_PORT} info",
+    )
+    yield Line(
+        "docker-ssh",
+        "Docker daemon, through SSH",
+        f"ssh -fNL {DOCKER_PORT}:localhost:{DOCKER_PORT} root@{server.address} && "
+        f"{_DOCKER} -H tcp://localhost:{DOCKER_PORT} info",
+    )
