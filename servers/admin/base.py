@@ -153,10 +153,19 @@ def act_on_each(description: str, act: Callable[[Any], object], *, done: str) ->
     return run
 
 
-def add_errors(form: forms.BaseForm, error: FleetError) -> None:
-    """Show an operation's errors, each at its field."""
+def add_errors(
+    form: forms.BaseForm,
+    error: FleetError,
+    *,
+    name_field: Callable[[str], str] = str,
+) -> None:
+    """Show an operation's errors, each at its field.
+
+    ``name_field`` returns the form's other name of a field.
+    """
     for name, texts in (error.fields or {"": [error.message]}).items():
-        form.add_error(name if name in form.fields else None, texts)
+        names = [each for each in (name, name_field(name)) if each in form.fields]
+        form.add_error(names[0] if names else None, texts)
 
 
 def run_for_each(

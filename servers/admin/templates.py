@@ -2,7 +2,7 @@
 
 import math
 from copy import copy
-from typing import Any, ClassVar, Final
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -18,68 +18,18 @@ from servers.admin.base import (
     add_errors,
     run_for_each,
 )
+from servers.admin.template_form import FIELDSETS, STALE, TemplateForm
 from servers.errors import ConflictError, FleetError, InvalidError
 from servers.models import Template, TemplatePlacement, TemplateVersion
-from servers.models.multiline import Multiline
 from servers.models.template import PLACEMENT_FIELDS
 from servers.operations.places import check_places
 from servers.operations.templates import (
     MAX_PLACEMENTS,
-    MAX_USER_DATA,
-    SECRET_FIELDS,
-    TEMPLATE_FIELDS,
     check_placement,
     check_template,
     save_template,
 )
 from servers.operations.trial import try_template
-
-STALE: Final = (
-    "Someone else saved a change while you were editing. Nothing was saved. Open the "
-    "page again to see the template as it is now."
-)
-
-
-class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A template. The user data is write-only because it often contains secrets."""
-
-    new_user_data = forms.CharField(
-        label="User data",
-        required=False,
-        max_length=MAX_USER_DATA,
-        strip=False,
-        widget=Multiline(attrs={"rows": 8}),
-        help_text="Runs on the instance at first boot. Leave empty to keep the stored "
-        "data, which is never shown.",
-    )
-    unchecked = forms.BooleanField(
-        label="Save without checking with the cloud",
-        required=False,
-        help_text="Otherwise the cloud is asked first whether it has the image and "
-        "the sizes.",
-    )
-    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    # What the operation or the cloud said before the save began.
-    refusal: ClassVar[FleetError | None] = None
-
-    class Meta:
-        model = Template
-        # Encrypted fields are write-only.
-        fields = tuple(name for name in TEMPLATE_FIELDS if name not in SECRET_FIELDS)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["seen"].initial = self.instance.version
-
-    def clean(self) -> dict[str, Any]:
-        """Show what the operation or the cloud said before the save began."""
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        if data.get("seen") != self.instance.version:
-            # Each save writes the placements anew, so the rows in this form are gone.
-            self.add_error(None, STALE)
-        if self.refusal is not None and not self.errors:
-            add_errors(self, self.refusal)
-        return data
 
 
 class _PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -155,6 +105,7 @@ class TemplateAdmin(Listed):
     """The templates; each save writes a version."""
 
     form = TemplateForm
+    fieldsets = FIELDSETS
     list_display = ("name", "first", "version", "is_default")
     list_filter = ("placements__account", "is_default")
     search_fields = ("name", "placements__image", "placements__size")

@@ -296,3 +296,52 @@ def test_what_only_shows_has_no_save_button_and_leads_to_its_page(
     template = Template.objects.get()
     text = client.get(f"/admin/servers/template/{template.pk}/change/").content.decode()
     assert 'name="_save"' in text
+
+
+def test_what_runs_on_a_server_is_set_and_what_is_secret_is_only_written(
+    client: Client,
+) -> None:
+    template = Template.objects.get()
+    path = f"/admin/servers/template/{template.pk}/change/"
+    files = [{"path": "/etc/x", "content": "needle-file", "mode": "0600"}]
+    sent = fill_template(template) | {
+        "cloud_init": "docker",
+        "agent": "drone",
+        "new_agent_environment": json.dumps(
+            {"DRONE_RPC_HOST": "drone.example.com", "DRONE_RPC_SECRET": "needle-rpc"}
+        ),
+        "new_files": json.dumps(files),
+        "new_commands": "echo needle",
+        "new_user_data": "# needle",
+        "registry_mirrors": '["https://mirror.example"]',
+        "labels": "",
+        "drain_seconds": 90,
+    }
+    answer = client.post(path, sent)
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    saved = Template.objects.get()
+    assert (saved.agent, saved.drain_seconds, saved.labels) == ("drone", 90, {})
+    assert saved.registry_mirrors == ["https://mirror.example"]
+    assert json.loads(saved.files) == files
+    assert (saved.commands, saved.user_data) == ("echo needle", "# needle")
+    assert "needle" not in client.get(path).content.decode()
+    # Empty fields keep what is stored; what is ticked is deleted.
+    again = fill_template(saved) | {"cloud_init": "docker", "agent": "drone"}
+    assert client.post(path, again).status_code == 302
+    kept = Template.objects.get()
+    assert (kept.commands, kept.files) == (saved.commands, saved.files)
+    again |= {"seen": 3, "delete_stored": ["commands", "user_data"]}
+    again |= fill_inline(kept)
+    assert client.post(path, again).status_code == 302
+    left = Template.objects.get()
+    assert (left.commands, left.user_data, left.files) == ("", "", saved.files)
+    again |= {"seen": 4, "delete_stored": []} | fill_inline(left)
+    for name, text in (
+        ("new_files", "{}"),
+        ("new_files", "[" * 9999),
+        ("new_agent_environment", "[]"),
+        ("new_agent_environment", "{}"),  # the agent needs more
+    ):
+        wrong = client.post(path, again | {name: text})
+        assert wrong.status_code == 200, text
+        assert wrong.context["adminform"].form.errors[name], text
