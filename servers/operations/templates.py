@@ -9,7 +9,8 @@ from django.db import OperationalError, transaction
 from servers import tracing
 from servers.clouds.registry import describe_kind, validate_placement_options
 from servers.errors import ConflictError, InvalidError, NotFoundError
-from servers.machine.agents.checks import check_agent
+from servers.machine.agents.checks import check_agent, check_watch
+from servers.machine.readiness import READINESS
 from servers.models import (
     Account,
     Template,
@@ -152,15 +153,25 @@ def _find_wrong(
         errors["user_data"] = [f"Use at most {MAX_USER_DATA // 1024} KiB."]
     elif wrong := _check_user_data(size, placements):
         errors["user_data"] = [wrong]
-    errors |= check_agent(
-        template.agent or "none",
-        template.agent_image,
-        template.agent_environment,
-        has_docker=template.cloud_init != "none" or template.readiness == "docker",
-    )
+    errors |= _check_agent(template)
     if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     return errors
+
+
+def _check_agent(template: Template) -> dict[str, list[str]]:
+    """Return what is wrong with what takes builds on a template's servers."""
+    agent = template.agent or "none"
+    watching = [name for name, kind in READINESS.items() if kind.has_host]
+    nobody_asks = check_watch(
+        agent,
+        template.build_labels,
+        readiness=template.readiness,
+        watching=watching,
+    )
+    return nobody_asks | check_agent(
+        agent, template.agent_image, template.agent_environment
+    )
 
 
 def _check_user_data(size: int, placements: Iterable[TemplatePlacement]) -> str:

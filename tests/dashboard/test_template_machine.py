@@ -25,6 +25,7 @@ SECRETS = {
 }
 SETTINGS = {
     "cloud_init": "docker",
+    "readiness": "docker",
     "drain_seconds": "90",
     "on_health_lost": "replace",
     "build_labels": "role=build",
@@ -170,6 +171,7 @@ def test_a_drain_timeout_of_half_a_minute_survives_the_form(admin: Client) -> No
 DRONE = {
     "agent": "drone",
     "cloud_init": "docker",
+    "readiness": "docker",
     "agent-drone-DRONE_RPC_HOST": "drone.example.com",
     "agent-drone-DRONE_RPC_SECRET": "needle-rpc",
     "agent_environment": "DRONE_DEBUG=needle-more",
@@ -183,7 +185,7 @@ def read_environment() -> Any:
 def test_an_agent_has_fields_of_its_own_and_its_secrets_are_write_only(
     admin: Client,
 ) -> None:
-    wrong = send(admin, agent="drone", cloud_init="docker")
+    wrong = send(admin, agent="drone", readiness="docker")
     errors = wrong.context["form"].errors
     assert set(errors) == {"agent-drone-DRONE_RPC_HOST", "agent-drone-DRONE_RPC_SECRET"}
     assert send(admin, **DRONE).status_code == 302

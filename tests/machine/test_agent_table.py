@@ -12,6 +12,7 @@ from servers.machine.agents.checks import (
     MAX_ENVIRONMENT,
     MAX_VARIABLES,
     check_agent,
+    check_watch,
     read_environment,
 )
 from servers.machine.agents.plan import (
@@ -225,10 +226,18 @@ def test_giteas_runner_is_told_how_long_it_waits_for_its_builds() -> None:
     assert AGENTS["gitea"].drain.seconds == 3 * 3600
 
 
-def test_an_agent_needs_docker() -> None:
-    assert check_agent("none", "", "", has_docker=False) == {}
-    (message,) = check_agent("own", "x", "", has_docker=False)["agent"]
-    assert message.startswith("ServerFleet starts an agent with Docker. Set up Docker")
+def test_an_agent_and_build_labels_need_someone_who_asks_for_them() -> None:
+    def check(agent: str, labels: dict[str, str], readiness: str) -> set[str]:
+        watching = ["docker", "callback"]
+        found = check_watch(agent, labels, readiness=readiness, watching=watching)
+        for (message,) in found.values():
+            assert "only with the readiness docker or callback. " in message
+        return set(found)
+
+    assert check("none", {}, "tcp") == set()
+    assert check("own", {"a": ""}, "callback") == set()
+    assert check("own", {}, "tcp") == {"agent"}
+    assert check("none", {"a": ""}, "address") == {"build_labels"}
 
 
 def test_a_value_that_may_be_a_secret_stands_in_no_message() -> None:

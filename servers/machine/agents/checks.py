@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from servers.machine.agents.kinds import Agent
@@ -18,19 +18,12 @@ IMAGE: Final = re.compile(
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
 MAX_IMAGE: Final = 255
-NEEDS_DOCKER: Final = (
-    "ServerFleet starts an agent with Docker. Set up Docker, or, if your own user data "
-    "does that, choose the readiness docker."
-)
 NOT_AN_OBJECT: Final = "Use a JSON object with string values."
 
 
-def check_agent(
-    agent: str, image: str, environment: object, *, has_docker: bool = True
-) -> dict[str, list[str]]:
+def check_agent(agent: str, image: str, environment: object) -> dict[str, list[str]]:
     """Return what is wrong with a template's agent, by the template's field.
 
-    ``has_docker``: the template sets Docker up, or waits for it.
     ``environment`` is a mapping, or the text of a JSON object; "" is an empty one.
     Variables that the table does not know are passed on: agents have many.
     No message contains a value, because each could be a secret.
@@ -40,13 +33,35 @@ def check_agent(
         names = ", ".join(AGENTS)
         return {"agent": [f"There is no such agent. Use one of these: {names}."]}
     errors = {}
-    if agent != "none" and not has_docker:
-        errors["agent"] = [NEEDS_DOCKER]
     if wrong := _check_image(agent, image):
         errors["agent_image"] = [wrong]
     if wrong := _check_environment(agent, known, environment):
         errors["agent_environment"] = [wrong]
     return errors
+
+
+def check_watch(
+    agent: str, build_labels: object, *, readiness: str, watching: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return what is wrong if nobody can ask a server for its agent and builds.
+
+    ``watching`` are the kinds of readiness with which someone can.
+    """
+    if readiness in watching:
+        return {}
+    kinds = " or ".join(watching)
+    errors = {}
+    if agent != "none":
+        errors["agent"] = (
+            f"An agent is started and drained only with the readiness {kinds}. Choose "
+            "that, or no agent."
+        )
+    if build_labels:
+        errors["build_labels"] = (
+            f"A drain sees builds only with the readiness {kinds}. Choose that, or "
+            "remove the labels."
+        )
+    return {field: [message] for field, message in errors.items()}
 
 
 def read_environment(environment: object) -> dict[str, str] | None:
