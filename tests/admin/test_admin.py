@@ -304,9 +304,9 @@ def test_what_runs_on_a_server_is_set_and_what_is_secret_is_only_written(
     template = Template.objects.get()
     path = f"/admin/servers/template/{template.pk}/change/"
     files = [{"path": "/etc/x", "content": "needle-file", "mode": "0600"}]
+    agent = {"cloud_init": "docker", "readiness": "docker", "agent": "drone"}
     sent = fill_template(template) | {
-        "cloud_init": "docker",
-        "agent": "drone",
+        **agent,
         "new_agent_environment": json.dumps(
             {"DRONE_RPC_HOST": "drone.example.com", "DRONE_RPC_SECRET": "needle-rpc"}
         ),
@@ -326,7 +326,7 @@ def test_what_runs_on_a_server_is_set_and_what_is_secret_is_only_written(
     assert (saved.commands, saved.user_data) == ("echo needle", "# needle")
     assert "needle" not in client.get(path).content.decode()
     # Empty fields keep what is stored; what is ticked is deleted.
-    again = fill_template(saved) | {"cloud_init": "docker", "agent": "drone"}
+    again = fill_template(saved) | agent
     assert client.post(path, again).status_code == 302
     kept = Template.objects.get()
     assert (kept.commands, kept.files) == (saved.commands, saved.files)
