@@ -247,7 +247,8 @@ class MachineForm(forms.Form):
 
     def _is_set(self, names: tuple[str, ...]) -> bool:
         fields = self.list_named(names)
-        return any(field.errors or field.value() for field in fields)
+        # A number comes back as the text that was typed.
+        return any(field.errors or str(field.value() or 0) != "0" for field in fields)
 
     def list_named(self, names: tuple[str, ...]) -> list[BoundField]:
         """Return those of the named fields that the form has."""

@@ -1,0 +1,244 @@
+"""What runs on a server, in a real Chromium: the form, a boot, a drain."""
+
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers.engine import looks
+from servers.machine.agents.plan import SERVER_LABEL
+from servers.models import Account, Event, Host, Server, Template
+from tests.support.browser import CROSSED, check_looks, poll_now
+from tests.support.dockerd import Dockerd, find_address, require_dockerd
+from tests.support.fleet import Workshop, make_fleet, provision, world_of
+from tests.support.machines import run_machine
+from tests.support.standins import BUILDS, add_images, name_image
+
+pytestmark = pytest.mark.pure
+
+Visit = Callable[..., Any]
+BUILD = BUILDS["drone"][1]
+
+
+def poll_until(page: Any, text: str) -> None:
+    poll_now(page)
+    page.get_by_text(text).first.wait_for()
+
+
+def test_the_form_asks_only_for_what_the_choice_needs(
+    visit: Visit, workshop: Workshop
+) -> None:
+    make_fleet()
+    page = visit("admin")
+    page.goto("/templates/default/change/")
+    port, host = page.get_by_label("Port to check"), page.get_by_label("Drone server")
+    assert not port.is_visible()
+    assert not host.is_visible()
+    # By keys alone: a select takes the first letters of its options.
+    page.get_by_label("Ready when").focus()
+    page.keyboard.type("a port")
+    port.wait_for()
+    page.get_by_label("Agent", exact=True).focus()
+    page.keyboard.type("Drone")
+    host.fill("drone.example.com")
+    page.get_by_label("Shared secret").fill("typed")
+    page.get_by_text("Files, commands, SSH keys").press("Enter")
+    page.get_by_role("button", name="Add file").press("Enter")
+    # Nothing typed is lost, and the typing goes on in the new row.
+    assert page.get_by_label("Shared secret").input_value() == "typed"
+    page.keyboard.type("/etc/motd")
+    assert page.get_by_label("Path").input_value() == "/etc/motd"
+    page.get_by_text("Docker settings").click()
+    page.get_by_label("daemon.json").fill("[]")
+    check_looks(page)
+    page.get_by_role("button", name="Save template").last.click()
+    page.get_by_text("This is not a JSON object.").wait_for()
+    assert page.get_by_label("daemon.json").is_visible()
+    check_looks(page, CROSSED[0])
+    plain = visit("root", java_script_enabled=False)
+    plain.goto("/templates/default/change/")
+    assert plain.get_by_label("Port to check").is_visible()
+    plain.get_by_label("Agent", exact=True).select_option("gitlab")
+    plain.get_by_role("button", name="Show the fields of this agent").click()
+    assert plain.get_by_label("Runner token").is_visible()
+    assert not plain.get_by_label("Drone server").is_visible()
+
+
+def test_a_drain_is_told_while_it_lasts_and_force_ends_it(
+    visit: Visit, workshop: Workshop
+) -> None:
+    make_fleet(build=600.0)
+    server = provision(name="one")
+    workshop.run_to("running", server)
+    Host.objects.update_or_create(
+        server=server,
+        defaults={
+            "boot_steps": [{"name": "Install Docker", "seconds": 12.0}],
+            "boot_log": "Get:1 " + "long " * 80 + "\ndone\n",
+        },
+    )
+    page = visit("operator")
+    page.goto("/servers/one/")
+    page.get_by_role("button", name="Cordon").press("Enter")
+    page.get_by_text("one is cordoned: it gets no new builds.").wait_for()
+    page.get_by_role("heading", name="one running cordoned").wait_for()
+    page.get_by_text("Log", exact=True).click()
+    check_looks(page)
+    page.goto("/servers/")
+    page.get_by_role("row").filter(has_text="cordoned").wait_for()
+    check_looks(page, CROSSED[0])
+    page.goto("/servers/one/")
+    page.get_by_role("link", name="Terminate…").press("Enter")
+    dialog = page.get_by_role("dialog", name="Terminate one?")
+    dialog.get_by_text("once its running builds have finished").wait_for()
+    check_looks(page, CROSSED[1])
+    dialog.get_by_label("Type its name").fill("one")
+    dialog.get_by_role("button", name="Terminate server").press("Enter")
+    page.get_by_text("Terminating one.").wait_for()
+    workshop.run_until(Host.objects.exclude(builds=[]).exists)
+    poll_until(page, "Still running: simulated-build. It waits until")
+    page.get_by_role("link", name="Terminate now…").click()
+    dialog = page.get_by_role("dialog", name="Terminate one now?")
+    dialog.get_by_text("still running and will fail: simulated-build.").wait_for()
+    check_looks(page, CROSSED[0])
+    dialog.get_by_role("button", name="Terminate now").click()
+    page.get_by_text("one no longer waits for builds.").wait_for()
+    workshop.run_to("stopped", server)
+    poll_until(page, "Drain skipped")
+    # A viewer sees it all, and no button.
+    seen = visit("viewer")
+    seen.goto("/servers/one/")
+    assert seen.locator("main form").count() == 0
+
+
+@contextmanager
+def play_machine(server: Server) -> Iterator[Dockerd]:
+    """Be the server's machine: a Docker daemon, with an agent that can be started."""
+    server.refresh_from_db()
+    with run_machine(server, server.address) as daemon:
+        add_images(daemon, ("drone",))
+        yield daemon
+
+
+def release(daemon: Dockerd) -> None:
+    """Let the stand-in's own build end, so that it can end, too."""
+    agent = daemon.docker("ps", "-q", "--filter", f"label={SERVER_LABEL}")
+    daemon.docker("kill", "-s", "USR1", agent)
+
+
+def boot(workshop: Workshop, server: Server) -> None:
+    """Run turns until the server has an address and keys, but no daemon yet."""
+    workshop.run_to("staging", server)
+
+
+def run_lines(*lines: str, folder: Path) -> str:
+    """Run a page's lines as root of a machine whose list of hosts is its own."""
+    (folder / "hosts").write_text(Path("/etc/hosts").read_text())
+    script = " && ".join(
+        [
+            f"mount --bind {shlex.quote(str(folder / 'hosts'))} /etc/hosts",
+            *(line.replace("sudo ", "") for line in lines),
+        ]
+    )
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_a_new_admin_sets_up_docker_with_an_agent_connects_and_drains(
+    visit: Visit,
+    workshop: Workshop,
+    settings: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    require_dockerd()
+    monkeypatch.setattr(looks, "LOOK_SECONDS", 0.5)
+    settings.DRAIN_RECHECK = 0.2
+    make_fleet()
+    # The first admin may read keys.
+    page = visit("root")
+    page.goto("/templates/new/")
+    for label, text in (
+        ("Name", "drone"),
+        ("Image", "ubuntu-24.04"),
+        ("Size", "small"),
+        ("Agent image", name_image("drone")),
+    ):
+        if label == "Agent image":
+            page.get_by_label("Agent", exact=True).select_option("drone")
+        page.get_by_label(label, exact=True).fill(text)
+    page.get_by_label("Set up").select_option("docker")
+    page.get_by_label("Ready when").select_option("docker")
+    page.get_by_label("Drone server").fill("drone.example.com")
+    page.get_by_label("Shared secret").fill("hush")
+    page.get_by_role("button", name="Save template").last.click()
+    page.get_by_text("drone was saved.").wait_for()
+    template = Template.objects.get(name="drone")
+    world = world_of(Account.objects.get())
+    # *Try it*.
+    world.give_addresses(find_address())
+    page.get_by_role("button", name="Try template").click()
+    page.get_by_text("in progress").wait_for()
+    trial = Server.objects.get(template=template)
+    boot(workshop, trial)
+    with play_machine(trial) as daemon:
+        workshop.run_to("shutdown", trial)
+        release(daemon)
+        workshop.run_to("stopped", trial)
+    poll_until(page, "terminated, and confirmed gone")
+    # A server, whose page tells of its boot and says how to connect.
+    world.give_addresses(find_address())
+    page.goto("/servers/new/?template=drone")
+    page.get_by_role("button", name="Create 1 server").click()
+    page.get_by_text("Creating agent-").wait_for()
+    server = Server.objects.exclude(pk=trial.pk).get()
+    boot(workshop, server)
+    workshop.run_until(
+        Server.objects.filter(pk=server.pk, waiting__contains="installing").exists
+    )
+    poll_until(page, "is probably still installing Docker")
+    with play_machine(server) as daemon:
+        workshop.run_to("running", server)
+        poll_until(page, "Drone (drone-runner-docker), started")
+        check_looks(page, CROSSED[1])
+        lines = []
+        for key in ("docker-name", "docker"):
+            page.locator(f"#copy-{key}").click()
+            lines.append(page.locator(f"#line-{key}").inner_text())
+        for file in ("ca.pem", "cert.pem", "key.pem"):
+            with page.expect_download() as loading:
+                page.get_by_role("link", name=file).click()
+            loading.value.save_as(tmp_path / file)
+        assert "Server Version" in run_lines(*lines, folder=tmp_path)
+        assert Event.objects.filter(server=server, kind="keys_read").exists()
+        page.get_by_role("button", name="Cordon").click()
+        page.get_by_text("is cordoned: it gets no new builds.").wait_for()
+        # Terminated while a build runs, it waits, and says for what and until when.
+        daemon.run("sleep", "600", name="build", labels=BUILD)
+        page.get_by_role("link", name="Terminate…").click()
+        dialog = page.get_by_role("dialog", name=f"Terminate {server.name}?")
+        dialog.get_by_text("after 1 h at the latest").wait_for()
+        dialog.get_by_label("Type its name").fill(server.name)
+        dialog.get_by_role("button", name="Terminate server").click()
+        page.get_by_text(f"Terminating {server.name}.").wait_for()
+        workshop.run_until(Host.objects.filter(server=server).exclude(builds=[]).exists)
+        poll_until(page, "Still running: octocat/hello 7")
+        page.get_by_text("It waits until").first.wait_for()
+        assert Server.objects.get(pk=server.pk).state == "shutdown"
+        daemon.docker("rm", "--force", "build")
+        release(daemon)
+        workshop.run_to("stopped", server)
+    poll_until(page, "Confirmed gone")
