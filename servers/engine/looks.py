@@ -18,15 +18,14 @@ from servers.records.counters import count_fault
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 3.0
 _FAULT: Final = "A look failed because of a bug in ServerFleet. See the worker's log."
 _AGAIN: Final = "No build was seen. Looking once more for one that was just sent."
 
 
-def make_look(look: Look, *, name: str) -> Met | NotYet:
+def make_look(look: Look, *, name: str, seconds: float) -> Met | NotYet:
     """Look once. A bug in a look must not hold up its server's deadline."""
     try:
-        return look(timeout=LOOK_SECONDS)
+        return look(timeout=seconds)
     except Exception:
         logger.exception("A look at %s failed.", name)
         count_fault()

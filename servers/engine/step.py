@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from servers.engine import calls, uptime
 from servers.engine.create import record_create, send_create
 from servers.engine.finish import record_finish, send_finish
+from servers.engine.look_slots import CrowdedError, look_slot
 from servers.engine.looks import make_look, weigh_look
 from servers.engine.moves import apply
 from servers.engine.replace import replace_server
@@ -278,7 +279,15 @@ class Step:
 
     def _look(self, call: Probe | Check) -> Call | None:
         server = self.server
-        found = make_look(call.look, name=server.name)
+        try:
+            with look_slot(server.pk) as seconds:
+                found = make_look(call.look, name=server.name, seconds=seconds)
+        except CrowdedError as crowded:
+            self._read_clock()
+            ends = server.deadline_at or self.now + crowded.wait
+            until = max(self.now, min(self.now + crowded.wait, ends))
+            self._release(Rest(until, server.waiting))
+            return None
         self._read_clock()
         with transaction.atomic():
             if isinstance(call, Check):

@@ -12,6 +12,7 @@ from functools import partial
 from servers.clouds.sandbox.world import World
 from servers.drill.service import Service, wait_for
 from tests.bench.hostile import measure_hostile
+from tests.bench.machines import measure_machines
 from tests.bench.pages import measure_pages
 from tests.bench.rates import measure_rates
 from tests.bench.scale import cpu_seconds_of, measure_hanging, measure_scale
@@ -29,6 +30,7 @@ def main() -> None:
         *measure_fleet(1000),
         *measure_scale(),
         *measure_hanging(),
+        *measure_machines(),
         *measure_rates(),
         *measure_hostile(),
         *measure_pages(),

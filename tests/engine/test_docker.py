@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from servers import engine
-from servers.engine import looks
+from servers.engine import look_slots
 from servers.machine.certificates import issue_keys, name_server
 from servers.models import Event, Server
 from servers.operations.terminate import terminate_server
@@ -30,7 +30,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(looks, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(look_slots, "QUICK_SECONDS", 0.3)
+    monkeypatch.setattr(look_slots, "SLOW_SECONDS", 0.5)
 
 
 def test_a_server_runs_once_docker_answers_and_has_the_images(

@@ -1,0 +1,103 @@
+"""Looks at machines that hang share a few threads, and leave the others alone."""
+
+import time
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from servers.engine import look_slots
+from servers.engine.look_slots import (
+    QUICK_SECONDS,
+    SLOW_SECONDS,
+    CrowdedError,
+    look_slot,
+)
+
+pytestmark = pytest.mark.pure
+
+
+class Clock:
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Clock:
+    settings.WORKER_THREADS = 8
+    clock = Clock()
+    monkeypatch.setattr(look_slots, "time", clock)
+    monkeypatch.setattr(look_slots, "_slow", {})
+    return clock
+
+
+def look(clock: Clock, server: UUID, *, lasts: float) -> float:
+    """Look once, and return the seconds that it was given."""
+    with look_slot(server) as seconds:
+        clock.now += min(lasts, seconds)
+    return seconds
+
+
+def fill(stack: ExitStack, servers: list[UUID]) -> int:
+    """Begin looks until one is turned away. Return how many began."""
+    for count, server in enumerate(servers):
+        try:
+            stack.enter_context(look_slot(server))
+        except CrowdedError:
+            return count
+    return len(servers)
+
+
+def test_what_was_slow_gets_more_time_until_it_is_quick_again(clock: Clock) -> None:
+    server = uuid4()
+    assert look(clock, server, lasts=60) == QUICK_SECONDS
+    assert look(clock, server, lasts=1.5) == SLOW_SECONDS
+    assert look(clock, server, lasts=0.1) == SLOW_SECONDS
+    assert look(clock, server, lasts=0.1) == QUICK_SECONDS
+
+
+def test_slow_ones_share_a_quarter_of_the_threads_and_wait_for_their_turn(
+    clock: Clock,
+) -> None:
+    slow = [uuid4() for _ in range(50)]
+    for server in slow:
+        look(clock, server, lasts=60)
+    with ExitStack() as stack:
+        assert fill(stack, slow) == 2
+        with pytest.raises(CrowdedError) as crowded, look_slot(slow[9]):
+            pass
+        assert crowded.value.wait == timedelta(seconds=15)
+        # The others have their own, and two threads are left for everything else.
+        assert fill(stack, [uuid4() for _ in range(9)]) == 4
+        with pytest.raises(CrowdedError) as crowded, look_slot(uuid4()):
+            pass
+        assert crowded.value.wait == timedelta(seconds=QUICK_SECONDS)
+    with look_slot(slow[9]):
+        pass
+    assert set(look_slots._in_progress.values()) == {0}
+
+
+def test_a_machine_that_was_slow_long_ago_is_forgotten(clock: Clock) -> None:
+    old, new = [uuid4() for _ in range(20)], [uuid4() for _ in range(3)]
+    for server in old:
+        look(clock, server, lasts=60)
+    clock.now += 301
+    for server in new:
+        look(clock, server, lasts=60)
+    with ExitStack() as stack:
+        assert fill(stack, new) == 2
+        with pytest.raises(CrowdedError) as crowded, look_slot(new[2]):
+            pass
+        assert crowded.value.wait == timedelta(seconds=2.25)
+    assert set(look_slots._slow) <= {*new}
+
+
+def test_a_look_that_fails_gives_its_slot_back(clock: Clock) -> None:
+    for _ in range(20):
+        with pytest.raises(ZeroDivisionError), look_slot(uuid4()):
+            time.sleep(1 / 0)
+    assert set(look_slots._in_progress.values()) == {0}
