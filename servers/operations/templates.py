@@ -34,7 +34,7 @@ MAX_PLACEMENTS: Final = 11  # the first, and ten fallbacks
 SECRET_FIELDS: Final = frozenset(
     {"user_data", "files", "commands", "agent_environment"}
 )
-SECONDS_FIELDS: Final = frozenset({"ttl"})
+SECONDS_FIELDS: Final = frozenset({"ttl", "drain_seconds"})
 NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 

@@ -11,6 +11,15 @@ MAX_LETTERS: Final = 200  # of one value
 _WORDS: Final = {
     "max_servers": "server limit",
     "overrides": "allowed overrides",
+    "cloud_init": "set up",
+    "readiness": "ready when",
+    "daemon_json": "daemon.json",
+    "pull_images": "images to pull",
+    "prune_hours": "delete unused images after hours",
+    "local_disk": "use the local disk",
+    "ssh_keys": "SSH public keys",
+    "drain_seconds": "drain timeout",
+    "on_health_lost": "if health is lost",
 }
 
 
@@ -42,7 +51,7 @@ def list_differences(
     """Yield ``size: small → large`` for each value that differs.
 
     For names in ``secret`` it yields ``credentials replaced`` (or added, removed).
-    Names in ``seconds`` are durations; 0 means no limit.
+    Names in ``seconds`` are durations; 0 of ``ttl`` means no limit.
     """
     for name in dict.fromkeys([*after, *before]):
         was, now = before.get(name), after.get(name)
@@ -53,7 +62,8 @@ def list_differences(
             what = "replaced" if was and now else "added" if now else "removed"
             yield f"{words} {what}"
         elif name in seconds:
-            yield f"{words}: {_describe_seconds(was)} → {_describe_seconds(now)}"
+            old, new = (_describe_seconds(name, value) for value in (was, now))
+            yield f"{words}: {old} → {new}"
         elif isinstance(was, Mapping) and isinstance(now, Mapping):
             yield from _list_keys(words, was, now)
         else:
@@ -69,8 +79,8 @@ def _list_keys(
             yield f"{words} {key}: {_describe(old)} → {_describe(new)}"
 
 
-def _describe_seconds(value: Any) -> str:
-    return f"{value} s" if value else "no limit"
+def _describe_seconds(name: str, value: Any) -> str:
+    return "no limit" if name == "ttl" and not value else f"{value or 0} s"
 
 
 def _describe(value: Any) -> str:

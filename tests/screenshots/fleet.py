@@ -19,6 +19,7 @@ from servers.models import (
     Attempt,
     Event,
     Fleet,
+    Host,
     Instance,
     Location,
     Server,
@@ -26,6 +27,7 @@ from servers.models import (
     TemplatePlacement,
 )
 from servers.operations.accounts import delete_account, save_account
+from servers.operations.cordon import cordon_server
 from servers.operations.fleet import pause_fleet, resume_fleet
 from servers.operations.provision import Request, provision_servers
 from servers.operations.templates import delete_template, save_template
@@ -103,6 +105,9 @@ def make_templates() -> None:
     make_template("legacy", "rack-oslo", image="debian-12", size="medium")
     with tracing.bound(actor=MIRA):
         linux.capacity = 4
+        linux.cloud_init, linux.drain_seconds = "docker", 7200
+        linux.registry_mirrors = ["https://mirror.example.com"]
+        linux.pull_images = ["debian:13-slim", "node:24"]
         save_template(linux)
     with tracing.bound(actor=TOMEK):
         oslo = Account.objects.get(name="rack-oslo")
@@ -163,6 +168,7 @@ def make_running() -> None:
     wait_states({State.RUNNING}, asked)
     with tracing.bound(actor=TOMEK):
         protect_server(asked[-1].name, protected=True)
+        cordon_server(asked[4].name)
         for server in asked[:3]:
             terminate_server(server.name)
     wait_states({State.STOPPED}, asked[:3])
@@ -231,6 +237,17 @@ def make_moving() -> None:
     wait(lambda: asked_to_end(old) == len(old))
     set_options("rack-berlin", destroying=3600.0, faults={"slow": 1.0}, hang=9.0)
     wait_states({State.CREATING}, ask(SCALER, "linux", 2, team="web"))
+    drain_one()
+
+
+def drain_one() -> None:
+    """Terminate a server whose build goes on while the pictures are taken."""
+    set_options("rack-oslo", build=3600.0)
+    (server,) = ask(TOMEK, "legacy", 1, team="release")
+    wait_states({State.RUNNING}, [server])
+    with tracing.bound(actor=TOMEK):
+        terminate_server(server.name)
+    wait(Host.objects.filter(server=server).exclude(builds=[]).exists)
 
 
 def asked_to_end(servers: list[Server]) -> int:

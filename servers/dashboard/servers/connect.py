@@ -3,7 +3,8 @@
 import shlex
 from collections.abc import Iterator
 
-from servers.lifecycle.states import ENDING, State
+from servers.dashboard.shared.termination import is_draining
+from servers.lifecycle.states import BOOTING, ENDING, State
 from servers.models import Server
 from servers.reports.connections import FILES, Line
 
@@ -24,8 +25,15 @@ def list_calls(server: Server, *, origin: str, may_act: bool) -> Iterator[Line]:
     yield Line("api-why", "Explain server", write_call("GET", f"{url}/why"))
     if not may_act:
         return
+    if server.state in BOOTING | {State.RUNNING}:
+        verb = "uncordon" if server.cordoned else "cordon"
+        call = write_call("POST", f"{url}/{verb}")
+        yield Line("api-cordon", f"{verb.capitalize()} server", call)
     if server.state not in ENDING:
         yield Line("api-terminate", "Terminate server", write_call("DELETE", url))
+    elif is_draining(server):
+        call = write_call("DELETE", f"{url}?force=true")
+        yield Line("api-terminate", "Terminate server now", call)
     if server.state == State.ERROR:
         yield Line("api-retry", "Retry server", write_call("POST", f"{url}/retry"))
     if server.state != State.STOPPED:
