@@ -13,7 +13,7 @@ from typing import Final
 from django.conf import settings
 
 from servers.drill.service import Service
-from servers.models import Account, Server
+from servers.models import Account, Host, Server
 
 _FORMS: Final = {
     "a token": re.compile(r"sf_[0-9a-f]+_[A-Za-z0-9_-]{20,}"),
@@ -60,6 +60,7 @@ def list_secrets(service: Service) -> dict[str, list[str]]:
     keys = [base64.b64encode(key).decode() for key in settings.ENCRYPTION_KEYS.values()]
     # Through the models themselves: values_list() would return encrypted values.
     held = [(row.secret, row.ca_key, row.tls_key) for row in Server.objects.all()]
+    daemons = [host.daemon_key for host in Host.objects.all()]
     credentials = [json.loads(row.credentials or "{}") for row in Account.objects.all()]
     return {
         "the drill's token": [service.token.split("_", 2)[2]],
@@ -67,6 +68,7 @@ def list_secrets(service: Service) -> dict[str, list[str]]:
         "a key of the installation": [settings.SECRET_KEY, *keys],
         "the database's password": [settings.DATABASES["default"].get("PASSWORD", "")],
         "a server's secret": sorted({text for row in held for text in row}),
+        "the key of a Docker daemon": daemons,
         "an account's credentials": [
             str(value) for each in credentials for value in each.values()
         ],

@@ -67,6 +67,42 @@ def test_a_server_runs_once_docker_answers_and_has_the_images(
     workshop.run_to("stopped", server)
 
 
+def test_a_drain_waits_for_a_running_build_and_force_does_not(
+    workshop: Workshop, settings: Any
+) -> None:
+    require_dockerd()
+    settings.DRAIN_RECHECK = 0.1
+    account = make_fleet()
+    set_up_docker(build_labels={"ci": "build"})
+    with ExitStack() as stack:
+        servers, daemons = [], []
+        for _ in range(2):
+            server, address = provision_at(account)
+            rows = Server.objects.filter(pk=server.pk, attempt_number=1)
+            workshop.run_until(rows.exists)
+            daemon = stack.enter_context(run_machine(server, address))
+            daemon.run("sleep", "600", name="job-7", labels={"ci": "build"})
+            daemon.run("sleep", "600", name="cache", labels={"ci": "no"})
+            servers.append(server)
+            daemons.append(daemon)
+        workshop.run_to("running", *servers)
+        for server in servers:
+            terminate_server(server.name)
+            said = wait_for(workshop, server, "job-7")
+            assert "cache" not in said
+            assert " It waits until " in said
+        daemons[0].docker("kill", "job-7")
+        terminate_server(servers[1].name, force=True)
+        workshop.run_to("stopped", *servers)
+        for server, said in zip(
+            servers, ("No build runs.", "Terminated with force"), strict=True
+        ):
+            drained = Event.objects.get(server=server, kind="drained")
+            assert drained.reason.startswith(said)
+        # Force did not ask the daemon to end anything: its instance goes as it is.
+        assert "job-7" in daemons[1].docker("ps", "--format", "{{.Names}}")
+
+
 Play = Callable[[Server, str, ExitStack], None]
 
 

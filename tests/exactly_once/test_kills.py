@@ -13,8 +13,10 @@ from functools import partial
 import pytest
 
 from servers import engine
-from servers.models import Account, Instance, Server
+from servers.models import Account, Attempt, Instance, Server, Template
+from servers.operations.templates import save_template
 from servers.operations.terminate import terminate_server
+from servers.records.keys import find_keys
 from tests.exactly_once.clouds import Bench, make_moto, make_sandbox
 from tests.support.crash import kill_at, run_in_child, was_killed
 from tests.support.fleet import Workshop, change_template, provision, world_of
@@ -77,6 +79,10 @@ def kill_everywhere(
 def test_a_kill_at_any_boundary_of_a_create_leaves_exactly_one(
     bench: Bench, workshop: Workshop
 ) -> None:
+    # The keys are stored by the intent, so they are among what a kill cuts off.
+    for template in Template.objects.all():
+        template.cloud_init = "docker"
+        save_template(template)
     workshop.deaf = True
     servers = kill_everywhere(
         provision,
@@ -87,9 +93,16 @@ def test_a_kill_at_any_boundary_of_a_create_leaves_exactly_one(
     workshop.deaf = False
     print(f"{len(servers) - 1} boundaries of a create")
     assert len(servers) > bench.least_create
+    keys = {server.pk: find_keys(server.pk) for server in servers}
+    tried = set(Attempt.objects.values_list("server_uid", flat=True))
+    assert {pk for pk, each in keys.items() if each is not None} == tried
     workshop.run_to("running", *servers, seconds=120)
     workshop.run_for(2.0)
     assert bench.live() == Counter(server.pk.hex for server in servers)
+    for pk, before in keys.items():
+        now = find_keys(pk)
+        assert now is not None
+        assert before in {None, now}
 
 
 # The create and the destroy meet the second database, too.

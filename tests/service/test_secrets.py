@@ -28,9 +28,20 @@ save_template(Template(name="aws", user_data=NEEDLES[1]), [TemplatePlacement(
 (server,) = provision_servers(Request(name="with-secrets"))
 server.secret, server.ca_key, server.tls_key = NEEDLES[2:]
 server.save()
+template = Template(name="docker", cloud_init="docker")
+save_template(template, [TemplatePlacement(
+    account=Account.objects.get(name="sandbox"), image="debian-12", size="small")])
+provision_servers(Request(name="with-keys", template="docker"))
 again = Server.objects.get(pk=server.pk)
 assert again.secret == NEEDLES[2], "it must be readable with the key"
 assert Template.objects.get(name="aws").user_data == NEEDLES[1]
+"""
+KEYS = """
+from servers.records.keys import find_keys
+from servers.models import Server
+keys = find_keys(Server.objects.get(name="with-keys").pk)
+for pem in (keys.ca_key, keys.daemon_key, keys.client_key):
+    print("\\n".join(line for line in pem.splitlines() if len(line) > 40))
 """
 
 
@@ -47,6 +58,12 @@ def test_the_raw_database_and_the_log_hold_no_secret(
 ) -> None:
     done = shared.command("shell", "-v", "0", "-c", f"NEEDLES = {NEEDLES!r}\n{CODE}")
     assert done.returncode == 0, done.stderr
+    shared.wait_state("running", "with-keys")
+    done = shared.command("shell", "-v", "0", "-c", KEYS)
+    lines = done.stdout.split()
+    assert len(lines) > 5, done.stderr
+    _, shown = shared.call("GET", "/api/servers/with-keys/connect")
+    assert set(shown["files"]["key.pem"].splitlines()) & set(lines)
     shared.call("POST", "/api/servers", {"template": "aws", "name": "refused"})
     shared.wait_state("running", "with-secrets")
     _, shown = shared.call("GET", "/api/servers/with-secrets")
@@ -58,7 +75,7 @@ def test_the_raw_database_and_the_log_hold_no_secret(
                         "c.cursor().execute('CHECKPOINT')")  # fmt: skip
         everything += raw_bytes(postgresql.folder / "data")
     assert b"with-secrets" in everything
-    for needle in NEEDLES:
+    for needle in (*NEEDLES, *lines):
         assert needle.encode() not in everything, needle
     secret = shared.token.split("_", 2)[2]
     # It is in the block of the first start, which goes to the terminal, and only there.
