@@ -48,8 +48,10 @@ class Callers:
             ask = plan.next_ask(alive=alive, most=self._wishes.servers)
             if ask.make:
                 self._make()
+            elif ask.cordon:
+                self._cordon(ask.pick)
             else:
-                self._end(ask.pick, force=ask.force)
+                self._end(ask.pick, force=ask.force, hurry=ask.hurry)
             self._stop.wait(ask.pause)
 
     def _make(self) -> None:
@@ -59,16 +61,26 @@ class Callers:
                 self.accepted.add(answer["name"])
                 self._alive.append(answer["name"])
 
-    def _end(self, pick: float, *, force: bool) -> None:
+    def _cordon(self, pick: float) -> None:
         with self._lock:
             if not self._alive:
                 return
-            # One of the older half, which has had time to boot.
-            name = self._alive.pop(int(pick * len(self._alive) / 2))
+            name = self._alive[int(pick * len(self._alive))]
+        act = "cordon" if pick * 1000 % 1 < 0.5 else "uncordon"
+        self._call("POST", f"/api/servers/{name}/{act}")
+
+    def _end(self, pick: float, *, force: bool, hurry: bool) -> None:
+        with self._lock:
+            if not self._alive:
+                return
+            # One of the older third, which has had time to boot.
+            name = self._alive.pop(int(pick * len(self._alive) / 3))
         query = "?force=true" if force else ""
         if self._call("DELETE", f"/api/servers/{name}{query}") is None:
             with self._lock:
                 self._alive.append(name)
+        elif hurry:
+            self._call("DELETE", f"/api/servers/{name}?force=true")
 
     def _call(self, method: str, path: str) -> object:
         """Return the answer of a call that was accepted, otherwise None."""

@@ -32,7 +32,10 @@ FAULTS: Final = {
     "slow": 0.05,
     "address_changes": 0.1,
     "leaves_volume": 0.1,
+    "unhealthy": 0.3,
 }
+# How long the build goes on that runs on each server when it is terminated.
+BUILD_SECONDS: Final = 2.0
 WORKER: Final = "worker"
 WEB: Final = "web"
 BEAT: Final = "beat"
@@ -71,6 +74,7 @@ class Wishes:
             "destroying": 0.3,
             "hang": 1.0,
             "stale": 1.5,
+            "build": BUILD_SECONDS,
             "seed": self.seed,
             "timings": TIMINGS,
             "faults": {} if calm else dict(self.faults),
@@ -79,11 +83,16 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request: create a server, or terminate the one at ``pick`` (0..1)."""
+    """One request: create a server, or cordon or terminate the one at ``pick`` (0..1).
+
+    ``force`` skips the drain, and ``hurry`` does so once it is under way.
+    """
 
     make: bool
     pick: float
+    cordon: bool
     force: bool
+    hurry: bool
     pause: float  # seconds until the next
 
 
@@ -113,7 +122,9 @@ class Plan:
         return Ask(
             make=alive < most / 2 or (alive < most and roll < 0.6),
             pick=self._random.random(),
-            force=self._random.random() < 0.3,
+            cordon=self._random.random() < 0.2,
+            force=self._random.random() < 0.1,
+            hurry=self._random.random() < 0.1,
             pause=self._random.uniform(0.1, 1.2),
         )
 

@@ -15,16 +15,27 @@ from servers import tracing
 from servers.access.tokens import SCOPES, issue_token
 from servers.clouds.sandbox import World, world_path
 from servers.drill.callers import Callers
+from servers.drill.ends import read_ends
 from servers.drill.killer import IN_FLIGHT, Killer
 from servers.drill.log_lines import find_faults, list_secrets
-from servers.drill.plan import Wishes
+from servers.drill.plan import BUILD_SECONDS, Wishes
 from servers.drill.service import Service, wait_for
 from servers.drill.verdict import STANDSTILL_SECONDS, Held, Row, Verdict, compare, judge
 from servers.errors import FleetError
 from servers.lifecycle.states import State
 from servers.lifecycle.states import Verdict as InstanceVerdict
-from servers.models import Account, Attempt, Event, Fleet, Instance, Location, Server
+from servers.models import (
+    Account,
+    Attempt,
+    Event,
+    Fleet,
+    Instance,
+    Location,
+    Server,
+    Template,
+)
 from servers.operations.accounts import close_breaker, save_account
+from servers.operations.templates import save_template
 from servers.operations.terminate import terminate_server
 from servers.placing.locations import open_location, pace_of
 from servers.records.ledger import database_now
@@ -77,6 +88,9 @@ def _prepare(service: Service, wishes: Wishes) -> Account:
     account.creates_per_minute = 100_000
     account.options = wishes.options()
     save_account(account)
+    template = Template.objects.get(is_default=True)
+    template.on_health_lost = Template.HealthLost.REPLACE
+    save_template(template)
     service.token = issue_token("drill", scopes=SCOPES)
     return account
 
@@ -263,6 +277,7 @@ class _Drill:
             ).count(),
             bound_seconds=bound,
             rest_after_seconds=0.0,
+            ends=read_ends(BUILD_SECONDS),
             findings=compare(held, rows, owned, self.callers.accepted, now=now),
         )
 
@@ -287,7 +302,7 @@ def describe(verdict: Verdict) -> str:
         for name, value in found.items()
         if not isinstance(value, bool | list | dict)
     ]
-    for name in ("kills", "steps", "requests", "states"):
+    for name in ("kills", "steps", "requests", "states", "drained"):
         lines.append(f"  {name}")
         lines += [f"    {key:<40} {count}" for key, count in found[name].items()]
     kept = "The promise was kept." if verdict.is_kept else "The promise was BROKEN:"

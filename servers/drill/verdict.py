@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from servers.drill.ends import Ends
 from servers.lifecycle.states import State
 
 # How long after the last kill the first step may take.
@@ -70,6 +71,7 @@ class Verdict:
     bound_seconds: float
     rest_after_seconds: float
     findings: Findings
+    ends: Ends = field(default_factory=Ends)
     stops_for_good: int = 0
     first_step_after_seconds: float = 0.0  # after the last kill or stop
     broken: list[str] = field(default_factory=list)
@@ -83,6 +85,9 @@ class Verdict:
         """Return the result for JSON."""
         result = {"kept": self.is_kept, **asdict(self)}
         found = result.pop("findings")
+        ends = result.pop("ends")
+        result |= {"drained": ends["drained"], "cut_off": len(ends["cut_off"])}
+        result |= {"health_lost": ends["lost"], "replaced": ends["replaced"]}
         result |= {name: len(found[name]) for name in ("leaks", "doubles", "lost")}
         result["worst_heal_seconds"] = found["worst_heal"]
         result["kills"] = {"total": sum(self.kills.values()), **self.kills}
@@ -160,6 +165,8 @@ def judge(
         (len(found.early), "Servers stopped while their instance was live"),
         (len(found.empty), "Running servers without a live instance"),
         (len(found.lost), "Accepted requests without a server"),
+        (len(verdict.ends.cut_off), "Drains that ended before their build"),
+        (len(verdict.ends.doubly_replaced), "Servers that were replaced twice"),
         (len(bad_answers), "Answers with an error of the service"),
         (max(0, wished_kills - kills), "Kills missing from the requested number"),
         (

@@ -33,13 +33,19 @@ def make_look(look: Look, *, name: str, seconds: float) -> Met | NotYet:
 
 
 def weigh_look(
-    probe: Probe, found: Met | NotYet, snapshot: Snapshot, *, now: datetime
+    probe: Probe,
+    found: Met | NotYet,
+    snapshot: Snapshot,
+    *,
+    began: datetime,
+    now: datetime,
 ) -> Move | Rest:
-    """Return what follows from a look."""
+    """Return what follows from a look that began no earlier than ``began``."""
     if isinstance(found, Met):
-        if probe.settled is None or now >= probe.settled:
+        # What comes while it lasts may have been missed, so its beginning counts.
+        if probe.settled is None or began >= probe.settled:
             return Move(probe.event, found.reason)
-        return Rest(probe.settled, _AGAIN)
+        return Rest(max(probe.settled, now), _AGAIN)
     until = found.until or now + probe.again
     because = found.because
     if snapshot.state is State.SHUTDOWN:

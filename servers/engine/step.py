@@ -45,6 +45,7 @@ from servers.lifecycle.states import State
 from servers.messaging import dispatch
 from servers.models import Account, Attempt, Instance, Server
 from servers.placing.locations import BusyError, check_call_slot, hasten_listing
+from servers.placing.machines import has_host
 from servers.placing.snapshots import Loader
 from servers.records import leases, ledger
 from servers.records.counters import count_fault
@@ -278,7 +279,7 @@ class Step:
         return following
 
     def _look(self, call: Probe | Check) -> Call | None:
-        server = self.server
+        server, began = self.server, self.now
         try:
             with look_slot(server.pk) as seconds:
                 found = make_look(call.look, name=server.name, seconds=seconds)
@@ -290,13 +291,17 @@ class Step:
             return None
         self._read_clock()
         with transaction.atomic():
+            # What a worker found that was suspended past its lease is old.
+            if has_host(server) and not leases.hold(server):
+                return None
             if isinstance(call, Check):
                 self.loader.note_check(server, found)
                 return self._settle()
             self.loader.note_look(server, found)
-            return self._go_on(
-                weigh_look(call, found, self.snapshot, now=self.now),
+            following = weigh_look(
+                call, found, self.snapshot, began=began, now=self.now
             )
+            return self._go_on(following)
 
     def _replace(self, call: Replace) -> Call | None:
         with transaction.atomic():

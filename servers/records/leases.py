@@ -62,6 +62,13 @@ def claim(server: Server, lease: Lease) -> bool:
     return True
 
 
+def hold(server: Server) -> bool:
+    """Lock a row until the transaction ends; return False if it was claimed since."""
+    rows = Server.objects.select_for_update(no_key=True)
+    held = rows.filter(pk=server.pk, fence=server.fence).order_by()
+    return held.values_list("pk", flat=True).first() is not None
+
+
 def postpone(server: Server, *, wait: timedelta) -> None:
     """Postpone the next step of a row, unless the row has changed meanwhile."""
     Server.objects.filter(

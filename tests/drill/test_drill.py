@@ -52,6 +52,9 @@ def test_nothing_is_lost_or_doubled_whatever_dies(
     assert verdict["stops_for_good"] > 0
     assert 0 < verdict["first_step_after_seconds"] < 60
     assert verdict["made"] > 0
+    assert verdict["drained"]["after its build"] > 0
+    assert verdict["drained"]["by force"] > 0
+    assert verdict["replaced"] + verdict["health_lost"] > 0
     assert verdict["live"] == verdict["states"]["running"]
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from servers.drill.ends import Ends
 from servers.drill.log_lines import find_faults
 from servers.drill.plan import Plan, Wishes
 from servers.drill.verdict import Findings, Held, Row, Verdict, compare, judge
@@ -70,6 +71,8 @@ def test_the_longest_life_of_what_was_never_a_rows_is_the_time_to_heal() -> None
         ({"findings": replace(CLEAN, early=("two",))}, "Servers stopped while"),
         ({"findings": replace(CLEAN, empty=("one",))}, "without a live instance"),
         ({"findings": replace(CLEAN, lost=("two",))}, "requests without a server"),
+        ({"ends": Ends(cut_off=("one",))}, "ended before their build"),
+        ({"ends": Ends(doubly_replaced=("one",))}, "replaced twice"),
         ({"held_for_a_person": 1}, "need a decision"),
         ({"states": {"running": 1, "creating": 2}}, "changing at the end: 2."),
         ({"kills": {"worker": 59}}, "requested number: 1."),

@@ -22,8 +22,8 @@ def apply_event(world: World, event: Event) -> World:
     target = target_of(world.row.state, event)
     assert target is not None, (world.row.state, event)
     if event is Event.STOP_REQUESTED:
-        # Draining does not exist yet: move on to stopping at once.
-        target = State.STOPPING
+        # In a world without builds, move on to stopping at once.
+        target = State.SHUTDOWN if world.drains else State.STOPPING
     world = world._replace(row=world.row._replace(state=target, since=0))
     if event is Event.INSTANCE_FAILED:
         world = world._replace(row=world.row._replace(slot=-1))
@@ -118,6 +118,7 @@ def set_slot(world: World, index: int, status: str, *, by_us: bool = False) -> W
         status=status,
         by_us=by_us or cloud[index].by_us,
         failed=cloud[index].failed and status != GONE,
+        build="" if status == GONE else cloud[index].build,
     )
     return world._replace(cloud=tuple(cloud))
 

@@ -14,11 +14,13 @@ from tests.model.shape import simplify
 from tests.model.views import LEASE, SETTLE
 from tests.model.world import (
     DELETING,
+    FLYING,
     GONE,
     HIDDEN,
     LIVE,
     LOST,
     MAX_TRIES,
+    RUNS,
     SENT,
     SLOTS,
     THERE,
@@ -71,6 +73,10 @@ class Rules:
         """
         if world.lister.at in {"list", "compare"} and world.lister.age >= 1:
             return False
+        if world.row.state is State.SHUTDOWN and any(
+            slot.build == FLYING for slot in world.cloud
+        ):
+            return False  # what was sent before the cordon shows within a unit
         if not self.bounded:
             return True
         for worker in world.workers:
@@ -97,6 +103,12 @@ class Rules:
                 DELETING: ((GONE, "the instance ends", True),),
             }.get(slot.status, ()):  # fmt: skip
                 yield Step(name, changes.set_slot(world, index, status), fair)
+            for build, after, name in (
+                (FLYING, RUNS, "the build begins"),
+                (RUNS, "", "the build ends"),
+            ):
+                if slot.build == build and slot.status in THERE:
+                    yield Step(name, _set_build(world, index, after))
             record = world.seen[index]
             if self.sweep and record and record.live and record.condemned:
                 yield Step(
@@ -120,7 +132,7 @@ class Rules:
             for index, slot in enumerate(world.cloud):
                 if slot.status in {HIDDEN, LIVE}:
                     cloud = list(world.cloud)
-                    cloud[index] = slot._replace(failed=True)
+                    cloud[index] = slot._replace(failed=True, build="")
                     yield Step(
                         "the instance fails",
                         less._replace(cloud=tuple(cloud)),
@@ -133,6 +145,7 @@ class Rules:
                 changes.apply_event(less, Event.STOP_REQUESTED),
                 fair=False,
             )
+        yield from self._lives(world)
         if budget.retries and _may_retry(world):
             less = world._replace(budget=budget._replace(retries=budget.retries - 1))
             fresh = row._replace(
@@ -146,6 +159,34 @@ class Rules:
         if budget.restores and _may_restore(world):
             fewer = budget._replace(restores=budget.restores - 1)
             yield Step("a backup is restored", _restore(world, fewer), fair=False)
+
+    def _lives(self, world: World) -> Iterator[Step]:
+        """Yield what happens to a row with builds."""
+        budget, row = world.budget, world.row
+        takes = {State.CREATED, State.ERROR}
+        if views.CORDON in self.off:
+            takes.add(State.SHUTDOWN)
+        if budget.builds and row.state in takes and row.slot >= 0:
+            slot = world.cloud[row.slot]
+            if slot.status == LIVE and not slot.failed and not slot.build:
+                less = world._replace(budget=budget._replace(builds=budget.builds - 1))
+                yield Step(
+                    "a build is sent", _set_build(less, row.slot, FLYING), fair=False
+                )
+        if budget.forces and row.state is State.SHUTDOWN and not row.force:
+            less = world._replace(budget=budget._replace(forces=budget.forces - 1))
+            forced = less._replace(row=row._replace(force=True))
+            yield Step("force is asked for", forced, fair=False)
+        if budget.sick and row.state is State.CREATED:
+            less = world._replace(budget=budget._replace(sick=budget.sick - 1))
+            lost = less._replace(row=row._replace(state=State.ERROR, since=0))
+            yield Step("its health is lost", lost, fair=False)
+
+
+def _set_build(world: World, index: int, build: str) -> World:
+    cloud = list(world.cloud)
+    cloud[index] = cloud[index]._replace(build=build)
+    return world._replace(cloud=tuple(cloud))
 
 
 def _may_retry(world: World) -> bool:

@@ -6,7 +6,7 @@ reads again is dropped. Otherwise the clock alone would create millions of state
 
 from functools import cache
 
-from servers.lifecycle.states import CLOSED, Outcome, State
+from servers.lifecycle.states import CLOSED, ENDING, Outcome, State
 from tests.model.views import GRACE, SETTLE
 from tests.model.world import CAP, GONE, LOST, Lister, Row, Seen, Try, Worker, World
 
@@ -41,13 +41,14 @@ def simplify(world: World, *, sweep: bool) -> World:
         looks,
         world.gate,
         world.budget,
+        world.drains,
     )
 
 
 def _find_forgotten(world: World) -> int:
     """Return the number up to which no rule asks for an attempt's outcome again."""
     row = world.row
-    over = row.state in {State.ERROR, State.STOPPING, State.STOPPED}
+    over = row.state in {*ENDING, State.ERROR}
     may_fail = world.budget.fails or any(slot.failed for slot in world.cloud)
     holds = row.state is State.CREATED and not may_fail
     return CAP if over or holds else row.base
@@ -98,7 +99,7 @@ def _drop_slots(world: World) -> World:
     )
 
 
-_NAMES_SLOT = {"adopt": 0, "confirm": 0, "was there": 0, "was gone": 0}
+_NAMES_SLOT = {"drain": 0, "adopt": 0, "confirm": 0, "was there": 0, "was gone": 0}
 _NAMES_BOTH = {"await": 1, "save": 1}
 
 
@@ -133,10 +134,11 @@ def _simplify_row(row: Row, horizon: int) -> Row:
     most = {
         State.PENDING: 1 if row.attempt > row.base else 0,
         State.ERROR: 1,
+        State.SHUTDOWN: 1,
         State.STOPPING: horizon,
     }
     if row.state is State.STOPPED:
-        row = row._replace(base=0, lease=0)
+        row = row._replace(base=0, lease=0, force=False)
     return row._replace(since=min(row.since, most.get(row.state, 0)))
 
 

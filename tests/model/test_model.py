@@ -4,7 +4,8 @@ Two properties. P1, without the sweep, calls and stalls as the settle time assum
 never two live instances of one server, never `stopped` with one live. P2, with the
 sweep, a worker stalled anywhere for any time and requests that take effect at any later
 time: no instance that a live row owns is ever destroyed, and from everywhere a good
-rest can be reached: exactly the row's instance, or none.
+rest can be reached: exactly the row's instance, or none. P3, with builds: none is cut
+off by the end of its server, unless by force, whichever worker dies or stalls.
 
 Then each guard is switched off, to prove that the check would notice. `make model` adds
 the larger worlds (two workers in P2, retries and listings in two steps in P1), which
@@ -48,6 +49,13 @@ def keep_owned(world: World) -> str:
     return ""
 
 
+def keep_builds(world: World) -> str:
+    """P3."""
+    if any(slot.by_us and slot.build for slot in world.cloud) and not world.row.force:
+        return "a build was cut off"
+    return keep_owned(world)
+
+
 def check(
     name: str,
     holds: Property,
@@ -60,7 +68,8 @@ def check(
     rules = Rules(
         bounded=bounded, sweep=not bounded, off=frozenset(off), at_once=at_once
     )
-    start = begin(Budget(**budget), workers=workers)
+    drains = holds is keep_builds
+    start = begin(Budget(**budget), workers=workers, drains=drains)
     result = explore(start, rules, holds, must_rest=not bounded)
     print(f"{name}: {result}")
     return result
@@ -107,6 +116,12 @@ def test_p2_holds_where_an_instance_fails_while_it_boots() -> None:
     assert not result.broken, result
 
 
+def test_p3_no_build_is_cut_off_but_by_force() -> None:
+    budget = {"builds": 1, "stops": 1, "forces": int(LARGE), "sick": int(LARGE)}
+    result = check("P3, a build", keep_builds, at_once=True, **budget)
+    assert not result.broken, result
+
+
 @pytest.mark.parametrize(
     ("off", "holds", "budget", "broken"),
     [
@@ -116,6 +131,8 @@ def test_p2_holds_where_an_instance_fails_while_it_boots() -> None:
         (views.STALL_LIMIT, keep_one, {}, "two instances"),
         (views.SECOND_LOOK, keep_one, {"stops": 1, "stale": 1}, "is stopped while"),
         (views.GATE, keep_one, {"restores": 1}, "two instances"),
+        (views.CORDON, keep_builds, {"stops": 1, "builds": 1}, "was cut off"),
+        (views.RECHECK, keep_builds, {"stops": 1, "builds": 1}, "was cut off"),
     ],
 )
 def test_a_guard_that_is_off_is_missed(
@@ -154,6 +171,7 @@ def test_the_names_of_guards_are_those_of_the_docs() -> None:
     for name in (
         views.INTENT, views.SETTLE_TIME, views.CURRENT_ONLY, views.CONDEMNED,
         views.FENCE, views.SECOND_LOOK, views.STALL_LIMIT, views.GATE,
+        views.CORDON, views.RECHECK,
     ):  # fmt: skip
         assert name.removeprefix("the ") in text
 

@@ -6,6 +6,7 @@ from functools import cache, lru_cache
 from typing import Final
 
 from servers.lifecycle import guards
+from servers.lifecycle.conditions import Machine
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import Decision, Move
 from servers.lifecycle.ending import quiet_from
@@ -19,7 +20,8 @@ from servers.lifecycle.snapshot import (
     PlacementView,
     Snapshot,
 )
-from servers.lifecycle.states import Event, Outcome, State, Verdict
+from servers.lifecycle.states import Event, Outcome, State, Verdict, Want
+from servers.machine.tcp import OpenPort
 from tests.model.world import Row, Seen, Slot, Try, World
 
 # Longer than any back-off, so that every back-off ends within one unit.
@@ -28,7 +30,9 @@ NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 LEASE: Final = 2
 SETTLE: Final = 1
 GRACE: Final = 1
-LIMITS: Final = Limits(retention=UNIT, tries=2)
+LIMITS: Final = Limits(retention=UNIT, tries=2, recheck=UNIT)
+HASTY: Final = Limits(retention=UNIT, tries=2, recheck=timedelta(0))
+LOOKED: Final = Machine(drained=OpenPort(1))  # only a look tells
 CLOSED_GATE: Final = "Waiting for a complete listing."
 HELD: Final = "An unexplained instance is there."
 
@@ -41,6 +45,8 @@ FENCE: Final = "the fence"
 SECOND_LOOK: Final = "the second look"
 STALL_LIMIT: Final = "the stall limit"
 GATE: Final = "the gate"
+CORDON: Final = "the cordon"
+RECHECK: Final = "the look after the cordon"
 CLOSED_IS_FINAL: Final = "a closed attempt takes no instance"
 
 
@@ -217,7 +223,11 @@ def _snapshot(
         attempt_number=row.attempt,
         tried_from=row.base,
         instance_id=f"i{row.slot}" if row.slot >= 0 else "",
-        limits=LIMITS,
+        limits=HASTY if RECHECK in off else LIMITS,
+        want=Want.NOW if row.force else Want.GONE,
+        was_ready=True,
+        drain=1000 * UNIT,
+        machine=LOOKED,
         placements=(PlacementView(Placement(0), "one", "s"),)
         if row.state is State.PENDING
         else (),

@@ -12,6 +12,7 @@ from servers.lifecycle.decisions import (
     Destroy,
     LookUp,
     Move,
+    Probe,
     WriteIntent,
 )
 from servers.lifecycle.guards import find_send_limit
@@ -23,6 +24,7 @@ from tests.model.world import (
     LIVE,
     LOST,
     MAX_TRIES,
+    RUNS,
     SENT,
     SLOTS,
     THERE,
@@ -54,7 +56,7 @@ def claim(world: World, off: Off) -> Iterator[Step]:
             continue
         worker = Worker(plan[0], fenced=True, row=row, what=plan[1])
         after = changes.set_worker(world, 0, worker)
-        if plan[0] in {"look", "confirm"}:
+        if plan[0] in {"look", "confirm", "drain"}:
             after = _take_lease(after, 0, LEASE)
         yield Step(f"a worker reads it, to {plan[0]}", after)
 
@@ -82,6 +84,8 @@ def _plan(decision: object, world: World) -> tuple[str, tuple[object, ...]] | No
             return "close", (number,)
         case ConfirmVanished(instance=instance):
             return "confirm", (instance.pk,)
+        case Probe(settled=settled):
+            return "drain", (world.row.slot, settled is None or settled <= views.NOW)
     return None
 
 
@@ -106,6 +110,8 @@ def go_on(world: World, index: int, off: Off) -> Iterator[Step]:
             yield from _await(world, index, _number(worker), _number(worker, 1))
         case "look":
             yield _look(world, index, _number(worker))
+        case "drain":
+            yield _drain(world, index, _number(worker), is_settled=bool(worker.what[1]))
         case "confirm":
             there = world.cloud[_number(worker)].status in {LIVE, DELETING}
             at = "was there" if there else "was gone"
@@ -113,6 +119,14 @@ def go_on(world: World, index: int, off: Off) -> Iterator[Step]:
             yield Step("a worker asks for its id", after)
         case _:
             yield _done(worker.at, _write(world, worker, off), index)
+
+
+def _drain(world: World, index: int, slot: int, *, is_settled: bool) -> Step:
+    """Look at the machine. A look that finds nothing counts once it is settled."""
+    if world.cloud[slot].build == RUNS or not is_settled:
+        return _done("sees that it still drains", world, index)
+    after = _go_on(world, index, "move", (Event.DRAINED,))
+    return Step("a worker sees no build", after)
 
 
 def _number(worker: Worker, place: int = 0) -> int:

@@ -20,6 +20,9 @@ LIVE: Final = "live"
 DELETING: Final = "deleting"
 GONE: Final = "gone"
 LOST: Final = "lost"  # refused, or never arrived
+# A build: sent by the CI system, and then running.
+FLYING: Final = "flying"
+RUNS: Final = "runs"
 THERE: Final = frozenset({HIDDEN, LIVE, DELETING})  # bills
 
 
@@ -32,6 +35,7 @@ class Row(NamedTuple):
     base: int = 0  # the attempts up to it are of before a retry
     since: int = 0
     lease: int = 0
+    force: bool = False  # it may end without waiting for its builds
 
 
 class Try(NamedTuple):
@@ -66,6 +70,7 @@ class Slot(NamedTuple):
     by_us: bool = False  # its end was our call
     restored: bool = False  # made before a backup was put back
     failed: bool = False  # it is there, and will never be ready
+    build: str = ""  # the one build that it runs
 
 
 class Worker(NamedTuple):
@@ -96,6 +101,9 @@ class Budget(NamedTuple):
     retries: int = 0
     restores: int = 0
     fails: int = 0
+    builds: int = 0
+    forces: int = 0
+    sick: int = 0  # checks that fail until the health is lost
 
 
 class World(NamedTuple):
@@ -111,6 +119,7 @@ class World(NamedTuple):
     looks: tuple[int, ...]  # ages of listings since the row is stopping
     gate: bool  # compared since the last start
     budget: Budget
+    drains: bool = False  # else a row that ends has no builds, and is stopping at once
 
 
 class Step(NamedTuple):
@@ -124,7 +133,7 @@ class Step(NamedTuple):
     fair: bool = True
 
 
-def begin(budget: Budget, *, workers: int) -> World:
+def begin(budget: Budget, *, workers: int, drains: bool = False) -> World:
     """Return the first state: a row that was just requested."""
     return World(
         row=Row(),
@@ -137,6 +146,7 @@ def begin(budget: Budget, *, workers: int) -> World:
         looks=(),
         gate=False,
         budget=budget,
+        drains=drains,
     )
 
 

@@ -17,12 +17,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from servers import engine, reconciler
 from servers.clouds.sandbox.records import Row
 from servers.errors import FleetError
-from servers.lifecycle.states import HOLDING, OPEN, PROVEN_GONE, State
+from servers.lifecycle.states import ENDING, HOLDING, OPEN, PROVEN_GONE, State
 from servers.lifecycle.transitions import TABLE
-from servers.models import Account, Attempt, Instance, Location, Server
+from servers.models import Account, Attempt, Instance, Location, Server, Template
 from servers.models import Event as EventRow
 from servers.operations.accounts import close_breaker, save_account
+from servers.operations.cordon import cordon_server, uncordon_server
 from servers.operations.fleet import freeze_destroys
+from servers.operations.templates import save_template
 from servers.operations.terminate import protect_server, retry_server, terminate_server
 from servers.operations.unowned import adopt_unowned, destroy_unowned
 from servers.records import ledger
@@ -40,6 +42,7 @@ from tests.support.fleet import (
 from tests.support.worlds import add_instance, vanish
 
 CAP = 3  # servers of the first account
+BUILD = 2.0  # seconds that a build goes on in a drain
 MAX_LATE = 4
 FAULTS = (
     "timeout_before",
@@ -53,9 +56,13 @@ FAULTS = (
     "fails",
     "stops",
     "slow_destroy",
+    "unhealthy",
 )
 # From shorter than a call to longer than every deadline and retention.
 JUMPS = (0.3, 1.0, 3.0, 20.0, 700.0, 4000.0)
+# Why a drain ends before the simulated build does.
+NO_BUILD = ("Terminated with force", "It was never ready", "It has no instance",
+            "The cloud shows its instance", "The drain timeout has passed")  # fmt: skip
 MOVES = frozenset((source, target) for source, _, target in TABLE)
 
 
@@ -66,20 +73,24 @@ class FleetMachine(RuleBasedStateMachine):
     # Checked at the end of the whole run, to notice a machine that does nothing.
     seen: Counter[str] = Counter()
 
-    @initialize(two_calls=st.booleans())
-    def begin(self, two_calls: bool) -> None:
+    @initialize(two_calls=st.booleans(), replaces=st.booleans())
+    def begin(self, two_calls: bool, replaces: bool) -> None:
         wipe()
         self.hand.hints = []
         self.late: set[str] = set()
         self.lost: set[str] = set()
-        make_fleet(name="first", world=uuid.uuid4().hex, power_on=two_calls)
+        world = uuid.uuid4().hex
+        make_fleet(name="first", world=world, power_on=two_calls, build=BUILD)
         self.seen["two calls"] += two_calls
+        template = Template.objects.get()
+        template.on_health_lost = "replace" if replaces else "error"
+        save_template(template)
         Account.objects.update(max_servers=CAP)
         spare = save_account(
             Account(
                 name="spare",
                 kind="sandbox",
-                options={**QUICK, "world": uuid.uuid4().hex},
+                options={**QUICK, "world": uuid.uuid4().hex, "build": BUILD},
                 max_servers=100,
                 creates_per_minute=1_000_000,
                 calls_at_once=1000,
@@ -107,6 +118,11 @@ class FleetMachine(RuleBasedStateMachine):
         self._with_server(
             pick, lambda row: protect_server(row.name, protected=protected)
         )
+
+    @rule(pick=st.integers(0, 9), cordoned=st.booleans())
+    def cordon(self, pick: int, cordoned: bool) -> None:
+        act = cordon_server if cordoned else uncordon_server
+        self._with_server(pick, lambda row: act(row.name))
 
     @rule(frozen=st.booleans())
     def freeze(self, frozen: bool) -> None:
@@ -223,10 +239,30 @@ class FleetMachine(RuleBasedStateMachine):
             for row in world.instances()
             if row.deleting_at is not None and row.id not in self.lost
         }
-        held = Server.objects.filter(state__in=HOLDING).values_list(
-            "instance_id", flat=True
-        )
-        assert not ends & set(held)
+        holding = Server.objects.filter(state__in=(*HOLDING, State.SHUTDOWN))
+        assert not ends & set(holding.values_list("instance_id", flat=True))
+
+    @invariant()
+    def what_ends_gets_no_builds_and_finishes_those_it_has(self) -> None:
+        assert not Server.objects.filter(state__in=ENDING, cordoned=False).exists()
+        asked = {
+            event.server_uid: event.at
+            for event in EventRow.objects.filter(kind="stop_requested")
+        }
+        for event in EventRow.objects.filter(kind="drained"):
+            self.seen[event.reason] += 1
+            if event.reason == "The simulated build has finished.":
+                lasted = (event.at - asked[event.server_uid]).total_seconds()
+                assert lasted >= BUILD, event.reason
+            else:
+                assert event.reason.startswith(NO_BUILD), event.reason
+
+    @invariant()
+    def what_lost_its_health_is_replaced_once(self) -> None:
+        said = EventRow.objects.filter(reason__startswith="It replaces")
+        counts = Counter(said.values_list("reason", flat=True))
+        self.seen["replaced"] += len(counts)
+        assert all(count == 1 for count in counts.values()), counts
 
     @invariant()
     def what_is_stopped_owns_nothing(self) -> None:
@@ -275,12 +311,21 @@ class FleetMachine(RuleBasedStateMachine):
             return
         self._heal()
         self._come_to_rest()
+        self._drain_one()
         rows = Server.objects.filter(state=State.RUNNING)
         assert {row.id for row in self._live()} == set(
             rows.values_list("instance_id", flat=True)
         )
         for state in Server.objects.values_list("state", flat=True):
             self.seen[state] += 1
+
+    def _drain_one(self) -> None:
+        """Terminate a server that runs, so that each run has a drain."""
+        running = Server.objects.filter(state=State.RUNNING).order_by("pk").first()
+        if running is not None:
+            terminate_server(running.name)
+            self._come_to_rest()
+        self.what_ends_gets_no_builds_and_finishes_those_it_has()
 
     def _heal(self) -> None:
         freeze_destroys(frozen=False)

@@ -19,8 +19,10 @@ EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "15"))
 
 @pytest.mark.timeout(3600)
 def test_any_order_of_events_keeps_the_invariants(
-    workshop: Workshop,
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("django.conf.settings.HEALTH_INTERVAL", 1.0)
+    monkeypatch.setattr("django.conf.settings.DRAIN_RECHECK", 0.3)
     FleetMachine.hand = workshop
     FleetMachine.seen.clear()
     run_state_machine_as_test(
@@ -38,5 +40,6 @@ def test_any_order_of_events_keeps_the_invariants(
     )
     seen = FleetMachine.seen
     print(dict(seen))
-    for name in ("killed", "running", "stopped", "ConflictError", "two calls"):
+    drained = "The simulated build has finished."
+    for name in ("killed", "running", "stopped", "ConflictError", "two calls", drained):
         assert seen[name] > 0, (name, seen)
