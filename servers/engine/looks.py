@@ -11,7 +11,7 @@ from typing import Final
 from servers.engine.waits import Rest
 from servers.lifecycle.conditions import Look, Met, NotYet
 from servers.lifecycle.decisions import Move, Probe
-from servers.lifecycle.drain import say_wait
+from servers.lifecycle.drain import end_drain, say_wait
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
 from servers.records.counters import count_fault
@@ -46,8 +46,12 @@ def weigh_look(
         if probe.settled is None or began >= probe.settled:
             return Move(probe.event, found.reason)
         return Rest(max(probe.settled, now), _AGAIN)
-    until = found.until or now + probe.again
     because = found.because
+    ends = snapshot.deadline_at
     if snapshot.state is State.SHUTDOWN:
         because = say_wait(snapshot, because, found.builds)
-    return Rest(until, because)
+        ends = end_drain(snapshot)
+    until = found.until or now + probe.again
+    # The state may end before.
+    first = min(time for time in (until, ends, snapshot.ends_at) if time is not None)
+    return Rest(max(first, now), because)

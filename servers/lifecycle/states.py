@@ -84,7 +84,7 @@ class Want(StrEnum):
     NOW = "now"  # gone, without waiting for its builds
 
 
-# States that change automatically, so the location is listed more often.
+# States that change automatically.
 MOVING = frozenset(
     {
         State.PENDING,
@@ -95,6 +95,9 @@ MOVING = frozenset(
         State.STOPPING,
     }
 )
+# States that wait for a listing, so the location is listed more often. A drain, which
+# can take hours, waits for looks at the machine.
+LISTED_OFTEN = MOVING - {State.SHUTDOWN}
 # On the way to running. Each has a deadline and the edge deadline_passed.
 BOOTING = frozenset({State.PENDING, State.CREATING, State.CREATED, State.STAGING})
 # The current attempt's instance is known and should exist.

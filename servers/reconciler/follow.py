@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from servers.clouds.base import Meaning
 from servers.engine import adopt_instance, find_shown_columns
 from servers.lifecycle.decide import decide
-from servers.lifecycle.decisions import Adopt, Move, Wait
+from servers.lifecycle.decisions import Adopt, Check, Decision, Move, Probe, Wait
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
 from servers.models import Fleet, Instance, Location, Server
@@ -78,9 +78,7 @@ def _follow(servers: list[Server], *, fleet: Fleet, now: datetime) -> None:
                 case Adopt():
                     if adopt_instance(server, decision, now=now):
                         moved.append(server)
-                case Wait():
-                    pass
-                case _:
+                case _ if not _has_to_wait(decision, server, now):
                     due.append(server.pk)
         if changes:
             moved += move_all(changes, now=now)
@@ -89,6 +87,15 @@ def _follow(servers: list[Server], *, fleet: Fleet, now: datetime) -> None:
             break
     if due:
         _make_due(due, now)
+
+
+def _has_to_wait(decision: Decision, server: Server, now: datetime) -> bool:
+    """Tell whether nothing is to be done now. A planned look is not made sooner."""
+    planned = server.next_step_at
+    is_look = isinstance(decision, Probe | Check)
+    return isinstance(decision, Wait) or (
+        is_look and planned is not None and planned > now
+    )
 
 
 def _make_due(pks: list[UUID], now: datetime) -> None:

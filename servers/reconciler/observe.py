@@ -18,7 +18,7 @@ from servers.clouds.base import (
 from servers.clouds.port import Cloud
 from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
-from servers.lifecycle.states import MOVING
+from servers.lifecycle.states import LISTED_OFTEN
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Instance, Listing, Location, Server
 from servers.placing.breaker_events import watch_creations
@@ -230,7 +230,7 @@ def _is_busy(location: Location, comparison: Comparison) -> bool:
     if comparison.unsettled:
         return True
     return (
-        Server.objects.filter(state__in=MOVING)
+        Server.objects.filter(state__in=LISTED_OFTEN)
         .filter(
             Q(account=location.account_id, region=location.region)
             | Q(attempts__account=location.account_id, attempts__region=location.region)

@@ -20,6 +20,7 @@ from servers.lifecycle.decisions import (
     Wait,
     WriteIntent,
 )
+from servers.lifecycle.states import Event
 from servers.messaging.standstill import find_standstill
 from servers.models import Fleet, Heartbeat, Server
 from servers.placing.snapshots import Loader
@@ -86,7 +87,7 @@ def _describe(
         case CloseAttempt(reason=reason):
             return reason, "The attempt is closed.", now
         case Probe() | Check() | Replace():
-            return (*_describe_look(decision, server), now)
+            return (*_describe_look(decision, server), _find_next(server, now))
         case Destroy(instances=instances):
             names = ", ".join(instance.instance_id for instance in instances)
             return f"{names} must be destroyed.", "The destroy call is sent.", now
@@ -94,14 +95,21 @@ def _describe(
             assert_never(decision)
 
 
+def _find_next(server: Server, now: datetime) -> datetime:
+    """Return when the next look is planned."""
+    return max(server.next_step_at or now, now)
+
+
 def _describe_look(
     decision: Probe | Check | Replace, server: Server
 ) -> tuple[str, str]:
     match decision:
-        case Probe(address=address):
+        case Probe(address=address, event=event):
+            unknown = f"{address} is not ready for builds yet."
+            if event is Event.DRAINED:
+                unknown = "It drains. It is not known yet whether builds run on it."
             # What the last look found.
-            what = server.waiting or f"{address} is not ready for builds yet."
-            return what, "ServerFleet looks at the machine again."
+            return server.waiting or unknown, "ServerFleet looks at the machine again."
         case Check():
             what = server.waiting or f"It is {server.state}, as it should be."
             return what, "Its health is checked."

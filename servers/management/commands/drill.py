@@ -126,7 +126,7 @@ def _surroundings(wishes: Wishes, *, keep: bool) -> Iterator[dict[str, str]]:
         "SERVERFLEET_WORKERS": "2",
         # Some instances never boot. Their servers must end during the drill.
         "SERVERFLEET_BOOT_DEADLINE": "15",
-        "SERVERFLEET_HEALTH_INTERVAL": "1",
+        "SERVERFLEET_HEALTH_INTERVAL": "0.7",
         "SERVERFLEET_DRAIN_RECHECK": "1",
         "SERVERFLEET_HTTPS": "0",
     }
