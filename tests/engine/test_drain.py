@@ -1,11 +1,17 @@
 """A server drains before its instance is destroyed, on a sandbox that simulates it."""
 
 import time
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db.models import F
 
-from servers.models import Event, Host, Server, Template
+from servers import engine
+from servers.lifecycle.conditions import Machine, Met, NotYet
+from servers.machine.readiness import READINESS, Readiness
+from servers.models import Event, Host, Server, Template, TemplateVersion
 from servers.operations.fleet import freeze_destroys
 from servers.operations.templates import save_template
 from servers.operations.terminate import terminate_server
@@ -120,3 +126,80 @@ def test_what_never_became_ready_is_destroyed_at_once(workshop: Workshop) -> Non
     workshop.run_to("stopped", server)
     assert say_drained(server) == "It was never ready, so no build runs on it."
     assert not Host.objects.exists()
+
+
+class Looked:
+    """A condition whose look does what a test says."""
+
+    def __init__(self, look: Callable[..., Met | NotYet]) -> None:
+        self.look = look
+
+    def judge(self, _address: str, _now: datetime) -> Callable[..., Met | NotYet]:
+        return self.look
+
+
+def drain_by(
+    look: Callable[..., Met | NotYet],
+    workshop: Workshop,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Server:
+    """Terminate a server whose kind of readiness drains by ``look``."""
+    machine = Machine(drained=Looked(look))
+    kind = Readiness("it is there", lambda _: machine, has_host=True)
+    monkeypatch.setitem(READINESS, "odd", kind)
+    make_fleet()
+    set_timeout(1)
+    TemplateVersion.objects.update(readiness="odd")
+    server = provision()
+    workshop.run_to("running", server)
+    terminate_server(server.name)
+    return server
+
+
+def test_a_bug_in_a_look_holds_nothing_up_past_the_timeout(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*, timeout: float) -> Met:
+        raise ZeroDivisionError
+
+    server = drain_by(fail, workshop, monkeypatch)
+    workshop.run_to("stopped", server, seconds=30)
+    assert "The drain timeout has passed. A look failed because of a bug" in (
+        say_drained(server)
+    )
+
+
+def test_what_an_overslept_worker_found_is_not_recorded(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def oversleep(*, timeout: float) -> NotYet:
+        # Meanwhile, another worker took over.
+        Server.objects.update(fence=F("fence") + 1)
+        return NotYet("Builds run.", builds=("old",))
+
+    server = drain_by(oversleep, workshop, monkeypatch)
+    engine.advance(server.pk)
+    server.refresh_from_db()
+    assert server.state == "shutdown"
+    assert server.waiting == ""
+    assert not Host.objects.filter(checked_at__isnull=False).exists()
+
+
+def test_a_look_that_began_before_the_cordon_settled_is_repeated(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.DRAIN_RECHECK = 1.0
+    looks = []
+
+    def look(*, timeout: float) -> Met:
+        looks.append(timeout)
+        time.sleep(0.1)
+        return Met("No build runs.")
+
+    server = drain_by(look, workshop, monkeypatch)
+    engine.advance(server.pk)
+    server.refresh_from_db()
+    assert "Looking once more" in server.waiting
+    workshop.run_to("stopped", server)
+    assert len(looks) == 2
+    assert max(looks) <= 5
