@@ -27,6 +27,11 @@ class Ends:
     replaced: int = 0
     doubly_replaced: tuple[str, ...] = ()
 
+    @property
+    def losses(self) -> int:
+        """How many servers lost their health."""
+        return self.lost + self.replaced
+
 
 def read_ends(build: float) -> Ends:
     """Return how the servers ended whose builds go on for ``build`` seconds."""

@@ -32,7 +32,7 @@ FAULTS: Final = {
     "slow": 0.05,
     "address_changes": 0.1,
     "leaves_volume": 0.1,
-    "unhealthy": 0.3,
+    "unhealthy": 0.12,  # more would look like a network that is down
 }
 # How long the build goes on that runs on each server when it is terminated.
 BUILD_SECONDS: Final = 2.0

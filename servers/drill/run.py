@@ -18,12 +18,13 @@ from servers.drill.callers import Callers
 from servers.drill.ends import read_ends
 from servers.drill.killer import IN_FLIGHT, Killer
 from servers.drill.log_lines import find_faults, list_secrets
-from servers.drill.plan import BUILD_SECONDS, Wishes
+from servers.drill.plan import BUILD_SECONDS, FAULTS, Wishes
 from servers.drill.service import Service, wait_for
 from servers.drill.verdict import STANDSTILL_SECONDS, Held, Row, Verdict, compare, judge
 from servers.errors import FleetError
 from servers.lifecycle.states import State
 from servers.lifecycle.states import Verdict as InstanceVerdict
+from servers.machine.simulated import UNHEALTHY
 from servers.models import (
     Account,
     Attempt,
@@ -43,6 +44,7 @@ from servers.reports.leaks.bounds import bound_of
 
 MARK: Final = "drill"
 DRAINS: Final = 3  # servers that drain at the end
+LOSSES_SECONDS: Final = 15.0  # how long some may lose their health after the strikes
 # How long after a kill of the database the API may answer 503.
 DATABASE_SECONDS: Final = 15.0
 # How many times longer than requested the strikes may take.
@@ -129,6 +131,8 @@ class _Drill:
         self.killer.stop_workers_for_good()
         ended = time.monotonic()
         first_step = self._wait_for_step()
+        self._calm(sick=True)
+        self._wait_for_losses()
         self._calm()
         self._drain_some()
         bound = bound_of(pace_of(open_location(self.account, ""))).total_seconds()
@@ -188,13 +192,18 @@ class _Drill:
             time.sleep(0.2)
         return waited
 
-    def _calm(self) -> None:
-        """Switch off the cloud's faults, and close the breaker that they opened."""
+    def _calm(self, *, sick: bool = False) -> None:
+        """Switch off the cloud's faults, and close the breaker that they opened.
+
+        With ``sick``, some servers go on failing their health checks.
+        """
 
         def done() -> bool:
             try:
                 account = require_sandbox()
                 account.options = self.wishes.options(calm=True)
+                if sick:
+                    account.options["faults"] = {UNHEALTHY: FAULTS[UNHEALTHY]}
                 save_account(account)
                 close_breaker(account)
             except DatabaseError:
@@ -203,6 +212,12 @@ class _Drill:
             return self.service.answers()
 
         wait_for(done, 60, what=lambda: self.service.log()[-3000:])
+
+    def _wait_for_losses(self) -> None:
+        """Wait until a server has lost its health. Under strikes, few run so long."""
+        ends = time.monotonic() + LOSSES_SECONDS
+        while time.monotonic() < ends and read_ends(BUILD_SECONDS).losses == 0:
+            time.sleep(0.5)
 
     def _drain_some(self) -> None:
         """Terminate servers that run: most ended before they were ready for builds."""
