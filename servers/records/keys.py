@@ -7,7 +7,7 @@ record of what was valid.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -32,7 +32,7 @@ class ClientKeys:
 
     ca_cert: str
     client_cert: str
-    client_key: str
+    client_key: str = field(repr=False)
 
 
 def needs_keys(recipe: Recipe) -> bool:

@@ -17,9 +17,8 @@ FILES: Final = {
     "cert.pem": ("tls_cert", False),
     "key.pem": ("tls_key", True),
 }
-_DOCKER: Final = (
-    "docker --tlsverify --tlscacert=ca.pem --tlscert=cert.pem --tlskey=key.pem"
-)
+_CERTIFICATES: Final = "--tlscacert=ca.pem --tlscert=cert.pem --tlskey=key.pem"
+_DOCKER: Final = f"docker --tlsverify {_CERTIFICATES}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,10 @@ def list_connections(server: Server, *, origin: str) -> Iterator[Line]:
 
 
 def _list_docker(server: Server) -> Iterator[Line]:
-    """Yield the ways to the daemon that check its certificate, each in full.
+    """Yield the ways to the daemon: all but the last check its certificate in full.
 
     The certificate names the server and localhost, since the address was not known when
-    it was issued. So the client has to use one of these names.
+    it was issued. So a client that checks has to use one of these names.
     """
     name = name_server(server.pk)
     yield Line(
@@ -77,4 +76,10 @@ def _list_docker(server: Server) -> Iterator[Line]:
         "Docker daemon, through SSH",
         f"ssh -fNL {DOCKER_PORT}:localhost:{DOCKER_PORT} root@{server.address} && "
         f"{_DOCKER} -H tcp://localhost:{DOCKER_PORT} info",
+    )
+    host = f"[{server.address}]" if ":" in server.address else server.address
+    yield Line(
+        "docker-tls",
+        "Docker daemon, as the Drone CLI does: nobody checks that it is this one",
+        f"docker --tls {_CERTIFICATES} -H tcp://{host}:{DOCKER_PORT} info",
     )

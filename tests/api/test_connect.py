@@ -114,6 +114,9 @@ def test_the_lines_and_files_connect_and_nothing_less_does(
     assert done.returncode == 0, done.stderr
     assert "Verification: OK" in done.stderr
 
+    done = run_with_hosts(lines["docker-tls"], ready.folder, "")
+    assert "Server Version" in done.stdout, done.stderr
+
     # As drone's command line does: the files of the contract, and no check of the name.
     shown = call("GET", f"/api/servers/{server.name}").json()
     columns = ("ca_cert", "tls_cert", "tls_key")

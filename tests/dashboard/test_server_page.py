@@ -116,6 +116,8 @@ def test_lines_tell_what_exists_and_hold_no_token() -> None:
     name = f"{server.pk.hex}.serverfleet.internal"
     assert f"-H tcp://{name}:2376" in lines["docker"]
     assert lines["docker-name"].startswith(f"echo '::1 {name}' | ")
+    assert "--tls " in lines["docker-tls"]
+    assert "-H tcp://[::1]:2376" in lines["docker-tls"]
     assert lines["connect"] == "manage.py connect one"
     assert "drone-env" in lines
     assert list(list_connections(Server(name="one"), origin="o")) == []

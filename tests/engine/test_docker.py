@@ -67,6 +67,8 @@ def test_a_server_runs_once_docker_answers_and_has_the_images(
     workshop.run_to("stopped", server)
 
 
+# What a database does is tested by the life above.
+@pytest.mark.sqlite
 def test_a_drain_waits_for_a_running_build_and_force_does_not(
     workshop: Workshop, settings: Any
 ) -> None:
@@ -170,6 +172,8 @@ PLAYS: dict[str, tuple[Play, str]] = {
 }
 
 
+# What a database does is tested by the life above.
+@pytest.mark.sqlite
 def test_whatever_answers_instead_a_server_fails_at_its_deadline_and_says_why(
     workshop: Workshop, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
