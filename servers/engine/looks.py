@@ -5,7 +5,7 @@ a few seconds. What it found is recorded with the step's fence still in force.
 """
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from servers.engine.waits import Rest
@@ -47,11 +47,21 @@ def weigh_look(
             return Move(probe.event, found.reason)
         return Rest(max(probe.settled, now), _AGAIN)
     because = found.because
-    ends = snapshot.deadline_at
     if snapshot.state is State.SHUTDOWN:
         because = say_wait(snapshot, because, found.builds)
-        ends = end_drain(snapshot)
-    until = found.until or now + probe.again
-    # The state may end before.
-    first = min(time for time in (until, ends, snapshot.ends_at) if time is not None)
+    first = min([found.until or now + probe.again, *_list_ends(snapshot)])
     return Rest(max(first, now), because)
+
+
+def await_turn(snapshot: Snapshot, wait: timedelta, *, now: datetime) -> Rest:
+    """Return the rest of a server whose look has no slot yet."""
+    # What has ended already needs a look first, so it waits like any other.
+    ends = [time for time in _list_ends(snapshot) if time > now]
+    return Rest(min([now + wait, *ends]), snapshot.waiting)
+
+
+def _list_ends(snapshot: Snapshot) -> list[datetime]:
+    """Return when the state may end whatever a look finds."""
+    shuts_down = snapshot.state is State.SHUTDOWN
+    ends = end_drain(snapshot) if shuts_down else snapshot.deadline_at
+    return [time for time in (ends, snapshot.ends_at) if time is not None]

@@ -20,7 +20,7 @@ from servers.engine import calls, uptime
 from servers.engine.create import record_create, send_create
 from servers.engine.finish import record_finish, send_finish
 from servers.engine.look_slots import CrowdedError, look_slot
-from servers.engine.looks import make_look, weigh_look
+from servers.engine.looks import await_turn, make_look, weigh_look
 from servers.engine.moves import apply
 from servers.engine.replace import replace_server
 from servers.engine.waits import Rest, plan_retry, plan_wait, release, stop_clock
@@ -285,9 +285,7 @@ class Step:
                 found = make_look(call.look, name=server.name, seconds=seconds)
         except CrowdedError as crowded:
             self._read_clock()
-            ends = server.deadline_at or self.now + crowded.wait
-            until = max(self.now, min(self.now + crowded.wait, ends))
-            self._release(Rest(until, server.waiting))
+            self._release(await_turn(self.snapshot, crowded.wait, now=self.now))
             return None
         self._read_clock()
         with transaction.atomic():

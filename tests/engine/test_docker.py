@@ -14,6 +14,7 @@ from servers.engine import look_slots
 from servers.machine.certificates import issue_keys, name_server
 from servers.models import Event, Server
 from servers.operations.terminate import terminate_server
+from servers.records.ledger import database_now
 from tests.support import impostors
 from tests.support.dockerd import IMAGE, require_dockerd, run_dockerd
 from tests.support.fleet import Workshop, make_fleet
@@ -103,6 +104,30 @@ def test_a_drain_waits_for_a_running_build_and_force_does_not(
             assert drained.reason.startswith(said)
         # Force did not ask the daemon to end anything: its instance goes as it is.
         assert "job-7" in daemons[1].docker("ps", "--format", "{{.Names}}")
+
+
+# What a database does is tested by the life above.
+@pytest.mark.sqlite
+def test_a_look_that_has_to_wait_for_its_turn_keeps_what_the_server_waits_for(
+    workshop: Workshop, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = make_fleet()
+    set_up_docker()
+    server, _ = provision_at(account)
+    said = wait_for(workshop, server, "Nothing accepts connections")
+    settings.WORKER_THREADS = 4
+    monkeypatch.setattr(look_slots, "_in_progress", {False: 3, True: 0})
+    now = database_now()
+    Server.objects.filter(pk=server.pk).update(next_step_at=now)
+    engine.advance(server.pk)
+    server.refresh_from_db()
+    assert (server.state, server.waiting, server.lease_until) == ("staging", said, None)
+    assert server.next_step_at is not None
+    assert server.next_step_at > now
+    # Its deadline does not wait.
+    Server.objects.filter(pk=server.pk).update(deadline_at=now, next_step_at=now)
+    workshop.run_to("error", server)
+    assert said in server.error
 
 
 Play = Callable[[Server, str, ExitStack], None]
