@@ -4,6 +4,7 @@
 #   agent start   creates and starts the agent's container, if it does not run yet.
 #   agent drain   does what is next, and prints the builds that still run, one a line.
 #                 Exit code 0: drained. 10: call it again later.
+#   agent builds  prints the builds that run, one a line.
 #   agent look    exit code 0: the agent runs, or there is none.
 #
 # The steps and their order are those of drain.py. The container's new name says that
@@ -72,10 +73,14 @@ look() {
     [ -z "$image" ] || [ -n "$(list_agents)" ]
 }
 
+builds() {
+    list_builds
+}
+
 case ${1-} in
-start | drain | look) "$1" ;;
+start | drain | builds | look) "$1" ;;
 *)
-    echo "usage: agent start|drain|look" >&2
+    echo "usage: agent start|drain|builds|look" >&2
     exit 2
     ;;
 esac

@@ -1,0 +1,1 @@
+"""The callback: an instance that nobody reaches reports, and asks what to do."""
