@@ -7,9 +7,10 @@ from functools import partial
 from typing import Final
 
 from servers.lifecycle.conditions import Machine, Met, NotYet
+from servers.machine.agents.cordon import cordon_agent, resume_agent
 from servers.machine.agents.looks import Drained
 from servers.machine.agents.plan import AgentPlan
-from servers.machine.agents.start import look_at_agent, start_agent
+from servers.machine.agents.start import start_agent
 from servers.machine.docker.client import Docker
 from servers.machine.docker.condition import (
     Daemon,
@@ -41,6 +42,7 @@ class Target:
     images: tuple[str, ...] = ()
     has_agent: bool = False
     has_builds: bool = False
+    cordoned: bool = False
     find_daemon: FindDaemon | None = None
     find_agent: Callable[[], AgentPlan] | None = None
 
@@ -60,15 +62,18 @@ class Readiness:
 def describe_docker(target: Target) -> Machine:
     """Return what must hold where ServerFleet reaches the Docker daemon.
 
-    The agent is started by the look that finds everything else ready.
+    The agent is started by the look that finds everything else ready. While the server
+    is cordoned, it is not.
     """
     assert target.find_daemon is not None
     daemon = partial(Daemon, target.find_daemon)
     ready: list[Step] = [answer, have_images(target.images)]
     healthy: list[Step] = [ping]
-    if target.has_agent:
+    if target.has_agent and not target.cordoned:
         ready.append(_with_agent(target, start_agent))
-        healthy.append(_with_agent(target, look_at_agent))
+        healthy.append(_with_agent(target, resume_agent))
+    elif target.has_agent:
+        healthy.append(_with_agent(target, cordon_agent))
     return Machine(
         ready=daemon(tuple(ready), target.since),
         drained=_describe_drain(target),

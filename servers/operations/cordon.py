@@ -3,8 +3,10 @@
 from django.db import transaction
 
 from servers.errors import ConflictError
-from servers.lifecycle.states import ENDING
-from servers.models import Server
+from servers.lifecycle.states import ENDING, State
+from servers.messaging import dispatch
+from servers.models import Host, Server
+from servers.records import ledger
 from servers.records.ledger import Fact, write_event
 from servers.reports.selectors import find_server
 
@@ -41,6 +43,7 @@ def _mark(server: Server, *, cordoned: bool) -> bool:
     The row is locked, so of several people who ask at once one writes the event, and a
     termination, which cordons, is never undone.
     """
+    now = ledger.database_now()
     with transaction.atomic():
         row = Server.objects.select_for_update(no_key=True).filter(pk=server.pk)
         seen = row.values_list("state", "cordoned").first()
@@ -48,6 +51,11 @@ def _mark(server: Server, *, cordoned: bool) -> bool:
             return False
         if seen[1] != cordoned:
             row.update(cordoned=cordoned)
+            if server.state == State.RUNNING and server.recipe.has_host:
+                # The next check tells the agent, so it is due now.
+                row.update(next_step_at=now)
+                Host.objects.filter(server=server.pk).update(checked_at=None)
+                dispatch.hint(dispatch.ADVANCE, server.pk)
             write_event(
                 Fact.CORDONED if cordoned else Fact.UNCORDONED,
                 server=server,

@@ -61,6 +61,7 @@ def describe_machine_of(server: Server) -> Machine:
             images=tuple(recipe.pull_images),
             has_agent=recipe.agent not in {"", "none"},
             has_builds=bool(recipe.build_labels),
+            cordoned=server.cordoned,
             find_daemon=partial(_find_daemon, server.pk, loopback=loopback),
             find_agent=partial(plan_agent_of, server),
         ),

@@ -30,14 +30,14 @@ def record_check(
     server: Server, host: Host | None, found: Met | NotYet, *, now: datetime
 ) -> Host:
     """Record a check of a running server's health. Returns the record."""
-    if isinstance(found, Met):
-        return _write(
-            server, host, {"failures": 0, "problem": ""}, now=now, always=True
-        )
-    before = 0
-    if host is not None and host.checked_at and host.checked_at >= server.state_since:
-        before = host.failures
-    found_now = {"failures": before + 1, "problem": found.because}
+    found_now: dict[str, Any] = {"failures": 0, "problem": ""}
+    if isinstance(found, NotYet):
+        before = 0
+        if host is not None and host.checked_at is not None:
+            before = host.failures if host.checked_at >= server.state_since else 0
+        found_now = {"failures": before + 1, "problem": found.because}
+    if found.agent_started and (host is None or host.agent_started_at is None):
+        found_now["agent_started_at"] = now
     return _write(server, host, found_now, now=now, always=True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,8 +12,20 @@ from servers.machine.docker.client import Docker
 
 def forbid_restart(docker: Docker, container: str) -> None:
     """Have the daemon never start a container again by itself."""
-    body = {"RestartPolicy": {"Name": "no"}}
+    set_restart(docker, container, {"Name": "no"})
+
+
+def set_restart(docker: Docker, container: str, policy: Mapping[str, Any]) -> None:
+    """Say when the daemon starts a container again by itself."""
+    body = {"RestartPolicy": dict(policy)}
     docker.call("POST", f"/containers/{_quote(container)}/update", body)
+
+
+def read_restart(docker: Docker, container: str) -> str:
+    """Return the name of the policy that says when it is started again, or ""."""
+    host = docker.inspect(container).get("HostConfig")
+    policy = host.get("RestartPolicy") if isinstance(host, dict) else None
+    return str(policy.get("Name", "")) if isinstance(policy, dict) else ""
 
 
 def rename(docker: Docker, container: str, name: str) -> None:

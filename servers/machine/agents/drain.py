@@ -79,9 +79,7 @@ def _tell_once(docker: Docker, plan: AgentPlan, agent: Container) -> None:
 
 def _cordon(docker: Docker, agent: Container) -> bool:
     """Forbid the agent's restart. Return False if that was done before."""
-    host = docker.inspect(agent.id).get("HostConfig")
-    policy = host.get("RestartPolicy") if isinstance(host, dict) else None
-    if isinstance(policy, dict) and policy.get("Name") == "no":
+    if daemon.read_restart(docker, agent.id) == "no":
         return False
     daemon.forbid_restart(docker, agent.id)
     return True
