@@ -9,6 +9,7 @@ import pytest
 from django.db.models import F
 
 from servers import engine
+from servers.api.serializers.servers import DetailsSerializer
 from servers.lifecycle.conditions import Machine, Met, NotYet
 from servers.machine.readiness import READINESS, Readiness
 from servers.models import Event, Host, Server, Template, TemplateVersion
@@ -64,6 +65,9 @@ def test_it_waits_for_the_build_that_why_names_and_then_ends(
         assert said.startswith("A simulated build is running.")
         assert "Still running: simulated-build. It waits until" in said
     assert Host.objects.get().builds == ["simulated-build"]
+    details = DetailsSerializer(server).data
+    assert details["builds"] == ["simulated-build"]
+    assert details["problem"] == "A simulated build is running."
     assert len(live_keys(server.account)) == 1
     workshop.run_to("stopped", server)
     assert time.monotonic() - began >= 2.5

@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from servers.models import Account, Event, Fleet, Host, Server, Template
 from servers.operations.change import Change, change_server
 from servers.operations.templates import save_template
 from servers.operations.terminate import protect_server, terminate_server
+from servers.placing.snapshots import Loader
 from servers.records.ledger import database_now
 from servers.reports.attention.load import list_attention
 from servers.reports.why import explain_server
@@ -113,6 +116,24 @@ def test_a_lost_server_is_replaced_once_and_drains(
     assert not new.cordoned
     said = Event.objects.get(server=new, kind="requested")
     assert said.reason == f"It replaces {old.name}."
+
+
+def test_the_machines_of_many_servers_are_loaded_in_as_many_queries_as_one(
+    workshop: Workshop,
+) -> None:
+    make_fleet(faults={"unhealthy": 1e-9})
+    servers = [provision() for _ in range(4)]
+    workshop.run_to("running", *servers)
+    workshop.run_until(lambda: Host.objects.count() == len(servers))
+    fleet, now = Fleet.objects.get(), database_now()
+    rows = list(Server.objects.select_related("account", "recipe"))
+    counts = []
+    for some in (rows[:1], rows):
+        with CaptureQueriesContext(connection) as queries:
+            loader = Loader(some, fleet=fleet, now=now)
+            assert all(loader.snapshot(each).host.checked_at for each in some)
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
 
 
 @pytest.mark.parametrize(

@@ -133,3 +133,25 @@ def test_those_who_tick_the_same_servers_end_each_once(crew: list[Person]) -> No
     assert count_events(since, kind="stop_requested") == ROUNDS
     for one in told:
         assert "Terminate: " in one.text
+
+
+def test_a_server_is_cordoned_once(crew: list[Person]) -> None:
+    for name in make_servers("cordon", state="running", instance_id="i"):
+        since = last_event()
+        press(crew, f"/servers/{name}/cordon/")
+        assert count_events(since, kind="cordoned") == 1
+        assert Server.objects.get(name=name).cordoned
+
+
+def test_nobody_takes_the_cordon_from_a_server_that_ends(crew: list[Person]) -> None:
+    for name in make_servers("ends", state="running", instance_id="i"):
+        path = f"/servers/{name}/"
+        sent: list[tuple[str, Mapping[str, Any]]]
+        sent = [(f"{path}uncordon/", {}), (f"{path}terminate/", {"confirm": name})] * 2
+        since = last_event()
+        send_at_once(crew, sent)
+        assert count_events(since, kind="stop_requested") == 1
+        server = Server.objects.get(name=name)
+        assert server.cordoned
+        # An uncordon is an event only if it came first, when there was no cordon yet.
+        assert count_events(since, kind="uncordoned") == 0

@@ -6,6 +6,7 @@ from servers.access.reach import MAX_NAME
 from servers.api.serializers.base import Shape
 from servers.api.serializers.fields import (
     PRINTABLE,
+    Array,
     Choice,
     Count,
     Flag,
@@ -17,7 +18,7 @@ from servers.api.serializers.fields import (
 )
 from servers.clouds.registry import list_kinds
 from servers.lifecycle.states import State
-from servers.models import Event, Server
+from servers.models import Event, Host, Server
 from servers.models.account import NAME, NAME_RULE
 from servers.operations.labels import (
     LABEL_NAME,
@@ -199,6 +200,16 @@ def _read_reached(server: Server) -> dict[str, int]:
     return {state: to_seconds(at) for state, at in found.items()}
 
 
+def _read_builds(server: Server) -> list[str]:
+    host: Host | None = getattr(server, "host", None)
+    return [] if host is None else host.builds
+
+
+def _read_problem(server: Server) -> str:
+    host: Host | None = getattr(server, "host", None)
+    return "" if host is None else host.problem
+
+
 def _read_price(server: Server) -> str:
     price = price_of(server)
     return "" if price is None else str(price)
@@ -226,6 +237,15 @@ class DetailsSerializer(Shape):
     capacity = Count(min_value=1)
     created_by = Text()
     waiting = Text(help_text="What it is waiting for, or empty.")
+    builds = Array(
+        value=_read_builds,
+        child=Text(),
+        help_text="The builds that the last look found, while it drains.",
+    )
+    problem = Text(
+        value=_read_problem,
+        help_text="What was wrong at the last look at its machine, or empty.",
+    )
     state_since = Seconds("When it entered this state.")
     reached = Object(
         value=_read_reached,
