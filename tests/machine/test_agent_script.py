@@ -97,6 +97,10 @@ def test_the_script_starts_and_drains_an_agent_as_the_api_does(
         said = f"{title}\n"
     for shell in (("sh",), ("busybox", "sh")):
         assert script.call("drain", shell) == (WAITS, said)
+    # The end of a cordon: what was told finishes first, all else simply goes on.
+    told = not AGENTS[kind].drain.cancels
+    assert script.call("resume") == (WAITS if told else 0, "")
+    assert script.call("builds") == (0, said)
     host.release()
     if said:
         host.daemon.docker("rm", "-f", BUILDS[kind][0])
@@ -108,6 +112,12 @@ def test_the_script_starts_and_drains_an_agent_as_the_api_does(
 
     wait_for(look)
     assert host.read_log() == ["build runs", "build done"]
+    assert script.call("resume") == (0, "")
+    # What was only there for one build is not started a second time.
+    assert script.call("look") == (1 if AGENTS[kind].one_build else 0, "")
+    if not AGENTS[kind].one_build:
+        assert describe(host) == by_api
+    assert len(host.list_agents()) == 1
 
 
 def test_the_script_tells_woodpecker_nothing_while_a_network_stands_for_a_build(

@@ -109,14 +109,24 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
         assert len(receiver.list("heartbeat")) > beats
         assert len(receiver.list("boot")) == boots
 
+        wait_until(lambda: len(receiver.list("heartbeat")) > beats + 2)
         receiver.answer["cordon"] = True
         cordoned = folder / "run/serverfleet/cordoned"
-        wait_until(cordoned.exists)
         assert "drain" not in (folder / "asked").read_text()
-        receiver.answer |= {"cordon": False, "drain": True}
+        wait_until(cordoned.exists)
         wait_until(lambda: "drain" in (folder / "asked").read_text())
+        instance.stop()
+        instance.start()
+        (folder / "asked").write_text("")
+        receiver.answer["cordon"] = False
+        wait_until(lambda: "resume" in (folder / "asked").read_text())
         assert not cordoned.exists()
-        wait_until(lambda: len(receiver.calls) > boots + beats + 4)
+        receiver.answer["drain"] = True
+        (folder / "asked").write_text("")
+        wait_until(lambda: "drain" in (folder / "asked").read_text())
+        assert "resume" not in (folder / "asked").read_text()
+        beats = len(receiver.list("heartbeat"))
+        wait_until(lambda: len(receiver.list("heartbeat")) > beats + 1)
         assert not receiver.list("heartbeat")[-1]["drained"]
         (folder / "builds").write_text("")
         wait_until(lambda: receiver.list("heartbeat")[-1]["drained"])

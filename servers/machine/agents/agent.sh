@@ -4,6 +4,8 @@
 #   agent start   creates and starts the agent's container, if it does not run yet.
 #   agent drain   does what is next, and prints the builds that still run, one a line.
 #                 Exit code 0: drained. 10: call it again later.
+#   agent resume  starts the agent again after a cordon, for which it was drained. Exit code
+#                 10: it still finishes its builds, so call it again later.
 #   agent builds  prints the builds that run, one a line.
 #   agent look    exit code 0: the agent runs, or there is none.
 #
@@ -69,6 +71,20 @@ drain() {
     [ -z "$builds$(list_agents)" ] || return 10
 }
 
+resume() {
+    [ -n "$image" ] || return 0
+    for id in $(list_agents); do
+        docker unpause "$id" >/dev/null 2>&1 # whoever paused it to tell it has died
+    done
+    [ -z "$(docker ps --quiet --filter "name=^/$draining\$")" ] || return 10
+    docker rm "$draining" >/dev/null 2>&1
+    if ! docker inspect "$name" >/dev/null 2>&1; then
+        start || return 10
+    fi
+    # A cordon forbids its restart before it tells it, and may have come no further.
+    docker update --restart "$restart" "$name" >/dev/null || return 10
+}
+
 look() {
     [ -z "$image" ] || [ -n "$(list_agents)" ]
 }
@@ -78,9 +94,9 @@ builds() {
 }
 
 case ${1-} in
-start | drain | builds | look) "$1" ;;
+start | drain | resume | builds | look) "$1" ;;
 *)
-    echo "usage: agent start|drain|builds|look" >&2
+    echo "usage: agent start|drain|resume|builds|look" >&2
     exit 2
     ;;
 esac

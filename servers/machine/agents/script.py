@@ -44,6 +44,7 @@ def render_agent_script(plan: AgentPlan, *, environment_path: str) -> str:
         "name": NAME,
         "draining": DRAINING_NAME,
         "image": plan.image,
+        "restart": find_restart_policy(plan.agent),
         "signal": drain.signal,
         "cancels": "yes" if drain.cancels else "no",
         "network": rules.network,

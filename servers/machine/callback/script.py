@@ -17,7 +17,7 @@ SERVICE: Final = "serverfleet-callback.service"
 _TOKEN: Final = re.compile(r"cb_[A-Za-z0-9_-]{43}")
 _SCRIPTS: Final = Path(__file__).with_name("scripts")
 # Builds can use up the memory. The service that tells of them outlives that.
-_UNIT: Final = f"""\
+UNIT: Final = f"""\
 [Unit]
 Description=Report to ServerFleet
 Wants=network-online.target

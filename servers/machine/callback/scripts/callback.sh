@@ -189,13 +189,14 @@ read_answer() {
     number=$(printf %s "$text" | sed -n 's/.*"again":\([1-9][0-9]\{0,3\}\)[,}].*/\1/p')
     [ -n "$number" ] || return 1
     again=$number
-    was_draining=$draining
     case $text in *'"drain":true'*) draining=yes ;; *) draining=no ;; esac
-    case $text in
+    case $text in *'"cordon":true'*) cordoned=yes ;; *) cordoned=no ;; esac
     # For whatever else runs here and looks.
-    *'"cordon":true'*) : >"$work/cordoned" ;;
-    *) rm -f "$work/cordoned" ;;
-    esac
+    if [ "$cordoned" = yes ]; then
+        : >"$work/cordoned"
+    else
+        rm -f "$work/cordoned"
+    fi
 }
 
 send() { # KIND: calls once. After a failure it waits, so that the caller looks again.
@@ -272,10 +273,16 @@ look() { # sets agent, builds and drained
         [ "$draining" = no ] || drained=true
         return
     fi
-    if [ "$draining" = no ]; then
+    if [ "$draining" = yes ]; then
+        builds=$(timeout 60 "$folder/agent" drain 2>/dev/null) && drained=true
+    elif [ "$cordoned" = yes ]; then
+        : >"$kept/finishing"
+        builds=$(timeout 60 "$folder/agent" drain 2>/dev/null)
+    else
+        if [ -e "$kept/finishing" ]; then
+            timeout 60 "$folder/agent" resume 2>/dev/null && rm -f "$kept/finishing"
+        fi
         builds=$(timeout 30 "$folder/agent" builds 2>/dev/null)
-    elif builds=$(timeout 60 "$folder/agent" drain 2>/dev/null); then
-        drained=true
     fi
     [ "$has_agent" = yes ] || return
     timeout 20 "$folder/agent" look >/dev/null 2>&1 && agent=running || agent=ended
@@ -289,10 +296,11 @@ send_heartbeats() {
         mark="$agent $drained $builds"
         if [ "$mark" != "$sent" ] || [ "$waited" -ge "$again" ]; then
             write_heartbeat >"$work/body"
+            asked="$cordoned $draining"
             send heartbeat || continue
             sent=$mark
             waited=0
-            [ "$draining" = "$was_draining" ] || continue
+            [ "$asked" = "$cordoned $draining" ] || continue
         fi
         step=$again
         [ "$draining" = no ] || [ "$step" -le 5 ] || step=5
@@ -316,14 +324,16 @@ prepare() {
         od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n' >"$kept/secret.new"
         [ "$(wc -c <"$kept/secret.new")" -eq 64 ] || return 1
         # Only a secret that survives may be told: ServerFleet binds the token to it.
-        sync
+        sync "$kept/secret.new"
         mv "$kept/secret.new" "$kept/secret"
-        sync
+        sync "$kept"
     fi
 }
 
 draining=no
 code=
+# Until ServerFleet has said more, it is as before a reboot.
+[ -e "$kept/finishing" ] && cordoned=yes || cordoned=no
 if ! prepare; then
     say "The secret could not be written."
     exit 1
