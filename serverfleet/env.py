@@ -6,6 +6,7 @@ Secrets can be in a file: ``NAME_FILE`` is read if ``NAME`` is not set.
 import base64
 import os
 import re
+import ssl
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -16,6 +17,10 @@ from servers import addresses
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_URL = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(/[A-Za-z0-9._~-]+)*")
+_CERTIFICATES = re.compile(
+    r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----"
+)
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 AES_256_BYTES = 32
 # Without the URL itself, which contains a password.
@@ -55,6 +60,50 @@ def read_path(name: str) -> str:
             "unset."
         )
     return text
+
+
+def read_public_url(name: str) -> str:
+    """Return the URL of ServerFleet's root as instances see it, without a final slash.
+
+    It must be https, because a token goes there. Loopback may be http: a first look.
+    """
+    text = os.environ.get(name, "").strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        parts = urlsplit("")
+    host = parts.hostname or ""
+    address = addresses.read_address(host) if host else None
+    is_local = host == "localhost" or (address and addresses.is_loopback(address))
+    is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_local)
+    if text and not (_URL.fullmatch(text) and host and is_plain and secure):
+        raise ImproperlyConfigured(
+            f"{name} must be the https:// URL at which instances reach ServerFleet, "
+            "such as https://fleet.example.com."
+        )
+    return text
+
+
+def read_authority(name: str) -> str:
+    """Return the certificates in the PEM file that a variable names, or ""."""
+    path = os.environ.get(name)
+    if not path:
+        return ""
+    try:
+        text = Path(path).read_text(encoding="ascii")
+        ssl.create_default_context(cadata=text)
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        text = ""
+    found = _CERTIFICATES.findall(text)
+    if not found:
+        raise ImproperlyConfigured(
+            f"{name} is set to {path}, which is not a readable file of certificates in "
+            "PEM."
+        )
+    # Nothing else of the file leaves this machine.
+    return "".join(f"{each}\n" for each in found)
 
 
 def read_bool(name: str, *, default: bool) -> bool:

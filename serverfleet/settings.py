@@ -200,6 +200,10 @@ ALLOWED_HOSTS = env.read_list(
     "SERVERFLEET_ALLOWED_HOSTS",
     sorted(_local | ({_named} - {"0.0.0.0", "[::]"})),  # noqa: S104 - removed
 )
+# Where instances reach ServerFleet, and which authorities its certificate is of if not
+# those that their images trust.
+PUBLIC_URL = env.read_public_url("SERVERFLEET_PUBLIC_URL")
+PUBLIC_CA = env.read_authority("SERVERFLEET_PUBLIC_CA")
 WEB_WORKERS = env.read_int("SERVERFLEET_WEB_WORKERS", 2, least=1)
 WEB_THREADS = env.read_int("SERVERFLEET_WEB_THREADS", 16, least=1)
 # How long a client may pause sending or reading during a request.

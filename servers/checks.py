@@ -1,9 +1,11 @@
 """System checks for the settings."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name
+from django.http.request import validate_host
 
 from servers.clouds.proxy import list_problems
 
@@ -16,6 +18,22 @@ def check_proxies(**_: Any) -> list[CheckMessage]:
             problem, hint="docs/settings.md, Outgoing connections.", id="servers.W001"
         )
         for problem in list_problems()
+    ]
+
+
+@register
+def check_public_url(**_: Any) -> list[CheckMessage]:
+    """Warn if ServerFleet would not answer at the URL that instances call."""
+    host = urlsplit(settings.PUBLIC_URL).hostname
+    if not host or validate_host(host, settings.ALLOWED_HOSTS):
+        return []
+    return [
+        Warning(
+            f"Instances would call {settings.PUBLIC_URL}, but ServerFleet does not "
+            "answer under that host name.",
+            hint=f"Add {host} to SERVERFLEET_ALLOWED_HOSTS.",
+            id="servers.W002",
+        )
     ]
 
 

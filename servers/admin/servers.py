@@ -135,8 +135,9 @@ class ServerAdmin(Shown):
         return reverse("server", args=[server.name])
 
 
-# What an instance proves itself by. A digest would let somebody test guesses.
-_DIGESTS: Final = frozenset({"token_digest", "secret_digest"})
+# What an instance proves itself by: a digest would let somebody test guesses. And what
+# its boot printed.
+_HIDDEN: Final = frozenset({"token_digest", "secret_digest", "log_end"})
 
 
 @admin.register(Host)
@@ -159,9 +160,9 @@ class HostAdmin(Shown):
     problem_in_short = show_in_short("problem")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Return the fields without the digests."""
+        """Return the fields without digests and logs."""
         fields = super().get_readonly_fields(request, obj)
-        return [name for name in fields if name not in _DIGESTS]
+        return [name for name in fields if name not in _HIDDEN]
 
 
 @admin.register(Attempt)

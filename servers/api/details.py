@@ -9,6 +9,7 @@ from rest_framework.viewsets import ViewSet
 
 from servers.api.schema.describe import describe
 from servers.api.schema.parameters import FEED
+from servers.api.serializers.boot import BootLogSerializer
 from servers.api.serializers.connect import ConnectionSerializer
 from servers.api.serializers.history import AttemptSerializer, EventSerializer
 from servers.api.serializers.servers import DetailsSerializer, WhySerializer
@@ -18,6 +19,7 @@ from servers.errors import InvalidError
 from servers.models import Attempt, Server, Token
 from servers.operations.connect import read_connection
 from servers.records.ledger import database_now
+from servers.reports.boot_log import read_boot
 from servers.reports.feed import MAX_WAIT, follow_events
 from servers.reports.selectors import find_server
 from servers.reports.why import explain_server
@@ -47,6 +49,17 @@ class ServerDetails(ScopedView, ViewSet):
         """Return the events of a server, oldest first."""
         server = find_server(name)
         return list_events(request, server=server)
+
+    @describe(
+        "getBootLog",
+        BootLogSerializer,
+        errors=[404],
+        says="Only instances of templates with the readiness `callback` report their "
+        "boot. Known secrets of the template are hidden in the log.",
+    )
+    def log(self, request: Request, name: str) -> Response:
+        """Return the steps and the log of the boot that the instance reported."""
+        return Response(BootLogSerializer(read_boot(find_server(name))).data)
 
     @describe("listAttempts", AttemptSerializer(many=True), errors=[404])
     def attempts(self, request: Request, name: str) -> Response:

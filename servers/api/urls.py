@@ -5,7 +5,7 @@ from typing import Any, Final
 from django.urls import URLPattern, path, re_path
 from rest_framework.viewsets import ViewSet
 
-from servers.api import details, fleet, setup, system
+from servers.api import callback, details, fleet, setup, system
 from servers.api.leaks import LeakViewSet
 from servers.api.schema.views import Docs, SchemaView
 from servers.api.servers import ServerViewSet
@@ -41,7 +41,7 @@ urlpatterns = [
             rf"\Aapi/servers/(?P<name>[\s\S]+)/{part}\Z",
             details.ServerDetails.as_view({"get": part}),
         )
-        for part in ("why", "details", "events", "attempts")
+        for part in ("why", "details", "events", "attempts", "log")
     ),
     re_path(
         r"\Aapi/servers/(?P<name>[\s\S]+)/connect\Z",
@@ -58,6 +58,8 @@ urlpatterns = [
         r"\Aapi/servers/(?P<name>[\s\S]+)\Z",
         ServerViewSet.as_view(_ONE),
     ),
+    path("api/callback/boot", callback.BootReport.as_view()),
+    path("api/callback/heartbeat", callback.Heartbeat.as_view()),
     path("healthz", system.Health.as_view()),
     path("varz", system.Varz.as_view()),
     path("version", system.Version.as_view()),

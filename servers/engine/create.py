@@ -12,6 +12,8 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.conf import settings
+
 from servers.clouds.base import (
     ClockError,
     CloudError,
@@ -30,6 +32,7 @@ from servers.lifecycle.keys import Key, make_key
 from servers.lifecycle.snapshot import Limits, Pace, Placement, Snapshot
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
+from servers.machine.callback.tokens import Callback, digest, make_token
 from servers.models import Account, Attempt, Instance, Server
 from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breaker_events import record_failure, record_success
@@ -90,7 +93,10 @@ def send_create(
         keys, are_new = None, False
         if needs_keys(server.recipe):
             keys, are_new = prepare_keys(server, now=now)
-        spec = render_spec(server, placement, key, token=secrets.token_hex(16))
+        callback = prepare_callback(server)
+        spec = render_spec(
+            server, placement, key, token=secrets.token_hex(16), callback=callback
+        )
         lease = Lease(server.fence + 1, now + pace.lease)
         attempt = write_intent(
             server,
@@ -101,6 +107,7 @@ def send_create(
             spec=spec,
             keeps_spec=cloud.finishes,
             keys=keys if are_new else None,
+            callback_digest=digest(callback.token) if callback else "",
             now=now,
             # By then it is known whether a call without an answer created anything.
             deadline_at=lease.until + pace.settle + limits.pending,
@@ -159,10 +166,28 @@ def _withdraw_test(account: Account) -> None:
         note_answer(account)
 
 
+def prepare_callback(server: Server) -> Callback | None:
+    """Return a new token for the next attempt, if its instance calls back.
+
+    It works only once ``write_intent`` has stored its digest.
+    """
+    if server.recipe.readiness != "callback":
+        return None
+    return Callback(settings.PUBLIC_URL, make_token(), settings.PUBLIC_CA)
+
+
 def render_spec(
-    server: Server, placement: Placement, key: Key, *, token: str
+    server: Server,
+    placement: Placement,
+    key: Key,
+    *,
+    token: str,
+    callback: Callback | None = None,
 ) -> CreateSpec:
-    """Return the create call of an attempt with this key."""
+    """Return the create call of an attempt with this key.
+
+    ``callback`` is what its instance calls back with.
+    """
     return CreateSpec(
         key=str(key),
         token=token,

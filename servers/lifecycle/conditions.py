@@ -84,9 +84,12 @@ class Machine:
     """What must hold before a server runs, while it runs, and before it is destroyed.
 
     ``drained`` is asked only about a machine that may have builds. ``healthy`` is asked
-    each minute while the server runs; None: nothing watches it.
+    each minute while the server runs; None: nothing watches it. ``broken`` is why it
+    will never be ready, or "". ``log_end`` is the end of its boot's log, if known.
     """
 
     ready: Condition = Always("It has an address. No other check is set.")
     drained: Condition = Always("Destroying it without waiting for running builds.")
     healthy: Condition | None = None
+    broken: str = ""
+    log_end: str = ""

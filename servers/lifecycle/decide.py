@@ -48,7 +48,8 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
         return Move(
             Event.DEADLINE_PASSED,
             f"The server was still {snapshot.state} at its deadline. "
-            f"{_last_word(snapshot)}Retry or terminate it.",
+            f"{_last_word(snapshot, decision)}{_say_log(snapshot)}"
+            "Retry or terminate it.",
         )
     return decision
 
@@ -120,11 +121,14 @@ def exceeds_share(count: int, total: int, *, share: float, floor: int) -> bool:
     return count > max(floor, int(total * share))
 
 
-def _last_word(snapshot: Snapshot) -> str:
+def _last_word(snapshot: Snapshot, decision: Decision) -> str:
     """Return what is last known about the server, with a trailing space.
 
-    That is what the last look at its machine found, or what the cloud last said.
+    That is what its instance reported, what the last look at it found, or what the
+    cloud last said.
     """
+    if snapshot.state is State.STAGING and isinstance(decision, Wait):
+        return f"{decision.because} "
     if snapshot.state is State.STAGING and snapshot.waiting:
         return f"{snapshot.waiting} "
     attempt = snapshot.attempt
@@ -134,6 +138,12 @@ def _last_word(snapshot: Snapshot) -> str:
     if attempt is not None and attempt.answer:
         return f"The cloud's last answer: {attempt.answer} "
     return ""
+
+
+def _say_log(snapshot: Snapshot) -> str:
+    """Return the end of the boot's log as a sentence, with a trailing space."""
+    end = snapshot.machine.log_end
+    return f'Its boot log ends with "{end}". ' if end else ""
 
 
 def _decide_creating(snapshot: Snapshot, now: datetime) -> Decision:
@@ -201,6 +211,10 @@ def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
         if location.closed:
             return Wait(location.closed, now + location.pace.listing, held=True)
         return Finish(own)
+    broken = snapshot.machine.broken
+    if broken and snapshot.state in BOOTING:
+        said = f"{broken} {_say_log(snapshot)}".rstrip()
+        return _give_up(snapshot, said, live=True)
     return _decide_boot(snapshot, own, now)
 
 

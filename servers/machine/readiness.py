@@ -1,7 +1,7 @@
 """The kinds of readiness, in one literal table. A template names one of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -11,6 +11,7 @@ from servers.machine.agents.cordon import cordon_agent, resume_agent
 from servers.machine.agents.looks import Drained
 from servers.machine.agents.plan import AgentPlan
 from servers.machine.agents.start import start_agent
+from servers.machine.callback.conditions import Report, describe_callback
 from servers.machine.docker.client import Docker
 from servers.machine.docker.condition import (
     Daemon,
@@ -32,7 +33,8 @@ class Target:
     what such a cloud simulates on the instance. The instance has been starting
     ``since`` then, and pulls ``images``. ``has_agent``: an agent runs there.
     ``has_builds``: some containers are known to be builds. ``find_daemon`` and
-    ``find_agent`` return what only a look needs.
+    ``find_agent`` return what only a look needs. ``report`` is what its instance has
+    reported.
     """
 
     port: int
@@ -45,6 +47,7 @@ class Target:
     cordoned: bool = False
     find_daemon: FindDaemon | None = None
     find_agent: Callable[[], AgentPlan] | None = None
+    report: Report = field(default_factory=Report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,12 @@ def describe_docker(target: Target) -> Machine:
     )
 
 
+def describe_report(target: Target) -> Machine:
+    """Return what must hold where only the instance reaches ServerFleet."""
+    has_builds = target.has_agent or target.has_builds
+    return describe_callback(target.report, has_builds=has_builds)
+
+
 def _describe_drain(target: Target) -> Drained:
     find_daemon, find_agent = target.find_daemon, target.find_agent
     assert find_daemon is not None
@@ -110,6 +119,11 @@ READINESS: Final = {
     "docker": Readiness(
         "its Docker daemon answers, and its agent runs (docker)",
         describe_docker,
+        has_host=True,
+    ),
+    "callback": Readiness(
+        "its instance reports that it is ready (callback)",
+        describe_report,
         has_host=True,
     ),
 }

@@ -15,7 +15,9 @@ class Host(models.Model):
     keys of clients are on the server; those of the daemon stand here and leave
     ServerFleet in the user data alone. All keys are wiped once the server has stopped.
     ``token_digest`` and ``secret_digest`` are SHA-256 in hex: of the token that only
-    ``attempt`` may call back with, and of the secret that its instance generated.
+    ``attempt`` may call back with, and of the secret that its instance generated. The
+    token itself is nowhere but in the user data. ``heartbeat_at`` is when the instance
+    was last heard of. ``log_end`` are the last lines of ``boot_log``.
     """
 
     server = models.OneToOneField(
@@ -27,15 +29,16 @@ class Host(models.Model):
 
     # What the instance reported of itself.
     attempt = models.PositiveIntegerField(default=0)
-    token = EncryptedTextField()  # until the attempt's call is answered
     token_digest = models.CharField(max_length=64, blank=True, default="")
     secret_digest = models.CharField(max_length=64, blank=True, default="")
     booted_at = models.DateTimeField(null=True, blank=True)
     boot_failed = models.BooleanField(default=False)
     boot_steps = models.JSONField(default=list, blank=True)
     boot_log = EncryptedTextField()
+    log_end = models.CharField(max_length=500, blank=True, default="")
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     drained_at = models.DateTimeField(null=True, blank=True)
+    agent_missing = models.BooleanField(default=False)
 
     # What looks at it found.
     agent_started_at = models.DateTimeField(null=True, blank=True)

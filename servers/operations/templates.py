@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import OperationalError, transaction
 
 from servers import tracing
@@ -35,6 +36,10 @@ SECRET_FIELDS: Final = frozenset(
     {"user_data", "files", "commands", "agent_environment"}
 )
 SECONDS_FIELDS: Final = frozenset({"ttl", "drain_seconds"})
+NEEDS_URL: Final = (
+    "The instance can only report to ServerFleet at an address that it knows. The "
+    "person who runs ServerFleet must set SERVERFLEET_PUBLIC_URL first."
+)
 NAME_PREFIX: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -154,6 +159,8 @@ def _find_wrong(
     elif wrong := _check_user_data(size, placements):
         errors["user_data"] = [wrong]
     errors |= _check_agent(template)
+    if template.readiness == "callback" and not settings.PUBLIC_URL:
+        errors["readiness"] = [NEEDS_URL]
     if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     return errors

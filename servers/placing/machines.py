@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -14,6 +14,7 @@ from servers.lifecycle.conditions import Machine
 from servers.lifecycle.snapshot import HostView
 from servers.lifecycle.states import State
 from servers.machine.agents.plan import AgentPlan, plan_agent
+from servers.machine.callback.conditions import Report
 from servers.machine.certificates import name_server
 from servers.machine.docker.connection import Endpoint
 from servers.machine.readiness import Target, describe_machine
@@ -23,7 +24,7 @@ from servers.placing.placements import LocationKey
 from servers.records.keys import ClientKeys, find_client_keys
 
 # Keys and logs, which are long and which no decision reads.
-_UNREAD: Final = ("daemon_key", "daemon_cert", "token", "boot_log")
+_UNREAD: Final = ("daemon_key", "daemon_cert", "boot_log")
 
 
 def load_hosts(servers: Iterable[Server]) -> dict[UUID, Host]:
@@ -47,8 +48,11 @@ def simulate_machine(server: Server) -> Simulation | None:
     return read_simulation(server.account.options, server.pk.hex, server.state_since)
 
 
-def describe_machine_of(server: Server) -> Machine:
-    """Return what must hold on the instance of a server. Makes no query."""
+def describe_machine_of(server: Server, host: Host | None = None) -> Machine:
+    """Return what must hold on the instance of a server. Makes no query.
+
+    ``host`` is what is known of its machine.
+    """
     recipe = server.recipe
     loopback = describe_kind(server.account.kind).is_simulated
     return describe_machine(
@@ -64,7 +68,32 @@ def describe_machine_of(server: Server) -> Machine:
             cordoned=server.cordoned,
             find_daemon=partial(_find_daemon, server.pk, loopback=loopback),
             find_agent=partial(plan_agent_of, server),
+            report=read_report(host, server.attempt_number),
         ),
+    )
+
+
+def read_report(host: Host | None, attempt: int) -> Report:
+    """Return what the instance of the current attempt has reported.
+
+    A step that has just sent a create call still has the record of the one before.
+    """
+    if host is None or not attempt or host.attempt != attempt:
+        return Report()
+    last = host.boot_steps[-1] if host.boot_steps else {}
+    began, seconds = last.get("at"), last.get("seconds")
+    at = None if began is None else datetime.fromtimestamp(began + (seconds or 0), UTC)
+    return Report(
+        heard_at=host.heartbeat_at,
+        step=last.get("name", ""),
+        step_at=at,
+        step_ended=seconds is not None,
+        booted_at=host.booted_at,
+        failed=host.boot_failed,
+        log_end=host.log_end,
+        builds=tuple(host.builds),
+        drained_at=host.drained_at,
+        agent_missing=host.agent_missing,
     )
 
 

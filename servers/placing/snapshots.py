@@ -184,7 +184,7 @@ class Loader:
             drain=timedelta(seconds=server.recipe.drain_seconds),
             replaces=server.recipe.on_health_lost == Recipe.HealthLost.REPLACE,
             host=view_host(self.hosts.get(server.pk), server, attempts),
-            machine=describe_machine_of(server),
+            machine=describe_machine_of(server, self.hosts.get(server.pk)),
             limits=self.limits,
             positions=tuple(each.position for each in self.chosen[server.pk]),
             placements=tuple(

@@ -21,6 +21,7 @@ from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.machine.certificates import Keys
 from servers.models import Account, Attempt, Instance, Server
+from servers.records.callbacks import list_callback_columns
 from servers.records.counters import ATTEMPTS, count
 from servers.records.keys import (
     list_host_columns,
@@ -42,15 +43,18 @@ def write_intent(
     spec: CreateSpec,
     keeps_spec: bool,
     keys: Keys | None = None,
+    callback_digest: str = "",
     now: datetime,
     deadline_at: datetime,
 ) -> Attempt | None:
     """Claim the row, write the attempt and move ``pending → creating``, all at once.
 
     With ``keeps_spec``, the attempt keeps its parameters until its instance is
-    finished. ``keys`` are new ones of the server, to be stored. None means that no call
-    may be sent: the row moved or was claimed, the lease would be over already, or the
-    account, counted under its lock, has reached a limit. The next step finds out why.
+    finished. ``keys`` are new ones of the server, to be stored. ``callback_digest`` is
+    of the token that only this attempt's instance calls back with. None means that no
+    call may be sent: the row moved or was claimed, the lease would be over already, or
+    the account, counted under its lock, has reached a limit. The next step finds out
+    why.
     """
     number = server.attempt_number + 1
     with transaction.atomic():
@@ -79,8 +83,11 @@ def write_intent(
         )
         if not moved:
             return None
-        if keys:
-            write_host(server.pk, list_host_columns(keys))
+        known = list_host_columns(keys) if keys else {}
+        if callback_digest:
+            known |= list_callback_columns(number, callback_digest)
+        if known:
+            write_host(server.pk, known)
         return Attempt.objects.create(
             server=server,
             server_uid=server.pk,

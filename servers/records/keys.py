@@ -21,9 +21,9 @@ from servers.models.template import Recipe
 
 # Keys that end sooner than this are of no use to another attempt.
 _SPARE: Final = timedelta(days=1)
-# What of a server's keys is secret. On its Host record, also what a callback needs.
+# What of a server's keys is secret. On its Host record, also what a callback proves.
 _SERVER_KEYS: Final = ("ca_key", "tls_key")
-_HOST_KEYS: Final = ("daemon_key", "token")
+_HOST_KEYS: Final = ("daemon_key", "token_digest", "secret_digest")
 
 
 @dataclass(frozen=True, slots=True)

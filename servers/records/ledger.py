@@ -27,7 +27,7 @@ from servers.models import Event as EventRow
 from servers.records.boots import record_boots
 from servers.records.columns import find_columns
 from servers.records.counters import count_boots
-from servers.records.keys import needs_keys, wipe_hosts
+from servers.records.keys import wipe_hosts
 from servers.records.leases import Lease
 
 logger = logging.getLogger(__name__)
@@ -324,7 +324,7 @@ def _follow_up(moved: Sequence[_Moved], *, now: datetime) -> None:
             closed.append(server)
         elif event in _ENDS_BOOT and each.source in {State.CREATING, State.CREATED}:
             booted.append(server.pk)
-        if event in _ENDS and needs_keys(server.recipe):
+        if event in _ENDS and server.recipe.has_host:
             ended.append(server.pk)
         transaction.on_commit(partial(_log, server.name, event, each.target))
     if closed:

@@ -96,7 +96,7 @@ def test_no_page_shows_a_secret(client: Client) -> None:
         server=server,
         defaults={
             "daemon_key": "needle-d",
-            "token": "needle-e",
+            "log_end": "needle-e",
             "token_digest": "needle-f",
             "secret_digest": "needle-g",
             "boot_log": "needle-h",

@@ -108,7 +108,7 @@ def test_private_keys_are_stored_encrypted_and_wiped_at_the_end(
     assert [ended[name] for name in PRIVATE] == ["", ""]
     assert decode(ended["tls_cert"]) == keys.client_cert
     host = Host.objects.get()
-    assert (host.daemon_key, host.token) == ("", "")
+    assert host.daemon_key == ""
     assert host.daemon_cert == keys.daemon_cert
     assert find_keys(server.pk) is None
     assert find_client_keys(server.pk) is None

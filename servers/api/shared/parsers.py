@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import orjson
 from rest_framework.exceptions import APIException, ParseError, UnsupportedMediaType
@@ -28,6 +28,7 @@ class ORJSONParser(BaseParser):
     """Parses a JSON object. No body is an empty object, whatever its Content-Type."""
 
     media_type = "application/json"
+    most: ClassVar[int] = MAX_BODY_BYTES
 
     def parse(
         self,
@@ -39,10 +40,10 @@ class ORJSONParser(BaseParser):
         # Before any byte is read, if the client sent its length.
         request = (parser_context or {}).get("request")
         length = int(request.META.get("CONTENT_LENGTH") or 0) if request else 0
-        if length > MAX_BODY_BYTES:
+        if length > self.most:
             raise TooLargeError
-        body = stream.read(MAX_BODY_BYTES + 1)
-        if len(body) > MAX_BODY_BYTES:
+        body = stream.read(self.most + 1)
+        if len(body) > self.most:
             raise TooLargeError
         if len(body) < length:
             raise ParseError("The body is shorter than Content-Length. Send it again.")

@@ -1,0 +1,126 @@
+"""What an instance's reports say about its server. Judged from the records alone."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from servers.lifecycle.conditions import Always, Condition, Machine, Met, NotYet
+from servers.wording import say_duration
+
+HEARTBEAT_SECONDS: Final = 30
+# After so many heartbeats that did not come, one is missed.
+_PATIENCE: Final = timedelta(seconds=3 * HEARTBEAT_SECONDS)
+_NOTHING_RUNS: Final = (
+    "The template names no agent and no build labels, so no build is known to run."
+)
+_NAMES_SAID: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the current attempt's instance has reported. ``heard_at``: the last time.
+
+    ``step`` is the last step of the boot that it named. It has been running since
+    ``step_at``, or has ended then (``step_ended``). ``log_end`` are the last lines of
+    the boot's log. Times are the database's.
+    """
+
+    heard_at: datetime | None = None
+    step: str = ""
+    step_at: datetime | None = None
+    step_ended: bool = False
+    booted_at: datetime | None = None
+    failed: bool = False
+    log_end: str = ""
+    builds: tuple[str, ...] = ()
+    drained_at: datetime | None = None
+    agent_missing: bool = False
+
+
+def describe_callback(report: Report, *, has_builds: bool) -> Machine:
+    """Return what must hold where only the instance reaches ServerFleet."""
+    drained: Condition = Drained(report) if has_builds else Always(_NOTHING_RUNS)
+    return Machine(
+        ready=Booted(report),
+        drained=drained,
+        healthy=Beating(report),
+        broken=_explain_failure(report),
+        log_end="" if report.booted_at else report.log_end,
+    )
+
+
+def _explain_failure(report: Report) -> str:
+    if not report.failed:
+        return ""
+    step = f' at the step "{report.step}"' if report.step else ""
+    return f"The instance reported that its boot failed{step}."
+
+
+@dataclass(frozen=True, slots=True)
+class Booted:
+    """The condition that the instance has reported the end of its boot."""
+
+    report: Report
+
+    def judge(self, _address: str, _now: datetime) -> Met | NotYet:
+        """Return what was reported."""
+        report = self.report
+        if report.booted_at is not None:
+            return Met("The instance reported that it is ready.")
+        if report.heard_at is None:
+            return NotYet("The instance has not called back yet.")
+        if not report.step:
+            return NotYet("The instance has called back, and it is booting.")
+        since = report.step_at or report.heard_at
+        if report.step_ended:
+            return NotYet(
+                f'It reported that its boot step "{report.step}" has ended. The next '
+                f"one has been running since {since:%H:%M:%S} UTC."
+            )
+        return NotYet(
+            f'It reported its boot step "{report.step}", which has been running since '
+            f"{since:%H:%M:%S} UTC."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """The condition that the instance has reported that no build runs any more."""
+
+    report: Report
+
+    def judge(self, _address: str, now: datetime) -> Met | NotYet:
+        """Return what was reported. Without news, it is asked again soon."""
+        report = self.report
+        if report.drained_at is not None:
+            return Met("The instance reported that its agent and its builds ended.")
+        again = now + timedelta(seconds=HEARTBEAT_SECONDS)
+        if report.builds:
+            names = ", ".join(report.builds[:_NAMES_SAID])
+            more = len(report.builds) - _NAMES_SAID
+            rest = f" and {more} more" if more > 0 else ""
+            return NotYet(f"Waiting for builds: {names}{rest}.", again, report.builds)
+        return NotYet(
+            "Its next heartbeat tells it to drain. Waiting for its report.", again
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Beating:
+    """The condition that heartbeats come, and that the agent runs."""
+
+    report: Report
+
+    def judge(self, _address: str, now: datetime) -> Met | NotYet:
+        """Return whether the last heartbeat is recent."""
+        report = self.report
+        if report.heard_at is None:
+            return NotYet("No heartbeat has come from the instance.")
+        silent = now - report.heard_at
+        if silent > _PATIENCE:
+            return NotYet(
+                f"The last heartbeat came {say_duration(silent.total_seconds())} ago."
+            )
+        if report.agent_missing:
+            return NotYet("The instance reported that its agent does not run.")
+        return Met("A heartbeat came.")

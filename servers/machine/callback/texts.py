@@ -1,0 +1,79 @@
+"""What an instance sends is text of a stranger: clean it, shorten it, hide secrets."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+MAX_LOG: Final = 16 * 1024  # characters, the last ones of the log
+HIDDEN: Final = "[hidden]"
+_END_LINES: Final = 3
+_END_LETTERS: Final = 400
+_LEAST: Final = 6  # characters of a value that is hidden; less would hide words
+_ESCAPES: Final = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)"
+)
+_CONTROLS: Final = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufffe\uffff]"
+)
+_KEY: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+    re.DOTALL,
+)
+# NAME=value, "name": "value" and the like, where the name says that it is secret.
+_NAMED: Final = re.compile(
+    r"[A-Za-z0-9_.-]*(?:secret|token|passw|api_?key|private_?key|credential)"
+    r"[A-Za-z0-9_.-]*['\"]?\s*[:=]\s*(\"[^\"\n]+\"|'[^'\n]+'|[^\s'\",;]+)",
+    re.IGNORECASE,
+)
+_CALLBACK: Final = re.compile(r"cb_[A-Za-z0-9_-]{43}")
+
+
+def clean_log(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return the end of a log as text, without control characters and ``secrets``."""
+    text = _ESCAPES.sub("", text.replace("\r\n", "\n"))
+    # Of a line that was written over and over, such as a progress bar, its last state.
+    text = re.sub(r"[^\n]*\r(?=[^\n])", "", text)
+    return hide(_CONTROLS.sub("", text), secrets)[-MAX_LOG:]
+
+
+def clean_line(text: str, most: int) -> str:
+    """Return a text as one printable line of at most ``most`` characters."""
+    return " ".join(_CONTROLS.sub("", text).split())[:most]
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """Return the text with secrets hidden: given ones, keys and callback tokens."""
+    text = _CALLBACK.sub(HIDDEN, _KEY.sub(HIDDEN, text))
+    for secret in sorted(set(secrets), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+def find_end(log: str) -> str:
+    """Return the last lines of a log in one line, short enough for a sentence."""
+    lines = (clean_line(each, 1000) for each in log.split("\n"))
+    end = " / ".join([line for line in lines if line][-_END_LINES:])
+    return end if len(end) <= _END_LETTERS else f"… {end[-_END_LETTERS:]}"
+
+
+def list_secrets(environment: str, texts: Iterable[str]) -> set[str]:
+    """Return what must not show in a log.
+
+    That is each value of ``environment`` (a JSON object), and in ``texts`` each value
+    of a variable whose name says that it is a secret.
+    """
+    found = set(_list_values(environment))
+    for text in texts:
+        found |= {match[1].strip("'\"") for match in _NAMED.finditer(text)}
+    return {each for each in found if len(each) >= _LEAST}
+
+
+def _list_values(environment: str) -> Iterator[str]:
+    try:
+        values = json.loads(environment or "{}")
+    except ValueError:
+        return
+    for value in values.values() if isinstance(values, dict) else ():
+        # A log shows the lines of a long value one by one.
+        yield from (line.strip() for line in str(value).splitlines())
