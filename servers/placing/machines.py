@@ -146,15 +146,16 @@ class Checked:
 def count_checked(most: int) -> dict[LocationKey, Checked]:
     """Return the checks of each location that has any. One query.
 
-    Only those since the server became ready count. ``most`` failures lose the health.
+    Only those since the server became ready count. A heartbeat that comes is a check,
+    too, although it is not recorded as one. ``most`` failures lose the health.
     """
-    rows = Host.objects.filter(
-        server__state=State.RUNNING, checked_at__gte=F("server__state_since")
-    ).values_list("server__account", "server__region")
-    counted = rows.annotate(
+    looked = Q(checked_at__gte=F("server__state_since"))
+    heard = Q(heartbeat_at__gte=F("server__state_since"))
+    rows = Host.objects.filter(looked | heard, server__state=State.RUNNING)
+    counted = rows.values_list("server__account", "server__region").annotate(
         checked=Count("server"),
-        failing=Count("server", filter=Q(failures__gt=0)),
-        lost=Count("server", filter=Q(failures__gte=most)),
+        failing=Count("server", filter=looked & Q(failures__gt=0)),
+        lost=Count("server", filter=looked & Q(failures__gte=most)),
     )
     return {
         (account, region): Checked(*counts)

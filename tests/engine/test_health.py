@@ -1,5 +1,6 @@
 """The health checks of running servers, on a sandbox that simulates them."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from servers.models import Account, Event, Fleet, Host, Server, Template
 from servers.operations.change import Change, change_server
 from servers.operations.templates import save_template
 from servers.operations.terminate import protect_server, terminate_server
+from servers.placing.machines import Checked, count_checked
 from servers.placing.snapshots import Loader
 from servers.records.ledger import database_now
 from servers.reports.attention.load import list_attention
@@ -116,6 +118,26 @@ def test_a_lost_server_is_replaced_once_and_drains(
     assert not new.cordoned
     said = Event.objects.get(server=new, kind="requested")
     assert said.reason == f"It replaces {old.name}."
+
+
+def test_a_heartbeat_counts_as_a_check_and_what_was_before_counts_as_none(
+    workshop: Workshop,
+) -> None:
+    account = make_fleet()
+    servers = [provision() for _ in range(5)]
+    workshop.run_to("running", *servers)
+    now = database_now()
+    before = now - timedelta(hours=1)
+    known: tuple[dict[str, Any], ...] = (
+        {"heartbeat_at": now},
+        {"checked_at": now},
+        {"checked_at": now, "failures": 1},
+        {"checked_at": now, "failures": 3, "heartbeat_at": before},
+        {"checked_at": before, "failures": 3},
+    )
+    for server, found in zip(servers, known, strict=True):
+        Host.objects.create(server=server, **found)
+    assert count_checked(3) == {(account.pk, ""): Checked(4, 2, 1)}
 
 
 def test_the_machines_of_many_servers_are_loaded_in_as_many_queries_as_one(
