@@ -4,6 +4,7 @@ Secrets can be in a file: ``NAME_FILE`` is read if ``NAME`` is not set.
 """
 
 import base64
+import ipaddress
 import os
 import re
 import ssl
@@ -163,6 +164,20 @@ def read_allowed(name: str) -> addresses.Allowed:
             f"{name} is {text[:200]!r}; set it to 1, or to hosts and networks such as "
             "localstack,10.0.0.0/8, separated by commas."
         ) from None
+
+
+def read_networks(name: str) -> tuple[str, ...]:
+    """Return the addresses and networks of a comma-separated list."""
+    found = []
+    for part in read_list(name):
+        try:
+            found.append(str(ipaddress.ip_network(part, strict=False)))
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} contains {part[:100]!r}; set it to addresses and networks "
+                "such as 203.0.113.7,10.0.0.0/8, separated by commas."
+            ) from None
+    return tuple(found)
 
 
 def parse_keys(text: str, *, source: str) -> dict[str, bytes]:

@@ -359,6 +359,8 @@ CREATE_TRIES = env.read_int("SERVERFLEET_CREATE_TRIES", 3, least=1)
 
 # A server's certificates can't be renewed on its instance, so this bounds its life.
 CERTIFICATE_DAYS = env.read_int("SERVERFLEET_CERTIFICATE_DAYS", 365, least=1)
+# Instances let only these connect to Docker's port; () lets all.
+OWN_ADDRESSES = env.read_networks("SERVERFLEET_OWN_ADDRESSES")
 
 LOG_LEVEL = env.read_text("SERVERFLEET_LOG_LEVEL", "INFO").upper()
 LOGGING = logs.build_config(

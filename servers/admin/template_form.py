@@ -11,7 +11,8 @@ from servers.admin.base import add_errors
 from servers.errors import FleetError
 from servers.models import Template
 from servers.models.multiline import Multiline
-from servers.operations.templates import MAX_USER_DATA, SECRET_FIELDS, TEMPLATE_FIELDS
+from servers.operations.secrets import SECRET_FIELDS
+from servers.operations.templates import MAX_USER_DATA, TEMPLATE_FIELDS
 
 STALE: Final = (
     "Someone else saved a change while you were editing. Nothing was saved. Open the "
@@ -151,6 +152,10 @@ class TemplateForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.refusal is not None and not self.errors:
             add_errors(self, self.refusal, name_field=_name_new)
         return data
+
+    def list_entered(self) -> list[str]:
+        """Return what a person has just entered of what is write-only."""
+        return [name for name in _SECRETS if self.cleaned_data.get(_name_new(name))]
 
     def _set_secrets(self, data: dict[str, Any]) -> None:
         for name in _SECRETS:

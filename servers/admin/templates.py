@@ -168,13 +168,11 @@ class TemplateAdmin(Listed):
         if not (form.is_valid() and formset.is_valid()):
             return None
         placements = _read_placements(formset)
-        user_data = form.cleaned_data["new_user_data"] or None
+        entered = form.list_entered()
         try:
             check_template(form.instance, placements)
             if not form.cleaned_data["unchecked"]:
-                check_places(
-                    form.instance, placements, before=before, user_data=user_data
-                )
+                check_places(form.instance, placements, before=before, entered=entered)
         except FleetError as error:
             return error
         return None
@@ -212,7 +210,7 @@ class TemplateAdmin(Listed):
         save_template(
             form.instance,
             _read_placements(formsets[0]),
-            user_data=form.cleaned_data["new_user_data"] or None,
+            entered=form.list_entered(),
         )
 
 

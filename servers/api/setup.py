@@ -31,6 +31,7 @@ from servers.models.template import PLACEMENT_FIELDS
 from servers.operations.account_test import probe_account
 from servers.operations.accounts import close_breaker, delete_account, save_account
 from servers.operations.places import check_places
+from servers.operations.secrets import SECRET_FIELDS
 from servers.operations.templates import delete_template, save_template
 from servers.operations.trial import find_trial, try_template
 
@@ -102,13 +103,13 @@ class TemplateViewSet(ScopedView, ViewSet):
                 template,
                 placements,
                 before=find_template(name),
-                user_data=data.get("user_data"),
+                entered=SECRET_FIELDS & data.keys(),
             )
         with transaction.atomic():
             rows = reach_templates().select_for_update(no_key=True)
             template = find_template(name, rows=rows)  # no concurrent change is undone
             placements = _fill_template(template, dict(data))
-            save_template(template, placements, user_data=data.get("user_data"))
+            save_template(template, placements, entered=SECRET_FIELDS & data.keys())
         return Response(TemplateSerializer(template).data)
 
     @describe("deleteTemplate", status=204, errors=[404, 409])

@@ -95,6 +95,7 @@ class CreateSpec:
     """One create call.
 
     ``options`` are specific to the adapter (subnet, security groups, disk): plain JSON.
+    ``compresses``: the image can also read its user data compressed.
     """
 
     key: str  # ties the instance to its attempt; see lifecycle/keys.py
@@ -105,6 +106,7 @@ class CreateSpec:
     image: str
     size: str
     user_data: str = field(default="", repr=False)
+    compresses: bool = False
     ssh_key: str = ""  # the name of a key pair at the cloud
     labels: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, object] = field(default_factory=dict)

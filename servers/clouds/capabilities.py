@@ -3,6 +3,7 @@
 Checks read it. No other code states such a limit.
 """
 
+import gzip
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,8 @@ class Capabilities:
     tags: TagRules = TagRules()
     user_data_bytes: int = 0
     user_data_in_base64: bool = False
+    # It passes any bytes on, so cloud-init can get its user data compressed.
+    user_data_gzip: bool = False
     idempotency_token: bool = False  # create_instance sends ``CreateSpec.token``
     finds_by_key: bool = False  # the cloud searches; otherwise all are listed
     dry_run: bool = False  # check_create asks the cloud itself
@@ -73,9 +76,24 @@ class Capabilities:
     spot: bool = False  # it sells what it may take back at any time, for less
     stopping_ends: bool = False  # an instance that shuts itself down is terminated
 
+    def pack_user_data(self, text: str, *, compresses: bool) -> bytes:
+        """Return user data as the call sends it, before any encoding of the call.
+
+        It is compressed only if it is too long for the cloud, and if the image can read
+        that (``compresses``). The same text always gives the same bytes.
+        """
+        plain = text.encode()
+        if not (compresses and self.user_data_gzip) or self.fits_user_data(len(plain)):
+            return plain
+        return gzip.compress(plain, mtime=0)
+
+    def fits_user_data(self, size: int) -> bool:
+        """Tell whether the cloud takes user data of ``size`` bytes."""
+        return not self.user_data_bytes or size <= self.user_data_bytes
+
     def check_user_data(self, size: int) -> str:
         """Return what is wrong with user data of ``size`` bytes, or ""."""
-        if not self.user_data_bytes or size <= self.user_data_bytes:
+        if self.fits_user_data(size):
             return ""
         return (
             f"The user data has {size} bytes, but the cloud accepts at most "

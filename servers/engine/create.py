@@ -33,7 +33,10 @@ from servers.lifecycle.snapshot import Limits, Pace, Placement, Snapshot
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
 from servers.machine.callback.tokens import Callback, digest, make_token
+from servers.machine.certificates import Keys
+from servers.machine.cloud_init.setup import Names
 from servers.models import Account, Attempt, Instance, Server
+from servers.models.user_data import render_recipe
 from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breaker_events import record_failure, record_success
 from servers.placing.locations import call_slot, open_location, pace_of
@@ -95,7 +98,12 @@ def send_create(
             keys, are_new = prepare_keys(server, now=now)
         callback = prepare_callback(server)
         spec = render_spec(
-            server, placement, key, token=secrets.token_hex(16), callback=callback
+            server,
+            placement,
+            key,
+            token=secrets.token_hex(16),
+            keys=keys,
+            callback=callback,
         )
         lease = Lease(server.fence + 1, now + pace.lease)
         attempt = write_intent(
@@ -182,12 +190,29 @@ def render_spec(
     key: Key,
     *,
     token: str,
+    keys: Keys | None = None,
     callback: Callback | None = None,
 ) -> CreateSpec:
     """Return the create call of an attempt with this key.
 
-    ``callback`` is what its instance calls back with.
+    ``keys`` are the server's, and ``callback`` is what its instance calls back with, if
+    the template needs them.
     """
+    user_data = render_recipe(
+        server.recipe,
+        server_id=server.pk,
+        names=Names(
+            server=server.name,
+            fleet=key.fleet,
+            template=server.recipe.template_name,
+            region=placement.region,
+            size=placement.size,
+            capacity=server.capacity,
+        ),
+        keys=keys,
+        callback=callback,
+        own_addresses=settings.OWN_ADDRESSES,
+    )
     return CreateSpec(
         key=str(key),
         token=token,
@@ -196,7 +221,8 @@ def render_spec(
         name=server.name,
         image=placement.image,
         size=placement.size,
-        user_data=server.recipe.user_data,
+        user_data=user_data.text,
+        compresses=user_data.compresses,
         ssh_key=placement.ssh_key,
         labels=server.labels,
         options=placement.options,

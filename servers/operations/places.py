@@ -5,7 +5,7 @@ is a network call: never make it inside a transaction, and only if something cha
 that the cloud can check.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from servers.errors import InvalidError, UnavailableError
@@ -30,21 +30,23 @@ def check_places(
     *,
     before: Template | None,
     user_data: str | None = None,
+    entered: Collection[str] = (),
 ) -> None:
     """Raise an error if the cloud refuses a template or can't be asked about it.
 
     RefusedPlaceError: it refuses the image, the size or an option. UnavailableError:
     that could not be determined. Both can be avoided by saving without this check.
     InvalidError: ``save_template`` would raise the same. The time limits are those of
-    ``probe_template``. ``before`` is the saved template, if any. ``user_data`` is part
-    of the change, as for ``save_template``.
+    ``probe_template``. ``before`` is the saved template, if any. ``user_data`` and
+    ``entered`` are as for ``save_template``.
     """
     if before is not None and _read(before.placements.all()) == _read(placements):
         return
     check_template(template, placements)
-    if before is not None and user_data is None:
+    if before is not None:
         # Before the cloud is asked: this would be refused anyway.
-        refuse_new_readers(before, template, placements)
+        again = {*entered, *(() if user_data is None else ("user_data",))}
+        refuse_new_readers(before, template, placements, entered=again)
     try:
         findings = probe_template(template, placements)
     except UnavailableError:

@@ -6,9 +6,10 @@ them again, because ServerFleet never shows them to anyone.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
@@ -20,10 +21,20 @@ MOVED = (
     "The endpoint or the kind of cloud changes, so enter all credentials again. Stored "
     "credentials are only sent to the destination that they were entered for."
 )
-USER_DATA_MOVED = (
-    "The template gets another account, so enter the user data again. It may contain "
+MOVED_TEMPLATE = (
+    "The template gets another account, so enter the {words} again. It may contain "
     "secrets, and was entered for the accounts that the template had."
 )
+# Of a template. They are write-only.
+SECRET_FIELDS: Final = frozenset(
+    {"user_data", "files", "commands", "agent_environment"}
+)
+_WORDS: Final = {
+    "user_data": "user data",
+    "files": "content of the files",
+    "commands": "text of the commands",
+    "agent_environment": "environment of the agent",
+}
 
 
 def resolve_credentials(
@@ -73,12 +84,28 @@ def refuse_moving_user_data(before: Account) -> None:
 
 
 def refuse_new_readers(
-    known: Template, template: Template, placements: Iterable[PlacementFields]
+    known: Template,
+    template: Template,
+    placements: Iterable[PlacementFields],
+    *,
+    entered: Collection[str],
 ) -> None:
-    """Raise InvalidError if stored user data would reach another account."""
+    """Raise InvalidError if what is stored would reach another account.
+
+    ``entered`` names the fields that a person has just entered, for these accounts.
+    """
     readers = {each.account_id for each in known.placements.all()}
-    if template.user_data and {each.account_id for each in placements} - readers:
-        raise InvalidError.of({"user_data": [USER_DATA_MOVED]})
+    if not {each.account_id for each in placements} - readers:
+        return
+    errors = {
+        name: [MOVED_TEMPLATE.format(words=words)]
+        for name, words in _WORDS.items()
+        if name not in entered
+        and getattr(template, name)
+        and getattr(template, name) == getattr(known, name)
+    }
+    if errors:
+        raise InvalidError.of(errors)
 
 
 def list_living() -> QuerySet[TemplateVersion]:
@@ -87,12 +114,15 @@ def list_living() -> QuerySet[TemplateVersion]:
 
 
 def _list_recipes(account: Account) -> list[str]:
-    """Return the names of templates whose user data the account's calls can carry."""
+    """Return the names of templates whose secrets the account's calls can carry."""
     templates = Template.objects.filter(placements__account=account)
     versions = list_living().filter(placements__account=account)
+    some = Q(pk__in=[])
+    for name in sorted(SECRET_FIELDS):
+        some |= ~Q(**{name: ""})
     return sorted(
         {
-            *templates.exclude(user_data="").values_list("name", flat=True),
-            *versions.exclude(user_data="").values_list("template_name", flat=True),
+            *templates.filter(some).values_list("name", flat=True),
+            *versions.filter(some).values_list("template_name", flat=True),
         }
     )

@@ -1,7 +1,7 @@
 """Save, check and delete templates."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from django.conf import settings
@@ -22,7 +22,8 @@ from servers.models import (
 from servers.models.template import ACCOUNT_GONE, PLACEMENT_FIELDS, Recipe
 from servers.operations.labels import check_labels, check_tags, list_clouds
 from servers.operations.saving import clean_fields, raise_wrong, saving
-from servers.operations.secrets import refuse_new_readers
+from servers.operations.secrets import SECRET_FIELDS, refuse_new_readers
+from servers.operations.user_data import find_too_long, find_wrong_setup
 from servers.placing.locations import ensure_location, open_location
 from servers.records.differences import list_differences, read_placements, read_values
 from servers.records.ledger import Fact, write_event
@@ -31,10 +32,6 @@ from servers.wording import count_of
 
 MAX_USER_DATA: Final = 64 * 1024  # bytes; a cloud may allow less
 MAX_PLACEMENTS: Final = 11  # the first, and ten fallbacks
-# Of a template. They are write-only.
-SECRET_FIELDS: Final = frozenset(
-    {"user_data", "files", "commands", "agent_environment"}
-)
 SECONDS_FIELDS: Final = frozenset({"ttl", "drain_seconds"})
 NEEDS_URL: Final = (
     "The instance can only report to ServerFleet at an address that it knows. The "
@@ -85,12 +82,14 @@ def save_template(
     placements: Sequence[TemplatePlacement] | None = None,
     *,
     user_data: str | None = None,
+    entered: Collection[str] = (),
 ) -> TemplateVersion:
     """Check and save a template and its next version.
 
-    If ``placements`` or ``user_data`` is None, the template keeps its own. Its user
-    data must not reach another account: a new account needs the user data again. Raises
-    InvalidError or ConflictError (the name is taken).
+    If ``placements`` or ``user_data`` is None, the template keeps its own. What can
+    contain secrets must not reach another account: a new account needs it again.
+    ``entered`` names those of SECRET_FIELDS that this change has anew, besides
+    ``user_data``. Raises InvalidError or ConflictError (the name is taken).
     """
     if user_data is not None:
         template.user_data = user_data
@@ -104,8 +103,9 @@ def save_template(
             .filter(pk=template.pk)
             .first()
         )
-        if known and user_data is None and known.user_data == template.user_data:
-            refuse_new_readers(known, template, placements)
+        if known:
+            again = {*entered, *(() if user_data is None else ("user_data",))}
+            refuse_new_readers(known, template, placements, entered=again)
         before = read_template(known) if known else None
         if template.is_default:
             Template.objects.filter(is_default=True).exclude(pk=template.pk).update(
@@ -153,16 +153,17 @@ def _find_wrong(
     message = check_labels(template.labels)
     if message or (message := check_tags(template.labels, list_clouds(placements))):
         errors["labels"] = [message]
-    size = len(template.user_data.encode())
-    if size > MAX_USER_DATA:
+    if len(template.user_data.encode()) > MAX_USER_DATA:
         errors["user_data"] = [f"Use at most {MAX_USER_DATA // 1024} KiB."]
-    elif wrong := _check_user_data(size, placements):
-        errors["user_data"] = [wrong]
+    else:
+        errors |= find_wrong_setup(template)
     errors |= _check_agent(template)
     if template.readiness == "callback" and not settings.PUBLIC_URL:
         errors["readiness"] = [NEEDS_URL]
     if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
+    if not errors and (wrong := find_too_long(template, placements)):
+        errors["user_data"] = [wrong]
     return errors
 
 
@@ -179,14 +180,6 @@ def _check_agent(template: Template) -> dict[str, list[str]]:
     return nobody_asks | check_agent(
         agent, template.agent_image, template.agent_environment
     )
-
-
-def _check_user_data(size: int, placements: Iterable[TemplatePlacement]) -> str:
-    """Return why the cloud of a placement would refuse user data, or ""."""
-    for kind in map(describe_kind, {each.account.kind for each in placements}):
-        if wrong := kind.capabilities.check_user_data(size):
-            return f"{kind.label}: {wrong}"
-    return ""
 
 
 def delete_template(template: Template) -> None:

@@ -312,7 +312,7 @@ def test_what_runs_on_a_server_is_set_and_what_is_secret_is_only_written(
         ),
         "new_files": json.dumps(files),
         "new_commands": "echo needle",
-        "new_user_data": "# needle",
+        "new_user_data": "#!/bin/sh\n# needle",
         "registry_mirrors": '["https://mirror.example"]',
         "labels": "",
         "drain_seconds": 90,
@@ -323,7 +323,10 @@ def test_what_runs_on_a_server_is_set_and_what_is_secret_is_only_written(
     assert (saved.agent, saved.drain_seconds, saved.labels) == ("drone", 90, {})
     assert saved.registry_mirrors == ["https://mirror.example"]
     assert json.loads(saved.files) == files
-    assert (saved.commands, saved.user_data) == ("echo needle", "# needle")
+    assert (saved.commands, saved.user_data) == (
+        "echo needle",
+        "#!/bin/sh\n# needle",
+    )
     assert "needle" not in client.get(path).content.decode()
     # Empty fields keep what is stored; what is ticked is deleted.
     again = fill_template(saved) | agent

@@ -26,6 +26,14 @@ KEYS = {
     "session_token": "needle-token",
 }
 
+MACHINE = {
+    "cloud_init": "none",
+    "agent": "none",
+    "drain_seconds": 60,
+    "on_health_lost": "error",
+    "prune_hours": 0,
+}
+
 
 @contextmanager
 def listen() -> Iterator[tuple[str, list[bytes]]]:
@@ -205,11 +213,7 @@ def test_the_pages_and_the_django_admin_ask_for_the_user_data_again(
         "readiness": "address",
         "readiness_port": 22,
         "ttl": 0,
-        "cloud_init": "none",
-        "agent": "none",
-        "prune_hours": 0,
-        "drain_seconds": 60,
-        "on_health_lost": "error",
+        **MACHINE,
         "name_prefix": "agent-",
         "overrides": "listed",
     }
@@ -222,6 +226,42 @@ def test_the_pages_and_the_django_admin_ask_for_the_user_data_again(
     refused = _save_in_admin(template, aws)
     assert b"enter the user data again" in refused.content
     assert find_account_of(template) == "mine"
+
+
+SECRETS = {
+    "user_data": "#!/bin/sh\n# needle",
+    "files": [{"path": "/etc/x", "content": "needle", "mode": "0600"}],
+    "commands": "echo needle",
+    "agent_environment": {"DRONE_RPC_HOST": "ci", "DRONE_RPC_SECRET": "needle"},
+}
+
+
+def test_another_account_asks_for_all_that_can_be_secret_again(
+    aws: Account, send: Call
+) -> None:
+    make_builds(aws)
+    docker = {"cloud_init": "docker", "readiness": "docker", "agent": "drone"}
+    path = "/api/templates/builds?unchecked=true"
+    made = send("PATCH", path, {**docker, **SECRETS})
+    assert made.status_code == 200, made.content
+    assert b"needle" not in made.content
+    assert [made.json()[f"has_{name}"] for name in SECRETS] == [True] * 4
+    save_account(
+        Account(name="mine", kind="amazon", region="eu-central-1"), credentials=KEYS
+    )
+    for count in range(len(SECRETS)):
+        some = dict(list(SECRETS.items())[:count])
+        refused = send("PATCH", path, {"account": "mine", **some})
+        assert refused.status_code == 400
+        assert set(refused.json()["errors"]) == SECRETS.keys() - some.keys()
+    # Nor do they go to another endpoint, each for itself.
+    change = {"endpoint": "https://ec2.example.com", "credentials": KEYS}
+    for name in SECRETS:
+        empty: Any = {"files": [], "agent_environment": {}}.get(name, "")
+        assert send("PATCH", "/api/accounts/aws", change).status_code == 409
+        rest = {"agent": "none"} if name == "agent_environment" else {}
+        assert send("PATCH", path, {name: empty, **rest}).status_code == 200
+    assert send("PATCH", "/api/accounts/aws", change).status_code == 200
 
 
 def find_account_of(template: Template) -> str:
@@ -239,11 +279,7 @@ def _save_in_admin(template: Template, account: Account) -> Any:
         "readiness": "address",
         "readiness_port": 22,
         "ttl": 0,
-        "cloud_init": "none",
-        "agent": "none",
-        "prune_hours": 0,
-        "drain_seconds": 60,
-        "on_health_lost": "error",
+        **MACHINE,
         "name_prefix": "agent-",
         "overrides": "listed",
         "versions-TOTAL_FORMS": 0,

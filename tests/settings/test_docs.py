@@ -8,8 +8,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 OURS = re.compile(r"SERVERFLEET_[A-Z0-9_]+")
 ROW = re.compile(r"^\| ([^|]+) \|", re.MULTILINE)
-# The drill tells its child where PostgreSQL is; nobody else sets it.
-INTERNAL = {"SERVERFLEET_DRILL_POSTGRES"}
+INTERNAL = {
+    # The drill tells its child where PostgreSQL is; nobody else sets it.
+    "SERVERFLEET_DRILL_POSTGRES",
+    # What an agent's container gets.
+    "SERVERFLEET_CAPACITY",
+    "SERVERFLEET_SERVER",
+}
 FILES = {"SSL_CERT_FILE"}
 
 

@@ -1,13 +1,23 @@
 """Templates and their placements."""
 
+import json
 from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 
 from servers.api.serializers.base import ModelShape, Shape
-from servers.api.serializers.fields import Choice, Flag, Number, Seconds, Text
+from servers.api.serializers.fields import (
+    Array,
+    Choice,
+    Flag,
+    Number,
+    Seconds,
+    Text,
+    Texts,
+)
 from servers.api.serializers.servers import AT, STATES, Labels
 from servers.errors import InvalidError
+from servers.machine.cloud_init.options import MAX_COMMANDS, MAX_ENTRIES, MODE
 from servers.models import Template, TemplatePlacement
 from servers.models.template import PLACEMENT_FIELDS
 from servers.operations.templates import MAX_PLACEMENTS, MAX_USER_DATA, NAME_PREFIX
@@ -71,6 +81,56 @@ _PLACEMENT: Final = {
 }
 
 
+class _FileSerializer(Shape):
+    """A file of root's on the instance."""
+
+    path = Text(help_text="An absolute path.")
+    content = Text(allow_blank=True)
+    mode = Text(
+        required=False,
+        rules={"pattern": f"^(?:{MODE.pattern})$"},
+        help_text="Permissions in octal; 0644 if left out.",
+    )
+
+    body: ClassVar = {"path": "/etc/example.conf", "content": "a = 1\n", "mode": "0600"}
+
+
+class _FileList(Array):
+    """Files, stored as the text of a JSON array."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(child=_FileSerializer(), max_length=MAX_ENTRIES, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the array as text; the operation checks what is in it."""
+        return write_json(data)
+
+
+class _Environment(Texts):
+    """Variables, stored as the text of a JSON object."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Return the object as text."""
+        return write_json(data)
+
+
+def write_json(data: Any) -> str:
+    """Return a value as a template stores it; "" for an empty one."""
+    return json.dumps(data, ensure_ascii=False) if data else ""
+
+
+def _list_of(says: str) -> Array:
+    return Array(child=Text(), required=False, max_length=MAX_ENTRIES, help_text=says)
+
+
+def _tell(name: str) -> Flag:
+    return Flag(
+        value=lambda template: bool(getattr(template, name)),
+        read_only=True,
+        help_text=f"Whether it has {name.replace('_', ' ')}, which is never shown.",
+    )
+
+
 class TemplateSerializer(ModelShape):
     """How servers are created. Each change creates a new version."""
 
@@ -96,6 +156,39 @@ class TemplateSerializer(ModelShape):
         help_text=f"At most {MAX_USER_DATA // 1024} KiB in UTF-8.",
     )
     labels = Labels()
+    registry_mirrors = _list_of("Mirrors of Docker Hub: URLs without a path.")
+    insecure_registries = _list_of(
+        "Registries without valid TLS: host, host:port or a network."
+    )
+    pull_images = _list_of("Images that a server has before it is ready.")
+    ssh_keys = _list_of(
+        "SSH public keys that can log in, besides the key of the placement."
+    )
+    build_labels = Texts(
+        required=False,
+        help_text="Labels of the containers that are builds. A drain waits for them.",
+    )
+    has_files = _tell("files")
+    files = _FileList(
+        write_only=True,
+        required=False,
+        help_text="Files to write. They replace those that the template has.",
+    )
+    has_commands = _tell("commands")
+    commands = Text(
+        write_only=True,
+        required=False,
+        allow_blank=True,
+        max_length=MAX_COMMANDS,
+        help_text="Shell commands. They run as root at the first boot, after all that "
+        "ServerFleet sets up. The first one that fails ends the boot.",
+    )
+    has_agent_environment = _tell("agent_environment")
+    agent_environment = _Environment(
+        write_only=True,
+        required=False,
+        help_text="Environment variables of the agent.",
+    )
 
     example: ClassVar = {
         **_PLACEMENT,
@@ -110,6 +203,14 @@ class TemplateSerializer(ModelShape):
         "name_prefix": "agent-",
         "overrides": "listed",
         "max_servers": None,
+        "cloud_init": "docker",
+        "registry_mirrors": ["https://mirror.example.com"],
+        "pull_images": ["docker:28-dind"],
+        "prune_hours": 72,
+        "has_agent_environment": True,
+        "agent": "drone",
+        "drain_seconds": 3600,
+        "on_health_lost": "error",
     }
     body: ClassVar = {
         "name": "huge",
@@ -139,9 +240,35 @@ class TemplateSerializer(ModelShape):
             "overrides",
             "max_servers",
             "is_default",
+            "cloud_init",
+            "registry_mirrors",
+            "insecure_registries",
+            "daemon_json",
+            "local_disk",
+            "pull_images",
+            "prune_hours",
+            "ssh_keys",
+            "has_files",
+            "files",
+            "has_commands",
+            "commands",
+            "agent",
+            "agent_image",
+            "has_agent_environment",
+            "agent_environment",
+            "build_labels",
+            "drain_seconds",
+            "on_health_lost",
         )
         extra_kwargs: ClassVar = {
             "ttl": {"help_text": "In seconds; 0 means no limit."},
+            "daemon_json": {
+                "help_text": "Settings of the Docker daemon, besides those that "
+                "ServerFleet sets."
+            },
+            "drain_seconds": {
+                "help_text": "How long a termination waits for running builds."
+            },
             "name_prefix": {"rules": {"pattern": f"^(?:{NAME_PREFIX.pattern})$"}},
         }
 

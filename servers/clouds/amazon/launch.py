@@ -24,6 +24,7 @@ CAPABILITIES: Final = Capabilities(
     ),
     user_data_bytes=16 * 1024,
     user_data_in_base64=True,
+    user_data_gzip=True,
     idempotency_token=True,
     finds_by_key=True,
     dry_run=True,
@@ -70,7 +71,7 @@ def build_run_params(
     """
     if wrong := find_wrong(options):
         raise RefusedError(f"{wrong} Correct it in the template or its account.")
-    user_data = spec.user_data.encode()
+    user_data = CAPABILITIES.pack_user_data(spec.user_data, compresses=spec.compresses)
     if wrong := CAPABILITIES.check_user_data(len(user_data)):
         raise RefusedError(wrong)
     params = {

@@ -101,7 +101,11 @@ class Sandbox:
         with _translated():
             return _show(
                 self._driver.create_node(
-                    name=spec.name, image=spec.image, size=spec.size, ex_tags=spec.tags
+                    name=spec.name,
+                    image=spec.image,
+                    size=spec.size,
+                    ex_tags=spec.tags,
+                    ex_userdata=spec.user_data,
                 )
             )
 

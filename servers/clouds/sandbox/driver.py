@@ -57,7 +57,13 @@ class SandboxNodeDriver(NodeDriver):
         return self.world.identity()
 
     def create_node(  # type: ignore[override]
-        self, *, name: str, image: str, size: str, ex_tags: dict[str, str]
+        self,
+        *,
+        name: str,
+        image: str,
+        size: str,
+        ex_tags: dict[str, str],
+        ex_userdata: str = "",
     ) -> Node:
         """Create an instance. The request is recorded when it is sent."""
         call = self._enter("create")
@@ -93,6 +99,9 @@ class SandboxNodeDriver(NodeDriver):
                 **boot,
                 **lost,
             )
+            # One that is created stopped gets it when it is switched on.
+            if not behaviour.power_on:
+                self.world.keep_user_data(connection, instance_id, ex_userdata)
         if behaviour.strikes("timeout_after", call):
             self._hang()
         time.sleep(max(0.0, made - time.time()) + behaviour.latency / 2)
@@ -116,6 +125,8 @@ class SandboxNodeDriver(NodeDriver):
             switched = self.world.update(
                 connection, values, "id = ? AND off_until = ?", (row.id, _NEVER)
             )
+            if switched:
+                self.world.keep_user_data(connection, row.id, user_data)
         if behaviour.strikes("timeout_after", call):
             self._hang()
         time.sleep(behaviour.latency / 2)
@@ -200,6 +211,7 @@ class SandboxNodeDriver(NodeDriver):
                 "WHERE id = ? AND deleting_at IS NULL",
                 (start, gone, gone + behaviour.listed, row.id),
             )
+            self.world.keep_user_data(connection, row.id, "")
             if behaviour.strikes("leaves_volume", call):
                 self.world.leave_volume(connection, row, gone)
         time.sleep(behaviour.latency / 2)

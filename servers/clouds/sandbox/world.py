@@ -46,6 +46,8 @@ CREATE TABLE IF NOT EXISTS addresses (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     address TEXT NOT NULL
 );
+-- Apart, because listings read all columns of the instances.
+CREATE TABLE IF NOT EXISTS user_data (id TEXT PRIMARY KEY, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS instances_by_key ON instances (key);
 CREATE INDEX IF NOT EXISTS instances_by_end ON instances (forgotten_at);
 CREATE TABLE IF NOT EXISTS volumes (
@@ -217,6 +219,25 @@ class World:
             columns["tags"] = json.loads(columns["tags"])
             rows.append(Row(**columns))
         return rows
+
+    def keep_user_data(
+        self, connection: sqlite3.Connection, instance_id: str, text: str
+    ) -> None:
+        """Keep what an instance was created with, in a transaction. "" removes it."""
+        connection.execute("DELETE FROM user_data WHERE id = ?", (instance_id,))
+        if text:
+            connection.execute(
+                "INSERT INTO user_data VALUES (?, ?)", (instance_id, text)
+            )
+
+    def read_user_data(self, instance_id: str) -> str:
+        """Return the user data of an instance, as its metadata service would."""
+        found = (
+            self._connection()
+            .execute("SELECT text FROM user_data WHERE id = ?", (instance_id,))
+            .fetchone()
+        )
+        return str(found[0]) if found else ""
 
     def leave_volume(
         self, connection: sqlite3.Connection, row: Row, made_at: float

@@ -53,7 +53,7 @@ class _Edit(Edit):
                     form.to_template(self.find_current()),
                     form.list_placements(),
                     before=self.find_current(),
-                    user_data=form.cleaned_data["user_data"] or None,
+                    entered=form.list_entered(),
                 )
             except (RefusedPlaceError, UnavailableError) as error:
                 form.offer_unchecked(error.message)
@@ -69,7 +69,7 @@ class _Edit(Edit):
         save_template(
             template,
             form.list_placements(),
-            user_data=form.cleaned_data["user_data"] or None,
+            entered=form.list_entered(),
         )
         return template
 

@@ -18,7 +18,8 @@ from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
 from servers.models import Account, Template, TemplatePlacement
 from servers.models.multiline import Multiline
-from servers.operations.templates import MAX_PLACEMENTS, SECRET_FIELDS
+from servers.operations.secrets import SECRET_FIELDS
+from servers.operations.templates import MAX_PLACEMENTS
 
 # Always shown. The others stand below *More settings*.
 _SHOWN: Final = ("name", "capacity", "max_servers", "is_default")

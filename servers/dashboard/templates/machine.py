@@ -270,6 +270,24 @@ class MachineForm(forms.Form):
             if data[name]:
                 setattr(template, name, data[name])
 
+    def list_entered(self) -> list[str]:
+        """Return what a person has just entered, all of it, of what is write-only."""
+        data = self.cleaned_data
+        found = [name for name in ("user_data", "commands") if data[name]]
+        if all(row.cleaned_data["content"] for row in self.file_rows):
+            found.append("files")
+        agent, environment = data["agent"], data["environment"]
+        typed = [
+            data.get(name_field(agent, each))
+            for each in AGENTS[agent].variables
+            if each.name in environment
+        ]
+        if list_others(agent, environment):
+            typed.append(data["agent_environment"])
+        if all(typed):
+            found.append("agent_environment")
+        return found
+
     def clean(self) -> dict[str, Any]:
         """Read the environment of the chosen agent and ignore that of others."""
         data: dict[str, Any] = super().clean() or self.cleaned_data

@@ -15,8 +15,8 @@ from servers.dashboard.templates.boot_chart import compare_boots, load_steps
 from servers.dashboard.templates.stats import Record, read_records
 from servers.errors import NotFoundError
 from servers.models import Template, TemplateVersion
+from servers.operations.secrets import SECRET_FIELDS
 from servers.operations.templates import (
-    SECRET_FIELDS,
     list_template_changes,
     read_template,
 )

@@ -1,0 +1,12 @@
+"""The programs that user data carries: POSIX shell, each for itself."""
+
+from functools import lru_cache
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+
+
+@lru_cache
+def read_script(name: str) -> str:
+    """Return the text of one of the scripts in this folder."""
+    return (_FOLDER / f"{name}.sh").read_text(encoding="ascii")

@@ -1,0 +1,202 @@
+"""Check what a template sets up on its instances, and show it to people.
+
+Both render the user data as for a real server, with keys of the usual length that
+nobody has. So what is accepted here fits into the create call.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+
+from servers.clouds.registry import describe_kind
+from servers.machine.callback.tokens import Callback
+from servers.machine.cloud_init import options
+from servers.machine.cloud_init.own import find_wrong_format
+from servers.machine.cloud_init.parts import File
+from servers.machine.cloud_init.render import (
+    IGNITION,
+    NOTHING,
+    UserData,
+    adds_to_own,
+)
+from servers.machine.cloud_init.setup import Names
+from servers.machine.cloud_init.variables import fill_variables, find_wrong_variable
+from servers.models import Template
+from servers.models.template import PlacementFields, Recipe
+from servers.models.user_data import read_setup, render_recipe
+from servers.records.keys import needs_keys
+
+# The longest that a server's values can be.
+_SERVER: Final = UUID(int=2**128 - 1)
+_NAMES: Final = Names(
+    server="s" * 63,
+    fleet="f" * 16,
+    template="t" * 63,
+    region="r" * 32,
+    size="s" * 32,
+    capacity=1000,
+)
+# What only Docker takes, with its value where nothing is asked for.
+_FOR_DOCKER: Final = (
+    "registry_mirrors",
+    "insecure_registries",
+    "daemon_json",
+    "local_disk",
+    "pull_images",
+    "prune_hours",
+)
+CALLBACK: Final = "callback"
+NEEDS_DOCKER: Final = "Only Docker that ServerFleet sets up takes this."
+
+
+@dataclass(frozen=True, slots=True)
+class SampleKeys:
+    """Texts as long as PEM keys, and as hard to compress."""
+
+    ca_cert: str
+    daemon_key: str
+    daemon_cert: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How long the user data is for one cloud. ``most`` is 0 without a limit."""
+
+    cloud: str
+    size: int
+    most: int
+    compressed: bool
+
+    @property
+    def fits(self) -> bool:
+        """Whether the cloud takes it."""
+        return not self.most or self.size <= self.most
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """User data for people: its text without secrets, its files, and its length."""
+
+    text: str
+    files: tuple[File, ...]
+    fits: tuple[Fit, ...]
+
+
+def find_wrong_setup(template: Recipe) -> dict[str, list[str]]:
+    """Return what is wrong with what a template sets up, by field."""
+    found = {
+        "registry_mirrors": options.check_mirrors(template.registry_mirrors),
+        "insecure_registries": options.check_registries(template.insecure_registries),
+        "daemon_json": options.check_daemon_json(
+            template.daemon_json, local_disk=template.local_disk
+        ),
+        "pull_images": options.check_images(template.pull_images),
+        "ssh_keys": options.check_ssh_keys(template.ssh_keys),
+        "files": options.check_files(template.files),
+        "commands": options.check_commands(template.commands),
+        "build_labels": options.check_build_labels(template.build_labels),
+    }
+    if template.cloud_init == NOTHING:
+        found |= {name: NEEDS_DOCKER for name in _FOR_DOCKER if getattr(template, name)}
+    errors = {name: [said] for name, said in found.items() if said}
+    if not errors and (said := _find_wrong_user_data(template)):
+        errors["user_data"] = [said]
+    return errors
+
+
+def _find_wrong_user_data(template: Recipe) -> str:
+    if said := find_wrong_variable(template.user_data):
+        return said
+    merges = needs_keys(template) or adds_to_own(read_setup(template))
+    merges = merges or template.readiness == CALLBACK
+    return find_wrong_format(
+        fill_variables(template.user_data, _NAMES),
+        ignition=template.cloud_init == IGNITION,
+        merges=merges,
+    )
+
+
+def find_too_long(template: Recipe, placements: Iterable[PlacementFields]) -> str:
+    """Return why the cloud of a placement would refuse the user data, or "".
+
+    The rest of the template was checked.
+    """
+    user_data = _render(template)
+    for fit in _measure(user_data, placements):
+        if not fit.fits:
+            packed = " compressed" if fit.compressed else ""
+            return (
+                f"{fit.cloud}: The user data has {fit.size} bytes{packed}, with what "
+                f"ServerFleet adds, but the cloud accepts at most {fit.most}. Shorten "
+                "the template's user data, files or commands."
+            )
+    return ""
+
+
+def preview_user_data(template: Template) -> Preview:
+    """Return what a create call of a saved template would carry, without secrets."""
+    placements = list(template.placements.all())
+    first = placements[0] if placements else None
+    names = Names(
+        server=f"{template.name_prefix}0a1b2c3d",
+        fleet="fleet",
+        template=template.name,
+        region=first.region if first else "",
+        size=first.size if first else "",
+        capacity=template.capacity,
+    )
+    shown = _render(template, names=names, hides=True)
+    fits = _measure(_render(template), placements)
+    return Preview(shown.text, shown.part.files, tuple(fits))
+
+
+def _render(
+    template: Recipe, *, names: Names = _NAMES, hides: bool = False
+) -> UserData:
+    return render_recipe(
+        template,
+        server_id=_SERVER,
+        names=names,
+        keys=_make_sample() if needs_keys(template) else None,
+        callback=_make_callback() if template.readiness == CALLBACK else None,
+        own_addresses=settings.OWN_ADDRESSES,
+        hides=hides,
+    )
+
+
+def _measure(
+    user_data: UserData, placements: Iterable[PlacementFields]
+) -> Iterable[Fit]:
+    plain = user_data.text.encode()
+    for kind in sorted({each.account.kind for each in placements}):
+        described = describe_kind(kind)
+        can = described.capabilities
+        sent = can.pack_user_data(user_data.text, compresses=user_data.compresses)
+        yield Fit(described.label, len(sent), can.user_data_bytes, sent != plain)
+
+
+def _make_sample() -> SampleKeys:
+    return SampleKeys(
+        ca_cert=_make_text("CERTIFICATE", 700),
+        daemon_key=_make_text("PRIVATE KEY", 140),
+        daemon_cert=_make_text("CERTIFICATE", 760),
+    )
+
+
+def _make_callback() -> Callback:
+    return Callback(settings.PUBLIC_URL, f"cb_{'t' * 43}", settings.PUBLIC_CA)
+
+
+def _make_text(name: str, size: int) -> str:
+    """Return a PEM text of ``size`` bytes that are always the same."""
+    noise = b"".join(
+        hashlib.sha256(f"{name}{size}{number}".encode()).digest()
+        for number in range(size // 32 + 1)
+    )
+    body = base64.encodebytes(noise[:size]).decode()
+    return f"-----BEGIN {name}-----\n{body}-----END {name}-----\n"
