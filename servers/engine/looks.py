@@ -49,19 +49,24 @@ def weigh_look(
     because = found.because
     if snapshot.state is State.SHUTDOWN:
         because = say_wait(snapshot, because, found.builds)
-    first = min([found.until or now + probe.again, *_list_ends(snapshot)])
-    return Rest(max(first, now), because)
+    until = found.until
+    if until is None or until <= now:
+        until = now + probe.again
+    return Rest(min([until, *_list_ends(snapshot, now)]), because)
 
 
 def await_turn(snapshot: Snapshot, wait: timedelta, *, now: datetime) -> Rest:
     """Return the rest of a server whose look has no slot yet."""
-    # What has ended already needs a look first, so it waits like any other.
-    ends = [time for time in _list_ends(snapshot) if time > now]
-    return Rest(min([now + wait, *ends]), snapshot.waiting)
+    return Rest(min([now + wait, *_list_ends(snapshot, now)]), snapshot.waiting)
 
 
-def _list_ends(snapshot: Snapshot) -> list[datetime]:
-    """Return when the state may end whatever a look finds."""
+def _list_ends(snapshot: Snapshot, now: datetime) -> list[datetime]:
+    """Return when the state may end whatever a look finds.
+
+    A time that has passed is none of them: what else is needed then, such as a fresh
+    listing, comes by itself, and until then looks keep their pace.
+    """
     shuts_down = snapshot.state is State.SHUTDOWN
     ends = end_drain(snapshot) if shuts_down else snapshot.deadline_at
-    return [time for time in (ends, snapshot.ends_at) if time is not None]
+    times = (ends, snapshot.ends_at)
+    return [time for time in times if time is not None and time > now]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,12 @@ from django.db.models import F
 
 from servers import engine
 from servers.api.serializers.servers import DetailsSerializer
-from servers.lifecycle.conditions import Machine, Met, NotYet
+from servers.engine.looks import weigh_look
+from servers.engine.waits import Rest
+from servers.lifecycle.conditions import Known, Machine, Met, NotYet
+from servers.lifecycle.decisions import Probe
+from servers.lifecycle.states import Event as Moved
+from servers.lifecycle.states import State
 from servers.machine.readiness import READINESS, Readiness
 from servers.models import Event, Host, Server, Template, TemplateVersion
 from servers.operations.fleet import freeze_destroys
@@ -18,6 +23,7 @@ from servers.operations.templates import save_template
 from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from servers.reports.why import explain_server
+from tests.lifecycle.test_decisions import NOW, ago, snapshot
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 from tests.support.worlds import turn
 
@@ -207,3 +213,27 @@ def test_a_look_that_began_before_the_cordon_settled_is_repeated(
     workshop.run_to("stopped", server)
     assert len(looks) == 2
     assert max(looks) <= 5
+
+
+@pytest.mark.pure
+def test_a_look_keeps_its_pace_and_no_state_is_outlasted() -> None:
+    probe = Probe("10.0.0.1", Known(Met("")), Moved.READY, timedelta(seconds=6))
+    hour = NOW + timedelta(hours=1)
+
+    def rest(state: State, until: datetime | None = None, **more: Any) -> Rest:
+        seen = snapshot(state, **more)
+        found = NotYet("Not yet.", until)
+        decided = weigh_look(probe, found, seen, began=NOW, now=NOW)
+        assert isinstance(decided, Rest)
+        return decided
+
+    later = NOW + timedelta(seconds=6)
+    assert rest(State.STAGING).until == later
+    assert rest(State.STAGING, hour).until == hour
+    soon = NOW + timedelta(seconds=1)
+    assert rest(State.STAGING, hour, deadline_at=soon).until == soon
+    # A deadline that has passed waits for a listing, and is no reason to hurry.
+    assert rest(State.STAGING, deadline_at=ago(1)).until == later
+    assert rest(State.STAGING, ago(1)).until == later
+    draining = {"state_since": ago(10), "drain": timedelta(seconds=11)}
+    assert rest(State.SHUTDOWN, hour, **draining).until == soon
