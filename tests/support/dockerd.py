@@ -4,8 +4,10 @@ Each runs as the first process of a PID and mount namespace of its own. So whate
 it takes its containers and mounts along, and nothing is left on this machine.
 """
 
+import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -85,8 +87,16 @@ def make_endpoint(address: str, name: str, keys: Keys, port: int = 0) -> Endpoin
     )
 
 
+FOLDER: Final = "/etc/docker"
+
+
 class Dockerd:
-    """A daemon that listens with given files: ``ca.pem``, ``cert.pem``, ``key.pem``."""
+    """A daemon that starts with given files in ``/etc/docker``, and its defaults.
+
+    It sees them there, and nobody else does. ``files`` are named relative to that
+    folder, and ``daemon.json`` is among them. Of what it says, only the addresses to
+    listen on are replaced: each daemon has its own here.
+    """
 
     def __init__(self, files: Mapping[str, str], *, address: str = "") -> None:
         require_dockerd()
@@ -95,26 +105,28 @@ class Dockerd:
         self.folder = Path(tempfile.mkdtemp(prefix="sfd-", dir="/tmp"))
         self.socket = self.folder / "sock"
         self.log = self.folder / "log"
+        self.etc = self.folder / "etc"
         for name, text in files.items():
-            (self.folder / name).write_text(text)
+            path = self.etc / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        self._listen_apart()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers. Skip the test if it can't run here."""
-        words = [
-            *("unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"),
+        daemon = [
             *("dockerd", "--storage-driver", "vfs", *_NO_NETWORK),
             *("--data-root", str(self.folder / "data")),
             *("--exec-root", str(self.folder / "exec")),
             *("--pidfile", str(self.folder / "pid")),
-            *("--config-file", str(self.folder / "none.json")),
-            *("-H", f"unix://{self.socket}"),
-            *("-H", f"tcp://{self.address}:{DOCKER_PORT}", "--tlsverify"),
-            *("--tlscacert", str(self.folder / "ca.pem")),
-            *("--tlscert", str(self.folder / "cert.pem")),
-            *("--tlskey", str(self.folder / "key.pem")),
         ]
-        (self.folder / "none.json").write_text("{}")
+        Path(FOLDER).mkdir(exist_ok=True)
+        inside = f"mount --bind {self.etc} {FOLDER} && exec {shlex.join(daemon)}"
+        words = [
+            *("unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"),
+            *("sh", "-c", inside),
+        ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(words, stdout=log, stderr=log)
         ends = time.monotonic() + 30
@@ -125,6 +137,15 @@ class Dockerd:
                 pytest.skip(f"dockerd does not run here: {said}")
             time.sleep(0.05)
         self._add_image()
+
+    def _listen_apart(self) -> None:
+        path = self.etc / "daemon.json"
+        settings = json.loads(path.read_text())
+        assert f"tcp://0.0.0.0:{DOCKER_PORT}" in settings["hosts"]
+        tcp = f"tcp://{self.address}:{DOCKER_PORT}"
+        path.write_text(
+            json.dumps({**settings, "hosts": [f"unix://{self.socket}", tcp]})
+        )
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client, socket.socket() as secured:
@@ -186,11 +207,26 @@ class Dockerd:
 @contextmanager
 def run_dockerd(keys: Keys, *, address: str = "") -> Iterator[Dockerd]:
     """Run a daemon with a server's keys."""
+    settings = {
+        "hosts": [f"tcp://0.0.0.0:{DOCKER_PORT}"],
+        "tlsverify": True,
+        "tlscacert": f"{FOLDER}/ca.pem",
+        "tlscert": f"{FOLDER}/cert.pem",
+        "tlskey": f"{FOLDER}/key.pem",
+    }
     files = {
+        "daemon.json": json.dumps(settings),
         "ca.pem": keys.ca_cert,
         "cert.pem": keys.daemon_cert,
         "key.pem": keys.daemon_key,
     }
+    with run_with_files(files, address=address) as daemon:
+        yield daemon
+
+
+@contextmanager
+def run_with_files(files: Mapping[str, str], *, address: str = "") -> Iterator[Dockerd]:
+    """Run a daemon with these files in ``/etc/docker``."""
     daemon = Dockerd(files, address=address)
     try:
         daemon.start()

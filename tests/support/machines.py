@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import yaml
+
 from servers.machine.certificates import Keys
 from servers.models import Account, Server, Template
 from servers.operations.templates import save_template
 from servers.records.keys import find_keys
-from tests.support.dockerd import Dockerd, find_address, run_dockerd
+from tests.support.dockerd import FOLDER, Dockerd, find_address, run_with_files
 from tests.support.fleet import Workshop, provision, world_of
 
 
@@ -45,6 +47,24 @@ def keys_of(server: Server) -> Keys:
 
 @contextmanager
 def run_machine(server: Server, address: str) -> Iterator[Dockerd]:
-    """Run what cloud-init sets up on the instance: a daemon with the server's keys."""
-    with run_dockerd(keys_of(server), address=address) as daemon:
+    """Run what cloud-init sets up on the instance: a daemon with the user data's files.
+
+    The user data is the one that the sandbox got with the create call.
+    """
+    server.refresh_from_db()
+    text = world_of(server.account).read_user_data(server.instance_id)
+    files = {
+        path.removeprefix(f"{FOLDER}/"): content
+        for path, content in read_files(text).items()
+        if path.startswith(f"{FOLDER}/")
+    }
+    with run_with_files(files, address=address) as daemon:
         yield daemon
+
+
+def read_files(text: str) -> dict[str, str]:
+    """Return the files that cloud-config writes, by path."""
+    assert text.startswith("#cloud-config\n")
+    return {
+        each["path"]: each["content"] for each in yaml.safe_load(text)["write_files"]
+    }
