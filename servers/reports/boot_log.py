@@ -31,7 +31,11 @@ class BootLog:
 
 def read_boot(server: Server) -> BootLog:
     """Return what the instance of the server's last attempt has reported."""
-    host = Host.objects.filter(pk=server.pk).first()
+    return view_boot(Host.objects.filter(pk=server.pk).first())
+
+
+def view_boot(host: Host | None) -> BootLog:
+    """Return what a record says of the boot."""
     if host is None or not host.attempt:
         return BootLog()
     return BootLog(

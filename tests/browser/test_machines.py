@@ -9,13 +9,20 @@ from typing import Any
 
 import pytest
 
-from servers.engine import looks
+from servers.engine import look_slots
 from servers.machine.agents.plan import SERVER_LABEL
 from servers.models import Account, Event, Host, Server, Template
 from tests.support.browser import CROSSED, check_looks, poll_now
 from tests.support.dockerd import Dockerd, find_address, require_dockerd
 from tests.support.fleet import Workshop, make_fleet, provision, world_of
 from tests.support.machines import run_machine
+from tests.support.reporters import (
+    URL,
+    Reporter,
+    give_token,
+    make_callback_fleet,
+    start_server,
+)
 from tests.support.standins import BUILDS, add_images, name_image
 
 pytestmark = pytest.mark.pure
@@ -77,13 +84,18 @@ def test_a_drain_is_told_while_it_lasts_and_force_ends_it(
     Host.objects.update_or_create(
         server=server,
         defaults={
-            "boot_steps": [{"name": "Install Docker", "seconds": 12.0}],
+            "attempt": 1,
+            "heartbeat_at": server.created_at,
+            "booted_at": server.created_at,
+            "boot_steps": [
+                {"name": "Install Docker", "at": 1, "seconds": 12.0, "ok": True}
+            ],
             "boot_log": "Get:1 " + "long " * 80 + "\ndone\n",
         },
     )
     page = visit("operator")
     page.goto("/servers/one/")
-    page.get_by_role("button", name="Cordon").press("Enter")
+    page.get_by_role("button", name="Cordon", exact=True).press("Enter")
     page.get_by_text("one is cordoned: it gets no new builds.").wait_for()
     page.get_by_role("heading", name="one running cordoned").wait_for()
     page.get_by_text("Log", exact=True).click()
@@ -113,6 +125,36 @@ def test_a_drain_is_told_while_it_lasts_and_force_ends_it(
     seen = visit("viewer")
     seen.goto("/servers/one/")
     assert seen.locator("main form").count() == 0
+
+
+def test_the_boot_shows_live_as_the_instance_reports_it(
+    visit: Visit, workshop: Workshop, settings: Any
+) -> None:
+    settings.PUBLIC_URL = URL
+    make_callback_fleet()
+    server = start_server(workshop)
+    reporter = Reporter(give_token(server))
+    page = visit("viewer", follows=True)
+    page.goto(f"/servers/{server.name}/")
+    page.get_by_text("The instance has not called back yet.").wait_for()
+    log = "".join(f"Get:{number} docker.io\n" for number in range(60))
+    reporter.boot("booting", ("Install Docker", 21.4), "Pull alpine", log=log)
+    boot = page.get_by_role("region", name="Boot log")
+    boot.get_by_text("Pull alpine (now)").wait_for(timeout=3000)
+    boot.get_by_text("in progress").wait_for()
+    shown = page.get_by_label("Log of the boot")
+    # Who reads the log is not disturbed by what comes after it.
+    shown.evaluate("log => { log.scrollTop = 40; log.focus(); }")
+    reporter.boot(
+        "ready", ("Install Docker", 21.4), ("Pull alpine", 3), log=log + "the end\n"
+    )
+    boot.get_by_text("done", exact=True).wait_for(timeout=3000)
+    assert "the end" in shown.inner_text()
+    assert shown.evaluate("log => [log.scrollTop, document.activeElement === log]") == [
+        40,
+        True,
+    ]
+    check_looks(page, CROSSED[0])
 
 
 @contextmanager
@@ -165,7 +207,8 @@ def test_a_new_admin_sets_up_docker_with_an_agent_connects_and_drains(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     require_dockerd()
-    monkeypatch.setattr(looks, "LOOK_SECONDS", 0.5)
+    monkeypatch.setattr(look_slots, "QUICK_SECONDS", 0.3)
+    monkeypatch.setattr(look_slots, "SLOW_SECONDS", 0.5)
     settings.DRAIN_RECHECK = 0.2
     make_fleet()
     # The first admin may read keys.
@@ -224,7 +267,7 @@ def test_a_new_admin_sets_up_docker_with_an_agent_connects_and_drains(
             loading.value.save_as(tmp_path / file)
         assert "Server Version" in run_lines(*lines, folder=tmp_path)
         assert Event.objects.filter(server=server, kind="keys_read").exists()
-        page.get_by_role("button", name="Cordon").click()
+        page.get_by_role("button", name="Cordon", exact=True).click()
         page.get_by_text("is cordoned: it gets no new builds.").wait_for()
         # Terminated while a build runs, it waits, and says for what and until when.
         daemon.run("sleep", "600", name="build", labels=BUILD)
