@@ -21,6 +21,7 @@ from servers.dashboard.servers.saved_views import DeleteView, SaveView
 from servers.dashboard.start import FirstSteps
 from servers.dashboard.templates import edit as template_edit
 from servers.dashboard.templates import pages as template_pages
+from servers.dashboard.templates.preview import PreviewPage
 from servers.dashboard.theme import ChooseTheme
 
 register_converter(ServerName, "server")
@@ -118,6 +119,11 @@ urlpatterns = [
     path("templates/", template_pages.TemplateList.as_view(), name="templates"),
     path("templates/new/", template_edit.NewTemplate.as_view(), name="new-template"),
     path(_TEMPLATE, template_pages.TemplatePage.as_view(), name="template"),
+    path(
+        f"{_TEMPLATE}user-data/",
+        PreviewPage.as_view(),
+        name="preview-template",
+    ),
     path(f"{_TEMPLATE}trial/", template_pages.TrialPage.as_view(), name="trial"),
     *(
         path(f"{_TEMPLATE}{act}/", view, name=f"{act}-template")

@@ -84,8 +84,16 @@ FOR_ALL |= {"own-password", "confirm-password", "theme"}
 VIEWER_SEES = FOR_ALL | {
     *("overview", "servers", "servers-csv", "servers-json", "server", "leaks"),
     *("act-on-servers", "certificate-file", "accounts", "account", "activity"),
-    *("system", "templates", "template", "trial", "guide", "guide-page", "jump"),
-    *("start", "save-view", "delete-view"),
+    *(
+        "system",
+        "templates",
+        "template",
+        "trial",
+        "guide",
+        "guide-page",
+        "jump",
+    ),
+    *("start", "save-view", "delete-view", "preview-template"),
 }
 # Their own views of the list are everybody's.
 VIEWER_SENDS = FOR_ALL | {"save-view", "delete-view"}

@@ -40,7 +40,16 @@ FEW, MANY = 50, 5000
 # Polled: an unchanged one is a 304 with at most three queries.
 LIVE = {
     *("overview", "servers", "server", "leaks", "accounts", "account", "templates"),
-    *("template", "trial", "tokens", "activity", "system", "people", "person"),
+    *(
+        "template",
+        "preview-template",
+        "trial",
+        "tokens",
+        "activity",
+        "system",
+        "people",
+        "person",
+    ),
     "start",
 }
 NOT_PAGES = {

@@ -33,6 +33,7 @@ from servers.dashboard.templates.files import (
 from servers.machine.agents.checks import read_environment
 from servers.machine.agents.table import AGENTS, list_agents
 from servers.machine.cloud_init.kinds import list_cloud_inits
+from servers.machine.cloud_init.variables import VARIABLES
 from servers.models import Template
 from servers.models.multiline import Multiline
 from servers.operations.templates import MAX_USER_DATA
@@ -152,7 +153,11 @@ class MachineForm(forms.Form):
         3, "Shell commands, one per line. They run as root at the first boot."
     )
     forget_commands = _forget("commands")
-    user_data = _hide(6, "Runs on the instance at first boot.")
+    user_data = _hide(
+        6,
+        "Runs on the instance at first boot, merged with what ServerFleet sets up. It "
+        f"can contain {', '.join(f'{{{{ {name} }}}}' for name in VARIABLES)}.",
+    )
     forget_user_data = _forget("user_data")
 
     file_rows: list[FileForm]
