@@ -76,7 +76,6 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
         assert not receiver.list("heartbeat")
 
         # The agent's own script has tests of its own.
-        agent = folder / "opt/agent"
         instance.add_script(
             "opt/agent",
             f'echo "$1" >>"{folder}/asked"\n'
@@ -131,7 +130,16 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
         (folder / "builds").write_text("")
         wait_until(lambda: receiver.list("heartbeat")[-1]["drained"])
         assert receiver.list("heartbeat")[-1]["builds"] == []
-        agent.unlink()
+
+        # A drain that hangs is neither cut off nor repeated, and holds up no heartbeat.
+        instance.add_script(
+            "opt/agent", f'echo "$1" >>"{folder}/asked"\n[ "$1" != drain ] || sleep 60'
+        )
+        (folder / "asked").write_text("")
+        wait_until(lambda: not receiver.list("heartbeat")[-1]["drained"], 40)
+        beats = len(receiver.list("heartbeat"))
+        wait_until(lambda: len(receiver.list("heartbeat")) > beats, 40)
+        assert (folder / "asked").read_text().split().count("drain") == 1
 
         assert {each.headers["authorization"] for each in receiver.calls} == {
             f"Bearer {instance.token}"

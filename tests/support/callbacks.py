@@ -75,7 +75,8 @@ class CallingInstance:
         }
         for there, here in places.items():
             text = text.replace(there, str(self.folder / here))
-        return re.sub("sleep [25]\\b", "sleep 0.3", text)
+        text = text.replace("-ge 20 ]", "-ge 3 ]")
+        return re.sub("sleep [125]\\b", "sleep 0.3", text)
 
     def add_program(self, name: str) -> None:
         """Put a program of this machine on the instance."""

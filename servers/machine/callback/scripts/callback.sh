@@ -265,6 +265,7 @@ report_boot() {
 # -- Afterwards --------------------------------------------------------------------
 
 look() { # sets agent, builds and drained
+    known=$builds
     agent=none
     builds=
     drained=false
@@ -274,18 +275,42 @@ look() { # sets agent, builds and drained
         return
     fi
     if [ "$draining" = yes ]; then
-        builds=$(timeout 60 "$folder/agent" drain 2>/dev/null) && drained=true
+        drain && drained=true
     elif [ "$cordoned" = yes ]; then
         : >"$kept/finishing"
-        builds=$(timeout 60 "$folder/agent" drain 2>/dev/null)
+        drain
     else
         if [ -e "$kept/finishing" ]; then
             timeout 60 "$folder/agent" resume 2>/dev/null && rm -f "$kept/finishing"
         fi
-        builds=$(timeout 30 "$folder/agent" builds 2>/dev/null)
+        builds=$(timeout 20 "$folder/agent" builds 2>/dev/null)
     fi
     [ "$has_agent" = yes ] || return
     timeout 20 "$folder/agent" look >/dev/null 2>&1 && agent=running || agent=ended
+}
+
+drain() { # sets builds
+    # It is not cut off where Docker hangs. After its signal, but before the record of
+    # that, the next one would send a second signal, and that cancels builds.
+    if [ -z "$drainer" ] || [ -e "$work/drain.code" ] || ! kill -0 "$drainer"; then
+        rm -f "$work/drain.code"
+        {
+            "$folder/agent" drain >"$work/drain.builds"
+            echo $? >"$work/drain.code"
+        } 2>/dev/null &
+        drainer=$!
+    fi
+    waited_for=0
+    until [ -e "$work/drain.code" ]; do
+        if [ "$waited_for" -ge 20 ]; then
+            builds=$known
+            return 10
+        fi
+        sleep 1
+        waited_for=$((waited_for + 1))
+    done
+    builds=$(cat "$work/drain.builds")
+    return "$(cat "$work/drain.code")"
 }
 
 send_heartbeats() {
@@ -294,7 +319,9 @@ send_heartbeats() {
     while :; do
         look
         mark="$agent $drained $builds"
-        if [ "$mark" != "$sent" ] || [ "$waited" -ge "$again" ]; then
+        # ServerFleet may want to hear a second time that nothing runs.
+        if [ "$mark" != "$sent" ] || [ "$waited" -ge "$again" ] || [ "$drained" = true ]
+        then
             write_heartbeat >"$work/body"
             asked="$cordoned $draining"
             send heartbeat || continue
@@ -331,6 +358,8 @@ prepare() {
 }
 
 draining=no
+drainer=
+builds=
 code=
 # Until ServerFleet has said more, it is as before a reboot.
 [ -e "$kept/finishing" ] && cordoned=yes || cordoned=no
