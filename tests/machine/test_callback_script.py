@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from servers.machine.callback.script import read_script, render_token
+from servers.machine.callback.tokens import make_token
 from servers.machine.certificates import issue_keys
-from tests.support.callbacks import CallingInstance, make_token, wait_until
+from tests.support.callbacks import CallingInstance, wait_until
 from tests.support.receivers import BEHAVIOURS, receive
 
 pytestmark = pytest.mark.pure
@@ -55,9 +56,14 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
         assert len(first["secret"]) == 64
         assert int(first["secret"], 16)
 
+        instance.begin_step('Pull "x"')
+        wait_until(lambda: receiver.list("boot")[-1]["steps"] == [{"name": 'Pull "x"'}])
         instance.finish_step('Pull "x"', seconds=12)
         steps = [{"name": 'Pull "x"', "seconds": 12, "ok": True}]
         wait_until(lambda: receiver.list("boot")[-1]["steps"] == steps)
+        instance.begin_step("Start the agent")
+        running = [*steps, {"name": "Start the agent"}]
+        wait_until(lambda: receiver.list("boot")[-1]["steps"] == running)
         instance.finish_step("Start the agent", seconds=-400)
         (folder / "run/cloud-init").mkdir()
         instance.finish_boot()
@@ -144,6 +150,8 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
         assert {each.headers["authorization"] for each in receiver.calls} == {
             f"Bearer {instance.token}"
         }
+        kinds = {each.headers["content-type"] for each in receiver.calls}
+        assert kinds == {"application/json"}
         assert {each["secret"] for each in receiver.list("heartbeat")} == {
             first["secret"]
         }
@@ -261,7 +269,7 @@ def test_a_failed_boot_is_told_with_the_end_of_its_log_which_stays_small(
         body = receiver.list("boot")[-1]
         assert len(body["log"]) <= 16384
         assert body["log"].endswith('?"?"\\')
-        assert len(body["steps"]) == 64
+        assert len(body["steps"]) == 63
         # Someone repeats it by hand, and it succeeds.
         instance.finish_step("Install Docker")
         instance.finish_boot()

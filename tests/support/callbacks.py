@@ -5,7 +5,6 @@
 
 import os
 import re
-import secrets
 import shutil
 import signal
 import subprocess
@@ -17,17 +16,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from servers.machine.callback.script import FOLDER, render_script, render_token
+from servers.machine.callback.tokens import make_token
 
 # What every image has. What calls is added by name.
 PROGRAMS: Final = (
     *("awk", "cat", "chmod", "cmp", "cut", "grep", "head", "mkdir", "mv", "od", "rm"),
     *("sed", "sleep", "sync", "tail", "timeout", "tr", "wc"),
 )
-
-
-def make_token() -> str:
-    """Return a token that nobody else has."""
-    return f"cb_{secrets.token_urlsafe(32)}"
 
 
 class CallingInstance:
@@ -99,6 +94,10 @@ class CallingInstance:
         """Record a step as the boot's script does."""
         with (self.folder / "state/steps").open("a") as file:
             file.write(f"100\t{100 + seconds}\t{code}\t{name}\n")
+
+    def begin_step(self, name: str) -> None:
+        """Note a step that runs as the boot's script does."""
+        (self.folder / "state/step").write_text(name)
 
     def finish_boot(self) -> None:
         """Record that the last step is through."""

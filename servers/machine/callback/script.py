@@ -5,16 +5,19 @@ It needs nothing that a cloud image lacks: a POSIX shell, awk, od, and curl or G
 
 import re
 import shlex
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+
+from servers.machine.callback.tokens import is_token
 
 FOLDER: Final = "/opt/serverfleet"
 SCRIPT: Final = f"{FOLDER}/callback"
 TOKEN: Final = f"{FOLDER}/callback.token"
 CA: Final = f"{FOLDER}/callback.ca.pem"
 SERVICE: Final = "serverfleet-callback.service"
-_TOKEN: Final = re.compile(r"cb_[A-Za-z0-9_-]{43}")
+_COMMENT: Final = re.compile(r"^ *#.*\n", re.MULTILINE)
 _SCRIPTS: Final = Path(__file__).with_name("scripts")
 # Builds can use up the memory. The service that tells of them outlives that.
 UNIT: Final = f"""\
@@ -60,11 +63,17 @@ def render_script(*, url: str, has_docker: bool, has_agent: bool) -> str:
 def render_token(token: str) -> str:
     """Return the content of the token's file. It is secret."""
     # It becomes a line of curl's configuration.
-    if not _TOKEN.fullmatch(token):
+    if not is_token(token):
         raise ValueError("This is no token.")
     return f"{token}\n"
 
 
+@lru_cache
 def read_script(name: str) -> str:
-    """Return the text of one of the scripts."""
-    return (_SCRIPTS / f"{name}.sh").read_text(encoding="ascii")
+    """Return the text of one of the scripts.
+
+    Its comments, except for those at its head, would only make user data longer.
+    """
+    text = (_SCRIPTS / f"{name}.sh").read_text(encoding="ascii")
+    head, gap, rest = text.partition("\numask 077\n")
+    return head + gap + _COMMENT.sub("", rest)

@@ -68,7 +68,7 @@ write_text() { # writes what it reads as a JSON string, without control characte
 
 write_steps() {
     comma=
-    [ ! -e "$steps" ] || tail -n 64 "$steps" |
+    [ ! -e "$steps" ] || tail -n 63 "$steps" |
         while IFS="$(printf '\t')" read -r began ended result name; do
             # The clock can be set during the boot.
             seconds=$((ended - began))
@@ -79,6 +79,13 @@ write_steps() {
             printf ',"seconds":%d,"ok":%s}' "$seconds" "$ok"
             comma=,
         done
+    # One without seconds still runs.
+    if [ -n "$runs" ]; then
+        [ ! -s "$steps" ] || printf ,
+        printf '{"name":'
+        printf %s "$runs" | head -c 200 | write_text
+        printf '}'
+    fi
 }
 
 write_log() {
@@ -142,7 +149,8 @@ write_curl() {
     printf '%s\n' silent show-error 'connect-timeout = 10' 'max-time = 30' \
         "proto = \"=$scheme\"" 'header = "Content-Type: application/json"' \
         'header = "Expect:"'
-    [ ! -s "$ca" ] || printf 'cacert = "%s"\n' "$ca"
+    # A folder without certificates: those of the image do not count then.
+    [ ! -s "$ca" ] || printf 'cacert = "%s"\ncapath = "%s"\n' "$ca" "$work"
     printf 'header = "Authorization: Bearer '
     tr -d '\n' <"$token"
     printf '"\n'
@@ -151,7 +159,7 @@ write_curl() {
 write_wget() {
     printf '%s\n' 'tries = 1' 'timeout = 15' 'max_redirect = 0' 'server_response = on' \
         'content_on_error = on' 'hsts = off' 'header = Content-Type: application/json'
-    [ ! -s "$ca" ] || printf 'ca_certificate = %s\n' "$ca"
+    [ ! -s "$ca" ] || printf 'ca_certificate = %s\nca_directory = %s\n' "$ca" "$work"
     printf 'header = Authorization: Bearer '
     tr -d '\n' <"$token"
     printf '\n'
@@ -219,12 +227,18 @@ send() { # KIND: calls once. After a failure it waits, so that the caller looks 
 
 # -- The boot ----------------------------------------------------------------------
 
-judge_boot() { # sets phase and, after the last step, what it still waits for
+judge_boot() { # sets phase, the step that runs, and what is waited for after the last
     phase=booting
+    runs=
     waits=
     if [ ! -e "$state/booted" ]; then
-        last=$(tail -n 1 "$steps" 2>/dev/null | cut -f 3)
-        [ "${last:-0}" = 0 ] || phase=failed
+        last=$(tail -n 1 "$steps" 2>/dev/null)
+        if [ "$(printf %s "${last:-0}" | cut -f 3)" != 0 ]; then
+            phase=failed
+        else
+            runs=$(cat "$state/step" 2>/dev/null)
+            [ "$runs" != "$(printf %s "$last" | cut -f 4)" ] || runs=
+        fi
     elif [ -d "$cloud_init" ] && [ ! -e "$cloud_init/result.json" ] &&
         [ ! -e "$cloud_init/disabled" ]; then
         waits="cloud-init to finish"
@@ -247,7 +261,7 @@ report_boot() {
             echo "== Waiting for $waits" >>"$log"
             said=$waits
         fi
-        mark="$phase $waits $(wc -l 2>/dev/null <"$steps")"
+        mark="$phase $runs $waits $(wc -l 2>/dev/null <"$steps")"
         if [ "$mark" != "$sent" ] || { [ $phase = booting ] && [ $waited -ge "$again" ]; }
         then
             write_boot >"$work/body"
