@@ -18,7 +18,7 @@ TOKEN: Final = f"{FOLDER}/callback.token"
 CA: Final = f"{FOLDER}/callback.ca.pem"
 SERVICE: Final = "serverfleet-callback.service"
 _COMMENT: Final = re.compile(r"^ *#.*\n", re.MULTILINE)
-_SCRIPTS: Final = Path(__file__).with_name("scripts")
+_SCRIPT: Final = Path(__file__).with_name("callback.sh")
 # Builds can use up the memory. The service that tells of them outlives that.
 UNIT: Final = f"""\
 [Unit]
@@ -57,7 +57,7 @@ def render_script(*, url: str, has_docker: bool, has_agent: bool) -> str:
         "has_agent": "yes" if has_agent else "no",
     }
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in values.items()]
-    return "".join(("#!/bin/sh\nset -u\n", *lines, read_script("callback")))
+    return "".join(("#!/bin/sh\nset -u\n", *lines, read_script()))
 
 
 def render_token(token: str) -> str:
@@ -69,11 +69,11 @@ def render_token(token: str) -> str:
 
 
 @lru_cache
-def read_script(name: str) -> str:
-    """Return the text of one of the scripts.
+def read_script() -> str:
+    """Return the text of the script.
 
     Its comments, except for those at its head, would only make user data longer.
     """
-    text = (_SCRIPTS / f"{name}.sh").read_text(encoding="ascii")
+    text = _SCRIPT.read_text(encoding="ascii")
     head, gap, rest = text.partition("\numask 077\n")
     return head + gap + _COMMENT.sub("", rest)

@@ -9,6 +9,8 @@ fails. It keeps these for whoever reports the boot:
 - ``BOOT_LOG``: what the steps printed.
 - ``BOOT_STEPS``: one line for each finished step: when it began and ended, in Unix
   seconds, its exit code and its name, separated by tabs.
+- ``STATE_FOLDER/step``: the name of the last step that began.
+- ``STATE_FOLDER/booted``: there is one once all steps are through.
 - ``BOOTED``: it exists once all steps have ended well.
 """
 

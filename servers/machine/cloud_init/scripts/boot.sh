@@ -6,13 +6,14 @@ state=/var/lib/serverfleet
 mkdir -p "$state"
 exec >>/var/log/serverfleet.log 2>&1
 # The image may have been taken of an instance that booted before.
-rm -f "$state/booted" "$state/steps"
+rm -f "$state/booted" "$state/steps" "$state/step"
 
 run() { # NAME COMMAND...
     name=$1
     shift
     began=$(date +%s)
     echo "== $name"
+    printf %s "$name" >"$state/step"
     code=0
     (umask 022 && exec "$@") || code=$?
     printf '%s\t%s\t%s\t%s\n' "$began" "$(date +%s)" "$code" "$name" >>"$state/steps"
