@@ -95,7 +95,7 @@ class ServerAdmin(Shown):
         done="Retrying",
     )
     cordon = act_on_each(
-        "Cordon servers (no new builds)",
+        "Cordon servers",
         lambda server: cordon_server(server.name),
         done="Cordoned",
     )

@@ -123,16 +123,24 @@ class ServerViewSet(ScopedView, ViewSet):
         "cordonServer",
         ServerSerializer,
         errors=[404],
-        says="Running builds go on. A server that is not running yet starts cordoned. "
+        says="Its agent finishes its builds and ends. Those of Woodpecker and GitHub "
+        "are told only once no build runs, so their CI can send more until then. On a "
+        "server without an agent the cordon is a mark only. A server that is not "
+        "running yet starts without its agent. `why` and the event tell which it is. "
         "Repeating the call changes nothing.",
     )
     def cordon(self, request: HTTPRequest, name: str) -> Response:
-        """Cordon a server, so that it gets no new builds."""
+        """Cordon a server: mark it to get no new builds, and tell its agent."""
         return Response(self._render(cordon_server(name)))
 
-    @describe("uncordonServer", ServerSerializer, errors=[404, 409])
+    @describe(
+        "uncordonServer",
+        ServerSerializer,
+        errors=[404, 409],
+        says="If its agent is still finishing builds, it is started again after that.",
+    )
     def uncordon(self, request: HTTPRequest, name: str) -> Response:
-        """Uncordon a server, so that it takes new builds again."""
+        """Uncordon a server, and have its agent take builds again."""
         return Response(self._render(uncordon_server(name)))
 
     @describe(

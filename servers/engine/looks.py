@@ -10,7 +10,8 @@ from typing import Final
 
 from servers.engine.waits import Rest
 from servers.lifecycle.conditions import Look, Met, NotYet
-from servers.lifecycle.decisions import Move, Probe
+from servers.lifecycle.cordon import say_behind
+from servers.lifecycle.decisions import Move, Probe, Tell
 from servers.lifecycle.drain import end_drain, say_wait
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
@@ -58,6 +59,14 @@ def weigh_look(
 def await_turn(snapshot: Snapshot, wait: timedelta, *, now: datetime) -> Rest:
     """Return the rest of a server whose look has no slot yet."""
     return Rest(min([now + wait, *_list_ends(snapshot, now)]), snapshot.waiting)
+
+
+def weigh_follow(
+    call: Tell, found: Met | NotYet, snapshot: Snapshot, *, now: datetime
+) -> Rest:
+    """Return when an agent that does not follow its server's cordon is told again."""
+    first = min(now + call.again, call.next_check, *_list_ends(snapshot, now))
+    return Rest(max(first, now), say_behind(found, cordoned=snapshot.cordoned))
 
 
 def _list_ends(snapshot: Snapshot, now: datetime) -> list[datetime]:

@@ -20,10 +20,11 @@ from servers.engine import calls, uptime
 from servers.engine.create import record_create, send_create
 from servers.engine.finish import record_finish, send_finish
 from servers.engine.look_slots import CrowdedError, look_slot
-from servers.engine.looks import await_turn, make_look, weigh_look
+from servers.engine.looks import await_turn, make_look, weigh_follow, weigh_look
 from servers.engine.moves import apply
 from servers.engine.replace import replace_server
 from servers.engine.waits import Rest, plan_retry, plan_wait, release, stop_clock
+from servers.lifecycle.conditions import Met, NotYet
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import (
     Adopt,
@@ -36,6 +37,7 @@ from servers.lifecycle.decisions import (
     Move,
     Probe,
     Replace,
+    Tell,
     Wait,
     WriteIntent,
 )
@@ -67,6 +69,7 @@ Call = (
     | Destroy
     | Probe
     | Check
+    | Tell
     | Replace  # no call, but its locks come before those of this step's transaction
 )
 Change = Move | Adopt | CloseAttempt  # needs no call
@@ -208,7 +211,7 @@ class Step:
                 return self._finish(call)
             case Destroy():
                 return self._destroy(call)
-            case Probe() | Check():
+            case Probe() | Check() | Tell():
                 return self._look(call)
             case Replace():
                 return self._replace(call)
@@ -278,10 +281,14 @@ class Step:
             self._hasten(asked.instance, asked.pace)
         return following
 
-    def _look(self, call: Probe | Check) -> Call | None:
+    def _look(self, call: Probe | Check | Tell) -> Call | None:
         server, began = self.server, self.now
         try:
             with look_slot(server.pk) as seconds:
+                if uptime.read() >= self.send_before:
+                    # Suspended meanwhile. A look can start an agent or tell it.
+                    self._release(Rest(self.now, server.waiting))
+                    return None
                 found = make_look(call.look, name=server.name, seconds=seconds)
         except CrowdedError as crowded:
             self._read_clock()
@@ -295,11 +302,19 @@ class Step:
             if isinstance(call, Check):
                 self.loader.note_check(server, found)
                 return self._settle()
+            if isinstance(call, Tell):
+                return self._follow_cordon(call, found)
             self.loader.note_look(server, found)
             following = weigh_look(
                 call, found, self.snapshot, began=began, now=self.now
             )
             return self._go_on(following)
+
+    def _follow_cordon(self, call: Tell, found: Met | NotYet) -> Call | None:
+        if self.loader.note_follow(self.server, found):
+            return self._settle()
+        self._release(weigh_follow(call, found, self.snapshot, now=self.now))
+        return None
 
     def _replace(self, call: Replace) -> Call | None:
         with transaction.atomic():

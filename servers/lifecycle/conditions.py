@@ -15,10 +15,13 @@ class Met:
     """The condition holds, for this reason.
 
     ``agent_started``: the look has started the agent, or found it running.
+    ``agent_behind``: the agent does not do yet what the server's cordon says, which is
+    no fault of the machine.
     """
 
     reason: str
     agent_started: bool = False
+    agent_behind: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,9 @@ class Machine:
     ``drained`` is asked only about a machine that may have builds. ``healthy`` is asked
     each minute while the server runs; None: nothing watches it. ``broken`` is why it
     will never be ready, or "". ``log_end`` is the end of its boot's log, if known.
+    ``followed`` is that the agent does what the server's cordon says, and is asked
+    after each change of that until it holds; None: ServerFleet tells no agent.
+    ``cordon`` says what a cordon stops here, and what not.
     """
 
     ready: Condition = Always("It has an address. No other check is set.")
@@ -93,3 +99,8 @@ class Machine:
     healthy: Condition | None = None
     broken: str = ""
     log_end: str = ""
+    followed: Condition | None = None
+    cordon: str = (
+        "ServerFleet does not know what starts builds on it, so the cordon is a mark "
+        "only. Stop new builds there, too."
+    )

@@ -86,6 +86,20 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """Have the running server's agent do what the server's cordon says.
+
+    If it does not yet, try again ``again`` later, but check its health at
+    ``next_check``.
+    """
+
+    address: str
+    look: Look
+    again: timedelta
+    next_check: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Replace:
     """Create another server like it, and terminate this one, for this reason."""
 
@@ -116,6 +130,7 @@ Decision = (
     | Finish
     | Probe
     | Check
+    | Tell
     | Replace
     | ConfirmVanished
     | Destroy

@@ -9,6 +9,7 @@ builds are helped by destroying them: the servers are held, and people are told.
 from datetime import datetime
 
 from servers.lifecycle.conditions import Known, Met, NotYet
+from servers.lifecycle.cordon import decide_follow, explain_cordon
 from servers.lifecycle.decisions import Check, Decision, Move, Replace, Wait
 from servers.lifecycle.snapshot import InstanceView, Limits, Snapshot
 from servers.lifecycle.states import Event
@@ -18,14 +19,16 @@ def decide_running(snapshot: Snapshot, own: InstanceView, now: datetime) -> Deci
     """Return the next step of a running server whose instance is there."""
     condition = snapshot.machine.healthy
     if condition is None:
-        return Wait("", snapshot.ends_at)
+        return Wait(explain_cordon(snapshot), snapshot.ends_at)
     due = find_next_check(snapshot)
     if now < due:
-        return _follow_checks(snapshot, own, due, now)
+        may_tell = snapshot.host.failures < snapshot.limits.checks
+        telling = decide_follow(snapshot, own, due, now) if may_tell else None
+        return telling or _follow_checks(snapshot, own, due, now)
     found = condition.judge(own.address, now)
     if isinstance(found, Met) and not snapshot.host.failures:
         # Nothing to record, so this costs no write.
-        return Wait("", now + snapshot.limits.check)
+        return Wait(explain_cordon(snapshot), now + snapshot.limits.check)
     if isinstance(found, Met | NotYet):
         found = Known(found)
     return Check(own.address, found)
@@ -45,7 +48,7 @@ def _follow_checks(
     """Return what follows from the checks up to now."""
     failures, most = snapshot.host.failures, snapshot.limits.checks
     if not failures:
-        return Wait("", due)
+        return Wait(explain_cordon(snapshot), due)
     problem = snapshot.host.problem
     if failures < most:
         return Wait(f"Failed checks in a row: {failures} of {most}. {problem}", due)

@@ -8,7 +8,7 @@ from servers.lifecycle.decisions import Decision, Move, Probe, Wait
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Event
 
-# Between two looks: a tenth of the time that the state has lasted, within these.
+# Between two looks: a tenth of the time that it has lasted by now, within these.
 _SOONEST: Final = timedelta(seconds=2)
 _LATEST: Final = timedelta(seconds=15)
 _SHARE: Final = 10
@@ -33,11 +33,10 @@ def follow_condition(
         case NotYet(because=because, until=until):
             return Wait(because, until or snapshot.deadline_at)
         case look:
-            again = space_looks(snapshot, now)
+            again = space_looks(snapshot.state_since, now)
             return Probe(address, look, event, again, settled)
 
 
-def space_looks(snapshot: Snapshot, now: datetime) -> timedelta:
+def space_looks(since: datetime, now: datetime) -> timedelta:
     """Return how long to wait between two looks: the longer, the longer it lasts."""
-    lasted = now - snapshot.state_since
-    return min(max(_SOONEST, lasted / _SHARE), _LATEST)
+    return min(max(_SOONEST, (now - since) / _SHARE), _LATEST)

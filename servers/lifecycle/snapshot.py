@@ -65,7 +65,8 @@ class HostView:
     """What looks at the server's machine found since it entered its state.
 
     ``failures`` are the failed checks in a row up to ``checked_at``, and ``problem`` is
-    what was wrong at the last one. ``builds`` are those that a drain waits for.
+    what was wrong at the last one. ``builds`` are those that a drain waits for. The
+    agent may not do what the server's cordon says ``behind_since`` then; None: it does.
     """
 
     checked_at: datetime | None = None
@@ -73,6 +74,7 @@ class HostView:
     problem: str = ""
     builds: tuple[str, ...] = ()
     has_agent: bool = False  # its agent was started, in this state or before
+    behind_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,7 @@ class Snapshot:
     deadline_at: datetime | None = None
     ttl: timedelta | None = None
     protected: bool = False
+    cordoned: bool = False
     trial_until: datetime | None = (
         None  # for a trial of its template: when it ends at the latest
     )

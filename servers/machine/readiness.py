@@ -7,10 +7,14 @@ from functools import partial
 from typing import Final
 
 from servers.lifecycle.conditions import Machine, Met, NotYet
-from servers.machine.agents.cordon import cordon_agent, resume_agent
+from servers.machine.agents.cordon import (
+    cordon_agent,
+    explain_cordon,
+    resume_agent,
+)
 from servers.machine.agents.looks import Drained
 from servers.machine.agents.plan import AgentPlan
-from servers.machine.agents.start import start_agent
+from servers.machine.agents.start import look_at_agent, start_agent
 from servers.machine.callback.conditions import Report, describe_callback
 from servers.machine.docker.client import Docker
 from servers.machine.docker.condition import (
@@ -31,10 +35,10 @@ class Target:
 
     ``loopback`` allows this machine itself, as for a simulated cloud. ``simulation`` is
     what such a cloud simulates on the instance. The instance has been starting
-    ``since`` then, and pulls ``images``. ``has_agent``: an agent runs there.
-    ``has_builds``: some containers are known to be builds. ``find_daemon`` and
-    ``find_agent`` return what only a look needs. ``report`` is what its instance has
-    reported.
+    ``since`` then, and pulls ``images``. ``agent`` names the one that runs there.
+    ``agent_behind``: it may not do yet what ``cordoned`` says. ``has_builds``: some
+    containers are known to be builds. ``find_daemon`` and ``find_agent`` return what
+    only a look needs. ``report`` is what its instance has reported.
     """
 
     port: int
@@ -42,12 +46,18 @@ class Target:
     simulation: Simulation | None = None
     since: datetime | None = None
     images: tuple[str, ...] = ()
-    has_agent: bool = False
-    has_builds: bool = False
+    agent: str = "none"
+    agent_behind: bool = False
     cordoned: bool = False
+    has_builds: bool = False
     find_daemon: FindDaemon | None = None
     find_agent: Callable[[], AgentPlan] | None = None
     report: Report = field(default_factory=Report)
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether an agent runs there."""
+        return self.agent != "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +75,37 @@ class Readiness:
 def describe_docker(target: Target) -> Machine:
     """Return what must hold where ServerFleet reaches the Docker daemon.
 
-    The agent is started by the look that finds everything else ready. While the server
-    is cordoned, it is not.
+    The agent is started by the look that finds everything else ready, unless the server
+    is cordoned. The agent of a cordoned server may end, so nobody misses it then.
     """
     assert target.find_daemon is not None
     daemon = partial(Daemon, target.find_daemon)
     ready: list[Step] = [answer, have_images(target.images)]
     healthy: list[Step] = [ping]
-    if target.has_agent and not target.cordoned:
-        ready.append(_with_agent(target, start_agent))
-        healthy.append(_with_agent(target, resume_agent))
-    elif target.has_agent:
-        healthy.append(_with_agent(target, cordon_agent))
+    followed = None
+    if target.has_agent:
+        follow = _with_agent(target, cordon_agent if target.cordoned else resume_agent)
+        followed = daemon((follow,))
+        is_settled = not target.cordoned and not target.agent_behind
+        start = _with_agent(target, start_agent) if is_settled else follow
+        look = _with_agent(target, look_at_agent) if is_settled else follow
+        ready.append(start)
+        healthy.append(look)
     return Machine(
         ready=daemon(tuple(ready), target.since),
         drained=_describe_drain(target),
         healthy=daemon(tuple(healthy)),
+        followed=followed,
+        cordon=explain_cordon(target.agent),
     )
 
 
 def describe_report(target: Target) -> Machine:
     """Return what must hold where only the instance reaches ServerFleet."""
     has_builds = target.has_agent or target.has_builds
-    return describe_callback(target.report, has_builds=has_builds)
+    return describe_callback(
+        target.report, has_agent=target.has_agent, has_builds=has_builds
+    )
 
 
 def _describe_drain(target: Target) -> Drained:

@@ -42,6 +42,8 @@ class Host(models.Model):
 
     # What looks at it found.
     agent_started_at = models.DateTimeField(null=True, blank=True)
+    # Since when it may not do what the server's cordon says; None: it does.
+    agent_behind_since = models.DateTimeField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)  # failed checks in a row
     problem = models.TextField(blank=True, default="")

@@ -79,7 +79,7 @@ class Server(models.Model):
     # For a trial of its template: terminated once it runs or fails, or at this time.
     trial_until = models.DateTimeField(null=True, blank=True, editable=False)
     created_by = models.CharField(max_length=150, blank=True, default="")
-    # It gets no new builds.
+    # It is to get no new builds. Whether its agent follows stands on its Host.
     cordoned = models.BooleanField(default=False)
     # When its instance became ready, so that builds can run on it.
     ready_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -121,11 +121,16 @@ class Recipe(models.Model):
         abstract = True
 
     @property
+    def has_agent(self) -> bool:
+        """Whether an agent runs on its servers."""
+        return self.agent not in {"", "none"}
+
+    @property
     def has_host(self) -> bool:
         """Whether there is a record of what is known about its servers' machines."""
         return (
             self.cloud_init != "none"
-            or self.agent not in {"", "none"}
+            or self.has_agent
             or READINESS[self.readiness].has_host
         )
 

@@ -1,4 +1,8 @@
-"""Cordon and uncordon servers: whether they get new builds."""
+"""Cordon and uncordon servers: whether they are to get new builds.
+
+The mark is written here, together with the time since when the agent may not follow it.
+The server's next step tells the agent, or starts it again.
+"""
 
 from django.db import transaction
 
@@ -6,16 +10,18 @@ from servers.errors import ConflictError
 from servers.lifecycle.states import ENDING, State
 from servers.messaging import dispatch
 from servers.models import Host, Server
+from servers.placing.machines import say_cordon
 from servers.records import ledger
 from servers.records.ledger import Fact, write_event
 from servers.reports.selectors import find_server
 
 
 def cordon_server(name: str) -> Server:
-    """Send a server no new builds. Its running builds go on. Repeating changes nothing.
+    """Mark a server to get no new builds. Running ones go on.
 
-    A server that is not running yet starts cordoned. One that is being terminated gets
-    no builds anyway, so nothing changes. Raises NotFoundError.
+    Repeating it changes nothing. A server that is not running yet starts cordoned. One
+    that is being terminated gets no builds anyway, so nothing changes. Raises
+    NotFoundError.
     """
     server = find_server(name)
     if server.state not in ENDING:
@@ -24,9 +30,10 @@ def cordon_server(name: str) -> Server:
 
 
 def uncordon_server(name: str) -> Server:
-    """Let a server take new builds again. Repeating changes nothing.
+    """Take the mark back, so that a server gets builds again.
 
-    Raises NotFoundError, or ConflictError if the server is being terminated.
+    Repeating it changes nothing. Raises NotFoundError, or ConflictError if the server
+    is being terminated.
     """
     server = find_server(name)
     if server.state in ENDING or not _mark(server, cordoned=False):
@@ -51,17 +58,19 @@ def _mark(server: Server, *, cordoned: bool) -> bool:
             return False
         if seen[1] != cordoned:
             row.update(cordoned=cordoned)
-            if server.state == State.RUNNING and server.recipe.has_host:
-                # The next check tells the agent, so it is due now.
-                row.update(next_step_at=now)
-                Host.objects.filter(server=server.pk).update(checked_at=None)
+            if server.recipe.has_agent:
+                # Before its first instance there is no such record, nor an agent.
+                Host.objects.filter(pk=server.pk).update(agent_behind_since=now)
+            if seen[0] == State.RUNNING:
+                row.update(next_step_at=now, waiting="")
                 dispatch.hint(dispatch.ADVANCE, server.pk)
+            elif seen[0] == State.STAGING:
+                # It may run in a moment, by a step that does not know of this.
+                row.update(next_step_at=now)
             write_event(
                 Fact.CORDONED if cordoned else Fact.UNCORDONED,
                 server=server,
-                reason="It gets no new builds. Running ones go on."
-                if cordoned
-                else "It takes new builds again.",
+                reason=say_cordon(server) if cordoned else "It can get builds again.",
             )
     server.cordoned = cordoned
     return True

@@ -12,7 +12,8 @@ from django.db.models import Count, F, Q
 from servers.clouds.registry import describe_kind
 from servers.lifecycle.conditions import Machine
 from servers.lifecycle.snapshot import HostView
-from servers.lifecycle.states import State
+from servers.lifecycle.states import BOOTING, State
+from servers.machine.agents.cordon import explain_order
 from servers.machine.agents.plan import AgentPlan, plan_agent
 from servers.machine.callback.conditions import Report
 from servers.machine.certificates import name_server
@@ -51,7 +52,7 @@ def simulate_machine(server: Server) -> Simulation | None:
 def describe_machine_of(server: Server, host: Host | None = None) -> Machine:
     """Return what must hold on the instance of a server. Makes no query.
 
-    ``host`` is what is known of its machine.
+    ``host`` is what is known of its machine; who only describes it needs none.
     """
     recipe = server.recipe
     loopback = describe_kind(server.account.kind).is_simulated
@@ -63,9 +64,10 @@ def describe_machine_of(server: Server, host: Host | None = None) -> Machine:
             simulation=simulate_machine(server),
             since=server.state_since,
             images=tuple(recipe.pull_images),
-            has_agent=recipe.agent not in {"", "none"},
-            has_builds=bool(recipe.build_labels),
+            agent=recipe.agent or "none",
+            agent_behind=host is not None and host.agent_behind_since is not None,
             cordoned=server.cordoned,
+            has_builds=bool(recipe.build_labels),
             find_daemon=partial(_find_daemon, server.pk, loopback=loopback),
             find_agent=partial(plan_agent_of, server),
             report=read_report(host, server.attempt_number),
@@ -95,6 +97,21 @@ def read_report(host: Host | None, attempt: int) -> Report:
         drained_at=host.drained_at,
         agent_missing=host.agent_missing,
     )
+
+
+def say_cordon(server: Server) -> str:
+    """Return what cordoning a server does about new builds, in its present state."""
+    recipe = server.recipe
+    if not recipe.has_agent:
+        return describe_machine_of(server).cordon
+    machine = describe_machine_of(server)
+    if machine.followed is None:
+        return machine.cordon
+    if server.state in BOOTING:
+        return "Its agent is not started before it is uncordoned."
+    if server.state != State.RUNNING:
+        return "Its agent is not told, because the server does not run."
+    return explain_order(recipe.agent)
 
 
 def find_daemon_of(server: Server) -> Endpoint:
@@ -174,14 +191,16 @@ def view_host(
     if host is None:
         return HostView()
     has_agent = _has_agent(host.agent_started_at, server, attempts)
+    behind = host.agent_behind_since
     if host.checked_at is None or host.checked_at < server.state_since:
-        return HostView(has_agent=has_agent)
+        return HostView(has_agent=has_agent, behind_since=behind)
     return HostView(
         checked_at=host.checked_at,
         failures=host.failures,
         problem=host.problem,
         builds=tuple(host.builds),
         has_agent=has_agent,
+        behind_since=behind,
     )
 
 

@@ -45,7 +45,7 @@ from servers.placing.machines import (
     view_host,
 )
 from servers.placing.placements import LocationKey, PlacementFacts, choose_all
-from servers.records.hosts import record_check, record_look
+from servers.records.hosts import record_check, record_follow, record_look
 
 
 def location_name(account_id: Any, region: str) -> str:
@@ -145,6 +145,14 @@ class Loader:
         self.hosts[server.pk] = record_check(server, known, found, now=self.now)
         self.__dict__.pop("checked", None)  # counted before
 
+    def note_follow(self, server: Server, found: Met | NotYet) -> bool:
+        """Record whether the agent follows the server's cordon by now.
+
+        False: it does not, or somebody has changed the cordon meanwhile.
+        """
+        host = self.hosts[server.pk]
+        return record_follow(server, host, found, now=self.now)
+
     def find_instances(self, views: Iterable[InstanceView]) -> list[Instance]:
         """Return the records of instances, with their accounts."""
         pks = {view.pk for view in views}
@@ -177,6 +185,7 @@ class Loader:
             deadline_at=_find_deadline(server, self.now),
             ttl=timedelta(seconds=server.ttl) if server.ttl else None,
             protected=server.protected,
+            cordoned=server.cordoned,
             trial_until=server.trial_until,
             want=Want(server.want),
             was_ready=server.ready_at is not None,

@@ -13,7 +13,15 @@ from django.db.models import Exists, OuterRef, Q
 from servers.clouds.base import Meaning
 from servers.engine import adopt_instance, find_shown_columns
 from servers.lifecycle.decide import decide
-from servers.lifecycle.decisions import Adopt, Check, Decision, Move, Probe, Wait
+from servers.lifecycle.decisions import (
+    Adopt,
+    Check,
+    Decision,
+    Move,
+    Probe,
+    Tell,
+    Wait,
+)
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
 from servers.models import Fleet, Instance, Location, Server
@@ -92,7 +100,7 @@ def _follow(servers: list[Server], *, fleet: Fleet, now: datetime) -> None:
 def _has_to_wait(decision: Decision, server: Server, now: datetime) -> bool:
     """Tell whether nothing is to be done now. A planned look is not made sooner."""
     planned = server.next_step_at
-    is_look = isinstance(decision, Probe | Check)
+    is_look = isinstance(decision, Probe | Check | Tell)
     return isinstance(decision, Wait) or (
         is_look and planned is not None and planned > now
     )

@@ -41,6 +41,30 @@ def record_check(
     return _write(server, host, found_now, now=now, always=True)
 
 
+def record_follow(
+    server: Server, host: Host, found: Met | NotYet, *, now: datetime
+) -> bool:
+    """Record that the agent follows the server's cordon, if the look found so.
+
+    False: it does not, or the cordon was changed since the step has read it.
+    """
+    if isinstance(found, NotYet) or found.agent_behind:
+        return False
+    values: dict[str, Any] = {"agent_behind_since": None}
+    if found.agent_started:
+        values["agent_started_at"] = now
+    same = Host.objects.filter(
+        pk=host.pk,
+        agent_behind_since=host.agent_behind_since,
+        server__cordoned=server.cordoned,
+    )
+    if not same.update(**values):
+        return False
+    for name, value in values.items():
+        setattr(host, name, value)
+    return True
+
+
 def _is_fresh(server: Server, host: Host) -> bool:
     """Tell whether the agent is known to run since before this state's last look."""
     started = host.agent_started_at

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
+from servers.lifecycle.cordon import say_behind
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import (
     Adopt,
@@ -17,6 +18,7 @@ from servers.lifecycle.decisions import (
     Move,
     Probe,
     Replace,
+    Tell,
     Wait,
     WriteIntent,
 )
@@ -86,7 +88,7 @@ def _describe(
             return (*_describe_instance(decision), now)
         case CloseAttempt(reason=reason):
             return reason, "The attempt is closed.", now
-        case Probe() | Check() | Replace():
+        case Probe() | Check() | Tell() | Replace():
             return (*_describe_look(decision, server), _find_next(server, now))
         case Destroy(instances=instances):
             names = ", ".join(instance.instance_id for instance in instances)
@@ -101,7 +103,7 @@ def _find_next(server: Server, now: datetime) -> datetime:
 
 
 def _describe_look(
-    decision: Probe | Check | Replace, server: Server
+    decision: Probe | Check | Tell | Replace, server: Server
 ) -> tuple[str, str]:
     match decision:
         case Probe(address=address, event=event):
@@ -113,6 +115,9 @@ def _describe_look(
         case Check():
             what = server.waiting or f"It is {server.state}, as it should be."
             return what, "Its health is checked."
+        case Tell():
+            what = server.waiting or say_behind(None, cordoned=server.cordoned)
+            return what, "ServerFleet tells its agent."
         case Replace(reason=reason):
             return reason, "Another server replaces it, and it drains."
 

@@ -96,7 +96,7 @@ def test_a_drain_is_told_while_it_lasts_and_force_ends_it(
     page = visit("operator")
     page.goto("/servers/one/")
     page.get_by_role("button", name="Cordon", exact=True).press("Enter")
-    page.get_by_text("one is cordoned: it gets no new builds.").wait_for()
+    page.get_by_text("one is cordoned.").wait_for()
     page.get_by_role("heading", name="one running cordoned").wait_for()
     page.get_by_text("Log", exact=True).click()
     check_looks(page)
@@ -268,7 +268,7 @@ def test_a_new_admin_sets_up_docker_with_an_agent_connects_and_drains(
         assert "Server Version" in run_lines(*lines, folder=tmp_path)
         assert Event.objects.filter(server=server, kind="keys_read").exists()
         page.get_by_role("button", name="Cordon", exact=True).click()
-        page.get_by_text("is cordoned: it gets no new builds.").wait_for()
+        page.get_by_text(f"{server.name} is cordoned.").wait_for()
         # Terminated while a build runs, it waits, and says for what and until when.
         daemon.run("sleep", "600", name="build", labels=BUILD)
         page.get_by_role("link", name="Terminate…").click()

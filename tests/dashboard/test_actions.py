@@ -108,12 +108,13 @@ def test_a_cordoned_server_is_marked_everywhere_until_it_is_uncordoned(
     server = provision(name="one")
     workshop.run_to("running", server)
     operator = log_in(make_person("operator"))
-    mark = 'title="It gets no new builds. Running ones go on.">cordoned<'
+    mark = 'Its page says what that stops.">cordoned<'
     pages = ("/servers/one/", "/servers/")
+    is_cordoned = "one is cordoned. ServerFleet does not know what starts builds on it"
     for act, said, is_marked in (
-        ("cordon", "one is cordoned: it gets no new builds.", True),
-        ("cordon", "one is cordoned: it gets no new builds.", True),
-        ("uncordon", "one takes new builds again.", False),
+        ("cordon", is_cordoned, True),
+        ("cordon", is_cordoned, True),
+        ("uncordon", "one is no longer cordoned.", False),
     ):
         answer = operator.post(f"/servers/one/{act}/", follow=True).content.decode()
         assert said in answer

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from servers.machine.agents.plan import DRAINING_NAME, NAME
 from servers.machine.agents.table import AGENTS
 from servers.machine.certificates import name_server
 from servers.models import Account, Attempt, Event, Host, Server
-from servers.operations.cordon import cordon_server, uncordon_server
 from servers.operations.terminate import terminate_server
 from tests.support import standins
 from tests.support.dockerd import make_endpoint, require_dockerd
@@ -144,29 +142,3 @@ def test_a_server_whose_agent_has_ended_loses_its_health(
     assert server.error.startswith(
         "It failed 3 checks in a row. The agent has ended with exit code 137."
     )
-
-
-def test_a_cordon_ends_the_agent_at_once_and_its_end_starts_it_again(
-    workshop: Workshop, account: Account
-) -> None:
-    name_agent("drone")
-    server, address = provision_at(account)
-    with boot(workshop, server, address) as host:
-        standins.add_images(host.daemon, ("drone",))
-        cordon_server(server.name)
-        workshop.run_to("running", server)
-        assert host.list_agents() == []  # it starts cordoned
-        uncordon_server(server.name)
-        workshop.run_until(lambda: bool(host.list_agents()))
-        assert Host.objects.filter(agent_started_at__isnull=False).exists()
-        cordon_server(server.name)
-        names = ("ps", "--format", "{{.Names}}")
-        workshop.run_until(lambda: host.daemon.docker(*names) == DRAINING_NAME)
-        host.release()
-        workshop.run_until(lambda: host.daemon.docker(*names) == "")
-        assert host.read_log() == ["build runs", "build done"]
-        uncordon_server(server.name)
-        workshop.run_until(lambda: host.daemon.docker(*names) == NAME)
-        server.refresh_from_db()
-        assert server.state == "running"
-        assert Host.objects.get().failures == 0

@@ -102,7 +102,7 @@ def test_who_can_not_know_whether_it_told_an_agent_waits_until_no_build_runs(
     host.daemon.run("sleep", "600", name=name, labels=labels)
     with suppress(Killed), Dying(host.endpoint, before=3) as docker:
         drain_agent(docker, plan)  # cordoned, not told
-    with host.connect() as docker:
+    with Docker(host.endpoint, timeout=60) as docker:
         for number in range(260):  # more than a daemon remembers
             docker.call("POST", f"/containers/{other}/rename?name=other{number}")
     for _ in range(3):

@@ -8,11 +8,9 @@ from typing import Any
 import pytest
 
 from servers.lifecycle.conditions import Met, NotYet
-from servers.machine.agents.cordon import FINISHING, cordon_agent, resume_agent
-from servers.machine.agents.daemon import forbid_restart, pause
 from servers.machine.agents.drain import drain_agent
 from servers.machine.agents.looks import NO_ADDRESS, NOTHING, Drained
-from servers.machine.agents.plan import DRAINING_NAME, NAME, SERVER_LABEL, AgentPlan
+from servers.machine.agents.plan import DRAINING_NAME, NAME, SERVER_LABEL
 from servers.machine.agents.start import JUST_STARTED, RUNS, look_at_agent, start_agent
 from servers.machine.agents.table import AGENTS
 from servers.machine.docker.client import Docker
@@ -197,68 +195,3 @@ def test_whatever_a_daemon_says_of_its_containers_ends_in_a_sentence() -> None:
                 docker.answers = answers
                 with suppress(DockerError):
                     assert isinstance(act(docker, plan_for(kind)), Met | NotYet)
-
-
-def resume(host: Host, plan: AgentPlan) -> Met | NotYet:
-    with host.connect() as docker:
-        return resume_agent(docker, plan)
-
-
-def cordon(host: Host, plan: AgentPlan) -> Met:
-    with host.connect() as docker:
-        return cordon_agent(docker, plan)
-
-
-@pytest.mark.parametrize("kind", ["drone", "woodpecker"])
-def test_a_cordoned_agent_finishes_its_build_and_starts_again_after_the_cordon(
-    host: Host, kind: str
-) -> None:
-    plan = plan_for(kind)
-    host.start_quickly(plan)
-    assert resume(host, plan) == RUNS
-    name, labels, _ = BUILDS[kind]
-    host.daemon.run("sleep", "600", name=name, labels=labels)
-    for _ in range(2):
-        found = cordon(host, plan)
-        assert found.reason == "It is cordoned. Waiting for 1 build to finish."
-    # One that would cancel its build is not told yet, so it simply goes on.
-    agent = DRAINING_NAME if kind == "drone" else NAME
-    policy = ("inspect", "-f", "{{.HostConfig.RestartPolicy.Name}}")
-    assert host.daemon.docker(*policy, agent) == "no"
-    goes_on = FINISHING if kind == "drone" else RUNS
-    assert resume(host, plan) == goes_on
-    if kind == "woodpecker":
-        assert host.daemon.docker(*policy, NAME) != "no"
-    host.daemon.docker("rm", "-f", name)
-    host.release()
-    ended = wait_for(lambda: _has_ended(cordon(host, plan)))
-    assert host.read_log() == ["build runs", "build done"]
-    assert cordon(host, plan) == ended
-    (old,) = host.list_agents()
-    assert resume(host, plan) == RUNS
-    (new,) = host.list_agents()
-    assert new != old
-    assert resume(host, plan) == host.look(plan) == RUNS
-
-
-def _has_ended(found: Met) -> Met | None:
-    return found if "Its agent has ended" in found.reason else None
-
-
-def test_the_end_of_a_cordon_repairs_what_a_killed_worker_left(host: Host) -> None:
-    plan = plan_for("drone")
-    host.start_quickly(plan)
-    with host.connect() as docker:
-        forbid_restart(docker, NAME)
-        pause(docker, NAME)
-    assert resume(host, plan) == RUNS
-    state = "{{.State.Status}} {{.HostConfig.RestartPolicy.Name}}"
-    assert host.daemon.docker("inspect", "-f", state, NAME) == "running unless-stopped"
-    # A server that was cordoned while it booted has no agent yet.
-    host.clear()
-    assert cordon(host, plan).reason.startswith("It is cordoned. Its agent has ended")
-    assert resume(host, plan) == RUNS
-    assert resume(host, plan_for("none", image="")) == Met("No agent is needed.")
-    # An agent that ended by itself is no end of a cordon.
-    host.daemon.docker("kill", NAME)
-    assert isinstance(resume(host, plan), NotYet)

@@ -1,7 +1,7 @@
 """Stand-ins for agents: containers that do with signals what each agent does.
 
 They were written from the sources that ``servers/machine/agents/table.py`` names. Each
-has one build from its start on, which ends once the container gets SIGUSR1. Its log
+has one build from each start on, which ends once the container gets SIGUSR1. Its log
 says whether the build was done or cancelled. The images have what the real ones
 have in the places where the table starts it.
 """
@@ -9,12 +9,15 @@ have in the places where the table starts it.
 import shutil
 import tarfile
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from io import BytesIO
 from typing import Any, Final
 
 from servers.lifecycle.conditions import Met, NotYet
+from servers.machine.agents.cordon import cordon_agent, resume_agent
 from servers.machine.agents.drain import drain_agent
 from servers.machine.agents.plan import SERVER_LABEL, AgentPlan, plan_agent
 from servers.machine.agents.start import look_at_agent, start_agent
@@ -31,6 +34,7 @@ AGENT: Final = """\
 #!/bin/sh
 kind=$1
 told=0
+busybox rm -f /release
 busy() { kill -0 "$build" 2>/dev/null; }
 cancel() { busy && { kill "$build"; echo "build cancelled"; }; exit 1; }
 term() {
@@ -168,6 +172,14 @@ class Host:
         with self.connect() as docker:
             return drain_agent(docker, plan)
 
+    def cordon(self, plan: AgentPlan) -> Met:
+        with self.connect() as docker:
+            return cordon_agent(docker, plan)
+
+    def resume(self, plan: AgentPlan) -> Met | NotYet:
+        with self.connect() as docker:
+            return resume_agent(docker, plan)
+
     def drain_all(self, plan: AgentPlan) -> Met:
         return wait_for(lambda: self.drain(plan))
 
@@ -204,8 +216,10 @@ class Host:
         wait_for(lambda: self.start(plan))
         self.wait_for_log("build runs")
 
-    def wait_for_log(self, line: str) -> None:
-        wait_for(lambda: Met("") if line in self.read_log() else None)
+    def wait_for_log(self, *lines: str) -> None:
+        """Wait for an entry of each line, if one is repeated for that many."""
+        wanted = Counter(lines)
+        wait_for(lambda: Met("") if wanted <= Counter(self.read_log()) else None)
 
 
 def wait_for(look: Callable[[], Met | NotYet | None]) -> Met:
@@ -218,4 +232,5 @@ def wait_for(look: Callable[[], Met | NotYet | None]) -> Met:
 
 def plan_for(kind: str, **given: Any) -> AgentPlan:
     values: dict[str, Any] = {"uid": "a" * 32, "name": "agent-1", "capacity": 2}
-    return plan_agent(kind, **values | {"image": name_image(kind)} | given)
+    plan = plan_agent(kind, **values | {"image": name_image(kind)} | given)
+    return replace(plan, deaf=timedelta(0))  # tests wait until the stand-in listens

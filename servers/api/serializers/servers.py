@@ -233,7 +233,9 @@ class DetailsSerializer(Shape):
     labels = Texts()
     ttl = Count(help_text="In seconds; 0 means no limit.")
     protected = Flag()
-    cordoned = Flag(help_text="Whether it gets no new builds.")
+    cordoned = Flag(
+        help_text="Whether it is to get no new builds. `why` tells what that stops."
+    )
     capacity = Count(min_value=1)
     created_by = Text()
     waiting = Text(help_text="What it is waiting for, or empty.")

@@ -33,6 +33,7 @@ from servers.operations.change import revise_labels
 from servers.operations.cordon import cordon_server, uncordon_server
 from servers.operations.provision import provision_servers
 from servers.operations.terminate import protect_server, retry_server, terminate_server
+from servers.placing.machines import say_cordon
 from servers.reports.selectors import find_server
 
 _NAMES_SAID = 5
@@ -194,7 +195,7 @@ class Protect(Act):
 
 
 class Cordon(Act):
-    """Send a server no new builds, or send it builds again."""
+    """Mark a server to get no new builds, or take the mark back."""
 
     permission_required = "servers.change_server"
     page = "server"
@@ -204,11 +205,11 @@ class Cordon(Act):
         """Cordon or uncordon the server."""
         name = self.kwargs["name"]
         if not self.cordoned:
-            return f"{uncordon_server(name).name} takes new builds again."
+            return f"{uncordon_server(name).name} is no longer cordoned."
         server = cordon_server(name)
         if server.state in ENDING:
             return f"{server.name} is already terminating or stopped."
-        return f"{server.name} is cordoned: it gets no new builds."
+        return f"{server.name} is cordoned. {say_cordon(server)}"
 
 
 class Edit(Page, FormView):  # type: ignore[type-arg]

@@ -29,7 +29,7 @@ def read_machine(server: Server, host: Host | None) -> MachineFacts | None:
     boot = view_boot(host)
     return MachineFacts(
         host=host,
-        has_agent=server.recipe.agent not in {"", "none"},
+        has_agent=server.recipe.has_agent,
         is_watched=server.state == State.RUNNING
         and describe_machine_of(server).healthy is not None,
         boot=boot,

@@ -53,12 +53,12 @@ def state(name: str) -> dict[str, str]:
 
 @register.simple_tag
 def cordoned(server: Server) -> SafeString | str:
-    """Return a badge if a server gets no new builds although it does not end."""
+    """Return a badge if a server is to get no new builds although it does not end."""
     if not server.cordoned or server.state in ENDING:
         return ""
     return format_html(
         ' <span class="badge warn" title="{}">cordoned</span>',
-        "It gets no new builds. Running ones go on.",
+        "It is to get no new builds. Its page says what that stops.",
     )
 
 

@@ -2,30 +2,44 @@
 
 import json
 import re
-from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from servers.machine.docker.client import Docker
 
 
-def forbid_restart(docker: Docker, container: str) -> None:
-    """Have the daemon never start a container again by itself."""
-    set_restart(docker, container, {"Name": "no"})
-
-
-def set_restart(docker: Docker, container: str, policy: Mapping[str, Any]) -> None:
-    """Say when the daemon starts a container again by itself."""
-    body = {"RestartPolicy": dict(policy)}
+def set_restart_policy(docker: Docker, container: str, policy: str) -> None:
+    """Say when the daemon starts a container again by itself: with "no", never."""
+    body = {"RestartPolicy": {"Name": policy}}
     docker.call("POST", f"/containers/{_quote(container)}/update", body)
 
 
-def read_restart(docker: Docker, container: str) -> str:
-    """Return the name of the policy that says when it is started again, or ""."""
-    host = docker.inspect(container).get("HostConfig")
-    policy = host.get("RestartPolicy") if isinstance(host, dict) else None
-    return str(policy.get("Name", "")) if isinstance(policy, dict) else ""
+def read_value(found: dict[str, Any], *path: str) -> Any:
+    """Return a value from an answer that may have any form, or None."""
+    value: Any = found
+    for each in path:
+        value = value.get(each) if isinstance(value, dict) else None
+    return value
+
+
+def read_restart_policy(found: dict[str, Any]) -> Any:
+    """Return when the daemon starts a container that was inspected again by itself."""
+    return read_value(found, "HostConfig", "RestartPolicy", "Name")
+
+
+def runs_longer_than(found: dict[str, Any], least: timedelta) -> bool:
+    """Tell whether a container has run for a while, or nobody knows.
+
+    That needs clocks that agree: the daemon's says when it was started.
+    """
+    try:
+        age = datetime.now(UTC) - read_time(
+            str(read_value(found, "State", "StartedAt"))
+        )
+    except (ValueError, TypeError):  # it has another form, or no time zone
+        return True
+    return age < -least or age > least
 
 
 def rename(docker: Docker, container: str, name: str) -> None:
@@ -71,7 +85,7 @@ def list_actions(docker: Docker, container: str) -> list[tuple[str, str]]:
         until = read_time(str(now)).timestamp()
     except ValueError:
         return []
-    filters = {"container": [container], "event": ["update", "kill"]}
+    filters = {"container": [container], "event": ["start", "update", "kill"]}
     query = {"since": 0, "until": f"{until:f}", "filters": json.dumps(filters)}
     found = docker.call_lines(f"/events?{urlencode(query)}")
     return [_read_event(each) for each in found]

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from servers.machine.agents.kinds import Agent
@@ -21,7 +22,9 @@ class AgentPlan:
     """The agent of one server.
 
     ``key`` names an entry of the table. ``uid`` is the server's id in hex. Containers
-    with all of ``build_labels`` are builds, too, whatever the agent.
+    with all of ``build_labels`` are builds, too, whatever the agent. For the time of
+    ``deaf`` after its start the agent may miss a signal: until a program says what it
+    does with one, the first process of a container ignores it.
     """
 
     key: str
@@ -29,6 +32,7 @@ class AgentPlan:
     image: str = ""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     build_labels: Mapping[str, str] = field(default_factory=dict)
+    deaf: timedelta = timedelta(seconds=5)
 
     @property
     def agent(self) -> Agent:

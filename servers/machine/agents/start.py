@@ -5,12 +5,12 @@ labels say whose it is and of which configuration. So each step can be repeated 
 time, and by any process: whoever comes later finds what is there, and goes on.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from servers.lifecycle.conditions import Met, NotYet
 from servers.machine.agents.builds import RUNNING
-from servers.machine.agents.daemon import read_time
+from servers.machine.agents.daemon import read_value, runs_longer_than
 from servers.machine.agents.plan import (
     CONFIG_LABEL,
     DRAINING_NAME,
@@ -50,7 +50,7 @@ def start_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
     except MissingError:
         found = None
     try:
-        if found is not None and not _is_same(found, config):
+        if found is not None and not is_same(found, config):
             docker.remove(NAME)
             found = None
         if found is None:
@@ -84,9 +84,9 @@ def _create(docker: Docker, plan: AgentPlan, config: dict[str, Any]) -> NotYet:
     return JUST_STARTED
 
 
-def _is_same(found: dict[str, Any], config: dict[str, Any]) -> bool:
+def is_same(found: dict[str, Any], config: dict[str, Any]) -> bool:
     """Tell whether a container is this server's, with this configuration."""
-    labels = _read(found, "Config", "Labels") or {}
+    labels = read_value(found, "Config", "Labels") or {}
     wanted = config["Labels"]
     return all(
         labels.get(each) == wanted[each] for each in (SERVER_LABEL, CONFIG_LABEL)
@@ -96,18 +96,14 @@ def _is_same(found: dict[str, Any], config: dict[str, Any]) -> bool:
 def _judge_start(
     docker: Docker, plan: AgentPlan, found: dict[str, Any]
 ) -> Met | NotYet:
-    state = _read(found, "State", "Status")
+    state = read_value(found, "State", "Status")
     if state == "created":
         docker.start(NAME)
         return JUST_STARTED
     if state not in {"running", "paused"}:
         return _explain_end(plan, found)
     again = found.get("RestartCount")
-    if (
-        isinstance(again, int)
-        and again
-        and not _is_steady(str(_read(found, "State", "StartedAt")))
-    ):
+    if isinstance(again, int) and again and not runs_longer_than(found, STEADY):
         return NotYet(
             f"The agent has ended and was started again, {again} times so far. See its "
             f"log with: docker logs {NAME}",
@@ -116,35 +112,18 @@ def _judge_start(
     return RUNS
 
 
-def _is_steady(started_at: str) -> bool:
-    """Tell whether it runs for a while, if the two clocks agree; if not, assume it."""
-    try:
-        age = datetime.now(UTC) - read_time(started_at)
-    except (ValueError, TypeError):  # it has another form, or no time zone
-        return True
-    return age < -STEADY or age > STEADY
-
-
 def _explain_end(plan: AgentPlan, found: dict[str, Any]) -> NotYet:
-    code = _read(found, "State", "ExitCode")
+    code = read_value(found, "State", "ExitCode")
     code = code if isinstance(code, int) else "?"
     if plan.agent.one_build and code == 0:
         return NotYet(
             "The agent has ended after its one build, as it should. Terminate the "
             "server."
         )
-    if error := _read(found, "State", "Error"):
+    if error := read_value(found, "State", "Error"):
         words = " ".join(str(error).split())[:300].rstrip(".")
         return NotYet(f"Docker can't start the agent: {words}.")
     return NotYet(
         f"The agent has ended with exit code {code}. Check the template's agent "
         f"variables, and its log with: docker logs {NAME}"
     )
-
-
-def _read(found: dict[str, Any], *path: str) -> Any:
-    """Return a value from an answer that may have any form, or None."""
-    value: Any = found
-    for each in path:
-        value = value.get(each) if isinstance(value, dict) else None
-    return value

@@ -13,6 +13,10 @@ _PATIENCE: Final = timedelta(seconds=3 * HEARTBEAT_SECONDS)
 _NOTHING_RUNS: Final = (
     "The template names no agent and no build labels, so no build is known to run."
 )
+_CORDON: Final = (
+    "Its next heartbeat tells its agent to take no new builds, and to end once the "
+    "running ones have finished."
+)
 _NAMES_SAID: Final = 5
 
 
@@ -37,15 +41,17 @@ class Report:
     agent_missing: bool = False
 
 
-def describe_callback(report: Report, *, has_builds: bool) -> Machine:
+def describe_callback(report: Report, *, has_agent: bool, has_builds: bool) -> Machine:
     """Return what must hold where only the instance reaches ServerFleet."""
     drained: Condition = Drained(report) if has_builds else Always(_NOTHING_RUNS)
+    cordon = _CORDON if has_agent else Machine().cordon
     return Machine(
         ready=Booted(report),
         drained=drained,
         healthy=Beating(report),
         broken=_explain_failure(report),
         log_end="" if report.booted_at else report.log_end,
+        cordon=cordon,
     )
 
 

@@ -71,6 +71,7 @@ def join_met(first: Met, second: Met) -> Met:
     return Met(
         f"{first.reason} {second.reason}".strip(),
         agent_started=first.agent_started or second.agent_started,
+        agent_behind=first.agent_behind or second.agent_behind,
     )
 
 
