@@ -95,7 +95,7 @@ class Told:
 
     cordon: bool
     drain: bool
-    again: int = HEARTBEAT_SECONDS
+    again: int
 
 
 def find_instance(token: str) -> Host:
@@ -209,7 +209,8 @@ def _write(
 
 def _answer(host: Host) -> Told:
     drains = host.server.state == State.SHUTDOWN
-    return Told(cordon=drains or host.server.cordoned, drain=drains)
+    cordon = drains or host.server.cordoned
+    return Told(cordon=cordon, drain=drains, again=HEARTBEAT_SECONDS)
 
 
 def _read_progress(host: Host, boot: Boot, *, now: datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext, override_settings
 
-from servers.api.callback import MAX_BODY_BYTES, MAX_REPORTS, reports
+from servers.api.callback import MAX_BODY_BYTES, reports
 from servers.api.shared import limits
 from servers.errors import InvalidError
 from servers.machine.callback.tokens import make_token
@@ -193,7 +193,10 @@ def test_what_is_wrong_with_a_body_is_told_to_the_instance_alone(
 
 
 @override_settings(RATE_ADDRESS=40)
-def test_a_flood_is_turned_away_and_locks_no_instance_out(workshop: Workshop) -> None:
+def test_a_flood_is_turned_away_and_locks_no_instance_out(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servers.api.callback.MAX_REPORTS", 3)
     make_callback_fleet()
     server = start_server(workshop)
     reporter = Reporter(give_token(server))
@@ -203,8 +206,8 @@ def test_a_flood_is_turned_away_and_locks_no_instance_out(workshop: Workshop) ->
     assert answers[-1]["Retry-After"]
     # The same address, as behind a NAT.
     assert reporter.boot("ready").json() == GO_ON
-    codes = [reporter.boot("ready").status_code for _ in range(MAX_REPORTS)]
-    assert (codes[0], codes[-1]) == (200, 429)
+    codes = [reporter.boot("ready").status_code for _ in range(3)]
+    assert codes == [200, 200, 429]
 
 
 def test_an_older_attempt_and_a_stopped_server_are_refused(workshop: Workshop) -> None:
