@@ -60,9 +60,10 @@ def test_what_is_set_up_is_kept_shown_and_sent_to_the_instance(
     }
     assert [told[f"has_{name}"] for name in hidden] == [True] * 4
     assert b"needle" not in saved.content
+    world = world_of(Account.objects.get())
+    world.ask_for_user_data()
     server = provision()
     workshop.run_until(lambda: Attempt.objects.filter(outcome="accepted").exists())
-    world = world_of(Account.objects.get())
     (row,) = world.live(time.time())
     text = world.read_user_data(row.id)
     files = read_files(text)

@@ -27,7 +27,9 @@ def set_up_docker(**fields: Any) -> Template:
 def provision_at(account: Account, address: str = "") -> tuple[Server, str]:
     """Create a server whose instance will have a loopback address of its own."""
     address = address or find_address()
-    world_of(account).give_addresses(address)
+    world = world_of(account)
+    world.ask_for_user_data()
+    world.give_addresses(address)
     return provision(), address
 
 

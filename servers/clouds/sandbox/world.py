@@ -223,11 +223,24 @@ class World:
     def keep_user_data(
         self, connection: sqlite3.Connection, instance_id: str, text: str
     ) -> None:
-        """Keep what an instance was created with, in a transaction. "" removes it."""
+        """Keep what an instance was created with, in a transaction. "" removes it.
+
+        Only if that was asked for: it can hold secrets, and this file is not encrypted.
+        """
         connection.execute("DELETE FROM user_data WHERE id = ?", (instance_id,))
-        if text:
+        keeps = connection.execute(
+            "SELECT 1 FROM facts WHERE name = 'keeps_user_data'"
+        ).fetchone()
+        if text and keeps:
             connection.execute(
                 "INSERT INTO user_data VALUES (?, ?)", (instance_id, text)
+            )
+
+    def ask_for_user_data(self) -> None:
+        """Keep the user data of all instances that are created from now on."""
+        with self.writing() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO facts VALUES ('keeps_user_data', '1')"
             )
 
     def read_user_data(self, instance_id: str) -> str:
