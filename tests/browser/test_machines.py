@@ -229,6 +229,10 @@ def test_a_new_admin_sets_up_docker_with_an_agent_connects_and_drains(
     page.get_by_label("Shared secret").fill("hush")
     page.get_by_role("button", name="Save template").last.click()
     page.get_by_text("drone was saved.").wait_for()
+    page.get_by_role("link", name="Preview user data").click()
+    page.get_by_text("#cloud-config").wait_for()
+    check_looks(page, CROSSED[0])
+    page.get_by_role("link", name="drone").click()
     template = Template.objects.get(name="drone")
     world = world_of(Account.objects.get())
     # *Try it*.
