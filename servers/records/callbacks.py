@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from servers.lifecycle.states import State
@@ -76,12 +76,16 @@ def write_report(
     the server is in a state in which nobody listens to its instance any more. With
     ``unless_ended``, also if the boot has ended.
     """
+    # Not by joins: after waiting for a lock, conditions in a subquery are not checked
+    # again, and two secrets would be registered.
+    listens = Server.objects.filter(
+        pk=OuterRef("pk"), state__in=HEARD, attempt_number=host.attempt
+    )
     rows = Host.objects.filter(
         Q(secret_digest="") | Q(secret_digest=secret_digest),
+        Exists(listens),
         pk=host.pk,
         token_digest=host.token_digest,
-        server__state__in=HEARD,
-        server__attempt_number=host.attempt,
     )
     if unless_ended:
         rows = rows.filter(booted_at=None, boot_failed=False)
