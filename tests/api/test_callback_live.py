@@ -14,7 +14,7 @@ import pytest
 from django.db import connections
 
 from servers.machine.callback.tokens import digest
-from servers.models import Attempt, Event, Host, Server
+from servers.models import Account, Attempt, Event, Host, Server
 from servers.operations import callback
 from servers.operations.terminate import terminate_server
 from tests.support.callbacks import CallingInstance
@@ -162,6 +162,7 @@ def test_an_instance_boots_and_drains_over_a_link_that_loses_answers(
         pytest.skip("there is no dash or no curl")
     monkeypatch.setattr(callback, "HEARTBEAT_SECONDS", 1)
     make_callback_fleet(cloud_init="docker", build_labels={"ci": "1"})
+    world_of(Account.objects.get()).ask_for_user_data()
     server = start_server(workshop)
     token = read_token(server)
     port = live_server.thread.port
