@@ -24,7 +24,8 @@ def check_proxies(**_: Any) -> list[CheckMessage]:
 @register
 def check_public_url(**_: Any) -> list[CheckMessage]:
     """Warn if ServerFleet would not answer at the URL that instances call."""
-    host = urlsplit(settings.PUBLIC_URL).hostname
+    host = urlsplit(settings.PUBLIC_URL).hostname or ""
+    host = f"[{host}]" if ":" in host else host
     if not host or validate_host(host, settings.ALLOWED_HOSTS):
         return []
     return [

@@ -49,6 +49,11 @@ from servers.records.ledger import Fact, write_event
 
 logger = logging.getLogger(__name__)
 
+NO_URL = (
+    "SERVERFLEET_PUBLIC_URL is no longer set, so the instance could not call back. Set "
+    "it, then retry the server."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -125,6 +130,8 @@ def send_create(
             return None
         server.account = account
         reply = Reply(attempt, placement, pace)
+        if callback and not callback.url:
+            return replace(reply, error=RefusedError(NO_URL))
         if uptime.read() >= send_before:
             return reply  # only this process may send the call, and it won't
         try:

@@ -8,10 +8,11 @@ reports is one ``RefusedError``, which tells a stranger nothing.
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import transaction
 
 from servers.errors import FleetError
@@ -37,6 +38,7 @@ from servers.records.callbacks import (
     write_report,
 )
 
+DRAINING_SECONDS: Final = 5  # between two heartbeats of a drain
 MAX_STEPS: Final = 100
 MAX_BUILDS: Final = 50
 _MAX_NAME: Final = 100
@@ -184,7 +186,12 @@ def report_beat(host: Host, secret: str, beat: Beat) -> Told:
         columns["agent_missing"] = missing
     ends = drains and beat.drained and host.drained_at is None
     if ends:
-        columns |= {"drained_at": read_clock(), "builds": []}
+        now = read_clock()
+        # A build that was sent just before the cordon may not have shown yet.
+        recheck = timedelta(seconds=settings.DRAIN_RECHECK)
+        ends = now >= host.server.state_since + recheck
+    if ends:
+        columns |= {"drained_at": now, "builds": []}
     _write(host, secret, columns, is_due=ends)
     return _answer(host)
 
@@ -210,7 +217,8 @@ def _write(
 def _answer(host: Host) -> Told:
     drains = host.server.state == State.SHUTDOWN
     cordon = drains or host.server.cordoned
-    return Told(cordon=cordon, drain=drains, again=HEARTBEAT_SECONDS)
+    again = DRAINING_SECONDS if drains else HEARTBEAT_SECONDS
+    return Told(cordon=cordon, drain=drains, again=again)
 
 
 def _read_progress(host: Host, boot: Boot, *, now: datetime) -> dict[str, Any]:
@@ -267,5 +275,5 @@ def _clean(name: str) -> str:
 
 def _list_secrets(host: Host) -> set[str]:
     recipe = TemplateVersion.objects.get(pk=host.server.recipe_id)
-    texts = (recipe.user_data, recipe.files, recipe.commands)
-    return list_secrets(recipe.agent_environment, texts)
+    texts = (recipe.user_data, recipe.commands)
+    return list_secrets(recipe.agent_environment, recipe.files, texts)

@@ -48,6 +48,7 @@ def find_host(token_digest: str) -> Host | None:
         "builds",
         "server__name",
         "server__state",
+        "server__state_since",
         "server__attempt_number",
         "server__cordoned",
         "server__recipe_id",

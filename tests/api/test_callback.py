@@ -1,5 +1,6 @@
 """Instances that nobody reaches report their boot, and prove who they are."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from servers.api.callback import MAX_BODY_BYTES, reports
 from servers.api.shared import limits
 from servers.errors import InvalidError
 from servers.machine.callback.tokens import make_token
-from servers.models import Attempt, Event, Host, Server
+from servers.models import Attempt, Event, Host, Instance, Server
 from servers.operations.callback import REFUSED
 from servers.operations.terminate import retry_server, terminate_server
 from tests.api.conftest import Call
@@ -297,7 +298,17 @@ def test_the_log_is_cleaned_shortened_and_shows_no_secret(
         agent="drone",
         agent_environment='{"DRONE_RPC_SECRET": "needle-agent", '
         '"DRONE_RPC_HOST": "drone.example.com", "DRONE_RPC_PROTO": "https"}',
-        commands="docker login --password-stdin\nexport NPM_TOKEN='needle-npm'\n",
+        commands="docker login --password-stdin\nexport NPM_TOKEN='needle-npm'\n"
+        "mirror --token needle-option https://mirror.example\n",
+        files=json.dumps(
+            [
+                {
+                    "path": "/etc/x",
+                    "content": 'DB_PASSWORD=needle-db\nAPI_KEY: "needle-api"\n'
+                    "needle of a line\n",
+                }
+            ]
+        ),
     )
     server = start_server(workshop)
     reporter = Reporter(give_token(server))
@@ -305,6 +316,8 @@ def test_the_log_is_cleaned_shortened_and_shows_no_secret(
     log = (
         "\x1b[31mred\x1b[0m\x07\u202e\ufffd\n10%\r50%\r100%\r\n"
         f"+ export DRONE_RPC_SECRET=needle-agent {reporter.token}\n"
+        "+ mysql -p needle-db --key needle-api needle-option\n+ needle of a line\n"
+        "https://user:needle-url@mirror.example/ docker login --password-stdin\n"
         f"+ NPM_TOKEN=needle-npm\n{key}\nend"
     )
     reporter.boot("failed", "needle-npm", log="x" * 2**14 + "\n" + log)
@@ -313,12 +326,15 @@ def test_the_log_is_cleaned_shortened_and_shows_no_secret(
     assert "needle" not in str(told)
     assert "red\ufffd\n100%\n" in told["log"]
     assert told["log"].endswith("[hidden]\nend")
+    assert "://user:[hidden]@mirror.example/ docker login --password-stdin" in str(told)
     assert reporter.token not in str(told)
     workshop.run_until(lambda: Attempt.objects.filter(server=server).count() == 2)
     assert "needle" not in str([*Event.objects.values(), *Attempt.objects.values()])
 
 
-def test_a_heartbeat_is_answered_with_cordon_and_drain(workshop: Workshop) -> None:
+def test_a_heartbeat_is_answered_with_cordon_and_drain(
+    workshop: Workshop, settings: Any
+) -> None:
     make_callback_fleet(**AGENT)
     server = start_server(workshop)
     reporter = Reporter(give_token(server))
@@ -334,7 +350,7 @@ def test_a_heartbeat_is_answered_with_cordon_and_drain(workshop: Workshop) -> No
     assert not Host.objects.get().agent_missing
     assert reporter.beat(builds=["b1"]).json() == {**GO_ON, "cordon": True}
     terminate_server(server.name)
-    drains = {"cordon": True, "drain": True, "again": 30}
+    drains = {"cordon": True, "drain": True, "again": 5}
     assert reporter.beat(builds=["b1", "b2"]).json() == drains
     Server.objects.filter(pk=server.pk).update(next_step_at=Now())
     waits = Server.objects.filter(waiting__startswith="Waiting for builds: b1, b2. It")
@@ -342,6 +358,11 @@ def test_a_heartbeat_is_answered_with_cordon_and_drain(workshop: Workshop) -> No
     server.refresh_from_db()
     assert server.state == "shutdown"
     assert reporter.boot("ready").json() == drains  # its first answer was lost
+    # A build that was sent just before the cordon may not have shown yet.
+    settings.DRAIN_RECHECK = 3600
+    assert reporter.beat(drained=True).json() == drains
+    assert Host.objects.get().drained_at is None
+    settings.DRAIN_RECHECK = 0
     assert reporter.beat(drained=True).json() == drains
     workshop.run_to("stopped", server)
     drained = Event.objects.get(server=server, kind="drained")
@@ -390,3 +411,14 @@ def test_templates_need_the_public_url(settings: Any) -> None:
     with pytest.raises(InvalidError) as refused:
         make_callback_fleet()
     assert "SERVERFLEET_PUBLIC_URL" in refused.value.fields["readiness"][0]
+
+
+def test_without_the_public_url_no_instance_is_created_that_could_not_call(
+    workshop: Workshop, settings: Any
+) -> None:
+    make_callback_fleet()
+    settings.PUBLIC_URL = ""
+    server = start_server(workshop, "error")
+    assert server.error.startswith("SERVERFLEET_PUBLIC_URL is no longer set")
+    assert not Instance.objects.exists()
+    assert Attempt.objects.get().outcome == "refused"

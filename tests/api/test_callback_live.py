@@ -156,11 +156,17 @@ def read_token(server: Server) -> str:
 
 
 def test_an_instance_boots_and_drains_over_a_link_that_loses_answers(
-    workshop: Workshop, live_server: Any, tmp_path: Path, monkeypatch: Any
+    workshop: Workshop,
+    live_server: Any,
+    tmp_path: Path,
+    monkeypatch: Any,
+    settings: Any,
 ) -> None:
     if not (shutil.which("dash") and shutil.which("curl")):
         pytest.skip("there is no dash or no curl")
     monkeypatch.setattr(callback, "HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr(callback, "DRAINING_SECONDS", 1)
+    settings.DRAIN_RECHECK = 0
     make_callback_fleet(cloud_init="docker", build_labels={"ci": "1"})
     world_of(Account.objects.get()).ask_for_user_data()
     server = start_server(workshop)

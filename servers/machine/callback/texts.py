@@ -10,6 +10,7 @@ HIDDEN: Final = "[hidden]"
 _END_LINES: Final = 3
 _END_LETTERS: Final = 400
 _LEAST: Final = 6  # characters of a value that is hidden; less would hide words
+_LEAST_LINE: Final = 10  # … and of a line of a file
 _ESCAPES: Final = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)"
 )
@@ -26,6 +27,17 @@ _NAMED: Final = re.compile(
     r"[A-Za-z0-9_.-]*['\"]?\s*[:=]\s*(\"[^\"\n]+\"|'[^'\n]+'|[^\s'\",;]+)",
     re.IGNORECASE,
 )
+# --password VALUE and the like.
+_OPTION: Final = re.compile(
+    r"--[a-z-]*(?:secret|token|password|passphrase|key|credential)[ \t]+"
+    r"(\"[^\"\n]+\"|'[^'\n]+'|[^\s'\"]+)",
+    re.IGNORECASE,
+)
+# The end of a key that began before the first line that was sent.
+_KEY_END: Final = re.compile(
+    r"\A(?:[A-Za-z0-9+/=]*\n)*-----END [A-Z ]*PRIVATE KEY-----"
+)
+_IN_URL: Final = re.compile(r"(?<=://)([^\s/@:]*:)[^\s/@]+(?=@)")
 _CALLBACK: Final = re.compile(r"cb_[A-Za-z0-9_-]{43}")
 
 
@@ -34,7 +46,8 @@ def clean_log(text: str, secrets: Iterable[str] = ()) -> str:
     text = _ESCAPES.sub("", text.replace("\r\n", "\n"))
     # Of a line that was written over and over, such as a progress bar, its last state.
     text = re.sub(r"[^\n]*\r(?=[^\n])", "", text)
-    return hide(_CONTROLS.sub("", text), secrets)[-MAX_LOG:]
+    text = _KEY_END.sub(HIDDEN, _CONTROLS.sub("", text))
+    return hide(text, secrets)[-MAX_LOG:]
 
 
 def clean_line(text: str, most: int) -> str:
@@ -43,8 +56,12 @@ def clean_line(text: str, most: int) -> str:
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with secrets hidden: given ones, keys and callback tokens."""
+    """Return the text with secrets hidden: given ones, and what looks like one.
+
+    That is a private key, a password in a URL, or a callback's token.
+    """
     text = _CALLBACK.sub(HIDDEN, _KEY.sub(HIDDEN, text))
+    text = _IN_URL.sub(rf"\1{HIDDEN}", text)
     for secret in sorted(set(secrets), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     return text
@@ -57,16 +74,34 @@ def find_end(log: str) -> str:
     return end if len(end) <= _END_LETTERS else f"… {end[-_END_LETTERS:]}"
 
 
-def list_secrets(environment: str, texts: Iterable[str]) -> set[str]:
+def list_secrets(environment: str, files: str, texts: Iterable[str]) -> set[str]:
     """Return what must not show in a log.
 
-    That is each value of ``environment`` (a JSON object), and in ``texts`` each value
-    of a variable whose name says that it is a secret.
+    That is each value of ``environment`` (a JSON object) and each line of ``files``
+    (a JSON array), whose content nobody can read. In the files and in ``texts`` it is
+    also each value of a variable or option whose name says that it is a secret.
     """
     found = set(_list_values(environment))
-    for text in texts:
-        found |= {match[1].strip("'\"") for match in _NAMED.finditer(text)}
+    contents = list(_list_contents(files))
+    for content in contents:
+        lines = (line.strip() for line in content.splitlines())
+        found |= {line for line in lines if len(line) >= _LEAST_LINE}
+    for text in (*texts, *contents):
+        for pattern in (_NAMED, _OPTION):
+            found |= {match[1].strip("'\"") for match in pattern.finditer(text)}
     return {each for each in found if len(each) >= _LEAST}
+
+
+def _list_contents(files: str) -> Iterator[str]:
+    """Return the contents of a template's files, of which some may be empty."""
+    try:
+        known = json.loads(files or "[]")
+    except ValueError:
+        return
+    for each in known if isinstance(known, list) else ():
+        content = each.get("content") if isinstance(each, dict) else None
+        if isinstance(content, str):
+            yield content
 
 
 def _list_values(environment: str) -> Iterator[str]:
