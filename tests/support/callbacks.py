@@ -10,12 +10,19 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from servers.machine.callback.script import FOLDER, render_script, render_token
+from servers.machine.callback.script import (
+    CA,
+    FOLDER,
+    SCRIPT,
+    TOKEN,
+    render_script,
+    render_token,
+)
 from servers.machine.callback.tokens import make_token
 
 # What every image has. What calls is added by name.
@@ -26,12 +33,15 @@ PROGRAMS: Final = (
 
 
 class CallingInstance:
-    """An instance whose boot the test plays."""
+    """An instance whose boot the test plays.
+
+    ``files`` are those of real user data, by path. Without them, it only calls.
+    """
 
     def __init__(
         self,
         folder: Path,
-        url: str,
+        url: str = "",
         *,
         token: str = "",
         ca: str = "",
@@ -39,21 +49,26 @@ class CallingInstance:
         client: str = "curl",
         has_docker: bool = False,
         has_agent: bool = False,
+        files: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
-        self.token = token or make_token()
+        files = dict(files or {})
+        if not files:
+            script = render_script(url=url, has_docker=has_docker, has_agent=has_agent)
+            files = {SCRIPT: script, TOKEN: render_token(token or make_token())}
+            files |= {CA: ca} if ca else {}
+        self.token = files[TOKEN].strip()
         self.shell = shell
         self.leaks: set[str] = set()
         self.process: subprocess.Popen[bytes] | None = None
         for name in ("opt", "state", "run", "bin"):
             (folder / name).mkdir(parents=True)
-        if ca:
-            (folder / "opt/callback.ca.pem").write_text(ca)
-        (folder / "opt/callback.token").write_text(render_token(self.token))
-        text = render_script(url=url, has_docker=has_docker, has_agent=has_agent)
-        assert self.token not in text
+        for path, text in files.items():
+            if path.startswith(f"{FOLDER}/"):
+                file = folder / "opt" / path.removeprefix(f"{FOLDER}/")
+                file.write_text(self.move(text))
+                file.chmod(0o700)
         self.script = folder / "opt/callback"
-        self.script.write_text(self.move(text))
         self.log = folder / "boot.log"
         self.said = folder / "said"
         for name in (*PROGRAMS, *filter(None, [client])):
@@ -70,7 +85,7 @@ class CallingInstance:
         }
         for there, here in places.items():
             text = text.replace(there, str(self.folder / here))
-        text = text.replace("-ge 20 ]", "-ge 3 ]")
+        text = text.replace("-ge 20 ]", "-ge 3 ]").replace("step=5", "step=1")
         return re.sub("sleep [125]\\b", "sleep 0.3", text)
 
     def add_program(self, name: str) -> None:
