@@ -77,12 +77,20 @@ resume() {
         docker unpause "$id" >/dev/null 2>&1 # whoever paused it to tell it has died
     done
     [ -z "$(docker ps --quiet --filter "name=^/$draining\$")" ] || return 10
-    docker rm "$draining" >/dev/null 2>&1
-    if ! docker inspect "$name" >/dev/null 2>&1; then
+    ended=
+    if docker inspect "$draining" >/dev/null 2>&1; then
+        # The same container: an agent that registers itself does that only once.
+        docker update --restart "$restart" "$draining" >/dev/null || return 10
+        docker rename "$draining" "$name" || return 10
+        ended=yes
+    elif ! docker inspect "$name" >/dev/null 2>&1; then
         start || return 10
+    elif [ "$restart" != no ]; then
+        ended=yes # perhaps: whoever told it may have died before it was renamed
     fi
     # A cordon forbids its restart before it tells it, and may have come no further.
     docker update --restart "$restart" "$name" >/dev/null || return 10
+    [ -z "$ended" ] || docker start "$name" >/dev/null || return 10
 }
 
 look() {
