@@ -130,7 +130,7 @@ class ServerViewSet(ScopedView, ViewSet):
         "Repeating the call changes nothing.",
     )
     def cordon(self, request: HTTPRequest, name: str) -> Response:
-        """Cordon a server: mark it to get no new builds, and tell its agent."""
+        """Cordon a server, so that it gets no new builds, and tell its agent."""
         return Response(self._render(cordon_server(name)))
 
     @describe(

@@ -202,6 +202,7 @@ def test_the_command_line_prints_what_would_be_sent_without_secrets(
 
 
 def test_an_instance_that_nobody_reaches_gets_its_agent_from_its_user_data() -> None:
+    from servers.machine.callback.tokens import Callback, make_token
     from servers.machine.cloud_init.setup import Names
     from servers.models.user_data import render_recipe
     from servers.operations.user_data import SampleKeys
@@ -217,6 +218,7 @@ def test_an_instance_that_nobody_reaches_gets_its_agent_from_its_user_data() -> 
         server_id=Server().pk,
         names=Names("one", "ci", "default", "", "large", 2),
         keys=SampleKeys("a", "b", "c"),
+        callback=Callback("https://fleet.example.com", make_token(), "CA\n"),
     )
     files = read_files(shown.text)
     assert files["/opt/serverfleet/agent.env"][0] == "0600"
@@ -224,5 +226,10 @@ def test_an_instance_that_nobody_reaches_gets_its_agent_from_its_user_data() -> 
     assert "needle" not in files["/opt/serverfleet/agent"][1]
     boot = files["/opt/serverfleet/boot"][1]
     assert boot.index("run 'Pull drone/") < boot.index("agent start")
+    assert files["/opt/serverfleet/callback.token"][0] == "0600"
+    assert files["/opt/serverfleet/callback.ca.pem"] == ("0644", "CA\n")
+    assert "fleet.example.com" in files["/opt/serverfleet/callback"][1]
+    # It runs from the first step on, so it can report the one that fails.
+    assert boot.index("serverfleet-callback.service") < boot.index("run 'Stop Docker'")
     packed = gzip.compress(shown.text.encode())
     assert len(packed) < 12 * 1024
