@@ -101,7 +101,7 @@ def test_a_server_is_made_and_ended_by_keys_and_the_focus_comes_back(
         )
     press("Escape")
     assert page.evaluate("document.activeElement.id") == "act-edit"
-    for act in ("act-clone", "act-protect", "act-terminate"):
+    for act in ("act-clone", "act-cordon", "act-protect", "act-terminate"):
         press("Tab")
         assert page.evaluate("document.activeElement.id") == act
     press("Enter")

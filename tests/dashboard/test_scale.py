@@ -40,22 +40,13 @@ FEW, MANY = 50, 5000
 # Polled: an unchanged one is a 304 with at most three queries.
 LIVE = {
     *("overview", "servers", "server", "leaks", "accounts", "account", "templates"),
-    *(
-        "template",
-        "preview-template",
-        "trial",
-        "tokens",
-        "activity",
-        "system",
-        "people",
-        "person",
-    ),
+    *("template", "trial", "tokens", "activity", "system", "people", "person"),
     "start",
 }
 NOT_PAGES = {
     *("login", "logout", "logout-everywhere", "servers-csv", "servers-json", "theme"),
 }
-MAX_QUERIES = 15
+MAX_QUERIES = 16
 MAX_BYTES = 100_000
 
 
@@ -177,7 +168,6 @@ def check_unchanged(client: Client, path: str, tag: str) -> None:
 def measure(client: Client, root: Client) -> dict[str, int]:
     """Return how many queries each page and each list of the admin asks."""
     found = {}
-    overview._kept.clear()
     paths = {k: v for k, v in list_paths().items() if k not in NOT_PAGES}
     del paths["act-on-servers"]
     paths["search"] = "/servers/?search=fleet&account=sandbox&label=label-1&page=2"
@@ -186,6 +176,7 @@ def measure(client: Client, root: Client) -> dict[str, int]:
     paths["by-kind"] = "/activity/?kind=ready&who=workers&actor=work"
     client.get("/")  # what is cached for all pages
     for name, path in paths.items():
+        overview._kept.clear()  # how long it is kept would depend on the machine
         found[path], answer = count_queries(client, path)
         assert len(answer.content) < MAX_BYTES, (path, len(answer.content))
         if name in LIVE:
