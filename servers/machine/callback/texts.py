@@ -21,16 +21,19 @@ _KEY: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-# NAME=value, "name": "value" and the like, where the name says that it is secret.
+# NAME=value, "name": "value" and the like, where the name says that it is secret. What
+# a name can have around that has a limit, so that a long line costs no more than many
+# short ones.
 _NAMED: Final = re.compile(
-    r"[A-Za-z0-9_.-]*(?:secret|token|passw|api_?key|private_?key|credential)"
-    r"[A-Za-z0-9_.-]*['\"]?\s*[:=]\s*(\"[^\"\n]+\"|'[^'\n]+'|[^\s'\",;]+)",
+    r"(?:secret|token|passw|api_?key|private_?key|credential)"
+    r"[A-Za-z0-9_.-]{0,80}['\"]?\s{0,20}[:=]\s{0,20}"
+    r"(\"[^\"\n]+\"|'[^'\n]+'|[^\s'\",;]+)",
     re.IGNORECASE,
 )
 # --password VALUE and the like.
 _OPTION: Final = re.compile(
-    r"--[a-z-]*(?:secret|token|password|passphrase|key|credential)[ \t]+"
-    r"(\"[^\"\n]+\"|'[^'\n]+'|[^\s'\"]+)",
+    r"(?<!-)--[a-z-]{0,80}?(?:secret|token|password|passphrase|key|credential)"
+    r"[ \t]{1,20}(\"[^\"\n]+\"|'[^'\n]+'|[^\s'\"]+)",
     re.IGNORECASE,
 )
 # The end of a key that began before the first line that was sent.
@@ -45,7 +48,8 @@ def clean_log(text: str, secrets: Iterable[str] = ()) -> str:
     """Return the end of a log as text, without control characters and ``secrets``."""
     text = _ESCAPES.sub("", text.replace("\r\n", "\n"))
     # Of a line that was written over and over, such as a progress bar, its last state.
-    text = re.sub(r"[^\n]*\r(?=[^\n])", "", text)
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    text = "\n".join(lines)
     text = _KEY_END.sub(HIDDEN, _CONTROLS.sub("", text))
     return hide(text, secrets)[-MAX_LOG:]
 
