@@ -12,8 +12,9 @@ from servers.models.fields import EncryptedTextField
 
 # The attempt is known, and its instance boots.
 BOOTS: frozenset[State] = frozenset({State.CREATING, State.CREATED, State.STAGING})
-# The instance is one that ServerFleet listens to.
-HEARD: frozenset[State] = BOOTS | {State.RUNNING, State.SHUTDOWN}
+# The instance is one that ServerFleet listens to. One whose server failed would else
+# wait longer and longer between its tries, and hear of its drain too late.
+HEARD: frozenset[State] = BOOTS | {State.RUNNING, State.ERROR, State.SHUTDOWN}
 
 
 def list_callback_columns(attempt: int, token_digest: str) -> dict[str, Any]:

@@ -211,6 +211,21 @@ def test_a_flood_is_turned_away_and_locks_no_instance_out(
     assert codes == [200, 200, 429]
 
 
+def test_a_failed_server_hears_of_its_drain_as_soon_as_a_running_one(
+    workshop: Workshop,
+) -> None:
+    make_callback_fleet(**AGENT)
+    server = start_server(workshop)
+    reporter = Reporter(give_token(server))
+    reporter.boot("ready")
+    workshop.run_to("running", server)
+    Server.objects.filter(pk=server.pk).update(state="error", error="…")
+    # Refused, the instance would wait for minutes before it asks again.
+    assert reporter.beat(builds=["b1"]).json() == GO_ON
+    terminate_server(server.name)
+    assert reporter.beat(builds=["b1"]).json()["drain"] is True
+
+
 def test_an_older_attempt_and_a_stopped_server_are_refused(workshop: Workshop) -> None:
     make_callback_fleet()
     server = start_server(workshop)
