@@ -69,6 +69,8 @@ drain() {
     builds=$(list_builds)
     [ -z "$builds" ] || printf '%s\n' "$builds"
     [ -z "$builds$(list_agents)" ] || return 10
+    # It may have stopped answering before it was asked for them.
+    docker version >/dev/null 2>&1 || return 10
 }
 
 resume() {
