@@ -6,6 +6,12 @@ def count_of(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
+def make_printable(text: str) -> str:
+    """Return a stranger's text as one line that pages, databases and terminals take."""
+    line = " ".join(text.split())
+    return "".join(each if each.isprintable() else "?" for each in line)
+
+
 def say_duration(seconds: float) -> str:
     """Return a duration in readable form: 0.4 s, 38 s, 3 min 5 s, 1 h."""
     if seconds < 10:

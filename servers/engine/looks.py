@@ -5,6 +5,7 @@ a few seconds. What it found is recorded with the step's fence still in force.
 """
 
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -16,6 +17,7 @@ from servers.lifecycle.drain import end_drain, say_wait
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
 from servers.records.counters import count_fault
+from servers.wording import make_printable
 
 logger = logging.getLogger(__name__)
 
@@ -24,13 +26,26 @@ _AGAIN: Final = "No build was seen. Looking once more for one that was just sent
 
 
 def make_look(look: Look, *, name: str, seconds: float) -> Met | NotYet:
-    """Look once. A bug in a look must not hold up its server's deadline."""
+    """Look once. A bug in a look must not hold up its server's deadline.
+
+    Nor must the words of whoever answers there: half a surrogate pair or a NUL can't be
+    recorded, and then nothing would follow from the look, not even that it was made.
+    """
     try:
-        return look(timeout=seconds)
+        return _make_printable(look(timeout=seconds))
     except Exception:
         logger.exception("A look at %s failed.", name)
         count_fault()
         return NotYet(_FAULT)
+
+
+def _make_printable(found: Met | NotYet) -> Met | NotYet:
+    if isinstance(found, Met):
+        return replace(found, reason=make_printable(found.reason))
+    builds = found.builds
+    if builds is not None:
+        builds = tuple(make_printable(each) for each in builds)
+    return replace(found, because=make_printable(found.because), builds=builds)
 
 
 def weigh_look(

@@ -108,6 +108,26 @@ def test_a_drain_waits_for_a_running_build_and_force_does_not(
 
 # What a database does is tested by the life above.
 @pytest.mark.sqlite
+def test_words_that_no_database_takes_do_not_hold_up_a_drain(
+    workshop: Workshop,
+) -> None:
+    account = make_fleet()
+    set_up_docker(build_labels={"ci": "build"}, drain_seconds=2)
+    server, address = provision_at(account)
+    wait_for(workshop, server, "Nothing accepts connections")
+    now = database_now()
+    Server.objects.filter(pk=server.pk).update(state="running", ready_at=now)
+    words = rb'{"message": "a\u0000b\ud800"}'
+    behave = impostors.answer(words, b"500 Internal Server Error")
+    with impostors.listen(address, behave, keys=keys_of(server)):
+        terminate_server(server.name)
+        workshop.run_to("stopped", server)
+    drained = Event.objects.get(server=server, kind="drained").reason
+    assert drained == (
+        "The drain timeout has passed. The Docker daemon answered: a?b?."
+    )
+
+
 def test_a_look_that_has_to_wait_for_its_turn_keeps_what_the_server_waits_for(
     workshop: Workshop, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -198,6 +198,25 @@ def test_whoever_has_the_certificate_but_is_no_daemon_is_found_out(what: str) ->
         _expect(endpoint, expected, "Docker port")
 
 
+def test_words_of_a_daemon_are_one_line_that_can_be_printed() -> None:
+    name, keys = make_keys()
+    message = rb'{"message": "a\u0000b\ud800 c\n\u001b[2J\u202e"}'
+    behave = impostors.answer(message, b"500 Internal Server Error")
+    with impostors.listen("127.0.0.1", behave, keys=keys, port=0) as port:
+        endpoint = make_endpoint("127.0.0.1", name, keys, port)
+        with (
+            Docker(endpoint, timeout=5) as docker,
+            pytest.raises(errors.ApiError) as caught,
+        ):
+            docker.version()
+        assert caught.value.message == "The Docker daemon answered: a?b? c ?[2J?."
+    behave = impostors.answer(rb'{"Version": "1\u001b[2J"}')
+    with impostors.listen("127.0.0.1", behave, keys=keys, port=0) as port:
+        endpoint = make_endpoint("127.0.0.1", name, keys, port)
+        with Docker(endpoint, timeout=5) as docker:
+            assert docker.version() == "1?[2J"
+
+
 def test_an_answer_of_a_byte_at_a_time_ends_at_the_deadline() -> None:
     name, keys = make_keys()
     with impostors.listen("127.0.0.1", impostors.trickle, keys=keys, port=0) as port:

@@ -64,7 +64,9 @@ def list_processes(docker: Docker, container: str) -> list[str]:
         "GET", f"/containers/{_quote(container)}/top?ps_args=-eo+pid,args"
     )
     rows = found.get("Processes") if isinstance(found, dict) else None
-    return [" ".join(map(str, row)) for row in rows or [] if isinstance(row, list)]
+    if not isinstance(rows, list):
+        return []
+    return [" ".join(map(str, row)) for row in rows if isinstance(row, list)]
 
 
 def has_network(docker: Docker, prefix: str) -> bool:

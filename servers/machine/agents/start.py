@@ -21,6 +21,7 @@ from servers.machine.agents.plan import (
 )
 from servers.machine.docker.client import Docker
 from servers.machine.docker.errors import ClashError, MissingError
+from servers.wording import make_printable
 
 # What ended before has to run this long to count as started.
 STEADY: Final = timedelta(seconds=10)
@@ -86,10 +87,10 @@ def _create(docker: Docker, plan: AgentPlan, config: dict[str, Any]) -> NotYet:
 
 def is_same(found: dict[str, Any], config: dict[str, Any]) -> bool:
     """Tell whether a container is this server's, with this configuration."""
-    labels = read_value(found, "Config", "Labels") or {}
     wanted = config["Labels"]
     return all(
-        labels.get(each) == wanted[each] for each in (SERVER_LABEL, CONFIG_LABEL)
+        read_value(found, "Config", "Labels", each) == wanted[each]
+        for each in (SERVER_LABEL, CONFIG_LABEL)
     )
 
 
@@ -121,7 +122,7 @@ def _explain_end(plan: AgentPlan, found: dict[str, Any]) -> NotYet:
             "server."
         )
     if error := read_value(found, "State", "Error"):
-        words = " ".join(str(error).split())[:300].rstrip(".")
+        words = make_printable(str(error))[:300].rstrip(".")
         return NotYet(f"Docker can't start the agent: {words}.")
     return NotYet(
         f"The agent has ended with exit code {code}. Check the template's agent "

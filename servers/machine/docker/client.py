@@ -29,6 +29,7 @@ from servers.machine.docker.errors import (
     MissingError,
     NotDockerError,
 )
+from servers.wording import make_printable
 
 NOT_DOCKER: Final = (
     "Something answers on the Docker port, but not as a Docker daemon does. Check "
@@ -82,7 +83,7 @@ class Docker:
         version = self._get_object("/version").get("Version")
         if not isinstance(version, str) or len(version) > 100:
             raise NotDockerError(NOT_DOCKER)
-        return version
+        return make_printable(version)
 
     def list_containers(
         self,
@@ -220,7 +221,7 @@ def _explain_status(status: int, found: object) -> ApiError | NotDockerError:
         # Such as the page of a proxy, or a redirect. ServerFleet follows none.
         return NotDockerError(NOT_DOCKER)
     kind = {404: MissingError, 409: ClashError}.get(status, ApiError)
-    words = " ".join(said.split())[:300].rstrip(".")
+    words = make_printable(said)[:300].rstrip(".")
     return kind(f"The Docker daemon answered: {words}.", status=status)
 
 
