@@ -131,6 +131,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"user_data": "#!/bin/sh\necho {{ secret }}"}, "user_data"),
     ({"user_data": "#cloud-config\na: ["}, "user_data"),
     ({"cloud_init": "ignition"}, "user_data"),
+    (
+        {"cloud_init": "ignition", "user_data": '{"ignition": {"version": {}}}'},
+        "user_data",
+    ),
 ]
 
 

@@ -78,10 +78,10 @@ def find_wrong_format(text: str, *, ignition: bool, merges: bool) -> str:
 def _find_wrong_ignition(text: str) -> str:
     try:
         config = json.loads(text)
-        version = config["ignition"]["version"]
+        is_known = config["ignition"]["version"] in _VERSIONS
     except (ValueError, TypeError, KeyError, RecursionError):
         return _BEGIN_IGNITION
-    return "" if version in _VERSIONS else _BEGIN_IGNITION
+    return "" if is_known else _BEGIN_IGNITION
 
 
 def find_wrong_yaml(text: str) -> str:
