@@ -7,12 +7,16 @@ builds are helped by destroying them: the servers are held, and people are told.
 """
 
 from datetime import datetime
+from typing import Final
 
 from servers.lifecycle.conditions import Known, Met, NotYet
 from servers.lifecycle.cordon import decide_follow, explain_cordon
 from servers.lifecycle.decisions import Check, Decision, Move, Replace, Wait
 from servers.lifecycle.snapshot import InstanceView, Limits, Snapshot
 from servers.lifecycle.states import Event
+
+# As long after a check, in parts of the time between two, the health can be lost by it.
+_FRESH: Final = 1 / 6
 
 
 def decide_running(snapshot: Snapshot, own: InstanceView, now: datetime) -> Decision:
@@ -60,6 +64,14 @@ def _follow_checks(
             f"and them. Nothing is done about them meanwhile. {problem}",
             due,
             held=True,
+        )
+    if now > due - snapshot.limits.check * (1 - _FRESH):
+        # After an outage the others recover one by one, and this server's failures may
+        # be from before it. So its next check decides, not whatever woke it meanwhile.
+        return Wait(
+            f"Failed checks in a row: {failures}. The next one decides what follows. "
+            f"{problem}",
+            due,
         )
     return _lose_health(snapshot, now)
 

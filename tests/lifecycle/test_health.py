@@ -107,6 +107,19 @@ def test_a_network_that_fails_holds_everything_and_is_told() -> None:
     assert isinstance(decide(among(6, 20), decision.until), Check)
 
 
+def test_only_a_check_itself_loses_health_and_not_what_wakes_a_server_later() -> None:
+    # The network failed: all others have recovered by now, and this one is not checked
+    # again yet.
+    late = replace(among(1, 20, replaces=True), host=checked(30, 5))
+    decision = decide(late, NOW)
+    assert isinstance(decision, Wait)
+    assert decision.because == (
+        f"Failed checks in a row: 5. The next one decides what follows. {REFUSED}"
+    )
+    assert decision.until == ago(30) + MINUTE
+    assert isinstance(decide(late, decision.until), Check)
+
+
 def test_health_in_the_records_costs_a_write_only_if_something_changes() -> None:
     healthy = Machine(healthy=Reported(Met("It reported itself.")))
     silent = NotYet("It has sent no heartbeat for 3 minutes.")
