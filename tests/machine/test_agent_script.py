@@ -146,3 +146,22 @@ def test_the_script_tells_a_plain_hosts_builds(host: Host, tmp_path: Path) -> No
     assert script.call("drain") == (WAITS, "mine\n")
     # Who does not answer may run builds.
     assert script.call("drain", socket="/nothing/here") == (WAITS, "")
+
+
+def test_a_daemon_that_goes_away_during_a_look_is_not_drained(tmp_path: Path) -> None:
+    plan = plan_for("none", image="", build_labels={"team": "web"})
+    path = tmp_path / "agent"
+    path.write_text(render_agent_script(plan, environment_path="/none"))
+    client = tmp_path / "docker"
+    client.write_text(
+        "#!/bin/sh\n"
+        f'[ "$1" = version ] && [ ! -e {tmp_path}/gone ] && exit 0\n'
+        f": >{tmp_path}/gone\n"
+        "exit 1\n"
+    )
+    client.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", str(path), "drain"], env=environment, timeout=30, check=False
+    )
+    assert done.returncode == WAITS
