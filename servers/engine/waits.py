@@ -13,7 +13,7 @@ from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
 from servers.models import Server
-from servers.placing.snapshots import jitter_of
+from servers.placing.views import jitter_of
 from servers.records import leases
 
 

@@ -16,7 +16,6 @@ from datetime import datetime
 from servers.lifecycle.decisions import (
     Adopt,
     CloseAttempt,
-    ConfirmVanished,
     Decision,
     Finish,
     LookUp,
@@ -26,10 +25,10 @@ from servers.lifecycle.decisions import (
 )
 from servers.lifecycle.drain import decide_shutdown
 from servers.lifecycle.ending import decide_stopping
-from servers.lifecycle.health import decide_running
-from servers.lifecycle.machine import follow_condition
+from servers.lifecycle.holding import decide_holding
+from servers.lifecycle.machine import say_log
 from servers.lifecycle.pending import decide_pending
-from servers.lifecycle.snapshot import AttemptView, InstanceView, LocationView, Snapshot
+from servers.lifecycle.snapshot import AttemptView, Snapshot
 from servers.lifecycle.states import BOOTING, HOLDING, Answer, Event, Outcome, State
 from servers.lifecycle.tries import follow_failure
 
@@ -48,7 +47,7 @@ def decide(snapshot: Snapshot, now: datetime) -> Decision:
         return Move(
             Event.DEADLINE_PASSED,
             f"The server was still {snapshot.state} at its deadline. "
-            f"{_last_word(snapshot, decision)}{_say_log(snapshot)}"
+            f"{_last_word(snapshot, decision)}{say_log(snapshot)}"
             "Retry or terminate it.",
         )
     return decision
@@ -70,7 +69,7 @@ def _decide_state(snapshot: Snapshot, now: datetime) -> Decision:
         case State.CREATING:
             return _decide_creating(snapshot, now)
         case State.CREATED | State.STAGING | State.RUNNING:
-            return _decide_holding(snapshot, now)
+            return decide_holding(snapshot, now)
         case State.ERROR:
             return _decide_error(snapshot, now)
         case State.SHUTDOWN:
@@ -106,21 +105,6 @@ def _is_overdue(snapshot: Snapshot, decision: Decision, now: datetime) -> bool:
     return waits
 
 
-def is_missing(instance: InstanceView, location: LocationView) -> bool:
-    """Tell whether two complete listings, a lag apart, missed the instance."""
-    return (
-        instance.live
-        and instance.missed_from is not None
-        and location.newest is not None
-        and location.newest >= instance.missed_from + location.pace.lag
-    )
-
-
-def exceeds_share(count: int, total: int, *, share: float, floor: int) -> bool:
-    """Tell whether ``count`` of ``total`` at once is so many that a person decides."""
-    return count > max(floor, int(total * share))
-
-
 def _last_word(snapshot: Snapshot, decision: Decision) -> str:
     """Return what is last known about the server, with a trailing space.
 
@@ -138,12 +122,6 @@ def _last_word(snapshot: Snapshot, decision: Decision) -> str:
     if attempt is not None and attempt.answer:
         return f"The cloud's last answer: {attempt.answer} "
     return ""
-
-
-def _say_log(snapshot: Snapshot) -> str:
-    """Return the end of the boot's log as a sentence, with a trailing space."""
-    end = snapshot.machine.log_end
-    return f'Its boot log ends with "{end}". ' if end else ""
 
 
 def _decide_creating(snapshot: Snapshot, now: datetime) -> Decision:
@@ -185,125 +163,6 @@ def _resolve_attempt(
         answer=Answer.SILENCE,
     )
     return CloseAttempt(attempt.number, event, reason)
-
-
-def _decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
-    own = snapshot.own_instance
-    if own is None:
-        return Wait("Waiting for its instance to be recorded.", snapshot.deadline_at)
-    # Listings stopped showing it, but none showed its end: nothing says it failed.
-    lost = not own.live and own.missed_from is not None
-    location = snapshot.location(own.location)
-    broken = (
-        "" if lost else _explain_end(own, is_off=_is_not_on_yet(snapshot, location))
-    )
-    if broken:
-        return _give_up(snapshot, broken, live=own.live)
-    if not own.live:
-        return Move(
-            Event.INSTANCE_VANISHED,
-            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
-            "ServerFleet did not request that. Retry or terminate the server.",
-        )
-    if is_missing(own, location):
-        return _decide_missing(snapshot, own, location, now)
-    if _is_unfinished(snapshot):
-        if location.closed:
-            return Wait(location.closed, now + location.pace.listing, held=True)
-        return Finish(own)
-    broken = snapshot.machine.broken
-    if broken and snapshot.state in BOOTING:
-        said = f"{broken} {_say_log(snapshot)}".rstrip()
-        return _give_up(snapshot, said, live=True)
-    return _decide_boot(snapshot, own, now)
-
-
-def _is_unfinished(snapshot: Snapshot) -> bool:
-    attempt = snapshot.attempt
-    return (
-        snapshot.state is State.CREATED and attempt is not None and attempt.unfinished
-    )
-
-
-def _is_not_on_yet(snapshot: Snapshot, location: LocationView) -> bool:
-    """Tell whether the instance may be shown as stopped since it was created so.
-
-    Where one call is not enough, an instance stays off until it is finished, and
-    listings may show that for a while longer.
-    """
-    attempt = snapshot.attempt
-    if attempt is None or attempt.finished_at is None:
-        return _is_unfinished(snapshot)
-    shown_until = attempt.finished_at + location.pace.settle
-    return location.newest is None or location.newest < shown_until
-
-
-def _explain_end(own: InstanceView, *, is_off: bool) -> str:
-    """Return what is wrong with an instance that the cloud shows, or "".
-
-    With ``is_off`` it is no fault that it is stopped.
-    """
-    fault = f" Cloud's response: {own.fault}" if own.fault else ""
-    if own.failed:
-        return f"The cloud reports that its instance failed.{fault}"
-    if (own.halted and not (own.stopped and is_off)) or not own.live:
-        return (
-            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
-            f"ServerFleet did not request that.{fault}"
-        )
-    return ""
-
-
-def _give_up(snapshot: Snapshot, because: str, *, live: bool) -> Decision:
-    """Return the step after an instance failed, stopped or ended unasked."""
-    attempt = snapshot.attempt
-    own = snapshot.own_instance
-    if snapshot.state is State.RUNNING or attempt is None:
-        event = Event.HEALTH_LOST if live else Event.INSTANCE_VANISHED
-        return Move(event, f"{because} Retry or terminate the server.")
-    if own is not None and own.unclear and not own.failed:
-        # It may still boot: an unknown status is no reason to destroy it.
-        return Wait(f"{because} Waiting until its deadline.", snapshot.deadline_at)
-    event = follow_failure(
-        snapshot,
-        Event.INSTANCE_FAILED,
-        placement=attempt.placement,
-        answer=Answer.FAILED,
-    )
-    if event is Event.CANDIDATES_EXHAUSTED:
-        because = f"{because} No attempts are left. Retry or terminate the server."
-    return Move(event, because)
-
-
-def _decide_missing(
-    snapshot: Snapshot, own: InstanceView, location: LocationView, now: datetime
-) -> Decision:
-    limits = snapshot.limits
-    if exceeds_share(
-        location.missing, location.live, share=limits.share, floor=limits.share_floor
-    ):
-        return Wait(
-            f"{location.missing} of {location.live} instances in {location.name} went "
-            "missing at once, so the listing may be wrong. Check the cloud's console, "
-            "then terminate the servers whose instances are really gone.",
-            now + location.pace.gate,
-            held=True,
-        )
-    return ConfirmVanished(own)
-
-
-def _decide_boot(snapshot: Snapshot, own: InstanceView, now: datetime) -> Decision:
-    match snapshot.state:
-        case State.CREATED if own.address:
-            return Move(Event.ADDRESS_SEEN, f"Its address is {own.address}.")
-        case State.CREATED:
-            return Wait("Waiting for an address.", snapshot.deadline_at)
-        case State.STAGING:
-            return follow_condition(
-                snapshot, snapshot.machine.ready, Event.READY, own.address, now
-            )
-        case _:
-            return decide_running(snapshot, own, now)
 
 
 def _decide_error(snapshot: Snapshot, now: datetime) -> Decision:

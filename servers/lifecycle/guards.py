@@ -142,3 +142,8 @@ def note_missed(
         record.verdict = Verdict.GONE
         return Missed.GONE
     return Missed.AGAIN if record.verdict == Verdict.OURS else Missed.NOTHING
+
+
+def exceeds_share(count: int, total: int, *, share: float, floor: int) -> bool:
+    """Tell whether ``count`` of ``total`` at once is so many that a person decides."""
+    return count > max(floor, int(total * share))

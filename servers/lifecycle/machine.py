@@ -40,3 +40,9 @@ def follow_condition(
 def space_looks(since: datetime, now: datetime) -> timedelta:
     """Return how long to wait between two looks: the longer, the longer it lasts."""
     return min(max(_SOONEST, (now - since) / _SHARE), _LATEST)
+
+
+def say_log(snapshot: Snapshot) -> str:
+    """Return the end of the boot's log as a sentence, with a trailing space."""
+    end = snapshot.machine.log_end
+    return f'Its boot log ends with "{end}". ' if end else ""

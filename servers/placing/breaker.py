@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from servers.lifecycle.backoff import back_off
-from servers.lifecycle.decide import exceeds_share
+from servers.lifecycle.guards import exceeds_share
 from servers.lifecycle.snapshot import Limits
 from servers.lifecycle.states import OPEN, Answer, Outcome
 from servers.models import Account, Attempt, Instance

@@ -1,61 +1,42 @@
 """Load what ``decide`` looks at. The number of queries is the same for any fleet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import partial
 from itertools import chain
-from typing import Any
 from uuid import UUID
 
-from django.db.models import (
-    Case,
-    Count,
-    DateTimeField,
-    OuterRef,
-    Q,
-    Subquery,
-    Value,
-    When,
-)
-
-from servers.clouds.base import HALTED, Meaning
 from servers.lifecycle.conditions import Met, NotYet
 from servers.lifecycle.ending import quiet_from
-from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import (
-    AttemptView,
     InstanceView,
     LocationView,
     Placement,
     PlacementView,
     Snapshot,
 )
-from servers.lifecycle.states import Outcome, State, Want
-from servers.models import Account, Attempt, Fleet, Instance, Listing, Location, Server
+from servers.lifecycle.states import State, Want
+from servers.models import Account, Attempt, Fleet, Instance, Location, Server
 from servers.models.template import Recipe
+from servers.placing.evidence import Evidence
 from servers.placing.location_gate import explain_closed_gate, limits_in_force
 from servers.placing.locations import pace_of_account
 from servers.placing.machines import (
-    Checked,
-    count_checked,
     describe_machine_of,
     has_host,
     load_hosts,
     view_host,
 )
 from servers.placing.placements import LocationKey, PlacementFacts, choose_all
+from servers.placing.views import (
+    find_deadline,
+    jitter_of,
+    location_name,
+    view_attempt,
+    view_instance,
+)
 from servers.records.hosts import record_check, record_follow, record_look
-
-
-def location_name(account_id: Any, region: str) -> str:
-    """Return the name that snapshots use for a location."""
-    return f"{account_id}/{region}"
-
-
-def jitter_of(server: Server) -> float:
-    """Return a number from 0 to 1, fixed for the server, that spreads its back-offs."""
-    return (server.pk.int % 1000) / 999
 
 
 class Loader:
@@ -90,6 +71,9 @@ class Loader:
         }
         self.accounts: dict[UUID, Account] = {}
         self.locations = self._load_locations(servers)
+        self.evidence = Evidence(
+            self.locations, self.accounts, checks=self.limits.checks
+        )
         self.views: dict[LocationKey, LocationView] = {}
         self.pending = (
             PlacementFacts(self.accounts, now=now) if self.placements else None
@@ -143,7 +127,7 @@ class Loader:
         """Record what a check of health found, in the caller's transaction."""
         known = self.hosts.get(server.pk)
         self.hosts[server.pk] = record_check(server, known, found, now=self.now)
-        self.__dict__.pop("checked", None)  # counted before
+        self.evidence.forget_checks()
 
     def note_follow(self, server: Server, found: Met | NotYet) -> bool:
         """Record whether the agent follows the server's cordon by now.
@@ -182,7 +166,7 @@ class Loader:
             failures=server.failures,
             jitter=jitter_of(server),
             instance_id=server.instance_id,
-            deadline_at=_find_deadline(server, self.now),
+            deadline_at=find_deadline(server, self.now),
             ttl=timedelta(seconds=server.ttl) if server.ttl else None,
             protected=server.protected,
             cordoned=server.cordoned,
@@ -199,8 +183,8 @@ class Loader:
             placements=tuple(
                 self._view_placement(server, placement) for placement in placements
             ),
-            attempts=tuple(_view_attempt(attempt) for attempt in attempts),
-            instances=tuple(_view_instance(instance) for instance in instances),
+            attempts=tuple(view_attempt(attempt) for attempt in attempts),
+            instances=tuple(view_instance(instance) for instance in instances),
             locations=tuple(views.values()),
         )
         return self._with_looks(snapshot, views)
@@ -209,87 +193,18 @@ class Loader:
         self, snapshot: Snapshot, views: dict[LocationKey, LocationView]
     ) -> Snapshot:
         """Add the listings and counts, if the state needs them."""
-        own = snapshot.own_instance
+        own, evidence = snapshot.own_instance, self.evidence
+        add: Callable[[LocationKey, LocationView], LocationView]
         if snapshot.state is State.STOPPING:
-            quiet = quiet_from(snapshot)
-            views = {
-                key: self._add_looks(key, view, quiet) for key, view in views.items()
-            }
+            add = partial(evidence.add_looks, quiet=quiet_from(snapshot))
         elif own is not None and own.missed_from is not None:
-            views = {key: self._add_missing(key, view) for key, view in views.items()}
+            add = evidence.add_missing
         elif snapshot.host.failures >= snapshot.limits.checks:
-            views = {key: self._add_checked(key, view) for key, view in views.items()}
-        return replace(snapshot, locations=tuple(views.values()))
-
-    def _add_looks(
-        self, key: LocationKey, view: LocationView, quiet: datetime
-    ) -> LocationView:
-        location = self.locations.get(key)
-        if (
-            location is None
-            or location.listed_from is None
-            or location.listed_from <= quiet
-        ):
-            return view
-        # If any pair of listings is proof, it is this one: the newest, and the newest
-        # that is at least a lag older.
-        first = self.looks.get(location.pk)
-        if first is None or first <= quiet:
-            first = location.listed_from
-        return replace(view, first_look=first, last_look=location.listed_from)
-
-    def _add_missing(self, key: LocationKey, view: LocationView) -> LocationView:
-        live, missing = self.missing.get(key, (0, 0))
-        return replace(view, live=live, missing=missing)
-
-    def _add_checked(self, key: LocationKey, view: LocationView) -> LocationView:
-        counted = self.checked.get(key, Checked())
-        return replace(view, checked=counted.checked, failing=counted.failing)
-
-    @cached_property
-    def checked(self) -> dict[LocationKey, Checked]:
-        """The checks of running servers in each location."""
-        return count_checked(self.limits.checks)
-
-    @cached_property
-    def looks(self) -> dict[int, datetime]:
-        """When each location's newest listing at least a lag before its last began."""
-        before = {
-            each.pk: each.listed_from - pace_of_account(each.account).lag
-            for each in self.locations.values()
-            if each is not None and each.listed_from is not None
-        }
-        if not before:
-            return {}
-        early = Case(
-            *(When(location=pk, then=Value(time)) for pk, time in before.items()),
-            output_field=DateTimeField(),
-        )
-        newest = (
-            Listing.objects.filter(location=OuterRef("pk"), started_at__lte=early)
-            .order_by("-started_at")
-            .values("started_at")
-        )
-        rows = Location.objects.filter(pk__in=before).annotate(
-            look=Subquery(newest[:1])
-        )
-        return {pk: look for pk, look in rows.values_list("pk", "look") if look}
-
-    @cached_property
-    def missing(self) -> dict[LocationKey, tuple[int, int]]:
-        """The number of live instances in each location, and how many are missing."""
-        rows = (
-            Instance.objects.filter(account__in=self.accounts, live=True)
-            .values_list("account", "region")
-            .annotate(
-                count=Count("id"),
-                missing=Count("id", filter=Q(missed_from__isnull=False)),
-            )
-        )
-        return {
-            (account, region): (live, missing)
-            for account, region, live, missing in rows
-        }
+            add = evidence.add_checked
+        else:
+            return snapshot
+        told = tuple(add(key, view) for key, view in views.items())
+        return replace(snapshot, locations=told)
 
     def _view_location(self, key: LocationKey) -> LocationView:
         if key not in self.views:
@@ -336,54 +251,3 @@ class Loader:
             full_since=full.seen_at if full else None,
             full_until=full.until if full else None,
         )
-
-
-def _find_deadline(server: Server, now: datetime) -> datetime | None:
-    """Return the state's deadline, extended by the time without a worker."""
-    deadline, planned = server.deadline_at, server.planned_at
-    if server.state != State.PENDING or deadline is None or planned is None:
-        return deadline
-    return deadline + max(timedelta(0), now - planned)
-
-
-def _view_attempt(attempt: Attempt) -> AttemptView:
-    return AttemptView(
-        number=attempt.number,
-        outcome=Outcome(attempt.outcome),
-        location=location_name(attempt.account_id, attempt.region),
-        lease_end=attempt.lease_end,
-        looked_at=attempt.looked_at,
-        answered_at=attempt.answered_at,
-        answer=attempt.answer,
-        placement=attempt.placement,
-        answer_class=attempt.answer_class,
-        closed_at=attempt.closed_at,
-        unfinished=attempt.is_unfinished,
-        finished_at=attempt.finished_at,
-    )
-
-
-def _view_instance(instance: Instance) -> InstanceView:
-    key = parse_key(instance.key)
-    # A key without an attempt belongs to another fleet, even if its number is reused.
-    known = key is not None and instance.attempt_id is not None
-    return InstanceView(
-        pk=instance.pk,
-        instance_id=instance.instance_id,
-        attempt_number=key.number if key is not None and known else 0,
-        location=location_name(instance.account_id, instance.region),
-        first_seen=instance.first_seen,
-        live=instance.live,
-        failed=instance.meaning == Meaning.FAILED,
-        halted=instance.meaning in HALTED,
-        unclear=instance.meaning == Meaning.UNCLEAR,
-        stopped=instance.meaning == Meaning.STOPPED,
-        condemned=instance.condemned_at is not None,
-        address=instance.address,
-        fault=instance.fault,
-        raw_status=instance.raw_status,
-        missed_from=instance.missed_from,
-        destroy_asked_at=instance.destroy_asked_at,
-        destroy_failures=instance.destroy_failures,
-        destroy_error=instance.destroy_error,
-    )

@@ -9,8 +9,7 @@ is never condemned here. No crash can create one, since the attempt is recorded 
 import logging
 from datetime import datetime
 
-from servers.lifecycle.decide import exceeds_share
-from servers.lifecycle.guards import is_condemnable
+from servers.lifecycle.guards import exceeds_share, is_condemnable
 from servers.lifecycle.snapshot import Limits, Pace
 from servers.lifecycle.states import Answer, Verdict
 from servers.models import Instance, Location

@@ -8,7 +8,7 @@ import pytest
 
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.conditions import Machine
-from servers.lifecycle.decide import decide, exceeds_share
+from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import (
     Adopt,
     CloseAttempt,
@@ -21,6 +21,7 @@ from servers.lifecycle.decisions import (
     Wait,
     WriteIntent,
 )
+from servers.lifecycle.guards import exceeds_share
 from servers.lifecycle.snapshot import (
     AttemptView,
     Hold,
