@@ -21,7 +21,7 @@ from servers.admin.base import (
 from servers.admin.template_form import FIELDSETS, STALE, TemplateForm
 from servers.errors import ConflictError, FleetError, InvalidError
 from servers.models import Template, TemplatePlacement, TemplateVersion
-from servers.models.template import PLACEMENT_FIELDS
+from servers.models.placement import PLACEMENT_FIELDS
 from servers.operations.places import check_places
 from servers.operations.templates import (
     MAX_PLACEMENTS,

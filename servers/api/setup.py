@@ -18,16 +18,13 @@ from servers.access.reach import (
 from servers.api.schema.describe import describe
 from servers.api.schema.parameters import UNCHECKED
 from servers.api.serializers.accounts import AccountSerializer, AccountTestSerializer
-from servers.api.serializers.templates import (
-    TemplateSerializer,
-    TrialBegunSerializer,
-    TrialSerializer,
-)
+from servers.api.serializers.templates import TemplateSerializer
+from servers.api.serializers.trials import TrialBegunSerializer, TrialSerializer
 from servers.api.shared.parameters import read_unchecked
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Account, Template, TemplatePlacement, Token
-from servers.models.template import PLACEMENT_FIELDS
+from servers.models.placement import PLACEMENT_FIELDS
 from servers.operations.account_test import probe_account
 from servers.operations.accounts import close_breaker, delete_account, save_account
 from servers.operations.places import check_places

@@ -11,14 +11,10 @@ from servers.models.host import Host
 from servers.models.idempotency import IdempotentRequest
 from servers.models.instance import Instance
 from servers.models.leftover import Leftover
+from servers.models.placement import TemplatePlacement, VersionPlacement
 from servers.models.saved_view import SavedView
 from servers.models.server import Server
 from servers.models.session import OneTimePassword, Session
 from servers.models.stamp import Stamp
-from servers.models.template import (
-    Template,
-    TemplatePlacement,
-    TemplateVersion,
-    VersionPlacement,
-)
+from servers.models.template import Template, TemplateVersion
 from servers.models.token import Token

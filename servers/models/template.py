@@ -2,22 +2,21 @@
 
 import uuid
 from collections.abc import Collection
-from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
 from servers.errors import NotFoundError
-from servers.lifecycle.snapshot import Placement
 from servers.machine.agents.table import list_agents
 from servers.machine.cloud_init.kinds import list_cloud_inits
 from servers.machine.readiness import READINESS, list_readiness
-from servers.models.account import NAME_HELP, NAME_TAKEN, Account, validate_name
+from servers.models.account import NAME_HELP, NAME_TAKEN, validate_name
 from servers.models.fields import EncryptedTextField
 
-ACCOUNT_GONE: Final = "This account no longer exists. Choose another account."
+if TYPE_CHECKING:
+    from servers.models.placement import TemplatePlacement
 
 
 class Recipe(models.Model):
@@ -214,113 +213,3 @@ class TemplateVersion(Recipe):
 
     def __str__(self) -> str:
         return f"{self.template_name} v{self.number}"
-
-
-class _PlacementManager(models.Manager["PlacementFields"]):
-    """Placements are of no use without their account."""
-
-    def get_queryset(self) -> models.QuerySet["PlacementFields"]:
-        return super().get_queryset().select_related("account")
-
-
-class PlacementFields(models.Model):
-    """Where a server can be created, and as what: one row of an ordered list.
-
-    Position 0 is the default. The others are its fallbacks, in any account, each with
-    its own image.
-    """
-
-    position = models.PositiveSmallIntegerField(default=0)
-    account = models.ForeignKey(
-        Account,
-        on_delete=models.PROTECT,
-        related_name="+",
-        error_messages={"invalid": ACCOUNT_GONE},
-    )
-    region = models.CharField(
-        max_length=100,
-        blank=True,
-        default="",
-        help_text="Leave empty to use the account's region.",
-    )
-    image = models.CharField(
-        max_length=255, help_text="The cloud's name for the image."
-    )
-    size = models.CharField(max_length=255, help_text="The cloud's name for the size.")
-    ssh_key = models.CharField(
-        "SSH key",
-        max_length=255,
-        blank=True,
-        default="",
-        help_text="Name of a key pair at the cloud.",
-    )
-    options = models.JSONField(default=dict, blank=True)
-    spot = models.BooleanField(default=False)
-    price_per_hour = models.DecimalField(
-        max_digits=10,
-        decimal_places=4,
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(Decimal(0))],
-        help_text="Price per server-hour, for display only, in your currency.",
-    )
-
-    objects: ClassVar[models.Manager[Any]] = _PlacementManager()
-
-    class Meta:
-        abstract = True
-
-    def __str__(self) -> str:
-        return " ".join(filter(None, (str(self.account), self.region, self.size)))
-
-    def freeze(self) -> Placement:
-        """Return the placement as the engine decides about it."""
-        return Placement(
-            position=self.position,
-            account=self.account_id,
-            region=self.region,
-            image=self.image,
-            size=self.size,
-            ssh_key=self.ssh_key,
-            options=self.options,
-            spot=self.spot,
-            price_per_hour=self.price_per_hour,
-        )
-
-
-class TemplatePlacement(PlacementFields):
-    """A placement of a template as it is now."""
-
-    template = models.ForeignKey(
-        Template, on_delete=models.CASCADE, related_name="placements"
-    )
-
-    class Meta:
-        ordering: ClassVar = ["position"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["template", "position"], name="one_template_placement"
-            )
-        ]
-
-
-class VersionPlacement(PlacementFields):
-    """A placement as it was. It is never changed after its insert."""
-
-    version = models.ForeignKey(
-        TemplateVersion, on_delete=models.CASCADE, related_name="placements"
-    )
-
-    class Meta:
-        ordering: ClassVar = ["position"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["version", "position"], name="one_version_placement"
-            )
-        ]
-
-
-# The fields of a placement that people set.
-PLACEMENT_FIELDS: Final = tuple(
-    field.name for field in PlacementFields._meta.fields if field.name != "position"
-)

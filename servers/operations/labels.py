@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from servers.clouds.registry import describe_kind
-from servers.models.template import PlacementFields
+from servers.models.placement import PlacementFields
 
 MAX_LABELS: Final = 50
 MAX_LABEL_NAME: Final = 128  # characters, as EC2's tags

@@ -10,7 +10,7 @@ from typing import Final
 
 from servers.errors import InvalidError, UnavailableError
 from servers.models import Template, TemplatePlacement
-from servers.models.template import PLACEMENT_FIELDS
+from servers.models.placement import PLACEMENT_FIELDS
 from servers.operations.account_test import probe_template
 from servers.operations.secrets import refuse_new_readers
 from servers.operations.templates import check_template

@@ -10,7 +10,7 @@ from django.db.models import PositiveIntegerField
 
 from servers.errors import ConflictError, InvalidError
 from servers.models import Account, Template
-from servers.models.template import PlacementFields
+from servers.models.placement import PlacementFields
 
 # The largest PostgreSQL integer. SQLite would accept more.
 MAX_INTEGER: Final = 2**31 - 1

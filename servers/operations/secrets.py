@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.models import Account, Template, TemplateVersion
-from servers.models.template import PlacementFields
+from servers.models.placement import PlacementFields
 from servers.records.limits import COUNTED
 
 MOVED = (

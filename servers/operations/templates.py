@@ -19,7 +19,8 @@ from servers.models import (
     TemplateVersion,
     VersionPlacement,
 )
-from servers.models.template import ACCOUNT_GONE, PLACEMENT_FIELDS, Recipe
+from servers.models.placement import ACCOUNT_GONE, PLACEMENT_FIELDS
+from servers.models.template import Recipe
 from servers.operations.labels import check_labels, check_tags, list_clouds
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.secrets import SECRET_FIELDS, refuse_new_readers

@@ -27,7 +27,8 @@ from servers.machine.cloud_init.render import (
 from servers.machine.cloud_init.setup import Names
 from servers.machine.cloud_init.variables import fill_variables, find_wrong_variable
 from servers.models import Template
-from servers.models.template import PlacementFields, Recipe
+from servers.models.placement import PlacementFields
+from servers.models.template import Recipe
 from servers.models.user_data import read_setup, render_recipe
 from servers.records.keys import needs_keys
 

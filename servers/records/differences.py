@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.db.models import Model
 
-from servers.models.template import PLACEMENT_FIELDS, PlacementFields
+from servers.models.placement import PLACEMENT_FIELDS, PlacementFields
 
 MAX_LETTERS: Final = 200  # of one value
 _WORDS: Final = {

@@ -18,7 +18,7 @@ from servers import engine, reconciler
 from servers.clouds.sandbox import World, world_path
 from servers.messaging import dispatch
 from servers.models import Account, Server, Template, TemplatePlacement
-from servers.models.template import PLACEMENT_FIELDS
+from servers.models.placement import PLACEMENT_FIELDS
 from servers.operations.accounts import save_account
 from servers.operations.fleet import initialise_fleet
 from servers.operations.provision import Request, provision_servers

@@ -3,7 +3,7 @@
 from typing import Any
 
 from servers.models import Template
-from servers.models.template import PLACEMENT_FIELDS
+from servers.models.placement import PLACEMENT_FIELDS
 
 
 def fill_inline(

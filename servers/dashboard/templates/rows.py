@@ -15,7 +15,7 @@ from servers.dashboard.shared.model_fields import make_model_field
 from servers.errors import FleetError
 from servers.models import Account, TemplatePlacement
 from servers.models.multiline import Multiline
-from servers.models.template import ACCOUNT_GONE
+from servers.models.placement import ACCOUNT_GONE
 from servers.operations.templates import MAX_PLACEMENTS, check_placement
 
 
