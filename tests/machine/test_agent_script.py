@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,10 @@ def test_the_script_tells_woodpecker_nothing_while_a_network_stands_for_a_build(
     script = Script(tmp_path, host, plan)
     script.call("start")
     host.wait_for_log("build runs")
+    patient = Script(tmp_path, host, replace(plan, deaf=timedelta(seconds=60)))
+    assert patient.call("drain") == (WAITS, "")
+    assert host.daemon.docker("inspect", NAME)  # it may not hear a signal yet
+    script = Script(tmp_path, host, plan)
     host.daemon.docker("network", "create", "--config-only", "wp_01_0")
     host.daemon.docker("pause", NAME)  # it was killed between pause and unpause
     assert script.call("drain") == (WAITS, "")

@@ -44,9 +44,16 @@ is_busy() {
     [ -n "$process" ] && docker top "$1" -eo pid,args | grep -qF "$process"
 }
 
+is_deaf() { # an agent that has just started may miss a signal
+    age=$(docker ps --all --no-trunc --filter "id=$1" --format '{{.Status}}' |
+        sed -n 's/^Up Less than a second.*/0/p; s/^Up \([0-9]*\) seconds\{0,1\}.*/\1/p')
+    [ -n "$age" ] && [ "$age" -lt "$deaf" ]
+}
+
 tell_once() {
     [ "$(docker inspect --format '{{.Name}}' "$1")" != "/$draining" ] || return 0
     docker update --restart no "$1" >/dev/null
+    ! is_deaf "$1" || return 0
     if [ "$cancels" = yes ]; then
         # It could take a build between the look and the signal, so it is paused.
         is_busy "$1" || docker pause "$1" >/dev/null 2>&1

@@ -5,6 +5,7 @@ instance can read it and see its commands. The variables are in a file for
 ``docker create --env-file``, which only root can read.
 """
 
+import math
 import re
 import shlex
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ def render_agent_script(plan: AgentPlan, *, environment_path: str) -> str:
         "restart": find_restart_policy(plan.agent),
         "signal": drain.signal,
         "cancels": "yes" if drain.cancels else "no",
+        "deaf": str(math.ceil(plan.deaf.total_seconds())),
         "network": rules.network,
         "process": rules.process,
     }
