@@ -235,6 +235,7 @@ def test_a_new_admin_sets_up_docker_with_an_agent_connects_and_drains(
     page.get_by_role("link", name="drone").click()
     template = Template.objects.get(name="drone")
     world = world_of(Account.objects.get())
+    world.ask_for_user_data()
     # *Try it*.
     world.give_addresses(find_address())
     page.get_by_role("button", name="Try template").click()

@@ -44,7 +44,8 @@ def read_stored_spec(server: Server) -> str:
 @pytest.fixture
 def account(workshop: Workshop) -> Account:
     """A sandbox that switches nothing on by itself, with an open gate."""
-    account = make_fleet(power_on=True)
+    # Visible at once: what is not visible yet is rightly switched on again.
+    account = make_fleet(power_on=True, visibility=0.0)
     make_template(account, "builder", user_data=USER_DATA)
     workshop.run_until(
         lambda: account.locations.filter(listings__isnull=False).exists()

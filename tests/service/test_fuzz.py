@@ -85,7 +85,10 @@ def prepared() -> Iterator[Service]:
     """A fleet with one of everything that the examples name, and no worker."""
     quick = {"SERVERFLEET_RATE_TOKEN": "0", "SERVERFLEET_RATE_ADDRESS": "0"}
     quick = {"SERVERFLEET_HANG_SECONDS": "0", **quick}  # what is stopped stays so
-    with Service(SERVERFLEET_LOG_FORMAT="json", **quick) as service:
+    public = "https://fleet.example.com"  # where instances would call back
+    with Service(
+        SERVERFLEET_LOG_FORMAT="json", SERVERFLEET_PUBLIC_URL=public, **quick
+    ) as service:
         for method, path, body in (
             ("PATCH", "/api/accounts/sandbox", {"max_servers": 300}),
             ("POST", "/api/accounts", {"name": "second", "kind": "sandbox"}),

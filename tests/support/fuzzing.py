@@ -2,11 +2,26 @@
 
 import hashlib
 import itertools
+import json
 import string
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
+
+from servers.machine.agents.checks import IMAGE
+from servers.machine.agents.table import AGENTS
+from servers.machine.cloud_init.options import (
+    check_build_labels,
+    check_daemon_json,
+    check_files,
+    check_images,
+    check_mirrors,
+    check_registries,
+    check_ssh_keys,
+)
 
 # Python's str.isprintable, which no JSON Schema pattern can express.
 schemathesis.openapi.format(
@@ -43,6 +58,8 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
         case.query["unchecked"] = "true"  # no cloud has an image of that name
     if isinstance(case.body, dict):
         _make_valid(case.body)
+        if case.path in PLACED:
+            _set_up(case.body)
         if case.path in PLACED and (
             case.body.get("is_default") or names.get("name") == NAMES["template"]
         ):
@@ -94,6 +111,41 @@ def _make_valid(body: dict[str, Any]) -> None:
     if body.get("expires"):
         body["expires"] = 2**33
     _make_quick(body)
+
+
+# What stands in for what the schema allows and the operation refuses.
+INSTEAD: dict[str, tuple[Callable[[Any], str], Any]] = {
+    "registry_mirrors": (check_mirrors, ["https://mirror.example.com"]),
+    "insecure_registries": (check_registries, ["registry.example.com:5000"]),
+    "pull_images": (check_images, ["docker:28-dind"]),
+    "ssh_keys": (check_ssh_keys, []),
+    "daemon_json": (partial(check_daemon_json, local_disk=True), {"debug": True}),
+    "build_labels": (check_build_labels, {"build": ""}),
+    "files": (
+        lambda files: check_files(json.dumps(files)),
+        [{"path": "/etc/example.conf", "content": "a = 1\n"}],
+    ),
+    "agent_image": (lambda image: "" if IMAGE.fullmatch(image) else "no", "agent:1"),
+    "user_data": (lambda text: "no" if "{{" in text else "", "#!/bin/sh\n"),
+}
+
+
+def _set_up(body: dict[str, Any]) -> None:
+    """Let what runs on a server fit together, with all that its agent needs."""
+    for name, (check, instead) in INSTEAD.items():
+        if body.get(name) and check(body[name]):
+            body[name] = instead
+    agent = AGENTS.get(body.get("agent") or "none", AGENTS["none"])
+    if agent is AGENTS["none"]:
+        for name in ("agent_image", "agent_environment"):
+            body.pop(name, None)
+    else:
+        needed = {each.name: "x" for each in agent.variables if each.required}
+        body["agent_environment"] = {**body.get("agent_environment", {}), **needed}
+        body["agent_image"] = body.get("agent_image") or "agent:1"
+    for_docker = {*INSTEAD, "prune_hours", "local_disk", "commands"}
+    if agent is not AGENTS["none"] or any(body.get(name) for name in for_docker):
+        body |= {"cloud_init": "docker", "readiness": "docker"}
 
 
 def _make_quick(body: dict[str, Any]) -> None:

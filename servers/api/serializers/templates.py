@@ -14,6 +14,7 @@ from servers.api.serializers.fields import (
 )
 from servers.api.serializers.servers import Labels
 from servers.errors import InvalidError
+from servers.machine.agents.checks import MAX_VARIABLES, VARIABLE_NAME
 from servers.machine.cloud_init.options import MAX_COMMANDS, MAX_ENTRIES, MODE
 from servers.models import Template, TemplatePlacement
 from servers.models.placement import PLACEMENT_FIELDS
@@ -105,6 +106,17 @@ class _FileList(Array):
 
 class _Environment(Texts):
     """Variables, stored as the text of a JSON object."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        rules = {
+            "maxProperties": MAX_VARIABLES,
+            "propertyNames": {"pattern": f"^(?:{VARIABLE_NAME.pattern})$"},
+            "additionalProperties": {
+                "type": "string",
+                "pattern": "^[^\\u0000\\r\\n]*$",
+            },
+        }
+        super().__init__(rules=rules, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         """Return the object as text."""

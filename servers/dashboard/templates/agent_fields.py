@@ -10,11 +10,12 @@ from typing import Any, Final
 from django import forms
 
 from servers.dashboard.shared.lines import read_lines
-from servers.machine.agents.checks import MAX_ENVIRONMENT, check_agent
+from servers.machine.agents.checks import check_agent
 from servers.machine.agents.kinds import Variable
 from servers.machine.agents.table import AGENTS
 
 NO_AGENT: Final = "none"
+MAX_VALUE: Final = 8000  # characters of one variable; all of them have another limit
 _KEPT: Final = "Stored, never shown. Leave empty to keep it."
 
 
@@ -54,7 +55,7 @@ def _make_field(variable: Variable, value: str) -> forms.CharField:
         label=variable.label,
         # Which ones are required depends on the chosen agent.
         required=False,
-        max_length=MAX_ENVIRONMENT,
+        max_length=MAX_VALUE,
         help_text=_KEPT if hides else variable.help,
         initial="" if hides else value,
         widget=widget,
