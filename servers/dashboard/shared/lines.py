@@ -1,6 +1,6 @@
 """Mappings and lists in forms: one ``name=value``, or one value, per line."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django import forms
@@ -34,12 +34,24 @@ class LinesField(_Lines):
 
 
 class ListField(_Lines):
-    """A list of strings, entered one per line."""
+    """A list of strings, entered one per line.
+
+    ``check`` returns what is wrong with a list, or "".
+    """
+
+    def __init__(
+        self, *, check: Callable[[object], str] = lambda _: "", **kwargs: Any
+    ) -> None:
+        self.check = check
+        super().__init__(**kwargs)
 
     def clean(self, value: Any) -> list[str]:
         """Return the lines that are not empty, each only once."""
         lines = (line.strip() for line in super().clean(value).splitlines())
-        return list(dict.fromkeys(filter(None, lines)))
+        found = list(dict.fromkeys(filter(None, lines)))
+        if found and (wrong := self.check(found)):
+            raise forms.ValidationError(wrong)
+        return found
 
     def prepare_value(self, value: Any) -> Any:
         """Return a stored list as the text of the field."""

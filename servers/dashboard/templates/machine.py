@@ -33,6 +33,12 @@ from servers.dashboard.templates.files import (
 from servers.machine.agents.checks import read_environment
 from servers.machine.agents.table import AGENTS, list_agents
 from servers.machine.cloud_init.kinds import list_cloud_inits
+from servers.machine.cloud_init.options import (
+    check_images,
+    check_mirrors,
+    check_registries,
+    check_ssh_keys,
+)
 from servers.machine.cloud_init.variables import VARIABLES
 from servers.models import Template
 from servers.models.multiline import Multiline
@@ -128,13 +134,17 @@ class MachineForm(forms.Form):
         help_text="Labels of the containers that are builds, one name=value per line. "
         "A termination waits for them."
     )
-    registry_mirrors = ListField(help_text="Mirrors of Docker Hub, one URL per line.")
+    registry_mirrors = ListField(
+        check=check_mirrors, help_text="Mirrors of Docker Hub, one URL per line."
+    )
     insecure_registries = ListField(
-        help_text="Registries without valid TLS, one host or host:port per line."
+        check=check_registries,
+        help_text="Registries without valid TLS, one host or host:port per line.",
     )
     pull_images = ListField(
-        label="Images to pull",
+        check=check_images,
         help_text="One per line. The server is not ready before they are there.",
+        label="Images to pull",
     )
     daemon_json = ObjectField(
         label="daemon.json", help_text="Other settings of the daemon, as JSON."
@@ -146,8 +156,9 @@ class MachineForm(forms.Form):
         help_text="0 keeps them.",
     )
     ssh_keys = ListField(
-        label="SSH public keys",
+        check=check_ssh_keys,
         help_text="One per line. They can log in, besides the key of the placement.",
+        label="SSH public keys",
     )
     commands = _hide(
         3, "Shell commands, one per line. They run as root at the first boot."
