@@ -121,7 +121,12 @@ def test_it_connects_only_to_addresses_that_an_instance_can_have(
     real: Real, address: str
 ) -> None:
     with pytest.raises(errors.ForbiddenAddressError):
-        _ping(replace(real.endpoint, address=address))
+        _ping(replace(real.endpoint, address=address, loopback=False))
+
+
+def test_a_simulated_cloud_s_address_of_somebody_else_is_left_alone(real: Real) -> None:
+    with pytest.raises(errors.ForbiddenAddressError, match="is simulated"):
+        _ping(replace(real.endpoint, address="10.0.0.2"))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])

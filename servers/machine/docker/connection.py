@@ -51,7 +51,8 @@ class Endpoint:
     """Where a server's daemon is, who it must prove to be, and how to prove oneself.
 
     ``address`` is what the cloud reported. ``name`` is the server's stable name. The
-    rest are PEM. ``loopback`` allows addresses of this machine, for a simulated cloud.
+    rest are PEM. ``loopback`` is for a simulated cloud: it allows addresses of this
+    machine and no others, since its addresses may belong to somebody else's machines.
     """
 
     address: str
@@ -199,6 +200,11 @@ def _check_address(endpoint: Endpoint) -> None:
             "The cloud did not report an IP address for the instance. ServerFleet "
             "connects to no other."
         ) from None
+    if endpoint.loopback and not is_loopback(address):
+        raise ForbiddenAddressError(
+            "The instance is simulated, so no Docker daemon runs on it. To try "
+            "templates in a sandbox, use the readiness address."
+        )
     if is_never(address) or (is_loopback(address) and not endpoint.loopback):
         raise ForbiddenAddressError(
             f"The cloud reported {endpoint.address}, which is an address of this "
