@@ -83,7 +83,7 @@ def test_an_answer_after_a_takeover_is_recorded_and_nothing_else_is_done(
 def test_a_takeover_while_an_instance_is_finished_keeps_the_others_lease(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account = make_open_fleet(workshop, power_on=True)
+    account = make_open_fleet(workshop, power_on=True, visibility=0.0)
     server = provision()
     during(monkeypatch, "finish", lambda: take_over(server))
     engine.advance(server.pk)

@@ -190,16 +190,14 @@ SECURED: Final = {
     "half a body": impostors.answer(b"", b"200 OK", b"Content-Length: 9", b"", b"OK"),
 }
 
-SMALL_PARTS: Final = {"endless chunks", "an endless beginning"}
-
 
 @pytest.mark.parametrize("what", SECURED)
 def test_whoever_has_the_certificate_but_is_no_daemon_is_found_out(what: str) -> None:
     name, keys = make_keys()
     with impostors.listen("127.0.0.1", SECURED[what], keys=keys, port=0) as port:
         endpoint = make_endpoint("127.0.0.1", name, keys, port)
-        # Small parts without end take long to read: the time or the limit ends them.
-        expected = errors.DockerError if what in SMALL_PARTS else NOT_DOCKER
+        # What has no end is ended by the limit or, on a busy machine, by the time.
+        expected = errors.DockerError if "endless" in what else NOT_DOCKER
         _expect(endpoint, expected, "Docker port")
 
 
