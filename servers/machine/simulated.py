@@ -59,7 +59,7 @@ class _Builds:
         if now >= self.simulation.since + self.simulation.build:
             return Known(Met("The simulated build has finished."))
         return Known(
-            NotYet("A simulated build is running.", builds=("simulated-build",))
+            NotYet("Waiting for 1 build to finish.", builds=("simulated-build",))
         )
 
 

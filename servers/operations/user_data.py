@@ -52,7 +52,10 @@ _FOR_DOCKER: Final = (
     "prune_hours",
 )
 CALLBACK: Final = "callback"
-NEEDS_DOCKER: Final = "Only Docker that ServerFleet sets up takes this."
+NEEDS_DOCKER: Final = (
+    "This is only for Docker that ServerFleet sets up. Set up Docker, or leave this "
+    "empty."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ def _describe_look(
             if event is Event.DRAINED:
                 unknown = "It drains. It is not known yet whether builds run on it."
             # What the last look found.
-            return server.waiting or unknown, "ServerFleet looks at the machine again."
+            return server.waiting or unknown, "ServerFleet looks at the instance again."
         case Check():
             what = server.waiting or f"It is {server.state}, as it should be."
             return what, "Its health is checked."

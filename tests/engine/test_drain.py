@@ -68,12 +68,12 @@ def test_it_waits_for_the_build_that_why_names_and_then_ends(
     assert server.state == "shutdown"
     assert server.cordoned
     for said in (why.sentence, server.waiting):
-        assert said.startswith("A simulated build is running.")
+        assert said.startswith("Waiting for 1 build to finish.")
         assert "Still running: simulated-build. It waits until" in said
     assert Host.objects.get().builds == ["simulated-build"]
     details = DetailsSerializer(server).data
     assert details["builds"] == ["simulated-build"]
-    assert details["problem"] == "A simulated build is running."
+    assert details["problem"] == "Waiting for 1 build to finish."
     assert len(live_keys(server.account)) == 1
     workshop.run_to("stopped", server)
     assert time.monotonic() - began >= 2.5

@@ -122,7 +122,7 @@ def _check_variable(agent: Agent, name: str, value: str) -> str:
     if not VARIABLE_NAME.fullmatch(name):
         return (
             f"{name[:80]!r} can't be the name of a variable. Use letters, digits and "
-            "_, and begin with no digit."
+            "_, and don't begin with a digit."
         )
     if name == agent.capacity:
         return f"ServerFleet sets {name} to the template's capacity. Remove it."

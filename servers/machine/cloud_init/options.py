@@ -44,7 +44,7 @@ def check_mirrors(value: object) -> str:
 
 
 def _check_mirror(text: str) -> str:
-    said = f"{_shorten(text)} is no URL such as https://mirror.example.com."
+    said = f"{_shorten(text)} is not a URL such as https://mirror.example.com."
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -90,7 +90,8 @@ def check_images(value: object) -> str:
 def _check_image(text: str) -> str:
     if len(text) <= MAX_IMAGE and IMAGE.fullmatch(text):
         return ""
-    return f"{_shorten(text)} is no image such as registry.example.com/team/image:tag."
+    said = "is not the name of an image, such as registry.example.com/team/image:tag."
+    return f"{_shorten(text)} {said}"
 
 
 def check_ssh_keys(value: object) -> str:
@@ -101,7 +102,7 @@ def check_ssh_keys(value: object) -> str:
 def _check_ssh_key(text: str) -> str:
     if "PRIVATE KEY" in text:
         return "this is a private key. Enter the public one, from the .pub file."
-    said = "this is no public key such as ssh-ed25519 AAAA… name."
+    said = "this is not a public key such as ssh-ed25519 AAAA… name."
     kind, _, rest = text.partition(" ")
     if kind not in _KEY_TYPES or _is_odd(text.replace(" ", "")) or len(text) > MAX_KEY:
         return said
@@ -193,7 +194,7 @@ def _check_file(entry: Any, seen: set[str]) -> str:
     if path in _TAKEN_FILES or path.startswith(tuple(f"{each}/" for each in _TAKEN)):
         return f"{_shorten(path)} is ServerFleet's own. Choose another path."
     if path in seen:
-        return f"{_shorten(path)} is there twice."
+        return f"{_shorten(path)} is listed twice."
     seen.add(path)
     if not isinstance(content, str) or not _is_text(content):
         return "the content must be text, without NUL characters."

@@ -69,7 +69,7 @@ def find_wrong_format(text: str, *, ignition: bool, merges: bool) -> str:
     if merges and not found:
         return _BEGIN
     if merges and found == _MULTIPART and not _parse_multipart(text):
-        return "This is no multipart message. Check its boundary."
+        return "This is not a multipart message. Check its boundary."
     if found == "cloud-config":
         return find_wrong_yaml(text)
     return ""
@@ -94,9 +94,9 @@ def find_wrong_yaml(text: str) -> str:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"Line {mark.line + 1}: " if mark else ""
-        return f"{line}this is no valid YAML: {error.problem or error.context}."
+        return f"{line}this is not valid YAML: {error.problem or error.context}."
     except yaml.YAMLError:
-        return "This is no valid YAML: it has a character that YAML does not allow."
+        return "This is not valid YAML: it has a character that YAML does not allow."
 
 
 def _find_wrong_event(events: Iterable[yaml.Event]) -> str:

@@ -34,8 +34,8 @@ def find_wrong_variable(text: str) -> str:
         line = text.count("\n", 0, match.start()) + 1
         shown = whole[:60] if name is not None else "{{"
         return (
-            f"Line {line}: {shown} is no variable. Use one of {', '.join(VARIABLES)}, "
-            "or write {{{{ for two literal braces."
+            f"Line {line}: {shown} is not a variable. Use one of "
+            f"{', '.join(VARIABLES)}, or write {{{{{{{{ for two literal braces."
         )
     return ""
 
