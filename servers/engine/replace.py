@@ -7,9 +7,7 @@ it. So there is one replacement or none, whichever process dies.
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.utils.crypto import get_random_string
 
-from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError
 from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Event
@@ -17,9 +15,9 @@ from servers.messaging import dispatch
 from servers.models import Account, Fleet, Server
 from servers.placing.caps import hold_caps
 from servers.placing.locations import ensure_location
+from servers.placing.pending import build_pending
+from servers.placing.placements import Wanted
 from servers.records.ledger import insert_servers, move
-
-NAME_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class _MovedError(Exception):
@@ -87,25 +85,14 @@ def _build(
     if ttl:
         ends = server.created_at + timedelta(seconds=ttl)
         ttl = max(1, int((ends - now).total_seconds()))
-    return Server(
-        name=server.recipe.name_prefix + get_random_string(8, NAME_LETTERS),
-        provider=describe_kind(account.kind).provider,
-        placement=first.position,
-        image=first.image,
-        region=first.region,
-        size=first.size,
-        wanted_image=server.wanted_image,
-        wanted_region=server.wanted_region,
-        wanted_size=server.wanted_size,
+    return build_pending(
+        server.recipe,
+        first,
+        account,
+        Wanted(server.wanted_image, server.wanted_region, server.wanted_size),
         capacity=server.capacity,
-        account=account,
-        template=server.recipe.template,
-        recipe=server.recipe,
         labels=server.labels,
         ttl=ttl,
         created_by=server.created_by,
-        created_at=now,
-        updated_at=now,
-        state_since=now,
-        next_step_at=now,
+        now=now,
     )

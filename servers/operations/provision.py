@@ -1,17 +1,14 @@
 """Accept servers: insert pending rows within the caps, and send a hint for each."""
 
-import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import IntegrityError, transaction
-from django.utils.crypto import get_random_string
 
 from servers import tracing
 from servers.access.reach import reach_recipes
-from servers.clouds.registry import describe_kind
 from servers.errors import ConflictError, InvalidError
 from servers.freshness.stamped_cache import Kept
 from servers.freshness.stamps import Stamps, read_stamps
@@ -22,6 +19,7 @@ from servers.models.account import NAME, NAME_RULE
 from servers.operations.labels import Clouds, check_labels, check_tags
 from servers.placing.caps import hold_caps
 from servers.placing.locations import ensure_location, open_location
+from servers.placing.pending import build_pending
 from servers.placing.placements import Wanted, choose
 from servers.records import ledger
 
@@ -32,7 +30,6 @@ MAX_COUNT: Final = 100
 MAX_LETTERS: Final = {"image": 255, "region": 100, "size": 255}
 TEMPLATE_GONE: Final = "This template no longer exists. Choose another."
 _MAX_SOURCES: Final = 1000
-_SUFFIX = string.ascii_lowercase + string.digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,26 +197,16 @@ def _look_up(name: str, wanted: Wanted) -> _Source:
 
 def _build(request: Request, source: _Source, *, now: datetime) -> Server:
     recipe, first = source.recipe, source.first
-    return Server(
-        name=request.name or recipe.name_prefix + get_random_string(8, _SUFFIX),
-        provider=describe_kind(source.account.kind).provider,
-        placement=first.position,
-        image=first.image,
-        region=first.region,
-        size=first.size,
-        wanted_image=request.image,
-        wanted_region=request.region,
-        wanted_size=request.size,
+    return build_pending(
+        recipe,
+        first,
+        source.account,
+        Wanted(request.image, request.region, request.size),
+        name=request.name,
         capacity=request.capacity or recipe.capacity,
-        account=source.account,
-        template=recipe.template,
-        recipe=recipe,
         labels={**recipe.labels, **request.labels},
         ttl=recipe.ttl if request.ttl is None else request.ttl,
         trial_until=None if request.trial is None else now + request.trial,
         created_by=tracing.get_actor(),
-        created_at=now,
-        updated_at=now,
-        state_since=now,
-        next_step_at=now,
+        now=now,
     )

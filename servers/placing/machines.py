@@ -102,10 +102,8 @@ def read_report(host: Host | None, attempt: int) -> Report:
 def say_cordon(server: Server) -> str:
     """Return what cordoning a server does about new builds, in its present state."""
     recipe = server.recipe
-    if not recipe.has_agent:
-        return describe_machine_of(server).cordon
     machine = describe_machine_of(server)
-    if machine.followed is None:
+    if not recipe.has_agent or machine.followed is None:
         return machine.cordon
     if server.state in BOOTING:
         return "Its agent is not started before it is uncordoned."
@@ -120,7 +118,7 @@ def find_daemon_of(server: Server) -> Endpoint:
     return _find_daemon(server.pk, server.address, loopback=loopback)
 
 
-def _find_daemon(server_id: UUID, address: str, *, loopback: bool = False) -> Endpoint:
+def _find_daemon(server_id: UUID, address: str, *, loopback: bool) -> Endpoint:
     """Return where a server's Docker daemon is, and the keys for it. One query.
 
     A server without keys, such as one that was adopted, gets an endpoint whose
