@@ -186,7 +186,7 @@ def prepare_callback(server: Server) -> Callback | None:
 
     It works only once ``write_intent`` has stored its digest.
     """
-    if server.recipe.readiness != "callback":
+    if not server.recipe.calls_back:
         return None
     return Callback(settings.PUBLIC_URL, make_token(), settings.PUBLIC_CA)
 

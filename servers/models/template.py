@@ -120,9 +120,19 @@ class Recipe(models.Model):
         abstract = True
 
     @property
+    def agent_kind(self) -> str:
+        """The name of its agent in the table of agents, in which none has one, too."""
+        return self.agent or "none"
+
+    @property
     def has_agent(self) -> bool:
         """Whether an agent runs on its servers."""
-        return self.agent not in {"", "none"}
+        return self.agent_kind != "none"
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether its servers' instances report to ServerFleet."""
+        return self.readiness == "callback"
 
     @property
     def has_host(self) -> bool:

@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from servers.machine.agents.plan import choose_image, plan_agent
+from servers.machine.agents.plan import AgentPlan, choose_image, plan_agent
 from servers.machine.callback.tokens import Callback
 from servers.machine.cloud_init.agent import build_agent
 from servers.machine.cloud_init.callback import build_callback
@@ -12,7 +12,6 @@ from servers.machine.cloud_init.render import UserData, render_user_data
 from servers.machine.cloud_init.setup import DaemonKeys, Names, Setup
 from servers.models.template import Recipe
 
-NO_AGENT: Final = "none"
 NO_SET_UP: Final = "none"
 # Here ServerFleet itself starts the agent, over the Docker API.
 _REACHED: Final = "docker"
@@ -32,16 +31,10 @@ def render_recipe(
 
     ``own_addresses`` are those of ServerFleet. With ``hides``, it has no secrets.
     """
-    plan = plan_agent(
-        recipe.agent or NO_AGENT,
-        uid=server_id.hex,
-        name=names.server,
-        capacity=names.capacity,
-        image=recipe.agent_image,
-        environment=recipe.agent_environment,
-        build_labels=recipe.build_labels,
+    plan = plan_agent_of(
+        recipe, server_id=server_id, name=names.server, capacity=names.capacity
     )
-    has_agent = plan.key != NO_AGENT
+    has_agent = recipe.has_agent
     has_docker = recipe.cloud_init != NO_SET_UP
     parts = []
     # Without an agent, its script still tells which builds run.
@@ -60,9 +53,24 @@ def render_recipe(
     )
 
 
+def plan_agent_of(
+    recipe: Recipe, *, server_id: UUID, name: str, capacity: int
+) -> AgentPlan:
+    """Return the agent of a server with this name and capacity, as its recipe says."""
+    return plan_agent(
+        recipe.agent_kind,
+        uid=server_id.hex,
+        name=name,
+        capacity=capacity,
+        image=recipe.agent_image,
+        environment=recipe.agent_environment,
+        build_labels=recipe.build_labels,
+    )
+
+
 def read_setup(recipe: Recipe, *, own_addresses: tuple[str, ...] = ()) -> Setup:
     """Return what a checked recipe sets up, as plain values."""
-    agent_image = choose_image(recipe.agent or NO_AGENT, recipe.agent_image)
+    agent_image = choose_image(recipe.agent_kind, recipe.agent_image)
     images = [*recipe.pull_images, *([agent_image] if agent_image else [])]
     return Setup(
         kind=recipe.cloud_init,

@@ -159,7 +159,7 @@ def _find_wrong(
     else:
         errors |= find_wrong_setup(template)
     errors |= _check_agent(template)
-    if template.readiness == "callback" and not settings.PUBLIC_URL:
+    if template.calls_back and not settings.PUBLIC_URL:
         errors["readiness"] = [NEEDS_URL]
     if not NAME_PREFIX.fullmatch(template.name_prefix):
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
@@ -170,7 +170,7 @@ def _find_wrong(
 
 def _check_agent(template: Template) -> dict[str, list[str]]:
     """Return what is wrong with what takes builds on a template's servers."""
-    agent = template.agent or "none"
+    agent = template.agent_kind
     watching = [name for name, kind in READINESS.items() if kind.has_host]
     nobody_asks = check_watch(
         agent,

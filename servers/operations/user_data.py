@@ -42,16 +42,15 @@ _NAMES: Final = Names(
     size="s" * 32,
     capacity=1000,
 )
-# What only Docker takes, with its value where nothing is asked for.
-_FOR_DOCKER: Final = (
+# What only Docker that ServerFleet sets up takes, in the order that the form has.
+DOCKER_FIELDS: Final = (
     "registry_mirrors",
     "insecure_registries",
-    "daemon_json",
-    "local_disk",
     "pull_images",
+    "daemon_json",
     "prune_hours",
+    "local_disk",
 )
-CALLBACK: Final = "callback"
 NEEDS_DOCKER: Final = (
     "This is only for Docker that ServerFleet sets up. Set up Docker, or leave this "
     "empty."
@@ -106,7 +105,9 @@ def find_wrong_setup(template: Recipe) -> dict[str, list[str]]:
         "build_labels": options.check_build_labels(template.build_labels),
     }
     if template.cloud_init == NOTHING:
-        found |= {name: NEEDS_DOCKER for name in _FOR_DOCKER if getattr(template, name)}
+        found |= {
+            name: NEEDS_DOCKER for name in DOCKER_FIELDS if getattr(template, name)
+        }
     errors = {name: [said] for name, said in found.items() if said}
     if not errors and (said := _find_wrong_user_data(template)):
         errors["user_data"] = [said]
@@ -117,7 +118,7 @@ def _find_wrong_user_data(template: Recipe) -> str:
     if said := find_wrong_variable(template.user_data):
         return said
     merges = needs_keys(template) or adds_to_own(read_setup(template))
-    merges = merges or template.readiness == CALLBACK
+    merges = merges or template.calls_back
     return find_wrong_format(
         fill_variables(template.user_data, _NAMES),
         ignition=template.cloud_init == IGNITION,
@@ -167,7 +168,7 @@ def _render(
         server_id=_SERVER,
         names=names,
         keys=_make_sample() if needs_keys(template) else None,
-        callback=_make_callback() if template.readiness == CALLBACK else None,
+        callback=_make_callback() if template.calls_back else None,
         own_addresses=settings.OWN_ADDRESSES,
         hides=hides,
     )

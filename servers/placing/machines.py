@@ -14,13 +14,13 @@ from servers.lifecycle.conditions import Machine
 from servers.lifecycle.snapshot import HostView
 from servers.lifecycle.states import BOOTING, State
 from servers.machine.agents.cordon import explain_order
-from servers.machine.agents.plan import AgentPlan, plan_agent
 from servers.machine.callback.conditions import Report
 from servers.machine.certificates import name_server
 from servers.machine.docker.connection import Endpoint
 from servers.machine.readiness import Target, describe_machine
 from servers.machine.simulated import Simulation, read_simulation
 from servers.models import Attempt, Host, Server
+from servers.models.user_data import plan_agent_of
 from servers.placing.placements import LocationKey
 from servers.records.keys import ClientKeys, find_client_keys
 
@@ -64,12 +64,18 @@ def describe_machine_of(server: Server, host: Host | None = None) -> Machine:
             simulation=simulate_machine(server),
             since=server.state_since,
             images=tuple(recipe.pull_images),
-            agent=recipe.agent or "none",
+            agent=recipe.agent_kind,
             agent_behind=host is not None and host.agent_behind_since is not None,
             cordoned=server.cordoned,
             has_builds=bool(recipe.build_labels),
             find_daemon=partial(_find_daemon, server.pk, loopback=loopback),
-            find_agent=partial(plan_agent_of, server),
+            find_agent=partial(
+                plan_agent_of,
+                recipe,
+                server_id=server.pk,
+                name=server.name,
+                capacity=server.capacity,
+            ),
             report=read_report(host, server.attempt_number),
         ),
     )
@@ -132,20 +138,6 @@ def _find_daemon(server_id: UUID, address: str, *, loopback: bool) -> Endpoint:
         client_cert=keys.client_cert,
         client_key=keys.client_key,
         loopback=loopback,
-    )
-
-
-def plan_agent_of(server: Server) -> AgentPlan:
-    """Return the agent of a server, as its template says."""
-    recipe = server.recipe
-    return plan_agent(
-        recipe.agent or "none",
-        uid=server.pk.hex,
-        name=server.name,
-        capacity=server.capacity,
-        image=recipe.agent_image,
-        environment=recipe.agent_environment,
-        build_labels=recipe.build_labels,
     )
 
 

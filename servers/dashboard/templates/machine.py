@@ -43,20 +43,13 @@ from servers.machine.cloud_init.variables import VARIABLES
 from servers.models import Template
 from servers.models.multiline import Multiline
 from servers.operations.templates import MAX_USER_DATA
+from servers.operations.user_data import DOCKER_FIELDS
 
 MAX_DRAIN_MINUTES: Final = 604_800 // 60
 # By the part of the section where they stand.
 _SETUP: Final = ("cloud_init", "readiness", "readiness_port", "agent")
 _AGENT: Final = ("agent_image", "agent_environment", "forget_agent_environment")
 _ENDING: Final = ("drain_seconds", "on_health_lost", "build_labels")
-_DOCKER: Final = (
-    "registry_mirrors",
-    "insecure_registries",
-    "pull_images",
-    "daemon_json",
-    "prune_hours",
-    "local_disk",
-)
 _OWN: Final = (
     "ssh_keys",
     "commands",
@@ -74,7 +67,7 @@ MACHINE_FIELDS: Final = (
     "drain_seconds",
     "on_health_lost",
     "build_labels",
-    *_DOCKER,
+    *DOCKER_FIELDS,
     "ssh_keys",
 )
 _WORDS: Final[Mapping[str, str]] = {
@@ -242,7 +235,7 @@ class MachineForm(forms.Form):
 
     def list_docker(self) -> list[BoundField]:
         """Return the fields for Docker."""
-        return self.list_named(_DOCKER)
+        return self.list_named(DOCKER_FIELDS)
 
     def list_own(self) -> list[BoundField]:
         """Return the fields for keys, commands and user data."""
@@ -250,7 +243,7 @@ class MachineForm(forms.Form):
 
     def has_docker(self) -> bool:
         """Return whether a setting of Docker has an error or differs from its usual."""
-        return self._is_set(_DOCKER)
+        return self._is_set(DOCKER_FIELDS)
 
     def has_own(self) -> bool:
         """Return whether something of one's own is stored, typed or wrong."""
