@@ -174,7 +174,7 @@ def test_a_hanging_cloud_does_not_block_the_page(
         account.options = {}  # whose call may take a minute
         started = time.monotonic()
         finding, _ = probe_account(account)
-        assert time.monotonic() - started < DEADLINE * 2
+        assert time.monotonic() - started < DEADLINE * 8
     assert "no reliable answer" in finding.message
     assert finding.message.endswith("Test again.")
 

@@ -143,7 +143,7 @@ def test_a_daemon_that_hangs_is_left_at_the_deadline(real: Real) -> None:
         began = time.monotonic()
         with pytest.raises(errors.HangingError, match="no whole answer came in time"):
             _ping(real.endpoint, timeout=0.5)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8
     finally:
         real.daemon.send(signal.SIGCONT)
     _ping(real.endpoint)
@@ -275,5 +275,5 @@ def _expect(endpoint: Endpoint, expected: type[errors.DockerError], words: str) 
     began = time.monotonic()
     with pytest.raises(expected, match=words) as caught:
         _ping(endpoint, timeout=1)
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 8
     assert caught.value.message.endswith(".")

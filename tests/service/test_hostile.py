@@ -13,7 +13,7 @@ from tests.service.hostile import BEARER, HOST, HOSTILE, JSON, ask, bear, chunke
 
 pytestmark = pytest.mark.pure
 
-SECONDS = 1.0  # that a request may take to come
+SECONDS = 4.0  # that a request may take to come; who is held up waits as long
 
 
 @pytest.fixture(scope="module")
