@@ -95,7 +95,9 @@ class CreateSpec:
     """One create call.
 
     ``options`` are specific to the adapter (subnet, security groups, disk): plain JSON.
-    ``compresses``: the image can also read its user data compressed.
+    ``compresses``: the image can also read its user data compressed. ``spot``: the
+    cloud may take the instance back at any time, for a lower price. An adapter whose
+    capabilities have no spot refuses it.
     """
 
     key: str  # ties the instance to its attempt; see lifecycle/keys.py
@@ -110,6 +112,7 @@ class CreateSpec:
     ssh_key: str = ""  # the name of a key pair at the cloud
     labels: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, object] = field(default_factory=dict)
+    spot: bool = False
 
     @property
     def tags(self) -> dict[str, str]:
@@ -140,7 +143,12 @@ HALTED = frozenset({Meaning.ENDING, Meaning.STOPPED, Meaning.UNCLEAR})
 
 @dataclass(frozen=True, slots=True)
 class CloudInstance:
-    """What a cloud shows of one instance."""
+    """What a cloud shows of one instance.
+
+    ``interrupted``: the cloud takes back, or has taken back, an instance because it is
+    a spot instance. While it still runs, that is a notice. ``fault`` has the cloud's
+    own words.
+    """
 
     instance_id: str
     key: str  # "" if it has none
@@ -150,6 +158,7 @@ class CloudInstance:
     meaning: Meaning  # of the raw status
     address: str = ""  # public if there is one, otherwise private; "" while unknown
     fault: str = ""  # the cloud's explanation if it failed or ended
+    interrupted: bool = False
 
     def __post_init__(self) -> None:
         # The address appears in commands that people copy into a shell.

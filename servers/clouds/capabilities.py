@@ -73,6 +73,14 @@ class Capabilities:
     finds_by_key: bool = False  # the cloud searches; otherwise all are listed
     dry_run: bool = False  # check_create asks the cloud itself
     catalogue: bool = False  # it tells its regions, images and sizes
+    # What a create accepts is in its catalogue, by the id that a template has. So if a
+    # whole list does not show an id, the cloud no longer has it.
+    lists_all_images: bool = False
+    lists_all_sizes: bool = False
+    # Which owners an image by rule may have: a regular expression for the whole text,
+    # with an example; "" if the kind takes no rules. See images.py.
+    image_owners: str = ""
+    image_owners_like: str = ""
     spot: bool = False  # it sells what it may take back at any time, for less
     stopping_ends: bool = False  # an instance that shuts itself down is terminated
 

@@ -15,7 +15,8 @@ class OfferedImage:
     image_id: str
     name: str
     architecture: str = ""
-    created: str = ""  # as the cloud writes it
+    created: str = ""  # as the cloud writes it: ISO 8601, which sorts by time
+    owner: str = ""  # as an image rule names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,33 @@ class OfferedSize:
     memory_mib: int = 0
     price_per_hour: Decimal | None = None  # in ``currency``
     currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuery:
+    """Which images are looked for: those with these ids, or those of a rule.
+
+    A rule has an ``owner``, as the kind's capabilities allow, and the ``pattern`` of a
+    whole name, in which * stands for any text and ? for one character.
+    """
+
+    ids: tuple[str, ...] = ()
+    owner: str = ""
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A limit of the account's own at the cloud, and how much of it is used.
+
+    ``used`` is None if the cloud does not tell. ``unit`` is what is counted, such as
+    instances or vCPUs.
+    """
+
+    name: str
+    limit: float
+    used: float | None = None
+    unit: str = "instances"
 
 
 @dataclass(frozen=True, slots=True)

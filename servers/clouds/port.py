@@ -9,10 +9,10 @@ UnknownOutcomeError: the engine then looks for the instance before it does anyth
 else.
 """
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from servers.clouds.base import CloudInstance, CloudLeftover, CloudListing, CreateSpec
-from servers.clouds.catalogue import Catalogue
+from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
 from servers.clouds.timings import Timings
 
 
@@ -138,4 +138,37 @@ class Cloud(Protocol):
 
         Raises RefusedError, CredentialsError, ThrottledError, UnreachableError or
         UnknownOutcomeError.
+        """
+
+
+# What only some adapters have. A caller asks with isinstance, and does without.
+
+
+@runtime_checkable
+class TellsQuotas(Protocol):
+    """A cloud that tells the account's own limits."""
+
+    def list_quotas(self, *, deadline: float) -> tuple[Quota, ...]:
+        """Return the limits that can stop a create here, with what is used of them.
+
+        At most a handful, the scarcest first. It changes nothing, and no create depends
+        on it. Returns () if the cloud has no limit here. Raises CredentialsError if
+        these credentials may not ask, ThrottledError, UnreachableError or
+        UnknownOutcomeError.
+        """
+
+
+@runtime_checkable
+class FindsImages(Protocol):
+    """A cloud whose catalogue does not list all images, but that can be asked."""
+
+    def find_images(
+        self, query: ImageQuery, *, deadline: float
+    ) -> tuple[OfferedImage, ...]:
+        """Return all images that match and that a create accepts now, in any order.
+
+        The result is complete: if an id of ``query`` is not in it, the cloud no longer
+        has that image. Never returns an image of another owner than a rule names.
+        Raises CredentialsError, RefusedError (the cloud can't look for that),
+        ThrottledError, UnreachableError or UnknownOutcomeError.
         """

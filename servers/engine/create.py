@@ -233,6 +233,7 @@ def render_spec(
         ssh_key=placement.ssh_key,
         labels=server.labels,
         options=placement.options,
+        spot=placement.spot,
     )
 
 

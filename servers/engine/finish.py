@@ -44,6 +44,7 @@ def send_finish(
         region=attempt.region,
         size=attempt.size,
         options=spec.options,
+        spot=spec.spot,
     )
     reply = Reply(attempt, placement, pace_of(cloud))
     try:

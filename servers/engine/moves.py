@@ -32,6 +32,7 @@ def apply(
                 now=now,
                 fence=server.fence,
                 changes=find_shown_columns(decision, snapshot),
+                answer=decision.answer,
             )
         case Adopt():
             return adopt_instance(server, decision, now=now)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from servers.lifecycle.conditions import Look
 from servers.lifecycle.snapshot import InstanceView, Placement
-from servers.lifecycle.states import Event
+from servers.lifecycle.states import Answer, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,14 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Move the row. Needs no call."""
+    """Move the row. Needs no call.
+
+    ``answer`` is why the attempt failed, if the event is instance_failed.
+    """
 
     event: Event
     reason: str
+    answer: Answer = Answer.FAILED
 
 
 @dataclass(frozen=True, slots=True)

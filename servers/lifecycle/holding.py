@@ -15,6 +15,7 @@ from servers.lifecycle.decisions import (
 )
 from servers.lifecycle.guards import exceeds_share
 from servers.lifecycle.health import decide_running
+from servers.lifecycle.interruption import decide_interruption
 from servers.lifecycle.machine import follow_condition, say_log
 from servers.lifecycle.snapshot import InstanceView, LocationView, Snapshot
 from servers.lifecycle.states import BOOTING, Answer, Event, State
@@ -26,6 +27,8 @@ def decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
     own = snapshot.own_instance
     if own is None:
         return Wait("Waiting for its instance to be recorded.", snapshot.deadline_at)
+    if own.interrupted:
+        return decide_interruption(snapshot, own)
     # Listings stopped showing it, but none showed its end: nothing says it failed.
     lost = not own.live and own.missed_from is not None
     location = snapshot.location(own.location)

@@ -114,6 +114,7 @@ class InstanceView:
     halted: bool = False  # it is neither running nor on the way there
     unclear: bool = False  # … by a status whose meaning is not known
     stopped: bool = False  # … since it is kept, but off
+    interrupted: bool = False  # a spot instance that the cloud takes or took back
     condemned: bool = False
     address: str = ""
     fault: str = ""

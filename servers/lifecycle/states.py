@@ -30,6 +30,7 @@ class Event(StrEnum):
     READY = "ready"
     DEADLINE_PASSED = "deadline_passed"
     INSTANCE_VANISHED = "instance_vanished"
+    INSTANCE_INTERRUPTED = "instance_interrupted"
     HEALTH_LOST = "health_lost"
     RETRY_REQUESTED = "retry_requested"
     STOP_REQUESTED = "stop_requested"
@@ -64,6 +65,7 @@ class Answer(StrEnum):
     SILENCE = "UnknownOutcome"  # no answer, and no instance was found
     UNSENT = "Unsent"  # its worker was suspended too long to send the call
     FAILED = "Failed"  # its instance failed or stopped while booting
+    INTERRUPTED = "Interrupted"  # the cloud took its spot instance back while booting
 
 
 class Verdict(StrEnum):
@@ -127,4 +129,6 @@ NO_TRY = frozenset(
     }
 )
 # Another placement may succeed right away.
-ELSEWHERE = frozenset({Answer.NO_CAPACITY, Answer.FAILED})
+ELSEWHERE = frozenset({Answer.NO_CAPACITY, Answer.FAILED, Answer.INTERRUPTED})
+# The server gave its instance up, so the records are right: it is an orphan.
+GIVEN_UP = frozenset({Answer.FAILED, Answer.INTERRUPTED})

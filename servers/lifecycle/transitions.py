@@ -41,6 +41,8 @@ TABLE: Final[tuple[Edge, ...]] = (
     (State.CREATED, Event.INSTANCE_VANISHED, State.ERROR),
     (State.STAGING, Event.INSTANCE_VANISHED, State.ERROR),
     (State.RUNNING, Event.INSTANCE_VANISHED, State.ERROR),
+    # The cloud took the spot instance back. One that still boots counts as failed.
+    (State.RUNNING, Event.INSTANCE_INTERRUPTED, State.ERROR),
     (State.RUNNING, Event.HEALTH_LOST, State.ERROR),
     # Only if no live instance and no unanswered attempt is left.
     (State.ERROR, Event.RETRY_REQUESTED, State.PENDING),

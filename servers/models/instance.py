@@ -42,6 +42,8 @@ class Instance(models.Model):
     meaning = models.CharField(max_length=16, default=Meaning.RUNNING.value)
     address = models.CharField(max_length=255, blank=True, default="")
     fault = models.TextField(blank=True, default="")
+    # A spot instance that the cloud takes back, or has taken back.
+    interrupted = models.BooleanField(default=False)
     first_seen = models.DateTimeField()
     listed_from = models.DateTimeField(null=True, blank=True)
     missed_from = models.DateTimeField(null=True, blank=True)

@@ -221,6 +221,7 @@ def _render_spec(template: Template, place: TemplatePlacement) -> CreateSpec:
         ssh_key=place.ssh_key,
         labels=template.labels,
         options=place.options,
+        spot=place.spot,
     )
 
 

@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.guards import exceeds_share
 from servers.lifecycle.snapshot import Limits
-from servers.lifecycle.states import OPEN, Answer, Outcome
+from servers.lifecycle.states import GIVEN_UP, OPEN, Outcome
 from servers.models import Account, Attempt, Instance
 from servers.records.limits import COUNTED
 
@@ -63,7 +63,7 @@ def watch_creations(account: Account, *, now: datetime) -> bool:
     limits = Limits()
     # An instance that its server gave up is expected: the sweep destroys it.
     found = Instance.objects.filter(account=account.pk, live=True)
-    live = found.exclude(attempt__answer_class=Answer.FAILED).count()
+    live = found.exclude(attempt__answer_class__in=GIVEN_UP).count()
     if live <= limits.share_floor:
         return False
     attempts = Attempt.objects.filter(account=account.pk)

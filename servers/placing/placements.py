@@ -228,10 +228,15 @@ class PlacementFacts:
 
 
 def name_capacity(placement: Placement, account: Account) -> str:
-    """Return the region of a placement, with what its options narrow that to."""
+    """Return the region of a placement, with what its options narrow that to.
+
+    Spot instances have a capacity of their own.
+    """
     options = {**account.options, **placement.options}
     named = (options.get(name) for name in describe_kind(account.kind).capacity_options)
-    return " ".join(str(each) for each in (placement.region, *named) if each)[:100]
+    spot = "spot" if placement.spot else ""
+    parts = (placement.region, spot, *named)
+    return " ".join(str(each) for each in parts if each)[:100]
 
 
 def remember_capacity(

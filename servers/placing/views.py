@@ -62,6 +62,7 @@ def view_instance(instance: Instance) -> InstanceView:
         halted=instance.meaning in HALTED,
         unclear=instance.meaning == Meaning.UNCLEAR,
         stopped=instance.meaning == Meaning.STOPPED,
+        interrupted=instance.interrupted,
         condemned=instance.condemned_at is not None,
         address=instance.address,
         fault=instance.fault,

@@ -23,7 +23,10 @@ from servers.models import Attempt, Instance, Location, Server
 from servers.reconciler.owners import choose_owner, seen_by, settle_identity, take_over
 from servers.records.ledger import Fact, write_event
 
-_FACTS = ("raw_status", "live", "meaning", "address", "fault", "name")
+_FACTS = (
+    *("raw_status", "live", "meaning", "address"),
+    *("fault", "interrupted", "name"),
+)
 
 
 @dataclass(slots=True)
@@ -32,6 +35,8 @@ class Comparison:
 
     touched: set[UUID] = field(default_factory=set)
     unsettled: bool = False  # an instance is missing or unowned: list again soon
+    # Attempts whose spot instances this listing was the first to show as interrupted.
+    interrupted: set[UUID] = field(default_factory=set)
     live: int = 0  # live instances that the account owns
 
 
@@ -182,6 +187,7 @@ def _facts(instance: CloudInstance) -> dict[str, Any]:
         "meaning": instance.meaning,
         "address": instance.address[:255],
         "fault": instance.fault[:1000],
+        "interrupted": instance.interrupted,
         "name": instance.name[:255],
     }
 
@@ -210,6 +216,8 @@ def _update(
         ):
             continue
         was_live, old = row.live, row.address
+        if instance.interrupted and not row.interrupted and row.attempt_id:
+            comparison.interrupted.add(row.attempt_id)
         for name, value in facts.items():
             setattr(row, name, value)
         note_shown(row, live=instance.live, started=started)

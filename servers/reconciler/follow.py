@@ -81,8 +81,15 @@ def _follow(servers: list[Server], *, fleet: Fleet, now: datetime) -> None:
             match decision:
                 case Move():
                     columns = find_shown_columns(decision, snapshot)
-                    change = Change(server, decision.event, decision.reason, columns)
-                    changes.append(change)
+                    changes.append(
+                        Change(
+                            server,
+                            decision.event,
+                            decision.reason,
+                            columns,
+                            decision.answer,
+                        )
+                    )
                 case Adopt():
                     if adopt_instance(server, decision, now=now):
                         moved.append(server)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from servers.lifecycle.guards import exceeds_share, is_condemnable
 from servers.lifecycle.snapshot import Limits, Pace
-from servers.lifecycle.states import Answer, Verdict
+from servers.lifecycle.states import GIVEN_UP, Verdict
 from servers.models import Instance, Location
 from servers.records.condemn import condemn_unowned
 from servers.records.ledger import Fact, write_event
@@ -39,7 +39,7 @@ def condemn_orphans(
     # If a server gave up an instance because it failed, the records are right, however
     # many there are.
     given_up = set(
-        live.filter(attempt__answer_class=Answer.FAILED).values_list("pk", flat=True)
+        live.filter(attempt__answer_class__in=GIVEN_UP).values_list("pk", flat=True)
     )
     sudden = [instance for instance in due if instance.pk not in given_up]
     limits = Limits()

@@ -276,6 +276,7 @@ def _build_instance(
         live=shown.live,
         meaning=shown.meaning,
         fault=shown.fault[:1000],
+        interrupted=shown.interrupted,
         address=shown.address,
         first_seen=now,
         gone_at=None if shown.live else now,

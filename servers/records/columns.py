@@ -41,6 +41,7 @@ def find_columns(
             Event.CANDIDATES_EXHAUSTED
             | Event.DEADLINE_PASSED
             | Event.INSTANCE_VANISHED
+            | Event.INSTANCE_INTERRUPTED
             | Event.HEALTH_LOST
         ):
             return {"error": reason}

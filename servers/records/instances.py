@@ -18,6 +18,7 @@ def as_shown(instance: Instance) -> CloudInstance:
         meaning=Meaning(instance.meaning),
         address=instance.address,
         fault=instance.fault,
+        interrupted=instance.interrupted,
     )
 
 
@@ -27,6 +28,8 @@ def record_seen(pk: int, shown: CloudInstance, *, now: datetime) -> None:
         raw_status=shown.raw_status[:64],
         live=shown.live,
         meaning=shown.meaning,
+        fault=shown.fault[:1000],
+        interrupted=shown.interrupted,
         missed_from=None,
         **({} if shown.live else {"gone_at": now, "verdict": Verdict.GONE}),
     )

@@ -29,7 +29,9 @@ def test_amazons_launch_keeps_what_its_capabilities_say() -> None:
     assert (sent["ClientToken"] == "token-1") is can.idempotency_token
     ends = sent["InstanceInitiatedShutdownBehavior"] == "terminate"
     assert ends is can.stopping_ends
-    assert not can.spot
+    spot = build_run_params(spec_of(spot=True), {})
+    market = ("InstanceMarketOptions.MarketType", "spot")
+    assert can.spot is (market in spot.items() - sent.items())
 
 
 def test_labels_fill_amazons_tags_to_the_last_one() -> None:

@@ -18,7 +18,8 @@ RESERVATION = "CapacityReservationSpecification.CapacityReservation"
 
 
 def build(**options: Any) -> dict[str, str]:
-    return build_run_params(spec_of(), options, root_device="/dev/xvda")
+    spec = spec_of(spot="spot_max_price" in options)
+    return build_run_params(spec, options, root_device="/dev/xvda")
 
 
 def test_no_option_sends_what_every_launch_has() -> None:
@@ -55,6 +56,10 @@ CASES: list[tuple[dict[str, Any], dict[str, str]]] = [
         {"IamInstanceProfile.Arn": "arn:aws:iam::1:instance-profile/ci"},
     ),
     ({"imdsv2": False}, {"MetadataOptions.HttpTokens": "optional"}),
+    (
+        {"spot_max_price": 0.00001},
+        {"InstanceMarketOptions.SpotOptions.MaxPrice": "0.00001"},
+    ),
     ({"imds_hops": 2}, {"MetadataOptions.HttpPutResponseHopLimit": "2"}),
     (
         {"disk_gib": 100},

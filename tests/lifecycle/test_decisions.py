@@ -18,6 +18,7 @@ from servers.lifecycle.decisions import (
     LookUp,
     Move,
     Probe,
+    Replace,
     Wait,
     WriteIntent,
 )
@@ -242,6 +243,51 @@ CASES: list[tuple[str, Snapshot, type[Decision] | Event]] = [
         "a status that nobody knows while it runs",
         snapshot(State.RUNNING, **held(halted=True, unclear=True)),
         Event.HEALTH_LOST,
+    ),
+    (
+        "a spot instance that was taken back while it booted",
+        snapshot(State.STAGING, **held(interrupted=True, live=False)),
+        Event.INSTANCE_FAILED,
+    ),
+    (
+        "one that is taken back soon, while it boots",
+        snapshot(State.CREATED, **held(interrupted=True)),
+        Event.INSTANCE_FAILED,
+    ),
+    (
+        "taken back again and again",
+        snapshot(State.CREATED, limits=Limits(tries=1), **held(interrupted=True)),
+        Event.CANDIDATES_EXHAUSTED,
+    ),
+    (
+        "taken back while it ran",
+        snapshot(State.RUNNING, **held(interrupted=True, halted=True)),
+        Event.INSTANCE_INTERRUPTED,
+    ),
+    (
+        "taken back soon: its builds can finish",
+        snapshot(State.RUNNING, **held(interrupted=True)),
+        Event.STOP_REQUESTED,
+    ),
+    (
+        "taken back soon, and its template replaces",
+        snapshot(State.RUNNING, replaces=True, **held(interrupted=True)),
+        Replace,
+    ),
+    (
+        "taken back soon, but protected",
+        snapshot(State.RUNNING, protected=True, **held(interrupted=True)),
+        Wait,
+    ),
+    (
+        "taken back, although protected",
+        snapshot(
+            State.RUNNING,
+            protected=True,
+            replaces=True,
+            **held(interrupted=True, live=False),
+        ),
+        Event.INSTANCE_INTERRUPTED,
     ),
     (
         "failed for the last time",

@@ -31,7 +31,8 @@ from tests.lifecycle.test_decisions import NOW, PACE, ago
 pytestmark = pytest.mark.pure
 
 OUTCOMES = {Answer.SILENCE: Outcome.ABSENT, Answer.UNSENT: Outcome.ABSENT,
-            Answer.FAILED: Outcome.ABANDONED}  # fmt: skip
+            Answer.FAILED: Outcome.ABANDONED,
+            Answer.INTERRUPTED: Outcome.ABANDONED}  # fmt: skip
 GATE = "Waiting for a complete listing."
 
 
@@ -111,6 +112,8 @@ INTENT_A, INTENT_B = WriteIntent(Placement(A)), WriteIntent(Placement(B))
          (pending(*[(A, THROTTLED, LATE)] * 3), INTENT_B)),
         ("failed while it booted: another", (pending((A, Answer.FAILED, LATE)),
                                              INTENT_B)),
+        ("taken back while it booted: another",
+         (pending((A, Answer.INTERRUPTED, LATE)), INTENT_B)),
         ("three times silent: another", (pending(*[(A, Answer.SILENCE, LONG)] * 3),
                                          INTENT_B)),
         ("a full account is passed by", (pending(holds={A: Hold.FULL}), INTENT_B)),
@@ -192,7 +195,7 @@ def test_each_answer_of_the_port_has_its_name_here() -> None:
         for name, found in vars(base).items()
         if isinstance(found, type) and issubclass(found, base.CloudError)
     }
-    ours = {Answer.UNSENT, Answer.FAILED}
+    ours = {Answer.UNSENT, Answer.FAILED, Answer.INTERRUPTED}
     # A create never answers with these two.
     assert errors - {"Cloud", "InstanceNotFound"} == set(Answer) - ours
 

@@ -62,11 +62,9 @@ class PlacementSerializer(ModelShape):
                 "the options of a new account of the same kind; templates can't have "
                 "all of them."
             },
-            # No kind of cloud has spot instances yet.
             "spot": {
-                "rules": {"const": False},
                 "help_text": "Whether the cloud may take its instances back at any "
-                "time.",
+                "time, for a lower price. Not every kind of cloud has that.",
             },
         }
 

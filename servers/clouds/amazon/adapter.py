@@ -21,6 +21,12 @@ from servers.clouds.amazon.roles import (
     forget_keys,
     is_lent,
 )
+from servers.clouds.amazon.spot import (
+    build_notice_params,
+    is_spot,
+    mark,
+    read_notices,
+)
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
@@ -108,16 +114,21 @@ class Amazon:
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Call DescribeInstances by the key's tag."""
         with Deadline(deadline, NAME):
-            found, _ = self._describe({KEY_TAG: key})
+            found, _, _ = self._describe({KEY_TAG: key})
         return [instance for instance in found if instance.key == key]
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
-        """Call DescribeInstances by the fleet's tag, for all pages."""
+        """Call DescribeInstances by the fleet's tag, for all pages.
+
+        If spot instances are running, ask for their notices, too.
+        """
         with Deadline(deadline, NAME):
-            found, owner = self._describe({FLEET_TAG: fleet})
+            found, owner, has_spot = self._describe({FLEET_TAG: fleet})
+            pages = self._pages(build_notice_params(fleet)) if has_spot else ()
+            notices = read_notices(pages) if has_spot else {}
         return CloudListing(
             # Filters accept wildcards, so compare the whole fleet tag.
-            tuple(instance for instance in found if instance.fleet == fleet),
+            tuple(mark(each, notices) for each in found if each.fleet == fleet),
             identity=owner,
         )
 
@@ -185,20 +196,26 @@ class Amazon:
             )
         return build_run_params(spec, options, root_device=device)
 
-    def _describe(self, tags: Mapping[str, str]) -> tuple[list[CloudInstance], str]:
-        """Return all instances with these tags, and their owner if it is shown."""
+    def _describe(
+        self, tags: Mapping[str, str]
+    ) -> tuple[list[CloudInstance], str, bool]:
+        """Return all instances with these tags, and their owner if it is shown.
+
+        And whether any of them is a live spot instance.
+        """
         params = {"Action": "DescribeInstances", "MaxResults": str(PAGE)}
         for number, (name, value) in enumerate(tags.items(), start=1):
             params[f"Filter.{number}.Name"] = f"tag:{name}"
             params[f"Filter.{number}.Value.1"] = value
         found: dict[str, CloudInstance] = {}
-        owner = ""
+        owner, has_spot = "", False
         for answer in self._pages(params):
             for reservation, item in iterate_instances(answer):
                 owner = owner or find_text(reservation, "ownerId")
                 instance = show_instance(item, self._address)
                 found[instance.instance_id] = instance
-        return list(found.values()), owner
+                has_spot |= instance.live and is_spot(item)
+        return list(found.values()), owner, has_spot
 
     def _pages(self, params: Mapping[str, str]) -> Iterator[ElementTree.Element]:
         """Yield all pages of the answer to one request."""

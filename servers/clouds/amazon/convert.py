@@ -25,6 +25,10 @@ STATUSES: Final = {
     "stopping": Meaning.STOPPED,
     "stopped": Meaning.STOPPED,
 }
+# Why EC2 ended a spot instance. Source: the EC2 API Reference, "StateReason".
+INTERRUPTIONS: Final = frozenset(
+    {"Server.SpotInstanceTermination", "Server.SpotInstanceShutdown"}
+)
 # Only these need an address. A stopped instance shows only its private address.
 _REACHABLE: Final = frozenset({Meaning.BOOTING, Meaning.RUNNING})
 
@@ -72,6 +76,7 @@ def show_instance(item: ElementTree.Element, address: str) -> CloudInstance:
         meaning=meaning,
         address=shown if meaning in _REACHABLE else "",
         fault=find_text(item, "stateReason/message"),
+        interrupted=find_text(item, "stateReason/code") in INTERRUPTIONS,
     )
 
 

@@ -29,6 +29,10 @@ CAPABILITIES: Final = Capabilities(
     finds_by_key=True,
     dry_run=True,
     catalogue=True,
+    lists_all_sizes=True,
+    image_owners="self|amazon|aws-marketplace|[0-9]{12}",
+    image_owners_like="self, amazon or 099720109477",
+    spot=True,
     stopping_ends=True,  # by InstanceInitiatedShutdownBehavior
 )
 # This tag records which address of an instance its template wants for the server. A
@@ -37,6 +41,7 @@ ADDRESS_TAG: Final = "serverfleet-address"
 # What RunInstances creates and can tag in the same call. A policy may require tags on
 # each of them, and leftover volumes are found by their tags.
 _TAGGED: Final = ("instance", "volume", "network-interface")
+_SPOT_TAGGED: Final = (*_TAGGED, "spot-instances-request")
 _ZONE_ID: Final = re.compile(r"[a-z0-9]+-az[0-9]+")
 _DISK: Final = {
     "disk_gib": "VolumeSize",
@@ -93,6 +98,8 @@ def build_run_params(
     params |= _metadata_params(options)
     params |= _machine_params(options)
     params |= _launch_template_params(options)
+    if spec.spot:
+        params |= _spot_params(options)
     if changes_disk(options):
         device = str(options.get("disk_device") or root_device)
         params |= _disk_params(options, device)
@@ -118,7 +125,8 @@ def _tag_params(spec: CreateSpec) -> Params:
     if address := spec.options.get("address"):
         tags[ADDRESS_TAG] = str(address)
     params = {}
-    for kind_number, kind in enumerate(_TAGGED, start=1):
+    kinds = _SPOT_TAGGED if spec.spot else _TAGGED
+    for kind_number, kind in enumerate(kinds, start=1):
         prefix = f"TagSpecification.{kind_number}"
         params[f"{prefix}.ResourceType"] = kind
         for number, (name, value) in enumerate(sorted(tags.items()), start=1):
@@ -196,6 +204,20 @@ def _launch_template_params(options: Mapping[str, Any]) -> Params:
     params = {f"LaunchTemplate.LaunchTemplate{by}": launch_template}
     if version := options.get("launch_template_version"):
         params["LaunchTemplate.Version"] = str(version)
+    return params
+
+
+def _spot_params(options: Mapping[str, Any]) -> Params:
+    """Return what makes it a spot instance that ends for good when it is taken back."""
+    prefix = "InstanceMarketOptions"
+    params = {
+        f"{prefix}.MarketType": "spot",
+        f"{prefix}.SpotOptions.SpotInstanceType": "one-time",
+        f"{prefix}.SpotOptions.InstanceInterruptionBehavior": "terminate",
+    }
+    if price := options.get("spot_max_price"):
+        text = f"{price:.5f}".rstrip("0").rstrip(".")
+        params[f"{prefix}.SpotOptions.MaxPrice"] = text
     return params
 
 

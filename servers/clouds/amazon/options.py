@@ -177,6 +177,14 @@ OPTIONS: Final = (
         like="cr-0a1b2c3d or open",
     ),
     Field(
+        "spot_max_price",
+        "Highest spot price per hour (USD)",
+        "For spot instances. If empty, you pay at most the on-demand price.",
+        number=True,
+        least=0.00001,
+        most=10_000,
+    ),
+    Field(
         "launch_template",
         "Launch template",
         "An EC2 launch template, by id or name. ServerFleet's parameters override it.",

@@ -106,6 +106,7 @@ class Sandbox:
                     size=spec.size,
                     ex_tags=spec.tags,
                     ex_userdata=spec.user_data,
+                    ex_spot=spec.spot,
                 )
             )
 
@@ -200,6 +201,7 @@ def _show(node: Node) -> CloudInstance:
         raw_status=status,
         meaning=STATUSES.get(status, Meaning.UNCLEAR),
         address=next(iter(node.public_ips), ""),
+        interrupted=node.extra["interrupted"],
     )
 
 
@@ -244,7 +246,15 @@ KIND: Final = Kind(
     credentials=(Field("token", "Token", "Any text will do.", secret=True),),
     account_options=OPTIONS,
     capabilities=Capabilities(
-        tags=TagRules(most=53, own=3), finds_by_key=True, dry_run=True, catalogue=True
+        tags=TagRules(most=53, own=3),
+        finds_by_key=True,
+        dry_run=True,
+        catalogue=True,
+        lists_all_images=True,
+        lists_all_sizes=True,
+        image_owners="sandbox",
+        image_owners_like="sandbox",
+        spot=True,
     ),
     check_options=check_options,
     check_timings=check_timings,

@@ -13,6 +13,8 @@ FAULTS: Final = {
     "unreachable": "Any call fails to connect and is never sent.",
     "partial_listing": "A page of the listing fails.",
     "stale_listing": "The listing is out of date (see Staleness).",
+    "interrupts": "A spot instance is taken back some time after booting; listings "
+    "announce it (see Staleness).",
     "vanish": "A new instance disappears some time after booting.",
     "never_boots": "A new instance never gets an address.",
     "fails": "A new instance fails while booting.",

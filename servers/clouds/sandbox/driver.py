@@ -64,6 +64,7 @@ class SandboxNodeDriver(NodeDriver):
         size: str,
         ex_tags: dict[str, str],
         ex_userdata: str = "",
+        ex_spot: bool = False,
     ) -> Node:
         """Create an instance. The request is recorded when it is sent."""
         call = self._enter("create")
@@ -73,10 +74,18 @@ class SandboxNodeDriver(NodeDriver):
         self._check_known(image, size)
         now = time.time()
         made = now + behaviour.processing
-        lost = {}
+        lost: dict[str, float] = {}
         if behaviour.strikes("vanish", call):
             end = made + behaviour.boot + behaviour.stale
             lost = {"gone_at": end, "forgotten_at": end}
+        elif ex_spot and behaviour.strikes("interrupts", call):
+            told = made + behaviour.boot + behaviour.stale
+            end = told + behaviour.stale
+            lost = {
+                "interrupted_at": told,
+                "gone_at": end,
+                "forgotten_at": end + behaviour.listed,
+            }
         if behaviour.power_on:
             boot: dict[str, float | None] = {"off_until": _NEVER}
         else:
@@ -314,5 +323,11 @@ class SandboxNodeDriver(NodeDriver):
             public_ips=[address] if address else [],
             private_ips=[],
             driver=self,
-            extra={"status": status, "tags": row.tags, "key": row.key},
+            extra={
+                "status": status,
+                "tags": row.tags,
+                "key": row.key,
+                "interrupted": row.interrupted_at is not None
+                and now >= row.interrupted_at,
+            },
         )

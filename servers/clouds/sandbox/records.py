@@ -28,6 +28,7 @@ class Row:
     off_until: float | None  # created stopped, until it is switched on
     user_data_sha256: str | None  # of what it was switched on with
     given_address: str | None  # see World.give_addresses
+    interrupted_at: float | None  # when it is announced that it is taken back
 
     def status(self, now: float) -> str:
         """Return the sandbox's raw status of the instance at ``now``."""

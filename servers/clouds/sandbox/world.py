@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS instances (
     forgotten_at REAL,
     off_until REAL,
     user_data_sha256 TEXT,
-    given_address TEXT
+    given_address TEXT,
+    interrupted_at REAL
 );
 CREATE TABLE IF NOT EXISTS addresses (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -79,7 +80,13 @@ def _add_columns(connection: sqlite3.Connection) -> None:
     """Upgrade a file from an older version."""
     rows = connection.execute("PRAGMA table_info(instances)").fetchall()
     known = {row[1] for row in rows}
-    for name in ("moved_at", "failed_at", "stopped_at", "off_until"):
+    for name in (
+        "moved_at",
+        "failed_at",
+        "stopped_at",
+        "off_until",
+        "interrupted_at",
+    ):
         if name not in known:
             connection.execute(f"ALTER TABLE instances ADD COLUMN {name} REAL")
     for name in ("user_data_sha256", "given_address"):
