@@ -3,5 +3,6 @@
 ``port`` is the law, ``base`` what its calls take, return and raise, ``timings`` a
 cloud's times and ``capabilities`` what it can do. ``registry`` lists the kinds, each of
 which ``kind`` describes. ``http`` is the port's HTTP client, ``driver`` puts libcloud's
-connections on it, and each folder is one cloud.
+connections on it, ``lent`` keeps temporary credentials, ``metadata`` asks the machine's
+own metadata service, and each folder is one cloud.
 """

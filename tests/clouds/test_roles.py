@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from servers.clouds.amazon.connection import Keys
-from servers.clouds.amazon.machine import Lent
-from servers.clouds.amazon.roles import KeyCache
 from servers.clouds.base import (
     CloudConfig,
     CloudError,
@@ -17,6 +15,7 @@ from servers.clouds.base import (
     ThrottledError,
     UnreachableError,
 )
+from servers.clouds.lent import Lent, LentCache
 from servers.clouds.port import Cloud
 from servers.clouds.registry import open_cloud, validate_config
 from tests.clouds.test_amazon import error_of, spec_of
@@ -196,7 +195,7 @@ def test_typed_keys_with_a_session_token_that_ended_say_what_to_do(aws: Aws) -> 
     assert "session token expires" not in raised.value.message
 
 
-def lent(name: str, ends: float) -> Lent:
+def lent(name: str, ends: float) -> Lent[Keys]:
     return Lent(Keys(name, "needle-secret", "needle-token"), ends)
 
 
@@ -210,23 +209,23 @@ class Clock:
 
 def test_keys_are_renewed_before_they_end_and_kept_while_that_fails() -> None:
     clock = Clock()
-    cache = KeyCache(uptime=clock.read, clock=clock.read)
+    cache = LentCache[Keys](uptime=clock.read, clock=clock.read)
     names = iter("abcdefgh")
 
-    def fetch() -> Lent:
+    def fetch() -> Lent[Keys]:
         return lent(next(names), clock.now + 3600)
 
-    def fail() -> Lent:
+    def fail() -> Lent[Keys]:
         raise UnreachableError("No answer.")
 
     assert cache.find(b"k", fetch, wait=1).access_key_id == "a"
-    clock.now += 3600 - KeyCache.REFRESH - 1
+    clock.now += 3600 - LentCache.REFRESH - 1
     assert cache.find(b"k", fetch, wait=1).access_key_id == "a"
     clock.now += 2
     assert cache.find(b"k", fail, wait=1).access_key_id == "a"
     # Not asked again at every call.
     assert cache.find(b"k", fetch, wait=1).access_key_id == "a"
-    clock.now += KeyCache.AGAIN
+    clock.now += LentCache.AGAIN
     assert cache.find(b"k", fetch, wait=1).access_key_id == "b"
     clock.now += 3601
     with pytest.raises(UnreachableError, match="No answer"):
@@ -236,26 +235,26 @@ def test_keys_are_renewed_before_they_end_and_kept_while_that_fails() -> None:
 
 def test_keys_that_the_cloud_takes_no_longer_are_fetched_anew() -> None:
     clock = Clock()
-    cache = KeyCache(uptime=clock.read, clock=clock.read)
+    cache = LentCache[Keys](uptime=clock.read, clock=clock.read)
     names = iter("abc")
 
-    def fetch() -> Lent:
+    def fetch() -> Lent[Keys]:
         return lent(next(names), clock.now + 3600)
 
     cache.find(b"k", fetch, wait=1)
     cache.forget(b"k")  # just lent: another reason than their age
     assert cache.find(b"k", fetch, wait=1).access_key_id == "a"
-    clock.now += KeyCache.LEAST
+    clock.now += LentCache.LEAST
     cache.forget(b"k")
     assert cache.find(b"k", fetch, wait=1).access_key_id == "b"
 
 
 def test_a_clock_that_is_ahead_does_not_fetch_at_every_call() -> None:
     clock = Clock()
-    cache = KeyCache(uptime=clock.read, clock=lambda: clock.now + 86400)
+    cache = LentCache[Keys](uptime=clock.read, clock=lambda: clock.now + 86400)
     names = iter("abc")
 
-    def fetch() -> Lent:
+    def fetch() -> Lent[Keys]:
         return lent(next(names), clock.now + 3600)
 
     for _ in range(5):

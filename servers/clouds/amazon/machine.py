@@ -3,17 +3,14 @@
 There are three sources, in the order of AWS's own tools: a token file that STS
 exchanges (EKS, or any identity provider that the role trusts), the container's endpoint
 (ECS, EKS Pod Identity), and the instance's metadata service, version 2. They are found
-by the variables that AWS itself sets. Only this module connects to those addresses:
-accounts' endpoints, proxies and redirects can't lead there.
+by the variables that AWS itself sets. Accounts' endpoints, proxies and redirects can't
+lead to those addresses.
 
 Source: AWS SDKs and Tools Reference Guide, "Standardized credential providers".
 """
 
-import http.client
 import json
 import os
-import socket
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -23,10 +20,9 @@ from xml.etree import ElementTree
 from servers.clouds.amazon.connection import Keys, call_unsigned, sts_of
 from servers.clouds.base import CredentialsError, UnreachableError
 from servers.clouds.deadline import Deadline
+from servers.clouds.lent import Lent
+from servers.clouds.metadata import ask_metadata
 
-# Seconds. The service is on the same machine, or does not exist.
-MAX_SECONDS: Final = 2.0
-_MAX_BYTES: Final = 64 * 1024
 _METADATA: Final = "http://169.254.169.254"
 _METADATA_IPV6: Final = "http://[fd00:ec2::254]"
 _CONTAINER: Final = "http://169.254.170.2"
@@ -42,15 +38,7 @@ _WEB_TOKEN_FILE: Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105
 _CONTAINER_TOKEN_FILE: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"  # noqa: S105
 
 
-@dataclass(frozen=True, slots=True)
-class Lent:
-    """Temporary keys, and when they expire, in Unix seconds."""
-
-    keys: Keys
-    ends: float = field(default=float("inf"))
-
-
-def fetch_machine_keys(deadline: Deadline, *, region: str) -> Lent:
+def fetch_machine_keys(deadline: Deadline, *, region: str) -> Lent[Keys]:
     """Return the keys of this machine's role.
 
     Raises CredentialsError (there is no role, or it is refused) or UnreachableError.
@@ -67,7 +55,7 @@ def fetch_machine_keys(deadline: Deadline, *, region: str) -> Lent:
     return _ask_metadata(deadline)
 
 
-def read_sts_keys(answer: ElementTree.Element) -> Lent:
+def read_sts_keys(answer: ElementTree.Element) -> Lent[Keys]:
     """Return the keys in an answer from STS."""
     found = next(answer.iter("Credentials"), None)
     if found is None:
@@ -85,7 +73,7 @@ def _read_token(path: str, variable: str) -> str:
         ) from None
 
 
-def _exchange_token(region: str) -> Lent:
+def _exchange_token(region: str) -> Lent[Keys]:
     env = os.environ
     token = _read_token(env[_WEB_TOKEN_FILE], _WEB_TOKEN_FILE)
     answer = call_unsigned(
@@ -100,7 +88,7 @@ def _exchange_token(region: str) -> Lent:
     return read_sts_keys(answer)
 
 
-def _ask_container(url: str, deadline: Deadline) -> Lent:
+def _ask_container(url: str, deadline: Deadline) -> Lent[Keys]:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme != "https" and host not in _PLAIN_HOSTS:
@@ -121,7 +109,7 @@ def _ask_container(url: str, deadline: Deadline) -> Lent:
     return _read_keys(_parse(body, what), what)
 
 
-def _ask_metadata(deadline: Deadline) -> Lent:
+def _ask_metadata(deadline: Deadline) -> Lent[Keys]:
     env = os.environ
     if env.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         raise CredentialsError(
@@ -167,7 +155,7 @@ def _parse(body: str, what: str) -> dict[str, Any]:
     return found
 
 
-def _read_keys(found: dict[str, Any], what: str) -> Lent:
+def _read_keys(found: dict[str, Any], what: str) -> Lent[Keys]:
     code = found.get("Code", "Success")
     if code != "Success":
         raise CredentialsError(f"{what} provided no keys: {str(code)[:100]}.")
@@ -191,28 +179,13 @@ def _ask(
     headers: dict[str, str] | None = None,
 ) -> tuple[int, str]:
     """Send one request directly, and return its status and body."""
-    parts = urlsplit(url)
-    kind = (
-        http.client.HTTPSConnection
-        if parts.scheme == "https"
-        else http.client.HTTPConnection
+    status, _, body = ask_metadata(
+        url,
+        deadline,
+        what=what,
+        method=method,
+        headers=headers,
+        advice="So this machine's role is unknown. It answers only on AWS. A container "
+        "on an instance needs a hop limit of at least 2.",
     )
-    connection = kind(parts.hostname or "", parts.port)
-    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-    try:
-        connection.timeout = min(MAX_SECONDS, deadline.remaining())
-        connection.connect()
-        assert isinstance(connection.sock, socket.socket)
-        deadline.watch(connection.sock)
-        connection.request(method, path, headers=headers or {})
-        response = connection.getresponse()
-        body = response.read(_MAX_BYTES)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise UnreachableError(
-            f"{what} did not answer ({type(error).__name__}), so this machine's role "
-            "is unknown. It answers only on AWS. A container on an instance needs a "
-            "hop limit of at least 2."
-        ) from None
-    finally:
-        connection.close()
-    return response.status, body.decode("utf-8", "replace")
+    return status, body

@@ -1,30 +1,25 @@
 """Which keys sign an account's calls: its own, the machine's, or those of a role.
 
-Temporary keys are cached in the process and renewed before they expire, by one thread
-while the others use the old ones. A failed refresh does no harm as long as those are
-valid.
+Temporary keys are cached in the process, by ``lent``.
 """
 
 import hashlib
 import json
 import re
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from servers.clouds.amazon.connection import Keys, call, is_own_host, sts_of
-from servers.clouds.amazon.machine import Lent, fetch_machine_keys, read_sts_keys
+from servers.clouds.amazon.machine import fetch_machine_keys, read_sts_keys
 from servers.clouds.base import (
     CloudConfig,
-    CloudError,
     CredentialsError,
     UnknownOutcomeError,
     UnreachableError,
 )
 from servers.clouds.deadline import Deadline, current_deadline
 from servers.clouds.kind import Field
+from servers.clouds.lent import Lent, LentCache
 
 KEYS: Final = "keys"
 MACHINE: Final = "machine"
@@ -75,90 +70,9 @@ CREDENTIALS: Final = (
     ),
 )
 _ROLE_SECONDS: Final = "3600"  # the maximum if one role assumes another
-_MAX_KEPT: Final = 1000
 
 
-class KeyCache:
-    """A cache of temporary keys. Safe to use from any thread."""
-
-    REFRESH: Final = 300.0  # seconds before they expire at which they are renewed
-    AGAIN: Final = 15.0  # seconds between two tries
-    # New keys are valid at least this long. A clock that says otherwise is wrong.
-    LEAST: Final = 60.0
-
-    def __init__(
-        self,
-        *,
-        uptime: Callable[[], float] = time.monotonic,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._uptime = uptime
-        self._clock = clock
-        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def find(self, key: bytes, fetch: Callable[[], Lent], *, wait: float) -> Keys:
-        """Return valid keys. Wait up to ``wait`` seconds for another's refresh."""
-        entry = self._entry(key)
-        kept, ends = entry.keys, entry.ends
-        now = self._uptime()
-        holds = kept is not None and now < ends
-        if kept and holds and (now < ends - self.REFRESH or now < entry.next_try):
-            return kept
-        if not entry.lock.acquire(timeout=0 if holds else wait):
-            if kept and holds:
-                return kept
-            raise UnreachableError("The role's keys did not arrive in time.")
-        try:
-            if entry.keys is not None and entry.keys is not kept:
-                return entry.keys  # another thread was quicker
-            return self._refresh(entry, fetch, holds=holds)
-        finally:
-            entry.lock.release()
-
-    def forget(self, key: bytes) -> None:
-        """Fetch new keys at the next call, since the cloud rejects the current ones."""
-        entry = self._entry(key)
-        if self._uptime() >= entry.since + self.LEAST:
-            entry.keys = None
-
-    def _entry(self, key: bytes) -> "_Entry":
-        with self._lock:
-            entry = self._entries.setdefault(key, _Entry())
-            self._entries.move_to_end(key)
-            while len(self._entries) > _MAX_KEPT:
-                self._entries.popitem(last=False)
-            return entry
-
-    def _refresh(
-        self, entry: "_Entry", fetch: Callable[[], Lent], *, holds: bool
-    ) -> Keys:
-        now = self._uptime()
-        entry.next_try = now + self.AGAIN
-        try:
-            lent = fetch()
-        except CloudError:
-            if holds and entry.keys is not None:
-                return entry.keys
-            raise
-        entry.since = now
-        entry.ends = now + max(self.LEAST, lent.ends - self._clock())
-        entry.keys = lent.keys
-        return lent.keys
-
-
-class _Entry:
-    """The keys of one role. Times are monotonic."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.keys: Keys | None = None
-        self.ends = 0.0
-        self.since = 0.0
-        self.next_try = 0.0
-
-
-_cache: Final = KeyCache()
+_cache: Final = LentCache[Keys]("The role's keys")
 
 
 def find_keys(config: CloudConfig) -> Keys:
@@ -231,7 +145,7 @@ def _digest(config: CloudConfig) -> bytes:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()
 
 
-def _fetch(config: CloudConfig, deadline: Deadline) -> Lent:
+def _fetch(config: CloudConfig, deadline: Deadline) -> Lent[Keys]:
     credentials = config.credentials
     if credentials.get("source") == MACHINE:
         base = fetch_machine_keys(deadline, region=config.region)
@@ -241,7 +155,7 @@ def _fetch(config: CloudConfig, deadline: Deadline) -> Lent:
     return _assume(role, base.keys, config) if role else base
 
 
-def _assume(role: str, keys: Keys, config: CloudConfig) -> Lent:
+def _assume(role: str, keys: Keys, config: CloudConfig) -> Lent[Keys]:
     account = re.sub(r"[^\w+=,.@-]", "", config.account_id)[:40]
     params = {
         "Action": "AssumeRole",
