@@ -1,0 +1,79 @@
+"""The body of a create call: one server, its labels and its options in one request.
+
+Source: the Hetzner Cloud API reference, "Create a Server" and "Labels".
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from servers.clouds.base import CreateSpec, RefusedError
+from servers.clouds.capabilities import Capabilities, TagRules
+from servers.clouds.hetznercloud.options import find_wrong, read_ids
+
+# A part of a label's name, or its value.
+_PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+VALUE: Final = f"(?:{_PART})?"
+# What people call the server. Its name at the cloud is its key.
+NAME_LABEL: Final = "serverfleet-name"
+# Which address of an instance its template wants for the server. A listing shows
+# instances, not the templates that they came from.
+ADDRESS_LABEL: Final = "serverfleet-address"
+
+CAPABILITIES: Final = Capabilities(
+    tags=TagRules(
+        own=4,  # fleet, server, key and name
+        name=rf"(?:[a-z0-9](?:[a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_PART}",
+        value=VALUE,
+        tagging=frozenset({"address"}),
+        reserved={
+            NAME_LABEL: "this label holds the server's name.",
+            ADDRESS_LABEL: "this label holds the option address.",
+        },
+        prefixes=("hetzner.cloud/",),
+    ),
+    user_data_bytes=32 * 1024,
+    finds_by_key=True,
+    catalogue=True,
+)
+
+
+def build_body(
+    spec: CreateSpec, options: Mapping[str, Any], *, location: str
+) -> dict[str, Any]:
+    """Return the body of a create call. Raise RefusedError if it can't be built.
+
+    ``options`` are the account's, overridden by the template's.
+    """
+    if wrong := find_wrong(options):
+        raise RefusedError(f"{wrong} Correct it in the template or its account.")
+    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
+        raise RefusedError(wrong)
+    if wrong := CAPABILITIES.check_user_data(len(spec.user_data.encode())):
+        raise RefusedError(wrong)
+    labels = {**spec.tags, NAME_LABEL: spec.name}
+    # If the template does not set it, the account's current option applies.
+    if address := spec.options.get("address"):
+        labels[ADDRESS_LABEL] = str(address)
+    body: dict[str, Any] = {
+        "name": spec.key,
+        "server_type": spec.size,
+        "image": spec.image,
+        "location": location,
+        "labels": labels,
+        "start_after_create": True,
+        "public_net": {
+            "enable_ipv4": bool(options.get("public_ipv4", True)),
+            "enable_ipv6": bool(options.get("public_ipv6", True)),
+        },
+    }
+    if spec.user_data:
+        body["user_data"] = spec.user_data
+    if spec.ssh_key:
+        body["ssh_keys"] = [spec.ssh_key]
+    if networks := read_ids(options.get("networks")):
+        body["networks"] = networks
+    if firewalls := read_ids(options.get("firewalls")):
+        body["firewalls"] = [{"firewall": each} for each in firewalls]
+    if group := options.get("placement_group"):
+        body["placement_group"] = int(group)
+    return body

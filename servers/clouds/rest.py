@@ -1,0 +1,304 @@
+"""A client for clouds whose API speaks JSON.
+
+It sends one request by ``http.send``, within the deadline of the port's call, and reads
+the answer whatever it is: an empty body, a gateway's page of HTML, a list where an
+object was expected. A cloud's own ``explain`` says what an answer that is no success
+means. What it does not recognise is explained by its status alone.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from servers.clouds import reading
+from servers.clouds.base import (
+    CloudError,
+    InstanceNotFoundError,
+    RefusedError,
+    UnknownOutcomeError,
+)
+from servers.clouds.http import MAX_RETRY_SECONDS, Answer, explain_answer, send
+from servers.wording import make_printable
+
+MAX_PAGES: Final = 1000
+MAX_WORDS: Final = 300  # characters of an answer's own words in a message
+_LEAST_SECRET: Final = 4  # shorter texts are no secrets, and would mask plain words
+_PORTS: Final = {"http": 80, "https": 443}
+
+Query = Mapping[str, str | int | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and its JSON value in ``data``: None if it has none."""
+
+    what: str  # the cloud's name
+    answer: Answer
+    data: Any
+
+    @property
+    def status(self) -> int:
+        """Its HTTP status."""
+        return self.answer.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers, which ignore case."""
+        return self.answer.headers
+
+    @property
+    def retry_after(self) -> float | None:
+        """The seconds that its Retry-After asks for, or None."""
+        return self.answer.retry_after
+
+    def find_wait(
+        self, reset: str = "", *, most: float = MAX_RETRY_SECONDS
+    ) -> float | None:
+        """Return the seconds to wait before a repeat, or None.
+
+        Retry-After says it; otherwise the header ``reset``, a time in Unix seconds.
+        """
+        given = reading.number(self.headers.get(reset, "")) if reset else None
+        if self.retry_after is not None or given is None:
+            return self.retry_after
+        return min(max(0.0, given - time.time()), most)
+
+    def need_object(self, *path: reading.Step) -> dict[str, Any]:
+        """Return the object at a path. Raise UnknownOutcomeError if there is none."""
+        found = reading.find(self.data, *path)
+        if isinstance(found, dict):
+            return found
+        raise self._explain_missing(path)
+
+    def need_objects(self, *path: reading.Step) -> list[dict[str, Any]]:
+        """Return the list of objects at a path.
+
+        Raises UnknownOutcomeError if it is not there, or has anything else in it. A
+        listing that is not whole must never pass for a short one.
+        """
+        found = reading.find(self.data, *path)
+        if isinstance(found, list) and all(isinstance(each, dict) for each in found):
+            return found
+        raise self._explain_missing(path)
+
+    def _explain_missing(self, path: tuple[reading.Step, ...]) -> CloudError:
+        where = ".".join(map(str, path)) or "an object"
+        return UnknownOutcomeError(
+            f"{self.what} answered {self.status} without {where}."
+        )
+
+
+@contextmanager
+def refusing_missing() -> Iterator[None]:
+    """Turn InstanceNotFoundError into RefusedError.
+
+    For create calls: a 404 means that an image, a network or the like does not exist.
+    """
+    try:
+        yield
+    except InstanceNotFoundError as error:
+        raise RefusedError(error.message) from None
+
+
+def explain_nothing(_reply: Reply) -> CloudError | None:
+    """Recognise no answer."""
+    return None
+
+
+def need_text(data: Mapping[str, Any], *path: reading.Step, what: str) -> str:
+    """Return a text that must be there. Raise UnknownOutcomeError if it is not.
+
+    For ids: an entry of a listing without one can't be told from a missing entry.
+    """
+    if found := reading.text(data, *path):
+        return found
+    raise UnknownOutcomeError(f"{what} answered without {'.'.join(map(str, path))}.")
+
+
+@dataclass(frozen=True, slots=True)
+class RestClient:
+    """One JSON API at one base URL. Safe to use from any thread.
+
+    ``headers`` authenticate each request, and ``secrets`` are cut out of messages.
+    ``explain`` returns the error that an answer other than 2xx means, or None if it
+    does not recognise it.
+    """
+
+    what: str  # the cloud's name, for messages
+    base: str  # https://api.example.com/v1
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    explain: Callable[[Reply], CloudError | None] = explain_nothing
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        data: Any = None,
+        body: str | bytes | None = None,
+        hide: tuple[str, ...] = (),
+    ) -> Reply:
+        """Send one request, and return its reply if it is a success.
+
+        ``data`` is sent as JSON; ``body`` as it is. ``path`` starts with a slash; build
+        it with ``join_path``. ``hide`` are secrets of this request. Raises CloudError.
+        """
+        url = self.base.rstrip("/") + path
+        if asked := encode_query(query or {}):
+            url += f"?{asked}"
+        return self._send(method, url, headers or {}, data, body, hide)
+
+    def follow(self, link: str) -> Reply:
+        """Get a link that an answer holds. Raise UnknownOutcomeError if it is foreign.
+
+        The credentials go with the request, so it is sent only to the API's own origin,
+        as written in the settings. Only the path and the query are the link's.
+        """
+        own, given = urlsplit(self.base), _split(link)
+        if given is None or _origin(own) != _origin(given):
+            raise UnknownOutcomeError(
+                f"{self.what} refers to another host, which gets no credentials."
+            )
+        url = f"{own.scheme}://{own.netloc}{given.path or '/'}"
+        if given.query:
+            url += f"?{given.query}"
+        return self._send("GET", url, {}, None, None, ())
+
+    def pages(
+        self,
+        path: str,
+        *,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        find_next: Callable[[Reply], str | Query | None],
+    ) -> Iterator[Reply]:
+        """Yield all pages of a list.
+
+        ``find_next`` returns where the next page is: a link, or what changes in the
+        query; or nothing after the last page. Raises UnknownOutcomeError if the pages
+        have no end.
+        """
+        asked = dict(query or {})
+        reply = self.ask("GET", path, query=asked, headers=headers)
+        seen: set[str] = set()
+        while True:
+            yield reply
+            following = find_next(reply)
+            if not following:
+                return
+            step = json.dumps(following, sort_keys=True, default=str)
+            if step in seen or len(seen) >= MAX_PAGES:
+                raise UnknownOutcomeError(f"{self.what} returned pages without an end.")
+            seen.add(step)
+            if isinstance(following, str):
+                reply = self.follow(following)
+            else:
+                asked |= following
+                reply = self.ask("GET", path, query=asked, headers=headers)
+
+    def join_path(self, *segments: str | int) -> str:
+        """Return a path of segments, each quoted.
+
+        An id that names no single segment can't be an id of this cloud. It would lead
+        to another resource, so it raises InstanceNotFoundError.
+        """
+        for each in map(str, segments):
+            if each in {"", ".", ".."} or not each.isprintable():
+                raise InstanceNotFoundError(f"{self.what} has nothing named {each!r}.")
+        return "".join(f"/{quote(str(each), safe='')}" for each in segments)
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        data: Any,
+        body: str | bytes | None,
+        hide: tuple[str, ...],
+    ) -> Reply:
+        sent = {"Accept": "application/json", **self.headers, **headers}
+        if data is not None:
+            body = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+            sent = {"Content-Type": "application/json", **sent}
+        answer = send(method, url, body=body, headers=sent)
+        reply = Reply(self.what, answer, reading.parse_json(answer.body))
+        if 200 <= answer.status < 300:
+            return reply
+        error = self.explain(reply) or explain_answer(
+            answer, self.what, read_words(reply)
+        )
+        said = mask(error.message, (*self.secrets, *hide))
+        raise type(error)(said, retry_after=error.retry_after)
+
+
+def read_words(reply: Reply) -> str:
+    """Return the words of an answer that no cloud's ``explain`` recognised.
+
+    Most APIs put them in one of these fields. A body that is not JSON may be a
+    gateway's page, and is not quoted.
+    """
+    if reply.data is None:
+        return "Its body is empty." if not reply.answer.body else "It is not JSON."
+    for path in (
+        ("error", "message"),
+        ("message",),
+        ("error",),
+        ("errors", 0, "reason"),
+        ("errors", 0, "message"),
+        ("detail",),
+    ):
+        if found := reading.text(reply.data, *path):
+            return shorten(found)
+    return ""
+
+
+def shorten(words: str) -> str:
+    """Return a cloud's words as one line of a bearable length."""
+    line = make_printable(words)
+    return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
+
+
+def mask(message: str, secrets: tuple[str, ...]) -> str:
+    """Return a message without any of ``secrets``, should a cloud repeat them."""
+    for secret in secrets:
+        if len(secret) >= _LEAST_SECRET:
+            message = message.replace(secret, "***")
+    return message
+
+
+def encode_query(query: Query) -> str:
+    """Return a query, encoded. Values of None are left out."""
+    return urlencode(
+        {
+            name: str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in query.items()
+            if value is not None
+        }
+    )
+
+
+def read_query(link: str) -> dict[str, str]:
+    """Return the query of a link."""
+    parts = _split(link)
+    return dict(parse_qsl(parts.query)) if parts is not None else {}
+
+
+def _split(url: str) -> Any:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _origin(parts: Any) -> tuple[str, str, int]:
+    port = parts.port or _PORTS.get(parts.scheme, 0)
+    return parts.scheme, (parts.hostname or "").lower(), port

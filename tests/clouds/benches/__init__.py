@@ -1,0 +1,28 @@
+"""The benches on which the conformance suite tests each cloud.
+
+A new cloud plugs in like this:
+
+1. Its folder in ``servers/clouds/``, and a line in ``registry._ADAPTERS``.
+2. ``tests/clouds/fakes/KIND.py``: a subclass of ``fakes.base.Fake`` with a ``route``
+   for each call that the adapter makes. Give the create, list, get, destroy and token
+   calls the roles ``create``, ``list``, ``get``, ``destroy`` and ``token``: faults aim
+   at roles. ``refuse`` words each of ``TROUBLES``. ``add_machine``, ``find_machine``,
+   ``list_machines`` and ``end_machine`` keep the instances and their times.
+3. ``tests/clouds/benches/KIND.py``: a subclass of ``Bench`` with what is true of the
+   cloud. What it lacks, it names with the reason in ``lacks``.
+4. A line in ``BENCHES`` below.
+
+Then ``pytest tests/clouds/conformance -k KIND`` runs the suite over it. With
+CLOUD_MATERIAL set, each request and answer is held to the cloud's own description; what
+breaks it fails the test at its end.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from tests.clouds.benches.base import Bench
+from tests.clouds.benches.hetznercloud import HetznerCloudBench
+
+BENCHES: Final[dict[str, Callable[[], Bench]]] = {
+    "hetznercloud": HetznerCloudBench,
+}

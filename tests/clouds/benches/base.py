@@ -1,0 +1,153 @@
+"""What the conformance suite needs to know of a cloud, and to do to it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from servers.clouds.base import (
+    FLEET_TAG,
+    KEY_TAG,
+    SERVER_TAG,
+    CloudConfig,
+    CloudError,
+    CreateSpec,
+    CredentialsError,
+    NoCapacityError,
+    QuotaError,
+    RefusedError,
+)
+from servers.clouds.port import Cloud
+from servers.clouds.registry import open_cloud
+from servers.lifecycle.keys import make_key
+from tests.clouds.fakes.base import Fake, running
+from tests.clouds.fakes.machines import Machine
+
+
+class Bench:
+    """A cloud's fake, the adapter over it, and what is true of this cloud.
+
+    A subclass sets the attributes below. It overrides a method only where its cloud
+    differs. One object serves one test.
+    """
+
+    kind: ClassVar[str]
+    make_fake: ClassVar[type[Fake]]
+    region: ClassVar[str]
+    image: ClassVar[str]
+    size: ClassVar[str]
+    credentials: ClassVar[Mapping[str, str]]  # with {token}, which names the account
+    # What secrets look like in the requests of account one, besides its token.
+    secrets: ClassVar[tuple[str, ...]] = ("token-one",)
+    # What the suite tests and this cloud, or its fake, does not have, with the reason:
+    # the names that tests give to ``needs``.
+    lacks: ClassVar[Mapping[str, str]] = {}
+    # Ids in the cloud's own form that no instance has.
+    missing: ClassVar[tuple[str, ...]]
+    bad_image: ClassVar[str] = "no-such-image"
+    # Where the cloud reports no capacity only after the create call, on the instance.
+    late_capacity: ClassVar[bool] = False
+    # Calls of one create in the good case, without what is remembered between creates.
+    calls_of_create: ClassVar[int] = 1
+    # Which kinds of leftovers the cloud has: the fake's kind to the port's.
+    leftovers: ClassVar[Mapping[str, str]] = {}
+    # The description's statuses: a path in spec.json to the enumeration.
+    statuses_at: ClassVar[tuple[str, ...]] = ()
+    errors: ClassVar[Mapping[str, type[CloudError]]] = {
+        "unauthorized": CredentialsError,
+        "expired": CredentialsError,
+        "forbidden": CredentialsError,
+        "no_capacity": NoCapacityError,
+        "quota": QuotaError,
+        "bad_image": RefusedError,
+        "protected": RefusedError,
+    }
+
+    def __init__(self) -> None:
+        self.fake: Any = self.make_fake()
+
+    def run(self) -> AbstractContextManager[Any]:
+        """Run the fake for a block; at its end, hold it to the description."""
+        return running(self.fake)
+
+    def open(self, account: str = "one", **options: Any) -> Cloud:
+        """Return the adapter of an account. No call is made."""
+        return open_cloud(self.kind, self.config(account, **options))
+
+    def config(self, account: str = "one", **options: Any) -> CloudConfig:
+        """Return what opens an account."""
+        return CloudConfig(
+            account,
+            self.region,
+            self.fake.url,
+            {
+                name: value.format(token=f"token-{account}")
+                for name, value in self.credentials.items()
+            },
+            {**self.options(), **options},
+        )
+
+    def options(self) -> dict[str, Any]:
+        """Return options that every account of this kind needs."""
+        return {}
+
+    def make_spec(self, *, fleet: str = "ci", **changes: Any) -> CreateSpec:
+        """Return a create call."""
+        server = uuid4()
+        given: dict[str, Any] = {
+            "key": str(make_key(fleet, server, 1)),
+            "token": uuid4().hex,
+            "fleet": fleet,
+            "server_id": server.hex,
+            "name": "agent-1",
+            "image": self.image,
+            "size": self.size,
+            "user_data": "#!/bin/sh\ntrue\n",
+            "labels": {"team": "builds"},
+        }
+        return CreateSpec(**{**given, **changes})
+
+    def plant(self, spec: CreateSpec, *, account: str = "one") -> Machine:
+        """Have an instance run as the call ``spec`` would have created it."""
+        tags = self.tags_of(spec)
+        made: Machine = self.fake.plant(spec.key, tags, account=account)
+        return made
+
+    def tags_of(self, spec: CreateSpec) -> dict[str, str]:
+        """Return an instance's tags as the fake keeps them."""
+        return {
+            FLEET_TAG: spec.fleet,
+            KEY_TAG: spec.key,
+            SERVER_TAG: spec.server_id,
+        }
+
+    def leave(self, kind: str, spec: CreateSpec) -> str:
+        """Have something lie about that carries ``spec``'s tags; return its id."""
+        return str(self.fake.plant_leftover(kind, self.tags_of(spec)))
+
+    def machine(self, instance_id: str) -> Machine:
+        """Return an instance as the fake keeps it."""
+        found: Machine = self.fake.machines[instance_id]
+        return found
+
+    def live(self, fleet: str = "ci") -> list[Machine]:
+        """Return what a fleet is billed for, whatever the API shows of it."""
+        return [
+            machine
+            for machine in self.fake.machines.values()
+            if self.fleet_of(machine) == fleet
+            and machine.phase(self.fake.now) not in {"absent", "gone"}
+        ]
+
+    def fleet_of(self, machine: Machine) -> str:
+        """Return the fleet whose tag an instance carries."""
+        return machine.tags.get(FLEET_TAG, "")
+
+    @contextmanager
+    def counting(self, most: int) -> Iterator[None]:
+        """Fail if a block makes more than ``most`` calls, those for tokens aside."""
+        since = len(self.fake.seen)
+        yield
+        made = [each for each in self.fake.seen[since:] if each.role != "token"]
+        said = [f"{each.method} {each.path}" for each in made]
+        assert len(made) <= most, said
