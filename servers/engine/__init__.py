@@ -4,9 +4,10 @@ The step takes the lease of its server before each call, makes one at a time, an
 no transaction during a call. If the process dies at any line, it leaves rows from which
 ``decide`` can continue (servers/lifecycle/decide.py explains the theory).
 
-``step`` is the loop, and ``rest`` its end. ``create`` has the one call that must not be
-sent twice, ``finish`` those that some clouds need after it, ``calls`` the others.
-``moves`` applies decisions that need no call, also for the reconciler.
+``step`` is the loop, ``reading`` what it knows, and ``waits`` its end. ``create`` has
+the one call that must not be sent twice (``spec`` is what it sends), ``finish`` those
+that some clouds need after it, ``looks`` those to the instance itself, ``calls`` the
+others. ``moves`` applies decisions that need no call, also for the reconciler.
 """
 
 from servers.engine.calls import destroy_condemned

@@ -12,13 +12,10 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.conf import settings
-
 from servers.clouds.base import (
     ClockError,
     CloudError,
     CloudInstance,
-    CreateSpec,
     CredentialsError,
     NoCapacityError,
     QuotaError,
@@ -27,16 +24,14 @@ from servers.clouds.base import (
     UnreachableError,
 )
 from servers.engine import uptime
+from servers.engine.spec import prepare_callback, render_spec
 from servers.lifecycle.guards import find_send_limit
-from servers.lifecycle.keys import Key, make_key
+from servers.lifecycle.keys import make_key
 from servers.lifecycle.snapshot import Limits, Pace, Placement, Snapshot
 from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
-from servers.machine.callback.tokens import Callback, digest, make_token
-from servers.machine.certificates import Keys
-from servers.machine.cloud_init.setup import Names
+from servers.machine.callback.tokens import digest
 from servers.models import Account, Attempt, Instance, Server
-from servers.models.user_data import render_recipe
 from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breaker_events import record_failure, record_success
 from servers.placing.locations import call_slot, open_location, pace_of
@@ -179,62 +174,6 @@ def _withdraw_test(account: Account) -> None:
     """Let another create through, if one that was not sent was the breaker's test."""
     if account.breaker != Account.Breaker.CLOSED:
         note_answer(account)
-
-
-def prepare_callback(server: Server) -> Callback | None:
-    """Return a new token for the next attempt, if its instance calls back.
-
-    It works only once ``write_intent`` has stored its digest.
-    """
-    if not server.recipe.calls_back:
-        return None
-    return Callback(settings.PUBLIC_URL, make_token(), settings.PUBLIC_CA)
-
-
-def render_spec(
-    server: Server,
-    placement: Placement,
-    key: Key,
-    *,
-    token: str,
-    keys: Keys | None = None,
-    callback: Callback | None = None,
-) -> CreateSpec:
-    """Return the create call of an attempt with this key.
-
-    ``keys`` are the server's, and ``callback`` is what its instance calls back with, if
-    the template needs them.
-    """
-    user_data = render_recipe(
-        server.recipe,
-        server_id=server.pk,
-        names=Names(
-            server=server.name,
-            fleet=key.fleet,
-            template=server.recipe.template_name,
-            region=placement.region,
-            size=placement.size,
-            capacity=server.capacity,
-        ),
-        keys=keys,
-        callback=callback,
-        own_addresses=settings.OWN_ADDRESSES,
-    )
-    return CreateSpec(
-        key=str(key),
-        token=token,
-        fleet=key.fleet,
-        server_id=server.pk.hex,
-        name=server.name,
-        image=placement.image,
-        size=placement.size,
-        user_data=user_data.text,
-        compresses=user_data.compresses,
-        ssh_key=placement.ssh_key,
-        labels=server.labels,
-        options=placement.options,
-        spot=placement.spot,
-    )
 
 
 def _note_refusal(

@@ -3,12 +3,11 @@
 A step is a row of calls with a transaction between them. Each transaction records what
 the last call answered, moves the row as far as it goes without another call, and ends
 by taking the lease for the next call, or by releasing the row. So a create costs one
-commit before its call and one after it. What the step has loaded is kept up to date in
-memory where that is simple, and loaded again where it is not.
+commit before its call and one after it.
 """
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -22,12 +21,14 @@ from servers.engine.finish import record_finish, send_finish
 from servers.engine.look_slots import CrowdedError, look_slot
 from servers.engine.looks import await_turn, make_look, weigh_follow, weigh_look
 from servers.engine.moves import apply
+from servers.engine.reading import AFTER_FAULT, FAULT, Reading
 from servers.engine.replace import replace_server
-from servers.engine.waits import Rest, plan_retry, plan_wait, release, stop_clock
+from servers.engine.waits import Rest, plan_retry, release, stop_clock
 from servers.lifecycle.conditions import Met, NotYet
-from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import (
     Adopt,
+    Call,
+    Change,
     Check,
     CloseAttempt,
     ConfirmVanished,
@@ -38,17 +39,14 @@ from servers.lifecycle.decisions import (
     Probe,
     Replace,
     Tell,
-    Wait,
     WriteIntent,
 )
 from servers.lifecycle.guards import find_send_limit
-from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
-from servers.models import Account, Attempt, Instance, Server
-from servers.placing.locations import BusyError, check_call_slot, hasten_listing
+from servers.models import Server
+from servers.placing.locations import BusyError, check_call_slot
 from servers.placing.machines import has_host
-from servers.placing.snapshots import Loader
 from servers.records import leases, ledger
 from servers.records.counters import count_fault
 
@@ -56,23 +54,8 @@ logger = logging.getLogger(__name__)
 
 # How many decisions one step can carry out. The longest path has five.
 MAX_DECISIONS: Final = 8
-AFTER_FAULT: Final = timedelta(seconds=10)
-FAULT: Final = "A step failed because of a bug in ServerFleet. See the worker's log."
 # Keys and certificates, which are long and which no step reads.
 _UNREAD: Final = ("secret", "ca_key", "ca_cert", "tls_key", "tls_cert")
-
-Call = (
-    WriteIntent
-    | LookUp
-    | Finish
-    | ConfirmVanished
-    | Destroy
-    | Probe
-    | Check
-    | Tell
-    | Replace  # no call, but its locks come before those of this step's transaction
-)
-Change = Move | Adopt | CloseAttempt  # needs no call
 
 
 def advance(server_id: UUID) -> None:
@@ -117,7 +100,7 @@ class Step:
         """
         server = self.server
         try:
-            self._load()
+            self.seen = Reading(server)
             call = self._settle()
             while call is not None:
                 call = self._make(call)
@@ -130,45 +113,14 @@ class Step:
             count_fault()
             self._rest_after(AFTER_FAULT, FAULT)
 
-    def _read(self) -> None:
-        """Read again what others may have changed."""
-        self.server.account = Account.objects.get(pk=self.server.account_id)
-        self._load()
-
-    def _load(self) -> None:
-        """Read everything else that the next decision looks at."""
-        self.read_at = uptime.read()
-        self.fleet, self.now = ledger.read_fleet()
-        self.loader = Loader([self.server], fleet=self.fleet, now=self.now)
-        self.loaded_at = self.now
-        self.home = (self.server.account_id, self.server.region)
-
-    def _read_clock(self) -> None:
-        self.read_at = uptime.read()
-        self.now = ledger.database_now()
-        self.loader.set_clock(self.now)
-
-    def _decide(self) -> Call | Change | Rest:
-        """Decide. An error can't take what the transaction has recorded before it."""
-        self.snapshot = self.loader.snapshot(self.server)
-        if self.snapshot.state is State.PENDING:
-            # The deadline did not run while no worker took the server.
-            self.server.deadline_at = self.snapshot.deadline_at
-            self.server.planned_at = self.now
-        try:
-            decision = decide(self.snapshot, self.now)
-        except Exception:
-            logger.exception("A step of %s failed.", self.server.name)
-            count_fault()
-            stop_clock(self.server, now=self.now)
-            return Rest(self.now + AFTER_FAULT, FAULT)
-        if isinstance(decision, Wait):
-            return plan_wait(self.server, self.snapshot, decision, now=self.now)
-        return decision
+    @property
+    def _now(self) -> datetime:
+        """The database's time, as last read."""
+        return self.seen.now
 
     def _settle(self) -> Call | None:
         """Go on until the next call, and take the lease for it; None: released."""
-        decision = self._decide()
+        decision = self.seen.decide()
         if isinstance(decision, Change):
             with transaction.atomic(savepoint=False):
                 return self._go_on(decision)
@@ -183,21 +135,23 @@ class Step:
                 case WriteIntent():
                     return decision  # the intent takes the lease
                 case Move() | Adopt() | CloseAttempt():
-                    if not apply(self.server, decision, self.snapshot, now=self.now):
+                    if not apply(
+                        self.server, decision, self.seen.snapshot, now=self._now
+                    ):
                         break
                 case _:
                     return decision if self._claim() else None
             if not isinstance(decision, Move) or self.server.state == State.PENDING:
-                self._read()
-            decision = self._decide()
-        self._release(Rest(self.now))
+                self.seen.read_again()
+            decision = self.seen.decide()
+        self._release(Rest(self._now))
         return None
 
     def _claim(self) -> bool:
-        length = max(each.pace.lease for each in self.snapshot.locations)
-        lease = leases.Lease(self.server.fence + 1, self.now + length)
+        length = self.seen.find_lease()
+        lease = leases.Lease(self.server.fence + 1, self._now + length)
         self.send_before = find_send_limit(
-            claimed=self.read_at, lease=length.total_seconds()
+            claimed=self.seen.read_at, lease=length.total_seconds()
         )
         return leases.claim(self.server, lease)
 
@@ -216,137 +170,125 @@ class Step:
             case Replace():
                 return self._replace(call)
             case LookUp():
-                error = calls.look_up(server, call, now=self.now)
+                error = calls.look_up(server, call, now=self._now)
             case ConfirmVanished():
-                (instance,) = self.loader.find_instances([call.instance])
-                error = calls.confirm_vanished(instance, now=self.now)
+                (instance,) = self.seen.loader.find_instances([call.instance])
+                error = calls.confirm_vanished(instance, now=self._now)
         return self._follow(error)
 
     def _follow(self, error: str) -> Call | None:
         """Go on after a call that succeeded; back off after one that failed."""
         if error:
-            self._release(plan_retry(self.server, error, now=self.now))
+            self._release(plan_retry(self.server, error, now=self._now))
             return None
         self.server.failures = 0
-        self._read()
+        self.seen.read_again()
         return self._settle()
 
     def _create(self, call: WriteIntent) -> Call | None:
-        server, before = self.server, self.snapshot
+        server, before = self.server, self.seen.snapshot
         reply = send_create(
             server,
             call.placement,
-            fleet_id=self.fleet.fleet_id,
+            fleet_id=self.seen.fleet.fleet_id,
             limits=before.limits,
-            now=self.now,
-            read_at=self.read_at,
+            now=self._now,
+            read_at=self.seen.read_at,
         )
         if reply is None:
-            self._release(Rest(self.now))
+            self._release(Rest(self._now))
             return None
         attempt = reply.attempt
         with transaction.atomic():
-            self._read_clock()
-            instance = record_create(server, reply, before, now=self.now)
+            self.seen.read_clock()
+            instance = record_create(server, reply, before, now=self._now)
             is_current = server.attempt_number == attempt.number
             if instance and is_current and server.state == State.CREATED:
-                self.loader.add_answer(attempt, instance)
+                self.seen.loader.add_answer(attempt, instance)
             else:
-                self._read()
+                self.seen.read_again()
             following = self._settle()
-        self._hasten(attempt, reply.pace)
+        self.seen.hasten_listing(attempt, reply.pace)
         return following
 
     def _finish(self, call: Finish) -> Call | None:
-        (instance,) = self.loader.find_instances([call.instance])
+        (instance,) = self.seen.loader.find_instances([call.instance])
         reply = send_finish(self.server, instance, send_before=self.send_before)
-        self._read_clock()
+        self.seen.read_clock()
         if reply is None:
-            self._release(Rest(self.now))
+            self._release(Rest(self._now))
             return None
         with transaction.atomic():
-            error = record_finish(self.server, reply, self.snapshot, now=self.now)
+            error = record_finish(self.server, reply, self.seen.snapshot, now=self._now)
             following = self._follow(error)
         if reply.shown is not None:
-            self._hasten(reply.attempt, reply.pace)
+            self.seen.hasten_listing(reply.attempt, reply.pace)
         return following
 
     def _destroy(self, call: Destroy) -> Call | None:
-        sent = calls.send_destroys(self.loader.find_instances(call.instances))
+        sent = calls.send_destroys(self.seen.loader.find_instances(call.instances))
         with transaction.atomic():
-            self._read_clock()
-            calls.record_destroys(self.server, sent, now=self.now)
+            self.seen.read_clock()
+            calls.record_destroys(self.server, sent, now=self._now)
             following = self._settle()
         for asked in sent:
-            self._hasten(asked.instance, asked.pace)
+            self.seen.hasten_listing(asked.instance, asked.pace)
         return following
 
     def _look(self, call: Probe | Check | Tell) -> Call | None:
-        server, began = self.server, self.now
+        server, began = self.server, self._now
         try:
             with look_slot(server.pk) as seconds:
                 if uptime.read() >= self.send_before:
                     # Suspended meanwhile. A look can start an agent or tell it.
-                    self._release(Rest(self.now, server.waiting))
+                    self._release(Rest(self._now, server.waiting))
                     return None
                 found = make_look(call.look, name=server.name, seconds=seconds)
         except CrowdedError as crowded:
-            self._read_clock()
-            self._release(await_turn(self.snapshot, crowded.wait, now=self.now))
+            self.seen.read_clock()
+            self._release(await_turn(self.seen.snapshot, crowded.wait, now=self._now))
             return None
-        self._read_clock()
+        self.seen.read_clock()
         with transaction.atomic():
             # What a worker found that was suspended past its lease is old.
             if has_host(server) and not leases.hold(server):
                 return None
             if isinstance(call, Check):
-                self.loader.note_check(server, found)
+                self.seen.loader.note_check(server, found)
                 return self._settle()
             if isinstance(call, Tell):
                 return self._follow_cordon(call, found)
-            self.loader.note_look(server, found)
+            self.seen.loader.note_look(server, found)
             following = weigh_look(
-                call, found, self.snapshot, began=began, now=self.now
+                call, found, self.seen.snapshot, began=began, now=self._now
             )
             return self._go_on(following)
 
     def _follow_cordon(self, call: Tell, found: Met | NotYet) -> Call | None:
-        if self.loader.note_follow(self.server, found):
+        if self.seen.loader.note_follow(self.server, found):
             return self._settle()
-        self._release(weigh_follow(call, found, self.snapshot, now=self.now))
+        self._release(weigh_follow(call, found, self.seen.snapshot, now=self._now))
         return None
 
     def _replace(self, call: Replace) -> Call | None:
         with transaction.atomic():
-            self._read_clock()
-            first = self.loader.chosen[self.server.pk][0]
+            self.seen.read_clock()
+            first = self.seen.loader.chosen[self.server.pk][0]
             if not replace_server(
-                self.server, first, call.reason, fleet=self.fleet, now=self.now
+                self.server,
+                first,
+                call.reason,
+                fleet=self.seen.fleet,
+                now=self._now,
             ):
-                self._release(Rest(self.now))
+                self._release(Rest(self._now))
                 return None
             return self._settle()
 
-    def _hasten(self, shown: Attempt | Instance, pace: Pace) -> None:
-        """Have what a call changed listed soon, if that is not planned already.
-
-        The location of a moving server is listed often. So if the listing that was
-        planned before the call is soon, it will see the change, or another follows.
-        """
-        key = (shown.account_id, shown.region)
-        known = self.loader.locations.get(key)
-        if (
-            known is None
-            or key != self.home
-            or known.lease_until is not None  # its listing may be from before
-            or known.next_listing_at > self.loaded_at + pace.listing
-        ):
-            hasten_listing(*key, within=pace.listing)
-
     def _rest_after(self, wait: timedelta, because: str) -> None:
-        self.now = ledger.database_now()
-        stop_clock(self.server, now=self.now)
-        self._release(Rest(self.now + wait, because))
+        now = ledger.database_now()  # perhaps nothing could be read
+        stop_clock(self.server, now=now)
+        release(self.server, Rest(now + wait, because), now=now)
 
     def _release(self, rest: Rest) -> None:
-        release(self.server, rest, now=self.now)
+        release(self.server, rest, now=self._now)

@@ -124,18 +124,16 @@ class Destroy:
     instances: tuple[InstanceView, ...]
 
 
-Decision = (
-    Wait
-    | Move
-    | WriteIntent
+Change = Move | Adopt | CloseAttempt  # needs no call
+Call = (
+    WriteIntent
     | LookUp
-    | Adopt
-    | CloseAttempt
     | Finish
+    | ConfirmVanished
+    | Destroy
     | Probe
     | Check
     | Tell
-    | Replace
-    | ConfirmVanished
-    | Destroy
+    | Replace  # no call, but its locks come before those of its step's transaction
 )
+Decision = Wait | Change | Call

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from servers.access.tokens import SCOPES
-from servers.engine.create import render_spec
+from servers.engine.spec import render_spec
 from servers.lifecycle.keys import make_key
 from servers.lifecycle.snapshot import Placement
 from servers.machine.readiness import READINESS

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from servers import engine
-from servers.engine import step
+from servers.engine import reading
 from servers.lifecycle.decide import decide
 from servers.models import Account, Attempt
 from servers.operations.accounts import save_account
@@ -64,7 +64,7 @@ def test_a_step_that_was_overtaken_before_its_intent_sends_no_call(
         assert leases.claim(server, lease)
         return decide(*arguments)
 
-    monkeypatch.setattr(step, "decide", overtake)
+    monkeypatch.setattr(reading, "decide", overtake)
     engine.advance(server.pk)
     server.refresh_from_db()
     assert (server.state, server.fence) == ("pending", 1)
@@ -84,7 +84,7 @@ def test_an_error_in_a_decision_does_not_lose_the_answer_before_it(
             raise KeyError("a bug")
         return decide(snapshot, now)
 
-    monkeypatch.setattr(step, "decide", fail)
+    monkeypatch.setattr(reading, "decide", fail)
     engine.advance(server.pk)
     server.refresh_from_db()
     assert server.state == "created"

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from servers import engine, reconciler
 from servers.clouds.base import UnreachableError
 from servers.clouds.sandbox.adapter import Sandbox
-from servers.engine import step
+from servers.engine import reading
 from servers.lifecycle.decide import decide
 from servers.models import Account, Attempt, Instance, Location, Server
 from servers.operations.terminate import terminate_server
@@ -132,7 +132,7 @@ def test_a_step_knows_the_instance_of_a_server_that_was_terminated_meanwhile(
         seen.append((snapshot.state, snapshot.own_instance is not None))
         return decide(snapshot, now)
 
-    monkeypatch.setattr(step, "decide", watch)
+    monkeypatch.setattr(reading, "decide", watch)
     during(monkeypatch, "create_instance", lambda: terminate_server(server.name))
     engine.advance(server.pk)
     assert seen[:2] == [("pending", False), ("shutdown", True)]

@@ -97,6 +97,19 @@ class Behaviour:
         # Not for secrets: the choice must be repeatable.
         return random.Random(f"{self.seed}:{fault}:{call}").random() < rate  # noqa: S311
 
+    def plan_boot(self, call: int, start: float) -> dict[str, float | None]:
+        """Return when an instance that starts to boot at ``start`` changes."""
+        plan: dict[str, float | None] = {}
+        if not self.strikes("never_boots", call):
+            plan["active_at"] = active = start + self.boot
+            if self.strikes("stops", call):
+                plan["stopped_at"] = active + self.stale
+            if self.strikes("address_changes", call):
+                plan["moved_at"] = active + self.stale
+        if self.strikes("fails", call):
+            plan["failed_at"] = start + self.boot / 2
+        return plan
+
 
 NUMBERS: Final = tuple(
     known.name for known in fields(Behaviour) if isinstance(known.default, float)

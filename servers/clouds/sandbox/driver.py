@@ -7,7 +7,6 @@ transactions.
 
 import hashlib
 import secrets
-import sqlite3
 import time
 from typing import Any, Final
 
@@ -18,6 +17,14 @@ from libcloud.compute.types import NodeState
 from servers.clouds.base import KEY_TAG
 from servers.clouds.sandbox.behaviour import Behaviour
 from servers.clouds.sandbox.records import Row, Volume
+from servers.clouds.sandbox.refusals import (
+    check_capacity,
+    check_known,
+    check_rate,
+    check_rights,
+    check_room,
+    check_token,
+)
 from servers.clouds.sandbox.world import World
 
 _STATES: Final = {
@@ -29,7 +36,6 @@ _STATES: Final = {
     "deleting": NodeState.STOPPING,
     "terminated": NodeState.TERMINATED,
 }
-
 
 # When an instance that nobody has switched on yet is switched on.
 _NEVER: Final = float("inf")
@@ -71,7 +77,7 @@ class SandboxNodeDriver(NodeDriver):
         behaviour = self.behaviour
         if behaviour.strikes("timeout_before", call):
             self._hang()
-        self._check_known(image, size)
+        check_known(behaviour, image, size)
         now = time.time()
         made = now + behaviour.processing
         lost: dict[str, float] = {}
@@ -89,10 +95,10 @@ class SandboxNodeDriver(NodeDriver):
         if behaviour.power_on:
             boot: dict[str, float | None] = {"off_until": _NEVER}
         else:
-            boot = self._plan_boot(call, made)
+            boot = behaviour.plan_boot(call, made)
         instance_id = f"sb-{secrets.token_hex(6)}"
         with self.world.writing() as connection:
-            self._check_room(connection, size, now)
+            check_room(behaviour, connection, self.region, size, now)
             self.world.insert(
                 connection,
                 id=instance_id,
@@ -125,12 +131,12 @@ class SandboxNodeDriver(NodeDriver):
             self._hang()
         row = self._find(node_id)
         on = time.time() + behaviour.processing
-        values = self._plan_boot(call, on) | {
+        values = behaviour.plan_boot(call, on) | {
             "off_until": on,
             "user_data_sha256": hashlib.sha256(user_data.encode()).hexdigest(),
         }
         with self.world.writing() as connection:
-            self._check_capacity(row.size)
+            check_capacity(behaviour, self.region, row.size)
             switched = self.world.update(
                 connection, values, "id = ? AND off_until = ?", (row.id, _NEVER)
             )
@@ -143,26 +149,12 @@ class SandboxNodeDriver(NodeDriver):
             raise BaseHTTPError(409, f"The instance {node_id} is on already.")
         return self._node(self._find(node_id), time.time())
 
-    def _plan_boot(self, call: int, start: float) -> dict[str, float | None]:
-        """Return when an instance that starts to boot at ``start`` changes."""
-        behaviour = self.behaviour
-        plan: dict[str, float | None] = {}
-        if not behaviour.strikes("never_boots", call):
-            plan["active_at"] = active = start + behaviour.boot
-            if behaviour.strikes("stops", call):
-                plan["stopped_at"] = active + behaviour.stale
-            if behaviour.strikes("address_changes", call):
-                plan["moved_at"] = active + behaviour.stale
-        if behaviour.strikes("fails", call):
-            plan["failed_at"] = start + behaviour.boot / 2
-        return plan
-
     def ex_check_create(self, image: str, size: str) -> None:
         """Raise what ``create_node`` would raise, without creating anything."""
         self._enter("check_create", allows="create")
-        self._check_known(image, size)
+        check_known(self.behaviour, image, size)
         with self.world.writing() as connection:
-            self._check_room(connection, size, time.time())
+            check_room(self.behaviour, connection, self.region, size, time.time())
 
     def list_images(self) -> list[NodeImage]:  # type: ignore[override]
         """Return the images."""
@@ -254,17 +246,9 @@ class SandboxNodeDriver(NodeDriver):
         if behaviour.strikes("unreachable", call):
             raise ConnectionRefusedError("no connection")
         time.sleep(behaviour.latency / 2)
-        if self.expects and not secrets.compare_digest(
-            self.token.encode(), self.expects.encode()
-        ):
-            raise BaseHTTPError(401, "The token is not valid.")
-        needed = allows or operation
-        if {needed, f"{self.region}/{needed}"} & set(behaviour.denied):
-            raise BaseHTTPError(401, f"The token may not {needed}.")
-        limit = behaviour.calls_per_minute
-        recent = self.world.count_recent(operation, now - 60) if limit else 0
-        if (limit and recent > limit) or behaviour.strikes("throttled", call):
-            raise BaseHTTPError(429, "Too many calls.", {"retry-after": "1"})
+        check_token(self.token, self.expects)
+        check_rights(behaviour, self.region, allows or operation)
+        check_rate(behaviour, self.world, operation, call, now)
         if behaviour.strikes("server_error", call):
             raise BaseHTTPError(503, "The service failed.")
         if behaviour.strikes("slow", call):
@@ -285,33 +269,6 @@ class SandboxNodeDriver(NodeDriver):
         if not rows:
             raise BaseHTTPError(404, f"There is no instance {node_id}.")
         return rows[0]
-
-    def _check_known(self, image: str, size: str) -> None:
-        if image not in self.behaviour.images:
-            raise BaseHTTPError(422, f"There is no image {image}.")
-        if size not in self.behaviour.sizes:
-            raise BaseHTTPError(422, f"There is no size {size}.")
-
-    def _check_room(
-        self, connection: sqlite3.Connection, size: str, now: float
-    ) -> None:
-        self._check_capacity(size)
-        behaviour = self.behaviour
-        if behaviour.quota:
-            (live,) = connection.execute(
-                "SELECT count(*) FROM instances WHERE gone_at IS NULL OR gone_at > ?",
-                (now,),
-            ).fetchone()
-            if live >= behaviour.quota:
-                raise BaseHTTPError(
-                    403, f"The quota of {behaviour.quota:g} instances is used up."
-                )
-
-    def _check_capacity(self, size: str) -> None:
-        gone = {size, f"{self.region}/{size}", f"{self.region}/*"}
-        if gone & set(self.behaviour.no_capacity):
-            place = f" in {self.region}" if self.region else ""
-            raise BaseHTTPError(507, f"No capacity for size {size}{place}.")
 
     def _node(self, row: Row, now: float) -> Node:
         status = row.status(now)

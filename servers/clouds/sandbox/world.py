@@ -6,92 +6,22 @@ clock.
 """
 
 import json
-import os
-import secrets
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from servers.clouds.sandbox.records import Row, Volume
+from servers.clouds.sandbox.world_file import close_file, open_file
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS instances (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    region TEXT NOT NULL,
-    name TEXT NOT NULL,
-    image TEXT NOT NULL,
-    size TEXT NOT NULL,
-    tags TEXT NOT NULL,
-    key TEXT NOT NULL,
-    sent_at REAL NOT NULL,
-    made_at REAL NOT NULL,
-    visible_at REAL NOT NULL,
-    active_at REAL,
-    moved_at REAL,
-    failed_at REAL,
-    stopped_at REAL,
-    deleting_at REAL,
-    gone_at REAL,
-    forgotten_at REAL,
-    off_until REAL,
-    user_data_sha256 TEXT,
-    given_address TEXT,
-    interrupted_at REAL
-);
-CREATE TABLE IF NOT EXISTS addresses (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    address TEXT NOT NULL
-);
--- Apart, because listings read all columns of the instances.
-CREATE TABLE IF NOT EXISTS user_data (id TEXT PRIMARY KEY, text TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS instances_by_key ON instances (key);
-CREATE INDEX IF NOT EXISTS instances_by_end ON instances (forgotten_at);
-CREATE TABLE IF NOT EXISTS volumes (
-    id TEXT PRIMARY KEY,
-    region TEXT NOT NULL,
-    tags TEXT NOT NULL,
-    made_at REAL NOT NULL
-);
-CREATE TABLE IF NOT EXISTS calls (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    operation TEXT NOT NULL,
-    region TEXT NOT NULL,
-    at REAL NOT NULL
-);
-"""
-_BUSY_SECONDS: Final = 20.0
 # The log of calls is trimmed to this many from time to time.
 CALLS_KEPT: Final = 100_000
-
-_local = threading.local()
 
 
 def world_path(folder: str | Path, name: str) -> Path:
     """Return the file of the world ``name`` in ``folder``."""
     return Path(folder) / f"{name}.sqlite3"
-
-
-def _add_columns(connection: sqlite3.Connection) -> None:
-    """Upgrade a file from an older version."""
-    rows = connection.execute("PRAGMA table_info(instances)").fetchall()
-    known = {row[1] for row in rows}
-    for name in (
-        "moved_at",
-        "failed_at",
-        "stopped_at",
-        "off_until",
-        "interrupted_at",
-    ):
-        if name not in known:
-            connection.execute(f"ALTER TABLE instances ADD COLUMN {name} REAL")
-    for name in ("user_data_sha256", "given_address"):
-        if name not in known:
-            connection.execute(f"ALTER TABLE instances ADD COLUMN {name} TEXT")
 
 
 class World:
@@ -101,27 +31,7 @@ class World:
         self.path = path
 
     def _connection(self) -> sqlite3.Connection:
-        """Return this thread's connection, never one from before a fork."""
-        opened: dict[tuple[int, Path], sqlite3.Connection] = _local.__dict__.setdefault(
-            "opened", {}
-        )
-        connection = opened.get((os.getpid(), self.path))
-        if connection is None or not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            connection = sqlite3.connect(
-                self.path, timeout=_BUSY_SECONDS, isolation_level=None
-            )
-            connection.execute("PRAGMA journal_mode=WAL")
-            # The world need not survive a power cut, only its processes.
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.executescript(_SCHEMA)
-            _add_columns(connection)
-            connection.execute(
-                "INSERT OR IGNORE INTO facts VALUES ('identity', ?)",
-                (f"sandbox-{secrets.token_hex(6)}",),
-            )
-            opened[os.getpid(), self.path] = connection
-        return connection
+        return open_file(self.path)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -137,10 +47,7 @@ class World:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        opened = _local.__dict__.get("opened", {})
-        connection = opened.pop((os.getpid(), self.path), None)
-        if connection is not None:
-            connection.close()
+        close_file(self.path)
 
     # What the driver needs
 
