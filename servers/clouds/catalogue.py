@@ -65,6 +65,8 @@ class Catalogue:
     images: tuple[OfferedImage, ...] = ()
     sizes: tuple[OfferedSize, ...] = ()
     gaps: tuple[str, ...] = ()
+    has_all_images: bool = True  # neither cut nor forbidden
+    has_all_sizes: bool = True
 
 
 def make_catalogue(
@@ -73,6 +75,8 @@ def make_catalogue(
     images: Iterable[OfferedImage] = (),
     sizes: Iterable[OfferedSize] = (),
     gaps: Iterable[str] = (),
+    has_all_images: bool = True,
+    has_all_sizes: bool = True,
 ) -> Catalogue:
     """Return a catalogue with each list sorted, and cut at MAX_ENTRIES."""
     by_name = sorted(images, key=lambda each: (each.name, each.image_id))
@@ -88,4 +92,6 @@ def make_catalogue(
         images=tuple(by_name[:MAX_ENTRIES]),
         sizes=tuple(by_power[:MAX_ENTRIES]),
         gaps=(*gaps, *cut),
+        has_all_images=has_all_images and len(by_name) <= MAX_ENTRIES,
+        has_all_sizes=has_all_sizes and len(by_power) <= MAX_ENTRIES,
     )

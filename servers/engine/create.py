@@ -24,6 +24,7 @@ from servers.clouds.base import (
     UnreachableError,
 )
 from servers.engine import uptime
+from servers.engine.images import resolve_image
 from servers.engine.spec import prepare_callback, render_spec
 from servers.lifecycle.guards import find_send_limit
 from servers.lifecycle.keys import make_key
@@ -88,6 +89,8 @@ def send_create(
     pace = pace_of(cloud)
     with call_slot(account):
         send_before = find_send_limit(claimed=read_at, lease=pace.lease.total_seconds())
+        # Before the intent: nothing is sent yet, and the attempt records the image.
+        image = resolve_image(cloud, account, placement, send_before=send_before)
         if uptime.read() >= send_before or not admit_create(
             account, now=now, trial=pace.lease + pace.settle
         ):
@@ -104,6 +107,7 @@ def send_create(
             token=secrets.token_hex(16),
             keys=keys,
             callback=callback,
+            image=image.image_id,
         )
         lease = Lease(server.fence + 1, now + pace.lease)
         attempt = write_intent(
@@ -113,6 +117,7 @@ def send_create(
             account=account,
             provider=cloud.provider,
             spec=spec,
+            note=image.note,
             keeps_spec=cloud.finishes,
             keys=keys if are_new else None,
             callback_digest=digest(callback.token) if callback else "",
@@ -125,6 +130,8 @@ def send_create(
             return None
         server.account = account
         reply = Reply(attempt, placement, pace)
+        if image.error is not None:
+            return replace(reply, error=image.error)
         if callback and not callback.url:
             return replace(reply, error=RefusedError(NO_URL))
         if uptime.read() >= send_before:

@@ -30,11 +30,13 @@ def render_spec(
     token: str,
     keys: Keys | None = None,
     callback: Callback | None = None,
+    image: str = "",
 ) -> CreateSpec:
     """Return the create call of an attempt with this key.
 
-    ``keys`` are the server's, and ``callback`` is what its instance calls back with, if
-    the template needs them.
+    ``image`` is what the placement's rule for images means, if it has one. ``keys`` are
+    the server's, and ``callback`` is what its instance calls back with, if the template
+    needs them.
     """
     user_data = render_recipe(
         server.recipe,
@@ -57,7 +59,7 @@ def render_spec(
         fleet=key.fleet,
         server_id=server.pk.hex,
         name=server.name,
-        image=placement.image,
+        image=image or placement.image,
         size=placement.size,
         user_data=user_data.text,
         compresses=user_data.compresses,

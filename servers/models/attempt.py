@@ -35,6 +35,8 @@ class Attempt(models.Model):
     )
     region = models.CharField(max_length=100, blank=True, default="")
     size = models.CharField(max_length=255, blank=True, default="")
+    # The image that was created from, also if the template has a rule.
+    image = models.CharField(max_length=255, blank=True, default="")
     placement = models.PositiveSmallIntegerField(default=0)
     key = models.CharField(max_length=63, unique=True)
     token = models.CharField(max_length=64)

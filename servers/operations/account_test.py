@@ -18,6 +18,8 @@ from servers.clouds.base import (
     QuotaError,
     RefusedError,
 )
+from servers.clouds.images import is_rule, resolve_rule
+from servers.clouds.registry import describe_kind
 from servers.errors import FleetError, InvalidError
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template, TemplatePlacement
@@ -170,11 +172,13 @@ def _probe_listing(visit: Visit) -> Finding:
 def _probe_place(
     visit: Visit, template: Template, place: TemplatePlacement
 ) -> list[Finding]:
-    spec = _render_spec(template, place)
+    asked = _render_spec(template, place)
+    spec = asked
     untested: tuple[str, ...] = ()
 
     def check() -> str:
-        nonlocal untested
+        nonlocal spec, untested
+        spec = visit.ask(lambda left: _resolve_image(visit, asked, deadline=left))
         untested = visit.ask(lambda left: visit.cloud.check_create(spec, deadline=left))
         if untested:
             return f"creating {spec.image} on {spec.size} is allowed."
@@ -188,6 +192,15 @@ def _probe_place(
         replace(finding, message=f"{spec.name}: {finding.message}"),
         *(leave_out(visit.region, f"{spec.name}: {words}") for words in untested),
     ]
+
+
+def _resolve_image(visit: Visit, spec: CreateSpec, *, deadline: float) -> CreateSpec:
+    """Return the spec with the image that its rule means now, if it has one."""
+    if not is_rule(spec.image):
+        return spec
+    can = describe_kind(visit.account.kind).capabilities
+    found = resolve_rule(visit.cloud, can, spec.image, deadline=deadline)
+    return replace(spec, image=found.image_id)
 
 
 def _probe_destroy(visit: Visit) -> Finding:

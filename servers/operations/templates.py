@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import OperationalError, transaction
 
 from servers import tracing
+from servers.clouds.images import check_image
 from servers.clouds.registry import describe_kind, validate_placement_options
 from servers.errors import ConflictError, InvalidError, NotFoundError
 from servers.machine.agents.checks import check_agent, check_watch
@@ -73,6 +74,8 @@ def check_placement(placement: TemplatePlacement) -> None:
     ):
         errors["options"] = wrong
     kind = describe_kind(account.kind)
+    if wrong_image := check_image(placement.image, kind.capabilities):
+        errors["image"] = [wrong_image]
     if placement.spot and not kind.capabilities.spot:
         errors["spot"] = [f"{kind.label} has no spot instances."]
     raise_wrong(errors)

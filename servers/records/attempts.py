@@ -41,6 +41,7 @@ def write_intent(
     account: Account,
     provider: str,
     spec: CreateSpec,
+    note: str = "",
     keeps_spec: bool,
     keys: Keys | None = None,
     callback_digest: str = "",
@@ -49,12 +50,12 @@ def write_intent(
 ) -> Attempt | None:
     """Claim the row, write the attempt and move ``pending → creating``, all at once.
 
-    With ``keeps_spec``, the attempt keeps its parameters until its instance is
-    finished. ``keys`` are new ones of the server, to be stored. ``callback_digest`` is
-    of the token that only this attempt's instance calls back with. None means that no
-    call may be sent: the row moved or was claimed, the lease would be over already, or
-    the account, counted under its lock, has reached a limit. The next step finds out
-    why.
+    ``note`` says how its image was chosen. With ``keeps_spec``, the attempt keeps its
+    parameters until its instance is finished. ``keys`` are new ones of the server, to
+    be stored. ``callback_digest`` is of the token that only this attempt's instance
+    calls back with. None means that no call may be sent: the row moved or was claimed,
+    the lease would be over already, or the account, counted under its lock, has reached
+    a limit. The next step finds out why.
     """
     number = server.attempt_number + 1
     with transaction.atomic():
@@ -63,9 +64,16 @@ def write_intent(
         moved = move(
             server,
             Event.ATTEMPT_WRITTEN,
-            reason=f"Attempt {number}: {placement.size} in "
-            f"{account.name} {placement.region}".rstrip()
-            + ".",
+            reason=" ".join(
+                filter(
+                    None,
+                    (
+                        f"Attempt {number}: {placement.size} in",
+                        f"{account.name} {placement.region}".strip() + ".",
+                        note,
+                    ),
+                )
+            ),
             now=now,
             claim=lease,
             changes={
@@ -73,7 +81,7 @@ def write_intent(
                 "placement": placement.position,
                 "account_id": account.pk,
                 "region": placement.region,
-                "image": placement.image,
+                "image": spec.image,
                 "size": placement.size,
                 "provider": provider,
                 "deadline_at": deadline_at,
@@ -97,6 +105,7 @@ def write_intent(
             account=account,
             region=placement.region,
             size=placement.size,
+            image=spec.image,
             placement=placement.position,
             key=spec.key,
             token=spec.token,

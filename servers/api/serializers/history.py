@@ -53,6 +53,7 @@ class AttemptSerializer(Shape):
     account = Text(source="account.name")
     region = Text()
     size = Text()
+    image = Text(help_text="Its id at the cloud, also if the template has a rule.")
     key = Text(help_text="The tag that the attempt's instance carries.")
     outcome = Choice(choices=list(Outcome))
     answer = Text(help_text="The cloud's response.")
@@ -64,6 +65,7 @@ class AttemptSerializer(Shape):
     example: ClassVar = {
         "account": "sandbox",
         "size": "small",
+        "image": "debian-12",
         "key": "ci-0b9c2f6e4d5a4e0f8a7b6c5d4e3f2a1b-1-x7q2",
         "outcome": "accepted",
         "instance": "i-4f1c2d9a",

@@ -12,7 +12,7 @@ from servers.clouds.amazon.connection import call, ec2_of
 from servers.clouds.amazon.convert import iterate_instances, show_instance, show_volume
 from servers.clouds.amazon.images import RootDevices
 from servers.clouds.amazon.launch import CAPABILITIES, build_run_params, changes_disk
-from servers.clouds.amazon.offers import read_catalogue
+from servers.clouds.amazon.offers import find_images, read_catalogue
 from servers.clouds.amazon.options import OPTIONS, check_options
 from servers.clouds.amazon.roles import (
     CREDENTIALS,
@@ -39,7 +39,7 @@ from servers.clouds.base import (
     InstanceNotFoundError,
     UnknownOutcomeError,
 )
-from servers.clouds.catalogue import Catalogue
+from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage
 from servers.clouds.deadline import Deadline
 from servers.clouds.kind import Kind
 from servers.clouds.timings import Timings
@@ -110,6 +110,13 @@ class Amazon:
         """Describe regions, instance types and images."""
         with Deadline(deadline, NAME):
             return read_catalogue(self._pages)
+
+    def find_images(
+        self, query: ImageQuery, *, deadline: float
+    ) -> tuple[OfferedImage, ...]:
+        """Call DescribeImages by id, or by owner and name."""
+        with Deadline(deadline, NAME):
+            return tuple(find_images(self._pages, query))
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Call DescribeInstances by the key's tag."""

@@ -1,4 +1,4 @@
-"""EC2's catalogue: enabled regions, current sizes, and images that people start from.
+"""EC2's catalogue: enabled regions, all sizes, and images that people start from.
 
 Source: the Amazon EC2 API Reference, DescribeRegions, DescribeInstanceTypes and
 DescribeImages. Prices are told by another service, which is not asked.
@@ -13,10 +13,14 @@ from servers.clouds.amazon.api import NAME, find_text
 from servers.clouds.base import CredentialsError
 from servers.clouds.catalogue import (
     Catalogue,
+    ImageQuery,
     OfferedImage,
     OfferedSize,
     make_catalogue,
 )
+
+_AMI: Final = "ami-"
+_MAX_VALUES: Final = 200  # of a filter
 
 Pages = Callable[[Mapping[str, str]], Iterator[ElementTree.Element]]
 
@@ -45,8 +49,7 @@ def read_catalogue(pages: Pages) -> Catalogue:
             gaps[f"These credentials may not call {action} of {NAME}."] = None
 
     regions = [find_text(item, "regionName") for item in ask("DescribeRegions")]
-    current = {"Filter.1.Name": "current-generation", "Filter.1.Value.1": "true"}
-    types = ask("DescribeInstanceTypes", MaxResults="100", **current)
+    types = ask("DescribeInstanceTypes", MaxResults="100")
     sizes = [_read_size(item) for item in types]
     images: list[OfferedImage] = []
     for owner, name in OWNERS.items():
@@ -62,7 +65,48 @@ def read_catalogue(pages: Pages) -> Catalogue:
         images += found if owner == "self" else _keep_newest(found)
     if len(gaps) == 3:  # not one of the actions is allowed
         raise CredentialsError(" ".join(gaps))
-    return make_catalogue(regions=regions, images=images, sizes=sizes, gaps=gaps)
+    return make_catalogue(
+        regions=regions,
+        images=images,
+        sizes=sizes,
+        gaps=gaps,
+        has_all_sizes=not any("DescribeInstanceTypes" in gap for gap in gaps),
+    )
+
+
+def find_images(pages: Pages, query: ImageQuery) -> Iterator[OfferedImage]:
+    """Yield the images that match. ``pages`` sends a request for all its pages."""
+    for params in _list_searches(query):
+        for page in pages({"Action": "DescribeImages", "MaxResults": "1000", **params}):
+            for item in page.findall("imagesSet/item"):
+                number = find_text(item, "imageOwnerId")
+                # With or without the filter, a number means exactly that owner.
+                if not query.owner.isdigit() or number == query.owner:
+                    yield _read_image(item)
+    for image in query.ids:
+        if not image.startswith(_AMI):  # EC2 resolves it only at launch
+            yield OfferedImage(image, image)
+
+
+def _list_searches(query: ImageQuery) -> Iterator[dict[str, str]]:
+    """Yield the filters of each search that is needed."""
+    usable = {"Filter.1.Name": "state", "Filter.1.Value.1": "available"}
+    if not query.ids:
+        name = {"Filter.2.Name": "name", "Filter.2.Value.1": query.pattern}
+        yield {"Owner.1": query.owner, **usable, **name}
+        return
+    ids = [image for image in query.ids if image.startswith(_AMI)]
+    # A filter, since an unknown id in the request itself is an error.
+    for start in range(0, len(ids), _MAX_VALUES):
+        some = enumerate(ids[start : start + _MAX_VALUES], start=1)
+        values = {f"Filter.2.Value.{number}": image for number, image in some}
+        # A deprecated image can still be launched.
+        yield {
+            "IncludeDeprecated": "true",
+            **usable,
+            "Filter.2.Name": "image-id",
+            **values,
+        }
 
 
 def _read_size(item: ElementTree.Element) -> OfferedSize:
@@ -79,6 +123,7 @@ def _read_image(item: ElementTree.Element) -> OfferedImage:
         name=find_text(item, "name"),
         architecture=find_text(item, "architecture"),
         created=find_text(item, "creationDate"),
+        owner=find_text(item, "imageOwnerAlias") or find_text(item, "imageOwnerId"),
     )
 
 

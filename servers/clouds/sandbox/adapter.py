@@ -136,7 +136,9 @@ class Sandbox:
         with _translated():
             images, sizes = self._driver.list_images(), self._driver.list_sizes()
         return make_catalogue(
-            images=[OfferedImage(image.id, image.name) for image in images],
+            images=[
+                OfferedImage(image.id, image.name, owner="sandbox") for image in images
+            ],
             sizes=[OfferedSize(size.name) for size in sizes],
         )
 
