@@ -35,8 +35,9 @@ def operator(transactional_db: None, workshop: Workshop) -> Client:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_url_is_read_whatever_it_holds(text: str) -> None:
     fields = ("state", "search", "account", "template", "region", "label", "ordering")
-    selection = Selection.read(dict.fromkeys(fields, text))
+    selection = Selection.read(dict.fromkeys((*fields, "cordoned"), text))
     assert (selection.state, selection.ordering) == ("", NEWEST_FIRST)
+    assert selection.cordoned == ""
     assert "\0" not in selection.search
     assert len(selection.search) <= 100
     selection.select()
@@ -46,7 +47,7 @@ def test_a_url_is_read_whatever_it_holds(text: str) -> None:
 def test_the_page_answers_whatever_the_url_holds(operator: Client, text: str) -> None:
     provision(name="one", labels={"1": "x"})
     fields = ("state", "search", "account", "template", "region", "label", "page")
-    for field in fields:
+    for field in (*fields, "cordoned"):
         answer = operator.get("/servers/", {field: text, "ordering": text})
         assert answer.status_code == 200
         assert b"<script>" not in answer.content.replace(b"<script src", b"")
@@ -71,7 +72,10 @@ def test_filters_narrow_the_rows_and_the_counts_of_the_tabs(operator: Client) ->
         "label=team+=+web": {"one"},
         "label=tea": set(),
         "state=running": {"two"},
+        "cordoned=true": {"one"},
+        "cordoned=false&template=default": {"two", "three"},
     }
+    Server.objects.filter(name="one").update(cordoned=True)
     for query, names in cases.items():
         assert set(names_in(operator.get(f"/servers/?{query}").content.decode())) == (
             names
@@ -79,6 +83,10 @@ def test_filters_narrow_the_rows_and_the_counts_of_the_tabs(operator: Client) ->
     text = operator.get("/servers/?label=team").content.decode()
     assert 'current <span class="count">2</span>' in text
     assert 'running <span class="count">1</span>' in text
+    text = operator.get("/servers/?cordoned=true").content.decode()
+    assert '<option value="true" selected>yes</option>' in text
+    assert 'current <span class="count">1</span>' in text
+    assert 'title="It is to get no new builds.' in text
     # A state that has none keeps its tab while it is chosen.
     text = operator.get("/servers/?state=error").content.decode()
     assert 'error <span class="count">0</span>' in text
@@ -156,7 +164,7 @@ def test_a_page_of_many_is_small_and_costs_ten_queries(
         for number in range(300)
     )
     with django_assert_max_num_queries(10):
-        page = operator.get("/servers/?search=fleet&account=sandbox")
+        page = operator.get("/servers/?search=fleet&account=sandbox&cordoned=false")
     assert b"of 300" in page.content
     assert len(page.content) < 100_000
 

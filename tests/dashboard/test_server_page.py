@@ -193,6 +193,8 @@ def test_secrets_are_for_those_with_the_right_and_never_on_the_page(
     for client in (operator, root):
         page = client.get("/servers/one/").content.decode()
         assert "docker --tlsverify" in page
+        # The button at the top leads to the commands, without JavaScript.
+        assert page.index('href="#connect"') < page.index('id="connect">Connect</h2>')
         assert not any(word in page for word in ("KEY PEM", "CA KEY", "hush-hush"))
         assert client.get("/servers/one/files/cert.pem").content == b"CERT PEM"
     assert "key.pem</a>" in root.get("/servers/one/").content.decode()

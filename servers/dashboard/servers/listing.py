@@ -102,8 +102,8 @@ def _list_options(selection: Selection) -> Iterable[tuple[str, str, list[str]]]:
 
 COLUMNS: Final = (
     *("name", "state", "account", "template", "provider", "region", "size", "image"),
-    *("capacity", "address", "id", "labels", "protected", "created_by"),
-    *("created", "started", "stopped", "error", "waiting"),
+    *("capacity", "address", "id", "labels", "protected", "cordoned"),
+    *("created_by", "created", "started", "stopped", "error", "waiting"),
 )
 
 
@@ -149,6 +149,7 @@ def _to_csv(rows: QuerySet[Server]) -> str:
                 f"{name}={value}" for name, value in sorted(server.labels.items())
             ),
             "protected": "yes" if server.protected else "no",
+            "cordoned": "yes" if server.cordoned else "no",
             "created": _to_text(server.created_at),
             "started": _to_text(server.started_at),
             "stopped": _to_text(server.stopped_at),

@@ -23,6 +23,8 @@ ORDERINGS: Final = {
 NEWEST_FIRST: Final = "-created"
 # All states. Without a state, servers that have stopped are left out.
 ALL: Final = "all"
+# As in the API, where false also has other spellings.
+CORDONED: Final = {"true": True, "false": False}
 # Not shown, so not decrypted for thousands of rows.
 _SECRETS: Final = ("secret", "ca_key", "tls_key")
 
@@ -37,12 +39,14 @@ class Selection:
     template: str = ""
     region: str = ""
     label: str = ""
+    cordoned: str = ""  # a key of CORDONED
     ordering: str = NEWEST_FIRST
 
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Self:
         """Read a query string."""
         state = given.get("state", "")
+        cordoned = given.get("cordoned", "")
         ordering = given.get("ordering", "")
         return cls(
             state=state if state in {*State, ALL} else "",
@@ -51,6 +55,7 @@ class Selection:
             template=_read(given, "template", MAX_WORDS),
             region=_read(given, "region", MAX_WORDS),
             label=_read(given, "label", MAX_LABEL_FILTER),
+            cordoned=cordoned if cordoned in CORDONED else "",
             ordering=ordering if ordering.lstrip("-") in ORDERINGS else NEWEST_FIRST,
         )
 
@@ -82,6 +87,8 @@ class Selection:
             # exist.
             asked = "=".join(part.strip() for part in self.label.split("=", 1))
             rows = with_label(rows, *read_label_filter(asked))
+        if self.cordoned:
+            rows = rows.filter(cordoned=CORDONED[self.cordoned])
         return rows
 
     def select(self) -> QuerySet[Server]:
