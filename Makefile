@@ -63,8 +63,8 @@ chaos: .venv/base.stamp ## run the long drill on both databases: 500 kills each,
 model: .venv/dev.stamp ## run the model check with its larger worlds, and print states and traces
 	@MODEL=large $(PY) -m pytest tests/model -q -s -n 0
 
-bench: .venv/dev.stamp ## measure performance, and print ratios to bare baselines
-	@$(PY) -m tests.bench
+bench: .venv/dev.stamp ## measure performance, and print ratios to bare baselines (TRACE=file: replay its jobs only)
+	@$(PY) -m tests.bench $(if $(TRACE),--trace "$(TRACE)")
 
 soak: .venv/dev.stamp ## run 50 clients for a minute on each database, and check every response (SECONDS=60)
 	@$(PY) -m tests.bench.soak $(SECONDS)

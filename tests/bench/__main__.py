@@ -4,6 +4,7 @@ Each figure is the median of ROUNDS. Bare rates vary with the machine, so the ta
 gives ratios to a baseline measured in the same run.
 """
 
+import argparse
 import statistics
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from servers.drill.service import Service, wait_for
 from tests.bench.hostile import measure_hostile
 from tests.bench.machines import measure_machines
 from tests.bench.pages import measure_pages
+from tests.bench.pools import measure_pools
 from tests.bench.rates import measure_rates
 from tests.bench.scale import cpu_seconds_of, measure_hanging, measure_scale
 from tests.bench.table import Row, print_table, set_sandbox, world_of
@@ -23,7 +25,13 @@ BOOT_SECONDS = 45
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table. With a file of jobs, only what depends on it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--trace", default="", help="a file of jobs to replay")
+    trace = parser.parse_args().trace
+    if trace:
+        print_table(list(measure_pools(trace)))
+        return
     rows = [
         *measure_latency(),
         *measure_fleet(200),
@@ -34,6 +42,7 @@ def main() -> None:
         *measure_rates(),
         *measure_hostile(),
         *measure_pages(),
+        *measure_pools(""),
     ]
     print_table(rows)
 

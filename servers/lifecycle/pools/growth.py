@@ -1,0 +1,106 @@
+"""How many servers to create, within every limit."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from servers.lifecycle.pools.capacity import Capacity
+from servers.lifecycle.pools.members import Member
+from servers.lifecycle.pools.memo import Memo
+from servers.lifecycle.pools.policy import MINUTE, Policy
+
+FAILURES: Final = 3  # boots that fail in a row before creations slow down
+FIRST_PAUSE: Final = 30.0
+LONGEST_PAUSE: Final = 600.0
+
+
+@dataclass(slots=True)
+class Growth:
+    """What to add: servers to uncordon, and how many to create."""
+
+    uncordon: list[Member] = field(default_factory=list)
+    create: int = 0
+    wanted: int = 0  # before the limits
+    limits: list[str] = field(default_factory=list)  # those that hold it back
+    retry_at: float = math.inf  # when a limit of time ends
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits that others set: how many servers more, and what was spent today."""
+
+    room: int | None = None
+    spent_today: float = 0.0
+
+
+NO_BOUNDS: Final = Bounds()
+
+
+def plan_growth(
+    policy: Policy,
+    memo: Memo,
+    found: Capacity,
+    reusable: list[Member],
+    bounds: Bounds,
+    now: float,
+) -> Growth:
+    """Return what to add so that the free slots are as many as wanted.
+
+    ``reusable`` are cordoned servers that may serve again. They come first, since they
+    cost no boot.
+    """
+    growth = Growth()
+    short = found.want - found.free
+    good, hidden = len(found.good), found.hidden
+    for member in sorted(
+        reusable, key=lambda each: (found.count_jobs(each), each.name)
+    ):
+        if short <= 0 and good >= policy.min:
+            break
+        if good >= policy.max:
+            break
+        growth.uncordon.append(member)
+        free = max(0, member.slots - found.count_jobs(member))
+        short -= max(0, free - hidden)
+        hidden = max(0, hidden - free)
+        good += 1
+    growth.wanted = max(math.ceil(short / policy.slots), policy.min - good, 0)
+    growth.create = growth.wanted
+    for most, words, until in _list_limits(policy, memo, found, bounds, now):
+        if growth.create > max(0, most):
+            growth.create = max(0, most)
+            growth.limits.append(words)
+            growth.retry_at = min(growth.retry_at, until)
+    return growth
+
+
+def _list_limits(
+    policy: Policy, memo: Memo, found: Capacity, bounds: Bounds, now: float
+) -> Iterator[tuple[int, str, float]]:
+    """Yield each limit: how many servers it allows, its words, and when it ends."""
+    never = math.inf
+    yield policy.max - found.total, f"max is {policy.max}", never
+    if bounds.room is not None:
+        yield bounds.room, "the account has no room for more", never
+    if policy.in_flight:
+        words = f"at most {policy.in_flight} boot at once"
+        yield policy.in_flight - found.booting, words, never
+    if policy.burst:
+        recent = [(at, count) for at, count in memo.created if now - at < MINUTE]
+        left = policy.burst - sum(count for _, count in recent)
+        until = recent[0][0] + MINUTE if recent else never
+        yield left, f"at most {policy.burst} are created in a minute", until
+    if policy.cost_per_hour:
+        affordable = math.floor(policy.cost_per_hour / policy.price + 1e-9)
+        words = f"all may cost at most {policy.cost_per_hour:g} an hour"
+        yield affordable - found.total, words, never
+    if policy.cost_per_day and bounds.spent_today >= policy.cost_per_day:
+        yield 0, f"today's {policy.cost_per_day:g} are spent", never
+    if memo.failures >= FAILURES:
+        pause = min(FIRST_PAUSE * 2 ** (memo.failures - FAILURES), LONGEST_PAUSE)
+        until = memo.failed_at + pause
+        words = f"the last {memo.failures} boots failed, so one is tried at a time"
+        waits = now < until
+        left = int(not waits and not found.booting)
+        yield left, words, until if waits else never

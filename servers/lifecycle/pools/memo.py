@@ -1,0 +1,37 @@
+"""What a plan remembers for the next one. All of its hysteresis is here."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """The memory of a pool's plans. Plain values, so that it is stored as JSON."""
+
+    seen_at: float = 0.0  # the latest snapshot that a plan used
+    idle_since: Mapping[str, float] = field(default_factory=dict)  # by server
+    cordoned_at: Mapping[str, float] = field(default_factory=dict)  # by server
+    passed_since: Mapping[str, float] = field(default_factory=dict)  # by job
+    created: tuple[tuple[float, int], ...] = ()  # when, and how many, of late
+    created_at: float = 0.0  # the latest creation
+    broken_since: Mapping[str, float] = field(default_factory=dict)  # by server
+    failures: int = 0  # boots that failed in a row
+    failed_at: float = 0.0
+
+
+def dump_memo(memo: Memo) -> dict[str, Any]:
+    """Return a memo as JSON values."""
+    return asdict(memo)
+
+
+def load_memo(stored: Mapping[str, Any]) -> Memo:
+    """Return the memo that ``dump_memo`` returned. Unknown names are ignored."""
+    known = {name: stored[name] for name in Memo.__dataclass_fields__ if name in stored}
+    if "created" in known:
+        pairs = known["created"]
+        known["created"] = tuple((float(at), int(count)) for at, count in pairs)
+    return Memo(**known)
+
+
+NO_MEMO: Final = Memo()

@@ -1,0 +1,242 @@
+"""The plan of a pool: what to do now, and why.
+
+It works by level, not by edge: each time it looks at all there is, and what it misses
+once it sees the next time. What the queue does not show for sure changes nothing. A
+server that is needed no more is first cordoned, and stopped only once a later snapshot
+still shows it idle, since a job may have gone there meanwhile. All that a plan needs to
+remember is in the memo, so that equal input gives an equal plan.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from servers.lifecycle.pools.capacity import Capacity, count_capacity
+from servers.lifecycle.pools.demand import Demand
+from servers.lifecycle.pools.growth import NO_BOUNDS, Bounds, Growth, plan_growth
+from servers.lifecycle.pools.members import Member, Phase
+from servers.lifecycle.pools.memo import NO_MEMO, Memo
+from servers.lifecycle.pools.policy import MINUTE, Policy
+from servers.lifecycle.pools.shrink import (
+    Shrink,
+    find_idle,
+    find_reusable,
+    plan_clearance,
+    plan_shrink,
+    plan_stops,
+)
+
+LONGEST_WAIT: Final = MINUTE  # until a pool is looked at again
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What a plan needs to know of its pool. ``frozen`` holds its stops."""
+
+    policy: Policy
+    memo: Memo = NO_MEMO
+    bounds: Bounds = NO_BOUNDS
+    frozen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do. Servers are named.
+
+    ``hold`` says that nothing may change. ``why`` are sentences. ``next_at`` is when to
+    look again although nothing has changed.
+    """
+
+    create: int = 0
+    uncordon: tuple[str, ...] = ()
+    cordon: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    hold: bool = False
+    why: tuple[str, ...] = ()
+    memo: Memo = NO_MEMO
+    next_at: float = math.inf
+    figures: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything."""
+        return bool(self.create or self.uncordon or self.cordon or self.stop)
+
+
+def plan(
+    pool: Pool, demand: Demand | None, members: tuple[Member, ...], now: float
+) -> Plan:
+    """Return what a pool should do at ``now``. Pure."""
+    policy = pool.policy.at(now)
+    unknown = _explain_unknown(demand, pool.memo, policy, now)
+    if demand is None or unknown:
+        return Plan(
+            hold=True, why=(unknown,), memo=pool.memo, next_at=now + LONGEST_WAIT
+        )
+    memo = _note_boots(pool.memo, members, now)
+    found = count_capacity(policy, memo, demand, members, now)
+    idle = find_idle(found, memo, members, demand)
+    growth = plan_growth(
+        policy, memo, found, find_reusable(policy, found, now), pool.bounds, now
+    )
+    if demand.paused and growth.create:
+        growth.create = 0
+        growth.limits = ["the queue is paused"]
+    kept = {member.name for member in growth.uncordon}
+    stops = [m for m in plan_stops(memo, found, idle, demand) if m.name not in kept]
+    failed = plan_clearance(policy, memo, members, now)
+    shrink = Shrink()
+    if not growth.create and not growth.uncordon:
+        shrink = plan_shrink(policy, memo, found, idle, now)
+    if pool.frozen:
+        stops, failed = [], []
+    return Plan(
+        create=growth.create,
+        uncordon=tuple(member.name for member in growth.uncordon),
+        cordon=tuple(member.name for member in shrink.cordon),
+        stop=tuple(member.name for member in (*stops, *failed)),
+        why=(
+            *_explain(policy, found, growth, shrink),
+            *_explain_stops(found, len(stops), len(failed), frozen=pool.frozen),
+        ),
+        memo=_remember(memo, found, idle, growth, shrink, demand, now),
+        next_at=min(now + LONGEST_WAIT, found.due_at, growth.retry_at, shrink.retry_at),
+        figures={
+            "waiting": found.waiting,
+            "held": found.held,
+            "passed": found.passed,
+            "busy": found.busy,
+            "free": found.free,
+            "booting": found.booting,
+            "servers": found.total,
+            "wanted": len(found.good) + len(growth.uncordon) + growth.wanted,
+        },
+    )
+
+
+def _explain_unknown(
+    demand: Demand | None, memo: Memo, policy: Policy, now: float
+) -> str:
+    """Return why nothing is known of the demand, or ""."""
+    held = "Nothing changes until the queue shows its jobs again."
+    if demand is None:
+        return f"The queue has not shown its jobs yet. {held}"
+    if not demand.complete:
+        return f"The queue showed only a part of its jobs. {held}"
+    if demand.at < memo.seen_at:
+        return f"The queue's answer is older than the one before. {held}"
+    if now - demand.at > policy.stale:
+        age = int(now - demand.at)
+        return f"The queue's last answer is {age} s old. {held}"
+    return ""
+
+
+def _note_boots(memo: Memo, members: tuple[Member, ...], now: float) -> Memo:
+    """Note what is broken, and count boots that failed in a row.
+
+    One that succeeds ends the row.
+    """
+    broken = [
+        member
+        for member in members
+        if member.phase is Phase.BROKEN
+        or (member.phase is Phase.BOOTING and now > member.boots_until)
+    ]
+    fresh = [
+        member
+        for member in broken
+        if member.ready_at is None and member.name not in memo.broken_since
+    ]
+    failures, failed_at = memo.failures + len(fresh), memo.failed_at
+    if fresh:
+        failed_at = now
+    if failures and not fresh:
+        ready = max((member.ready_at or 0.0 for member in members), default=0.0)
+        if ready > failed_at:
+            failures = 0
+    since = {each.name: memo.broken_since.get(each.name, now) for each in broken}
+    return replace(memo, broken_since=since, failures=failures, failed_at=failed_at)
+
+
+def _remember(
+    memo: Memo,
+    found: Capacity,
+    idle: dict[str, float],
+    growth: Growth,
+    shrink: Shrink,
+    demand: Demand,
+    now: float,
+) -> Memo:
+    freed = {member.name for member in growth.uncordon}
+    cordoned = {
+        member.name: memo.cordoned_at.get(member.name, now)
+        for member in found.cordoned
+        if member.name not in freed
+    }
+    cordoned |= {member.name: now for member in shrink.cordon}
+    created = tuple(each for each in memo.created if now - each[0] < MINUTE)
+    if growth.create:
+        created = (*created, (now, growth.create))
+    return replace(
+        memo,
+        seen_at=demand.at,
+        idle_since=idle,
+        cordoned_at=cordoned,
+        passed_since=found.passed_since,
+        created=created,
+        created_at=now if growth.create else memo.created_at,
+    )
+
+
+def _explain(
+    policy: Policy,
+    found: Capacity,
+    growth: Growth,
+    shrink: Shrink,
+) -> list[str]:
+    """Return the plan in sentences."""
+    said = [_say_need(found)]
+    if growth.uncordon:
+        said.append(f"{_count(len(growth.uncordon), 'server')} will serve again.")
+    if growth.create:
+        said.append(f"{_count(growth.create, 'server')} will be created.")
+    if growth.limits:
+        missing = growth.wanted - growth.create
+        reasons = ", and ".join(growth.limits)
+        said.append(f"{_count(missing, 'more server')} would be needed, but {reasons}.")
+    if found.passed:
+        said.append(
+            f"{_count(found.passed, 'job')} waited beside free slots for more than "
+            f"{policy.passed_over / MINUTE:g} min, so no server is created for it. "
+            "Check its labels."
+        )
+    if shrink.cordon:
+        because = ", and ".join(shrink.because)
+        number = _count(len(shrink.cordon), "server")
+        said.append(f"{number} will get no new jobs: {because}.")
+    return said
+
+
+def _explain_stops(
+    found: Capacity, idle: int, failed: int, *, frozen: bool
+) -> list[str]:
+    said = [
+        f"{_count(number, what)} will be stopped."
+        for number, what in ((idle, "idle server"), (failed, "failed server"))
+        if number
+    ]
+    if frozen and found.cordoned:
+        said.append("Nothing is stopped, because the pool is frozen.")
+    return said
+
+
+def _say_need(found: Capacity) -> str:
+    parts = [_count(found.waiting, "waiting job")]
+    if found.spare:
+        parts.append(_count(found.spare, "spare slot"))
+    needed = " and ".join(parts)
+    return f"{needed}; {found.free} free or booting slots, {found.busy} busy."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

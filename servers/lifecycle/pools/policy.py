@@ -1,0 +1,138 @@
+"""A pool's policy: its settings, and what applies at a given time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
+MOST: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Minutes in which other settings apply. None leaves a setting as it is.
+
+    ``cron`` matches the minutes themselves, so ``* 8-17 * * 1-5`` is from 8:00 to
+    17:59 on working days.
+    """
+
+    cron: str
+    min: int | None = None
+    max: int | None = None
+    spare: int | None = None
+    idle: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A pool's settings. Durations are in seconds; 0 turns a limit off.
+
+    ``windows`` apply in the time zone ``zone``; of several that match, each setting is
+    the last one's.
+    """
+
+    min: int = 0
+    max: int = 10
+    slots: int = 1  # jobs at once on one server
+    spare: int = 0  # free slots to keep
+    spare_factor: float = 0.0  # and in parts of the busy slots
+    spare_limit: int = 0
+    idle: float = 5 * MINUTE  # without a job before a server may go
+    min_age: float = 0.0
+    max_age: float = 0.0
+    max_uses: int = 0  # jobs before a server is replaced
+    job_delay: float = 0.0  # that a job waits before it counts
+    burst: int = 0  # creations a minute
+    in_flight: int = 0  # boots at once
+    cooldown: float = MINUTE  # after a creation, before a server may go
+    billing: float = 0.0  # the period that the cloud charges for as a whole
+    price: float = 0.0  # of a server and hour
+    cost_per_hour: float = 0.0
+    cost_per_day: float = 0.0
+    keep_broken: float = 10 * MINUTE  # before a server that failed is stopped
+    stale: float = 2 * MINUTE  # the age at which a snapshot counts as unknown
+    passed_over: float = 10 * MINUTE  # beside free slots, before a job stops counting
+    zone: str = "UTC"
+    windows: tuple[Window, ...] = ()
+
+    def at(self, now: float) -> "Policy":
+        """Return the policy with the settings of the windows that match ``now``."""
+        changed: dict[str, float] = {}
+        minute = int(now // MINUTE)
+        for window in self.windows:
+            if _is_open(window.cron, self.zone, minute):
+                given = {
+                    "min": window.min,
+                    "max": window.max,
+                    "spare": window.spare,
+                    "idle": window.idle,
+                }
+                changed |= {
+                    name: value for name, value in given.items() if value is not None
+                }
+        if not changed:
+            return self
+        settled = replace(self, **changed)  # type: ignore[arg-type]
+        # A window may lower only the one of them.
+        return replace(settled, min=min(settled.min, settled.max))
+
+
+@lru_cache(maxsize=4096)
+def _is_open(cron: str, zone: str, minute: int) -> bool:
+    """Tell whether a minute matches, by the clock on the wall.
+
+    The hour that a change to summer time leaves out never matches, and the one that is
+    repeated matches twice.
+    """
+    moment = datetime.fromtimestamp(minute * MINUTE, UTC)
+    local = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    upcoming = CronSim(cron, local - timedelta(minutes=1))
+    return next(upcoming, None) == local
+
+
+def check_policy(policy: Policy) -> Mapping[str, str]:
+    """Return what is wrong with a policy, by setting; empty if nothing."""
+    wrong: dict[str, str] = {}
+    for name in Policy.__dataclass_fields__:
+        value = getattr(policy, name)
+        if isinstance(value, int | float) and not 0 <= value <= MOST * 10:
+            wrong[name] = f"Use a number from 0 to {MOST * 10}."
+    if policy.slots < 1:
+        wrong["slots"] = "Use at least 1."
+    if policy.min > policy.max:
+        wrong["min"] = "Use at most max."
+    if policy.max_age and policy.max_age <= policy.min_age:
+        wrong["max_age"] = "Use more than min_age, or 0 for no limit."
+    if policy.cost_per_hour and not policy.price:
+        wrong["cost_per_hour"] = "A limit on cost needs the price of a server."
+    try:
+        ZoneInfo(policy.zone)
+    except (OSError, ValueError, KeyError):
+        wrong["zone"] = "Use a time zone such as Europe/Berlin."
+    for window in policy.windows:
+        message = _check_window(window)
+        if message:
+            wrong["windows"] = message
+    return wrong
+
+
+def _check_window(window: Window) -> str:
+    shown = window.cron[:40]
+    try:
+        if len(window.cron.split()) != 5:
+            raise CronSimError(shown)
+        next(CronSim(window.cron, datetime(2024, 1, 1)), None)  # noqa: DTZ001 - a wall clock's
+    except CronSimError:
+        return f"{shown!r} is no cron expression. Use one such as * 8-17 * * 1-5."
+    given = (window.min, window.max, window.spare, window.idle)
+    if any(value is not None and not 0 <= value <= MOST for value in given):
+        return f"{shown}: use numbers from 0 to {MOST}."
+    if window.min is not None and window.max is not None and window.min > window.max:
+        return f"{shown}: use a min of at most max."
+    return ""

@@ -1,0 +1,90 @@
+"""``manage.py replay``: what a policy would have meant for a record of jobs."""
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError
+
+from servers.lifecycle.pools.policy import Policy, check_policy
+from servers.pools.replay.measure import Measure, measure
+from servers.pools.replay.planners import DronePlanner, PolicyPlanner
+from servers.pools.replay.trace import TracedJob, make_trace, read_trace
+from servers.pools.replay.world import Cloud, Planner, World
+
+MINUTES: Final = (1, 2, 3, 5, 10, 20, 55)
+POLL: Final = 10.0
+_COLUMNS: Final = "{:<24}{:>10}{:>10}{:>10}{:>10}{:>14}{:>9}"
+
+
+class Command(BaseCommand):
+    """Replay jobs with several idle times, and with the Drone Autoscaler's rule."""
+
+    help = (
+        "Replay a record of jobs, or a made-up day, with servers that would be created "
+        "and terminated to match it: how long jobs wait, and how many server-hours it "
+        "takes, for several idle times."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the arguments."""
+        parser.add_argument(
+            "--file", help="records of 8 bytes: start and duration in ms, big-endian"
+        )
+        parser.add_argument("--days", type=float, default=1.0, help="to make up")
+        parser.add_argument("--jobs", type=int, default=2000, help="a made-up day")
+        parser.add_argument("--min", type=int, default=2, help="servers")
+        parser.add_argument("--max", type=int, default=150, help="servers")
+        parser.add_argument("--spare", type=int, default=0, help="slots to keep free")
+        parser.add_argument("--slots", type=int, default=2, help="of a server")
+        parser.add_argument("--boot", type=float, default=90.0, help="in seconds")
+        parser.add_argument(
+            "--failing", type=float, default=0.0, help="percent of boots that fail"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it."""
+        given = {name: options[name] for name in ("min", "max", "spare", "slots")}
+        policy = Policy(**given)
+        for name, message in check_policy(policy).items():
+            raise CommandError(f"--{name}: {message}")
+        if not 0 <= options["failing"] < 100 or not 0 <= options["boot"] <= 3600:
+            raise CommandError(
+                "Use a boot of 0 to 3600 seconds, and less than 100 % of failing boots."
+            )
+        jobs = self._read_jobs(options)
+        cloud = Cloud(
+            boot=options["boot"],
+            failing=options["failing"] / 100,
+            slots=policy.slots,
+        )
+        names = ("idle time", "mean wait", "p50", "p95", "p99", "server-hours", "idle")
+        self.stdout.write(f"{len(jobs):,} jobs. Waits are in seconds.")
+        self.stdout.write(_COLUMNS.format(*names))
+        for minutes in MINUTES:
+            planner = PolicyPlanner(replace(policy, idle=minutes * 60.0))
+            self._write(f"{minutes} min", _replay(jobs, planner, cloud))
+        drone = DronePlanner(min=policy.min, max=policy.max)
+        self._write("Drone's defaults", _replay(jobs, drone, cloud))
+
+    def _read_jobs(self, options: dict[str, Any]) -> Sequence[TracedJob]:
+        if not options["file"]:
+            if not 0 < options["days"] <= 31 or not 0 < options["jobs"] <= 100_000:
+                raise CommandError("Use at most 31 days and 100000 jobs a day.")
+            return make_trace(days=options["days"], jobs_per_day=options["jobs"])
+        try:
+            return read_trace(Path(options["file"]))
+        except (OSError, ValueError) as error:
+            raise CommandError(str(error)) from None
+
+    def _write(self, name: str, found: Measure) -> None:
+        waits = [f"{each:,.0f}" for each in (found.mean, found.p50, found.p95)]
+        rest = (f"{found.p99:,.0f}", f"{found.hours:,.0f}", f"{found.idle:.0%}")
+        self.stdout.write(_COLUMNS.format(name, *waits, *rest))
+
+
+def _replay(jobs: Sequence[TracedJob], planner: Planner, cloud: Cloud) -> Measure:
+    world = World(jobs, cloud)
+    return measure(world.run({"": planner}, tick=POLL))

@@ -1,0 +1,132 @@
+"""The policies that a replay compares: ServerFleet's, and the Drone Autoscaler's."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from servers.lifecycle.pools.demand import Demand, Job, JobState
+from servers.lifecycle.pools.growth import NO_BOUNDS, Bounds
+from servers.lifecycle.pools.members import Cordon, Member, Phase
+from servers.lifecycle.pools.memo import Memo
+from servers.lifecycle.pools.plan import Pool, plan
+from servers.lifecycle.pools.policy import Policy
+from servers.pools.replay.world import SimulatedServer, World
+
+
+def _know_no_bounds() -> Bounds:
+    return NO_BOUNDS
+
+
+@dataclass(slots=True)
+class PolicyPlanner:
+    """``plan`` over the simulated world."""
+
+    policy: Policy
+    label: str = ""
+    find_bounds: Callable[[], Bounds] = _know_no_bounds
+    memo: Memo = field(default_factory=Memo)
+    next_at: float = 0.0
+    version: int = -1
+
+    def is_due(self, world: World, now: float) -> bool:
+        """Tell whether something changed, or the last plan's time has come."""
+        return world.version != self.version or now >= self.next_at
+
+    def decide(self, world: World, now: float) -> None:
+        """Carry out the plan."""
+        servers = {each.name: each for each in world.servers[self.label]}
+        members = tuple(_show(each, world, now) for each in servers.values())
+        demand = None if world.is_out(now) else self._read(world, now)
+        pool = Pool(self.policy, self.memo, self.find_bounds())
+        planned = plan(pool, demand, members, now)
+        self.memo, self.next_at = planned.memo, planned.next_at
+        self.version = world.version
+        if planned.create:
+            world.create(self.label, planned.create, most=self.policy.at(now).max)
+        for name in planned.uncordon:
+            world.cordon(servers[name], cordoned=False)
+        for name in planned.cordon:
+            world.cordon(servers[name])
+        for name in planned.stop:
+            world.stop(servers[name])
+
+    def _read(self, world: World, now: float) -> Demand:
+        pending = [
+            Job(str(number), JobState.PENDING, job.queued_at)
+            for number, job in world.pending[self.label]
+        ]
+        running = [
+            Job(str(number), JobState.RUNNING, job.queued_at, server.name)
+            for server in world.servers[self.label]
+            for number, job in server.jobs.items()
+        ]
+        return Demand(now, (*pending, *running))
+
+
+def _show(server: SimulatedServer, world: World, now: float) -> Member:
+    until = server.created_at + world.cloud.deadline
+    phase = Phase.READY
+    if server.ready_at is None:
+        phase = Phase.BROKEN if now > until else Phase.BOOTING
+    return Member(
+        server.name,
+        phase,
+        world.cloud.slots,
+        server.created_at,
+        boots_until=until,
+        ready_at=server.ready_at,
+        used=server.used,
+        cordon=Cordon.POOL if server.cordoned else Cordon.NONE,
+    )
+
+
+@dataclass(slots=True)
+class DronePlanner:
+    """The Drone Autoscaler's arithmetic, with its defaults. Its reaper is off.
+
+    Source: drone/autoscaler, engine/planner.go and calc.go, as of b22b870. A server in
+    any state counts as capacity, and the newest idle ones go first, all or none.
+    """
+
+    label: str = ""
+    tick: float = 300.0
+    min: int = 2
+    max: int = 4
+    min_age: float = 3300.0
+    buffer: int = 0
+    next_at: float = 0.0
+
+    def is_due(self, world: World, now: float) -> bool:
+        """Tell whether its tick has come."""
+        return now >= self.next_at
+
+    def decide(self, world: World, now: float) -> None:
+        """Create or stop servers by the difference between slots and jobs."""
+        self.next_at = now + self.tick
+        if world.is_out(now):
+            return
+        servers, slots = world.servers[self.label], world.cloud.slots
+        running = sum(len(server.jobs) for server in servers)
+        free = max(len(servers) * slots - running - self.buffer, 0)
+        change = math.ceil((len(world.pending[self.label]) - free) / slots)
+        if change > 0:
+            added = min(change, self.max - len(servers))
+            if added > 0:
+                world.create(self.label, added, most=self.max)
+        elif change < 0:
+            self._shrink(world, servers, min(-change, len(servers) - self.min), now)
+
+    def _shrink(
+        self, world: World, servers: list[SimulatedServer], most: int, now: float
+    ) -> None:
+        ready = [server for server in servers if server.ready_at is not None]
+        if most <= 0 or len(ready) - most < self.min:
+            return
+        idle = [
+            server
+            for server in ready
+            if not server.jobs and now - server.created_at >= self.min_age
+        ]
+        idle.sort(key=lambda server: server.created_at, reverse=True)
+        for server in idle[:most]:
+            world.stop(server)
