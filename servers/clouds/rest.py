@@ -21,12 +21,11 @@ from servers.clouds.base import (
     RefusedError,
     UnknownOutcomeError,
 )
-from servers.clouds.http import MAX_RETRY_SECONDS, Answer, explain_answer, send
+from servers.clouds.http import MAX_RETRY_SECONDS, Answer, explain_answer, mask, send
 from servers.wording import make_printable
 
 MAX_PAGES: Final = 1000
 MAX_WORDS: Final = 300  # characters of an answer's own words in a message
-_LEAST_SECRET: Final = 4  # shorter texts are no secrets, and would mask plain words
 _PORTS: Final = {"http": 80, "https": 443}
 
 Query = Mapping[str, str | int | bool | None]
@@ -263,14 +262,6 @@ def shorten(words: str) -> str:
     """Return a cloud's words as one line of a bearable length."""
     line = make_printable(words)
     return line if len(line) <= MAX_WORDS else f"{line[: MAX_WORDS - 1]}…"
-
-
-def mask(message: str, secrets: tuple[str, ...]) -> str:
-    """Return a message without any of ``secrets``, should a cloud repeat them."""
-    for secret in secrets:
-        if len(secret) >= _LEAST_SECRET:
-            message = message.replace(secret, "***")
-    return message
 
 
 def encode_query(query: Query) -> str:

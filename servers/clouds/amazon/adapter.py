@@ -11,7 +11,12 @@ from servers.clouds.amazon.checks import check_run, check_terminate
 from servers.clouds.amazon.connection import call, ec2_of
 from servers.clouds.amazon.convert import iterate_instances, show_instance, show_volume
 from servers.clouds.amazon.images import RootDevices
-from servers.clouds.amazon.launch import CAPABILITIES, build_run_params, changes_disk
+from servers.clouds.amazon.launch import (
+    CAPABILITIES,
+    build_run_params,
+    changes_disk,
+    refuse_wrong,
+)
 from servers.clouds.amazon.offers import find_images, read_catalogue
 from servers.clouds.amazon.options import OPTIONS, check_options
 from servers.clouds.amazon.roles import (
@@ -193,6 +198,7 @@ class Amazon:
     def _build(self, spec: CreateSpec) -> dict[str, str]:
         """Return RunInstances' parameters. Look up the root device if needed."""
         options = self._merge_options(spec)
+        refuse_wrong(options)  # before a look-up that would be in vain
         device = ""
         if changes_disk(options) and not options.get("disk_device"):
             device = _root_devices.find(

@@ -12,8 +12,9 @@ from xml.etree import ElementTree
 from libcloud.common.aws import SignedAWSConnection
 
 from servers.clouds.amazon.api import read_answer
+from servers.clouds.base import CloudError
 from servers.clouds.driver import put_on_http, send_by, thread_driver
-from servers.clouds.http import send
+from servers.clouds.http import mask, send
 
 # Partitions with other host suffixes. Source: AWS General Reference, endpoints.
 _PARTITIONS: Final = {
@@ -132,7 +133,11 @@ def call(
         data=urlencode({**params, "Version": service.version}),
         headers=dict(_FORM),
     )
-    return read_answer(answer, temporary=bool(keys.session_token))
+    try:
+        return read_answer(answer, temporary=bool(keys.session_token))
+    except CloudError as error:
+        said = mask(error.message, (keys.secret_access_key, keys.session_token))
+        raise type(error)(said, retry_after=error.retry_after) from None
 
 
 def call_unsigned(service: Service, params: Mapping[str, str]) -> ElementTree.Element:

@@ -74,8 +74,7 @@ def build_run_params(
     ``options`` are the account's, overridden by the template's. ``root_device`` is the
     image's, needed if ``changes_disk`` says so and no option names it.
     """
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
+    refuse_wrong(options)
     user_data = CAPABILITIES.pack_user_data(spec.user_data, compresses=spec.compresses)
     if wrong := CAPABILITIES.check_user_data(len(user_data)):
         raise RefusedError(wrong)
@@ -104,6 +103,12 @@ def build_run_params(
         device = str(options.get("disk_device") or root_device)
         params |= _disk_params(options, device)
     return params
+
+
+def refuse_wrong(options: Mapping[str, Any]) -> None:
+    """Raise RefusedError if stored options are not valid."""
+    if wrong := find_wrong(options):
+        raise RefusedError(f"{wrong} Correct it in the template or its account.")
 
 
 def changes_disk(options: Mapping[str, Any]) -> bool:

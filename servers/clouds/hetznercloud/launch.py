@@ -34,6 +34,8 @@ CAPABILITIES: Final = Capabilities(
     user_data_bytes=32 * 1024,
     finds_by_key=True,
     catalogue=True,
+    lists_all_images=True,
+    lists_all_sizes=True,
 )
 
 
@@ -44,12 +46,7 @@ def build_body(
 
     ``options`` are the account's, overridden by the template's.
     """
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
-    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
-        raise RefusedError(wrong)
-    if wrong := CAPABILITIES.check_user_data(len(spec.user_data.encode())):
-        raise RefusedError(wrong)
+    _refuse_wrong(spec, options)
     labels = {**spec.tags, NAME_LABEL: spec.name}
     # If the template does not set it, the account's current option applies.
     if address := spec.options.get("address"):
@@ -77,3 +74,15 @@ def build_body(
     if group := options.get("placement_group"):
         body["placement_group"] = int(group)
     return body
+
+
+def _refuse_wrong(spec: CreateSpec, options: Mapping[str, Any]) -> None:
+    """Raise RefusedError for what the cloud would refuse, or would not do."""
+    if spec.spot:
+        raise RefusedError("Hetzner Cloud has no spot instances.")
+    if wrong := find_wrong(options):
+        raise RefusedError(f"{wrong} Correct it in the template or its account.")
+    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
+        raise RefusedError(wrong)
+    if wrong := CAPABILITIES.check_user_data(len(spec.user_data.encode())):
+        raise RefusedError(wrong)

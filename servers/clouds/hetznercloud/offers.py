@@ -27,20 +27,21 @@ def read_catalogue(
     entries: Entries, *, location: str, fetch_currency: Callable[[], str]
 ) -> Catalogue:
     """Return the catalogue of a location."""
-    gaps: list[str] = []
+    gaps: dict[str, str] = {}
 
     def ask(name: str, **query: str) -> list[dict[str, Any]]:
         try:
             return list(entries(f"/{name}", name, query))
         except CredentialsError as error:
-            gaps.append(f"{NAME} does not list {name}: {error.message}")
+            gaps[name] = f"{NAME} does not list {name}: {error.message}"
             return []
 
     regions = [reading.text(each, "name") for each in ask("locations")]
     types = ask("server_types")
-    images = ask("images", status="available", sort="id:asc")
+    # A deprecated image can be used until it is deleted.
+    images = ask("images", status="available", include_deprecated="true")
     if len(gaps) == 3:
-        raise CredentialsError(gaps[0])
+        raise CredentialsError(gaps["locations"])
     currency = fetch_currency()
     return make_catalogue(
         regions=filter(None, regions),
@@ -50,7 +51,9 @@ def read_catalogue(
             for each in types
             if (size := _read_size(each, location, currency)) is not None
         ],
-        gaps=gaps,
+        gaps=gaps.values(),
+        has_all_images="images" not in gaps,
+        has_all_sizes="server_types" not in gaps,
     )
 
 
@@ -77,10 +80,10 @@ def _read_size(
 
 
 def _read_image(item: dict[str, Any]) -> OfferedImage | None:
-    """Return an image. Only those of the cloud have names; others go by their id."""
+    """Return an image. The cloud's own have names; snapshots go by their ids."""
     name = reading.text(item, "name")
     image_id = name or reading.text(item, "id")
-    if not image_id or reading.text(item, "deprecated"):
+    if not image_id:
         return None
     architecture = reading.text(item, "architecture")
     return OfferedImage(

@@ -17,12 +17,13 @@ CLOUD_MATERIAL set, each request and answer is held to the cloud's own descripti
 breaks it fails the test at its end.
 """
 
-from collections.abc import Callable
 from typing import Final
 
+from tests.clouds.benches.amazon import AmazonBench
 from tests.clouds.benches.base import Bench
 from tests.clouds.benches.hetznercloud import HetznerCloudBench
 
-BENCHES: Final[dict[str, Callable[[], Bench]]] = {
+BENCHES: Final[dict[str, type[Bench]]] = {
+    "amazon": AmazonBench,
     "hetznercloud": HetznerCloudBench,
 }

@@ -1,6 +1,6 @@
 """What the conformance suite needs to know of a cloud, and to do to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -13,6 +13,7 @@ from servers.clouds.base import (
     CloudError,
     CreateSpec,
     CredentialsError,
+    Meaning,
     NoCapacityError,
     QuotaError,
     RefusedError,
@@ -22,6 +23,7 @@ from servers.clouds.registry import open_cloud
 from servers.lifecycle.keys import make_key
 from tests.clouds.fakes.base import Fake, running
 from tests.clouds.fakes.machines import Machine
+from tests.clouds.fakes.wire import Response
 
 
 class Bench:
@@ -45,14 +47,17 @@ class Bench:
     # Ids in the cloud's own form that no instance has.
     missing: ClassVar[tuple[str, ...]]
     bad_image: ClassVar[str] = "no-such-image"
+    bad_size: ClassVar[str] = "no-such-size"
     # Where the cloud reports no capacity only after the create call, on the instance.
     late_capacity: ClassVar[bool] = False
     # Calls of one create in the good case, without what is remembered between creates.
     calls_of_create: ClassVar[int] = 1
     # Which kinds of leftovers the cloud has: the fake's kind to the port's.
     leftovers: ClassVar[Mapping[str, str]] = {}
-    # The description's statuses: a path in spec.json to the enumeration.
+    # What each raw status means, and where the description lists them.
+    statuses: ClassVar[Mapping[str, Meaning]] = {}
     statuses_at: ClassVar[tuple[str, ...]] = ()
+    labels: ClassVar[Mapping[str, str]] = {"team": "builds"}
     errors: ClassVar[Mapping[str, type[CloudError]]] = {
         "unauthorized": CredentialsError,
         "expired": CredentialsError,
@@ -103,7 +108,7 @@ class Bench:
             "image": self.image,
             "size": self.size,
             "user_data": "#!/bin/sh\ntrue\n",
-            "labels": {"team": "builds"},
+            "labels": dict(self.labels),
         }
         return CreateSpec(**{**given, **changes})
 
@@ -125,19 +130,51 @@ class Bench:
         """Have something lie about that carries ``spec``'s tags; return its id."""
         return str(self.fake.plant_leftover(kind, self.tags_of(spec)))
 
-    def machine(self, instance_id: str) -> Machine:
-        """Return an instance as the fake keeps it."""
-        found: Machine = self.fake.machines[instance_id]
-        return found
+    def prepare(self, find: Callable[[str], Any]) -> None:
+        """Get what the fake needs besides itself; ``find`` returns a fixture."""
 
-    def live(self, fleet: str = "ci") -> list[Machine]:
-        """Return what a fleet is billed for, whatever the API shows of it."""
+    def vanish(self, instance_id: str) -> None:
+        """Have an instance end at once, without a call."""
+        self.fake.machines[instance_id].gone = self.fake.now
+
+    def protect(self, instance_id: str) -> None:
+        """Have the cloud refuse to destroy an instance."""
+        self.fake.machines[instance_id].protected = True
+
+    def count_live(self, fleet: str = "ci") -> list[str]:
+        """Return the key of each instance that a fleet is billed for.
+
+        It is the fake's own count, whatever the API shows.
+        """
         return [
-            machine
+            self.key_of(machine)
             for machine in self.fake.machines.values()
             if self.fleet_of(machine) == fleet
             and machine.phase(self.fake.now) not in {"absent", "gone"}
         ]
+
+    def labels_of(self, instance_id: str) -> dict[str, str]:
+        """Return the tags that an instance has at the cloud, by their names."""
+        return dict(self.fake.machines[instance_id].tags)
+
+    def user_data_of(self, instance_id: str) -> bytes:
+        """Return the user data that an instance gets."""
+        return str(self.fake.machines[instance_id].body.get("user_data", "")).encode()
+
+    def set_status(self, instance_id: str, raw_status: str) -> None:
+        """Have the cloud show an instance with a raw status."""
+        self.fake.machines[instance_id].raw_status = raw_status
+
+    def link_to(self, url: str) -> Response | None:
+        """Return a page of a listing whose next page is at ``url``.
+
+        None if this cloud's pages hold no links.
+        """
+        return None
+
+    def key_of(self, machine: Machine) -> str:
+        """Return the key that an instance carries."""
+        return machine.tags.get(KEY_TAG, "")
 
     def fleet_of(self, machine: Machine) -> str:
         """Return the fleet whose tag an instance carries."""

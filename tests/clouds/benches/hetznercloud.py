@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from servers.clouds.base import Meaning
 from tests.clouds.benches.base import Bench
 from tests.clouds.fakes.hetznercloud import FakeHetznerCloud
 
@@ -18,6 +19,17 @@ class HetznerCloudBench(Bench):
     leftovers: ClassVar[dict[str, str]] = {
         "volumes": "volume",
         "primary_ips": "address",
+    }
+    statuses: ClassVar[dict[str, Meaning]] = {
+        "initializing": Meaning.BOOTING,
+        "starting": Meaning.BOOTING,
+        "running": Meaning.RUNNING,
+        "stopping": Meaning.STOPPED,
+        "off": Meaning.STOPPED,
+        "deleting": Meaning.ENDING,
+        "migrating": Meaning.BOOTING,
+        "rebuilding": Meaning.BOOTING,
+        "unknown": Meaning.UNCLEAR,
     }
     statuses_at = (
         *("components", "schemas", "server"),

@@ -14,17 +14,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     marks = [mark.args for mark in metafunc.definition.iter_markers("needs")]
     needed = {name for args in marks for name in args}
-    names = [
-        name
-        for name, bench in BENCHES.items()
-        if not needed & set(getattr(bench, "lacks", ()))
-    ]
+    names = [name for name, bench in BENCHES.items() if not needed & set(bench.lacks)]
     metafunc.parametrize("bench", names, indirect=True)
 
 
 @pytest.fixture
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     made = BENCHES[request.param]()
+    made.prepare(request.getfixturevalue)
     with made.run():
         yield made
 

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 from tests.clouds.fakes.faults import NO_REQUEST, Faults
 from tests.clouds.fakes.machines import Machine
-from tests.clouds.fakes.specs import Checker, load_checker
+from tests.clouds.fakes.specs import AnyChecker, load_checker
 from tests.clouds.fakes.wire import (
     Handler,
     Outcome,
@@ -55,6 +55,8 @@ class Fake(Faults):
         self.calls: list[tuple[str, str]] = []  # method and route, as they arrived
         self.seen: list[Request] = []
         self.violations: list[str] = []
+        self.latest: dict[str, Response] = {}  # the latest answer, by role
+        self.unchecked = False  # the next answers are no real ones
         # Tokens that are accepted, and their accounts.
         self.tokens: dict[str, str] = {"token-one": "one", "token-two": "two"}
         self.expired: set[str] = set()
@@ -68,7 +70,7 @@ class Fake(Faults):
         # What lies about, by account and kind, then by id.
         self.left: dict[tuple[str, str], dict[str, Any]] = {}
         self.closing = threading.Event()
-        self._checker: Checker | None = load_checker(
+        self._checker: AnyChecker | None = load_checker(
             self.cloud, mounts=self.mounts, invents=self.invents
         )
         self._count = 0
@@ -211,7 +213,8 @@ class Fake(Faults):
             if fault is not None and fault.before is not None:
                 return Outcome(fault.before)
             answer = self._answer(request, handler)
-            if self._checker is not None:
+            self.latest[request.role] = answer
+            if self._checker is not None and not self.unchecked:
                 self.violations += self._checker.check_answer(request, answer)
             if fault is None:
                 return Outcome(answer)
@@ -238,7 +241,7 @@ class Fake(Faults):
         return self.tokens.get(self.read_token(bare), "")
 
     def match(
-        self, method: str, path: str
+        self, method: str, path: str, body: bytes
     ) -> tuple[str, str, dict[str, str], Handler | None]:
         """Return the template, role, parameters and handler of a request."""
         for known, pattern, template, role, handler in self._routes:

@@ -42,14 +42,17 @@ class Faults:
         status: int = 503,
         html: bool = False,
         after: bool = False,
+        skip: int = 0,
     ) -> None:
         """Answer 5xx, with the cloud's own JSON or a gateway's HTML."""
         body = HTML if html else self.refuse("failing", NO_REQUEST).body
         headers = {"Content-Type": "text/html"} if html else {}
         answer = Response(status, body, headers)
-        fault = (
-            Fault(times, role, after=answer) if after else Fault(times, role, answer)
-        )
+        fault = Fault(times, role, skip=skip)
+        if after:
+            fault.after = answer
+        else:
+            fault.before = answer
         self.faults.append(fault)
 
     def hang(self, times: int = 1, *, role: str = "", after: bool = False) -> None:
@@ -73,8 +76,12 @@ class Faults:
             return bool(left)
 
     def take_fault(self, role: str) -> Fault | None:
+        """Return what goes wrong with a request of this role, and count it."""
         for fault in self.faults:
             if fault.role in {"", role}:
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 if fault.times <= 0:
                     self.faults.remove(fault)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.clouds.benches import BENCHES
-from tests.clouds.fakes.specs import Checker, load_checker
+from tests.clouds.fakes.specs import AnyChecker, load_checker
 from tests.clouds.fakes.specs.material import need_material
 
 pytestmark = pytest.mark.pure
@@ -32,7 +32,7 @@ class Answered:
     body: Any = None
 
 
-def load(cloud: str) -> Checker:
+def load(cloud: str) -> AnyChecker:
     need_material(cloud)
     checker = load_checker(cloud, mounts={}, invents=())
     assert checker is not None

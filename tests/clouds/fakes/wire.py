@@ -76,6 +76,7 @@ class Fault:
     hangs_before: bool = False
     hangs_after: bool = False
     cuts: bool = False
+    skip: int = 0  # so many requests go well before
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Site(Protocol):
     def now(self) -> float: ...
 
     def match(
-        self, method: str, path: str
+        self, method: str, path: str, body: bytes
     ) -> tuple[str, str, dict[str, str], Handler | None]: ...
 
     def find_account(self, headers: Mapping[str, str]) -> str: ...
@@ -147,7 +148,7 @@ def read_request(
     parts = urlsplit(received.path)
     headers = {name.lower(): value for name, value in received.headers.items()}
     template, role, params, handler = site.match(
-        received.command, parts.path.removeprefix(site.base)
+        received.command, parts.path.removeprefix(site.base), body
     )
     request = Request(
         method=received.command,

@@ -6,8 +6,7 @@ from typing import Any, Protocol
 
 import jsonschema_rs
 
-from tests.clouds.fakes.specs.forms import Operation, read_operations
-from tests.clouds.fakes.specs.material import load_spec
+from tests.clouds.fakes.specs.forms import Operation
 from tests.clouds.fakes.specs.schemas import convert, find_unknown
 
 # What schemas refer to in the forms' roots.
@@ -211,17 +210,3 @@ def _read_plain(kind: Any, value: str) -> Any:
     if "boolean" in kinds and value in {"true", "false"}:
         return value == "true"
     return value
-
-
-@lru_cache(maxsize=16)
-def _load(cloud: str, mounts: tuple[tuple[str, str], ...]) -> list[Operation]:
-    return read_operations(load_spec(cloud), dict(mounts))
-
-
-def load_checker(
-    cloud: str, *, mounts: Mapping[str, str], invents: Collection[str]
-) -> Checker | None:
-    """Return the checker of a cloud, or None if there is no description here."""
-    if load_spec(cloud) is None:
-        return None
-    return Checker(cloud, _load(cloud, tuple(sorted(mounts.items()))), invents)

@@ -36,6 +36,8 @@ def convert(value: Any, *, answers: bool) -> Any:
     _convert_bounds(shape)
     if isinstance(shape.get("$ref"), str) and not shape["$ref"].startswith("#"):
         shape["$ref"] = f"#/schemas/{shape['$ref']}"
+    if isinstance(shape.get("enum"), list) and "…" in str(shape["enum"][-1:]):
+        del shape["enum"]  # the extract cuts long ones, and says so at their end
     _drop_required(shape, "writeOnly" if answers else "readOnly")
     if isinstance(shape.get("pattern"), str) and not _is_pattern(shape["pattern"]):
         del shape["pattern"]
