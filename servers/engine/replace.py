@@ -71,6 +71,7 @@ def _swap(
         reason=f"{reason} {other.name} replaces it.",
         now=now,
         fence=server.fence,
+        changes={"lost_at": now},
     )
     if not moved:
         raise _MovedError

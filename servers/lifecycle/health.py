@@ -2,8 +2,9 @@
 
 The checks are spread out: each server has its own second of the minute. One failure
 says little, so several in a row lose the health. If more than a share of a location's
-servers fail at once, it is the network between ServerFleet and them, and nobody's
-builds are helped by destroying them: the servers are held, and people are told.
+servers fail at once or one after another, it is the network between ServerFleet and
+them, and nobody's builds are helped by destroying them: the servers are held, and
+people are told.
 """
 
 from datetime import datetime
@@ -11,8 +12,9 @@ from typing import Final
 
 from servers.lifecycle.conditions import Known, Met, NotYet
 from servers.lifecycle.cordon import decide_follow, explain_cordon
-from servers.lifecycle.decisions import Check, Decision, Move, Replace, Wait
-from servers.lifecycle.snapshot import InstanceView, Limits, Snapshot
+from servers.lifecycle.decisions import Check, Decision, Wait
+from servers.lifecycle.loss import explain_network, lose_server
+from servers.lifecycle.snapshot import InstanceView, Snapshot
 from servers.lifecycle.states import Event
 
 # As long after a check, in parts of the time between two, the health can be lost by it.
@@ -57,14 +59,15 @@ def _follow_checks(
     if failures < most:
         return Wait(f"Failed checks in a row: {failures} of {most}. {problem}", due)
     location = snapshot.location(own.location)
-    if is_network(location.failing, location.checked, snapshot.limits):
-        return Wait(
-            f"{location.failing} of {location.checked} servers in {location.name} fail "
-            "their checks at once, so it is probably the network between ServerFleet "
-            f"and them. Nothing is done about them meanwhile. {problem}",
-            due,
-            held=True,
-        )
+    network = explain_network(
+        name=location.name,
+        failing=location.failing,
+        checked=location.checked,
+        lost=location.lost,
+        limits=snapshot.limits,
+    )
+    if network:
+        return Wait(f"{network} {problem}", due, held=True)
     if now > due - snapshot.limits.check * (1 - _FRESH):
         # After an outage the others recover one by one, and this server's failures may
         # be from before it. So its next check decides, not whatever woke it meanwhile.
@@ -73,32 +76,5 @@ def _follow_checks(
             f"{problem}",
             due,
         )
-    return _lose_health(snapshot, now)
-
-
-def is_network(failing: int, checked: int, limits: Limits) -> bool:
-    """Tell whether so many servers fail at once that it is no fault of theirs."""
-    if failing > max(limits.share_floor, int(checked * limits.share)):
-        return True
-    # All of a small location, too: what they share is their way to ServerFleet.
-    return failing == checked > 1
-
-
-def _lose_health(snapshot: Snapshot, now: datetime) -> Decision:
-    because = (
-        f"It failed {snapshot.host.failures} checks in a row. {snapshot.host.problem}"
-    )
-    if not snapshot.replaces:
-        return Move(Event.HEALTH_LOST, f"{because} Retry or terminate the server.")
-    if snapshot.protected:
-        kept = "It is protected, so it is not replaced."
-    elif now < snapshot.state_since + snapshot.limits.proven:
-        kept = (
-            "It is not replaced, because it failed so soon after it became ready that "
-            "another one probably would, too."
-        )
-    else:
-        return Replace(because)
-    return Move(
-        Event.HEALTH_LOST, f"{because} {kept} Look at it, then terminate the server."
-    )
+    because = f"It failed {failures} checks in a row. {problem}"
+    return lose_server(snapshot, because, Event.HEALTH_LOST, now=now)

@@ -16,6 +16,7 @@ from servers.lifecycle.decisions import (
 from servers.lifecycle.guards import exceeds_share
 from servers.lifecycle.health import decide_running
 from servers.lifecycle.interruption import decide_interruption
+from servers.lifecycle.loss import explain_mass, lose_server
 from servers.lifecycle.machine import follow_condition, say_log
 from servers.lifecycle.snapshot import InstanceView, LocationView, Snapshot
 from servers.lifecycle.states import BOOTING, Answer, Event, State
@@ -36,13 +37,9 @@ def decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
         "" if lost else _explain_end(own, is_off=_is_not_on_yet(snapshot, location))
     )
     if broken:
-        return _give_up(snapshot, broken, live=own.live)
+        return _give_up(snapshot, own, broken, now)
     if not own.live:
-        return Move(
-            Event.INSTANCE_VANISHED,
-            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
-            "ServerFleet did not request that. Retry or terminate the server.",
-        )
+        return _give_up_lost(snapshot, own, _say_shown(own), now)
     if _is_missing(own, location):
         return _decide_missing(snapshot, own, location, now)
     if _is_unfinished(snapshot):
@@ -52,7 +49,7 @@ def decide_holding(snapshot: Snapshot, now: datetime) -> Decision:
     broken = snapshot.machine.broken
     if broken and snapshot.state in BOOTING:
         said = f"{broken} {say_log(snapshot)}".rstrip()
-        return _give_up(snapshot, said, live=True)
+        return _give_up(snapshot, own, said, now)
     return _decide_boot(snapshot, own, now)
 
 
@@ -85,21 +82,37 @@ def _explain_end(own: InstanceView, *, is_off: bool) -> str:
     if own.failed:
         return f"The cloud reports that its instance failed.{fault}"
     if (own.halted and not (own.stopped and is_off)) or not own.live:
-        return (
-            f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
-            f"ServerFleet did not request that.{fault}"
-        )
+        return f"{_say_shown(own)}{fault}"
     return ""
 
 
-def _give_up(snapshot: Snapshot, because: str, *, live: bool) -> Decision:
+def _say_shown(own: InstanceView) -> str:
+    return (
+        f"The cloud shows its instance as {own.raw_status or 'gone'!r}, although "
+        "ServerFleet did not request that."
+    )
+
+
+def _give_up_lost(
+    snapshot: Snapshot, own: InstanceView, because: str, now: datetime
+) -> Decision:
+    """Return the step after the instance of a server that ran is of no use any more."""
+    event = Event.HEALTH_LOST if own.live else Event.INSTANCE_VANISHED
+    unknown = own.unclear and not own.failed  # no reason to destroy it
+    if snapshot.state is not State.RUNNING or unknown:
+        return Move(event, f"{because} Retry or terminate the server.")
+    mass = explain_mass(snapshot.location(own.location), snapshot.limits)
+    return lose_server(snapshot, because, event, kept=mass, now=now)
+
+
+def _give_up(
+    snapshot: Snapshot, own: InstanceView, because: str, now: datetime
+) -> Decision:
     """Return the step after an instance failed, stopped or ended unasked."""
     attempt = snapshot.attempt
-    own = snapshot.own_instance
     if snapshot.state is State.RUNNING or attempt is None:
-        event = Event.HEALTH_LOST if live else Event.INSTANCE_VANISHED
-        return Move(event, f"{because} Retry or terminate the server.")
-    if own is not None and own.unclear and not own.failed:
+        return _give_up_lost(snapshot, own, because, now)
+    if own.unclear and not own.failed:
         # It may still boot: an unknown status is no reason to destroy it.
         return Wait(f"{because} Waiting until its deadline.", snapshot.deadline_at)
     event = follow_failure(

@@ -56,6 +56,8 @@ class Limits:
     recheck: timedelta = timedelta(seconds=5)  # what was just sent shows after it
     check: timedelta = timedelta(seconds=60)  # between two checks of health
     checks: int = 3  # failed ones in a row that lose health
+    # So long, servers that were lost count as if they still failed.
+    lately: timedelta = timedelta(minutes=15)
     # A server that lost its health sooner after it was ready is not replaced.
     proven: timedelta = timedelta(minutes=10)
 
@@ -132,7 +134,9 @@ class LocationView:
     ``first_look`` and ``last_look`` are the starts of the first and of the newest
     complete listing that began after ``quiet_from`` of the server, or None.
     Of the location's ``live`` instances, ``missing`` were not in the newest listing.
-    Of its ``checked`` running servers, ``failing`` failed their last check.
+    Of its ``running`` servers, ``checked`` have been checked, and ``failing`` of those
+    failed their last check. Lately, ``lost`` others failed so many in a row that they
+    lost their health, and ``ended`` others lost their instances.
     """
 
     location: str
@@ -146,8 +150,11 @@ class LocationView:
     last_look: datetime | None = None
     live: int = 0
     missing: int = 0
+    running: int = 0
     checked: int = 0
     failing: int = 0
+    lost: int = 0
+    ended: int = 0
 
 
 @dataclass(frozen=True, slots=True)

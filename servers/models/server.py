@@ -83,6 +83,8 @@ class Server(models.Model):
     cordoned = models.BooleanField(default=False)
     # When its instance became ready, so that builds can run on it.
     ready_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When it last lost its health or its instance while it ran.
+    lost_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # The fields of the engine.
     want = models.CharField(max_length=8, choices=_choices(Want), default=Want.RUN)

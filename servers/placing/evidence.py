@@ -20,7 +20,7 @@ from django.db.models import (
     When,
 )
 
-from servers.lifecycle.snapshot import LocationView
+from servers.lifecycle.snapshot import Limits, LocationView
 from servers.models import Instance, Listing, Location
 from servers.placing.locations import pace_of_account
 from servers.placing.machines import Checked, count_checked
@@ -28,21 +28,20 @@ from servers.placing.placements import LocationKey
 
 
 class Evidence:
-    """The listings of locations, and counts of what is in them.
-
-    A server loses its health after ``checks`` failures in a row.
-    """
+    """The listings of locations, and counts of what is in them at ``now``."""
 
     def __init__(
         self,
         locations: Mapping[LocationKey, Location | None],
         accounts: Iterable[UUID],
         *,
-        checks: int,
+        limits: Limits,
+        now: datetime,
     ) -> None:
         self.locations = locations
         self.accounts = accounts
-        self.checks = checks
+        self.limits = limits
+        self.now = now
 
     def add_looks(
         self, key: LocationKey, view: LocationView, quiet: datetime
@@ -68,9 +67,16 @@ class Evidence:
         return replace(view, live=live, missing=missing)
 
     def add_checked(self, key: LocationKey, view: LocationView) -> LocationView:
-        """Add how many running servers are checked, and how many of them fail."""
+        """Add how many running servers fail their checks, or were lost lately."""
         counted = self.checked.get(key, Checked())
-        return replace(view, checked=counted.checked, failing=counted.failing)
+        return replace(
+            view,
+            running=counted.running,
+            checked=counted.checked,
+            failing=counted.failing,
+            lost=counted.lost,
+            ended=counted.ended,
+        )
 
     def forget_checks(self) -> None:
         """Count the checks again, after another one."""
@@ -78,8 +84,8 @@ class Evidence:
 
     @cached_property
     def checked(self) -> dict[LocationKey, Checked]:
-        """The checks of running servers in each location."""
-        return count_checked(self.checks)
+        """The checks of running servers in each location, and what was lost lately."""
+        return count_checked(self.limits, self.now)
 
     @cached_property
     def looks(self) -> dict[int, datetime]:

@@ -1,11 +1,15 @@
 """The gate of a location (whether it allows creates and destroys), and the limits."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.conf import settings
 
 from servers.lifecycle.snapshot import Limits, Pace
 from servers.models import Account, Fleet, Location
+
+# How long a lost server counts, in times of what is between two health checks.
+LATELY: Final = 15
 
 
 def limits_in_force() -> Limits:
@@ -16,6 +20,7 @@ def limits_in_force() -> Limits:
         tries=settings.CREATE_TRIES,
         recheck=timedelta(seconds=settings.DRAIN_RECHECK),
         check=timedelta(seconds=settings.HEALTH_INTERVAL),
+        lately=timedelta(seconds=settings.HEALTH_INTERVAL * LATELY),
         proven=timedelta(seconds=settings.BOOT_DEADLINE),
     )
 

@@ -11,7 +11,7 @@ from django.db.models import Count, F, Q
 
 from servers.clouds.registry import describe_kind
 from servers.lifecycle.conditions import Machine
-from servers.lifecycle.snapshot import HostView
+from servers.lifecycle.snapshot import HostView, Limits
 from servers.lifecycle.states import BOOTING, State
 from servers.machine.agents.cordon import explain_order
 from servers.machine.callback.conditions import Report
@@ -143,26 +143,36 @@ def _find_daemon(server_id: UUID, address: str, *, loopback: bool) -> Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How many running servers of a location are checked, and how their checks went."""
+    """How the checks of a location's running servers went, and what was lost lately."""
 
+    running: int = 0
     checked: int = 0
     failing: int = 0  # the last one failed
-    lost: int = 0  # so many in a row that the health is lost
+    failed: int = 0  # so many in a row that the health is lost
+    lost: int = 0  # were lost by that lately, and run no more
+    ended: int = 0  # lost their instances lately, and run no more
 
 
-def count_checked(most: int) -> dict[LocationKey, Checked]:
-    """Return the checks of each location that has any. One query.
+def count_checked(limits: Limits, now: datetime) -> dict[LocationKey, Checked]:
+    """Return the checks of each location where servers run or did lately. One query.
 
     Only those since the server became ready count. A heartbeat that comes is a check,
-    too, although it is not recorded as one. ``most`` failures lose the health.
+    too, although it is not recorded as one.
     """
-    looked = Q(checked_at__gte=F("server__state_since"))
-    heard = Q(heartbeat_at__gte=F("server__state_since"))
-    rows = Host.objects.filter(looked | heard, server__state=State.RUNNING)
-    counted = rows.values_list("server__account", "server__region").annotate(
-        checked=Count("server"),
-        failing=Count("server", filter=looked & Q(failures__gt=0)),
-        lost=Count("server", filter=looked & Q(failures__gte=most)),
+    runs, since = Q(state=State.RUNNING), now - limits.lately
+    looked = runs & Q(host__checked_at__gte=F("state_since"))
+    heard = runs & Q(host__heartbeat_at__gte=F("state_since"))
+    gone = ~runs & Q(lost_at__gte=since)
+    # The failures stay on the record of a server that no longer runs.
+    failed = Q(host__failures__gte=limits.checks)
+    rows = Server.objects.filter(runs | Q(lost_at__gte=since))
+    counted = rows.values_list("account", "region").annotate(
+        running=Count("pk", filter=runs),
+        checked=Count("pk", filter=looked | heard),
+        failing=Count("pk", filter=looked & Q(host__failures__gt=0)),
+        failed=Count("pk", filter=looked & failed),
+        lost=Count("pk", filter=gone & failed),
+        ended=Count("pk", filter=gone & (Q(host=None) | ~failed)),
     )
     return {
         (account, region): Checked(*counts)

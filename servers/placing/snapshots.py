@@ -72,7 +72,7 @@ class Loader:
         self.accounts: dict[UUID, Account] = {}
         self.locations = self._load_locations(servers)
         self.evidence = Evidence(
-            self.locations, self.accounts, checks=self.limits.checks
+            self.locations, self.accounts, limits=self.limits, now=now
         )
         self.views: dict[LocationKey, LocationView] = {}
         self.pending = (
@@ -197,9 +197,9 @@ class Loader:
         add: Callable[[LocationKey, LocationView], LocationView]
         if snapshot.state is State.STOPPING:
             add = partial(evidence.add_looks, quiet=quiet_from(snapshot))
-        elif own is not None and own.missed_from is not None:
+        elif own is not None and own.live and own.missed_from is not None:
             add = evidence.add_missing
-        elif snapshot.host.failures >= snapshot.limits.checks:
+        elif _may_be_lost(snapshot):
             add = evidence.add_checked
         else:
             return snapshot
@@ -251,3 +251,11 @@ class Loader:
             full_since=full.seen_at if full else None,
             full_until=full.until if full else None,
         )
+
+
+def _may_be_lost(snapshot: Snapshot) -> bool:
+    """Tell whether the server has lost its health or its instance, if not all have."""
+    own = snapshot.own_instance
+    ended = own is not None and (not own.live or own.halted or own.failed)
+    ends = snapshot.state is State.RUNNING and ended
+    return ends or snapshot.host.failures >= snapshot.limits.checks

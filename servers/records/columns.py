@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from servers.lifecycle.states import Event, Want
+from servers.lifecycle.states import Event, State, Want
 from servers.models import Server
 from servers.records.keys import list_wiped_columns
 
@@ -32,6 +32,10 @@ def _go_on_pending(server: Server, now: datetime) -> dict[str, Any]:
     return {"deadline_at": now + left, "planned_at": now}
 
 
+def _note_loss(server: Server, now: datetime) -> dict[str, Any]:
+    return {"lost_at": now} if server.state == State.RUNNING else {}
+
+
 def find_columns(
     server: Server, event: Event, *, reason: str, now: datetime
 ) -> dict[str, Any]:
@@ -44,7 +48,7 @@ def find_columns(
             | Event.INSTANCE_INTERRUPTED
             | Event.HEALTH_LOST
         ):
-            return {"error": reason}
+            return {"error": reason, **_note_loss(server, now)}
         case Event.STOP_REQUESTED:
             return {"want": Want.GONE, "cordoned": True}
         case Event.ATTEMPT_WRITTEN:

@@ -1,5 +1,6 @@
 """The health checks of running servers, on a sandbox that simulates them."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from servers.lifecycle.snapshot import Limits
 from servers.models import Account, Event, Fleet, Host, Server, Template
 from servers.operations.change import Change, change_server
 from servers.operations.templates import save_template
@@ -16,7 +18,8 @@ from servers.placing.snapshots import Loader
 from servers.records.ledger import database_now
 from servers.reports.attention.load import list_attention
 from servers.reports.why import explain_server
-from tests.support.fleet import Workshop, live_keys, make_fleet, provision
+from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
+from tests.support.worlds import turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SICK = {"unhealthy": 1.0}
@@ -137,7 +140,16 @@ def test_a_heartbeat_counts_as_a_check_and_what_was_before_counts_as_none(
     )
     for server, found in zip(servers, known, strict=True):
         Host.objects.create(server=server, **found)
-    assert count_checked(3) == {(account.pk, ""): Checked(4, 2, 1)}
+    Server.objects.filter(pk=servers[2].pk).update(lost_at=before)  # and retried
+    where = (account.pk, "")
+    assert count_checked(Limits(), now) == {where: Checked(5, 4, 2, 1)}
+    # Those that were lost lately are counted apart, by what they had lost.
+    lately = now - timedelta(minutes=14)
+    rows = Server.objects.filter(pk__in=[each.pk for each in servers])
+    for number, at in ((0, lately), (3, lately), (4, before)):
+        rows.filter(pk=servers[number].pk).update(state="shutdown", lost_at=at)
+    Host.objects.filter(server=servers[0]).delete()
+    assert count_checked(Limits(), now) == {where: Checked(2, 2, 1, 0, 1, 1)}
 
 
 def test_the_machines_of_many_servers_are_loaded_in_as_many_queries_as_one(
@@ -182,6 +194,56 @@ def test_what_can_not_be_replaced_goes_to_error(
     workshop.run_to("error", server)
     assert words in server.error
     assert Server.objects.count() == 1
+
+
+def test_servers_that_fail_one_after_another_are_the_network_too(
+    workshop: Workshop,
+) -> None:
+    (first,) = run_sick(workshop)
+    workshop.run_to("error", first)  # it was too young to be replaced
+    first.refresh_from_db()
+    assert first.lost_at is not None
+    lost = Server.objects.filter(pk=first.pk)
+    # However long the others take here, that was lately.
+    lost.update(lost_at=database_now() + timedelta(hours=1))
+    set_faults(first.account, unhealthy=1e-9)
+    second = provision()
+    workshop.run_to("running", second)
+    set_faults(first.account, **SICK)
+    workshop.run_until(
+        lambda: Host.objects.filter(server=second, failures__gte=4).exists()
+    )
+    second.refresh_from_db()
+    assert second.state == "running"
+    assert explain(second).startswith(
+        "2 of 2 servers in sandbox fail their checks or lost their health lately"
+    )
+    assert "network" in list_concerns()
+    lost.update(lost_at=database_now() - timedelta(hours=1))
+    workshop.run_to("error", second)
+    assert "network" not in list_concerns()
+
+
+def test_a_server_whose_instance_ends_is_replaced_once(
+    workshop: Workshop, settings: Any
+) -> None:
+    account = make_fleet()
+    choose_replace()
+    old = provision()
+    workshop.run_to("running", old)
+    settings.BOOT_DEADLINE = 0.0  # it has proven itself
+    old.refresh_from_db()
+    turn(world_of(account), old.instance_id, "stopped", time.time())
+    workshop.run_until(lambda: Server.objects.count() == 2)
+    settings.BOOT_DEADLINE = 600.0
+    new = Server.objects.exclude(pk=old.pk).get()
+    workshop.run_to("running", new)
+    workshop.run_to("stopped", old)
+    assert Server.objects.count() == 2
+    asked = Event.objects.get(server=old, kind="stop_requested")
+    assert asked.reason.startswith("The cloud shows its instance as 'stopped'")
+    assert asked.reason.endswith(f"{new.name} replaces it.")
+    assert len(live_keys(account)) == 1
 
 
 def test_all_servers_of_a_location_at_once_are_held_and_told(

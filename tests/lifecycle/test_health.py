@@ -39,9 +39,9 @@ def checked(seconds: float, failures: int = 0) -> HostView:
     return HostView(checked_at=ago(seconds), failures=failures, problem=problem)
 
 
-def among(failing: int, total: int, **more: Any) -> Snapshot:
+def among(failing: int, total: int, *, lost: int = 0, **more: Any) -> Snapshot:
     """Return a server that has just failed its third check, and its location."""
-    where = replace(LOCATION, failing=failing, checked=total)
+    where = replace(LOCATION, failing=failing, checked=total, lost=lost)
     return running(host=checked(1, 3), locations=(where,), **more)
 
 
@@ -64,6 +64,13 @@ def among(failing: int, total: int, **more: Any) -> Snapshot:
         # All of a small location.
         (among(2, 2), Wait),
         (among(2, 3), Event.HEALTH_LOST),
+        # Small groups, one after another: those that were lost lately count.
+        (among(1, 16, lost=4), Event.HEALTH_LOST),
+        (among(1, 15, lost=5), Wait),
+        (among(1, 1, lost=1), Wait),
+        (among(1, 2, lost=1), Event.HEALTH_LOST),
+        (among(2, 56, lost=4, replaces=True), Replace),
+        (among(3, 56, lost=4, replaces=True), Wait),
         (among(1, 9, replaces=True), Replace),
         (among(1, 9, replaces=True, protected=True), Event.HEALTH_LOST),
         (among(1, 9, replaces=True, state_since=ago(599)), Event.HEALTH_LOST),
@@ -105,6 +112,56 @@ def test_a_network_that_fails_holds_everything_and_is_told() -> None:
     # The checks go on, so the end of it is seen.
     assert decision.until is not None
     assert isinstance(decide(among(6, 20), decision.until), Check)
+
+
+def test_servers_that_were_lost_lately_are_named_with_those_that_fail() -> None:
+    decision = decide(among(2, 15, lost=5), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.held
+    assert decision.because.startswith(
+        "7 of 20 servers in a r fail their checks or lost their health in the last 15 "
+        "minutes, so it is probably the network"
+    )
+
+
+STOPPED = {"address": "10.0.0.1", "raw_status": "stopped", "halted": True}
+GONE = {"address": "10.0.0.1", "raw_status": "terminated", "live": False}
+VANISHED = {**GONE, "missed_from": ago(60)}
+YOUNG = {"state_since": ago(599)}
+
+
+@pytest.mark.parametrize("shown", [STOPPED, GONE, VANISHED])
+@pytest.mark.parametrize(
+    ("more", "ended", "words"),
+    [
+        ({}, 0, ""),
+        ({}, 4, ""),
+        ({}, 5, "because 6 of 25 servers in a r lost their instances in the last 15"),
+        ({"protected": True}, 0, "It is protected, so it is not replaced."),
+        (YOUNG, 0, "It is not replaced, because it failed so soon"),
+        ({"replaces": False}, 0, "Retry or terminate the server."),
+    ],
+)
+def test_an_instance_that_ends_while_its_server_runs_follows_the_same_choice(
+    shown: dict[str, Any], more: dict[str, Any], ended: int, words: str
+) -> None:
+    where = replace(LOCATION, running=20, ended=ended)
+    seen = running(**{"replaces": True, "locations": (where,), **held(**shown), **more})
+    decision = decide(seen, NOW)
+    if not words:
+        assert isinstance(decision, Replace), decision
+        assert decision.reason.startswith("The cloud shows its instance as ")
+        return
+    assert isinstance(decision, Move), decision
+    assert decision.event in {Event.HEALTH_LOST, Event.INSTANCE_VANISHED}
+    assert words in decision.reason
+
+
+def test_a_status_that_nobody_knows_is_no_reason_to_replace() -> None:
+    shown = held(**{**STOPPED, "unclear": True, "raw_status": "resting"})
+    decision = decide(running(replaces=True, **shown), NOW)
+    assert isinstance(decision, Move)
+    assert decision.event is Event.HEALTH_LOST
 
 
 def test_only_a_check_itself_loses_health_and_not_what_wakes_a_server_later() -> None:

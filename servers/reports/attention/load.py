@@ -45,7 +45,7 @@ def list_attention(
     items += describe_processes(Heartbeat.objects.all(), fleet, now=now)
     locations = list(_load_locations())
     items += describe_locations(locations, now=now)
-    items += describe_health(locations)
+    items += describe_health(locations, now=now)
     queues, recent = read_queues(locations, fleet, now=now)
     items, told = describe_backlog(items, queues, recent, now=now)
     items += describe_servers(_load_servers(boots or Boots(), now=now), told=told)
