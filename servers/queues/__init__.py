@@ -1,0 +1,1 @@
+"""The port to CI systems: what their queues show. One folder for each."""

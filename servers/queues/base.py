@@ -1,0 +1,84 @@
+"""What a queue shows, and what each adapter promises.
+
+A queue is never trusted. What it shows may be old, partial, or nonsense, and whatever
+is not read for sure raises an error, so that a pool's plan changes nothing. An adapter
+never turns an answer that it can't read into an empty queue.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Protocol
+
+from servers.clouds.base import UnknownOutcomeError
+from servers.lifecycle.pools.demand import JobState
+
+Labels = Mapping[str, str]
+MAX_JOBS: Final = 20_000  # of one snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class QueueConfig:
+    """All that an adapter needs. Contains secrets: never log it."""
+
+    url: str = ""  # "" for the CI system's own
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueJob:
+    """One job of a queue.
+
+    ``labels`` is what a server must have to run it, by the CI's own rules: labels with
+    values, or tags with the value "". ``since`` is Unix seconds by this machine's
+    clock: when it was queued, or started. ``server`` is the name of the server that
+    runs it, "" if the CI does not say. ``title`` tells people which job it is.
+    """
+
+    job_id: str
+    state: JobState
+    since: float
+    labels: Labels
+    server: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """All jobs of a queue at one time, in Unix seconds by this machine's clock.
+
+    ``at`` is when the first request was sent: what happened later may be missing.
+    ``complete`` is false if a part could not be read. ``names_servers`` tells whether
+    running jobs say which server runs them.
+    """
+
+    at: float
+    jobs: tuple[QueueJob, ...]
+    complete: bool = True
+    paused: bool = False
+    names_servers: bool = True
+
+
+class Queue(Protocol):
+    """One queue of a CI system. Safe to call from any thread."""
+
+    kind: ClassVar[str]
+
+    def read(self, *, now: float, deadline: float) -> QueueSnapshot:
+        """Return what the queue shows, with all its pages, within ``deadline`` seconds.
+
+        ``now`` becomes ``at``. Times of the CI that lie in the future count as ``now``.
+        Never changes anything. Raises a CloudError if it can't be read:
+        CredentialsError, ThrottledError (with ``retry_after``), UnreachableError,
+        RefusedError (such as an edition of the CI without this API), and
+        UnknownOutcomeError for all else.
+        """
+
+
+def check_count(number: int, what: str) -> None:
+    """Raise UnknownOutcomeError if a queue shows more jobs than can be true."""
+    if number > MAX_JOBS:
+        raise UnknownOutcomeError(
+            f"{what} showed more than {MAX_JOBS:,} jobs. ServerFleet reads no more, so "
+            "nothing changes until there are fewer."
+        )

@@ -1,0 +1,76 @@
+"""The port over Drone's ``GET /api/queue``."""
+
+from typing import ClassVar, Final
+
+from servers.clouds import reading
+from servers.clouds.base import CloudError, CredentialsError, RefusedError
+from servers.clouds.deadline import Deadline
+from servers.clouds.kind import Field
+from servers.clouds.rest import Reply, RestClient
+from servers.queues.base import QueueConfig, QueueSnapshot, check_count
+from servers.queues.drone.stages import check_labels, match_stage, read_stages
+from servers.queues.kind import QueueKind
+
+NAME: Final = "Drone"
+_ADVICE: Final = {
+    401: "The token is not valid. Enter one of an administrator.",
+    403: "The token's user is no administrator, and only those see the queue.",
+}
+
+
+class Drone:
+    """The queue of one Drone server."""
+
+    kind: ClassVar[str] = "drone"
+
+    def __init__(self, config: QueueConfig) -> None:
+        token = config.credentials.get("token", "")
+        self._client = RestClient(
+            NAME,
+            config.url,
+            {"Authorization": f"Bearer {token}"},
+            (token,),
+            _explain,
+        )
+
+    def read(self, *, now: float, deadline: float) -> QueueSnapshot:
+        """Return all stages in the queue. Whether it is paused can't be read."""
+        with Deadline(deadline, NAME):
+            reply = self._client.ask("GET", "/api/queue")
+            stages = reply.need_objects()
+        check_count(len(stages), NAME)
+        return QueueSnapshot(now, tuple(read_stages(stages, now)))
+
+
+def _explain(reply: Reply) -> CloudError | None:
+    said = f"{NAME} answered {reply.status}."
+    if reply.status == 501:
+        return RefusedError(
+            f"{said} This build of Drone has no queue API: it is the open-source "
+            "edition. Use the queue kind json or push instead."
+        )
+    if reply.status in _ADVICE and reading.text(reply.data, "message"):
+        return CredentialsError(f"{said} {_ADVICE[reply.status]}")
+    return None
+
+
+KIND: Final = QueueKind(
+    name="drone",
+    label=NAME,
+    open=Drone,
+    match=match_stage,
+    check_labels=check_labels,
+    labels_help=(
+        "What the runners of this pool are: os, arch, and if needed kind, type, "
+        "variant, kernel, and label.NAME for each of their labels."
+    ),
+    credentials=(
+        Field(
+            "token",
+            "Token",
+            "The API token of an administrator: Account settings in Drone.",
+            required=True,
+            secret=True,
+        ),
+    ),
+)

@@ -1,0 +1,31 @@
+"""How an adapter of a CI system describes itself: to the registry, forms and docs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from servers.clouds.kind import Field
+from servers.queues.base import Labels, Queue, QueueConfig
+
+
+@dataclass(frozen=True, slots=True)
+class QueueKind:
+    """One kind of queue.
+
+    ``match(job, pool)`` follows the CI's own rule for which agent may run a job. It
+    returns how many of the pool's labels the job does not ask for, or None if the
+    pool's servers can't run it. ``verify`` checks a hook's signature over its raw body.
+    """
+
+    name: str
+    label: str
+    open: Callable[[QueueConfig], Queue]
+    match: Callable[[Labels, Labels], int | None]
+    credentials: tuple[Field, ...] = ()
+    options: tuple[Field, ...] = ()
+    default_url: str = ""  # "" if each installation has its own
+    # Returns what is wrong with labels of a pool for this CI, or "".
+    check_labels: Callable[[Labels], str] = lambda _labels: ""
+    labels_help: str = ""
+    poll: float = 10.0  # seconds between two reads without a hook
+    names_servers: bool = True
+    verify: Callable[[Mapping[str, str], bytes, str], bool] | None = None

@@ -1,0 +1,38 @@
+"""All kinds of queues, and the adapter of each, in one literal dict."""
+
+from functools import lru_cache
+from importlib import import_module
+from typing import Final
+
+from servers.errors import InvalidError
+from servers.queues.base import Queue, QueueConfig
+from servers.queues.kind import QueueKind
+
+_ADAPTERS: Final = {
+    "drone": "servers.queues.drone",
+}
+
+
+def list_queue_kinds() -> list[QueueKind]:
+    """Return all kinds, sorted by name."""
+    return [describe_queue_kind(kind) for kind in sorted(_ADAPTERS)]
+
+
+@lru_cache
+def describe_queue_kind(kind: str) -> QueueKind:
+    """Return what a queue of ``kind`` needs. Raises InvalidError."""
+    path = _ADAPTERS.get(kind)
+    if path is None:
+        known = ", ".join(sorted(_ADAPTERS))
+        raise InvalidError(
+            f"{kind[:40]!r} is not a known kind of queue. Use one of {known}.",
+            fields={"kind": [f"Use one of {known}."]},
+        )
+    described = import_module(path).KIND
+    assert isinstance(described, QueueKind)
+    return described
+
+
+def open_queue(kind: str, config: QueueConfig) -> Queue:
+    """Return a queue. Cheap: no call, no connection. Raises InvalidError."""
+    return describe_queue_kind(kind).open(config)

@@ -1,0 +1,1 @@
+"""Stateful fakes of CI systems over real HTTP, written from their documentation."""
