@@ -14,7 +14,7 @@ DRY := keys=$$(mktemp -d); trap 'rm -rf "$$keys"' EXIT; $(PY) -m serverfleet.run
 FIND_PYTHON := for python in python3.13 python3.12 python3.11 python3; do \
 	if $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; exit; fi; done
 
-.PHONY: help run drill chaos model test test-sqlite test-postgresql check bench soak screenshots lock format clean
+.PHONY: help run drill chaos model test test-sqlite test-postgresql check bench soak calls screenshots lock format clean
 
 help: ## explain all targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -68,6 +68,9 @@ bench: .venv/dev.stamp ## measure performance, and print ratios to bare baseline
 
 soak: .venv/dev.stamp ## run 50 clients for a minute on each database, and check every response (SECONDS=60)
 	@$(PY) -m tests.bench.soak $(SECONDS)
+
+calls: .venv/dev.stamp ## count the calls that each cloud gets, and write them into docs/clouds.md
+	@WRITE_CALLS=1 $(PY) -m pytest -q -n 0 --database sqlite tests/clouds/conformance/test_calls.py
 
 screenshots: .venv/dev.stamp ## retake the screenshots in the docs (TO=folder: of all pages, into that folder)
 	@$(PY) -m tests.screenshots $(TO)

@@ -145,14 +145,15 @@ class Sandbox:
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Return the instances with this key, found by an index."""
         with _translated():
-            return [_show(node) for node in self._driver.list_nodes(ex_key=key)]
+            found = [_show(node) for node in self._driver.list_nodes(ex_key=key)]
+        return [instance for instance in found if instance.key == key]
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
         """Return the fleet's instances in this region, and the account's identity."""
         with _translated():
             nodes = self._driver.list_nodes(ex_fleet_tag=FLEET_TAG, ex_fleet=fleet)
         return CloudListing(
-            tuple(_show(node) for node in nodes),
+            tuple(shown for node in nodes if (shown := _show(node)).fleet == fleet),
             identity=self._driver.world.identity(),
         )
 

@@ -47,8 +47,9 @@ class AmazonBench(Bench):
         self.fake.moto = find("moto_url")
         reset_moto(self.fake.moto)
 
-    def plant(self, spec: CreateSpec, *, account: str = "one") -> Any:
-        return self.open(account).create_instance(spec, deadline=30)
+    def plant(self, spec: CreateSpec, *, account: str = "one") -> str:
+        made = self.open(account).create_instance(spec, deadline=30)
+        return made.instance_id
 
     def leave(self, kind: str, spec: CreateSpec) -> str:
         params = {

@@ -21,7 +21,7 @@ from servers.clouds.base import (
 from servers.clouds.port import Cloud
 from servers.clouds.registry import open_cloud
 from servers.lifecycle.keys import make_key
-from tests.clouds.fakes.base import Fake, running
+from tests.clouds.fakes.base import running
 from tests.clouds.fakes.machines import Machine
 from tests.clouds.fakes.wire import Response
 
@@ -34,7 +34,7 @@ class Bench:
     """
 
     kind: ClassVar[str]
-    make_fake: ClassVar[type[Fake]]
+    make_fake: ClassVar[type[Any]]
     region: ClassVar[str]
     image: ClassVar[str]
     size: ClassVar[str]
@@ -112,11 +112,10 @@ class Bench:
         }
         return CreateSpec(**{**given, **changes})
 
-    def plant(self, spec: CreateSpec, *, account: str = "one") -> Machine:
-        """Have an instance run as the call ``spec`` would have created it."""
+    def plant(self, spec: CreateSpec, *, account: str = "one") -> str:
+        """Have an instance run as ``spec`` would have created it; return its id."""
         tags = self.tags_of(spec)
-        made: Machine = self.fake.plant(spec.key, tags, account=account)
-        return made
+        return str(self.fake.plant(spec.key, tags, account=account).id)
 
     def tags_of(self, spec: CreateSpec) -> dict[str, str]:
         """Return an instance's tags as the fake keeps them."""

@@ -48,6 +48,7 @@ def test_an_accounts_identity_is_the_same_each_time(bench: Bench, cloud: Cloud) 
         assert bench.open("two").fetch_identity(deadline=10) != first
 
 
+@pytest.mark.needs("http")
 def test_no_credential_is_in_an_error_a_log_or_a_representation(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -92,6 +93,7 @@ def repeat(body: Any, secret: str) -> Any:
     return f"{body} {secret}" if isinstance(body, str) and " " in body else body
 
 
+@pytest.mark.needs("http")
 def test_a_redirect_is_not_followed(bench: Bench, cloud: Cloud) -> None:
     create(cloud, bench.make_spec())
     with type(bench)().fake as elsewhere:
@@ -110,6 +112,7 @@ def test_a_redirect_is_not_followed(bench: Bench, cloud: Cloud) -> None:
         assert elsewhere.seen == []
 
 
+@pytest.mark.needs("http")
 def test_a_link_to_another_host_gets_no_credentials(bench: Bench, cloud: Cloud) -> None:
     with type(bench)().fake as elsewhere:
         own = bench.fake.url.split("//")[1].split("/")[0]
@@ -130,6 +133,7 @@ def test_a_link_to_another_host_gets_no_credentials(bench: Bench, cloud: Cloud) 
         assert elsewhere.seen == []
 
 
+@pytest.mark.needs("http")
 @pytest.mark.parametrize("allowed", ["0", "192.0.2.0/24"])
 def test_an_endpoint_inside_is_refused_unless_it_is_allowed(
     bench: Bench, settings: Any, allowed: str
@@ -146,6 +150,7 @@ def test_an_endpoint_inside_is_refused_unless_it_is_allowed(
     assert bench.fake.seen == []
 
 
+@pytest.mark.needs("http")
 def test_a_cloud_that_is_down_was_sent_nothing(bench: Bench) -> None:
     down = type(bench)()
     with down.fake:

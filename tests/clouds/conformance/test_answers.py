@@ -127,6 +127,7 @@ def test_each_raw_status_has_its_meaning_and_is_kept(
         assert bool(shown.address) is (meaning in {Meaning.BOOTING, Meaning.RUNNING})
 
 
+@pytest.mark.needs("http")
 def test_each_status_of_the_clouds_description_has_a_meaning(bench: Bench) -> None:
     if not bench.statuses_at:
         pytest.skip(f"the description of {bench.kind} lists no statuses")

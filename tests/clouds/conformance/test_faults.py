@@ -14,7 +14,7 @@ from servers.clouds.port import Cloud
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 
-pytestmark = pytest.mark.pure
+pytestmark = [pytest.mark.pure, pytest.mark.needs("http")]
 
 STARTED = frozenset({Meaning.BOOTING, Meaning.RUNNING})
 

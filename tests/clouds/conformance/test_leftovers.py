@@ -39,6 +39,7 @@ def test_a_destroyed_instance_leaves_nothing(bench: Bench, cloud: Cloud) -> None
     assert cloud.list_leftovers("ci", deadline=10) == ()
 
 
+@pytest.mark.needs("http")
 @pytest.mark.parametrize("after", [False, True])
 def test_a_finish_that_was_cut_off_anywhere_is_finished_by_the_next(
     bench: Bench, cloud: Cloud, *, after: bool
