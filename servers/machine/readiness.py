@@ -25,7 +25,12 @@ from servers.machine.docker.condition import (
     have_images,
     ping,
 )
-from servers.machine.simulated import Simulation, simulate
+from servers.machine.simulated import (
+    Simulation,
+    simulate,
+    simulate_docker,
+    simulate_port,
+)
 from servers.machine.tcp import OpenPort
 
 
@@ -33,12 +38,13 @@ from servers.machine.tcp import OpenPort
 class Target:
     """What the kinds need to know about a server.
 
-    ``loopback`` allows this machine itself, as for a simulated cloud. ``simulation`` is
-    what such a cloud simulates on the instance. The instance has been starting
-    ``since`` then, and pulls ``images``. ``agent`` names the one that runs there.
-    ``agent_behind``: it may not do yet what ``cordoned`` says. ``has_builds``: some
-    containers are known to be builds. ``find_daemon`` and ``find_agent`` return what
-    only a look needs. ``report`` is what its instance has reported.
+    ``loopback`` is for a simulated cloud: it allows this machine itself, and simulates
+    what answers at other addresses. ``simulation`` is what the account simulates. The
+    instance has been starting ``since`` then, and pulls ``images``. ``agent`` names the
+    one that runs there. ``agent_behind``: it may not do yet what ``cordoned`` says.
+    ``has_builds``: some containers are known to be builds. ``find_daemon`` and
+    ``find_agent`` return what only a look needs. ``report`` is what its instance has
+    reported.
     """
 
     port: int
@@ -91,13 +97,24 @@ def describe_docker(target: Target) -> Machine:
         look = _with_agent(target, look_at_agent) if is_settled else follow
         ready.append(start)
         healthy.append(look)
-    return Machine(
+    machine = Machine(
         ready=daemon(tuple(ready), target.since),
         drained=_describe_drain(target),
         healthy=daemon(tuple(healthy)),
         followed=followed,
         cordon=explain_cordon(target.agent),
     )
+    if not target.loopback:
+        return machine
+    return simulate_docker(
+        machine, has_agent=target.has_agent, cordoned=target.cordoned
+    )
+
+
+def describe_port(target: Target) -> Machine:
+    """Return what must hold where a port has to accept connections."""
+    machine = Machine(ready=OpenPort(target.port, target.loopback))
+    return simulate_port(machine, target.port) if target.loopback else machine
 
 
 def describe_report(target: Target) -> Machine:
@@ -130,10 +147,7 @@ def _with_agent(
 
 READINESS: Final = {
     "address": Readiness("it has an address", lambda _: Machine()),
-    "tcp": Readiness(
-        "a port accepts connections (tcp)",
-        lambda target: Machine(ready=OpenPort(target.port, target.loopback)),
-    ),
+    "tcp": Readiness("a port accepts connections (tcp)", describe_port),
     "docker": Readiness(
         "its Docker daemon answers, and its agent runs (docker)",
         describe_docker,

@@ -1,21 +1,33 @@
-"""The builds and the health of a simulated cloud's instances.
+"""What runs on a simulated cloud's instances: Docker, an agent, builds, and health.
 
-No instance of the sandbox can run a build. So that a first look, a drill and the tests
-show how a server drains and loses its health, an account's options say how long a build
-runs on after its server's termination is requested, and which share of the servers
-fails its checks. Nothing is connected to.
+No instance of the sandbox can run anything. So that a template can be tried there, its
+ports, its Docker daemon and its agent are simulated, unless the instance has a loopback
+address, where something real can answer. So that a drill and the tests show how a
+server drains and loses its health, an account's options say how long a build runs on
+after its server's termination is requested, and which share of the servers fails its
+checks. Nothing is connected to.
 """
 
+import ipaddress
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from servers.lifecycle.conditions import Known, Look, Machine, Met, NotYet
+from servers.addresses import is_loopback
+from servers.lifecycle.conditions import (
+    Condition,
+    Known,
+    Look,
+    Machine,
+    Met,
+    NotYet,
+)
 
 BUILD_SECONDS: Final = "build"
 UNHEALTHY: Final = "unhealthy"
+_HEALTHY: Final = Met("The sandbox simulates that it answers.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,55 @@ def simulate(machine: Machine, simulation: Simulation) -> Machine:
     return machine
 
 
+def simulate_port(machine: Machine, port: int) -> Machine:
+    """Return the machine with a port that answers where its address is simulated."""
+    open_port = Met(f"The sandbox simulates that port {port} accepts connections.")
+    return replace(machine, ready=_Unreal(machine.ready, open_port))
+
+
+def simulate_docker(machine: Machine, *, has_agent: bool, cordoned: bool) -> Machine:
+    """Return the machine with a Docker daemon, and an agent, where it has none."""
+    what = "Docker and the agent" if has_agent else "Docker"
+    ready = Met(
+        f"The sandbox simulates {what}. Nothing runs on the instance.",
+        agent_started=has_agent and not cordoned,
+    )
+    if cordoned:
+        followed = Met("Its simulated agent takes no new builds.")
+    else:
+        followed = Met("Its simulated agent takes builds again.", agent_started=True)
+    return replace(
+        machine,
+        ready=_Unreal(machine.ready, ready),
+        drained=_Unreal(machine.drained, Met("The sandbox simulates no builds.")),
+        healthy=machine.healthy and _Unreal(machine.healthy, _HEALTHY),
+        followed=machine.followed and _Unreal(machine.followed, followed),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreal:
+    """A condition whose looks are simulated where the address is."""
+
+    real: Condition
+    found: Met
+
+    def judge(self, address: str, now: datetime) -> Met | NotYet | Look:
+        """Return what is known, or the look that tells."""
+        judged = self.real.judge(address, now)
+        if isinstance(judged, Met | NotYet) or can_answer(address):
+            return judged
+        return Known(self.found)
+
+
+def can_answer(address: str) -> bool:
+    """Tell whether something real can answer at an address of a simulated cloud."""
+    try:
+        return is_loopback(ipaddress.ip_address(address))
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Builds:
     simulation: Simulation
@@ -71,4 +132,4 @@ class _Health:
         """Return the look that tells whether the instance is healthy."""
         if self.simulation.is_unhealthy:
             return Known(NotYet("The sandbox simulates that it does not answer."))
-        return Known(Met("The sandbox simulates that it answers."))
+        return Known(_HEALTHY)

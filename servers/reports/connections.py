@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from servers.clouds.registry import describe_kind
 from servers.lifecycle.states import State
 from servers.machine.certificates import name_server
 from servers.machine.docker import DOCKER_PORT
+from servers.machine.simulated import can_answer
 from servers.models import Server
 
 # The names that Docker expects in a folder of certificates: the column of the server,
@@ -28,6 +30,18 @@ class Line:
     key: str
     what: str
     command: str
+
+
+SIMULATED: Final = (
+    "This instance is simulated, so nothing answers at its address. The commands are "
+    "those that you would use for a real one."
+)
+
+
+def explain_unreal(server: Server) -> str:
+    """Return why none of the commands can reach a server, or ""."""
+    is_simulated = describe_kind(server.account.kind).is_simulated
+    return SIMULATED if is_simulated and not can_answer(server.address) else ""
 
 
 def list_connections(server: Server, *, origin: str) -> Iterator[Line]:

@@ -151,6 +151,7 @@ def test_the_page_tells_the_whole_story(operator: Client, workshop: Workshop) ->
         "usually takes",
         "Waiting for an address",
         f"ssh root@{server.address}",
+        "This instance is simulated, so nothing answers at its address.",
         "drone server info one",
         "curl -X DELETE -H &quot;Authorization: Bearer $TOKEN&quot;",
         "(time to live: 2 h",

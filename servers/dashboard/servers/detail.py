@@ -21,7 +21,11 @@ from servers.operations.connect import record_read
 from servers.operations.terminate import find_leftovers
 from servers.placing.placements import price_of
 from servers.placing.snapshots import Loader
-from servers.reports.connections import FILES, list_connections
+from servers.reports.connections import (
+    FILES,
+    explain_unreal,
+    list_connections,
+)
 from servers.reports.selectors import find_server
 from servers.reports.server_json import render_server
 from servers.reports.why import explain_server
@@ -75,6 +79,7 @@ class ServerPage(Live, TemplateView):
                 "price": price_of(server),
                 "cost": find_cost(server, now=now),
                 "connections": list(list_connections(server, origin=origin)),
+                "unreal": explain_unreal(server),
                 "files": list_files(server, with_secrets=may_see_secrets(user)),
                 "calls": list(list_calls(server, origin=origin, may_act=may_act)),
                 "raw": json.dumps(raw, indent=2, ensure_ascii=False),

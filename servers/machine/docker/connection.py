@@ -202,8 +202,8 @@ def _check_address(endpoint: Endpoint) -> None:
         ) from None
     if endpoint.loopback and not is_loopback(address):
         raise ForbiddenAddressError(
-            "The instance is simulated, so no Docker daemon runs on it. To try "
-            "templates in a sandbox, use the readiness address."
+            "The instance is simulated, so no Docker daemon runs on it. To connect to "
+            "one, create a server in an account of a real cloud."
         )
     if is_never(address) or (is_loopback(address) and not endpoint.loopback):
         raise ForbiddenAddressError(
