@@ -337,6 +337,7 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds, the longest pause between signs of
 CELERY_BEAT_SCHEDULE = {
     "tick": {"task": "servers.tasks.tick", "schedule": TICK_SECONDS},
     "purge": {"task": "servers.tasks.purge", "schedule": 600.0},
+    "catalogues": {"task": "servers.tasks.refresh_catalogues", "schedule": 600.0},
 }
 
 # The same as `celery worker -c`. No account may fill all threads with calls that hang.

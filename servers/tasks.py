@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from servers import engine, reconciler, tracing, workload
+from servers.operations.catalogue import follow_hint, hint_catalogues
 
 
 def _as_worker(run: Callable[..., None]) -> Callable[..., None]:
@@ -84,3 +85,17 @@ def destroy_condemned(instance_id: str) -> None:
 def purge() -> None:
     """Delete old records."""
     reconciler.purge_history()
+
+
+@shared_task(name="servers.tasks.refresh_catalogues", bind=True)
+@_as_worker
+def refresh_catalogues() -> None:
+    """Send a hint for each catalogue that is due."""
+    hint_catalogues()
+
+
+@shared_task(name="servers.tasks.refresh_catalogue", bind=True)
+@_as_worker
+def refresh_catalogue(name: str) -> None:
+    """Ask what one location offers."""
+    follow_hint(name)

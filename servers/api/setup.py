@@ -31,6 +31,7 @@ from servers.operations.places import check_places
 from servers.operations.secrets import SECRET_FIELDS
 from servers.operations.templates import delete_template, save_template
 from servers.operations.trial import find_trial, try_template
+from servers.reports.catalogue import note_doubts
 
 _ASKS: Final = (
     "If something changes that the cloud can check, the cloud is asked first. This can "
@@ -54,7 +55,7 @@ class TemplateViewSet(ScopedView, ViewSet):
     @describe("listTemplates", TemplateSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Return all templates, by name."""
-        rows = load_placed(reach_templates().order_by("name"))
+        rows = note_doubts(load_placed(reach_templates().order_by("name")))
         return Response(TemplateSerializer(rows, many=True).data)
 
     @describe(

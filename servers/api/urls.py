@@ -6,6 +6,7 @@ from django.urls import URLPattern, path, re_path
 from rest_framework.viewsets import ViewSet
 
 from servers.api import callback, details, fleet, setup, system
+from servers.api.catalogue import CatalogueView
 from servers.api.leaks import LeakViewSet
 from servers.api.schema.views import Docs, SchemaView
 from servers.api.servers import ServerViewSet
@@ -76,6 +77,10 @@ urlpatterns = [
         "templates",
         setup.TemplateViewSet,
         {"try": {"post": "begin_try", "get": "show_try"}},
+    ),
+    re_path(
+        r"\Aapi/accounts/(?P<name>[\s\S]+)/catalogue\Z",
+        CatalogueView.as_view({"get": "show", "post": "refresh"}),
     ),
     *_routes(
         "accounts",

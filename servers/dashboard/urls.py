@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from servers.dashboard import activity, leaks, overview, switches, system
 from servers.dashboard.accounts import acts as account_acts
+from servers.dashboard.accounts import catalogue as account_catalogue
 from servers.dashboard.accounts import edit as account_edit
 from servers.dashboard.accounts import pages as account_pages
 from servers.dashboard.guide import Guide
@@ -101,6 +102,9 @@ urlpatterns = [
             ("change", account_edit.EditAccount.as_view()),
             ("test", account_acts.TestAccount.as_view()),
             ("scan", account_acts.ScanAccount.as_view()),
+            ("catalogue", account_catalogue.CataloguePage.as_view()),
+            ("offers", account_catalogue.OfferList.as_view()),
+            ("refresh-catalogue", account_catalogue.RefreshCatalogue.as_view()),
             ("close-breaker", account_acts.CloseBreaker.as_view()),
             ("enable", account_acts.SwitchAccount.as_view()),
             ("disable", account_acts.SwitchAccount.as_view(enabled=False)),

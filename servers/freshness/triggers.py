@@ -61,6 +61,7 @@ _UNSHOWN: Final = {
     app.Token: "last_used_at",
     app.Instance: "missed_from next_step_at",
     app.Attempt: "looked_at lease_end",
+    app.Catalogue: "asked_at content named",
     app.Host: "checked_at heartbeat_at",
 }
 # Columns of an account that ServerFleet observes, not settings.
@@ -80,6 +81,7 @@ _SHOWN: Final = (
     app.Fleet,
     app.Instance,
     app.Leftover,
+    app.Catalogue,
     app.Attempt,
     app.Host,
     app.Token,

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 ADVANCE: Final = "servers.tasks.advance"
 OBSERVE: Final = "servers.tasks.observe"
 DESTROY: Final = "servers.tasks.destroy_condemned"
+CATALOGUE: Final = "servers.tasks.refresh_catalogue"
 MAX_WAITING: Final = 10_000
 # A hint may have been lost if its row is still due after this time.
 AGAIN: Final = timedelta(seconds=10)

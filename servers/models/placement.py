@@ -52,7 +52,11 @@ class PlacementFields(models.Model):
         help_text="Name of a key pair at the cloud.",
     )
     options = models.JSONField(default=dict, blank=True)
-    spot = models.BooleanField(default=False)
+    spot = models.BooleanField(
+        "spot instance",
+        default=False,
+        help_text="Cheaper, but the cloud may take it back at any time.",
+    )
     price_per_hour = models.DecimalField(
         max_digits=10,
         decimal_places=4,

@@ -145,8 +145,12 @@ class Recipe(models.Model):
 
 
 class Template(Recipe):
-    """A named recipe as it is now. Each change also adds a new version."""
+    """A named recipe as it is now. Each change also adds a new version.
 
+    ``warnings`` are not stored: see reports/catalogue.py.
+    """
+
+    warnings: "list[str]"
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(
         max_length=63,

@@ -20,6 +20,7 @@ from servers.messaging import dispatch
 from servers.models import Account, Server, Template, TemplatePlacement
 from servers.models.placement import PLACEMENT_FIELDS
 from servers.operations.accounts import save_account
+from servers.operations.catalogue import follow_hint
 from servers.operations.fleet import initialise_fleet
 from servers.operations.provision import Request, provision_servers
 from servers.operations.templates import save_template
@@ -157,6 +158,8 @@ class Workshop:
             engine.advance(uuid.UUID(row_id))
         elif task == dispatch.OBSERVE:
             reconciler.observe_location(int(row_id))
+        elif task == dispatch.CATALOGUE:
+            follow_hint(row_id)
         else:
             engine.destroy_condemned(int(row_id))
 

@@ -121,6 +121,15 @@ UNCHECKED: Final = _query(
     "true",
     "Save the template without asking the cloud about its image, size and options.",
 )
+MAX_OFFERS: Final = 500
+REGION: Final = _query(
+    "region", _TEXT, "eu-central-1", "Defaults to the account's region."
+)
+CATALOGUE: Final = (
+    REGION,
+    _query("search", _TEXT, "debian amd64", "Only what contains all of these words."),
+    _query("limit", _number(1, MAX_OFFERS), 50, "The maximum length of each list."),
+)
 LEAKS_ACCOUNT: Final = _query(
     "account", _TEXT, "sandbox", "Only this account. Defaults to all accounts."
 )

@@ -19,6 +19,7 @@ from servers.machine.cloud_init.options import MAX_COMMANDS, MAX_ENTRIES, MODE
 from servers.models import Template, TemplatePlacement
 from servers.models.placement import PLACEMENT_FIELDS
 from servers.operations.templates import MAX_PLACEMENTS, MAX_USER_DATA, NAME_PREFIX
+from servers.reports.catalogue import list_warnings
 
 
 class _Placements(serializers.ListSerializer[Any]):
@@ -150,6 +151,13 @@ class TemplateSerializer(ModelShape):
         "first one can also stand beside the other fields of the template. In a change "
         "they change the first placement.",
     )
+    warnings = Array(
+        value=list_warnings,
+        read_only=True,
+        child=Text(),
+        help_text="What its clouds no longer have of its images and sizes, a sentence "
+        "each. Nothing is changed automatically.",
+    )
     has_user_data = Flag(
         value=lambda template: bool(template.user_data),
         read_only=True,
@@ -202,6 +210,7 @@ class TemplateSerializer(ModelShape):
         "name": "large",
         "version": 1,
         "placements": [_PLACEMENT, {**_PLACEMENT, "size": "medium"}],
+        "warnings": [],
         "capacity": 4,
         "has_user_data": True,
         "labels": {"team": "builds"},
@@ -236,6 +245,7 @@ class TemplateSerializer(ModelShape):
             "name",
             "version",
             "placements",
+            "warnings",
             "capacity",
             "has_user_data",
             "user_data",

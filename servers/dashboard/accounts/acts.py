@@ -25,7 +25,7 @@ _TELL: Final = {
 }
 
 
-class _Act(Act):
+class AccountAct(Act):
     """One action on one account."""
 
     permission_required = "servers.change_account"
@@ -33,7 +33,7 @@ class _Act(Act):
     find = staticmethod(find_account)
 
 
-class TestAccount(_Act):
+class TestAccount(AccountAct):
     """Ask the cloud whether the stored credentials work."""
 
     def act(self) -> str:
@@ -44,7 +44,7 @@ class TestAccount(_Act):
         return ""
 
 
-class ScanAccount(_Act):
+class ScanAccount(AccountAct):
     """List the account now to find orphans."""
 
     def act(self) -> str:
@@ -56,7 +56,7 @@ class ScanAccount(_Act):
         )
 
 
-class CloseBreaker(_Act):
+class CloseBreaker(AccountAct):
     """Allow creates in the account again."""
 
     def act(self) -> str:
@@ -67,7 +67,7 @@ class CloseBreaker(_Act):
         return "The circuit breaker is closed. Creates are sent again."
 
 
-class SwitchAccount(_Act):
+class SwitchAccount(AccountAct):
     """Enable or disable an account."""
 
     enabled = True

@@ -25,11 +25,12 @@ def say_helps(item: Item, user: Any) -> Iterator[Action]:
             yield _link("View leaks", "leaks")
         case Concern.REFUSED | Concern.FAILING | Concern.BREAKER | Concern.UNLISTED:
             yield from _help_account(item, user)
+        case Concern.MISSING:
+            yield _help_template(item, user)
         case Concern.PAUSED:
             return  # the banner on every page has the button
         case Concern.UNCONFIRMED | Concern.FROZEN:
-            if user.has_perm("servers.change_fleet"):
-                yield _help_fleet(item)
+            yield from _help_fleet(item, user)
         case _:
             if user.has_perm("servers.view_fleet"):
                 yield _link("View system", "system")
@@ -69,10 +70,19 @@ def _help_server(item: Item, user: Any) -> Iterator[Action]:
     yield from found or [_link("View server", "server", item.server.name)]
 
 
-def _help_fleet(item: Item) -> Action:
+def _help_fleet(item: Item, user: Any) -> Iterator[Action]:
+    if not user.has_perm("servers.change_fleet"):
+        return
     if item.kind == Concern.UNCONFIRMED:
-        return replace(_link("Confirm fleet…", "confirm-fleet"), danger=True)
-    return _button("Allow destroys again", "unfreeze")
+        yield replace(_link("Confirm fleet…", "confirm-fleet"), danger=True)
+    else:
+        yield _button("Allow destroys again", "unfreeze")
+
+
+def _help_template(item: Item, user: Any) -> Action:
+    if user.has_perm("servers.change_template"):
+        return _link("Edit template", "change-template", item.template)
+    return _link("View template", "template", item.template)
 
 
 def _help_account(item: Item, user: Any) -> Iterator[Action]:

@@ -22,6 +22,7 @@ from servers.operations.templates import (
 )
 from servers.operations.trial import find_trial, was_tried
 from servers.records.boots import LATELY
+from servers.reports.catalogue import find_doubts
 from servers.reports.overview import RANGES, find_range
 
 VERSIONS_SHOWN: Final = 20
@@ -82,6 +83,7 @@ class TemplatePage(Live, TemplateView):
             "record": records.get(template.pk, Record()),
             "days": LATELY.days,
             "placements": placements,
+            "doubts": find_doubts(placements),
             "versions": list(compare_versions(versions))[:VERSIONS_SHOWN],
             "is_cut": len(versions) > VERSIONS_SHOWN,
             "acts": list_acts(template, self.request.user),

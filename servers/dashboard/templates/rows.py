@@ -42,6 +42,7 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
             "image",
             "size",
             "ssh_key",
+            "spot",
             "price_per_hour",
             "options",
         )

@@ -27,6 +27,7 @@ class Concern(StrEnum):
     HELD = "held"
     UNEXPLAINED = "unexplained"
     ORPHANS = "orphans"
+    MISSING = "missing"
     NETWORK = "network"
     BACKLOG = "backlog"
     ERROR = "error"
@@ -51,6 +52,7 @@ class Item:
     region: str = ""
     state: str = ""  # of the servers concerned, for a link to them
     waiting: int = 0  # how many servers wait for their create call because of it
+    template: str = ""  # its name
     group: str = ""  # distinguishes items of the same kind, account and state
 
     @property

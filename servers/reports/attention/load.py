@@ -23,12 +23,21 @@ from django.db.models.functions import Coalesce, Now, RowNumber
 from servers.access.reach import reach_accounts, reach_servers
 from servers.lifecycle.states import BOOTING, State, Verdict
 from servers.messaging.standstill import LATE, SLOW_SECONDS, TICK_LATE
-from servers.models import Fleet, Heartbeat, Instance, Location, Server, Stamp
+from servers.models import (
+    Catalogue,
+    Fleet,
+    Heartbeat,
+    Instance,
+    Location,
+    Server,
+    Stamp,
+)
 from servers.records.boots import LEAST_LATE, Boots
 from servers.reports.attention.backlog import describe_backlog, read_queues
 from servers.reports.attention.health import describe_health
 from servers.reports.attention.items import Concern, Item
 from servers.reports.attention.lagging import TOGETHER, describe_servers, find_late
+from servers.reports.attention.offers import describe_missing
 from servers.reports.attention.places import NEVER_AFTER, describe_locations
 from servers.reports.attention.processes import describe_fleet, describe_processes
 
@@ -40,14 +49,19 @@ MAX_READ: Final = 200  # servers of one kind, whatever their causes
 def list_attention(
     fleet: Fleet, *, now: datetime, boots: Boots | None = None
 ) -> list[Item]:
-    """Return everything that needs attention, worst first. Seven queries."""
+    """Return everything that needs attention, worst first.
+
+    Seven queries, or nine if a cloud no longer has what templates name.
+    """
     items = [*describe_fleet(fleet, now=now)]
     items += describe_processes(Heartbeat.objects.all(), fleet, now=now)
-    locations = list(_load_locations())
+    locations: list[Any] = list(_load_locations())
     items += describe_locations(locations, now=now)
     items += describe_health(locations, now=now)
     queues, recent = read_queues(locations, fleet, now=now)
     items, told = describe_backlog(items, queues, recent, now=now)
+    if any(location.doubts for location in locations):
+        items += describe_missing()
     items += describe_servers(_load_servers(boots or Boots(), now=now), told=told)
     order = list(Concern)
     # An account with two locations yields the same item twice.
@@ -61,10 +75,17 @@ def list_attention(
 
 def _load_locations() -> "QuerySet[Location]":
     unexplained = _count_here(Q(verdict=Verdict.UNEXPLAINED, condemned_at__isnull=True))
+    doubts = Catalogue.objects.filter(
+        account=OuterRef("account"), region=OuterRef("region")
+    )
     orphans = _count_here(Q(verdict__in=[Verdict.ORPHAN, Verdict.DOUBLE]))
     return (
         Location.objects.select_related("account")
-        .annotate(unexplained=unexplained, orphans=orphans)
+        .annotate(
+            unexplained=unexplained,
+            orphans=orphans,
+            doubts=Coalesce(Subquery(doubts.values("doubts")[:1]), 0),
+        )
         .order_by("account__name", "region")
     )
 
