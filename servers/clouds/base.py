@@ -78,6 +78,14 @@ class UnreachableError(CloudError):
     """The request was never sent. Nothing was created, and a repeat may work later."""
 
 
+class UnfinishedError(CloudError):
+    """What ``finish`` waits for has not happened at the cloud yet.
+
+    Nothing is wrong. It is called again after ``retry_after``, or when a listing shows
+    a change.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class CloudConfig:
     """All that an adapter needs to open a location. Contains secrets: never log it."""

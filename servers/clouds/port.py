@@ -58,8 +58,9 @@ class Cloud(Protocol):
         What it creates beside the instance carries the fleet's tag, so that
         ``list_leftovers`` finds it once the instance is gone. Returns the instance as
         the cloud shows it afterwards. Raises RefusedError or a subclass if the instance
-        can never be finished; the engine then gives it up and destroys it. After
-        InstanceNotFoundError (it may not be visible yet), ThrottledError,
+        can never be finished; the engine then gives it up and destroys it. It also does
+        so if the instance is returned as failed. After UnfinishedError (the cloud needs
+        more time), InstanceNotFoundError (it may not be visible yet), ThrottledError,
         UnreachableError or UnknownOutcomeError, it is called again.
         """
 

@@ -17,6 +17,7 @@ from servers.errors import InvalidError
 
 _ADAPTERS: Final = {
     "amazon": "servers.clouds.amazon",
+    "google": "servers.clouds.google",
     "hetznercloud": "servers.clouds.hetznercloud",
     "sandbox": "servers.clouds.sandbox",
 }

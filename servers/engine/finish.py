@@ -8,11 +8,17 @@ crash at any line, and may repeat a call: it is idempotent.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from servers.clouds.base import CloudError, NoCapacityError, RefusedError
+from servers.clouds.base import (
+    CloudError,
+    NoCapacityError,
+    RefusedError,
+    UnfinishedError,
+)
 from servers.engine import uptime
 from servers.engine.create import Reply
+from servers.lifecycle.decisions import Wait
 from servers.lifecycle.snapshot import Placement, Snapshot
 from servers.lifecycle.states import Event
 from servers.lifecycle.tries import follow_failure
@@ -53,6 +59,17 @@ def send_finish(
     except CloudError as error:
         return replace(reply, error=error)
     return replace(reply, shown=shown)
+
+
+def find_wait(reply: Reply, *, now: datetime) -> Wait | None:
+    """Return the wait if the cloud needs more time, which is no failure, or None."""
+    error = reply.error
+    if not isinstance(error, UnfinishedError):
+        return None
+    wait = reply.pace.listing
+    if error.retry_after is not None:
+        wait = timedelta(seconds=error.retry_after)
+    return Wait(error.message, now + wait)
 
 
 def record_finish(

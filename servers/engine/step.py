@@ -17,13 +17,13 @@ from django.db.models.functions import Now
 
 from servers.engine import calls, uptime
 from servers.engine.create import record_create, send_create
-from servers.engine.finish import record_finish, send_finish
+from servers.engine.finish import find_wait, record_finish, send_finish
 from servers.engine.look_slots import CrowdedError, look_slot
 from servers.engine.looks import await_turn, make_look, weigh_follow, weigh_look
 from servers.engine.moves import apply
 from servers.engine.reading import AFTER_FAULT, FAULT, Reading
 from servers.engine.replace import replace_server
-from servers.engine.waits import Rest, plan_retry, release, stop_clock
+from servers.engine.waits import Rest, plan_retry, plan_wait, release, stop_clock
 from servers.lifecycle.conditions import Met, NotYet
 from servers.lifecycle.decisions import (
     Adopt,
@@ -217,6 +217,10 @@ class Step:
         self.seen.read_clock()
         if reply is None:
             self._release(Rest(self._now))
+            return None
+        if (wait := find_wait(reply, now=self._now)) is not None:
+            self.server.failures, snapshot = 0, self.seen.snapshot
+            self._release(plan_wait(self.server, snapshot, wait, now=self._now))
             return None
         with transaction.atomic():
             error = record_finish(self.server, reply, self.seen.snapshot, now=self._now)

@@ -246,7 +246,11 @@ def record_finished(attempt: Attempt, shown: CloudInstance, *, now: datetime) ->
         if finished:
             Instance.objects.filter(
                 attempt=attempt, instance_id=shown.instance_id, live=True
-            ).update(raw_status=shown.raw_status[:64], meaning=shown.meaning)
+            ).update(
+                raw_status=shown.raw_status[:64],
+                meaning=shown.meaning,
+                fault=shown.fault[:1000],
+            )
 
 
 def record_instance(

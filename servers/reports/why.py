@@ -85,7 +85,7 @@ def _describe(
             what = "The create call got no answer."
             return what, "The attempt's key is looked up at the cloud.", now
         case Adopt() | Finish() | ConfirmVanished():
-            return (*_describe_instance(decision), now)
+            return (*_describe_instance(decision, server), now)
         case CloseAttempt(reason=reason):
             return reason, "The attempt is closed.", now
         case Probe() | Check() | Tell() | Replace():
@@ -122,11 +122,15 @@ def _describe_look(
             return reason, "Another server replaces it, and it drains."
 
 
-def _describe_instance(decision: Adopt | Finish | ConfirmVanished) -> tuple[str, str]:
+def _describe_instance(
+    decision: Adopt | Finish | ConfirmVanished, server: Server
+) -> tuple[str, str]:
     name = decision.instance.instance_id
     match decision:
         case Adopt():
             return f"Its instance {name} was found.", "It is assigned to the server."
+        case Finish() if server.waiting and not server.failures:
+            return server.waiting, "ServerFleet asks the cloud again."
         case Finish():
             return (
                 f"{name} is created, but needs another call before it boots.",

@@ -8,10 +8,9 @@ Signature Version 4 requests".
 """
 
 import re
-import socket
-import time
-from email.utils import parsedate_to_datetime
 from typing import Final
+
+from servers.clouds.skew import read_skew, say_clock
 
 _CODES: Final = frozenset(
     {"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"}
@@ -45,7 +44,7 @@ def explain_clock(code: str, message: str, *, date: str, temporary: bool) -> str
     ``date`` is the answer's Date header, or "". ``temporary`` tells whether the
     credentials are temporary.
     """
-    skew = _read_skew(date)
+    skew = read_skew(date)
     off = skew is not None and abs(skew) > FURTHEST
     if code in _CODES:
         lapsed = code == _ENDS_TOO and temporary and skew is not None and not off
@@ -54,20 +53,4 @@ def explain_clock(code: str, message: str, *, date: str, temporary: bool) -> str
         about_clock = code in _AMBIGUOUS and (off or bool(_WORDS.search(message)))
     if not about_clock:
         return ""
-    by = ""
-    if skew is not None and off:
-        side = "ahead of" if skew > 0 else "behind"
-        by = f", {round(abs(skew) / 60)} minutes {side} the cloud's"
-    return (
-        f"Set this machine's clock ({socket.gethostname()[:80]}{by}). "
-        "The credentials are not at fault."
-    )
-
-
-def _read_skew(date: str) -> float | None:
-    """Return by how many seconds this machine is ahead, or None if unknown."""
-    try:
-        theirs = parsedate_to_datetime(date).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return time.time() - theirs
+    return say_clock(skew if off else None)

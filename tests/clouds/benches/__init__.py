@@ -21,11 +21,13 @@ from typing import Final
 
 from tests.clouds.benches.amazon import AmazonBench
 from tests.clouds.benches.base import Bench
+from tests.clouds.benches.google import GoogleBench
 from tests.clouds.benches.hetznercloud import HetznerCloudBench
 from tests.clouds.benches.sandbox import SandboxBench, SandboxOfTwoCallsBench
 
 BENCHES: Final[dict[str, type[Bench]]] = {
     "amazon": AmazonBench,
+    "google": GoogleBench,
     "hetznercloud": HetznerCloudBench,
     "sandbox": SandboxBench,
     "sandbox of two calls": SandboxOfTwoCallsBench,

@@ -106,8 +106,11 @@ def test_no_capacity_is_told_from_other_refusals(bench: Bench, cloud: Cloud) -> 
         assert type(error) is bench.errors["no_capacity"]
         assert bench.count_live() == []
         return
-    made = create(cloud, spec)
+    made = cloud.create_instance(spec, deadline=10)
     bench.fake.advance(600.0)
+    if cloud.finishes:
+        error = catch(lambda: cloud.finish(made, spec, deadline=10))
+        assert type(error) is bench.errors["no_capacity"]
     try:
         shown = cloud.get_instance(made.instance_id, deadline=10)
     except InstanceNotFoundError:

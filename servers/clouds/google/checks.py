@@ -1,0 +1,120 @@
+"""Whether Google would accept a call. It has no dry run.
+
+The rights are tested by the Resource Manager API, what an insert refers to is looked
+up, and whether instances can be deleted is tested with one that does not exist.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+from servers.clouds import reading
+from servers.clouds.base import (
+    CredentialsError,
+    InstanceNotFoundError,
+    RefusedError,
+    UnknownOutcomeError,
+)
+from servers.clouds.google.api import Api, test_rights
+from servers.clouds.google.errors import NAME
+
+_RIGHTS: Final = (
+    "compute.instances.create",
+    "compute.instances.setLabels",
+    "compute.instances.setMetadata",
+    "compute.disks.create",
+    "compute.disks.setLabels",
+    "compute.instances.list",
+    "compute.instances.get",
+    "compute.zoneOperations.list",
+)
+_GONE: Final = frozenset({"OBSOLETE", "DELETED"})
+
+
+def check_rights(api: Api, body: Mapping[str, Any], *, endpoint: str) -> str:
+    """Raise CredentialsError for a permission that an insert needs and is missing.
+
+    Returns why that could not be tested, or "".
+    """
+    rights = list(_RIGHTS)
+    if body.get("tags"):
+        rights.append("compute.instances.setTags")
+    if body.get("serviceAccounts"):
+        rights.append("compute.instances.setServiceAccount")
+    try:
+        granted = test_rights(api, rights, endpoint=endpoint)
+    except (CredentialsError, RefusedError, InstanceNotFoundError) as error:
+        return f"Which permissions the credentials have was not tested: {error.message}"
+    missing = [right for right in rights if right not in granted]
+    if missing:
+        raise CredentialsError(
+            f"The credentials lack {', '.join(missing)} in the project {api.project}. "
+            "Grant the service account a role with these permissions."
+        )
+    return ""
+
+
+def check_parts(api: Api, body: Mapping[str, Any], *, zone: str) -> tuple[str, ...]:
+    """Raise RefusedError for a part of an insert that does not exist."""
+    size = str(body["machineType"]).rpartition("/")[2]
+    params = body["disks"][0]["initializeParams"]
+    interface = body["networkInterfaces"][0]
+    image = str(params["sourceImage"])
+    untested = [
+        _look_up(f"size {size}", lambda: api.get("zones", zone, "machineTypes", size)),
+        _look_up(
+            f"image {image}",
+            lambda: _check_image(api, image, int(params.get("diskSizeGb", 0))),
+        ),
+    ]
+    for what, name in (("subnet", "subnetwork"), ("network", "network")):
+        if path := str(interface.get(name, "")):
+            look = partial(get_by_path, api, path)
+            untested.append(_look_up(f"{what} {path}", look))
+    return tuple(filter(None, untested))
+
+
+def get_by_path(api: Api, path: str) -> dict[str, Any]:
+    """Return a resource by a path that may name another project."""
+    parts = path.split("/")
+    if parts[0] == "projects":
+        return api.client.ask("GET", api.client.join_path(*parts)).need_object()
+    return api.get(*parts)
+
+
+def check_deleting(api: Api, *, zone: str) -> None:
+    """Raise CredentialsError if instances can't be deleted.
+
+    The name is random, so no instance has it.
+    """
+    name = f"serverfleet-check-{secrets.token_hex(16)}"
+    try:
+        api.client.ask("DELETE", api.path("zones", zone, "instances", name))
+    except InstanceNotFoundError:
+        return  # allowed; the instance is missing, as expected
+    raise UnknownOutcomeError(f"{NAME} deleted an instance that does not exist.")
+
+
+def _look_up(what: str, look: Callable[[], Any]) -> str:
+    try:
+        look()
+    except InstanceNotFoundError:
+        raise RefusedError(f"{NAME} has no {what} here.") from None
+    except CredentialsError as error:
+        return f"The {what} was not looked up: {error.message}"
+    return ""
+
+
+def _check_image(api: Api, path: str, gib: int) -> None:
+    image = get_by_path(api, path)
+    name = reading.text(image, "name") or path
+    state = reading.text(image, "deprecated", "state")
+    status = reading.text(image, "status")
+    if state in _GONE or status not in {"READY", ""}:
+        raise RefusedError(f"The image {name} is {state or status}. Use a newer one.")
+    least = reading.whole(image, "diskSizeGb")
+    if gib and gib < least:
+        raise RefusedError(
+            f"The image {name} needs a root disk of {least} GiB, but disk_gib is {gib}."
+        )
