@@ -6,6 +6,7 @@ empties its broker, while the cloud fails as well. Then it waits for the bound a
 counts.
 
 ``service`` is the copy, ``plan`` has the seeded choices, ``callers`` the clients,
-``killer`` the kills, ``verdict`` the conclusions, and ``run`` the whole drill. It only
-touches a copy whose folder has the mark of a drill, and only sandbox accounts in it.
+``killer`` the kills, ``count`` the figures, ``ends`` how servers ended, ``verdict`` the
+conclusions, and ``run`` the whole drill. It only touches a copy whose folder has the
+mark of a drill, and only sandbox accounts in it.
 """

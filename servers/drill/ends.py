@@ -26,11 +26,7 @@ class Ends:
     lost: int = 0  # their health
     replaced: int = 0
     doubly_replaced: tuple[str, ...] = ()
-
-    @property
-    def losses(self) -> int:
-        """How many servers lost their health."""
-        return self.lost + self.replaced
+    half_replaced: tuple[str, ...] = ()  # ended without the other, or the reverse
 
 
 def read_ends(build: float) -> Ends:
@@ -49,11 +45,17 @@ def read_ends(build: float) -> Ends:
         if early or reason == OTHER:
             cut.append(event.server_name)
     said = Event.objects.filter(kind="requested", reason__startswith="It replaces ")
-    replaced = Counter(said.values_list("reason", flat=True))
+    replaced = Counter(
+        reason.removeprefix("It replaces ").removesuffix(".")
+        for reason in said.values_list("reason", flat=True)
+    )
+    gone = rows.filter(kind="stop_requested", reason__endswith=" replaces it.")
+    left = set(gone.values_list("server_name", flat=True))
     return Ends(
         drained=dict(drained),
         cut_off=tuple(cut),
         lost=Event.objects.filter(kind="health_lost").count(),
         replaced=len(replaced),
         doubly_replaced=tuple(each for each, count in replaced.items() if count > 1),
+        half_replaced=tuple(sorted(left ^ replaced.keys())),
     )

@@ -34,6 +34,10 @@ FAULTS: Final = {
     "leaves_volume": 0.1,
     "unhealthy": 0.12,  # more would look like a network that is down
 }
+# How many of the servers that run after the strikes lose their health, and how long
+# after they became ready. If they failed sooner than that, they would not be replaced.
+LOSSES: Final = 3
+WELL_SECONDS: Final = 16.0
 # How long the build goes on that runs on each server when it is terminated.
 BUILD_SECONDS: Final = 2.0
 WORKER: Final = "worker"
@@ -75,6 +79,7 @@ class Wishes:
             "hang": 1.0,
             "stale": 1.5,
             "build": BUILD_SECONDS,
+            "well": WELL_SECONDS,
             "seed": self.seed,
             "timings": TIMINGS,
             "faults": {} if calm else dict(self.faults),

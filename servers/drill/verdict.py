@@ -167,6 +167,10 @@ def judge(
         (len(found.lost), "Accepted requests without a server"),
         (len(verdict.ends.cut_off), "Drains that ended before their build"),
         (len(verdict.ends.doubly_replaced), "Servers that were replaced twice"),
+        (
+            len(verdict.ends.half_replaced),
+            "Replacements without a lost server, or reverse",
+        ),
         (len(bad_answers), "Answers with an error of the service"),
         (max(0, wished_kills - kills), "Kills missing from the requested number"),
         (
@@ -188,3 +192,18 @@ def judge(
         verdict.broken.append(f"Servers still changing at the end: {moving.total()}.")
     verdict.broken += [f"It answered {text}" for text in bad_answers[:5]]
     verdict.broken += bad_lines[:5]
+
+
+def describe(verdict: Verdict) -> str:
+    """Return the verdict as a table for people."""
+    found = verdict.as_dict()
+    lines = [
+        f"  {name.replace('_', ' '):<28} {value}"
+        for name, value in found.items()
+        if not isinstance(value, bool | list | dict)
+    ]
+    for name in ("kills", "steps", "requests", "states", "drained"):
+        lines.append(f"  {name}")
+        lines += [f"    {key:<40} {count}" for key, count in found[name].items()]
+    kept = "The promise was kept." if verdict.is_kept else "The promise was BROKEN:"
+    return "\n".join([*lines, "", kept, *(f"  {text}" for text in verdict.broken)])

@@ -5,7 +5,7 @@ ports, its Docker daemon and its agent are simulated, unless the instance has a 
 address, where something real can answer. So that a drill and the tests show how a
 server drains and loses its health, an account's options say how long a build runs on
 after its server's termination is requested, and which share of the servers fails its
-checks. Nothing is connected to.
+checks, after how long. Nothing is connected to.
 """
 
 import ipaddress
@@ -28,6 +28,7 @@ from servers.lifecycle.conditions import (
 BUILD_SECONDS: Final = "build"
 UNHEALTHY: Final = "unhealthy"
 _HEALTHY: Final = Met("The sandbox simulates that it answers.")
+WELL_SECONDS: Final = "well"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Simulation:
     since: datetime
     build: timedelta
     is_watched: bool
-    is_unhealthy: bool
+    unhealthy_from: datetime | None  # None: it stays healthy
 
 
 def read_simulation(
@@ -48,9 +49,16 @@ def read_simulation(
     share = float(options.get("faults", {}).get(UNHEALTHY, 0))
     if build <= 0 and share <= 0:
         return None
+    ends = None
+    if roll_health(seed) < share:
+        ends = since + timedelta(seconds=float(options.get(WELL_SECONDS, 0)))
+    return Simulation(since, timedelta(seconds=build), share > 0, ends)
+
+
+def roll_health(seed: str) -> float:
+    """Return the share of unhealthy servers from which a server is one of them."""
     # Not for secrets: the choice must be the same at each check.
-    rolled = random.Random(f"{UNHEALTHY}:{seed}").random()  # noqa: S311
-    return Simulation(since, timedelta(seconds=build), share > 0, rolled < share)
+    return random.Random(f"{UNHEALTHY}:{seed}").random()  # noqa: S311
 
 
 def simulate(machine: Machine, simulation: Simulation) -> Machine:
@@ -128,8 +136,9 @@ class _Builds:
 class _Health:
     simulation: Simulation
 
-    def judge(self, _address: str, _now: datetime) -> Look:
+    def judge(self, _address: str, now: datetime) -> Look:
         """Return the look that tells whether the instance is healthy."""
-        if self.simulation.is_unhealthy:
+        ends = self.simulation.unhealthy_from
+        if ends is not None and now >= ends:
             return Known(NotYet("The sandbox simulates that it does not answer."))
         return Known(_HEALTHY)

@@ -73,6 +73,7 @@ def test_the_longest_life_of_what_was_never_a_rows_is_the_time_to_heal() -> None
         ({"findings": replace(CLEAN, lost=("two",))}, "requests without a server"),
         ({"ends": Ends(cut_off=("one",))}, "ended before their build"),
         ({"ends": Ends(doubly_replaced=("one",))}, "replaced twice"),
+        ({"ends": Ends(half_replaced=("one",))}, "Replacements without a lost server"),
         ({"held_for_a_person": 1}, "need a decision"),
         ({"states": {"running": 1, "creating": 2}}, "changing at the end: 2."),
         ({"kills": {"worker": 59}}, "requested number: 1."),

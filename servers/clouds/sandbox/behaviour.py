@@ -43,6 +43,10 @@ WORDS: Final = {
         "Build time",
         "How long a build goes on after its server is terminated, in seconds",
     ),
+    "well": (
+        "Healthy time",
+        "How long an unhealthy server passes its health checks at first, in seconds",
+    ),
     "calls_per_minute": (
         "Calls per minute",
         "Calls above this rate are throttled; 0 means no limit",
@@ -79,6 +83,7 @@ class Behaviour:
     stale: float = 3.0
     hang: float = 0.5  # how long a call that times out takes
     build: float = 0.0  # how long a build goes on in a drain
+    well: float = 0.0  # how long an unhealthy server passes its checks at first
     calls_per_minute: float = 0.0  # 0 for no limit
     quota: float = 0.0  # instance limit across all regions; 0 for no limit
     seed: float = 0.0

@@ -22,7 +22,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from servers.drill.plan import Wishes
 from servers.drill.postgresql import MissingServerError, PostgreSQL
-from servers.drill.run import MARK, DrillError, describe, run_drill
+from servers.drill.run import MARK, DrillError, run_drill
+from servers.drill.verdict import describe
 
 _POSTGRES = "SERVERFLEET_DRILL_POSTGRES"
 # The type, the least and the most of each number, and what it is.
