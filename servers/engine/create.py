@@ -37,8 +37,9 @@ from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breaker_events import record_failure, record_success
 from servers.placing.locations import call_slot, open_location, pace_of
 from servers.placing.placements import remember_capacity
-from servers.records.attempts import close_attempt, record_accepted, write_intent
+from servers.records.attempts import close_attempt, record_accepted
 from servers.records.counters import count_failure
+from servers.records.intents import write_intent
 from servers.records.keys import needs_keys, prepare_keys
 from servers.records.leases import Lease
 from servers.records.ledger import Fact, write_event

@@ -6,7 +6,6 @@ only by a listing that started after its settle time, and an instance that was s
 end does not become live again.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,8 +17,9 @@ from servers.clouds.base import CloudInstance, CloudListing
 from servers.lifecycle.guards import Missed, is_outdated, note_missed, note_shown
 from servers.lifecycle.keys import Key, parse_key
 from servers.lifecycle.snapshot import Pace
-from servers.lifecycle.states import CLOSED, Outcome, State, Verdict
-from servers.models import Attempt, Instance, Location, Server
+from servers.lifecycle.states import CLOSED, Outcome, Verdict
+from servers.models import Attempt, Instance, Location
+from servers.reconciler.addresses import follow_addresses
 from servers.reconciler.owners import choose_owner, seen_by, settle_identity, take_over
 from servers.records.ledger import Fact, write_event
 
@@ -231,7 +231,7 @@ def _update(
         [*_FACTS, "listed_from", "missed_from", "gone_at", "verdict"],
         comparison,
     )
-    _follow_addresses(elsewhere, now=started)
+    follow_addresses(elsewhere, now=started)
 
 
 def _miss(
@@ -263,31 +263,6 @@ def _save(rows: list[Instance], fields: list[str], comparison: Comparison) -> No
     for row in rows:
         if row.server_uid is not None:
             comparison.touched.add(row.server_uid)
-
-
-def _follow_addresses(
-    addresses: Mapping[tuple[UUID | None, str], str], *, now: datetime
-) -> None:
-    """Set servers' addresses to those that the cloud shows now.
-
-    The keys are servers and their instances.
-    """
-    if not addresses:
-        return
-    for server in Server.objects.filter(
-        pk__in={pk for pk, _ in addresses}, state__in=(State.STAGING, State.RUNNING)
-    ):
-        address = addresses.get((server.pk, server.instance_id), server.address)
-        if server.address == address:
-            continue
-        Server.objects.filter(pk=server.pk, state=server.state).update(
-            address=address, updated_at=now
-        )
-        write_event(
-            Fact.CHANGED,
-            server=server,
-            reason=f"Its address changed from {server.address} to {address}.",
-        )
 
 
 def _tell_gone(instance: Instance) -> None:

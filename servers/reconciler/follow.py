@@ -27,7 +27,8 @@ from servers.messaging import dispatch
 from servers.models import Fleet, Instance, Location, Server
 from servers.placing.snapshots import Loader
 from servers.reconciler.compare import Comparison
-from servers.records.ledger import Change, move_all, write_in_turn
+from servers.records.aftermath import Change
+from servers.records.ledger import move_all, write_in_turn
 
 # States whose next step can depend on a listing alone. A stopping row needs two.
 _WAITING = (State.CREATING, State.CREATED, State.STAGING, State.STOPPING)

@@ -1,14 +1,12 @@
-"""The ledger of attempts: the intent before the call, the answer after it.
+"""The ledger of attempts: the answer to a call. ``intents`` has what is before it.
 
 The answer is recorded no matter which process holds the lease by then; the server moves
 by compare-and-swap. Locks are taken in one order everywhere: server, attempt, instance.
 They don't lock the keys (``no_key``): a listing that records an instance of the attempt
-needs only its key, and would deadlock with a full lock. The intent locks the account
-before all of them.
+needs only its key, and would deadlock with a full lock.
 """
 
 import json
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,125 +15,10 @@ from django.db.models import Q
 
 from servers.clouds.base import CloudInstance, CreateSpec
 from servers.lifecycle.guards import Claim, weigh_claim
-from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Event, Outcome, State, Verdict
-from servers.machine.certificates import Keys
-from servers.models import Account, Attempt, Instance, Server
-from servers.records.callbacks import list_callback_columns
+from servers.models import Attempt, Instance, Server
 from servers.records.counters import ATTEMPTS, count
-from servers.records.keys import (
-    list_host_columns,
-    list_server_columns,
-    write_host,
-)
-from servers.records.leases import Lease
 from servers.records.ledger import Fact, move, write_event
-from servers.records.limits import count_recent_creates, count_servers
-
-
-def write_intent(
-    server: Server,
-    lease: Lease,
-    *,
-    placement: Placement,
-    account: Account,
-    provider: str,
-    spec: CreateSpec,
-    note: str = "",
-    keeps_spec: bool,
-    keys: Keys | None = None,
-    callback_digest: str = "",
-    now: datetime,
-    deadline_at: datetime,
-) -> Attempt | None:
-    """Claim the row, write the attempt and move ``pending → creating``, all at once.
-
-    ``note`` says how its image was chosen. With ``keeps_spec``, the attempt keeps its
-    parameters until its instance is finished. ``keys`` are new ones of the server, to
-    be stored. ``callback_digest`` is of the token that only this attempt's instance
-    calls back with. None means that no call may be sent: the row moved or was claimed,
-    the lease would be over already, or the account, counted under its lock, has reached
-    a limit. The next step finds out why.
-    """
-    number = server.attempt_number + 1
-    with transaction.atomic():
-        if not _has_room(account, server, now=now):
-            return None
-        moved = move(
-            server,
-            Event.ATTEMPT_WRITTEN,
-            reason=" ".join(
-                filter(
-                    None,
-                    (
-                        f"Attempt {number}: {placement.size} in",
-                        f"{account.name} {placement.region}".strip() + ".",
-                        note,
-                    ),
-                )
-            ),
-            now=now,
-            claim=lease,
-            changes={
-                "attempt_number": number,
-                "placement": placement.position,
-                "account_id": account.pk,
-                "region": placement.region,
-                "image": spec.image,
-                "size": placement.size,
-                "provider": provider,
-                "deadline_at": deadline_at,
-                "next_step_at": lease.until,
-                **(list_server_columns(server.pk, keys) if keys else {}),
-            },
-        )
-        if not moved:
-            return None
-        known = list_host_columns(keys) if keys else {}
-        if callback_digest:
-            known |= list_callback_columns(number, callback_digest)
-        if known:
-            write_host(server.pk, known)
-        return Attempt.objects.create(
-            server=server,
-            server_uid=server.pk,
-            server_name=server.name,
-            recipe_id=server.recipe_id,
-            number=number,
-            account=account,
-            region=placement.region,
-            size=placement.size,
-            image=spec.image,
-            placement=placement.position,
-            key=spec.key,
-            token=spec.token,
-            asked_at=now,
-            lease_end=lease.until,
-            spec=json.dumps(asdict(spec)) if keeps_spec else "",
-        )
-
-
-def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
-    """Tell whether the account has room for one more, counting what is committed.
-
-    Because of the lock, intents for one account and requests that count its servers
-    (placing/caps.py) wait for each other.
-    """
-    held = (
-        Account.objects.select_for_update(no_key=True)
-        .only("enabled", "max_servers", "creates_per_minute")
-        .filter(pk=account.pk)
-        .first()
-    )
-    if held is None or not held.enabled:
-        return False
-    # A server counts in the account where it was last tried: maybe already here.
-    moves = account.pk != server.account_id
-    if moves and count_servers([held.pk]).get(held.pk, 0) >= held.max_servers:
-        return False
-    recent = count_recent_creates([held.pk], now=now).get(held.pk, 0)
-    return recent < held.creates_per_minute
-
 
 # What operations and other steps may change in a row while a step works on it.
 _CHANGING: Final = (

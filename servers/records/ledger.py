@@ -1,16 +1,14 @@
-"""The ONE writer of Server.state, and of attempts' outcomes.
+"""The ONE writer of Server.state.
 
 Every move is a compare-and-swap on the expected state and attempt, and on the fence if
 the caller holds a lease. The event is written in the same transaction. A lost race is a
-return value, not an exception. No other file assigns a state.
+return value, not an exception. No other file assigns a state. What else follows from a
+move is in ``aftermath``.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,17 +18,14 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from servers import tracing
-from servers.lifecycle.states import CLOSED, Answer, Event, Outcome, State
+from servers.lifecycle.states import Answer, Event, State
 from servers.lifecycle.transitions import target_of
-from servers.models import Account, Attempt, Fleet, Server
+from servers.models import Account, Fleet, Server
 from servers.models import Event as EventRow
-from servers.records.boots import record_boots
+from servers.records.aftermath import Change, Moved, follow_moves
 from servers.records.columns import find_columns
-from servers.records.counters import count_boots
-from servers.records.keys import wipe_hosts
+from servers.records.events import build_event
 from servers.records.leases import Lease
-
-logger = logging.getLogger(__name__)
 
 
 class Fact(StrEnum):
@@ -99,7 +94,7 @@ def write_event(
     to_state: str = "",
 ) -> None:
     """Append one event, in the caller's transaction."""
-    _make_event(
+    build_event(
         kind,
         server=server,
         account_id=account.pk if account else account_id,
@@ -109,52 +104,7 @@ def write_event(
     ).save(force_insert=True)
 
 
-def _make_event(
-    kind: Event | Fact,
-    *,
-    server: Server | None,
-    account_id: Any = None,
-    reason: str,
-    from_state: str = "",
-    to_state: str,
-) -> EventRow:
-    return EventRow(
-        server_id=server.pk if server else None,
-        server_uid=server.pk if server else None,
-        server_name=server.name if server else "",
-        account_id=account_id,
-        kind=kind,
-        reason=reason[:4000],
-        from_state=from_state,
-        to_state=to_state,
-        actor=tracing.get_actor(),
-        request_id=tracing.get_request_id(),
-    )
-
-
-# After these events, instances of earlier attempts that appear are orphans.
-_CLOSES_ATTEMPTS: Final = frozenset(
-    {
-        Event.ABSENCE_CONFIRMED,
-        Event.RETRY_REQUESTED,
-        Event.DISOWNED,
-        Event.INSTANCE_FAILED,
-    }
-)
-# After these events, nothing of the server is left, and nobody needs its keys.
-_ENDS: Final = frozenset({Event.ABSENCE_CONFIRMED, Event.DISOWNED})
 _ANY: Final = Q()
-
-
-# After these events, a booting instance is not finished any more.
-_ENDS_BOOT: Final = frozenset(
-    {
-        Event.CANDIDATES_EXHAUSTED,
-        Event.DEADLINE_PASSED,
-        Event.INSTANCE_VANISHED,
-        Event.STOP_REQUESTED,
-    }
-)
 
 
 def insert_servers(servers: list[Server], *, reason: str = "Requested.") -> None:
@@ -163,7 +113,7 @@ def insert_servers(servers: list[Server], *, reason: str = "Requested.") -> None
         server.state = State.PENDING
     Server.objects.bulk_create(servers)
     EventRow.objects.bulk_create(
-        _make_event(
+        build_event(
             Fact.REQUESTED, server=server, to_state=State.PENDING, reason=reason
         )
         for server in servers
@@ -187,17 +137,6 @@ def insert_adopted(server: Server, *, now: datetime) -> None:
         to_state=State.CREATED,
         reason=f"Adopted instance {server.instance_id}.",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A move of one server, with further columns to write."""
-
-    server: Server
-    event: Event
-    reason: str
-    columns: Mapping[str, Any] = field(default_factory=dict)
-    answer: Answer = Answer.FAILED  # why the attempt failed, if it did
 
 
 def move(
@@ -257,26 +196,17 @@ def write_in_turn(pks: Iterable[UUID], write: Callable[[set[UUID]], object]) -> 
             write({pk})
 
 
-@dataclass(frozen=True, slots=True)
-class _Moved:
-    """A change that was written to its row, and both states."""
-
-    change: Change
-    source: State
-    target: State
-
-
 def _move_each(
     changes: Sequence[Change], *, now: datetime, guard: Q = _ANY
 ) -> list[Server]:
     tried = (_move(change, now=now, guard=guard) for change in changes)
     moved = [each for each in tried if each is not None]
     if moved:
-        _follow_up(moved, now=now)
+        follow_moves(moved, now=now)
     return [each.change.server for each in moved]
 
 
-def _move(change: Change, *, now: datetime, guard: Q) -> _Moved | None:
+def _move(change: Change, *, now: datetime, guard: Q) -> Moved | None:
     server, event, reason = change.server, change.event, change.reason
     source = State(server.state)
     target = target_of(source, event)
@@ -299,52 +229,4 @@ def _move(change: Change, *, now: datetime, guard: Q) -> _Moved | None:
         return None
     for name, value in written.items():
         setattr(server, name, value)
-    return _Moved(change, source, target)
-
-
-def _follow_up(moved: Sequence[_Moved], *, now: datetime) -> None:
-    """Write the events of moves, and what else follows. The counters come last."""
-    EventRow.objects.bulk_create(
-        _make_event(
-            each.change.event,
-            server=each.change.server,
-            reason=each.change.reason,
-            from_state=each.source,
-            to_state=each.target,
-        )
-        for each in moved
-    )
-    closed, booted, ended = [], [], []
-    for each in moved:
-        server, event = each.change.server, each.change.event
-        if event is Event.INSTANCE_FAILED:
-            told = {"answer": each.change.reason, "answer_class": each.change.answer}
-            _abandon([server], now=now, **told)
-        elif event in _CLOSES_ATTEMPTS:
-            closed.append(server)
-        elif event in _ENDS_BOOT and each.source in {State.CREATING, State.CREATED}:
-            booted.append(server.pk)
-        if event in _ENDS and server.recipe.has_host:
-            ended.append(server.pk)
-        transaction.on_commit(partial(_log, server.name, event, each.target))
-    if closed:
-        _abandon(closed, now=now)
-    if booted:
-        specs = Attempt.objects.filter(server_uid__in=booted).exclude(spec="")
-        specs.update(spec="")
-    if ended:
-        wipe_hosts(ended)
-    ready = [m.change.server for m in moved if m.change.event is Event.READY]
-    if ready:
-        count_boots(record_boots(ready, now=now))
-
-
-def _abandon(servers: Sequence[Server], *, now: datetime, **told: str) -> None:
-    Attempt.objects.filter(server_uid__in=[server.pk for server in servers]).exclude(
-        outcome__in=CLOSED
-    ).update(outcome=Outcome.ABANDONED, closed_at=now, spec="", **told)
-
-
-def _log(name: str, event: Event, target: State) -> None:
-    extra = {"server": name, "change": str(event)}
-    logger.info("%s is %s.", name, target, extra=extra)
+    return Moved(change, source, target)

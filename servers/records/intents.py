@@ -1,0 +1,129 @@
+"""The intent: what is recorded of an attempt before its create call is sent.
+
+It locks the account before the server and its attempt.
+"""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+
+from django.db import transaction
+
+from servers.clouds.base import CreateSpec
+from servers.lifecycle.snapshot import Placement
+from servers.lifecycle.states import Event
+from servers.machine.certificates import Keys
+from servers.models import Account, Attempt, Server
+from servers.records.callbacks import list_callback_columns
+from servers.records.keys import (
+    list_host_columns,
+    list_server_columns,
+    write_host,
+)
+from servers.records.leases import Lease
+from servers.records.ledger import move
+from servers.records.limits import count_recent_creates, count_servers
+
+
+def write_intent(
+    server: Server,
+    lease: Lease,
+    *,
+    placement: Placement,
+    account: Account,
+    provider: str,
+    spec: CreateSpec,
+    note: str = "",
+    keeps_spec: bool,
+    keys: Keys | None = None,
+    callback_digest: str = "",
+    now: datetime,
+    deadline_at: datetime,
+) -> Attempt | None:
+    """Claim the row, write the attempt and move ``pending → creating``, all at once.
+
+    ``note`` says how its image was chosen. With ``keeps_spec``, the attempt keeps its
+    parameters until its instance is finished. ``keys`` are new ones of the server, to
+    be stored. ``callback_digest`` is of the token that only this attempt's instance
+    calls back with. None means that no call may be sent: the row moved or was claimed,
+    the lease would be over already, or the account, counted under its lock, has reached
+    a limit. The next step finds out why.
+    """
+    number = server.attempt_number + 1
+    with transaction.atomic():
+        if not _has_room(account, server, now=now):
+            return None
+        moved = move(
+            server,
+            Event.ATTEMPT_WRITTEN,
+            reason=" ".join(
+                filter(
+                    None,
+                    (
+                        f"Attempt {number}: {placement.size} in",
+                        f"{account.name} {placement.region}".strip() + ".",
+                        note,
+                    ),
+                )
+            ),
+            now=now,
+            claim=lease,
+            changes={
+                "attempt_number": number,
+                "placement": placement.position,
+                "account_id": account.pk,
+                "region": placement.region,
+                "image": spec.image,
+                "size": placement.size,
+                "provider": provider,
+                "deadline_at": deadline_at,
+                "next_step_at": lease.until,
+                **(list_server_columns(server.pk, keys) if keys else {}),
+            },
+        )
+        if not moved:
+            return None
+        known = list_host_columns(keys) if keys else {}
+        if callback_digest:
+            known |= list_callback_columns(number, callback_digest)
+        if known:
+            write_host(server.pk, known)
+        return Attempt.objects.create(
+            server=server,
+            server_uid=server.pk,
+            server_name=server.name,
+            recipe_id=server.recipe_id,
+            number=number,
+            account=account,
+            region=placement.region,
+            size=placement.size,
+            image=spec.image,
+            placement=placement.position,
+            key=spec.key,
+            token=spec.token,
+            asked_at=now,
+            lease_end=lease.until,
+            spec=json.dumps(asdict(spec)) if keeps_spec else "",
+        )
+
+
+def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
+    """Tell whether the account has room for one more, counting what is committed.
+
+    Because of the lock, intents for one account and requests that count its servers
+    (placing/caps.py) wait for each other.
+    """
+    held = (
+        Account.objects.select_for_update(no_key=True)
+        .only("enabled", "max_servers", "creates_per_minute")
+        .filter(pk=account.pk)
+        .first()
+    )
+    if held is None or not held.enabled:
+        return False
+    # A server counts in the account where it was last tried: maybe already here.
+    moves = account.pk != server.account_id
+    if moves and count_servers([held.pk]).get(held.pk, 0) >= held.max_servers:
+        return False
+    recent = count_recent_creates([held.pk], now=now).get(held.pk, 0)
+    return recent < held.creates_per_minute
