@@ -1,5 +1,10 @@
-"""The two clouds of these tests: a sandbox, and EC2's API on a moto server."""
+"""The clouds of these tests: a sandbox, EC2's API on a moto server, and fakes.
 
+Any bench of the conformance suite can be enumerated. CI does so for the clouds in
+``IN_CI``, and ``make chaos`` for all that have a fake.
+"""
+
+import os
 import time
 from collections import Counter
 from collections.abc import Collection
@@ -11,10 +16,14 @@ from servers.models import Account, Fleet
 from servers.operations.accounts import save_account
 from servers.operations.fleet import initialise_fleet
 from servers.placing.locations import open_location
+from tests.clouds.benches import BENCHES
+from tests.clouds.benches.base import Bench as CloudBench
 from tests.support.crash import ON_THE_WIRE
 from tests.support.fleet import TIMINGS, make_fleet, make_template, world_of
 
 REGION = "eu-central-1"
+# Clouds whose instances need more than one call.
+IN_CI = frozenset({"scaleway"})
 # No listing runs while hundreds of steps are killed, and a call is sent only within a
 # quarter of the lease: both leave room for a busy machine.
 SANDBOX_TIMINGS = {**TIMINGS, "gate": 3600.0, "lease": 8.0}
@@ -68,6 +77,57 @@ class MotoBench:
         return Counter(
             shown.key.split("-")[1] for shown in listing.instances if shown.live
         )
+
+
+@dataclass
+class FakeBench:
+    """A cloud's fake over HTTP, as the conformance suite has it."""
+
+    account: Account
+    bench: CloudBench
+    kinds: ClassVar[Collection[str]] = ON_THE_WIRE
+    least_create: ClassVar[int] = 12
+    least_destroy: ClassVar[int] = 10
+
+    def live(self) -> Counter[str]:
+        keys = self.bench.count_live("ci")
+        return Counter(key.rsplit("-", 3)[1] for key in keys)
+
+
+def list_fakes() -> list[str]:
+    """Return the benches with fakes of their own to enumerate in this run."""
+    fakes = [name for name, bench in BENCHES.items() if "http" not in bench.lacks]
+    return fakes if os.environ.get("CHAOS") else [n for n in fakes if n in IN_CI]
+
+
+def make_fake(bench: CloudBench) -> FakeBench:
+    """Make a fleet on a bench that runs."""
+    initialise_fleet(fleet_id="ci")
+    bench.fake.processing, bench.fake.visibility = 0.1, 0.1
+    config = bench.config()
+    account = save_account(
+        Account(
+            name=bench.kind,
+            kind=bench.kind,
+            region=bench.region,
+            endpoint=config.endpoint,
+            options={**config.options, "timings": MOTO_TIMINGS},
+            max_servers=100_000,
+            creates_per_minute=1_000_000,
+            calls_at_once=1000,
+        ),
+        credentials=dict(config.credentials),
+    )
+    make_template(
+        account,
+        "default",
+        region=bench.region,
+        image=bench.image,
+        size=bench.size,
+        user_data="#!/bin/sh\ntrue\n",
+        is_default=True,
+    )
+    return FakeBench(account, bench)
 
 
 def make_sandbox(**options: Any) -> SandboxBench:

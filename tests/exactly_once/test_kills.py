@@ -7,7 +7,8 @@ exactly one instance, or none after its destruction.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
@@ -17,7 +18,14 @@ from servers.models import Account, Attempt, Instance, Server, Template
 from servers.operations.templates import save_template
 from servers.operations.terminate import terminate_server
 from servers.records.keys import find_keys
-from tests.exactly_once.clouds import Bench, make_moto, make_sandbox
+from tests.clouds.benches import BENCHES
+from tests.exactly_once.clouds import (
+    Bench,
+    list_fakes,
+    make_fake,
+    make_moto,
+    make_sandbox,
+)
 from tests.support.crash import kill_at, run_in_child, was_killed
 from tests.support.fleet import Workshop, change_template, provision, world_of
 from tests.support.moto import reset_moto
@@ -31,15 +39,35 @@ MAX_HELD = 10
 CREATED = {"created", "staging", "running"}
 
 
-# A sandbox is enough for the second database: the calls to EC2 are the same there.
-@pytest.fixture(params=["sandbox", pytest.param("moto", marks=pytest.mark.sqlite)])
-def bench(request: pytest.FixtureRequest, workshop: Workshop) -> Bench:
+# A sandbox is enough for the second database: the calls to clouds are the same there.
+@pytest.fixture(
+    params=[
+        "sandbox",
+        *(
+            pytest.param(name, marks=pytest.mark.sqlite)
+            for name in ("moto", *list_fakes())
+            if name != "amazon"  # moto is it
+        ),
+    ]
+)
+def bench(request: pytest.FixtureRequest, workshop: Workshop) -> Iterator[Bench]:
+    with ExitStack() as stack:
+        yield _open(request, workshop, stack)
+
+
+def _open(
+    request: pytest.FixtureRequest, workshop: Workshop, stack: ExitStack
+) -> Bench:
     if request.param == "sandbox":
         made: Bench = make_sandbox(power_on=True)
-    else:
+    elif request.param == "moto":
         url = request.getfixturevalue("moto_url")
         reset_moto(url)
         made = make_moto(url)
+    else:
+        fake = BENCHES[request.param]()
+        stack.enter_context(fake.run())
+        made = make_fake(fake)
     # The gate opens with the first listing.
     workshop.run_until(
         lambda: made.account.locations.filter(listings__isnull=False).exists()

@@ -40,6 +40,7 @@ class AmazonBench(Bench):
         "thousands": "moto needs half a minute for them; test_amazon reads pages",
     }
     missing = ("i-0123456789abcdef0",)
+    example_image = "ami-0a1b2c3d"
     bad_image = "ami-00000000000000001"
     leftovers: ClassVar[dict[str, str]] = {"volume": "volume"}
 

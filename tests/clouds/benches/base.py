@@ -46,6 +46,8 @@ class Bench:
     lacks: ClassVar[Mapping[str, str]] = {}
     # Ids in the cloud's own form that no instance has.
     missing: ClassVar[tuple[str, ...]]
+    # The image in the example of the guide page, if the fake has no such image.
+    example_image: ClassVar[str] = ""
     bad_image: ClassVar[str] = "no-such-image"
     bad_size: ClassVar[str] = "no-such-size"
     # Where the cloud reports no capacity only after the create call, on the instance.

@@ -140,11 +140,9 @@ class Server(ThreadingHTTPServer):
 
 
 def read_request(
-    site: Site, received: BaseHTTPRequestHandler
+    site: Site, received: BaseHTTPRequestHandler, body: bytes
 ) -> tuple[Request, Handler | None]:
     """Return a request as it arrived, and what handles it."""
-    size = int(received.headers.get("Content-Length") or 0)
-    body = received.rfile.read(size)
     parts = urlsplit(received.path)
     headers = {name.lower(): value for name, value in received.headers.items()}
     template, role, params, handler = site.match(
@@ -165,14 +163,43 @@ def read_request(
     return request, handler
 
 
+class _Noting:
+    """What a connection sends, with the latest line: the head ends with an empty one.
+
+    Python's parser takes the end of the connection for the end of the head.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.last = b"none"
+
+    def readline(self, size: int = -1) -> bytes:
+        line: bytes = self._file.readline(size)
+        self.last = line or b"cut off"
+        return line
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 class Answering(BaseHTTPRequestHandler):
     """Answers each request by its site."""
 
     site: Site
     protocol_version = "HTTP/1.1"
 
+    def setup(self) -> None:
+        super().setup()
+        self.rfile: Any = _Noting(self.rfile)
+
     def serve(self) -> None:
-        request, handler = read_request(self.site, self)
+        """Answer one request, if all of it has come."""
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        if self.rfile.last.strip() or len(body) < size:
+            self.close_connection = True
+            return  # its sender died in the middle
+        request, handler = read_request(self.site, self, body)
         outcome = self.site.handle(request, handler)
         self.close_connection = True
         if outcome.response is None:
