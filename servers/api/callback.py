@@ -46,6 +46,7 @@ MAX_BODY_BYTES: Final = 64 * 1024
 # Reports of one instance in a minute. The script sends at most thirty.
 MAX_REPORTS: Final = 120
 _AGENT: Final = ("running", "ended", "none")
+_DOCKER: Final = ("answers", "silent", "none")
 
 reports: Final = Counter("reports", window=WINDOW_SECONDS, every=EXCHANGE_SECONDS)
 
@@ -138,11 +139,12 @@ class Heartbeat(ReportView):
 
     def record(self, host: Host, data: Mapping[str, Any]) -> Told:
         """Record a heartbeat."""
-        body = _Body(data, "secret", "agent", "builds", "drained")
+        body = _Body(data, "secret", "agent", "builds", "docker", "drained")
         beat = Beat(
             builds=body.read("builds", _read_builds, ()),
             drained=body.read("drained", _read_flag, False),
             agent=body.read("agent", _read_agent, "none") != "ended",
+            docker=body.read("docker", _read_docker, "none") != "silent",
         )
         return report_beat(host, data["secret"], beat)
 
@@ -198,6 +200,12 @@ def _read_log(value: Any) -> str:
 def _read_agent(value: Any) -> str:
     if value not in _AGENT:
         raise ValueError(f"Send one of {', '.join(_AGENT)}.")
+    return str(value)
+
+
+def _read_docker(value: Any) -> str:
+    if value not in _DOCKER:
+        raise ValueError(f"Send one of {', '.join(_DOCKER)}.")
     return str(value)
 
 

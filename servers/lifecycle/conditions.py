@@ -6,7 +6,7 @@ repeated at any time and by any process.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 
@@ -91,7 +91,9 @@ class Machine:
     will never be ready, or "". ``log_end`` is the end of its boot's log, if known.
     ``followed`` is that the agent does what the server's cordon says, and is asked
     after each change of that until it holds; None: ServerFleet tells no agent.
-    ``cordon`` says what a cordon stops here, and what not.
+    ``cordon`` says what a cordon stops here, and what not. ``asks``: nobody can look at
+    it, and it asks itself what to do. ``unready_wait`` is how long a machine that was
+    never ready, and does not answer, is asked for builds; None: it can't have any.
     """
 
     ready: Condition = Always("It has an address. No other check is set.")
@@ -100,6 +102,8 @@ class Machine:
     broken: str = ""
     log_end: str = ""
     followed: Condition | None = None
+    asks: bool = False
+    unready_wait: timedelta | None = None
     cordon: str = (
         "ServerFleet does not know what starts builds on it, so the cordon is a mark "
         "only. Stop new builds there, too."

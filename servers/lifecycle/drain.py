@@ -6,18 +6,25 @@ before the cordon shows a moment later, so a look that finds nothing counts only
 that moment has passed. Nothing is remembered between two looks: they can be repeated by
 any process, and a crash cuts no build off. The drain ends with the last build, by force
 or at its deadline, whether the machine answers or not.
+
+The deadline is the template's drain timeout, with two exceptions. A failed server, and
+one that was never ready, may have no machine any more that could answer. So they wait
+a few minutes, unless it answers. And what hears of the drain late, because ServerFleet
+was away or its link was broken, still gets a few minutes' notice.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
+from servers.lifecycle.conditions import Known, NotYet
 from servers.lifecycle.decisions import Decision, Move, Probe, Wait
-from servers.lifecycle.machine import follow_condition
+from servers.lifecycle.machine import follow_condition, space_looks
 from servers.lifecycle.snapshot import InstanceView, Snapshot
 from servers.lifecycle.states import Event, Want
 
 _NAMES_SAID: Final = 5
+_NEVER_READY: Final = "It was never ready, so no build runs on it."
 
 
 def decide_shutdown(snapshot: Snapshot, now: datetime) -> Decision:
@@ -41,17 +48,29 @@ def decide_shutdown(snapshot: Snapshot, now: datetime) -> Decision:
     match decision:
         case Wait(because=because):
             if now >= ends:
+                if snapshot.machine.asks and _was_away(snapshot, now):
+                    # It is recorded that it has not been told yet, and when.
+                    look, again = Known(NotYet(because)), space_looks(ends, now)
+                    return Probe("", look, Event.DRAINED, again)
                 return _give_up(snapshot, because)
             return Wait(say_wait(snapshot, because), min(decision.until or ends, ends))
-        case Probe() if now >= ends and _has_looked(snapshot):
+        case Probe() if now >= ends and snapshot.host.checked_at is not None:
+            if _was_away(snapshot, now):
+                return decision
             return _give_up(snapshot, snapshot.host.problem)
         case _:
             return decision
 
 
-def _has_looked(snapshot: Snapshot) -> bool:
-    """Tell whether any look was made. If no worker ran, none was, so one still is."""
-    return snapshot.host.checked_at is not None
+def _was_away(snapshot: Snapshot, now: datetime) -> bool:
+    """Tell whether ServerFleet was away at the deadline, and nobody was told before.
+
+    Then one look is still made. If the machine asks itself, it gets the time to do so.
+    """
+    host, ends = snapshot.host, _end_timeout(snapshot)
+    was_seen = host.checked_at is not None and host.checked_at >= ends
+    is_late = now >= ends + snapshot.limits.away
+    return host.told_at is None and is_late and not was_seen
 
 
 def _explain_nothing(snapshot: Snapshot, own: InstanceView | None) -> str:
@@ -61,14 +80,40 @@ def _explain_nothing(snapshot: Snapshot, own: InstanceView | None) -> str:
     if not own.live or (own.halted and not own.unclear) or own.failed:
         status = own.raw_status or "gone"
         return f"The cloud shows its instance as {status!r}, so no build runs on it."
-    if not snapshot.was_ready and not snapshot.host.has_agent:
-        return "It was never ready, so no build runs on it."
+    if not _can_build(snapshot):
+        return _NEVER_READY
     return ""
+
+
+def _can_build(snapshot: Snapshot) -> bool:
+    started = snapshot.was_ready or snapshot.host.has_agent
+    return started or snapshot.machine.unready_wait is not None
 
 
 def end_drain(snapshot: Snapshot) -> datetime:
     """Return when the drain of a server that is shutting down ends at the latest."""
-    return snapshot.state_since + snapshot.drain
+    host, limits = snapshot.host, snapshot.limits
+    ends = _end_timeout(snapshot)
+    if host.told_at is not None:
+        return max(ends, host.told_at + min(snapshot.drain, limits.notice))
+    seen = host.checked_at
+    if snapshot.machine.asks and seen is not None and seen >= ends:
+        return seen + limits.notice
+    return ends
+
+
+def _end_timeout(snapshot: Snapshot) -> datetime:
+    """Return when the drain ends if nothing hears of it late."""
+    return snapshot.state_since + min(snapshot.drain, _find_patience(snapshot))
+
+
+def _find_patience(snapshot: Snapshot) -> timedelta:
+    """Return how long the machine is waited for as far as it does not answer."""
+    if snapshot.host.told_at is not None:
+        return snapshot.drain
+    if not snapshot.was_ready and not snapshot.host.has_agent:
+        return snapshot.machine.unready_wait or timedelta()
+    return snapshot.limits.silence if snapshot.failed else snapshot.drain
 
 
 def say_wait(
@@ -77,7 +122,12 @@ def say_wait(
     """Return what a drain waits for and until when, in sentences."""
     ends = end_drain(snapshot)
     named = f" Still running: {list_names(builds)}." if builds else ""
-    return f"{because}{named} It waits until {ends:%d %b %H:%M} UTC at the latest."
+    until = f"It waits until {ends:%d %b %H:%M} UTC at the latest"
+    patience = _find_patience(snapshot)
+    if patience < snapshot.drain and builds is None:
+        failed = "failed" if snapshot.failed else "was never ready"
+        until += f", or longer if it answers, because the server {failed}"
+    return f"{because}{named} {until}."
 
 
 def list_names(names: Sequence[str]) -> str:
@@ -88,6 +138,15 @@ def list_names(names: Sequence[str]) -> str:
 
 def _give_up(snapshot: Snapshot, because: str) -> Move:
     """Return the end of a drain at its deadline, with what was still running."""
+    if snapshot.host.told_at is None and _find_patience(snapshot) < snapshot.drain:
+        # Nobody waits for the rest of the timeout.
+        return Move(Event.DRAINED, f"{_say_silent(snapshot)} {because}".rstrip())
     builds = snapshot.host.builds
     left = f" Still running: {list_names(builds)}." if builds else f" {because}"
     return Move(Event.DRAINED, f"The drain timeout has passed.{left}".rstrip())
+
+
+def _say_silent(snapshot: Snapshot) -> str:
+    if snapshot.failed:
+        return "The server failed before, and nothing answered since."
+    return "It was never ready, and nothing answered since its termination."

@@ -54,6 +54,11 @@ class Limits:
     share: float = 0.10  # of a location that may vanish or be condemned at once …
     share_floor: int = 5  # … and the number that is always allowed
     recheck: timedelta = timedelta(seconds=5)  # what was just sent shows after it
+    # A drain of a failed server lasts no longer, unless its machine answers.
+    silence: timedelta = timedelta(minutes=5)
+    # What hears of its drain only at the end still has this long …
+    notice: timedelta = timedelta(minutes=3)
+    away: timedelta = timedelta(minutes=1)  # … as after no step was taken for so long
     check: timedelta = timedelta(seconds=60)  # between two checks of health
     checks: int = 3  # failed ones in a row that lose health
     # So long, servers that were lost count as if they still failed.
@@ -69,6 +74,7 @@ class HostView:
     ``failures`` are the failed checks in a row up to ``checked_at``, and ``problem`` is
     what was wrong at the last one. ``builds`` are those that a drain waits for. The
     agent may not do what the server's cordon says ``behind_since`` then; None: it does.
+    ``told_at`` is when it first answered a look of the drain, or was told to drain.
     """
 
     checked_at: datetime | None = None
@@ -77,6 +83,7 @@ class HostView:
     builds: tuple[str, ...] = ()
     has_agent: bool = False  # its agent was started, in this state or before
     behind_since: datetime | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +219,7 @@ class Snapshot:
     )
     want: Want = Want.RUN
     was_ready: bool = False  # its instance has been ready
+    failed: bool = False  # it was in error, and was not ready since
     waiting: str = ""  # what its last step waited for
     drain: timedelta = timedelta(hours=1)  # the longest wait for its builds
     replaces: bool = False  # if it loses its health, another one is created

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -103,6 +103,9 @@ def describe_docker(target: Target) -> Machine:
         healthy=daemon(tuple(healthy)),
         followed=followed,
         cordon=explain_cordon(target.agent),
+        # A worker that was killed may have started the agent without recording it. The
+        # daemon knows. If it does not answer, it did not answer that worker either.
+        unready_wait=timedelta() if target.has_agent else None,
     )
     if not target.loopback:
         return machine

@@ -39,6 +39,9 @@ class Host(models.Model):
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     drained_at = models.DateTimeField(null=True, blank=True)
     agent_missing = models.BooleanField(default=False)
+    docker_silent = models.BooleanField(default=False)
+    # When the instance was first told to drain, or first answered a look of the drain.
+    drain_told_at = models.DateTimeField(null=True, blank=True)
 
     # What looks at it found.
     agent_started_at = models.DateTimeField(null=True, blank=True)

@@ -30,7 +30,6 @@ from servers.machine.callback.tokens import digest, is_secret, is_token
 from servers.messaging import dispatch
 from servers.models import Host, TemplateVersion
 from servers.records.callbacks import (
-    BOOTS,
     HEARD,
     find_host,
     make_due,
@@ -89,6 +88,7 @@ class Beat:
     builds: Sequence[str] = ()
     drained: bool = False
     agent: bool = True  # it runs, or there is none
+    docker: bool = True  # it answers, or there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def report_boot(host: Host, secret: str, boot: Boot) -> Told:
     if _has_ended(host):
         _write(host, secret, {})
         return _answer(host)
-    if host.server.state not in BOOTS:
+    if host.server.state == State.RUNNING:
         raise RefusedError
     now = read_clock()
     columns = _read_progress(host, boot, now=now)
@@ -172,10 +172,13 @@ def _has_ended(host: Host) -> bool:
 
 
 def report_beat(host: Host, secret: str, beat: Beat) -> Told:
-    """Record a heartbeat. Raise RefusedError."""
-    if host.booted_at is None:
-        raise RefusedError
+    """Record a heartbeat. Raise RefusedError.
+
+    An instance that hears of a drain while it boots sends them from then on.
+    """
     drains = host.server.state == State.SHUTDOWN
+    if host.booted_at is None and not drains:
+        raise RefusedError
     builds = [name for each in beat.builds[:MAX_BUILDS] if (name := _clean(each))]
     columns: dict[str, Any] = {}
     if builds != host.builds:
@@ -184,6 +187,8 @@ def report_beat(host: Host, secret: str, beat: Beat) -> Told:
     missing = not (beat.agent or drains or host.server.cordoned)
     if missing != host.agent_missing:
         columns["agent_missing"] = missing
+    if beat.docker is host.docker_silent:
+        columns["docker_silent"] = not beat.docker
     ends = drains and beat.drained and host.drained_at is None
     if ends:
         now = read_clock()
@@ -204,6 +209,9 @@ def _write(
     is_due: bool = False,
     unless_ended: bool = False,
 ) -> None:
+    if host.server.state == State.SHUTDOWN and host.drain_told_at is None:
+        # The answer tells it.
+        columns = {**columns, "drain_told_at": read_clock()}
     with transaction.atomic():
         if is_due and not make_due(host):
             raise RefusedError

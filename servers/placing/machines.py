@@ -100,8 +100,10 @@ def read_report(host: Host | None, attempt: int) -> Report:
         failed=host.boot_failed,
         log_end=host.log_end,
         builds=tuple(host.builds),
+        told_at=host.drain_told_at,
         drained_at=host.drained_at,
         agent_missing=host.agent_missing,
+        docker_silent=host.docker_silent,
     )
 
 
@@ -192,8 +194,11 @@ def view_host(
         return HostView()
     has_agent = _has_agent(host.agent_started_at, server, attempts)
     behind = host.agent_behind_since
+    told = host.drain_told_at
+    if told is not None and told < server.state_since:
+        told = None
     if host.checked_at is None or host.checked_at < server.state_since:
-        return HostView(has_agent=has_agent, behind_since=behind)
+        return HostView(has_agent=has_agent, behind_since=behind, told_at=told)
     return HostView(
         checked_at=host.checked_at,
         failures=host.failures,
@@ -201,6 +206,7 @@ def view_host(
         builds=tuple(host.builds),
         has_agent=has_agent,
         behind_since=behind,
+        told_at=told,
     )
 
 

@@ -173,6 +173,7 @@ class Loader:
             trial_until=server.trial_until,
             want=Want(server.want),
             was_ready=server.ready_at is not None,
+            failed=bool(server.error),
             waiting=server.waiting,
             drain=timedelta(seconds=server.recipe.drain_seconds),
             replaces=server.recipe.on_health_lost == Recipe.HealthLost.REPLACE,

@@ -10,11 +10,18 @@ from servers.lifecycle.states import State
 from servers.models import Host, Server
 from servers.models.fields import EncryptedTextField
 
-# The attempt is known, and its instance boots.
-BOOTS: frozenset[State] = frozenset({State.CREATING, State.CREATED, State.STAGING})
 # The instance is one that ServerFleet listens to. One whose server failed would else
 # wait longer and longer between its tries, and hear of its drain too late.
-HEARD: frozenset[State] = BOOTS | {State.RUNNING, State.ERROR, State.SHUTDOWN}
+HEARD: frozenset[State] = frozenset(
+    {
+        State.CREATING,
+        State.CREATED,
+        State.STAGING,
+        State.RUNNING,
+        State.ERROR,
+        State.SHUTDOWN,
+    }
+)
 
 
 def list_callback_columns(attempt: int, token_digest: str) -> dict[str, Any]:
@@ -31,6 +38,8 @@ def list_callback_columns(attempt: int, token_digest: str) -> dict[str, Any]:
         "heartbeat_at": None,
         "drained_at": None,
         "agent_missing": False,
+        "docker_silent": False,
+        "drain_told_at": None,
         "builds": [],
     }
 
@@ -46,6 +55,8 @@ def find_host(token_digest: str) -> Host | None:
         "boot_steps",
         "drained_at",
         "agent_missing",
+        "docker_silent",
+        "drain_told_at",
         "builds",
         "server__name",
         "server__state",

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from servers.lifecycle.conditions import Met, NotYet
+from servers.lifecycle.states import State
 from servers.models import Host, Server
 
 
@@ -14,7 +15,8 @@ def record_look(
     """Record what a look on the way to a move found. Returns the record.
 
     In the caller's transaction. Most looks find what the one before found, and then
-    nothing is written.
+    nothing is written. The first one of a drain that is answered stays known, and until
+    then each is.
     """
     found_now: dict[str, Any] = {"problem": "", "builds": []}
     if isinstance(found, NotYet):
@@ -23,7 +25,15 @@ def record_look(
         found_now = {"problem": found.because, "builds": builds}
     if found.agent_started and (host is None or not _is_fresh(server, host)):
         found_now["agent_started_at"] = now
-    return _write(server, host, found_now, now=now)
+    unheard = server.state == State.SHUTDOWN and not _was_told(server, host)
+    if unheard and (isinstance(found, Met) or found.builds is not None):
+        found_now["drain_told_at"] = now
+    return _write(server, host, found_now, now=now, always=unheard)
+
+
+def _was_told(server: Server, host: Host | None) -> bool:
+    told = host.drain_told_at if host is not None else None
+    return told is not None and told >= server.state_since
 
 
 def record_check(

@@ -13,12 +13,17 @@ from django.test.utils import CaptureQueriesContext, override_settings
 from servers.api.callback import MAX_BODY_BYTES, reports
 from servers.api.shared import limits
 from servers.errors import InvalidError
+from servers.lifecycle.conditions import Met, NotYet
 from servers.machine.callback.tokens import make_token
 from servers.models import Attempt, Event, Host, Instance, Server
 from servers.operations.callback import REFUSED
 from servers.operations.terminate import retry_server, terminate_server
+from servers.placing.machines import describe_machine_of
+from servers.records.ledger import database_now
+from servers.reports.why import explain_server
 from tests.api.conftest import Call
-from tests.support.fleet import Workshop
+from tests.support.ageing import jump
+from tests.support.fleet import Workshop, world_of
 from tests.support.reporters import (
     SECRET,
     URL,
@@ -232,7 +237,8 @@ def test_an_older_attempt_and_a_stopped_server_are_refused(workshop: Workshop) -
     old = Reporter(give_token(server))
     assert old.boot("booting").json() == GO_ON
     Server.objects.filter(pk=server.pk).update(state="error", error="…")
-    assert is_refused(old.boot("ready"))  # late
+    # Refused, the instance would wait for minutes before it hears of its drain.
+    assert old.boot("booting").json() == GO_ON
     Server.objects.filter(pk=server.pk).update(state="pending", instance_id="")
     assert is_refused(old.boot("ready"))
     workshop.run_until(lambda: Attempt.objects.filter(server=server).count() == 2)
@@ -383,6 +389,95 @@ def test_a_heartbeat_is_answered_with_cordon_and_drain(
     drained = Event.objects.get(server=server, kind="drained")
     said = "The instance reported that its agent and its builds ended."
     assert drained.reason == said
+
+
+def test_an_instance_that_was_never_ready_is_told_to_drain_and_waited_for(
+    workshop: Workshop, settings: Any
+) -> None:
+    settings.DRAIN_RECHECK = 0
+    make_callback_fleet(**AGENT)
+    server = start_server(workshop)
+    reporter = Reporter(give_token(server))
+    terminate_server(server.name)
+    workshop.run_for(0.5)
+    server.refresh_from_db()
+    # Its agent may take builds, although no report has arrived.
+    assert server.state == "shutdown"
+    why = explain_server(server, now=database_now()).sentence
+    assert why.startswith("It is told to drain once it reports next. It waits until ")
+    assert why.endswith("longer if it answers, because the server was never ready.")
+    drains = {"cordon": True, "drain": True, "again": 5}
+    assert reporter.boot("booting", "Install Docker").json() == drains
+    told = Host.objects.get().drain_told_at
+    assert told is not None
+    assert reporter.beat(builds=["b1"], docker="answers").json() == drains
+    assert reporter.beat(builds=[], docker="silent").json() == drains
+    assert Host.objects.get().drain_told_at == told
+    server.refresh_from_db()
+    why = explain_server(server, now=database_now()).sentence
+    assert why.startswith(f"It was told to drain at {told:%H:%M:%S} UTC, and has not ")
+    assert "never ready" not in why
+    assert reporter.beat(drained=True).json() == drains
+    workshop.run_to("stopped", server)
+
+
+def test_what_can_have_no_builds_goes_at_once(workshop: Workshop) -> None:
+    make_callback_fleet()
+    server = start_server(workshop)
+    terminate_server(server.name)
+    workshop.run_to("stopped", server)
+    drained = Event.objects.get(server=server, kind="drained")
+    assert drained.reason == "It was never ready, so no build runs on it."
+
+
+def test_a_drain_that_nobody_could_hear_of_gives_notice_once_servers_are_back(
+    workshop: Workshop, settings: Any
+) -> None:
+    settings.DRAIN_RECHECK = 0
+    make_callback_fleet(**AGENT)
+    server = start_server(workshop)
+    reporter = Reporter(give_token(server))
+    reporter.boot("ready")
+    workshop.run_to("running", server)
+    workshop.deaf = True
+    terminate_server(server.name)
+    workshop.deaf = False
+    # ServerFleet was away for two hours, and the timeout was one.
+    jump(7200.0, world_of(server.account))
+    workshop.run_for(1)
+    server.refresh_from_db()
+    assert server.state == "shutdown"
+    assert Host.objects.get().checked_at is not None
+    assert reporter.beat(builds=["b1"]).json()["drain"] is True
+    workshop.run_for(0.5)
+    server.refresh_from_db()
+    assert server.state == "shutdown"
+    jump(200.0, world_of(server.account))
+    workshop.run_to("stopped", server)
+    drained = Event.objects.get(server=server, kind="drained")
+    assert drained.reason == "The drain timeout has passed. Still running: b1."
+
+
+def test_a_docker_that_hangs_fails_the_checks_of_health(workshop: Workshop) -> None:
+    make_callback_fleet(**AGENT)
+    server = start_server(workshop)
+    reporter = Reporter(give_token(server))
+    reporter.boot("ready")
+    workshop.run_to("running", server)
+    reporter.beat(docker="silent")
+    condition = describe_machine_of(server, Host.objects.get()).healthy
+    assert condition is not None
+    said = NotYet("The instance reported that its Docker does not answer.")
+    assert condition.judge("", database_now()) == said
+    reporter.beat(docker="answers")
+    condition = describe_machine_of(server, Host.objects.get()).healthy
+    assert condition is not None
+    assert condition.judge("", database_now()) == Met("A heartbeat came.")
+    # What an own image sends that knows nothing of it.
+    reporter.beat(docker="silent")
+    reporter.beat()
+    assert not Host.objects.get().docker_silent
+    assert reporter.send("heartbeat", {"docker": True}).status_code == 400
 
 
 def test_a_heartbeat_costs_two_queries_and_a_report_few(workshop: Workshop) -> None:

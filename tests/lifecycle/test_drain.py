@@ -34,6 +34,10 @@ class Idle:
 LOOKED = Machine(drained=OpenPort(2376))  # only a look tells
 BUSY = Machine(drained=Busy())
 IDLE = Machine(drained=Idle())
+ONCE = Machine(drained=OpenPort(2376), unready_wait=timedelta())
+ASKS = Machine(drained=Busy(), asks=True, unready_wait=timedelta(minutes=5))
+TOLD = HostView(checked_at=ago(50), problem="It is busy.", told_at=ago(50))
+TOLD_LATE = HostView(checked_at=ago(20), problem="It is busy.", told_at=ago(20))
 SEEN = HostView(checked_at=ago(20), problem="It is busy.", builds=("a", "b"))
 SILENT = HostView(checked_at=ago(20), problem="Docker did not answer within 3 s.")
 
@@ -55,6 +59,75 @@ def draining(shown: dict[str, Any] | None = None, **more: Any) -> Snapshot:
         # No build can run on it.
         (draining(was_ready=False), Event.DRAINED, "It was never ready"),
         (draining(was_ready=False, host=HostView(has_agent=True)), Probe, ""),
+        # A worker may have died between the start of the agent and its record.
+        (draining(was_ready=False, machine=ONCE), Probe, ""),
+        (
+            draining(was_ready=False, machine=ONCE, host=SILENT),
+            Event.DRAINED,
+            "It was never ready, and nothing answered since its termination. Docker",
+        ),
+        (draining(was_ready=False, machine=ONCE, host=TOLD), Probe, ""),
+        # Nobody reaches it, so it may run builds that no report has told of.
+        (draining(was_ready=False, machine=ASKS), Wait, "or longer if it answers"),
+        (
+            draining(was_ready=False, machine=ASKS, state_since=ago(301)),
+            Event.DRAINED,
+            "It was never ready, and nothing answered since its termination. 10.0",
+        ),
+        (
+            draining(
+                was_ready=False, machine=ASKS, state_since=ago(301), host=TOLD_LATE
+            ),
+            Wait,
+            "It waits until 01 Jan 12:54 UTC at the latest.",
+        ),
+        # The machine of a failed server may be dead. One that answers has its time.
+        (
+            draining(failed=True, host=SILENT),
+            Probe,
+            "",
+        ),
+        (
+            draining(failed=True, host=SILENT, state_since=ago(301)),
+            Event.DRAINED,
+            "The server failed before, and nothing answered since. Docker did not",
+        ),
+        (draining(failed=True, host=TOLD, state_since=ago(301)), Probe, ""),
+        (draining(host=SILENT, state_since=ago(301)), Probe, ""),
+        # What hears of it late has three minutes.
+        (draining(host=TOLD_LATE, state_since=ago(3610)), Probe, ""),
+        (
+            draining(host=TOLD_LATE, state_since=ago(3610), machine=BUSY),
+            Wait,
+            "It waits until 01 Jan 12:02 UTC at the latest.",
+        ),
+        # ServerFleet was away, and nobody was told: one look, or the time to ask.
+        (
+            draining(state_since=ago(9000), host=HostView(checked_at=ago(8000))),
+            Probe,
+            "",
+        ),
+        (draining(machine=ASKS, state_since=ago(9000)), Probe, ""),
+        (
+            draining(
+                machine=ASKS, state_since=ago(9000), host=HostView(checked_at=ago(20))
+            ),
+            Wait,
+            "It waits until 01 Jan 12:02 UTC at the latest.",
+        ),
+        (
+            draining(
+                machine=ASKS, state_since=ago(9000), host=HostView(checked_at=ago(181))
+            ),
+            Event.DRAINED,
+            "The drain timeout has passed.",
+        ),
+        # It was there all the time, and nothing came.
+        (
+            draining(machine=ASKS, state_since=ago(3601)),
+            Event.DRAINED,
+            "The drain timeout has passed.",
+        ),
         (draining(instances=()), Event.DRAINED, "It has no instance"),
         (
             draining({"live": False, "raw_status": "terminated"}),

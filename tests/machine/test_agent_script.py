@@ -35,7 +35,12 @@ class Script:
         variables = folder / "agent.env"
         variables.write_text(render_agent_environment(plan))
         self.path = folder / "agent"
-        text = render_agent_script(plan, environment_path=str(variables))
+        text = render_agent_script(
+            plan,
+            environment_path=str(variables),
+            run=str(folder / "run"),
+            started=str(folder / "started"),
+        )
         self.path.write_text(text)
         assert "hush" not in text
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +101,7 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
         assert receiver.list("heartbeat")[0] == {
             "secret": first["secret"],
             "agent": "running",
+            "docker": "none",
             "drained": False,
             "builds": ['web #1 "x"', "web #2"],
         }
@@ -162,6 +164,90 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
         ):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
         assert instance.said.read_text() == ""
+
+
+def test_a_boot_that_hears_of_a_drain_starts_no_agent_and_reports_the_end(
+    tmp_path: Path,
+) -> None:
+    with ExitStack() as stack:
+        receiver = stack.enter_context(receive())
+        receiver.answer |= {"cordon": True, "drain": True, "again": 1}
+        found = {}
+        for name in ("booting", "failed", "busy"):
+            instance = CallingInstance(
+                tmp_path / name, receiver.url, has_docker=True, has_agent=True
+            )
+            found[name] = instance.read_secret
+            busy = "10" if name == "busy" else "0"
+            instance.add_script("opt/agent", f'[ "$1" != drain ] || exit {busy}')
+            if name == "failed":
+                instance.finish_step("Install Docker", code=1)
+            stack.enter_context(instance.start())
+        wait_until(
+            lambda: len({each["secret"] for each in receiver.list("heartbeat")}) == 3
+        )
+
+        def read_last(name: str) -> Any:
+            beats = receiver.list("heartbeat")
+            return [each for each in beats if each["secret"] == found[name]()][-1]
+
+        assert read_last("booting")["drained"]
+        assert read_last("failed")["drained"]
+        assert not read_last("busy")["drained"]
+        assert read_last("busy")["docker"] == "silent"  # there is none yet
+
+
+def test_a_cordon_during_the_boot_keeps_the_agent_from_being_waited_for(
+    tmp_path: Path,
+) -> None:
+    with (
+        receive() as receiver,
+        CallingInstance(tmp_path / "a", receiver.url, has_agent=True) as instance,
+    ):
+        receiver.answer |= {"cordon": True, "again": 1}
+        asked = tmp_path / "asked"
+        instance.add_script(
+            "opt/agent",
+            f'echo "$1" >>"{asked}"\n[ "$1" != look ] || grep -q resume "{asked}"',
+        )
+        instance.start()
+        wait_until((tmp_path / "a/run/serverfleet/cordoned").exists)
+        instance.finish_boot()
+        wait_until(lambda: receiver.list("heartbeat"))
+        assert receiver.list("boot")[-1]["phase"] == "ready"
+        assert "resume" not in asked.read_text()
+        # Uncordoned, the agent is started that the boot has not started.
+        receiver.answer["cordon"] = False
+        wait_until(lambda: receiver.list("heartbeat")[-1]["agent"] == "running")
+
+
+def test_a_docker_that_hangs_is_told_and_what_was_known_of_builds_stays(
+    tmp_path: Path,
+) -> None:
+    with (
+        receive() as receiver,
+        CallingInstance(
+            tmp_path / "a", receiver.url, has_docker=True, has_agent=True
+        ) as instance,
+    ):
+        receiver.answer["again"] = 1
+        script = instance.script.read_text()
+        instance.script.write_text(
+            script.replace("timeout 20 docker", "timeout 1 docker")
+        )
+        hangs = tmp_path / "hangs"
+        instance.add_script("bin/docker", f'[ ! -e "{hangs}" ] || exec sleep 60')
+        instance.add_script("opt/agent", '[ "$1" != builds ] || echo "web #1"')
+        instance.finish_boot()
+        instance.start()
+        wait_until(lambda: receiver.list("heartbeat"))
+        first = receiver.list("heartbeat")[0]
+        assert (first["docker"], first["builds"]) == ("answers", ["web #1"])
+        hangs.touch()
+        wait_until(lambda: receiver.list("heartbeat")[-1]["docker"] == "silent")
+        assert receiver.list("heartbeat")[-1] == {**first, "docker": "silent"}
+        hangs.unlink()
+        wait_until(lambda: receiver.list("heartbeat")[-1] == first)
 
 
 def test_a_bad_link_delays_a_report_and_the_same_secret_comes_again(

@@ -5,7 +5,7 @@ from typing import Final
 from servers.lifecycle.conditions import Always
 from servers.lifecycle.drain import list_names
 from servers.lifecycle.ending import leaves_list
-from servers.lifecycle.states import BOOTING, State, Want
+from servers.lifecycle.states import BOOTING, HOLDING, State, Want
 from servers.models import Server
 from servers.placing.machines import describe_machine_of, load_hosts
 from servers.wording import say_duration
@@ -21,7 +21,9 @@ def is_removal(server: Server) -> bool:
 
 def waits_for_builds(server: Server) -> bool:
     """Tell whether terminating it would wait for builds, which ServerFleet can see."""
-    if server.ready_at is None or server.state not in {State.RUNNING, State.ERROR}:
+    if server.state not in HOLDING | {State.ERROR}:
+        return False
+    if server.ready_at is None and not describe_machine_of(server).unready_wait:
         return False
     can_wait = bool(server.instance_id and server.recipe.drain_seconds)
     return can_wait and _sees_builds(server)

@@ -17,8 +17,19 @@ list_agents() {
         --filter "label=serverfleet.agent=$uid"
 }
 
-start() {
+start() { # not while the server is cordoned or drains
     [ -n "$image" ] || return 0
+    # In this order: a drain that finds no note comes before the look for the cordon.
+    mkdir -p "$run" && echo $$ >"$run/agent.starts"
+    if [ ! -e "$run/cordoned" ]; then
+        create_and_start
+    fi
+    code=$?
+    rm -f "$run/agent.starts"
+    return "$code"
+}
+
+create_and_start() {
     ! docker inspect "$draining" >/dev/null 2>&1 || return 0 # it was told to finish
     labels='{{index .Config.Labels "serverfleet.agent"}}'
     labels="$labels"' {{index .Config.Labels "serverfleet.config"}}'
@@ -27,7 +38,9 @@ start() {
         docker rm --force "$name" >/dev/null
         found=
     fi
-    [ -n "$found" ] || create >/dev/null
+    [ -n "$found" ] || create >/dev/null || return
+    [ ! -e "$run/cordoned" ] || return 0 # while its image was pulled
+    : >"$started"
     docker start "$name" >/dev/null
 }
 
@@ -68,8 +81,15 @@ tell_once() {
 }
 
 drain() {
-    # A daemon that does not answer shows no builds, but may well run some.
-    docker version >/dev/null 2>&1 || return 10
+    # Who starts it may not know yet that it is not to.
+    starter=$(cat "$run/agent.starts" 2>/dev/null)
+    [ -z "$starter" ] || ! kill -0 "$starter" 2>/dev/null || return 10
+    if ! docker version >/dev/null 2>&1; then
+        # A boot that did not come as far as the agent has no builds.
+        [ -n "$image" ] && [ ! -e "$started" ] && return 0
+        # A daemon that does not answer shows no builds, but may well run some.
+        return 10
+    fi
     for id in $(list_agents); do
         tell_once "$id" 2>/dev/null # it can end at any moment
     done

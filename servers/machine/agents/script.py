@@ -31,15 +31,25 @@ def render_agent_environment(plan: AgentPlan) -> str:
     return "".join(f"{name}={value}\n" for name, value in pairs)
 
 
-def render_agent_script(plan: AgentPlan, *, environment_path: str) -> str:
+def render_agent_script(
+    plan: AgentPlan,
+    *,
+    environment_path: str,
+    run: str = "/run/serverfleet",
+    started: str = "/var/lib/serverfleet/agent-started",
+) -> str:
     """Return the script that starts and drains the agent, for a POSIX shell.
 
-    ``environment_path`` is where the file of variables is. Its calls are described at
+    ``environment_path`` is where the file of variables is, and ``run`` the folder in
+    which the callback notes that the server is cordoned. ``started`` is the file that
+    tells that the agent was ever started. Its calls are described at
     its head. Without an agent it still tells whether a build runs.
     """
     drain, rules = plan.agent.drain, plan.agent.builds
     config = describe_container(plan)["Labels"][CONFIG_LABEL]
     values = {
+        "run": run,
+        "started": started,
         "uid": plan.uid,
         "config": config,
         "name": NAME,

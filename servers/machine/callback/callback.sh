@@ -112,7 +112,8 @@ write_boot() {
 write_heartbeat() {
     printf '{"secret":"'
     cat "$kept/secret"
-    printf '","agent":"%s","drained":%s,"builds":[' "$agent" "$drained"
+    printf '","agent":"%s","docker":"%s","drained":%s,"builds":[' \
+        "$agent" "$docker" "$drained"
     comma=
     [ -z "$builds" ] || printf '%s\n' "$builds" | head -n 100 |
         while read -r name; do
@@ -204,6 +205,7 @@ read_answer() {
     # For whatever else runs here and looks.
     if [ "$cordoned" = yes ]; then
         : >"$work/cordoned"
+        : >"$kept/finishing"
     else
         rm -f "$work/cordoned"
     fi
@@ -244,16 +246,32 @@ judge_boot() { # sets phase, the step that runs, and what is waited for after th
     elif [ -d "$cloud_init" ] && [ ! -e "$cloud_init/result.json" ] &&
         [ ! -e "$cloud_init/disabled" ]; then
         waits="cloud-init to finish"
-    elif [ "$has_docker" = yes ] && ! timeout 20 docker version >/dev/null 2>&1; then
+    elif [ "$has_docker" = yes ] && ! ask_docker; then
         waits="Docker to answer"
-    elif [ "$has_agent" = yes ] && ! timeout 20 "$folder/agent" look >/dev/null 2>&1; then
+    elif [ "$has_agent" = yes ] && [ "$cordoned" = no ] && ! ask_agent; then
         waits="the agent to run"
     else
         phase=ready
     fi
 }
 
-report_boot() {
+ask_docker() { # it can hang
+    timeout 20 docker version >/dev/null 2>&1
+}
+
+ask_agent() {
+    # A cordon that is over may have kept the boot from starting it.
+    resume
+    timeout 20 "$folder/agent" look >/dev/null 2>&1
+}
+
+resume() { # after a cordon
+    [ ! -e "$kept/finishing" ] || {
+        timeout 60 "$folder/agent" resume 2>/dev/null && rm -f "$kept/finishing"
+    }
+}
+
+report_boot() { # until it is through, or there is a drain to report instead
     sent=
     said=
     waited=0
@@ -264,10 +282,11 @@ report_boot() {
             said=$waits
         fi
         mark="$phase $runs $waits $(wc -l 2>/dev/null <"$steps")"
-        if [ "$mark" != "$sent" ] || { [ $phase = booting ] && [ $waited -ge "$again" ]; }
-        then
+        # Also of a boot that failed, to hear of a drain.
+        if [ "$mark" != "$sent" ] || [ $waited -ge "$again" ]; then
             write_boot >"$work/body"
             send boot || continue
+            [ "$draining" = no ] || return 0
             sent=$mark
             waited=0
             # A boot that failed can be repeated by hand. Until then there is nothing new.
@@ -280,11 +299,17 @@ report_boot() {
 
 # -- Afterwards --------------------------------------------------------------------
 
-look() { # sets agent, builds and drained
+look() { # sets docker, agent, builds and drained
     known=$builds
+    docker=none
+    if [ "$has_docker" = yes ]; then
+        ask_docker && docker=answers || docker=silent
+    fi
+    drained=false
+    # What is known of the agent and of builds stays, unless a drain has to go on.
+    [ "$docker" != silent ] || [ "$draining$cordoned" != nono ] || return
     agent=none
     builds=
-    drained=false
     if [ ! -x "$folder/agent" ]; then
         # Nothing here knows of builds.
         [ "$draining" = no ] || drained=true
@@ -293,12 +318,9 @@ look() { # sets agent, builds and drained
     if [ "$draining" = yes ]; then
         drain && drained=true
     elif [ "$cordoned" = yes ]; then
-        : >"$kept/finishing"
         drain
     else
-        if [ -e "$kept/finishing" ]; then
-            timeout 60 "$folder/agent" resume 2>/dev/null && rm -f "$kept/finishing"
-        fi
+        resume
         builds=$(timeout 20 "$folder/agent" builds 2>/dev/null)
     fi
     [ "$has_agent" = yes ] || return
@@ -334,7 +356,7 @@ send_heartbeats() {
     waited=0
     while :; do
         look
-        mark="$agent $drained $builds"
+        mark="$agent $docker $drained $builds"
         # ServerFleet may want to hear a second time that nothing runs.
         if [ "$mark" != "$sent" ] || [ "$waited" -ge "$again" ] || [ "$drained" = true ]
         then
@@ -375,6 +397,7 @@ prepare() {
 
 draining=no
 drainer=
+agent=none
 builds=
 code=
 # Until ServerFleet has said more, it is as before a reboot.

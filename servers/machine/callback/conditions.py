@@ -8,6 +8,9 @@ from servers.lifecycle.conditions import Always, Condition, Machine, Met, NotYet
 from servers.wording import say_duration
 
 HEARTBEAT_SECONDS: Final = 30
+# A boot can start an agent although no report of it arrives. A script that can't reach
+# ServerFleet tries again after 94 seconds at most, so it tries two or three times.
+_UNREADY_WAIT: Final = timedelta(minutes=5)
 # After so many heartbeats that did not come, one is missed.
 _PATIENCE: Final = timedelta(seconds=3 * HEARTBEAT_SECONDS)
 _NOTHING_RUNS: Final = (
@@ -37,8 +40,10 @@ class Report:
     failed: bool = False
     log_end: str = ""
     builds: tuple[str, ...] = ()
+    told_at: datetime | None = None  # when it was first told to drain
     drained_at: datetime | None = None
     agent_missing: bool = False
+    docker_silent: bool = False
 
 
 def describe_callback(report: Report, *, has_agent: bool, has_builds: bool) -> Machine:
@@ -52,6 +57,8 @@ def describe_callback(report: Report, *, has_agent: bool, has_builds: bool) -> M
         broken=_explain_failure(report),
         log_end="" if report.booted_at else report.log_end,
         cordon=cordon,
+        asks=has_builds,
+        unready_wait=_UNREADY_WAIT if has_builds else None,
     )
 
 
@@ -106,14 +113,18 @@ class Drained:
             more = len(report.builds) - _NAMES_SAID
             rest = f" and {more} more" if more > 0 else ""
             return NotYet(f"Waiting for builds: {names}{rest}.", again, report.builds)
-        return NotYet(
-            "Its next heartbeat tells it to drain. Waiting for its report.", again
-        )
+        if report.told_at is not None:
+            return NotYet(
+                f"It was told to drain at {report.told_at:%H:%M:%S} UTC, and has not "
+                "reported yet that nothing runs.",
+                again,
+            )
+        return NotYet("It is told to drain once it reports next.", again)
 
 
 @dataclass(frozen=True, slots=True)
 class Beating:
-    """The condition that heartbeats come, and that the agent runs."""
+    """The condition that heartbeats come, Docker answers and the agent runs."""
 
     report: Report
 
@@ -127,6 +138,8 @@ class Beating:
             return NotYet(
                 f"The last heartbeat came {say_duration(silent.total_seconds())} ago."
             )
+        if report.docker_silent:
+            return NotYet("The instance reported that its Docker does not answer.")
         if report.agent_missing:
             return NotYet("The instance reported that its agent does not run.")
         return Met("A heartbeat came.")

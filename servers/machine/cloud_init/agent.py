@@ -24,5 +24,5 @@ def build_agent(plan: AgentPlan) -> Part:
             File(SCRIPT, script, 0o755),
             File(ENVIRONMENT, environment, 0o600, secret=True),
         ),
-        steps=(Step("Start the agent", (SCRIPT, "start")),),
+        steps=(Step("Start the agent", (SCRIPT, "start"), is_last=True),),
     )

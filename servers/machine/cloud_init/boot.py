@@ -40,6 +40,8 @@ def add_boot(built_in: Part, own: Part) -> Part:
     whole = join_parts((built_in, own))
     if not whole.steps:
         return whole
-    lines = [shlex.join(("run", step.name, *step.argv)) + "\n" for step in whole.steps]
+    # What takes builds starts last: before, the boot can still fail.
+    steps = sorted(whole.steps, key=lambda step: step.is_last)
+    lines = [shlex.join(("run", step.name, *step.argv)) + "\n" for step in steps]
     script = read_script("boot") + "".join(lines) + "\n" + _END
     return join_parts((whole, Part(files=(File(BOOT, script, 0o755),))))

@@ -60,10 +60,14 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of the boot: what people call it, and the program that does it."""
+    """A step of the boot: what people call it, and the program that does it.
+
+    ``is_last``: it comes after the template's own steps.
+    """
 
     name: str
     argv: tuple[str, ...]
+    is_last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

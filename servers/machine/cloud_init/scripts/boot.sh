@@ -6,7 +6,7 @@ state=/var/lib/serverfleet
 mkdir -p "$state"
 exec >>/var/log/serverfleet.log 2>&1
 # The image may have been taken of an instance that booted before.
-rm -f "$state/booted" "$state/steps" "$state/step"
+rm -f "$state/booted" "$state/steps" "$state/step" "$state/agent-started"
 
 run() { # NAME COMMAND...
     name=$1
