@@ -129,6 +129,11 @@ def all_servers() -> QuerySet[Server]:
     return Server.objects.all()
 
 
+def all_templates() -> QuerySet[Template]:
+    """Return all templates of the fleet, for its figures."""
+    return Template.objects.all()
+
+
 def all_accounts() -> QuerySet[Account]:
     """Return all accounts of the fleet, for its figures."""
     return Account.objects.all()

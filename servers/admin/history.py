@@ -11,6 +11,7 @@ from servers.admin.filters import CounterFilter, KindFilter
 from servers.errors import FleetError
 from servers.models import (
     Counter,
+    DayCost,
     Event,
     Heartbeat,
     IdempotentRequest,
@@ -112,6 +113,23 @@ class CounterAdmin(Shown):
     list_filter = (CounterFilter,)
     search_fields = ("name", "label")
     ordering = ("name", "label")
+
+
+@admin.register(DayCost)
+class DayCostAdmin(Shown):
+    """How long instances that are gone were billed on each day (UTC), by price."""
+
+    list_display = (
+        "day",
+        "account",
+        "template",
+        "price_per_hour",
+        "currency",
+        "seconds",
+    )
+    list_filter = ("day",)
+    search_fields = ("account", "template")
+    ordering = ("-day", "-id")
 
 
 @admin.register(Heartbeat)

@@ -11,6 +11,7 @@ from servers.api.schema.describe import describe
 from servers.api.schema.parameters import FEED
 from servers.api.serializers.boot import BootLogSerializer
 from servers.api.serializers.connect import ConnectionSerializer
+from servers.api.serializers.costs import ServerCostsSerializer
 from servers.api.serializers.history import AttemptSerializer, EventSerializer
 from servers.api.serializers.servers import DetailsSerializer, WhySerializer
 from servers.api.shared.parameters import MAX_AFTER, MAX_EVENTS, read_number
@@ -20,6 +21,7 @@ from servers.models import Attempt, Server, Token
 from servers.operations.connect import read_connection
 from servers.records.ledger import database_now
 from servers.reports.boot_log import read_boot
+from servers.reports.costs import cost_server
 from servers.reports.feed import MAX_WAIT, follow_events
 from servers.reports.selectors import find_server
 from servers.reports.why import explain_server
@@ -34,6 +36,12 @@ class ServerDetails(ScopedView, ViewSet):
     def details(self, request: Request, name: str) -> Response:
         """Return the template, labels, ttl, flags, times and price of a server."""
         return Response(DetailsSerializer(find_server(name)).data)
+
+    @describe("getServerCosts", ServerCostsSerializer, errors=[404])
+    def costs(self, request: Request, name: str) -> Response:
+        """Return what a server has cost, failed attempts and doubles included."""
+        found = cost_server(find_server(name), now=database_now())
+        return Response(ServerCostsSerializer(found).data)
 
     @describe("explainServer", WhySerializer, errors=[404])
     def why(self, request: Request, name: str) -> Response:

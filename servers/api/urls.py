@@ -7,6 +7,7 @@ from rest_framework.viewsets import ViewSet
 
 from servers.api import callback, details, fleet, setup, system
 from servers.api.catalogue import CatalogueView
+from servers.api.costs import CostsView
 from servers.api.leaks import LeakViewSet
 from servers.api.schema.views import Docs, SchemaView
 from servers.api.servers import ServerViewSet
@@ -42,7 +43,7 @@ urlpatterns = [
             rf"\Aapi/servers/(?P<name>[\s\S]+)/{part}\Z",
             details.ServerDetails.as_view({"get": part}),
         )
-        for part in ("why", "details", "events", "attempts", "log")
+        for part in ("why", "details", "costs", "events", "attempts", "log")
     ),
     re_path(
         r"\Aapi/servers/(?P<name>[\s\S]+)/connect\Z",
@@ -72,6 +73,7 @@ urlpatterns = [
     path("api/me", system.Me.as_view()),
     path("api/events", details.Events.as_view()),
     path("api/fleet", fleet.FleetView.as_view()),
+    path("api/costs", CostsView.as_view()),
     *_routes("tokens", fleet.TokenViewSet, {}),
     *_routes(
         "templates",

@@ -8,10 +8,11 @@ from django.views.generic import TemplateView
 from servers.access.reach import reach_servers
 from servers.dashboard.shared.first_step import find_first_step
 from servers.dashboard.shared.helps import say_helps
-from servers.dashboard.shared.live import Live
+from servers.dashboard.shared.live import COSTS_SECONDS, Live
 from servers.dashboard.shared.messages import say_failure
 from servers.lifecycle.states import BOOTING, MOVING, State
 from servers.reports.attention.load import list_attention, read_moment
+from servers.reports.costs import recent_spending
 from servers.reports.overview import RANGES, find_range, recent_overview
 
 # Even if nothing moves, a process may stop responding.
@@ -22,6 +23,7 @@ class Overview(Live, TemplateView):
     """Show the fleet at a glance."""
 
     template_name = "overview/page.html"
+    bucket_seconds = COSTS_SECONDS
 
     def read_moment(self) -> tuple[object, ...] | None:
         """Let the tag also move with what time alone changes."""
@@ -35,6 +37,7 @@ class Overview(Live, TemplateView):
         figures = recent_overview(
             find_range(self.request.GET.get("range", "")), now=now
         )
+        spending = recent_spending(now=now)
         items = list_attention(data["fleet"], now=now, boots=figures.boots)
         return data | {
             "items": [(item, list(say_helps(item, user))) for item in items],
@@ -45,6 +48,8 @@ class Overview(Live, TemplateView):
             "coming": sum(capacity.get(state, 0) for state in BOOTING),
             "booting": sum(counts.get(state, 0) for state in BOOTING),
             "figures": figures,
+            "costs": spending.of_all(),
+            "costs_at": spending.at,
             "failures": [
                 (say_failure(name), count, round(100 * count / figures.failed))
                 for name, count in figures.failures[:8]

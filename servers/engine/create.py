@@ -37,6 +37,7 @@ from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breaker_events import record_failure, record_success
 from servers.placing.locations import call_slot, open_location, pace_of
 from servers.placing.placements import remember_capacity
+from servers.placing.prices import find_price
 from servers.records.attempts import close_attempt, record_accepted
 from servers.records.counters import count_failure
 from servers.records.intents import write_intent
@@ -117,6 +118,7 @@ def send_create(
             placement=placement,
             account=account,
             provider=cloud.provider,
+            price=find_price(placement),
             spec=spec,
             note=image.note,
             keeps_spec=cloud.finishes,

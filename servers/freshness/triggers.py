@@ -59,7 +59,7 @@ _UNSHOWN: Final = {
     app.Fleet: "ticked_at key_check purge_fence purge_lease_until",
     app.Account: "credentials breaker_failures breaker_failed_at",
     app.Token: "last_used_at",
-    app.Instance: "missed_from next_step_at",
+    app.Instance: "missed_from next_step_at summed_until",
     app.Attempt: "looked_at lease_end",
     app.Catalogue: "asked_at content named",
     app.Host: "checked_at heartbeat_at",

@@ -180,7 +180,8 @@ class Placement:
     ssh_key: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     spot: bool = False
-    price_per_hour: Decimal | None = None
+    price_per_hour: Decimal | None = None  # its own, as people set it
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from servers.models.account import Account, Listing, Location
 from servers.models.attempt import Attempt
 from servers.models.capacity import NoCapacity
 from servers.models.catalogue import Catalogue
+from servers.models.cost import DayCost
 from servers.models.counter import Counter
 from servers.models.event import Event
 from servers.models.fleet import Fleet

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from servers.lifecycle.billing import Price
 from servers.lifecycle.states import Outcome
 from servers.models.account import Account
 from servers.models.fields import EncryptedTextField
@@ -64,6 +65,11 @@ class Attempt(models.Model):
         related_name="+",
     )
     ready_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What an hour of its instance costs, as known when the call was sent; or unknown.
+    price_per_hour = models.DecimalField(
+        max_digits=16, decimal_places=8, null=True, blank=True, editable=False
+    )
+    currency = models.CharField(max_length=3, blank=True, default="", editable=False)
 
     class Meta:
         ordering: ClassVar = ["asked_at", "number"]
@@ -89,6 +95,11 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def price(self) -> Price:
+        """What an hour of its instance costs."""
+        return Price(self.price_per_hour, self.currency)
 
     @property
     def is_unfinished(self) -> bool:

@@ -1,6 +1,6 @@
 """Instances with the fleet's tag that were seen at a cloud."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.db import models
 
@@ -8,6 +8,13 @@ from servers.clouds.base import Meaning
 from servers.lifecycle.states import Verdict
 from servers.models.account import Account
 from servers.models.attempt import Attempt
+
+# What it costs is not in the sums per day, or not all of it.
+UNSUMMED: Final = (
+    models.Q(live=True)
+    | models.Q(summed_until__isnull=True)
+    | models.Q(summed_until__lt=models.F("gone_at"))
+)
 
 
 class Instance(models.Model):
@@ -54,6 +61,8 @@ class Instance(models.Model):
     destroy_failures = models.PositiveIntegerField(default=0)
     destroy_error = models.TextField(blank=True, default="")
     next_step_at = models.DateTimeField(null=True, blank=True)
+    # What it cost before this time is in the sums per day.
+    summed_until = models.DateTimeField(null=True, blank=True, editable=False)
     verdict = models.CharField(
         max_length=16,
         choices=[(verdict.value, verdict.value) for verdict in Verdict],
@@ -86,6 +95,9 @@ class Instance(models.Model):
                 fields=["account", "gone_at"],
                 condition=models.Q(gone_at__isnull=False),
                 name="instance_gone",
+            ),
+            models.Index(
+                fields=["account"], condition=UNSUMMED, name="instance_unsummed"
             ),
             models.Index(
                 fields=["next_step_at"],

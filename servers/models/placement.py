@@ -1,15 +1,18 @@
 """Placements of templates and of their versions."""
 
+import re
 from decimal import Decimal
 from typing import Any, ClassVar, Final
 
-from django.core.validators import MinValueValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
 from servers.lifecycle.snapshot import Placement
 from servers.models.account import Account
 from servers.models.template import Template, TemplateVersion
 
+CURRENCY: Final = re.compile(r"[A-Z]{3}")
+CURRENCY_RULE: Final = "Use three capital letters, such as EUR or USD."
 ACCOUNT_GONE: Final = "This account no longer exists. Choose another account."
 
 
@@ -63,7 +66,15 @@ class PlacementFields(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(Decimal(0))],
-        help_text="Price per server-hour, for display only, in your currency.",
+        help_text="What a server costs per hour. Leave empty to use the price that "
+        "the cloud lists, if it is known.",
+    )
+    currency = models.CharField(
+        max_length=3,
+        blank=True,
+        default="",
+        validators=[RegexValidator(rf"\A{CURRENCY.pattern}\Z", CURRENCY_RULE)],
+        help_text="The currency of the price, such as EUR or USD.",
     )
 
     objects: ClassVar[models.Manager[Any]] = _PlacementManager()
@@ -86,6 +97,7 @@ class PlacementFields(models.Model):
             options=self.options,
             spot=self.spot,
             price_per_hour=self.price_per_hour,
+            currency=self.currency,
         )
 
 

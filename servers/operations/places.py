@@ -65,7 +65,7 @@ def check_places(
 
 
 def _read(placements: Iterable[TemplatePlacement]) -> list[object]:
-    asked = set(PLACEMENT_FIELDS) - {"price_per_hour"}
+    asked = set(PLACEMENT_FIELDS) - {"price_per_hour", "currency"}
     return [read_values(each, asked) for each in placements]
 
 

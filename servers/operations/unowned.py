@@ -12,6 +12,7 @@ from servers.lifecycle.keys import parse_key
 from servers.lifecycle.states import Outcome, Verdict
 from servers.messaging import dispatch
 from servers.models import Attempt, Instance, Leftover, Location, Server, Template
+from servers.placing.prices import price_of
 from servers.records import ledger
 from servers.records.condemn import condemn_unowned
 from servers.records.ledger import Fact, write_event
@@ -117,6 +118,7 @@ def adopt_unowned(instance_pk: Any, *, template: Template | None = None) -> Serv
             )
         now = ledger.database_now()
         server = _make_row(instance, template, key.number)
+        price = price_of(server)
         ledger.insert_adopted(server, now=now)
         attempt = Attempt.objects.create(
             server=server,
@@ -128,6 +130,8 @@ def adopt_unowned(instance_pk: Any, *, template: Template | None = None) -> Serv
             region=instance.region,
             size=server.size,
             placement=server.placement,
+            price_per_hour=price.per_hour,
+            currency=price.currency,
             key=instance.key,
             token="",
             asked_at=instance.first_seen,

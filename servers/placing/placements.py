@@ -7,7 +7,6 @@ chose instead. The request and every step of its server use it, so they can't di
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
@@ -65,8 +64,13 @@ def choose(
     if not given or not placements:
         return tuple(placements)
     if rule == Recipe.Overrides.ANY:
+        first = placements[0]
         changes: dict[str, Any] = {**given}
-        return (replace(placements[0], **changes),)
+        here = (first.region, first.size)
+        if here != (wanted.region or first.region, wanted.size or first.size):
+            # Its price is that of its own region and size.
+            changes |= {"price_per_hour": None, "currency": ""}
+        return (replace(first, **changes),)
     left = list(placements)
     for name, value in given.items():
         allowed = left[:1] if rule == Recipe.Overrides.NONE else left
@@ -137,16 +141,6 @@ def choose_all(servers: Sequence[Server]) -> dict[UUID, tuple[Placement, ...]]:
         except InvalidError:
             found[server.pk] = ()
     return found
-
-
-def price_of(server: Server) -> Decimal | None:
-    """Return what an hour of a server costs where it is created, if that is known."""
-    here = (server.placement, server.account_id, server.region, server.size)
-    for each in read_placements([server.recipe_id])[server.recipe_id]:
-        # A request may have chosen another size, or a person adopted it elsewhere.
-        if (each.position, each.account, each.region, each.size) == here:
-            return each.price_per_hour
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,7 @@ def _fold(kept: Instance, gone: Instance) -> None:
     kept.attempt_id = kept.attempt_id or gone.attempt_id
     kept.server_uid = kept.server_uid or gone.server_uid
     kept.listed_from = kept.listed_from or gone.listed_from
+    kept.summed_until = kept.summed_until or gone.summed_until
     kept.destroy_asked_at = kept.destroy_asked_at or gone.destroy_asked_at
     if gone.condemned_at is not None and kept.condemned_at is None:
         kept.condemned_at = gone.condemned_at

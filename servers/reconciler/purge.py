@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from servers.lifecycle.snapshot import Pace
@@ -22,6 +22,7 @@ from servers.lifecycle.states import CLOSED, State
 from servers.models import (
     Account,
     Attempt,
+    DayCost,
     Event,
     Fleet,
     Heartbeat,
@@ -34,8 +35,10 @@ from servers.models import (
     Session,
     TemplateVersion,
 )
+from servers.models.instance import UNSUMMED
 from servers.placing.locations import pace_of_account
 from servers.reconciler.locations import tidy_locations
+from servers.records.costs import sum_ended
 from servers.records.ledger import database_now
 
 logger = logging.getLogger(__name__)
@@ -47,6 +50,8 @@ class _OvertakenError(Exception):
 
 LISTINGS_KEPT: Final = timedelta(days=1)
 HISTORY_KEPT: Final = timedelta(days=30)
+# The sums per day are small, and tell of the same month a year ago.
+COSTS_KEPT: Final = timedelta(days=400)
 HEARTBEATS_KEPT: Final = timedelta(hours=1)
 KEYS_KEPT: Final = timedelta(days=2)  # twice as long as an Idempotency-Key is valid
 BATCH: Final = 1000
@@ -68,6 +73,9 @@ def purge_history(*, seconds: float = MAX_SECONDS) -> bool:
         return False
     left = list(_list_overdue(database_now()))
     try:
+        # First, because what an instance has cost must outlive its row.
+        while _sum_up(fence=fence) == BATCH and time.monotonic() < ends:
+            pass
         while left and time.monotonic() < ends:
             # In turns, so that no table delays the others.
             left = [rows for rows in left if _delete(rows, fence=fence) == BATCH]
@@ -109,22 +117,43 @@ def _list_overdue(now: datetime) -> Iterator[QuerySet[Any]]:
     yield IdempotentRequest.objects.filter(created_at__lt=now - KEYS_KEPT)
     yield Session.objects.filter(expire_date__lt=now)
     for account in Account.objects.all():
-        yield Instance.objects.filter(
-            account=account, live=False, gone_at__lt=now - HISTORY_KEPT
+        # While a server is kept, its own cost is counted from its instances.
+        yield (
+            Instance.objects.filter(
+                account=account, live=False, gone_at__lt=now - HISTORY_KEPT
+            )
+            .exclude(UNSUMMED)
+            .exclude(Exists(Server.objects.filter(pk=OuterRef("server_uid"))))
         )
+    yield DayCost.objects.filter(day__lt=(now - COSTS_KEPT).date())
     # Without its attempt, an instance would be unknown. So delete only closed attempts
-    # whose server's row is gone and that have no live instance.
+    # whose server's row is gone and that have no instance that is live or not summed.
+    left = Instance.objects.filter(UNSUMMED, attempt=OuterRef("pk"))
     yield Attempt.objects.filter(
         outcome__in=CLOSED, closed_at__lt=now - HISTORY_KEPT, server=None
-    ).exclude(instances__live=True)
+    ).exclude(Exists(left))
+
+
+def _sum_up(*, fence: int) -> int:
+    """Add a batch of instances that are gone to the sums per day; return its size."""
+    with transaction.atomic():
+        _check(fence, lock=True)
+        return sum_ended(limit=BATCH)
+
+
+def _check(fence: int, *, lock: bool = False) -> None:
+    """Raise _OvertakenError if another purge may run. Lock: none can start."""
+    held = Fleet.objects.filter(purge_fence=fence, purge_lease_until__gt=Now())
+    if lock:
+        held = held.select_for_update(no_key=True)
+    if not list(held.values_list("pk")):
+        raise _OvertakenError
 
 
 def _delete(rows: QuerySet[Any], *, fence: int) -> int:
     """Delete a batch; return its size."""
     with transaction.atomic():
-        held = Fleet.objects.filter(purge_fence=fence, purge_lease_until__gt=Now())
-        if not held.exists():
-            raise _OvertakenError
+        _check(fence)
         found = list(rows.order_by().values_list("pk", flat=True)[:BATCH])
         rows.model.objects.filter(pk__in=found).delete()
     return len(found)

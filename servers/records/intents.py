@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import transaction
 
 from servers.clouds.base import CreateSpec
+from servers.lifecycle.billing import Price
 from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Event
 from servers.machine.certificates import Keys
@@ -32,6 +33,7 @@ def write_intent(
     placement: Placement,
     account: Account,
     provider: str,
+    price: Price,
     spec: CreateSpec,
     note: str = "",
     keeps_spec: bool,
@@ -42,12 +44,13 @@ def write_intent(
 ) -> Attempt | None:
     """Claim the row, write the attempt and move ``pending → creating``, all at once.
 
-    ``note`` says how its image was chosen. With ``keeps_spec``, the attempt keeps its
-    parameters until its instance is finished. ``keys`` are new ones of the server, to
-    be stored. ``callback_digest`` is of the token that only this attempt's instance
-    calls back with. None means that no call may be sent: the row moved or was claimed,
-    the lease would be over already, or the account, counted under its lock, has reached
-    a limit. The next step finds out why.
+    ``note`` says how its image was chosen. The attempt keeps ``price`` for good: a
+    later price changes nothing of what its instance costs. With ``keeps_spec``, it
+    keeps its parameters until its instance is finished. ``keys`` are new ones of the
+    server, to be stored. ``callback_digest`` is of the token that only this attempt's
+    instance calls back with. None means that no call may be sent: the row moved or was
+    claimed, the lease would be over already, or the account, counted under its lock,
+    has reached a limit. The next step finds out why.
     """
     number = server.attempt_number + 1
     with transaction.atomic():
@@ -99,6 +102,8 @@ def write_intent(
             size=placement.size,
             image=spec.image,
             placement=placement.position,
+            price_per_hour=price.per_hour,
+            currency=price.currency,
             key=spec.key,
             token=spec.token,
             asked_at=now,

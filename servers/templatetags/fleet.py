@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -11,7 +12,7 @@ from django.utils import dateformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from servers.wording import say_duration
+from servers.wording import say_amount, say_duration, say_price
 
 register = template.Library()
 
@@ -99,6 +100,18 @@ def since(at: datetime | None, now: datetime) -> SafeString | str:
 def seconds(value: float | None) -> str:
     """Return a duration in readable form: 0.4 s, 38 s, 3 min 5 s."""
     return "–" if value is None else say_duration(value)
+
+
+@register.filter
+def money(amount: Decimal, currency: str = "") -> str:
+    """Return an amount of money in readable form: 12.34 EUR."""
+    return say_amount(amount, currency)
+
+
+@register.filter
+def price(per_hour: Decimal | None, currency: str = "") -> str:
+    """Return what an hour costs: 0.0425 EUR, or a dash if that is unknown."""
+    return "–" if per_hour is None else say_price(per_hour, currency)
 
 
 @register.simple_tag

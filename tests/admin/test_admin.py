@@ -1,6 +1,7 @@
 """The Django admin: everything in sight, no secrets, no state by hand."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from servers.access.tokens import issue_token
 from servers.messaging.heartbeats import write_heartbeat
 from servers.models import (
     Account,
+    DayCost,
     Host,
     IdempotentRequest,
     Leftover,
@@ -62,6 +64,7 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
         kind="volume",
         first_seen=server.created_at,
     )
+    DayCost.objects.create(day=date(2026, 1, 1), account=server.account_id)
     IdempotentRequest.objects.create(caller="token:ci", key="k", digest="d")
     write_heartbeat("worker")
     Host.objects.get_or_create(server=server)

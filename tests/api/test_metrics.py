@@ -3,6 +3,7 @@
 import re
 import time
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,13 @@ from servers.models import (
 from servers.operations.fleet import freeze_destroys
 from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
-from tests.support.fleet import Workshop, make_fleet, provision, world_of
+from tests.support.fleet import (
+    Workshop,
+    change_template,
+    make_fleet,
+    provision,
+    world_of,
+)
 from tests.support.trouble import start_processes
 from tests.support.worlds import add_instance
 
@@ -137,7 +144,7 @@ def test_the_metrics_cost_the_same_queries_for_any_number_of_servers(
 ) -> None:
     make_fleet()
     workshop.run_to("running", *[provision() for _ in range(count)])
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(23):
         read()
 
 
@@ -145,6 +152,8 @@ def test_the_rules_and_the_table_name_only_existing_metrics(
     workshop: Workshop,
 ) -> None:
     make_fleet()
+    workshop.run_to("running", provision())
+    change_template(price_per_hour=Decimal("0.5"))
     workshop.run_to("running", provision())
     workshop.run_to("error", provision(image="no-such"))
     known = {re.split(r"[{ ]", name)[0] for name in read()}

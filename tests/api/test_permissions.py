@@ -48,6 +48,7 @@ READS: Final = {
     "/api/events": "view_event",
     "/api/templates": "view_template",
     "/api/accounts": "view_account",
+    "/api/costs": "view_account",
     "/api/fleet": "view_fleet",
     "/api/tokens": "view_token",
 }

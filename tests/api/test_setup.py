@@ -33,13 +33,19 @@ TEMPLATE = {
 
 
 def test_a_template_has_placements_and_the_short_form_is_the_first(send: Call) -> None:
-    other = {**PLACE, "size": "medium", "region": "south", "price_per_hour": "0.0200"}
+    other = {
+        **PLACE,
+        "size": "medium",
+        "region": "south",
+        "price_per_hour": "0.0200",
+        "currency": "EUR",
+    }
     made = send("POST", "/api/templates", {"name": "big", "placements": [PLACE, other]})
     assert made.status_code == 201, made.content
     rest = {"region": "", "ssh_key": "", "options": {}, "spot": False}
     first, second = made.json()["placements"]
     assert made.json() | first == made.json()  # they stand at the top, too
-    assert first == {**rest, **PLACE, "price_per_hour": None}
+    assert first == {**rest, **PLACE, "price_per_hour": None, "currency": ""}
     assert second == {**rest, **other}
     assert (made.json()["size"], made.json()["price_per_hour"]) == ("large", None)
     short = {"size": "small", "price_per_hour": "0.0100"}
@@ -115,6 +121,9 @@ def test_a_template_is_created_changed_used_and_deleted(send: Call) -> None:
         ({"ttl": 2**31}, "ttl"),
         ({"price_per_hour": "-1"}, "price_per_hour"),
         ({"price_per_hour": "1e3"}, "price_per_hour"),
+        ({"currency": "eur"}, "currency"),
+        ({"currency": "EUR\n"}, "currency"),
+        ({"currency": "EURO"}, "currency"),
         ({"name_prefix": "-a"}, "name_prefix"),
     ],
 )

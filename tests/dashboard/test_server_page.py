@@ -1,7 +1,6 @@
 """The page of one server: steps, why, history, connection, changes, its end."""
 
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,13 +9,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from servers.dashboard.servers.connect import write_call
-from servers.dashboard.servers.detail import find_cost
 from servers.dashboard.servers.steps import Usual, draw_boot, draw_end, weigh_boots
 from servers.models import Event, Server
 from servers.operations.change import Change, change_server
 from servers.reports.connections import list_connections
 from tests.support.drone import Drone, read_exports
-from tests.support.fleet import Workshop, change_template, make_fleet, provision
+from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -126,17 +124,6 @@ def test_lines_tell_what_exists_and_hold_no_token() -> None:
         'curl -X POST -H "Authorization: Bearer $TOKEN" -H \'Content-Type: '
         "application/json' -d '{\"name\": \"it'\"'\"'s\"}' https://x/api"
     )
-
-
-@pytest.mark.pure
-def test_the_cost_runs_from_the_start_to_the_end(operator: Client) -> None:
-    change_template(price_per_hour=Decimal("0.5"))
-    server = provision()
-    assert find_cost(server, now=at(0)) is None
-    server.started_at = at(0)
-    assert find_cost(server, now=at(7200)) == Decimal("1.0000")
-    server.stopped_at = at(3600)
-    assert find_cost(server, now=at(7200)) == Decimal("0.5000")
 
 
 def test_the_page_tells_the_whole_story(operator: Client, workshop: Workshop) -> None:

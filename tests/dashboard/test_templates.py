@@ -327,7 +327,7 @@ def test_the_record_is_of_late_and_costs_the_same_for_any_number(
     old = Server.objects.filter(pk=servers[0].pk)
     old.update(created_at=now - timedelta(days=30))
     admin.get("/templates/")  # with what it has to say of the forms
-    for path, most in (("/templates/", 10), ("/templates/t1/", 16)):
+    for path, most in (("/templates/", 10), ("/templates/t1/", 17)):
         with django_assert_max_num_queries(most):
             page = admin.get(path)
         with django_assert_max_num_queries(3):

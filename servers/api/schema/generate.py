@@ -29,7 +29,7 @@ from servers.api.serializers.system import ErrorSerializer
 from servers.api.shared.renderers import ORJSONRenderer
 
 # Paths whose second part is not their tag.
-_TAGGED: Final = {"pause": "fleet", "resume": "fleet", "me": "tokens"}
+_TAGGED: Final = {"pause": "fleet", "resume": "fleet", "costs": "fleet", "me": "tokens"}
 
 
 class OperationSchema(AutoSchema):

@@ -9,6 +9,7 @@ from servers.api.serializers.fields import Choice, Count, Seconds, Text
 from servers.api.serializers.servers import AT, STATES
 from servers.lifecycle.states import Event, Outcome
 from servers.records.ledger import Fact
+from servers.wording import say_price
 
 KINDS: Final = [*Event, *Fact]
 
@@ -58,6 +59,13 @@ class AttemptSerializer(Shape):
     outcome = Choice(choices=list(Outcome))
     answer = Text(help_text="The cloud's response.")
     instance = Text(source="instance_id")
+    price_per_hour = Text(
+        value=lambda attempt: (
+            "" if attempt.price_per_hour is None else say_price(attempt.price_per_hour)
+        ),
+        help_text="What an hour of its instance costs, or empty if unknown.",
+    )
+    currency = Text(help_text="The currency of the price, if it was named.")
     asked = Seconds("When the attempt was recorded.", source="asked_at")
     answered = Seconds("When the cloud answered.", source="answered_at")
     closed = Seconds("When the attempt was closed for good.", source="closed_at")
@@ -69,6 +77,8 @@ class AttemptSerializer(Shape):
         "key": "ci-0b9c2f6e4d5a4e0f8a7b6c5d4e3f2a1b-1-x7q2",
         "outcome": "accepted",
         "instance": "i-4f1c2d9a",
+        "price_per_hour": "0.0425",
+        "currency": "EUR",
         "asked": AT + 1,
         "answered": AT + 2,
     }

@@ -17,6 +17,7 @@ from servers.api.serializers.fields import (
     Whole,
 )
 from servers.clouds.registry import list_kinds
+from servers.lifecycle.billing import Price
 from servers.lifecycle.states import State
 from servers.models import Event, Host, Server
 from servers.models.account import NAME, NAME_RULE
@@ -27,8 +28,9 @@ from servers.operations.labels import (
     RESERVED_LABELS,
 )
 from servers.operations.provision import MAX_CAPACITY, MAX_COUNT, MAX_LETTERS, MAX_TTL
-from servers.placing.placements import price_of
+from servers.placing.prices import price_of
 from servers.reports.server_json import to_seconds
+from servers.wording import say_price
 
 STATES: Final = list(State)
 AT: Final = 1767225600
@@ -211,8 +213,20 @@ def _read_problem(server: Server) -> str:
 
 
 def _read_price(server: Server) -> str:
-    price = price_of(server)
-    return "" if price is None else str(price)
+    price = _price_of(server).per_hour
+    return "" if price is None else say_price(price)
+
+
+def _read_currency(server: Server) -> str:
+    return _price_of(server).currency
+
+
+def _price_of(server: Server) -> Price:
+    """Return the price of a server, which costs a query only once."""
+    found: Price | None = server.__dict__.get("_price")
+    if found is None:
+        found = server.__dict__["_price"] = price_of(server)
+    return found
 
 
 class DetailsSerializer(Shape):
@@ -256,7 +270,12 @@ class DetailsSerializer(Shape):
         help_text="When it last entered each state, in Unix seconds.",
     )
     price_per_hour = Text(
-        value=_read_price, help_text="A decimal number, or empty if unknown."
+        value=_read_price,
+        help_text="A decimal number, or empty if unknown. Frozen with the create call.",
+    )
+    currency = Text(
+        value=_read_currency,
+        help_text="The currency of the price. Empty if unknown or not named.",
     )
 
     example: ClassVar = {
@@ -271,6 +290,7 @@ class DetailsSerializer(Shape):
         "state_since": AT + 8,
         "reached": {"pending": AT, "running": AT + 8},
         "price_per_hour": "0.0425",
+        "currency": "EUR",
     }
 
 

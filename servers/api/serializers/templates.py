@@ -17,7 +17,7 @@ from servers.errors import InvalidError
 from servers.machine.agents.checks import MAX_VARIABLES, VARIABLE_NAME
 from servers.machine.cloud_init.options import MAX_COMMANDS, MAX_ENTRIES, MODE
 from servers.models import Template, TemplatePlacement
-from servers.models.placement import PLACEMENT_FIELDS
+from servers.models.placement import CURRENCY, PLACEMENT_FIELDS
 from servers.operations.templates import MAX_PLACEMENTS, MAX_USER_DATA, NAME_PREFIX
 from servers.reports.catalogue import list_warnings
 
@@ -67,6 +67,7 @@ class PlacementSerializer(ModelShape):
                 "help_text": "Whether the cloud may take its instances back at any "
                 "time, for a lower price. Not every kind of cloud has that.",
             },
+            "currency": {"rules": {"pattern": f"^(?:(?:{CURRENCY.pattern})?)$"}},
         }
 
 

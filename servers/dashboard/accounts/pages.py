@@ -11,7 +11,7 @@ from django.views.generic import TemplateView
 
 from servers.access.reach import find_account, reach_accounts
 from servers.clouds.registry import describe_kind
-from servers.dashboard.shared.live import Live
+from servers.dashboard.shared.live import COSTS_SECONDS, Live
 from servers.dashboard.shared.messages import Action
 from servers.errors import InvalidError
 from servers.models import Account, Event, Listing, Location
@@ -19,6 +19,7 @@ from servers.models.account import UNHEALTHY
 from servers.operations.accounts import find_templates
 from servers.placing.breaker import explain_hold
 from servers.records.limits import count_servers
+from servers.reports.costs import recent_spending
 from servers.reports.health import summarise_health
 
 EVENTS_SHOWN: Final = 20
@@ -94,6 +95,7 @@ class AccountPage(Live, TemplateView):
     """One account."""
 
     template_name = "accounts/detail.html"
+    bucket_seconds = COSTS_SECONDS
     permission_required = "servers.view_account"
     stamps: ClassVar[tuple[str, ...]] = ("pages", "listings")
 
@@ -107,11 +109,14 @@ class AccountPage(Live, TemplateView):
         )
         servers = count_servers([account.pk]).get(account.pk, 0)
         row = judge(account, locations, servers=servers, now=data["now"])
+        spending = recent_spending(now=data["now"])
         return data | {
             "row": row,
             "account": account,
             "acts": list_acts(row, self.request.user),
             "options": list_options(account),
+            "costs": spending.of_account(account.pk),
+            "costs_at": spending.at,
             "templates": find_templates(account),
             "history": Event.objects.filter(account=account).order_by("-id")[
                 :EVENTS_SHOWN

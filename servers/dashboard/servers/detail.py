@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,13 +18,14 @@ from servers.lifecycle.states import MOVING, State
 from servers.models import Server, Token
 from servers.operations.connect import record_read
 from servers.operations.terminate import find_leftovers
-from servers.placing.placements import price_of
+from servers.placing.prices import price_of
 from servers.placing.snapshots import Loader
 from servers.reports.connections import (
     FILES,
     explain_unreal,
     list_connections,
 )
+from servers.reports.costs import cost_instances
 from servers.reports.selectors import find_server
 from servers.reports.server_json import render_server
 from servers.reports.why import explain_server
@@ -76,8 +76,10 @@ class ServerPage(Live, TemplateView):
                 "machine": machine,
                 "checked_lately": CHECKED_LATELY,
                 "ends_at": find_end(server),
-                "price": price_of(server),
-                "cost": find_cost(server, now=now),
+                "price": price_of(server, attempts),
+                "costs": cost_instances(
+                    loader.instances.get(server.pk, ()), attempts, now=now
+                ),
                 "connections": list(list_connections(server, origin=origin)),
                 "unreal": explain_unreal(server),
                 "files": list_files(server, with_secrets=may_see_secrets(user)),
@@ -117,13 +119,3 @@ def find_end(server: Server) -> datetime | None:
     if not server.ttl or server.stopped_at:
         return None
     return server.created_at + timedelta(seconds=server.ttl)
-
-
-def find_cost(server: Server, *, now: datetime) -> Decimal | None:
-    """Return its cost so far, or None if its template has no price."""
-    price = price_of(server)
-    if price is None or server.started_at is None:
-        return None
-    end = server.stopped_at or now
-    hours = Decimal(max(0.0, (end - server.started_at).total_seconds())) / 3600
-    return (price * hours).quantize(Decimal("0.0001"))

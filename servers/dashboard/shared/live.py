@@ -8,7 +8,7 @@ with the same rights. The tag is keyed, so it can't be forged.
 
 import time
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.conf import settings
 from django.contrib.messages import get_messages
@@ -25,6 +25,8 @@ from servers.freshness.stamps import read_stamps
 
 # Polls send this header. They get no messages, which the open page would not show.
 HEADER = "X-Live"
+# No stamp moves while costs grow. Pages with costs say when they were computed.
+COSTS_SECONDS: Final = 300.0
 
 
 class Live(Page):

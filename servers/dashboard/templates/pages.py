@@ -9,7 +9,7 @@ from django.views.generic import TemplateView
 
 from servers.access.reach import find_template, load_placed, reach_templates
 from servers.dashboard.servers.steps import draw_boot, draw_end, find_usual
-from servers.dashboard.shared.live import Live
+from servers.dashboard.shared.live import COSTS_SECONDS, Live
 from servers.dashboard.shared.messages import Action
 from servers.dashboard.templates.boot_chart import compare_boots, load_steps
 from servers.dashboard.templates.stats import Record, read_records
@@ -23,6 +23,7 @@ from servers.operations.templates import (
 from servers.operations.trial import find_trial, was_tried
 from servers.records.boots import LATELY
 from servers.reports.catalogue import find_doubts
+from servers.reports.costs import recent_spending
 from servers.reports.overview import RANGES, find_range
 
 VERSIONS_SHOWN: Final = 20
@@ -55,6 +56,7 @@ class TemplatePage(Live, TemplateView):
     """One template."""
 
     template_name = "templates/detail.html"
+    bucket_seconds = COSTS_SECONDS
     permission_required = "servers.view_template"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
@@ -73,6 +75,7 @@ class TemplatePage(Live, TemplateView):
         records = read_records(now=data["now"], only=template.pk)
         chosen = find_range(self.request.GET.get("range", "7d"))
         steps = load_steps(template, chosen, now=data["now"])
+        spending = recent_spending(now=data["now"])
         return data | {
             "ranges": RANGES,
             "range": chosen,
@@ -80,6 +83,8 @@ class TemplatePage(Live, TemplateView):
             "has_boots": any(step.boots.count for step in steps),
             "compared": compare_boots(template, now=data["now"]),
             "template": template,
+            "costs": spending.of_template(template.pk),
+            "costs_at": spending.at,
             "record": records.get(template.pk, Record()),
             "days": LATELY.days,
             "placements": placements,

@@ -44,6 +44,7 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
             "ssh_key",
             "spot",
             "price_per_hour",
+            "currency",
             "options",
         )
         formfield_callback = make_model_field
