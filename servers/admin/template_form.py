@@ -13,6 +13,7 @@ from servers.models import Template
 from servers.models.multiline import Multiline
 from servers.operations.secrets import SECRET_FIELDS
 from servers.operations.templates import MAX_USER_DATA, TEMPLATE_FIELDS
+from servers.operations.user_data import DOCKER_FIELDS
 
 STALE: Final = (
     "Someone else saved a change while you were editing. Nothing was saved. Open the "
@@ -32,14 +33,6 @@ _SECRETS: Final[Mapping[str, tuple[str, str]]] = {
     "user_data": ("User data", "Runs on the instance at first boot."),
 }
 _JSON: Final[Mapping[str, type]] = {"agent_environment": dict, "files": list}
-_DOCKER: Final = (
-    "registry_mirrors",
-    "insecure_registries",
-    "daemon_json",
-    "pull_images",
-    "prune_hours",
-    "local_disk",
-)
 _MACHINE: Final = (
     "cloud_init",
     "readiness",
@@ -66,7 +59,7 @@ FIELDSETS: Final[Any] = (
                 *(
                     name
                     for name in TEMPLATE_FIELDS
-                    if name not in {*SECRET_FIELDS, *_DOCKER, *_MACHINE, *_OWN}
+                    if name not in {*SECRET_FIELDS, *DOCKER_FIELDS, *_MACHINE, *_OWN}
                 ),
                 "unchecked",
                 "seen",
@@ -74,7 +67,7 @@ FIELDSETS: Final[Any] = (
         },
     ),
     ("What runs on it", {"fields": _MACHINE}),
-    ("Docker settings", {"fields": _DOCKER}),
+    ("Docker settings", {"fields": DOCKER_FIELDS}),
     ("Files, commands, SSH keys and user data", {"fields": _OWN}),
 )
 

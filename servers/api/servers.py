@@ -130,7 +130,7 @@ class ServerViewSet(ScopedView, ViewSet):
         "Repeating the call changes nothing.",
     )
     def cordon(self, request: HTTPRequest, name: str) -> Response:
-        """Cordon a server, so that it gets no new builds, and tell its agent."""
+        """Mark a server to get no new builds, and tell its agent."""
         return Response(self._render(cordon_server(name)))
 
     @describe(
@@ -176,12 +176,12 @@ class ServerViewSet(ScopedView, ViewSet):
         errors=[404, 409],
         parameters=[FORCE],
         example=SHUTDOWN,
-        says="The server drains: it gets no new builds, and its instance is destroyed "
-        "once the running ones have finished, or when the template's drain timeout has "
-        "passed. With `force`, the instance is destroyed at once, also if the server "
-        "drains already. Otherwise repeating the call changes nothing. A server in "
-        "`error` is removed from the list at once (204) if it has no instance, or with "
-        "`force`.",
+        says="The server drains: its instance is destroyed once its running builds "
+        "have finished, or when the template's drain timeout has passed. Most agents "
+        "take no new builds meanwhile. With `force`, the instance is destroyed at "
+        "once, also if the server drains already. Otherwise repeating the call "
+        "changes nothing. A server in `error` is removed from the list at once (204) "
+        "if it has no instance, or with `force`.",
     )
     def destroy(self, request: HTTPRequest, name: str) -> Response:
         """Terminate a server."""

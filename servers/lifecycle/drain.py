@@ -1,14 +1,14 @@
 """Drain a server: cordoned, it finishes its builds before its instance is destroyed.
 
-The request for its termination has cordoned the server. Then come looks at the machine,
-which tell the agent to finish and see what still runs. A build that was sent just
-before the cordon shows a moment later, so a look that finds nothing counts only once
-that moment has passed. Nothing is remembered between two looks: they can be repeated by
-any process, and a crash cuts no build off. The drain ends with the last build, by force
-or at its deadline, whether the machine answers or not.
+The request for its termination has cordoned the server. Then come looks at the
+instance, which tell the agent to finish and see what still runs. A build that was sent
+just before the cordon shows a moment later, so a look that finds nothing counts only
+once that moment has passed. Nothing is remembered between two looks: they can be
+repeated by any process, and a crash cuts no build off. The drain ends with the last
+build, by force or at its deadline, whether the instance answers or not.
 
 The deadline is the template's drain timeout, with two exceptions. A failed server, and
-one that was never ready, may have no machine any more that could answer. So they wait
+one that was never ready, may have no instance any more that could answer. So they wait
 a few minutes, unless it answers. And what hears of the drain late, because ServerFleet
 was away or its link was broken, still gets a few minutes' notice.
 """
@@ -22,6 +22,7 @@ from servers.lifecycle.decisions import Decision, Move, Probe, Wait
 from servers.lifecycle.machine import follow_condition, space_looks
 from servers.lifecycle.snapshot import InstanceView, Snapshot
 from servers.lifecycle.states import Event, Want
+from servers.wording import count_of
 
 _NAMES_SAID: Final = 5
 _NEVER_READY: Final = "It was never ready, so no build runs on it."
@@ -121,13 +122,23 @@ def say_wait(
 ) -> str:
     """Return what a drain waits for and until when, in sentences."""
     ends = end_drain(snapshot)
-    named = f" Still running: {list_names(builds)}." if builds else ""
+    named = f" {name_builds(builds)}" if builds else ""
     until = f"It waits until {ends:%d %b %H:%M} UTC at the latest"
     patience = _find_patience(snapshot)
     if patience < snapshot.drain and builds is None:
         failed = "failed" if snapshot.failed else "was never ready"
         until += f", or longer if it answers, because the server {failed}"
     return f"{because}{named} {until}."
+
+
+def count_builds(builds: Sequence[str]) -> str:
+    """Return how many builds a drain waits for, in a sentence."""
+    return f"Waiting for {count_of(len(builds), 'build')} to finish."
+
+
+def name_builds(builds: Sequence[str]) -> str:
+    """Return which builds a drain waits for, in a sentence."""
+    return f"Still running: {list_names(builds)}."
 
 
 def list_names(names: Sequence[str]) -> str:
@@ -142,8 +153,8 @@ def _give_up(snapshot: Snapshot, because: str) -> Move:
         # Nobody waits for the rest of the timeout.
         return Move(Event.DRAINED, f"{_say_silent(snapshot)} {because}".rstrip())
     builds = snapshot.host.builds
-    left = f" Still running: {list_names(builds)}." if builds else f" {because}"
-    return Move(Event.DRAINED, f"The drain timeout has passed.{left}".rstrip())
+    left = name_builds(builds) if builds else because
+    return Move(Event.DRAINED, f"The drain timeout has passed. {left}".rstrip())
 
 
 def _say_silent(snapshot: Snapshot) -> str:

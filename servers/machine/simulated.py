@@ -24,6 +24,7 @@ from servers.lifecycle.conditions import (
     Met,
     NotYet,
 )
+from servers.lifecycle.drain import count_builds
 
 BUILD_SECONDS: Final = "build"
 UNHEALTHY: Final = "unhealthy"
@@ -127,9 +128,8 @@ class _Builds:
         """Return the look that tells whether the simulated build has finished."""
         if now >= self.simulation.since + self.simulation.build:
             return Known(Met("The simulated build has finished."))
-        return Known(
-            NotYet("Waiting for 1 build to finish.", builds=("simulated-build",))
-        )
+        builds = ("simulated-build",)
+        return Known(NotYet(count_builds(builds), builds=builds))
 
 
 @dataclass(frozen=True, slots=True)

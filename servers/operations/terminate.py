@@ -18,7 +18,7 @@ _SWAPS = 20
 def terminate_server(name: str, *, force: bool = False) -> Server | None:
     """Request the termination of a server. Repeating the request changes nothing.
 
-    It drains first: it gets no new builds, and running ones finish. With ``force`` its
+    It drains first: its running builds finish. With ``force`` its
     instance is destroyed at once, also if it drains already. With ``force`` or without
     an instance, a failed server leaves the list at once (None), and anything left at
     the cloud is destroyed in the background. Raises NotFoundError or ConflictError

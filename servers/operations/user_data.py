@@ -42,7 +42,7 @@ _NAMES: Final = Names(
     size="s" * 32,
     capacity=1000,
 )
-# What only Docker that ServerFleet sets up takes, in the order that the form has.
+# What only Docker that ServerFleet sets up takes, in the order of the forms.
 DOCKER_FIELDS: Final = (
     "registry_mirrors",
     "insecure_registries",

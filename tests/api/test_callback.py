@@ -374,7 +374,9 @@ def test_a_heartbeat_is_answered_with_cordon_and_drain(
     drains = {"cordon": True, "drain": True, "again": 5}
     assert reporter.beat(builds=["b1", "b2"]).json() == drains
     Server.objects.filter(pk=server.pk).update(next_step_at=Now())
-    waits = Server.objects.filter(waiting__startswith="Waiting for builds: b1, b2. It")
+    waits = Server.objects.filter(
+        waiting__startswith="Waiting for 2 builds to finish. Still running: b1, b2. It"
+    )
     workshop.run_until(waits.exists)
     server.refresh_from_db()
     assert server.state == "shutdown"

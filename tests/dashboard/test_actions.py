@@ -142,6 +142,7 @@ def test_what_a_termination_waits_for_is_said_before_and_meanwhile(
     operator = log_in(make_person("operator"))
     asked = operator.get("/servers/one/terminate/").content.decode()
     assert "once its running builds have finished, after 1 h at the latest" in asked
+    assert "Until then, builds can still be started on it from outside." in asked
     assert "Terminate now, without waiting for builds (force)" in asked
     both = {"act": "terminate", "server": ["one", "two"]}
     asked = operator.post("/servers/act/", both).content.decode()

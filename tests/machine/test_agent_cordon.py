@@ -17,6 +17,7 @@ from servers.machine.agents.cordon import (
     TOLD,
     cordon_agent,
     explain_cordon,
+    explain_drain,
     explain_order,
     resume_agent,
 )
@@ -58,6 +59,11 @@ def test_what_a_cordon_stops_is_told_for_each_agent() -> None:
     told = {key: explain_order(key) for key in AGENTS}
     assert tuple(key for key in told if told[key] == BUSY) == ("woodpecker", "github")
     assert "only the CI's own API can cordon it at once" in BUSY
+    told = {key: explain_drain(key) for key in AGENTS}
+    cuts = [key for key, said in told.items() if said.startswith("Its CI can send")]
+    assert cuts == ["woodpecker", "github"]
+    assert told["none"] == "Until then, builds can still be started on it from outside."
+    assert told["drone"] == told["own"] == "Its agent takes no new builds."
     assert "whoever has its certificates can still" in explain_cordon("none")
     assert explain_cordon("drone") == TOLD.reason
 

@@ -41,9 +41,10 @@ START = (
     "systemctl daemon-reload && systemctl enable --now "
     "serverfleet-prune.timer beat.timer"
 )
+BEAT = "[Timer]\nOnBootSec=1\n[Install]\nWantedBy=timers.target\n"
 REPORT = Part(
     files=(File("/opt/serverfleet/report", "#!/bin/sh\nneedle-token\n", 0o700, True),),
-    units=(Unit("beat.timer", "[Timer]\nOnBootSec=1\n", enabled=True),),
+    units=(Unit("beat.timer", BEAT, enabled=True),),
     steps=(Step("Say 'hello'", ("echo", "it's $HOME")),),
 )
 
@@ -184,6 +185,23 @@ print(util.json_dumps(merger.merge(read(first), read(second))))
     assert merged["write_files"][-1] == {"path": "/x", "content": "a"}
 
 
+def check_ignition(tmp_path: Path, text: str) -> None:
+    """Check a config by the specification, and by Ignition itself where it is."""
+    jsonschema.validate(json.loads(text), SCHEMA)
+    if not shutil.which("ignition-validate"):
+        return
+    (tmp_path / "config.ign").write_text(text)
+    done = subprocess.run(
+        ["ignition-validate", str(tmp_path / "config.ign")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    # A key that it does not know is only a warning.
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 def open_source(contents: dict[str, str]) -> str:
     head, _, data = contents["source"].partition(",")
     plain = b64decode(data) if head.endswith(";base64") else unquote_to_bytes(data)
@@ -193,10 +211,12 @@ def open_source(contents: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("values", [{}, FULL], ids=["plain", "full"])
-def test_flatcar_gets_the_same_as_an_ignition_config(values: dict[str, Any]) -> None:
+def test_flatcar_gets_the_same_as_an_ignition_config(
+    tmp_path: Path, values: dict[str, Any]
+) -> None:
     text = render("ignition", **values, parts=[REPORT]).text
+    check_ignition(tmp_path, text)
     config = json.loads(text)
-    jsonschema.validate(config, SCHEMA)
     files = {
         each["path"]: (f"{each['mode']:04o}", open_source(each["contents"]))
         for each in config["storage"]["files"]
@@ -214,10 +234,12 @@ def test_flatcar_gets_the_same_as_an_ignition_config(values: dict[str, Any]) -> 
     assert "Install Docker" not in files["/opt/serverfleet/boot"][1]
 
 
-def test_flatcar_merges_the_templates_own_config() -> None:
+def test_flatcar_merges_the_templates_own_config(tmp_path: Path) -> None:
     own = json.dumps({"ignition": {"version": "3.3.0"}, "storage": {}})
-    config = json.loads(render("ignition", user_data=own).text)
-    jsonschema.validate(config, SCHEMA)
+    keys = FULL["ssh_keys"] * 2
+    text = render("ignition", user_data=own, ssh_keys=keys).text
+    check_ignition(tmp_path, text)
+    config = json.loads(text)
     (merged,) = config["ignition"]["config"]["merge"]
     assert open_source(merged) == own
 

@@ -260,7 +260,7 @@ class DetailsSerializer(Shape):
     )
     problem = Text(
         value=_read_problem,
-        help_text="What was wrong at the last look at its machine, or empty.",
+        help_text="What was wrong at the last look at its instance, or empty.",
     )
     state_since = Seconds("When it entered this state.")
     reached = Object(

@@ -34,7 +34,7 @@ MEANINGS: Final[Mapping[State, str]] = {
     State.CREATED: "Its instance exists, but has no address yet.",
     State.STAGING: "It has an address, but is not known to be ready yet.",
     State.RUNNING: "Ready for builds.",
-    State.SHUTDOWN: "Draining: it gets no new builds, and running ones finish.",
+    State.SHUTDOWN: "Draining: running builds finish before its instance is destroyed.",
     State.STOPPING: "Its instance is being destroyed. That is not confirmed yet.",
     State.STOPPED: "Confirmed gone. It no longer costs anything.",
     State.ERROR: "Failed. Anything it still has at the cloud is being cleaned up.",

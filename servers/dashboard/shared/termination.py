@@ -6,6 +6,7 @@ from servers.lifecycle.conditions import Always
 from servers.lifecycle.drain import list_names
 from servers.lifecycle.ending import leaves_list
 from servers.lifecycle.states import BOOTING, HOLDING, State, Want
+from servers.machine.agents.cordon import explain_drain
 from servers.models import Server
 from servers.placing.machines import describe_machine_of, load_hosts
 from servers.wording import say_duration
@@ -59,9 +60,9 @@ def say_what_is_lost(server: Server) -> str:
     if waits_for_builds(server):
         limit = say_duration(server.recipe.drain_seconds)
         return (
-            f"It gets no new builds. {instance} and everything on it will be destroyed "
-            f"once its running builds have finished, after {limit} at the latest. "
-            f"{_UNDONE}"
+            f"{instance} and everything on it will be destroyed once its running "
+            f"builds have finished, after {limit} at the latest. "
+            f"{explain_drain(server.recipe.agent)} {_UNDONE}"
         )
     builds = f" {SEES_NOTHING}" if server.state == State.RUNNING else ""
     return (

@@ -60,6 +60,15 @@ def explain_cordon(key: str) -> str:
     return TOLD.reason
 
 
+def explain_drain(key: str) -> str:
+    """Return whether a server can get new builds while it drains."""
+    if key in {"", "none"}:
+        return "Until then, builds can still be started on it from outside."
+    if AGENTS[key].drain.cancels:
+        return "Its CI can send it builds until none runs on it."
+    return "Its agent takes no new builds."
+
+
 def explain_order(key: str) -> str:
     """Return what a running agent is told when its server is cordoned."""
     if AGENTS[key].drain.cancels:

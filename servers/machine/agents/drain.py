@@ -25,12 +25,12 @@ from contextlib import suppress
 from typing import Any, Final
 
 from servers.lifecycle.conditions import Met, NotYet
+from servers.lifecycle.drain import count_builds
 from servers.machine.agents import daemon
 from servers.machine.agents.builds import find_builds
 from servers.machine.agents.plan import DRAINING_NAME, SERVER_LABEL, AgentPlan
 from servers.machine.docker.client import Container, Docker
 from servers.machine.docker.errors import ApiError, ClashError, MissingError
-from servers.wording import count_of
 
 BUSY: Final = (
     "Its agent is told to end once no build runs. Until then its CI can still send it "
@@ -55,8 +55,7 @@ def drain_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
     builds = find_builds(plan, containers)
     runs = any(each.labels.get(SERVER_LABEL) == plan.uid for each in containers)
     if builds:
-        count = count_of(len(builds), "build")
-        return NotYet(f"Waiting for {count} to finish.", builds=builds)
+        return NotYet(count_builds(builds), builds=builds)
     if runs:
         return NotYet("Waiting for the agent to finish its builds and end.", builds=())
     return Met(

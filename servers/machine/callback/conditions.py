@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from servers.lifecycle.conditions import Always, Condition, Machine, Met, NotYet
+from servers.lifecycle.drain import count_builds, name_builds
 from servers.wording import say_duration
 
 HEARTBEAT_SECONDS: Final = 30
@@ -20,7 +21,6 @@ _CORDON: Final = (
     "Its next heartbeat tells its agent to take no new builds, and to end once the "
     "running ones have finished."
 )
-_NAMES_SAID: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,9 @@ class Drained:
             return Met("The instance reported that its agent and its builds ended.")
         again = now + timedelta(seconds=HEARTBEAT_SECONDS)
         if report.builds:
-            names = ", ".join(report.builds[:_NAMES_SAID])
-            more = len(report.builds) - _NAMES_SAID
-            rest = f" and {more} more" if more > 0 else ""
-            return NotYet(f"Waiting for builds: {names}{rest}.", again, report.builds)
+            builds = report.builds
+            said = f"{count_builds(builds)} {name_builds(builds)}"
+            return NotYet(said, again, builds)
         if report.told_at is not None:
             return NotYet(
                 f"It was told to drain at {report.told_at:%H:%M:%S} UTC, and has not "

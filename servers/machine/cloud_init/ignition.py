@@ -1,7 +1,7 @@
 """Write a part as an Ignition config, which Flatcar reads before its first boot.
 
-Source: Ignition's "Configuration Specification v3.3.0", which all Flatcar releases
-since 3227.0.0 read.
+Source: Ignition's "Configuration Specification v3.3.0" (coreos/ignition,
+docs/configuration-v3_3.md), which Flatcar reads since release 3185.0.0.
 """
 
 import base64
@@ -48,7 +48,8 @@ def write_ignition(
     if own:
         config["ignition"]["config"] = {"merge": [_embed(own, readable=readable)]}
     if ssh_keys:
-        users = [{"name": _USER, "sshAuthorizedKeys": list(ssh_keys)}]
+        # Ignition refuses a key that is listed twice.
+        users = [{"name": _USER, "sshAuthorizedKeys": list(dict.fromkeys(ssh_keys))}]
         config["passwd"] = {"users": users}
     if part.files:
         config["storage"] = {

@@ -281,7 +281,7 @@ def _explain_certificate(error: ssl.SSLCertVerificationError) -> CertificateErro
         )
     return CertificateError(
         "Whoever answers on the Docker port does not have this server's certificate. "
-        "Another machine may have the instance's address now, or Docker's "
+        "Another instance may have the address now, or Docker's "
         "configuration was replaced."
     )
 
