@@ -11,7 +11,7 @@ from celery import Task, shared_task
 from django.conf import settings
 from django.db import close_old_connections
 
-from servers import engine, reconciler, tracing, workload
+from servers import engine, pools, reconciler, tracing, workload
 from servers.operations.catalogue import follow_hint, hint_catalogues
 
 
@@ -78,6 +78,20 @@ def observe(location_id: str) -> None:
 def destroy_condemned(instance_id: str) -> None:
     """Send the destroy call for a condemned instance."""
     engine.destroy_condemned(int(instance_id))
+
+
+@shared_task(name="servers.tasks.read_queue", bind=True)
+@_as_worker
+def read_queue(queue_id: str) -> None:
+    """Read one queue."""
+    pools.read_queue(UUID(queue_id))
+
+
+@shared_task(name="servers.tasks.plan_pool", bind=True)
+@_as_worker
+def plan_pool(pool_id: str) -> None:
+    """Plan one pool, and carry the plan out."""
+    pools.plan_pool(UUID(pool_id))
 
 
 @shared_task(name="servers.tasks.purge", bind=True)

@@ -102,7 +102,7 @@ def validate_config(
         described = describe_kind(kind)
     except InvalidError as error:
         return error.fields
-    wrong = _check_fields(described.credentials, credentials)
+    wrong = check_fields(described.credentials, credentials)
     if not wrong and (message := described.check_credentials(credentials, endpoint)):
         wrong = [message]
     errors = {
@@ -120,7 +120,7 @@ def _check_account_options(kind: Kind, options: Any) -> list[str]:
     if not isinstance(options, Mapping):
         return [NO_OBJECT]
     rest = {name: value for name, value in options.items() if name != "timings"}
-    wrong = _check_fields(kind.account_options, rest)
+    wrong = check_fields(kind.account_options, rest)
     if not wrong and (message := kind.check_options(rest)):
         wrong = [message]
     try:
@@ -140,7 +140,7 @@ def validate_placement_options(
     described = describe_kind(kind)
     if not isinstance(options, Mapping):
         return [NO_OBJECT]
-    wrong = _check_fields(described.placement_options, options)
+    wrong = check_fields(described.placement_options, options)
     if not wrong:
         both = {**account_options, **options}
         both.pop("timings", None)
@@ -149,7 +149,8 @@ def validate_placement_options(
     return wrong
 
 
-def _check_fields(fields: tuple[Field, ...], given: Mapping[str, object]) -> list[str]:
+def check_fields(fields: tuple[Field, ...], given: Mapping[str, object]) -> list[str]:
+    """Return what is wrong with the values of some fields."""
     by_name = {field.name: field for field in fields}
     wrong = [
         f"{field.label} is missing."
@@ -171,6 +172,11 @@ def _check_endpoint(kind: Kind, endpoint: str) -> str:
         return ""
     if not kind.takes_endpoint:
         return f"{kind.label} takes no endpoint."
+    return check_url(endpoint)
+
+
+def check_url(endpoint: str) -> str:
+    """Return what is wrong with a URL that calls are to go to, or ""."""
     try:
         parts = urlsplit(endpoint)
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname)

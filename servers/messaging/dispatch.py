@@ -28,6 +28,8 @@ ADVANCE: Final = "servers.tasks.advance"
 OBSERVE: Final = "servers.tasks.observe"
 DESTROY: Final = "servers.tasks.destroy_condemned"
 CATALOGUE: Final = "servers.tasks.refresh_catalogue"
+READ: Final = "servers.tasks.read_queue"
+PLAN: Final = "servers.tasks.plan_pool"
 MAX_WAITING: Final = 10_000
 # A hint may have been lost if its row is still due after this time.
 AGAIN: Final = timedelta(seconds=10)

@@ -69,6 +69,15 @@ class Server(models.Model):
     recipe = models.ForeignKey(
         TemplateVersion, on_delete=models.PROTECT, related_name="servers"
     )
+    # The pool that it was created for.
+    pool = models.ForeignKey(
+        "servers.Pool",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="servers",
+        db_index=False,
+    )
     # What its request chose, or empty. Those above are of its last attempt.
     wanted_image = models.CharField(max_length=255, blank=True, default="")
     wanted_region = models.CharField(max_length=100, blank=True, default="")
@@ -136,6 +145,11 @@ class Server(models.Model):
             # Counts servers against a limit from the index alone.
             models.Index(fields=["account", "state"], name="server_by_account"),
             models.Index(fields=["template", "state"], name="server_by_template"),
+            models.Index(
+                fields=["pool"],
+                condition=Q(pool__isnull=False),
+                name="server_by_pool",
+            ),
             models.Index(fields=["created_at", "id"], name="server_by_age"),
         ]
 

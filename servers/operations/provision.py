@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
@@ -46,6 +47,7 @@ class Request:
     ttl: int | None = None  # seconds; 0 is no limit
     count: int = 1
     trial: timedelta | None = None  # a try of the template, at most this long
+    pool: UUID | None = None  # that they are created for
 
 
 def provision_servers(
@@ -207,6 +209,7 @@ def _build(request: Request, source: _Source, *, now: datetime) -> Server:
         labels={**recipe.labels, **request.labels},
         ttl=recipe.ttl if request.ttl is None else request.ttl,
         trial_until=None if request.trial is None else now + request.trial,
+        pool_id=request.pool,
         created_by=tracing.get_actor(),
         now=now,
     )

@@ -9,14 +9,15 @@ from django.db import IntegrityError, transaction
 from django.db.models import PositiveIntegerField
 
 from servers.errors import ConflictError, InvalidError
-from servers.models import Account, Template
+from servers.models import Account, Pool, Queue, Template
 from servers.models.placement import PlacementFields
 
 # The largest PostgreSQL integer. SQLite would accept more.
 MAX_INTEGER: Final = 2**31 - 1
+Named = Account | Template | Queue | Pool
 
 
-def clean_fields(model: Account | Template | PlacementFields) -> None:
+def clean_fields(model: Named | PlacementFields) -> None:
     """Check a model's fields. Raise InvalidError with everything wrong."""
     try:
         # Saving settles which template is the default, and whether its account still
@@ -38,7 +39,7 @@ def clean_fields(model: Account | Template | PlacementFields) -> None:
 
 
 def _explain_choices(
-    model: Account | Template | PlacementFields, error: ValidationError
+    model: Named | PlacementFields, error: ValidationError
 ) -> dict[str, list[str]]:
     """Return a sentence for each field whose value is none of its choices."""
     return {
@@ -50,7 +51,7 @@ def _explain_choices(
 
 
 @contextmanager
-def saving(model: Account | Template) -> Iterator[None]:
+def saving(model: Named) -> Iterator[None]:
     """Run a transaction. Raise ConflictError if the name is taken by then."""
     try:
         with transaction.atomic():

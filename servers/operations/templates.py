@@ -225,6 +225,11 @@ def _lock_versions(template: Template) -> None:
 
 def explain_template_kept(template: Template) -> str:
     """Return why a template can't be deleted now, as a sentence, or ""."""
+    if pools := list(template.pools.values_list("name", flat=True)[:5]):
+        return (
+            f"Pools create servers from it: {', '.join(pools)}. Delete them, or give "
+            "them another template, first."
+        )
     count = COUNTED.filter(recipe__template=template).count()
     if not count:
         return ""

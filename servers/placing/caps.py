@@ -7,7 +7,7 @@ from django.db.models import Func, IntegerField, Model, QuerySet
 
 from servers.errors import ConflictError
 from servers.freshness.roundtrip import ask_together
-from servers.models import Account, Fleet, TemplateVersion
+from servers.models import Account, Fleet, Template, TemplateVersion
 from servers.records.limits import COUNTED
 from servers.wording import count_of
 
@@ -61,6 +61,23 @@ def hold_caps(
                 f"{what} has a limit of {count_of(cap, 'server')}, so {room} more "
                 "can be created. Terminate some servers, or raise the limit."
             )
+
+
+def count_room(template: Template, fleet: Fleet) -> int:
+    """Return how many servers of a template the caps allow now. Locks nothing.
+
+    What is created later may still be refused. Three queries, whatever the number of
+    servers.
+    """
+    first = template.placements.select_related("account").order_by("position").first()
+    if first is None or not first.account.enabled:
+        return 0
+    caps = [(first.account.max_servers, COUNTED.filter(account=first.account))]
+    if template.max_servers is not None:
+        caps.append((template.max_servers, COUNTED.filter(template=template)))
+    if fleet.max_servers is not None:
+        caps.append((fleet.max_servers, COUNTED))
+    return max(0, min(cap - rows.count() for cap, rows in caps))
 
 
 def _lock(model: type[Model], *columns: str, **which: Any) -> QuerySet[Any, Any]:

@@ -4,6 +4,7 @@ import string
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.utils.crypto import get_random_string
 
@@ -27,6 +28,7 @@ def build_pending(
     ttl: int,
     created_by: str,
     trial_until: datetime | None = None,
+    pool_id: UUID | None = None,
     now: datetime,
 ) -> Server:
     """Return an unsaved row that is due now, to be created in ``first`` first.
@@ -51,6 +53,7 @@ def build_pending(
         labels=labels,
         ttl=ttl,
         trial_until=trial_until,
+        pool_id=pool_id,
         created_by=created_by,
         created_at=now,
         updated_at=now,

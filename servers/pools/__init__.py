@@ -1,1 +1,6 @@
 """How many servers a pool has: what its queue shows, a plan, and what follows."""
+
+from servers.pools.planner import plan_pool
+from servers.pools.reader import read_queue
+
+__all__ = ["plan_pool", "read_queue"]

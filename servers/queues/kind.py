@@ -2,9 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from servers.clouds.kind import Field
 from servers.queues.base import Labels, Queue, QueueConfig
+
+POLL: Final = Field(
+    "poll",
+    "Seconds between reads",
+    "Without a hook, a job is seen after at most this time.",
+    number=True,
+    least=0.1,
+    most=3600,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +23,7 @@ class QueueKind:
 
     ``match(job, pool)`` follows the CI's own rule for which agent may run a job. It
     returns how many of the pool's labels the job does not ask for, or None if the
-    pool's servers can't run it. ``verify`` checks a hook's signature over its raw body.
+    pool's servers can't run it.
     """
 
     name: str
@@ -28,4 +38,10 @@ class QueueKind:
     labels_help: str = ""
     poll: float = 10.0  # seconds between two reads without a hook
     names_servers: bool = True
+    # Checks a hook's signature over its raw body with the queue's hook secret.
     verify: Callable[[Mapping[str, str], bytes, str], bool] | None = None
+
+    @property
+    def all_options(self) -> tuple[Field, ...]:
+        """Its own options, and those that every kind has."""
+        return (*self.options, POLL)

@@ -7,7 +7,7 @@ from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from servers.messaging import dispatch
-from servers.models import Fleet, Instance, Location, Server
+from servers.models import Fleet, Instance, Location, Pool, Queue, Server
 from servers.operations.fleet import resume_due
 from servers.records.ledger import database_now
 
@@ -23,7 +23,13 @@ def tick() -> int:
         Q(ticked_at__isnull=True) | Q(ticked_at__lt=now - HEARTBEAT)
     ).update(ticked_at=now):
         resume_due(now)
-    return _hint_servers(now) + _hint_locations(now) + _hint_instances(now)
+    return (
+        _hint_servers(now)
+        + _hint_locations(now)
+        + _hint_instances(now)
+        + _hint_queues(now)
+        + _hint_pools(now)
+    )
 
 
 def _hint_servers(now: datetime) -> int:
@@ -44,6 +50,16 @@ def _hint_locations(now: datetime) -> int:
 def _hint_instances(now: datetime) -> int:
     due = Instance.objects.filter(live=True, condemned_at__isnull=False)
     return _hint(dispatch.DESTROY, due, "next_step_at", now)
+
+
+def _hint_queues(now: datetime) -> int:
+    due = Queue.objects.filter(_is_free(now), enabled=True)
+    return _hint(dispatch.READ, due, "next_read_at", now)
+
+
+def _hint_pools(now: datetime) -> int:
+    due = Pool.objects.filter(enabled=True)
+    return _hint(dispatch.PLAN, due, "next_plan_at", now)
 
 
 def _is_free(now: datetime) -> Q:

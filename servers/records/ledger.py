@@ -55,6 +55,8 @@ class Fact(StrEnum):
     BREAKER_OPENED = "breaker_opened"
     BREAKER_CLOSED = "breaker_closed"
     TEMPLATE_CHANGED = "template_changed"
+    QUEUE_CHANGED = "queue_changed"
+    POOL_CHANGED = "pool_changed"
     TOKEN_MADE = "token_made"  # noqa: S105 - no secret
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - no secret
     KEYS_READ = "keys_read"

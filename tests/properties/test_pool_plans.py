@@ -129,7 +129,8 @@ def draw_case(draw: st.DrawFn) -> tuple[Pool, Demand, tuple[Member, ...]]:
         failed_at=START - draw(TIMES),
     )
     room = draw(st.sampled_from([None, 0, 2]))
-    bounds = Bounds(room, draw(st.sampled_from([0.0, 6.0])))
+    spent = draw(st.sampled_from([0.0, 6.0]))
+    bounds = Bounds(room, draw(st.sampled_from(["", "", "closed"])), spent)
     pool = Pool(draw(draw_policy()), memo, bounds, draw(st.integers(0, 5)) == 0)
     return pool, demand, members
 
@@ -222,6 +223,7 @@ def check_rules(
         if policy.cost_per_day:
             assert pool.bounds.spent_today < policy.cost_per_day
         assert not demand.paused
+        assert not pool.bounds.closed
         assert not planned.cordon
     lists = (planned.uncordon, planned.cordon, planned.stop)
     named = [name for each in lists for name in each]

@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connections
 
-from servers import engine, reconciler
+from servers import engine, pools, reconciler
 from servers.clouds.sandbox import World, world_path
 from servers.messaging import dispatch
 from servers.models import Account, Server, Template, TemplatePlacement
@@ -160,6 +160,10 @@ class Workshop:
             reconciler.observe_location(int(row_id))
         elif task == dispatch.CATALOGUE:
             follow_hint(row_id)
+        elif task == dispatch.READ:
+            pools.read_queue(uuid.UUID(row_id))
+        elif task == dispatch.PLAN:
+            pools.plan_pool(uuid.UUID(row_id))
         else:
             engine.destroy_condemned(int(row_id))
 

@@ -81,6 +81,8 @@ HAPPENED: Final[Mapping[str, str]] = {
     Fact.BREAKER_OPENED: "Circuit breaker opened",
     Fact.BREAKER_CLOSED: "Circuit breaker closed",
     Fact.TEMPLATE_CHANGED: "Template changed",
+    Fact.QUEUE_CHANGED: "Queue changed",
+    Fact.POOL_CHANGED: "Pool changed",
     Fact.TOKEN_MADE: "Token created",
     Fact.TOKEN_REVOKED: "Token revoked",
     Fact.KEYS_READ: "Keys read",

@@ -31,6 +31,7 @@ class Bounds:
     """Limits that others set: how many servers more, and what was spent today."""
 
     room: int | None = None
+    closed: str = ""  # why nothing may be created at all
     spent_today: float = 0.0
 
 
@@ -80,6 +81,8 @@ def _list_limits(
 ) -> Iterator[tuple[int, str, float]]:
     """Yield each limit: how many servers it allows, its words, and when it ends."""
     never = math.inf
+    if bounds.closed:
+        yield 0, bounds.closed, never
     yield policy.max - found.total, f"max is {policy.max}", never
     if bounds.room is not None:
         yield bounds.room, "the account has no room for more", never

@@ -100,7 +100,13 @@ def plan(
             *_explain_stops(found, len(stops), len(failed), frozen=pool.frozen),
         ),
         memo=_remember(memo, found, idle, growth, shrink, demand, now),
-        next_at=min(now + LONGEST_WAIT, found.due_at, growth.retry_at, shrink.retry_at),
+        next_at=min(
+            now + LONGEST_WAIT,
+            demand.at + policy.stale,
+            found.due_at,
+            growth.retry_at,
+            shrink.retry_at,
+        ),
         figures={
             "waiting": found.waiting,
             "held": found.held,
@@ -125,7 +131,7 @@ def _explain_unknown(
         return f"The queue showed only a part of its jobs. {held}"
     if demand.at < memo.seen_at:
         return f"The queue's answer is older than the one before. {held}"
-    if now - demand.at > policy.stale:
+    if now - demand.at >= policy.stale:
         age = int(now - demand.at)
         return f"The queue's last answer is {age} s old. {held}"
     return ""

@@ -1,10 +1,11 @@
 """A pool's policy: its settings, and what applies at a given time."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -94,6 +95,66 @@ def _is_open(cron: str, zone: str, minute: int) -> bool:
     local = moment.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
     upcoming = CronSim(cron, local - timedelta(minutes=1))
     return next(upcoming, None) == local
+
+
+def parse_policy(stored: Mapping[str, Any]) -> tuple[Policy, dict[str, str]]:
+    """Return the policy that JSON values say, and what is wrong, by setting.
+
+    What is wrong keeps its default.
+    """
+    values: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for name, value in stored.items():
+        usual = _DEFAULTS.get(name)
+        if usual is None:
+            known = ", ".join(_DEFAULTS)
+            wrong[name[:40]] = f"There is no such setting. Use {known}."
+        elif name == "windows":
+            windows, message = _parse_windows(value)
+            values[name] = windows
+            if message:
+                wrong[name] = message
+        elif message := _check_type(value, usual):
+            wrong[name] = message
+        else:
+            values[name] = type(usual)(value)
+    return Policy(**values), wrong
+
+
+def _parse_windows(given: Any) -> tuple[tuple[Window, ...], str]:
+    message = "Use a list of at most 50 objects with cron, min, max, spare and idle."
+    if not isinstance(given, list) or len(given) > _MAX_WINDOWS:
+        return (), message
+    windows = []
+    for each in given:
+        if not isinstance(each, Mapping) or not set(each) <= _WINDOW.keys():
+            return (), message
+        for name, value in each.items():
+            if value is not None and _check_type(value, _WINDOW[name]):
+                return (), message
+        if "cron" not in each:
+            return (), message
+        windows.append(Window(**each))
+    return tuple(windows), ""
+
+
+def _check_type(value: Any, usual: Any) -> str:
+    if isinstance(usual, str):
+        fits = isinstance(value, str) and len(value) <= _MAX_LETTERS
+        return "" if fits else "Use text."
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "Use a number."
+    if isinstance(usual, int) and (not math.isfinite(value) or int(value) != value):
+        return "Use a whole number."
+    return ""
+
+
+_DEFAULTS: Final = {
+    name: getattr(Policy(), name) for name in Policy.__dataclass_fields__
+}
+_WINDOW: Final = {"cron": "", "min": 0, "max": 0, "spare": 0, "idle": 0.0}
+_MAX_WINDOWS: Final = 50
+_MAX_LETTERS: Final = 100
 
 
 def check_policy(policy: Policy) -> Mapping[str, str]:

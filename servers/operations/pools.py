@@ -1,0 +1,124 @@
+"""Save, switch and delete pools."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from servers.errors import ConflictError, NotFoundError
+from servers.lifecycle.pools.policy import Policy, check_policy, parse_policy
+from servers.messaging import dispatch
+from servers.models import Pool, Server
+from servers.operations.saving import clean_fields, raise_wrong, saving
+from servers.operations.terminate import terminate_server
+from servers.queues.registry import describe_queue_kind
+from servers.records.differences import list_differences, read_values
+from servers.records.ledger import Fact, write_event
+from servers.records.limits import COUNTED
+from servers.wording import count_of
+
+POOL_FIELDS: Final = (
+    *("name", "template", "queue", "labels", "priority", "policy"),
+    *("enabled", "dry", "frozen"),
+)
+MAX_LABELS: Final = 50
+MAX_LETTERS: Final = 200
+
+
+def read_policy(stored: Mapping[str, Any], *, slots: int) -> Policy:
+    """Return a pool's stored policy, for servers of so many slots."""
+    return parse_policy({**stored, "slots": slots})[0]
+
+
+def save_pool(pool: Pool) -> Pool:
+    """Check and save a pool, and have it planned.
+
+    Raises InvalidError or ConflictError (the name is taken, or it changed meanwhile).
+    """
+    before = Pool.objects.filter(pk=pool.pk).first()
+    raise_wrong(_check_settings(pool))
+    clean_fields(pool)
+    with saving(pool):
+        if before is None:
+            pool.save(force_insert=True)
+        else:
+            # A plan that was made before must not be carried out after.
+            pool.save(force_update=True, update_fields=POOL_FIELDS)
+            Pool.objects.filter(pk=pool.pk).update(
+                fence=F("fence") + 1, next_plan_at=Now()
+            )
+        if said := _describe_change(before, pool):
+            write_event(Fact.POOL_CHANGED, reason=said)
+        dispatch.hint(dispatch.PLAN, pool.pk)
+    return pool
+
+
+def delete_pool(pool: Pool, *, drain: bool) -> None:
+    """Delete a pool. Its servers stay as they are, or are drained and terminated.
+
+    Protected servers stay in any case. Raises NotFoundError.
+    """
+    with transaction.atomic():
+        if not Pool.objects.select_for_update().filter(pk=pool.pk).first():
+            raise NotFoundError.named("pool", pool.name)
+        names = list(
+            COUNTED.filter(pool=pool, protected=False).values_list("name", flat=True)
+        )
+        kept = "are drained and terminated" if drain else "stay"
+        write_event(
+            Fact.POOL_CHANGED,
+            reason=f"The pool {pool.name} was deleted. Its "
+            f"{count_of(len(names), 'server')} {kept}.",
+        )
+        Server.objects.filter(pool=pool).update(pool=None)
+        pool.delete()
+        for name in names if drain else ():
+            try:
+                with transaction.atomic():
+                    terminate_server(name)
+            except (ConflictError, NotFoundError):
+                continue  # it was protected or purged meanwhile
+
+
+def _check_settings(pool: Pool) -> dict[str, list[str]]:
+    errors: dict[str, list[str]] = {}
+    if message := _check_labels(pool):
+        errors["labels"] = [message]
+    given: Any = pool.policy
+    if not isinstance(given, Mapping):
+        errors["policy"] = ["The policy must be a JSON object."]
+    elif "slots" in given:
+        errors["policy"] = ["The slots of a server are the capacity of its template."]
+    else:
+        policy, wrong = parse_policy(given)
+        wrong = wrong or dict(check_policy(policy))
+        if wrong:
+            errors["policy"] = [f"{name}: {said}" for name, said in wrong.items()]
+    return errors
+
+
+def _check_labels(pool: Pool) -> str:
+    labels: Any = pool.labels
+    if not isinstance(labels, Mapping) or len(labels) > MAX_LABELS:
+        return f"Use a JSON object of at most {MAX_LABELS} labels."
+    for name, value in labels.items():
+        texts = (name, value)
+        if not all(
+            isinstance(text, str) and len(text) <= MAX_LETTERS and text.isprintable()
+            for text in texts
+        ):
+            return f"Use names and values of at most {MAX_LETTERS} characters."
+    return describe_queue_kind(pool.queue.kind).check_labels(labels)
+
+
+def _describe_change(before: Pool | None, pool: Pool) -> str:
+    if before is None:
+        return f"The pool {pool.name} was created."
+    changes = "; ".join(
+        list_differences(
+            read_values(before, POOL_FIELDS), read_values(pool, POOL_FIELDS)
+        )
+    )
+    return f"The pool {pool.name} was changed: {changes}." if changes else ""

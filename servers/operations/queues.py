@@ -1,0 +1,138 @@
+"""Save, delete and open queues of CI systems."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.db import transaction
+from django.db.models import ProtectedError
+from django.db.models.functions import Now
+
+from servers.clouds.registry import NO_OBJECT, check_fields, check_url
+from servers.errors import ConflictError, InvalidError, NotFoundError
+from servers.models import Queue
+from servers.operations.saving import clean_fields, raise_wrong, saving
+from servers.queues.base import Queue as Port
+from servers.queues.base import QueueConfig
+from servers.queues.kind import QueueKind
+from servers.queues.registry import describe_queue_kind, open_queue
+from servers.records.differences import list_differences, read_values
+from servers.records.ledger import Fact, write_event
+
+QUEUE_FIELDS: Final = ("name", "kind", "url", "options", "enabled")
+MOVED: Final = (
+    "The URL or the kind of the queue changes, so enter all credentials again. Stored "
+    "credentials are only sent to the address that they were entered for."
+)
+
+
+def open_queue_of(queue: Queue) -> Port:
+    """Return the queue's adapter. Makes no call. Raises InvalidError."""
+    kind = describe_queue_kind(queue.kind)
+    return open_queue(
+        queue.kind,
+        QueueConfig(
+            url=queue.url or kind.default_url,
+            credentials=json.loads(queue.credentials or "{}"),
+            options=queue.options,
+        ),
+    )
+
+
+def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) -> Queue:
+    """Check and save a queue. If ``credentials`` is None, it keeps its own.
+
+    Otherwise they replace those that they name; "" removes one. A new URL or kind needs
+    all of them again. Raises InvalidError or ConflictError (the name is taken).
+    """
+    before = Queue.objects.filter(pk=queue.pk).first()
+    kind = describe_queue_kind(queue.kind)
+    secrets = _resolve_credentials(before, queue, kind, credentials)
+    raise_wrong(_check_settings(kind, queue, secrets))
+    clean_fields(queue)
+    queue.credentials = json.dumps(secrets, sort_keys=True)
+    is_other = before is not None and (
+        _is_moved(before, queue) or json.loads(before.credentials or "{}") != secrets
+    )
+    if before is not None and is_other:
+        queue.generation = before.generation + 1
+        queue.failures, queue.problem = 0, ""
+    with saving(queue):
+        queue.save(force_insert=before is None, force_update=before is not None)
+        if before is None or is_other:
+            # What it showed was another's, and it is read at once.
+            Queue.objects.filter(pk=queue.pk).update(
+                read_from=None, jobs=[], next_read_at=Now()
+            )
+        if said := _describe_change(before, queue):
+            write_event(Fact.QUEUE_CHANGED, reason=said)
+    return queue
+
+
+def delete_queue(queue: Queue) -> None:
+    """Delete a queue without pools. Raise NotFoundError or ConflictError."""
+    try:
+        with transaction.atomic():
+            if not Queue.objects.select_for_update().filter(pk=queue.pk).first():
+                raise NotFoundError.named("queue", queue.name)
+            write_event(
+                Fact.QUEUE_CHANGED, reason=f"The queue {queue.name} was deleted."
+            )
+            queue.delete()
+    except ProtectedError:
+        names = ", ".join(queue.pools.values_list("name", flat=True)[:5])
+        raise ConflictError(
+            f"{queue.name} can't be deleted, because pools follow it: {names}. Delete "
+            "the pools first, or disable the queue."
+        ) from None
+
+
+def _resolve_credentials(
+    before: Queue | None,
+    queue: Queue,
+    kind: QueueKind,
+    given: Mapping[str, str] | None,
+) -> dict[str, str]:
+    stored = json.loads(before.credentials or "{}") if before else {}
+    typed = given or {}
+    kept = {name: text for name, text in stored.items() if name not in typed}
+    if kept and before is not None and _is_moved(before, queue):
+        raise InvalidError.of({"credentials": [MOVED]})
+    return kept | {name: text for name, text in typed.items() if text}
+
+
+def _is_moved(before: Queue, queue: Queue) -> bool:
+    """Tell whether calls of ``queue`` have another destination."""
+    return (before.kind, before.url) != (queue.kind, queue.url)
+
+
+def _check_settings(
+    kind: QueueKind, queue: Queue, secrets: Mapping[str, str]
+) -> dict[str, list[str]]:
+    options: Any = queue.options
+    errors = {
+        "credentials": check_fields(kind.credentials, secrets),
+        "options": (
+            check_fields(kind.all_options, options)
+            if isinstance(options, Mapping)
+            else [NO_OBJECT]
+        ),
+    }
+    if not queue.url and not kind.default_url:
+        errors["url"] = [f"Enter the URL of {kind.label}."]
+    elif queue.url and (message := check_url(queue.url)):
+        errors["url"] = [message]
+    return {name: messages for name, messages in errors.items() if messages}
+
+
+def _describe_change(before: Queue | None, queue: Queue) -> str:
+    if before is None:
+        return f"The queue {queue.name} was created."
+    changes = "; ".join(
+        list_differences(
+            read_values(before, QUEUE_FIELDS) | {"credentials": before.credentials},
+            read_values(queue, QUEUE_FIELDS) | {"credentials": queue.credentials},
+            secret=["credentials"],
+        )
+    )
+    return f"The queue {queue.name} was changed: {changes}." if changes else ""

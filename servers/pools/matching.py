@@ -1,0 +1,63 @@
+"""Which jobs of a queue are a pool's."""
+
+from collections.abc import Sequence
+
+from servers.lifecycle.pools.assigning import Candidate, assign_jobs
+from servers.lifecycle.pools.demand import Demand, Job, JobState
+from servers.models import Pool, Queue
+from servers.queues.base import QueueJob, QueueSnapshot
+from servers.queues.registry import describe_queue_kind
+from servers.records.snapshots import load_snapshot
+
+
+def match_jobs(
+    queue: Queue, pools: Sequence[Pool], jobs: Sequence[QueueJob]
+) -> tuple[dict[str, list[QueueJob]], list[QueueJob]]:
+    """Return the jobs of each pool by its name, and those that none can run.
+
+    A job that runs on a server of a pool is that pool's, whatever its labels.
+    """
+    match = describe_queue_kind(queue.kind).match
+
+    def make_candidate(pool: Pool) -> Candidate[QueueJob]:
+        return Candidate(
+            pool.name,
+            lambda job: match(job.labels, pool.labels),
+            pool.priority,
+            float(pool.policy.get("price", 0.0)),
+        )
+
+    return assign_jobs(jobs, [make_candidate(pool) for pool in pools])
+
+
+def read_demand(queue: Queue, pool: Pool, pools: Sequence[Pool]) -> Demand | None:
+    """Return what a queue's last snapshot shows for one of its pools, or None.
+
+    Running jobs count for a pool by the server that they run on, so all of them are
+    passed on: the plan leaves out those of others.
+    """
+    shown = load_snapshot(queue)
+    if shown is None or not queue.enabled:
+        return None
+    return build_demand(queue, shown, pool, pools)
+
+
+def build_demand(
+    queue: Queue, shown: QueueSnapshot, pool: Pool, pools: Sequence[Pool]
+) -> Demand:
+    """Return a pool's share of a snapshot."""
+    running = [job for job in shown.jobs if job.state is JobState.RUNNING]
+    waiting = [job for job in shown.jobs if job.state is not JobState.RUNNING]
+    matched, _ = match_jobs(queue, pools, waiting)
+    if not shown.names_servers:
+        running = match_jobs(queue, pools, running)[0][pool.name]
+    return Demand(
+        at=shown.at,
+        jobs=tuple(
+            Job(job.job_id, job.state, job.since, job.server)
+            for job in (*matched[pool.name], *running)
+        ),
+        complete=shown.complete,
+        paused=shown.paused,
+        names_servers=shown.names_servers,
+    )
