@@ -60,8 +60,8 @@ from servers.errors import InvalidError
 _REGION: Final = re.compile(r"[a-z]+-[a-z]+[0-9]{1,3}")
 _NAME: Final = re.compile("[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # An instance gets its resources within seconds, or its insert fails within two minutes.
-# Listings show most sooner than this, and then no look is needed.
-_LOOK_AGAIN: Final = 10.0
+# Most are shown by a listing before the next look, which is then not needed.
+_LISTINGS: Final = 2
 _zones: Final = Zones()
 
 
@@ -131,7 +131,7 @@ class Google:
             return instance
         raise UnfinishedError(
             "Google has accepted the instance, and is looking for capacity.",
-            retry_after=_LOOK_AGAIN,
+            retry_after=self.timings.listing_busy * _LISTINGS,
         )
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:

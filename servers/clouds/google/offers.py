@@ -81,6 +81,7 @@ def read_catalogue(api: Api, zones: Zones, *, zone: str) -> Catalogue:
         images=images,
         sizes=[size for name, size in sizes.items() if name],
         gaps=gaps,
+        has_all_images=False,  # only those of some publishers
     )
 
 

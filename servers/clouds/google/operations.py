@@ -14,7 +14,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from servers.clouds import reading
-from servers.clouds.base import CloudError, CloudInstance, Meaning, RefusedError
+from servers.clouds.base import (
+    CloudError,
+    CloudInstance,
+    InstanceNotFoundError,
+    Meaning,
+    RefusedError,
+)
 from servers.clouds.deadline import current_deadline
 from servers.clouds.google.api import Api
 from servers.clouds.google.convert import join_id, read_end
@@ -134,6 +140,6 @@ def weigh_failure(error: CloudError, instance: CloudInstance) -> CloudInstance:
 
     Raises the error if a repeat would fail, too, or fail in this zone.
     """
-    if isinstance(error, RefusedError):
+    if isinstance(error, RefusedError | InstanceNotFoundError):
         raise error
     return replace(instance, meaning=Meaning.FAILED, fault=error.message)

@@ -158,7 +158,7 @@ def _fetch(config: CloudConfig) -> Lent[Token]:
 
 def _exchange(key: ServiceKey, *, now: float) -> Lent[Token]:
     assertion = sign_assertion(key, now=now)
-    client = RestClient(_WHAT, key.token_url, explain=_explain)
+    client = RestClient(_WHAT, key.token_url, explain=explain_refusal)
     reply = client.ask(
         "POST",
         "",
@@ -174,7 +174,7 @@ def _exchange(key: ServiceKey, *, now: float) -> Lent[Token]:
     return _read_token(reply.data, _WHAT, key.project)
 
 
-def _explain(reply: Reply) -> CloudError | None:
+def explain_refusal(reply: Reply) -> CloudError | None:
     """Return what a refusal of the token endpoint means."""
     code = reading.text(reply.data, "error")
     if not code:

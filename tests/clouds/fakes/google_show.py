@@ -29,7 +29,7 @@ def show_instance(machine: Machine, project: str, now: float) -> dict[str, Any]:
     zone, number = machine.extra["zone"], machine.extra["number"]
     body = machine.body
     status = machine.raw_status or STATUSES[machine.phase(now)]
-    if status == "STAGING" and now < machine.extra.get("placed", 0.0):
+    if now < machine.extra.get("placed", 0.0) and machine.destroyed is None:
         status = "PROVISIONING"
     interface = (body.get("networkInterfaces") or [{"accessConfigs": [{}]}])[0]
     stack = interface.get("stackType", "IPV4_ONLY")
