@@ -159,6 +159,7 @@ class Kind:
     capabilities: Capabilities = NO_CAPABILITIES
     asks_for: str = ""  # shown on the page of kinds instead of the required credentials
     takes_endpoint: bool = True
+    needs_endpoint: bool = False
     # Its instances are not real: their addresses may be this machine's own.
     is_simulated: bool = False
     needs_region: bool = True

@@ -75,10 +75,17 @@ class LentCache(Generic[T]):
         finally:
             entry.lock.release()
 
-    def forget(self, key: bytes) -> None:
-        """Fetch new ones at the next call, since the cloud rejects those of now."""
+    def forget(self, key: bytes, *, rejected: T | None = None) -> None:
+        """Fetch new ones at the next call, since the cloud rejects those of now.
+
+        Without ``rejected``, new ones are kept for a while all the same. With it, they
+        are dropped unless another thread renewed them already.
+        """
         entry = self._entry(key)
-        if self._uptime() >= entry.since + self.LEAST:
+        if rejected is not None:
+            if entry.keys is rejected:
+                entry.keys = None
+        elif self._uptime() >= entry.since + self.LEAST:
             entry.keys = None
 
     def _entry(self, key: bytes) -> "_Entry[T]":

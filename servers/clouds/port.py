@@ -146,6 +146,14 @@ class Cloud(Protocol):
 
 
 @runtime_checkable
+class FinishesSome(Protocol):
+    """A cloud where it depends on the placement whether an instance needs finish."""
+
+    def finishes_spec(self, spec: CreateSpec) -> bool:
+        """Tell whether the instance of ``spec`` needs ``finish``. Asks no cloud."""
+
+
+@runtime_checkable
 class TellsQuotas(Protocol):
     """A cloud that tells the account's own limits."""
 

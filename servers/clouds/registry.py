@@ -19,6 +19,7 @@ _ADAPTERS: Final = {
     "amazon": "servers.clouds.amazon",
     "google": "servers.clouds.google",
     "hetznercloud": "servers.clouds.hetznercloud",
+    "openstack": "servers.clouds.openstack",
     "sandbox": "servers.clouds.sandbox",
 }
 
@@ -169,7 +170,7 @@ def check_fields(fields: tuple[Field, ...], given: Mapping[str, object]) -> list
 
 def _check_endpoint(kind: Kind, endpoint: str) -> str:
     if not endpoint:
-        return ""
+        return f"{kind.label} needs an endpoint." if kind.needs_endpoint else ""
     if not kind.takes_endpoint:
         return f"{kind.label} takes no endpoint."
     return check_url(endpoint)

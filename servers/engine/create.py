@@ -16,6 +16,7 @@ from servers.clouds.base import (
     ClockError,
     CloudError,
     CloudInstance,
+    CreateSpec,
     CredentialsError,
     NoCapacityError,
     QuotaError,
@@ -23,6 +24,7 @@ from servers.clouds.base import (
     ThrottledError,
     UnreachableError,
 )
+from servers.clouds.port import Cloud, FinishesSome
 from servers.engine import uptime
 from servers.engine.images import resolve_image
 from servers.engine.spec import prepare_callback, render_spec
@@ -121,7 +123,7 @@ def send_create(
             price=find_price(placement),
             spec=spec,
             note=image.note,
-            keeps_spec=cloud.finishes,
+            keeps_spec=_needs_finish(cloud, spec),
             keys=keys if are_new else None,
             callback_digest=digest(callback.token) if callback else "",
             now=now,
@@ -178,6 +180,12 @@ def record_create(
         _note_silence(attempt, server, error)
     count_failure(error)  # last, as in every lock order
     return None
+
+
+def _needs_finish(cloud: Cloud, spec: CreateSpec) -> bool:
+    if isinstance(cloud, FinishesSome):
+        return cloud.finishes_spec(spec)
+    return cloud.finishes
 
 
 def _withdraw_test(account: Account) -> None:

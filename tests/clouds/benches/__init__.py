@@ -23,6 +23,7 @@ from tests.clouds.benches.amazon import AmazonBench
 from tests.clouds.benches.base import Bench
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.benches.hetznercloud import HetznerCloudBench
+from tests.clouds.benches.openstack import FloatingBench, OpenStackBench
 from tests.clouds.benches.sandbox import SandboxBench, SandboxOfTwoCallsBench
 
 BENCHES: Final[dict[str, type[Bench]]] = {
@@ -31,4 +32,6 @@ BENCHES: Final[dict[str, type[Bench]]] = {
     "hetznercloud": HetznerCloudBench,
     "sandbox": SandboxBench,
     "sandbox of two calls": SandboxOfTwoCallsBench,
+    "openstack": OpenStackBench,
+    "openstack with floating addresses": FloatingBench,
 }

@@ -19,7 +19,6 @@ class GoogleBench(Bench):
     missing = ("europe-west1-b/ci-none", "europe-west1-z/ci-none", "us-central1-a/x")
     bad_image = "projects/ubuntu-os-cloud/global/images/no-such-image"
     late_capacity = True
-    calls_of_create = 2  # the insert, and one look at its operation
     lacks: ClassVar[dict[str, str]] = {
         "expiry": "an expired key is told as an unknown one, and tokens are renewed"
     }

@@ -31,6 +31,7 @@ def test_what_was_left_behind_is_listed_of_one_fleet_alone_and_deleted(
     assert len(cloud.list_instances("ci", deadline=10).instances) == 1
 
 
+@pytest.mark.needs("tidiness")
 def test_a_destroyed_instance_leaves_nothing(bench: Bench, cloud: Cloud) -> None:
     made = create(cloud, bench.make_spec())
     cloud.destroy_instance(made.instance_id, deadline=10)

@@ -1,5 +1,6 @@
 """Compare the requests and answers of a fake with its cloud's description."""
 
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, Protocol
@@ -42,8 +43,8 @@ class Answered(Protocol):
 class Checker:
     """One cloud's description.
 
-    ``invents``: what its fake has beyond it. A name is a field or a parameter;
-    ``GET /path`` is a call, ``418`` a status.
+    ``invents``: what its fake has beyond it. A name is a field or a parameter, or one
+    of another type; ``GET /path/{id}`` is a call, ``418`` a status.
     """
 
     def __init__(
@@ -90,7 +91,8 @@ class Checker:
                 return []
             return [f"{said} is not in the description."]
         if schema is None or schema.get("is") == "None":
-            return [f"{said}: has no body there"] if answer.body else []
+            wrong_body = answer.body and answer.status < 400
+            return [f"{said}: has no body there"] if wrong_body else []
         if answer.body is None and answer.status >= 400:
             return []
         wrong = self._check(operation, name, schema, answer.body)
@@ -104,11 +106,13 @@ class Checker:
         return set(found)
 
     def _is_invented(self, request: Asked) -> bool:
-        return f"{request.method} {request.path}" in self.invents or any(
-            name.startswith(f"{request.method} ")
-            and request.path.endswith(name.split(" ", 1)[1])
-            for name in self.invents
-        )
+        for name in self.invents:
+            method, _, path = name.partition(" ")
+            if path and method == request.method:
+                pattern = re.sub(r"\\{[a-z_]+\\}", "[^/]+", re.escape(path))
+                if re.fullmatch(f".*{pattern}", request.path):
+                    return True
+        return False
 
     def _find(self, request: Asked) -> Operation | None:
         for pattern, operation in self._patterns:
@@ -141,6 +145,7 @@ class Checker:
         wrong = [
             f"{'.'.join(map(str, error.instance_path))}: {error.message}"[:400]
             for error in validator.iter_errors(value)
+            if not error.instance_path or error.instance_path[-1] not in self.invents
         ]
         return wrong + [
             f"{name} is unknown"

@@ -34,6 +34,9 @@ def convert(value: Any, *, answers: bool) -> Any:
         if name not in _DROPPED or isinstance(each, dict)
     }
     _convert_bounds(shape)
+    if isinstance(shape.get("oneOf"), list) and "anyOf" not in shape:
+        # Without their formats and discriminators, several may fit.
+        shape["anyOf"] = shape.pop("oneOf")
     if isinstance(shape.get("$ref"), str) and not shape["$ref"].startswith("#"):
         shape["$ref"] = f"#/schemas/{shape['$ref']}"
     if isinstance(shape.get("enum"), list) and "…" in str(shape["enum"][-1:]):
