@@ -34,6 +34,10 @@ _KEY_TYPES: Final = (
     "sk-ssh-ed25519@openssh.com",
     "sk-ecdsa-sha2-nistp256@openssh.com",
 )
+_SECRET_NAME: Final = re.compile(
+    r"secret|token|passw|api.?key|private.?key", re.IGNORECASE
+)
+_PASSWORD: Final = re.compile(r"(?:^|://)[^/\s@:]*:[^/\s@]+@")  # user:password@host
 _TAKEN: Final = (FOLDER, KEYS_FOLDER, STATE_FOLDER)
 _TAKEN_FILES: Final = (DAEMON_JSON, BOOT_LOG)
 
@@ -139,8 +143,32 @@ def check_daemon_json(value: object, *, local_disk: bool) -> str:
     for name in value:
         if why := OURS.get(str(name)):
             return f"{name} can't be set here. {why}"
+    if why := _find_secret(value):
+        return why
     if local_disk and "data-root" in value:
         return f"data-root can't be set: the local disk is mounted at {DATA_ROOT}."
+    return ""
+
+
+def _find_secret(value: Mapping[str, Any]) -> str:
+    """Return where a secret stands in the daemon's settings, or ""."""
+    left: list[tuple[Any, Any]] = list(value.items())
+    while left:
+        name, each = left.pop()
+        if isinstance(each, Mapping):
+            left += each.items()
+        elif isinstance(each, list | tuple):
+            left += [(name, item) for item in each]
+        elif each and (
+            _SECRET_NAME.search(str(name))
+            or (isinstance(each, str) and _PASSWORD.search(each))
+        ):
+            return (
+                f"{_shorten(str(name))} holds a secret, which everybody who sees the "
+                "template could read. Put it into a file of the template, such as "
+                "/etc/systemd/system/docker.service.d/secret.conf with an environment "
+                "variable. The content of files is encrypted and never shown."
+            )
     return ""
 
 
