@@ -14,21 +14,49 @@ SERVER_TAG = "serverfleet-server"
 KEY_TAG = "serverfleet-key"
 
 
+class About(StrEnum):
+    """The parts of a create call that can be refused by themselves."""
+
+    IMAGE = "image"
+    SIZE = "size"
+    KEY = "key"
+    NETWORK = "network"
+    TAGS = "tags"
+
+
+class Untested(str):
+    """A sentence about what could not be tested; ``about`` says which part that is."""
+
+    __slots__ = ("about",)
+    about: str
+
+    def __new__(cls, sentence: str, about: str = "") -> "Untested":
+        """Return the sentence with its part."""
+        made = super().__new__(cls, sentence)
+        made.about = about
+        return made
+
+
 class CloudError(Exception):
     """Base class: what a cloud's answer, or a missing answer, means to the caller.
 
     ``message`` is a sentence for a person. It includes the cloud's response, contains
     no secrets, and has at most MAX_MESSAGE characters. ``retry_after`` is in seconds,
-    or None if the cloud gave no time.
+    or None if the cloud gave no time. ``about`` is the part of a create call that the
+    cloud refuses, or "" if the adapter does not know it: only tests of accounts tell
+    it, and nothing else depends on it.
     """
 
     MAX_MESSAGE: ClassVar[int] = 1000
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, about: str = ""
+    ) -> None:
         message = message[: self.MAX_MESSAGE]
         super().__init__(message)
         self.message = message
         self.retry_after = retry_after
+        self.about = about
 
 
 class UnknownOutcomeError(CloudError):

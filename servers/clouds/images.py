@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fnmatch import translate
 from typing import Final
 
-from servers.clouds.base import RefusedError
+from servers.clouds.base import About, RefusedError
 from servers.clouds.capabilities import Capabilities
 from servers.clouds.catalogue import ImageQuery, OfferedImage
 from servers.clouds.port import Cloud, FindsImages
@@ -96,6 +96,7 @@ def resolve_rule(
     found = choose_newest(find_images(cloud, capabilities, query, deadline=deadline))
     if found is None:
         raise RefusedError(
-            f"The cloud has no image that {rule} means here. Correct the rule."
+            f"The cloud has no image that {rule} means here. Correct the rule.",
+            about=About.IMAGE,
         )
     return found

@@ -67,7 +67,9 @@ class Cloud(Protocol):
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Find out whether ``create_instance`` would be accepted, without creating.
 
-        Returns one sentence, with the reason, for each thing that could not be tested.
+        Returns one sentence, with the reason, for each thing that could not be tested;
+        an ``Untested`` also says which part of the call that is, as ``about`` of an
+        error does.
         A return is no promise: quota and capacity are tested only if the cloud reports
         them beforehand. Raises RefusedError if an image, size, key or network does not
         exist, or a subclass (CredentialsError: these credentials may not create it).
@@ -161,7 +163,7 @@ class TellsQuotas(Protocol):
         """Return the limits that can stop a create here, with what is used of them.
 
         At most a handful, the scarcest first. It changes nothing, and no create depends
-        on it. Returns () if the cloud has no limit here. Raises CredentialsError if
+        on it. Returns () if the cloud tells no limit here. Raises CredentialsError if
         these credentials may not ask, ThrottledError, UnreachableError or
         UnknownOutcomeError.
         """

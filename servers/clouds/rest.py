@@ -234,7 +234,7 @@ class RestClient:
             answer, self.what, read_words(reply)
         )
         said = mask(error.message, (*self.secrets, *hide))
-        raise type(error)(said, retry_after=error.retry_after)
+        raise type(error)(said, retry_after=error.retry_after, about=error.about)
 
 
 def read_words(reply: Reply) -> str:

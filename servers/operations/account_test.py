@@ -23,9 +23,9 @@ from servers.clouds.registry import describe_kind
 from servers.errors import FleetError, InvalidError
 from servers.lifecycle.keys import make_key
 from servers.models import Account, Fleet, Template, TemplatePlacement
+from servers.operations.account_reach import probe_listing, probe_quotas
 from servers.operations.accounts import check_settings
-from servers.operations.visits import Finding, Visit, leave_out, take_place
-from servers.wording import count_of
+from servers.operations.visits import Check, Finding, Visit, leave_out, take_place
 
 MAX_SECONDS_IN_ALL: Final = 20.0
 MAX_REGIONS: Final = 5
@@ -37,9 +37,11 @@ def probe_account(
 ) -> list[Finding]:
     """Test in each region in use everything that the account needs; change nothing.
 
-    That is a listing, the images and sizes of the account's templates, and the rights
-    to create and to destroy. The account need not be saved. At most MAX_REGIONS
-    regions, each within visits.MAX_SECONDS, all within MAX_SECONDS_IN_ALL.
+    That is whether the cloud answers, the credentials, a listing, what is left of the
+    quota, the images, sizes and networks of the account's templates, and the rights to
+    tag, to create and to destroy: one finding each. The account need not be saved. At
+    most MAX_REGIONS regions, each within visits.MAX_SECONDS, all within
+    MAX_SECONDS_IN_ALL.
 
     ``credentials`` are used instead of the account's own. Raise InvalidError if they
     don't fit its other settings. Raise UnavailableError while visits.MAX_AT_ONCE
@@ -108,13 +110,15 @@ def _list_places(account: Account) -> list[TemplatePlacement]:
 
 
 def _probe_region(visit: Visit, places: list[TemplatePlacement]) -> list[Finding]:
-    findings = [_probe_listing(visit)]
-    if not findings[0].works:
+    findings = probe_listing(visit)
+    if not all(finding.works for finding in findings):
         why = "Creating and destroying were not tested, because listing failed."
-        return [*findings, leave_out(visit.region, why)]
+        return [*findings, leave_out(visit.region, why, Check.CREATE)]
+    findings += probe_quotas(visit)
     for place in places:
+        name = f"{place.template.name or 'The template'} on {place.size}"
         findings += (
-            [visit.skip(f"{place.template.name or 'The template'} on {place.size}")]
+            [visit.skip(name, Check.CREATE)]
             if visit.silent
             else _probe_place(visit, place.template, place)
         )
@@ -123,9 +127,13 @@ def _probe_region(visit: Visit, places: list[TemplatePlacement]) -> list[Finding
             "Creating was not tested, because no template of this account creates "
             "servers here."
         )
-        findings.append(leave_out(visit.region, why))
-    findings.append(visit.skip("Destroying") if visit.silent else _probe_destroy(visit))
-    return findings
+        findings.append(leave_out(visit.region, why, Check.CREATE))
+    findings.append(
+        visit.skip("Destroying", Check.DESTROY)
+        if visit.silent
+        else _probe_destroy(visit)
+    )
+    return list(dict.fromkeys(findings))  # templates have images in common
 
 
 def _probe_placement(
@@ -140,38 +148,10 @@ def _probe_placement(
         return [Finding(place.region, False, error.message)]
 
 
-def _probe_listing(visit: Visit) -> Finding:
-    fleet = Fleet.objects.get().fleet_id
-    identity = visit.account.identity
-    shown = ""
-
-    def list_ours() -> str:
-        nonlocal shown
-        shown = visit.ask(lambda left: visit.cloud.fetch_identity(deadline=left))
-        listing = visit.ask(
-            lambda left: visit.cloud.list_instances(fleet, deadline=left)
-        )
-        shown = listing.identity or shown
-        live = sum(instance.live for instance in listing.instances)
-        whose = f" of {shown}" if shown else ""
-        ours = count_of(live, "instance")
-        return f"The listing{whose} works and shows {ours} of this fleet."
-
-    finding = visit.find_out(list_ours, advise=_advise_listing)
-    if finding.works and identity and shown and shown != identity:
-        return Finding(
-            visit.region,
-            False,
-            f"These credentials belong to a different account ({shown}) than recorded "
-            f"({identity}). Use credentials for {identity}, or create a new account "
-            "here.",
-        )
-    return finding
-
-
 def _probe_place(
     visit: Visit, template: Template, place: TemplatePlacement
 ) -> list[Finding]:
+    """Return a finding for each part of a placement's create call, and for the call."""
     asked = _render_spec(template, place)
     spec = asked
     untested: tuple[str, ...] = ()
@@ -180,18 +160,41 @@ def _probe_place(
         nonlocal spec, untested
         spec = visit.ask(lambda left: _resolve_image(visit, asked, deadline=left))
         untested = visit.ask(lambda left: visit.cloud.check_create(spec, deadline=left))
-        if untested:
-            return f"creating {spec.image} on {spec.size} is allowed."
-        return (
-            f"the image {spec.image} and the size {spec.size} exist, and creating is "
-            "allowed."
-        )
+        return f"creating {spec.image} on {spec.size} is allowed."
 
-    finding = visit.find_out(check, advise=_advise_create)
-    return [
-        replace(finding, message=f"{spec.name}: {finding.message}"),
-        *(leave_out(visit.region, f"{spec.name}: {words}") for words in untested),
+    found = visit.find_out(check, advise=_advise_create, check=Check.CREATE)
+    found = replace(found, message=f"{spec.name}: {found.message}")
+    if not found.works:
+        if found.check == Check.CREATE:
+            return [found]
+        why = f"{spec.name}: creating was not tested, because its {found.check} failed."
+        return [found, leave_out(visit.region, why, Check.CREATE)]
+    left_out = {getattr(each, "about", ""): each for each in untested}
+    parts = [
+        leave_out(visit.region, f"{spec.name}: {left_out[part]}", part)
+        if part in left_out
+        else Finding(visit.region, True, words, check=part)
+        for part, words in _list_parts(spec).items()
     ]
+    parts += [
+        leave_out(visit.region, f"{spec.name}: {words}", Check.CREATE)
+        for about, words in left_out.items()
+        if not about
+    ]
+    return [*parts, found]
+
+
+def _list_parts(spec: CreateSpec) -> dict[str, str]:
+    """Return what was tested with a create call that is allowed, in words."""
+    parts = {
+        Check.IMAGE: f"The image {spec.image} exists.",
+        Check.SIZE: f"The size {spec.size} exists.",
+        Check.NETWORK: f"{spec.name}: its network settings are accepted.",
+        Check.TAGS: f"{spec.name}: its labels may become tags.",
+    }
+    if spec.ssh_key:
+        parts[Check.KEY] = f"The SSH key {spec.ssh_key} exists."
+    return {str(part): words for part, words in parts.items()}
 
 
 def _resolve_image(visit: Visit, spec: CreateSpec, *, deadline: float) -> CreateSpec:
@@ -214,6 +217,7 @@ def _probe_destroy(visit: Visit) -> Finding:
             "Allow these credentials to destroy instances. If a policy allows it only "
             "for some instances, try a template to be sure."
         ),
+        check=Check.DESTROY,
     )
 
 
@@ -236,12 +240,6 @@ def _render_spec(template: Template, place: TemplatePlacement) -> CreateSpec:
         options=place.options,
         spot=place.spot,
     )
-
-
-def _advise_listing(error: RefusedError) -> str:
-    if isinstance(error, CredentialsError):
-        return "Correct the credentials, and allow them to list instances."
-    return "Correct the account's settings."
 
 
 def _advise_create(error: RefusedError) -> str:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, TypeVar
 
 from servers.clouds.base import (
@@ -34,6 +35,7 @@ class Finding:
 
     If ``tested`` is False, nothing was tested, and ``message`` says why. Such a finding
     neither works nor fails. ``is_refusal``: the cloud refused the template's values.
+    ``check`` is what was tested.
     """
 
     region: str
@@ -41,6 +43,7 @@ class Finding:
     message: str
     tested: bool = True
     is_refusal: bool = False
+    check: str = ""
 
     @property
     def outcome(self) -> str:
@@ -50,9 +53,25 @@ class Finding:
         return "works" if self.works else "fails"
 
 
-def leave_out(region: str, message: str) -> Finding:
+class Check(StrEnum):
+    """What a test of an account tells, in the order in which it tells it."""
+
+    REACH = "reach"
+    CREDENTIALS = "credentials"
+    LIST = "list"
+    QUOTA = "quota"
+    IMAGE = "image"
+    SIZE = "size"
+    KEY = "key"
+    NETWORK = "network"
+    TAGS = "tags"
+    CREATE = "create"
+    DESTROY = "destroy"
+
+
+def leave_out(region: str, message: str, check: str = "") -> Finding:
     """Return a finding for what was not tested; ``message`` says why."""
-    return Finding(region, False, message, tested=False)
+    return Finding(region, False, message, tested=False, check=check)
 
 
 class Visit:
@@ -77,11 +96,19 @@ class Visit:
             return call(min(left, self.cloud.timings.call))
 
     def find_out(
-        self, probe: Callable[[], str], *, advise: Callable[[RefusedError], str]
+        self,
+        probe: Callable[[], str],
+        *,
+        advise: Callable[[RefusedError], str],
+        check: Check,
     ) -> Finding:
-        """Return what ``probe`` says, or why it failed and what to do about it."""
+        """Return what ``probe`` says, or why it failed and what to do about it.
+
+        ``check`` is what it tests. If a part of a create call is refused, that part
+        failed, and not the rights to create.
+        """
         try:
-            return Finding(self.region, True, probe())
+            return Finding(self.region, True, probe(), check=check)
         except RefusedError as error:
             advice = advise(error)
             # Rights, quota and capacity are not the fault of the template.
@@ -91,18 +118,19 @@ class Visit:
                 False,
                 f"{error.message} {advice}",
                 is_refusal=not isinstance(error, others),
+                check=error.about or check,
             )
         except CloudError as error:
             words = error.message
         except BusyError:
             words = "Too many calls are in progress."
         self.silent = True
-        return Finding(self.region, False, f"{words} Test again.")
+        return Finding(self.region, False, f"{words} Test again.", check=check)
 
-    def skip(self, what: str) -> Finding:
+    def skip(self, what: str, check: Check) -> Finding:
         """Return a finding for something not tested, as the cloud doesn't answer."""
         why = "because the previous call got no answer"
-        return leave_out(self.region, f"{what} was not tested, {why}.")
+        return leave_out(self.region, f"{what} was not tested, {why}.", check)
 
 
 @contextmanager

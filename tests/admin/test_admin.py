@@ -14,6 +14,7 @@ from servers.access.tokens import issue_token
 from servers.messaging.heartbeats import write_heartbeat
 from servers.models import (
     Account,
+    Catalogue,
     DayCost,
     Host,
     IdempotentRequest,
@@ -34,6 +35,7 @@ from tests.support.fleet import Workshop, change_template, make_fleet, provision
 from tests.support.inline import fill_inline
 
 HIDDEN = {
+    Catalogue,
     NoCapacity,
     OneTimePassword,
     Session,
@@ -72,7 +74,8 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
     for model in apps.get_app_config("servers").get_models():
         # Versions and placements are on their template's page, a session's key is a way
         # in, a one-time password is told by its person's page, stamps are the triggers'
-        # own, and a server's page tells what had no capacity.
+        # own, a server's page tells what had no capacity, and an account's what its
+        # cloud offers.
         if model in HIDDEN:
             continue
         assert model in django_admin.site._registry, model

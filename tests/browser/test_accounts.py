@@ -35,7 +35,7 @@ def test_an_account_is_tested_without_losing_what_was_typed_then_saved(
     assert page.get_by_label("Token", exact=True).input_value() == "typed"
     page.get_by_label("Expected token").fill("typed")
     test.click()
-    page.locator("#findings .good").first.wait_for()
+    page.get_by_text("These credentials may destroy instances.").wait_for()
     assert not Account.objects.filter(name="drill").exists()
     page.get_by_role("button", name="Save").click()
     page.get_by_text("drill was saved.").wait_for()

@@ -11,6 +11,7 @@ from servers.api.serializers.servers import AT
 from servers.clouds.kind import MAX_SEVERAL, Field, Kind
 from servers.clouds.registry import MAX_TIMING, TIMINGS, list_kinds
 from servers.models import Account, Location
+from servers.operations.visits import Check
 from servers.reports.health import Health, summarise_health
 
 _PORT: Final = (
@@ -228,11 +229,15 @@ class FindingOfTestSerializer(Shape):
     """What the test of one location found."""
 
     region = Text()
+    check = Choice(
+        choices=[*Check, ""], help_text="What was tested; empty for settings."
+    )
     works = Flag()
     tested = Flag(help_text="Whether it was tested; `message` says why not.")
     message = Text()
 
     example: ClassVar = {
+        "check": "list",
         "works": True,
         "tested": True,
         "message": "The listing works and shows 3 instances of this fleet.",

@@ -8,7 +8,7 @@ from typing import Final
 from xml.etree import ElementTree
 
 from servers.clouds.amazon.clock import explain_clock
-from servers.clouds.amazon.errors import find_meaning
+from servers.clouds.amazon.errors import find_about, find_meaning
 from servers.clouds.base import ClockError
 from servers.clouds.http import Answer, explain_answer
 
@@ -46,7 +46,9 @@ def read_answer(answer: Answer, *, temporary: bool = False) -> ElementTree.Eleme
     date = answer.headers.get("Date", "")
     if clock := explain_clock(code, message, date=date, temporary=temporary):
         raise ClockError(f"{said} {clock}")
-    raise find_meaning(answer.status, code)(said, retry_after=answer.retry_after)
+    raise find_meaning(answer.status, code)(
+        said, retry_after=answer.retry_after, about=find_about(code, message)
+    )
 
 
 def find_text(element: ElementTree.Element, path: str) -> str:

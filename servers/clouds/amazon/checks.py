@@ -13,10 +13,12 @@ from servers.clouds.amazon.api import NAME, find_text
 from servers.clouds.amazon.images import Call, check_disk, describe_image, is_looked_up
 from servers.clouds.amazon.launch import changes_disk
 from servers.clouds.base import (
+    About,
     CloudError,
     CredentialsError,
     InstanceNotFoundError,
     RefusedError,
+    Untested,
 )
 
 _DRY: Final = {"DryRun": "true"}
@@ -67,21 +69,26 @@ def _undo(call: Call, instance_id: str) -> NoReturn:
 
 def _check_image(call: Call, image: str, options: Mapping[str, Any]) -> str:
     if not is_looked_up(image):
-        return _leave_out(f"image {image}", "EC2 resolves its parameter only at launch")
+        return _leave_out(
+            About.IMAGE, image, "EC2 resolves its parameter only at launch"
+        )
     try:
         found = describe_image(call, image)
     except CredentialsError:
         why = "these credentials may not call DescribeImages"
-        return _leave_out(f"image {image}", why)
+        return _leave_out(About.IMAGE, image, why)
     if found.state != "available":
-        raise RefusedError(f"The image {image} is {found.state}, not available.")
+        raise RefusedError(
+            f"The image {image} is {found.state}, not available.", about=About.IMAGE
+        )
     if changes_disk(options):
         check_disk(found, options)
     return ""
 
 
-def _leave_out(what: str, why: str) -> str:
-    return f"ServerFleet could not test whether the {what} exists: {why}."
+def _leave_out(part: About, name: str, why: str) -> Untested:
+    said = f"ServerFleet could not test whether the {part} {name} exists: {why}."
+    return Untested(said, part)
 
 
 def _check_size(call: Call, size: str) -> str:
@@ -89,7 +96,9 @@ def _check_size(call: Call, size: str) -> str:
         answer = call({"Action": "DescribeInstanceTypes", "InstanceType.1": size})
     except CredentialsError:
         why = "these credentials may not call DescribeInstanceTypes"
-        return _leave_out(f"size {size}", why)
+        return _leave_out(About.SIZE, size, why)
     if answer.find("instanceTypeSet/item") is None:
-        raise RefusedError(f"{NAME} has no size {size} in this region.")
+        raise RefusedError(
+            f"{NAME} has no size {size} in this region.", about=About.SIZE
+        )
     return ""

@@ -137,7 +137,9 @@ def call(
         return read_answer(answer, temporary=bool(keys.session_token))
     except CloudError as error:
         said = mask(error.message, (keys.secret_access_key, keys.session_token))
-        raise type(error)(said, retry_after=error.retry_after) from None
+        raise type(error)(
+            said, retry_after=error.retry_after, about=error.about
+        ) from None
 
 
 def call_unsigned(service: Service, params: Mapping[str, str]) -> ElementTree.Element:

@@ -10,6 +10,7 @@ of RunInstances, server errors), and AWS STS' "Common errors".
 from typing import Final
 
 from servers.clouds.base import (
+    About,
     CloudError,
     CredentialsError,
     InstanceNotFoundError,
@@ -108,6 +109,22 @@ MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
     ),
 }
 _BY_CODE: Final = {code: error for error, codes in MEANINGS.items() for code in codes}
+# Which part of a launch a code is about, by its beginning.
+_ABOUT: Final = {
+    "InvalidAMI": About.IMAGE,
+    "InvalidInstanceType": About.SIZE,
+    "InvalidKeyPair": About.KEY,
+    "InvalidSubnet": About.NETWORK,
+    "InvalidGroup": About.NETWORK,
+    "InvalidSecurityGroup": About.NETWORK,
+    "InvalidVpc": About.NETWORK,
+    "InvalidNetworkInterface": About.NETWORK,
+    "InvalidZone": About.NETWORK,
+    "TagLimitExceeded": About.TAGS,
+    "TagPolicyViolation": About.TAGS,
+    "InvalidTag": About.TAGS,
+}
+_TAGGING: Final = "ec2:CreateTags"
 # In states and some answers, EC2 prefixes a code with its side: Server.InternalError.
 _SIDES: Final = ("Client.", "Server.")
 
@@ -123,3 +140,16 @@ def find_meaning(status: int, code: str) -> type[CloudError]:
     if 400 <= status < 500:
         return RefusedError
     return UnknownOutcomeError
+
+
+def find_about(code: str, message: str) -> str:
+    """Return the part of a launch that an error is about, or "".
+
+    EC2 names the action that a policy forbids: tags need a right of their own.
+    """
+    if _TAGGING in message:
+        return About.TAGS
+    for start, about in _ABOUT.items():
+        if code.startswith(start):
+            return about
+    return ""

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from servers.clouds.amazon.api import NAME, find_text
 from servers.clouds.base import (
+    About,
     CredentialsError,
     RefusedError,
     UnknownOutcomeError,
@@ -39,7 +40,9 @@ def describe_image(call: Call, image: str) -> Image:
     answer = call({"Action": "DescribeImages", "ImageId.1": image})
     found = answer.find("imagesSet/item")
     if found is None:
-        raise RefusedError(f"{NAME} has no image {image} in this region.")
+        raise RefusedError(
+            f"{NAME} has no image {image} in this region.", about=About.IMAGE
+        )
     device = find_text(found, "rootDeviceName")
     size = ""
     for mapping in found.findall("blockDeviceMapping/item"):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from servers.clouds import reading
-from servers.clouds.base import InstanceNotFoundError, RefusedError
+from servers.clouds.base import About, InstanceNotFoundError, RefusedError
 from servers.clouds.hetznercloud.errors import NAME
 from servers.clouds.hetznercloud.offers import Entries
 from servers.clouds.rest import Reply
@@ -31,18 +31,22 @@ def check_parts(ask: Ask, entries: Entries, body: Mapping[str, Any]) -> tuple[st
         raise RefusedError(f"{NAME} has no location {location}.")
     types = list(entries("/server_types", "server_types", {"name": size}))
     if not types and not size.isdigit():
-        raise RefusedError(f"{NAME} has no server type {size}.")
+        raise RefusedError(f"{NAME} has no server type {size}.", about=About.SIZE)
     prices = reading.objects(types, 0, "prices")
     if prices and not any(
         reading.text(each, "location") == location for each in prices
     ):
-        raise RefusedError(f"{NAME} does not offer {size} in {location}.")
+        raise RefusedError(
+            f"{NAME} does not offer {size} in {location}.", about=About.SIZE
+        )
     _check_image(ask, entries, str(body["image"]))
     for key in body.get("ssh_keys", ()):
         if not key.isdigit() and not _has(
             entries("/ssh_keys", "ssh_keys", {"name": key})
         ):
-            raise RefusedError(f"{NAME} has no SSH key {key} in this project.")
+            raise RefusedError(
+                f"{NAME} has no SSH key {key} in this project.", about=About.KEY
+            )
     _check_ids(entries, "networks", body.get("networks", ()))
     firewalls = [each["firewall"] for each in body.get("firewalls", ())]
     _check_ids(entries, "firewalls", firewalls)
@@ -61,10 +65,12 @@ def _check_image(ask: Ask, entries: Entries, image: str) -> None:
         query = {"name": image, "include_deprecated": "true"}
         found = list(entries("/images", "images", query))
     if not found:
-        raise RefusedError(f"{NAME} has no image {image}.")
+        raise RefusedError(f"{NAME} has no image {image}.", about=About.IMAGE)
     status = reading.text(found, 0, "status")
     if status not in {"available", ""}:
-        raise RefusedError(f"The image {image} is {status}, not available.")
+        raise RefusedError(
+            f"The image {image} is {status}, not available.", about=About.IMAGE
+        )
 
 
 def _check_ids(entries: Entries, name: str, ids: Any) -> None:
@@ -74,7 +80,9 @@ def _check_ids(entries: Entries, name: str, ids: Any) -> None:
     for each in ids:
         if each not in known:
             what = name.replace("_", " ").removesuffix("s")
-            raise RefusedError(f"{NAME} has no {what} {each} in this project.")
+            raise RefusedError(
+                f"{NAME} has no {what} {each} in this project.", about=About.NETWORK
+            )
 
 
 def _has(found: Any) -> bool:

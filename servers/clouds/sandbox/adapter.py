@@ -32,6 +32,7 @@ from servers.clouds.catalogue import (
     Catalogue,
     OfferedImage,
     OfferedSize,
+    Quota,
     make_catalogue,
 )
 from servers.clouds.kind import Field, Kind
@@ -142,6 +143,12 @@ class Sandbox:
             sizes=[OfferedSize(size.name) for size in sizes],
         )
 
+    def list_quotas(self, *, deadline: float) -> tuple[Quota, ...]:
+        """Return the limit of instances, if there is one."""
+        with _translated():
+            limit, used = self._driver.ex_get_quota()
+        return (Quota("Instances", limit, used),) if limit else ()
+
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Return the instances with this key, found by an index."""
         with _translated():
@@ -231,7 +238,7 @@ def _translate(error: Exception) -> CloudError:
         case 404:
             return InstanceNotFoundError(message)
         case 422:
-            return RefusedError(message)
+            return RefusedError(message, about=(error.headers or {}).get("about", ""))
         case 429:
             return ThrottledError(message, retry_after=1.0)
         case 507:

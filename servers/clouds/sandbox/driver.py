@@ -24,6 +24,7 @@ from servers.clouds.sandbox.refusals import (
     check_rights,
     check_room,
     check_token,
+    count_live,
 )
 from servers.clouds.sandbox.world import World
 
@@ -220,6 +221,12 @@ class SandboxNodeDriver(NodeDriver):
     def ex_check_destroy(self) -> None:
         """Raise what would prevent a destroy, without destroying anything."""
         self._enter("check_destroy", allows="destroy")
+
+    def ex_get_quota(self) -> tuple[float, int]:
+        """Return the quota, or 0 for none, and how many instances count against it."""
+        self._enter("quota", allows="list")
+        with self.world.writing() as connection:
+            return self.behaviour.quota, count_live(connection, time.time())
 
     def ex_list_volumes(self, fleet: str, fleet_tag: str) -> list[Volume]:
         """Return a fleet's unused volumes in this region."""

@@ -37,9 +37,17 @@ def check_rate(
 def check_known(behaviour: Behaviour, image: str, size: str) -> None:
     """Raise 422 if there is no such image or size."""
     if image not in behaviour.images:
-        raise BaseHTTPError(422, f"There is no image {image}.")
+        raise BaseHTTPError(422, f"There is no image {image}.", {"about": "image"})
     if size not in behaviour.sizes:
-        raise BaseHTTPError(422, f"There is no size {size}.")
+        raise BaseHTTPError(422, f"There is no size {size}.", {"about": "size"})
+
+
+def count_live(connection: sqlite3.Connection, now: float) -> int:
+    """Return how many instances count against the quota."""
+    (live,) = connection.execute(
+        "SELECT count(*) FROM instances WHERE gone_at IS NULL OR gone_at > ?", (now,)
+    ).fetchone()
+    return int(live)
 
 
 def check_room(
@@ -52,10 +60,7 @@ def check_room(
     """Raise 507 or 403 if there is no capacity, or no quota, for another instance."""
     check_capacity(behaviour, region, size)
     if behaviour.quota:
-        (live,) = connection.execute(
-            "SELECT count(*) FROM instances WHERE gone_at IS NULL OR gone_at > ?",
-            (now,),
-        ).fetchone()
+        live = count_live(connection, now)
         if live >= behaviour.quota:
             raise BaseHTTPError(
                 403, f"The quota of {behaviour.quota:g} instances is used up."
