@@ -9,6 +9,7 @@ connection itself, not on one that a name resolved to earlier.
 import ipaddress
 import re
 import socket
+import stringprep
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,13 @@ _HOST: Final = re.compile(
 )
 # What inet_aton, and so every resolver, accepts: such as 127.1 or 2130706433.
 _ODD: Final = re.compile(r"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}")
-_LOCAL_NAMES: Final = ("localhost", "localhost.localdomain", "ip6-localhost")
+_LOCAL_NAMES: Final = (
+    "localhost",
+    "localhost.localdomain",
+    "localhost6",
+    "ip6-localhost",
+    "ip6-loopback",
+)
 _METADATA_NAMES: Final = (
     "metadata",
     "metadata.google.internal",
@@ -45,12 +52,33 @@ _NEVER: Final = tuple(
             "fe80::/10",
             "fd00:ec2::/32",  # AWS
             "fd20:ce::254/128",  # Google Cloud
+            "fd00:c1::a9fe:a9fe/128",  # Oracle Cloud
+            "fd00:42::42/128",  # Scaleway
+            "fd00:a9fe:a9fe::1/128",  # Linode
+            "fd00:100::100:200/128",  # Alibaba Cloud
             "ff00::/8",
         ),
     )
 )
-_NAT64: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))
-_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+# Not public, although Python's list says so: protocols' own addresses, and networks for
+# which translators and documentation may have any use.
+_LOCAL: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20"),
+    )
+)
+# Networks whose last 32 bits are an IPv4 address to which a translator leads: NAT64,
+# SIIT, and IPv4-compatible addresses, long deprecated.
+_TRANSLATED: Final = tuple(
+    map(
+        ipaddress.IPv6Network,
+        ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96"),
+    )
+)
+_NAT64_LOCAL: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+# The middle of ISATAP's addresses, before an IPv4 address at which a tunnel ends.
+_ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 NEVER: Final = (
     "{host} is a link-local or metadata address. ServerFleet never connects to those. "
@@ -115,8 +143,14 @@ def read_address(text: str) -> Address | None:
 
 
 def normalise_host(text: str) -> str:
-    """Return a host in the spelling used for comparisons."""
-    return unicodedata.normalize("NFKC", text).strip("[]").rstrip(".").lower()
+    """Return a host in the spelling used for comparisons.
+
+    As in a look-up of a name, characters without a width mean nothing, and every kind
+    of full stop is a dot.
+    """
+    seen = "".join(each for each in text if not stringprep.in_table_b1(each))
+    name = unicodedata.normalize("NFKC", seen).replace("\u3002", ".")
+    return name.strip("[]").rstrip(".").lower()
 
 
 def is_host(text: str) -> bool:
@@ -141,29 +175,36 @@ def explain_host(host: str) -> str:
 
 def explain_address(address: Address, *, host: str) -> str:
     """Return why an endpoint at ``host`` can't be called at ``address``, or ""."""
-    meant = _unwrap(address)
     if is_never(address):
         return NEVER.format(host=host)
-    local = meant.is_reserved or getattr(meant, "is_site_local", False)
-    if meant.is_global and not local:
+    local = [each for each in _list_meanings(address) if _is_local(each)]
+    if not local:
         return ""
     allowed = _read_allowed()
     if allowed.everything or normalise_host(host) in allowed.hosts:
         return ""
-    if any(meant in network for network in allowed.networks):
+    if all(any(each in network for network in allowed.networks) for each in local):
         return ""
     return PRIVATE.format(host=host)
 
 
 def is_never(address: Address) -> bool:
     """Tell whether an address is always forbidden."""
-    meant = _unwrap(address)
-    return any(each in network for each in (address, meant) for network in _NEVER)
+    meant = _list_meanings(address)
+    return any(each in network for each in (address, *meant) for network in _NEVER)
 
 
 def is_loopback(address: Address) -> bool:
     """Tell whether an address is a loopback address."""
-    return _unwrap(address).is_loopback
+    return any(each.is_loopback for each in _list_meanings(address))
+
+
+def _is_local(address: Address) -> bool:
+    if not address.is_global or address.is_reserved:
+        return True
+    if getattr(address, "is_site_local", False):
+        return True
+    return any(address in network for network in _LOCAL)
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -172,20 +213,25 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _unwrap(address: Address) -> Address:
-    """Return the IPv4 address embedded in an IPv6 address, or the address."""
+def _list_meanings(address: Address) -> tuple[Address, ...]:
+    """Return the IPv4 addresses to which an IPv6 address can lead, or the address."""
     if isinstance(address, ipaddress.IPv4Address):
-        return address
+        return (address,)
     if address.ipv4_mapped:
-        return address.ipv4_mapped
+        return (address.ipv4_mapped,)
     if address.sixtofour:
-        return address.sixtofour
+        return (address.sixtofour,)
     if address.teredo:
-        return address.teredo[1]
-    low = int(address) & 0xFFFFFFFF
-    if any(address in network for network in _NAT64):
-        return ipaddress.IPv4Address(low)
-    # IPv4-compatible, long deprecated. ::1 and :: are not such addresses.
-    if address in _COMPATIBLE and low > 1:
-        return ipaddress.IPv4Address(low)
-    return address
+        return address.teredo
+    bits = int(address)
+    low = ipaddress.IPv4Address(bits & 0xFFFFFFFF)
+    if address in _NAT64_LOCAL:
+        # Its operator chooses where the IPv4 address stands (RFC 6052).
+        split = (bits >> 64 & 0xFFFF) << 16 | bits >> 40 & 0xFFFF
+        return address, low, ipaddress.IPv4Address(split)
+    # ::1 and :: are addresses of their own.
+    if bits > 1 and any(address in network for network in _TRANSLATED):
+        return (low,)
+    if bits >> 32 & 0xFFFFFFFF in _ISATAP:
+        return address, low
+    return (address,)

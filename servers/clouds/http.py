@@ -28,7 +28,7 @@ from urllib3 import exceptions as failures
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from servers.addresses import explain_address, resolve
+from servers.addresses import explain_address, explain_host, resolve
 from servers.clouds.base import (
     CloudError,
     CredentialsError,
@@ -154,6 +154,9 @@ def _open_manager(url: str) -> urllib3.PoolManager:
     context = _make_context(os.environ.get("SSL_CERT_FILE") or certifi.where())
     manager: urllib3.PoolManager
     if proxy := find_proxy(url):
+        # The proxy looks names up, but what an address spells is known here.
+        if wrong := explain_host(urlsplit(url).hostname or ""):
+            raise UnreachableError(wrong)
         parts = urlsplit(proxy)
         user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
         manager = urllib3.ProxyManager(

@@ -231,31 +231,23 @@ class RestClient:
         if 200 <= answer.status < 300:
             return reply
         error = self.explain(reply) or explain_answer(
-            answer, self.what, read_words(reply)
+            answer, self.what, describe_body(reply)
         )
         said = mask(error.message, (*self.secrets, *hide))
         raise type(error)(said, retry_after=error.retry_after, about=error.about)
 
 
-def read_words(reply: Reply) -> str:
-    """Return the words of an answer that no cloud's ``explain`` recognised.
+def describe_body(reply: Reply) -> str:
+    """Return what a body is that no cloud's ``explain`` recognised.
 
-    Most APIs put them in one of these fields. A body that is not JSON may be a
-    gateway's page, and is not quoted.
+    It is not quoted, not even a field that most APIs have: it can be that of any
+    service, and whoever may enter an endpoint must not read what others answer.
     """
+    if not reply.answer.body:
+        return "Its body is empty."
     if reply.data is None:
-        return "Its body is empty." if not reply.answer.body else "It is not JSON."
-    for path in (
-        ("error", "message"),
-        ("message",),
-        ("error",),
-        ("errors", 0, "reason"),
-        ("errors", 0, "message"),
-        ("detail",),
-    ):
-        if found := reading.text(reply.data, *path):
-            return shorten(found)
-    return ""
+        return "Its body is not JSON."
+    return "Its body has no error that this cloud's API describes."
 
 
 def shorten(words: str) -> str:

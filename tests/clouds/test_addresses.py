@@ -1,5 +1,6 @@
 """Where calls go: never to a metadata service, to private networks only if allowed."""
 
+import json
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +15,19 @@ from servers.addresses import (
     parse_allowed,
     read_address,
 )
-from servers.clouds.base import CloudConfig, CloudInstance, Meaning, UnreachableError
+from servers.clouds.amazon.api import read_answer
+from servers.clouds.base import (
+    CloudConfig,
+    CloudError,
+    CloudInstance,
+    Meaning,
+    UnreachableError,
+)
+from servers.clouds.hetznercloud.errors import explain as explain_hetzner
+from servers.clouds.http import Answer
+from servers.clouds.reading import parse_json
 from servers.clouds.registry import open_cloud, validate_config
+from servers.clouds.rest import Reply, describe_body
 from servers.machine.tcp import NOT_TRIED, NOT_YET, try_port
 
 LOOPBACK = (
@@ -23,15 +35,26 @@ LOOPBACK = (
     *("0177.0.0.1", "017700000001", "[::1]", "::1", "::ffff:127.0.0.1"),
     *("0:0:0:0:0:ffff:7f00:1", "::127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"),
     *("127.0.0.1.", "localhost", "LOCALHOST.", "a.localhost", "１２７.0.0.1"),
+    *("127\u30020.0.1", "127.0\uff610.1", "127.0.0.1\u200b", "::ffff:0:7f00:1"),
+    *("2606:4700::5efe:7f00:1", "::1%lo", "localhost6", "①②⑦.0.0.1", "0177.1"),
 )
 PRIVATE = (
     *("10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1", "192.168.257"),
     *("fd12:3456::1", "::ffff:10.0.0.1", "198.18.0.1", "fec0::1", "64:ff9b::a00:1"),
+    *("64:ff9b:1:808:8:800:808:808", "192.0.0.8", "192.88.99.1", "2002:a00:1::"),
+    *("2001:db8::1", "203.0.113.5", "2606:4700::200:5efe:a00:1"),
 )
 NEVER = (
     *("169.254.169.254", "169.254.0.1", "0xa9fea9fe", "2852039166", "169.254.43518"),
     *("::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "fe80::1", "fd00:ec2::254"),
     *("100.100.100.200", "168.63.129.16", "0.0.0.0", "0", "::", "224.0.0.1"),
+    *("169\u3002254\u3002169\u3002254", "0xA9.0xFE.0xA9.0xFE", "0251.0376.0251.0376"),
+    *("169.254.169.254\u200b", "169.16689662", "fe80::1%eth0", "fe80::1%25eth0"),
+    *("::ffff:0:a9fe:a9fe", "2002:a9fe:a9fe::1", "2606:4700::5efe:a9fe:a9fe"),
+    *("64:ff9b:1::a9fe:a9fe", "64:ff9b:1:a9fe:a9:fe00:808:808", "ff02::1"),
+    *("2001:0:4136:e378:8000:63bf:5601:5601", "::ffff:100.100.100.200"),
+    *("2001:0:a9fe:a9fe:8000:63bf:f7f7:f7f7", "fd00:c1::a9fe:a9fe", "fd00:42::42"),
+    *("fd00:a9fe:a9fe::1", "fd00:100::100:200", "fd00:ec2::23", "fe80::a9fe:a9fe"),
     *("255.255.255.255", "metadata.google.internal", "Metadata.Google.Internal."),
 )
 PUBLIC = ("ec2.eu-central-1.amazonaws.com", "8.8.8.8", "2606:4700::1", "fleet.example")
@@ -193,3 +216,48 @@ def test_readiness_connects_to_no_metadata_service_and_to_this_machine_in_the_sa
     for host in ("169.254.169.254", "fe80::1", "0.0.0.0"):
         assert try_port(host, 80, timeout=1, loopback=True) == NOT_TRIED
     assert try_port("no.such.host.invalid", 80, timeout=1) == NOT_YET
+
+
+SECRET = "internal-hostname-and-more"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SECRET,
+        f"<html>{SECRET}</html>",
+        f"<Error><Code>AccessDenied</Code><Message>{SECRET}</Message></Error>",
+        f"<Response><Error><Message>{SECRET}</Message></Error></Response>",
+        f"<Response><Errors><Error><Code>a {SECRET}</Code></Error></Errors></Response>",
+        f"<status><Error><Code>x</Code><Message>{SECRET}</Message></Error></status>",
+        json.dumps(SECRET),
+        json.dumps([SECRET]),
+        json.dumps({"message": SECRET}),
+        json.dumps({"error": SECRET, "status": 403}),
+        json.dumps({"error": {"type": SECRET, "reason": SECRET}}),
+        json.dumps({"errors": [{"message": SECRET}]}),
+        json.dumps({"detail": SECRET}),
+        json.dumps({"kind": "Status", "message": SECRET, "reason": "Forbidden"}),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 409, 429, 500, 503])
+def test_an_error_quotes_nothing_of_what_is_no_answer_of_its_cloud(
+    allow: Any, body: str, status: int
+) -> None:
+    answer = Answer(status, SECRET, {"Location": f"http://{SECRET}"}, body.encode())
+    try:
+        read_answer(answer)
+    except CloudError as error:
+        assert SECRET not in error.message  # noqa: PT017 - some answers are no errors
+    reply = Reply("It", answer, parse_json(answer.body))
+    assert SECRET not in describe_body(reply)
+    found = explain_hetzner(reply)
+    assert found is None or SECRET not in found.message
+
+
+def test_a_long_error_is_cut(allow: Any) -> None:
+    error = f"<Error><Code>X</Code><Message>{'long ' * 10_000}</Message></Error>"
+    body = f"<Response><Errors>{error}</Errors></Response>".encode()
+    with pytest.raises(CloudError) as caught:
+        read_answer(Answer(400, "", {}, body))
+    assert len(caught.value.message) < 1100

@@ -161,7 +161,8 @@ def test_a_code_means_what_the_reference_says_of_it(
         with pytest.raises(CloudError) as raised:
             cloud.create_instance(spec_of(), deadline=10)
     assert type(raised.value) is wanted
-    assert f"The words of {code}." in raised.value.message
+    # Without a code it is not in the form of EC2's errors, and not quoted.
+    assert (f"The words of {code}." in raised.value.message) is bool(code)
     assert len(seen) == 1
 
 

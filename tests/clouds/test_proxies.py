@@ -133,6 +133,20 @@ def test_the_proxy_itself_can_be_on_a_private_network_that_no_endpoint_can_have(
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "10.0.0.1", "[::ffff:a9fe:a9fe]", "0xa9fea9fe"]
+)
+def test_a_proxy_is_asked_for_no_address_that_no_endpoint_can_have(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setattr(addresses, "_read_allowed", addresses.Allowed)
+    with answering(200, describe(ALL)) as (url, seen), proxying(url) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        with pytest.raises(UnreachableError, match=r"never connects|ALLOW_PRIVATE"):
+            look(f"http://{host}:8773")
+    assert (proxy.asked, seen) == ([], [])
+
+
 def test_a_tls_endpoint_is_asked_through_a_tunnel_and_its_certificate_is_checked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

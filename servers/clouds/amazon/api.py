@@ -14,6 +14,10 @@ from servers.clouds.http import Answer, explain_answer
 
 NAME: Final = "Amazon EC2"
 
+# The roots of EC2's and STS' errors, and what their codes look like.
+_FORMS: Final = frozenset({"Response", "ErrorResponse"})
+_CODE: Final = re.compile(r"[A-Za-z][A-Za-z0-9._]{0,99}")
+MAX_WORDS: Final = 1000  # characters of EC2's own words in a message
 # Thousands of characters that only a call to STS can decode.
 _ENCODED: Final = re.compile(r"\s*Encoded authorization failure message: \S+")
 # The error code with which EC2 says that a call with DryRun would have succeeded.
@@ -34,14 +38,14 @@ def read_answer(answer: Answer, *, temporary: bool = False) -> ElementTree.Eleme
         element.tag = element.tag.rpartition("}")[2]
     if 200 <= answer.status < 300:
         return root
-    error = next(root.iter("Error"), None)
+    error = next(root.iter("Error"), None) if root.tag in _FORMS else None
     code = find_text(error, "Code") if error is not None else ""
     if code == _WOULD_WORK:
         return root
-    message = find_text(error, "Message") if error is not None else ""
-    message = _ENCODED.sub("", message)
-    if not code:
-        raise explain_answer(answer, NAME, message)
+    if error is None or not _CODE.fullmatch(code):
+        # Not the form of these APIs: another service answers, which nobody shall read.
+        raise explain_answer(answer, NAME, "Its body has no error code.")
+    message = _ENCODED.sub("", find_text(error, "Message"))[:MAX_WORDS]
     said = f"{NAME} answered {code}: {message}"
     date = answer.headers.get("Date", "")
     if clock := explain_clock(code, message, date=date, temporary=temporary):
