@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from servers.clouds import google
 from servers.clouds.base import (
     CloudError,
     CloudInstance,
@@ -130,6 +132,17 @@ def test_a_failure_that_may_pass_fails_the_instance_and_not_its_placement(
     failed = cloud.finish(made, spec, deadline=10)
     assert failed == replace(made, meaning=Meaning.FAILED, fault=failed.fault)
     assert "INTERNAL_ERROR" in failed.fault
+
+
+def test_an_instance_that_stopped_before_it_was_ready_has_failed(
+    bench: GoogleBench, cloud: Cloud
+) -> None:
+    made, spec = create(bench)
+    bench.set_status(made.instance_id, "TERMINATED")
+    (shown,) = cloud.list_instances("ci", deadline=10).instances
+    failed = cloud.finish(shown, spec, deadline=10)
+    assert (failed.meaning, failed.raw_status) == (Meaning.FAILED, "TERMINATED")
+    assert "stopped" in failed.fault
 
 
 def test_an_instance_is_not_given_up_because_operations_may_not_be_listed(
@@ -370,12 +383,17 @@ def test_images_are_found_by_rule_and_by_the_id_that_a_template_has(
         f"{path}family/ubuntu-2404-lts-amd64",
         "builders-7",
         "family/builders",
+        f"{path}ubuntu-2404-noble-amd64-v20261020",  # deprecated, which works
         f"{path}ubuntu-2004-focal-v20250101",  # obsolete
         "builders-6",
         "no image at all",
     )
     known = cloud.find_images(ImageQuery(ids=ids), deadline=10)
-    assert [each.image_id for each in known] == list(ids[:3])
+    assert [each.image_id for each in known] == list(ids[:4])
+    assert [each.owner for each in known[:2]] == ["ubuntu-os-cloud", "project-one"]
+    for pattern in ("UBUNTU*", "a b", "(x)", "no-such-*"):
+        rule = ImageQuery(owner="ubuntu-os-cloud", pattern=pattern)
+        assert cloud.find_images(rule, deadline=10) == ()
 
 
 def test_the_scarcest_quotas_come_first(cloud: Cloud) -> None:
@@ -422,6 +440,27 @@ def test_reasons_have_their_meanings(
 def test_each_reason_has_one_meaning() -> None:
     reasons = [reason for each in MEANINGS.values() for reason in each]
     assert len(reasons) == len(set(reasons))
+
+
+def test_the_guide_page_names_each_reason_with_its_meaning() -> None:
+    page = (Path(google.__file__).parent / "guide.md").read_text("utf-8")
+    table = page.partition("## What an error means")[2].partition("\n## ")[0]
+    named = {
+        line.split("|")[1].strip(): line.split("|")[2]
+        for line in table.splitlines()
+        if line.startswith("| ")
+    }
+    words = {
+        ThrottledError: "throttled",
+        NoCapacityError: "no capacity",
+        QuotaError: "quota",
+        CredentialsError: "credentials",
+        UnknownOutcomeError: "unknown outcome",
+        InstanceNotFoundError: "gone",
+    }
+    for meaning, reasons in MEANINGS.items():
+        for reason in reasons:
+            assert f"`{reason}`" in named[words[meaning]]
 
 
 def test_an_operation_of_another_instance_is_not_taken_for_this_one(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from servers.clouds import reading
@@ -16,6 +17,7 @@ from servers.clouds.base import (
     CreateSpec,
     CredentialsError,
     InstanceNotFoundError,
+    Meaning,
     RefusedError,
     UnfinishedError,
 )
@@ -27,11 +29,9 @@ from servers.clouds.google.convert import (
     UNPLACED,
     is_in,
     read_insert,
-    show_address,
-    show_disk,
 )
 from servers.clouds.google.errors import NAME, explain_operation
-from servers.clouds.google.finding import find_failed, find_one, select
+from servers.clouds.google.finding import find_failed, find_one, list_left, select
 from servers.clouds.google.launch import (
     CAPABILITIES,
     VALUE,
@@ -57,7 +57,7 @@ from servers.clouds.rest import refusing_missing
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 
-_REGION: Final = re.compile(r"[a-z]+-[a-z]+[0-9]{1,3}")
+_REGION: Final = re.compile(r"[a-z]+(?:-[a-z]+)+[0-9]{1,3}")
 _NAME: Final = re.compile("[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # An instance gets its resources within seconds, or its insert fails within two minutes.
 # Most are shown by a listing before the next look, which is then not needed.
@@ -112,6 +112,9 @@ class Google:
         There is nothing to do for it. But an operation that failed means that there
         will be no instance.
         """
+        if instance.meaning is Meaning.STOPPED:
+            said = instance.fault or "It stopped before the server was ready."
+            return replace(instance, meaning=Meaning.FAILED, fault=said)
         if instance.raw_status not in UNPLACED:
             return instance
         zone, name = self._split(instance.instance_id)
@@ -155,7 +158,7 @@ class Google:
         self, query: ImageQuery, *, deadline: float
     ) -> tuple[OfferedImage, ...]:
         """Get images by their paths, or list those of a project."""
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, refusing_missing():
             return find_images(api, query)
 
     def list_quotas(self, *, deadline: float) -> tuple[Quota, ...]:
@@ -215,19 +218,8 @@ class Google:
         """
         if not fleet or not re.fullmatch(VALUE, fleet):
             return ()
-        query = {"filter": f"labels.{FLEET_TAG}={fleet}"}
-        found = []
         with self._calling(deadline) as api:
-            for kind, show in (("disks", show_disk), ("addresses", show_address)):
-                for scope, item, _ in api.aggregate(kind, query):
-                    if scope and (left := show(item, scope=scope)) is not None:
-                        found.append(left)
-        return tuple(
-            each
-            for each in found
-            if each.fleet == fleet
-            and is_in(each.resource_id.split("/")[1], self.config.region)
-        )
+            return list_left(api, fleet)
 
     def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
         """Delete a disk or a static address."""

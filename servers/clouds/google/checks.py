@@ -29,7 +29,8 @@ _RIGHTS: Final = (
     "compute.instances.get",
     "compute.zoneOperations.list",
 )
-_GONE: Final = frozenset({"OBSOLETE", "DELETED"})
+# States of an image that no insert accepts. A deprecated one still works.
+UNUSABLE: Final = frozenset({"OBSOLETE", "DELETED"})
 
 
 def check_rights(api: Api, body: Mapping[str, Any], *, endpoint: str) -> str:
@@ -111,7 +112,7 @@ def _check_image(api: Api, path: str, gib: int) -> None:
     name = reading.text(image, "name") or path
     state = reading.text(image, "deprecated", "state")
     status = reading.text(image, "status")
-    if state in _GONE or status not in {"READY", ""}:
+    if state in UNUSABLE or status not in {"READY", ""}:
         raise RefusedError(f"The image {name} is {state or status}. Use a newer one.")
     least = reading.whole(image, "diskSizeGb")
     if gib and gib < least:

@@ -1,11 +1,13 @@
-"""Find Google's instances: by a label, by their name, or by the insert that failed."""
+"""Find Google's instances, by a label, a name or a failed insert, and leftovers."""
 
 import re
 from dataclasses import replace
 
 from servers.clouds import reading
 from servers.clouds.base import (
+    FLEET_TAG,
     CloudInstance,
+    CloudLeftover,
     InstanceNotFoundError,
     Meaning,
     RefusedError,
@@ -15,6 +17,8 @@ from servers.clouds.google.convert import (
     find_zone,
     is_in,
     may_be_taken,
+    show_address,
+    show_disk,
     show_instance,
 )
 from servers.clouds.google.operations import (
@@ -73,6 +77,21 @@ def find_failed(api: Api, zones: Zones, key: str) -> list[CloudInstance]:
     except RefusedError:
         return []  # operations may not be listed; the look-up itself is complete
     return []
+
+
+def list_left(api: Api, fleet: str) -> tuple[CloudLeftover, ...]:
+    """Return the disks and static addresses of a fleet that nothing uses."""
+    query = {"filter": f"labels.{FLEET_TAG}={fleet}"}
+    found = []
+    for kind, show in (("disks", show_disk), ("addresses", show_address)):
+        for scope, item, _ in api.aggregate(kind, query):
+            if scope and (left := show(item, scope=scope)) is not None:
+                found.append(left)
+    return tuple(
+        each
+        for each in found
+        if each.fleet == fleet and is_in(each.resource_id.split("/")[1], api.region)
+    )
 
 
 def _explain_absence(api: Api, zone: str, name: str) -> CloudInstance | None:

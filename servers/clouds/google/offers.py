@@ -5,7 +5,6 @@ Source: the Compute Engine API's discovery document, and the documentation's pag
 images" for the projects that publish them.
 """
 
-import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -25,7 +24,7 @@ from servers.clouds.catalogue import (
     make_catalogue,
 )
 from servers.clouds.google.api import Api, Zones
-from servers.clouds.google.checks import get_by_path
+from servers.clouds.google.checks import UNUSABLE, get_by_path
 from servers.clouds.google.errors import NAME
 from servers.clouds.google.launch import name_image
 
@@ -58,7 +57,7 @@ def read_catalogue(api: Api, zones: Zones, *, zone: str) -> Catalogue:
         """Yield the entries of a list, or none if these credentials may not read it."""
         try:
             yield from api.entries(path, query)
-        except CredentialsError:
+        except (CredentialsError, InstanceNotFoundError):
             gaps[f"These credentials may not list the {what} of {NAME}."] = None
 
     regions = [
@@ -72,7 +71,7 @@ def read_catalogue(api: Api, zones: Zones, *, zone: str) -> Catalogue:
     images: list[OfferedImage] = []
     for owner in (api.project, *PUBLISHERS):
         path = api.client.join_path("projects", owner, "global", "images")
-        found = _usable(ask("images", path, filter=_CURRENT))
+        found = filter(_is_current, ask("images", path, filter=_CURRENT))
         images += _show_images(found, owner, own=owner == api.project)
     if not (regions or sizes or images):
         raise CredentialsError(" ".join(gaps) or f"{NAME} offers nothing here.")
@@ -90,19 +89,22 @@ def find_images(api: Api, query: ImageQuery) -> tuple[OfferedImage, ...]:
     found: list[OfferedImage] = []
     for image_id in query.ids:
         try:
-            item = get_by_path(api, name_image(image_id))
-        except (InstanceNotFoundError, RefusedError) as error:
-            if isinstance(error, CredentialsError):
-                raise
+            path = name_image(image_id)
+            item = get_by_path(api, path)
+        except CredentialsError:
+            raise
+        except (InstanceNotFoundError, RefusedError):
             continue
-        if _is_usable(item):
-            found.append(_read_image(item, image_id))
-    if query.owner:
+        if _is_accepted(item):
+            owner = path.split("/")[1] if path.startswith("projects/") else api.project
+            found.append(_read_image(item, image_id, owner=owner))
+    # No image's name has anything else.
+    if query.owner and re.fullmatch(r"[a-z0-9*?-]+", query.pattern):
+        expression = query.pattern.replace("*", ".*").replace("?", ".")
         path = api.client.join_path("projects", query.owner, "global", "images")
-        pattern = re.compile(fnmatch.translate(_escape(query.pattern or "*")))
-        for item in _usable(api.entries(path, {"filter": _CURRENT})):
+        for item in api.entries(path, {"filter": f"name eq {expression}"}):
             name = reading.text(item, "name")
-            if pattern.fullmatch(name):
+            if re.fullmatch(expression, name) and _is_accepted(item):
                 image_id = f"projects/{query.owner}/global/images/{name}"
                 found.append(_read_image(item, image_id, owner=query.owner))
     return tuple(found)
@@ -128,9 +130,7 @@ def read_quotas(
 def _find_zones(api: Api, zones: Zones) -> list[str]:
     try:
         return zones.find(api)
-    except CredentialsError:
-        return []
-    except RefusedError:
+    except RefusedError:  # no such region, or these credentials may not ask
         return []
 
 
@@ -142,13 +142,16 @@ def _read_size(item: Mapping[str, Any]) -> OfferedSize:
     )
 
 
-def _usable(items: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    return (item for item in items if _is_usable(item))
-
-
-def _is_usable(item: Mapping[str, Any]) -> bool:
+def _is_current(item: Mapping[str, Any]) -> bool:
+    """Tell whether an image is the one of its kind to start from."""
     state = reading.text(item, "deprecated", "state")
-    return state in {"", "ACTIVE"} and reading.text(item, "status") in _READY
+    return state in {"", "ACTIVE"} and _is_accepted(item)
+
+
+def _is_accepted(item: Mapping[str, Any]) -> bool:
+    """Tell whether an insert accepts an image. It does a deprecated one."""
+    state = reading.text(item, "deprecated", "state")
+    return state not in UNUSABLE and reading.text(item, "status") in _READY
 
 
 def _show_images(
@@ -190,8 +193,3 @@ def _read_image(
         created=_created(item),
         owner=owner,
     )
-
-
-def _escape(pattern: str) -> str:
-    """Return a pattern in which only * and ? have a meaning."""
-    return pattern.replace("[", "[[]")

@@ -41,7 +41,7 @@ OPTIONS: Final = (
         "zone",
         "Zone",
         "If empty, ServerFleet spreads instances over the region's zones.",
-        pattern=f"{_LABEL}-[a-z]",
+        pattern=f"{_LABEL}-[a-z0-9]{{1,9}}",
         like="europe-west1-b",
     ),
     Field(

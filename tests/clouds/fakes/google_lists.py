@@ -150,7 +150,9 @@ class GoogleLists:
     def list_images(self, request: Request) -> Response:
         owner = request.params["project"]
         images = IMAGES.get("own" if owner == self.project(request) else owner, [])
-        if request.ask("filter") == "deprecated.state != DEPRECATED":
+        if found := re.fullmatch(r"name eq (.+)", request.ask("filter")):
+            images = [each for each in images if re.fullmatch(found[1], each["name"])]
+        elif request.ask("filter") == "deprecated.state != DEPRECATED":
             images = [
                 each
                 for each in images

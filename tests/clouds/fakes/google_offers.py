@@ -37,6 +37,7 @@ IMAGES: dict[str, list[dict[str, Any]]] = {
             "ubuntu-os-cloud",
             "ubuntu-2404-noble-amd64-v20261020",
             "ubuntu-2404-lts-amd64",
+            deprecated={"state": "DEPRECATED"},
         ),
         image(
             "ubuntu-os-cloud",
