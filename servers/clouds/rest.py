@@ -177,13 +177,34 @@ class RestClient:
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
         find_next: Callable[[Reply], str | Query | None],
+        find_total: Callable[[Reply], int] | None = None,
     ) -> Iterator[Reply]:
         """Yield all pages of a list.
 
         ``find_next`` returns where the next page is: a link, or what changes in the
         query; or nothing after the last page. Raises UnknownOutcomeError if the pages
         have no end.
+
+        ``find_total`` returns the length of the whole list, or 0 if a page does not say
+        it. Give it where pages are numbered: if the list has become shorter meanwhile,
+        entries have moved to pages that were read before. Then all pages are yielded
+        once more, so the caller has to expect entries twice.
         """
+        for _ in range(2):
+            totals = []
+            for reply in self._read_pages(path, query, headers, find_next):
+                totals.append(find_total(reply) if find_total is not None else 0)
+                yield reply
+            if totals[-1] >= max(totals):
+                return
+
+    def _read_pages(
+        self,
+        path: str,
+        query: Query | None,
+        headers: Mapping[str, str] | None,
+        find_next: Callable[[Reply], str | Query | None],
+    ) -> Iterator[Reply]:
         asked = dict(query or {})
         reply = self.ask("GET", path, query=asked, headers=headers)
         seen: set[str] = set()

@@ -1,22 +1,9 @@
 """Calls to clouds take the way out that the environment names, as other tools do."""
 
 import base64
-import select
-import socket
-import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from servers import addresses
 from servers.clouds import proxy as proxies
@@ -24,82 +11,16 @@ from servers.clouds.base import CloudConfig, UnreachableError
 from servers.clouds.registry import open_cloud
 from tests.clouds.test_amazon import SECRETS, answering, serving
 from tests.clouds.test_instance_addresses import ALL, PUBLIC, describe
+from tests.support.outbound import forget_proxies, make_certificate, proxying
 
 pytestmark = pytest.mark.pure
 
 HOST = "ec2.invalid"  # resolves nowhere: only a proxy can know the way
 
 
-class Proxy:
-    """An HTTP proxy that leads every name to one port of this machine."""
-
-    def __init__(self, target: str, *, answer: bytes = b"") -> None:
-        self.target = urlsplit(target).port or 0
-        self.answer = answer
-        self.asked: list[str] = []
-        self.authorization: list[str] = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                threading.Thread(
-                    target=self._serve, args=(connection,), daemon=True
-                ).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with client, suppress(OSError):
-            head = b""
-            while b"\r\n\r\n" not in head:
-                head += client.recv(65536)
-            lines = head.decode("latin-1").split("\r\n")
-            self.asked.append(lines[0])
-            self.authorization += [
-                line for line in lines if line.lower().startswith("proxy-auth")
-            ]
-            if self.answer:
-                client.sendall(self.answer)
-                return
-            with socket.create_connection(("127.0.0.1", self.target)) as server:
-                if lines[0].startswith("CONNECT"):
-                    client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-                else:
-                    path = urlsplit(lines[0].split()[1]).path
-                    first = head.replace(
-                        lines[0].encode(), f"POST {path} HTTP/1.1".encode(), 1
-                    )
-                    server.sendall(first)
-                self._relay(client, server)
-
-    @staticmethod
-    def _relay(client: socket.socket, server: socket.socket) -> None:
-        ends = {client: server, server: client}
-        while True:
-            readable, _, _ = select.select(list(ends), [], [], 20)
-            for end in readable:
-                data = end.recv(65536)
-                if not data:
-                    return
-                ends[end].sendall(data)
-
-
-@contextmanager
-def proxying(target: str, **more: Any) -> Iterator[Proxy]:
-    proxy = Proxy(target, **more)
-    try:
-        yield proxy
-    finally:
-        proxy.listener.close()
-
-
 @pytest.fixture(autouse=True)
 def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
+    forget_proxies(monkeypatch)
 
 
 def look(endpoint: str) -> str:
@@ -150,7 +71,7 @@ def test_a_proxy_is_asked_for_no_address_that_no_endpoint_can_have(
 def test_a_tls_endpoint_is_asked_through_a_tunnel_and_its_certificate_is_checked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    context, certificate = make_certificate(tmp_path)
+    context, certificate = make_certificate(tmp_path, HOST)
     with (
         serving(200, describe(ALL), {}, tls=context) as (url, seen),
         proxying(url) as proxy,
@@ -165,34 +86,6 @@ def test_a_tls_endpoint_is_asked_through_a_tunnel_and_its_certificate_is_checked
     tunnels = [line.rpartition(" ")[0] for line in proxy.asked]
     assert tunnels == [f"CONNECT {HOST}:8443"] * 2
     assert len(seen) == 1
-
-
-def make_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """Return a server's side of TLS for HOST, and the certificate to believe."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), False)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "both.pem"
-    plain = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path.write_bytes(plain + made.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
-    return context, path
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,9 @@ class HetznerCloud:
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """List the servers with the key's label, in any location."""
         with Deadline(deadline, NAME):
-            found = [self._show(each) for each in self._select("servers", KEY_TAG, key)]
-        return [instance for instance in found if instance.key == key]
+            found = map(self._show, self._select("servers", KEY_TAG, key))
+            own = {each.instance_id: each for each in found if each.key == key}
+        return list(own.values())
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
         """List the servers with the fleet's label, all pages of them."""
@@ -145,11 +146,12 @@ class HetznerCloud:
                 if each.get("assignee_id") is None:
                     detail = reading.text(each, "ip")
                     found.append((each, show_leftover(each, "address", detail)))
-        return tuple(
-            left
+        here = {
+            left.resource_id: left
             for each, left in found
             if left.fleet == fleet and is_in(each, self.config.region)
-        )
+        }
+        return tuple(here.values())
 
     def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
         """Delete a volume or an address."""
@@ -189,7 +191,9 @@ class HetznerCloud:
     ) -> Iterator[dict[str, Any]]:
         """Yield the entries of all pages of a list."""
         asked = {**query, "per_page": str(PAGE)}
-        for reply in self._client.pages(path, query=asked, find_next=_find_next):
+        for reply in self._client.pages(
+            path, query=asked, find_next=_find_next, find_total=_find_total
+        ):
             yield from reply.need_objects(name)
 
     def _fetch_currency(self) -> str:
@@ -204,6 +208,10 @@ class HetznerCloud:
 def _find_next(reply: Reply) -> dict[str, int] | None:
     following = reading.whole(reply.data, "meta", "pagination", "next_page")
     return {"page": following} if following else None
+
+
+def _find_total(reply: Reply) -> int:
+    return reading.whole(reply.data, "meta", "pagination", "total_entries")
 
 
 KIND: Final = Kind(

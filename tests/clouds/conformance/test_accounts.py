@@ -1,9 +1,9 @@
 """Accounts, credentials and hosts: nothing reaches the wrong one, nothing leaks."""
 
-import json
 import logging
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +14,11 @@ from servers.clouds.port import Cloud
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 from tests.clouds.fakes.wire import Response
+from tests.support.outbound import forget_proxies, make_certificate, proxying
 
 pytestmark = pytest.mark.pure
+
+HOST = "cloud.invalid"  # resolves nowhere: only a proxy can know the way
 
 
 def test_two_accounts_in_threads_at_once_never_meet(bench: Bench) -> None:
@@ -164,5 +167,28 @@ def test_a_cloud_that_is_down_was_sent_nothing(bench: Bench) -> None:
             act()
 
 
-def test_a_spec_is_plain_json(bench: Bench) -> None:
-    assert json.dumps(bench.make_spec().options) == "{}"
+@pytest.mark.needs("http")
+def test_certificates_are_checked_and_calls_take_the_proxy(
+    bench: Bench,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    forget_proxies(monkeypatch)
+    made = type(bench)()
+    made.prepare(request.getfixturevalue)
+    made.fake.host = HOST
+    made.fake.tls, certificate = make_certificate(tmp_path, HOST)
+    with made.run() as fake, proxying(f"http://127.0.0.1:{fake.port}") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        # Nobody vouches for it yet.
+        with pytest.raises(UnreachableError, match="TLS certificate"):
+            made.open().list_instances("ci", deadline=10)
+        assert fake.seen == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        cloud, spec = made.open(), made.make_spec()
+        create(cloud, spec)
+        (listed,) = cloud.list_instances("ci", deadline=10).instances
+        assert listed.key == spec.key
+        ways = {line.rpartition(" ")[0] for line in proxy.asked}
+        assert ways == {f"CONNECT {HOST}:{fake.port}"}

@@ -14,6 +14,7 @@ from servers.clouds.base import (
 )
 from servers.clouds.port import Cloud
 from tests.clouds.benches.base import Bench
+from tests.clouds.fakes.wire import Request
 
 pytestmark = pytest.mark.pure
 
@@ -163,3 +164,25 @@ def test_a_listing_of_more_than_a_thousand_is_whole(bench: Bench, cloud: Cloud) 
     listing = cloud.list_instances("ci", deadline=60)
     assert {each.instance_id for each in listing.instances} == planted
     assert len(listing.instances) == len(planted)
+
+
+@pytest.mark.needs("http", "thousands")
+def test_an_instance_that_ends_while_pages_are_read_hides_no_other(
+    bench: Bench, cloud: Cloud
+) -> None:
+    bench.fake.page = 2
+    first, *others = (bench.plant(bench.make_spec()) for _ in range(9))
+    pages = 0
+
+    def end_first(request: Request) -> None:
+        nonlocal pages
+        pages += request.role == "list"
+        if pages == 3:
+            bench.vanish(first)
+
+    bench.fake.meanwhile = end_first
+    listed = cloud.list_instances("ci", deadline=10).instances
+    assert pages > 3
+    found = {each.instance_id for each in listed}
+    assert found - {first} == set(others)
+    assert len(found) == len(listed)

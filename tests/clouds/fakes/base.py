@@ -8,10 +8,11 @@ its state follows from them.
 What a fake does beyond its cloud's description is invented. Its docstring says so.
 """
 
+import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Self, TypeVar
@@ -66,9 +67,14 @@ class Fake(Faults):
         self.visibility = 0.0
         self.boot = 0.0
         self.destroying = 0.0
+        self.page_tokens: dict[str, frozenset[str]] = {}  # what each has shown
         self.page = 0  # entries of a page at most; 0 for the cloud's own limit
         # What lies about, by account and kind, then by id.
         self.left: dict[tuple[str, str], dict[str, Any]] = {}
+        self.tls: ssl.SSLContext | None = None
+        self.host = "127.0.0.1"  # another name needs a proxy that knows the way
+        # Called with each request that arrives, before it takes effect.
+        self.meanwhile: Callable[[Request], None] = lambda _request: None
         self.closing = threading.Event()
         self._checker: AnyChecker | None = load_checker(
             self.cloud, mounts=self.mounts, invents=self.invents
@@ -179,11 +185,22 @@ class Fake(Faults):
     @property
     def url(self) -> str:
         """The endpoint."""
-        return f"http://127.0.0.1:{self.port}{self.base}"
+        return f"{self.origin}{self.base}"
+
+    @property
+    def origin(self) -> str:
+        """The scheme, host and port at which it listens."""
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://{self.host}:{self.port}"
 
     def __enter__(self) -> Self:
         self._server = Server(("127.0.0.1", 0), make_handler(self))
         self.port = self._server.server_port
+        if self.tls is not None:
+            # The handshake is its own thread's, since clients break it off.
+            self._server.socket = self.tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.01,), daemon=True
         )
@@ -205,6 +222,7 @@ class Fake(Faults):
         with self.lock:
             self.calls.append((request.method, request.template or request.path))
             self.seen.append(request)
+            self.meanwhile(request)
             fault = self.take_fault(request.role)
             if self._checker is not None:
                 self.violations += self._checker.check_request(request)

@@ -34,6 +34,7 @@ class GoogleLists:
     operations: list[dict[str, Any]]
     left: dict[tuple[str, str], dict[str, Any]]
     page: int
+    page_tokens: dict[str, frozenset[str]]
     # What an aggregated list says of scopes that could not be asked.
     unreachables: tuple[str, ...] = ()
 
@@ -190,11 +191,19 @@ class GoogleLists:
         return Response(200, {**answer, "ipCidrRange": SUBNETS[name]})
 
     def cut_page(self, request: Request, entries: list[Any]) -> tuple[list[Any], str]:
-        """Return one page of entries, and the token of the next."""
+        """Return one page of entries, and the token of the next.
+
+        A token knows what was shown, so that what ends meanwhile shifts nothing.
+        """
         size = min(self.page or PAGE, PAGE, int(request.ask("maxResults", "500")))
-        start = int(request.ask("pageToken", "0"))
-        following = str(start + size) if start + size < len(entries) else ""
-        return entries[start : start + size], following
+        before = self.page_tokens.get(request.ask("pageToken"), frozenset())
+        left = [each for each in entries if _name(each) not in before]
+        shown = left[:size]
+        if len(left) <= size:
+            return shown, ""
+        token = f"page-{len(self.page_tokens)}"
+        self.page_tokens[token] = before | {_name(each) for each in shown}
+        return shown, token
 
     def paged(self, request: Request, kind: str, entries: list[Any]) -> Response:
         """Return one page of a list. One without entries has no items."""
@@ -231,6 +240,11 @@ class GoogleLists:
         if self.unreachables:
             answer["unreachables"] = list(self.unreachables)
         return Response(200, answer)
+
+
+def _name(entry: Any) -> str:
+    inner = entry[1] if isinstance(entry, tuple) else entry
+    return str(inner["name"] if isinstance(inner, dict) else inner.id)
 
 
 def _read_filter(text: str) -> list[tuple[str, str]]:

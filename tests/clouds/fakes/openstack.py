@@ -91,11 +91,11 @@ class FakeOpenStack(Networking, Fake):
         self.most_instances = 10_000
         self.token_life = timedelta(hours=1)
         self.region = REGION
-        self.place = "http://127.0.0.1:{port}"  # of the services in the catalogue
+        self.place = ""  # of the services in the catalogue; "" for its own origin
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/identity/v3"
+        return f"{self.origin}/identity/v3"
 
     def make_id(self, number: int) -> str:
         return f"00000000-0000-4000-8000-{number:012x}"
@@ -147,7 +147,7 @@ class FakeOpenStack(Networking, Fake):
 
     def show_catalogue(self, project: str) -> list[dict[str, Any]]:
         """Return the catalogue of services; internal addresses lead nowhere."""
-        here = self.place.format(port=self.port)
+        here = (self.place or self.origin).format(port=self.port)
         return [
             {
                 "id": f"service-{kind}",
