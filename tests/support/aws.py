@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -160,3 +160,37 @@ def run_aws() -> Iterator[Aws]:
         aws.server.shutdown()
         thread.join()
         aws.server.server_close()
+
+
+JsonAnswers = list[tuple[dict[str, str], dict[str, str]]]
+
+
+@contextmanager
+def answering_json(
+    answer: Callable[[dict[str, str]], tuple[int, object]], seen: JsonAnswers
+) -> Iterator[str]:
+    """Serve a JSON API of AWS; note the headers and the body of each request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            seen.append((dict(self.headers.items()), body))
+            status, told = answer(body)
+            data = json.dumps(told).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from servers.clouds.amazon.api import NAME, find_text
 from servers.clouds.amazon.checks import check_run, check_terminate
-from servers.clouds.amazon.connection import call, ec2_of
+from servers.clouds.amazon.connection import call, call_json, ec2_of, quotas_of
 from servers.clouds.amazon.convert import iterate_instances, show_instance, show_volume
 from servers.clouds.amazon.images import RootDevices
 from servers.clouds.amazon.launch import (
@@ -19,6 +19,7 @@ from servers.clouds.amazon.launch import (
 )
 from servers.clouds.amazon.offers import find_images, read_catalogue
 from servers.clouds.amazon.options import OPTIONS, check_options
+from servers.clouds.amazon.quotas import TARGET, read_quotas
 from servers.clouds.amazon.roles import (
     CREDENTIALS,
     check_credentials,
@@ -44,7 +45,7 @@ from servers.clouds.base import (
     InstanceNotFoundError,
     UnknownOutcomeError,
 )
-from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage
+from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
 from servers.clouds.deadline import Deadline
 from servers.clouds.kind import Kind
 from servers.clouds.timings import Timings
@@ -122,6 +123,18 @@ class Amazon:
         """Call DescribeImages by id, or by owner and name."""
         with Deadline(deadline, NAME):
             return tuple(find_images(self._pages, query))
+
+    def list_quotas(self, *, deadline: float) -> tuple[Quota, ...]:
+        """Ask Service Quotas for the limits of vCPUs, and count those in use."""
+        service = quotas_of(self.config.region, self.config.endpoint)
+        if service is None:
+            return ()
+        params = {"Action": "DescribeInstances", "MaxResults": str(PAGE)}
+        with Deadline(deadline, NAME):
+            return read_quotas(
+                lambda body: call_json(service, find_keys(self.config), TARGET, body),
+                self._pages(params),
+            )
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Call DescribeInstances by the key's tag."""

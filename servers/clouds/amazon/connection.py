@@ -1,20 +1,23 @@
 """Signed calls to AWS's Query APIs, through libcloud's connection and signature."""
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 from xml.etree import ElementTree
 
 from libcloud.common.aws import SignedAWSConnection
 
+from servers.clouds import reading
 from servers.clouds.amazon.api import read_answer
+from servers.clouds.amazon.errors import find_meaning
 from servers.clouds.base import CloudError
 from servers.clouds.driver import put_on_http, send_by, thread_driver
-from servers.clouds.http import mask, send
+from servers.clouds.http import explain_answer, mask, send
 
 # Partitions with other host suffixes. Source: AWS General Reference, endpoints.
 _PARTITIONS: Final = {
@@ -31,6 +34,7 @@ _OWN_HOST: Final = re.compile(
 _VERSIONS: Final = {"ec2": "2016-11-15", "sts": "2011-06-15"}
 # The address of STS, if it is not the region's. AWS's own tools read it, too.
 _STS_URL: Final = "AWS_ENDPOINT_URL_STS"
+_QUOTAS_URL: Final = "AWS_ENDPOINT_URL_SERVICE_QUOTAS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,15 @@ def sts_of(region: str) -> Service:
     """Return STS in a region."""
     url = os.environ.get(_STS_URL) or f"https://{name_host('sts', region)}"
     return Service("sts", region, url)
+
+
+def quotas_of(region: str, endpoint: str) -> Service | None:
+    """Return Service Quotas in a region; None for a cloud that is not AWS."""
+    url = os.environ.get(_QUOTAS_URL)
+    if not url and endpoint and not is_own_host(endpoint):
+        return None
+    host = f"https://{name_host('servicequotas', region)}"
+    return Service("servicequotas", region, url or host)
 
 
 def is_own_host(url: str) -> bool:
@@ -140,6 +153,35 @@ def call(
         raise type(error)(
             said, retry_after=error.retry_after, about=error.about
         ) from None
+
+
+def call_json(
+    service: Service, keys: Keys, target: str, body: Mapping[str, str]
+) -> Any:
+    """Send one signed request of a JSON API, and return its answer.
+
+    Call it within a ``Deadline``. Raises errors by the answer's meaning.
+    """
+    signer = thread_driver((service, keys.digest()), lambda: _Signer(service, keys))
+    answer = send_by(
+        signer.connection,
+        signer.path,
+        method="POST",
+        data=json.dumps(dict(body)),
+        headers={"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target},
+    )
+    found = reading.parse_json(answer.body)
+    if 200 <= answer.status < 300 and isinstance(found, dict):
+        return found
+    code = reading.text(found, "__type").rpartition("#")[2]
+    if not code:
+        raise explain_answer(answer, "AWS Service Quotas", "")
+    words = reading.text(found, "Message") or reading.text(found, "message")
+    said = mask(
+        f"AWS Service Quotas answered {code}: {words}",
+        (keys.secret_access_key, keys.session_token),
+    )
+    raise find_meaning(answer.status, code)(said, retry_after=answer.retry_after)
 
 
 def call_unsigned(service: Service, params: Mapping[str, str]) -> ElementTree.Element:
