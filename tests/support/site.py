@@ -30,6 +30,7 @@ def run_site(database: Path | str, *, workers: int = 1) -> Iterator[str]:
         "PORT": str(port),
         "SERVERFLEET_WEB_WORKERS": str(workers),
         "SERVERFLEET_DATA": str(data),
+        "SERVERFLEET_PUBLIC_URL": address,
         "SERVERFLEET_LOG_LEVEL": "ERROR",
     }
     if isinstance(database, Path):
