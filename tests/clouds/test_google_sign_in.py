@@ -202,7 +202,7 @@ def test_a_token_is_fetched_once_for_all_threads_and_calls(bench: GoogleBench) -
             CredentialsError,
             "Enable the service account",
         ),
-        ((429, {"error": "rate_limited"}), ThrottledError, "429"),
+        ((429, {"error": "rate_limited"}), ThrottledError, "rate_limited"),
         # Nothing was asked of Compute Engine yet.
         ((503, {"error": "internal_failure"}), UnreachableError, "503"),
         ((502, "<html>502</html>"), UnreachableError, "502"),
@@ -218,10 +218,6 @@ def test_why_there_is_no_token_is_told_and_nothing_is_created(
     words: str,
 ) -> None:
     status, body = answer
-    if status == 429:
-        words = "rate_limited"
-    if status == 503:
-        words = "internal_failure"
     bench.fake.answer(Response(status, body), role="token")
     with pytest.raises(CloudError, match=words) as raised:
         bench.open().create_instance(bench.make_spec(), deadline=10)
@@ -248,6 +244,13 @@ def test_a_revoked_token_is_told_and_the_key_is_not_at_fault(
     bench.fake.expired.add("token-one")
     with pytest.raises(CredentialsError, match="ServerFleet fetches a new one"):
         look(cloud)
+
+
+def test_a_key_that_was_pasted_into_one_line_is_read() -> None:
+    text = key_of()["service_account_key"]
+    assert "\n" in text
+    flat = text.replace("\n", "")
+    assert read_key(flat, "").email == "token-one@acme.iam.gserviceaccount.com"
 
 
 def test_no_key_is_in_a_representation() -> None:

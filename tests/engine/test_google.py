@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from servers.models import Account, Attempt, Instance, Server
+from servers.operations.account_test import probe_account
 from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from servers.reports.why import explain_server
@@ -81,3 +82,29 @@ def test_an_unanswered_insert_that_failed_falls_back_before_the_call_has_settled
     assert first.outcome == "abandoned"
     assert second.instance_id.startswith("europe-west1-c/")
     assert len([each for each in fake.seen if each.role == "create"]) == 2
+
+
+def test_a_spot_instance_that_google_took_back_is_told_as_such(
+    google: tuple[Account, Any], workshop: Workshop
+) -> None:
+    _, fake = google
+    change_template(spot=True, fallbacks=[])
+    server = provision()
+    workshop.run_to("running", server)
+    fake.take_back(fake.machines[server.instance_id], lasts=0.0)
+    # Its end was between two listings: a look by its id finds the operation.
+    workshop.run_to("error", server)
+    assert "took its spot instance back" in server.error
+    assert not Instance.objects.filter(live=True).exists()
+
+
+def test_an_account_is_tested_in_words(google: tuple[Account, Any]) -> None:
+    account, fake = google
+    findings = probe_account(account)
+    said = " ".join(each.message for each in findings)
+    assert all(each.works for each in findings), said
+    assert "CPUS" in said
+    fake.denied = {"compute.disks.create"}
+    said = " ".join(e.message for e in probe_account(account) if not e.works)
+    assert "compute.disks.create" in said
+    assert not [each for each in fake.seen if each.role == "create"]
