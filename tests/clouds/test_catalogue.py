@@ -2,6 +2,7 @@
 
 import pytest
 
+from servers.clouds.amazon.offers import list_owners
 from servers.clouds.base import CredentialsError, ThrottledError
 from servers.clouds.catalogue import MAX_ENTRIES, OfferedImage, make_catalogue
 from tests.clouds.test_amazon import answering, error_of
@@ -93,3 +94,20 @@ def test_a_list_that_is_cut_says_so() -> None:
     assert offered.gaps == (
         f"Only {MAX_ENTRIES} of {MAX_ENTRIES + 1} images are listed.",
     )
+
+
+@pytest.mark.parametrize(
+    ("region", "canonical"),
+    [
+        ("eu-central-1", "099720109477"),
+        ("us-gov-west-1", "513442679011"),
+        ("cn-north-1", "837727238323"),
+    ],
+)
+def test_each_partition_has_its_own_publishers(region: str, canonical: str) -> None:
+    owners = list_owners(region)
+    assert owners["self"] == "*"
+    assert owners["amazon"].startswith("al2023")  # an alias, the same everywhere
+    assert [name for name, wanted in owners.items() if "ubuntu" in wanted] == [
+        canonical
+    ]

@@ -115,7 +115,7 @@ class Amazon:
     def catalogue(self, *, deadline: float) -> Catalogue:
         """Describe regions, instance types and images."""
         with Deadline(deadline, NAME):
-            return read_catalogue(self._pages)
+            return read_catalogue(self._pages, self.config.region)
 
     def find_images(
         self, query: ImageQuery, *, deadline: float

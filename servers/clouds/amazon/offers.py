@@ -24,19 +24,26 @@ _MAX_VALUES: Final = 200  # of a filter
 
 Pages = Callable[[Mapping[str, str]], Iterator[ElementTree.Element]]
 
-# The account's own images, and those of servers that these owners publish. In a
-# partition where an owner has another number, its images are missing.
-OWNERS: Final = {
-    "self": "*",
-    "099720109477": "ubuntu/images/*ubuntu-*-server-*",  # Canonical
-    "136693071363": "debian-*",  # Debian
-    "137112412989": "al2023-ami-2*",  # Amazon Linux
-}
+# The account's own images, and those of servers that these owners publish. Canonical
+# has another number in each partition, and Debian publishes in the first only. Source:
+# their pages on images for EC2.
+_UBUNTU: Final = "ubuntu/images/*ubuntu-*-server-*"
+_CANONICAL: Final = {"us-gov-": "513442679011", "cn-": "837727238323"}
+_OWNERS: Final = {"self": "*", "amazon": "al2023-ami-2*"}
+_OWNERS_OF_AWS: Final = {"099720109477": _UBUNTU, "136693071363": "debian-*"}
 # What tells one build of an image from the next: -20260101, -20260101.1, -20260101-2.
 _BUILD: Final = re.compile(r"-20[0-9]{6}([.-][0-9]+)*")
 
 
-def read_catalogue(pages: Pages) -> Catalogue:
+def list_owners(region: str) -> dict[str, str]:
+    """Return whose images are listed in a region, each with a pattern of names."""
+    for prefix, number in _CANONICAL.items():
+        if region.startswith(prefix):
+            return {**_OWNERS, number: _UBUNTU}
+    return {**_OWNERS, **_OWNERS_OF_AWS}
+
+
+def read_catalogue(pages: Pages, region: str) -> Catalogue:
     """Return the catalogue of a region. ``pages`` sends a request for all its pages."""
     gaps: dict[str, None] = {}
 
@@ -52,7 +59,7 @@ def read_catalogue(pages: Pages) -> Catalogue:
     types = ask("DescribeInstanceTypes", MaxResults="100")
     sizes = [_read_size(item) for item in types]
     images: list[OfferedImage] = []
-    for owner, name in OWNERS.items():
+    for owner, name in list_owners(region).items():
         params = {
             "Owner.1": owner,
             "MaxResults": "1000",
