@@ -27,10 +27,10 @@ pytestmark = [
     pytest.mark.sqlite,
 ]
 KILLS = 200 if os.environ.get("CHAOS") else 10
-MOST_TURNS = 6 * KILLS
+MOST_TURNS = 10 * KILLS
 SERVERS = 8
 # A turn of a few servers has up to so many boundaries.
-FARTHEST = 150
+FARTHEST = 400
 ENDING = {"shutdown", "stopping", "stopped"}
 
 

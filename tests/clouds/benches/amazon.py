@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from servers.clouds.base import CreateSpec, Meaning
 from tests.clouds.benches.base import Bench
 from tests.clouds.fakes.amazon import REGION, FakeAmazon
-from tests.support.moto import reset_moto
 
 MOTO = "moto shows what it has at once"
 
@@ -46,7 +45,6 @@ class AmazonBench(Bench):
 
     def prepare(self, find: Callable[[str], Any]) -> None:
         self.fake.moto = find("moto_url")
-        reset_moto(self.fake.moto)
 
     def plant(self, spec: CreateSpec, *, account: str = "one") -> str:
         made = self.open(account).create_instance(spec, deadline=30)

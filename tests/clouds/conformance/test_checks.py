@@ -12,7 +12,8 @@ from servers.clouds.base import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.port import Cloud
+from servers.clouds.catalogue import ImageQuery
+from servers.clouds.port import Cloud, FindsImages, TellsQuotas
 from servers.clouds.registry import describe_kind
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
@@ -116,3 +117,49 @@ def test_a_catalogue_never_leaves_a_list_out_unsaid(bench: Bench, cloud: Cloud) 
         with contextlib.suppress(UnknownOutcomeError):
             assert cloud.catalogue(deadline=30).images == whole.images
         bench.fake.faults.clear()
+
+
+def test_quotas_are_told_scarcest_first_or_the_reason_why_not(
+    bench: Bench, cloud: Cloud
+) -> None:
+    if not isinstance(cloud, TellsQuotas):
+        return
+    create(cloud, bench.make_spec())
+    quotas = cloud.list_quotas(deadline=30)
+    assert len(quotas) <= 10
+    for quota in quotas:
+        assert quota.name
+        assert quota.unit
+        assert quota.limit >= 0
+        assert quota.used is None or quota.used >= 0
+    left = [each.limit - each.used for each in quotas if each.used is not None]
+    assert left == sorted(left)
+    if "http" in bench.lacks:
+        return
+    for wanted, fault in (
+        (ThrottledError, bench.fake.throttle),
+        (UnknownOutcomeError, bench.fake.fail),
+    ):
+        fault(100)
+        with pytest.raises(CloudError) as raised:
+            cloud.list_quotas(deadline=30)
+        assert type(raised.value) is wanted
+        bench.fake.faults.clear()
+
+
+def test_an_image_is_found_by_its_id_and_a_missing_one_is_not(
+    bench: Bench, cloud: Cloud
+) -> None:
+    if not isinstance(cloud, FindsImages):
+        return
+    wanted = bench.image
+    if "gaps" not in bench.lacks:
+        offered = {each.image_id for each in cloud.catalogue(deadline=30).images}
+        wanted = min(offered)
+    query = ImageQuery(ids=(wanted, bench.bad_image))
+    found = {each.image_id for each in cloud.find_images(query, deadline=30)}
+    assert found == {wanted}
+    assert cloud.find_images(ImageQuery(ids=(bench.bad_image,)), deadline=30) == ()
+    bench.fake.fail(100)
+    with pytest.raises(UnknownOutcomeError):
+        cloud.find_images(query, deadline=30)

@@ -6,6 +6,7 @@ always has capacity. Instances show up at once there, and boot by being looked a
 """
 
 import re
+import secrets
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -17,8 +18,6 @@ from servers.clouds.base import FLEET_TAG, KEY_TAG
 from tests.clouds.fakes.base import Fake
 from tests.clouds.fakes.wire import Handler, Request, Response
 
-# By the account in a key's name. Account one is moto's own.
-NUMBERS = {"one": "123456789012", "two": "210987654321"}
 REGION = "eu-central-1"
 _ROLES = {
     "RunInstances": "create",
@@ -71,6 +70,9 @@ class FakeAmazon(Fake):
     def __init__(self) -> None:
         super().__init__()
         self.moto = ""  # its URL
+        # New ones for each test, which are empty. To empty moto would take it longer.
+        number = secrets.randbelow(10**11)
+        self.numbers = {"one": f"1{number:011}", "two": f"2{number:011}"}
         self.protected: set[str] = set()
 
     def read_token(self, request: Request) -> str:
@@ -128,7 +130,7 @@ class FakeAmazon(Fake):
     def count_live(self, fleet: str) -> list[str]:
         """Return the keys of a fleet's instances that are not terminated."""
         found = []
-        for account in NUMBERS:
+        for account in self.numbers:
             answer = self.ask({"Action": "DescribeInstances"}, account=account)
             for item in answer.iterfind("reservationSet/item/instancesSet/item"):
                 tags = {
@@ -143,7 +145,7 @@ class FakeAmazon(Fake):
     def _ask(self, body: bytes, headers: Mapping[str, str], account: str) -> Response:
         kept = ("authorization", "content-type", "x-amz-date")
         sent = {name: headers[name] for name in kept if name in headers}
-        sent["x-moto-account-id"] = NUMBERS[account]
+        sent["x-moto-account-id"] = self.numbers[account]
         request = urllib.request.Request(self.moto, data=body, headers=sent)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
