@@ -77,7 +77,7 @@ def test_a_finish_waits_until_the_instance_has_its_resources_and_asks_no_more(
     assert count(bench, "operations") == looks
 
 
-def test_want_of_capacity_shows_after_the_answer_and_is_told_by_a_finish(
+def test_a_lack_of_capacity_shows_after_the_answer_and_is_told_by_a_finish(
     bench: GoogleBench, cloud: Cloud
 ) -> None:
     bench.fake.no_capacity, bench.fake.placing = 1, 30.0
@@ -174,6 +174,22 @@ def test_an_unanswered_insert_that_failed_is_found_as_a_failed_instance(
     assert found.instance_id == f"europe-west1-b/{spec.key}"
     with pytest.raises(InstanceNotFoundError):
         cloud.destroy_instance(found.instance_id, deadline=10)
+
+
+def test_a_second_insert_of_a_name_does_not_fail_the_first(
+    bench: GoogleBench, cloud: Cloud
+) -> None:
+    bench.fake.visibility = 60.0
+    made, spec = create(bench, options=IN_B)
+    machine = bench.fake.machines[made.instance_id]
+    now = bench.fake.now
+    error = {"code": "RESOURCE_ALREADY_EXISTS", "message": "It already exists."}
+    twin = bench.fake.add_operation(
+        machine, "insert", asked=now, done=now, errors=[error]
+    )
+    bench.fake.operations.insert(0, twin)
+    assert cloud.find_instances(spec.key, deadline=10) == []
+    assert cloud.finish(made, spec, deadline=10) == made
 
 
 def test_the_same_request_twice_creates_one_instance(

@@ -34,7 +34,7 @@ def google(workshop: Workshop) -> Iterator[tuple[Account, Any]]:
         yield account, fake
 
 
-def test_want_of_capacity_that_shows_late_falls_back_at_once_and_is_remembered(
+def test_a_lack_of_capacity_that_shows_late_falls_back_at_once_and_is_remembered(
     google: tuple[Account, Any], workshop: Workshop
 ) -> None:
     _, fake = google

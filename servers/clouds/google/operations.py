@@ -20,6 +20,7 @@ from servers.clouds.base import (
     InstanceNotFoundError,
     Meaning,
     RefusedError,
+    UnknownOutcomeError,
 )
 from servers.clouds.deadline import current_deadline
 from servers.clouds.google.api import Api
@@ -45,11 +46,12 @@ def list_operations(api: Api, zone: str, name: str) -> list[dict[str, Any]]:
 
 
 def find_insert(operations: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return the operation that was to create the instance, or None."""
-    for each in operations:
-        if reading.text(each, "operationType") == INSERT:
-            return each
-    return None
+    """Return the operation that was to create the instance, or None.
+
+    Should there be several, all but one failed because the name was taken.
+    """
+    inserts = [op for op in operations if reading.text(op, "operationType") == INSERT]
+    return min(inserts, key=lambda op: explain_operation(op) is not None, default=None)
 
 
 def explain_absence(
@@ -57,7 +59,7 @@ def explain_absence(
 ) -> CloudInstance | None:
     """Return the end of an instance that is not there, as its operations tell it.
 
-    None if they tell nothing: it was deleted, or never asked for.
+    None if they tell nothing for certain: it was deleted, or never asked for.
     """
     known = list(operations)
     if any(reading.text(each, "operationType") == PREEMPTED for each in known):
@@ -72,22 +74,18 @@ def explain_absence(
             interrupted=True,
         )
     insert = find_insert(known)
-    if insert is None:
-        return None
-    error = explain_operation(insert)
-    if error is None:
+    error = explain_operation(insert) if insert is not None else None
+    if error is None or isinstance(error, UnknownOutcomeError):
         return None
     return show_failed(join_id(zone, name), error, name=name)
 
 
-def show_failed(
-    instance_id: str, error: CloudError, *, name: str, key: str = "", fleet: str = ""
-) -> CloudInstance:
+def show_failed(instance_id: str, error: CloudError, *, name: str) -> CloudInstance:
     """Return an instance whose insert failed."""
     return CloudInstance(
         instance_id,
-        key=key,
-        fleet=fleet,
+        key="",
+        fleet="",
         name=name,
         raw_status="PROVISIONING",
         meaning=Meaning.FAILED,
