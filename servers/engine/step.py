@@ -190,6 +190,7 @@ class Step:
         reply = send_create(
             server,
             call.placement,
+            because=call.because,
             fleet_id=self.seen.fleet.fleet_id,
             limits=before.limits,
             now=self._now,

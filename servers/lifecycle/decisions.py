@@ -1,6 +1,6 @@
 """The kinds of decision: what one step can do, as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from servers.lifecycle.conditions import Look
@@ -31,9 +31,13 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class WriteIntent:
-    """Write an attempt for this placement, then send its call."""
+    """Write an attempt for this placement, then send its call.
+
+    ``because`` says why it is this one, where the list alone does not.
+    """
 
     placement: Placement
+    because: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

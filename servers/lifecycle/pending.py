@@ -10,6 +10,7 @@ long as there is another placement to try or to wait for.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from servers.lifecycle.decisions import Decision, Move, Wait, WriteIntent
@@ -35,6 +36,11 @@ def decide_pending(snapshot: Snapshot, now: datetime) -> Decision:
     if not full or not any(_is_left(snapshot, view) for view in others):
         return _decide_among(snapshot, snapshot.placements, now)
     decision = _decide_among(snapshot, others, now)
+    if isinstance(decision, WriteIntent):
+        # The story of the attempt tells what was passed over.
+        told = [_describe_full(view, now) for view in full]
+        because = " ".join(filter(None, [decision.because, *told]))
+        return replace(decision, because=because)
     if not isinstance(decision, Wait):
         return decision
     spread = SPREAD * snapshot.jitter
@@ -97,7 +103,7 @@ def _decide_among(
         if not _is_free(snapshot, view):
             waits.append(_hold(snapshot, view, now))
             break
-        return WriteIntent(view.placement)
+        return WriteIntent(view.placement, view.rank)
     if waits:
         return _join(waits, now)
     words = " ".join(dict.fromkeys(filter(None, over)))

@@ -194,6 +194,7 @@ class PlacementView:
     hold: Hold = Hold.NONE
     because: str = ""  # what blocks it, as a sentence
     until: datetime | None = None  # when that ends, if known
+    rank: str = ""  # why it stands where it does in the order, as a sentence
     full_in: str = ""  # the region, and the part of it, if it had no capacity lately
     full_since: datetime | None = None  # when some server found that …
     full_until: datetime | None = None  # … and until when others are tried first

@@ -56,6 +56,8 @@ class Attempt(models.Model):
     spec = EncryptedTextField()
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
     instance_id = models.CharField(max_length=255, blank=True, default="")
+    # How its placement and its image were chosen, if not by the list alone.
+    note = models.TextField(blank=True, default="", editable=False)
     # What its server is created from, and when the server became ready; see boots.py.
     recipe = models.ForeignKey(
         TemplateVersion,

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from servers.errors import NotFoundError
+from servers.lifecycle.order import LEAST_BOOTS, Order
 from servers.machine.agents.table import list_agents
 from servers.machine.cloud_init.kinds import list_cloud_inits
 from servers.machine.readiness import READINESS, list_readiness
@@ -55,6 +56,18 @@ class Recipe(models.Model):
         max_length=40,
         default="agent-",
         help_text="Generated server names start with this.",
+    )
+    order = models.CharField(
+        "order of placements",
+        max_length=16,
+        choices=[
+            (Order.LISTED.value, "as listed"),
+            (Order.CHEAPEST.value, "cheapest first"),
+            (Order.QUICKEST.value, "quickest to boot first"),
+        ],
+        default=Order.LISTED.value,
+        help_text="A placement of unknown price comes last. One with fewer than "
+        f"{LEAST_BOOTS} boots in the last week keeps its place in the list.",
     )
     overrides = models.CharField(
         "allowed overrides",

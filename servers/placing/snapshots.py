@@ -28,6 +28,7 @@ from servers.placing.machines import (
     load_hosts,
     view_host,
 )
+from servers.placing.order import order_all
 from servers.placing.placements import LocationKey, PlacementFacts, choose_all
 from servers.placing.views import (
     find_deadline,
@@ -63,7 +64,11 @@ class Loader:
             if instance.server_uid is not None:
                 self.instances.setdefault(instance.server_uid, []).append(instance)
         self.hosts = load_hosts(servers)
-        self.chosen = choose_all(servers)
+        self.ranked = order_all(servers, choose_all(servers), now=now)
+        self.chosen = {
+            key: tuple(each.placement for each in ranked)
+            for key, ranked in self.ranked.items()
+        }
         self.placements = {
             server.pk: self.chosen[server.pk]
             for server in servers
@@ -248,6 +253,11 @@ class Loader:
             hold=held.hold,
             because=held.because,
             until=held.until,
+            rank=next(
+                each.because
+                for each in self.ranked[server.pk]
+                if each.placement.position == placement.position
+            ),
             full_in=full.region if full else "",
             full_since=full.seen_at if full else None,
             full_until=full.until if full else None,

@@ -10,6 +10,7 @@ from servers.models.placement import PLACEMENT_FIELDS, PlacementFields
 MAX_LETTERS: Final = 200  # of one value
 _WORDS: Final = {
     "max_servers": "server limit",
+    "order": "order of placements",
     "overrides": "allowed overrides",
     "cloud_init": "set up",
     "readiness": "ready when",

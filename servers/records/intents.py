@@ -44,13 +44,13 @@ def write_intent(
 ) -> Attempt | None:
     """Claim the row, write the attempt and move ``pending → creating``, all at once.
 
-    ``note`` says how its image was chosen. The attempt keeps ``price`` for good: a
-    later price changes nothing of what its instance costs. With ``keeps_spec``, it
-    keeps its parameters until its instance is finished. ``keys`` are new ones of the
-    server, to be stored. ``callback_digest`` is of the token that only this attempt's
-    instance calls back with. None means that no call may be sent: the row moved or was
-    claimed, the lease would be over already, or the account, counted under its lock,
-    has reached a limit. The next step finds out why.
+    ``note`` says how its placement and its image were chosen. The attempt keeps
+    ``price`` for good: a later price changes nothing of what its instance costs. With
+    ``keeps_spec``, it keeps its parameters until its instance is finished. ``keys`` are
+    new ones of the server, to be stored. ``callback_digest`` is of the token that only
+    this attempt's instance calls back with. None means that no call may be sent: the
+    row moved or was claimed, the lease would be over already, or the account, counted
+    under its lock, has reached a limit. The next step finds out why.
     """
     number = server.attempt_number + 1
     with transaction.atomic():
@@ -104,6 +104,7 @@ def write_intent(
             placement=placement.position,
             price_per_hour=price.per_hour,
             currency=price.currency,
+            note=note[:2000],
             key=spec.key,
             token=spec.token,
             asked_at=now,

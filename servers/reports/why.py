@@ -79,8 +79,9 @@ def _describe(
             return _describe_wait(decision, server, now)
         case Move(event=event, reason=reason):
             return reason, f"The server moves on: {event.replace('_', ' ')}.", now
-        case WriteIntent():
-            return "A worker can start on it now.", "The create call is sent.", now
+        case WriteIntent(because=because):
+            what = f"A worker can start on it now. {because}".rstrip()
+            return what, "The create call is sent.", now
         case LookUp():
             what = "The create call got no answer."
             return what, "The attempt's key is looked up at the cloud.", now

@@ -198,6 +198,7 @@ def fill_template(template: Template) -> dict[str, Any]:
         "labels": "{}",
         "ttl": 0,
         "name_prefix": "agent-",
+        "order": "listed",
         "overrides": "listed",
         "cloud_init": "none",
         "prune_hours": 0,

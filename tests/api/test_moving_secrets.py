@@ -215,6 +215,7 @@ def test_the_pages_and_the_django_admin_ask_for_the_user_data_again(
         "ttl": 0,
         **MACHINE,
         "name_prefix": "agent-",
+        "order": "listed",
         "overrides": "listed",
     }
     answer = admin.post("/templates/builds/change/", form)
@@ -281,6 +282,7 @@ def _save_in_admin(template: Template, account: Account) -> Any:
         "ttl": 0,
         **MACHINE,
         "name_prefix": "agent-",
+        "order": "listed",
         "overrides": "listed",
         "versions-TOTAL_FORMS": 0,
         "versions-INITIAL_FORMS": 0,

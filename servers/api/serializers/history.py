@@ -59,6 +59,9 @@ class AttemptSerializer(Shape):
     outcome = Choice(choices=list(Outcome))
     answer = Text(help_text="The cloud's response.")
     instance = Text(source="instance_id")
+    note = Text(
+        help_text="How its placement and image were chosen, if not by the list alone."
+    )
     price_per_hour = Text(
         value=lambda attempt: (
             "" if attempt.price_per_hour is None else say_price(attempt.price_per_hour)

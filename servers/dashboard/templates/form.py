@@ -47,6 +47,7 @@ class TemplateForm(MachineForm, RowForm):
             "is_default",
             "ttl",
             "name_prefix",
+            "order",
             "overrides",
             "labels",
             *MACHINE_FIELDS,
