@@ -94,3 +94,28 @@ def post(admin: Client, path: str, body: Any) -> Any:
     answer = admin.post(path, body, content_type="application/json")
     assert answer.status_code in {200, 201, 202}, answer.content
     return answer.json()
+
+
+@pytest.mark.pure
+def test_the_pages_on_clouds_name_each_kind_and_only_files_that_exist() -> None:
+    listed = (ROOT / "docs" / "clouds.md").read_text("utf-8")
+    for cloud in CLOUDS:
+        assert f"(../servers/clouds/{cloud}/guide.md)" in listed
+    page = (ROOT / "docs" / "adding-a-cloud.md").read_text("utf-8")
+    folder = ROOT / "servers" / "clouds" / "hetznercloud"
+    parts = set(re.findall(r"^\| `(\w+\.\w+)` \|", page, re.MULTILINE))
+    files = {path.name for path in folder.iterdir() if path.is_file()}
+    assert parts == files - {"__init__.py"}
+    for name in re.findall(r"`((?:servers|tests)/[\w/.]+)`", page):
+        assert (ROOT / name).exists(), name
+    # The code that it shows is the code that runs.
+    source = "".join(
+        path.read_text("utf-8")
+        for path in (
+            *folder.glob("*.py"),
+            ROOT / "tests" / "clouds" / "fakes" / "hetznercloud.py",
+        )
+    )
+    for block in re.findall(r"```python\n(    .*?|@.*?|def .*?)```", page, re.DOTALL):
+        for line in block.splitlines():
+            assert line.strip() in source or line.strip() == "...", line

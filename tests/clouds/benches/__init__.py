@@ -12,9 +12,13 @@ A new cloud plugs in like this:
    cloud. What it lacks, it names with the reason in ``lacks``.
 4. A line in ``BENCHES`` below.
 
-Then ``pytest tests/clouds/conformance -k KIND`` runs the suite over it. With
-CLOUD_MATERIAL set, each request and answer is held to the cloud's own description; what
-breaks it fails the test at its end.
+Then ``pytest tests/clouds/conformance -k KIND`` runs the suite over it, and
+``tests/clouds/test_guides.py`` the example of its guide page. ``make calls`` writes its
+row into docs/clouds.md. ``CHAOS=1 pytest tests/exactly_once -k KIND`` kills workers
+over its fake, at every boundary and at random.
+
+With CLOUD_MATERIAL set, each request and answer is held to the cloud's own description;
+what breaks it fails the test at its end.
 """
 
 from typing import Final
