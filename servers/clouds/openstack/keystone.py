@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from servers.clouds import reading
 from servers.clouds.base import (
     CloudConfig,
-    RefusedError,
+    CredentialsError,
     UnknownOutcomeError,
     UnreachableError,
 )
@@ -86,9 +86,8 @@ _cache: Final = LentCache[Token]("Keystone's token")
 def find_token(config: CloudConfig) -> Token:
     """Return a valid token. Sign in if there is none.
 
-    Needs a surrounding ``Deadline``. Raises CredentialsError, RefusedError,
-    ThrottledError, UnreachableError or UnknownOutcomeError: no service but Keystone was
-    called.
+    Needs a surrounding ``Deadline``. Raises CredentialsError, ThrottledError,
+    UnreachableError or UnknownOutcomeError: no service but Keystone was called.
     """
     deadline = current_deadline()
     try:
@@ -167,7 +166,7 @@ def read_token(reply: Reply) -> Lent[Token]:
     if not value or not value.isprintable() or not value.isascii():
         raise UnknownOutcomeError("Keystone answered without a token.")
     if not project:
-        raise RefusedError(
+        raise CredentialsError(
             "Keystone signed in without a project. Name the project in the account."
         )
     token = Token(

@@ -12,32 +12,23 @@ ports and volumes are deleted) follow the services' references.
 import base64
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from hashlib import md5
 from typing import Any, ClassVar
 
 from tests.clouds.fakes.base import Fake
 from tests.clouds.fakes.machines import Machine
+from tests.clouds.fakes.openstack_identity import Identity, project_of, refuse_token
 from tests.clouds.fakes.openstack_network import Networking
 from tests.clouds.fakes.openstack_offers import (
     CREATED,
     FLAVORS,
     IMAGES,
     KEYPAIRS,
-    REGION,
     ZONES,
 )
 from tests.clouds.fakes.wire import Request, Response, route
 
 PAGE = 1000
 _MOST_USER_DATA = 65535
-_PLACES = {
-    "compute": "/compute/v2.1",
-    "network": "/network",
-    "image": "/image",
-    "volumev3": "/volume/v3/{project}",
-    "identity": "/identity/v3",
-}
 # Nova's errors: status, name and words.
 _NOVA = {
     "forbidden": (403, "forbidden", "Policy doesn't allow this to be performed."),
@@ -56,7 +47,7 @@ _NOVA = {
 NO_HOST = "No valid host was found. There are not enough hosts available."
 
 
-class FakeOpenStack(Networking, Fake):
+class FakeOpenStack(Identity, Networking, Fake):
     """One region, and a project for each token."""
 
     cloud = "openstack"
@@ -87,87 +78,19 @@ class FakeOpenStack(Networking, Fake):
 
     def __init__(self) -> None:
         super().__init__()
-        self.issued: dict[str, str] = {}  # a token of Keystone's to its account's
         self.most_instances = 10_000
-        self.token_life = timedelta(hours=1)
-        self.region = REGION
-        self.place = ""  # of the services in the catalogue; "" for its own origin
-
-    @property
-    def url(self) -> str:
-        return f"{self.origin}/identity/v3"
 
     def make_id(self, number: int) -> str:
         return f"00000000-0000-4000-8000-{number:012x}"
 
-    def read_token(self, request: Request) -> str:
-        return self.issued.get(request.headers.get("x-auth-token", ""), "")
-
     def refuse(self, why: str, request: Request) -> Response:
         if why in {"unauthorized", "expired"}:
-            return _refuse_token(why, request)
+            return refuse_token(why, request)
         status, name, message = _NOVA.get(why, _NOVA["invalid"])
         if request.path.startswith("/network/"):
             return self.refuse_network(status, "HTTPError", message)
         inner: dict[str, Any] = {"code": status, "message": message}
         return Response(status, {name: inner})
-
-    @route("POST", "/identity/v3/auth/tokens", role="token")
-    def sign_in(self, request: Request) -> Response:
-        auth = request.data["auth"]
-        identity = auth["identity"]
-        if identity["methods"] == ["application_credential"]:
-            secret = identity["application_credential"]["secret"]
-        else:
-            secret = identity["password"]["user"]["password"]
-            assert auth["scope"]["project"]
-        if secret not in self.tokens:
-            return _refuse_token("unauthorized", request)
-        if secret in self.expired:
-            return _refuse_token("expired", request)
-        value = f"gAAAA-{len(self.issued)}-{self.next_number()}"
-        self.issued[value] = secret
-        token = {
-            "methods": identity["methods"],
-            "user": {"id": "b5b7b73bb11aecf31bc12b3d2871397b", "name": "ops"},
-            "audit_ids": ["ly85n2htTfiIb9uQCnflSg"],
-            "expires_at": (datetime.now(UTC) + self.token_life).isoformat(),
-            "issued_at": CREATED,
-            "project": {"id": project_of(self.tokens[secret]), "name": "builders"},
-            "is_domain": False,
-            "roles": [{"id": "b66c4fd7b67b458e1d721f6232b56de9", "name": "member"}],
-            "catalog": self.show_catalogue(project_of(self.tokens[secret])),
-        }
-        return Response(201, {"token": token}, {"X-Subject-Token": value})
-
-    def revoke(self) -> None:
-        """Have all tokens so far be rejected."""
-        with self.lock:
-            self.issued = dict.fromkeys(self.issued, "")
-
-    def show_catalogue(self, project: str) -> list[dict[str, Any]]:
-        """Return the catalogue of services; internal addresses lead nowhere."""
-        here = (self.place or self.origin).format(port=self.port)
-        return [
-            {
-                "id": f"service-{kind}",
-                "type": kind,
-                "name": kind,
-                "endpoints": [
-                    {
-                        "id": f"{kind}-{interface}-{region}",
-                        "interface": interface,
-                        "region": region,
-                        "region_id": region,
-                        "url": (here if interface == "public" else "http://10.0.0.1")
-                        + path.format(project=project),
-                    }
-                    for region in (self.region, "RegionTwo")
-                    for interface in ("admin", "internal", "public")
-                ],
-            }
-            for kind, path in _PLACES.items()
-        ]
 
     @route("POST", "/compute/v2.1/servers", role="create")
     def create(self, request: Request) -> Response:
@@ -343,11 +266,6 @@ class FakeOpenStack(Networking, Fake):
         return shown
 
 
-def project_of(account: str) -> str:
-    """Return the id of an account's project."""
-    return md5(account.encode(), usedforsecurity=False).hexdigest()
-
-
 def tags_of(machine: Machine) -> set[str]:
     """Return a server's tags, which are not its metadata."""
     return set(machine.extra.get("tags", ()))
@@ -364,18 +282,3 @@ def _find_wrong(server: dict[str, Any]) -> str:
     data = server.get("user_data", "")
     base64.b64decode(data, validate=True)
     return "invalid" if len(data) > _MOST_USER_DATA else ""
-
-
-def _refuse_token(why: str, request: Request) -> Response:
-    if request.role != "token":
-        # The check of the token stands before the service.
-        return Response(
-            401,
-            "Authentication required",
-            {"Content-Type": "text/html"},
-        )
-    message = "The request you have made requires authentication."
-    if why == "expired":
-        message = "The password is expired and needs to be changed for user: b5b7."
-    error = {"message": message, "code": 401, "title": "Unauthorized"}
-    return Response(401, {"error": error})

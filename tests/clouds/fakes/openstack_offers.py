@@ -97,6 +97,5 @@ GROUPS = [
         "name": "default",
         "description": "Default security group",
         "tenant_id": "bafc764179ae4465d5c3d5e0c12cad7c",
-        "security_group_rules": [],
     }
 ]
