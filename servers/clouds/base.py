@@ -182,8 +182,9 @@ class CloudInstance:
     """What a cloud shows of one instance.
 
     ``interrupted``: the cloud takes back, or has taken back, an instance because it is
-    a spot instance. While it still runs, that is a notice. ``fault`` has the cloud's
-    own words.
+    a spot instance. While it still runs, that is a notice. ``no_capacity``: it failed
+    because the cloud has no such size free, which some clouds find out only after the
+    create call. ``fault`` has the cloud's own words.
     """
 
     instance_id: str
@@ -195,6 +196,7 @@ class CloudInstance:
     address: str = ""  # public if there is one, otherwise private; "" while unknown
     fault: str = ""  # the cloud's explanation if it failed or ended
     interrupted: bool = False
+    no_capacity: bool = False
 
     def __post_init__(self) -> None:
         # The address appears in commands that people copy into a shell.

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db.models import F, Q
 
-from servers.clouds.base import CloudInstance, CloudListing
+from servers.clouds.base import CloudInstance, CloudListing, Meaning
 from servers.lifecycle.guards import Missed, is_outdated, note_missed, note_shown
 from servers.lifecycle.keys import Key, parse_key
 from servers.lifecycle.snapshot import Pace
@@ -35,8 +35,9 @@ class Comparison:
 
     touched: set[UUID] = field(default_factory=set)
     unsettled: bool = False  # an instance is missing or unowned: list again soon
-    # Attempts whose spot instances this listing was the first to show as interrupted.
-    interrupted: set[UUID] = field(default_factory=set)
+    # Attempts whose instances this listing was the first to show as taken back, since
+    # they are spot instances, or as failed for want of capacity.
+    full: set[UUID] = field(default_factory=set)
     live: int = 0  # live instances that the account owns
 
 
@@ -216,8 +217,10 @@ def _update(
         ):
             continue
         was_live, old = row.live, row.address
-        if instance.interrupted and not row.interrupted and row.attempt_id:
-            comparison.interrupted.add(row.attempt_id)
+        is_full = instance.interrupted and not row.interrupted
+        is_full |= instance.no_capacity and row.meaning != Meaning.FAILED
+        if is_full and row.attempt_id:
+            comparison.full.add(row.attempt_id)
         for name, value in facts.items():
             setattr(row, name, value)
         note_shown(row, live=instance.live, started=started)

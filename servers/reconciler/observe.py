@@ -22,7 +22,7 @@ from servers.lifecycle.states import LISTED_OFTEN
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Instance, Listing, Location, Server
 from servers.placing.breaker_events import watch_creations
-from servers.placing.interruptions import remember_interruptions
+from servers.placing.full import remember_full
 from servers.placing.location_gate import is_confirmed
 from servers.placing.locations import BusyError, call_slot, open_location, pace_of
 from servers.reconciler.compare import Comparison, compare_listing
@@ -197,7 +197,7 @@ def _record_listing(
             "%s has more instances than its servers account for. Its breaker is open.",
             location.account.name,
         )
-    remember_interruptions(comparison.interrupted, now=finished)
+    remember_full(comparison.full, now=finished)
     condemned = condemn_orphans(location, pace=pace, started=started, now=finished)
     for pk in condemned:
         dispatch.hint(dispatch.DESTROY, pk)

@@ -13,7 +13,7 @@ from servers.clouds.base import (
     CloudLeftover,
     Meaning,
 )
-from servers.clouds.openstack.errors import NAME
+from servers.clouds.openstack.errors import NAME, tells_no_capacity
 from servers.clouds.openstack.launch import ADDRESS_TAG, FLOATING
 from servers.clouds.rest import need_text, shorten
 
@@ -65,6 +65,7 @@ def show_instance(item: Mapping[str, Any], address: str) -> CloudInstance:
     deleting = reading.text(item, "OS-EXT-STS:task_state") in _DELETING
     if deleting and meaning is not Meaning.GONE:
         meaning = Meaning.ENDING
+    fault = reading.text(item, "fault", "message")
     shown = _find_address(item, metadata.get(ADDRESS_TAG) or address)
     return CloudInstance(
         instance_id=need_text(item, "id", what=NAME),
@@ -74,7 +75,8 @@ def show_instance(item: Mapping[str, Any], address: str) -> CloudInstance:
         raw_status=status,
         meaning=meaning,
         address=shown if meaning in _REACHABLE else "",
-        fault=shorten(reading.text(item, "fault", "message")),
+        fault=shorten(fault),
+        no_capacity=meaning is Meaning.FAILED and tells_no_capacity(fault),
     )
 
 

@@ -22,11 +22,7 @@ from servers.clouds.base import (
     UnknownOutcomeError,
 )
 from servers.clouds.openstack.convert import describe, show_instance
-from servers.clouds.openstack.errors import (
-    NAME,
-    AlreadyAssociatedError,
-    tells_no_capacity,
-)
+from servers.clouds.openstack.errors import NAME, AlreadyAssociatedError
 from servers.clouds.openstack.options import split_names
 from servers.clouds.openstack.session import Session
 
@@ -94,7 +90,7 @@ def _check_failed(session: Session, server: str) -> None:
     if shown.meaning is not Meaning.FAILED:
         return
     why = shown.fault or "It gives no reason."
-    meaning = NoCapacityError if tells_no_capacity(why) else RefusedError
+    meaning = NoCapacityError if shown.no_capacity else RefusedError
     raise meaning(f"{NAME} could not build the instance: {why}")
 
 

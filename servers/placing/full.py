@@ -1,4 +1,4 @@
-"""Spot instances that were taken back, as a sign of no capacity."""
+"""Instances that a cloud took back, or could not place, as a sign of no capacity."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -9,8 +9,8 @@ from servers.models import Attempt
 from servers.placing.placements import read_placements, remember_capacity
 
 
-def remember_interruptions(attempts: Collection[UUID], *, now: datetime) -> None:
-    """Remember for some minutes that there is no capacity where these were taken back.
+def remember_full(attempts: Collection[UUID], *, now: datetime) -> None:
+    """Remember for some minutes that there is no capacity where these were.
 
     Losing this to a crash does no harm. Each place is written once, in a fixed order.
     """
