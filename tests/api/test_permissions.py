@@ -36,6 +36,7 @@ ACTS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("PATCH", "/api/accounts/{name}"): ("change_account",),
     ("DELETE", "/api/accounts/{name}"): ("delete_account",),
     ("POST", "/api/accounts/{name}/test"): ("change_account",),
+    ("POST", "/api/accounts/{name}/catalogue"): ("change_account",),
     ("POST", "/api/accounts/{name}/close-breaker"): ("change_account",),
     ("POST", "/api/leaks/{pk}/adopt"): ("change_fleet",),
     ("POST", "/api/leaks/{pk}/destroy"): ("change_fleet",),
