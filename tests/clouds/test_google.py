@@ -24,6 +24,7 @@ from servers.clouds.base import (
 )
 from servers.clouds.catalogue import ImageQuery
 from servers.clouds.google.errors import MEANINGS, find_meaning
+from servers.clouds.google.options import OPTIONS
 from servers.clouds.port import Cloud, FindsImages, TellsQuotas
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.google_offers import ZONES
@@ -333,6 +334,38 @@ def test_the_address_is_the_one_that_the_template_asks_for(
     create(bench, options=options)
     (shown,) = cloud.list_instances("ci", deadline=10).instances
     assert shown.address.startswith(wanted)
+
+
+def test_each_option_is_in_the_words_of_the_api(
+    bench: GoogleBench, cloud: Cloud
+) -> None:
+    # Where its description is at hand, the bench holds the calls to it.
+    everything = {
+        **IN_B,
+        "network": "builds",
+        "subnet": "builders",
+        "network_tags": "builders",
+        "ip_stack": "dual",
+        "public_ip": True,
+        "network_tier": "PREMIUM",
+        "address": "ipv6",
+        "disk_gib": 50,
+        "disk_type": "hyperdisk-balanced",
+        "disk_iops": 3000,
+        "disk_throughput": 140,
+        "disk_kms_key": "projects/p/locations/l/keyRings/r/cryptoKeys/k",
+        "service_account": "builders@acme.iam.gserviceaccount.com",
+        "scopes": "logging.write",
+        "reservation": "builders",
+        "nested_virtualization": True,
+        "secure_boot": True,
+        "block_project_keys": True,
+    }
+    assert set(everything) == {field.name for field in OPTIONS}
+    key = "ubuntu:ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI ops"
+    create(bench, options=everything, ssh_key=key, spot=True)
+    assert cloud.check_create(bench.make_spec(options=everything), deadline=10) == ()
+    create(bench, options={"reservation": "none", "ip_stack": "ipv6", "subnet": "b"})
 
 
 def test_a_missing_project_is_no_missing_instance(

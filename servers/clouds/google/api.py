@@ -113,7 +113,7 @@ def open_api(*, endpoint: str, token: str, project: str, region: str) -> Api:
     return Api(client, project, region)
 
 
-def test_rights(api: Api, rights: list[str], *, endpoint: str) -> set[str]:
+def find_rights(api: Api, rights: list[str], *, endpoint: str) -> set[str]:
     """Return those of some permissions that these credentials have in the project.
 
     It is another service's call, which must be enabled in the project.

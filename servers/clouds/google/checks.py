@@ -16,7 +16,7 @@ from servers.clouds.base import (
     RefusedError,
     UnknownOutcomeError,
 )
-from servers.clouds.google.api import Api, test_rights
+from servers.clouds.google.api import Api, find_rights
 from servers.clouds.google.errors import NAME
 
 _RIGHTS: Final = (
@@ -44,7 +44,7 @@ def check_rights(api: Api, body: Mapping[str, Any], *, endpoint: str) -> str:
     if body.get("serviceAccounts"):
         rights.append("compute.instances.setServiceAccount")
     try:
-        granted = test_rights(api, rights, endpoint=endpoint)
+        granted = find_rights(api, rights, endpoint=endpoint)
     except (CredentialsError, RefusedError, InstanceNotFoundError) as error:
         return f"Which permissions the credentials have was not tested: {error.message}"
     missing = [right for right in rights if right not in granted]

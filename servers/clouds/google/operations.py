@@ -122,10 +122,11 @@ def mark_taken(api: Api, suspects: Iterable[CloudInstance]) -> list[CloudInstanc
 
 def _list_taken(api: Api, zone: str, names: list[str]) -> set[str]:
     """Return the ids of those that Google took back."""
-    query = {
-        "filter": f"(operationType eq {PREEMPTED}) "
-        f"(targetLink eq .*/instances/({'|'.join(names)}))"
-    }
+    # Parentheses within a filter's own need quotes.
+    links = f".*/instances/{names[0]}"
+    if len(names) > 1:
+        links = f'".*/instances/({"|".join(names)})"'
+    query = {"filter": f"(operationType eq {PREEMPTED}) (targetLink eq {links})"}
     return {
         join_id(zone, read_end(reading.text(each, "targetLink")))
         for each in api.entries(api.path("zones", zone, "operations"), query)

@@ -250,7 +250,8 @@ def _name(entry: Any) -> str:
 def _read_filter(text: str) -> list[tuple[str, str]]:
     """Return the names and expressions of a filter, such as (a eq x) (b eq y)."""
     parts = text[1:-1].split(") (") if text.startswith("(") else [text]
-    return [(name, wanted) for name, _, wanted in (p.split(" ", 2) for p in parts if p)]
+    found = (part.split(" ", 2) for part in parts if part)
+    return [(name, wanted.strip('"')) for name, _, wanted in found]
 
 
 def _say_empty(scope: str) -> dict[str, Any]:
