@@ -151,6 +151,9 @@ def _describe_kind(kind: Kind, schema: dict[str, Any]) -> dict[str, Any]:
     if not kind.takes_endpoint:
         properties["endpoint"] = {"type": "string", "const": ""}
     required = ["name", "kind"]
+    if kind.needs_endpoint:
+        properties["endpoint"] = {**properties["endpoint"], "minLength": 1}
+        required.append("endpoint")
     if kind.needs_region:
         properties["region"] = {**properties["region"], "minLength": 1}
         required.append("region")

@@ -64,6 +64,8 @@ class AccountForm(RowForm):
             del self.fields["name"]
         if not kind.takes_endpoint:
             del self.fields["endpoint"]
+        else:
+            self.fields["endpoint"].required = kind.needs_endpoint
         self.fields["region"].required = kind.needs_region
         for each in kind.credentials:
             self._add_credential(each, is_stored=bool(self.held.get(each.name)))
