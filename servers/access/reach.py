@@ -19,7 +19,15 @@ from typing import Any, Final, TypeVar
 from django.db.models import F, Model, QuerySet
 
 from servers.errors import NotFoundError
-from servers.models import Account, Server, Template, TemplateVersion, Token
+from servers.models import (
+    Account,
+    Pool,
+    Queue,
+    Server,
+    Template,
+    TemplateVersion,
+    Token,
+)
 
 MAX_NAME: Final = 63
 MAX_TOKEN_NAME: Final = 100
@@ -53,11 +61,23 @@ def reach_tokens() -> QuerySet[Token]:
     return Token.objects.all()
 
 
+def reach_queues() -> QuerySet[Queue]:
+    """Return the queues that the caller can reach."""
+    return Queue.objects.all()
+
+
+def reach_pools() -> QuerySet[Pool]:
+    """Return the pools that the caller can reach, with template and queue."""
+    return Pool.objects.select_related("template", "queue")
+
+
 _REACH: Final[Mapping[type[Model], Callable[[], QuerySet[Any]]]] = {
     Server: reach_servers,
     Template: reach_templates,
     Account: reach_accounts,
     Token: reach_tokens,
+    Queue: reach_queues,
+    Pool: reach_pools,
 }
 
 
@@ -102,6 +122,22 @@ def find_account(name: str, *, rows: QuerySet[Account] | None = None) -> Account
     ``rows`` are those of ``reach_accounts``, to load or lock them differently.
     """
     return _find("account", name, reach_accounts() if rows is None else rows)
+
+
+def find_queue(name: str, *, rows: QuerySet[Queue] | None = None) -> Queue:
+    """Return the queue with a name; raise NotFoundError.
+
+    ``rows`` are those of ``reach_queues``, to load or lock them differently.
+    """
+    return _find("queue", name, reach_queues() if rows is None else rows)
+
+
+def find_pool(name: str, *, rows: QuerySet[Pool] | None = None) -> Pool:
+    """Return the pool with a name; raise NotFoundError.
+
+    ``rows`` are those of ``reach_pools``, to load or lock them differently.
+    """
+    return _find("pool", name, reach_pools() if rows is None else rows)
 
 
 def find_token(name: str) -> Token:

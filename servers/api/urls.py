@@ -9,6 +9,7 @@ from servers.api import callback, details, fleet, setup, system
 from servers.api.catalogue import CatalogueView
 from servers.api.costs import CostsView
 from servers.api.leaks import LeakViewSet
+from servers.api.pools import PoolViewSet, QueueViewSet
 from servers.api.schema.views import Docs, SchemaView
 from servers.api.servers import ServerViewSet
 
@@ -89,6 +90,8 @@ urlpatterns = [
         setup.AccountViewSet,
         {"test": {"post": "test"}, "close-breaker": {"post": "close"}},
     ),
+    *_routes("queues", QueueViewSet, {"test": {"post": "test"}}),
+    *_routes("pools", PoolViewSet, {"plans": {"get": "plans"}}),
     path("api/leaks", LeakViewSet.as_view({"get": "show"})),
     path("api/leaks/<int:pk>/adopt", LeakViewSet.as_view({"post": "adopt"})),
     path(

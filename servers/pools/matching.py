@@ -1,33 +1,12 @@
-"""Which jobs of a queue are a pool's."""
+"""What a queue's snapshot means for one of its pools."""
 
 from collections.abc import Sequence
 
-from servers.lifecycle.pools.assigning import Candidate, assign_jobs
 from servers.lifecycle.pools.demand import Demand, Job, JobState
 from servers.models import Pool, Queue
-from servers.queues.base import QueueJob, QueueSnapshot
-from servers.queues.registry import describe_queue_kind
+from servers.placing.jobs import match_jobs
+from servers.queues.base import QueueSnapshot
 from servers.records.snapshots import load_snapshot
-
-
-def match_jobs(
-    queue: Queue, pools: Sequence[Pool], jobs: Sequence[QueueJob]
-) -> tuple[dict[str, list[QueueJob]], list[QueueJob]]:
-    """Return the jobs of each pool by its name, and those that none can run.
-
-    A job that runs on a server of a pool is that pool's, whatever its labels.
-    """
-    match = describe_queue_kind(queue.kind).match
-
-    def make_candidate(pool: Pool) -> Candidate[QueueJob]:
-        return Candidate(
-            pool.name,
-            lambda job: match(job.labels, pool.labels),
-            pool.priority,
-            float(pool.policy.get("price", 0.0)),
-        )
-
-    return assign_jobs(jobs, [make_candidate(pool) for pool in pools])
 
 
 def read_demand(queue: Queue, pool: Pool, pools: Sequence[Pool]) -> Demand | None:

@@ -6,6 +6,7 @@ from typing import Final
 
 from servers.clouds.kind import Field
 from servers.queues.base import Labels, Queue, QueueConfig
+from servers.queues.matching import list_missing
 
 POLL: Final = Field(
     "poll",
@@ -34,6 +35,8 @@ class QueueKind:
     options: tuple[Field, ...] = ()
     default_url: str = ""  # "" if each installation has its own
     # Returns what is wrong with labels of a pool for this CI, or "".
+    # Returns which labels of a job a pool lacks, for people.
+    list_missing: Callable[[Labels, Labels], list[str]] = list_missing
     check_labels: Callable[[Labels], str] = lambda _labels: ""
     labels_help: str = ""
     poll: float = 10.0  # seconds between two reads without a hook

@@ -66,7 +66,9 @@ def with_words(rows: QuerySet[Server], words: str) -> QuerySet[Server]:
 
 def find_server(name: str) -> Server:
     """Return the visible server of a name; raise NotFoundError if there is none."""
-    server = _by_name(name).select_related("account", "template", "recipe").first()
+    server = (
+        _by_name(name).select_related("account", "template", "recipe", "pool").first()
+    )
     if server is None:
         raise NotFoundError.named("server", name)
     return server

@@ -12,6 +12,7 @@ from servers.models import Instance, Leftover, Server, Template
 from servers.operations.trial import try_template
 from tests.api.conftest import Call
 from tests.support.fleet import Workshop, provision
+from tests.support.pools import make_pool
 from tests.support.routes import list_routes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -149,6 +150,7 @@ def test_every_answer_has_the_described_shape_and_order(
         recipe=server.recipe,
     )
     try_template(Template.objects.get(name="default"))
+    make_pool()
     checked = 0
     for key, operation in CASES:
         method, _, path = key.partition(" ")
@@ -160,6 +162,8 @@ def test_every_answer_has_the_described_shape_and_order(
             .replace("templates/{name}", "templates/default")
             .replace("accounts/{name}", "accounts/sandbox")
             .replace("tokens/{name}", "tokens/t0")
+            .replace("queues/{name}", "queues/ci")
+            .replace("pools/{name}", "pools/linux")
         )
         answer = call("GET", place, headers={"accept": "application/json"})
         assert answer.status_code == 200, (place, answer.content)

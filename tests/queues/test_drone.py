@@ -134,7 +134,7 @@ def test_an_answer_that_is_no_queue_is_no_empty_queue(
         (429, {"message": "slow down"}, ThrottledError, "429"),
         (404, HTML, UnknownOutcomeError, "404"),
         (403, HTML, UnknownOutcomeError, "403"),
-        (500, {"message": "oops"}, UnknownOutcomeError, "oops"),
+        (500, {"message": "oops"}, UnknownOutcomeError, "500"),
     ],
 )
 def test_errors_say_what_to_do(

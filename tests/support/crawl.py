@@ -22,6 +22,7 @@ from servers.operations.accounts import save_account
 from servers.operations.fleet import freeze_destroys, pause_fleet
 from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet, make_template, provision
+from tests.support.pools import make_pool
 from tests.support.trouble import open_breaker
 
 NEEDLE: Final = "needle"
@@ -69,6 +70,7 @@ def make_everything() -> None:
     )
     Leftover.objects.create(**common, resource_id="vol-1", kind="volume")
     open_breaker(spare)
+    make_pool(token=f"{NEEDLE}-token")
     issue_token("ci", scopes=["servers:read"])
     User.objects.create_user("guest")
     write_heartbeat("worker")

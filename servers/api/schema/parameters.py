@@ -42,6 +42,12 @@ def _query(
     return OpenApiParameter(name, shape, place, description=says, examples=examples)
 
 
+DRAIN: Final = _query(
+    "drain",
+    _match("true|false"),
+    "true",
+    "Whether the pool's servers are drained and terminated.",
+)
 _sent: Final = partial(_query, place="header")
 
 
@@ -184,6 +190,8 @@ _NAMES: Final = {
     "templates": "large",
     "accounts": "second",
     "tokens": "ci",
+    "queues": "drone",
+    "pools": "linux",
 }
 
 

@@ -239,6 +239,10 @@ class DetailsSerializer(Shape):
         source="recipe.template_name", help_text="The name of its template."
     )
     template_version = Count(source="recipe.number", min_value=1)
+    pool = Text(
+        value=lambda server: server.pool.name if server.pool else "",
+        help_text="The pool that it was created for, or empty.",
+    )
     candidate = Count(
         source="placement",
         help_text="The fallback in use; 0 is the first placement.",

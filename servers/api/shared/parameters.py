@@ -32,6 +32,11 @@ def read_force(request: Request) -> bool:
     return _read_flag(request, "force", TRUE, FALSE)
 
 
+def read_drain(request: Request) -> bool:
+    """Return whether the servers of a deleted pool are drained and terminated."""
+    return _read_flag(request, "drain", {"true"}, {"false"})
+
+
 def read_unchecked(request: Request) -> bool:
     """Return whether to save a template without asking its cloud."""
     return _read_flag(request, "unchecked", {"true"}, {"false"})

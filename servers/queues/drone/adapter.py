@@ -8,7 +8,12 @@ from servers.clouds.deadline import Deadline
 from servers.clouds.kind import Field
 from servers.clouds.rest import Reply, RestClient
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
-from servers.queues.drone.stages import check_labels, match_stage, read_stages
+from servers.queues.drone.stages import (
+    check_labels,
+    list_missing_of_stage,
+    match_stage,
+    read_stages,
+)
 from servers.queues.kind import QueueKind
 
 NAME: Final = "Drone"
@@ -59,6 +64,7 @@ KIND: Final = QueueKind(
     label=NAME,
     open=Drone,
     match=match_stage,
+    list_missing=list_missing_of_stage,
     check_labels=check_labels,
     labels_help=(
         "What the runners of this pool are: os, arch, and if needed kind, type, "

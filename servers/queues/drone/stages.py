@@ -11,6 +11,7 @@ from servers.clouds import reading
 from servers.clouds.rest import need_text
 from servers.lifecycle.pools.demand import JobState
 from servers.queues.base import Labels, QueueJob
+from servers.queues.matching import list_missing
 
 # What a runner is by default, and what a stage without them is.
 DEFAULTS: Final = {"kind": "pipeline", "type": "docker"}
@@ -129,6 +130,11 @@ def match_stage(job: Labels, pool: Labels) -> int | None:
     if own[0] != own[1]:
         return None
     return sum(name in pool and name not in job for name in _OPTIONAL)
+
+
+def list_missing_of_stage(job: Labels, pool: Labels) -> list[str]:
+    """Return what a stage asks for and a pool's runners are not."""
+    return list_missing(job, {**DEFAULTS, **pool})
 
 
 def check_labels(labels: Labels) -> str:

@@ -1,0 +1,226 @@
+"""Queues and pools."""
+
+from collections import Counter
+from typing import ClassVar, Final
+
+from servers.api.serializers.base import ModelShape, Shape
+from servers.api.serializers.fields import (
+    Array,
+    Choice,
+    Count,
+    Flag,
+    Object,
+    Seconds,
+    Text,
+    Texts,
+)
+from servers.api.serializers.servers import AT
+from servers.lifecycle.pools.demand import JobState
+from servers.lifecycle.pools.policy import Policy
+from servers.models import Pool, PoolPlan, Queue
+from servers.queues.registry import list_queue_kinds
+
+_STATES: Final = [state.value for state in JobState]
+_SETTINGS: Final = ", ".join(
+    name for name in Policy.__dataclass_fields__ if name != "slots"
+)
+FIGURES: Final = {
+    "waiting": 3,
+    "held": 0,
+    "passed": 0,
+    "busy": 4,
+    "free": 0,
+    "booting": 1,
+    "servers": 3,
+    "wanted": 4,
+}
+
+
+def _count_jobs(queue: Queue) -> dict[str, int]:
+    counts = Counter(job[1] for job in queue.jobs)
+    return {state: counts[state] for state in _STATES}
+
+
+class QueueSerializer(ModelShape):
+    """A CI system's queue, and what it showed last. Credentials are never included."""
+
+    kind = Choice(choices=[kind.name for kind in list_queue_kinds()])
+    credentials = Texts(
+        write_only=True,
+        required=False,
+        help_text="They replace those that they name. If the URL or the kind changes, "
+        "send all of them again.",
+    )
+    problem = Text(
+        read_only=True, help_text="Why the last read failed. Empty if it did not."
+    )
+    answered = Seconds("When it was last read.", source="answered_at", read_only=True)
+    jobs = Object(
+        value=_count_jobs,
+        read_only=True,
+        help_text="The number of its jobs by state: pending, held back by the CI, "
+        "running.",
+    )
+
+    example: ClassVar = {
+        "name": "drone",
+        "kind": "drone",
+        "url": "https://drone.example.com",
+        "options": {"poll": 10},
+        "enabled": True,
+        "answered": AT,
+        "jobs": {"pending": 3, "held": 0, "running": 4},
+    }
+    body: ClassVar = {
+        "name": "drone",
+        "kind": "drone",
+        "url": "https://drone.example.com",
+        "credentials": {"token": "any"},
+    }
+    change: ClassVar = {"options": {"poll": 5}}
+
+    class Meta:
+        model = Queue
+        fields = (
+            "name",
+            "kind",
+            "url",
+            "options",
+            "credentials",
+            "enabled",
+            "problem",
+            "answered",
+            "paused",
+            "jobs",
+        )
+        extra_kwargs: ClassVar = {
+            "url": {"help_text": "Empty: the CI system's own, if there is one."},
+            "options": {"help_text": "Options of its kind, and `poll`: seconds."},
+            "paused": {
+                "read_only": True,
+                "help_text": "Whether the CI says that its queue is paused.",
+            },
+        }
+
+
+class QueueJobSerializer(Shape):
+    """One job of a queue."""
+
+    id = Text(source="job.job_id")
+    state = Choice(choices=_STATES, value=lambda row: row["job"].state.value)
+    since = Count(
+        value=lambda row: int(row["job"].since),
+        help_text="When it was queued, or started if it runs. Unix seconds.",
+    )
+    labels = Texts(source="job.labels", help_text="What it asks of a server.")
+    server = Text(source="job.server", help_text="The server that runs it, if known.")
+    title = Text(source="job.title")
+    pool = Text(help_text="The pool that serves it. Empty if none can.")
+    missing = Array(
+        child=Text(),
+        help_text="Which of its labels the nearest pool lacks, if none can serve it.",
+    )
+
+    example: ClassVar = {
+        "id": "17",
+        "state": "pending",
+        "since": AT,
+        "labels": {"os": "linux", "arch": "amd64"},
+        "title": "build 9, default",
+        "pool": "linux",
+        "missing": [],
+    }
+
+
+class QueueTestSerializer(Shape):
+    """What a read of a queue found. Nothing of it is stored."""
+
+    works = Flag()
+    message = Text(help_text="What is wrong, and what to do. Empty if it works.")
+    jobs = QueueJobSerializer(many=True)
+
+    example: ClassVar = {"works": True, "jobs": [QueueJobSerializer.example]}
+
+
+class PoolSerializer(ModelShape):
+    """Servers of a template that follow the jobs of a queue, and the last plan."""
+
+    template = Text(source="template.name")
+    queue = Text(source="queue.name")
+    labels = Texts(help_text="What its servers offer to jobs, as its CI names it.")
+    why = Array(child=Text(), read_only=True, help_text="The last plan in sentences.")
+    planned = Seconds("When it was last planned.", source="planned_at", read_only=True)
+
+    example: ClassVar = {
+        "name": "linux",
+        "template": "default",
+        "queue": "drone",
+        "labels": {"os": "linux", "arch": "amd64"},
+        "policy": {"min": 1, "max": 10, "idle": 300},
+        "enabled": True,
+        "why": [
+            "3 waiting jobs; 0 free or booting slots, 4 busy.",
+            "2 servers will be created.",
+        ],
+        "figures": FIGURES,
+        "planned": AT,
+    }
+    body: ClassVar = {
+        "name": "linux",
+        "template": "default",
+        "queue": "drone",
+        "labels": {"os": "linux", "arch": "amd64"},
+        "policy": {"min": 1, "max": 10, "idle": 300},
+        "dry": True,
+    }
+    change: ClassVar = {"policy": {"min": 2, "max": 20, "idle": 300}}
+
+    class Meta:
+        model = Pool
+        fields = (
+            "name",
+            "template",
+            "queue",
+            "labels",
+            "priority",
+            "policy",
+            "enabled",
+            "dry",
+            "frozen",
+            "why",
+            "figures",
+            "planned",
+        )
+        extra_kwargs: ClassVar = {
+            "policy": {
+                "help_text": f"Any of {_SETTINGS}. Times are in seconds. What is "
+                "missing has its default.",
+            },
+            "priority": {"min_value": -1000, "max_value": 1000},
+            "figures": {
+                "read_only": True,
+                "help_text": "The last plan's: waiting, held and passed-over jobs, "
+                "busy and free slots, booting servers, all servers, wanted servers.",
+            },
+        }
+
+
+class PoolPlanSerializer(ModelShape):
+    """One plan of a pool."""
+
+    at = Seconds("When it was made.")
+    why = Array(child=Text())
+
+    example: ClassVar = {
+        "at": AT,
+        "why": PoolSerializer.example["why"],
+        "figures": FIGURES,
+        "changed": True,
+    }
+
+    class Meta:
+        model = PoolPlan
+        fields = ("at", "why", "figures", "changed")
+        extra_kwargs: ClassVar = {
+            "changed": {"help_text": "Whether it changed anything."},
+        }
