@@ -2,7 +2,15 @@
 
 from django.contrib import admin
 
-from servers.admin import accounts, fleet, history, people, servers, templates  # noqa: F401 - each registers
+from servers.admin import (  # noqa: F401 - each registers
+    accounts,
+    fleet,
+    history,
+    people,
+    pools,
+    servers,
+    templates,
+)
 
 admin.site.site_header = "ServerFleet"
 admin.site.site_title = "ServerFleet"

@@ -1,6 +1,5 @@
 """Accounts: a form for the operations. Credentials are write-only."""
 
-import json
 from typing import Any, Final
 
 from django import forms
@@ -11,10 +10,10 @@ from django.utils.safestring import SafeString
 
 from servers.access.reach import reach_accounts
 from servers.admin.base import Listed, act_on_each, badge, show_badge
+from servers.admin.credentials import CredentialsForm
 from servers.clouds.registry import list_kinds
 from servers.errors import FleetError
 from servers.models import Account
-from servers.models.multiline import Multiline
 from servers.operations.account_test import probe_account
 from servers.operations.accounts import check_settings, close_breaker, save_account
 from servers.operations.scans import scan_now
@@ -24,19 +23,11 @@ from servers.reports.health import summarise_health
 MAX_TESTED: Final = 3
 
 
-class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
+class AccountForm(CredentialsForm):
     """An account. You can set and replace its credentials, but never read them."""
 
     kind = forms.ChoiceField(
         choices=lambda: [(kind.name, kind.label) for kind in list_kinds()]
-    )
-    new_credentials = forms.CharField(
-        label="Credentials",
-        required=False,
-        widget=Multiline(attrs={"rows": 4, "autocomplete": "off"}),
-        help_text='A JSON object, such as {"access_key_id": "…", '
-        '"secret_access_key": "…"}. Leave empty to keep the stored credentials, which '
-        "are never shown.",
     )
 
     class Meta:
@@ -53,23 +44,6 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
             "calls_at_once",
             "enabled",
         )
-
-    def clean_new_credentials(self) -> dict[str, str] | None:
-        """Return the object, or None to keep what is stored."""
-        text = self.cleaned_data["new_credentials"].strip()
-        if not text:
-            return None
-        try:
-            given = json.loads(text)
-        except ValueError:
-            given = None
-        if not isinstance(given, dict) or not all(
-            isinstance(value, str) for value in given.values()
-        ):
-            raise forms.ValidationError(
-                "This is not a JSON object of strings. Enter one."
-            )
-        return given
 
     def clean(self) -> dict[str, Any]:
         """Check the settings against the kind of cloud."""

@@ -38,7 +38,7 @@ def save_pool(pool: Pool) -> Pool:
     Raises InvalidError or ConflictError (the name is taken, or it changed meanwhile).
     """
     before = Pool.objects.filter(pk=pool.pk).first()
-    raise_wrong(_check_settings(pool))
+    raise_wrong(check_pool_settings(pool))
     clean_fields(pool)
     with saving(pool):
         if before is None:
@@ -82,7 +82,8 @@ def delete_pool(pool: Pool, *, drain: bool) -> None:
                 continue  # it was protected or purged meanwhile
 
 
-def _check_settings(pool: Pool) -> dict[str, list[str]]:
+def check_pool_settings(pool: Pool) -> dict[str, list[str]]:
+    """Return what is wrong with a pool's settings, by field."""
     errors: dict[str, list[str]] = {}
     if message := _check_labels(pool):
         errors["labels"] = [message]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from django.db import transaction
 from django.db.models import ProtectedError
@@ -14,7 +14,6 @@ from servers.models import Queue
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.queues.base import Queue as Port
 from servers.queues.base import QueueConfig
-from servers.queues.kind import QueueKind
 from servers.queues.registry import describe_queue_kind, open_queue
 from servers.records.differences import list_differences, read_values
 from servers.records.ledger import Fact, write_event
@@ -46,9 +45,8 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
     all of them again. Raises InvalidError or ConflictError (the name is taken).
     """
     before = Queue.objects.filter(pk=queue.pk).first()
-    kind = describe_queue_kind(queue.kind)
-    secrets = _resolve_credentials(before, queue, kind, credentials)
-    raise_wrong(_check_settings(kind, queue, secrets))
+    secrets = resolve_queue_credentials(before, queue, credentials)
+    raise_wrong(check_queue_settings(queue, secrets))
     clean_fields(queue)
     queue.credentials = json.dumps(secrets, sort_keys=True)
     is_other = before is not None and (
@@ -87,12 +85,10 @@ def delete_queue(queue: Queue) -> None:
         ) from None
 
 
-def _resolve_credentials(
-    before: Queue | None,
-    queue: Queue,
-    kind: QueueKind,
-    given: Mapping[str, str] | None,
+def resolve_queue_credentials(
+    before: Queue | None, queue: Queue, given: Mapping[str, str] | None
 ) -> dict[str, str]:
+    """Return all credentials that a queue has from now on. Raises InvalidError."""
     stored = json.loads(before.credentials or "{}") if before else {}
     typed = given or {}
     kept = {name: text for name, text in stored.items() if name not in typed}
@@ -106,10 +102,11 @@ def _is_moved(before: Queue, queue: Queue) -> bool:
     return (before.kind, before.url) != (queue.kind, queue.url)
 
 
-def _check_settings(
-    kind: QueueKind, queue: Queue, secrets: Mapping[str, str]
+def check_queue_settings(
+    queue: Queue, secrets: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    options: Any = queue.options
+    """Return what is wrong with a queue's settings, by field. Makes no call."""
+    kind, options = describe_queue_kind(queue.kind), queue.options
     errors = {
         "credentials": check_fields(kind.credentials, secrets),
         "options": (

@@ -16,11 +16,13 @@ from servers.models import (
     Account,
     Catalogue,
     DayCost,
+    Event,
     Host,
     IdempotentRequest,
     Leftover,
     NoCapacity,
     OneTimePassword,
+    Queue,
     SavedView,
     Server,
     Session,
@@ -33,6 +35,7 @@ from servers.models import (
 )
 from tests.support.fleet import Workshop, change_template, make_fleet, provision
 from tests.support.inline import fill_inline
+from tests.support.pools import make_pool
 
 HIDDEN = {
     Catalogue,
@@ -71,6 +74,7 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
     write_heartbeat("worker")
     Host.objects.get_or_create(server=server)
     SavedView.objects.create(user=User.objects.get(), name="mine", query="state=all")
+    make_pool()
     for model in apps.get_app_config("servers").get_models():
         # Versions and placements are on their template's page, a session's key is a way
         # in, a one-time password is told by its person's page, stamps are the triggers'
@@ -355,3 +359,34 @@ def test_what_runs_on_a_server_is_set_and_what_is_secret_is_only_written(
         wrong = client.post(path, again | {name: text})
         assert wrong.status_code == 200, text
         assert wrong.context["adminform"].form.errors[name], text
+
+
+def test_queues_and_pools_are_saved_by_their_operations(client: Client) -> None:
+    template = Template.objects.get(name="default")
+    queue = {"name": "drone", "kind": "drone", "url": "https://drone.example.com"}
+    typed = {**queue, "options": "{}", "enabled": "on", "new_credentials": "{}"}
+    page = client.post("/admin/servers/queue/add/", typed)
+    assert "Token is missing." in page.content.decode()
+    typed["new_credentials"] = '{"token": "needle-token"}'
+    assert client.post("/admin/servers/queue/add/", typed).status_code == 302
+    saved = Queue.objects.get()
+    page = client.get(f"/admin/servers/queue/{saved.pk}/change/")
+    assert "needle-token" not in page.content.decode()
+    moved = {**typed, "url": "https://other.example.com", "new_credentials": ""}
+    page = client.post(f"/admin/servers/queue/{saved.pk}/change/", moved)
+    assert "enter all credentials again" in page.content.decode()
+    pool = {
+        "name": "linux",
+        "template": str(template.pk),
+        "queue": str(saved.pk),
+        "labels": "{}",
+        "priority": "0",
+        "policy": '{"min": 3, "max": 2}',
+    }
+    page = client.post("/admin/servers/pool/add/", pool)
+    assert "min: Use at most max." in page.content.decode()
+    pool["policy"] = '{"max": 2}'
+    assert client.post("/admin/servers/pool/add/", pool).status_code == 302
+    said = Event.objects.get(kind="pool_changed")
+    assert said.actor.startswith("user:")
+    assert said.reason == "The pool linux was created."

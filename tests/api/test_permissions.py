@@ -35,7 +35,6 @@ ACTS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/api/accounts"): ("add_account",),
     ("PATCH", "/api/accounts/{name}"): ("change_account",),
     ("DELETE", "/api/accounts/{name}"): ("delete_account",),
-    ("POST", "/api/accounts/{name}/catalogue"): ("change_account",),
     ("POST", "/api/accounts/{name}/test"): ("change_account",),
     ("POST", "/api/accounts/{name}/catalogue"): ("change_account",),
     ("POST", "/api/accounts/{name}/close-breaker"): ("change_account",),
