@@ -21,6 +21,7 @@ _ADAPTERS: Final = {
     "hetznercloud": "servers.clouds.hetznercloud",
     "openstack": "servers.clouds.openstack",
     "sandbox": "servers.clouds.sandbox",
+    "scaleway": "servers.clouds.scaleway",
 }
 
 MAX_TIMING: Final = 86400  # seconds

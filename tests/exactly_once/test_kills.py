@@ -127,6 +127,7 @@ def test_a_kill_at_any_boundary_of_a_create_leaves_exactly_one(
     workshop.run_to("running", *servers, seconds=120)
     workshop.run_for(2.0)
     assert bench.live() == Counter(server.pk.hex for server in servers)
+    assert bench.unfinished() == []
     for pk, before in keys.items():
         now = find_keys(pk)
         assert now is not None

@@ -29,6 +29,7 @@ from tests.clouds.benches.google import GoogleBench
 from tests.clouds.benches.hetznercloud import HetznerCloudBench
 from tests.clouds.benches.openstack import FloatingBench, OpenStackBench
 from tests.clouds.benches.sandbox import SandboxBench, SandboxOfTwoCallsBench
+from tests.clouds.benches.scaleway import ScalewayBench
 
 BENCHES: Final[dict[str, type[Bench]]] = {
     "amazon": AmazonBench,
@@ -38,4 +39,5 @@ BENCHES: Final[dict[str, type[Bench]]] = {
     "sandbox of two calls": SandboxOfTwoCallsBench,
     "openstack": OpenStackBench,
     "openstack with floating addresses": FloatingBench,
+    "scaleway": ScalewayBench,
 }

@@ -54,6 +54,7 @@ class Bench:
     late_capacity: ClassVar[bool] = False
     # Calls of one create in the good case, without what is remembered between creates.
     calls_of_create: ClassVar[int] = 1
+    calls_of_destroy: ClassVar[int] = 1
     # Which kinds of leftovers the cloud has: the fake's kind to the port's.
     leftovers: ClassVar[Mapping[str, str]] = {}
     # What each raw status means, and where the description lists them.
@@ -153,6 +154,10 @@ class Bench:
             if self.fleet_of(machine) == fleet
             and machine.phase(self.fake.now) not in {"absent", "gone"}
         ]
+
+    def list_unfinished(self, fleet: str) -> list[str]:
+        """Return what ``finish`` left undone, of all instances of a fleet."""
+        return []
 
     def labels_of(self, instance_id: str) -> dict[str, str]:
         """Return the tags that an instance has at the cloud, by their names."""

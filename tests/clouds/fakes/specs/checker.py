@@ -100,10 +100,13 @@ class Checker:
 
     def find_enumeration(self, *path: str) -> set[str]:
         """Return the values at a path of names in the description, for a test."""
-        found: Any = self.operations[0].root
-        for step in path:
-            found = found[step]
-        return set(found)
+        for operation in self.operations:  # a description may have several roots
+            found: Any = operation.root
+            for step in path:
+                found = found.get(step) if isinstance(found, dict) else None
+            if found:
+                return set(found)
+        raise KeyError(path)
 
     def _is_invented(self, request: Asked) -> bool:
         for name in self.invents:
