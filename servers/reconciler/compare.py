@@ -217,7 +217,9 @@ def _update(
         ):
             continue
         was_live, old = row.live, row.address
-        is_full = instance.interrupted and not row.interrupted
+        # Some clouds show only that a spot instance is being deleted, not by whom.
+        by_cloud = row.condemned_at is None and row.destroy_asked_at is None
+        is_full = by_cloud and instance.interrupted and not row.interrupted
         is_full |= instance.no_capacity and row.meaning != Meaning.FAILED
         if is_full and row.attempt_id:
             comparison.full.add(row.attempt_id)
