@@ -55,6 +55,10 @@ class Bench:
     # Calls of one create in the good case, without what is remembered between creates.
     calls_of_create: ClassVar[int] = 1
     calls_of_destroy: ClassVar[int] = 1
+    # Calls of one listing that shows new instances, without further pages.
+    calls_of_list: ClassVar[int] = 1
+    # The role of the call that looks for a key.
+    find_role: ClassVar[str] = "list"
     # Which kinds of leftovers the cloud has: the fake's kind to the port's.
     leftovers: ClassVar[Mapping[str, str]] = {}
     # What each raw status means, and where the description lists them.

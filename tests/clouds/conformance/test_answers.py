@@ -42,7 +42,7 @@ def test_an_answer_without_what_was_asked_is_no_answer(
         for role, act in (
             # Half a listing would make instances vanish.
             ("list", lambda: cloud.list_instances("ci", deadline=10)),
-            ("list", lambda: cloud.find_instances(spec.key, deadline=10)),
+            (bench.find_role, lambda: cloud.find_instances(spec.key, deadline=10)),
             ("create", lambda: cloud.create_instance(bench.make_spec(), deadline=10)),
         ):
             bench.fake.answer(Response(200, body), role=role)

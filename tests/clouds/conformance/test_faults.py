@@ -61,7 +61,7 @@ def test_a_failing_cloud_leaves_the_outcome_unknown(
     (found,) = cloud.find_instances(spec.key, deadline=10)
     for role, act in (
         ("list", lambda: cloud.list_instances("ci", deadline=10)),
-        ("list", lambda: cloud.find_instances(spec.key, deadline=10)),
+        (bench.find_role, lambda: cloud.find_instances(spec.key, deadline=10)),
         ("destroy", lambda: cloud.destroy_instance(found.instance_id, deadline=10)),
     ):
         bench.fake.fail(role=role, status=status, html=html)
