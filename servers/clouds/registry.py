@@ -17,6 +17,7 @@ from servers.errors import InvalidError
 
 _ADAPTERS: Final = {
     "amazon": "servers.clouds.amazon",
+    "azure": "servers.clouds.azure",
     "google": "servers.clouds.google",
     "hetznercloud": "servers.clouds.hetznercloud",
     "openstack": "servers.clouds.openstack",

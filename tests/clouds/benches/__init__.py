@@ -24,6 +24,7 @@ what breaks it fails the test at its end.
 from typing import Final
 
 from tests.clouds.benches.amazon import AmazonBench
+from tests.clouds.benches.azure import AzureBench
 from tests.clouds.benches.base import Bench
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.benches.hetznercloud import HetznerCloudBench
@@ -33,6 +34,7 @@ from tests.clouds.benches.scaleway import ScalewayBench
 
 BENCHES: Final[dict[str, type[Bench]]] = {
     "amazon": AmazonBench,
+    "azure": AzureBench,
     "google": GoogleBench,
     "hetznercloud": HetznerCloudBench,
     "sandbox": SandboxBench,
