@@ -125,6 +125,7 @@ def test_quotas_are_told_scarcest_first_or_the_reason_why_not(
     if not isinstance(cloud, TellsQuotas):
         return
     create(cloud, bench.make_spec())
+    since = len(bench.fake.seen) if "http" not in bench.lacks else 0
     quotas = cloud.list_quotas(deadline=30)
     assert len(quotas) <= 10
     for quota in quotas:
@@ -135,6 +136,9 @@ def test_quotas_are_told_scarcest_first_or_the_reason_why_not(
     left = [each.limit - each.used for each in quotas if each.used is not None]
     assert left == sorted(left)
     if "http" in bench.lacks:
+        return
+    if len(bench.fake.seen) == since:
+        assert quotas == ()  # EC2 tells none at an endpoint that is not AWS's
         return
     for wanted, fault in (
         (ThrottledError, bench.fake.throttle),
