@@ -205,7 +205,7 @@ def read_quotas(usages: Iterable[Mapping[str, Any]]) -> tuple[Quota, ...]:
         # One that is 0 and not used is of sizes that nobody asked for.
         if unit and limit is not None and (limit > 0 or used):
             quotas.append(Quota(said, limit, used, unit))
-    quotas.sort(key=lambda each: (each.limit - (each.used or 0)) / max(each.limit, 1))
+    quotas.sort(key=lambda each: each.limit - (each.used or 0))
     return tuple(quotas[:_MOST_QUOTAS])
 
 
