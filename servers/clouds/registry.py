@@ -18,6 +18,7 @@ from servers.errors import InvalidError
 _ADAPTERS: Final = {
     "amazon": "servers.clouds.amazon",
     "azure": "servers.clouds.azure",
+    "digitalocean": "servers.clouds.digitalocean",
     "google": "servers.clouds.google",
     "hetznercloud": "servers.clouds.hetznercloud",
     "openstack": "servers.clouds.openstack",

@@ -26,6 +26,7 @@ from typing import Final
 from tests.clouds.benches.amazon import AmazonBench
 from tests.clouds.benches.azure import AzureBench
 from tests.clouds.benches.base import Bench
+from tests.clouds.benches.digitalocean import DigitalOceanBench
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.benches.hetznercloud import HetznerCloudBench
 from tests.clouds.benches.openstack import FloatingBench, OpenStackBench
@@ -35,6 +36,7 @@ from tests.clouds.benches.scaleway import ScalewayBench
 BENCHES: Final[dict[str, type[Bench]]] = {
     "amazon": AmazonBench,
     "azure": AzureBench,
+    "digitalocean": DigitalOceanBench,
     "google": GoogleBench,
     "hetznercloud": HetznerCloudBench,
     "sandbox": SandboxBench,

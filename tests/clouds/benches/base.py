@@ -132,6 +132,10 @@ class Bench:
             SERVER_TAG: spec.server_id,
         }
 
+    def name_of(self, spec: CreateSpec) -> str:
+        """Return the name that the cloud shows of an instance."""
+        return spec.name
+
     def leave(self, kind: str, spec: CreateSpec) -> str:
         """Have something lie about that carries ``spec``'s tags; return its id."""
         return str(self.fake.plant_leftover(kind, self.tags_of(spec)))

@@ -38,10 +38,11 @@ def test_what_is_created_is_found_listed_shown_and_destroyed(
 ) -> None:
     bench.fake.boot, bench.fake.destroying = 30.0, 20.0
     cloud, spec = bench.open(), bench.make_spec()
+    name = bench.name_of(spec)
     made = create(cloud, spec)
     assert made.instance_id
     assert made.raw_status
-    assert (made.key, made.fleet, made.name) == (spec.key, "ci", "agent-1")
+    assert (made.key, made.fleet, made.name) == (spec.key, "ci", name)
     assert made.meaning is Meaning.BOOTING
     bench.fake.advance(31.0)
     (found,) = cloud.find_instances(spec.key, deadline=10)
@@ -49,7 +50,7 @@ def test_what_is_created_is_found_listed_shown_and_destroyed(
     shown = cloud.get_instance(made.instance_id, deadline=10)
     for each in (found, listed, shown):
         assert each.instance_id == made.instance_id
-        assert (each.key, each.fleet, each.name) == (spec.key, "ci", "agent-1")
+        assert (each.key, each.fleet, each.name) == (spec.key, "ci", name)
         assert each.meaning is Meaning.RUNNING
         assert each.address
     cloud.destroy_instance(made.instance_id, deadline=10)

@@ -1,0 +1,110 @@
+"""The body of a create call: one Droplet with its tags and options in one request.
+
+Tags are flat: a label is the tag ``name:value``.
+Source: the DigitalOcean API reference, "Create a New Droplet" and "Tags".
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from servers.clouds.base import FLEET_TAG, About, CreateSpec, RefusedError
+from servers.clouds.capabilities import Capabilities, TagRules
+from servers.clouds.digitalocean.errors import NAME
+from servers.clouds.digitalocean.options import find_wrong, read_tags
+
+# Which address of a Droplet its template wants for the server. A listing shows
+# Droplets, not the templates that they came from.
+ADDRESS_TAG: Final = "serverfleet-address"
+_KEY: Final = re.compile(r"[1-9][0-9]{0,17}|[0-9a-f]{2}(?::[0-9a-f]{2}){15}")
+_GPU: Final = re.compile(r"gpu-", re.IGNORECASE)
+_NUMBER: Final = re.compile("[1-9][0-9]{0,17}")
+
+CAPABILITIES: Final = Capabilities(
+    tags=TagRules(
+        own=1,  # the fleet
+        # Together at most the 255 characters of a tag.
+        name="[A-Za-z0-9_-]{1,100}",
+        value="[A-Za-z0-9:_-]{0,150}",
+        tagging=frozenset({"address"}),
+        reserved={ADDRESS_TAG: "this tag holds the option address."},
+    ),
+    user_data_bytes=64 * 1024,
+    finds_by_key=True,
+    catalogue=True,
+    image_owners="self|digitalocean",
+    image_owners_like="self or digitalocean",
+)
+
+
+def make_tag(name: str, value: str) -> str:
+    """Return the flat tag of a label."""
+    return f"{name}:{value}"
+
+
+def is_gpu(size: str) -> bool:
+    """Tell whether a size has GPUs."""
+    return _GPU.match(size) is not None
+
+
+def build_body(
+    spec: CreateSpec, options: Mapping[str, Any], *, region: str
+) -> dict[str, Any]:
+    """Return the body of a create call. Raise RefusedError if it can't be built.
+
+    ``options`` are the account's, overridden by the template's.
+    """
+    _refuse_wrong(spec, options)
+    tags = [make_tag(FLEET_TAG, spec.fleet)]
+    # If the template does not set it, the account's current option applies.
+    if address := spec.options.get("address"):
+        tags.append(make_tag(ADDRESS_TAG, str(address)))
+    tags += [make_tag(name, value) for name, value in sorted(spec.labels.items())]
+    tags += read_tags(options.get("tags"))
+    body: dict[str, Any] = {
+        "name": spec.key,
+        "region": region,
+        "size": spec.size,
+        "image": _read_number(spec.image),
+        "tags": list(dict.fromkeys(tags)),
+    }
+    if spec.user_data:
+        body["user_data"] = spec.user_data
+    if spec.ssh_key:
+        body["ssh_keys"] = [_read_number(spec.ssh_key)]
+    if vpc := options.get("vpc"):
+        body["vpc_uuid"] = str(vpc)
+    for flag in ("public_networking", "ipv6", "monitoring"):
+        if isinstance(options.get(flag), bool):
+            body[flag] = options[flag]
+    return body
+
+
+def _read_number(text: str) -> str | int:
+    """Return an id as a number; a slug or a fingerprint as it is."""
+    return int(text) if _NUMBER.fullmatch(text) else text
+
+
+def _refuse_wrong(spec: CreateSpec, options: Mapping[str, Any]) -> None:
+    """Raise RefusedError for what the cloud would refuse, or would not do."""
+    if spec.spot:
+        raise RefusedError(f"{NAME} has no spot instances.")
+    if is_gpu(spec.size):
+        # The API leaves them out of its lists by tag, so they would count as gone.
+        raise RefusedError(
+            f"{NAME} does not list Droplets with GPUs by their tags, so ServerFleet "
+            "creates none. Choose a size without a GPU.",
+            about=About.SIZE,
+        )
+    if spec.ssh_key and not _KEY.fullmatch(spec.ssh_key):
+        raise RefusedError(
+            f"{NAME} takes an SSH key by its id or its MD5 fingerprint, not by its "
+            f"name. Enter one of them instead of {spec.ssh_key[:60]!r}.",
+            about=About.KEY,
+        )
+    if wrong := find_wrong(options):
+        raise RefusedError(f"{wrong} Correct it in the template or its account.")
+    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
+        raise RefusedError(wrong)
+    if wrong := CAPABILITIES.check_user_data(len(spec.user_data.encode())):
+        raise RefusedError(wrong)
