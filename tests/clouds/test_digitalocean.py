@@ -61,6 +61,7 @@ def catch_create(bench: DigitalOceanBench, response: Response) -> CloudError:
         (404, "not_found", "The image could not be found", RefusedError),
         (409, "conflict", "Something else is under way", UnknownOutcomeError),
         (422, "unprocessable_entity", "Name is invalid", RefusedError),
+        (422, "unprocessable_entity", "Name exceeds the limit", RefusedError),
         (422, "unprocessable_entity", "Region is not available", NoCapacityError),
         (
             *(422, "unprocessable_entity"),

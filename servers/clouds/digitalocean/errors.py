@@ -27,7 +27,7 @@ NAME: Final = "DigitalOcean"
 # In this order: the first whose words are in a message says what a refusal means.
 WORDS: Final[tuple[tuple[re.Pattern[str], type[CloudError]], ...]] = (
     (re.compile(r"pending event|is (?:currently )?locked"), UnknownOutcomeError),
-    (re.compile(r"exceed.{0,40}limit|droplet limit|limit (?:is )?reached"), QuotaError),
+    (re.compile(r"exceed your .{0,40}limit|droplet limit"), QuotaError),
     (
         re.compile(
             r"(?:size|region|plan) is (?:currently |temporarily )?(?:not available|"
