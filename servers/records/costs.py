@@ -53,7 +53,7 @@ def sum_ended(*, limit: int) -> int:
         Instance.objects.filter(ENDED)
         .select_for_update(no_key=True, skip_locked=True, of=("self",))
         .select_related("attempt__recipe")
-        .order_by("pk")[:limit]
+        .order_by("account_id", "pk")[:limit]  # the order of the index
     )
     if rows:
         _add(_count(rows))

@@ -135,5 +135,5 @@ def test_a_tick_costs_the_same_queries_for_any_number_of_rows(
     for _ in range(count):
         provision()
     # Three of them run only every five seconds, to check whether a pause is over.
-    with django_assert_num_queries(10):  # type: ignore[operator]
+    with django_assert_num_queries(12):  # type: ignore[operator]
         reconciler.tick()

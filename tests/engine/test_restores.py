@@ -75,7 +75,7 @@ class Backup:
             wipe()
             for table, (names, rows) in self.rows.items():
                 places = ", ".join(["%s"] * len(names))
-                columns = ", ".join(names)
+                columns = ", ".join(map(connection.ops.quote_name, names))
                 line = f"INSERT INTO {table} ({columns}) VALUES ({places})"
                 cursor.executemany(line, rows)
         # Every start does this.

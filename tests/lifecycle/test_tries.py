@@ -196,8 +196,8 @@ def test_each_answer_of_the_port_has_its_name_here() -> None:
         if isinstance(found, type) and issubclass(found, base.CloudError)
     }
     ours = {Answer.UNSENT, Answer.FAILED, Answer.INTERRUPTED}
-    # A create never answers with these two.
-    assert errors - {"Cloud", "InstanceNotFound"} == set(Answer) - ours
+    # A create never answers with these three.
+    assert errors - {"Cloud", "InstanceNotFound", "Unfinished"} == set(Answer) - ours
 
 
 @given(

@@ -76,9 +76,11 @@ class Fake(Faults):
         # Called with each request that arrives, before it takes effect.
         self.meanwhile: Callable[[Request], None] = lambda _request: None
         self.closing = threading.Event()
-        self._checker: AnyChecker | None = load_checker(
-            self.cloud, mounts=self.mounts, invents=self.invents
-        )
+        self._checker: AnyChecker | None = None
+        if self.cloud:
+            self._checker = load_checker(
+                self.cloud, mounts=self.mounts, invents=self.invents
+            )
         self._count = 0
         self._routes = [
             (method, compile_template(template), template, role, handler)

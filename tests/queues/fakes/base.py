@@ -13,11 +13,7 @@ from tests.clouds.fakes.wire import Request, Response
 class QueueFake(Fake):
     """A simulated CI system. A subclass has one ``route`` for each call."""
 
-    cloud: ClassVar[str] = ""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._checker = None
+    cloud: ClassVar[str] = ""  # no description to hold it to
 
     def refuse(self, why: str, request: Request) -> Response:
         """Answer an error as most of them do."""
