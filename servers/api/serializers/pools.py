@@ -16,14 +16,12 @@ from servers.api.serializers.fields import (
 )
 from servers.api.serializers.servers import AT
 from servers.lifecycle.pools.demand import JobState
-from servers.lifecycle.pools.policy import Policy
+from servers.lifecycle.pools.policy import SETTINGS
 from servers.models import Pool, PoolPlan, Queue
 from servers.queues.registry import list_queue_kinds
 
 _STATES: Final = [state.value for state in JobState]
-_SETTINGS: Final = ", ".join(
-    name for name in Policy.__dataclass_fields__ if name != "slots"
-)
+_SETTINGS: Final = ", ".join(sorted(SETTINGS))
 FIGURES: Final = {
     "waiting": 3,
     "held": 0,
