@@ -51,6 +51,38 @@ expected-statuses = ["2xx", "400", "401", "404", "409"]
 include-name = "PATCH /api/templates/{name}"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "400", "401", "404", "409"]
+
+# What fits depends on the kind, on several options together, or on the queue and the
+# template that are named.
+[[operations]]
+include-name = "POST /api/accounts"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409"]
+
+[[operations]]
+include-name = "GET /api/accounts/{name}/catalogue"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409"]
+
+[[operations]]
+include-name = "POST /api/queues"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409"]
+
+[[operations]]
+include-name = "PATCH /api/queues/{name}"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409"]
+
+[[operations]]
+include-name = "POST /api/pools"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409"]
+
+[[operations]]
+include-name = "PATCH /api/pools/{name}"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409"]
 """
 # Instances and leftovers that wait for a person, a double, and a server to begin anew
 # with: none of these can be made over the API.
