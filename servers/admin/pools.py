@@ -85,8 +85,18 @@ class PoolForm(forms.ModelForm):  # type: ignore[type-arg]
         return data
 
 
+class _Operated(Listed):
+    """Rows that only an operation deletes, one at a time."""
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Leave the action out that deletes without the operation."""
+        found = super().get_actions(request)
+        found.pop("delete_selected", None)
+        return found
+
+
 @admin.register(Queue)
-class QueueAdmin(Listed):
+class QueueAdmin(_Operated):
     """The queues of CI systems."""
 
     form = QueueForm
@@ -120,15 +130,9 @@ class QueueAdmin(Listed):
         """Delete with the operation."""
         delete_queue(obj)
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Leave the action out that deletes without the operation."""
-        found = super().get_actions(request)
-        found.pop("delete_selected", None)
-        return found
-
 
 @admin.register(Pool)
-class PoolAdmin(Listed):
+class PoolAdmin(_Operated):
     """The pools."""
 
     form = PoolForm
@@ -152,12 +156,6 @@ class PoolAdmin(Listed):
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:
         """Delete with the operation. Its servers stay."""
         delete_pool(obj, drain=False)
-
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Leave the action out that deletes without the operation."""
-        found = super().get_actions(request)
-        found.pop("delete_selected", None)
-        return found
 
 
 @admin.register(PoolPlan)

@@ -1,6 +1,6 @@
 """How an adapter of a CI system describes itself: to the registry, forms and docs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,9 +40,6 @@ class QueueKind:
     check_labels: Callable[[Labels], str] = lambda _labels: ""
     labels_help: str = ""
     poll: float = 10.0  # seconds between two reads without a hook
-    names_servers: bool = True
-    # Checks a hook's signature over its raw body with the queue's hook secret.
-    verify: Callable[[Mapping[str, str], bytes, str], bool] | None = None
 
     @property
     def all_options(self) -> tuple[Field, ...]:
