@@ -350,12 +350,12 @@ def test_a_failed_boot_is_told_with_the_end_of_its_log_which_stays_small(
         instance.log.write_bytes(b'\xff\x00"' * 10_000 + b"\\")
         for number in range(100):
             instance.finish_step(f"Pull {number:0>300}\\", code=1)
-        wait_until(lambda: len(receiver.list("boot")) > 1)
+        # A report may be sent while these steps are still written.
+        wait_until(lambda: len(receiver.list("boot")[-1]["steps"]) == 63)
         assert len(receiver.calls[-1].text) < 65536
         body = receiver.list("boot")[-1]
         assert len(body["log"]) <= 16384
         assert body["log"].endswith('?"?"\\')
-        assert len(body["steps"]) == 63
         # Someone repeats it by hand, and it succeeds.
         instance.finish_step("Install Docker")
         instance.finish_boot()

@@ -141,6 +141,7 @@ def check_looks(
 
     The admin becomes right-to-left only by language, with a separate style sheet.
     """
+    page.wait_for_load_state()  # right after a click, the new document may be empty
     faults = []
     for width, schemes in looks:
         page.set_viewport_size({"width": width, "height": 900})

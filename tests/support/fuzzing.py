@@ -33,12 +33,15 @@ schemathesis.openapi.format(
 )
 
 # Names of things that must exist, and can't be deleted while servers need them.
-NAMES = {"template": "default", "account": "sandbox"}
+NAMES = {"template": "default", "account": "sandbox", "queue": "drone"}
 OWN_TOKEN = "first"
 # Nothing needs these, so a deletion finds one that it may delete.
 SPARE = [f"spare-{number}" for number in range(4)]
-_spares = {name: itertools.cycle(SPARE) for name in ("accounts", "templates")}
-RENAMED = {"/api/accounts/{name}", "/api/templates/{name}"}
+_spares = {
+    name: itertools.cycle(SPARE)
+    for name in ("accounts", "templates", "queues", "pools")
+}
+RENAMED = {f"/api/{rows}/{{name}}" for rows in _spares}
 PLACED = {"/api/templates", "/api/templates/{name}"}
 
 
