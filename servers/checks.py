@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register  # noqa: A004 - Django's name
 from django.http.request import validate_host
 
-from servers.clouds.proxy import list_problems
+from servers.outgoing.proxy import list_problems
 
 
 @register

@@ -133,7 +133,7 @@ def _prepare_application(folder: Path | None, address: str) -> str:
     from django.db import DatabaseError
 
     from serverfleet.run.first_start import prepare_database, prepare_static
-    from servers.clouds.proxy import list_problems
+    from servers.outgoing.proxy import list_problems
 
     try:
         if folder is not None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
 
 from servers.addresses import is_host
+from servers.outgoing.errors import CallError, RefusedError
 
 # The tags (labels, metadata) that an adapter puts on each instance it creates. On
 # clouds without tags, the instance's name contains the key instead.
@@ -37,51 +37,6 @@ class Untested(str):
         return made
 
 
-class CloudError(Exception):
-    """Base class: what a cloud's answer, or a missing answer, means to the caller.
-
-    ``message`` is a sentence for a person. It includes the cloud's response, contains
-    no secrets, and has at most MAX_MESSAGE characters. ``retry_after`` is in seconds,
-    or None if the cloud gave no time. ``about`` is the part of a create call that the
-    cloud refuses, or "" if the adapter does not know it: only tests of accounts tell
-    it, and nothing else depends on it.
-    """
-
-    MAX_MESSAGE: ClassVar[int] = 1000
-
-    def __init__(
-        self, message: str, *, retry_after: float | None = None, about: str = ""
-    ) -> None:
-        message = message[: self.MAX_MESSAGE]
-        super().__init__(message)
-        self.message = message
-        self.retry_after = retry_after
-        self.about = about
-
-
-class UnknownOutcomeError(CloudError):
-    """There is no reliable answer: the call may have taken effect, or still may.
-
-    Raised for time-outs, broken connections, 5xx and unreadable answers. When a read
-    raises it, nothing was learned.
-    """
-
-
-class InstanceNotFoundError(CloudError):
-    """The cloud says that no instance with that id exists in this location."""
-
-
-class RefusedError(CloudError):
-    """The cloud refused the call. Nothing was created, and a repeat is refused too.
-
-    Raised for a bad image, size, key, network or parameter.
-    """
-
-
-class CredentialsError(RefusedError):
-    """The cloud does not accept the credentials, in general or for this call."""
-
-
 class QuotaError(RefusedError):
     """The account's own quota at the cloud is used up. Nothing was created."""
 
@@ -90,23 +45,7 @@ class NoCapacityError(RefusedError):
     """The cloud has no such size free here. Another size or region may work."""
 
 
-class ClockError(CloudError):
-    """The cloud rejects the call's signature because this machine's clock is wrong.
-
-    Nothing was created, and the credentials are not at fault: the same call works once
-    the clock is set. ``message`` says so.
-    """
-
-
-class ThrottledError(CloudError):
-    """Too many calls. Nothing was created, and the same call may work later."""
-
-
-class UnreachableError(CloudError):
-    """The request was never sent. Nothing was created, and a repeat may work later."""
-
-
-class UnfinishedError(CloudError):
+class UnfinishedError(CallError):
     """What ``finish`` waits for has not happened at the cloud yet.
 
     Nothing is wrong. It is called again after ``retry_after``, or when a listing shows

@@ -15,9 +15,9 @@ import requests
 from libcloud.common.base import Connection, Response
 from libcloud.http import LibcloudConnection
 
-from servers.clouds.base import CloudError
-from servers.clouds.deadline import current_deadline
-from servers.clouds.http import Answer, explain_failure, send
+from servers.outgoing.deadline import current_deadline
+from servers.outgoing.errors import CallError
+from servers.outgoing.http import Answer, explain_failure, send
 
 _DRIVERS_PER_THREAD: Final = 32
 
@@ -76,7 +76,7 @@ def send_by(connection: Connection, path: str, **how: Any) -> Answer:
     deadline.sent = False
     try:
         response: Any = connection.request(path, **how)
-    except CloudError:
+    except CallError:
         raise
     except Exception as error:  # noqa: BLE001 - it may fail on any unexpected answer
         raise explain_failure(deadline, type(error).__name__) from None

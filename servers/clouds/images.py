@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from fnmatch import translate
 from typing import Final
 
-from servers.clouds.base import About, RefusedError
+from servers.clouds.base import About
 from servers.clouds.capabilities import Capabilities
 from servers.clouds.catalogue import ImageQuery, OfferedImage
 from servers.clouds.port import Cloud, FindsImages
+from servers.outgoing.errors import RefusedError
 
 PREFIX: Final = "newest:"
 _PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ()./_:@'*?-]{0,199}")

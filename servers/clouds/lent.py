@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
-from servers.clouds.base import CloudError, UnreachableError
+from servers.outgoing.errors import CallError, UnreachableError
 
 T = TypeVar("T")
 _MAX_KEPT: Final = 1000
@@ -103,7 +103,7 @@ class LentCache(Generic[T]):
         entry.next_try = now + self.AGAIN
         try:
             lent = fetch()
-        except CloudError:
+        except CallError:
             if holds and entry.keys is not None:
                 return entry.keys
             raise

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from servers.clouds.base import UnreachableError
-from servers.clouds.deadline import Deadline
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import UnreachableError
 
 # Seconds. The service is on the same machine, or does not exist.
 MAX_SECONDS: Final = 2.0

@@ -60,7 +60,7 @@ class Cloud(Protocol):
         the cloud shows it afterwards. Raises RefusedError or a subclass if the instance
         can never be finished; the engine then gives it up and destroys it. It also does
         so if the instance is returned as failed. After UnfinishedError (the cloud needs
-        more time), InstanceNotFoundError (it may not be visible yet), ThrottledError,
+        more time), MissingError (it may not be visible yet), ThrottledError,
         UnreachableError or UnknownOutcomeError, it is called again.
         """
 
@@ -106,14 +106,14 @@ class Cloud(Protocol):
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Return one instance by its id.
 
-        Raises InstanceNotFoundError, CredentialsError, ThrottledError or
+        Raises MissingError, CredentialsError, ThrottledError or
         UnknownOutcomeError.
         """
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
         """Ask the cloud to terminate one instance. A return does not mean it is gone.
 
-        Raises InstanceNotFoundError, RefusedError (for example, if the cloud protects
+        Raises MissingError, RefusedError (for example, if the cloud protects
         it), CredentialsError, ThrottledError, UnreachableError or UnknownOutcomeError.
         """
 

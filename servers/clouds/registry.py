@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 from servers.addresses import explain_host
 from servers.clouds.base import CloudConfig
-from servers.clouds.kind import Field, Kind, is_number
+from servers.clouds.kind import Kind
 from servers.clouds.port import Cloud
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
+from servers.outgoing.fields import Field, is_number
 
 _ADAPTERS: Final = {
     "amazon": "servers.clouds.amazon",

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from servers.clouds.base import CloudError, InstanceNotFoundError
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decisions import LookUp
 from servers.lifecycle.snapshot import Pace
 from servers.models import Attempt, Fleet, Instance, Location, Server
+from servers.outgoing.errors import CallError, MissingError
 from servers.placing.location_gate import explain_closed_gate
 from servers.placing.locations import (
     BusyError,
@@ -42,7 +42,7 @@ def look_up(server: Server, decision: LookUp, *, now: datetime) -> str:
     try:
         with call_slot(attempt.account):
             found = cloud.find_instances(attempt.key, deadline=cloud.timings.call)
-    except CloudError as error:
+    except CallError as error:
         return error.message
     live = [shown for shown in found if shown.live]
     for shown in live:
@@ -61,9 +61,9 @@ def confirm_vanished(instance: Instance, *, now: datetime) -> str:
             shown = cloud.get_instance(
                 instance.instance_id, deadline=cloud.timings.call
             )
-    except InstanceNotFoundError:
+    except MissingError:
         record_gone(instance.pk, now=now)
-    except CloudError as error:
+    except CallError as error:
         return error.message
     else:
         record_seen(instance.pk, shown, now=now)
@@ -145,10 +145,10 @@ def _send_destroy(instance: Instance) -> Asked:
     try:
         with call_slot(instance.account):
             cloud.destroy_instance(instance.instance_id, deadline=cloud.timings.call)
-    except InstanceNotFoundError:
+    except MissingError:
         # This is no proof: a new instance may be invisible. Listings decide.
         pass
-    except CloudError as refusal:
+    except CallError as refusal:
         error = refusal.message
     return Asked(instance, pace_of(cloud), error)
 

@@ -12,18 +12,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from servers.clouds.base import (
-    ClockError,
-    CloudError,
-    CloudInstance,
-    CreateSpec,
-    CredentialsError,
-    NoCapacityError,
-    QuotaError,
-    RefusedError,
-    ThrottledError,
-    UnreachableError,
-)
+from servers.clouds.base import CloudInstance, CreateSpec, NoCapacityError, QuotaError
 from servers.clouds.port import Cloud, FinishesSome
 from servers.engine import uptime
 from servers.engine.images import resolve_image
@@ -35,6 +24,14 @@ from servers.lifecycle.states import Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
 from servers.machine.callback.tokens import digest
 from servers.models import Account, Attempt, Instance, Server
+from servers.outgoing.errors import (
+    CallError,
+    ClockError,
+    CredentialsError,
+    RefusedError,
+    ThrottledError,
+    UnreachableError,
+)
 from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breaker_events import record_failure, record_success
 from servers.placing.locations import call_slot, open_location, pace_of
@@ -63,7 +60,7 @@ class Reply:
     placement: Placement
     pace: Pace
     shown: CloudInstance | None = None
-    error: CloudError | None = None  # neither: the call was not sent
+    error: CallError | None = None  # neither: the call was not sent
 
     @property
     def answer(self) -> Answer:
@@ -144,7 +141,7 @@ def send_create(
             return reply  # only this process may send the call, and it won't
         try:
             shown = cloud.create_instance(spec, deadline=cloud.timings.call)
-        except CloudError as error:
+        except CallError as error:
             return replace(reply, error=error)
         return replace(reply, shown=shown)
 
@@ -196,7 +193,7 @@ def _withdraw_test(account: Account) -> None:
 
 
 def _note_refusal(
-    reply: Reply, error: CloudError, snapshot: Snapshot, *, now: datetime
+    reply: Reply, error: CallError, snapshot: Snapshot, *, now: datetime
 ) -> None:
     """Note on the account that nothing was created, and why."""
     account = reply.attempt.account
@@ -218,7 +215,7 @@ def _note_refusal(
         )
 
 
-def _note_failure(attempt: Attempt, error: CloudError, *, now: datetime) -> None:
+def _note_failure(attempt: Attempt, error: CallError, *, now: datetime) -> None:
     record_failure(attempt.account, error.message, asked_at=attempt.asked_at, now=now)
 
 
@@ -250,7 +247,7 @@ def _close(
     )
 
 
-def _note_silence(attempt: Attempt, server: Server, error: CloudError) -> None:
+def _note_silence(attempt: Attempt, server: Server, error: CallError) -> None:
     """Record a call without an answer. The attempt stays open, to be looked for."""
     logger.warning("%s: the create call got no answer: %s", server.name, error.message)
     Attempt.objects.filter(pk=attempt.pk, outcome=Outcome.ASKED).update(

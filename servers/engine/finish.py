@@ -10,12 +10,7 @@ crash at any line, and may repeat a call: it is idempotent.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from servers.clouds.base import (
-    CloudError,
-    NoCapacityError,
-    RefusedError,
-    UnfinishedError,
-)
+from servers.clouds.base import NoCapacityError, UnfinishedError
 from servers.engine import uptime
 from servers.engine.create import Reply
 from servers.lifecycle.decisions import Wait
@@ -23,6 +18,7 @@ from servers.lifecycle.snapshot import Placement, Snapshot
 from servers.lifecycle.states import Event
 from servers.lifecycle.tries import follow_failure
 from servers.models import Attempt, Instance, Server
+from servers.outgoing.errors import CallError, RefusedError
 from servers.placing.locations import call_slot, open_location, pace_of
 from servers.placing.placements import remember_capacity
 from servers.records import ledger
@@ -56,7 +52,7 @@ def send_finish(
     try:
         with call_slot(attempt.account):
             shown = cloud.finish(as_shown(instance), spec, deadline=cloud.timings.call)
-    except CloudError as error:
+    except CallError as error:
         return replace(reply, error=error)
     return replace(reply, shown=shown)
 

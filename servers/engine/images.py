@@ -11,7 +11,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from servers.clouds.base import CloudError, UnknownOutcomeError, UnreachableError
 from servers.clouds.catalogue import OfferedImage
 from servers.clouds.images import is_rule, resolve_rule
 from servers.clouds.port import Cloud
@@ -19,6 +18,7 @@ from servers.clouds.registry import describe_kind
 from servers.engine import uptime
 from servers.lifecycle.snapshot import Placement
 from servers.models import Account
+from servers.outgoing.errors import CallError, UnknownOutcomeError, UnreachableError
 
 KEEP_SECONDS: Final = 300.0
 _MAX_KEPT: Final = 1000
@@ -34,7 +34,7 @@ class Resolved:
 
     image_id: str
     note: str = ""
-    error: CloudError | None = None
+    error: CallError | None = None
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ def resolve_image(
     except UnknownOutcomeError as error:
         # A look-up changes nothing, and the create call was not sent.
         return Resolved(rule, error=UnreachableError(error.message))
-    except CloudError as error:
+    except CallError as error:
         return Resolved(rule, error=error)
     named = f" ({image.name})" if image.name != image.image_id else ""
     return Resolved(image.image_id, f"{rule} is {image.image_id}{named}.")

@@ -1,10 +1,10 @@
 """The part of an account's test that needs no template: reach, listing and quota."""
 
-from servers.clouds.base import CloudError, CredentialsError, RefusedError
 from servers.clouds.catalogue import Quota
 from servers.clouds.port import TellsQuotas
 from servers.models import Fleet
 from servers.operations.visits import Check, Finding, Visit, leave_out
+from servers.outgoing.errors import CallError, CredentialsError, RefusedError
 from servers.placing.locations import BusyError
 from servers.wording import count_of
 
@@ -77,8 +77,8 @@ def probe_quotas(visit: Visit) -> list[Finding]:
         return [leave_out(visit.region, why, Check.QUOTA)]
     try:
         quotas = visit.ask(lambda left: cloud.list_quotas(deadline=left))
-    except (CloudError, BusyError) as error:
-        said = error.message if isinstance(error, CloudError) else ""
+    except (CallError, BusyError) as error:
+        said = error.message if isinstance(error, CallError) else ""
         why = f"The quota was not tested. {said}".rstrip()
         return [leave_out(visit.region, why, Check.QUOTA)]
     if not quotas:

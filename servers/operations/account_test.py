@@ -11,13 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from servers.clouds.base import (
-    CreateSpec,
-    CredentialsError,
-    NoCapacityError,
-    QuotaError,
-    RefusedError,
-)
+from servers.clouds.base import CreateSpec, NoCapacityError, QuotaError
 from servers.clouds.images import is_rule, resolve_rule
 from servers.clouds.registry import describe_kind
 from servers.errors import FleetError, InvalidError
@@ -26,6 +20,7 @@ from servers.models import Account, Fleet, Template, TemplatePlacement
 from servers.operations.account_reach import probe_listing, probe_quotas
 from servers.operations.accounts import check_settings
 from servers.operations.visits import Check, Finding, Visit, leave_out, take_place
+from servers.outgoing.errors import CredentialsError, RefusedError
 
 MAX_SECONDS_IN_ALL: Final = 20.0
 MAX_REGIONS: Final = 5

@@ -13,7 +13,6 @@ from django.db.models import Q
 
 from servers.clouds import catalogue as clouds
 from servers.clouds.alike import find_alike, pattern_of
-from servers.clouds.base import CloudError
 from servers.clouds.capabilities import Capabilities
 from servers.clouds.catalogue import ImageQuery, OfferedImage
 from servers.clouds.images import is_rule
@@ -23,6 +22,7 @@ from servers.errors import FleetError, InvalidError
 from servers.messaging import dispatch
 from servers.models import Account, Catalogue, Location, TemplatePlacement
 from servers.operations.visits import take_place
+from servers.outgoing.errors import CallError
 from servers.placing.locations import BusyError, call_slot, open_location
 from servers.records.ledger import database_now
 from servers.reports.catalogue import EVERY, dump_content
@@ -112,7 +112,7 @@ def refresh_catalogue(account: Account, region: str, *, seconds: float) -> None:
     try:
         with call_slot(account):
             found = _look(cloud, kind.capabilities, row, used, ends=ends)
-    except CloudError as error:
+    except CallError as error:
         changes = {"error": error.message}
     except BusyError:
         changes = {"error": "Too many calls to the cloud are in progress."}
@@ -171,7 +171,7 @@ def _look(
         query = ImageQuery(ids=tuple(sorted(images)))
         try:
             found = cloud.find_images(query, deadline=_left(ends))
-        except CloudError:
+        except CallError:
             certain = False
         else:
             known |= {image.image_id: image for image in found}
@@ -203,7 +203,7 @@ def _find_alike(
     candidates: Collection[OfferedImage] = listed.images
     if isinstance(cloud, FindsImages) and was.owner and was.name != image:
         query = ImageQuery(owner=was.owner, pattern=pattern_of(was.name))
-        with contextlib.suppress(CloudError):  # then only among those that are listed
+        with contextlib.suppress(CallError):  # then only among those that are listed
             candidates = (*candidates, *cloud.find_images(query, deadline=_left(ends)))
     return find_alike(was, candidates)
 

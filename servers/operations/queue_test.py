@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Final
 
-from servers.clouds.base import CloudError
 from servers.errors import FleetError
 from servers.models import Queue
 from servers.operations.queues import open_queue_of
+from servers.outgoing.errors import CallError
 from servers.queues.base import QueueJob
 from servers.records.ledger import database_now
 
@@ -27,6 +27,6 @@ def probe_queue(queue: Queue) -> Probe:
     now = database_now().timestamp()
     try:
         shown = open_queue_of(queue).read(now=now, deadline=MAX_SECONDS)
-    except (CloudError, FleetError) as error:
+    except (CallError, FleetError) as error:
         return Probe(error.message)
     return Probe("", shown.jobs[:MAX_SHOWN])

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.base import NoCapacityError, QuotaError
+from servers.errors import UnavailableError
+from servers.models import Account
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    NoCapacityError,
-    QuotaError,
     RefusedError,
     UnreachableError,
 )
-from servers.errors import UnavailableError
-from servers.models import Account
 from servers.placing.locations import BusyError, call_slot, open_location
 
 # A person waits for the result, and the web process has few threads. So only this many
@@ -120,7 +119,7 @@ class Visit:
                 is_refusal=not isinstance(error, others),
                 check=error.about or check,
             )
-        except CloudError as error:
+        except CallError as error:
             words = error.message
         except BusyError:
             words = "Too many calls are in progress."

@@ -13,13 +13,14 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from servers import workload
-from servers.clouds.base import CloudConfig, CloudError, InstanceNotFoundError
+from servers.clouds.base import CloudConfig
 from servers.clouds.port import Cloud
 from servers.clouds.registry import describe_kind, open_cloud, read_timings
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 from servers.lifecycle.snapshot import Pace
 from servers.models import Account, Location
+from servers.outgoing.errors import CallError, MissingError
 from servers.records.counters import count_failure
 
 # Each caller turned away since a call last ended must wait this much longer.
@@ -133,8 +134,8 @@ def call_slot(account: Account) -> Iterator[None]:
     try:
         with workload.calling():
             yield
-    except CloudError as error:
-        if not isinstance(error, InstanceNotFoundError):
+    except CallError as error:
+        if not isinstance(error, MissingError):
             count_failure(error)
         raise
     finally:

@@ -9,12 +9,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q
 
-from servers.clouds.base import CloudError, ThrottledError
 from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
 from servers.messaging import dispatch
 from servers.models import Pool, Queue
 from servers.operations.queues import open_queue_of
+from servers.outgoing.errors import CallError, ThrottledError
 from servers.queues.base import QueueSnapshot
 from servers.queues.registry import describe_queue_kind
 from servers.records.counters import count_fault
@@ -73,13 +73,13 @@ def _read(held: _Held) -> None:
         shown = open_queue_of(queue).read(
             now=started.timestamp(), deadline=CALL_SECONDS
         )
-    except (CloudError, FleetError) as error:
+    except (CallError, FleetError) as error:
         _record_failure(held, error, started)
     else:
         _record_snapshot(held, shown, started)
 
 
-def _record_failure(held: _Held, error: CloudError | FleetError, now: datetime) -> None:
+def _record_failure(held: _Held, error: CallError | FleetError, now: datetime) -> None:
     failures = held.queue.failures + 1
     logger.warning("The queue %s can't be read: %s", held.queue, error.message)
     wait = back_off(failures, 0.5, first=_poll_of(held.queue), most=LONGEST_PAUSE)

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol
 
-from servers.clouds.base import UnknownOutcomeError
 from servers.lifecycle.pools.demand import JobState
+from servers.outgoing.errors import UnknownOutcomeError
 
 Labels = Mapping[str, str]
 MAX_JOBS: Final = 20_000  # of one snapshot
@@ -68,7 +68,7 @@ class Queue(Protocol):
         """Return what the queue shows, with all its pages, within ``deadline`` seconds.
 
         ``now`` becomes ``at``. Times of the CI that lie in the future count as ``now``.
-        Never changes anything. Raises a CloudError if it can't be read:
+        Never changes anything. Raises a CallError if it can't be read:
         CredentialsError, ThrottledError (with ``retry_after``), UnreachableError,
         RefusedError (such as an edition of the CI without this API), and
         UnknownOutcomeError for all else.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from servers.clouds.kind import Field
+from servers.outgoing.fields import Field
 from servers.queues.base import Labels, Queue, QueueConfig
 from servers.queues.matching import list_missing
 

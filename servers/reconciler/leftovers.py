@@ -13,12 +13,13 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from servers.clouds.base import CloudError, CloudLeftover
+from servers.clouds.base import CloudLeftover
 from servers.clouds.port import Cloud
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.snapshot import Pace
 from servers.lifecycle.states import CLOSED, State
 from servers.models import Attempt, Fleet, Instance, Leftover, Location, Server
+from servers.outgoing.errors import CallError
 from servers.reconciler.owners import choose_owner, seen_by
 from servers.records.ledger import Fact, database_now, write_event
 from servers.reports.leaks.bounds import LEFTOVERS_EVERY
@@ -35,7 +36,7 @@ def tidy_leftovers(
     """Look for leftovers if it is time, and delete those that are due.
 
     Runs under the location's lease, after a complete listing confirmed the account.
-    Raises CloudError if the look itself fails.
+    Raises CallError if the look itself fails.
     """
     started = database_now()
     location.refresh_from_db(fields=["leftovers_at"])
@@ -159,7 +160,7 @@ def _delete(leftover: Leftover, cloud: Cloud) -> None:
     error = ""
     try:
         cloud.delete_leftover(leftover.resource_id, deadline=cloud.timings.call)
-    except CloudError as refusal:
+    except CallError as refusal:
         error = refusal.message
         logger.warning("Could not delete %s: %s", leftover.resource_id, error)
     if error != leftover.delete_error:

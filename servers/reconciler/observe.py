@@ -8,19 +8,19 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import Case, F, Q, Value, When
 
-from servers.clouds.base import (
-    ClockError,
-    CloudError,
-    CloudListing,
-    CredentialsError,
-    ThrottledError,
-)
+from servers.clouds.base import CloudListing
 from servers.clouds.port import Cloud
 from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.states import LISTED_OFTEN
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Instance, Listing, Location, Server
+from servers.outgoing.errors import (
+    CallError,
+    ClockError,
+    CredentialsError,
+    ThrottledError,
+)
 from servers.placing.breaker_events import watch_creations
 from servers.placing.full import remember_full
 from servers.placing.location_gate import is_confirmed
@@ -82,7 +82,7 @@ def _observe(held: _Held) -> None:
             _compare_identity(listing.identity or identity, account)
     except BusyError as busy:
         _release(held, next_in=busy.wait)
-    except (CloudError, FleetError) as error:
+    except (CallError, FleetError) as error:
         _record_failure(held, error)
     else:
         _record_listing(held, cloud, listing, started)
@@ -131,7 +131,7 @@ def _release(held: _Held, *, next_in: timedelta) -> None:
     )
 
 
-def _record_failure(held: _Held, error: CloudError | FleetError) -> None:
+def _record_failure(held: _Held, error: CallError | FleetError) -> None:
     failures = held.location.failures + 1
     logger.warning("A listing of %s failed: %s", held.location, error.message)
     now = database_now()
@@ -219,7 +219,7 @@ def _tidy(location: Location, cloud: Cloud, *, fleet: Fleet) -> None:
             tidy_leftovers(location, cloud, fleet=fleet, pace=pace_of(cloud))
     except BusyError:
         return
-    except CloudError as error:
+    except CallError as error:
         logger.warning(
             "Could not list the leftovers of %s: %s",
             location,

@@ -6,8 +6,8 @@ from typing import Final
 
 from django.db.models import F
 
-from servers.clouds.base import CloudError
 from servers.models import Counter
+from servers.outgoing.errors import CallError
 
 ATTEMPTS: Final = "attempts"
 FAILURES: Final = "step_failures"
@@ -29,7 +29,7 @@ def count(name: str, label: str = "", *, by: float = 1) -> None:
         row.update(value=F("value") + by)
 
 
-def count_failure(error: CloudError) -> None:
+def count_failure(error: CallError) -> None:
     """Count a failed call by the class of its error."""
     count(FAILURES, type(error).__name__.removesuffix("Error"))
 

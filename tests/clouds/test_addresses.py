@@ -16,19 +16,14 @@ from servers.addresses import (
     read_address,
 )
 from servers.clouds.amazon.api import read_answer
-from servers.clouds.base import (
-    CloudConfig,
-    CloudError,
-    CloudInstance,
-    Meaning,
-    UnreachableError,
-)
+from servers.clouds.base import CloudConfig, CloudInstance, Meaning
 from servers.clouds.hetznercloud.errors import explain as explain_hetzner
-from servers.clouds.http import Answer
-from servers.clouds.reading import parse_json
 from servers.clouds.registry import open_cloud, validate_config
-from servers.clouds.rest import Reply, describe_body
 from servers.machine.tcp import NOT_TRIED, NOT_YET, try_port
+from servers.outgoing.errors import CallError, UnreachableError
+from servers.outgoing.http import Answer
+from servers.outgoing.reading import parse_json
+from servers.outgoing.rest import Reply, describe_body
 
 LOOPBACK = (
     *("127.0.0.1", "127.9.9.9", "127.1", "0x7f.1", "0x7f000001", "2130706433"),
@@ -247,7 +242,7 @@ def test_an_error_quotes_nothing_of_what_is_no_answer_of_its_cloud(
     answer = Answer(status, SECRET, {"Location": f"http://{SECRET}"}, body.encode())
     try:
         read_answer(answer)
-    except CloudError as error:
+    except CallError as error:
         assert SECRET not in error.message  # noqa: PT017 - some answers are no errors
     reply = Reply("It", answer, parse_json(answer.body))
     assert SECRET not in describe_body(reply)
@@ -258,6 +253,6 @@ def test_an_error_quotes_nothing_of_what_is_no_answer_of_its_cloud(
 def test_a_long_error_is_cut(allow: Any) -> None:
     error = f"<Error><Code>X</Code><Message>{'long ' * 10_000}</Message></Error>"
     body = f"<Response><Errors>{error}</Errors></Response>".encode()
-    with pytest.raises(CloudError) as caught:
+    with pytest.raises(CallError) as caught:
         read_answer(Answer(400, "", {}, body))
     assert len(caught.value.message) < 1100

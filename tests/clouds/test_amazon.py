@@ -13,21 +13,18 @@ import pytest
 
 from servers.clouds.amazon import adapter
 from servers.clouds.amazon.launch import build_run_params
-from servers.clouds.base import (
-    CloudConfig,
-    CloudError,
-    CreateSpec,
+from servers.clouds.base import CloudConfig, CreateSpec, NoCapacityError, QuotaError
+from servers.clouds.registry import open_cloud
+from servers.errors import InvalidError
+from servers.lifecycle.keys import make_key
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.registry import open_cloud
-from servers.errors import InvalidError
-from servers.lifecycle.keys import make_key
 from tests.support.moto import reset_moto
 
 pytestmark = pytest.mark.pure
@@ -119,18 +116,18 @@ def error_of(code: str) -> str:
         (400, "InvalidKeyPair.NotFound", RefusedError),
         (400, "IdempotentParameterMismatch", RefusedError),
         (400, "InvalidParameterValue", RefusedError),
-        (400, "InvalidInstanceID.NotFound", InstanceNotFoundError),
+        (400, "InvalidInstanceID.NotFound", MissingError),
         (500, "InternalError", UnknownOutcomeError),
         (503, "Unavailable", UnknownOutcomeError),
         (502, "", UnknownOutcomeError),
     ],
 )
 def test_an_error_code_means_what_it_means(
-    status: int, code: str, wanted: type[CloudError]
+    status: int, code: str, wanted: type[CallError]
 ) -> None:
     with answering(status, error_of(code)) as (url, seen):
         cloud = open_cloud("amazon", CloudConfig("a", "eu-central-1", url, SECRETS))
-        with pytest.raises(CloudError) as raised:
+        with pytest.raises(CallError) as raised:
             cloud.create_instance(spec_of(), deadline=5)
         assert type(raised.value) is wanted
         assert "made-up-secret" not in raised.value.message

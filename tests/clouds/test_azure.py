@@ -12,18 +12,11 @@ from servers.clouds.azure.errors import GroupMissingError, explain
 from servers.clouds.azure.network import read_interfaces
 from servers.clouds.azure.offers import read_quotas
 from servers.clouds.azure.tokens import read_token
-from servers.clouds.base import (
-    CredentialsError,
-    InstanceNotFoundError,
-    Meaning,
-    NoCapacityError,
-    QuotaError,
-    RefusedError,
-    UnfinishedError,
-)
-from servers.clouds.http import Answer
-from servers.clouds.reading import parse_json
-from servers.clouds.rest import Reply
+from servers.clouds.base import Meaning, NoCapacityError, QuotaError, UnfinishedError
+from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
+from servers.outgoing.http import Answer
+from servers.outgoing.reading import parse_json
+from servers.outgoing.rest import Reply
 from tests.clouds.benches.azure import AzureBench
 from tests.clouds.fakes.specs.material import load_json, need_material
 from tests.clouds.fakes.wire import Response
@@ -55,7 +48,7 @@ def test_each_recorded_refusal_has_its_meaning() -> None:
     assert find_errors("authorization-failed-403") == [CredentialsError]
     assert find_errors("group-not-found-404") == [GroupMissingError]
     assert find_errors("spot-priority-and-price") == [RefusedError]
-    assert InstanceNotFoundError in find_errors("vm-force-delete")
+    assert MissingError in find_errors("vm-force-delete")
 
 
 def test_recorded_machines_disks_quotas_and_tokens_are_read() -> None:

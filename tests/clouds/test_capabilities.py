@@ -5,9 +5,9 @@ import base64
 import pytest
 
 from servers.clouds.amazon.launch import build_run_params
-from servers.clouds.base import RefusedError
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.registry import describe_kind, list_kinds
+from servers.outgoing.errors import RefusedError
 from tests.clouds.test_amazon import spec_of
 
 pytestmark = pytest.mark.pure

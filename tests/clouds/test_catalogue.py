@@ -3,8 +3,8 @@
 import pytest
 
 from servers.clouds.amazon.offers import list_owners
-from servers.clouds.base import CredentialsError, ThrottledError
 from servers.clouds.catalogue import MAX_ENTRIES, OfferedImage, make_catalogue
+from servers.outgoing.errors import CredentialsError, ThrottledError
 from tests.clouds.test_amazon import answering, error_of
 from tests.clouds.test_checks import DENIED, open_amazon
 

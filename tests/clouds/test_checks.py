@@ -5,18 +5,16 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudConfig,
-    CloudError,
+from servers.clouds.base import CloudConfig, NoCapacityError, QuotaError
+from servers.clouds.port import Cloud
+from servers.clouds.registry import open_cloud
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    NoCapacityError,
-    QuotaError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.port import Cloud
-from servers.clouds.registry import open_cloud
 from tests.clouds.test_amazon import SECRETS, answering, error_of, spec_of
 
 pytestmark = pytest.mark.pure
@@ -90,11 +88,11 @@ def test_look_ups_that_a_policy_does_not_allow_are_not_needed() -> None:
     ],
 )
 def test_what_forbids_a_create_is_raised_by_its_meaning(
-    action: str, answer: tuple[int, str], wanted: type[CloudError]
+    action: str, answer: tuple[int, str], wanted: type[CallError]
 ) -> None:
     with (
         answering(200, "<r/>", **{**ALL_WELL, action: answer}) as (url, _),
-        pytest.raises(CloudError) as raised,
+        pytest.raises(CallError) as raised,
     ):
         open_amazon(url).check_create(spec_of(), deadline=5)
     assert type(raised.value) is wanted
@@ -145,9 +143,9 @@ def test_a_destroy_is_checked_with_an_instance_that_nobody_has(
     ],
 )
 def test_what_forbids_a_destroy_is_raised_by_its_meaning(
-    answer: tuple[int, str], wanted: type[CloudError]
+    answer: tuple[int, str], wanted: type[CallError]
 ) -> None:
-    with answering(*answer) as (url, _), pytest.raises(CloudError) as raised:
+    with answering(*answer) as (url, _), pytest.raises(CallError) as raised:
         open_amazon(url).check_destroy(deadline=5)
     assert type(raised.value) is wanted
 
@@ -173,13 +171,13 @@ def test_a_sandbox_denies_what_its_options_say(tmp_path: Path) -> None:
     [({"no_capacity": ["small"]}, NoCapacityError), ({"quota": 1}, QuotaError)],
 )
 def test_a_sandboxs_check_tells_of_room(
-    tmp_path: Path, options: dict[str, Any], wanted: type[CloudError]
+    tmp_path: Path, options: dict[str, Any], wanted: type[CallError]
 ) -> None:
     plain = {"latency": 0.0, "processing": 0.0, **options}
     config = CloudConfig("a1", "", options=plain, folder=str(tmp_path))
     cloud = open_cloud("sandbox", config)
     if wanted is QuotaError:
         cloud.create_instance(spec_of(image="debian-12", size="small"), deadline=5)
-    with pytest.raises(CloudError) as raised:
+    with pytest.raises(CallError) as raised:
         cloud.check_create(spec_of(image="debian-12", size="small"), deadline=5)
     assert type(raised.value) is wanted

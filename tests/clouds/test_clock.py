@@ -6,15 +6,15 @@ from email.utils import formatdate
 import pytest
 
 from servers.clouds.amazon.api import read_answer
-from servers.clouds.base import (
+from servers.clouds.base import CloudConfig
+from servers.clouds.registry import open_cloud
+from servers.outgoing.errors import (
+    CallError,
     ClockError,
-    CloudConfig,
-    CloudError,
     CredentialsError,
     RefusedError,
 )
-from servers.clouds.http import Answer
-from servers.clouds.registry import open_cloud
+from servers.outgoing.http import Answer
 from tests.clouds.test_amazon import SECRETS, answering, error_of, spec_of
 
 pytestmark = pytest.mark.pure
@@ -74,10 +74,10 @@ def test_a_complaint_about_the_time_names_the_clock_and_not_the_credentials(
     ],
 )
 def test_the_date_of_an_answer_tells_a_wrong_clock_from_wrong_keys(
-    code: str, message: str, ahead: int, temporary: bool, wanted: type[CloudError]
+    code: str, message: str, ahead: int, temporary: bool, wanted: type[CallError]
 ) -> None:
     date = formatdate(time.time() - ahead, usegmt=True)
-    with pytest.raises(CloudError) as raised:
+    with pytest.raises(CallError) as raised:
         read_answer(
             answer_of(403, error_with(code, message), date), temporary=temporary
         )

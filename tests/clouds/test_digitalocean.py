@@ -6,20 +6,18 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
-    CredentialsError,
-    Meaning,
-    NoCapacityError,
-    QuotaError,
-    RefusedError,
-    ThrottledError,
-    UnknownOutcomeError,
-)
+from servers.clouds.base import Meaning, NoCapacityError, QuotaError
 from servers.clouds.catalogue import ImageQuery
 from servers.clouds.digitalocean.adapter import DigitalOcean
 from servers.clouds.digitalocean.launch import build_body
 from servers.clouds.registry import validate_placement_options
+from servers.outgoing.errors import (
+    CallError,
+    CredentialsError,
+    RefusedError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from tests.clouds.benches.digitalocean import DigitalOceanBench
 from tests.clouds.fakes.digitalocean_offers import KEY, VPC
 from tests.clouds.fakes.specs.material import load_json, need_material
@@ -45,9 +43,9 @@ def open_cloud(bench: DigitalOceanBench) -> DigitalOcean:
     return cloud
 
 
-def catch_create(bench: DigitalOceanBench, response: Response) -> CloudError:
+def catch_create(bench: DigitalOceanBench, response: Response) -> CallError:
     bench.fake.answer(response, role="create")
-    with pytest.raises(CloudError) as raised:
+    with pytest.raises(CallError) as raised:
         bench.open().create_instance(bench.make_spec(), deadline=5)
     return raised.value
 
@@ -82,7 +80,7 @@ def test_a_refusal_means_what_its_status_and_its_words_say(
     status: int,
     code: str,
     words: str,
-    wanted: type[CloudError],
+    wanted: type[CallError],
 ) -> None:
     error = catch_create(bench, Response(status, {"id": code, "message": words}))
     assert type(error) is wanted

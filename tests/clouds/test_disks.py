@@ -5,15 +5,15 @@ from uuid import uuid4
 
 import pytest
 
-from servers.clouds.base import (
-    CloudConfig,
-    CloudError,
+from servers.clouds.base import CloudConfig
+from servers.clouds.port import Cloud
+from servers.clouds.registry import open_cloud
+from servers.outgoing.errors import (
+    CallError,
     RefusedError,
     ThrottledError,
     UnreachableError,
 )
-from servers.clouds.port import Cloud
-from servers.clouds.registry import open_cloud
 from tests.clouds.test_amazon import SECRETS, answering, error_of, spec_of
 from tests.clouds.test_checks import ALL_WELL, DENIED
 
@@ -87,11 +87,11 @@ def test_no_disk_asked_for_sends_and_asks_nothing_of_one() -> None:
     ],
 )
 def test_without_the_device_nothing_is_launched(
-    answer: tuple[int, str], wanted: type[CloudError], words: str
+    answer: tuple[int, str], wanted: type[CallError], words: str
 ) -> None:
     with (
         answering(200, MADE, DescribeImages=answer) as (url, seen),
-        pytest.raises(CloudError, match=words) as raised,
+        pytest.raises(CallError, match=words) as raised,
     ):
         open_amazon(url).create_instance(spec_with_disk(), deadline=5)
     assert type(raised.value) is wanted

@@ -2,25 +2,23 @@
 
 import pytest
 
-from servers.clouds.base import (
-    CloudConfig,
-    CloudError,
+from servers.clouds.base import CloudConfig, NoCapacityError, QuotaError
+from servers.clouds.registry import open_cloud
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.registry import open_cloud
 from tests.clouds.test_amazon import SECRETS, answering, error_of, spec_of
 
 pytestmark = pytest.mark.pure
 
 # As the reference lists them: those that every action may give, those of RunInstances,
 # TerminateInstances and the Describe calls that are used here, and the servers' own.
-TABLE: dict[type[CloudError], str] = {
+TABLE: dict[type[CallError], str] = {
     ThrottledError: """
         503 RequestLimitExceeded
         400 Throttling
@@ -73,7 +71,7 @@ TABLE: dict[type[CloudError], str] = {
         400 UnfulfillableCapacity
         400 Unsupported
     """,
-    InstanceNotFoundError: """
+    MissingError: """
         400 InvalidInstanceID.NotFound
         400 InvalidVolume.NotFound
     """,
@@ -154,11 +152,11 @@ CASES = [
 
 @pytest.mark.parametrize(("status", "code", "wanted"), CASES)
 def test_a_code_means_what_the_reference_says_of_it(
-    status: int, code: str, wanted: type[CloudError]
+    status: int, code: str, wanted: type[CallError]
 ) -> None:
     with answering(status, error_of(code)) as (url, seen):
         cloud = open_cloud("amazon", CloudConfig("a", "eu-central-1", url, SECRETS))
-        with pytest.raises(CloudError) as raised:
+        with pytest.raises(CallError) as raised:
             cloud.create_instance(spec_of(), deadline=10)
     assert type(raised.value) is wanted
     # Without a code it is not in the form of EC2's errors, and not quoted.

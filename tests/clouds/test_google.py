@@ -9,23 +9,25 @@ import pytest
 
 from servers.clouds import google
 from servers.clouds.base import (
-    CloudError,
     CloudInstance,
     CreateSpec,
-    CredentialsError,
-    InstanceNotFoundError,
     Meaning,
     NoCapacityError,
     QuotaError,
-    RefusedError,
-    ThrottledError,
     UnfinishedError,
-    UnknownOutcomeError,
 )
 from servers.clouds.catalogue import ImageQuery
 from servers.clouds.google.errors import MEANINGS, find_meaning
 from servers.clouds.google.options import OPTIONS
 from servers.clouds.port import Cloud, FindsImages, TellsQuotas
+from servers.outgoing.errors import (
+    CallError,
+    CredentialsError,
+    MissingError,
+    RefusedError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.google_offers import ZONES
 from tests.clouds.fakes.google_show import show_operation
@@ -111,14 +113,14 @@ def test_an_operation_that_failed_is_told_by_its_meaning(
     code: str,
     status: int,
     message: str,
-    wanted: type[CloudError],
+    wanted: type[CallError],
 ) -> None:
     bench.fake.no_capacity = 1
     made, spec = create(bench)
     operation = bench.fake.operations[-1]
     error = {"code": code, "message": message} if code else {"message": message}
     operation |= {"errors": [error], "status": status}
-    with pytest.raises(CloudError) as raised:
+    with pytest.raises(CallError) as raised:
         cloud.finish(made, spec, deadline=10)
     assert type(raised.value) is wanted
 
@@ -154,7 +156,7 @@ def test_an_instance_is_not_given_up_because_operations_may_not_be_listed(
     assert cloud.finish(made, spec, deadline=10) == made
     missing = bench.make_spec()
     assert cloud.find_instances(missing.key, deadline=10) == []
-    with pytest.raises(InstanceNotFoundError):
+    with pytest.raises(MissingError):
         cloud.get_instance(f"europe-west1-b/{missing.key}", deadline=10)
 
 
@@ -173,7 +175,7 @@ def test_an_unanswered_insert_that_failed_is_found_as_a_failed_instance(
     assert found.meaning is Meaning.FAILED
     assert "POOL_EXHAUSTED" in found.fault
     assert found.instance_id == f"europe-west1-b/{spec.key}"
-    with pytest.raises(InstanceNotFoundError):
+    with pytest.raises(MissingError):
         cloud.destroy_instance(found.instance_id, deadline=10)
 
 
@@ -263,7 +265,7 @@ def test_a_spot_instance_is_created_to_be_deleted_and_told_when_it_is_taken_back
     gone = cloud.get_instance(made.instance_id, deadline=10)
     assert (gone.meaning, gone.interrupted) == (Meaning.GONE, True)
     bench.fake.advance(60.0)
-    with pytest.raises(InstanceNotFoundError):
+    with pytest.raises(MissingError):
         cloud.get_instance(other.instance_id, deadline=10)
 
 
@@ -313,7 +315,7 @@ def test_only_the_regions_own_instances_are_listed(bench: GoogleBench) -> None:
     assert there.instance_id.startswith("us-central1-")
     (listed,) = bench.open().list_instances("ci", deadline=10).instances
     assert listed.instance_id == there.instance_id
-    with pytest.raises(InstanceNotFoundError):
+    with pytest.raises(MissingError):
         bench.open().get_instance(here.instance_id, deadline=10)
 
 
@@ -469,7 +471,7 @@ def test_the_scarcest_quotas_come_first(cloud: Cloud) -> None:
             404,
             ["notFound"],
             "The resource 'projects/p/zones/z/instances/i' was not found",
-            InstanceNotFoundError,
+            MissingError,
         ),
         (409, ["alreadyExists"], "exists", UnknownOutcomeError),
         (409, ["somethingNew"], "?", UnknownOutcomeError),
@@ -481,7 +483,7 @@ def test_the_scarcest_quotas_come_first(cloud: Cloud) -> None:
     ],
 )
 def test_reasons_have_their_meanings(
-    status: int, reasons: list[str], message: str, wanted: type[CloudError]
+    status: int, reasons: list[str], message: str, wanted: type[CallError]
 ) -> None:
     assert find_meaning(status, reasons, message) is wanted
 
@@ -505,7 +507,7 @@ def test_the_guide_page_names_each_reason_with_its_meaning() -> None:
         QuotaError: "quota",
         CredentialsError: "credentials",
         UnknownOutcomeError: "unknown outcome",
-        InstanceNotFoundError: "gone",
+        MissingError: "gone",
     }
     for meaning, reasons in MEANINGS.items():
         for reason in reasons:
@@ -522,6 +524,6 @@ def test_an_operation_of_another_instance_is_not_taken_for_this_one(
     # A cloud that ignores the filter.
     answer = {"kind": "compute#operationList", "id": "x", "items": [shown]}
     bench.fake.answer(Response(200, answer), role="operations")
-    with pytest.raises(InstanceNotFoundError):
+    with pytest.raises(MissingError):
         cloud.finish(made, spec, deadline=10)
     assert failed.instance_id != made.instance_id

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import RefusedError
 from servers.clouds.google.launch import build_body, name_image, read_request_id
 from servers.clouds.google.options import check_options
+from servers.outgoing.errors import RefusedError
 from tests.clouds.benches.google import GoogleBench
 
 pytestmark = pytest.mark.pure

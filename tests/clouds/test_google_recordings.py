@@ -8,13 +8,7 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
-    CreateSpec,
-    InstanceNotFoundError,
-    Meaning,
-    NoCapacityError,
-)
+from servers.clouds.base import CreateSpec, Meaning, NoCapacityError
 from servers.clouds.google.convert import (
     is_spot,
     may_be_taken,
@@ -26,9 +20,10 @@ from servers.clouds.google.convert import (
 from servers.clouds.google.errors import explain, explain_operation
 from servers.clouds.google.offers import read_quotas
 from servers.clouds.google.operations import find_insert
-from servers.clouds.http import Answer
-from servers.clouds.reading import parse_json
-from servers.clouds.rest import Reply
+from servers.outgoing.errors import CallError, MissingError
+from servers.outgoing.http import Answer
+from servers.outgoing.reading import parse_json
+from servers.outgoing.rest import Reply
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.specs.material import load_json, need_material
 from tests.clouds.fakes.wire import Response
@@ -54,7 +49,7 @@ def find_bodies(name: str, path_end: str, method: str = "GET") -> list[Any]:
     ]
 
 
-def explain_recorded(response: dict[str, Any]) -> CloudError | None:
+def explain_recorded(response: dict[str, Any]) -> CallError | None:
     body = Response(0, response["body"]).bytes
     answer = Answer(response["status"], "", response.get("headers") or {}, body)
     return explain(Reply("Google", answer, parse_json(body)))
@@ -131,7 +126,7 @@ def test_an_operation_that_ran_out_of_capacity_says_so() -> None:
     assert type(error) is NoCapacityError
     assert "does not have enough resources" in error.message
     # What a client quoted of the 404 that followed.
-    assert type(explain_recorded(missing)) is InstanceNotFoundError
+    assert type(explain_recorded(missing)) is MissingError
 
 
 def test_every_operation_without_an_error_failed_in_nothing() -> None:
@@ -155,7 +150,7 @@ def test_every_recorded_404_is_of_a_resource_that_is_missing() -> None:
     ]
     assert missing
     for response in missing:
-        assert type(explain_recorded(response)) is InstanceNotFoundError
+        assert type(explain_recorded(response)) is MissingError
 
 
 def test_a_life_shows_each_status_and_no_address_that_is_only_a_path() -> None:

@@ -8,20 +8,20 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
+from servers.clouds.base import CloudConfig
+from servers.clouds.google.keys import TOKEN_URL, read_key, sign_assertion
+from servers.clouds.google.tokens import explain_refusal, is_own_host
+from servers.clouds.port import Cloud
+from servers.clouds.registry import open_cloud, validate_config
+from servers.outgoing.errors import (
+    CallError,
     ClockError,
-    CloudConfig,
-    CloudError,
     CredentialsError,
     ThrottledError,
     UnreachableError,
 )
-from servers.clouds.google.keys import TOKEN_URL, read_key, sign_assertion
-from servers.clouds.google.tokens import explain_refusal, is_own_host
-from servers.clouds.http import Answer
-from servers.clouds.port import Cloud
-from servers.clouds.registry import open_cloud, validate_config
-from servers.clouds.rest import Reply
+from servers.outgoing.http import Answer
+from servers.outgoing.rest import Reply
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.google_token import make_key_file, private_pem
 from tests.clouds.fakes.wire import Response
@@ -214,12 +214,12 @@ def test_a_token_is_fetched_once_for_all_threads_and_calls(bench: GoogleBench) -
 def test_why_there_is_no_token_is_told_and_nothing_is_created(
     bench: GoogleBench,
     answer: tuple[int, Any],
-    wanted: type[CloudError],
+    wanted: type[CallError],
     words: str,
 ) -> None:
     status, body = answer
     bench.fake.answer(Response(status, body), role="token")
-    with pytest.raises(CloudError, match=words) as raised:
+    with pytest.raises(CallError, match=words) as raised:
         bench.open().create_instance(bench.make_spec(), deadline=10)
     assert type(raised.value) is wanted
     assert {each.role for each in bench.fake.seen} == {"token"}

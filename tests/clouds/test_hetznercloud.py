@@ -5,20 +5,18 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.base import Meaning, NoCapacityError, QuotaError
+from servers.clouds.hetznercloud.launch import build_body
+from servers.clouds.registry import validate_placement_options
+from servers.errors import InvalidError
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    Meaning,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.hetznercloud.launch import build_body
-from servers.clouds.registry import validate_placement_options
-from servers.errors import InvalidError
 from tests.clouds.benches.hetznercloud import HetznerCloudBench
 from tests.clouds.fakes.specs.material import load_json, need_material
 from tests.clouds.fakes.wire import Response
@@ -37,9 +35,9 @@ def load(name: str) -> Any:
     return load_json(need_material("hetznercloud") / "recordings" / f"{name}.json")
 
 
-def catch_create(bench: HetznerCloudBench, response: Response) -> CloudError:
+def catch_create(bench: HetznerCloudBench, response: Response) -> CallError:
     bench.fake.answer(response, role="create")
-    with pytest.raises(CloudError) as raised:
+    with pytest.raises(CallError) as raised:
         bench.open().create_instance(bench.make_spec(), deadline=5)
     return raised.value
 
@@ -71,7 +69,7 @@ def error_of(code: str, message: str = "some words") -> dict[str, Any]:
     ],
 )
 def test_an_error_code_means_what_it_means(
-    bench: HetznerCloudBench, status: int, code: str, wanted: type[CloudError]
+    bench: HetznerCloudBench, status: int, code: str, wanted: type[CallError]
 ) -> None:
     error = catch_create(bench, Response(status, error_of(code)))
     assert type(error) is wanted
@@ -84,7 +82,7 @@ def test_each_code_of_the_vendors_client_is_an_error_of_the_port(
 ) -> None:
     for code, words in load("error-codes")["samples"]["codes"].items():
         error = catch_create(bench, Response(422, error_of(code, words)))
-        assert type(error) is not InstanceNotFoundError
+        assert type(error) is not MissingError
         assert code in error.message
 
 

@@ -7,9 +7,10 @@ from xml.etree import ElementTree
 import pytest
 
 from servers.clouds.amazon.adapter import Amazon
-from servers.clouds.base import CloudConfig, RefusedError, UnknownOutcomeError
-from servers.clouds.deadline import Deadline
+from servers.clouds.base import CloudConfig
 from servers.clouds.registry import open_cloud
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import RefusedError, UnknownOutcomeError
 from tests.clouds.test_amazon import SECRETS, answering, spec_of
 from tests.support.moto import reset_moto
 

@@ -5,18 +5,17 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.base import Meaning, QuotaError
+from servers.clouds.catalogue import Quota
+from servers.clouds.openstack.launch import tag_key
+from servers.clouds.port import TellsQuotas
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    Meaning,
-    QuotaError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.catalogue import Quota
-from servers.clouds.openstack.launch import tag_key
-from servers.clouds.port import TellsQuotas
 from tests.clouds.benches.openstack import OpenStackBench
 from tests.clouds.conformance.test_faults import catch
 from tests.clouds.fakes.specs.material import load_json, need_material
@@ -36,7 +35,7 @@ def load(name: str) -> Any:
     return load_json(need_material("openstack") / "recordings" / f"{name}.json")
 
 
-def catch_create(bench: OpenStackBench, response: Response) -> CloudError:
+def catch_create(bench: OpenStackBench, response: Response) -> CallError:
     bench.fake.answer(response, role="create")
     return catch(lambda: bench.open().create_instance(bench.make_spec(), deadline=5))
 
@@ -66,7 +65,7 @@ def test_an_error_of_nova_means_what_it_means(
     status: int,
     name: str,
     message: str,
-    wanted: type[CloudError],
+    wanted: type[CallError],
 ) -> None:
     body = {name: {"code": status, "message": message}}
     error = catch_create(bench, Response(status, body))

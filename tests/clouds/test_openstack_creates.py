@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    QuotaError,
-    RefusedError,
-)
+from servers.clouds.base import QuotaError
 from servers.clouds.openstack.launch import build_body
 from servers.clouds.registry import validate_placement_options
+from servers.outgoing.errors import RefusedError
 from tests.clouds.benches.openstack import OpenStackBench
 from tests.clouds.conformance.test_faults import catch
 from tests.clouds.fakes.openstack_offers import (

@@ -4,14 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
-    RefusedError,
-)
+from servers.clouds.base import NoCapacityError, QuotaError
 from servers.clouds.port import FinishesSome
+from servers.outgoing.errors import CallError, MissingError, RefusedError
 from tests.clouds.benches.openstack import FloatingBench, OpenStackBench
 from tests.clouds.conformance.test_faults import catch
 from tests.clouds.fakes.openstack_offers import (
@@ -69,7 +64,7 @@ def test_a_server_whose_port_is_not_there_yet_is_finished_later(
     cloud, spec = floating.open(), floating.make_spec()
     made = cloud.create_instance(spec, deadline=5)
     error = catch(lambda: cloud.finish(made, spec, deadline=5))
-    assert type(error) is InstanceNotFoundError
+    assert type(error) is MissingError
     floating.fake.advance(31.0)
     assert cloud.finish(made, spec, deadline=5).address
 
@@ -87,7 +82,7 @@ def test_two_finishes_at_once_come_to_one_address(floating: FloatingBench) -> No
     [("OverQuota", QuotaError), ("IpAddressGenerationFailure", NoCapacityError)],
 )
 def test_an_address_that_is_refused_ends_the_attempt(
-    floating: FloatingBench, kind: str, wanted: type[CloudError]
+    floating: FloatingBench, kind: str, wanted: type[CallError]
 ) -> None:
     cloud, spec = floating.open(), floating.make_spec()
     made = cloud.create_instance(spec, deadline=5)

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudConfig,
+from servers.clouds.base import CloudConfig
+from servers.clouds.openstack.keystone import build_auth, read_token
+from servers.clouds.registry import open_cloud, validate_config
+from servers.outgoing.errors import (
     CredentialsError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.http import Answer
-from servers.clouds.openstack.keystone import build_auth, read_token
-from servers.clouds.reading import parse_json
-from servers.clouds.registry import open_cloud, validate_config
-from servers.clouds.rest import Reply
+from servers.outgoing.http import Answer
+from servers.outgoing.reading import parse_json
+from servers.outgoing.rest import Reply
 from tests.clouds.benches.openstack import OpenStackBench
 from tests.clouds.fakes.openstack_identity import project_of
 from tests.clouds.fakes.specs.material import load_json, need_material

@@ -6,8 +6,8 @@ import pytest
 
 from servers.clouds.amazon.launch import build_run_params
 from servers.clouds.amazon.options import OPTIONS
-from servers.clouds.base import RefusedError
 from servers.clouds.registry import validate_config, validate_placement_options
+from servers.outgoing.errors import RefusedError
 from tests.clouds.test_amazon import spec_of
 
 pytestmark = pytest.mark.pure

@@ -2,9 +2,10 @@
 
 import pytest
 
-from servers.clouds.base import CloudConfig, CredentialsError
+from servers.clouds.base import CloudConfig
 from servers.clouds.port import TellsQuotas
 from servers.clouds.registry import open_cloud
+from servers.outgoing.errors import CredentialsError
 from tests.clouds.test_amazon import SECRETS, answering
 from tests.support.aws import JsonAnswers, answering_json
 

@@ -69,7 +69,7 @@ def test_an_images_root_disk_is_read() -> None:
     bodies = load("describe-instance-and-neighbours")
     with answering(200, bodies["DescribeImages"]) as (url, _):
         cloud = open_amazon(url)
-        from servers.clouds.deadline import Deadline
+        from servers.outgoing.deadline import Deadline
 
         with Deadline(5, "EC2"):
             image = describe_image(cloud._call, "ami-2051294a")

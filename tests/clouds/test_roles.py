@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from servers.clouds.amazon.connection import Keys
-from servers.clouds.base import (
-    CloudConfig,
-    CloudError,
+from servers.clouds.base import CloudConfig
+from servers.clouds.lent import Lent, LentCache
+from servers.clouds.port import Cloud
+from servers.clouds.registry import open_cloud, validate_config
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
     ThrottledError,
     UnreachableError,
 )
-from servers.clouds.lent import Lent, LentCache
-from servers.clouds.port import Cloud
-from servers.clouds.registry import open_cloud, validate_config
 from tests.clouds.test_amazon import error_of, spec_of
 from tests.support.aws import ROLE, Aws, run_aws
 
@@ -160,12 +160,12 @@ def test_many_threads_fetch_one_roles_keys_once(aws: Aws) -> None:
 def test_keys_that_are_not_lent_are_told_and_nothing_is_sent(
     aws: Aws,
     trouble: dict[str, object],
-    wanted: type[CloudError],
+    wanted: type[CallError],
     words: str,
 ) -> None:
     for name, value in trouble.items():
         setattr(aws, name, value)
-    with pytest.raises(CloudError, match=words) as raised:
+    with pytest.raises(CallError, match=words) as raised:
         open_amazon(aws, **MACHINE, role_arn=ARN).create_instance(
             spec_of(), deadline=10
         )

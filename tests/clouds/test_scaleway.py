@@ -4,22 +4,19 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
-    CreateSpec,
-    CredentialsError,
-    InstanceNotFoundError,
-    Meaning,
-    NoCapacityError,
-    QuotaError,
-    RefusedError,
-    ThrottledError,
-    UnknownOutcomeError,
-)
+from servers.clouds.base import CreateSpec, Meaning, NoCapacityError, QuotaError
 from servers.clouds.catalogue import ImageQuery
 from servers.clouds.registry import open_cloud, validate_placement_options
 from servers.clouds.scaleway.launch import build_body, tag_beside
 from servers.errors import InvalidError
+from servers.outgoing.errors import (
+    CallError,
+    CredentialsError,
+    MissingError,
+    RefusedError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from tests.clouds.benches.scaleway import ScalewayBench
 from tests.clouds.conformance.test_life import create
 from tests.clouds.fakes.scaleway_offers import (
@@ -46,8 +43,8 @@ def bench() -> Any:
         yield made
 
 
-def catch(act: Any) -> CloudError:
-    with pytest.raises(CloudError) as raised:
+def catch(act: Any) -> CallError:
+    with pytest.raises(CallError) as raised:
         act()
     return raised.value
 
@@ -232,7 +229,7 @@ def test_a_server_that_starts_is_terminated_as_soon_as_it_is_on(
     cloud.destroy_instance(made.instance_id, deadline=10)
     assert [each.method for each in bench.fake.seen[since:]] == ["GET"]
     bench.fake.advance(21)
-    with pytest.raises(InstanceNotFoundError):
+    with pytest.raises(MissingError):
         cloud.destroy_instance(made.instance_id, deadline=10)
 
 
@@ -285,7 +282,7 @@ def test_a_server_is_attached_to_its_private_network_once(
     wrong = bench.make_spec(options={"private_network": GROUP_ID})
     made = cloud.create_instance(wrong, deadline=10)
     error = catch(lambda: cloud.finish(made, wrong, deadline=10))
-    # Not InstanceNotFoundError: that would be repeated for ever.
+    # Not MissingError: that would be repeated for ever.
     assert type(error) is RefusedError
     assert GROUP_ID in error.message
 

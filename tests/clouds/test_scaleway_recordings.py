@@ -8,18 +8,7 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
-    CloudInstance,
-    CreateSpec,
-    CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
-    RefusedError,
-    ThrottledError,
-    UnknownOutcomeError,
-)
+from servers.clouds.base import CloudInstance, CreateSpec, NoCapacityError, QuotaError
 from servers.clouds.port import Cloud
 from servers.clouds.scaleway.convert import (
     STARTED,
@@ -29,6 +18,14 @@ from servers.clouds.scaleway.convert import (
     show_volume,
 )
 from servers.clouds.scaleway.errors import MEANINGS
+from servers.outgoing.errors import (
+    CallError,
+    CredentialsError,
+    MissingError,
+    RefusedError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from tests.clouds.benches.scaleway import ScalewayBench
 from tests.clouds.conformance.test_life import create
 from tests.clouds.conformance.test_recordings import read_answer
@@ -67,8 +64,8 @@ def answers(name: str, field: str) -> Iterator[Any]:
             yield body[field]
 
 
-def catch(act: Any) -> CloudError:
-    with pytest.raises(CloudError) as raised:
+def catch(act: Any) -> CallError:
+    with pytest.raises(CallError) as raised:
         act()
     return raised.value
 
@@ -142,7 +139,7 @@ def test_recorded_sizes_have_their_prices(bench: ScalewayBench) -> None:
     ],
 )
 def test_a_recorded_refusal_of_a_create_says_what_is_wrong(
-    bench: ScalewayBench, name: str, number: int, wanted: type[CloudError], words: str
+    bench: ScalewayBench, name: str, number: int, wanted: type[CallError], words: str
 ) -> None:
     answer = read_answer(load(name)[number]["response"])
     bench.fake.answer(answer, role="create")
@@ -205,7 +202,7 @@ def test_each_error_type_of_the_vendors_client_has_a_meaning() -> None:
     ],
 )
 def test_answers_that_were_not_recorded_have_a_meaning(
-    bench: ScalewayBench, status: int, body: Any, wanted: type[CloudError]
+    bench: ScalewayBench, status: int, body: Any, wanted: type[CallError]
 ) -> None:
     bench.fake.answer(Response(status, body), role="create")
     cloud = bench.open()
@@ -256,15 +253,15 @@ def test_each_recorded_answer_to_each_call_of_a_finish_is_read_or_is_an_error(
                 assert error.message.isprintable()
                 # A tag is put on a volume, and what is gone needs none.
                 missing = role != "tag" and answer.status == 404
-                assert missing or type(error) is not InstanceNotFoundError
+                assert missing or type(error) is not MissingError
             bench.fake.faults.clear()
 
 
-def finish(cloud: Cloud, made: CloudInstance, spec: CreateSpec) -> CloudError | None:
+def finish(cloud: Cloud, made: CloudInstance, spec: CreateSpec) -> CallError | None:
     """Finish a server, and return the error of the port, if there is one."""
     try:
         shown = cloud.finish(made, spec, deadline=10)
-    except CloudError as error:
+    except CallError as error:
         return error
     assert shown.meaning in STARTED
     return None

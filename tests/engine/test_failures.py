@@ -7,10 +7,10 @@ import pytest
 from pytest_django import Settings
 
 from servers.clouds.amazon.adapter import Amazon
-from servers.clouds.deadline import Deadline
 from servers.lifecycle.states import Answer, Outcome, Verdict
 from servers.models import Account, Attempt, Event, Instance, Server
 from servers.operations.accounts import save_account
+from servers.outgoing.deadline import Deadline
 from servers.placing.locations import open_location
 from tests.exactly_once.clouds import REGION, make_moto
 from tests.support.fleet import (

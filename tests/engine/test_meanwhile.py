@@ -10,12 +10,12 @@ import pytest
 from django.db import connection, transaction
 
 from servers import engine, reconciler
-from servers.clouds.base import UnreachableError
 from servers.clouds.sandbox.adapter import Sandbox
 from servers.engine import reading
 from servers.lifecycle.decide import decide
 from servers.models import Account, Attempt, Instance, Location, Server
 from servers.operations.terminate import terminate_server
+from servers.outgoing.errors import UnreachableError
 from servers.placing import breaker
 from servers.records import leases
 from servers.records.ledger import database_now

@@ -14,8 +14,8 @@ from servers.operations.visits import Finding
 from servers.placing.locations import ensure_location, open_location
 from tests.clouds.test_amazon import answering, error_of, spec_of
 from tests.clouds.test_checks import ALL_WELL, DENIED
-from tests.clouds.test_deadline import DEADLINE, hang, serving
 from tests.exactly_once.clouds import REGION, make_moto
+from tests.outgoing.test_deadline import DEADLINE, hang, serving
 from tests.support.fleet import (
     QUICK,
     change_template,

@@ -26,6 +26,7 @@ from servers.lifecycle.states import FINAL, NO_TRY, Answer, Event, Outcome, Stat
 from servers.lifecycle.transitions import target_of
 from servers.lifecycle.tries import count_most_calls, follow_failure, longest_wait
 from servers.machine.tcp import OpenPort
+from servers.outgoing import errors as calls
 from tests.lifecycle.test_decisions import NOW, PACE, ago
 
 pytestmark = pytest.mark.pure
@@ -192,12 +193,13 @@ def test_a_failure_leads_to_error_only_if_nothing_is_left_to_try(
 def test_each_answer_of_the_port_has_its_name_here() -> None:
     errors = {
         name.removesuffix("Error")
-        for name, found in vars(base).items()
-        if isinstance(found, type) and issubclass(found, base.CloudError)
+        for module in (base, calls)
+        for name, found in vars(module).items()
+        if isinstance(found, type) and issubclass(found, calls.CallError)
     }
     ours = {Answer.UNSENT, Answer.FAILED, Answer.INTERRUPTED}
     # A create never answers with these three.
-    assert errors - {"Cloud", "InstanceNotFound", "Unfinished"} == set(Answer) - ours
+    assert errors - {"Call", "Missing", "Unfinished"} == set(Answer) - ours
 
 
 @given(

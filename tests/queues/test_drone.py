@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
+from servers.drill.service import free_port
+from servers.lifecycle.pools.demand import JobState
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.drill.service import free_port
-from servers.lifecycle.pools.demand import JobState
 from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot
 from servers.queues.drone.stages import check_labels, match_stage
 from servers.queues.registry import open_queue
@@ -138,7 +138,7 @@ def test_an_answer_that_is_no_queue_is_no_empty_queue(
     ],
 )
 def test_errors_say_what_to_do(
-    drone: FakeDrone, status: int, body: Any, error: type[CloudError], words: str
+    drone: FakeDrone, status: int, body: Any, error: type[CallError], words: str
 ) -> None:
     drone.answer(Response(status, body))
     with pytest.raises(error, match=words) as raised:

@@ -8,10 +8,11 @@ from rest_framework import serializers
 from servers.api.serializers.base import ModelShape, Shape
 from servers.api.serializers.fields import NO_NUL, Choice, Flag, Seconds, Text, Texts
 from servers.api.serializers.servers import AT
-from servers.clouds.kind import MAX_SEVERAL, Field, Kind
+from servers.clouds.kind import Kind
 from servers.clouds.registry import MAX_TIMING, TIMINGS, list_kinds
 from servers.models import Account, Location
 from servers.operations.visits import Check
+from servers.outgoing.fields import MAX_SEVERAL, Field
 from servers.reports.health import Health, summarise_health
 
 _PORT: Final = (

@@ -41,15 +41,13 @@ from servers.clouds.base import (
     CloudLeftover,
     CloudListing,
     CreateSpec,
-    CredentialsError,
-    InstanceNotFoundError,
-    UnknownOutcomeError,
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
-from servers.clouds.deadline import Deadline
 from servers.clouds.kind import Kind
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import CredentialsError, MissingError, UnknownOutcomeError
 
 PAGE: Final = 1000
 VOLUME_PAGE: Final = 500
@@ -163,7 +161,7 @@ class Amazon:
         with Deadline(deadline, NAME):
             for _, item in iterate_instances(self._call(params)):
                 return show_instance(item, self._address)
-        raise InstanceNotFoundError(f"{NAME} has no instance {instance_id}.")
+        raise MissingError(f"{NAME} has no instance {instance_id}.")
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
         """Call TerminateInstances."""
@@ -200,7 +198,7 @@ class Amazon:
         """Call DeleteVolume."""
         params = {"Action": "DeleteVolume", "VolumeId": resource_id}
         with (
-            contextlib.suppress(InstanceNotFoundError),
+            contextlib.suppress(MissingError),
             Deadline(deadline, NAME),
         ):
             self._call(params)

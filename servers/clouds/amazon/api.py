@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 from servers.clouds.amazon.clock import explain_clock
 from servers.clouds.amazon.errors import find_about, find_meaning
-from servers.clouds.base import ClockError
-from servers.clouds.http import Answer, explain_answer
+from servers.outgoing.errors import ClockError
+from servers.outgoing.http import Answer, explain_answer
 
 NAME: Final = "Amazon EC2"
 

@@ -12,13 +12,12 @@ from typing import Any, Final, NoReturn
 from servers.clouds.amazon.api import NAME, find_text
 from servers.clouds.amazon.images import Call, check_disk, describe_image, is_looked_up
 from servers.clouds.amazon.launch import changes_disk
-from servers.clouds.base import (
-    About,
-    CloudError,
+from servers.clouds.base import About, Untested
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
+    MissingError,
     RefusedError,
-    Untested,
 )
 
 _DRY: Final = {"DryRun": "true"}
@@ -53,7 +52,7 @@ def check_terminate(call: Call) -> None:
                 **_DRY,
             }
         )
-    except InstanceNotFoundError:
+    except MissingError:
         return  # allowed; the instance is missing, as expected
 
 
@@ -61,7 +60,7 @@ def _undo(call: Call, instance_id: str) -> NoReturn:
     said = f"The endpoint ignored DryRun and created {instance_id[:100]}"
     try:
         call({"Action": "TerminateInstances", "InstanceId.1": instance_id})
-    except CloudError as error:
+    except CallError as error:
         # It has the fleet's tag, so listings show it until it is gone.
         raise RefusedError(f"{said}. Terminate it there: {error.message}") from None
     raise RefusedError(f"{said}, which was terminated at once.")

@@ -12,12 +12,12 @@ from xml.etree import ElementTree
 
 from libcloud.common.aws import SignedAWSConnection
 
-from servers.clouds import reading
 from servers.clouds.amazon.api import read_answer
 from servers.clouds.amazon.errors import find_meaning
-from servers.clouds.base import CloudError
 from servers.clouds.driver import put_on_http, send_by, thread_driver
-from servers.clouds.http import explain_answer, mask, send
+from servers.outgoing import reading
+from servers.outgoing.errors import CallError
+from servers.outgoing.http import explain_answer, mask, send
 
 # Partitions with other host suffixes. Source: AWS General Reference, endpoints.
 _PARTITIONS: Final = {
@@ -148,7 +148,7 @@ def call(
     )
     try:
         return read_answer(answer, temporary=bool(keys.session_token))
-    except CloudError as error:
+    except CallError as error:
         said = mask(error.message, (keys.secret_access_key, keys.session_token))
         raise type(error)(
             said, retry_after=error.retry_after, about=error.about

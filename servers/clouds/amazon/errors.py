@@ -9,19 +9,17 @@ of RunInstances, server errors), and AWS STS' "Common errors".
 
 from typing import Final
 
-from servers.clouds.base import (
-    About,
-    CloudError,
+from servers.clouds.base import About, NoCapacityError, QuotaError
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
 
-MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
+MEANINGS: Final[dict[type[CallError], frozenset[str]]] = {
     # The same call may work later.
     ThrottledError: frozenset(
         {
@@ -35,9 +33,7 @@ MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
             "SlowDown",
         }
     ),
-    InstanceNotFoundError: frozenset(
-        {"InvalidInstanceID.NotFound", "InvalidVolume.NotFound"}
-    ),
+    MissingError: frozenset({"InvalidInstanceID.NotFound", "InvalidVolume.NotFound"}),
     # No capacity for this here and now. Another zone, size or time may have some.
     NoCapacityError: frozenset(
         {
@@ -129,7 +125,7 @@ _TAGGING: Final = "ec2:CreateTags"
 _SIDES: Final = ("Client.", "Server.")
 
 
-def find_meaning(status: int, code: str) -> type[CloudError]:
+def find_meaning(status: int, code: str) -> type[CallError]:
     """Return the error for an answer's status and code."""
     for side in _SIDES:
         code = code.removeprefix(side)

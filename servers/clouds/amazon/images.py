@@ -9,8 +9,8 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from servers.clouds.amazon.api import NAME, find_text
-from servers.clouds.base import (
-    About,
+from servers.clouds.base import About
+from servers.outgoing.errors import (
     CredentialsError,
     RefusedError,
     UnknownOutcomeError,

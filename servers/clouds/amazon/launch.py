@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.amazon.options import USUAL_HOPS, find_wrong
-from servers.clouds.base import CreateSpec, RefusedError
+from servers.clouds.base import CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
+from servers.outgoing.errors import RefusedError
 
 # Source: the EC2 User Guide, "Tag restrictions" and "Run commands at launch".
 CAPABILITIES: Final = Capabilities(

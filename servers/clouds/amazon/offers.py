@@ -10,7 +10,6 @@ from typing import Final
 from xml.etree import ElementTree
 
 from servers.clouds.amazon.api import NAME, find_text
-from servers.clouds.base import CredentialsError
 from servers.clouds.catalogue import (
     Catalogue,
     ImageQuery,
@@ -18,6 +17,7 @@ from servers.clouds.catalogue import (
     OfferedSize,
     make_catalogue,
 )
+from servers.outgoing.errors import CredentialsError
 
 _AMI: Final = "ami-"
 _MAX_VALUES: Final = 200  # of a filter

@@ -8,7 +8,7 @@ Source: the Amazon EC2 API Reference, RunInstances and its data types.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.kind import Field
+from servers.outgoing.fields import Field
 
 MAX_HOPS: Final = 64
 USUAL_HOPS: Final = 1

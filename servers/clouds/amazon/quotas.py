@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from servers.clouds import reading
 from servers.clouds.amazon.api import find_text
 from servers.clouds.amazon.convert import iterate_instances
 from servers.clouds.amazon.spot import is_spot
 from servers.clouds.catalogue import Quota
+from servers.outgoing import reading
 
 TARGET: Final = "ServiceQuotasV20190624.GetServiceQuota"
 _ON_DEMAND: Final = "L-1216C47A"

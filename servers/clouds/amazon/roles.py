@@ -11,15 +11,15 @@ from typing import Final
 
 from servers.clouds.amazon.connection import Keys, call, is_own_host, sts_of
 from servers.clouds.amazon.machine import fetch_machine_keys, read_sts_keys
-from servers.clouds.base import (
-    CloudConfig,
+from servers.clouds.base import CloudConfig
+from servers.clouds.lent import Lent, LentCache
+from servers.outgoing.deadline import Deadline, current_deadline
+from servers.outgoing.errors import (
     CredentialsError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.deadline import Deadline, current_deadline
-from servers.clouds.kind import Field
-from servers.clouds.lent import Lent, LentCache
+from servers.outgoing.fields import Field
 
 KEYS: Final = "keys"
 MACHINE: Final = "machine"

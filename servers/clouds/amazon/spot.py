@@ -11,8 +11,9 @@ from typing import Final
 from xml.etree import ElementTree
 
 from servers.clouds.amazon.api import find_text
-from servers.clouds.base import FLEET_TAG, CloudError, CloudInstance
-from servers.clouds.deadline import current_deadline
+from servers.clouds.base import FLEET_TAG, CloudInstance
+from servers.outgoing.deadline import current_deadline
+from servers.outgoing.errors import CallError
 
 _NOTICES: Final = (
     "marked-for-termination",
@@ -54,7 +55,7 @@ def read_notices(pages: Iterable[ElementTree.Element]) -> Mapping[str, str]:
                 said = find_text(item, "status/message")
                 code = find_text(item, "status/code")
                 notices[find_text(item, "instanceId")] = said or code
-    except (CloudError, TimeoutError):
+    except (CallError, TimeoutError):
         return {}
     return notices
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from servers.clouds import reading
 from servers.clouds.azure.api import COMPUTE, NETWORK, Api, open_api
 from servers.clouds.azure.checks import check_deleting, check_parts, check_rights
 from servers.clouds.azure.convert import (
@@ -31,24 +30,27 @@ from servers.clouds.azure.options import ACCOUNT_OPTIONS, OPTIONS, check_options
 from servers.clouds.azure.tokens import CREDENTIALS, check_credentials, find_token
 from servers.clouds.base import (
     CloudConfig,
-    CloudError,
     CloudInstance,
     CloudLeftover,
     CloudListing,
     CreateSpec,
-    CredentialsError,
-    InstanceNotFoundError,
     Meaning,
-    RefusedError,
     UnfinishedError,
-    UnknownOutcomeError,
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
-from servers.clouds.deadline import Deadline
 from servers.clouds.kind import Kind
-from servers.clouds.rest import refusing_missing
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
+from servers.outgoing import reading
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import (
+    CallError,
+    CredentialsError,
+    MissingError,
+    RefusedError,
+    UnknownOutcomeError,
+)
+from servers.outgoing.rest import refusing_missing
 
 _REGION: Final = re.compile("[a-z][a-z0-9]{2,39}")
 _NAME: Final = re.compile("[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?")
@@ -86,7 +88,7 @@ class Azure:
         with self._calling(deadline) as api:
             try:
                 found = api.get(api.root())
-            except InstanceNotFoundError as error:
+            except MissingError as error:
                 raise CredentialsError(error.message) from None
             return reading.text(found, "subscriptionId").lower() or api.subscription
 
@@ -159,7 +161,7 @@ class Azure:
         with self._calling(deadline) as api:
             try:
                 return read_quotas(api.entries(api.in_location("usages")))
-            except InstanceNotFoundError as error:
+            except MissingError as error:
                 raise UnknownOutcomeError(error.message) from None
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
@@ -171,7 +173,7 @@ class Azure:
                 item = self._get(api, api.group, key)
             except GroupMissingError as error:
                 raise CredentialsError(error.message) from None
-            except InstanceNotFoundError:
+            except MissingError:
                 return []
             found = self._show_whole(item, api)
         return [found] if found.key == key else []
@@ -219,7 +221,7 @@ class Azure:
         with self._calling(deadline) as api:
             path = api.in_group(COMPUTE, "virtualMachines", name, group=group)
             if api.ask("DELETE", path).status == 204:
-                raise InstanceNotFoundError(f"{NAME} has no instance {instance_id!r}.")
+                raise MissingError(f"{NAME} has no instance {instance_id!r}.")
 
     def check_destroy(self, *, deadline: float) -> None:
         """Delete a machine that does not exist."""
@@ -255,7 +257,7 @@ class Azure:
         with self._calling(deadline) as api:
             try:
                 api.ask("DELETE", api.in_group(provider, kinds, name, group=group))
-            except InstanceNotFoundError:
+            except MissingError:
                 return  # gone already
 
     def _get(self, api: Api, group: str, name: str) -> dict[str, Any]:
@@ -269,7 +271,7 @@ class Azure:
             group, name = each.instance_id.split("/")
             try:
                 shown = self._show(self._get(api, group, name), api)
-            except (CloudError, TimeoutError):
+            except (CallError, TimeoutError):
                 continue  # the listing is complete without it
             found[each.instance_id] = replace(
                 each, fault=shown.fault, no_capacity=shown.no_capacity
@@ -291,10 +293,10 @@ class Azure:
         return self._show(item, api, addresses)
 
     def _split(self, instance_id: str) -> tuple[str, str]:
-        """Return an instance's resource group and name. Raise InstanceNotFoundError."""
+        """Return an instance's resource group and name. Raise MissingError."""
         group, _, name = instance_id.partition("/")
         if not re.fullmatch(r"[\w.()-]{1,90}", group) or not _NAME.fullmatch(name):
-            raise InstanceNotFoundError(f"{NAME} has no instance {instance_id!r}.")
+            raise MissingError(f"{NAME} has no instance {instance_id!r}.")
         return group, name
 
     @contextmanager

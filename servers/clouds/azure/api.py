@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from operator import methodcaller
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.azure.errors import (
     NAME,
     GroupMissingError,
@@ -20,13 +19,10 @@ from servers.clouds.azure.errors import (
 )
 from servers.clouds.azure.places import find_place
 from servers.clouds.azure.tokens import Token, find_token, forget_token
-from servers.clouds.base import (
-    CloudConfig,
-    CredentialsError,
-    InstanceNotFoundError,
-    UnknownOutcomeError,
-)
-from servers.clouds.rest import Query, Reply, RestClient
+from servers.clouds.base import CloudConfig
+from servers.outgoing import reading
+from servers.outgoing.errors import CredentialsError, MissingError, UnknownOutcomeError
+from servers.outgoing.rest import Query, Reply, RestClient
 
 COMPUTE: Final = "Microsoft.Compute"
 NETWORK: Final = "Microsoft.Network"
@@ -89,7 +85,7 @@ class Api:
         headers: dict[str, str] | None = None,
         hide: tuple[str, ...] = (),
     ) -> Reply:
-        """Send one request. Raises CloudError."""
+        """Send one request. Raises CallError."""
         asked = {"api-version": find_version(path), **(query or {})}
 
         def send(client: RestClient) -> Reply:
@@ -128,7 +124,7 @@ class Api:
         """
         try:
             yield from self.entries(path, query)
-        except InstanceNotFoundError as error:
+        except MissingError as error:
             if isinstance(error, GroupMissingError):
                 raise CredentialsError(error.message) from None
             raise UnknownOutcomeError(error.message) from None

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.azure.api import COMPUTE, Api
 from servers.clouds.azure.errors import NAME, GroupMissingError
 from servers.clouds.azure.offers import get_image
-from servers.clouds.base import (
+from servers.outgoing import reading
+from servers.outgoing.errors import (
     CredentialsError,
-    InstanceNotFoundError,
+    MissingError,
     RefusedError,
     UnknownOutcomeError,
 )
@@ -55,7 +55,7 @@ def check_rights(api: Api, body: Mapping[str, Any]) -> str:
         granted = list(api.entries(path))
     except GroupMissingError as error:
         raise RefusedError(error.message) from None
-    except (RefusedError, InstanceNotFoundError) as error:
+    except (RefusedError, MissingError) as error:
         return f"Which actions the credentials have was not tested: {error.message}"
     missing = [each for each in needed if not may(granted, each)]
     if missing:
@@ -112,7 +112,7 @@ def check_deleting(api: Api) -> None:
         reply = api.ask("DELETE", path)
     except GroupMissingError as error:
         raise CredentialsError(error.message) from None
-    except InstanceNotFoundError:
+    except MissingError:
         return  # allowed; the instance is missing, as expected
     if reply.status != 204:
         raise UnknownOutcomeError(f"{NAME} deleted an instance that does not exist.")
@@ -128,13 +128,13 @@ def _find_size(api: Api, size: str) -> None:
     for each in api.entries(api.in_location("vmSizes")):
         if reading.text(each, "name").lower() == size.lower():
             return
-    raise InstanceNotFoundError(size)
+    raise MissingError(size)
 
 
 def _look_up(what: str, look: Callable[[], Any]) -> str:
     try:
         look()
-    except InstanceNotFoundError:
+    except MissingError:
         raise RefusedError(f"{NAME} has no {what} here.") from None
     except CredentialsError as error:
         return f"The {what} was not looked up: {error.message}"

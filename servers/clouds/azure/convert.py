@@ -8,19 +8,19 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.azure.errors import NAME, make_error
 from servers.clouds.azure.launch import ADDRESS_TAG, NAME_TAG
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
-    CloudError,
     CloudInstance,
     CloudLeftover,
     Meaning,
     NoCapacityError,
 )
-from servers.clouds.rest import need_text, shorten
+from servers.outgoing import reading
+from servers.outgoing.errors import CallError
+from servers.outgoing.rest import need_text, shorten
 
 # The state of the resource, which lists have. Source: the documentation, "States and
 # billing status of Azure Virtual Machines".
@@ -161,7 +161,7 @@ def read_fault(item: Mapping[str, Any]) -> str:
     return ""
 
 
-def explain_failure(item: Mapping[str, Any]) -> CloudError | None:
+def explain_failure(item: Mapping[str, Any]) -> CallError | None:
     """Return why a machine failed, or None if its statuses do not tell."""
     for each in reading.objects(item, "properties", "instanceView", "statuses"):
         found = _FAILED.match(reading.text(each, "code"))

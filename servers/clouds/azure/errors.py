@@ -14,18 +14,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.base import NoCapacityError, QuotaError
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.rest import Reply, shorten
+from servers.outgoing.rest import Reply, shorten
 
 NAME: Final = "Azure"
 # A group that is missing can't be told from one that is named wrongly.
@@ -36,11 +35,11 @@ class TokenRejectedError(CredentialsError):
     """Azure rejects the access token. The call did nothing."""
 
 
-class GroupMissingError(InstanceNotFoundError):
+class GroupMissingError(MissingError):
     """The whole resource group does not exist."""
 
 
-MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
+MEANINGS: Final[dict[type[CallError], frozenset[str]]] = {
     ThrottledError: frozenset(
         {
             *("TooManyRequests", "SubscriptionRequestsThrottled"),
@@ -92,7 +91,7 @@ MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
             *("GatewayTimeout", "ServerTimeout", "ResourceReadFailed"),
         }
     ),
-    InstanceNotFoundError: frozenset({"ResourceNotFound", "NotFound", NO_GROUP}),
+    MissingError: frozenset({"ResourceNotFound", "NotFound", NO_GROUP}),
 }
 _BY_CODE: Final = {code: error for error, codes in MEANINGS.items() for code in codes}
 # Of several codes the most telling one counts, in the order above.
@@ -137,7 +136,7 @@ _QUOTA_ADVICE: Final = (
 )
 
 
-def explain(reply: Reply) -> CloudError | None:
+def explain(reply: Reply) -> CallError | None:
     """Return what an answer that is no success means, or None without an error."""
     error = reading.fields(reply.data, "error") or reading.fields(reply.data)
     codes, message = read_codes(error)
@@ -160,7 +159,7 @@ def read_codes(error: Mapping[str, Any]) -> tuple[list[str], str]:
 
 def make_error(
     status: int, codes: list[str], message: str, *, retry_after: float | None
-) -> CloudError:
+) -> CallError:
     """Return the error for a status (0: of a later failure), codes and words."""
     meaning = find_meaning(status, codes, message)
     named = codes[0] if codes else str(status)
@@ -176,7 +175,7 @@ def make_error(
     return meaning(said, retry_after=retry_after if waits else None)
 
 
-def find_meaning(status: int, codes: list[str], message: str) -> type[CloudError]:
+def find_meaning(status: int, codes: list[str], message: str) -> type[CallError]:
     """Return the error for a status, codes and a message."""
     known = {_BY_CODE[code] for code in codes if code in _BY_CODE}
     if status == 429 or (status in {0, 409} and _RATE.search(message)):
@@ -199,11 +198,11 @@ def _is_quota(codes: list[str], message: str) -> bool:
     return "OperationNotAllowed" in codes and bool(_QUOTA.search(message))
 
 
-def _weigh_status(status: int, codes: list[str]) -> type[CloudError]:
+def _weigh_status(status: int, codes: list[str]) -> type[CallError]:
     if status == 403:
         return CredentialsError
     if status == 404 and codes[-1:] and codes[-1].endswith("NotFound"):
-        return InstanceNotFoundError
+        return MissingError
     if status in {404, 408, 409, 412} or not 400 <= status < 500:
         return UnknownOutcomeError
     return RefusedError

@@ -21,8 +21,9 @@ from servers.clouds.azure.options import (
     is_group,
     read_several,
 )
-from servers.clouds.base import CreateSpec, RefusedError
+from servers.clouds.base import CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
+from servers.outgoing.errors import RefusedError
 
 # What people call the server. Its name at the cloud is its key.
 NAME_TAG: Final = "serverfleet-name"

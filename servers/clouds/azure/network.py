@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.azure.api import NETWORK, Api
 from servers.clouds.azure.convert import split_id
-from servers.clouds.base import (
-    InstanceNotFoundError,
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    MissingError,
     ThrottledError,
     UnknownOutcomeError,
     UnreachableError,
@@ -120,7 +120,7 @@ def get_addresses(
                 interfaces.append(api.get(where, query))
     except (
         *(ThrottledError, UnknownOutcomeError, UnreachableError),
-        InstanceNotFoundError,
+        MissingError,
     ):
         return None
     addresses = read_interfaces(interfaces, {})

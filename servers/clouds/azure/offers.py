@@ -11,16 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import translate
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.azure.api import Api
 from servers.clouds.azure.errors import NAME
 from servers.clouds.azure.launch import read_image
-from servers.clouds.base import (
-    CredentialsError,
-    InstanceNotFoundError,
-    RefusedError,
-    UnknownOutcomeError,
-)
 from servers.clouds.catalogue import (
     Catalogue,
     ImageQuery,
@@ -28,6 +21,13 @@ from servers.clouds.catalogue import (
     OfferedSize,
     Quota,
     make_catalogue,
+)
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CredentialsError,
+    MissingError,
+    RefusedError,
+    UnknownOutcomeError,
 )
 
 # Images that people start builds from, and their architectures.
@@ -55,7 +55,7 @@ def read_catalogue(api: Api) -> Catalogue:
             yield from api.entries(path)
         except CredentialsError:
             gaps.append(f"These credentials may not list the {what} of {NAME}.")
-        except InstanceNotFoundError as error:
+        except MissingError as error:
             raise UnknownOutcomeError(error.message) from None
 
     regions = [
@@ -112,7 +112,7 @@ def find_images(api: Api, query: ImageQuery) -> tuple[OfferedImage, ...]:
         try:
             image = read_image(image_id)
             item = get_image(api, image)
-        except (InstanceNotFoundError, RefusedError) as error:
+        except (MissingError, RefusedError) as error:
             if isinstance(error, CredentialsError):
                 raise
             continue
@@ -146,7 +146,7 @@ def list_versions(api: Api, image: Mapping[str, str]) -> list[str]:
     path = _versions_path(api, image)
     try:
         reply = api.ask("GET", path)
-    except InstanceNotFoundError:
+    except MissingError:
         return []
     return [
         name
@@ -163,14 +163,14 @@ def choose_version(versions: Iterable[str]) -> str:
 def get_image(api: Api, image: Mapping[str, str]) -> dict[str, Any]:
     """Return an image, as a virtual machine refers to it.
 
-    Raises InstanceNotFoundError, and RefusedError if images of its kind can't be looked
+    Raises MissingError, and RefusedError if images of its kind can't be looked
     up.
     """
     if "publisher" in image:
         if image["version"] == LATEST:
             newest = choose_version(list_versions(api, image))
             if not newest:
-                raise InstanceNotFoundError(f"{NAME} has no image {_urn(image)}.")
+                raise MissingError(f"{NAME} has no image {_urn(image)}.")
             return {"name": newest}
         return api.get(f"{_versions_path(api, image)}/{image['version']}")
     if "id" in image:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.azure.places import CLOUDS
-from servers.clouds.kind import Field
+from servers.outgoing.fields import Field
 
 UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _NAME: Final = r"[A-Za-z0-9_](?:[\w.-]{0,78}\w)?"

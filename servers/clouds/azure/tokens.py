@@ -17,22 +17,22 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from servers.clouds import reading
 from servers.clouds.azure.options import UUID
 from servers.clouds.azure.places import Place, find_place, is_own
-from servers.clouds.base import (
-    CloudConfig,
-    CloudError,
+from servers.clouds.base import CloudConfig
+from servers.clouds.lent import Lent, LentCache
+from servers.clouds.metadata import ask_metadata
+from servers.outgoing import reading
+from servers.outgoing.deadline import current_deadline
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
     ThrottledError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.deadline import current_deadline
-from servers.clouds.kind import Field
-from servers.clouds.lent import Lent, LentCache
-from servers.clouds.metadata import ask_metadata
-from servers.clouds.rest import Reply, RestClient, shorten
+from servers.outgoing.fields import Field
+from servers.outgoing.rest import Reply, RestClient, shorten
 
 PRINCIPAL: Final = "principal"
 MACHINE: Final = "machine"
@@ -203,7 +203,7 @@ def _sign_in(place: Place, given: Mapping[str, str]) -> Lent[Token]:
     return read_token(reply.data, _WHAT)
 
 
-def explain_refusal(reply: Reply) -> CloudError | None:
+def explain_refusal(reply: Reply) -> CallError | None:
     """Return what a refusal of the token endpoint means, or None if it names none."""
     code = reading.text(reply.data, "error")
     if not code or reply.status >= 500:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from servers.clouds import reading
 from servers.clouds.base import (
     FLEET_TAG,
     CloudConfig,
@@ -12,10 +11,8 @@ from servers.clouds.base import (
     CloudLeftover,
     CloudListing,
     CreateSpec,
-    InstanceNotFoundError,
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
-from servers.clouds.deadline import Deadline
 from servers.clouds.digitalocean import offers
 from servers.clouds.digitalocean.checks import (
     check_account,
@@ -32,10 +29,13 @@ from servers.clouds.digitalocean.errors import NAME, explain
 from servers.clouds.digitalocean.launch import CAPABILITIES, build_body, make_tag
 from servers.clouds.digitalocean.options import CREDENTIALS, OPTIONS, check_options
 from servers.clouds.kind import Kind
-from servers.clouds.rest import Reply, RestClient, read_query, refusing_missing
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 from servers.lifecycle.keys import is_fleet_id, parse_key
+from servers.outgoing import reading
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import MissingError
+from servers.outgoing.rest import Reply, RestClient, read_query, refusing_missing
 
 ENDPOINT: Final = "https://api.digitalocean.com/v2"
 PAGE: Final = 200  # the most that the API returns
@@ -192,7 +192,7 @@ class DigitalOcean:
             try:
                 path = self._client.join_path("volumes", resource_id)
                 self._client.ask("DELETE", path)
-            except InstanceNotFoundError:
+            except MissingError:
                 return  # gone already
 
     def _build(self, spec: CreateSpec) -> dict[str, Any]:
@@ -208,7 +208,7 @@ class DigitalOcean:
     def _path(self, instance_id: str) -> str:
         """Return a Droplet's path. Its id is a number; no other exists."""
         if not re.fullmatch("[1-9][0-9]{0,17}", instance_id):
-            raise InstanceNotFoundError(f"{NAME} has nothing named {instance_id!r}.")
+            raise MissingError(f"{NAME} has nothing named {instance_id!r}.")
         return self._client.join_path("droplets", instance_id)
 
     def _entries(

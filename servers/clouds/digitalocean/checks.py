@@ -8,16 +8,11 @@ programs can read exactly.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    About,
-    InstanceNotFoundError,
-    NoCapacityError,
-    RefusedError,
-    Untested,
-)
+from servers.clouds.base import About, NoCapacityError, Untested
 from servers.clouds.digitalocean.errors import NAME
 from servers.clouds.digitalocean.offers import Ask, Entries, find_fault, is_available
+from servers.outgoing import reading
+from servers.outgoing.errors import MissingError, RefusedError
 
 MISSING: Final = str(2**53 - 1)
 
@@ -26,7 +21,7 @@ def check_writing(ask: Ask) -> None:
     """Raise CredentialsError if the token may not destroy Droplets."""
     try:
         ask("DELETE", f"/droplets/{MISSING}")
-    except InstanceNotFoundError:
+    except MissingError:
         return  # allowed; the Droplet is missing, as expected
 
 
@@ -80,7 +75,7 @@ def _find(entries: Entries, name: str, slug: str) -> list[dict[str, Any]]:
 def _check_image(ask: Ask, image: str, region: str, path: Any) -> None:
     try:
         item = ask("GET", path("images", image)).need_object("image")
-    except InstanceNotFoundError:
+    except MissingError:
         raise RefusedError(
             f"{NAME} has no image {image} for this account.", about=About.IMAGE
         ) from None

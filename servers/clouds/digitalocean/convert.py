@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.base import FLEET_TAG, CloudInstance, CloudLeftover, Meaning
 from servers.clouds.digitalocean.errors import NAME
 from servers.clouds.digitalocean.launch import ADDRESS_TAG, make_tag
-from servers.clouds.rest import need_text
 from servers.lifecycle.keys import parse_key
+from servers.outgoing import reading
+from servers.outgoing.rest import need_text
 
 # Source: the API's description, schema of a Droplet. A destroyed one is no longer
 # listed. One that is off or archived keeps its disk and is billed.

@@ -9,23 +9,22 @@ Source: the DigitalOcean API reference, and messages quoted in public issues.
 import re
 from typing import Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.base import NoCapacityError, QuotaError
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.rest import Reply, shorten
+from servers.outgoing.rest import Reply, shorten
 
 NAME: Final = "DigitalOcean"
 
 # In this order: the first whose words are in a message says what a refusal means.
-WORDS: Final[tuple[tuple[re.Pattern[str], type[CloudError]], ...]] = (
+WORDS: Final[tuple[tuple[re.Pattern[str], type[CallError]], ...]] = (
     (re.compile(r"pending event|is (?:currently )?locked"), UnknownOutcomeError),
     (re.compile(r"exceed your .{0,40}limit|droplet limit"), QuotaError),
     (
@@ -36,20 +35,20 @@ WORDS: Final[tuple[tuple[re.Pattern[str], type[CloudError]], ...]] = (
         NoCapacityError,
     ),
 )
-_BY_CODE: Final[dict[str, type[CloudError]]] = {
+_BY_CODE: Final[dict[str, type[CallError]]] = {
     "unauthorized": CredentialsError,
     "forbidden": CredentialsError,
-    "not_found": InstanceNotFoundError,
+    "not_found": MissingError,
     "too_many_requests": ThrottledError,
     # A Droplet that does something else, or an action at the same time.
     "conflict": UnknownOutcomeError,
     "server_error": UnknownOutcomeError,
     "service_unavailable": UnknownOutcomeError,
 }
-_BY_STATUS: Final[dict[int, type[CloudError]]] = {
+_BY_STATUS: Final[dict[int, type[CallError]]] = {
     401: CredentialsError,
     403: CredentialsError,
-    404: InstanceNotFoundError,
+    404: MissingError,
     408: UnknownOutcomeError,
     409: UnknownOutcomeError,
     423: UnknownOutcomeError,
@@ -63,7 +62,7 @@ _RIGHTS_ADVICE: Final = (
     "The token lacks a scope for this call. Create one with the scopes that the guide "
     "page lists, or with full access."
 )
-_ADVICE: Final[dict[type[CloudError], str]] = {
+_ADVICE: Final[dict[type[CallError], str]] = {
     QuotaError: (
         "The account's limit is reached. Ask DigitalOcean for a higher one, or destroy "
         "what is not needed."
@@ -75,7 +74,7 @@ _ADVICE: Final[dict[type[CloudError], str]] = {
 _MOST_WAIT: Final = 60.0
 
 
-def explain(reply: Reply) -> CloudError | None:
+def explain(reply: Reply) -> CallError | None:
     """Return what an answer that is no success means, or None without a code."""
     code = reading.text(reply.data, "id")
     words = shorten(reading.text(reply.data, "message"))
@@ -95,7 +94,7 @@ def explain(reply: Reply) -> CloudError | None:
     )
 
 
-def _find_meaning(status: int, code: str, words: str) -> type[CloudError]:
+def _find_meaning(status: int, code: str, words: str) -> type[CallError]:
     if status >= 500:
         return UnknownOutcomeError
     # The status is surer than the code, which may be empty or new.

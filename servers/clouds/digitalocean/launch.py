@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import FLEET_TAG, About, CreateSpec, RefusedError
+from servers.clouds.base import FLEET_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.digitalocean.errors import NAME
 from servers.clouds.digitalocean.options import find_wrong, read_tags
+from servers.outgoing.errors import RefusedError
 
 # Which address of a Droplet its template wants for the server. A listing shows
 # Droplets, not the templates that they came from.

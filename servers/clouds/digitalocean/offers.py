@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import CredentialsError, InstanceNotFoundError
 from servers.clouds.catalogue import (
     Catalogue,
     ImageQuery,
@@ -20,7 +18,9 @@ from servers.clouds.catalogue import (
 from servers.clouds.digitalocean.errors import NAME
 from servers.clouds.digitalocean.launch import is_gpu
 from servers.clouds.images import matches
-from servers.clouds.rest import Reply
+from servers.outgoing import reading
+from servers.outgoing.errors import CredentialsError, MissingError
+from servers.outgoing.rest import Reply
 
 # Yields the entries of all pages of a list: its path, its name, and a query.
 Entries = Callable[..., Iterator[dict[str, Any]]]
@@ -86,7 +86,7 @@ def _get_images(
     for image_id in ids:
         try:
             item = ask("GET", path("images", image_id)).need_object("image")
-        except InstanceNotFoundError:
+        except MissingError:
             continue
         if _read_image(item, region) is not None:
             # By the id that was asked for: an image has a number, and may have a slug.

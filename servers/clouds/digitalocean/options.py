@@ -7,7 +7,7 @@ Source: the DigitalOcean API reference, "Create a New Droplet".
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.kind import Field
+from servers.outgoing.fields import Field
 
 ADDRESSES: Final = {
     "public": "Public; private if there is none",

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from servers.clouds import reading
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
@@ -15,14 +14,10 @@ from servers.clouds.base import (
     CloudLeftover,
     CloudListing,
     CreateSpec,
-    CredentialsError,
-    InstanceNotFoundError,
     Meaning,
-    RefusedError,
     UnfinishedError,
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
-from servers.clouds.deadline import Deadline
 from servers.clouds.google.api import Api, Zones, open_api
 from servers.clouds.google.checks import check_deleting, check_parts, check_rights
 from servers.clouds.google.convert import (
@@ -53,9 +48,12 @@ from servers.clouds.google.tokens import (
     forget_token,
 )
 from servers.clouds.kind import Kind
-from servers.clouds.rest import refusing_missing
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
+from servers.outgoing import reading
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
+from servers.outgoing.rest import refusing_missing
 
 _REGION: Final = re.compile(r"[a-z]+(?:-[a-z]+)+[0-9]{1,3}")
 _NAME: Final = re.compile("[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -125,7 +123,7 @@ class Google:
             # The look was refused, not the instance. Listings tell the rest.
             return instance
         if insert is None:
-            raise InstanceNotFoundError(f"{NAME} shows no insert of {name} yet.")
+            raise MissingError(f"{NAME} shows no insert of {name} yet.")
         error = explain_operation(insert)
         if error is not None:
             with refusing_missing():
@@ -232,7 +230,7 @@ class Google:
         with self._calling(deadline) as api:
             try:
                 api.client.ask("DELETE", api.path(places, place, kinds, name))
-            except InstanceNotFoundError:
+            except MissingError:
                 return  # gone already
 
     def _merge_options(self, spec: CreateSpec) -> dict[str, Any]:
@@ -244,10 +242,10 @@ class Google:
         return place == region or place.rpartition("-")[0] == region
 
     def _split(self, instance_id: str) -> tuple[str, str]:
-        """Return an instance's zone and name. Raise InstanceNotFoundError."""
+        """Return an instance's zone and name. Raise MissingError."""
         zone, _, name = instance_id.partition("/")
         if not name or "/" in name or not is_in(zone, self.config.region):
-            raise InstanceNotFoundError(
+            raise MissingError(
                 f"{NAME} has no instance {instance_id!r} in {self.config.region}."
             )
         return zone, name

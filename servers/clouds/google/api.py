@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    InstanceNotFoundError,
+from servers.clouds.google.convert import is_in, read_end
+from servers.clouds.google.errors import NAME, explain
+from servers.clouds.google.tokens import is_own_host
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    MissingError,
     RefusedError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.google.convert import is_in, read_end
-from servers.clouds.google.errors import NAME, explain
-from servers.clouds.google.tokens import is_own_host
-from servers.clouds.rest import Reply, RestClient
+from servers.outgoing.rest import Reply, RestClient
 
 ENDPOINT: Final = "https://compute.googleapis.com"
 _RESOURCE_MANAGER: Final = "https://cloudresourcemanager.googleapis.com"
@@ -180,7 +180,7 @@ class Zones:
 def _look_up(api: Api) -> list[str]:
     try:
         region = api.get("regions", api.region)
-    except InstanceNotFoundError as error:
+    except MissingError as error:
         raise RefusedError(
             f"{NAME} has no region {api.region} in this project. {error.message}"
         ) from None

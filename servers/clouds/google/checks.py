@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
+from servers.clouds.google.api import Api, find_rights
+from servers.clouds.google.errors import NAME
+from servers.outgoing import reading
+from servers.outgoing.errors import (
     CredentialsError,
-    InstanceNotFoundError,
+    MissingError,
     RefusedError,
     UnknownOutcomeError,
 )
-from servers.clouds.google.api import Api, find_rights
-from servers.clouds.google.errors import NAME
 
 _RIGHTS: Final = (
     "compute.instances.create",
@@ -45,7 +45,7 @@ def check_rights(api: Api, body: Mapping[str, Any], *, endpoint: str) -> str:
         rights.append("compute.instances.setServiceAccount")
     try:
         granted = find_rights(api, rights, endpoint=endpoint)
-    except (CredentialsError, RefusedError, InstanceNotFoundError) as error:
+    except (CredentialsError, RefusedError, MissingError) as error:
         return f"Which permissions the credentials have was not tested: {error.message}"
     missing = [right for right in rights if right not in granted]
     if missing:
@@ -92,7 +92,7 @@ def check_deleting(api: Api, *, zone: str) -> None:
     name = f"serverfleet-check-{secrets.token_hex(16)}"
     try:
         api.client.ask("DELETE", api.path("zones", zone, "instances", name))
-    except InstanceNotFoundError:
+    except MissingError:
         return  # allowed; the instance is missing, as expected
     raise UnknownOutcomeError(f"{NAME} deleted an instance that does not exist.")
 
@@ -100,7 +100,7 @@ def check_deleting(api: Api, *, zone: str) -> None:
 def _look_up(what: str, look: Callable[[], Any]) -> str:
     try:
         look()
-    except InstanceNotFoundError:
+    except MissingError:
         raise RefusedError(f"{NAME} has no {what} here.") from None
     except CredentialsError as error:
         return f"The {what} was not looked up: {error.message}"

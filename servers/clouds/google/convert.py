@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
@@ -13,11 +12,12 @@ from servers.clouds.base import (
     CloudLeftover,
     CreateSpec,
     Meaning,
-    UnknownOutcomeError,
 )
 from servers.clouds.google.errors import NAME, explain_operation
 from servers.clouds.google.launch import ADDRESS_LABEL, NAME_LABEL
-from servers.clouds.rest import need_text
+from servers.outgoing import reading
+from servers.outgoing.errors import UnknownOutcomeError
+from servers.outgoing.rest import need_text
 
 # Source: the discovery document, Instance.status. TERMINATED is no end: such an
 # instance is stopped, and its disk is billed. One that was deleted is no longer shown.

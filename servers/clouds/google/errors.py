@@ -12,23 +12,22 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.base import NoCapacityError, QuotaError
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.http import Answer
-from servers.clouds.rest import Reply, shorten
+from servers.outgoing.http import Answer
+from servers.outgoing.rest import Reply, shorten
 
 NAME: Final = "Google Compute Engine"
 
-MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
+MEANINGS: Final[dict[type[CallError], frozenset[str]]] = {
     # Of the API's own rates.
     ThrottledError: frozenset(
         {
@@ -65,7 +64,7 @@ MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
             *("operationInProgress", "conflict"),
         }
     ),
-    InstanceNotFoundError: frozenset({"notFound"}),
+    MissingError: frozenset({"notFound"}),
 }
 _BY_REASON: Final = {
     reason: error for error, reasons in MEANINGS.items() for reason in reasons
@@ -97,7 +96,7 @@ _ADVICE: Final = {
 }
 
 
-def explain(reply: Reply) -> CloudError | None:
+def explain(reply: Reply) -> CallError | None:
     """Return what an answer that is no success means, or None without an error."""
     error = reading.find(reply.data, "error")
     if not isinstance(error, Mapping):
@@ -116,7 +115,7 @@ def explain(reply: Reply) -> CloudError | None:
     )
 
 
-def explain_operation(operation: Mapping[str, Any]) -> CloudError | None:
+def explain_operation(operation: Mapping[str, Any]) -> CallError | None:
     """Return why an operation failed, or None if it did not."""
     errors = reading.objects(operation, "error", "errors")
     status = reading.whole(operation, "httpErrorStatusCode")
@@ -136,7 +135,7 @@ def make_error(
     *,
     retry_after: float | None,
     prefix: str,
-) -> CloudError:
+) -> CallError:
     """Return the error for reasons or codes, and a message, of Google's."""
     meaning = find_meaning(status, reasons, message)
     named = reasons[0] if reasons else str(status)
@@ -149,10 +148,10 @@ def make_error(
     return meaning(said, retry_after=retry_after if _may_wait(meaning) else None)
 
 
-def find_meaning(status: int, reasons: list[str], message: str) -> type[CloudError]:
+def find_meaning(status: int, reasons: list[str], message: str) -> type[CallError]:
     """Return the error for a status (0: unknown), reasons and a message."""
     known = {_BY_REASON[reason] for reason in reasons if reason in _BY_REASON}
-    if status == 404 or InstanceNotFoundError in known:
+    if status == 404 or MissingError in known:
         return _weigh_missing(message)
     if status == 429:
         return ThrottledError
@@ -170,15 +169,15 @@ def find_meaning(status: int, reasons: list[str], message: str) -> type[CloudErr
     return RefusedError
 
 
-def _weigh_missing(message: str) -> type[CloudError]:
+def _weigh_missing(message: str) -> type[CallError]:
     """Tell a missing instance from a missing project, where nothing is known to end."""
     found = _MISSING.search(message)
     if found is not None and _PROJECT.fullmatch(found[1]):
         return CredentialsError
-    return InstanceNotFoundError
+    return MissingError
 
 
-def _explain_text(answer: Answer) -> CloudError | None:
+def _explain_text(answer: Answer) -> CallError | None:
     """Return what an answer without JSON means: a client's words for a 404, or None."""
     if answer.status != 404 or len(answer.body) > 10_000:
         return None
@@ -188,5 +187,5 @@ def _explain_text(answer: Answer) -> CloudError | None:
     return None
 
 
-def _may_wait(meaning: type[CloudError]) -> bool:
+def _may_wait(meaning: type[CallError]) -> bool:
     return meaning in {ThrottledError, UnknownOutcomeError}

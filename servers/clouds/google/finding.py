@@ -3,15 +3,7 @@
 import re
 from dataclasses import replace
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    FLEET_TAG,
-    CloudInstance,
-    CloudLeftover,
-    InstanceNotFoundError,
-    Meaning,
-    RefusedError,
-)
+from servers.clouds.base import FLEET_TAG, CloudInstance, CloudLeftover, Meaning
 from servers.clouds.google.api import Api, Zones
 from servers.clouds.google.convert import (
     find_zone,
@@ -26,6 +18,8 @@ from servers.clouds.google.operations import (
     list_operations,
     mark_taken,
 )
+from servers.outgoing import reading
+from servers.outgoing.errors import MissingError, RefusedError
 
 
 def select(
@@ -55,11 +49,11 @@ def select(
 def find_one(api: Api, zone: str, name: str, *, address: str) -> CloudInstance:
     """Return one instance. Of one that is missing, its operations may tell the end.
 
-    Raises InstanceNotFoundError.
+    Raises MissingError.
     """
     try:
         item = api.get("zones", zone, "instances", name)
-    except InstanceNotFoundError:
+    except MissingError:
         if ended := _explain_absence(api, zone, name):
             return ended
         raise

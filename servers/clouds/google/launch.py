@@ -10,9 +10,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import CreateSpec, RefusedError
+from servers.clouds.base import CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.google.options import PROJECT, find_wrong, read_several
+from servers.outgoing.errors import RefusedError
 
 VALUE: Final = "[a-z0-9_-]{0,63}"
 # What people call the server. Its name at the cloud is its key.

@@ -9,12 +9,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CredentialsError,
-    InstanceNotFoundError,
-    RefusedError,
-)
 from servers.clouds.catalogue import (
     Catalogue,
     ImageQuery,
@@ -27,6 +21,8 @@ from servers.clouds.google.api import Api, Zones
 from servers.clouds.google.checks import UNUSABLE, get_by_path
 from servers.clouds.google.errors import NAME
 from servers.clouds.google.launch import name_image
+from servers.outgoing import reading
+from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
 
 # Publishers of images that people start builds from.
 PUBLISHERS: Final = (
@@ -57,7 +53,7 @@ def read_catalogue(api: Api, zones: Zones, *, zone: str) -> Catalogue:
         """Yield the entries of a list, or none if these credentials may not read it."""
         try:
             yield from api.entries(path, query)
-        except (CredentialsError, InstanceNotFoundError):
+        except (CredentialsError, MissingError):
             gaps[f"These credentials may not list the {what} of {NAME}."] = None
 
     regions = [
@@ -93,7 +89,7 @@ def find_images(api: Api, query: ImageQuery) -> tuple[OfferedImage, ...]:
             item = get_by_path(api, path)
         except CredentialsError:
             raise
-        except (InstanceNotFoundError, RefusedError):
+        except (MissingError, RefusedError):
             continue
         if _is_accepted(item):
             owner = path.split("/")[1] if path.startswith("projects/") else api.project

@@ -13,19 +13,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudError,
-    CloudInstance,
-    InstanceNotFoundError,
-    Meaning,
-    RefusedError,
-    UnknownOutcomeError,
-)
-from servers.clouds.deadline import current_deadline
+from servers.clouds.base import CloudInstance, Meaning
 from servers.clouds.google.api import Api
 from servers.clouds.google.convert import join_id, read_end
 from servers.clouds.google.errors import explain_operation
+from servers.outgoing import reading
+from servers.outgoing.deadline import current_deadline
+from servers.outgoing.errors import (
+    CallError,
+    MissingError,
+    RefusedError,
+    UnknownOutcomeError,
+)
 
 INSERT: Final = "insert"
 PREEMPTED: Final = "compute.instances.preempted"
@@ -80,7 +79,7 @@ def explain_absence(
     return show_failed(join_id(zone, name), error, name=name)
 
 
-def show_failed(instance_id: str, error: CloudError, *, name: str) -> CloudInstance:
+def show_failed(instance_id: str, error: CallError, *, name: str) -> CloudInstance:
     """Return an instance whose insert failed."""
     return CloudInstance(
         instance_id,
@@ -110,7 +109,7 @@ def mark_taken(api: Api, suspects: Iterable[CloudInstance]) -> list[CloudInstanc
             for start in range(0, len(names), _MOST_NAMES):
                 current_deadline().remaining()
                 taken |= _list_taken(api, zone, names[start : start + _MOST_NAMES])
-    except (CloudError, TimeoutError):
+    except (CallError, TimeoutError):
         return given
     return [
         replace(each, interrupted=True, fault=each.fault or TAKEN_BACK)
@@ -134,11 +133,11 @@ def _list_taken(api: Api, zone: str, names: list[str]) -> set[str]:
     }
 
 
-def weigh_failure(error: CloudError, instance: CloudInstance) -> CloudInstance:
+def weigh_failure(error: CallError, instance: CloudInstance) -> CloudInstance:
     """Return an instance whose insert failed for a reason that may pass.
 
     Raises the error if a repeat would fail, too, or fail in this zone.
     """
-    if isinstance(error, RefusedError | InstanceNotFoundError):
+    if isinstance(error, RefusedError | MissingError):
         raise error
     return replace(instance, meaning=Meaning.FAILED, fault=error.message)

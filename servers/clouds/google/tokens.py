@@ -18,25 +18,25 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from servers.clouds import reading
-from servers.clouds.base import (
+from servers.clouds.base import CloudConfig
+from servers.clouds.google.errors import explain
+from servers.clouds.google.keys import SECONDS, ServiceKey, read_key, sign_assertion
+from servers.clouds.google.options import PROJECT
+from servers.clouds.lent import Lent, LentCache
+from servers.clouds.metadata import ask_metadata
+from servers.clouds.skew import read_skew, say_clock
+from servers.outgoing import reading
+from servers.outgoing.deadline import current_deadline
+from servers.outgoing.errors import (
+    CallError,
     ClockError,
-    CloudConfig,
-    CloudError,
     CredentialsError,
     ThrottledError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.deadline import current_deadline
-from servers.clouds.google.errors import explain
-from servers.clouds.google.keys import SECONDS, ServiceKey, read_key, sign_assertion
-from servers.clouds.google.options import PROJECT
-from servers.clouds.kind import Field
-from servers.clouds.lent import Lent, LentCache
-from servers.clouds.metadata import ask_metadata
-from servers.clouds.rest import Reply, RestClient, shorten
-from servers.clouds.skew import read_skew, say_clock
+from servers.outgoing.fields import Field
+from servers.outgoing.rest import Reply, RestClient, shorten
 
 KEY: Final = "key"
 MACHINE: Final = "machine"
@@ -174,7 +174,7 @@ def _exchange(key: ServiceKey, *, now: float) -> Lent[Token]:
     return _read_token(reply.data, _WHAT, key.project)
 
 
-def explain_refusal(reply: Reply) -> CloudError | None:
+def explain_refusal(reply: Reply) -> CallError | None:
     """Return what a refusal of the token endpoint means."""
     code = reading.text(reply.data, "error")
     if not code:

@@ -4,20 +4,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from servers.clouds import reading
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
     CloudConfig,
-    CloudError,
     CloudInstance,
     CloudLeftover,
     CloudListing,
     CreateSpec,
-    InstanceNotFoundError,
 )
 from servers.clouds.catalogue import Catalogue
-from servers.clouds.deadline import Deadline
 from servers.clouds.hetznercloud.checks import check_parts, check_writing
 from servers.clouds.hetznercloud.convert import is_in, show_instance, show_leftover
 from servers.clouds.hetznercloud.errors import NAME, explain
@@ -25,9 +21,12 @@ from servers.clouds.hetznercloud.launch import CAPABILITIES, VALUE, build_body
 from servers.clouds.hetznercloud.offers import read_catalogue
 from servers.clouds.hetznercloud.options import CREDENTIALS, OPTIONS, check_options
 from servers.clouds.kind import Kind
-from servers.clouds.rest import Reply, RestClient, refusing_missing
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
+from servers.outgoing import reading
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import CallError, MissingError
+from servers.outgoing.rest import Reply, RestClient, refusing_missing
 
 ENDPOINT: Final = "https://api.hetzner.cloud/v1"
 PAGE: Final = 50  # the most that the API returns
@@ -162,7 +161,7 @@ class HetznerCloud:
             try:
                 path = self._path(_LEFTOVERS[kind].strip("/"), number)
                 self._client.ask("DELETE", path)
-            except InstanceNotFoundError:
+            except MissingError:
                 return  # gone already
 
     def _build(self, spec: CreateSpec) -> dict[str, Any]:
@@ -175,7 +174,7 @@ class HetznerCloud:
     def _path(self, *segments: str) -> str:
         """Return a resource's path. Its id is a number; no other exists."""
         if not re.fullmatch("[0-9]{1,18}", segments[-1]):
-            raise InstanceNotFoundError(f"{NAME} has nothing named {segments[-1]!r}.")
+            raise MissingError(f"{NAME} has nothing named {segments[-1]!r}.")
         return self._client.join_path(*segments)
 
     def _select(self, name: str, label: str, value: str) -> Iterator[dict[str, Any]]:
@@ -200,7 +199,7 @@ class HetznerCloud:
         """Return the currency of the prices, or "" if the API does not tell it."""
         try:
             reply = self._client.ask("GET", "/pricing")
-        except CloudError:
+        except CallError:
             return ""
         return reading.text(reply.data, "pricing", "currency")
 

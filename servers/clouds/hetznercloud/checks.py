@@ -7,11 +7,12 @@ the server 0, which can't exist: ids start at 1.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from servers.clouds import reading
-from servers.clouds.base import About, InstanceNotFoundError, RefusedError
+from servers.clouds.base import About
 from servers.clouds.hetznercloud.errors import NAME
 from servers.clouds.hetznercloud.offers import Entries
-from servers.clouds.rest import Reply
+from servers.outgoing import reading
+from servers.outgoing.errors import MissingError, RefusedError
+from servers.outgoing.rest import Reply
 
 Ask = Callable[..., Reply]
 
@@ -20,7 +21,7 @@ def check_writing(ask: Ask) -> None:
     """Raise CredentialsError if the token may only read."""
     try:
         ask("DELETE", "/servers/0")
-    except InstanceNotFoundError:
+    except MissingError:
         return  # allowed; the server is missing, as expected
 
 
@@ -59,7 +60,7 @@ def _check_image(ask: Ask, entries: Entries, image: str) -> None:
     if image.isdigit():
         try:
             found = [reading.fields(ask("GET", f"/images/{image}").data, "image")]
-        except InstanceNotFoundError:
+        except MissingError:
             found = []
     else:
         query = {"name": image, "include_deprecated": "true"}

@@ -4,7 +4,6 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
@@ -14,7 +13,8 @@ from servers.clouds.base import (
 )
 from servers.clouds.hetznercloud.errors import NAME
 from servers.clouds.hetznercloud.launch import ADDRESS_LABEL, NAME_LABEL
-from servers.clouds.rest import need_text
+from servers.outgoing import reading
+from servers.outgoing.rest import need_text
 
 # Source: the API's description, schema of a server. A deleted server is no longer
 # listed. One that is off is billed as before. One that migrates or is rebuilt comes

@@ -9,24 +9,23 @@ client (hcloud-go, hcloud/error.go) lists.
 
 from typing import Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.base import NoCapacityError, QuotaError
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.rest import Reply, shorten
+from servers.outgoing.rest import Reply, shorten
 
 NAME: Final = "Hetzner Cloud"
 
-MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
+MEANINGS: Final[dict[type[CallError], frozenset[str]]] = {
     ThrottledError: frozenset({"rate_limit_exceeded"}),
-    InstanceNotFoundError: frozenset({"not_found"}),
+    MissingError: frozenset({"not_found"}),
     NoCapacityError: frozenset(
         {"resource_unavailable", "placement_error", "no_space_left_in_location"}
     ),
@@ -63,7 +62,7 @@ _ADVICE: Final = {
 _MOST_WAIT: Final = 60.0
 
 
-def explain(reply: Reply) -> CloudError | None:
+def explain(reply: Reply) -> CallError | None:
     """Return what an answer that is no success means, or None without a code."""
     code = reading.text(reply.data, "error", "code")
     if not code:
@@ -82,7 +81,7 @@ def explain(reply: Reply) -> CloudError | None:
     return meaning(said, retry_after=wait if meaning is ThrottledError else None)
 
 
-def _guess(status: int) -> type[CloudError]:
+def _guess(status: int) -> type[CallError]:
     if status == 429:
         return ThrottledError
     if status == 401:

@@ -6,9 +6,10 @@ Source: the Hetzner Cloud API reference, "Create a Server" and "Labels".
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import CreateSpec, RefusedError
+from servers.clouds.base import CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.hetznercloud.options import find_wrong, read_ids
+from servers.outgoing.errors import RefusedError
 
 # A part of a label's name, or its value.
 _PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import CredentialsError
 from servers.clouds.catalogue import (
     Catalogue,
     OfferedImage,
@@ -16,6 +14,8 @@ from servers.clouds.catalogue import (
     make_catalogue,
 )
 from servers.clouds.hetznercloud.errors import NAME
+from servers.outgoing import reading
+from servers.outgoing.errors import CredentialsError
 
 # Yields the entries of all pages of a list: its path, its name, and a query.
 Entries = Callable[..., Iterator[dict[str, Any]]]

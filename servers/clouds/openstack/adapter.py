@@ -11,12 +11,9 @@ from servers.clouds.base import (
     CloudLeftover,
     CloudListing,
     CreateSpec,
-    InstanceNotFoundError,
     Meaning,
-    RefusedError,
 )
 from servers.clouds.catalogue import Catalogue, Quota
-from servers.clouds.deadline import Deadline
 from servers.clouds.kind import Kind
 from servers.clouds.openstack.checks import check_destroying, check_parts
 from servers.clouds.openstack.convert import (
@@ -45,9 +42,11 @@ from servers.clouds.openstack.options import (
     check_options,
 )
 from servers.clouds.openstack.session import Session, looking_up, reading_whole
-from servers.clouds.rest import need_text, refusing_missing
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import MissingError, RefusedError
+from servers.outgoing.rest import need_text, refusing_missing
 
 _REGION: Final = re.compile(r"[!-~]{1,63}")
 # Nova's ids are UUIDs, those of very old clouds numbers.
@@ -223,7 +222,7 @@ class OpenStack:
         with Deadline(deadline, NAME):
             try:
                 self._session.ask(service, "DELETE", _make_path(path, name))
-            except InstanceNotFoundError:
+            except MissingError:
                 return  # gone already
 
     def _merge(self, spec: CreateSpec) -> dict[str, Any]:
@@ -241,7 +240,7 @@ class OpenStack:
 def _make_path(prefix: str, resource_id: str) -> str:
     """Return a resource's path. An id in another form can't be one of this cloud."""
     if not _ID.fullmatch(resource_id):
-        raise InstanceNotFoundError(f"{NAME} has nothing named {resource_id[:80]!r}.")
+        raise MissingError(f"{NAME} has nothing named {resource_id[:80]!r}.")
     return f"{prefix}{resource_id}"
 
 

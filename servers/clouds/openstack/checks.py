@@ -8,17 +8,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import uuid4
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CredentialsError,
-    InstanceNotFoundError,
-    QuotaError,
-    RefusedError,
-)
+from servers.clouds.base import QuotaError
 from servers.clouds.openstack.errors import NAME
 from servers.clouds.openstack.offers import read_quotas
 from servers.clouds.openstack.options import split_names
 from servers.clouds.openstack.session import Session
+from servers.outgoing import reading
+from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
 
 _READING: Final = frozenset({"reader"})
 
@@ -38,7 +34,7 @@ def check_destroying(session: Session) -> None:
     check_roles(session)
     try:
         session.ask("compute", "DELETE", f"/servers/{uuid4()}")
-    except InstanceNotFoundError:
+    except MissingError:
         return  # allowed; the server is missing, as expected
 
 
@@ -91,7 +87,7 @@ _NAMED: Final = ("id", "name")
 def _check_image(session: Session, image: str, gaps: list[str]) -> None:
     try:
         found = session.ask("image", "GET", f"/images/{_quote(image)}").data
-    except InstanceNotFoundError:
+    except MissingError:
         raise RefusedError(f"{NAME} has no image {image} for this project.") from None
     except CredentialsError as error:
         gaps.append(f"ServerFleet could not test the image: {error.message}")

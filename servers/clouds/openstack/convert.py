@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
@@ -15,7 +14,8 @@ from servers.clouds.base import (
 )
 from servers.clouds.openstack.errors import NAME, tells_no_capacity
 from servers.clouds.openstack.launch import ADDRESS_TAG, FLOATING
-from servers.clouds.rest import need_text, shorten
+from servers.outgoing import reading
+from servers.outgoing.rest import need_text, shorten
 
 # Source: the Compute API reference, "Servers", Server status. A deleted server is no
 # longer listed. One in ERROR still holds what it has, until it is deleted.

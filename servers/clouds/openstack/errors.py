@@ -12,18 +12,17 @@ nova/api/openstack/wsgi.py, neutron_lib/exceptions.
 import re
 from typing import Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.base import NoCapacityError, QuotaError
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.rest import Reply, shorten
+from servers.outgoing.rest import Reply, shorten
 
 NAME: Final = "OpenStack"
 
@@ -41,16 +40,16 @@ _QUOTA: Final = re.compile(r"quota exceeded|maximum number of (?!metadata)", re.
 _NO_IMAGE: Final = re.compile(rb"no image found|failed to find image", re.I)
 _RULE: Final = re.compile(r"maximum number of metadata|only volume-backed", re.I)
 # Neutron's types. All others are told by the status.
-_NEUTRON: Final[dict[str, type[CloudError]]] = {
+_NEUTRON: Final[dict[str, type[CallError]]] = {
     "OverQuota": QuotaError,
     "IpAddressGenerationFailure": NoCapacityError,
     "ExternalIpAddressExhausted": NoCapacityError,
     "FloatingIPPortAlreadyAssociated": AlreadyAssociatedError,
-    "PortNotFound": InstanceNotFoundError,
+    "PortNotFound": MissingError,
 }
-_BY_STATUS: Final[dict[int, type[CloudError]]] = {
+_BY_STATUS: Final[dict[int, type[CallError]]] = {
     401: TokenRejectedError,
-    404: InstanceNotFoundError,
+    404: MissingError,
     # Nova's own limiter, of old releases; a body that is too large does not occur.
     413: ThrottledError,
     429: ThrottledError,
@@ -81,7 +80,7 @@ _ADVICE: Final = (
 )
 
 
-def explain(reply: Reply) -> CloudError | None:
+def explain(reply: Reply) -> CallError | None:
     """Return what an answer that is no success means, or None if it is not known."""
     if reply.status >= 500 or reply.status < 400:
         return None
@@ -110,7 +109,7 @@ def explain(reply: Reply) -> CloudError | None:
     return meaning(said, retry_after=wait if meaning is ThrottledError else None)
 
 
-def explain_keystone(reply: Reply) -> CloudError | None:
+def explain_keystone(reply: Reply) -> CallError | None:
     """Return what an answer of Keystone to a sign-in means, or None."""
     _, words = _read_error(reply)
     said = f"Keystone answered {reply.status}: {words.rstrip('.') or 'No reason'}."
@@ -135,7 +134,7 @@ def tells_no_capacity(fault: str) -> bool:
     return bool(_NO_HOST.search(fault))
 
 
-def _explain_forbidden(words: str) -> type[CloudError]:
+def _explain_forbidden(words: str) -> type[CallError]:
     if _QUOTA.search(words):
         return QuotaError
     return RefusedError if _RULE.search(words) else CredentialsError

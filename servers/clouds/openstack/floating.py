@@ -12,19 +12,13 @@ Source: the Networking API reference, "Floating IPs"; neutron/db/l3_db.py.
 from collections.abc import Mapping
 from typing import Any
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CreateSpec,
-    InstanceNotFoundError,
-    Meaning,
-    NoCapacityError,
-    RefusedError,
-    UnknownOutcomeError,
-)
+from servers.clouds.base import CreateSpec, Meaning, NoCapacityError
 from servers.clouds.openstack.convert import describe, show_instance
 from servers.clouds.openstack.errors import NAME, AlreadyAssociatedError
 from servers.clouds.openstack.options import split_names
 from servers.clouds.openstack.session import Session
+from servers.outgoing import reading
+from servers.outgoing.errors import MissingError, RefusedError, UnknownOutcomeError
 
 
 def give_address(
@@ -32,7 +26,7 @@ def give_address(
 ) -> str:
     """Give a server a floating address, if it has none. Return the address.
 
-    Raises InstanceNotFoundError as long as the server has no port, RefusedError if its
+    Raises MissingError as long as the server has no port, RefusedError if its
     network has no way to the external one, or if Nova could not build it, and
     NoCapacityError if it fits nowhere.
     """
@@ -52,7 +46,7 @@ def give_address(
         )
     except AlreadyAssociatedError:
         return _find_address(session, port, network)
-    except InstanceNotFoundError as error:
+    except MissingError as error:
         if not _has_port(session, port):
             raise
         raise RefusedError(error.message) from None  # the network, or a way to it
@@ -75,7 +69,7 @@ def _find_port(
     )
     if not found:
         _check_failed(session, server)
-        raise InstanceNotFoundError(
+        raise MissingError(
             f"{NAME} shows no port with an IPv4 address of the instance {server} yet. "
             "Its floating address needs one."
         )

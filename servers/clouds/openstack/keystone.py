@@ -15,18 +15,18 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudConfig,
+from servers.clouds.base import CloudConfig
+from servers.clouds.lent import Lent, LentCache
+from servers.clouds.openstack.errors import NAME, explain_keystone
+from servers.clouds.openstack.options import APPLICATION
+from servers.outgoing import reading
+from servers.outgoing.deadline import current_deadline
+from servers.outgoing.errors import (
     CredentialsError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.deadline import current_deadline
-from servers.clouds.lent import Lent, LentCache
-from servers.clouds.openstack.errors import NAME, explain_keystone
-from servers.clouds.openstack.options import APPLICATION
-from servers.clouds.rest import Reply, RestClient
+from servers.outgoing.rest import Reply, RestClient
 
 # The types of a service in the catalogue, the usual one first, and what its address
 # ends with if it names no version.

@@ -9,10 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import FLEET_TAG, CreateSpec, RefusedError
+from servers.clouds.base import FLEET_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.openstack.options import find_wrong, split_names
 from servers.clouds.openstack.session import USUAL_VERSION
+from servers.outgoing.errors import RefusedError
 
 # What people call it is its name. Which address its template wants is kept in its
 # metadata: a listing shows instances, not the templates that they came from.

@@ -10,8 +10,6 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import CredentialsError, RefusedError
 from servers.clouds.catalogue import (
     Catalogue,
     OfferedImage,
@@ -21,6 +19,8 @@ from servers.clouds.catalogue import (
 )
 from servers.clouds.openstack.errors import NAME
 from servers.clouds.openstack.session import Session
+from servers.outgoing import reading
+from servers.outgoing.errors import CredentialsError, RefusedError
 
 # An id rather than a name: Nova numbers its oldest flavors.
 _FLAVOR_ID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")

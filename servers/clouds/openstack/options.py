@@ -7,7 +7,7 @@ Source: the API references of Nova (Create Server) and Neutron (floating IPs).
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.kind import Field
+from servers.outgoing.fields import Field
 
 APPLICATION: Final = "application_credential"
 PASSWORD: Final = "password"  # noqa: S105 - a method

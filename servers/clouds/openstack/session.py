@@ -11,15 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudConfig,
-    CredentialsError,
-    InstanceNotFoundError,
-    RefusedError,
-    UnknownOutcomeError,
-    UnreachableError,
-)
+from servers.clouds.base import CloudConfig
 from servers.clouds.openstack.errors import NAME, TokenRejectedError, explain
 from servers.clouds.openstack.keystone import (
     Token,
@@ -27,7 +19,15 @@ from servers.clouds.openstack.keystone import (
     forget_token,
     list_secrets,
 )
-from servers.clouds.rest import Query, Reply, RestClient, read_query
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CredentialsError,
+    MissingError,
+    RefusedError,
+    UnknownOutcomeError,
+    UnreachableError,
+)
+from servers.outgoing.rest import Query, Reply, RestClient, read_query
 
 PAGE: Final = 1000
 # The first with tags at the create call, of Pike (2017).
@@ -61,7 +61,7 @@ class Session:
         version: str = USUAL_VERSION,
         hide: tuple[str, ...] = (),
     ) -> Reply:
-        """Send one request. ``version`` is Nova's microversion. Raises CloudError."""
+        """Send one request. ``version`` is Nova's microversion. Raises CallError."""
         headers = {}
         if service == "compute":
             headers["OpenStack-API-Version"] = f"compute {version}"
@@ -181,7 +181,7 @@ def reading_whole() -> Iterator[None]:
         yield
     except CredentialsError:
         raise
-    except (RefusedError, InstanceNotFoundError) as error:
+    except (RefusedError, MissingError) as error:
         raise UnknownOutcomeError(error.message) from None
 
 

@@ -12,20 +12,13 @@ from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
     CloudConfig,
-    CloudError,
     CloudInstance,
     CloudLeftover,
     CloudListing,
     CreateSpec,
-    CredentialsError,
-    InstanceNotFoundError,
     Meaning,
     NoCapacityError,
     QuotaError,
-    RefusedError,
-    ThrottledError,
-    UnknownOutcomeError,
-    UnreachableError,
 )
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.catalogue import (
@@ -35,7 +28,7 @@ from servers.clouds.catalogue import (
     Quota,
     make_catalogue,
 )
-from servers.clouds.kind import Field, Kind
+from servers.clouds.kind import Kind
 from servers.clouds.sandbox.behaviour import read_behaviour
 from servers.clouds.sandbox.driver import SandboxNodeDriver
 from servers.clouds.sandbox.options import (
@@ -47,6 +40,16 @@ from servers.clouds.sandbox.options import (
 from servers.clouds.sandbox.world import World, world_path
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
+from servers.outgoing.errors import (
+    CallError,
+    CredentialsError,
+    MissingError,
+    RefusedError,
+    ThrottledError,
+    UnknownOutcomeError,
+    UnreachableError,
+)
+from servers.outgoing.fields import Field
 
 STATUSES: Final = {
     "provisioning": Meaning.BOOTING,
@@ -224,7 +227,7 @@ def _translated() -> Iterator[None]:
         raise _translate(error) from None
 
 
-def _translate(error: Exception) -> CloudError:
+def _translate(error: Exception) -> CallError:
     if isinstance(error, ConnectionRefusedError):
         return UnreachableError(f"The sandbox can't be reached: {error}.")
     if not isinstance(error, BaseHTTPError):
@@ -236,7 +239,7 @@ def _translate(error: Exception) -> CloudError:
         case 403:
             return QuotaError(message)
         case 404:
-            return InstanceNotFoundError(message)
+            return MissingError(message)
         case 422:
             return RefusedError(message, about=(error.headers or {}).get("about", ""))
         case 429:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.kind import Field
 from servers.clouds.sandbox.behaviour import (
     FAULTS,
     LISTS,
@@ -14,6 +13,7 @@ from servers.clouds.sandbox.behaviour import (
     read_behaviour,
 )
 from servers.clouds.timings import Timings
+from servers.outgoing.fields import Field
 
 WORLD_NAME: Final = re.compile(r"[a-z0-9-]{1,63}")
 

@@ -11,13 +11,9 @@ from servers.clouds.base import (
     CloudLeftover,
     CloudListing,
     CreateSpec,
-    CredentialsError,
-    InstanceNotFoundError,
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
-from servers.clouds.deadline import Deadline
 from servers.clouds.kind import Kind
-from servers.clouds.rest import refusing_missing
 from servers.clouds.scaleway import leftovers, offers
 from servers.clouds.scaleway.api import Api, reading_whole
 from servers.clouds.scaleway.checks import check_parts, check_writing
@@ -29,6 +25,9 @@ from servers.clouds.scaleway.launch import CAPABILITIES, build_body, write_tags
 from servers.clouds.scaleway.options import CREDENTIALS, OPTIONS, check_options
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import CredentialsError, MissingError
+from servers.outgoing.rest import refusing_missing
 
 _ZONE: Final = re.compile(r"[a-z]{2}-[a-z]{3}-[1-9]")
 # A filter takes several tags, with commas between them.
@@ -61,7 +60,7 @@ class Scaleway:
         with Deadline(deadline, NAME):
             try:
                 self._api.ask("GET", f"/account/v3/projects/{project}")
-            except InstanceNotFoundError:
+            except MissingError:
                 raise CredentialsError(
                     f"{NAME} has no project {project} for this API key. Correct the "
                     "project in the account."

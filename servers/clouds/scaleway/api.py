@@ -10,17 +10,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudConfig,
+from servers.clouds.base import CloudConfig
+from servers.clouds.scaleway.errors import NAME, explain
+from servers.clouds.scaleway.options import UUID
+from servers.outgoing import reading
+from servers.outgoing.errors import (
     CredentialsError,
-    InstanceNotFoundError,
+    MissingError,
     RefusedError,
     UnknownOutcomeError,
 )
-from servers.clouds.rest import Reply, RestClient
-from servers.clouds.scaleway.errors import NAME, explain
-from servers.clouds.scaleway.options import UUID
+from servers.outgoing.rest import Reply, RestClient
 
 ENDPOINT: Final = "https://api.scaleway.com"
 PAGE: Final = 100  # the most that the APIs return
@@ -114,9 +114,9 @@ def _has_next(reply: Reply, *, count: int, seen: int) -> bool:
 
 
 def need_uuid(resource_id: str) -> str:
-    """Return an id. Raise InstanceNotFoundError if it can't be one of Scaleway's."""
+    """Return an id. Raise MissingError if it can't be one of Scaleway's."""
     if not re.fullmatch(UUID, resource_id):
-        raise InstanceNotFoundError(f"{NAME} has nothing named {resource_id[:80]!r}.")
+        raise MissingError(f"{NAME} has nothing named {resource_id[:80]!r}.")
     return resource_id
 
 
@@ -127,5 +127,5 @@ def reading_whole() -> Iterator[None]:
         yield
     except CredentialsError:
         raise
-    except (RefusedError, InstanceNotFoundError) as error:
+    except (RefusedError, MissingError) as error:
         raise UnknownOutcomeError(error.message) from None

@@ -9,26 +9,20 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    About,
-    CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    RefusedError,
-    Untested,
-)
-from servers.clouds.rest import refusing_missing
+from servers.clouds.base import About, NoCapacityError, Untested
 from servers.clouds.scaleway.api import Api, reading_whole
 from servers.clouds.scaleway.errors import NAME
 from servers.clouds.scaleway.options import UUID
+from servers.outgoing import reading
+from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
+from servers.outgoing.rest import refusing_missing
 
 
 def check_writing(api: Api) -> None:
     """Raise CredentialsError if the API key may not destroy servers."""
     try:
         api.ask("DELETE", api.server(str(uuid4())))
-    except InstanceNotFoundError:
+    except MissingError:
         return  # allowed; the server is missing, as expected
 
 
@@ -137,7 +131,7 @@ def list_local_images(api: Api, label: str) -> list[dict[str, Any]]:
     query = {"image_label": label, "zone": api.zone, "page_size": "100"}
     try:
         reply = api.ask("GET", "/marketplace/v2/local-images", query=query)
-    except InstanceNotFoundError:
+    except MissingError:
         return []
     with reading_whole():
         return reply.need_objects("local_images")

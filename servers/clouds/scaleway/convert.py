@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
 from servers.clouds.base import (
     FLEET_TAG,
     KEY_TAG,
@@ -11,9 +10,10 @@ from servers.clouds.base import (
     CloudLeftover,
     Meaning,
 )
-from servers.clouds.rest import need_text
 from servers.clouds.scaleway.errors import NAME
 from servers.clouds.scaleway.launch import ADDRESS_TAG, GB, read_tags
+from servers.outgoing import reading
+from servers.outgoing.rest import need_text
 
 # Source: ServerState of the vendor's SDK, and recorded answers. A server that is gone
 # is missing. One that is off is billed for its volumes, and one that is stopped in

@@ -7,13 +7,14 @@ answers.
 from collections.abc import Mapping
 from typing import Any
 
-from servers.clouds import reading
-from servers.clouds.base import FLEET_TAG, KEY_TAG, RefusedError
+from servers.clouds.base import FLEET_TAG, KEY_TAG
 from servers.clouds.scaleway.api import Api
 from servers.clouds.scaleway.convert import is_terminating
 from servers.clouds.scaleway.finishing import fetch_server
 from servers.clouds.scaleway.launch import read_tags
 from servers.clouds.scaleway.leftovers import tag_root_volume
+from servers.outgoing import reading
+from servers.outgoing.errors import RefusedError
 
 
 def end_server(api: Api, server_id: str) -> None:

@@ -10,26 +10,25 @@ out_of_stock is not known, so types count more than statuses.
 import re
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.base import NoCapacityError, QuotaError
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.rest import Reply, shorten
+from servers.outgoing.rest import Reply, shorten
 
 NAME: Final = "Scaleway"
 
-MEANINGS: Final[dict[type[CloudError], frozenset[str]]] = {
+MEANINGS: Final[dict[type[CallError], frozenset[str]]] = {
     CredentialsError: frozenset({"denied_authentication", "permissions_denied"}),
     QuotaError: frozenset({"quotas_exceeded"}),
     NoCapacityError: frozenset({"out_of_stock"}),
-    InstanceNotFoundError: frozenset({"not_found", "unknown_resource"}),
+    MissingError: frozenset({"not_found", "unknown_resource"}),
     ThrottledError: frozenset({"too_many_requests"}),
     RefusedError: frozenset(
         {
@@ -61,7 +60,7 @@ _ADVICE: Final = {
 }
 
 
-def explain(reply: Reply) -> CloudError | None:
+def explain(reply: Reply) -> CallError | None:
     """Return what an answer that is no success means, or None without a type."""
     kind = reading.text(reply.data, "type")
     words = shorten(reading.text(reply.data, "message"))
@@ -117,7 +116,7 @@ def _read_details(data: Any) -> str:
     return ", ".join(said)
 
 
-def _guess(status: int) -> type[CloudError]:
+def _guess(status: int) -> type[CallError]:
     if status == 401:
         return CredentialsError
     return RefusedError if 400 <= status < 500 else UnknownOutcomeError

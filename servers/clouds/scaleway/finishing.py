@@ -7,21 +7,19 @@ is switched on last, so one that is on has all the rest. Source: recorded answer
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CreateSpec,
-    CredentialsError,
-    InstanceNotFoundError,
-    NoCapacityError,
-    QuotaError,
-    RefusedError,
-    UnknownOutcomeError,
-)
+from servers.clouds.base import CreateSpec, NoCapacityError, QuotaError
 from servers.clouds.scaleway.api import Api
 from servers.clouds.scaleway.convert import STARTED, STATES
 from servers.clouds.scaleway.errors import NAME
 from servers.clouds.scaleway.launch import tag_beside
 from servers.clouds.scaleway.leftovers import tag_root_volume
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CredentialsError,
+    MissingError,
+    RefusedError,
+    UnknownOutcomeError,
+)
 
 IPV6: Final = "routed_ipv6"
 
@@ -91,7 +89,7 @@ def _attach_network(api: Api, server: Mapping[str, Any], network: str) -> None:
             api.server(server_id, "private_nics"),
             data={"private_network_id": network},
         )
-    except InstanceNotFoundError as error:
+    except MissingError as error:
         fetch_server(api, server_id)  # it is there, so the network is not
         raise RefusedError(
             f"{error.message} {NAME} has no private network {network} in this region."

@@ -7,15 +7,10 @@ the vendor's SDK; its documentation, "User data and cloud-init".
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from servers.clouds.base import (
-    FLEET_TAG,
-    KEY_TAG,
-    About,
-    CreateSpec,
-    RefusedError,
-)
+from servers.clouds.base import FLEET_TAG, KEY_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.scaleway.options import BLOCK, find_wrong
+from servers.outgoing.errors import RefusedError
 
 # Which address of an instance its template wants for the server. A listing shows
 # instances, not the templates that they came from.

@@ -11,17 +11,13 @@ Source: the vendor's SDK (server_action), and recorded answers.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    FLEET_TAG,
-    CloudLeftover,
-    CredentialsError,
-    InstanceNotFoundError,
-)
+from servers.clouds.base import FLEET_TAG, CloudLeftover
 from servers.clouds.scaleway.api import Api, need_uuid
 from servers.clouds.scaleway.convert import show_address, show_volume
 from servers.clouds.scaleway.launch import tag_beside, write_tags
 from servers.clouds.scaleway.options import BLOCK
+from servers.outgoing import reading
+from servers.outgoing.errors import CredentialsError, MissingError
 
 _Show = Callable[[Mapping[str, Any], str], CloudLeftover | None]
 _ROOT: Final = "0"  # a server's root volume, among its volumes
@@ -39,7 +35,7 @@ def tag_root_volume(
     path = (api.block if is_block else api.instance)("volumes", need_uuid(volume_id))
     try:
         api.ask("PATCH", path, data={"tags": tag_beside(fleet, key)})
-    except InstanceNotFoundError:
+    except MissingError:
         return  # nothing is left to be found
     except CredentialsError:
         # Block Storage says so of a volume that is gone, too.
@@ -77,7 +73,7 @@ def delete_leftover(api: Api, resource_id: str) -> None:
             "address": api.instance("ips", need_uuid(name)),
         }[kind]
         api.ask("DELETE", path)
-    except InstanceNotFoundError:
+    except MissingError:
         return
     except CredentialsError:
         if kind == "block" and not has_block_volume(api, name):

@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.base import CredentialsError, InstanceNotFoundError
 from servers.clouds.catalogue import (
     Catalogue,
     ImageQuery,
@@ -23,6 +21,8 @@ from servers.clouds.scaleway.api import Api
 from servers.clouds.scaleway.checks import list_local_images
 from servers.clouds.scaleway.errors import NAME
 from servers.clouds.scaleway.options import UUID
+from servers.outgoing import reading
+from servers.outgoing.errors import CredentialsError, MissingError
 
 # No call lists them. Source: the zones of the vendor's SDK.
 ZONES: Final = (
@@ -179,7 +179,7 @@ def _list_labels(api: Api) -> list[OfferedImage]:
 def _get_image(api: Api, image: str) -> OfferedImage | None:
     try:
         reply = api.ask("GET", api.instance("images", image))
-    except InstanceNotFoundError:
+    except MissingError:
         return None
     found = reply.need_object("image")
     state = reading.text(found, "state")

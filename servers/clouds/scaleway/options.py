@@ -6,7 +6,7 @@ guide.md lists them. Source: the operations and types of the vendor's SDK.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.kind import Field
+from servers.outgoing.fields import Field
 
 ADDRESSES: Final = {
     "public": "IPv4; IPv6 if there is none",

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from django import forms
 from django.forms import BoundField
 
-from servers.clouds.kind import MAX_TEXT, Field, Kind
+from servers.clouds.kind import Kind
 from servers.dashboard.shared.model_fields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.option_fields import (
     OPTION,
@@ -21,6 +21,7 @@ from servers.dashboard.shared.option_fields import (
 )
 from servers.dashboard.shared.row_form import RowForm
 from servers.models import Account
+from servers.outgoing.fields import MAX_TEXT, Field
 
 CREDENTIAL: Final = "credential-"
 FORGET: Final = "forget-"

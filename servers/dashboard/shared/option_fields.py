@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from django import forms
 
-from servers.clouds.kind import MAX_TEXT, Field
+from servers.outgoing.fields import MAX_TEXT, Field
 
 OPTION: Final = "option-"
 RATE: Final = "rate-"

@@ -7,7 +7,6 @@ from typing import Any, Final
 from django import forms
 
 from servers.access.reach import reach_accounts
-from servers.clouds.kind import Field
 from servers.clouds.registry import describe_kind
 from servers.dashboard.shared.form_idempotency import add_errors, offer_rows
 from servers.dashboard.shared.lines import LinesField, join_lines
@@ -17,6 +16,7 @@ from servers.models import Account, TemplatePlacement
 from servers.models.multiline import Multiline
 from servers.models.placement import ACCOUNT_GONE
 from servers.operations.templates import MAX_PLACEMENTS, check_placement
+from servers.outgoing.fields import Field
 
 
 class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]

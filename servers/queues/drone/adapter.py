@@ -2,11 +2,11 @@
 
 from typing import ClassVar, Final
 
-from servers.clouds import reading
-from servers.clouds.base import CloudError, CredentialsError, RefusedError
-from servers.clouds.deadline import Deadline
-from servers.clouds.kind import Field
-from servers.clouds.rest import Reply, RestClient
+from servers.outgoing import reading
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import CallError, CredentialsError, RefusedError
+from servers.outgoing.fields import Field
+from servers.outgoing.rest import Reply, RestClient
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.drone.stages import (
     check_labels,
@@ -47,7 +47,7 @@ class Drone:
         return QueueSnapshot(now, tuple(read_stages(stages, now)))
 
 
-def _explain(reply: Reply) -> CloudError | None:
+def _explain(reply: Reply) -> CallError | None:
     said = f"{NAME} answered {reply.status}."
     if reply.status == 501:
         return RefusedError(

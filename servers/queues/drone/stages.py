@@ -7,9 +7,9 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from servers.clouds import reading
-from servers.clouds.rest import need_text
 from servers.lifecycle.pools.demand import JobState
+from servers.outgoing import reading
+from servers.outgoing.rest import need_text
 from servers.queues.base import Labels, QueueJob
 from servers.queues.matching import list_missing
 

@@ -10,17 +10,15 @@ from servers.clouds.base import (
     KEY_TAG,
     SERVER_TAG,
     CloudConfig,
-    CloudError,
     CreateSpec,
-    CredentialsError,
     Meaning,
     NoCapacityError,
     QuotaError,
-    RefusedError,
 )
 from servers.clouds.port import Cloud
 from servers.clouds.registry import open_cloud
 from servers.lifecycle.keys import make_key
+from servers.outgoing.errors import CallError, CredentialsError, RefusedError
 from tests.clouds.fakes.base import running
 from tests.clouds.fakes.machines import Machine
 from tests.clouds.fakes.wire import Response
@@ -65,7 +63,7 @@ class Bench:
     statuses: ClassVar[Mapping[str, Meaning]] = {}
     statuses_at: ClassVar[tuple[str, ...]] = ()
     labels: ClassVar[Mapping[str, str]] = {"team": "builds"}
-    errors: ClassVar[Mapping[str, type[CloudError]]] = {
+    errors: ClassVar[Mapping[str, type[CallError]]] = {
         "unauthorized": CredentialsError,
         "expired": CredentialsError,
         "forbidden": CredentialsError,

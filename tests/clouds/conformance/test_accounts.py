@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from servers.addresses import parse_allowed
-from servers.clouds.base import CloudError, UnknownOutcomeError, UnreachableError
 from servers.clouds.port import Cloud
+from servers.outgoing.errors import CallError, UnknownOutcomeError, UnreachableError
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 from tests.clouds.fakes.wire import Response
@@ -64,7 +64,7 @@ def test_no_credential_is_in_an_error_a_log_or_a_representation(
     def note(act: Any) -> None:
         try:
             act()
-        except CloudError as error:
+        except CallError as error:
             said.extend((repr(error), "".join(traceback.format_exception(error))))
 
     for why in ("unauthorized", "forbidden", "throttled", "failing", "quota"):

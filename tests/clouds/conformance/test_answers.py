@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import CloudError, Meaning, UnknownOutcomeError
+from servers.clouds.base import Meaning
 from servers.clouds.port import Cloud
+from servers.outgoing.errors import CallError, UnknownOutcomeError
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 from tests.clouds.fakes.specs import load_checker
@@ -51,7 +52,7 @@ def test_an_answer_without_what_was_asked_is_no_answer(
     for status in (400, 403, 404, 409, 418, 422):
         for body in NO_ANSWERS:
             bench.fake.answer(Response(status, body), role="destroy")
-            with pytest.raises(CloudError) as raised:
+            with pytest.raises(CallError) as raised:
                 cloud.destroy_instance(made.instance_id, deadline=10)
             assert type(raised.value) is UnknownOutcomeError
 
@@ -74,7 +75,7 @@ def test_an_answer_with_an_odd_part_is_read_or_is_an_error_of_the_port(
                 shown = cloud.list_instances("ci", deadline=10).instances
             else:
                 shown = (cloud.create_instance(bench.make_spec(), deadline=10),)
-        except CloudError as error:
+        except CallError as error:
             said, shown = error.message, ()
         else:
             said = "".join(f"{i.name}{i.raw_status}{i.fault}" for i in shown)

@@ -4,17 +4,17 @@ import contextlib
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.catalogue import ImageQuery
+from servers.clouds.port import Cloud, FindsImages, TellsQuotas
+from servers.clouds.registry import describe_kind
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.catalogue import ImageQuery
-from servers.clouds.port import Cloud, FindsImages, TellsQuotas
-from servers.clouds.registry import describe_kind
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 
@@ -79,7 +79,7 @@ def test_a_check_that_is_not_answered_has_learned_nothing(
             ({UnknownOutcomeError, UnreachableError}, bench.fake.fail),
         ):
             fault(100)
-            with pytest.raises(CloudError) as raised:
+            with pytest.raises(CallError) as raised:
                 act()
             assert type(raised.value) in wanted
             bench.fake.faults.clear()
@@ -145,7 +145,7 @@ def test_quotas_are_told_scarcest_first_or_the_reason_why_not(
         (UnknownOutcomeError, bench.fake.fail),
     ):
         fault(100)
-        with pytest.raises(CloudError) as raised:
+        with pytest.raises(CallError) as raised:
             cloud.list_quotas(deadline=30)
         assert type(raised.value) is wanted
         bench.fake.faults.clear()

@@ -2,15 +2,15 @@
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
-    InstanceNotFoundError,
-    Meaning,
+from servers.clouds.base import Meaning
+from servers.clouds.port import Cloud
+from servers.outgoing.errors import (
+    CallError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.port import Cloud
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 
@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.pure, pytest.mark.needs("http")]
 STARTED = frozenset({Meaning.BOOTING, Meaning.RUNNING})
 
 
-def catch(act: object) -> CloudError:
+def catch(act: object) -> CallError:
     """Return the error of the port that a call raises."""
     assert callable(act)
-    with pytest.raises(CloudError) as raised:
+    with pytest.raises(CallError) as raised:
         act()
     return raised.value
 
@@ -113,7 +113,7 @@ def test_no_capacity_is_told_from_other_refusals(bench: Bench, cloud: Cloud) -> 
         assert type(error) is bench.errors["no_capacity"]
     try:
         shown = cloud.get_instance(made.instance_id, deadline=10)
-    except InstanceNotFoundError:
+    except MissingError:
         return
     assert shown.meaning is Meaning.FAILED
     assert shown.fault

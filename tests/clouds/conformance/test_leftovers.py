@@ -2,8 +2,9 @@
 
 import pytest
 
-from servers.clouds.base import HALTED, CloudError, Meaning
+from servers.clouds.base import HALTED, Meaning
 from servers.clouds.port import Cloud
+from servers.outgoing.errors import CallError
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 
@@ -55,7 +56,7 @@ def test_a_finish_that_was_cut_off_anywhere_is_finished_by_the_next(
         spec = bench.make_spec()
         made = cloud.create_instance(spec, deadline=10)
         bench.fake.fail(skip=number, after=after)
-        with pytest.raises(CloudError):
+        with pytest.raises(CallError):
             cloud.finish(made, spec, deadline=10)
         # Another process knows only what was saved after the create call.
         shown = bench.open().finish(made, spec, deadline=10)

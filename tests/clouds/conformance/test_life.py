@@ -5,14 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from servers.clouds.base import (
-    HALTED,
-    CloudInstance,
-    CreateSpec,
-    InstanceNotFoundError,
-    Meaning,
-)
+from servers.clouds.base import HALTED, CloudInstance, CreateSpec, Meaning
 from servers.clouds.port import Cloud
+from servers.outgoing.errors import MissingError
 from tests.clouds.benches.base import Bench
 from tests.clouds.fakes.wire import Request
 
@@ -29,7 +24,7 @@ def is_gone(cloud: Cloud, instance_id: str) -> bool:
     """Tell whether a cloud says that an instance is missing, or shows it as gone."""
     try:
         return not cloud.get_instance(instance_id, deadline=10).live
-    except InstanceNotFoundError:
+    except MissingError:
         return True
 
 
@@ -66,14 +61,14 @@ def test_what_is_gone_or_never_was_is_not_found(bench: Bench, cloud: Cloud) -> N
     made = create(cloud, spec)
     cloud.destroy_instance(made.instance_id, deadline=10)
     # A second destroy is accepted, or finds nothing.
-    with contextlib.suppress(InstanceNotFoundError):
+    with contextlib.suppress(MissingError):
         cloud.destroy_instance(made.instance_id, deadline=10)
     bench.fake.advance(3600.0)
     assert is_gone(cloud, made.instance_id)
     for missing in bench.missing:
-        with pytest.raises(InstanceNotFoundError):
+        with pytest.raises(MissingError):
             cloud.get_instance(missing, deadline=10)
-        with pytest.raises(InstanceNotFoundError):
+        with pytest.raises(MissingError):
             cloud.destroy_instance(missing, deadline=10)
 
 
@@ -84,9 +79,9 @@ def test_an_id_that_no_instance_can_have_leads_nowhere(
     bench: Bench, cloud: Cloud, odd: str
 ) -> None:
     other = create(cloud, bench.make_spec())
-    with pytest.raises(InstanceNotFoundError):
+    with pytest.raises(MissingError):
         cloud.get_instance(odd, deadline=10)
-    with pytest.raises(InstanceNotFoundError):
+    with pytest.raises(MissingError):
         cloud.destroy_instance(odd, deadline=10)
     assert cloud.get_instance(other.instance_id, deadline=10).live
 
@@ -114,7 +109,7 @@ def test_what_is_missing_is_not_finished(bench: Bench, cloud: Cloud) -> None:
     spec = bench.make_spec()
     made = cloud.create_instance(spec, deadline=10)
     for missing in bench.missing:
-        with pytest.raises(InstanceNotFoundError):
+        with pytest.raises(MissingError):
             cloud.finish(replace(made, instance_id=missing), spec, deadline=10)
 
 
@@ -141,7 +136,7 @@ def test_an_instance_that_is_not_visible_yet_is_found_later(bench: Bench) -> Non
     made = cloud.create_instance(spec, deadline=10)
     assert cloud.find_instances(spec.key, deadline=10) == []
     assert cloud.list_instances("ci", deadline=10).instances == ()
-    with pytest.raises(InstanceNotFoundError):
+    with pytest.raises(MissingError):
         cloud.get_instance(made.instance_id, deadline=10)
     bench.fake.advance(61.0)
     (found,) = cloud.find_instances(spec.key, deadline=10)

@@ -11,19 +11,16 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.base import (
-    CloudError,
-    CloudInstance,
+from servers.clouds.base import CloudInstance, Meaning, NoCapacityError, QuotaError
+from servers.clouds.port import Cloud
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
-    InstanceNotFoundError,
-    Meaning,
-    NoCapacityError,
-    QuotaError,
+    MissingError,
     RefusedError,
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.clouds.port import Cloud
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 from tests.clouds.fakes.specs.material import load_json, need_material
@@ -79,7 +76,7 @@ def test_each_recorded_answer_is_read_or_is_an_error_of_the_port(
             bench.fake.answer(answer, 200, role=role)
             try:
                 shown = call()
-            except CloudError as error:
+            except CallError as error:
                 check_error(error, answer, f"{where} {role}", role)
             else:
                 assert answer.status < 400, f"{where} {role}"
@@ -87,11 +84,11 @@ def test_each_recorded_answer_is_read_or_is_an_error_of_the_port(
             bench.fake.faults.clear()
 
 
-def check_error(error: CloudError, answer: Response, where: str, role: str) -> None:
+def check_error(error: CallError, answer: Response, where: str, role: str) -> None:
     """Hold an error's class to the status, where that leaves no doubt."""
     assert error.message.isprintable(), where
     kind = type(error)
-    assert role != "create" or kind is not InstanceNotFoundError, where
+    assert role != "create" or kind is not MissingError, where
     if answer.status == 401:
         assert kind is CredentialsError, where
     elif answer.status == 429:

@@ -4,15 +4,10 @@ import gzip
 
 import pytest
 
-from servers.clouds.base import (
-    FLEET_TAG,
-    KEY_TAG,
-    SERVER_TAG,
-    CloudError,
-    RefusedError,
-)
+from servers.clouds.base import FLEET_TAG, KEY_TAG, SERVER_TAG
 from servers.clouds.port import Cloud
 from servers.clouds.registry import describe_kind
+from servers.outgoing.errors import CallError, RefusedError
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 
@@ -131,7 +126,7 @@ def test_an_error_of_a_create_holds_no_user_data(bench: Bench, cloud: Cloud) -> 
             bench.fake.quota = 1
         image = bench.bad_image if why == "bad_image" else bench.image
         spec = bench.make_spec(user_data=f"#!/bin/sh\n{secret}", image=image)
-        with pytest.raises(CloudError) as raised:
+        with pytest.raises(CallError) as raised:
             cloud.create_instance(spec, deadline=10)
         assert secret not in repr(raised.value) + repr(spec)
 

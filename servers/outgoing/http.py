@@ -1,4 +1,4 @@
-"""The port's HTTP client: one request, its whole answer, and what a failure means.
+"""The HTTP client of all calls: one request, its whole answer, and its failures.
 
 Each request opens a new connection. One that was kept alive may be dead unnoticed, and
 a create call that fails on it would have an unknown outcome.
@@ -29,15 +29,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from servers.addresses import explain_address, explain_host, resolve
-from servers.clouds.base import (
-    CloudError,
+from servers.outgoing.deadline import Deadline, current_deadline
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
     ThrottledError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.deadline import Deadline, current_deadline
-from servers.clouds.proxy import ProxyError, explain_way, find_proxy
+from servers.outgoing.proxy import ProxyError, explain_way, find_proxy
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 CONNECT_SECONDS: Final = 5.0
@@ -68,7 +68,7 @@ class Answer:
         return min(max(0.0, seconds), MAX_RETRY_SECONDS)
 
 
-def explain_answer(answer: Answer, what: str, words: str = "") -> CloudError:
+def explain_answer(answer: Answer, what: str, words: str = "") -> CallError:
     """Return what an answer means if its body has no error code that can be read.
 
     Only two statuses are clear by themselves. A 404 or 5xx may be a gateway's.
@@ -108,7 +108,7 @@ def send(
         raise explain_failure(deadline, _describe(error), url) from None
 
 
-def explain_failure(deadline: Deadline, why: str, url: str = "") -> CloudError:
+def explain_failure(deadline: Deadline, why: str, url: str = "") -> CallError:
     """Return what it means that the latest request got no answer."""
     if deadline.sent:
         return UnknownOutcomeError(

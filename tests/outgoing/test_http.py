@@ -1,4 +1,4 @@
-"""What the port's HTTP client sends, refuses, and makes of answers without words."""
+"""What the HTTP client sends, refuses, and makes of answers without words."""
 
 import gzip
 import json
@@ -19,19 +19,19 @@ from libcloud.common.digitalocean import DigitalOcean_v2_Connection
 from libcloud.common.vultr import VultrConnectionV2
 from libcloud.compute.drivers.scaleway import ScalewayConnection
 
-from servers.clouds import http
 from servers.clouds.amazon.api import read_answer
-from servers.clouds.base import (
-    CloudError,
+from servers.clouds.driver import put_on_http, send_by
+from servers.drill.service import free_port
+from servers.outgoing import http
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import (
+    CallError,
     CredentialsError,
     ThrottledError,
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.clouds.deadline import Deadline
-from servers.clouds.driver import put_on_http, send_by
-from servers.clouds.http import Answer, explain_answer, send
-from servers.drill.service import free_port
+from servers.outgoing.http import Answer, explain_answer, send
 
 pytestmark = pytest.mark.pure
 
@@ -119,11 +119,11 @@ def test_what_was_sent_is_decided_for_each_request_alone() -> None:
 )
 @pytest.mark.parametrize("body", [b"", b"<html>Bad gateway</html>", b"\xff\x00"])
 def test_an_error_without_words_means_what_its_status_alone_makes_certain(
-    status: int, wanted: type[CloudError], body: bytes
+    status: int, wanted: type[CallError], body: bytes
 ) -> None:
     answer = Answer(status, "", {}, body)
     assert type(explain_answer(answer, "It")) is wanted
-    with pytest.raises(CloudError) as raised:
+    with pytest.raises(CallError) as raised:
         read_answer(answer)
     assert type(raised.value) is wanted
 

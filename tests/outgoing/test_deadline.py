@@ -8,14 +8,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from servers.clouds.base import (
-    CloudConfig,
-    CloudError,
-    UnknownOutcomeError,
-    UnreachableError,
-)
+from servers.clouds.base import CloudConfig
 from servers.clouds.registry import open_cloud
 from servers.drill.service import free_port
+from servers.outgoing.errors import CallError, UnknownOutcomeError, UnreachableError
 
 pytestmark = pytest.mark.pure
 
@@ -123,7 +119,7 @@ def test_tls_to_a_server_that_speaks_none_is_known_not_to_have_been_sent() -> No
                 "amazon", CloudConfig("a", "eu-central-1", secure, SECRETS)
             )
             began = time.monotonic()
-            with pytest.raises(CloudError) as raised:
+            with pytest.raises(CallError) as raised:
                 cloud.list_instances("ci", deadline=DEADLINE)
             assert type(raised.value) is UnreachableError
             assert time.monotonic() - began < DEADLINE + SLACK

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from servers import addresses
-from servers.clouds import proxy as proxies
-from servers.clouds.base import CloudConfig, UnreachableError
+from servers.clouds.base import CloudConfig
 from servers.clouds.registry import open_cloud
+from servers.outgoing import proxy as proxies
+from servers.outgoing.errors import UnreachableError
 from tests.clouds.test_amazon import SECRETS, answering, serving
 from tests.clouds.test_instance_addresses import ALL, PUBLIC, describe
 from tests.support.outbound import forget_proxies, make_certificate, proxying

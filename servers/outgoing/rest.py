@@ -14,14 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from servers.clouds import reading
-from servers.clouds.base import (
-    CloudError,
-    InstanceNotFoundError,
+from servers.outgoing import reading
+from servers.outgoing.errors import (
+    CallError,
+    MissingError,
     RefusedError,
     UnknownOutcomeError,
 )
-from servers.clouds.http import MAX_RETRY_SECONDS, Answer, explain_answer, mask, send
+from servers.outgoing.http import MAX_RETRY_SECONDS, Answer, explain_answer, mask, send
 from servers.wording import make_printable
 
 MAX_PAGES: Final = 1000
@@ -84,7 +84,7 @@ class Reply:
             return found
         raise self._explain_missing(path)
 
-    def _explain_missing(self, path: tuple[reading.Step, ...]) -> CloudError:
+    def _explain_missing(self, path: tuple[reading.Step, ...]) -> CallError:
         where = ".".join(map(str, path)) or "an object"
         return UnknownOutcomeError(
             f"{self.what} answered {self.status} without {where}."
@@ -93,17 +93,17 @@ class Reply:
 
 @contextmanager
 def refusing_missing() -> Iterator[None]:
-    """Turn InstanceNotFoundError into RefusedError.
+    """Turn MissingError into RefusedError.
 
     For create calls: a 404 means that an image, a network or the like does not exist.
     """
     try:
         yield
-    except InstanceNotFoundError as error:
+    except MissingError as error:
         raise RefusedError(error.message) from None
 
 
-def explain_nothing(_reply: Reply) -> CloudError | None:
+def explain_nothing(_reply: Reply) -> CallError | None:
     """Recognise no answer."""
     return None
 
@@ -131,7 +131,7 @@ class RestClient:
     base: str  # https://api.example.com/v1
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    explain: Callable[[Reply], CloudError | None] = explain_nothing
+    explain: Callable[[Reply], CallError | None] = explain_nothing
 
     def ask(
         self,
@@ -147,7 +147,7 @@ class RestClient:
         """Send one request, and return its reply if it is a success.
 
         ``data`` is sent as JSON; ``body`` as it is. ``path`` starts with a slash; build
-        it with ``join_path``. ``hide`` are secrets of this request. Raises CloudError.
+        it with ``join_path``. ``hide`` are secrets of this request. Raises CallError.
         """
         url = self.base.rstrip("/") + path
         if asked := encode_query(query or {}):
@@ -227,11 +227,11 @@ class RestClient:
         """Return a path of segments, each quoted.
 
         An id that names no single segment can't be an id of this cloud. It would lead
-        to another resource, so it raises InstanceNotFoundError.
+        to another resource, so it raises MissingError.
         """
         for each in map(str, segments):
             if each in {"", ".", ".."} or not each.isprintable():
-                raise InstanceNotFoundError(f"{self.what} has nothing named {each!r}.")
+                raise MissingError(f"{self.what} has nothing named {each!r}.")
         return "".join(f"/{quote(str(each), safe='')}" for each in segments)
 
     def _send(
