@@ -81,6 +81,9 @@ class Capabilities:
     # with an example; "" if the kind takes no rules. See images.py.
     image_owners: str = ""
     image_owners_like: str = ""
+    # What each of its quotas counts by itself. So a refusal by quota says nothing about
+    # another region, size or kind of purchase, unless that is left out here.
+    quota_per: frozenset[str] = frozenset({"region", "size", "spot"})
     spot: bool = False  # it sells what it may take back at any time, for less
     stopping_ends: bool = False  # an instance that shuts itself down is terminated
 

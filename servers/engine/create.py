@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from servers.clouds.base import CloudInstance, CreateSpec, NoCapacityError, QuotaError
+from servers.clouds.base import CloudInstance, CreateSpec, QuotaError
 from servers.clouds.port import Cloud, FinishesSome
 from servers.engine import uptime
 from servers.engine.images import resolve_image
@@ -35,7 +35,7 @@ from servers.outgoing.errors import (
 from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breaker_events import record_failure, record_success
 from servers.placing.locations import call_slot, open_location, pace_of
-from servers.placing.placements import remember_capacity
+from servers.placing.memory import forget_full, note_full
 from servers.placing.prices import find_price
 from servers.records.attempts import close_attempt, record_accepted
 from servers.records.counters import count_failure
@@ -162,7 +162,7 @@ def record_create(
             view.full_until and view.placement == reply.placement
             for view in snapshot.placements
         ):
-            remember_capacity(reply.placement, account, now=now, is_full=False)
+            forget_full(reply.placement, account)
         said = f"The cloud created {shown.instance_id} ({shown.raw_status})."
         return record_accepted(server, attempt, shown, now=now, reason=said)
     if error is None:
@@ -197,8 +197,7 @@ def _note_refusal(
 ) -> None:
     """Note on the account that nothing was created, and why."""
     account = reply.attempt.account
-    if isinstance(error, NoCapacityError):
-        remember_capacity(reply.placement, account, now=now, is_full=True)
+    note_full(reply.placement, account, reply.answer, now=now)
     # A wrong image, a size without capacity or a wrong clock on this machine is no
     # problem of the account.
     if isinstance(error, CredentialsError | QuotaError | UnreachableError):

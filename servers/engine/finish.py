@@ -10,7 +10,7 @@ crash at any line, and may repeat a call: it is idempotent.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from servers.clouds.base import NoCapacityError, UnfinishedError
+from servers.clouds.base import UnfinishedError
 from servers.engine import uptime
 from servers.engine.create import Reply
 from servers.lifecycle.decisions import Wait
@@ -20,7 +20,7 @@ from servers.lifecycle.tries import follow_failure
 from servers.models import Attempt, Instance, Server
 from servers.outgoing.errors import CallError, RefusedError
 from servers.placing.locations import call_slot, open_location, pace_of
-from servers.placing.placements import remember_capacity
+from servers.placing.memory import note_full
 from servers.records import ledger
 from servers.records.attempts import lock_server, read_spec, record_finished
 from servers.records.instances import as_shown
@@ -78,8 +78,7 @@ def record_finish(
     """
     attempt, error = reply.attempt, reply.error
     if isinstance(error, RefusedError):
-        if isinstance(error, NoCapacityError):
-            remember_capacity(reply.placement, attempt.account, now=now, is_full=True)
+        note_full(reply.placement, attempt.account, reply.answer, now=now)
         event = follow_failure(
             snapshot,
             Event.INSTANCE_FAILED,

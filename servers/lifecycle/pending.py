@@ -5,8 +5,8 @@ backs off, unless a later one may succeed sooner. So once no placement had capac
 the first one is tried first again. While only our own limits block it, the deadline
 does not run.
 
-Where any server of the fleet found no capacity a short time ago, no other is sent as
-long as there is another placement to try or to wait for.
+Where any server of the fleet found no capacity or no quota a short time ago, no other
+is sent as long as there is another placement to try or to wait for.
 """
 
 from collections.abc import Sequence
@@ -68,10 +68,10 @@ def _describe_full(view: PlacementView, now: datetime) -> str:
     since = now - (view.full_since or now)
     left = (view.full_until or now) - now
     where = f"{view.placement.size} in {view.full_in}" if view.full_in else view.name
-    return (
-        f"{where} had no capacity {_in_minutes(since)} ago; it is tried again in "
-        f"{_in_minutes(left)}."
-    )
+    what = f"{where} had no capacity"
+    if view.quota_full:
+        what = f"{view.name}: the account's quota was used up"
+    return f"{what} {_in_minutes(since)} ago; it is tried again in {_in_minutes(left)}."
 
 
 def _in_minutes(time: timedelta) -> str:

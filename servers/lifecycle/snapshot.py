@@ -195,7 +195,8 @@ class PlacementView:
     because: str = ""  # what blocks it, as a sentence
     until: datetime | None = None  # when that ends, if known
     rank: str = ""  # why it stands where it does in the order, as a sentence
-    full_in: str = ""  # the region, and the part of it, if it had no capacity lately
+    full_in: str = ""  # the region, and the part of it, if it was full lately
+    quota_full: bool = False  # … because of the account's quota, not of capacity
     full_since: datetime | None = None  # when some server found that …
     full_until: datetime | None = None  # … and until when others are tried first
 

@@ -5,8 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from servers.lifecycle.states import Answer
 from servers.models import Attempt
-from servers.placing.placements import read_placements, remember_capacity
+from servers.placing.memory import note_full
+from servers.placing.placements import read_placements
 
 
 def remember_full(attempts: Collection[UUID], *, now: datetime) -> None:
@@ -26,4 +28,4 @@ def remember_full(attempts: Collection[UUID], *, now: datetime) -> None:
                 key = (str(row.account_id), row.region, row.size, row.placement)
                 places[key] = (here, row.account)
     for _, (here, account) in sorted(places.items(), key=lambda item: item[0]):
-        remember_capacity(here, account, now=now, is_full=True)
+        note_full(here, account, Answer.NO_CAPACITY, now=now)

@@ -6,15 +6,13 @@ chose instead. The request and every step of its server use it, so they can't di
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Count, Q
 
-from servers.clouds.registry import describe_kind
 from servers.errors import InvalidError
 from servers.lifecycle.snapshot import Hold, Placement
 from servers.lifecycle.states import Verdict
@@ -22,12 +20,12 @@ from servers.models import (
     Account,
     Instance,
     Location,
-    NoCapacity,
     Server,
     VersionPlacement,
 )
 from servers.models.template import Recipe
 from servers.placing.breaker import explain_hold, is_by_failures
+from servers.placing.memory import FullPlaces
 from servers.records.limits import count_recent_creates, count_servers
 
 LocationKey = tuple[UUID, str]
@@ -160,18 +158,12 @@ class PlacementFacts:
         self.unexplained = count_unexplained(accounts.values())
         self.accounts = list(accounts)
         self.recent = count_recent_creates(self.accounts, now=now)
-        rows = NoCapacity.objects.filter(account__in=self.accounts, until__gt=now)
-        self.full = {(row.account_id, row.region, row.size): row for row in rows}
+        self.full = FullPlaces(self.accounts, now=now)
 
     @cached_property
     def counted(self) -> dict[UUID, int]:
         """How many servers each account has. Only a fallback needs it."""
         return count_servers(self.accounts)
-
-    def find_full(self, placement: Placement, account: Account) -> NoCapacity | None:
-        """Return what says that a placement had no capacity a short time ago."""
-        where = name_capacity(placement, account)
-        return self.full.get((account.pk, where, placement.size))
 
     def no_create(self, key: LocationKey) -> str:
         """Return why creates in a location are blocked; "" if they are not."""
@@ -219,39 +211,6 @@ class PlacementFacts:
                 f"{account.creates_per_minute} creates per minute.",
             )
         return Held(Hold.NONE)
-
-
-def name_capacity(placement: Placement, account: Account) -> str:
-    """Return the region of a placement, with what its options narrow that to.
-
-    Spot instances have a capacity of their own.
-    """
-    options = {**account.options, **placement.options}
-    named = (options.get(name) for name in describe_kind(account.kind).capacity_options)
-    spot = "spot" if placement.spot else ""
-    parts = (placement.region, spot, *named)
-    return " ".join(str(each) for each in parts if each)[:100]
-
-
-def remember_capacity(
-    placement: Placement, account: Account, *, now: datetime, is_full: bool
-) -> None:
-    """Remember for some minutes that a placement has no capacity, or forget it."""
-    key = {
-        "account": account,
-        "region": name_capacity(placement, account),
-        "size": placement.size,
-    }
-    if not is_full:
-        NoCapacity.objects.filter(**key).delete()
-        return
-    until = now + timedelta(seconds=settings.CAPACITY_MEMORY)
-    NoCapacity.objects.bulk_create(
-        [NoCapacity(**key, seen_at=now, until=until)],
-        update_conflicts=True,
-        unique_fields=["account", "region", "size"],
-        update_fields=["seen_at", "until"],
-    )
 
 
 def count_unexplained(accounts: Iterable[Account]) -> dict[LocationKey, int]:

@@ -16,7 +16,7 @@ from servers.lifecycle.snapshot import (
     PlacementView,
     Snapshot,
 )
-from servers.lifecycle.states import State, Want
+from servers.lifecycle.states import Answer, State, Want
 from servers.models import Account, Attempt, Fleet, Instance, Location, Server
 from servers.models.template import Recipe
 from servers.placing.evidence import Evidence
@@ -245,7 +245,7 @@ class Loader:
         account = self.accounts[placement.account]
         location = self.locations.get((account.pk, placement.region))
         held = self.pending.find_hold(server, account, location)
-        full = self.pending.find_full(placement, account)
+        full = self.pending.full.find(placement, account)
         return PlacementView(
             placement,
             " ".join(filter(None, (account.name, placement.region, placement.size))),
@@ -259,6 +259,7 @@ class Loader:
                 if each.placement.position == placement.position
             ),
             full_in=full.region if full else "",
+            quota_full=full is not None and full.answer_class == Answer.QUOTA,
             full_since=full.seen_at if full else None,
             full_until=full.until if full else None,
         )

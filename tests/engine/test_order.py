@@ -176,3 +176,29 @@ def test_the_second_cloud_takes_over_at_once_and_the_first_is_back_after_its_mem
     back = where(workshop)
     assert (back.account, back.number, back.note) == (first, 1, "")
     assert Server.objects.filter(state="running").count() == 3
+
+
+def test_a_quota_that_is_used_up_is_remembered_by_the_whole_fleet(
+    workshop: Workshop, other: Account
+) -> None:
+    make_both(other)
+    first = Account.objects.get(name="sandbox")
+    usual = first.options
+    Account.objects.filter(pk=first.pk).update(options={**usual, "quota": 1})
+    assert where(workshop).account == first
+    full = where(workshop)  # this one finds out
+    assert (full.account, full.number) == (other, 2)
+    memory = NoCapacity.objects.get()
+    assert (memory.account, memory.answer_class) == (first, "Quota")
+    assert (memory.region, memory.size) == ("", "")  # the sandbox counts all together
+    for _ in range(3):
+        skipped = where(workshop)
+        assert (skipped.account, skipped.number) == (other, 1)
+        assert "sandbox small: the account's quota was used up" in skipped.note
+    first.refresh_from_db()
+    assert first.breaker_failures == 1
+    # It is used again once there is room, and then forgotten.
+    Account.objects.filter(pk=first.pk).update(options=usual)
+    NoCapacity.objects.update(until=database_now() - timedelta(seconds=1))
+    back = where(workshop)
+    assert (back.account, back.number, back.note) == (first, 1, "")

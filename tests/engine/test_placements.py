@@ -15,9 +15,10 @@ from django.test import Client
 
 from servers.access.tokens import issue_token
 from servers.lifecycle.snapshot import Placement
+from servers.lifecycle.states import Answer
 from servers.models import Account, Attempt, NoCapacity, Server, Template
 from servers.operations.accounts import save_account
-from servers.placing.placements import PlacementFacts, remember_capacity
+from servers.placing.memory import FullPlaces, forget_full, note_full
 from servers.records.ledger import database_now
 from servers.reports.why import explain_server
 from tests.exactly_once.clouds import MOTO_TIMINGS
@@ -184,12 +185,59 @@ def test_what_is_full_says_nothing_of_another_part_of_the_cloud(
     account = Account.objects.get(name="ec2")
     full = Placement(0, account.pk, FULL, "ami-1", "t3.micro", options={"tenancy": ""})
     now = database_now()
-    remember_capacity(full, account, now=now, is_full=True)
-    facts = PlacementFacts({account.pk: account}, now=now)
-    assert facts.find_full(replace(full, image="ami-2", ssh_key="k"), account)
-    assert not facts.find_full(replace(full, **elsewhere), account)
-    later = PlacementFacts({account.pk: account}, now=now + timedelta(seconds=300))
-    assert not later.find_full(full, account)
+    note_full(full, account, Answer.NO_CAPACITY, now=now)
+    places = FullPlaces([account.pk], now=now)
+    assert places.find(replace(full, image="ami-2", ssh_key="k"), account)
+    assert not places.find(replace(full, **elsewhere), account)
+    later = FullPlaces([account.pk], now=now + timedelta(seconds=300))
+    assert not later.find(full, account)
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "is_full"),
+    [
+        ("amazon", {"options": {"zone": f"{FULL}b"}}, True),
+        ("amazon", {"region": "us-east-1"}, False),
+        ("amazon", {"size": "t3.small"}, False),
+        ("amazon", {"spot": True}, False),
+        ("hetznercloud", {"region": "us-east-1"}, True),
+        ("hetznercloud", {"size": "t3.small"}, False),
+        ("digitalocean", {"region": "us-east-1", "size": "t3.small"}, True),
+    ],
+)
+def test_a_quota_is_remembered_by_what_it_counts(
+    kind: str, other: dict[str, Any], is_full: bool
+) -> None:
+    account = make_fleet()
+    account.kind = kind
+    first = Placement(0, account.pk, FULL, size="t3.micro", options={"zone": "a"})
+    elsewhere = replace(first, **other)
+    now = database_now()
+    note_full(first, account, Answer.REFUSED, now=now)
+    assert not FullPlaces([account.pk], now=now).find(first, account)
+    note_full(first, account, Answer.QUOTA, now=now)
+    places = FullPlaces([account.pk], now=now)
+    assert places.find(first, account)
+    assert bool(places.find(elsewhere, account)) is is_full
+    # What has room after all frees as much.
+    forget_full(elsewhere, account)
+    left = FullPlaces([account.pk], now=now).find(first, account)
+    assert bool(left) is not is_full
+
+
+def test_no_capacity_in_a_region_says_nothing_of_one_zone_and_a_quota_does(
+    full_url: str,
+) -> None:
+    make_accounts(full_url)
+    account = Account.objects.get(name="ec2")
+    anywhere = Placement(0, account.pk, FULL, size="t3.micro")
+    zone = replace(anywhere, options={"zone": f"{FULL}a"})
+    now = database_now()
+    for answer, found in ((Answer.NO_CAPACITY, False), (Answer.QUOTA, True)):
+        note_full(anywhere, account, answer, now=now)
+        places = FullPlaces([account.pk], now=now)
+        assert places.find(anywhere, account)
+        assert bool(places.find(zone, account)) is found
 
 
 def test_what_has_no_capacity_is_skipped_by_all_and_why_says_so(

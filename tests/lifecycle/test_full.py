@@ -1,4 +1,4 @@
-"""Where one server found no capacity, the others don't ask for a while."""
+"""Where one server found no capacity or quota, the others don't ask for a while."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -48,6 +48,17 @@ def test_it_waits_for_another_and_says_what_it_skips() -> None:
     )
     assert decision.until is not None
     assert decision.until < NOW + 3 * MINUTE
+
+
+def test_a_quota_is_told_from_capacity() -> None:
+    snapshot = fill(pending((B, GONE, LATE)), A)
+    views = tuple(replace(view, quota_full=True) for view in snapshot.placements)
+    decision = decide(replace(snapshot, placements=views), NOW)
+    assert isinstance(decision, Wait)
+    assert decision.because.endswith(
+        "account-0: the account's quota was used up 2 minutes ago; it is tried again "
+        "in 3 minutes."
+    )
 
 
 @pytest.mark.parametrize("hold", [Hold.UNUSABLE, Hold.FULL, Hold.BROKEN])

@@ -31,6 +31,7 @@ CAPABILITIES: Final = Capabilities(
         reserved={ADDRESS_TAG: "this tag holds the option address."},
     ),
     user_data_bytes=64 * 1024,
+    quota_per=frozenset(),  # the Droplets of the account, whatever they are
     finds_by_key=True,
     catalogue=True,
     image_owners="self|digitalocean",

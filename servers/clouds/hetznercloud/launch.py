@@ -33,6 +33,8 @@ CAPABILITIES: Final = Capabilities(
         prefixes=("hetzner.cloud/",),
     ),
     user_data_bytes=32 * 1024,
+    # A project's servers and its dedicated cores are counted in all locations together.
+    quota_per=frozenset({"size"}),
     finds_by_key=True,
     catalogue=True,
     lists_all_images=True,

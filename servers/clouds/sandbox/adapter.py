@@ -265,6 +265,7 @@ KIND: Final = Kind(
         catalogue=True,
         lists_all_images=True,
         lists_all_sizes=True,
+        quota_per=frozenset(),  # all its instances
         image_owners="sandbox",
         image_owners_like="sandbox",
         spot=True,
