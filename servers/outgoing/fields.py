@@ -1,7 +1,7 @@
 """The settings by which people say where calls go, and as whom."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -124,3 +124,22 @@ class Field:
         if isinstance(value, float) and value.is_integer():
             return str(int(value))
         return str(value)
+
+
+def find_wrong_option(options: Mapping[str, object], fields: Iterable[Field]) -> str:
+    """Return what is wrong with a stored option, or "".
+
+    Options without a field, such as an account's timings, change no call.
+    """
+    by_name = {field.name: field for field in fields}
+    for name, value in options.items():
+        field = by_name.get(name)
+        if field is not None and (message := field.check(value)):
+            return f"The option {name} is not valid: {message}"
+    return ""
+
+
+def read_several(value: Any) -> list[str]:
+    """Return the texts of a field with ``several``, as a list or in one text."""
+    given = value.split(",") if isinstance(value, str) else value or ()
+    return [each for each in (str(each).strip() for each in given) if each]

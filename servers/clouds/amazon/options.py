@@ -8,7 +8,7 @@ Source: the Amazon EC2 API Reference, RunInstances and its data types.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.outgoing.fields import Field
+from servers.outgoing.fields import Field, find_wrong_option
 
 MAX_HOPS: Final = 64
 USUAL_HOPS: Final = 1
@@ -199,7 +199,6 @@ OPTIONS: Final = (
         like="3 or $Latest",
     ),
 )
-_BY_NAME: Final = {option.name: option for option in OPTIONS}
 _WITH_IOPS: Final = frozenset({"gp3", "io1", "io2"})
 _NEEDS_IOPS: Final = frozenset({"io1", "io2"})
 
@@ -222,9 +221,4 @@ def check_options(options: Mapping[str, Any]) -> str:
 
 def find_wrong(options: Mapping[str, Any]) -> str:
     """Return what is wrong with stored options, or ""."""
-    for name, value in options.items():
-        option = _BY_NAME.get(name)
-        # Others, such as the account's timings, are not for EC2 and change no call.
-        if option is not None and (message := option.check(value)):
-            return f"The option {name} is not valid: {message}"
-    return check_options(options)
+    return find_wrong_option(options, OPTIONS) or check_options(options)

@@ -19,11 +19,11 @@ from servers.clouds.azure.options import (
     UUID,
     find_wrong,
     is_group,
-    read_several,
 )
 from servers.clouds.base import CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.outgoing.errors import RefusedError
+from servers.outgoing.fields import read_several
 
 # What people call the server. Its name at the cloud is its key.
 NAME_TAG: Final = "serverfleet-name"

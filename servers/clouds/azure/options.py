@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.azure.places import CLOUDS
-from servers.outgoing.fields import Field
+from servers.outgoing.fields import Field, find_wrong_option
 
 UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _NAME: Final = r"[A-Za-z0-9_](?:[\w.-]{0,78}\w)?"
@@ -185,7 +185,6 @@ OPTIONS: Final = (
         flag=True,
     ),
 )
-_BY_NAME: Final = {option.name: option for option in (*ACCOUNT_OPTIONS, *OPTIONS)}
 
 
 def check_options(options: Mapping[str, Any]) -> str:
@@ -202,18 +201,8 @@ def check_options(options: Mapping[str, Any]) -> str:
 
 def find_wrong(options: Mapping[str, Any]) -> str:
     """Return what is wrong with stored options, or ""."""
-    for name, value in options.items():
-        option = _BY_NAME.get(name)
-        # Others, such as the account's timings, change no call.
-        if option is not None and (message := option.check(value)):
-            return f"The option {name} is not valid: {message}"
-    return check_options(options)
-
-
-def read_several(value: Any) -> list[str]:
-    """Return the texts of an option with several."""
-    given = value.split(",") if isinstance(value, str) else value or ()
-    return [each.strip() for each in given if each.strip()]
+    fields = (*ACCOUNT_OPTIONS, *OPTIONS)
+    return find_wrong_option(options, fields) or check_options(options)
 
 
 def is_group(name: str) -> bool:

@@ -11,8 +11,9 @@ from typing import Any, Final
 from servers.clouds.base import FLEET_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.digitalocean.errors import NAME
-from servers.clouds.digitalocean.options import find_wrong, read_tags
+from servers.clouds.digitalocean.options import find_wrong
 from servers.outgoing.errors import RefusedError
+from servers.outgoing.fields import read_several
 
 # Which address of a Droplet its template wants for the server. A listing shows
 # Droplets, not the templates that they came from.
@@ -62,7 +63,7 @@ def build_body(
     if address := spec.options.get("address"):
         tags.append(make_tag(ADDRESS_TAG, str(address)))
     tags += [make_tag(name, value) for name, value in sorted(spec.labels.items())]
-    tags += read_tags(options.get("tags"))
+    tags += read_several(options.get("tags"))
     body: dict[str, Any] = {
         "name": spec.key,
         "region": region,

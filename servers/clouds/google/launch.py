@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from servers.clouds.base import CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
-from servers.clouds.google.options import PROJECT, find_wrong, read_several
+from servers.clouds.google.options import PROJECT, find_wrong
 from servers.outgoing.errors import RefusedError
+from servers.outgoing.fields import read_several
 
 VALUE: Final = "[a-z0-9_-]{0,63}"
 # What people call the server. Its name at the cloud is its key.

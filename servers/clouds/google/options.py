@@ -7,7 +7,7 @@ Source: the Compute Engine API's discovery document, Instance and what it refers
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.outgoing.fields import Field
+from servers.outgoing.fields import Field, find_wrong_option
 
 ADDRESSES: Final = {
     "public": "Public; private if there is none",
@@ -172,7 +172,6 @@ OPTIONS: Final = (
         flag=True,
     ),
 )
-_BY_NAME: Final = {option.name: option for option in OPTIONS}
 
 
 def check_options(options: Mapping[str, Any]) -> str:
@@ -194,15 +193,4 @@ def check_options(options: Mapping[str, Any]) -> str:
 
 def find_wrong(options: Mapping[str, Any]) -> str:
     """Return what is wrong with stored options, or ""."""
-    for name, value in options.items():
-        option = _BY_NAME.get(name)
-        # Others, such as the account's timings, change no call.
-        if option is not None and (message := option.check(value)):
-            return f"The option {name} is not valid: {message}"
-    return check_options(options)
-
-
-def read_several(value: Any) -> list[str]:
-    """Return the texts of an option with several."""
-    given = value.split(",") if isinstance(value, str) else value or ()
-    return [each.strip() for each in given if each.strip()]
+    return find_wrong_option(options, OPTIONS) or check_options(options)

@@ -7,7 +7,7 @@ Source: the Hetzner Cloud API reference, "Create a Server".
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.outgoing.fields import Field
+from servers.outgoing.fields import Field, find_wrong_option, read_several
 
 ADDRESSES: Final = {
     "public": "Public; private if there is none",
@@ -71,7 +71,6 @@ OPTIONS: Final = (
         choices=ADDRESSES,
     ),
 )
-_BY_NAME: Final = {option.name: option for option in OPTIONS}
 
 
 def check_options(options: Mapping[str, Any]) -> str:
@@ -90,15 +89,9 @@ def check_options(options: Mapping[str, Any]) -> str:
 
 def find_wrong(options: Mapping[str, Any]) -> str:
     """Return what is wrong with stored options, or ""."""
-    for name, value in options.items():
-        option = _BY_NAME.get(name)
-        # Others, such as the account's timings, change no call.
-        if option is not None and (message := option.check(value)):
-            return f"The option {name} is not valid: {message}"
-    return check_options(options)
+    return find_wrong_option(options, OPTIONS) or check_options(options)
 
 
 def read_ids(value: Any) -> list[int]:
     """Return the ids in an option with several."""
-    given = value.split(",") if isinstance(value, str) else value or ()
-    return [int(each) for each in map(str.strip, given) if each]
+    return [int(each) for each in read_several(value)]

@@ -11,10 +11,10 @@ from uuid import uuid4
 from servers.clouds.base import QuotaError
 from servers.clouds.openstack.errors import NAME
 from servers.clouds.openstack.offers import read_quotas
-from servers.clouds.openstack.options import split_names
 from servers.clouds.openstack.session import Session
 from servers.outgoing import reading
 from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
+from servers.outgoing.fields import read_several
 
 _READING: Final = frozenset({"reader"})
 
@@ -64,9 +64,9 @@ def check_parts(
     _check_image(session, image, gaps)
     if ssh_key:
         need("key pair", ssh_key, "compute", "/os-keypairs", "keypairs")
-    for each in split_names(options.get("networks")):
+    for each in read_several(options.get("networks")):
         need("network", each, "network", "/networks", "networks")
-    for each in split_names(options.get("security_groups")):
+    for each in read_several(options.get("security_groups")):
         path = "/security-groups"
         need("security group", each, "network", path, "security_groups")
     if wanted := str(options.get("floating_network") or ""):

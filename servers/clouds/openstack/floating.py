@@ -15,10 +15,10 @@ from typing import Any
 from servers.clouds.base import CreateSpec, Meaning, NoCapacityError
 from servers.clouds.openstack.convert import describe, show_instance
 from servers.clouds.openstack.errors import NAME, AlreadyAssociatedError
-from servers.clouds.openstack.options import split_names
 from servers.clouds.openstack.session import Session
 from servers.outgoing import reading
 from servers.outgoing.errors import MissingError, RefusedError, UnknownOutcomeError
+from servers.outgoing.fields import read_several
 
 
 def give_address(
@@ -63,7 +63,7 @@ def _find_port(
         if reading.text(each, "device_id") == server
         for address in _list_ipv4(each)
     ]
-    wanted = split_names(options.get("networks"))
+    wanted = read_several(options.get("networks"))
     found.sort(
         key=lambda each: (wanted.index(each[0]) if each[0] in wanted else 99, each)
     )

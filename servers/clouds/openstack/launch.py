@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from servers.clouds.base import FLEET_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
-from servers.clouds.openstack.options import find_wrong, split_names
+from servers.clouds.openstack.options import find_wrong
 from servers.clouds.openstack.session import USUAL_VERSION
 from servers.outgoing.errors import RefusedError
+from servers.outgoing.fields import read_several
 
 # What people call it is its name. Which address its template wants is kept in its
 # metadata: a listing shows instances, not the templates that they came from.
@@ -111,7 +112,7 @@ def build_body(
 def _build_rest(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is left to the cloud if no option says otherwise."""
     rest: dict[str, Any] = {}
-    if groups := split_names(options.get("security_groups")):
+    if groups := read_several(options.get("security_groups")):
         rest["security_groups"] = [{"name": each} for each in groups]
     if zone := options.get("zone"):
         rest["availability_zone"] = str(zone)
@@ -132,7 +133,7 @@ def _build_metadata(spec: CreateSpec, options: Mapping[str, Any]) -> dict[str, s
 
 
 def _build_networks(options: Mapping[str, Any]) -> Any:
-    networks = split_names(options.get("networks"))
+    networks = read_several(options.get("networks"))
     return [{"uuid": each} for each in networks] if networks else "auto"
 
 

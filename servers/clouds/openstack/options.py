@@ -7,7 +7,7 @@ Source: the API references of Nova (Create Server) and Neutron (floating IPs).
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.outgoing.fields import Field
+from servers.outgoing.fields import Field, find_wrong_option
 
 APPLICATION: Final = "application_credential"
 PASSWORD: Final = "password"  # noqa: S105 - a method
@@ -162,7 +162,6 @@ OPTIONS: Final = (
         like=_LIKE,
     ),
 )
-_BY_NAME: Final = {option.name: option for option in (*ACCOUNT_OPTIONS, *OPTIONS)}
 
 
 def check_options(options: Mapping[str, Any]) -> str:
@@ -190,15 +189,5 @@ def check_credentials(given: Mapping[str, str], _endpoint: str) -> str:
 
 def find_wrong(options: Mapping[str, Any]) -> str:
     """Return what is wrong with stored options, or ""."""
-    for name, value in options.items():
-        option = _BY_NAME.get(name)
-        # Others, such as the account's timings, change no call.
-        if option is not None and (message := option.check(value)):
-            return f"The option {name} is not valid: {message}"
-    return check_options(options)
-
-
-def split_names(value: Any) -> list[str]:
-    """Return the texts in an option with several."""
-    given = value.split(",") if isinstance(value, str) else value or ()
-    return [each for each in (str(each).strip() for each in given) if each]
+    fields = (*ACCOUNT_OPTIONS, *OPTIONS)
+    return find_wrong_option(options, fields) or check_options(options)

@@ -6,7 +6,7 @@ guide.md lists them. Source: the operations and types of the vendor's SDK.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.outgoing.fields import Field
+from servers.outgoing.fields import Field, find_wrong_option
 
 ADDRESSES: Final = {
     "public": "IPv4; IPv6 if there is none",
@@ -95,7 +95,6 @@ OPTIONS: Final = (
         choices=ADDRESSES,
     ),
 )
-_BY_NAME: Final = {option.name: option for option in OPTIONS}
 
 
 def check_options(options: Mapping[str, Any]) -> str:
@@ -116,9 +115,4 @@ def check_options(options: Mapping[str, Any]) -> str:
 
 def find_wrong(options: Mapping[str, Any]) -> str:
     """Return what is wrong with stored options, or ""."""
-    for name, value in options.items():
-        option = _BY_NAME.get(name)
-        # Others, such as the account's timings, change no call.
-        if option is not None and (message := option.check(value)):
-            return f"The option {name} is not valid: {message}"
-    return check_options(options)
+    return find_wrong_option(options, OPTIONS) or check_options(options)
