@@ -35,6 +35,7 @@ from servers.lifecycle.keys import is_fleet_id, parse_key
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError
+from servers.outgoing.looking import reading_whole
 from servers.outgoing.rest import Reply, RestClient, read_query, refusing_missing
 
 ENDPOINT: Final = "https://api.digitalocean.com/v2"
@@ -128,7 +129,7 @@ class DigitalOcean:
         """
         if parse_key(key) is None:
             return []  # no Droplet of ours can have it
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             found = map(
                 self._show, self._entries("/droplets", "droplets", {"name": key})
             )
@@ -140,7 +141,7 @@ class DigitalOcean:
         if not is_fleet_id(fleet):
             return CloudListing(())  # no tag of ours can have it
         query = {"tag_name": make_tag(FLEET_TAG, fleet)}
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             found = {
                 instance.instance_id: instance
                 for each in self._entries("/droplets", "droplets", query)
@@ -174,7 +175,7 @@ class DigitalOcean:
         tagged. Reserved addresses can't be tagged, so none is known to be the fleet's.
         """
         query = {"region": self.config.region}
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             found = {
                 left.resource_id: left
                 for each in self._entries("/volumes", "volumes", query)

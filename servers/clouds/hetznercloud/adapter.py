@@ -26,6 +26,7 @@ from servers.errors import InvalidError
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, MissingError
+from servers.outgoing.looking import reading_whole
 from servers.outgoing.rest import Reply, RestClient, refusing_missing
 
 ENDPOINT: Final = "https://api.hetzner.cloud/v1"
@@ -95,14 +96,14 @@ class HetznerCloud:
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """List the servers with the key's label, in any location."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             found = map(self._show, self._select("servers", KEY_TAG, key))
             own = {each.instance_id: each for each in found if each.key == key}
         return list(own.values())
 
     def list_instances(self, fleet: str, *, deadline: float) -> CloudListing:
         """List the servers with the fleet's label, all pages of them."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             found = {
                 instance.instance_id: instance
                 for each in self._select("servers", FLEET_TAG, fleet)
@@ -136,7 +137,7 @@ class HetznerCloud:
         and labelled.
         """
         found = []
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             for each in self._select("volumes", FLEET_TAG, fleet):
                 if each.get("server") is None:
                     size = reading.whole(each, "size")

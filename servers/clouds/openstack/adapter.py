@@ -41,11 +41,12 @@ from servers.clouds.openstack.options import (
     check_credentials,
     check_options,
 )
-from servers.clouds.openstack.session import Session, looking_up, reading_whole
+from servers.clouds.openstack.session import Session, looking_up
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, RefusedError
+from servers.outgoing.looking import reading_whole
 from servers.outgoing.rest import need_text, refusing_missing
 
 _REGION: Final = re.compile(r"[!-~]{1,63}")

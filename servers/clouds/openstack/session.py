@@ -22,7 +22,6 @@ from servers.clouds.openstack.keystone import (
 from servers.outgoing import reading
 from servers.outgoing.errors import (
     CredentialsError,
-    MissingError,
     RefusedError,
     UnknownOutcomeError,
     UnreachableError,
@@ -169,20 +168,6 @@ def looking_up() -> Iterator[None]:
         yield
     except UnknownOutcomeError as error:
         raise UnreachableError(error.message) from None
-
-
-@contextmanager
-def reading_whole() -> Iterator[None]:
-    """Within a look-up: raise UnknownOutcomeError for what no complete look raises.
-
-    Nova refuses a page if the entry of its marker was deleted meanwhile.
-    """
-    try:
-        yield
-    except CredentialsError:
-        raise
-    except (RefusedError, MissingError) as error:
-        raise UnknownOutcomeError(error.message) from None
 
 
 def _find_marker(reply: Reply, name: str, found: list[dict[str, Any]]) -> str:

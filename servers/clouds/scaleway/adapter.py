@@ -15,7 +15,7 @@ from servers.clouds.base import (
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
 from servers.clouds.kind import Kind
 from servers.clouds.scaleway import leftovers, offers
-from servers.clouds.scaleway.api import Api, reading_whole
+from servers.clouds.scaleway.api import Api
 from servers.clouds.scaleway.checks import check_parts, check_writing
 from servers.clouds.scaleway.convert import show_instance
 from servers.clouds.scaleway.ending import end_server
@@ -27,6 +27,7 @@ from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CredentialsError, MissingError
+from servers.outgoing.looking import reading_whole
 from servers.outgoing.rest import refusing_missing
 
 _ZONE: Final = re.compile(r"[a-z]{2}-[a-z]{3}-[1-9]")

@@ -7,7 +7,6 @@ links to the next page are relative to an unnamed path, so only their number is 
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, Final
 
 from servers.clouds.base import CloudConfig
@@ -15,11 +14,9 @@ from servers.clouds.scaleway.errors import NAME, explain
 from servers.clouds.scaleway.options import UUID
 from servers.outgoing import reading
 from servers.outgoing.errors import (
-    CredentialsError,
     MissingError,
-    RefusedError,
-    UnknownOutcomeError,
 )
+from servers.outgoing.looking import reading_whole
 from servers.outgoing.rest import Reply, RestClient
 
 ENDPOINT: Final = "https://api.scaleway.com"
@@ -118,14 +115,3 @@ def need_uuid(resource_id: str) -> str:
     if not re.fullmatch(UUID, resource_id):
         raise MissingError(f"{NAME} has nothing named {resource_id[:80]!r}.")
     return resource_id
-
-
-@contextmanager
-def reading_whole() -> Iterator[None]:
-    """Within a look-up: raise UnknownOutcomeError for what no complete look raises."""
-    try:
-        yield
-    except CredentialsError:
-        raise
-    except (RefusedError, MissingError) as error:
-        raise UnknownOutcomeError(error.message) from None

@@ -10,11 +10,12 @@ from typing import Any
 from uuid import uuid4
 
 from servers.clouds.base import About, NoCapacityError, Untested
-from servers.clouds.scaleway.api import Api, reading_whole
+from servers.clouds.scaleway.api import Api
 from servers.clouds.scaleway.errors import NAME
 from servers.clouds.scaleway.options import UUID
 from servers.outgoing import reading
 from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
+from servers.outgoing.looking import reading_whole
 from servers.outgoing.rest import refusing_missing
 
 
