@@ -20,7 +20,7 @@ from servers.queues.registry import describe_queue_kind
 from servers.records.counters import count_fault
 from servers.records.leases import name_process
 from servers.records.ledger import database_now
-from servers.records.snapshots import dump_jobs
+from servers.records.snapshots import dump_jobs, keep_times, load_snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> No
             complete=shown.complete,
             paused=shown.paused,
             names_servers=shown.names_servers,
-            jobs=dump_jobs(shown.jobs),
+            jobs=dump_jobs(keep_times(shown.jobs, load_snapshot(queue))),
             next_read_at=next_read,
         ):
             return

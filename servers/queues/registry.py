@@ -10,6 +10,7 @@ from servers.queues.kind import QueueKind
 
 _ADAPTERS: Final = {
     "drone": "servers.queues.drone",
+    "woodpecker": "servers.queues.woodpecker",
 }
 
 

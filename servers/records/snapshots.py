@@ -1,6 +1,7 @@
 """What queues showed: stored, and read again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from servers.lifecycle.pools.demand import JobState
@@ -21,6 +22,22 @@ def dump_jobs(jobs: Iterable[QueueJob]) -> list[list[Any]]:
         ]
         for job in jobs
     ]
+
+
+def keep_times(
+    jobs: Iterable[QueueJob], earlier: QueueSnapshot | None
+) -> Iterator[QueueJob]:
+    """Yield jobs with the time since when they are known to be in their state.
+
+    Some CI systems don't say it, so a job of theirs would always look new. It has been
+    there at least since the first of the snapshots in a row that showed it so.
+    """
+    known = {
+        (job.job_id, job.state): job.since for job in (earlier.jobs if earlier else ())
+    }
+    for job in jobs:
+        since = min(job.since, known.get((job.job_id, job.state), job.since))
+        yield replace(job, since=since) if since < job.since else job
 
 
 def load_snapshot(queue: Queue) -> QueueSnapshot | None:

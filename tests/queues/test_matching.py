@@ -4,7 +4,7 @@ import pytest
 
 from servers.lifecycle.pools.assigning import Candidate, assign_jobs
 from servers.queues.base import Labels
-from servers.queues.matching import list_missing, match_tags, match_woodpecker
+from servers.queues.matching import list_missing, match_tags
 
 pytestmark = pytest.mark.pure
 
@@ -22,26 +22,6 @@ def test_any_agent_with_all_tags_may_run_a_job(
     job: Labels, pool: Labels, surplus: int | None
 ) -> None:
     assert match_tags(job, pool) == surplus
-
-
-@pytest.mark.parametrize(
-    ("job", "pool", "surplus"),
-    [
-        ({"platform": "linux/amd64"}, {"platform": "linux/amd64"}, 0),
-        ({"platform": "linux/amd64"}, {"platform": "*", "gpu": "yes"}, 1),
-        ({"platform": "linux/amd64"}, {"platform": "linux/arm64"}, None),
-        ({"platform": ""}, {}, 0),
-        ({"gpu": "yes"}, {"!gpu": "yes"}, 0),
-        ({}, {"!gpu": "yes"}, None),
-        ({"gpu": "no"}, {"!gpu": "yes"}, None),
-        ({"gpu": "yes"}, {"!gpu": "*"}, None),
-        ({"repo": "a/b"}, {"platform": "linux/amd64"}, None),
-    ],
-)
-def test_woodpecker_wants_every_label_that_has_a_value(
-    job: Labels, pool: Labels, surplus: int | None
-) -> None:
-    assert match_woodpecker(job, pool) == surplus
 
 
 def make_candidate(

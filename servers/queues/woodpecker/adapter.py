@@ -1,0 +1,114 @@
+"""The port over Woodpecker's ``GET /api/queue/info`` and its agents."""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final
+
+from servers.outgoing import reading
+from servers.outgoing.deadline import Deadline
+from servers.outgoing.errors import CallError, CredentialsError
+from servers.outgoing.fields import Field
+from servers.outgoing.rest import Query, Reply, RestClient
+from servers.queues.answers import need_list
+from servers.queues.base import QueueConfig, QueueSnapshot, check_count
+from servers.queues.kind import QueueKind
+from servers.queues.woodpecker.labels import (
+    check_labels,
+    list_missing_of_task,
+    match_task,
+)
+from servers.queues.woodpecker.tasks import Tasks, has_nameless, read_tasks
+
+NAME: Final = "Woodpecker"
+PAGE: Final = 50  # agents; the server shows no more at once
+# All that it says to a request without the right for it. It is no JSON.
+_REFUSAL: Final = b"User not authorized"
+_ADVICE: Final = {
+    401: "The token is not valid. Enter one of an administrator.",
+    403: "The token's user is no administrator, and only those see the queue.",
+}
+
+
+class Woodpecker:
+    """The queue of one Woodpecker server."""
+
+    kind: ClassVar[str] = "woodpecker"
+
+    def __init__(self, config: QueueConfig) -> None:
+        token = config.credentials.get("token", "")
+        self._client = RestClient(
+            NAME,
+            config.url,
+            {"Authorization": f"Bearer {token}"},
+            (token,),
+            _explain,
+        )
+
+    def read(self, *, now: float, deadline: float) -> QueueSnapshot:
+        """Return all tasks in the queue.
+
+        ``worker_count`` is not used: it counts the free slots of all agents, whatever
+        their labels, and no agents.
+        """
+        with Deadline(deadline, NAME):
+            reply = self._client.ask("GET", "/api/queue/info")
+            tasks = Tasks(
+                pending=need_list(reply, "pending"),
+                waiting=need_list(reply, "waiting_on_deps"),
+                running=need_list(reply, "running"),
+            )
+            check_count(len(tasks), NAME)
+            names = {}
+            if has_nameless(tasks.running):
+                # Servers before 3.10 show their agents' ids alone.
+                names = {
+                    reading.text(agent, "id"): reading.text(agent, "name")
+                    for agent in self._list_agents()
+                }
+        jobs = tuple(read_tasks(tasks, names, now, what=NAME))
+        return QueueSnapshot(now, jobs, paused=reading.truth(reply.data, "paused"))
+
+    def _list_agents(self) -> Iterator[dict[str, Any]]:
+        page = 1
+
+        def find_next(reply: Reply) -> Query | None:
+            nonlocal page
+            page += 1
+            return {"page": page} if len(need_list(reply)) >= PAGE else None
+
+        for reply in self._client.pages(
+            "/api/agents", query={"page": page, "perPage": PAGE}, find_next=find_next
+        ):
+            yield from need_list(reply)
+
+
+def _explain(reply: Reply) -> CallError | None:
+    if reply.status in _ADVICE and reply.answer.body.strip() == _REFUSAL:
+        said = f"{NAME} answered {reply.status}."
+        return CredentialsError(f"{said} {_ADVICE[reply.status]}")
+    return None
+
+
+KIND: Final = QueueKind(
+    name="woodpecker",
+    label=NAME,
+    open=Woodpecker,
+    match=match_task,
+    list_missing=list_missing_of_task,
+    check_labels=check_labels,
+    labels_help=(
+        "What the agents of this pool carry: platform, such as linux/amd64, and their "
+        "own labels. They take tasks of each repository and organization unless repo "
+        "or org-id say otherwise. A value of * fits any, and a name that begins with ! "
+        "is one that tasks must have."
+    ),
+    credentials=(
+        Field(
+            "token",
+            "Token",
+            "The personal access token of an administrator: user settings in "
+            "Woodpecker.",
+            required=True,
+            secret=True,
+        ),
+    ),
+)
