@@ -19,6 +19,7 @@ from servers.api.schema.describe import describe
 from servers.api.schema.parameters import DRAIN
 from servers.api.serializers.pools import (
     PoolPlanSerializer,
+    PoolPolicySerializer,
     PoolSerializer,
     QueueSerializer,
     QueueTestSerializer,
@@ -162,6 +163,15 @@ class PoolViewSet(ScopedView, ViewSet):
         """Return the latest plans of a pool, the newest first."""
         rows = find_pool(name).plans.order_by("-at", "-pk")[:MAX_PLANS]
         return Response(PoolPlanSerializer(rows, many=True).data)
+
+    @describe("listPolicies", PoolPolicySerializer(many=True), errors=[404])
+    def policies(self, request: Request, name: str) -> Response:
+        """Return the policies of a pool, the present one first.
+
+        To go back to one, send it as the pool's `policy`.
+        """
+        rows = find_pool(name).policies.order_by("-number")[:MAX_PLANS]
+        return Response(PoolPolicySerializer(rows, many=True).data)
 
 
 def _fill_pool(pool: Pool, data: dict[str, Any]) -> None:

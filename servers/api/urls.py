@@ -91,7 +91,11 @@ urlpatterns = [
         {"test": {"post": "test"}, "close-breaker": {"post": "close"}},
     ),
     *_routes("queues", QueueViewSet, {"test": {"post": "test"}}),
-    *_routes("pools", PoolViewSet, {"plans": {"get": "plans"}}),
+    *_routes(
+        "pools",
+        PoolViewSet,
+        {"plans": {"get": "plans"}, "policies": {"get": "policies"}},
+    ),
     path("api/leaks", LeakViewSet.as_view({"get": "show"})),
     path("api/leaks/<int:pk>/adopt", LeakViewSet.as_view({"post": "adopt"})),
     path(

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 from django.db.models.functions import Now
 
+from servers import tracing
 from servers.errors import ConflictError, NotFoundError
 from servers.lifecycle.pools.policy import Policy, check_policy, parse_policy
 from servers.messaging import dispatch
@@ -15,7 +16,7 @@ from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.terminate import terminate_server
 from servers.queues.registry import describe_queue_kind
 from servers.records.differences import list_differences, read_values
-from servers.records.ledger import Fact, write_event
+from servers.records.ledger import Fact, database_now, write_event
 from servers.records.limits import COUNTED
 from servers.wording import count_of
 
@@ -49,6 +50,7 @@ def save_pool(pool: Pool) -> Pool:
             Pool.objects.filter(pk=pool.pk).update(
                 fence=F("fence") + 1, next_plan_at=Now()
             )
+        _keep_policy(before, pool)
         if said := _describe_change(before, pool):
             write_event(Fact.POOL_CHANGED, reason=said)
         dispatch.hint(dispatch.PLAN, pool.pk)
@@ -112,6 +114,22 @@ def _check_labels(pool: Pool) -> str:
         ):
             return f"Use names and values of at most {MAX_LETTERS} characters."
     return describe_queue_kind(pool.queue.kind).check_labels(labels)
+
+
+def _keep_policy(before: Pool | None, pool: Pool) -> None:
+    """Number each policy that a pool gets, so that one can go back to it."""
+    if before is not None and before.policy == pool.policy:
+        return
+    last = pool.policies.aggregate(last=Max("number"))["last"] or 0
+    if before is not None and not last:  # it is older than this record
+        last = 1
+        pool.policies.create(number=last, policy=before.policy, at=before.created_at)
+    pool.policies.create(
+        number=last + 1,
+        policy=pool.policy,
+        at=database_now(),
+        actor=tracing.get_actor()[:100],
+    )
 
 
 def _describe_change(before: Pool | None, pool: Pool) -> str:

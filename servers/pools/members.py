@@ -1,11 +1,13 @@
 """A pool's servers, as its plan sees them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef
 
 from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.states import BOOTING, State
-from servers.models import Server
+from servers.models import Pool, PoolJob, Server
 from servers.records.limits import COUNTED
 
 _READ = (
@@ -16,16 +18,28 @@ _READ = (
 _NEVER: float = 1e18
 
 
-def load_members(pool_id: UUID, cordoned: Collection[str]) -> tuple[Member, ...]:
+def load_members(
+    pool_id: UUID, cordoned: Collection[str], uses: Mapping[str, int]
+) -> tuple[Member, ...]:
     """Return all servers of a pool that are not proven gone. One query.
 
-    ``cordoned`` names those that a plan of the pool has cordoned.
+    ``cordoned`` names those that a plan of the pool has cordoned, and ``uses`` is how
+    many jobs each has run, as far as that matters.
     """
     rows = COUNTED.filter(pool=pool_id).only(*_READ).order_by("created_at", "pk")
-    return tuple(_show(row, cordoned) for row in rows)
+    return tuple(_show(row, cordoned, uses) for row in rows)
 
 
-def _show(server: Server, cordoned: Collection[str]) -> Member:
+def count_uses(pool: Pool) -> dict[str, int]:
+    """Return how many jobs each of a pool's servers has run, by name. One query."""
+    living = COUNTED.filter(pool=pool, name=OuterRef("server"))
+    rows = PoolJob.objects.filter(Exists(living), queue=pool.queue_id).exclude(
+        server=""
+    )
+    return dict(rows.order_by().values_list("server").annotate(Count("pk")))
+
+
+def _show(server: Server, cordoned: Collection[str], uses: Mapping[str, int]) -> Member:
     cordon = Cordon.NONE
     if server.cordoned:
         cordon = Cordon.POOL if server.name in cordoned else Cordon.OTHER
@@ -37,6 +51,7 @@ def _show(server: Server, cordoned: Collection[str]) -> Member:
         created_at=server.created_at.timestamp(),
         boots_until=deadline.timestamp() if deadline else _NEVER,
         ready_at=server.ready_at.timestamp() if server.ready_at else None,
+        used=uses.get(server.name, 0),
         cordon=cordon,
         protected=server.protected,
     )

@@ -29,7 +29,7 @@ from servers.operations.provision import MAX_COUNT, Request, provision_servers
 from servers.operations.terminate import terminate_server
 from servers.placing.caps import count_room
 from servers.pools.matching import read_demand
-from servers.pools.members import load_members
+from servers.pools.members import count_uses, load_members
 from servers.records.ledger import database_now
 
 logger = logging.getLogger(__name__)
@@ -88,7 +88,9 @@ def _make_plan(pool_pk: UUID) -> _Seen | None:
         ),
         frozen=pool.frozen or fleet.destroys_frozen,
     )
-    members = load_members(pool.pk, memo.cordoned_at)
+    # Nobody else needs these counts, and they take a query.
+    uses = count_uses(pool) if view.policy.max_uses else {}
+    members = load_members(pool.pk, memo.cordoned_at, uses)
     demand = read_demand(pool.queue, pool, rivals)
     return _Seen(pool, plan(view, demand, members, now.timestamp()), now)
 

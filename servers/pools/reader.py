@@ -1,7 +1,7 @@
 """One read of one queue: claim, ask, store, and have its pools planned."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -15,6 +15,7 @@ from servers.messaging import dispatch
 from servers.models import Pool, Queue
 from servers.operations.queues import open_queue_of
 from servers.outgoing.errors import CallError, ThrottledError
+from servers.pools.recording import record_changes
 from servers.queues.base import QueueSnapshot
 from servers.queues.registry import describe_queue_kind
 from servers.records.counters import count_fault
@@ -92,6 +93,8 @@ def _record_failure(held: _Held, error: CallError | FleetError, now: datetime) -
 def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> None:
     queue = held.queue
     next_read = started + timedelta(seconds=_poll_of(queue))
+    before = load_snapshot(queue)
+    shown = replace(shown, jobs=tuple(keep_times(shown.jobs, before)))
     with transaction.atomic():
         # The fence first: a process suspended beyond its lease has an old answer.
         if not _write(
@@ -103,10 +106,11 @@ def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> No
             complete=shown.complete,
             paused=shown.paused,
             names_servers=shown.names_servers,
-            jobs=dump_jobs(keep_times(shown.jobs, load_snapshot(queue))),
+            jobs=dump_jobs(shown.jobs),
             next_read_at=next_read,
         ):
             return
+        record_changes(queue, before, shown)
         pools = Pool.objects.filter(queue=queue, enabled=True).order_by("pk")
         for pk in pools.values_list("pk", flat=True):
             dispatch.hint(dispatch.PLAN, pk)

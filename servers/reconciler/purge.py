@@ -31,6 +31,7 @@ from servers.models import (
     Listing,
     Location,
     NoCapacity,
+    PoolJob,
     PoolPlan,
     Server,
     Session,
@@ -114,6 +115,7 @@ def _list_overdue(now: datetime) -> Iterator[QuerySet[Any]]:
         yield Listing.objects.filter(location=location, started_at__lt=now - kept)
     yield Event.objects.filter(at__lt=now - HISTORY_KEPT)
     yield PoolPlan.objects.filter(at__lt=now - HISTORY_KEPT)
+    yield PoolJob.objects.filter(queued_at__lt=now - HISTORY_KEPT)
     yield Heartbeat.objects.filter(seen_at__lt=now - HEARTBEATS_KEPT)
     yield NoCapacity.objects.filter(until__lt=now)
     yield IdempotentRequest.objects.filter(created_at__lt=now - KEYS_KEPT)

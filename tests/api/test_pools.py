@@ -65,6 +65,8 @@ def test_a_queue_and_a_pool_are_created_tested_followed_and_deleted(
     (planned,) = send("GET", "/api/pools/linux/plans").json()
     assert planned["changed"]
     assert planned["why"] == pool["why"]
+    (policy,) = send("GET", "/api/pools/linux/policies").json()
+    assert (policy["number"], policy["policy"]) == (1, {"max": 5})
     (server,) = Server.objects.all()
     assert send("GET", f"/api/servers/{server.name}/details").json()["pool"] == "linux"
     assert send("DELETE", "/api/queues/drone").status_code == 409

@@ -11,7 +11,16 @@ from django.test.utils import CaptureQueriesContext
 
 from servers import pools
 from servers.errors import ConflictError
-from servers.models import Account, Event, Pool, PoolPlan, Queue, Server, Template
+from servers.models import (
+    Account,
+    Event,
+    Pool,
+    PoolJob,
+    PoolPlan,
+    Queue,
+    Server,
+    Template,
+)
 from servers.operations.cordon import cordon_server
 from servers.operations.fleet import pause_fleet, resume_fleet
 from servers.operations.pools import delete_pool, save_pool
@@ -314,3 +323,23 @@ def test_the_number_of_queries_does_not_grow_with_servers_and_jobs(
         counts.append(len(caught))
         assert Server.objects.count() == (1 if number == 2 else 26)
     assert counts[0] == counts[1]
+
+
+def test_a_server_is_replaced_after_so_many_jobs(
+    drone: FakeDrone, account: Account, workshop: Workshop
+) -> None:
+    drone.add()
+    pool = make_pool(make_queue(drone), min=1, max_uses=1, idle=3600.0)
+
+    def runs() -> bool:
+        run_jobs(drone)
+        return any(stage.get("machine") for stage in drone.stages.values())
+
+    workshop.run_until(runs)
+    (first,) = Server.objects.filter(pool=pool)
+    workshop.run_until(PoolJob.objects.filter(server=first.name).exists)
+    drone.stages.clear()
+    workshop.run_until(
+        lambda: Server.objects.filter(pk=first.pk, state="stopped").exists()
+    )
+    assert Server.objects.filter(pool=pool).count() == 2

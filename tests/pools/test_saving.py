@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from servers import tracing
 from servers.errors import ConflictError, InvalidError
 from servers.models import Event, Pool, Queue, Template
 from servers.operations.pools import save_pool
@@ -108,7 +109,7 @@ def test_a_name_that_is_taken_is_told() -> None:
         ({"policy": []}, "policy", "JSON object"),
         ({"policy": {"min": 3, "max": 2}}, "policy", "min: Use at most max."),
         ({"policy": {"most": 3}}, "policy", "most: There is no such setting"),
-        ({"policy": {"max_uses": 3}}, "policy", "There is no such setting"),
+        ({"policy": {"cost_per_day": 3}}, "policy", "There is no such setting"),
         ({"policy": {"slots": 3}}, "policy", "capacity of its template"),
         ({"policy": {"min": "2"}}, "policy", "min: Use a number."),
         ({"policy": {"min": True}}, "policy", "min: Use a number."),
@@ -157,3 +158,23 @@ def test_a_change_of_a_pool_is_told_as_old_and_new_values() -> None:
     save_pool(pool)
     said = Event.objects.latest("pk").reason
     assert said.startswith("The pool linux was changed: policy max: none → 5; ")
+
+
+def test_each_policy_is_kept_with_its_number() -> None:
+    make_fleet()
+    template = Template.objects.get(name="default")
+    pool = Pool(
+        name="linux", template=template, queue=make_queue(), labels={"os": "linux"}
+    )
+    save_pool(pool)
+    with tracing.bound(actor="user:ada"):
+        for policy in ({"max": 5}, {"max": 7}, {"max": 5}):
+            pool.policy = policy
+            save_pool(pool)
+    kept = pool.policies.order_by("number").values_list("number", "policy", "actor")
+    assert list(kept) == [
+        (1, {}, ""),
+        (2, {"max": 5}, "user:ada"),
+        (3, {"max": 7}, "user:ada"),
+        (4, {"max": 5}, "user:ada"),
+    ]

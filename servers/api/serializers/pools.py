@@ -17,7 +17,7 @@ from servers.api.serializers.fields import (
 from servers.api.serializers.servers import AT
 from servers.lifecycle.pools.demand import JobState
 from servers.lifecycle.pools.policy import SETTINGS
-from servers.models import Pool, PoolPlan, Queue
+from servers.models import Pool, PoolPlan, PoolPolicy, Queue
 from servers.queues.registry import list_queue_kinds
 
 _STATES: Final = [state.value for state in JobState]
@@ -221,4 +221,25 @@ class PoolPlanSerializer(ModelShape):
         fields = ("at", "why", "figures", "changed")
         extra_kwargs: ClassVar = {
             "changed": {"help_text": "Whether it changed anything."},
+        }
+
+
+class PoolPolicySerializer(ModelShape):
+    """A policy that a pool has or has had."""
+
+    at = Seconds("When it was set.")
+
+    example: ClassVar = {
+        "number": 2,
+        "policy": {"min": 1, "max": 10, "idle": 300},
+        "at": AT,
+        "actor": "user:ada",
+    }
+
+    class Meta:
+        model = PoolPolicy
+        fields = ("number", "policy", "at", "actor")
+        extra_kwargs: ClassVar = {
+            "number": {"help_text": "Counts the policies of this pool."},
+            "actor": {"help_text": "Who set it. Empty if that was not recorded."},
         }

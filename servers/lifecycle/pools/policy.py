@@ -152,8 +152,8 @@ def _check_type(value: Any, usual: Any) -> str:
 _DEFAULTS: Final = {
     name: getattr(Policy(), name)
     for name in Policy.__dataclass_fields__
-    # Nobody counts a server's jobs or a pool's costs yet: these two would do nothing.
-    if name not in {"max_uses", "cost_per_day"}
+    # Nobody counts a pool's costs yet, so this would do nothing.
+    if name != "cost_per_day"
 }
 SETTINGS: Final = frozenset(_DEFAULTS) - {"slots"}  # that a pool may have
 _WINDOW: Final = {"cron": "", "min": 0, "max": 0, "spare": 0, "idle": 0.0}
