@@ -9,16 +9,12 @@ from django.db import transaction
 from servers.lifecycle.backoff import back_off
 from servers.lifecycle.decisions import LookUp
 from servers.lifecycle.snapshot import Pace
+from servers.messaging import dispatch
 from servers.models import Attempt, Fleet, Instance, Location, Server
 from servers.outgoing.errors import CallError, MissingError
+from servers.placing.call_slots import BusyError, await_slot, call_slot, leave_line
 from servers.placing.location_gate import explain_closed_gate
-from servers.placing.locations import (
-    BusyError,
-    call_slot,
-    hasten_listing,
-    open_location,
-    pace_of,
-)
+from servers.placing.locations import hasten_listing, open_location, pace_of
 from servers.records.attempts import lock_server, record_instance
 from servers.records.instances import record_gone, record_seen
 from servers.records.ledger import Fact, database_now, write_event
@@ -119,9 +115,11 @@ def destroy_condemned(instance_pk: int) -> None:
     # The call is repeated until the cloud shows the end, but not at every hint.
     if closed or now < _due_again(instance, pace_of(cloud).listing * 3):
         return
+    leave_line(dispatch.DESTROY, instance.pk)
     try:
         asked = _send_destroy(instance)
-    except BusyError:
+    except BusyError as busy:
+        await_slot(busy, dispatch.DESTROY, instance.pk)
         return
     with transaction.atomic():
         _record_destroy(

@@ -34,7 +34,8 @@ from servers.outgoing.errors import (
 )
 from servers.placing.breaker import admit_create, note_answer, note_throttling
 from servers.placing.breaker_events import record_failure, record_success
-from servers.placing.locations import call_slot, open_location, pace_of
+from servers.placing.call_slots import call_slot
+from servers.placing.locations import open_location, pace_of
 from servers.placing.memory import forget_full, note_full
 from servers.placing.prices import find_price
 from servers.records.attempts import close_attempt, record_accepted

@@ -19,7 +19,8 @@ from servers.lifecycle.states import Event
 from servers.lifecycle.tries import follow_failure
 from servers.models import Attempt, Instance, Server
 from servers.outgoing.errors import CallError, RefusedError
-from servers.placing.locations import call_slot, open_location, pace_of
+from servers.placing.call_slots import call_slot
+from servers.placing.locations import open_location, pace_of
 from servers.placing.memory import note_full
 from servers.records import ledger
 from servers.records.attempts import lock_server, read_spec, record_finished

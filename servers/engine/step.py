@@ -9,11 +9,8 @@ commit before its call and one after it.
 import logging
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
-from django.db.models.functions import Now
 
 from servers.engine import calls, uptime
 from servers.engine.create import record_create, send_create
@@ -45,7 +42,7 @@ from servers.lifecycle.guards import find_send_limit
 from servers.lifecycle.states import State
 from servers.messaging import dispatch
 from servers.models import Server
-from servers.placing.locations import BusyError, check_call_slot
+from servers.placing.call_slots import BusyError, await_slot
 from servers.placing.machines import has_host
 from servers.records import leases, ledger
 from servers.records.counters import count_fault
@@ -54,33 +51,6 @@ logger = logging.getLogger(__name__)
 
 # How many decisions one step can carry out. The longest path has five.
 MAX_DECISIONS: Final = 8
-# Keys and certificates, which are long and which no step reads.
-_UNREAD: Final = ("secret", "ca_key", "ca_cert", "tls_key", "tls_cert")
-
-
-def advance(server_id: UUID) -> None:
-    """Take one step of a server, if it is due and free. Safe to call at any time.
-
-    A tick that sends a hint postpones the row, so that the hint is not sent again soon.
-    What is due even later was done already: if a worker has fallen behind, most of its
-    hints are duplicates.
-    """
-    server = (
-        Server.objects.select_related("account", "recipe")
-        .defer(*_UNREAD)
-        .filter(pk=server_id, next_step_at__lte=Now() + dispatch.AGAIN)
-        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now()))
-        .first()
-    )
-    if server is None:
-        return
-    try:
-        check_call_slot(server.account)
-    except BusyError as busy:
-        # Before anything is loaded: if a cloud hangs, many rows are turned away here.
-        leases.postpone(server, wait=busy.wait)
-        return
-    Step(server).run()
 
 
 class Step:
@@ -106,8 +76,9 @@ class Step:
                 call = self._make(call)
         except BusyError as busy:
             self._rest_after(
-                busy.wait, f"Too many calls to {server.account.name} are in progress."
+                busy.wait, f"Too many calls to {busy.account.name} are in progress."
             )
+            await_slot(busy, dispatch.ADVANCE, server.pk)
         except Exception:
             logger.exception("A step of %s failed.", server.name)
             count_fault()

@@ -44,6 +44,14 @@ def hint(task: str, row_id: Any) -> None:
     )
 
 
+def hint_now(task: str, row_id: str, *, request_id: str) -> None:
+    """Tell a worker at once. What is due was committed before, in no matter which task.
+
+    Needs no connection to the database.
+    """
+    _send(task, row_id, request_id)
+
+
 class _Outbox:
     """The hints of one process, and the thread that sends them."""
 

@@ -5,7 +5,7 @@ from servers.clouds.port import TellsQuotas
 from servers.models import Fleet
 from servers.operations.visits import Check, Finding, Visit, leave_out
 from servers.outgoing.errors import CallError, CredentialsError, RefusedError
-from servers.placing.locations import BusyError
+from servers.placing.call_slots import BusyError
 from servers.wording import count_of
 
 

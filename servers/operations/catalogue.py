@@ -23,7 +23,8 @@ from servers.messaging import dispatch
 from servers.models import Account, Catalogue, Location, TemplatePlacement
 from servers.operations.visits import take_place
 from servers.outgoing.errors import CallError
-from servers.placing.locations import BusyError, call_slot, open_location
+from servers.placing.call_slots import BusyError, call_slot
+from servers.placing.locations import open_location
 from servers.records.ledger import database_now
 from servers.reports.catalogue import EVERY, dump_content
 

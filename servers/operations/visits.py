@@ -17,7 +17,8 @@ from servers.outgoing.errors import (
     RefusedError,
     UnreachableError,
 )
-from servers.placing.locations import BusyError, call_slot, open_location
+from servers.placing.call_slots import BusyError, call_slot
+from servers.placing.locations import open_location
 
 # A person waits for the result, and the web process has few threads. So only this many
 # tests may use one at the same time.

@@ -1,18 +1,12 @@
-"""Locations as the engine uses them: their cloud, pace and call slots."""
+"""Locations as the engine uses them: their cloud and pace."""
 
 import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Final
-from uuid import UUID
+from typing import Any
 
 from django.conf import settings
 from django.db.models.functions import Now
 
-from servers import workload
 from servers.clouds.base import CloudConfig
 from servers.clouds.port import Cloud
 from servers.clouds.registry import describe_kind, open_cloud, read_timings
@@ -20,27 +14,6 @@ from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 from servers.lifecycle.snapshot import Pace
 from servers.models import Account, Location
-from servers.outgoing.errors import CallError, MissingError
-from servers.records.counters import count_failure
-
-# Each caller turned away since a call last ended must wait this much longer.
-QUEUE_STEP: Final = timedelta(milliseconds=50)
-QUEUE_MOST: Final = timedelta(seconds=10)
-# An account that made no call for this many seconds counts as not in use.
-ALONE_AFTER: Final = 120.0
-# Threads kept free for ticks and listings even if only one account is in use.
-KEPT_FREE: Final = 2
-
-
-class BusyError(Exception):
-    """The account has no call slot left in this process.
-
-    ``wait`` is when to try again: soon if calls end quickly, later if they hang.
-    """
-
-    def __init__(self, wait: timedelta) -> None:
-        super().__init__()
-        self.wait = wait
 
 
 def open_location(account: Account, region: str) -> Cloud:
@@ -112,55 +85,3 @@ def hasten_listing(account_id: Any, region: str, *, within: timedelta) -> None:
     Location.objects.filter(
         account_id=account_id, region=region, next_listing_at__gt=soon
     ).update(next_listing_at=soon)
-
-
-_slots: dict[UUID, int] = {}
-_turned_away: dict[UUID, int] = {}
-_asked: dict[UUID, float] = {}  # uptime in seconds
-_slots_lock = threading.Lock()
-
-
-@contextmanager
-def call_slot(account: Account) -> Iterator[None]:
-    """Hold one of the account's call slots in this process; BusyError if none is free.
-
-    No account gets more than half of the threads that the others leave. So however many
-    clouds hang, the next one still finds a thread. If no other account has made a call
-    for a while, one account may use more.
-    """
-    with _slots_lock:
-        _raise_if_full(account)
-        _slots[account.pk] = _slots.get(account.pk, 0) + 1
-    try:
-        with workload.calling():
-            yield
-    except CallError as error:
-        if not isinstance(error, MissingError):
-            count_failure(error)
-        raise
-    finally:
-        with _slots_lock:
-            _turned_away.pop(account.pk, None)
-            _slots[account.pk] -= 1
-            if not _slots[account.pk]:
-                del _slots[account.pk]
-
-
-def check_call_slot(account: Account) -> None:
-    """Raise BusyError if the account has no free call slot in this process now."""
-    with _slots_lock:
-        _raise_if_full(account)
-
-
-def _raise_if_full(account: Account) -> None:
-    now = time.monotonic()
-    _asked[account.pk] = now
-    used = _slots.get(account.pk, 0)
-    left = settings.WORKER_THREADS - (sum(_slots.values()) - used)
-    # Every account in use makes at least two calls a minute, for its listings.
-    alone = all(pk == account.pk or now - at > ALONE_AFTER for pk, at in _asked.items())
-    fair = max(1, left - KEPT_FREE if alone else left // 2)
-    if used < min(account.calls_at_once, fair):
-        return
-    _turned_away[account.pk] = _turned_away.get(account.pk, 0) + 1
-    raise BusyError(min(QUEUE_MOST, _turned_away[account.pk] * QUEUE_STEP))

@@ -22,9 +22,10 @@ from servers.outgoing.errors import (
     ThrottledError,
 )
 from servers.placing.breaker_events import watch_creations
+from servers.placing.call_slots import BusyError, await_slot, call_slot, leave_line
 from servers.placing.full import remember_full
 from servers.placing.location_gate import is_confirmed
-from servers.placing.locations import BusyError, call_slot, open_location, pace_of
+from servers.placing.locations import open_location, pace_of
 from servers.reconciler.compare import Comparison, compare_listing
 from servers.reconciler.follow import follow_listing
 from servers.reconciler.leftovers import tidy_leftovers
@@ -70,7 +71,8 @@ def observe_location(location_pk: int) -> None:
 
 
 def _observe(held: _Held) -> None:
-    account = held.location.account
+    account, pk = held.location.account, held.location.pk
+    leave_line(dispatch.OBSERVE, pk)
     try:
         cloud = open_location(account, held.location.region)
         with call_slot(account):
@@ -82,6 +84,8 @@ def _observe(held: _Held) -> None:
             _compare_identity(listing.identity or identity, account)
     except BusyError as busy:
         _release(held, next_in=busy.wait)
+        # First, because it moves all that boot there.
+        await_slot(busy, dispatch.OBSERVE, pk, first=True)
     except (CallError, FleetError) as error:
         _record_failure(held, error)
     else:

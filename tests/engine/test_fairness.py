@@ -11,8 +11,8 @@ from servers import engine, reconciler
 from servers.messaging import dispatch
 from servers.models import Account, Server
 from servers.operations.accounts import save_account
-from servers.placing import locations
-from servers.placing.locations import (
+from servers.placing import call_slots
+from servers.placing.call_slots import (
     QUEUE_MOST,
     QUEUE_STEP,
     BusyError,
@@ -60,7 +60,7 @@ def test_each_hanging_account_leaves_half_of_the_remaining_threads() -> None:
 def test_the_only_account_in_use_gets_all_threads_but_two(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(locations, "_asked", {})
+    monkeypatch.setattr(call_slots, "_asked", {})
     only, other = make_fleet(), add_account("other")
     with ExitStack() as stack:
         assert fill(only, stack) == 14
