@@ -1,5 +1,6 @@
 """Read what a CI system's JSON holds, where the common client is too strict."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from servers.outgoing import reading
@@ -19,3 +20,18 @@ def need_list(reply: Reply, *path: str) -> list[dict[str, Any]]:
     if is_there and reading.find(reply.data, *path) is None:
         return []
     return reply.need_objects(*path)
+
+
+def read_time(data: Any, *path: reading.Step) -> float | None:
+    """Return an ISO 8601 time in Unix seconds, or None.
+
+    Times before 1970 are none: Go shows a time that was never set as one of year 1.
+    """
+    try:
+        found = datetime.fromisoformat(reading.text(data, *path))
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=UTC)
+        seconds = found.timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None

@@ -6,11 +6,20 @@ from servers.queues.base import Labels
 def match_tags(job: Labels, pool: Labels) -> int | None:
     """Let any agent with all of the job's tags run it. Tags ignore case.
 
-    So do GitHub, GitLab, Gitea, Forgejo and Jenkins.
+    So do GitHub, GitLab and Jenkins.
     """
     asked = {name.lower() for name in job}
     offered = {name.lower() for name in pool}
     return len(offered - asked) if asked <= offered else None
+
+
+def match_exact_tags(job: Labels, pool: Labels) -> int | None:
+    """Let any agent with all of the job's tags run it. Tags are compared as they are.
+
+    A job without tags runs anywhere. So do Gitea and Forgejo. Source: isSubset in
+    models/actions/task.go of both.
+    """
+    return len(pool.keys() - job.keys()) if job.keys() <= pool.keys() else None
 
 
 def list_missing(job: Labels, pool: Labels) -> list[str]:

@@ -10,6 +10,8 @@ from servers.queues.kind import QueueKind
 
 _ADAPTERS: Final = {
     "drone": "servers.queues.drone",
+    "forgejo": "servers.queues.forgejo",
+    "gitea": "servers.queues.gitea",
     "woodpecker": "servers.queues.woodpecker",
 }
 

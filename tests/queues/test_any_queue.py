@@ -21,6 +21,8 @@ from tests.clouds.fakes.base import running
 from tests.clouds.fakes.wire import HTML, Response
 from tests.queues.fakes.base import QueueFake
 from tests.queues.fakes.drone import NOW, FakeDrone
+from tests.queues.fakes.forgejo import FakeForgejo
+from tests.queues.fakes.gitea import FakeGitea
 from tests.queues.fakes.woodpecker import FakeWoodpecker
 
 pytestmark = pytest.mark.pure
@@ -45,6 +47,8 @@ class Case:
 
 CASES = [
     Case("drone", FakeDrone),
+    Case("forgejo", FakeForgejo),
+    Case("gitea", FakeGitea),
     Case("woodpecker", FakeWoodpecker),
 ]
 
@@ -64,7 +68,7 @@ def fake(case: Case) -> Iterator[QueueFake]:
 def test_waiting_jobs_are_seen_whole(case: Case, fake: Any) -> None:
     for _ in range(130):
         fake.add()
-    shown = case.read(fake.url)
+    shown = case.read(fake.origin)
     assert len({job.job_id for job in shown.jobs}) == 130
     assert shown.complete
     assert not shown.paused
@@ -75,7 +79,7 @@ def test_waiting_jobs_are_seen_whole(case: Case, fake: Any) -> None:
 def test_what_is_no_queue_is_unknown(case: Case, fake: QueueFake, body: str) -> None:
     fake.answer(Response(200, body), times=9)
     with pytest.raises(UnknownOutcomeError):
-        case.read(fake.url)
+        case.read(fake.origin)
 
 
 @pytest.mark.parametrize("status", [204, 302, 404, 500, 502, 503])
@@ -84,14 +88,14 @@ def test_a_status_of_no_meaning_is_unknown(
 ) -> None:
     fake.answer(Response(status, HTML), times=9)
     with pytest.raises(UnknownOutcomeError):
-        case.read(fake.url)
+        case.read(fake.origin)
 
 
 def test_an_answer_that_is_cut_off_is_unknown(case: Case, fake: Any) -> None:
     fake.add()
     fake.cut(9)
     with pytest.raises(UnknownOutcomeError):
-        case.read(fake.url)
+        case.read(fake.origin)
 
 
 def test_a_queue_that_hangs_is_given_up_at_the_deadline(
@@ -100,20 +104,20 @@ def test_a_queue_that_hangs_is_given_up_at_the_deadline(
     fake.hang()
     began = time.monotonic()
     with pytest.raises(UnknownOutcomeError):
-        case.read(fake.url, deadline=0.3)
+        case.read(fake.origin, deadline=0.3)
     assert time.monotonic() - began < 3
 
 
 def test_throttling_says_when_to_come_back(case: Case, fake: QueueFake) -> None:
     fake.throttle(9, retry_after=42)
     with pytest.raises(ThrottledError) as raised:
-        case.read(fake.url)
+        case.read(fake.origin)
     assert raised.value.retry_after == 42
 
 
 def test_a_token_that_is_not_known_is_told(case: Case, fake: QueueFake) -> None:
     with pytest.raises(CredentialsError):
-        case.read(fake.url, "nobody")
+        case.read(fake.origin, "nobody")
 
 
 def test_no_error_has_the_token(case: Case, fake: QueueFake) -> None:
@@ -122,7 +126,7 @@ def test_no_error_has_the_token(case: Case, fake: QueueFake) -> None:
     for status in (400, 401, 403, 404, 422, 429, 500):
         fake.answer(Response(status, said), times=9)
         with pytest.raises(CallError) as raised:
-            case.read(fake.url, SECRET)
+            case.read(fake.origin, SECRET)
         assert SECRET not in repr(raised.value)
         assert SECRET not in raised.value.message
         fake.faults.clear()
@@ -139,7 +143,7 @@ def test_more_jobs_than_can_be_true_are_unknown(
     for _ in range(61):
         fake.add()
     with pytest.raises(UnknownOutcomeError, match="more than"):
-        case.read(fake.url)
+        case.read(fake.origin)
     assert MAX_JOBS == 20_000
 
 

@@ -1,0 +1,121 @@
+"""A Forgejo instance's Actions jobs and runners.
+
+Source: routers/api/v1/shared/runners.go and models/actions/run_job.go of
+forgejo.org. Before 15 the instance's jobs are at another path, and a request that names
+no labels gets those of jobs that need none, which are none. Runners have Gitea's form
+before 15, and are shown since 14 here.
+"""
+
+from itertools import count
+from typing import Any
+
+from tests.clouds.fakes.wire import Request, Response, route
+from tests.queues.fakes.forges import ForgeFake, owns
+from tests.queues.fakes.gitea import NOW
+
+__all__ = ["NOW", "FakeForgejo"]
+
+
+class FakeForgejo(ForgeFake):
+    """Jobs and runners by their ids."""
+
+    def __init__(self, *, version: int = 15) -> None:
+        super().__init__()
+        self.version = version
+        self.jobs: dict[int, dict[str, Any]] = {}
+        self.runners: dict[int, dict[str, Any]] = {}
+        self.ids = count(1)
+
+    def add(self, status: str = "waiting", **job: Any) -> int:
+        """Add a job."""
+        number = next(self.ids)
+        self.jobs[number] = {
+            "id": number,
+            "attempt": 1,
+            "handle": f"handle-{number}",
+            "repo_id": 1,
+            "owner_id": 1,
+            "name": "build",
+            "needs": None,
+            "runs_on": ["docker"],
+            "task_id": 0,
+            "status": status,
+            "owner": "team",
+            "repo": "app",
+            **job,
+        }
+        return number
+
+    def register(self, name: str, **runner: Any) -> int:
+        """Register a runner. ``active`` tells whether it has reported lately."""
+        number = next(self.ids)
+        self.runners[number] = {
+            "id": number,
+            "name": name,
+            "active": False,
+            "labels": ["docker"],
+            **runner,
+        }
+        return number
+
+    def _list_jobs(self, request: Request, owner: str) -> Response:
+        labels = request.ask("labels").split(",") if "labels" in request.query else []
+        if self.version < 15 and not labels:
+            labels = [""]
+        rows = []
+        for job in self.jobs.values():
+            needed = set(job["runs_on"] or [])
+            fits = not labels or (needed and needed <= set(labels))
+            if job["status"] in {"waiting", "running"} and fits and owns(job, owner):
+                left_out = {"owner", "repo"}
+                if self.version < 15:
+                    left_out |= {"attempt", "handle"}
+                rows.append({k: v for k, v in job.items() if k not in left_out})
+        return Response(200, rows or "null")
+
+    @route("GET", "/admin/actions/runners/jobs", "jobs")
+    def list_all_jobs(self, request: Request) -> Response:
+        """Show all jobs that wait or run, without pages."""
+        if self.version < 15:
+            return Response(404, self.say("GetRunnerNotFound"))
+        return self._list_jobs(request, "")
+
+    @route("GET", "/admin/runners/jobs", "jobs")
+    def search_all_jobs(self, request: Request) -> Response:
+        """Show all jobs, where versions before 15 do."""
+        return self._list_jobs(request, "")
+
+    @route("GET", "/orgs/{owner}/actions/runners/jobs", "jobs")
+    def list_organization_jobs(self, request: Request) -> Response:
+        """Show an organization's jobs."""
+        if request.params["owner"] != "team":
+            return Response(404, self.say("The target couldn't be found."))
+        return self._list_jobs(request, request.params["owner"])
+
+    @route("GET", "/version", "version")
+    def show_version(self, _request: Request) -> Response:
+        """Show its version, with Gitea's that its API is like."""
+        return Response(200, {"version": f"{self.version}.0.1+gitea-1.22.0"})
+
+    @route("GET", "/admin/actions/runners", "runners")
+    def list_runners(self, request: Request) -> Response:
+        """Show a page of the runners."""
+        if self.version < 14:
+            return Response(404, "404 page not found")
+        runners = list(self.runners.values())
+        page = self.turn(runners, request)
+        if self.version < 15:
+            rows = [
+                {
+                    **row,
+                    "status": "online",
+                    "busy": row["active"],
+                    "labels": [{"name": name} for name in row["labels"]],
+                }
+                for row in page
+            ]
+            return Response(200, {"runners": rows, "total_count": len(runners)})
+        rows = [
+            {**row, "status": "active" if row["active"] else "idle"} for row in page
+        ]
+        return Response(200, rows, {"X-Total-Count": str(len(runners))})
