@@ -25,6 +25,7 @@ _ADAPTERS: Final = {
     "openstack": "servers.clouds.openstack",
     "sandbox": "servers.clouds.sandbox",
     "scaleway": "servers.clouds.scaleway",
+    "vultr": "servers.clouds.vultr",
 }
 
 MAX_TIMING: Final = 86400  # seconds

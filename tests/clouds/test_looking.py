@@ -10,7 +10,7 @@ from tests.clouds.benches import BENCHES
 pytestmark = pytest.mark.pure
 
 # Where nothing but a fault of the cloud can refuse a list.
-CLOUDS: Final = ("digitalocean", "hetznercloud", "openstack", "scaleway")
+CLOUDS: Final = ("digitalocean", "hetznercloud", "openstack", "scaleway", "vultr")
 
 
 @pytest.mark.parametrize("name", CLOUDS)

@@ -32,6 +32,7 @@ from tests.clouds.benches.hetznercloud import HetznerCloudBench
 from tests.clouds.benches.openstack import FloatingBench, OpenStackBench
 from tests.clouds.benches.sandbox import SandboxBench, SandboxOfTwoCallsBench
 from tests.clouds.benches.scaleway import ScalewayBench
+from tests.clouds.benches.vultr import VultrBench
 
 BENCHES: Final[dict[str, type[Bench]]] = {
     "amazon": AmazonBench,
@@ -44,4 +45,5 @@ BENCHES: Final[dict[str, type[Bench]]] = {
     "openstack": OpenStackBench,
     "openstack with floating addresses": FloatingBench,
     "scaleway": ScalewayBench,
+    "vultr": VultrBench,
 }

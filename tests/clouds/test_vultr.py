@@ -1,0 +1,424 @@
+"""Vultr: its recorded answers read right, its words, its statuses, names and tags."""
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+
+from servers.clouds.base import (
+    KEY_TAG,
+    Meaning,
+    NoCapacityError,
+    QuotaError,
+)
+from servers.clouds.catalogue import ImageQuery
+from servers.clouds.registry import validate_placement_options
+from servers.clouds.vultr.adapter import Vultr
+from servers.clouds.vultr.launch import build_body
+from servers.outgoing.errors import (
+    CallError,
+    CredentialsError,
+    MissingError,
+    RefusedError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
+from tests.clouds.benches.vultr import VultrBench
+from tests.clouds.fakes.specs.material import load_json, need_material
+from tests.clouds.fakes.vultr import PASSWORD
+from tests.clouds.fakes.vultr_offers import FIREWALL, KEY, SNAPSHOTS, VPCS
+from tests.clouds.fakes.wire import Response
+
+pytestmark = pytest.mark.pure
+
+HERE, THERE = (vpc["id"] for vpc in VPCS)
+
+
+@pytest.fixture
+def bench() -> Iterator[VultrBench]:
+    made = VultrBench()
+    with made.run():
+        yield made
+
+
+def load(name: str) -> Any:
+    return load_json(need_material("vultr") / "recordings" / f"{name}.json")
+
+
+def open_cloud(bench: VultrBench, **options: Any) -> Vultr:
+    cloud = bench.open(**options)
+    assert isinstance(cloud, Vultr)
+    return cloud
+
+
+def catch_create(bench: VultrBench, response: Response) -> CallError:
+    bench.fake.answer(response, role="create")
+    with pytest.raises(CallError) as raised:
+        bench.open().create_instance(bench.make_spec(), deadline=5)
+    return raised.value
+
+
+FEE = (
+    "Server add failed: You have reached the maximum monthly fee limit for this "
+    "account. To deploy additional services, please request a limit increase."
+)
+MANY = (
+    "Unable to place order: You have reached the maximum number of active instances "
+    "for this account"
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "wanted"),
+    [
+        (400, "Invalid plan chosen.", RefusedError),
+        (400, "Invalid OS chosen.", RefusedError),
+        (400, "Label exceeds the maximum number of characters.", RefusedError),
+        (400, FEE, QuotaError),
+        (400, MANY, QuotaError),
+        (400, "Selected plan is not available in this region", NoCapacityError),
+        (409, "The plan is unavailable: no capacity", NoCapacityError),
+        (409, "Something else is under way", UnknownOutcomeError),
+        (400, "Server is currently locked", UnknownOutcomeError),
+        (401, "Invalid API token.", CredentialsError),
+        (403, "Unauthorized IP address: 192.0.2.1", CredentialsError),
+        (404, "Invalid snapshot.", RefusedError),
+        (422, "Validation error", RefusedError),
+        (429, "Rate limit exceeded", ThrottledError),
+        (500, FEE, UnknownOutcomeError),
+    ],
+)
+def test_a_refusal_means_what_its_status_and_its_words_say(
+    bench: VultrBench, status: int, words: str, wanted: type[CallError]
+) -> None:
+    body = {"error": words, "status": status}
+    error = catch_create(bench, Response(status, body))
+    assert type(error) is wanted
+    assert words.rstrip(".") in error.message
+
+
+def test_bad_keys_foreign_addresses_and_missing_rights_are_told_apart(
+    bench: VultrBench,
+) -> None:
+    for status, words, advice in (
+        (401, "Invalid API token.", "was deleted, renewed or not copied whole"),
+        (401, "Unauthorized IP address: 192.0.2.1", "Access Control"),
+        (403, "Unauthorized IP address: 192.0.2.1", "Access Control"),
+        (403, "Your IP (x) is not authorized to use this API key", "Access Control"),
+        (403, "Forbidden", "Manage Servers and Deploy New Servers"),
+    ):
+        body = {"error": words, "status": status}
+        assert advice in catch_create(bench, Response(status, body)).message
+
+
+def test_what_another_service_says_is_not_quoted(bench: VultrBench) -> None:
+    for status, wanted in ((400, RefusedError), (404, RefusedError)):
+        for body in ({"error": "inner words"}, {"error": "inner words", "status": 9}):
+            error = catch_create(bench, Response(status, body))
+            assert type(error) is wanted
+            assert "inner" not in error.message
+    told = {"error": {"message": "inner words"}, "status": 400}
+    error = catch_create(bench, Response(400, told))
+    assert type(error) is UnknownOutcomeError
+    assert "inner" not in error.message
+
+
+def test_every_status_of_the_description_has_a_meaning() -> None:
+    spec = load_json(need_material("vultr") / "spec.json")
+    fields = spec["components"]["schemas"]["instance"]["properties"]
+    listed = [
+        re.findall(r"^\* (\w+)", fields[name]["description"], re.MULTILINE)
+        for name in ("status", "power_status", "server_status")
+    ]
+    described = {"/".join(each) for each in product(*listed)}
+    assert len(described) == 32
+    assert described <= set(VultrBench.statuses)
+    unclear = [s for s in described if VultrBench.statuses[s] is Meaning.UNCLEAR]
+    assert not unclear
+
+
+def test_an_instance_that_is_installed_is_booting_and_is_destroyed_once_it_can_be(
+    bench: VultrBench,
+) -> None:
+    bench.fake.boot = 60.0
+    cloud = bench.open()
+    made = cloud.create_instance(bench.make_spec(), deadline=5)
+    assert (made.raw_status, made.address) == ("pending/running/none", "")
+    seen = []
+    for _ in range(3):
+        bench.fake.advance(20.1)
+        (shown,) = cloud.list_instances("ci", deadline=5).instances
+        seen.append((shown.raw_status, shown.meaning, bool(shown.address)))
+        if shown.raw_status.endswith("locked"):
+            with pytest.raises(UnknownOutcomeError):
+                cloud.destroy_instance(made.instance_id, deadline=5)
+    assert seen == [
+        ("pending/running/none", Meaning.BOOTING, False),
+        ("active/stopped/locked", Meaning.BOOTING, True),
+        ("active/running/ok", Meaning.RUNNING, True),
+    ]
+    cloud.destroy_instance(made.instance_id, deadline=5)
+    assert bench.count_live() == []
+
+
+def test_recorded_instances_are_read(bench: VultrBench) -> None:
+    samples = load("libcloud-fixtures")["samples"]
+    cloud = bench.open()
+    bench.fake.answer(
+        Response(202, samples["vultr_v2/create_node.json"]), role="create"
+    )
+    made = cloud.create_instance(bench.make_spec(), deadline=5)
+    # It has a private address already, but the public one is still to come.
+    assert (made.instance_id, made.address) == ("123", "")
+    assert (made.meaning, made.key, made.fleet) == (Meaning.BOOTING, "", "")
+    bench.fake.answer(Response(200, samples["vultr_v2/ex_get_node.json"]), role="get")
+    shown = cloud.get_instance(bench.missing[0], deadline=5)
+    assert (shown.raw_status, shown.meaning) == ("active/running/ok", Meaning.RUNNING)
+    assert (shown.name, shown.address) == ("test", "192.0.2.3")
+    listing = samples["vultr_v2/list_nodes.json"]
+    for each in listing["instances"]:
+        each["tags"], each["region"] = ["serverfleet-fleet:ci"], "fra"
+    bench.fake.answer(Response(200, listing), role="list")
+    listed = cloud.list_instances("ci", deadline=5).instances
+    assert {i.instance_id for i in listed} == {i["id"] for i in listing["instances"]}
+    samples = load("vultr-rb-responses")["samples"]
+    bench.fake.answer(Response(202, samples["instances/create.json"]), role="create")
+    made = cloud.create_instance(bench.make_spec(), deadline=5)
+    assert (made.meaning, made.address) == (Meaning.RUNNING, "192.0.2.123")
+
+
+def test_recorded_errors_are_read(bench: VultrBench) -> None:
+    refused, unauthorized = load("quoted-invalid-plan")["interactions"]
+    for quoted, wanted in ((refused, RefusedError), (unauthorized, CredentialsError)):
+        answer = quoted["response"]
+        error = catch_create(bench, Response(answer["status"], answer["body"]))
+        assert type(error) is wanted
+        assert answer["body"]["error"] in error.message
+
+
+def test_recorded_lists_are_read(bench: VultrBench) -> None:
+    lists = load("catalogue-real")["samples"]
+    end = {"meta": {"total": 12, "links": {"next": "", "prev": ""}}}
+    for name in ("regions", "plans"):  # in the order in which they are asked for
+        answer = Response(200, {name: lists[f"{name}.json"], **end})
+        bench.fake.answer(answer)
+    offered = open_cloud(bench).catalogue(deadline=5)
+    assert {"fra", "itm"} <= set(offered.regions)
+    prices = {each.name: str(each.price_per_hour) for each in offered.sizes}
+    assert prices["vc2-4c-8gb"] == "0.05500"
+    assert "vc2-4c-8gb-sc1" not in prices
+    bench.fake.answer(Response(200, {"os": lists["os.json"], **end}))
+    query = ImageQuery(ids=tuple(f"os:{each['id']}" for each in lists["os.json"]))
+    found = {i.image_id for i in open_cloud(bench).find_images(query, deadline=5)}
+    assert "os:452" in found
+    assert not found & {"os:159", "os:164", "os:180", "os:186"}  # stand for others
+
+
+def test_the_password_of_an_instance_is_nowhere(bench: VultrBench) -> None:
+    made = bench.open().create_instance(bench.make_spec(), deadline=5)
+    assert PASSWORD in str(bench.fake.latest["create"].body)
+    assert PASSWORD not in repr(made)
+
+
+def test_a_create_call_carries_its_options(bench: VultrBench) -> None:
+    options = {
+        "vpcs": HERE,
+        "firewall_group": FIREWALL["id"],
+        "tags": "web, db",
+        "address": "private",
+        "ipv6": True,
+    }
+    cloud = bench.open()
+    spec = bench.make_spec(options=options, ssh_key=KEY["id"])
+    assert cloud.check_create(spec, deadline=5) == ()
+    made = cloud.create_instance(spec, deadline=5)
+    body = bench.fake.machines[made.instance_id].body
+    assert (body["label"], body["hostname"]) == (spec.key, "agent-1")
+    assert (body["os_id"], body["attach_vpc"]) == (2284, [HERE])
+    assert (body["enable_ipv6"], body["backups"]) == (True, "disabled")
+    assert {"web", "db", "team:builds"} <= set(body["tags"])
+    assert cloud.get_instance(made.instance_id, deadline=5).address == "10.99.0.1"
+
+
+def test_an_instance_without_ipv4_gets_its_ipv6_address_once_it_runs(
+    bench: VultrBench,
+) -> None:
+    bench.fake.boot = 60.0
+    cloud = bench.open(ipv6=True, public_ipv4=False)
+    spec = bench.make_spec()
+    made = cloud.create_instance(spec, deadline=5)
+    assert bench.fake.machines[made.instance_id].body["disable_public_ipv4"] is True
+    bench.fake.advance(30.0)
+    assert cloud.get_instance(made.instance_id, deadline=5).address == ""
+    bench.fake.advance(31.0)
+    assert cloud.get_instance(made.instance_id, deadline=5).address == "2001:db8::1"
+    chosen = bench.make_spec(options={"address": "ipv6"})
+    made = cloud.create_instance(chosen, deadline=5)
+    bench.fake.advance(61.0)
+    shown = bench.fake.show(bench.fake.machines[made.instance_id], bench.fake.now)
+    del shown["v6_main_ip"]  # as the description has it
+    shown["v6_networks"] = [{"main_ip": "2001:db8::2"}]
+    bench.fake.answer(Response(200, {"instance": shown}), role="get")
+    assert cloud.get_instance(made.instance_id, deadline=5).address == "2001:db8::2"
+
+
+@pytest.mark.parametrize(
+    ("image", "parameter", "value"),
+    [
+        ("os:2284", "os_id", 2284),
+        ("app:41", "app_id", 41),
+        ("image:docker-ce", "image_id", "docker-ce"),
+        (f"snapshot:{SNAPSHOTS[0]['id']}", "snapshot_id", SNAPSHOTS[0]["id"]),
+    ],
+)
+def test_an_image_is_named_by_its_kind(
+    bench: VultrBench, image: str, parameter: str, value: object
+) -> None:
+    spec = bench.make_spec(image=image)
+    body = build_body(spec, {}, region="fra")
+    named = {"os_id", "app_id", "image_id", "snapshot_id", "iso_id"} & set(body)
+    assert (named, body[parameter]) == ({parameter}, value)
+    bench.open().check_create(spec, deadline=5)
+    assert bench.open().create_instance(spec, deadline=5).live
+
+
+def test_what_names_nothing_is_refused_unsent(bench: VultrBench) -> None:
+    images = ("2284", "os:ubuntu", "iso:1", "snapshot:newest", "os:", "", ":1", "os:01")
+    for wrong in (*({"image": each} for each in images), {"ssh_key": "ops"}):
+        with pytest.raises(RefusedError):
+            bench.open().create_instance(bench.make_spec(**wrong), deadline=5)
+    assert bench.fake.seen == []
+
+
+def test_a_region_is_listed_and_a_key_is_found_in_any(bench: VultrBench) -> None:
+    cloud, spec = bench.open(), bench.make_spec()
+    made = cloud.create_instance(spec, deadline=5)
+    bench.fake.machines[made.instance_id].body["region"] = "ewr"
+    assert cloud.list_instances("ci", deadline=5).instances == ()
+    (found,) = cloud.find_instances(spec.key, deadline=5)
+    assert found.instance_id == made.instance_id
+    filters = [set(each.query) - {"per_page"} for each in bench.fake.seen[1:]]
+    assert filters == [{"region"}, {"label"}]  # Vultr takes one at a time
+
+
+def test_an_instance_is_known_by_its_label_or_its_tags(bench: VultrBench) -> None:
+    cloud, spec = bench.open(), bench.make_spec()
+    made = cloud.create_instance(spec, deadline=5)
+    machine = bench.fake.machines[made.instance_id]
+    machine.name = "renamed by a person"
+    (listed,) = cloud.list_instances("ci", deadline=5).instances
+    assert (listed.key, listed.name) == (spec.key, "agent-1")
+    machine.name = spec.key
+    for tags in ({}, {f"{KEY_TAG}:garbage": ""}):
+        machine.tags = dict(tags)
+        (listed,) = cloud.list_instances("ci", deadline=5).instances
+        assert (listed.key, listed.fleet) == (spec.key, "ci")
+    machine.name, machine.tags = "somebody's", {}
+    assert cloud.list_instances("ci", deadline=5).instances == ()
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        None,
+        {},
+        {"total": 1},
+        {"total": 1, "links": {}},
+        {"total": 1, "links": {"next": 2}},
+        {"total": 1, "links": {"next": ["x"]}},
+    ],
+)
+def test_a_page_that_tells_no_end_is_no_listing(bench: VultrBench, meta: Any) -> None:
+    body = {"instances": [], **({} if meta is None else {"meta": meta})}
+    bench.fake.answer(Response(200, body), role="list")
+    with pytest.raises(UnknownOutcomeError):
+        bench.open().list_instances("ci", deadline=5)
+
+
+def test_pages_that_lead_to_too_few_instances_are_no_listing(bench: VultrBench) -> None:
+    bench.fake.page = 2
+    cloud = bench.open()
+    for _ in range(5):
+        bench.plant(bench.make_spec())
+    assert len(cloud.list_instances("ci", deadline=5).instances) == 5
+    # The entry of the second page's cursor is gone, and nothing comes after it.
+    empty = {"instances": [], "meta": {"total": 5, "links": {"next": "", "prev": ""}}}
+    bench.fake.meanwhile = lambda request: (
+        bench.fake.answer(Response(200, empty), role="list")
+        if "cursor" in request.query
+        else None
+    )
+    with pytest.raises(UnknownOutcomeError, match="listed 2 of 5"):
+        cloud.list_instances("ci", deadline=5)
+
+
+def test_a_check_looks_up_permissions_stock_and_all_parts(bench: VultrBench) -> None:
+    cloud = bench.open()
+    for acls, permission in (
+        (["subscriptions_view", "subscriptions"], "Deploy New Servers"),
+        (["subscriptions_view", "provisioning"], "Manage Servers"),
+    ):
+        bench.fake.acls = acls
+        with pytest.raises(CredentialsError, match=permission):
+            cloud.check_create(bench.make_spec(), deadline=5)
+    with pytest.raises(CredentialsError):
+        cloud.check_destroy(deadline=5)
+    bench.fake.acls = ["manage_users"]  # stands for all of them
+    assert cloud.check_create(bench.make_spec(), deadline=5) == ()
+    bench.fake.acls = []
+    (said,) = cloud.check_create(bench.make_spec(), deadline=5)
+    assert "not tested whether it may create" in said
+    bench.fake.sold_out = {bench.size}
+    with pytest.raises(NoCapacityError):
+        cloud.check_create(bench.make_spec(), deadline=5)
+    bench.fake.sold_out = set()
+    for wrong in (
+        {"ssh_key": FIREWALL["id"]},
+        {"options": {"vpcs": KEY["id"]}},
+        {"options": {"vpcs": THERE}},
+        {"options": {"firewall_group": KEY["id"]}},
+        {"image": f"snapshot:{SNAPSHOTS[2]['id']}"},  # not complete yet
+    ):
+        with pytest.raises(RefusedError) as raised:
+            cloud.check_create(bench.make_spec(**wrong), deadline=5)
+        assert type(raised.value) is RefusedError
+        assert raised.value.about
+
+
+def test_a_missing_instance_may_be_a_bad_request(bench: VultrBench) -> None:
+    cloud = bench.open()
+    body = {"error": "Invalid instance-id.", "status": 400}
+    bench.fake.answer(Response(400, body), role="destroy")
+    cloud.check_destroy(deadline=5)
+    with pytest.raises(MissingError):
+        cloud.destroy_instance("00000000-0000-0000-0000-000000000000", deadline=5)
+
+
+def test_options_that_contradict_each_other_are_refused() -> None:
+    for options, words in (
+        ({"public_ipv4": False}, "needs ipv6"),
+        ({"address": "ipv6"}, "needs ipv6"),
+        ({"address": "private"}, "needs vpcs"),
+        ({"vpcs": "default"}, "such as 5a4981aa"),
+        ({"tags": "a b"}, "such as build-machines"),
+        ({"backups": True}, "unknown"),
+    ):
+        (said,) = validate_placement_options("vultr", options, account_options={})
+        assert words in said
+
+
+def test_prices_images_and_snapshots_by_rule_are_told(bench: VultrBench) -> None:
+    cloud = open_cloud(bench)
+    offered = cloud.catalogue(deadline=5)
+    sizes = {each.name: each for each in offered.sizes}
+    assert str(sizes["vc2-1c-1gb"].price_per_hour) == "0.00700"
+    assert "vc2-1c-0.5gb-v6" not in sizes  # another region's
+    images = {each.image_id for each in offered.images}
+    assert {"os:2284", "app:41", "image:docker-ce"} <= images
+    assert not images & {"os:159", "os:164", f"snapshot:{SNAPSHOTS[2]['id']}"}
+    rule = ImageQuery(owner="self", pattern="ci-agent-*")
+    found = sorted(cloud.find_images(rule, deadline=5), key=lambda each: each.created)
+    assert found[-1].image_id == f"snapshot:{SNAPSHOTS[1]['id']}"
+    assert len(found) == 2
