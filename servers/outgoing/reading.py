@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -84,6 +85,21 @@ def decimal(data: Any, *path: Step) -> Decimal | None:
     except (InvalidOperation, ValueError):
         return None
     return value if value.is_finite() and abs(value.adjusted()) < 30 else None
+
+
+def instant(data: Any, *path: Step) -> float | None:
+    """Return a time such as 2026-11-29T20:21:00Z in Unix seconds, or None.
+
+    One without a zone is in UTC.
+    """
+    found = find(data, *path)
+    if not isinstance(found, str):
+        return None
+    try:
+        when = datetime.fromisoformat(found)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def truth(data: Any, *path: Step) -> bool:

@@ -7,6 +7,7 @@ means. What it does not recognise is explained by its status alone.
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from servers.wording import make_printable
 
 MAX_PAGES: Final = 1000
 MAX_WORDS: Final = 300  # characters of an answer's own words in a message
+_LINKS: Final = re.compile(r"<([^<>]{1,4000})>((?:;[^,<>]{0,200})?)")
 _PORTS: Final = {"http": 80, "https": 443}
 
 Query = Mapping[str, str | int | bool | None]
@@ -53,6 +55,13 @@ class Reply:
     def retry_after(self) -> float | None:
         """The seconds that its Retry-After asks for, or None."""
         return self.answer.retry_after
+
+    def find_link(self, rel: str) -> str:
+        """Return the target of its Link header with this relation, or "" (RFC 8288)."""
+        for target, parameters in _LINKS.findall(self.headers.get("Link", "")):
+            if f'rel="{rel}"' in parameters or f"rel={rel}" in parameters.split(";"):
+                return str(target)
+        return ""
 
     def find_wait(
         self, reset: str = "", *, most: float = MAX_RETRY_SECONDS
@@ -146,15 +155,16 @@ class RestClient:
     ) -> Reply:
         """Send one request, and return its reply if it is a success.
 
-        ``data`` is sent as JSON; ``body`` as it is. ``path`` starts with a slash; build
-        it with ``join_path``. ``hide`` are secrets of this request. Raises CallError.
+        So is a 304 to a request with If-None-Match. ``data`` is sent as
+        JSON; ``body`` as it is. ``path`` starts with a slash; build it with
+        ``join_path``. ``hide`` are secrets of this request. Raises CallError.
         """
         url = self.base.rstrip("/") + path
         if asked := encode_query(query or {}):
             url += f"?{asked}"
         return self._send(method, url, headers or {}, data, body, hide)
 
-    def follow(self, link: str) -> Reply:
+    def follow(self, link: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Get a link that an answer holds. Raise UnknownOutcomeError if it is foreign.
 
         The credentials go with the request, so it is sent only to the API's own origin,
@@ -168,7 +178,7 @@ class RestClient:
         url = f"{own.scheme}://{own.netloc}{given.path or '/'}"
         if given.query:
             url += f"?{given.query}"
-        return self._send("GET", url, {}, None, None, ())
+        return self._send("GET", url, headers or {}, None, None, ())
 
     def pages(
         self,
@@ -249,7 +259,8 @@ class RestClient:
             sent = {"Content-Type": "application/json", **sent}
         answer = send(method, url, body=body, headers=sent)
         reply = Reply(self.what, answer, reading.parse_json(answer.body))
-        if 200 <= answer.status < 300:
+        unchanged = answer.status == 304 and "If-None-Match" in sent
+        if unchanged or 200 <= answer.status < 300:
             return reply
         error = self.explain(reply) or explain_answer(
             answer, self.what, describe_body(reply)

@@ -9,7 +9,6 @@ import pytest
 
 from servers.clouds.amazon.connection import Keys
 from servers.clouds.base import CloudConfig
-from servers.clouds.lent import Lent, LentCache
 from servers.clouds.port import Cloud
 from servers.clouds.registry import open_cloud, validate_config
 from servers.outgoing.errors import (
@@ -18,6 +17,7 @@ from servers.outgoing.errors import (
     ThrottledError,
     UnreachableError,
 )
+from servers.outgoing.lent import Lent, LentCache
 from tests.clouds.test_amazon import error_of, spec_of
 from tests.support.aws import ROLE, Aws, run_aws
 

@@ -10,7 +10,7 @@ Signature Version 4 requests".
 import re
 from typing import Final
 
-from servers.clouds.skew import read_skew, say_clock
+from servers.outgoing.skew import read_skew, say_clock
 
 _CODES: Final = frozenset(
     {"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"}

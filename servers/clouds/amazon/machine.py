@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from servers.clouds.amazon.connection import Keys, call_unsigned, sts_of
-from servers.clouds.lent import Lent
 from servers.clouds.metadata import ask_metadata
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CredentialsError, UnreachableError
+from servers.outgoing.lent import Lent
 
 _METADATA: Final = "http://169.254.169.254"
 _METADATA_IPV6: Final = "http://[fd00:ec2::254]"

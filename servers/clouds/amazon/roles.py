@@ -12,7 +12,6 @@ from typing import Final
 from servers.clouds.amazon.connection import Keys, call, is_own_host, sts_of
 from servers.clouds.amazon.machine import fetch_machine_keys, read_sts_keys
 from servers.clouds.base import CloudConfig
-from servers.clouds.lent import Lent, LentCache
 from servers.outgoing.deadline import Deadline, current_deadline
 from servers.outgoing.errors import (
     CredentialsError,
@@ -20,6 +19,7 @@ from servers.outgoing.errors import (
     UnreachableError,
 )
 from servers.outgoing.fields import Field
+from servers.outgoing.lent import Lent, LentCache
 
 KEYS: Final = "keys"
 MACHINE: Final = "machine"

@@ -20,7 +20,6 @@ from urllib.parse import quote, urlencode
 from servers.clouds.azure.options import UUID
 from servers.clouds.azure.places import Place, find_place, is_own
 from servers.clouds.base import CloudConfig
-from servers.clouds.lent import Lent, LentCache
 from servers.clouds.metadata import ask_metadata
 from servers.outgoing import reading
 from servers.outgoing.deadline import current_deadline
@@ -32,6 +31,7 @@ from servers.outgoing.errors import (
     UnreachableError,
 )
 from servers.outgoing.fields import Field
+from servers.outgoing.lent import Lent, LentCache
 from servers.outgoing.rest import Reply, RestClient, shorten
 
 PRINCIPAL: Final = "principal"

@@ -8,19 +8,14 @@ Source: Google's documentation, "Using OAuth 2.0 for Server to Server Applicatio
 RFC 7523.
 """
 
-import base64
-import json
 import re
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric import rsa
 
-from servers.outgoing import reading
+from servers.outgoing import reading, signing
 
 TOKEN_URL: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 _TOKEN_URLS: Final = frozenset(
@@ -74,11 +69,8 @@ def read_key(text: str, endpoint: str) -> ServiceKey:
             "Service account key: its token_uri is not Google's. ServerFleet signs in "
             f"only at {TOKEN_URL} or at the account's own endpoint."
         )
-    try:
-        key = load_pem_private_key(pem.encode(), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, rsa.RSAPrivateKey):
+    key = signing.read_rsa_key(pem)
+    if key is None:
         raise ValueError(
             "Service account key: private_key can't be read. Enter the JSON file as "
             "Google created it."
@@ -106,7 +98,6 @@ def _belongs_to(url: str, endpoint: str) -> bool:
 
 def sign_assertion(key: ServiceKey, *, now: float) -> str:
     """Return a signed assertion of who the service account is (RFC 7523)."""
-    header = {"alg": "RS256", "typ": "JWT", "kid": key.key_id}
     claims = {
         "iss": key.email,
         "scope": _SCOPES,
@@ -114,11 +105,4 @@ def sign_assertion(key: ServiceKey, *, now: float) -> str:
         "iat": int(now),
         "exp": int(now) + SECONDS,
     }
-    signed = f"{_encode(json.dumps(header))}.{_encode(json.dumps(claims))}"
-    signature = key.private_key.sign(signed.encode(), padding.PKCS1v15(), SHA256())
-    return f"{signed}.{_encode(signature)}"
-
-
-def _encode(part: str | bytes) -> str:
-    data = part.encode() if isinstance(part, str) else part
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return signing.sign_assertion(key.private_key, claims, kid=key.key_id)

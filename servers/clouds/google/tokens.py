@@ -22,9 +22,7 @@ from servers.clouds.base import CloudConfig
 from servers.clouds.google.errors import explain
 from servers.clouds.google.keys import SECONDS, ServiceKey, read_key, sign_assertion
 from servers.clouds.google.options import PROJECT
-from servers.clouds.lent import Lent, LentCache
 from servers.clouds.metadata import ask_metadata
-from servers.clouds.skew import read_skew, say_clock
 from servers.outgoing import reading
 from servers.outgoing.deadline import current_deadline
 from servers.outgoing.errors import (
@@ -36,7 +34,9 @@ from servers.outgoing.errors import (
     UnreachableError,
 )
 from servers.outgoing.fields import Field
+from servers.outgoing.lent import Lent, LentCache
 from servers.outgoing.rest import Reply, RestClient, shorten
+from servers.outgoing.skew import read_skew, say_clock
 
 KEY: Final = "key"
 MACHINE: Final = "machine"

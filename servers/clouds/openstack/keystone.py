@@ -16,7 +16,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from servers.clouds.base import CloudConfig
-from servers.clouds.lent import Lent, LentCache
 from servers.clouds.openstack.errors import NAME, explain_keystone
 from servers.clouds.openstack.options import APPLICATION
 from servers.outgoing import reading
@@ -26,6 +25,7 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
     UnreachableError,
 )
+from servers.outgoing.lent import Lent, LentCache
 from servers.outgoing.rest import Reply, RestClient
 
 # The types of a service in the catalogue, the usual one first, and what its address
