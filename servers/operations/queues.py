@@ -14,6 +14,7 @@ from servers.models import Queue
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.queues.base import Queue as Port
 from servers.queues.base import QueueConfig
+from servers.queues.kind import QueueKind
 from servers.queues.registry import describe_queue_kind, open_queue
 from servers.records.differences import list_differences, read_values
 from servers.records.ledger import Fact, write_event
@@ -106,20 +107,32 @@ def check_queue_settings(
     queue: Queue, secrets: Mapping[str, str]
 ) -> dict[str, list[str]]:
     """Return what is wrong with a queue's settings, by field. Makes no call."""
-    kind, options = describe_queue_kind(queue.kind), queue.options
+    kind = describe_queue_kind(queue.kind)
     errors = {
-        "credentials": check_fields(kind.credentials, secrets),
-        "options": (
-            check_fields(kind.all_options, options)
-            if isinstance(options, Mapping)
-            else [NO_OBJECT]
-        ),
+        "credentials": _check_credentials(kind, secrets),
+        "options": _check_options(kind, queue.options),
     }
     if not queue.url and not kind.default_url:
         errors["url"] = [f"Enter the URL of {kind.label}."]
     elif queue.url and (message := check_url(queue.url)):
         errors["url"] = [message]
     return {name: messages for name, messages in errors.items() if messages}
+
+
+def _check_credentials(kind: QueueKind, given: Mapping[str, str]) -> list[str]:
+    wrong = check_fields(kind.credentials, given)
+    if not wrong and (message := kind.check_credentials(given)):
+        return [message]
+    return wrong
+
+
+def _check_options(kind: QueueKind, options: object) -> list[str]:
+    if not isinstance(options, Mapping):
+        return [NO_OBJECT]
+    wrong = check_fields(kind.all_options, options)
+    if not wrong and (message := kind.check_options(options)):
+        return [message]
+    return wrong
 
 
 def _describe_change(before: Queue | None, queue: Queue) -> str:

@@ -92,7 +92,9 @@ def _record_failure(held: _Held, error: CallError | FleetError, now: datetime) -
 
 def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> None:
     queue = held.queue
-    next_read = started + timedelta(seconds=_poll_of(queue))
+    # The CI may want to be asked less often than people do.
+    wait = max(_poll_of(queue), min(shown.wait, LONGEST_THROTTLE))
+    next_read = started + timedelta(seconds=wait)
     before = load_snapshot(queue)
     shown = replace(shown, jobs=tuple(keep_times(shown.jobs, before)))
     with transaction.atomic():

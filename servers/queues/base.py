@@ -49,7 +49,8 @@ class QueueSnapshot:
 
     ``at`` is when the first request was sent: what happened later may be missing.
     ``complete`` is false if a part could not be read. ``names_servers`` tells whether
-    running jobs say which server runs them.
+    running jobs say which server runs them. ``wait`` is how many seconds the CI wants
+    to be left alone.
     """
 
     at: float
@@ -57,6 +58,7 @@ class QueueSnapshot:
     complete: bool = True
     paused: bool = False
     names_servers: bool = True
+    wait: float = 0.0
 
 
 class Queue(Protocol):

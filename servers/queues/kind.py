@@ -1,6 +1,6 @@
 """How an adapter of a CI system describes itself: to the registry, forms and docs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,9 +34,13 @@ class QueueKind:
     credentials: tuple[Field, ...] = ()
     options: tuple[Field, ...] = ()
     default_url: str = ""  # "" if each installation has its own
-    # Returns what is wrong with labels of a pool for this CI, or "".
+    # Returns what is wrong with credentials whose fields are valid one by one, or "".
+    check_credentials: Callable[[Mapping[str, str]], str] = lambda _given: ""
+    # Returns what is wrong with options whose fields are valid one by one, or "".
+    check_options: Callable[[Mapping[str, object]], str] = lambda _options: ""
     # Returns which labels of a job a pool lacks, for people.
     list_missing: Callable[[Labels, Labels], list[str]] = list_missing
+    # Returns what is wrong with labels of a pool for this CI, or "".
     check_labels: Callable[[Labels], str] = lambda _labels: ""
     labels_help: str = ""
     poll: float = 10.0  # seconds between two reads without a hook

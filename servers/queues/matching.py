@@ -6,7 +6,7 @@ from servers.queues.base import Labels
 def match_tags(job: Labels, pool: Labels) -> int | None:
     """Let any agent with all of the job's tags run it. Tags ignore case.
 
-    So do GitHub, GitLab and Jenkins.
+    So do GitHub and Jenkins.
     """
     asked = {name.lower() for name in job}
     offered = {name.lower() for name in pool}
@@ -29,3 +29,9 @@ def list_missing(job: Labels, pool: Labels) -> list[str]:
         for name, value in sorted(job.items())
         if pool.get(name) != value
     ]
+
+
+def list_missing_tags(job: Labels, pool: Labels) -> list[str]:
+    """Return which tags of a job a pool lacks. Tags ignore case."""
+    offered = {name.lower() for name in pool}
+    return sorted(name for name in job if name.lower() not in offered)

@@ -12,6 +12,7 @@ _ADAPTERS: Final = {
     "drone": "servers.queues.drone",
     "forgejo": "servers.queues.forgejo",
     "gitea": "servers.queues.gitea",
+    "github": "servers.queues.github",
     "woodpecker": "servers.queues.woodpecker",
 }
 

@@ -1,5 +1,6 @@
 """A pool follows its queue: the whole way from a job to a server and back."""
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -31,6 +32,7 @@ from servers.operations.terminate import protect_server, terminate_server
 from servers.pools import planner
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.drone import FakeDrone
+from tests.queues.fakes.github import FakeGitHub
 from tests.support.fleet import Workshop, make_fleet
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -343,3 +345,26 @@ def test_a_server_is_replaced_after_so_many_jobs(
         lambda: Server.objects.filter(pk=first.pk, state="stopped").exists()
     )
     assert Server.objects.filter(pool=pool).count() == 2
+
+
+def test_a_queue_is_left_alone_as_long_as_its_ci_wants(account: Account) -> None:
+    with running(FakeGitHub()) as github:
+        queue = Queue(
+            name="ci",
+            kind="github",
+            url=github.url,
+            options={"poll": 10, "repositories": ["acme/app"]},
+        )
+        save_queue(queue, credentials={"token": "token-one"})
+        github.resets = int(time.time()) + 3600
+        for left, wait in ((5000, 10), (21, 379), (10, 600)):
+            github.remaining = left
+            # The list of queued runs has changed, and a run is new: two calls.
+            github.add_job("linux")
+            pools.read_queue(queue.pk)
+            queue.refresh_from_db()
+            assert queue.problem == ""
+            assert queue.next_read_at is not None
+            assert queue.read_from is not None
+            waits = (queue.next_read_at - queue.read_from).total_seconds()
+            assert waits == pytest.approx(wait, abs=5)

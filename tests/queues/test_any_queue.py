@@ -23,6 +23,7 @@ from tests.queues.fakes.base import QueueFake
 from tests.queues.fakes.drone import NOW, FakeDrone
 from tests.queues.fakes.forgejo import FakeForgejo
 from tests.queues.fakes.gitea import FakeGitea
+from tests.queues.fakes.github import FakeGitHub
 from tests.queues.fakes.woodpecker import FakeWoodpecker
 
 pytestmark = pytest.mark.pure
@@ -49,6 +50,7 @@ CASES = [
     Case("drone", FakeDrone),
     Case("forgejo", FakeForgejo),
     Case("gitea", FakeGitea),
+    Case("github", FakeGitHub, {"repositories": ["acme/app"]}),
     Case("woodpecker", FakeWoodpecker),
 ]
 

@@ -4,7 +4,7 @@ import pytest
 
 from servers.lifecycle.pools.assigning import Candidate, assign_jobs
 from servers.queues.base import Labels
-from servers.queues.matching import list_missing, match_tags
+from servers.queues.matching import list_missing, list_missing_tags, match_tags
 
 pytestmark = pytest.mark.pure
 
@@ -59,3 +59,8 @@ def test_of_equal_pools_priority_decides_then_the_price_then_the_name() -> None:
 def test_what_a_job_misses_is_written_as_people_write_it() -> None:
     job = {"gpu": "yes", "linux": "", "os": "linux"}
     assert list_missing(job, {"gpu": "no", "os": "linux"}) == ["gpu:yes", "linux"]
+
+
+def test_a_tag_is_not_missing_because_of_its_capitals() -> None:
+    job = {"Linux": "", "GPU": "", "arm64": ""}
+    assert list_missing_tags(job, {"linux": "", "gpu": ""}) == ["arm64"]
