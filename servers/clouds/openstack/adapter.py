@@ -13,7 +13,7 @@ from servers.clouds.base import (
     CreateSpec,
     Meaning,
 )
-from servers.clouds.catalogue import Catalogue, Quota
+from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
 from servers.clouds.kind import Kind
 from servers.clouds.openstack.checks import check_destroying, check_parts
 from servers.clouds.openstack.convert import (
@@ -33,7 +33,12 @@ from servers.clouds.openstack.launch import (
     tag_fleet,
     tag_key,
 )
-from servers.clouds.openstack.offers import Flavors, read_catalogue, read_quotas
+from servers.clouds.openstack.offers import (
+    Flavors,
+    find_images,
+    read_catalogue,
+    read_quotas,
+)
 from servers.clouds.openstack.options import (
     ACCOUNT_OPTIONS,
     CREDENTIALS,
@@ -41,7 +46,8 @@ from servers.clouds.openstack.options import (
     check_credentials,
     check_options,
 )
-from servers.clouds.openstack.session import Session, looking_up
+from servers.clouds.openstack.session import Session, looking_up, make_path
+from servers.clouds.openstack.volumes import needs_tag, tag_volume
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 from servers.outgoing.deadline import Deadline
@@ -50,8 +56,6 @@ from servers.outgoing.looking import reading_whole
 from servers.outgoing.rest import need_text, refusing_missing
 
 _REGION: Final = re.compile(r"[!-~]{1,63}")
-# Nova's ids are UUIDs, those of very old clouds numbers.
-_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 _STARTED: Final = "BUILD"
 _LEFTOVERS: Final = {
     "volume": ("volume", "/volumes/"),
@@ -77,11 +81,11 @@ class OpenStack:
         self._session = Session(config)
         self._address = str(config.options.get("address") or "")
         # A placement can differ from its account: see finishes_spec.
-        self.finishes = needs_floating(config.options)
+        self.finishes = _needs_finish(config.options)
 
     def finishes_spec(self, spec: CreateSpec) -> bool:
-        """Tell whether an instance needs another call, for its floating address."""
-        return needs_floating(self._merge(spec))
+        """Tell whether an instance needs more calls, for its address or its volume."""
+        return _needs_finish(self._merge(spec))
 
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the id of the project that the token belongs to."""
@@ -124,15 +128,16 @@ class OpenStack:
     def finish(
         self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
     ) -> CloudInstance:
-        """Give the server a floating address, if its placement says so."""
-        options = self._merge(spec)
-        if not needs_floating(options):
-            return instance
+        """Give the server a floating address, and tag its volume, as it needs it."""
+        options, server = self._merge(spec), instance.instance_id
         with Deadline(deadline, NAME):
-            address = give_address(self._session, instance.instance_id, spec, options)
-        if instance.meaning not in {Meaning.BOOTING, Meaning.RUNNING}:
-            return instance
-        return replace(instance, address=address)
+            if needs_floating(options):
+                address = give_address(self._session, server, spec, options)
+                if instance.meaning in {Meaning.BOOTING, Meaning.RUNNING}:
+                    instance = replace(instance, address=address)
+            if needs_tag(options):
+                tag_volume(self._session, server, spec)
+        return instance
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Look up what the call refers to, and what is left of the quotas."""
@@ -148,6 +153,13 @@ class OpenStack:
         """List flavors and images. The catalogue of services has the regions."""
         with Deadline(deadline, NAME), reading_whole():
             return read_catalogue(self._session)
+
+    def find_images(
+        self, query: ImageQuery, *, deadline: float
+    ) -> tuple[OfferedImage, ...]:
+        """Get images by their ids, or list those of an owner."""
+        with Deadline(deadline, NAME), reading_whole():
+            return tuple(find_images(self._session, query))
 
     def list_quotas(self, *, deadline: float) -> tuple[Quota, ...]:
         """Read the project's limits."""
@@ -177,14 +189,14 @@ class OpenStack:
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one server."""
-        path = _make_path("/servers/", instance_id)
+        path = make_path("/servers/", instance_id)
         with Deadline(deadline, NAME):
             reply = self._session.ask("compute", "GET", path)
             return show_instance(reply.need_object("server"), self._address)
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
         """Delete one server. Its port and the volume that it boots from go with it."""
-        path = _make_path("/servers/", instance_id)
+        path = make_path("/servers/", instance_id)
         with Deadline(deadline, NAME):
             self._session.ask("compute", "DELETE", path)
 
@@ -222,7 +234,7 @@ class OpenStack:
         service, path = _LEFTOVERS[kind]
         with Deadline(deadline, NAME):
             try:
-                self._session.ask(service, "DELETE", _make_path(path, name))
+                self._session.ask(service, "DELETE", make_path(path, name))
             except MissingError:
                 return  # gone already
 
@@ -238,11 +250,8 @@ class OpenStack:
             yield show_instance(each, self._address)
 
 
-def _make_path(prefix: str, resource_id: str) -> str:
-    """Return a resource's path. An id in another form can't be one of this cloud."""
-    if not _ID.fullmatch(resource_id):
-        raise MissingError(f"{NAME} has nothing named {resource_id[:80]!r}.")
-    return f"{prefix}{resource_id}"
+def _needs_finish(options: Mapping[str, Any]) -> bool:
+    return needs_floating(options) or needs_tag(options)
 
 
 KIND: Final = Kind(

@@ -60,11 +60,7 @@ _DESCRIBED: Final = re.compile(
 def show_instance(item: Mapping[str, Any], address: str) -> CloudInstance:
     """Return a server. ``address`` is the kind of address that the account wants."""
     metadata = reading.labels(item, "metadata")
-    status = reading.text(item, "status")
-    meaning = STATUSES.get(status.upper(), Meaning.UNCLEAR)
-    deleting = reading.text(item, "OS-EXT-STS:task_state") in _DELETING
-    if deleting and meaning is not Meaning.GONE:
-        meaning = Meaning.ENDING
+    meaning = find_meaning(item)
     fault = reading.text(item, "fault", "message")
     shown = _find_address(item, metadata.get(ADDRESS_TAG) or address)
     return CloudInstance(
@@ -72,12 +68,20 @@ def show_instance(item: Mapping[str, Any], address: str) -> CloudInstance:
         key=metadata.get(KEY_TAG, ""),
         fleet=metadata.get(FLEET_TAG, ""),
         name=reading.text(item, "name"),
-        raw_status=status,
+        raw_status=reading.text(item, "status"),
         meaning=meaning,
         address=shown if meaning in _REACHABLE else "",
         fault=shorten(fault),
         no_capacity=meaning is Meaning.FAILED and tells_no_capacity(fault),
     )
+
+
+def find_meaning(item: Mapping[str, Any]) -> Meaning:
+    """Return what a server's status means."""
+    status = reading.text(item, "status").upper()
+    meaning = STATUSES.get(status, Meaning.UNCLEAR)
+    deleting = reading.text(item, "OS-EXT-STS:task_state") in _DELETING
+    return Meaning.ENDING if deleting and meaning is not Meaning.GONE else meaning
 
 
 def describe(fleet: str, key: str) -> str:

@@ -80,7 +80,12 @@ def _find_port(
 def _check_failed(session: Session, server: str) -> None:
     """Raise RefusedError if a server without a port will never have one."""
     reply = session.ask("compute", "GET", f"/servers/{server}")
-    shown = show_instance(reply.need_object("server"), "")
+    check_built(reply.need_object("server"))
+
+
+def check_built(item: Mapping[str, Any]) -> None:
+    """Raise RefusedError or NoCapacityError if Nova could not build a server."""
+    shown = show_instance(item, "")
     if shown.meaning is not Meaning.FAILED:
         return
     why = shown.fault or "It gives no reason."

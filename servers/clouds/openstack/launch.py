@@ -40,6 +40,8 @@ CAPABILITIES: Final = Capabilities(
     user_data_gzip=True,
     finds_by_key=True,
     catalogue=True,
+    image_owners="self|public|[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    image_owners_like="self, public or a project's id",
 )
 
 

@@ -6,6 +6,7 @@ before they read the request, so that an answer of 401 says that nothing was don
 happens only if a token is revoked early, since tokens are renewed before they expire.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -22,6 +23,7 @@ from servers.clouds.openstack.keystone import (
 from servers.outgoing import reading
 from servers.outgoing.errors import (
     CredentialsError,
+    MissingError,
     RefusedError,
     UnknownOutcomeError,
     UnreachableError,
@@ -29,6 +31,8 @@ from servers.outgoing.errors import (
 from servers.outgoing.rest import Query, Reply, RestClient, read_query
 
 PAGE: Final = 1000
+# The services' ids are UUIDs, those of very old clouds numbers.
+_ID: Final = re.compile(r"[0-9A-Za-z-]{1,64}")
 # The first with tags at the create call, of Pike (2017).
 USUAL_VERSION: Final = "2.52"
 
@@ -159,6 +163,13 @@ class Session:
 
     def _allows_http(self) -> bool:
         return self.config.options.get("plain_http") is True
+
+
+def make_path(prefix: str, resource_id: str) -> str:
+    """Return a resource's path. An id in another form can't be one of this cloud."""
+    if not _ID.fullmatch(resource_id):
+        raise MissingError(f"{NAME} has nothing named {resource_id[:80]!r}.")
+    return f"{prefix}{resource_id}"
 
 
 @contextmanager

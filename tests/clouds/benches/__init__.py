@@ -29,7 +29,7 @@ from tests.clouds.benches.base import Bench
 from tests.clouds.benches.digitalocean import DigitalOceanBench
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.benches.hetznercloud import HetznerCloudBench
-from tests.clouds.benches.openstack import FloatingBench, OpenStackBench
+from tests.clouds.benches.openstack import DiskBench, FloatingBench, OpenStackBench
 from tests.clouds.benches.sandbox import SandboxBench, SandboxOfTwoCallsBench
 from tests.clouds.benches.scaleway import ScalewayBench
 from tests.clouds.benches.vultr import VultrBench
@@ -44,6 +44,7 @@ BENCHES: Final[dict[str, type[Bench]]] = {
     "sandbox of two calls": SandboxOfTwoCallsBench,
     "openstack": OpenStackBench,
     "openstack with floating addresses": FloatingBench,
+    "openstack with root disks": DiskBench,
     "scaleway": ScalewayBench,
     "vultr": VultrBench,
 }

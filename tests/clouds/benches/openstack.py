@@ -1,4 +1,4 @@
-"""OpenStack's benches: without and with floating addresses."""
+"""OpenStack's benches: plain, with floating addresses, and with root disks."""
 
 import base64
 from typing import Any, ClassVar
@@ -103,3 +103,19 @@ class FloatingBench(OpenStackBench):
 
     def options(self) -> dict[str, Any]:
         return {"floating_network": EXTERNAL_ID}
+
+
+class DiskBench(OpenStackBench):
+    """Each instance boots from a volume of its own."""
+
+    def options(self) -> dict[str, Any]:
+        return {"disk_gib": 40}
+
+    def list_unfinished(self, fleet: str) -> list[str]:
+        return [
+            self.key_of(machine)
+            for machine in self.fake.machines.values()
+            if self.fleet_of(machine) == fleet
+            for disk in self.fake.find_disks(machine, self.fake.now)
+            if disk["metadata"].get(KEY_TAG) != self.key_of(machine)
+        ]

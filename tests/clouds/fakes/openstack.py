@@ -11,7 +11,6 @@ ports and volumes are deleted) follow the services' references.
 
 import base64
 import re
-from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from tests.clouds.fakes.base import Fake
@@ -25,9 +24,9 @@ from tests.clouds.fakes.openstack_offers import (
     KEYPAIRS,
     ZONES,
 )
+from tests.clouds.fakes.openstack_volumes import Volumes, disk_of
 from tests.clouds.fakes.wire import Request, Response, route
 
-PAGE = 1000
 _MOST_USER_DATA = 65535
 # Nova's errors: status, name and words.
 _NOVA = {
@@ -47,7 +46,7 @@ _NOVA = {
 NO_HOST = "No valid host was found. There are not enough hosts available."
 
 
-class FakeOpenStack(Identity, Networking, Fake):
+class FakeOpenStack(Identity, Networking, Volumes, Fake):
     """One region, and a project for each token."""
 
     cloud = "openstack"
@@ -65,6 +64,7 @@ class FakeOpenStack(Identity, Networking, Fake):
             *("201", "202"),
             "POST /network/v2.0/floatingips",
             "DELETE /network/v2.0/floatingips/{id}",
+            "POST /volume/v3/{project}/volumes/{id}/metadata",
             # What recordings have, and the description does not.
             *("OS-EXT-IPS:type", "OS-EXT-IPS-MAC:mac_addr", "limit", "marker"),
             *("architecture", "roles", "region_id", "project", "issued_at", "error"),
@@ -110,6 +110,7 @@ class FakeOpenStack(Identity, Networking, Fake):
         )
         if self.take("no_capacity"):
             machine.failed, machine.fault = machine.effect, NO_HOST
+        self.add_disk(machine, disk_of(server))
         answer = {
             "OS-DCF:diskConfig": "MANUAL",
             "adminPass": "zPnp2GseTqG4",
@@ -180,7 +181,17 @@ class FakeOpenStack(Identity, Networking, Fake):
 
     @route("GET", "/image/v2/images")
     def list_images(self, request: Request) -> Response:
-        return self.paged(request, "images", IMAGES, lambda each: each)
+        # Glance's list leaves out hidden images, and those of others.
+        mine = project_of(request.account)
+        found = [
+            each
+            for each in IMAGES
+            if not each["os_hidden"]
+            and (each["visibility"] == "public" or each["owner"] == mine)
+            and request.ask("owner", each["owner"]) == each["owner"]
+            and request.ask("visibility", each["visibility"]) == each["visibility"]
+        ]
+        return self.paged(request, "images", found, lambda each: each)
 
     @route("GET", "/image/v2/images/{id}")
     def get_image(self, request: Request) -> Response:
@@ -190,43 +201,6 @@ class FakeOpenStack(Identity, Networking, Fake):
         # Glance's errors are HTML.
         said = "<html><title>404 Not Found</title>No image found</html>"
         return Response(404, said, {"Content-Type": "text/html"})
-
-    @route("GET", "/volume/v3/{project}/volumes/detail", role="leftovers")
-    def list_volumes(self, request: Request) -> Response:
-        found = self.left.get((request.account, "volumes"), {}).values()
-        return self.paged(request, "volumes", found, lambda each: each)
-
-    @route("DELETE", "/volume/v3/{project}/volumes/{id}", role="delete_leftover")
-    def delete_volume(self, request: Request) -> Response:
-        found = self.left.get((request.account, "volumes"), {})
-        if found.pop(request.params["id"], None) is None:
-            return self.refuse("missing", request)
-        return Response(202)
-
-    def paged(
-        self,
-        request: Request,
-        name: str,
-        entries: Iterable[Any],
-        show: Callable[[Any], dict[str, Any]],
-    ) -> Response:
-        """Return one page of a list, with a link whose host is wrong behind a proxy."""
-        shown = [show(each) for each in entries]
-        most = min(int(request.ask("limit", str(PAGE))), self.page or PAGE)
-        if marker := request.ask("marker"):
-            ids = [each["id"] for each in shown]
-            if marker not in ids:
-                return self.refuse("invalid", request)
-            shown = shown[ids.index(marker) + 1 :]
-        page = shown[:most]
-        body: dict[str, Any] = {name: page}
-        if len(page) == most and page:
-            href = f"http://127.0.0.1:1{request.path}?marker={page[-1]['id']}"
-            if name == "images":
-                body["next"] = f"/v2/images?marker={page[-1]['id']}"
-            else:
-                body[f"{name}_links"] = [{"rel": "next", "href": href}]
-        return Response(200, body)
 
     def show(self, machine: Machine, now: float) -> dict[str, Any]:
         """Return a server as Nova shows it."""
@@ -257,7 +231,7 @@ class FakeOpenStack(Identity, Networking, Fake):
             "OS-EXT-STS:task_state": "deleting" if phase == "ending" else None,
             "OS-EXT-STS:vm_state": "active",
             "OS-EXT-STS:power_state": 1,
-            "os-extended-volumes:volumes_attached": [],
+            "os-extended-volumes:volumes_attached": self.list_attached(machine, now),
             "locked": machine.protected,
             "description": None,
         }
@@ -273,8 +247,7 @@ def tags_of(machine: Machine) -> set[str]:
 
 def _find_wrong(server: dict[str, Any]) -> str:
     """Return why Nova refuses a create call, or ""."""
-    disks = server.get("block_device_mapping_v2", [])
-    image = disks[0]["uuid"] if disks else server.get("imageRef")
+    image = disk_of(server).get("uuid") or server.get("imageRef")
     if image not in {each["id"] for each in IMAGES}:
         return "bad_image"
     if server["flavorRef"] not in {each["id"] for each in FLAVORS}:
