@@ -16,24 +16,28 @@ from servers.access.reach import (
     reach_queues,
 )
 from servers.api.schema.describe import describe
-from servers.api.schema.parameters import DRAIN
+from servers.api.schema.parameters import DRAIN, REPLAY
 from servers.api.serializers.pools import (
     PoolPlanSerializer,
     PoolPolicySerializer,
     PoolSerializer,
     QueueSerializer,
     QueueTestSerializer,
+    ReplaySerializer,
 )
-from servers.api.shared.parameters import read_drain
+from servers.api.shared.parameters import read_drain, read_number, refuse
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Pool, Queue, Token
 from servers.operations.pools import delete_pool, save_pool
 from servers.operations.queue_test import probe_queue
 from servers.operations.queues import delete_queue, save_queue
+from servers.pools.curve import MAX_DAYS, VARIED, draw_curve, read_record
+from servers.records.ledger import database_now
 from servers.reports.pools import show_jobs
 
 MAX_PLANS: Final = 100
+MAX_REPLAYED: Final = 10_000  # jobs, so that an answer takes seconds
 
 
 class QueueViewSet(ScopedView, ViewSet):
@@ -172,6 +176,31 @@ class PoolViewSet(ScopedView, ViewSet):
         """
         rows = find_pool(name).policies.order_by("-number")[:MAX_PLANS]
         return Response(PoolPolicySerializer(rows, many=True).data)
+
+    @describe(
+        "replayPool",
+        ReplaySerializer,
+        errors=[404],
+        parameters=REPLAY,
+        says="Servers boot and fail as those of the pool's template did in the last "
+        "week. With more slots, a server is as much dearer.",
+    )
+    def replay(self, request: Request, name: str) -> Response:
+        """Return what other settings would have meant for the pool's own jobs."""
+        query = request.query_params
+        vary = query.get("vary", "idle")
+        if vary not in VARIED:
+            raise refuse("vary", f"Use one of {', '.join(VARIED)}.")
+        days = read_number("days", query.get("days", "7"), 1, MAX_DAYS)
+        pool = find_pool(name)
+        record = read_record(pool, now=database_now(), days=days, most=MAX_REPLAYED)
+        found = {
+            "jobs": len(record.jobs),
+            "boot": record.cloud.boot,
+            "failing": record.cloud.failing,
+            "points": draw_curve(pool, record, vary) if record.jobs else [],
+        }
+        return Response(ReplaySerializer(found).data)
 
 
 def _fill_pool(pool: Pool, data: dict[str, Any]) -> None:

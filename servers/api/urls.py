@@ -94,7 +94,7 @@ urlpatterns = [
     *_routes(
         "pools",
         PoolViewSet,
-        {"plans": {"get": "plans"}, "policies": {"get": "policies"}},
+        {name: {"get": name} for name in ("plans", "policies", "replay")},
     ),
     path("api/leaks", LeakViewSet.as_view({"get": "show"})),
     path("api/leaks/<int:pk>/adopt", LeakViewSet.as_view({"post": "adopt"})),

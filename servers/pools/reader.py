@@ -17,7 +17,7 @@ from servers.operations.queues import open_queue_of
 from servers.outgoing.errors import CallError, ThrottledError
 from servers.pools.recording import record_changes
 from servers.queues.base import QueueSnapshot
-from servers.queues.registry import describe_queue_kind
+from servers.queues.registry import read_poll
 from servers.records.counters import count_fault
 from servers.records.leases import name_process
 from servers.records.ledger import database_now
@@ -83,7 +83,7 @@ def _read(held: _Held) -> None:
 def _record_failure(held: _Held, error: CallError | FleetError, now: datetime) -> None:
     failures = held.queue.failures + 1
     logger.warning("The queue %s can't be read: %s", held.queue, error.message)
-    wait = back_off(failures, 0.5, first=_poll_of(held.queue), most=LONGEST_PAUSE)
+    wait = back_off(failures, 0.5, first=_find_poll(held.queue), most=LONGEST_PAUSE)
     if isinstance(error, ThrottledError) and error.retry_after:
         seconds = min(error.retry_after, LONGEST_THROTTLE)
         wait = max(wait, timedelta(seconds=seconds))
@@ -93,7 +93,7 @@ def _record_failure(held: _Held, error: CallError | FleetError, now: datetime) -
 def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> None:
     queue = held.queue
     # The CI may want to be asked less often than people do.
-    wait = max(_poll_of(queue), min(shown.wait, LONGEST_THROTTLE))
+    wait = max(_find_poll(queue), min(shown.wait, LONGEST_THROTTLE))
     next_read = started + timedelta(seconds=wait)
     before = load_snapshot(queue)
     shown = replace(shown, jobs=tuple(keep_times(shown.jobs, before)))
@@ -129,7 +129,5 @@ def _write(held: _Held, **values: object) -> bool:
     return False
 
 
-def _poll_of(queue: Queue) -> float:
-    given = queue.options.get("poll")
-    usual = describe_queue_kind(queue.kind).poll
-    return float(given) if isinstance(given, int | float) and given else usual
+def _find_poll(queue: Queue) -> float:
+    return read_poll(queue.kind, queue.options)

@@ -1,5 +1,6 @@
 """All kinds of queues, and the adapter of each, in one literal dict."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import Final
@@ -35,6 +36,13 @@ def describe_queue_kind(kind: str) -> QueueKind:
     described = import_module(path).KIND
     assert isinstance(described, QueueKind)
     return described
+
+
+def read_poll(kind: str, options: Mapping[str, object]) -> float:
+    """Return the seconds between two reads of a queue, by its options or its kind."""
+    given = options.get("poll")
+    usual = describe_queue_kind(kind).poll
+    return float(given) if isinstance(given, int | float) and given else usual
 
 
 def open_queue(kind: str, config: QueueConfig) -> Queue:

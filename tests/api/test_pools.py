@@ -1,12 +1,14 @@
 """``/api/queues`` and ``/api/pools`` over a fake Drone server."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from servers import pools
-from servers.models import Pool, Queue, Server
+from servers.models import Pool, PoolJob, Queue, Server
+from servers.records.ledger import database_now
 from tests.api.conftest import Call
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.drone import FakeDrone
@@ -119,3 +121,28 @@ def test_a_change_keeps_what_it_does_not_name(send: Call, drone: FakeDrone) -> N
     assert "enter all credentials again" in moved.json()["message"]
     assert send("PATCH", "/api/queues/drone", {"enabled": False}).status_code == 200
     assert Queue.objects.get().credentials
+
+
+def test_a_pools_own_jobs_are_replayed(send: Call, drone: FakeDrone) -> None:
+    create_queue(send, drone)
+    create_pool(send, policy={"max": 5, "price": 0.5})
+    empty = send("GET", "/api/pools/linux/replay").json()
+    assert (empty["jobs"], empty["points"]) == (0, [])
+    now = database_now()
+    pool = Pool.objects.get()
+    PoolJob.objects.create(
+        queue=pool.queue,
+        key="1" * 32,
+        pool=pool,
+        queued_at=now - timedelta(minutes=20),
+        started_at=now - timedelta(minutes=18),
+        ended_at=now - timedelta(minutes=10),
+    )
+    found = send("GET", "/api/pools/linux/replay?vary=min&days=1").json()
+    assert (found["jobs"], found["boot"]) == (1, 90)
+    assert [each["changes"] for each in found["points"][:2]] == [{}, {"min": 1}]
+    assert all(each["cost"] > 0 for each in found["points"])
+    for query in ("vary=max", "days=0", "days=31", "days=x"):
+        answer = send("GET", f"/api/pools/linux/replay?{query}")
+        assert answer.status_code == 400, query
+    assert send("GET", "/api/pools/other/replay").status_code == 404

@@ -11,6 +11,7 @@ from servers.api.shared.parameters import FALSE, MAX_AFTER, MAX_EVENTS, TRUE
 from servers.lifecycle.states import State
 from servers.operations.idempotency import KEY
 from servers.operations.labels import LABEL_NAME, LABEL_VALUE, MAX_LABEL_FILTER
+from servers.pools.curve import MAX_DAYS, VARIED
 from servers.reports.feed import MAX_WAIT
 
 _STATES: Final = "|".join(State)
@@ -47,6 +48,20 @@ DRAIN: Final = _query(
     _match("true|false"),
     "true",
     "Whether the pool's servers are drained and terminated.",
+)
+REPLAY: Final = (
+    _query(
+        "vary",
+        _match("|".join(VARIED)),
+        "idle",
+        "The setting of the policy to try other values of. Default: idle.",
+    ),
+    _query(
+        "days",
+        _number(1, MAX_DAYS),
+        7,
+        "How many days of the record to replay. Default: 7.",
+    ),
 )
 _sent: Final = partial(_query, place="header")
 

@@ -9,6 +9,7 @@ from servers.api.serializers.fields import (
     Choice,
     Count,
     Flag,
+    Number,
     Object,
     Seconds,
     Text,
@@ -243,3 +244,58 @@ class PoolPolicySerializer(ModelShape):
             "number": {"help_text": "Counts the policies of this pool."},
             "actor": {"help_text": "Who set it. Empty if that was not recorded."},
         }
+
+
+class ReplayPointSerializer(Shape):
+    """What one policy would have meant."""
+
+    changes = Object(help_text="How the policy differs from the pool's present one.")
+    mean = Number(source="found.mean", help_text="Mean wait of a job, in seconds.")
+    p50 = Number(source="found.p50", help_text="Half of the jobs waited no longer.")
+    p95 = Number(source="found.p95", help_text="95 % of the jobs waited no longer.")
+    p99 = Number(source="found.p99", help_text="99 % of the jobs waited no longer.")
+    hours = Number(source="found.hours", help_text="Server-hours.")
+    idle = Number(
+        source="found.idle", help_text="The share of slot time without a job, 0 to 1."
+    )
+    created_per_100 = Number(
+        source="found.created_per_100", help_text="Servers created for 100 jobs."
+    )
+    never_run = Count(
+        source="found.never_run", help_text="Jobs that still waited a day later."
+    )
+    cost = Number(
+        allow_null=True,
+        help_text="Of the servers, by the policy's `price`; null if it has none.",
+    )
+
+    example: ClassVar = {
+        "changes": {"idle": 600},
+        "mean": 12.5,
+        "p50": 0.0,
+        "p95": 92.0,
+        "p99": 104.0,
+        "hours": 310.5,
+        "idle": 0.35,
+        "created_per_100": 4.2,
+        "never_run": 0,
+        "cost": 27.4,
+    }
+
+
+class ReplaySerializer(Shape):
+    """A pool's record of jobs, replayed under several policies."""
+
+    jobs = Count(help_text="How many jobs were replayed: the newest, at most 10000.")
+    boot = Number(help_text="How long a boot takes, in seconds.")
+    failing = Number(help_text="The share of boots that fail, 0 to 1.")
+    points = ReplayPointSerializer(
+        many=True, help_text="The present policy first. Empty without jobs."
+    )
+
+    example: ClassVar = {
+        "jobs": 5254,
+        "boot": 41.5,
+        "failing": 0.01,
+        "points": [ReplayPointSerializer.example],
+    }

@@ -1,7 +1,6 @@
 """What a pool has and what its queue needs, counted once for a plan."""
 
 import math
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,25 +48,9 @@ def count_capacity(
     policy: Policy, memo: Memo, demand: Demand, members: tuple[Member, ...], now: float
 ) -> Capacity:
     """Count the servers, their slots and the jobs."""
-    found = Capacity()
+    found = Capacity(total=len(members))
     _count_running(found, demand, members)
-    ready_free = 0
-    for member in members:
-        found.total += 1
-        if member.phase in {Phase.BROKEN, Phase.ENDING}:
-            continue
-        if member.phase is Phase.BOOTING:
-            if now > member.boots_until:
-                continue
-            found.booting += 1
-        if member.cordon is Cordon.POOL:
-            found.cordoned.append(member)
-        elif member.cordon is Cordon.NONE:
-            found.good.append(member)
-            free = max(0, member.slots - found.count_jobs(member))
-            found.free += free
-            if member.phase is Phase.READY:
-                ready_free += free
+    ready_free = _count_slots(found, members, now)
     if not demand.names_servers:
         # Jobs run on servers that nobody names. Slots of ready ones may not be free,
         # and what runs beside them runs on servers of others.
@@ -86,17 +69,41 @@ def count_capacity(
     return found
 
 
+def _count_slots(found: Capacity, members: tuple[Member, ...], now: float) -> int:
+    """Count servers and free slots. Return the free slots of those that are ready."""
+    ready_free = 0
+    for member in members:
+        phase = member.phase
+        if phase is Phase.BROKEN or phase is Phase.ENDING:
+            continue
+        if phase is Phase.BOOTING:
+            if now > member.boots_until:
+                continue
+            found.booting += 1
+        if member.cordon is Cordon.POOL:
+            found.cordoned.append(member)
+        elif member.cordon is Cordon.NONE:
+            found.good.append(member)
+            free = member.slots - found.jobs.get(member.name, 0)
+            if free > 0:
+                found.free += free
+                if phase is Phase.READY:
+                    ready_free += free
+    return ready_free
+
+
 def _count_running(
     found: Capacity, demand: Demand, members: tuple[Member, ...]
 ) -> None:
     """Count the jobs of each server. Those on servers of others are no concern."""
-    named = Counter(
-        job.server
-        for job in demand.jobs
-        if job.state is JobState.RUNNING and job.server
-    )
+    named: dict[str, int] = {}
+    for job in demand.jobs:
+        if job.server and job.state is JobState.RUNNING:
+            named[job.server] = named.get(job.server, 0) + 1
     for member in members:
-        running = max(named.get(member.name, 0), member.busy or 0)
+        running = named.get(member.name, 0)
+        if member.busy is not None and member.busy > running:
+            running = member.busy
         if running:
             found.jobs[member.name] = running
             found.busy += running
@@ -117,16 +124,17 @@ def _count_waiting(
     now: float,
 ) -> None:
     """Count the jobs that need a slot, and those that have been passed over."""
+    # The common case, in which no job can have been passed over, has to be quick.
+    may_pass = bool(policy.passed_over and (ready_free or memo.passed_since))
     for job in jobs:
-        if job.state is JobState.HELD:
-            found.held += 1
         if job.state is not JobState.PENDING:
+            found.held += job.state is JobState.HELD
             continue
         counts_at = job.since + policy.job_delay
         if now < counts_at:
             found.due_at = min(found.due_at, counts_at)
             continue
-        if _is_passed(found, policy, memo, job, ready_free, now):
+        if may_pass and _is_passed(found, policy, memo, job, ready_free, now):
             found.passed += 1
         else:
             found.waiting += 1
@@ -145,8 +153,6 @@ def _is_passed(
     Such a job fits none of the servers, whatever its labels say: more of them would not
     help it.
     """
-    if not policy.passed_over:
-        return False
     since = memo.passed_since.get(job.job_id)
     if since is not None and now - since >= policy.passed_over + RECONSIDER:
         since = None

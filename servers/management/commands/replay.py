@@ -8,11 +8,15 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
+from servers.access.reach import find_pool
+from servers.errors import NotFoundError
 from servers.lifecycle.pools.policy import Policy, check_policy
+from servers.pools.curve import MAX_DAYS, VARIED, draw_curve, read_record
 from servers.pools.replay.measure import Measure, measure
 from servers.pools.replay.planners import DronePlanner, PolicyPlanner
 from servers.pools.replay.trace import TracedJob, make_trace, read_trace
 from servers.pools.replay.world import Cloud, Planner, World
+from servers.records.ledger import database_now
 
 MINUTES: Final = (1, 2, 3, 5, 10, 20, 55)
 POLL: Final = 10.0
@@ -30,10 +34,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
+        parser.add_argument("--pool", help="replay the record of this pool's jobs")
+        parser.add_argument(
+            "--vary",
+            choices=list(VARIED),
+            default="idle",
+            help="the setting of the pool's policy to try other values of",
+        )
         parser.add_argument(
             "--file", help="records of 8 bytes: start and duration in ms, big-endian"
         )
-        parser.add_argument("--days", type=float, default=1.0, help="to make up")
+        parser.add_argument(
+            "--days", type=float, help="to make up (1), or of the pool's record (7)"
+        )
         parser.add_argument("--jobs", type=int, default=2000, help="a made-up day")
         parser.add_argument("--min", type=int, default=2, help="servers")
         parser.add_argument("--max", type=int, default=150, help="servers")
@@ -46,6 +59,36 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it."""
+        if options["pool"]:
+            self._replay_pool(options)
+        else:
+            self._replay_jobs(options)
+
+    def _replay_pool(self, options: dict[str, Any]) -> None:
+        days = 7.0 if options["days"] is None else options["days"]
+        if not 0 < days <= MAX_DAYS:
+            raise CommandError(f"Use at most {MAX_DAYS} days.")
+        try:
+            pool = find_pool(options["pool"])
+        except NotFoundError as error:
+            raise CommandError(error.message) from None
+        record = read_record(pool, now=database_now(), days=days)
+        if not record.jobs:
+            raise CommandError(
+                f"No job of {pool.name} has ended in the last {days:g} days, so there "
+                "is nothing to replay."
+            )
+        said = (
+            f"{len(record.jobs):,} jobs. A boot takes {record.cloud.boot:.0f} s, and "
+            f"{record.cloud.failing:.1%} of the last {record.boots} failed."
+        )
+        self._write_head(said, options["vary"])
+        for point in draw_curve(pool, record, options["vary"]):
+            changed = f"{point.changes.get(options['vary'], 0):g}"
+            name = "as it is" if point.is_present else changed
+            self._write(name, point.found)
+
+    def _replay_jobs(self, options: dict[str, Any]) -> None:
         given = {name: options[name] for name in ("min", "max", "spare", "slots")}
         policy = Policy(**given)
         for name, message in check_policy(policy).items():
@@ -60,9 +103,7 @@ class Command(BaseCommand):
             failing=options["failing"] / 100,
             slots=policy.slots,
         )
-        names = ("idle time", "mean wait", "p50", "p95", "p99", "server-hours", "idle")
-        self.stdout.write(f"{len(jobs):,} jobs. Waits are in seconds.")
-        self.stdout.write(_COLUMNS.format(*names))
+        self._write_head(f"{len(jobs):,} jobs.", "idle time")
         for minutes in MINUTES:
             planner = PolicyPlanner(replace(policy, idle=minutes * 60.0))
             self._write(f"{minutes} min", _replay(jobs, planner, cloud))
@@ -71,13 +112,19 @@ class Command(BaseCommand):
 
     def _read_jobs(self, options: dict[str, Any]) -> Sequence[TracedJob]:
         if not options["file"]:
-            if not 0 < options["days"] <= 31 or not 0 < options["jobs"] <= 100_000:
+            days = 1.0 if options["days"] is None else options["days"]
+            if not 0 < days <= 31 or not 0 < options["jobs"] <= 100_000:
                 raise CommandError("Use at most 31 days and 100000 jobs a day.")
-            return make_trace(days=options["days"], jobs_per_day=options["jobs"])
+            return make_trace(days=days, jobs_per_day=options["jobs"])
         try:
             return read_trace(Path(options["file"]))
         except (OSError, ValueError) as error:
             raise CommandError(str(error)) from None
+
+    def _write_head(self, said: str, varied: str) -> None:
+        names = (varied, "mean wait", "p50", "p95", "p99", "server-hours", "idle")
+        self.stdout.write(f"{said} Waits are in seconds.")
+        self.stdout.write(_COLUMNS.format(*names))
 
     def _write(self, name: str, found: Measure) -> None:
         waits = [f"{each:,.0f}" for each in (found.mean, found.p50, found.p95)]

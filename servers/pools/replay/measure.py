@@ -21,6 +21,7 @@ class Measure:
     created_per_100: float
     short_lives: int
     killed: int
+    never_run: int
     breaches: int
 
     def cost(self, weight: float) -> float:
@@ -47,6 +48,7 @@ def measure(result: Result, label: str | None = None) -> Measure:
         created_per_100=100 * result.created / len(waits) if waits else 0.0,
         short_lives=result.short_lives,
         killed=result.killed,
+        never_run=result.never_run,
         breaches=result.breaches,
     )
 

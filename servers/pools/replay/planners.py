@@ -27,6 +27,9 @@ class PolicyPlanner:
     memo: Memo = field(default_factory=Memo)
     next_at: float = 0.0
     version: int = -1
+    # What was shown of each job and server, to be shown again while it is the same.
+    _jobs: dict[int, Job] = field(default_factory=dict)
+    _members: dict[str, tuple[tuple[object, ...], Member]] = field(default_factory=dict)
 
     def is_due(self, world: World, now: float) -> bool:
         """Tell whether something changed, or the last plan's time has come."""
@@ -35,7 +38,7 @@ class PolicyPlanner:
     def decide(self, world: World, now: float) -> None:
         """Carry out the plan."""
         servers = {each.name: each for each in world.servers[self.label]}
-        members = tuple(_show(each, world, now) for each in servers.values())
+        members = tuple([self._show(each, world, now) for each in servers.values()])
         demand = None if world.is_out(now) else self._read(world, now)
         pool = Pool(self.policy, self.memo, self.find_bounds())
         planned = plan(pool, demand, members, now)
@@ -51,33 +54,43 @@ class PolicyPlanner:
             world.stop(servers[name])
 
     def _read(self, world: World, now: float) -> Demand:
-        pending = [
-            Job(str(number), JobState.PENDING, job.queued_at)
+        known = self._jobs
+        jobs = {
+            number: known.get(number)
+            or Job(str(number), JobState.PENDING, job.queued_at)
             for number, job in world.pending[self.label]
-        ]
-        running = [
-            Job(str(number), JobState.RUNNING, job.queued_at, server.name)
-            for server in world.servers[self.label]
-            for number, job in server.jobs.items()
-        ]
-        return Demand(now, (*pending, *running))
+        }
+        for server in world.servers[self.label]:
+            for number, job in server.jobs.items():
+                before = known.get(number)
+                if before is None or not before.server:
+                    state = JobState.RUNNING
+                    before = Job(str(number), state, job.queued_at, server.name)
+                jobs[number] = before
+        self._jobs = jobs
+        return Demand(now, tuple(jobs.values()))
 
-
-def _show(server: SimulatedServer, world: World, now: float) -> Member:
-    until = server.created_at + world.cloud.deadline
-    phase = Phase.READY
-    if server.ready_at is None:
-        phase = Phase.BROKEN if now > until else Phase.BOOTING
-    return Member(
-        server.name,
-        phase,
-        world.cloud.slots,
-        server.created_at,
-        boots_until=until,
-        ready_at=server.ready_at,
-        used=server.used,
-        cordon=Cordon.POOL if server.cordoned else Cordon.NONE,
-    )
+    def _show(self, server: SimulatedServer, world: World, now: float) -> Member:
+        until = server.created_at + world.cloud.deadline
+        phase = Phase.READY
+        if server.ready_at is None:
+            phase = Phase.BROKEN if now > until else Phase.BOOTING
+        same = (phase, server.used, server.cordoned)
+        before = self._members.get(server.name)
+        if before is not None and before[0] == same:
+            return before[1]
+        member = Member(
+            server.name,
+            phase,
+            world.cloud.slots,
+            server.created_at,
+            boots_until=until,
+            ready_at=server.ready_at,
+            used=server.used,
+            cordon=Cordon.POOL if server.cordoned else Cordon.NONE,
+        )
+        self._members[server.name] = same, member
+        return member
 
 
 @dataclass(slots=True)

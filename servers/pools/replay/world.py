@@ -10,6 +10,8 @@ from typing import Any, Final, Protocol
 
 from servers.pools.replay.trace import TracedJob
 
+# After the last job was queued, in seconds.
+PATIENCE: Final = 86400.0
 _ARRIVES: Final = 0
 _ENDS: Final = 1
 _READY: Final = 2
@@ -64,6 +66,7 @@ class Result:
     created: int = 0
     short_lives: int = 0  # of less than two boots
     killed: int = 0
+    never_run: int = 0  # jobs that still waited when the replay was given up
     breaches: int = 0  # of a pool's max
     changes: list[float] = field(default_factory=list)  # when anything was decided
 
@@ -92,10 +95,13 @@ class World:
             self._free.setdefault(job.label, [])
 
     def run(self, planners: dict[str, Planner], *, tick: float) -> Result:
-        """Run until each job has ended, with a poll of the queue every ``tick``."""
-        start = self._events[0][0] if self._events else 0.0
-        poll = start
-        while self._unfinished:
+        """Run until each job has ended, with a poll of the queue every ``tick``.
+
+        A policy under which that does not happen is given up after a while.
+        """
+        poll = self._events[0][0] if self._events else 0.0
+        until = max((event[0] for event in self._events), default=0.0) + PATIENCE
+        while self._unfinished and poll < until:
             while self._events and self._events[0][0] <= poll:
                 self.now, _, kind, what = heapq.heappop(self._events)
                 self._happen(kind, what)
@@ -108,6 +114,10 @@ class World:
             for server in servers:
                 if server.gone_at is None:
                     self._count_life(server, self.now)
+        for label, pending in self.pending.items():
+            waits = self.result.waits.setdefault(label, [])
+            waits += [self.now - job.queued_at for _, job in pending]
+            self.result.never_run += len(pending)
         return self.result
 
     def is_out(self, now: float) -> bool:
