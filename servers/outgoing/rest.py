@@ -30,7 +30,7 @@ MAX_WORDS: Final = 300  # characters of an answer's own words in a message
 _LINKS: Final = re.compile(r"<([^<>]{1,4000})>((?:;[^,<>]{0,200})?)")
 _PORTS: Final = {"http": 80, "https": 443}
 
-Query = Mapping[str, str | int | bool | None]
+Query = Mapping[str, str | int | bool | tuple[str, ...] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,13 +289,18 @@ def shorten(words: str) -> str:
 
 
 def encode_query(query: Query) -> str:
-    """Return a query, encoded. Values of None are left out."""
+    """Return a query, encoded. None is left out, and a tuple is several values."""
+    pairs = (
+        (name, each)
+        for name, value in query.items()
+        for each in (value if isinstance(value, tuple) else (value,))
+        if each is not None
+    )
     return urlencode(
-        {
-            name: str(value).lower() if isinstance(value, bool) else str(value)
-            for name, value in query.items()
-            if value is not None
-        }
+        [
+            (name, str(value).lower() if isinstance(value, bool) else str(value))
+            for name, value in pairs
+        ]
     )
 
 

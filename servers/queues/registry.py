@@ -14,6 +14,7 @@ _ADAPTERS: Final = {
     "forgejo": "servers.queues.forgejo",
     "gitea": "servers.queues.gitea",
     "github": "servers.queues.github",
+    "gitlab": "servers.queues.gitlab",
     "woodpecker": "servers.queues.woodpecker",
 }
 

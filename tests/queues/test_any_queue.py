@@ -24,6 +24,7 @@ from tests.queues.fakes.drone import NOW, FakeDrone
 from tests.queues.fakes.forgejo import FakeForgejo
 from tests.queues.fakes.gitea import FakeGitea
 from tests.queues.fakes.github import FakeGitHub
+from tests.queues.fakes.gitlab import FakeGitLab
 from tests.queues.fakes.woodpecker import FakeWoodpecker
 
 pytestmark = pytest.mark.pure
@@ -51,6 +52,7 @@ CASES = [
     Case("forgejo", FakeForgejo),
     Case("gitea", FakeGitea),
     Case("github", FakeGitHub, {"repositories": ["acme/app"]}),
+    Case("gitlab", FakeGitLab, {"projects": ["acme/app"]}),
     Case("woodpecker", FakeWoodpecker),
 ]
 

@@ -1,0 +1,59 @@
+"""What a queue of GitLab needs, and what is wrong with it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from servers.outgoing.fields import Field
+
+DEFAULT_URL: Final = "https://gitlab.com"
+_PATH: Final = r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}(/[A-Za-z0-9_.-]{1,255}){0,20}"
+
+CREDENTIALS: Final = (
+    Field(
+        "token",
+        "Token",
+        "A group, project or personal access token with the scope read_api and at "
+        "least the role Reporter.",
+        required=True,
+        secret=True,
+    ),
+)
+OPTIONS: Final = (
+    Field(
+        "group",
+        "Group",
+        "The jobs of all projects of this group and its subgroups.",
+        pattern=_PATH,
+        like="acme/web",
+    ),
+    Field(
+        "projects",
+        "Projects",
+        "The jobs of these projects, instead of a group's.",
+        several=True,
+        pattern=_PATH,
+        like="acme/web/app",
+    ),
+    Field(
+        "runner_per_server",
+        "Each server has its own runner",
+        "In GitLab, each server has a runner of its own, whose description is the "
+        "server's name. Leave it off if servers share a runner token: GitLab then "
+        "does not tell which of them runs a job.",
+        flag=True,
+    ),
+)
+
+
+def read_projects(options: Mapping[str, object]) -> list[str]:
+    """Return the projects that the options name, each once."""
+    given = options.get("projects") or ""
+    names = given if isinstance(given, list) else str(given).split(",")
+    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+
+def check_options(options: Mapping[str, object]) -> str:
+    """Return what is wrong with options that are valid one by one, or ""."""
+    if bool(options.get("group")) == bool(read_projects(options)):
+        return "Name a group or projects, not both."
+    return ""
