@@ -67,8 +67,12 @@ def reach_queues() -> QuerySet[Queue]:
 
 
 def reach_pools() -> QuerySet[Pool]:
-    """Return the pools that the caller can reach, with template and queue."""
-    return Pool.objects.select_related("template", "queue")
+    """Return the pools that the caller can reach, with template and queue.
+
+    Without the queue's jobs, which may be many.
+    """
+    rows = Pool.objects.select_related("template", "queue")
+    return rows.defer("queue__jobs")
 
 
 _REACH: Final[Mapping[type[Model], Callable[[], QuerySet[Any]]]] = {

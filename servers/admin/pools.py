@@ -11,7 +11,7 @@ from servers.access.reach import reach_queues
 from servers.admin.base import Listed, Shown
 from servers.admin.credentials import CredentialsForm
 from servers.errors import FleetError
-from servers.models import Pool, PoolPlan, Queue
+from servers.models import Pool, PoolJob, PoolPlan, PoolPolicy, Queue
 from servers.operations.pools import check_pool_settings, delete_pool, save_pool
 from servers.operations.queue_test import probe_queue
 from servers.operations.queues import (
@@ -156,6 +156,24 @@ class PoolAdmin(_Operated):
     def delete_model(self, request: HttpRequest, obj: Pool) -> None:
         """Delete with the operation. Its servers stay."""
         delete_pool(obj, drain=False)
+
+
+@admin.register(PoolJob)
+class PoolJobAdmin(Shown):
+    """The record of jobs."""
+
+    list_display = ("key", "queue", "pool", "queued_at", "started_at", "ended_at")
+    list_select_related = ("queue", "pool")
+    ordering = ("-queued_at", "-pk")
+
+
+@admin.register(PoolPolicy)
+class PoolPolicyAdmin(Shown):
+    """The policies that pools have had."""
+
+    list_display = ("pool", "number", "at", "actor", "policy")
+    list_select_related = ("pool",)
+    ordering = ("-at", "-pk")
 
 
 @admin.register(PoolPlan)

@@ -54,7 +54,7 @@ class QueueViewSet(ScopedView, ViewSet):
     @describe("listQueues", QueueSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Return all queues, by name."""
-        return Response(QueueSerializer(reach_queues(), many=True).data)
+        return Response(QueueSerializer(reach_queues().defer("jobs"), many=True).data)
 
     @describe(
         "createQueue", QueueSerializer, status=201, body=QueueSerializer, errors=[409]

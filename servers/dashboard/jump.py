@@ -9,7 +9,12 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.views.generic import TemplateView
 
-from servers.access.reach import reach_accounts, reach_templates
+from servers.access.reach import (
+    reach_accounts,
+    reach_pools,
+    reach_queues,
+    reach_templates,
+)
 from servers.dashboard.shared.access import Page
 from servers.dashboard.shared.navigation import list_links
 from servers.reports.selectors import list_servers, with_words
@@ -26,6 +31,8 @@ ACTS: Final = (
 _OTHERS: Final[tuple[tuple[str, str, Callable[[], QuerySet[Any]], str], ...]] = (
     ("Template", "servers.view_template", reach_templates, "template"),
     ("Account", "servers.view_account", reach_accounts, "account"),
+    ("Pool", "servers.view_pool", reach_pools, "pool"),
+    ("Queue", "servers.view_queue", reach_queues, "queue"),
 )
 
 
@@ -45,7 +52,7 @@ class Jump(Page, TemplateView):
     template_name = "jump.html"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Search. Three queries for any fleet."""
+        """Search. Five queries for any fleet."""
         text = self.request.GET.get("q", "").replace("\0", "")
         words = text[:MAX_WORDS].strip()
         return super().get_context_data(**context) | {

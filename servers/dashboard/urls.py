@@ -13,6 +13,8 @@ from servers.dashboard.people import acts as person_acts
 from servers.dashboard.people import own, tokens
 from servers.dashboard.people import pages as people_pages
 from servers.dashboard.people.login import LogIn, LogOut, LogOutEverywhere
+from servers.dashboard.pools import acts as pool_acts
+from servers.dashboard.pools import pages as pool_pages
 from servers.dashboard.servers import acts as server_acts
 from servers.dashboard.servers.bulk import ActOnServers
 from servers.dashboard.servers.detail import CertificateFile, ServerPage
@@ -29,6 +31,7 @@ register_converter(ServerName, "server")
 _NAME = "servers/<server:name>/"
 _ACCOUNT = "accounts/<str:name>/"
 _PERSON = "people/<int:pk>/"
+_POOL = "pools/<str:name>/"
 _TEMPLATE = "templates/<str:name>/"
 
 urlpatterns = [
@@ -120,6 +123,13 @@ urlpatterns = [
     path("activity/", activity.Activity.as_view(), name="activity"),
     path("system/", system.SystemPage.as_view(), name="system"),
     path("confirm/", switches.ConfirmFleet.as_view(), name="confirm-fleet"),
+    path("pools/", pool_pages.PoolList.as_view(), name="pools"),
+    path(_POOL, pool_pages.PoolPage.as_view(), name="pool"),
+    path(f"{_POOL}delete/", pool_acts.DeletePool.as_view(), name="delete-pool"),
+    *(
+        path(f"{_POOL}{act}/", view, name=f"{act}-pool")
+        for act, view in pool_acts.SWITCHES.items()
+    ),
     path("templates/", template_pages.TemplateList.as_view(), name="templates"),
     path("templates/new/", template_edit.NewTemplate.as_view(), name="new-template"),
     path(_TEMPLATE, template_pages.TemplatePage.as_view(), name="template"),

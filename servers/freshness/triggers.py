@@ -63,6 +63,10 @@ _UNSHOWN: Final = {
     app.Attempt: "looked_at lease_end",
     app.Catalogue: "asked_at content named",
     app.Host: "checked_at heartbeat_at",
+    app.Pool: "memo fence planned_at next_plan_at totals",
+    # Its pages are sent again by time: a queue may show other jobs each second.
+    app.Queue: "credentials generation fence lease_until lease_by next_read_at "
+    "read_from answered_at failures jobs",
 }
 # Columns of an account that ServerFleet observes, not settings.
 _FOUND: Final = (
@@ -86,6 +90,8 @@ _SHOWN: Final = (
     app.Host,
     app.Token,
     app.SavedView,
+    app.Pool,
+    app.Queue,
 )
 
 

@@ -16,10 +16,11 @@ class Queue(models.Model):
     """A CI system's queue, and what it showed last.
 
     ``fence`` and ``lease_until`` let only one process read it at a time. ``jobs`` is
-    the last snapshot, as of ``read_from``: a list of objects (pools/storing.py).
-    ``problem`` is why the last read failed, if it did; ``answered_at`` is when one last
-    succeeded. ``generation`` grows with each change of the credentials or the URL, so
-    that an answer to older ones is dropped.
+    the last snapshot, as of ``read_from``: a list of lists (records/snapshots.py).
+    ``counts`` are their numbers by state, and ``unmatched`` describes those that no
+    pool can run (pools/unmatched.py). ``problem`` is why the last read failed, if it
+    did; ``answered_at`` is when one last succeeded. ``generation`` grows with each
+    change of the credentials or the URL, so that an answer to older ones is dropped.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -54,6 +55,8 @@ class Queue(models.Model):
     paused = models.BooleanField(default=False, editable=False)
     names_servers = models.BooleanField(default=True, editable=False)
     jobs = models.JSONField(default=list, blank=True, editable=False)
+    counts = models.JSONField(default=dict, blank=True, editable=False)
+    unmatched = models.JSONField(default=list, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -68,7 +71,7 @@ class Pool(models.Model):
 
     ``policy`` and ``memo`` are JSON of lifecycle/pools. Each plan that is carried out
     raises ``fence``, so that another one made from the same state does nothing.
-    ``why`` and ``figures`` are the last plan's.
+    ``why`` and ``figures`` are the last plan's, ``totals`` what all plans add up to.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -111,6 +114,7 @@ class Pool(models.Model):
     )
     why = models.JSONField(default=list, blank=True, editable=False)
     figures = models.JSONField(default=dict, blank=True, editable=False)
+    totals = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import Count, F, Max, Q
 from django.db.models.functions import Now
 
 from servers import tracing
@@ -53,6 +53,9 @@ def save_pool(pool: Pool) -> Pool:
         _keep_policy(before, pool)
         if said := _describe_change(before, pool):
             write_event(Fact.POOL_CHANGED, reason=said)
+        # A read also finds which jobs no pool can run now, and hints the plan.
+        if pool.queue.enabled:
+            dispatch.hint(dispatch.READ, pool.queue_id)
         dispatch.hint(dispatch.PLAN, pool.pk)
     return pool
 
@@ -82,6 +85,14 @@ def delete_pool(pool: Pool, *, drain: bool) -> None:
                     terminate_server(name)
             except (ConflictError, NotFoundError):
                 continue  # it was protected or purged meanwhile
+
+
+def count_members(pool: Pool) -> tuple[int, int]:
+    """Return how many servers a pool has, and how many of them are protected."""
+    found: dict[str, int] = COUNTED.filter(pool=pool).aggregate(
+        all=Count("pk"), protected=Count("pk", filter=Q(protected=True))
+    )
+    return found["all"], found["protected"]
 
 
 def check_pool_settings(pool: Pool) -> dict[str, list[str]]:

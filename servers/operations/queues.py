@@ -61,7 +61,7 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
         if before is None or is_other:
             # What it showed was another's, and it is read at once.
             Queue.objects.filter(pk=queue.pk).update(
-                read_from=None, jobs=[], next_read_at=Now()
+                read_from=None, jobs=[], counts={}, unmatched=[], next_read_at=Now()
             )
         if said := _describe_change(before, queue):
             write_event(Fact.QUEUE_CHANGED, reason=said)

@@ -20,7 +20,7 @@ from servers import tracing
 from servers.errors import ConflictError, FleetError, NotFoundError
 from servers.lifecycle.pools.growth import Bounds
 from servers.lifecycle.pools.memo import dump_memo, load_memo
-from servers.lifecycle.pools.plan import Plan, plan
+from servers.lifecycle.pools.plan import LONGEST_WAIT, Plan, plan
 from servers.lifecycle.pools.plan import Pool as PoolView
 from servers.models import Fleet, Pool, PoolPlan
 from servers.operations.cordon import cordon_server, uncordon_server
@@ -105,6 +105,7 @@ def _record(seen: _Seen) -> bool:
         "figures": planned.figures or pool.figures,
         "planned_at": now,
         "next_plan_at": min(next_at, now + SOON) if planned.changes else next_at,
+        "totals": _add_up(seen),
     }
     if pool.dry:
         # Nothing is created or cordoned, so nothing of it is to be remembered.
@@ -122,6 +123,22 @@ def _record(seen: _Seen) -> bool:
             changed=planned.changes and not pool.dry,
         )
     return True
+
+
+def _add_up(seen: _Seen) -> dict[str, float]:
+    """Return what all plans of the pool add up to, for the metrics.
+
+    Slots that were idle at the last plan count as idle until this one.
+    """
+    pool, planned = seen.pool, seen.planned
+    past = (seen.now - pool.planned_at).total_seconds() if pool.planned_at else 0.0
+    added = {
+        "plans": 1,
+        "changes": int(planned.changes and not pool.dry),
+        "holds": int(planned.hold),
+        "idle_seconds": pool.figures.get("idle", 0) * min(max(past, 0.0), LONGEST_WAIT),
+    }
+    return {name: pool.totals.get(name, 0) + value for name, value in added.items()}
 
 
 def _is_sampled(seen: _Seen) -> bool:

@@ -1,6 +1,7 @@
 """One read of one queue: claim, ask, store, and have its pools planned."""
 
 import logging
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +17,7 @@ from servers.models import Pool, Queue
 from servers.operations.queues import open_queue_of
 from servers.outgoing.errors import CallError, ThrottledError
 from servers.pools.recording import record_changes
+from servers.pools.unmatched import describe_unmatched
 from servers.queues.base import QueueSnapshot
 from servers.queues.registry import read_poll
 from servers.records.counters import count_fault
@@ -97,6 +99,7 @@ def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> No
     next_read = started + timedelta(seconds=wait)
     before = load_snapshot(queue)
     shown = replace(shown, jobs=tuple(keep_times(shown.jobs, before)))
+    pools = list(Pool.objects.filter(queue=queue, enabled=True).order_by("pk"))
     with transaction.atomic():
         # The fence first: a process suspended beyond its lease has an old answer.
         if not _write(
@@ -109,14 +112,17 @@ def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> No
             paused=shown.paused,
             names_servers=shown.names_servers,
             jobs=dump_jobs(shown.jobs),
+            counts=Counter(job.state.value for job in shown.jobs),
+            unmatched=describe_unmatched(queue, pools, shown.jobs),
             next_read_at=next_read,
         ):
             return
         record_changes(queue, before, shown)
-        pools = Pool.objects.filter(queue=queue, enabled=True).order_by("pk")
-        for pk in pools.values_list("pk", flat=True):
+        # Read again: one may have been created meanwhile.
+        followers = Pool.objects.filter(queue=queue, enabled=True).order_by("pk")
+        for pk in followers.values_list("pk", flat=True):
             dispatch.hint(dispatch.PLAN, pk)
-        pools.update(next_plan_at=started)
+        followers.update(next_plan_at=started)
 
 
 def _write(held: _Held, **values: object) -> bool:

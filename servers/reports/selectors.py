@@ -112,6 +112,7 @@ class ServerFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     account = django_filters.CharFilter(field_name="account__name")
     template = django_filters.CharFilter(field_name="template__name")
+    pool = django_filters.CharFilter(field_name="pool__name")
     provider = django_filters.CharFilter()
     region = django_filters.CharFilter()
     size = django_filters.CharFilter()

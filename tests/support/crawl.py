@@ -81,7 +81,8 @@ def make_everything() -> None:
 def list_paths(**known: Any) -> dict[str, str]:
     """Return the address of each route by name, with arguments filled in.
 
-    ``known`` replaces their values: ``server account template pk public_id``.
+    ``known`` replaces their values: ``server``, ``account``, ``template``, ``pool``,
+    ``queue``, ``pk`` and ``public_id``.
     """
     from servers.dashboard.urls import urlpatterns
 
@@ -89,6 +90,8 @@ def list_paths(**known: Any) -> dict[str, str]:
         "server": "one",
         "account": "spare",
         "template": "other",
+        "pool": "linux",
+        "queue": "ci",
         "instance": Instance.objects.get(instance_id="i-x").pk,
         "leftover": Leftover.objects.get(resource_id="vol-1").pk,
         "person": User.objects.get(username="guest").pk,

@@ -12,6 +12,7 @@ def make_roles() -> None:
     """Create the groups again: a test with transactions leaves an empty database."""
     squashed = import_module("servers.migrations.0001_squashed_0035_finishing")
     squashed.make_roles(apps, None)
+    import_module("servers.migrations.0054_pool_roles").add_rights(apps, None)
 
 
 def make_person(role: str, *, name: str = "") -> User:

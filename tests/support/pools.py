@@ -18,6 +18,7 @@ def make_pool(*, token: str = "hush") -> Pool:
     Queue.objects.filter(pk=queue.pk).update(
         read_from=now,
         answered_at=now,
+        counts={"pending": 1},
         jobs=[["1", "pending", now.timestamp(), {"os": "linux"}, "", "build 1"]],
     )
     pool = save_pool(

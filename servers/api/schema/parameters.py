@@ -85,6 +85,7 @@ FILTERS: Final = (
     _query("region", _FILTER, "eu-central-1", "The cloud's region."),
     _query("size", _FILTER, "small", "The size."),
     _query("template", _FILTER, "default", "The template's name."),
+    _query("pool", _FILTER, "linux", "The pool's name."),
     _query(
         "label",
         _match(

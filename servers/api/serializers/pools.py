@@ -1,6 +1,5 @@
 """Queues and pools."""
 
-from collections import Counter
 from typing import ClassVar, Final
 
 from servers.api.serializers.base import ModelShape, Shape
@@ -29,6 +28,7 @@ FIGURES: Final = {
     "passed": 0,
     "busy": 4,
     "free": 0,
+    "idle": 0,
     "booting": 1,
     "servers": 3,
     "wanted": 4,
@@ -36,8 +36,7 @@ FIGURES: Final = {
 
 
 def _count_jobs(queue: Queue) -> dict[str, int]:
-    counts = Counter(job[1] for job in queue.jobs)
-    return {state: counts[state] for state in _STATES}
+    return {state: queue.counts.get(state, 0) for state in _STATES}
 
 
 class QueueSerializer(ModelShape):
@@ -199,7 +198,8 @@ class PoolSerializer(ModelShape):
             "figures": {
                 "read_only": True,
                 "help_text": "The last plan's: waiting, held and passed-over jobs, "
-                "busy and free slots, booting servers, all servers, wanted servers.",
+                "busy slots, free slots with those of booting servers, idle slots, "
+                "booting servers, all servers, wanted servers.",
             },
         }
 

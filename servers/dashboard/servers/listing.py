@@ -13,7 +13,7 @@ from django.db.models import CharField, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.views.generic import TemplateView, View
 
-from servers.access.reach import reach_accounts, reach_templates
+from servers.access.reach import reach_accounts, reach_pools, reach_templates
 from servers.dashboard.servers.labels import list_labels
 from servers.dashboard.servers.saved_views import list_views
 from servers.dashboard.servers.selection import ALL, Selection
@@ -85,6 +85,7 @@ def _list_options(selection: Selection) -> Iterable[tuple[str, str, list[str]]]:
     kinds = {
         "account": reach_accounts().values_list("name"),
         "template": reach_templates().values_list("name"),
+        "pool": reach_pools().order_by("name").values_list("name"),
         "region": Location.objects.exclude(region="").values_list("region"),
     }
     first, *others = (

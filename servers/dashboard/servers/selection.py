@@ -37,6 +37,7 @@ class Selection:
     search: str = ""
     account: str = ""
     template: str = ""
+    pool: str = ""
     region: str = ""
     label: str = ""
     cordoned: str = ""  # a key of CORDONED
@@ -53,6 +54,7 @@ class Selection:
             search=_read(given, "search", MAX_WORDS),
             account=_read(given, "account", MAX_WORDS),
             template=_read(given, "template", MAX_WORDS),
+            pool=_read(given, "pool", MAX_WORDS),
             region=_read(given, "region", MAX_WORDS),
             label=_read(given, "label", MAX_LABEL_FILTER),
             cordoned=cordoned if cordoned in CORDONED else "",

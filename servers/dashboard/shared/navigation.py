@@ -29,6 +29,7 @@ class Link:
 ENTRIES: Final = (
     Entry("overview", "Overview", "servers.view_server", "g o"),
     Entry("servers", "Servers", "servers.view_server", "g s"),
+    Entry("pools", "Pools", "servers.view_pool", "g q"),
     Entry("templates", "Templates", "servers.view_template", "g t"),
     Entry("accounts", "Accounts", "servers.view_account", "g a"),
     Entry("leaks", "Leaks", "servers.view_server", "g l"),

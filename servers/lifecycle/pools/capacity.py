@@ -24,6 +24,7 @@ class Capacity:
     good: list[Member] = field(default_factory=list)  # booting or ready, not cordoned
     cordoned: list[Member] = field(default_factory=list)  # by the pool, and ready
     free: int = 0  # slots of the good
+    idle: int = 0  # and of those, the slots of ready ones
     busy: int = 0  # slots that run a job
     hidden: int = 0  # jobs that may run on cordoned servers, or on those of others
     jobs: dict[str, int] = field(default_factory=dict)  # that a server runs
@@ -61,6 +62,7 @@ def count_capacity(
         found.busy += hidden
         found.free -= hidden
         ready_free -= hidden
+    found.idle = ready_free
     _count_waiting(found, policy, memo, demand.jobs, ready_free, now)
     factored = math.ceil(policy.spare_factor * found.busy)
     found.spare = max(policy.spare, factored)

@@ -113,6 +113,7 @@ def plan(
             "passed": found.passed,
             "busy": found.busy,
             "free": found.free,
+            "idle": found.idle,
             "booting": found.booting,
             "servers": found.total,
             "wanted": len(found.good) + len(growth.uncordon) + growth.wanted,

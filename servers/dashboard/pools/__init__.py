@@ -1,0 +1,1 @@
+"""The pages of pools and queues: the lists, their own pages, forms and actions."""

@@ -1,0 +1,138 @@
+"""A pool over time: demand, slots, and how long jobs waited. Two queries for any pool.
+
+The slots are averages of the plans in each step. A step without a plan has none, since
+nothing is known of it.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import Avg, Count, IntegerField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
+
+from servers.models import Pool, PoolJob, PoolPlan
+from servers.records.boots import Boots, Epoch, Tenths, summarise_boots
+from servers.reports.overview import Range
+
+RANGES: Final = (
+    Range("1h", "hour", timedelta(minutes=1), 60, "minute"),
+    Range("24h", "24 hours", timedelta(minutes=20), 72, "20 minutes"),
+    Range("7d", "7 days", timedelta(hours=2), 84, "2 hours"),
+    Range("30d", "30 days", timedelta(hours=8), 90, "8 hours"),
+)
+# CI systems give up jobs that have waited longer.
+LONGEST_WAIT: Final = timedelta(days=1)
+_FIGURES: Final = ("waiting", "busy", "idle", "free")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStep:
+    """One step: jobs that wait and slots, and the waits of jobs that started in it.
+
+    ``plans`` is 0 if nothing is known of the slots.
+    """
+
+    at: datetime
+    plans: int = 0
+    waiting: float = 0.0
+    busy: float = 0.0
+    idle: float = 0.0
+    booting: float = 0.0  # slots of booting servers
+    waits: Boots = field(default_factory=Boots)  # seconds
+
+    @property
+    def demand(self) -> float:
+        """How many jobs needed a slot."""
+        return self.waiting + self.busy
+
+
+def find_range(name: str) -> Range:
+    """Return a range by its name, or the first."""
+    return next((each for each in RANGES if each.name == name), RANGES[0])
+
+
+def load_pool_steps(pool: Pool, chosen: Range, *, now: datetime) -> list[PoolStep]:
+    """Return each step of a range, the oldest first."""
+    steps = chosen.list_steps(now)
+    start = min(steps.values())
+    waits = _load_waits(pool, chosen, start)
+    found = {row["step"]: row for row in _load_slots(pool, chosen, start)}
+    shown = []
+    for number, at in steps.items():
+        row = found.get(number)
+        waited = waits.get(number, Boots())
+        if row is None:
+            shown.append(PoolStep(at, waits=waited))
+            continue
+        shown.append(
+            PoolStep(
+                at,
+                row["plans"],
+                row["waiting"],
+                row["busy"],
+                row["idle"],
+                max(0.0, row["free"] - row["idle"]),
+                waited,
+            )
+        )
+    return shown
+
+
+def _load_slots(pool: Pool, chosen: Range, start: datetime) -> list[dict[str, Any]]:
+    def average(name: str) -> Coalesce:
+        figure = Cast(KeyTextTransform(name, "figures"), IntegerField())
+        return Coalesce(Avg(figure), 0.0)
+
+    rows = (
+        PoolPlan.objects.filter(pool=pool.pk, at__gte=start)
+        .annotate(step=Epoch("at") / chosen.seconds)
+        .order_by()
+        .values("step")
+        .annotate(plans=Count("pk"))
+        .annotate(**{name: average(name) for name in _FIGURES})
+    )
+    return [dict(row) for row in rows]
+
+
+def _load_waits(pool: Pool, chosen: Range, start: datetime) -> dict[int, Boots]:
+    rows = (
+        PoolJob.objects.filter(
+            pool=pool.pk, started_at__gte=start, queued_at__gte=start - LONGEST_WAIT
+        )
+        .annotate(
+            step=Epoch("started_at") / chosen.seconds,
+            # In whole seconds, so that thousands of jobs are few rows.
+            waited=(Tenths("started_at") - Tenths("queued_at")) / 10,
+        )
+        .order_by()
+        .values("step", "waited")
+        .annotate(count=Count("pk"))
+        .values_list("step", "waited", "count")
+    )
+    found: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    for step, waited, count in rows:
+        found[step][waited * 10] += count
+    return {step: summarise_boots(counts) for step, counts in found.items()}
+
+
+def read_waits(*, now: datetime, lately: timedelta) -> dict[str, Boots]:
+    """Return how long the jobs of each pool waited of late, by its name. One query."""
+    rows = (
+        PoolJob.objects.filter(
+            pool__isnull=False,
+            started_at__gte=now - lately,
+            queued_at__gte=now - lately - LONGEST_WAIT,
+        )
+        .annotate(waited=(Tenths("started_at") - Tenths("queued_at")) / 10)
+        .order_by()
+        .values("pool__name", "waited")
+        .annotate(count=Count("pk"))
+        .values_list("pool__name", "waited", "count")
+    )
+    found: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for name, waited, count in rows:
+        found[name][waited * 10] += count
+    return {name: summarise_boots(counts) for name, counts in found.items()}

@@ -1,0 +1,90 @@
+"""The pages of pools in a real Chromium."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from math import sin
+from typing import Any
+
+import pytest
+
+from servers.models import Pool, PoolJob, PoolPlan, Queue, Server
+from servers.records.ledger import database_now
+from tests.support.browser import check_looks, poll_now
+from tests.support.fleet import make_fleet, provision
+from tests.support.pools import make_pool
+
+pytestmark = pytest.mark.pure
+
+Visit = Callable[..., Any]
+
+
+def make_busy_pool() -> Pool:
+    """Create a pool with an hour of plans and jobs behind it."""
+    make_fleet()
+    pool, now = make_pool(), database_now()
+    Pool.objects.update(
+        enabled=True,
+        figures={"waiting": 3, "busy": 4, "free": 4, "idle": 2, "servers": 4},
+        policy={"min": 1, "max": 10, "windows": [{"cron": "* 8-17 * * 1-5", "min": 3}]},
+    )
+    Queue.objects.update(enabled=True, read_from=now, answered_at=now)
+    for minute in range(60):
+        at, wave = now - timedelta(minutes=minute), 1 + sin(minute / 9)
+        figures = {
+            "waiting": round(3 * wave),
+            "busy": round(5 * wave),
+            "idle": 2,
+            "free": 4,
+        }
+        PoolPlan.objects.create(
+            pool=pool,
+            at=at,
+            why=[f"{minute} waiting jobs; 4 free or booting slots, 4 busy."],
+            figures=figures,
+            changed=minute % 7 == 0,
+        )
+        queued = at - timedelta(seconds=40 * wave)
+        PoolJob.objects.create(
+            queue=pool.queue, pool=pool, key=minute, queued_at=queued, started_at=at
+        )
+    for number in range(3):
+        provision(name=f"linux-{number}")
+    Server.objects.update(pool=pool)
+    return pool
+
+
+def test_the_pages_of_pools_look_well_and_follow_what_changes(visit: Visit) -> None:
+    pool = make_busy_pool()
+    page = visit("admin")
+    page.goto("/pools/")
+    check_looks(page)
+    page.get_by_role("link", name="linux", exact=True).click()
+    page.get_by_role("img", name="Demand").wait_for()
+    check_looks(page)
+    page.get_by_text("Show as table").click()
+    check_looks(page)
+    Pool.objects.filter(pk=pool.pk).update(why=["Something else is so."])
+    poll_now(page)
+    page.get_by_text("Something else is so.").wait_for()
+    page.get_by_role("button", name="Freeze stops").click()
+    page.get_by_text("linux stops no server until you unfreeze it.").wait_for()
+    page.get_by_role("link", name="Delete…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Drain and terminate").check()
+    check_looks(page)
+    dialog.get_by_role("button", name="Delete").click()
+    page.get_by_text("linux was deleted. 3 servers will end.").wait_for()
+    check_looks(page)
+
+
+def test_a_pools_page_is_read_and_switched_without_javascript(visit: Visit) -> None:
+    make_busy_pool()
+    page = visit("admin", java_script_enabled=False)
+    page.goto("/pools/linux/?range=1h")
+    assert page.locator(".picture path.demand").get_attribute("d")
+    page.get_by_role("button", name="Dry run").click()
+    page.get_by_text("linux only says what it would do.").wait_for()
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_label("Keep them").check()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_text("linux was deleted. It leaves 3 servers.").wait_for()

@@ -1,0 +1,36 @@
+"""The jobs that no pool can run are summed up by what they ask for."""
+
+import pytest
+
+from servers.lifecycle.pools.demand import JobState
+from servers.pools.unmatched import describe_unmatched
+from servers.queues.base import QueueJob
+from tests.support.fleet import make_fleet
+from tests.support.pools import make_pool
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+AT = 1_800_000_000.0
+
+
+def test_what_no_pool_can_run_is_summed_up_by_what_it_asks_for() -> None:
+    make_fleet()
+    pool = make_pool()
+
+    def ask(number: int, **labels: str) -> QueueJob:
+        return QueueJob(f"{number}", JobState.PENDING, AT - number, labels)
+
+    jobs = [ask(1, os="linux"), ask(2, os="windows"), ask(3, os="windows")]
+    jobs += [ask(n, os="linux", kernel=f"k-{n}") for n in range(4, 14)]
+    found = describe_unmatched(pool.queue, [pool], jobs)
+    assert len(found) == 5
+    assert found[0] == {
+        "labels": ["os:windows"],
+        "count": 2,
+        "since": AT - 3,
+        "pool": "linux",
+        "missing": ["os:windows"],
+    }
+    assert found[1]["missing"] == ["kernel:k-4"]
+    assert describe_unmatched(pool.queue, [], jobs)[0]["pool"] == ""
+    assert describe_unmatched(pool.queue, [pool], jobs[:1]) == []
