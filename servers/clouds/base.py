@@ -12,6 +12,9 @@ from servers.outgoing.errors import CallError, RefusedError
 FLEET_TAG = "serverfleet-fleet"
 SERVER_TAG = "serverfleet-server"
 KEY_TAG = "serverfleet-key"
+# Which address of an instance its template wants for the server. A listing shows
+# instances, not the templates that they came from.
+ADDRESS_TAG = "serverfleet-address"
 
 
 class About(StrEnum):

@@ -17,14 +17,16 @@ class TagRules:
     The cloud allows ``most`` tags. ServerFleet needs ``own`` of them itself, and one
     more for each option in ``tagging`` that a template sets. Names in ``reserved``, and
     names that start with one of ``prefixes`` in upper or lower case, are refused.
-    A whole name must match ``name``, and a whole value ``value``, if the cloud allows
-    less than ServerFleet's own rule for labels.
+    A whole name must match ``name``, a whole value ``value``, and both together
+    ``flat``, as ``name:value``, if the cloud allows less than ServerFleet's own rule
+    for labels.
     """
 
     most: int = 50
     own: int = 0
     name: str = ""
     value: str = ""
+    flat: str = ""
     tagging: frozenset[str] = frozenset()
     reserved: Mapping[str, str] = field(default_factory=dict)  # name to reason
     prefixes: tuple[str, ...] = ()
@@ -47,7 +49,11 @@ class TagRules:
                     f"The label {name[:80]!r} can't be used: the cloud reserves names "
                     f"that start with {' or '.join(self.prefixes)}."
                 )
-            for rule, text in ((self.name, name), (self.value, value)):
+            for rule, text in (
+                (self.name, name),
+                (self.value, value),
+                (self.flat, f"{name}:{value}"),
+            ):
                 if rule and not re.fullmatch(rule, text):
                     return (
                         f"The label {name[:80]!r} can't be used: the cloud does not "

@@ -22,6 +22,7 @@ _ADAPTERS: Final = {
     "digitalocean": "servers.clouds.digitalocean",
     "google": "servers.clouds.google",
     "hetznercloud": "servers.clouds.hetznercloud",
+    "linode": "servers.clouds.linode",
     "openstack": "servers.clouds.openstack",
     "sandbox": "servers.clouds.sandbox",
     "scaleway": "servers.clouds.scaleway",

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.pure
 @pytest.mark.parametrize("kind", [kind.name for kind in list_kinds()])
 def test_every_kind_leaves_room_for_our_own_tags(kind: str) -> None:
     # Fleet, server and key; where tags outlive an instance, the name has the last two.
-    least = 1 if kind == "digitalocean" else 3
+    least = 1 if kind in {"digitalocean", "linode"} else 3
     assert describe_kind(kind).capabilities.tags.own >= least
 
 
@@ -52,6 +52,10 @@ def test_a_cloud_may_allow_less_in_a_tag_than_a_label_has() -> None:
     assert rules.check({"team": "abc"}, {}) == ""
     assert "'Team'" in rules.check({"Team": "abc"}, {})
     assert "'abcd'" in rules.check({"team": "abcd"}, {})
+    both = TagRules(flat=".{3,9}")
+    assert both.check({"team": "abcd"}, {}) == ""
+    assert "'team:abcde'" in both.check({"team": "abcde"}, {})
+    assert "'t:'" in both.check({"t": ""}, {})
 
 
 def test_without_a_limit_any_user_data_is_taken() -> None:

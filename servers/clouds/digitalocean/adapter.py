@@ -26,8 +26,9 @@ from servers.clouds.digitalocean.convert import (
     show_volume,
 )
 from servers.clouds.digitalocean.errors import NAME, explain
-from servers.clouds.digitalocean.launch import CAPABILITIES, build_body, make_tag
+from servers.clouds.digitalocean.launch import CAPABILITIES, build_body
 from servers.clouds.digitalocean.options import CREDENTIALS, OPTIONS, check_options
+from servers.clouds.flat_tags import make_tag
 from servers.clouds.kind import Kind
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError

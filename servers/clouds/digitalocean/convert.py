@@ -1,11 +1,17 @@
 """Convert DigitalOcean's Droplets and volumes to the port's types."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import FLEET_TAG, CloudInstance, CloudLeftover, Meaning
+from servers.clouds.base import (
+    ADDRESS_TAG,
+    FLEET_TAG,
+    CloudInstance,
+    CloudLeftover,
+    Meaning,
+)
 from servers.clouds.digitalocean.errors import NAME
-from servers.clouds.digitalocean.launch import ADDRESS_TAG, make_tag
+from servers.clouds.flat_tags import find_value
 from servers.lifecycle.keys import parse_key
 from servers.outgoing import reading
 from servers.outgoing.rest import need_text
@@ -44,19 +50,6 @@ def show_instance(item: Mapping[str, Any], address: str) -> CloudInstance:
         meaning=meaning,
         address=shown if meaning in _REACHABLE else "",
     )
-
-
-def find_value(tags: Iterable[str], name: str) -> str:
-    """Return the value of the tag ``name:value``, or "".
-
-    The account's first tag of a name decides its case for ever. ServerFleet's own
-    values are in lower case.
-    """
-    start = make_tag(name, "")
-    for each in map(str.lower, tags):
-        if each.startswith(start):
-            return each.removeprefix(start)
-    return ""
 
 
 def is_in(item: Mapping[str, Any], region: str) -> bool:

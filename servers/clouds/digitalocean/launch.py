@@ -1,6 +1,5 @@
 """The body of a create call: one Droplet with its tags and options in one request.
 
-Tags are flat: a label is the tag ``name:value``.
 Source: the DigitalOcean API reference, "Create a New Droplet" and "Tags".
 """
 
@@ -8,16 +7,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import FLEET_TAG, About, CreateSpec
+from servers.clouds.base import ADDRESS_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.digitalocean.errors import NAME
 from servers.clouds.digitalocean.options import find_wrong
+from servers.clouds.flat_tags import build_tags
 from servers.outgoing.errors import RefusedError
-from servers.outgoing.fields import read_several
 
-# Which address of a Droplet its template wants for the server. A listing shows
-# Droplets, not the templates that they came from.
-ADDRESS_TAG: Final = "serverfleet-address"
 _KEY: Final = re.compile(r"[1-9][0-9]{0,17}|[0-9a-f]{2}(?::[0-9a-f]{2}){15}")
 _GPU: Final = re.compile(r"gpu-", re.IGNORECASE)
 _NUMBER: Final = re.compile("[1-9][0-9]{0,17}")
@@ -40,11 +36,6 @@ CAPABILITIES: Final = Capabilities(
 )
 
 
-def make_tag(name: str, value: str) -> str:
-    """Return the flat tag of a label."""
-    return f"{name}:{value}"
-
-
 def is_gpu(size: str) -> bool:
     """Tell whether a size has GPUs."""
     return _GPU.match(size) is not None
@@ -58,18 +49,12 @@ def build_body(
     ``options`` are the account's, overridden by the template's.
     """
     _refuse_wrong(spec, options)
-    tags = [make_tag(FLEET_TAG, spec.fleet)]
-    # If the template does not set it, the account's current option applies.
-    if address := spec.options.get("address"):
-        tags.append(make_tag(ADDRESS_TAG, str(address)))
-    tags += [make_tag(name, value) for name, value in sorted(spec.labels.items())]
-    tags += read_several(options.get("tags"))
     body: dict[str, Any] = {
         "name": spec.key,
         "region": region,
         "size": spec.size,
         "image": _read_number(spec.image),
-        "tags": list(dict.fromkeys(tags)),
+        "tags": build_tags(spec, options),
     }
     if spec.user_data:
         body["user_data"] = spec.user_data

@@ -7,6 +7,7 @@ Source: the DigitalOcean API reference, "Create a New Droplet".
 from collections.abc import Mapping
 from typing import Any, Final
 
+from servers.clouds.flat_tags import check_tags
 from servers.outgoing.fields import Field, find_wrong_option
 
 ADDRESSES: Final = {
@@ -79,7 +80,7 @@ def check_options(options: Mapping[str, Any]) -> str:
         return "A Droplet without public_networking can't have ipv6."
     if options.get("address") == "ipv6" and not options.get("ipv6"):
         return "An IPv6 address needs ipv6."
-    return ""
+    return check_tags(options)
 
 
 def find_wrong(options: Mapping[str, Any]) -> str:

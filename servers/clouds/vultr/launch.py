@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.base import (
+    ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
     SERVER_TAG,
@@ -18,6 +19,7 @@ from servers.clouds.base import (
     CreateSpec,
 )
 from servers.clouds.capabilities import Capabilities, TagRules
+from servers.clouds.flat_tags import make_tag
 from servers.clouds.vultr.errors import NAME
 from servers.clouds.vultr.options import UUID, find_wrong
 from servers.outgoing.errors import RefusedError
@@ -25,9 +27,6 @@ from servers.outgoing.fields import read_several
 
 # What people call the server. Its label at the cloud is its key.
 NAME_TAG: Final = "serverfleet-name"
-# Which address of an instance its template wants for the server. A listing shows
-# instances, not the templates that they came from.
-ADDRESS_TAG: Final = "serverfleet-address"
 
 # The kind of an image: its parameter, and the form of its ids.
 IMAGES: Final = {
@@ -61,11 +60,6 @@ CAPABILITIES: Final = Capabilities(
     image_owners="self",
     image_owners_like="self",
 )
-
-
-def make_tag(name: str, value: str) -> str:
-    """Return the flat tag of a label."""
-    return f"{name}:{value}"
 
 
 def read_image(image: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ Source: the Vultr API reference, "Create Instance".
 from collections.abc import Mapping
 from typing import Any, Final
 
+from servers.clouds.flat_tags import check_tags
 from servers.outgoing.fields import Field, find_wrong_option, read_several
 
 ADDRESSES: Final = {
@@ -82,7 +83,7 @@ def check_options(options: Mapping[str, Any]) -> str:
         return "An IPv6 address needs ipv6."
     if options.get("address") == "private" and not read_several(options.get("vpcs")):
         return "A private address needs vpcs."
-    return ""
+    return check_tags(options)
 
 
 def find_wrong(options: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ from tests.clouds.benches.base import Bench
 from tests.clouds.benches.digitalocean import DigitalOceanBench
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.benches.hetznercloud import HetznerCloudBench
+from tests.clouds.benches.linode import LinodeBench
 from tests.clouds.benches.openstack import DiskBench, FloatingBench, OpenStackBench
 from tests.clouds.benches.sandbox import SandboxBench, SandboxOfTwoCallsBench
 from tests.clouds.benches.scaleway import ScalewayBench
@@ -40,6 +41,7 @@ BENCHES: Final[dict[str, type[Bench]]] = {
     "digitalocean": DigitalOceanBench,
     "google": GoogleBench,
     "hetznercloud": HetznerCloudBench,
+    "linode": LinodeBench,
     "sandbox": SandboxBench,
     "sandbox of two calls": SandboxOfTwoCallsBench,
     "openstack": OpenStackBench,

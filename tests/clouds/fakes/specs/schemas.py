@@ -34,6 +34,7 @@ def convert(value: Any, *, answers: bool) -> Any:
         if name not in _DROPPED or isinstance(each, dict)
     }
     _convert_bounds(shape)
+    _open_parts(shape)
     if isinstance(shape.get("oneOf"), list) and "anyOf" not in shape:
         # Without their formats and discriminators, several may fit.
         shape["anyOf"] = shape.pop("oneOf")
@@ -58,6 +59,14 @@ def _convert_bounds(shape: dict[str, Any]) -> None:
     for side in ("Minimum", "Maximum"):
         if shape.pop(f"exclusive{side}", None) is True:
             shape[f"exclusive{side}"] = shape.pop(side.lower())
+
+
+def _open_parts(shape: dict[str, Any]) -> None:
+    """Let each part take the names of the others. ``find_unknown`` knows them all."""
+    parts = shape.get("allOf")
+    for part in parts if isinstance(parts, list) else ():
+        if part.get("additionalProperties") is False:
+            del part["additionalProperties"]
 
 
 def _drop_required(shape: dict[str, Any], hidden: str) -> None:
