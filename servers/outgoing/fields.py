@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 
@@ -87,7 +88,7 @@ class Field:
             if self.whole and not float(str(value)).is_integer():
                 return f"use a {kind}."
             return ""
-        return f"use a {kind} from {self.least:g} to {int(self.most)}."
+        return f"use a {kind} from {Decimal(str(self.least)):f} to {int(self.most)}."
 
     def _check_text(self, value: object) -> str:
         if not isinstance(value, str):

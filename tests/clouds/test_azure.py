@@ -13,11 +13,14 @@ from servers.clouds.azure.network import read_interfaces
 from servers.clouds.azure.offers import read_quotas
 from servers.clouds.azure.tokens import read_token
 from servers.clouds.base import Meaning, NoCapacityError, QuotaError, UnfinishedError
+from servers.clouds.catalogue import ImageQuery
+from servers.clouds.port import FindsImages
 from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
 from servers.outgoing.http import Answer
 from servers.outgoing.reading import parse_json
 from servers.outgoing.rest import Reply
 from tests.clouds.benches.azure import AzureBench
+from tests.clouds.fakes.azure_show import GROUP, SUBSCRIPTIONS
 from tests.clouds.fakes.specs.material import load_json, need_material
 from tests.clouds.fakes.wire import Response
 
@@ -111,3 +114,39 @@ def test_a_group_that_does_not_exist_is_no_empty_listing() -> None:
         bench.open().create_instance(bench.make_spec(), deadline=10)
         listed = bench.open().list_instances("ci", deadline=10).instances
         assert [each.no_capacity for each in listed].count(True) == 1
+
+
+def test_images_are_looked_up_wherever_they_are() -> None:
+    bench = AzureBench()
+    with bench.run() as fake:
+        cloud = bench.open()
+        assert isinstance(cloud, FindsImages)
+        group = f"/subscriptions/{SUBSCRIPTIONS['one']}/resourceGroups/{GROUP}"
+        own = f"{group}/providers/Microsoft.Compute/galleries/acme/images/builder"
+        gone = own.replace("acme", "gone")
+        community = "/CommunityGalleries/acme-1/Images/builder"
+        fixed = "Canonical:ubuntu-24_04-lts:server:24.04.202410170"
+        asked = (bench.image, fixed, own, gone, community, bench.bad_image, "x")
+        found = cloud.find_images(ImageQuery(ids=asked), deadline=10)
+        assert {each.image_id for each in found} == {
+            *(bench.image, fixed, own, community),
+        }
+        versions = {
+            each.path.rpartition("/providers/")[2]: each.ask("api-version")
+            for each in fake.seen
+            if "alleries" in each.path
+        }
+        # Galleries have versions of their own, also where they belong to a region.
+        assert set(versions.values()) == {"2023-07-03"}
+        newest = ImageQuery(owner="Canonical", pattern="ubuntu-24_04-lts:server:*")
+        (image,) = cloud.find_images(newest, deadline=10)
+        # By numbers: 24.04.20240905 is older, although its text is greater.
+        assert image.image_id == "Canonical:ubuntu-24_04-lts:server:24.04.202410170"
+        assert image.created == "2024-10-17"
+        none = ImageQuery(owner="Canonical", pattern="ubuntu-24_04-lts:server:22.*")
+        assert cloud.find_images(none, deadline=10) == ()
+        for pattern in ("ubuntu-*:server:*", "ubuntu-24_04-lts:*"):
+            with pytest.raises(RefusedError, match="in full"):
+                cloud.find_images(
+                    ImageQuery(owner="Canonical", pattern=pattern), deadline=10
+                )

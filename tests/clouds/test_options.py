@@ -6,7 +6,11 @@ import pytest
 
 from servers.clouds.amazon.launch import build_run_params
 from servers.clouds.amazon.options import OPTIONS
-from servers.clouds.registry import validate_config, validate_placement_options
+from servers.clouds.registry import (
+    list_kinds,
+    validate_config,
+    validate_placement_options,
+)
 from servers.outgoing.errors import RefusedError
 from tests.clouds.test_amazon import spec_of
 
@@ -216,3 +220,13 @@ def test_a_wrong_option_that_was_stored_before_is_refused_with_its_name() -> Non
     for options in ({"disk_gib": "inf"}, {"imds_hops": -1}, {"disk_type": "io1"}):
         with pytest.raises(RefusedError, match="Correct it"):
             build(**options)
+
+
+def test_each_option_with_a_form_has_an_example_to_show() -> None:
+    bare = [
+        f"{kind.name} {field.name}"
+        for kind in list_kinds()
+        for field in (*kind.credentials, *kind.account_options)
+        if field.pattern and not field.like
+    ]
+    assert bare == []

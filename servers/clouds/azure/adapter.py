@@ -6,19 +6,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from servers.clouds.azure.api import COMPUTE, NETWORK, Api, open_api
+from servers.clouds.azure.api import COMPUTE, Api, open_api
 from servers.clouds.azure.checks import check_deleting, check_parts, check_rights
 from servers.clouds.azure.convert import (
     explain_failure,
     is_in,
     is_placed,
     show_instance,
-    show_leftover,
     split_id,
     wants_address,
 )
 from servers.clouds.azure.errors import NAME, GroupMissingError
 from servers.clouds.azure.launch import CAPABILITIES, build_body
+from servers.clouds.azure.leftovers import delete_leftover, list_leftovers
+from servers.clouds.azure.machines import get_machine, is_name, split_instance
 from servers.clouds.azure.network import (
     AddressBook,
     Addresses,
@@ -53,13 +54,6 @@ from servers.outgoing.errors import (
 from servers.outgoing.rest import refusing_missing
 
 _REGION: Final = re.compile("[a-z][a-z0-9]{2,39}")
-_NAME: Final = re.compile("[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?")
-_LEFTOVERS: Final = {
-    "disk": (COMPUTE, "disks"),
-    "interface": (NETWORK, "networkInterfaces"),
-    "address": (NETWORK, "publicIPAddresses"),
-}
-_EXPAND: Final = {"$expand": "instanceView"}
 # Machines whose failure a listing looks up. More at once fail for the same reason.
 _MOST_FAILED: Final = 5
 _book: Final = AddressBook()
@@ -102,6 +96,7 @@ class Azure:
                 "PUT",
                 api.in_group(COMPUTE, "virtualMachines", spec.key),
                 data=body,
+                version=api.create_version,
                 # It never changes a machine that exists already.
                 headers={"If-None-Match": "*"},
                 hide=(spec.user_data, _read_custom_data(body)),
@@ -115,12 +110,12 @@ class Azure:
 
         There is nothing to do for it. But a machine that failed is never placed.
         """
-        group, name = self._split(instance.instance_id)
+        group, name = split_instance(instance.instance_id)
         if instance.meaning is Meaning.RUNNING:
             return instance
         with self._calling(deadline) as api:
             try:
-                item = self._get(api, group, name)
+                item = get_machine(api, group, name)
             except RefusedError:
                 # The look was refused, not the instance. Listings tell the rest.
                 return instance
@@ -166,11 +161,11 @@ class Azure:
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Get the machine whose name is the key."""
-        if not _NAME.fullmatch(key):
+        if not is_name(key):
             return []  # no machine can have it
         with self._calling(deadline) as api:
             try:
-                item = self._get(api, api.group, key)
+                item = get_machine(api, api.group, key)
             except GroupMissingError as error:
                 raise CredentialsError(error.message) from None
             except MissingError:
@@ -211,13 +206,13 @@ class Azure:
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one machine, with the state that lists do not have."""
-        group, name = self._split(instance_id)
+        group, name = split_instance(instance_id)
         with self._calling(deadline) as api:
-            return self._show_whole(self._get(api, group, name), api)
+            return self._show_whole(get_machine(api, group, name), api)
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
         """Delete one machine. Its interface, address and disk go with it."""
-        group, name = self._split(instance_id)
+        group, name = split_instance(instance_id)
         with self._calling(deadline) as api:
             path = api.in_group(COMPUTE, "virtualMachines", name, group=group)
             if api.ask("DELETE", path).status == 204:
@@ -231,38 +226,16 @@ class Azure:
     def list_leftovers(
         self, fleet: str, *, deadline: float
     ) -> tuple[CloudLeftover, ...]:
-        """List disks, interfaces and addresses with the fleet's tag, not in use.
-
-        Those of a machine go with it, and have no tags: these are what a server's own
-        boot created and tagged.
-        """
+        """List disks, interfaces and addresses with the fleet's tag, not in use."""
         if not fleet:
             return ()
-        found = []
         with self._calling(deadline) as api:
-            for kind, (provider, name) in _LEFTOVERS.items():
-                for item in api.entries_of_group(api.in_group(provider, name)):
-                    left = show_leftover(item, kind, api.group)
-                    if left is not None and is_in(item, api.location):
-                        found.append(left)
-        return tuple(each for each in found if each.fleet == fleet)
+            return tuple(list_leftovers(api, fleet))
 
     def delete_leftover(self, resource_id: str, *, deadline: float) -> None:
         """Delete a disk, an interface or an address."""
-        kind, _, rest = resource_id.partition("/")
-        group, _, name = rest.partition("/")
-        if kind not in _LEFTOVERS or not group or not name:
-            return
-        provider, kinds = _LEFTOVERS[kind]
         with self._calling(deadline) as api:
-            try:
-                api.ask("DELETE", api.in_group(provider, kinds, name, group=group))
-            except MissingError:
-                return  # gone already
-
-    def _get(self, api: Api, group: str, name: str) -> dict[str, Any]:
-        path = api.in_group(COMPUTE, "virtualMachines", name, group=group)
-        return api.get(path, _EXPAND)
+            delete_leftover(api, resource_id)
 
     def _explain_failed(self, api: Api, found: dict[str, CloudInstance]) -> None:
         """Put into a listing why machines failed, which only they themselves tell."""
@@ -270,7 +243,7 @@ class Azure:
         for each in failed[:_MOST_FAILED]:
             group, name = each.instance_id.split("/")
             try:
-                shown = self._show(self._get(api, group, name), api)
+                shown = self._show(get_machine(api, group, name), api)
             except (CallError, TimeoutError):
                 continue  # the listing is complete without it
             found[each.instance_id] = replace(
@@ -291,13 +264,6 @@ class Azure:
         except RefusedError:
             addresses = None  # listings say so
         return self._show(item, api, addresses)
-
-    def _split(self, instance_id: str) -> tuple[str, str]:
-        """Return an instance's resource group and name. Raise MissingError."""
-        group, _, name = instance_id.partition("/")
-        if not re.fullmatch(r"[\w.()-]{1,90}", group) or not _NAME.fullmatch(name):
-            raise MissingError(f"{NAME} has no instance {instance_id!r}.")
-        return group, name
 
     @contextmanager
     def _calling(self, deadline: float) -> Iterator[Api]:

@@ -36,6 +36,11 @@ VERSIONS: Final = {
     "Microsoft.Authorization": "2022-04-01",
     "": "2022-12-01",  # subscriptions and resource groups
 }
+# The first that takes tags for interfaces and addresses inside of a virtual machine.
+TAGS_VERSION: Final = "2025-04-01"
+_SHARED_IMAGES: Final = re.compile(
+    r".*/locations/[^/]+/(?:communityGalleries|sharedGalleries)/", re.IGNORECASE
+)
 _PROVIDER: Final = re.compile(r".*/providers/([^/?]+)(?:/([^/?]+))?", re.IGNORECASE)
 
 
@@ -55,6 +60,16 @@ class Api:
     def group(self) -> str:
         """The account's resource group."""
         return str(self.config.options.get("resource_group") or "")
+
+    @property
+    def tags_parts(self) -> bool:
+        """Whether a PUT of a virtual machine takes tags for what is inside of it."""
+        return find_place(self.config).tags_parts
+
+    @property
+    def create_version(self) -> str:
+        """The version of the API for the PUT of a virtual machine."""
+        return TAGS_VERSION if self.tags_parts else VERSIONS[COMPUTE]
 
     @property
     def location(self) -> str:
@@ -82,11 +97,12 @@ class Api:
         *,
         query: Query | None = None,
         data: Any = None,
+        version: str = "",
         headers: dict[str, str] | None = None,
         hide: tuple[str, ...] = (),
     ) -> Reply:
         """Send one request. Raises CallError."""
-        asked = {"api-version": find_version(path), **(query or {})}
+        asked = {"api-version": version or find_version(path), **(query or {})}
 
         def send(client: RestClient) -> Reply:
             return client.ask(
@@ -166,6 +182,8 @@ def find_version(path: str) -> str:
     if found is None:
         return VERSIONS[""]
     provider = found[1]
+    if _SHARED_IMAGES.match(path):
+        return VERSIONS[f"{COMPUTE}/galleries"]
     return VERSIONS.get(f"{provider}/{found[2]}") or VERSIONS.get(
         provider, VERSIONS[""]
     )

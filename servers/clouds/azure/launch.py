@@ -13,7 +13,8 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from servers.clouds.azure.api import NETWORK, Api
+from servers.clouds.azure.api import Api
+from servers.clouds.azure.interface import build_interface
 from servers.clouds.azure.options import (
     DEFAULT_USER,
     UUID,
@@ -147,7 +148,7 @@ def build_body(
         "osProfile": _build_system(spec, options),
         "networkProfile": {
             "networkApiVersion": _NETWORK_VERSION,
-            "networkInterfaceConfigurations": [_build_interface(spec, options, api)],
+            "networkInterfaceConfigurations": [build_interface(spec, options, api)],
         },
         **_build_security(options),
     }
@@ -177,21 +178,6 @@ def build_body(
         publisher, product, name = plan.split("/")
         body["plan"] = {"publisher": publisher, "product": product, "name": name}
     return body
-
-
-def name_subnet(subnet: str, api: Api) -> str:
-    """Return a subnet's id."""
-    if subnet.startswith("/"):
-        return subnet
-    network, _, name = subnet.partition("/")
-    return api.in_group(NETWORK, "virtualNetworks", network, "subnets", name)
-
-
-def name_security_group(name: str, api: Api) -> str:
-    """Return a network security group's id."""
-    if name.startswith("/"):
-        return name
-    return api.in_group(NETWORK, "networkSecurityGroups", name)
 
 
 def _build_disk(spec: CreateSpec, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -241,43 +227,6 @@ def make_unusable_key() -> str:
     private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = private.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     return f"{public.decode()} nobody"
-
-
-def _build_interface(
-    spec: CreateSpec, options: Mapping[str, Any], api: Api
-) -> dict[str, Any]:
-    versions = ["IPv4", "IPv6"] if options.get("ip_stack") == "dual" else ["IPv4"]
-    subnet = {"id": name_subnet(str(options["subnet"]), api)}
-    configurations = []
-    for version in versions:
-        inner: dict[str, Any] = {
-            "primary": version == "IPv4",
-            "privateIPAddressVersion": version,
-            "subnet": subnet,
-        }
-        if options.get("public_ip", True):
-            inner["publicIPAddressConfiguration"] = {
-                "name": f"{spec.key}-{version.lower()}",
-                "sku": {"name": "Standard", "tier": "Regional"},
-                "properties": {
-                    "deleteOption": "Delete",
-                    "publicIPAddressVersion": version,
-                    "publicIPAllocationMethod": "Static",
-                },
-            }
-        configurations.append({"name": version.lower(), "properties": inner})
-    properties: dict[str, Any] = {
-        "primary": True,
-        "deleteOption": "Delete",
-        "ipConfigurations": configurations,
-    }
-    if options.get("accelerated_networking") is not None:
-        wanted = bool(options["accelerated_networking"])
-        properties["enableAcceleratedNetworking"] = wanted
-    if group := options.get("security_group"):
-        found = {"id": name_security_group(str(group), api)}
-        properties["networkSecurityGroup"] = found
-    return {"name": f"{spec.key}-nic", "properties": properties}
 
 
 def _build_security(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -177,10 +177,7 @@ def get_image(api: Api, image: Mapping[str, str]) -> dict[str, Any]:
         return api.get(image["id"])
     # Images of other people's galleries belong to a region.
     path = next(iter(image.values()))
-    segments = path.strip("/").split("/")
-    if len(segments) == 4:  # without a version, Azure takes the newest
-        segments = [*segments]
-    return api.get(api.in_location(*segments))
+    return api.get(api.in_location(*path.strip("/").split("/")))
 
 
 def show_image(urn: str, version: str, *, image_id: str = "") -> OfferedImage:

@@ -109,7 +109,13 @@ OPTIONS: Final = (
         "Which address of the instance the server gets (default: public).",
         choices=ADDRESSES,
     ),
-    Field("zone", "Zone", "1, 2 or 3. If empty, Azure uses none.", pattern="[1-9]"),
+    Field(
+        "zone",
+        "Zone",
+        "1, 2 or 3. If empty, Azure uses none.",
+        pattern="[1-9]",
+        like="1",
+    ),
     Field(
         "disk_gib",
         "Root disk size (GiB)",

@@ -4,7 +4,7 @@ Source: Azure's documentation, "National clouds" and "Azure Resource Manager end
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,6 +25,9 @@ class Place:
     api: str
     login: str
     resource: str
+    # Whether its API takes tags for what is created inside of a virtual machine. The
+    # other clouds get new versions later, and nothing tells when.
+    tags_parts: bool = False
 
 
 _PLACES: Final[Mapping[str, Place]] = {
@@ -32,6 +35,7 @@ _PLACES: Final[Mapping[str, Place]] = {
         "https://management.azure.com",
         "https://login.microsoftonline.com",
         "https://management.azure.com/",
+        tags_parts=True,
     ),
     "usgov": Place(
         "https://management.usgovcloudapi.net",
@@ -59,8 +63,8 @@ def find_place(config: CloudConfig) -> Place:
         return known
     for place in _PLACES.values():
         if is_own(endpoint) and urlsplit(endpoint).hostname == _host(place):
-            return Place(endpoint, place.login, place.resource)
-    return Place(endpoint, endpoint, known.resource)
+            return replace(place, api=endpoint)
+    return replace(known, api=endpoint, login=endpoint)
 
 
 def is_own(url: str) -> bool:

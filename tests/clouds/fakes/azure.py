@@ -18,6 +18,7 @@ from tests.clouds.fakes.azure_offers import LOCATION, SIZES, find_image
 from tests.clouds.fakes.azure_show import (
     GROUP,
     SUBSCRIPTIONS,
+    inner_tags,
     make_left,
     show_machine,
 )
@@ -27,6 +28,10 @@ from tests.clouds.fakes.machines import Machine
 from tests.clouds.fakes.wire import Request, Response, route
 
 MACHINE = f"{IN_GROUP}/Microsoft.Compute/virtualMachines/{{name}}"
+_COMMUNITY = (
+    "GET /providers/Microsoft.Compute/locations/{name}/CommunityGalleries/{gallery}"
+    "/Images/{image}"
+)
 ALLOCATION_FAILED = (
     "Allocation failed. We do not have sufficient capacity for the requested VM size "
     "in this region."
@@ -50,11 +55,14 @@ class FakeAzure(AzureLists, Fake):
             "GET /providers/Microsoft.Network/virtualNetworks/{name}/subnets/{name}",
             "GET /providers/Microsoft.Compute/disks",
             "GET /providers/Microsoft.Compute/galleries/{name}/images/{image}",
+            _COMMUNITY,
             "DELETE /providers/Microsoft.Compute/disks/{name}",
             "DELETE /providers/Microsoft.Network/networkInterfaces/{name}",
             "DELETE /providers/Microsoft.Network/publicIPAddresses/{name}",
             # Only read, as the description has it, and yet sent by every client.
             *("customData", "vmSize"),
+            # Of 2025-04-01, for what is created inside of a machine.
+            "tags",
         }
     )
     errors: ClassVar[dict[str, tuple[int, str]]] = {
@@ -87,6 +95,7 @@ class FakeAzure(AzureLists, Fake):
     def __init__(self) -> None:
         super().__init__()
         self.placing = 0.0  # seconds until Azure has found a host, or has not
+        self.keeps_parts = False  # what is inside of a machine outlives it
         self.early_capacity = False  # whether no capacity is told by the PUT itself
 
     def refuse(self, why: str, request: Request) -> Response:
@@ -191,6 +200,8 @@ class FakeAzure(AzureLists, Fake):
         if machine.protected:
             return self.refuse("protected", request)
         self.end_machine(machine, request.now)
+        if self.keeps_parts:
+            self._leave_parts(machine)
         return Response(202)
 
     def _find(self, request: Request) -> Machine | None:
@@ -220,6 +231,17 @@ class FakeAzure(AzureLists, Fake):
                 extra={"number": self.next_number()},
                 **more,
             )
+
+    def _leave_parts(self, machine: Machine) -> None:
+        """Have all that was created inside of a machine outlive it."""
+        for kind, end in (
+            ("disks", ""),
+            ("networkInterfaces", "-nic"),
+            ("publicIPAddresses", "-ipv4"),
+        ):
+            tags, name = inner_tags(machine, kind), f"{machine.name}{end}"
+            entry = make_left(kind, 1, tags, machine.account, name=name)
+            self.left.setdefault((machine.account, kind), {})[name] = entry
 
     def take_back(self, machine: Machine, *, lasts: float = 30.0) -> None:
         """Evict a spot instance: it is deleted."""

@@ -14,6 +14,7 @@ from tests.clouds.fakes.azure_offers import (
 )
 from tests.clouds.fakes.azure_show import (
     GROUP,
+    inner_tags,
     make_path,
     show_address,
     show_interface,
@@ -103,6 +104,7 @@ class AzureLists:
                 "id": make_path(each.account, "disks", each.name),
                 "managedBy": make_path(each.account, "virtualMachines", each.name),
                 "location": LOCATION,
+                "tags": inner_tags(each, "disks"),
                 "properties": {"diskState": "Attached", "diskSizeGB": 30},
             }
             for each in self.list_machines(request)
@@ -214,6 +216,12 @@ class AzureLists:
         return Response(
             200, {"name": version, "location": LOCATION, "id": request.path}
         )
+
+    @route("GET", f"{IN_LOCATION}/CommunityGalleries/{{gallery}}/Images/{{image}}")
+    def get_community_image(self, request: Request) -> Response:
+        if not request.params["gallery"].startswith("acme"):
+            return self.refuse("missing", request)
+        return Response(200, {"name": request.params["image"], "location": LOCATION})
 
     @route(
         "GET", f"{IN_GROUP}/Microsoft.Compute/galleries/{{gallery}}/images/{{image}}"

@@ -101,7 +101,7 @@ def show_interface(machine: Machine, *, whole: bool = False) -> dict[str, Any]:
         "name": f"{machine.name}-nic",
         "id": make_path(account, "networkInterfaces", f"{machine.name}-nic"),
         "location": LOCATION,
-        "tags": {},
+        "tags": inner_tags(machine, "networkInterfaces"),
         "properties": {
             "provisioningState": "Succeeded",
             "ipConfigurations": [{"name": "ipv4", "properties": inner}],
@@ -120,6 +120,7 @@ def show_address(machine: Machine) -> dict[str, Any]:
         "name": f"{machine.name}-ipv4",
         "id": make_path(machine.account, "publicIPAddresses", f"{machine.name}-ipv4"),
         "location": LOCATION,
+        "tags": inner_tags(machine, "publicIPAddresses"),
         "properties": {
             "ipAddress": f"198.51.{100 + number // 250}.{number % 250 + 1}",
             "ipConfiguration": {"id": f"{nic}/ipConfigurations/ipv4"},
@@ -127,11 +128,29 @@ def show_address(machine: Machine) -> dict[str, Any]:
     }
 
 
+def inner_tags(machine: Machine, kind: str) -> dict[str, str]:
+    """Return the tags of what was created inside of a machine.
+
+    The disk has the machine's own, the others have those that the PUT has for them.
+    """
+    if kind == "disks":
+        return machine.tags
+    profile = machine.body.get("properties", {}).get("networkProfile", {})
+    for interface in profile.get("networkInterfaceConfigurations", []):
+        found: dict[str, Any] = interface
+        if kind == "publicIPAddresses":
+            inside = interface["properties"]["ipConfigurations"][0]["properties"]
+            found = inside.get("publicIPAddressConfiguration", {})
+        tags: dict[str, str] = found.get("tags", {})
+        return tags
+    return {}
+
+
 def make_left(
-    kind: str, number: int, tags: dict[str, str], account: str
+    kind: str, number: int, tags: dict[str, str], account: str, *, name: str = ""
 ) -> dict[str, Any]:
     """Return a disk, an interface or an address that nothing uses."""
-    name = f"left-{number}"
+    name = name or f"left-{number}"
     kinds: dict[str, dict[str, Any]] = {
         "disks": {"diskSizeGB": 30, "diskState": "Unattached"},
         "networkInterfaces": {"ipConfigurations": []},
