@@ -30,7 +30,11 @@ _MAX_KNOWN: Final = 10_000
 # The other scopes that a scope includes.
 _INCLUDES: Final = {
     Token.Scope.SERVERS_WRITE: {Token.Scope.SERVERS_READ},
-    Token.Scope.FLEET_ADMIN: {Token.Scope.SERVERS_READ, Token.Scope.SERVERS_WRITE},
+    Token.Scope.FLEET_ADMIN: {
+        Token.Scope.SERVERS_READ,
+        Token.Scope.SERVERS_WRITE,
+        Token.Scope.DEMAND_WRITE,
+    },
 }
 # The scope that matches a person's permission.
 _SCOPES: Final = {
@@ -38,6 +42,7 @@ _SCOPES: Final = {
     "servers.change_server": Token.Scope.SERVERS_WRITE,
     "servers.change_fleet": Token.Scope.FLEET_ADMIN,
     "servers.view_secrets": Token.Scope.SECRETS_READ,
+    "servers.change_pool": Token.Scope.DEMAND_WRITE,
 }
 
 

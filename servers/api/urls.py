@@ -8,6 +8,7 @@ from rest_framework.viewsets import ViewSet
 from servers.api import callback, details, fleet, setup, system
 from servers.api.catalogue import CatalogueView
 from servers.api.costs import CostsView
+from servers.api.demand import DemandViewSet
 from servers.api.leaks import LeakViewSet
 from servers.api.pools import PoolViewSet, QueueViewSet
 from servers.api.schema.views import Docs, SchemaView
@@ -91,6 +92,10 @@ urlpatterns = [
         {"test": {"post": "test"}, "close-breaker": {"post": "close"}},
     ),
     *_routes("queues", QueueViewSet, {"test": {"post": "test"}}),
+    re_path(
+        r"\Aapi/pools/(?P<name>[\s\S]+)/demand\Z",
+        DemandViewSet.as_view({"put": "push"}),
+    ),
     *_routes(
         "pools",
         PoolViewSet,

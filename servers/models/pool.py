@@ -20,7 +20,9 @@ class Queue(models.Model):
     ``counts`` are their numbers by state, and ``unmatched`` describes those that no
     pool can run (pools/unmatched.py). ``problem`` is why the last read failed, if it
     did; ``answered_at`` is when one last succeeded. ``generation`` grows with each
-    change of the credentials or the URL, so that an answer to older ones is dropped.
+    change of the credentials or the URL, so that an answer to older ones is dropped. If
+    the jobs are pushed, ``seq`` and ``digest`` (SHA-256 in hex) are of the latest push,
+    which holds until ``expires_at``.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -57,6 +59,9 @@ class Queue(models.Model):
     jobs = models.JSONField(default=list, blank=True, editable=False)
     counts = models.JSONField(default=dict, blank=True, editable=False)
     unmatched = models.JSONField(default=list, blank=True, editable=False)
+    seq = models.BigIntegerField(null=True, blank=True, editable=False)
+    digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -15,6 +15,7 @@ class Token(models.Model):
         SERVERS_READ = "servers:read"
         SERVERS_WRITE = "servers:write"
         SECRETS_READ = "secrets:read"
+        DEMAND_WRITE = "demand:write"
         FLEET_ADMIN = "fleet:admin"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

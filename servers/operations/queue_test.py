@@ -8,7 +8,9 @@ from servers.models import Queue
 from servers.operations.queues import open_queue_of
 from servers.outgoing.errors import CallError
 from servers.queues.base import QueueJob
+from servers.queues.registry import describe_queue_kind
 from servers.records.ledger import database_now
+from servers.records.snapshots import load_snapshot
 
 MAX_SECONDS: Final = 10.0
 MAX_SHOWN: Final = 200
@@ -23,10 +25,26 @@ class Probe:
 
 
 def probe_queue(queue: Queue) -> Probe:
-    """Read a queue, saved or not, and return at most MAX_SHOWN of its jobs."""
+    """Read a queue, saved or not, and return at most MAX_SHOWN of its jobs.
+
+    Of a queue whose jobs are pushed, return the latest push.
+    """
     now = database_now().timestamp()
+    if describe_queue_kind(queue.kind).is_pushed:
+        return _show_pushed(queue, now)
     try:
         shown = open_queue_of(queue).read(now=now, deadline=MAX_SECONDS)
     except (CallError, FleetError) as error:
         return Probe(error.message)
+    return Probe("", shown.jobs[:MAX_SHOWN])
+
+
+def _show_pushed(queue: Queue, now: float) -> Probe:
+    how = "Send PUT /api/pools/NAME/demand, with the name of a pool that follows it."
+    shown = load_snapshot(queue)
+    if shown is None:
+        return Probe(f"Nothing has been pushed to this queue yet. {how}")
+    if shown.until is not None and now >= shown.until:
+        ended = int(now - shown.until)
+        return Probe(f"What was pushed expired {ended} s ago. {how}")
     return Probe("", shown.jobs[:MAX_SHOWN])

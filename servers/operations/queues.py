@@ -60,8 +60,15 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
         queue.save(force_insert=before is None, force_update=before is not None)
         if before is None or is_other:
             # What it showed was another's, and it is read at once.
+            is_pushed = describe_queue_kind(queue.kind).is_pushed
             Queue.objects.filter(pk=queue.pk).update(
-                read_from=None, jobs=[], counts={}, unmatched=[], next_read_at=Now()
+                read_from=None,
+                jobs=[],
+                counts={},
+                unmatched=[],
+                seq=None,
+                expires_at=None,
+                next_read_at=None if is_pushed else Now(),
             )
         if said := _describe_change(before, queue):
             write_event(Fact.QUEUE_CHANGED, reason=said)
@@ -100,7 +107,20 @@ def resolve_queue_credentials(
 
 def _is_moved(before: Queue, queue: Queue) -> bool:
     """Tell whether calls of ``queue`` have another destination."""
-    return (before.kind, before.url) != (queue.kind, queue.url)
+    old, new = (
+        (each.kind, each.url, _read_directions(each)) for each in (before, queue)
+    )
+    return old != new
+
+
+def _read_directions(queue: Queue) -> dict[str, object]:
+    """Return the options that decide where calls go."""
+    options: object = queue.options
+    return {
+        option.name: options[option.name]
+        for option in describe_queue_kind(queue.kind).options
+        if option.directs and isinstance(options, Mapping) and option.name in options
+    }
 
 
 def check_queue_settings(
@@ -112,7 +132,10 @@ def check_queue_settings(
         "credentials": _check_credentials(kind, secrets),
         "options": _check_options(kind, queue.options),
     }
-    if not queue.url and not kind.default_url:
+    if kind.is_pushed:
+        if queue.url:
+            errors["url"] = ["A queue whose jobs are pushed has no URL."]
+    elif not queue.url and not kind.default_url:
         errors["url"] = [f"Enter the URL of {kind.label}."]
     elif queue.url and (message := check_url(queue.url)):
         errors["url"] = [message]

@@ -39,4 +39,5 @@ def build_demand(
         complete=shown.complete,
         paused=shown.paused,
         names_servers=shown.names_servers,
+        until=shown.until,
     )

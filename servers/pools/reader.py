@@ -1,8 +1,7 @@
 """One read of one queue: claim, ask, store, and have its pools planned."""
 
 import logging
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,18 +11,15 @@ from django.db.models import F, Q
 
 from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
-from servers.messaging import dispatch
-from servers.models import Pool, Queue
+from servers.models import Queue
 from servers.operations.queues import open_queue_of
 from servers.outgoing.errors import CallError, ThrottledError
-from servers.pools.recording import record_changes
-from servers.pools.unmatched import describe_unmatched
+from servers.pools.storing import follow_snapshot, prepare_snapshot
 from servers.queues.base import QueueSnapshot
-from servers.queues.registry import read_poll
+from servers.queues.registry import describe_queue_kind, read_poll
 from servers.records.counters import count_fault
 from servers.records.leases import name_process
 from servers.records.ledger import database_now
-from servers.records.snapshots import dump_jobs, keep_times, load_snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +54,7 @@ def read_queue(queue_pk: UUID) -> None:
 
 def _claim(queue_pk: UUID) -> _Held | None:
     queue = Queue.objects.filter(pk=queue_pk, enabled=True).first()
-    if queue is None:
+    if queue is None or describe_queue_kind(queue.kind).is_pushed:
         return None
     now = database_now()
     taken = (
@@ -97,32 +93,11 @@ def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> No
     # The CI may want to be asked less often than people do.
     wait = max(_find_poll(queue), min(shown.wait, LONGEST_THROTTLE))
     next_read = started + timedelta(seconds=wait)
-    before = load_snapshot(queue)
-    shown = replace(shown, jobs=tuple(keep_times(shown.jobs, before)))
-    pools = list(Pool.objects.filter(queue=queue, enabled=True).order_by("pk"))
+    kept = prepare_snapshot(queue, shown, database_now())
     with transaction.atomic():
         # The fence first: a process suspended beyond its lease has an old answer.
-        if not _write(
-            held,
-            read_from=started,
-            answered_at=database_now(),
-            failures=0,
-            problem="",
-            complete=shown.complete,
-            paused=shown.paused,
-            names_servers=shown.names_servers,
-            jobs=dump_jobs(shown.jobs),
-            counts=Counter(job.state.value for job in shown.jobs),
-            unmatched=describe_unmatched(queue, pools, shown.jobs),
-            next_read_at=next_read,
-        ):
-            return
-        record_changes(queue, before, shown)
-        # Read again: one may have been created meanwhile.
-        followers = Pool.objects.filter(queue=queue, enabled=True).order_by("pk")
-        for pk in followers.values_list("pk", flat=True):
-            dispatch.hint(dispatch.PLAN, pk)
-        followers.update(next_plan_at=started)
+        if _write(held, next_read_at=next_read, **kept.values):
+            follow_snapshot(kept)
 
 
 def _write(held: _Held, **values: object) -> bool:

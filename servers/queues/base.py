@@ -29,6 +29,8 @@ class QueueConfig:
 class QueueJob:
     """One job of a queue.
 
+    ``job_id`` is "" for a job that its CI only counts. It gets a name when it is kept:
+    see counting.py.
     ``labels`` is what a server must have to run it, by the CI's own rules: labels with
     values, or tags with the value "". ``since`` is Unix seconds by this machine's
     clock: when it was queued, or started. ``server`` is the name of the server that
@@ -50,7 +52,7 @@ class QueueSnapshot:
     ``at`` is when the first request was sent: what happened later may be missing.
     ``complete`` is false if a part could not be read. ``names_servers`` tells whether
     running jobs say which server runs them. ``wait`` is how many seconds the CI wants
-    to be left alone.
+    to be left alone. ``until`` is when what was pushed expires.
     """
 
     at: float
@@ -59,6 +61,7 @@ class QueueSnapshot:
     paused: bool = False
     names_servers: bool = True
     wait: float = 0.0
+    until: float | None = None
 
 
 class Queue(Protocol):

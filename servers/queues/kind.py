@@ -24,12 +24,13 @@ class QueueKind:
 
     ``match(job, pool)`` follows the CI's own rule for which agent may run a job. It
     returns how many of the pool's labels the job does not ask for, or None if the
-    pool's servers can't run it.
+    pool's servers can't run it. ``open`` is None if nothing is read, since the jobs are
+    pushed: such a queue has no URL.
     """
 
     name: str
     label: str
-    open: Callable[[QueueConfig], Queue]
+    open: Callable[[QueueConfig], Queue] | None
     match: Callable[[Labels, Labels], int | None]
     credentials: tuple[Field, ...] = ()
     options: tuple[Field, ...] = ()
@@ -47,5 +48,10 @@ class QueueKind:
 
     @property
     def all_options(self) -> tuple[Field, ...]:
-        """Its own options, and those that every kind has."""
-        return (*self.options, POLL)
+        """Its own options, and those that every kind has that is read."""
+        return self.options if self.is_pushed else (*self.options, POLL)
+
+    @property
+    def is_pushed(self) -> bool:
+        """Whether its jobs are pushed, and not read."""
+        return self.open is None

@@ -6,7 +6,7 @@ from servers.queues.base import Labels
 def match_tags(job: Labels, pool: Labels) -> int | None:
     """Let any agent with all of the job's tags run it. Tags ignore case.
 
-    So do GitHub and Jenkins.
+    So does GitHub.
     """
     asked = {name.lower() for name in job}
     offered = {name.lower() for name in pool}
@@ -20,6 +20,16 @@ def match_exact_tags(job: Labels, pool: Labels) -> int | None:
     models/actions/task.go of both.
     """
     return len(pool.keys() - job.keys()) if job.keys() <= pool.keys() else None
+
+
+def match_labels(job: Labels, pool: Labels) -> int | None:
+    """Let a server run a job whose labels it all has, with the same values.
+
+    This is the rule for jobs whose CI is not known. Upper and lower case count.
+    """
+    if any(pool.get(name) != value for name, value in job.items()):
+        return None
+    return len(pool) - len(job)
 
 
 def list_missing(job: Labels, pool: Labels) -> list[str]:

@@ -15,6 +15,8 @@ _ADAPTERS: Final = {
     "gitea": "servers.queues.gitea",
     "github": "servers.queues.github",
     "gitlab": "servers.queues.gitlab",
+    "json": "servers.queues.json",
+    "push": "servers.queues.push",
     "woodpecker": "servers.queues.woodpecker",
 }
 
@@ -48,4 +50,7 @@ def read_poll(kind: str, options: Mapping[str, object]) -> float:
 
 def open_queue(kind: str, config: QueueConfig) -> Queue:
     """Return a queue. Cheap: no call, no connection. Raises InvalidError."""
-    return describe_queue_kind(kind).open(config)
+    described = describe_queue_kind(kind)
+    if described.open is None:
+        raise InvalidError("The jobs of this queue are pushed, so it can't be read.")
+    return described.open(config)

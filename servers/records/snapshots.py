@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from servers.lifecycle.pools.demand import JobState
@@ -40,6 +41,22 @@ def keep_times(
         yield replace(job, since=since) if since < job.since else job
 
 
+def dump_snapshot(shown: QueueSnapshot, now: datetime) -> dict[str, object]:
+    """Return the fields of a queue that keep what it shows."""
+    until = shown.until
+    return {
+        "read_from": datetime.fromtimestamp(shown.at, UTC),
+        "answered_at": now,
+        "expires_at": None if until is None else datetime.fromtimestamp(until, UTC),
+        "failures": 0,
+        "problem": "",
+        "complete": shown.complete,
+        "paused": shown.paused,
+        "names_servers": shown.names_servers,
+        "jobs": dump_jobs(shown.jobs),
+    }
+
+
 def load_snapshot(queue: Queue) -> QueueSnapshot | None:
     """Return what a queue showed last, or None if it never did."""
     if queue.read_from is None:
@@ -54,4 +71,5 @@ def load_snapshot(queue: Queue) -> QueueSnapshot | None:
         complete=queue.complete,
         paused=queue.paused,
         names_servers=queue.names_servers,
+        until=queue.expires_at.timestamp() if queue.expires_at else None,
     )

@@ -45,6 +45,7 @@ ACTS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("POST", "/api/pools"): ("add_pool",),
     ("PATCH", "/api/pools/{name}"): ("change_pool",),
     ("DELETE", "/api/pools/{name}"): ("delete_pool",),
+    ("PUT", "/api/pools/{name}/demand"): ("change_pool",),
     ("POST", "/api/leaks/{pk}/adopt"): ("change_fleet",),
     ("POST", "/api/leaks/{pk}/destroy"): ("change_fleet",),
     ("POST", "/api/leaks/leftovers/{pk}/delete"): ("change_fleet",),

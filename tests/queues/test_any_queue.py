@@ -25,6 +25,7 @@ from tests.queues.fakes.forgejo import FakeForgejo
 from tests.queues.fakes.gitea import FakeGitea
 from tests.queues.fakes.github import FakeGitHub
 from tests.queues.fakes.gitlab import FakeGitLab
+from tests.queues.fakes.jobsite import FakeJobSite
 from tests.queues.fakes.woodpecker import FakeWoodpecker
 
 pytestmark = pytest.mark.pure
@@ -53,6 +54,15 @@ CASES = [
     Case("gitea", FakeGitea),
     Case("github", FakeGitHub, {"repositories": ["acme/app"]}),
     Case("gitlab", FakeGitLab, {"projects": ["acme/app"]}),
+    Case(
+        "json",
+        FakeJobSite,
+        {
+            "pending": "/api/jobs?state=new&wrap=1#/items",
+            "running": "/api/jobs?state=started&wrap=1#/items",
+            "id": "/id",
+        },
+    ),
     Case("woodpecker", FakeWoodpecker),
 ]
 

@@ -85,6 +85,11 @@ expected-statuses = ["2xx", "400", "401", "404", "409"]
 include-name = "PATCH /api/pools/{name}"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", "400", "401", "404", "409"]
+
+[[operations]]
+include-name = "PUT /api/pools/{name}/demand"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", "400", "401", "404", "409"]
 """
 # Instances and leftovers that wait for a person, a double, and a server to begin anew
 # with: none of these can be made over the API.

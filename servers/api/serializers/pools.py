@@ -20,7 +20,7 @@ from servers.lifecycle.pools.policy import SETTINGS
 from servers.models import Pool, PoolPlan, PoolPolicy, Queue
 from servers.queues.registry import list_queue_kinds
 
-_STATES: Final = [state.value for state in JobState]
+STATES: Final = [state.value for state in JobState]
 _SETTINGS: Final = ", ".join(sorted(SETTINGS))
 FIGURES: Final = {
     "waiting": 3,
@@ -35,8 +35,9 @@ FIGURES: Final = {
 }
 
 
-def _count_jobs(queue: Queue) -> dict[str, int]:
-    return {state: queue.counts.get(state, 0) for state in _STATES}
+def count_jobs(queue: Queue) -> dict[str, int]:
+    """Return the number of a queue's jobs by state."""
+    return {state: queue.counts.get(state, 0) for state in STATES}
 
 
 class QueueSerializer(ModelShape):
@@ -52,9 +53,14 @@ class QueueSerializer(ModelShape):
     problem = Text(
         read_only=True, help_text="Why the last read failed. Empty if it did not."
     )
-    answered = Seconds("When it was last read.", source="answered_at", read_only=True)
+    answered = Seconds(
+        "When it was last read or pushed.", source="answered_at", read_only=True
+    )
+    expires = Seconds(
+        "When what was pushed becomes unknown.", source="expires_at", read_only=True
+    )
     jobs = Object(
-        value=_count_jobs,
+        value=count_jobs,
         read_only=True,
         help_text="The number of its jobs by state: pending, held back by the CI, "
         "running.",
@@ -88,11 +94,15 @@ class QueueSerializer(ModelShape):
             "enabled",
             "problem",
             "answered",
+            "expires",
             "paused",
             "jobs",
         )
         extra_kwargs: ClassVar = {
-            "url": {"help_text": "Empty: the CI system's own, if there is one."},
+            "url": {
+                "help_text": "Empty: the CI system's own, if there is one. A queue of "
+                "the kind `push` has none.",
+            },
             "options": {"help_text": "Options of its kind, and `poll`: seconds."},
             "paused": {
                 "read_only": True,
@@ -104,8 +114,8 @@ class QueueSerializer(ModelShape):
 class QueueJobSerializer(Shape):
     """One job of a queue."""
 
-    id = Text(source="job.job_id")
-    state = Choice(choices=_STATES, value=lambda row: row["job"].state.value)
+    id = Text(source="job.job_id", help_text="Empty if the CI only counts its jobs.")
+    state = Choice(choices=STATES, value=lambda row: row["job"].state.value)
     since = Count(
         value=lambda row: int(row["job"].since),
         help_text="When it was queued, or started if it runs. Unix seconds.",

@@ -27,6 +27,7 @@ SCOPES: Final[Mapping[str, str]] = {
     Token.Scope.SERVERS_READ: "See servers, their history and leaks.",
     Token.Scope.SERVERS_WRITE: "Create, retry and terminate servers.",
     Token.Scope.SECRETS_READ: "Read the keys that clients use to reach servers.",
+    Token.Scope.DEMAND_WRITE: "Push the jobs that pools follow, and nothing else.",
     Token.Scope.FLEET_ADMIN: "Change accounts, templates, tokens and switches.",
 }
 _DAYS: Final = (

@@ -27,7 +27,8 @@ class Demand:
     """The jobs of one queue that match one pool, as they were at one time.
 
     ``complete`` is false if the queue showed only a part. ``names_servers`` tells
-    whether running jobs say which server runs them.
+    whether running jobs say which server runs them. ``until`` is when this ceases to
+    be true by its source's own word. Without it, the policy says when.
     """
 
     at: float
@@ -35,3 +36,4 @@ class Demand:
     complete: bool = True
     paused: bool = False
     names_servers: bool = True
+    until: float | None = None

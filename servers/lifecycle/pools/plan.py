@@ -102,7 +102,7 @@ def plan(
         memo=_remember(memo, found, idle, growth, shrink, demand, now),
         next_at=min(
             now + LONGEST_WAIT,
-            demand.at + policy.stale,
+            _find_end(demand, policy),
             found.due_at,
             growth.retry_at,
             shrink.retry_at,
@@ -132,10 +132,18 @@ def _explain_unknown(
         return f"The queue showed only a part of its jobs. {held}"
     if demand.at < memo.seen_at:
         return f"The queue's answer is older than the one before. {held}"
-    if now - demand.at >= policy.stale:
+    if now >= _find_end(demand, policy):
+        if demand.until is not None:
+            ended = int(now - demand.until)
+            return f"What was pushed to the queue expired {ended} s ago. {held}"
         age = int(now - demand.at)
         return f"The queue's last answer is {age} s old. {held}"
     return ""
+
+
+def _find_end(demand: Demand, policy: Policy) -> float:
+    """Return from when on the demand counts as unknown."""
+    return demand.at + policy.stale if demand.until is None else demand.until
 
 
 def _note_boots(memo: Memo, members: tuple[Member, ...], now: float) -> Memo:
