@@ -1,0 +1,66 @@
+"""The file of variables: one NAME=value a line, as Docker and shells read it."""
+
+import re
+from typing import Final
+
+from servers.errors import InvalidError
+
+MAX_BYTES: Final = 256 * 1024
+_LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
+
+
+def read_variables(text: str) -> dict[str, str]:
+    """Return the variables of a file; the last of a name counts.
+
+    Empty lines and comments are left out, and quotes around a value. Raises
+    InvalidError, which never quotes a value.
+    """
+    if len(text.encode()) > MAX_BYTES:
+        raise InvalidError(f"The file is larger than {MAX_BYTES // 1024} KiB.")
+    found = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise InvalidError(f"Line {number} is not NAME=value.")
+        name, value = match[1], match[2].strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            value = value[1:-1]
+        found[name] = value
+    return found
+
+
+def read_list(text: str) -> list[str]:
+    """Return the values that commas separate."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def read_pairs(text: str) -> dict[str, str]:
+    """Return the values of ``name:value,name:value``."""
+    pairs = (each.partition(":") for each in read_list(text))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def read_flag(text: str) -> bool:
+    """Return whether a flag is set, as Go reads it."""
+    return text in {"1", "t", "T", "TRUE", "true", "True"}
+
+
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+
+
+def read_seconds(name: str, text: str) -> int:
+    """Return a time such as 1h30m in seconds. Raises InvalidError."""
+    parts = _PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise InvalidError(f"{name} is not a time such as 55m.")
+    return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def read_whole(name: str, text: str, most: int = 1_000_000) -> int:
+    """Return a whole number of at least 0. Raises InvalidError."""
+    if not text.isascii() or not text.isdigit() or int(text[:9]) > most:
+        raise InvalidError(f"{name} is not a whole number from 0 to {most}.")
+    return int(text[:9])
