@@ -34,6 +34,9 @@ class Service:
             env.get("SERVERFLEET_DATA") or tempfile.mkdtemp(prefix="sfs-", dir="/tmp")
         )
         self.port = free_port()
+        # A proxy's, if one is in front, and the file with its CA.
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.ca = ""
         self.log_path = self.data / "service.log"
         clean = {
             name: value
@@ -106,10 +109,14 @@ class Service:
         self, method: str, path: str, body: Any = None, *, timeout: float = 20
     ) -> tuple[int, Any]:
         """Call the API, and return the status and the decoded answer."""
-        url = f"http://127.0.0.1:{self.port}{path}"
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         answer = requests.request(
-            method, url, json=body, headers=headers, timeout=timeout
+            method,
+            f"{self.url}{path}",
+            json=body,
+            headers=headers,
+            timeout=timeout,
+            verify=self.ca or True,
         )
         try:
             return answer.status_code, answer.json()

@@ -5,15 +5,18 @@ import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from servers.clouds.sandbox.world import World, world_path
 from servers.drill.service import Service, wait_for
 from servers.machine.agents.plan import DRAINING_NAME
+from servers.machine.callback.script import CA
 from tests.support.callbacks import CallingInstance
 from tests.support.dockerd import make_keys, require_dockerd, run_dockerd
 from tests.support.machines import read_files
+from tests.support.proxies import PROXIES, get_proxy
 from tests.support.standins import add_images, name_image
 
 pytestmark = [
@@ -104,3 +107,50 @@ def test_an_instance_that_nobody_reaches_lives_by_its_own_calls(tmp_path: Path) 
         assert instance.leaks == set()
         assert instance.token not in service.log()
         assert instance.read_secret() not in service.log()
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_an_instance_calls_back_over_tls_through_a_proxy_that_ships(
+    name: str, tmp_path: Path
+) -> None:
+    """As docs/deploy.md says, with an authority that only the instance trusts."""
+    proxy = get_proxy(name)
+    service = Service(SERVERFLEET_HTTPS="1")
+    with proxy.run_with_tls(service.port) as (url, authority):
+        (ca := tmp_path / "ca.pem").write_text(authority)
+        service.url, service.ca = url, str(ca)
+        service.env |= {
+            "SERVERFLEET_ALLOWED_HOSTS": str(urlsplit(url).hostname),
+            "SERVERFLEET_TRUSTED_ORIGINS": url,
+            "SERVERFLEET_PUBLIC_URL": url,
+            "SERVERFLEET_PUBLIC_CA": str(ca),
+        }
+        with service:
+            changes = {"cloud_init": "docker", "readiness": "callback"}
+            assert service.call("PATCH", "/api/templates/default", changes)[0] == 200
+            world = open_world(service)
+            assert service.call("POST", "/api/servers", {"name": NAME})[0] == 200
+            service.wait_state("staging", NAME)
+            (created,) = world.instances()
+            files = read_files(world.read_user_data(created.id))
+            distrusting = {path: text for path, text in files.items() if path != CA}
+            with CallingInstance(tmp_path / "distrusting", files=distrusting) as other:
+                other.start()
+                wait_for(lambda: "did not take" in other.said.read_text(), 20)
+                assert "no answer" in other.said.read_text()
+                assert "not called" in str(read(service, "why"))
+            with CallingInstance(tmp_path / "instance", files=files) as instance:
+                # Docker is part of other tests.
+                instance.add_script("bin/docker", ":")
+                instance.finish_step("Start Docker")
+                instance.start()
+                wait_for(lambda: read(service, "log")["phase"] == "booting", 20)
+                instance.finish_boot()
+                service.wait_state("running", NAME)
+                assert service.call("POST", f"/api/servers/{NAME}/cordon")[0] == 200
+                cordoned = instance.folder / "run/serverfleet/cordoned"
+                wait_for(cordoned.exists, 40)
+                assert service.call("DELETE", f"/api/servers/{NAME}")[0] == 200
+                service.wait_state("stopped", NAME)
+            assert instance.said.read_text() == ""
+            assert instance.leaks == set()

@@ -56,9 +56,11 @@ def adapt(folder: Path, *, http: int, https: int, upstream: int) -> str:
 
 
 @contextmanager
-def run_caddy(upstream: int, https: int = 0) -> Iterator[int]:
+def run_caddy(
+    upstream: int, https: int = 0, folder: Path | None = None
+) -> Iterator[int]:
     """Run Caddy in front of a port, and yield its own port for plain HTTP."""
-    folder = Path(tempfile.mkdtemp(prefix="sfc-", dir="/tmp"))
+    folder = folder or Path(tempfile.mkdtemp(prefix="sfc-", dir="/tmp"))
     port = free_port()
     file = folder / "Caddyfile"
     file.write_text(
@@ -84,3 +86,13 @@ def run_caddy(upstream: int, https: int = 0) -> Iterator[int]:
         process.kill()  # it would wait for its clients
         process.wait(10)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def run_caddy_with_tls(upstream: int) -> Iterator[tuple[str, str]]:
+    """Run Caddy as it ships. Yield its address, and the CA of its certificate."""
+    https, folder = free_port(), Path(tempfile.mkdtemp(prefix="sfc-", dir="/tmp"))
+    root = folder / "pki/authorities/local/root.crt"
+    with run_caddy(upstream, https, folder):
+        wait_for(root.exists, 20)
+        yield f"https://127.0.0.1:{https}", root.read_text()

@@ -7,22 +7,28 @@ from typing import Final
 
 import pytest
 
-from tests.support.caddy import find_caddy, run_caddy
-from tests.support.nginx import find_nginx, run_nginx
+from tests.support.caddy import find_caddy, run_caddy, run_caddy_with_tls
+from tests.support.nginx import find_nginx, run_nginx, run_nginx_with_tls
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """How to find a proxy, and how to run it in front of a port of this machine."""
+    """How to find a proxy, and how to run it in front of a port of this machine.
+
+    With TLS, it yields its address and the CA of its certificate.
+    """
 
     find: Callable[[], str]
     run: Callable[[int], AbstractContextManager[int]]
+    run_with_tls: Callable[[int], AbstractContextManager[tuple[str, str]]]
     missing: str
 
 
 PROXIES: Final = {
-    "nginx": Proxy(find_nginx, run_nginx, "there is no nginx"),
-    "caddy": Proxy(find_caddy, run_caddy, "there is no Caddy 2.7 or newer"),
+    "nginx": Proxy(find_nginx, run_nginx, run_nginx_with_tls, "there is no nginx"),
+    "caddy": Proxy(
+        find_caddy, run_caddy, run_caddy_with_tls, "there is no Caddy 2.7 or newer"
+    ),
 }
 
 
