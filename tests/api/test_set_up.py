@@ -121,6 +121,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"files": [{"path": "/etc/docker/daemon.json", "content": ""}]}, "files"),
     ({"files": [{**FILE, "mode": "rwx"}]}, "files"),
     ({"files": [{**FILE, "mode": 600}]}, "files"),
+    ({"files": [{**FILE, "mode": "1777"}]}, "files"),
     ({"files": [{**FILE, "owner": "me"}]}, "files"),
     ({"files": [FILE, FILE]}, "files"),
     ({"files": [{"path": "/x", "content": "x" * 70000}]}, "files"),
@@ -140,6 +141,20 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "user_data",
     ),
 ]
+
+
+def test_a_mode_that_no_image_keeps_is_refused_with_a_way_out(send: Call) -> None:
+    for cloud_init in ("docker", "ignition"):
+        for mode in ("4755", "04755", "2755", "1777", "7000"):
+            change = {"cloud_init": cloud_init, "files": [{**FILE, "mode": mode}]}
+            answer = send("PATCH", PATH, change)
+            assert answer.status_code == 400
+            said = str(answer.json()["errors"]["files"])
+            assert "setuid, setgid or sticky" in said
+            assert "chmod u+s" in said
+        for mode in ("755", "0755", "00755"):
+            change = {"cloud_init": cloud_init, "files": [{**FILE, "mode": mode}]}
+            assert send("PATCH", PATH, change).status_code == 200, mode
 
 
 def test_what_can_not_be_set_up_is_refused_at_its_field(send: Call) -> None:

@@ -23,7 +23,11 @@ MAX_JSON: Final = 16 * 1024  # bytes of daemon.json
 MAX_FILES: Final = 64 * 1024  # bytes of all files together
 MAX_COMMANDS: Final = 16 * 1024
 MAX_KEY: Final = 16 * 1024  # characters of one SSH key
-MODE: Final = re.compile(r"0?[0-7]{3,4}")
+# Without setuid, setgid and sticky. Ignition drops these bits in configs before 3.4.0
+# (coreos/ignition#1301). cloud-init sets the owner after the mode, so Linux clears the
+# first two.
+MODE: Final = re.compile(r"0{0,2}[0-7]{3}")
+_SPECIAL_MODE: Final = re.compile(r"0?[1-7][0-7]{3}")
 _PATH: Final = re.compile(r"(?:/[^/\x00-\x1f\x7f]+)+")
 _KEY_TYPES: Final = (
     "ssh-ed25519",
@@ -226,9 +230,18 @@ def _check_file(entry: Any, seen: set[str]) -> str:
     seen.add(path)
     if not isinstance(content, str) or not _is_text(content):
         return "the content must be text, without NUL characters."
-    if mode is not None and not (isinstance(mode, str) and MODE.fullmatch(mode)):
-        return 'enter the mode as octal digits, such as "0644".'
-    return ""
+    return _check_mode(mode)
+
+
+def _check_mode(mode: Any) -> str:
+    if mode is None or (isinstance(mode, str) and MODE.fullmatch(mode)):
+        return ""
+    if isinstance(mode, str) and _SPECIAL_MODE.fullmatch(mode):
+        return (
+            "the mode can't contain setuid, setgid or sticky. Use a mode such as "
+            '"0755", and set them by a command such as chmod u+s.'
+        )
+    return 'enter the mode as three octal digits, such as "0644".'
 
 
 def read_files(text: str) -> tuple[OwnFile, ...]:
