@@ -2,7 +2,8 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -16,9 +17,18 @@ from servers.addresses import (
     read_address,
 )
 from servers.clouds.amazon.api import read_answer
+from servers.clouds.azure import errors as azure
+from servers.clouds.azure import tokens as azure_tokens
 from servers.clouds.base import CloudConfig, CloudInstance, Meaning
-from servers.clouds.hetznercloud.errors import explain as explain_hetzner
-from servers.clouds.registry import open_cloud, validate_config
+from servers.clouds.digitalocean import errors as digitalocean
+from servers.clouds.google import errors as google
+from servers.clouds.google import tokens as google_tokens
+from servers.clouds.hetznercloud import errors as hetznercloud
+from servers.clouds.linode import errors as linode
+from servers.clouds.openstack import errors as openstack
+from servers.clouds.registry import list_kinds, open_cloud, validate_config
+from servers.clouds.scaleway import errors as scaleway
+from servers.clouds.vultr import errors as vultr
 from servers.machine.tcp import NOT_TRIED, NOT_YET, try_port
 from servers.outgoing.errors import CallError, UnreachableError
 from servers.outgoing.http import Answer
@@ -216,6 +226,31 @@ def test_readiness_connects_to_no_metadata_service_and_to_this_machine_in_the_sa
 SECRET = "internal-hostname-and-more"
 
 
+def explain_amazon(reply: Reply) -> CallError | None:
+    """Return the error that an answer of EC2 is, or None."""
+    try:
+        read_answer(reply.answer)
+    except CallError as error:
+        return error
+    return None
+
+
+READERS: dict[str, Callable[[Reply], CallError | None]] = {
+    "amazon": explain_amazon,
+    "azure": azure.explain,
+    "azure sign-in": azure_tokens.explain_refusal,
+    "digitalocean": digitalocean.explain,
+    "google": google.explain,
+    "google sign-in": google_tokens.explain_refusal,
+    "hetznercloud": hetznercloud.explain,
+    "linode": linode.explain,
+    "openstack": openstack.explain,
+    "openstack sign-in": openstack.explain_keystone,
+    "scaleway": scaleway.explain,
+    "vultr": vultr.explain,
+}
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -228,26 +263,32 @@ SECRET = "internal-hostname-and-more"
         json.dumps(SECRET),
         json.dumps([SECRET]),
         json.dumps({"message": SECRET}),
-        json.dumps({"error": SECRET, "status": 403}),
+        json.dumps({"error": SECRET, "status": 418}),
         json.dumps({"error": {"type": SECRET, "reason": SECRET}}),
         json.dumps({"errors": [{"message": SECRET}]}),
         json.dumps({"detail": SECRET}),
         json.dumps({"kind": "Status", "message": SECRET, "reason": "Forbidden"}),
     ],
 )
-@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 409, 429, 500, 503])
+@pytest.mark.parametrize("name", READERS)
 def test_an_error_quotes_nothing_of_what_is_no_answer_of_its_cloud(
-    allow: Any, body: str, status: int
+    name: str, body: str
 ) -> None:
-    answer = Answer(status, SECRET, {"Location": f"http://{SECRET}"}, body.encode())
-    try:
-        read_answer(answer)
-    except CallError as error:
-        assert SECRET not in error.message  # noqa: PT017 - some answers are no errors
-    reply = Reply("It", answer, parse_json(answer.body))
-    assert SECRET not in describe_body(reply)
-    found = explain_hetzner(reply)
-    assert found is None or SECRET not in found.message
+    for status in (200, 302, 400, 401, 403, 404, 409, 429, 500, 503):
+        headers = {"Location": f"http://{SECRET}"}
+        answer = Answer(status, SECRET, headers, body.encode())
+        reply = Reply("It", answer, parse_json(answer.body))
+        assert SECRET not in describe_body(reply)
+        error = READERS[name](reply)
+        assert error is None or SECRET not in error.message
+
+
+def test_each_cloud_with_an_endpoint_is_among_them() -> None:
+    kinds = {kind.name for kind in list_kinds() if kind.takes_endpoint}
+    assert kinds <= {name.partition(" ")[0] for name in READERS}
+    for name in kinds - {"amazon"}:
+        errors = import_module(f"servers.clouds.{name}.errors")
+        assert READERS[name] is errors.explain
 
 
 def test_a_long_error_is_cut(allow: Any) -> None:

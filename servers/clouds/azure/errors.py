@@ -142,8 +142,11 @@ def explain(reply: Reply) -> CallError | None:
     codes, message = read_codes(error)
     if not codes and not message:
         return None
-    if not codes and reply.status != 429:
-        return None  # words alone may be a gateway's
+    if not codes:
+        # Words alone may be those of a gateway, or of another service.
+        if reply.status != 429:
+            return None
+        message = "Too many requests"
     return make_error(reply.status, codes, message, retry_after=reply.retry_after)
 
 

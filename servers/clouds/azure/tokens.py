@@ -92,6 +92,7 @@ _METADATA: Final = "http://169.254.169.254"
 _METADATA_HOST: Final = "AZURE_POD_IDENTITY_AUTHORITY_HOST"
 _WHAT: Final = "Microsoft Entra ID"
 _SECONDS: Final = 3600.0  # that a token is valid, if its answer does not say it
+_OAUTH_CODE: Final = re.compile("[a-z_]{3,40}")
 _CODE: Final = re.compile(r"AADSTS[0-9]{4,9}")
 _TRACE: Final = re.compile(r"\s*(?:Trace ID|Correlation ID|Timestamp):.*", re.DOTALL)
 _ADVICE: Final = {
@@ -206,13 +207,14 @@ def _sign_in(place: Place, given: Mapping[str, str]) -> Lent[Token]:
 def explain_refusal(reply: Reply) -> CallError | None:
     """Return what a refusal of the token endpoint means, or None if it names none."""
     code = reading.text(reply.data, "error")
-    if not code or reply.status >= 500:
+    if not _OAUTH_CODE.fullmatch(code) or reply.status >= 500:
         return None
     described = reading.find(reply.data, "error_description")
     words = described if isinstance(described, str) else ""
     number = found[0] if (found := _CODE.search(words)) else ""
-    words = shorten(_TRACE.sub("", words)).rstrip(".")
-    said = f"{_WHAT} answered {code[:60]}: {words or 'no reason'}."
+    # Only Microsoft numbers its errors. What another service says is not quoted.
+    words = shorten(_TRACE.sub("", words)).rstrip(".") if number else ""
+    said = f"{_WHAT} answered {code}: {words or 'no reason'}."
     if reply.status == 429 or code == "temporarily_unavailable":
         return ThrottledError(said, retry_after=reply.retry_after)
     advice = _ADVICE.get(

@@ -81,7 +81,9 @@ def explain(reply: Reply) -> CallError | None:
     if not code and not (words and reply.status in _BY_STATUS):
         return None
     meaning = _find_meaning(reply.status, code, words)
-    said = f"{NAME} answered {code[:60] or reply.status}: {words.rstrip('.')}."
+    said = f"{NAME} answered {code[:60] or reply.status}"
+    # Words without a code may be those of any other service.
+    said += f": {words.rstrip('.')}." if code else "."
     advice = _ADVICE.get(meaning, "")
     if meaning is CredentialsError:
         known = reply.status != 401 and code != "unauthorized"

@@ -76,6 +76,7 @@ _METADATA_HOST: Final = "GCE_METADATA_HOST"
 _FLAVOR: Final = {"Metadata-Flavor": "Google"}
 _WHAT: Final = "Google's token endpoint"
 _FURTHEST: Final = 300.0  # seconds of a wrong clock that Google forgives
+_OAUTH_CODE: Final = re.compile("[a-z_]{3,40}")
 _TIMES: Final = re.compile(r"\biat\b|\bexp\b|time ?frame|short-lived", re.IGNORECASE)
 
 
@@ -177,12 +178,12 @@ def _exchange(key: ServiceKey, *, now: float) -> Lent[Token]:
 def explain_refusal(reply: Reply) -> CallError | None:
     """Return what a refusal of the token endpoint means."""
     code = reading.text(reply.data, "error")
-    if not code:
+    if not _OAUTH_CODE.fullmatch(code):
         return explain(reply)  # worded as Google's other APIs do, or nothing
     if reply.status >= 500:
         return None
     words = shorten(reading.text(reply.data, "error_description")).rstrip(".")
-    said = f"{_WHAT} answered {code[:60]}: {words or 'no reason'}."
+    said = f"{_WHAT} answered {code}: {words or 'no reason'}."
     if reply.status == 429:
         return ThrottledError(said, retry_after=reply.retry_after)
     skew = read_skew(reply.headers.get("Date", ""))

@@ -147,8 +147,9 @@ def _read_error(reply: Reply) -> tuple[str, str]:
         title = reading.text(found, 0, "title")
         return title, shorten(reading.text(found, 0, "detail") or title)
     for kind, inner in reading.fields(data).items():
-        # Neutron's may be a text instead of an object.
-        words = reading.text(inner, "message") or reading.text(inner)
+        # Neutron's may be a text instead of an object. Other texts are of no service.
+        said = reading.text(inner) if kind == "NeutronError" else ""
+        words = reading.text(inner, "message") or said
         if words:
             return reading.text(inner, "type") or kind, shorten(words)
     return "", ""
