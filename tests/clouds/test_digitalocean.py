@@ -173,6 +173,7 @@ def test_options_that_contradict_each_other_are_refused() -> None:
         ({"address": "ipv6"}, "needs ipv6"),
         ({"vpc": "default"}, "such as 5a4981aa"),
         ({"tags": "a b"}, "such as build-machines"),
+        ({"tags": "web,Serverfleet-fleet:other"}, "such as build-machines"),
         ({"backups": True}, "unknown"),
     ):
         (said,) = validate_placement_options(

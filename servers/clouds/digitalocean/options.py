@@ -15,7 +15,8 @@ ADDRESSES: Final = {
     "private": "Private",
     "ipv6": "IPv6; private if there is none",
 }
-TAG: Final = "[A-Za-z0-9:_-]{1,255}"
+# Those by which Droplets are found are never a person's. Case does not matter there.
+TAG: Final = "(?!(?i:serverfleet-))[A-Za-z0-9:_-]{1,255}"
 
 CREDENTIALS: Final = (
     Field(

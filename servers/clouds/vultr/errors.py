@@ -28,7 +28,9 @@ NAME: Final = "Vultr"
 WORDS: Final[tuple[tuple[re.Pattern[str], type[CallError]], ...]] = (
     # A matter of time: it installs, or is being destroyed already.
     (
-        re.compile(r"(?:currently|is|are) locked|pending destruction"),
+        re.compile(
+            r"(?:server|instance|vm) is (?:currently )?locked|pending destruction"
+        ),
         UnknownOutcomeError,
     ),
     (

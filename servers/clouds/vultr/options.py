@@ -16,7 +16,8 @@ ADDRESSES: Final = {
     "ipv6": "Public IPv6",
 }
 UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-TAG: Final = "[A-Za-z0-9:._/-]{1,128}"
+# Those by which instances are found are never a person's.
+TAG: Final = "(?!serverfleet-)[A-Za-z0-9:._/-]{1,128}"
 
 CREDENTIALS: Final = (
     Field(

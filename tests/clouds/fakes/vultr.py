@@ -27,6 +27,7 @@ from tests.clouds.fakes.vultr_offers import (
     SYSTEMS,
     VPCS,
 )
+from tests.clouds.fakes.vultr_show import region_of, show, statuses_of
 from tests.clouds.fakes.wire import Request, Response, route
 
 PAGE = 500
@@ -157,7 +158,7 @@ class FakeVultr(Fake):
         machine = self.find_machine(request, request.params["instance_id"])
         if machine is None:
             return self.refuse("missing", request)
-        if self.statuses_of(machine, request.now)[2] == "locked":
+        if statuses_of(machine, request.now)[2] == "locked":
             return self.refuse("locked", request)
         self.end_machine(machine, request.now)
         return Response(204)
@@ -244,6 +245,10 @@ class FakeVultr(Fake):
             200, {name: shown, "meta": {"total": len(entries), "links": links}}
         )
 
+    def show(self, machine: Machine, now: float) -> dict[str, Any]:
+        """Return an instance as the API shows it."""
+        return show(machine, [*self.machines].index(machine.id) % 250 + 1, now)
+
     def has_image(self, body: dict[str, Any]) -> bool:
         """Tell whether a create call names exactly one image, which exists."""
         marketplace = {each["image_id"] for each in APPLICATIONS if each["image_id"]}
@@ -256,71 +261,7 @@ class FakeVultr(Fake):
         given = [name for name in wanted if name in body]
         return len(given) == 1 and body[given[0]] in wanted[given[0]]
 
-    def statuses_of(self, machine: Machine, now: float) -> tuple[str, str, str]:
-        """Return an instance's three statuses."""
-        if machine.raw_status:
-            status, _, rest = machine.raw_status.partition("/")
-            power, _, server = rest.partition("/")
-            return status, power, server
-        if machine.boots is None or now >= machine.boots:
-            return "active", "running", "ok"
-        done = (now - machine.effect) / (machine.boots - machine.effect)
-        if done < 0.4:
-            return "pending", "running", "none"
-        if done < 0.7:
-            return "active", "stopped", "locked"
-        return "active", "running", "installingbooting"
-
-    def show(self, machine: Machine, now: float) -> dict[str, Any]:
-        """Return an instance as the API shows it."""
-        body = machine.body
-        low = [*self.machines].index(machine.id) % 250 + 1
-        status, power, server = self.statuses_of(machine, now)
-        has_address = status != "pending" or bool(machine.raw_status)
-        ipv4 = has_address and not body.get("disable_public_ipv4")
-        ipv6 = has_address and body.get("enable_ipv6")
-        plan = next(
-            (each for each in PLANS if each["id"] == body.get("plan")), PLANS[0]
-        )
-        return {
-            "allowed_bandwidth": 1000,
-            "app_id": body.get("app_id", 0),
-            "date_created": CREATED,
-            "disk": plan["disk"],
-            "features": ["ipv6"] if body.get("enable_ipv6") else [],
-            "firewall_group_id": body.get("firewall_group_id", ""),
-            "gateway_v4": "192.0.2.1" if ipv4 else "0.0.0.0",
-            "hostname": body.get("hostname", ""),
-            "id": machine.id,
-            "image_id": body.get("image_id", ""),
-            # Known before any public address.
-            "internal_ip": f"10.99.0.{low}" if body.get("attach_vpc") else "",
-            "kvm": "https://my.vultr.com/subs/vps/novnc/api.php?data=00example11223344",
-            "label": machine.name,
-            "main_ip": f"192.0.2.{low}" if ipv4 else "0.0.0.0",
-            "netmask_v4": "255.255.254.0" if ipv4 else "",
-            "os": "Ubuntu 24.04 LTS x64",
-            "os_id": body.get("os_id", 2284),
-            "plan": plan["id"],
-            "power_status": power,
-            "ram": plan["ram"],
-            "region": region_of(machine),
-            "server_status": server,
-            "status": status,
-            "tags": [*machine.tags],
-            "user_scheme": "root",
-            "v6_main_ip": f"2001:db8::{low:x}" if ipv6 else "",
-            "v6_network": "2001:db8::" if ipv6 else "",
-            "v6_network_size": 64 if ipv6 else 0,
-            "vcpu_count": plan["vcpu_count"],
-        }
-
 
 def ids_of(entries: Iterable[dict[str, Any]]) -> set[Any]:
     """Return the ids of a list."""
     return {each["id"] for each in entries}
-
-
-def region_of(machine: Machine) -> str:
-    """Return an instance's region."""
-    return str(machine.body.get("region", "fra"))
