@@ -67,7 +67,8 @@ class PlacementFields(models.Model):
         blank=True,
         validators=[MinValueValidator(Decimal(0))],
         help_text="What a server costs per hour. Leave empty to use the price that "
-        "the cloud lists, if it is known.",
+        "the cloud lists for the size. No price is listed for spot instances, so "
+        "without one their cost is unknown.",
     )
     currency = models.CharField(
         max_length=3,

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
 from typing import Any, Final
@@ -21,6 +21,7 @@ from servers.placing.placements import read_placements
 KEPT_SECONDS: Final = 60.0
 _MAX_KEPT: Final = 1000
 
+_Place = tuple[UUID, str]  # an account and a region
 _kept: dict[tuple[str, UUID, str], tuple[float, Mapping[str, Price]]] = {}
 _lock = threading.Lock()
 
@@ -28,40 +29,75 @@ _lock = threading.Lock()
 def find_price(placement: Placement) -> Price:
     """Return what an hour at a placement costs. It is frozen with the create call.
 
-    The price that people have set comes first, then the one that the cloud lists for
-    the size, as last told. At most one query, and none if that was read in the last
-    minute.
+    At most one query, and none if its catalogue was read in the last minute.
     """
-    if placement.price_per_hour is not None:
-        return Price(placement.price_per_hour, placement.currency)
-    if placement.spot:
-        # A catalogue has the usual price, and a spot instance costs less.
-        return UNKNOWN
-    listed = _recent_prices(placement.account, placement.region)
-    return listed.get(placement.size, UNKNOWN)
+    return find_prices([placement])[0]
 
 
-def _recent_prices(account: UUID, region: str) -> Mapping[str, Price]:
-    key = (str(connection.settings_dict["NAME"]), account, region)
+def find_prices(placements: Sequence[Placement]) -> list[Price]:
+    """Return what an hour at each placement costs, in their order.
+
+    The price that people have set comes first, then the one that the cloud lists for
+    the size, as last told. At most one query, and none if all catalogues were read in
+    the last minute.
+    """
+    # A catalogue has the usual price, and a spot instance costs less.
+    asked = [
+        (each.account, each.region)
+        for each in placements
+        if each.price_per_hour is None and not each.spot
+    ]
+    listed = _recent_prices(asked) if asked else {}
+    found = []
+    for each in placements:
+        price = UNKNOWN
+        if each.price_per_hour is not None:
+            price = Price(each.price_per_hour, each.currency)
+        elif not each.spot:
+            price = listed[each.account, each.region].get(each.size, UNKNOWN)
+        found.append(price)
+    return found
+
+
+def _recent_prices(places: Iterable[_Place]) -> dict[_Place, Mapping[str, Price]]:
+    """Return the listed prices of accounts and regions, by size."""
+    database, now = str(connection.settings_dict["NAME"]), time.monotonic()
+    found: dict[_Place, Mapping[str, Price]] = {}
+    missing = set()
     with _lock:
-        found = _kept.get(key)
-    if found is not None and time.monotonic() - found[0] < KEPT_SECONDS:
-        return found[1]
-    prices = _read_prices(account, region)
+        for place in places:
+            known = _kept.get((database, *place))
+            if known is not None and now - known[0] < KEPT_SECONDS:
+                found[place] = known[1]
+            else:
+                missing.add(place)
+    if not missing:
+        return found
+    read = _read_prices(missing)
     with _lock:
         if len(_kept) >= _MAX_KEPT:
             _kept.clear()
-        _kept[key] = (time.monotonic(), prices)
-    return prices
+        for place, prices in read.items():
+            _kept[(database, *place)] = (time.monotonic(), prices)
+    return found | read
 
 
-def _read_prices(account: UUID, region: str) -> dict[str, Price]:
-    row = Catalogue.objects.filter(account=account, region=region).first()
-    if row is None or not row.content:
-        return {}
+def _read_prices(places: Collection[_Place]) -> dict[_Place, Mapping[str, Price]]:
+    rows = Catalogue.objects.filter(
+        account__in={account for account, _ in places},
+        region__in={region for _, region in places},
+    ).values_list("account", "region", "content")
+    found: dict[_Place, Mapping[str, Price]] = {place: {} for place in places}
+    for account, region, content in rows:
+        if (account, region) in found and content:
+            found[account, region] = _read_sizes(content)
+    return found
+
+
+def _read_sizes(content: str) -> dict[str, Price]:
     names = [field.name for field in fields(OfferedSize)]
     prices = {}
-    for values in json.loads(row.content).get("sizes", ()):
+    for values in json.loads(content).get("sizes", ()):
         # One from an older version may lack newer fields.
         size: dict[str, Any] = dict(zip(names, values, strict=False))
         if size.get("price_per_hour") is not None:

@@ -53,7 +53,7 @@ def test_its_queries_do_not_grow_with_the_templates(
     for number in range(8):
         add_template(f"t-{number}")
         provision(template=f"t-{number}")
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         operator.get("/servers/new/")
 
 

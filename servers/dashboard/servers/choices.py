@@ -8,7 +8,9 @@ from typing import Any, Final
 from django.db.models import Count
 
 from servers.access.reach import load_placed, reach_templates
+from servers.lifecycle.billing import Price
 from servers.models import Fleet, Template, TemplatePlacement
+from servers.placing.prices import find_prices
 from servers.records.boots import Boots, read_boots
 from servers.records.limits import COUNTED
 
@@ -22,6 +24,7 @@ class Choice:
 
     template: Template
     first: TemplatePlacement
+    price: Price
     boot_seconds: float | None
     left: int | None  # None: nothing limits it
     limited_by: str
@@ -29,7 +32,7 @@ class Choice:
 
 
 def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
-    """Return the templates, the default first. Three queries for any number of them."""
+    """Return the templates, the default first. Four queries for any number of them."""
     templates = (
         reach_templates()
         .defer("user_data")
@@ -37,9 +40,11 @@ def list_choices(fleet: Fleet, *, now: datetime) -> list[Choice]:
     )
     boots = read_boots(now=now)
     used = _count_used()
+    placed = load_placed(templates)
+    prices = find_prices([each.first_placement.freeze() for each in placed])
     return [
-        _describe(template, fleet, used, boots.get(template.pk, Boots()).usual)
-        for template in load_placed(templates)
+        _describe(template, fleet, used, boots.get(template.pk, Boots()).usual, price)
+        for template, price in zip(placed, prices, strict=True)
     ]
 
 
@@ -56,7 +61,11 @@ def _count_used() -> Counter[Any]:
 
 
 def _describe(
-    template: Template, fleet: Fleet, used: Counter[Any], boot_seconds: float | None
+    template: Template,
+    fleet: Fleet,
+    used: Counter[Any],
+    boot_seconds: float | None,
+    price: Price,
 ) -> Choice:
     first = template.first_placement
     account = first.account
@@ -78,6 +87,7 @@ def _describe(
     return Choice(
         template=template,
         first=first,
+        price=price,
         boot_seconds=boot_seconds,
         left=None if left is None else max(0, left),
         limited_by=limited_by,

@@ -21,6 +21,7 @@ from servers.operations.templates import (
     read_template,
 )
 from servers.operations.trial import find_trial, was_tried
+from servers.placing.prices import find_prices
 from servers.records.boots import LATELY
 from servers.reports.catalogue import find_doubts
 from servers.reports.costs import recent_spending
@@ -44,11 +45,15 @@ class TemplateList(Live, TemplateView):
     permission_required = "servers.view_template"
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add the record of each template, in three queries."""
+        """Add the record and the price of each template, in four queries."""
         data = super().get_context_data(**context)
         records = read_records(now=data["now"])
         templates = load_placed(reach_templates().defer(*SECRET_FIELDS))
-        rows = [(row, records.get(row.pk, Record())) for row in templates]
+        prices = find_prices([each.first_placement.freeze() for each in templates])
+        rows = [
+            (row, records.get(row.pk, Record()), price)
+            for row, price in zip(templates, prices, strict=True)
+        ]
         return data | {"rows": rows, "days": LATELY.days}
 
 
@@ -76,6 +81,7 @@ class TemplatePage(Live, TemplateView):
         chosen = find_range(self.request.GET.get("range", "7d"))
         steps = load_steps(template, chosen, now=data["now"])
         spending = recent_spending(now=data["now"])
+        prices = find_prices([each.freeze() for each in placements])
         return data | {
             "ranges": RANGES,
             "range": chosen,
@@ -88,6 +94,8 @@ class TemplatePage(Live, TemplateView):
             "record": records.get(template.pk, Record()),
             "days": LATELY.days,
             "placements": placements,
+            "prices": prices,
+            "placed": list(zip(placements, prices, strict=True)),
             "doubts": find_doubts(placements),
             "versions": list(compare_versions(versions))[:VERSIONS_SHOWN],
             "is_cut": len(versions) > VERSIONS_SHOWN,
