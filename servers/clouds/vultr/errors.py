@@ -83,22 +83,22 @@ _ADVICE: Final[dict[type[CallError], str]] = {
 
 
 def explain(reply: Reply) -> CallError | None:
-    """Return what an answer that is no success means, or None without an error."""
+    """Return what an answer that is no success means, or None if it is not Vultr's.
+
+    Any service may answer with an error, but Vultr's repeats the status. What another
+    one says neither decides about a create nor is quoted: whoever may enter an endpoint
+    must not read it.
+    """
     found = reading.find(reply.data, "error")
     words = shorten(reading.text(found)) if isinstance(found, str) else ""
-    if not words:
+    if not words or reading.whole(reply.data, "status") != reply.status:
         return None
     meaning = find_meaning(reply.status, words)
-    # Any service may answer with an error, but only Vultr repeats the status. What
-    # another one says is not quoted: whoever may enter an endpoint must not read it.
-    own = reading.whole(reply.data, "status") == reply.status
-    said = f"{NAME} answered {reply.status}"
-    said += f": {words.rstrip('.')}." if own else "."
     advice = _ADVICE.get(meaning, "")
     if meaning is CredentialsError:
         advice = _advise(reply.status, words)
     return meaning(
-        f"{said} {advice}".rstrip(),
+        f"{NAME} answered {reply.status}: {words.rstrip('.')}. {advice}".rstrip(),
         retry_after=reply.retry_after if meaning is ThrottledError else None,
     )
 
