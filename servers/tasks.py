@@ -94,6 +94,13 @@ def plan_pool(pool_id: str) -> None:
     pools.plan_pool(UUID(pool_id))
 
 
+@shared_task(name="servers.tasks.cordon_agents", bind=True)
+@_as_worker
+def cordon_agents(pool_id: str) -> None:
+    """Have the CI of a pool send no more jobs to its cordoned servers."""
+    pools.cordon_agents(UUID(pool_id))
+
+
 @shared_task(name="servers.tasks.purge", bind=True)
 @_as_worker
 def purge() -> None:

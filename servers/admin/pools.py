@@ -103,7 +103,13 @@ class QueueAdmin(_Operated):
     list_display = ("name", "kind", "url", "enabled", "answered_at", "problem")
     list_filter = ("enabled",)
     search_fields = ("name", "url")
-    readonly_fields = ("answered_at", "problem", "paused", "complete")
+    readonly_fields = (
+        "answered_at",
+        "problem",
+        "cordon_problem",
+        "paused",
+        "complete",
+    )
     actions = ("test",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:

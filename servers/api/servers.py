@@ -124,7 +124,8 @@ class ServerViewSet(ScopedView, ViewSet):
         ServerSerializer,
         errors=[404],
         says="Its agent finishes its builds and ends. Those of Woodpecker and GitHub "
-        "are told only once no build runs, so their CI can send more until then. On a "
+        "are told only once no build runs, so their CI can send more until then, "
+        "unless the queue of the server's pool can cordon them there. On a "
         "server without an agent the cordon is a mark only. A server that is not "
         "running yet starts without its agent. `why` and the event tell which it is. "
         "Repeating the call changes nothing.",

@@ -30,6 +30,7 @@ DESTROY: Final = "servers.tasks.destroy_condemned"
 CATALOGUE: Final = "servers.tasks.refresh_catalogue"
 READ: Final = "servers.tasks.read_queue"
 PLAN: Final = "servers.tasks.plan_pool"
+CORDON: Final = "servers.tasks.cordon_agents"
 MAX_WAITING: Final = 10_000
 # A hint may have been lost if its row is still due after this time.
 AGAIN: Final = timedelta(seconds=10)

@@ -22,7 +22,9 @@ class Queue(models.Model):
     did; ``answered_at`` is when one last succeeded. ``generation`` grows with each
     change of the credentials or the URL, so that an answer to older ones is dropped. If
     the jobs are pushed, ``seq`` and ``digest`` (SHA-256 in hex) are of the latest push,
-    which holds until ``expires_at``.
+    which holds until ``expires_at``. ``agents`` is the snapshot's, and ``cordons`` is
+    what the CI was told of its agents (pools/cordons.py); ``cordon_problem`` is why it
+    could not be told, if so.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -56,12 +58,15 @@ class Queue(models.Model):
     complete = models.BooleanField(default=True, editable=False)
     paused = models.BooleanField(default=False, editable=False)
     names_servers = models.BooleanField(default=True, editable=False)
+    agents = models.JSONField(default=dict, blank=True, editable=False)
     jobs = models.JSONField(default=list, blank=True, editable=False)
     counts = models.JSONField(default=dict, blank=True, editable=False)
     unmatched = models.JSONField(default=list, blank=True, editable=False)
     seq = models.BigIntegerField(null=True, blank=True, editable=False)
     digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cordons = models.JSONField(default=dict, blank=True, editable=False)
+    cordon_problem = models.TextField(blank=True, default="", editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

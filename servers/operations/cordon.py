@@ -67,6 +67,7 @@ def _mark(server: Server, *, cordoned: bool) -> bool:
             elif seen[0] == State.STAGING:
                 # It may run in a moment, by a step that does not know of this.
                 row.update(next_step_at=now)
+            hint_cordon(server)
             write_event(
                 Fact.CORDONED if cordoned else Fact.UNCORDONED,
                 server=server,
@@ -74,3 +75,9 @@ def _mark(server: Server, *, cordoned: bool) -> bool:
             )
     server.cordoned = cordoned
     return True
+
+
+def hint_cordon(server: Server) -> None:
+    """After the commit, have the CI told of a server whose mark has changed."""
+    if server.pool_id is not None:
+        dispatch.hint(dispatch.CORDON, server.pool_id)

@@ -14,6 +14,7 @@ from servers.models import Queue
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.queues.base import Queue as Port
 from servers.queues.base import QueueConfig
+from servers.queues.cordons import Cordons
 from servers.queues.kind import QueueKind
 from servers.queues.registry import describe_queue_kind, open_queue
 from servers.records.differences import list_differences, read_values
@@ -29,13 +30,24 @@ MOVED: Final = (
 def open_queue_of(queue: Queue) -> Port:
     """Return the queue's adapter. Makes no call. Raises InvalidError."""
     kind = describe_queue_kind(queue.kind)
-    return open_queue(
-        queue.kind,
-        QueueConfig(
-            url=queue.url or kind.default_url,
-            credentials=json.loads(queue.credentials or "{}"),
-            options=queue.options,
-        ),
+    return open_queue(queue.kind, _configure(queue, kind))
+
+
+def open_cordons_of(queue: Queue) -> Cordons:
+    """Return what cordons the queue's agents. Makes no call. Raises InvalidError.
+
+    Its kind must be one whose API can.
+    """
+    kind = describe_queue_kind(queue.kind)
+    assert kind.open_cordons is not None
+    return kind.open_cordons(_configure(queue, kind))
+
+
+def _configure(queue: Queue, kind: QueueKind) -> QueueConfig:
+    return QueueConfig(
+        url=queue.url or kind.default_url,
+        credentials=json.loads(queue.credentials or "{}"),
+        options=queue.options,
     )
 
 
@@ -64,12 +76,15 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
             Queue.objects.filter(pk=queue.pk).update(
                 read_from=None,
                 jobs=[],
+                agents={},
                 counts={},
                 unmatched=[],
                 seq=None,
                 expires_at=None,
                 next_read_at=None if is_pushed else Now(),
             )
+        if before is not None and _is_moved(before, queue):
+            Queue.objects.filter(pk=queue.pk).update(cordons={}, cordon_problem="")
         if said := _describe_change(before, queue):
             write_event(Fact.QUEUE_CHANGED, reason=said)
     return queue

@@ -7,6 +7,7 @@ from servers.lifecycle.ending import leaves_list
 from servers.lifecycle.states import ENDING, Event, Outcome, State, Want
 from servers.messaging import dispatch
 from servers.models import Attempt, Instance, Server
+from servers.operations.cordon import hint_cordon
 from servers.records import ledger
 from servers.records.ledger import Fact, write_event
 from servers.reports.selectors import find_server
@@ -53,6 +54,7 @@ def _request_stop(server: Server, *, hide: bool, want: Want) -> bool:
         )
         if moved:
             dispatch.hint(dispatch.ADVANCE, server.pk)
+            hint_cordon(server)
     return moved
 
 

@@ -19,15 +19,19 @@ _NEVER: float = 1e18
 
 
 def load_members(
-    pool_id: UUID, cordoned: Collection[str], uses: Mapping[str, int]
+    pool_id: UUID,
+    cordoned: Collection[str],
+    uses: Mapping[str, int],
+    busy: Mapping[str, int],
 ) -> tuple[Member, ...]:
     """Return all servers of a pool that are not proven gone. One query.
 
     ``cordoned`` names those that a plan of the pool has cordoned, and ``uses`` is how
-    many jobs each has run, as far as that matters.
+    many jobs each has run, as far as that matters. ``busy`` is how many each runs now,
+    as far as its agent says.
     """
     rows = COUNTED.filter(pool=pool_id).only(*_READ).order_by("created_at", "pk")
-    return tuple(_show(row, cordoned, uses) for row in rows)
+    return tuple(_show(row, cordoned, uses, busy) for row in rows)
 
 
 def count_uses(pool: Pool) -> dict[str, int]:
@@ -39,7 +43,12 @@ def count_uses(pool: Pool) -> dict[str, int]:
     return dict(rows.order_by().values_list("server").annotate(Count("pk")))
 
 
-def _show(server: Server, cordoned: Collection[str], uses: Mapping[str, int]) -> Member:
+def _show(
+    server: Server,
+    cordoned: Collection[str],
+    uses: Mapping[str, int],
+    busy: Mapping[str, int],
+) -> Member:
     cordon = Cordon.NONE
     if server.cordoned:
         cordon = Cordon.POOL if server.name in cordoned else Cordon.OTHER
@@ -51,6 +60,7 @@ def _show(server: Server, cordoned: Collection[str], uses: Mapping[str, int]) ->
         created_at=server.created_at.timestamp(),
         boots_until=deadline.timestamp() if deadline else _NEVER,
         ready_at=server.ready_at.timestamp() if server.ready_at else None,
+        busy=busy.get(server.name),
         used=uses.get(server.name, 0),
         cordon=cordon,
         protected=server.protected,

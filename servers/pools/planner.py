@@ -90,7 +90,7 @@ def _make_plan(pool_pk: UUID) -> _Seen | None:
     )
     # Nobody else needs these counts, and they take a query.
     uses = count_uses(pool) if view.policy.max_uses else {}
-    members = load_members(pool.pk, memo.cordoned_at, uses)
+    members = load_members(pool.pk, memo.cordoned_at, uses, pool.queue.agents)
     demand = read_demand(pool.queue, pool, rivals)
     return _Seen(pool, plan(view, demand, members, now.timestamp()), now)
 

@@ -1,71 +1,49 @@
 """One read of one queue: claim, ask, store, and have its pools planned."""
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
 
 from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
 from servers.models import Queue
 from servers.operations.queues import open_queue_of
 from servers.outgoing.errors import CallError, ThrottledError
+from servers.pools.cordons import follow_cordons
+from servers.pools.holding import Held, claim_queue
 from servers.pools.storing import follow_snapshot, prepare_snapshot
 from servers.queues.base import QueueSnapshot
-from servers.queues.registry import describe_queue_kind, read_poll
+from servers.queues.registry import read_poll
 from servers.records.counters import count_fault
-from servers.records.leases import name_process
 from servers.records.ledger import database_now
 
 logger = logging.getLogger(__name__)
 
 CALL_SECONDS: Final = 20.0  # for all pages
-LEASE: Final = timedelta(seconds=60)
 LONGEST_PAUSE: Final = 60.0  # after errors
 LONGEST_THROTTLE: Final = 600.0
 AFTER_FAULT: Final = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A queue under the lease of this process."""
-
-    queue: Queue
-    fence: int
-
-
 def read_queue(queue_pk: UUID) -> None:
     """Read a queue if its lease is free, and store what it shows."""
-    held = _claim(queue_pk)
+    held = claim_queue(queue_pk)
     if held is None:
         return
     try:
+        follow_cordons(held)
         _read(held)
     except Exception:
         # A bug: don't make the queue wait for its lease to expire.
         logger.exception("The queue %s could not be read.", held.queue.name)
         count_fault()
-        _write(held, next_read_at=database_now() + AFTER_FAULT)
+        held.release(next_read_at=database_now() + AFTER_FAULT)
 
 
-def _claim(queue_pk: UUID) -> _Held | None:
-    queue = Queue.objects.filter(pk=queue_pk, enabled=True).first()
-    if queue is None or describe_queue_kind(queue.kind).is_pushed:
-        return None
-    now = database_now()
-    taken = (
-        Queue.objects.filter(pk=queue.pk, fence=queue.fence)
-        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
-        .update(fence=F("fence") + 1, lease_until=now + LEASE, lease_by=name_process())
-    )
-    return _Held(queue, queue.fence + 1) if taken else None
-
-
-def _read(held: _Held) -> None:
+def _read(held: Held) -> None:
     queue, started = held.queue, database_now()
     try:
         # No transaction is open here: the CI may take its time.
@@ -78,17 +56,17 @@ def _read(held: _Held) -> None:
         _record_snapshot(held, shown, started)
 
 
-def _record_failure(held: _Held, error: CallError | FleetError, now: datetime) -> None:
+def _record_failure(held: Held, error: CallError | FleetError, now: datetime) -> None:
     failures = held.queue.failures + 1
     logger.warning("The queue %s can't be read: %s", held.queue, error.message)
     wait = back_off(failures, 0.5, first=_find_poll(held.queue), most=LONGEST_PAUSE)
     if isinstance(error, ThrottledError) and error.retry_after:
         seconds = min(error.retry_after, LONGEST_THROTTLE)
         wait = max(wait, timedelta(seconds=seconds))
-    _write(held, failures=failures, problem=error.message, next_read_at=now + wait)
+    held.release(failures=failures, problem=error.message, next_read_at=now + wait)
 
 
-def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> None:
+def _record_snapshot(held: Held, shown: QueueSnapshot, started: datetime) -> None:
     queue = held.queue
     # The CI may want to be asked less often than people do.
     wait = max(_find_poll(queue), min(shown.wait, LONGEST_THROTTLE))
@@ -96,18 +74,8 @@ def _record_snapshot(held: _Held, shown: QueueSnapshot, started: datetime) -> No
     kept = prepare_snapshot(queue, shown, database_now())
     with transaction.atomic():
         # The fence first: a process suspended beyond its lease has an old answer.
-        if _write(held, next_read_at=next_read, **kept.values):
+        if held.release(next_read_at=next_read, **kept.values):
             follow_snapshot(kept)
-
-
-def _write(held: _Held, **values: object) -> bool:
-    """Write and end the lease, unless the queue was claimed or changed since."""
-    mine = Queue.objects.filter(pk=held.queue.pk, fence=held.fence)
-    same = mine.filter(generation=held.queue.generation)
-    if same.update(lease_until=None, **values):
-        return True
-    mine.update(lease_until=None)
-    return False
 
 
 def _find_poll(queue: Queue) -> float:

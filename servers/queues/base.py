@@ -52,7 +52,9 @@ class QueueSnapshot:
     ``at`` is when the first request was sent: what happened later may be missing.
     ``complete`` is false if a part could not be read. ``names_servers`` tells whether
     running jobs say which server runs them. ``wait`` is how many seconds the CI wants
-    to be left alone. ``until`` is when what was pushed expires.
+    to be left alone. ``until`` is when what was pushed expires. ``agents`` is how many
+    jobs at least each server runs, by its name, where the CI says that of its agents: 0
+    for an idle one. One that is left out may run any.
     """
 
     at: float
@@ -62,6 +64,7 @@ class QueueSnapshot:
     names_servers: bool = True
     wait: float = 0.0
     until: float | None = None
+    agents: Mapping[str, int] = field(default_factory=dict)
 
 
 class Queue(Protocol):

@@ -24,7 +24,8 @@ TOKEN: Final = Field(
     "token",
     "Token",
     "An access token. Its scope is read:admin, or read:organization or read:repository "
-    "if an owner is named.",
+    "if an owner is named. With write instead of read, Gitea's runners can be "
+    "disabled before their servers are drained.",
     required=True,
     secret=True,
 )

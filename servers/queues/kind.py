@@ -6,6 +6,7 @@ from typing import Final
 
 from servers.outgoing.fields import Field
 from servers.queues.base import Labels, Queue, QueueConfig
+from servers.queues.cordons import Cordons
 from servers.queues.matching import list_missing
 
 POLL: Final = Field(
@@ -44,6 +45,8 @@ class QueueKind:
     # Returns what is wrong with labels of a pool for this CI, or "".
     check_labels: Callable[[Labels], str] = lambda _labels: ""
     labels_help: str = ""
+    # Opens its agents, if its API can cordon them.
+    open_cordons: Callable[[QueueConfig], Cordons] | None = None
     poll: float = 10.0  # seconds between two reads without a hook
 
     @property

@@ -53,6 +53,7 @@ def dump_snapshot(shown: QueueSnapshot, now: datetime) -> dict[str, object]:
         "complete": shown.complete,
         "paused": shown.paused,
         "names_servers": shown.names_servers,
+        "agents": dict(shown.agents),
         "jobs": dump_jobs(shown.jobs),
     }
 
@@ -71,5 +72,6 @@ def load_snapshot(queue: Queue) -> QueueSnapshot | None:
         complete=queue.complete,
         paused=queue.paused,
         names_servers=queue.names_servers,
+        agents=queue.agents,
         until=queue.expires_at.timestamp() if queue.expires_at else None,
     )

@@ -316,6 +316,15 @@ def test_a_queue_that_names_no_servers_keeps_all_that_may_be_busy() -> None:
     assert ask(*members, memo=IDLE, demand=unnamed).cordon == ("a", "b")
 
 
+def test_jobs_of_nobody_take_no_slot_of_a_server_that_says_it_is_idle() -> None:
+    others = [Job(f"r{number}", JobState.RUNNING, NOW - 9) for number in range(9)]
+    unnamed = {"names_servers": False}
+    idle, silent = make_member("a", busy=0), make_member("b")
+    planned = ask(idle, silent, jobs=[*others, *wait(2)], demand=unnamed)
+    assert (planned.figures["free"], planned.create) == (2, 0)
+    assert ask(silent, jobs=[*others, *wait(2)], demand=unnamed).create == 1
+
+
 def test_boots_that_fail_in_a_row_are_counted_once_and_forgotten_after_a_success() -> (
     None
 ):

@@ -27,8 +27,8 @@ def read(fake: FakeForgejo, **options: Any) -> QueueSnapshot:
     return open_queue("forgejo", config).read(now=NOW, deadline=5)
 
 
-def read_servers(fake: FakeForgejo, **options: Any) -> dict[str, str]:
-    return {job.job_id: job.server for job in read(fake, **options).jobs}
+def read_jobs(fake: FakeForgejo, **options: Any) -> list[str]:
+    return [job.job_id for job in read(fake, **options).jobs]
 
 
 def test_a_waiting_job_needs_a_runner_with_its_labels(forgejo: FakeForgejo) -> None:
@@ -48,9 +48,10 @@ def test_waiting_and_running_jobs_come_in_one_list(forgejo: FakeForgejo) -> None
     shown = read(forgejo)
     assert [(job.job_id, job.state, job.server) for job in shown.jobs] == [
         (str(waiting), JobState.PENDING, ""),
-        (str(runs), JobState.RUNNING, "agent-1"),
+        (str(runs), JobState.RUNNING, ""),
     ]
-    assert shown.names_servers
+    assert not shown.names_servers
+    assert shown.agents == {"agent-1": 1, "agent-2": 0}
 
 
 def test_null_is_an_empty_queue(forgejo: FakeForgejo) -> None:
@@ -62,8 +63,8 @@ def test_null_of_a_version_that_was_asked_for_no_labels_is_no_empty_queue() -> N
         fake.add()
         with pytest.raises(RefusedError, match="Enter all labels"):
             read(fake)
-        assert read_servers(fake, labels=["docker", "arm64"]) == {"1": ""}
-        assert read_servers(fake, labels="arm64, docker") == {"1": ""}
+        assert read_jobs(fake, labels=["docker", "arm64"]) == ["1"]
+        assert read_jobs(fake, labels="arm64, docker") == ["1"]
         fake.jobs.clear()
         assert read(fake, labels=["docker"]) == QueueSnapshot(NOW, ())
 
@@ -79,51 +80,31 @@ def test_an_older_version_has_its_jobs_elsewhere(forgejo: FakeForgejo) -> None:
         }
     # It shows no runners, so nobody knows which one is busy.
     assert not shown.names_servers
-    assert [job.server for job in shown.jobs] == [""]
+    assert shown.agents == {}
 
 
 def test_runners_of_an_older_version_have_gitea_s_form() -> None:
     with running(FakeForgejo(version=14)) as fake:
         fake.register("agent-1", active=True)
+        fake.register("agent-2")
         fake.add("running")
-        assert read_servers(fake, labels=["docker"]) == {"2": "agent-1"}
+        assert read(fake, labels=["docker"]).agents == {"agent-1": 1, "agent-2": 0}
 
 
-def test_running_jobs_are_spread_over_the_active_runners_with_their_labels(
-    forgejo: FakeForgejo,
-) -> None:
+def test_a_runner_is_idle_busy_or_nobody_knows(forgejo: FakeForgejo) -> None:
     forgejo.register("agent-1", active=True)
-    forgejo.register("agent-2", active=True, labels=["docker", "gpu"])
-    forgejo.register("agent-3")
-    gpu = forgejo.add("running", runs_on=["gpu"])
-    plain = [forgejo.add("running") for _ in range(3)]
-    found = read_servers(forgejo)
-    assert found[str(gpu)] == "agent-2"
-    assert {found[str(job)] for job in plain} == {"agent-1", "agent-2"}
-
-
-def test_no_active_runner_counts_as_idle(forgejo: FakeForgejo) -> None:
-    forgejo.register("agent-1", active=True)
-    forgejo.register("agent-2", active=True)
-    job = forgejo.add("running")
-    found = read_servers(forgejo)
-    assert found == {str(job): "agent-1", "runner agent-2": "agent-2"}
-
-
-def test_a_job_without_an_active_runner_leaves_open_who_is_busy(
-    forgejo: FakeForgejo,
-) -> None:
-    forgejo.register("agent-1")
-    forgejo.register("agent-2", active=True, labels=["other"])
+    forgejo.register("agent-2")
+    forgejo.register("agent-3", online=False)
     forgejo.add("running")
-    assert not read(forgejo).names_servers
+    assert read(forgejo).agents == {"agent-1": 1, "agent-2": 0}
 
 
 def test_runners_come_in_pages(forgejo: FakeForgejo) -> None:
     for number in range(120):
         forgejo.register(f"agent-{number:03}", active=number > 110)
     forgejo.add("running")
-    assert len(read(forgejo).jobs) == 9
+    agents = read(forgejo).agents
+    assert (len(agents), sum(agents.values())) == (120, 9)
     assert forgejo.count_calls()["GET /admin/actions/runners"] == 3
 
 
@@ -152,7 +133,7 @@ def test_a_job_that_has_just_ended_is_left_out(forgejo: FakeForgejo) -> None:
 
 def test_another_attempt_of_a_job_is_another_job(forgejo: FakeForgejo) -> None:
     forgejo.add(attempt=2)
-    assert read_servers(forgejo) == {"1.2": ""}
+    assert read_jobs(forgejo) == ["1.2"]
 
 
 def test_only_the_owner_s_jobs_count(forgejo: FakeForgejo) -> None:

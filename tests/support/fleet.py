@@ -164,6 +164,8 @@ class Workshop:
             pools.read_queue(uuid.UUID(row_id))
         elif task == dispatch.PLAN:
             pools.plan_pool(uuid.UUID(row_id))
+        elif task == dispatch.CORDON:
+            pools.cordon_agents(uuid.UUID(row_id))
         else:
             engine.destroy_condemned(int(row_id))
 

@@ -53,6 +53,11 @@ class QueueSerializer(ModelShape):
     problem = Text(
         read_only=True, help_text="Why the last read failed. Empty if it did not."
     )
+    cordon_problem = Text(
+        read_only=True,
+        help_text="Why the CI could not be told last which servers get no more jobs. "
+        "Empty if it could.",
+    )
     answered = Seconds(
         "When it was last read or pushed.", source="answered_at", read_only=True
     )
@@ -93,6 +98,7 @@ class QueueSerializer(ModelShape):
             "credentials",
             "enabled",
             "problem",
+            "cordon_problem",
             "answered",
             "expires",
             "paused",

@@ -51,13 +51,13 @@ def count_capacity(
     """Count the servers, their slots and the jobs."""
     found = Capacity(total=len(members))
     _count_running(found, demand, members)
-    ready_free = _count_slots(found, members, now)
+    ready_free, doubtful = _count_slots(found, members, now)
     if not demand.names_servers:
         # Jobs run on servers that nobody names. Slots of ready ones may not be free,
         # and what runs beside them runs on servers of others.
         nameless = sum(job.state is JobState.RUNNING for job in demand.jobs)
         found.hidden = max(0, nameless - found.busy)
-        hidden = min(found.hidden, ready_free)
+        hidden = min(found.hidden, doubtful)
         found.hidden -= hidden
         found.busy += hidden
         found.free -= hidden
@@ -71,9 +71,15 @@ def count_capacity(
     return found
 
 
-def _count_slots(found: Capacity, members: tuple[Member, ...], now: float) -> int:
-    """Count servers and free slots. Return the free slots of those that are ready."""
-    ready_free = 0
+def _count_slots(
+    found: Capacity, members: tuple[Member, ...], now: float
+) -> tuple[int, int]:
+    """Count servers and free slots.
+
+    Return the free slots of those that are ready, and how many of these may run a job
+    that names no server: not those of a server whose agent says that it is idle.
+    """
+    ready_free = doubtful = 0
     for member in members:
         phase = member.phase
         if phase is Phase.BROKEN or phase is Phase.ENDING:
@@ -91,7 +97,8 @@ def _count_slots(found: Capacity, members: tuple[Member, ...], now: float) -> in
                 found.free += free
                 if phase is Phase.READY:
                     ready_free += free
-    return ready_free
+                    doubtful += free if member.busy != 0 else 0
+    return ready_free, doubtful
 
 
 def _count_running(

@@ -65,7 +65,10 @@ def explain_drain(key: str) -> str:
     if key in {"", "none"}:
         return "Until then, builds can still be started on it from outside."
     if AGENTS[key].drain.cancels:
-        return "Its CI can send it builds until none runs on it."
+        return (
+            "Its CI can send it builds until none runs on it, unless its pool's queue "
+            "lets ServerFleet stop that."
+        )
     return "Its agent takes no new builds."
 
 

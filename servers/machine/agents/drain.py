@@ -2,8 +2,8 @@
 
 The order is: cordon, look again, tell, wait.
 
-- *Cordon*: the daemon never starts the agent again by itself. This is also where the
-  API of a CI will be told to give the agent no more builds. A server that was cordoned
+- *Cordon*: the daemon never starts the agent again by itself. The CI of a pool's queue
+  is told by pools/cordons.py, if its API can. A server that was cordoned
   before it drains has that and the next step behind it (see cordon.py).
 - *Tell*: the agent gets its signal once, but not in the first seconds after its start,
   in which it could miss it. For most agents a second one cancels builds,
@@ -34,8 +34,8 @@ from servers.machine.docker.errors import ApiError, ClashError, MissingError
 
 BUSY: Final = (
     "Its agent is told to end once no build runs. Until then its CI can still send it "
-    "builds, because only the CI's own API can cordon it at once, which ServerFleet "
-    "does not call yet."
+    "builds, because only the CI's own API can cordon it at once. ServerFleet calls "
+    "that for the servers of a pool, if its queue has one."
 )
 
 

@@ -16,7 +16,6 @@ from servers.outgoing.fields import Field, read_several
 from servers.outgoing.rest import Reply, need_text
 from servers.queues.answers import need_list, read_time
 from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot, check_count
-from servers.queues.forgejo.runners import Runner, place_jobs, read_runner
 from servers.queues.forges import (
     ADMIN,
     LABELS_HELP,
@@ -49,6 +48,8 @@ _STATES: Final = {
     "running": JobState.RUNNING,
     "blocked": JobState.HELD,
 }
+_RUNNER: Final = ("name", "status")
+_ONLINE: Final = frozenset({"active", "idle", "online"})
 _DONE: Final = frozenset({"success", "failure", "cancelled", "skipped"})
 
 
@@ -66,7 +67,7 @@ class Forgejo:
         """Return all jobs that wait for a runner or have one.
 
         It tells no times of jobs. Nor does it tell which runner runs which, but which
-        runners are active: see place_jobs.
+        runners have one.
         """
         with Deadline(deadline, NAME):
             reply = self._ask_jobs()
@@ -77,9 +78,8 @@ class Forgejo:
             jobs = [job for row in rows if (job := _read_job(row, now)) is not None]
             if not any(job.state is JobState.RUNNING for job in jobs):
                 return QueueSnapshot(now, tuple(jobs))
-            runners = self._list_runners()
-        placed = place_jobs(jobs, runners, now)
-        return QueueSnapshot(now, placed.jobs, names_servers=placed.is_sure)
+            agents = self._read_agents()
+        return QueueSnapshot(now, tuple(jobs), names_servers=False, agents=agents)
 
     def _ask_jobs(self) -> Reply:
         """Return the list of jobs, from the path that this version has."""
@@ -106,17 +106,25 @@ class Forgejo:
                 "Enter all labels of your runners in the queue's options."
             )
 
-    def _list_runners(self) -> list[Runner]:
-        """Return the runners, or none if this version does not show them."""
+    def _read_agents(self) -> dict[str, int]:
+        """Return whether each runner that is online has a job: 1 or 0.
+
+        An active one has reported on a job within ten seconds. Returns {} if this
+        version does not show its runners.
+        """
         client = replace(self._client, explain=_explain_missing)
+        found: dict[str, int] = {}
         try:
-            return [
-                read_runner(row)
-                for page, _ in list_pages(client, f"{self._scope}/runners", "runners")
-                for row in page
-            ]
+            for page, _ in list_pages(client, f"{self._scope}/runners", "runners"):
+                for row in page:
+                    name, status = (reading.text(row, each) for each in _RUNNER)
+                    # Before 15, a runner has Gitea's fields.
+                    busy = status == "active" or reading.truth(row, "busy")
+                    if status in _ONLINE:
+                        found[name] = max(int(busy), found.get(name, 0))
         except _MissingError:
-            return []
+            return {}
+        return found
 
 
 class _MissingError(UnknownOutcomeError):

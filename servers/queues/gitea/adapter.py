@@ -4,14 +4,17 @@ Source: go-gitea/gitea, routers/api/v1/shared/action.go and services/convert/act
 as of 1.25 to 1.27.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
-from servers.outgoing.errors import UnknownOutcomeError
+from servers.outgoing.errors import RefusedError, UnknownOutcomeError
+from servers.outgoing.rest import need_text
 from servers.queues.answers import read_time
 from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot, check_count
+from servers.queues.cordons import Agent, Cordoned, set_cordons
 from servers.queues.forges import (
     LABELS_HELP,
     OWNER,
@@ -66,6 +69,22 @@ class Gitea:
                         jobs[job.job_id] = job
         return QueueSnapshot(now, tuple(jobs.values()), complete=complete)
 
+    def cordon(self, wanted: Mapping[str, bool], *, deadline: float) -> Cordoned:
+        """Disable runners, or enable them again. Raises RefusedError before 1.26."""
+        with Deadline(deadline, NAME):
+            agents = {
+                agent.agent_id: agent
+                for page, _ in list_pages(
+                    self._client, f"{self._scope}/runners", "runners"
+                )
+                for agent in map(_read_runner, page)
+            }
+            return set_cordons(agents.values(), wanted, self._set_cordon)
+
+    def _set_cordon(self, agent: Agent, is_cordoned: bool) -> None:
+        path = self._scope + self._client.join_path("runners", agent.agent_id)
+        self._client.ask("PATCH", path, data={"disabled": is_cordoned})
+
     def _list_jobs(self, status: str) -> tuple[dict[str, dict[str, Any]], int]:
         """Return all rows with a status by their ids, and how many there are."""
         rows: dict[str, dict[str, Any]] = {}
@@ -79,6 +98,17 @@ class Gitea:
         if "" in rows:
             raise UnknownOutcomeError(f"{NAME} showed a job without an id.")
         return rows, total
+
+
+def _read_runner(row: dict[str, Any]) -> Agent:
+    is_disabled = row.get("disabled")
+    if not isinstance(is_disabled, bool):
+        raise RefusedError(
+            f"This version of {NAME} can't disable runners, so it can still send jobs "
+            "to cordoned servers until their runners have been told. Use 1.26 or newer."
+        )
+    number = need_text(row, "id", what=NAME)
+    return Agent(number, reading.text(row, "name"), is_disabled)
 
 
 def _read_job(row: dict[str, Any], asked: str, now: float) -> QueueJob | None:
@@ -110,6 +140,7 @@ KIND: Final = QueueKind(
     name="gitea",
     label=NAME,
     open=Gitea,
+    open_cordons=Gitea,
     match=match_exact_tags,
     check_labels=check_tags,
     labels_help=LABELS_HELP,

@@ -1,15 +1,16 @@
 """The port over Woodpecker's ``GET /api/queue/info`` and its agents."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, CredentialsError
 from servers.outgoing.fields import Field
-from servers.outgoing.rest import Query, Reply, RestClient
+from servers.outgoing.rest import Query, Reply, RestClient, need_text
 from servers.queues.answers import need_list
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
+from servers.queues.cordons import Agent, Cordoned, set_cordons
 from servers.queues.kind import QueueKind
 from servers.queues.woodpecker.labels import (
     check_labels,
@@ -67,6 +68,25 @@ class Woodpecker:
         jobs = tuple(read_tasks(tasks, names, now, what=NAME))
         return QueueSnapshot(now, jobs, paused=reading.truth(reply.data, "paused"))
 
+    def cordon(self, wanted: Mapping[str, bool], *, deadline: float) -> Cordoned:
+        """Have agents get no more tasks (``no_schedule``), or get some again."""
+        with Deadline(deadline, NAME):
+            agents = [
+                Agent(
+                    need_text(agent, "id", what=NAME),
+                    reading.text(agent, "name"),
+                    reading.truth(agent, "no_schedule"),
+                )
+                for agent in self._list_agents()
+            ]
+            return set_cordons(agents, wanted, self._set_cordon)
+
+    def _set_cordon(self, agent: Agent, is_cordoned: bool) -> None:
+        # The name is overwritten, too, with nothing if it is not sent.
+        data = {"name": agent.name, "no_schedule": is_cordoned}
+        path = self._client.join_path("api", "agents", agent.agent_id)
+        self._client.ask("PATCH", path, data=data)
+
     def _list_agents(self) -> Iterator[dict[str, Any]]:
         page = 1
 
@@ -92,6 +112,7 @@ KIND: Final = QueueKind(
     name="woodpecker",
     label=NAME,
     open=Woodpecker,
+    open_cordons=Woodpecker,
     match=match_task,
     list_missing=list_missing_of_task,
     check_labels=check_labels,

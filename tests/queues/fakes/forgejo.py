@@ -53,6 +53,7 @@ class FakeForgejo(ForgeFake):
             "id": number,
             "name": name,
             "active": False,
+            "online": True,
             "labels": ["docker"],
             **runner,
         }
@@ -108,7 +109,7 @@ class FakeForgejo(ForgeFake):
             rows = [
                 {
                     **row,
-                    "status": "online",
+                    "status": "online" if row["online"] else "offline",
                     "busy": row["active"],
                     "labels": [{"name": name} for name in row["labels"]],
                 }
@@ -116,6 +117,9 @@ class FakeForgejo(ForgeFake):
             ]
             return Response(200, {"runners": rows, "total_count": len(runners)})
         rows = [
-            {**row, "status": "active" if row["active"] else "idle"} for row in page
+            {**row, "status": ("active" if row["active"] else "idle")}
+            if row["online"]
+            else {**row, "status": "offline"}
+            for row in page
         ]
         return Response(200, rows, {"X-Total-Count": str(len(runners))})
