@@ -42,7 +42,6 @@ from servers.outgoing.proxy import ProxyError, explain_way, find_proxy
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
 CONNECT_SECONDS: Final = 5.0
 MAX_RETRY_SECONDS: Final = 3600.0
-_LEAST_SECRET: Final = 4  # shorter texts are no secrets, and would mask plain words
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +77,6 @@ def explain_answer(answer: Answer, what: str, words: str = "") -> CallError:
     if answer.status == 429:
         return ThrottledError(said, retry_after=answer.retry_after)
     return (CredentialsError if answer.status == 401 else UnknownOutcomeError)(said)
-
-
-def mask(message: str, secrets: tuple[str, ...]) -> str:
-    """Return a message without any of ``secrets``, should a cloud repeat them."""
-    for secret in secrets:
-        if len(secret) >= _LEAST_SECRET:
-            message = message.replace(secret, "***")
-    return message
 
 
 def send(

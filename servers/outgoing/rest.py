@@ -22,7 +22,8 @@ from servers.outgoing.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
-from servers.outgoing.http import MAX_RETRY_SECONDS, Answer, explain_answer, mask, send
+from servers.outgoing.http import MAX_RETRY_SECONDS, Answer, explain_answer, send
+from servers.outgoing.masking import mask, mask_texts
 from servers.wording import make_printable
 
 MAX_PAGES: Final = 1000
@@ -262,10 +263,13 @@ class RestClient:
         unchanged = answer.status == 304 and "If-None-Match" in sent
         if unchanged or 200 <= answer.status < 300:
             return reply
+        secrets = (*self.secrets, *hide)
+        # Before a message is cut to its length: it must not end in half of one.
+        mask_texts(reply.data, secrets)
         error = self.explain(reply) or explain_answer(
             answer, self.what, describe_body(reply)
         )
-        said = mask(error.message, (*self.secrets, *hide))
+        said = mask(error.message, secrets)
         raise type(error)(said, retry_after=error.retry_after, about=error.about)
 
 

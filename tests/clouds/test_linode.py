@@ -301,12 +301,17 @@ def test_an_instance_without_its_tag_or_its_label_is_still_listed(
     bench.fake.machines[untagged.instance_id].tags.clear()
     renamed = cloud.create_instance(other, deadline=5)
     bench.fake.machines[renamed.instance_id].name = "do-not-touch"
+    third = bench.make_spec()
+    retagged = cloud.create_instance(third, deadline=5)
+    bench.fake.machines[retagged.instance_id].tags = {f"{FLEET_TAG}:other": ""}
     bench.fake.plant("my-ci-server", {})  # its label only looks alike
     listed = cloud.list_instances("ci", deadline=5).instances
     assert [(each.instance_id, each.key, each.fleet) for each in listed] == [
         (untagged.instance_id, spec.key, "ci"),
         (renamed.instance_id, "", "ci"),
+        (retagged.instance_id, third.key, "ci"),
     ]
+    assert cloud.list_instances("other", deadline=5).instances == ()
     assert cloud.find_instances(other.key, deadline=5) == []
 
 

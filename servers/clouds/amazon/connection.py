@@ -17,7 +17,8 @@ from servers.clouds.amazon.errors import find_meaning
 from servers.clouds.driver import put_on_http, send_by, thread_driver
 from servers.outgoing import reading
 from servers.outgoing.errors import CallError
-from servers.outgoing.http import explain_answer, mask, send
+from servers.outgoing.http import explain_answer, send
+from servers.outgoing.masking import mask
 
 # Partitions with other host suffixes. Source: AWS General Reference, endpoints.
 _PARTITIONS: Final = {

@@ -54,10 +54,9 @@ def show_instance(item: Mapping[str, Any], address: str, now: float) -> CloudIns
     label = reading.text(item, "label")
     key = read_label(label)
     tags = reading.texts(item, "tags")
-    fleet = find_value(tags, FLEET_TAG)
-    # Only an unrestricted user may set tags, but the label holds the fleet as well.
-    if not fleet and (parsed := parse_key(key)) is not None:
-        fleet = parsed.fleet
+    # Tags can be missing, and more than one can name a fleet: the label is surer.
+    parsed = parse_key(key)
+    fleet = parsed.fleet if parsed is not None else find_value(tags, FLEET_TAG)
     status = reading.text(item, "status")
     meaning = STATUSES.get(status, Meaning.UNCLEAR)
     if status == "offline" and _is_new(item, now):

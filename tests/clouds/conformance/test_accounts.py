@@ -11,8 +11,10 @@ import pytest
 from servers.addresses import parse_allowed
 from servers.clouds.port import Cloud
 from servers.outgoing.errors import CallError, UnknownOutcomeError, UnreachableError
+from servers.outgoing.rest import MAX_WORDS
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
+from tests.clouds.fakes.faults import NO_REQUEST
 from tests.clouds.fakes.wire import Response
 from tests.support.outbound import forget_proxies, make_certificate, proxying
 
@@ -83,6 +85,20 @@ def test_no_credential_is_in_an_error_a_log_or_a_representation(
     assert len(said) > 10
     for secret in bench.secrets:
         assert not [each for each in (*said, caplog.text) if secret in each]
+
+
+@pytest.mark.needs("http", "json")
+def test_no_message_ends_in_half_of_a_credential(bench: Bench, cloud: Cloud) -> None:
+    # A message has a bearable length, wherever a cloud repeats what it was sent.
+    for secret in bench.secrets:
+        for length in range(MAX_WORDS - 150, MAX_WORDS, 3):
+            answer = bench.fake.refuse("quota", NO_REQUEST)
+            body = repeat(answer.body, f"{'x' * length} {secret}")
+            bench.fake.answer(Response(answer.status, body), role="create")
+            with pytest.raises(CallError) as raised:
+                cloud.create_instance(bench.make_spec(), deadline=10)
+            assert "xxx" in raised.value.message
+            assert secret[:5] not in raised.value.message
 
 
 def repeat(body: Any, secret: str) -> Any:

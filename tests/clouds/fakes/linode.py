@@ -11,7 +11,6 @@ import base64
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from tests.clouds.fakes.base import Fake
@@ -27,14 +26,12 @@ from tests.clouds.fakes.linode_offers import (
     SLUGS,
     VPC,
 )
-from tests.clouds.fakes.machines import Machine
+from tests.clouds.fakes.linode_show import keeps, show_machine
 from tests.clouds.fakes.wire import Handler, Request, Response, route
 
 PAGE = 500
 LABEL = re.compile(r"[a-zA-Z](?:(?![-_.]{2})[a-zA-Z0-9_.-]){1,62}[a-zA-Z0-9]")
 MOST_USER_DATA = 16_384
-_STATUSES = {"booting": "provisioning", "off": "offline", "ending": "deleting"}
-_FILTERED = frozenset({"id", "label", "tags", "region", "plan"})
 
 
 class FakeLinode(Fake):
@@ -135,7 +132,7 @@ class FakeLinode(Fake):
             name=body["label"],
             tags=dict.fromkeys(body.get("tags", ()), ""),
         )
-        shown = {**self.show(machine, machine.effect), "status": "provisioning"}
+        shown = {**show_machine(machine, machine.effect), "status": "provisioning"}
         return Response(200, shown)
 
     def _find_wrong(self, request: Request, body: dict[str, Any]) -> str:
@@ -158,14 +155,16 @@ class FakeLinode(Fake):
     @route("GET", "/linode/instances", role="list")
     def list(self, request: Request) -> Response:
         machines = self.list_machines(request)
-        return self.paged(request, [self.show(each, request.now) for each in machines])
+        return self.paged(
+            request, [show_machine(each, request.now) for each in machines]
+        )
 
     @route("GET", "/linode/instances/{linode_id}", role="get")
     def get(self, request: Request) -> Response:
         machine = self.find_machine(request, request.params["linode_id"])
         if machine is None:
             return self.refuse("missing", request)
-        return Response(200, self.show(machine, request.now))
+        return Response(200, show_machine(machine, request.now))
 
     @route("DELETE", "/linode/instances/{linode_id}", role="destroy")
     def destroy(self, request: Request) -> Response:
@@ -270,70 +269,3 @@ class FakeLinode(Fake):
         shown = found[(page - 1) * size : page * size]
         told = {"page": page if found else 0, "pages": pages, "results": len(found)}
         return Response(200, {"data": shown, **told})
-
-    def show(self, machine: Machine, now: float) -> dict[str, Any]:
-        """Return a Linode as the API shows it."""
-        phase, number, body = machine.phase(now), int(machine.id), machine.body
-        low = number % 250 + 1
-        ipv4 = [f"192.0.2.{low}"]
-        if body.get("private_ip"):
-            ipv4.append(f"192.168.128.{low}")
-        # When it was created, on the clock of those who ask.
-        created = datetime.now(UTC) - timedelta(seconds=now - machine.asked)
-        plan = next(
-            each for each in PLANS if each["id"] == body.get("type", "g6-nanode-1")
-        )
-        return {
-            "alerts": {"cpu": 90, "io": 10000, "network_in": 10, "network_out": 10},
-            "backups": {"available": False, "enabled": False},
-            "capabilities": [],
-            "created": created.strftime("%Y-%m-%dT%H:%M:%S"),
-            "group": "",
-            "has_user_data": "metadata" in body,
-            "host_uuid": "3a3ddd59d9a78bb8de041391075df44de62bfec8",
-            "hypervisor": "kvm",
-            "id": number,
-            "image": body.get("image", IMAGES[0]["id"]),
-            "ipv4": ipv4,
-            "ipv6": f"2001:db8::{number:x}/128",
-            "label": machine.name,
-            "lke_cluster_id": None,
-            "placement_group": None,
-            "region": body.get("region", SLUGS[0]),
-            "specs": {
-                "disk": plan["disk"],
-                "gpus": 0,
-                "memory": plan["memory"],
-                "transfer": 1000,
-                "vcpus": plan["vcpus"],
-            },
-            "status": machine.raw_status or _STATUSES.get(phase, phase),
-            "tags": [*machine.tags],
-            "type": plan["id"],
-            "updated": created.strftime("%Y-%m-%dT%H:%M:%S"),
-            "watchdog_enabled": True,
-        }
-
-
-def keeps(wanted: Any, item: dict[str, Any]) -> bool:
-    """Tell whether a filter lets an entry through. Raise KeyError for other fields."""
-    for name, value in wanted.items():
-        if name in {"+or", "+and"}:
-            join = any if name == "+or" else all
-            kept = join([keeps(each, item) for each in value])
-        elif name in _FILTERED:
-            kept = _has(item.get(name), value)
-        else:
-            raise KeyError(name)
-        if not kept:
-            return False
-    return True
-
-
-def _has(found: Any, wanted: Any) -> bool:
-    """Tell whether a field, or an entry of it, is what is wanted. Case is ignored."""
-    if isinstance(found, list):
-        return any(_has(each, wanted) for each in found)
-    if isinstance(wanted, dict):
-        return str(wanted["+contains"]).lower() in str(found).lower()
-    return str(found).lower() == str(wanted).lower()
