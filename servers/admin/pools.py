@@ -11,7 +11,7 @@ from servers.access.reach import reach_queues
 from servers.admin.base import Listed, Shown
 from servers.admin.credentials import CredentialsForm
 from servers.errors import FleetError
-from servers.models import Pool, PoolJob, PoolPlan, PoolPolicy, Queue
+from servers.models import Hook, Pool, PoolJob, PoolPlan, PoolPolicy, Queue
 from servers.operations.pools import check_pool_settings, delete_pool, save_pool
 from servers.operations.queue_test import probe_queue
 from servers.operations.queues import (
@@ -105,6 +105,7 @@ class QueueAdmin(_Operated):
     search_fields = ("name", "url")
     readonly_fields = (
         "answered_at",
+        "hooked",
         "problem",
         "cordon_problem",
         "paused",
@@ -116,6 +117,12 @@ class QueueAdmin(_Operated):
         """Return the form's fields, then the queue's state."""
         seen = [*self.readonly_fields] if obj else []
         return [*QueueForm.Meta.fields, *seen]
+
+    @admin.display(description="Last hook")
+    def hooked(self, obj: Queue) -> Any:
+        """Return when a hook came last, or that none is expected."""
+        hook = Hook.objects.filter(queue=obj).first()
+        return "It has no hook." if hook is None else hook.came_at
 
     @admin.action(description="Test queues", permissions=["change"])
     def test(self, request: HttpRequest, queues: QuerySet[Queue]) -> None:

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
+from urllib.parse import quote
 
+from django.conf import settings
 from django.db import transaction
+from django.urls import get_script_prefix
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -17,6 +20,7 @@ from servers.access.reach import (
 )
 from servers.api.schema.describe import describe
 from servers.api.schema.parameters import DRAIN, REPLAY
+from servers.api.serializers.hooks import HookSerializer
 from servers.api.serializers.pools import (
     PoolPlanSerializer,
     PoolPolicySerializer,
@@ -29,6 +33,7 @@ from servers.api.shared.parameters import read_drain, read_number, refuse
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Pool, Queue, Token
+from servers.operations.hooks import create_hook, delete_hook, find_scheme
 from servers.operations.pools import delete_pool, save_pool
 from servers.operations.queue_test import probe_queue
 from servers.operations.queues import delete_queue, save_queue
@@ -54,7 +59,8 @@ class QueueViewSet(ScopedView, ViewSet):
     @describe("listQueues", QueueSerializer(many=True))
     def list(self, request: Request) -> Response:
         """Return all queues, by name."""
-        return Response(QueueSerializer(reach_queues().defer("jobs"), many=True).data)
+        rows = reach_queues().select_related("hook").defer("jobs")
+        return Response(QueueSerializer(rows, many=True).data)
 
     @describe(
         "createQueue", QueueSerializer, status=201, body=QueueSerializer, errors=[409]
@@ -100,6 +106,31 @@ class QueueViewSet(ScopedView, ViewSet):
             "jobs": show_jobs(queue, found.jobs),
         }
         return Response(QueueTestSerializer(shown).data)
+
+    @describe(
+        "createHook",
+        HookSerializer,
+        status=201,
+        errors=[404, 409],
+        says="Repeating it replaces the secret. Hooks only make the next read come at "
+        "once, so nothing is lost while there are none.",
+    )
+    def create_hook(self, request: Request, name: str) -> Response:
+        """Create a secret for a queue's hooks, and return it once."""
+        queue = find_queue(name)
+        scheme = find_scheme(queue)
+        shown = {
+            "url": _find_hook_url(request, queue),
+            "secret": create_hook(queue),
+            "setup": scheme.setup,
+        }
+        return Response(HookSerializer(shown).data, status=201)
+
+    @describe("deleteHook", status=204, errors=[404])
+    def delete_hook(self, request: Request, name: str) -> Response:
+        """Remove a queue's hook."""
+        delete_hook(find_queue(name))
+        return Response(status=204)
 
 
 class PoolViewSet(ScopedView, ViewSet):
@@ -201,6 +232,14 @@ class PoolViewSet(ScopedView, ViewSet):
             "points": draw_curve(pool, record, vary) if record.jobs else [],
         }
         return Response(ReplaySerializer(found).data)
+
+
+def _find_hook_url(request: Request, queue: Queue) -> str:
+    """Return where a queue's hooks go, as the outside sees it."""
+    path = f"api/hooks/{quote(queue.name, safe='')}"
+    if settings.PUBLIC_URL:
+        return f"{settings.PUBLIC_URL}/{path}"
+    return request.build_absolute_uri(f"{get_script_prefix()}{path}")
 
 
 def _fill_pool(pool: Pool, data: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 from django.urls import URLPattern, path, re_path
 from rest_framework.viewsets import ViewSet
 
-from servers.api import callback, details, fleet, setup, system
+from servers.api import callback, details, fleet, hooks, setup, system
 from servers.api.catalogue import CatalogueView
 from servers.api.costs import CostsView
 from servers.api.demand import DemandViewSet
@@ -64,6 +64,7 @@ urlpatterns = [
     ),
     path("api/callback/boot", callback.BootReport.as_view()),
     path("api/callback/heartbeat", callback.Heartbeat.as_view()),
+    re_path(r"\Aapi/hooks/(?P<name>[\s\S]+)\Z", hooks.HookView.as_view()),
     path("healthz", system.Health.as_view()),
     path("varz", system.Varz.as_view()),
     path("version", system.Version.as_view()),
@@ -91,7 +92,14 @@ urlpatterns = [
         setup.AccountViewSet,
         {"test": {"post": "test"}, "close-breaker": {"post": "close"}},
     ),
-    *_routes("queues", QueueViewSet, {"test": {"post": "test"}}),
+    *_routes(
+        "queues",
+        QueueViewSet,
+        {
+            "test": {"post": "test"},
+            "hook": {"post": "create_hook", "delete": "delete_hook"},
+        },
+    ),
     re_path(
         r"\Aapi/pools/(?P<name>[\s\S]+)/demand\Z",
         DemandViewSet.as_view({"put": "push"}),

@@ -9,6 +9,7 @@ from servers.models.counter import Counter
 from servers.models.event import Event
 from servers.models.fleet import Fleet
 from servers.models.heartbeat import Heartbeat
+from servers.models.hook import Hook, HookDelivery
 from servers.models.host import Host
 from servers.models.idempotency import IdempotentRequest
 from servers.models.instance import Instance

@@ -24,7 +24,8 @@ class Queue(models.Model):
     the jobs are pushed, ``seq`` and ``digest`` (SHA-256 in hex) are of the latest push,
     which holds until ``expires_at``. ``agents`` is the snapshot's, and ``cordons`` is
     what the CI was told of its agents (pools/cordons.py); ``cordon_problem`` is why it
-    could not be told, if so.
+    could not be told, if so. ``read_after`` is when the CI may be asked
+    again, whatever hastens that.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -51,6 +52,7 @@ class Queue(models.Model):
     next_read_at = models.DateTimeField(
         db_default=Now(), null=True, db_index=True, editable=False
     )
+    read_after = models.DateTimeField(null=True, blank=True, editable=False)
     read_from = models.DateTimeField(null=True, blank=True, editable=False)
     answered_at = models.DateTimeField(null=True, blank=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from servers.clouds.registry import NO_OBJECT, check_fields, check_url
 from servers.errors import ConflictError, InvalidError, NotFoundError
-from servers.models import Queue
+from servers.models import Hook, Queue
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.queues.base import Queue as Port
 from servers.queues.base import QueueConfig
@@ -85,6 +85,9 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
             )
         if before is not None and _is_moved(before, queue):
             Queue.objects.filter(pk=queue.pk).update(cordons={}, cordon_problem="")
+        if before is not None and before.kind != queue.kind:
+            # Another CI signs otherwise, and does not know the secret.
+            Hook.objects.filter(queue=queue).delete()
         if said := _describe_change(before, queue):
             write_event(Fact.QUEUE_CHANGED, reason=said)
     return queue

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
-from servers.models import Queue
+from servers.models import Hook, Queue
 from servers.operations.queues import open_queue_of
 from servers.outgoing.errors import CallError, ThrottledError
 from servers.pools.cordons import follow_cordons
@@ -23,6 +23,7 @@ from servers.records.ledger import database_now
 logger = logging.getLogger(__name__)
 
 CALL_SECONDS: Final = 20.0  # for all pages
+LEAST: Final = timedelta(seconds=1)  # between two reads that hooks hasten
 LONGEST_PAUSE: Final = 60.0  # after errors
 LONGEST_THROTTLE: Final = 600.0
 AFTER_FAULT: Final = timedelta(seconds=10)
@@ -40,7 +41,8 @@ def read_queue(queue_pk: UUID) -> None:
         # A bug: don't make the queue wait for its lease to expire.
         logger.exception("The queue %s could not be read.", held.queue.name)
         count_fault()
-        held.release(next_read_at=database_now() + AFTER_FAULT)
+        again = database_now() + AFTER_FAULT
+        held.release(next_read_at=again, read_after=again)
 
 
 def _read(held: Held) -> None:
@@ -63,19 +65,32 @@ def _record_failure(held: Held, error: CallError | FleetError, now: datetime) ->
     if isinstance(error, ThrottledError) and error.retry_after:
         seconds = min(error.retry_after, LONGEST_THROTTLE)
         wait = max(wait, timedelta(seconds=seconds))
-    held.release(failures=failures, problem=error.message, next_read_at=now + wait)
+    held.release(
+        failures=failures,
+        problem=error.message,
+        next_read_at=now + wait,
+        # No hook hastens what a rate limit forbids.
+        read_after=now + (wait if isinstance(error, ThrottledError) else LEAST),
+    )
 
 
 def _record_snapshot(held: Held, shown: QueueSnapshot, started: datetime) -> None:
     queue = held.queue
-    # The CI may want to be asked less often than people do.
-    wait = max(_find_poll(queue), min(shown.wait, LONGEST_THROTTLE))
-    next_read = started + timedelta(seconds=wait)
+    # The CI may want to be asked less often than people and hooks do.
+    wait = timedelta(seconds=min(shown.wait, LONGEST_THROTTLE))
+    next_read = started + max(timedelta(seconds=_find_poll(queue)), wait)
+    read_after = started + max(LEAST, wait)
     kept = prepare_snapshot(queue, shown, database_now())
     with transaction.atomic():
         # The fence first: a process suspended beyond its lease has an old answer.
-        if held.release(next_read_at=next_read, **kept.values):
-            follow_snapshot(kept)
+        if not held.release(
+            next_read_at=next_read, read_after=read_after, **kept.values
+        ):
+            return
+        if Hook.objects.filter(queue=queue, came_at__gte=started).exists():
+            # What it told of may be missing in this answer.
+            Queue.objects.filter(pk=queue.pk).update(next_read_at=read_after)
+        follow_snapshot(kept)
 
 
 def _find_poll(queue: Queue) -> float:

@@ -7,6 +7,7 @@ from typing import Final
 from servers.outgoing.fields import Field
 from servers.queues.base import Labels, Queue, QueueConfig
 from servers.queues.cordons import Cordons
+from servers.queues.hooks import HookScheme
 from servers.queues.matching import list_missing
 
 POLL: Final = Field(
@@ -47,6 +48,7 @@ class QueueKind:
     labels_help: str = ""
     # Opens its agents, if its API can cordon them.
     open_cordons: Callable[[QueueConfig], Cordons] | None = None
+    hook: HookScheme | None = None  # how its hooks are signed, if it sends some
     poll: float = 10.0  # seconds between two reads without a hook
 
     @property

@@ -26,6 +26,7 @@ from servers.models import (
     Event,
     Fleet,
     Heartbeat,
+    HookDelivery,
     IdempotentRequest,
     Instance,
     Listing,
@@ -55,6 +56,7 @@ HISTORY_KEPT: Final = timedelta(days=30)
 # The sums per day are small, and tell of the same month a year ago.
 COSTS_KEPT: Final = timedelta(days=400)
 HEARTBEATS_KEPT: Final = timedelta(hours=1)
+DELIVERIES_KEPT: Final = timedelta(hours=1)
 KEYS_KEPT: Final = timedelta(days=2)  # twice as long as an Idempotency-Key is valid
 BATCH: Final = 1000
 # A purge starts every ten minutes and continues where the last one stopped.
@@ -117,6 +119,7 @@ def _list_overdue(now: datetime) -> Iterator[QuerySet[Any]]:
     yield PoolPlan.objects.filter(at__lt=now - HISTORY_KEPT)
     yield PoolJob.objects.filter(queued_at__lt=now - HISTORY_KEPT)
     yield Heartbeat.objects.filter(seen_at__lt=now - HEARTBEATS_KEPT)
+    yield HookDelivery.objects.filter(at__lt=now - DELIVERIES_KEPT)
     yield NoCapacity.objects.filter(until__lt=now)
     yield IdempotentRequest.objects.filter(created_at__lt=now - KEYS_KEPT)
     yield Session.objects.filter(expire_date__lt=now)

@@ -17,6 +17,8 @@ from servers.models import (
     Catalogue,
     DayCost,
     Event,
+    Hook,
+    HookDelivery,
     Host,
     IdempotentRequest,
     Leftover,
@@ -46,6 +48,8 @@ HIDDEN = {
     TemplatePlacement,
     TemplateVersion,
     VersionPlacement,
+    Hook,
+    HookDelivery,
 }
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,7 +83,7 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
         # Versions and placements are on their template's page, a session's key is a way
         # in, a one-time password is told by its person's page, stamps are the triggers'
         # own, a server's page tells what had no capacity, and an account's what its
-        # cloud offers.
+        # cloud offers. A queue's page tells when a hook came.
         if model in HIDDEN:
             continue
         assert model in django_admin.site._registry, model

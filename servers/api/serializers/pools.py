@@ -64,6 +64,16 @@ class QueueSerializer(ModelShape):
     expires = Seconds(
         "When what was pushed becomes unknown.", source="expires_at", read_only=True
     )
+    hook = Flag(
+        value=lambda queue: hasattr(queue, "hook"),
+        read_only=True,
+        help_text="Whether it takes hooks.",
+    )
+    hooked = Seconds(
+        "When a hook came last.",
+        value=lambda queue: queue.hook.came_at if hasattr(queue, "hook") else None,
+        read_only=True,
+    )
     jobs = Object(
         value=count_jobs,
         read_only=True,
@@ -102,6 +112,8 @@ class QueueSerializer(ModelShape):
             "answered",
             "expires",
             "paused",
+            "hook",
+            "hooked",
             "jobs",
         )
         extra_kwargs: ClassVar = {

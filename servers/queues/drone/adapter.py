@@ -7,6 +7,7 @@ from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, CredentialsError, RefusedError
 from servers.outgoing.fields import Field
 from servers.outgoing.rest import Reply, RestClient
+from servers.queues import hooks
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.drone.stages import (
     check_labels,
@@ -79,4 +80,5 @@ KIND: Final = QueueKind(
             secret=True,
         ),
     ),
+    hook=hooks.DRONE,
 )

@@ -12,6 +12,7 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import RefusedError, UnknownOutcomeError
 from servers.outgoing.rest import need_text
+from servers.queues import hooks
 from servers.queues.answers import read_time
 from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot, check_count
 from servers.queues.cordons import Agent, Cordoned, set_cordons
@@ -146,4 +147,5 @@ KIND: Final = QueueKind(
     labels_help=LABELS_HELP,
     credentials=(TOKEN,),
     options=(OWNER,),
+    hook=hooks.GITEA,
 )

@@ -7,6 +7,7 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, UnknownOutcomeError
 from servers.outgoing.rest import Reply, need_text, refusing_missing
+from servers.queues import hooks
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.gathering import gather
 from servers.queues.github.api import MAX_LISTED, Api
@@ -136,4 +137,5 @@ KIND: Final = QueueKind(
     check_credentials=check_credentials,
     check_options=check_options,
     poll=30.0,
+    hook=hooks.GITHUB,
 )

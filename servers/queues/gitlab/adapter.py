@@ -13,6 +13,7 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
 )
 from servers.outgoing.rest import Query, Reply, RestClient, need_text
+from servers.queues import hooks
 from servers.queues.base import MAX_JOBS, QueueConfig, QueueSnapshot, check_count
 from servers.queues.gathering import gather
 from servers.queues.gitlab.jobs import (
@@ -177,4 +178,5 @@ KIND: Final = QueueKind(
     credentials=CREDENTIALS,
     options=OPTIONS,
     check_options=check_options,
+    hook=hooks.GITLAB,
 )

@@ -1,0 +1,107 @@
+"""Hooks of queues: create and remove their secrets, and take what comes.
+
+A hook is a hint: it makes the next read of its queue due at once, or as soon as the CI
+may be asked again. What it says is not read, since the queue itself says more. So a
+lost hook costs the time until the next read, and a repeated or a false one nothing.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.db.models import DateTimeField, F, Value
+from django.db.models.functions import Coalesce, Greatest
+
+from servers.errors import ConflictError, FleetError, NotFoundError
+from servers.messaging import dispatch
+from servers.models import Hook, HookDelivery, Queue
+from servers.queues.hooks import GITHUB, Delivery, HookScheme, make_secret
+from servers.queues.registry import describe_queue_kind
+from servers.records.ledger import Fact, database_now, write_event
+
+REFUSED: Final = "This hook was refused."
+# What strangers' signatures are compared with where there is no secret.
+_NOBODY: Final = make_secret()
+
+
+class RefusedHookError(FleetError):
+    """Whoever sent it does not know the secret, or there is no such hook."""
+
+    def __init__(self) -> None:
+        super().__init__(REFUSED)
+
+
+def find_scheme(queue: Queue) -> HookScheme:
+    """Return how a queue's CI signs. Raise ConflictError if it sends no hooks."""
+    kind = describe_queue_kind(queue.kind)
+    if kind.hook is None:
+        raise ConflictError(
+            f"{kind.label} sends no hooks. {queue.name} is read at its interval."
+        )
+    return kind.hook
+
+
+def create_hook(queue: Queue) -> str:
+    """Create a queue's hook, or give it another secret. Return the secret.
+
+    It can't be read again. Raises ConflictError if the queue's CI sends no hooks.
+    """
+    secret = find_scheme(queue).make_secret()
+    with transaction.atomic():
+        sealed = Hook._meta.get_field("secret").seal(secret, queue.pk)
+        _, is_new = Hook.objects.update_or_create(
+            queue=queue, defaults={"secret": sealed}
+        )
+        done = "was created" if is_new else "has a new secret"
+        write_event(
+            Fact.QUEUE_CHANGED, reason=f"The hook of the queue {queue.name} {done}."
+        )
+    return secret
+
+
+def delete_hook(queue: Queue) -> None:
+    """Remove a queue's hook, so that its secret is worth nothing."""
+    with transaction.atomic():
+        gone, _ = Hook.objects.filter(queue=queue).delete()
+        if not gone:
+            raise NotFoundError(f"The queue {queue.name} has no hook.")
+        write_event(
+            Fact.QUEUE_CHANGED,
+            reason=f"The hook of the queue {queue.name} was removed.",
+        )
+
+
+def check_delivery(name: str, delivery: Delivery) -> tuple[Hook, str]:
+    """Return a queue's hook and the id of a delivery that its CI has sent.
+
+    Raises RefusedHookError, whatever is wrong. As much is computed for a queue that
+    does not exist, or has no hook, so that a stranger learns nothing from the time.
+    """
+    hook = Hook.objects.select_related("queue").filter(queue__name=name).first()
+    scheme = describe_queue_kind(hook.queue.kind).hook if hook else None
+    digest = (scheme or GITHUB).verify(delivery, hook.secret if hook else _NOBODY)
+    if hook is None or scheme is None or not digest:
+        raise RefusedHookError
+    return hook, digest
+
+
+def take_delivery(hook: Hook, digest: str) -> bool:
+    """Have the queue read soon. False: this delivery came before."""
+    now = database_now()
+    try:
+        with transaction.atomic():
+            HookDelivery.objects.create(hook=hook, digest=digest, at=now)
+            # First this, then the queue's row: a read that ends now sees one of them.
+            Hook.objects.filter(pk=hook.pk).update(came_at=now)
+            _hasten(hook.queue, now)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _hasten(queue: Queue, now: datetime) -> None:
+    """Make the next read due as soon as the CI may be asked again."""
+    at = Value(now, output_field=DateTimeField())
+    soon = Greatest(at, Coalesce(F("read_after"), at))
+    if Queue.objects.filter(pk=queue.pk, enabled=True).update(next_read_at=soon):
+        dispatch.hint(dispatch.READ, queue.pk)
