@@ -10,12 +10,15 @@ from servers.queues.base import Queue, QueueConfig
 from servers.queues.kind import QueueKind
 
 _ADAPTERS: Final = {
+    "buildkite": "servers.queues.buildkite",
     "drone": "servers.queues.drone",
     "forgejo": "servers.queues.forgejo",
     "gitea": "servers.queues.gitea",
     "github": "servers.queues.github",
     "gitlab": "servers.queues.gitlab",
+    "jenkins": "servers.queues.jenkins",
     "json": "servers.queues.json",
+    "prometheus": "servers.queues.prometheus",
     "push": "servers.queues.push",
     "woodpecker": "servers.queues.woodpecker",
 }

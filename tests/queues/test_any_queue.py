@@ -20,12 +20,15 @@ from servers.queues.registry import describe_queue_kind, open_queue
 from tests.clouds.fakes.base import running
 from tests.clouds.fakes.wire import HTML, Response
 from tests.queues.fakes.base import QueueFake
+from tests.queues.fakes.buildkite import FakeBuildkite
 from tests.queues.fakes.drone import NOW, FakeDrone
 from tests.queues.fakes.forgejo import FakeForgejo
 from tests.queues.fakes.gitea import FakeGitea
 from tests.queues.fakes.github import FakeGitHub
 from tests.queues.fakes.gitlab import FakeGitLab
+from tests.queues.fakes.jenkins import FakeJenkins
 from tests.queues.fakes.jobsite import FakeJobSite
+from tests.queues.fakes.prometheus import FakePrometheus
 from tests.queues.fakes.woodpecker import FakeWoodpecker
 
 pytestmark = pytest.mark.pure
@@ -40,20 +43,24 @@ class Case:
     kind: str
     fake: type[Any]  # with a method add(), which puts a waiting job in the queue
     options: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, str] = field(default_factory=dict)  # credentials
+    counted: bool = False  # its jobs have no ids
 
     def read(
         self, url: str, token: str = "token-one", deadline: float = 10
     ) -> QueueSnapshot:
-        config = QueueConfig(url, {"token": token}, self.options)
+        config = QueueConfig(url, {"token": token, **self.more}, self.options)
         return open_queue(self.kind, config).read(now=NOW, deadline=deadline)
 
 
 CASES = [
+    Case("buildkite", FakeBuildkite, counted=True),
     Case("drone", FakeDrone),
     Case("forgejo", FakeForgejo),
     Case("gitea", FakeGitea),
     Case("github", FakeGitHub, {"repositories": ["acme/app"]}),
     Case("gitlab", FakeGitLab, {"projects": ["acme/app"]}),
+    Case("jenkins", FakeJenkins, more={"user": "ada"}),
     Case(
         "json",
         FakeJobSite,
@@ -62,6 +69,12 @@ CASES = [
             "running": "/api/jobs?state=started&wrap=1#/items",
             "id": "/id",
         },
+    ),
+    Case(
+        "prometheus",
+        FakePrometheus,
+        {"pending": "pending", "running": "running"},
+        counted=True,
     ),
     Case("woodpecker", FakeWoodpecker),
 ]
@@ -83,7 +96,8 @@ def test_waiting_jobs_are_seen_whole(case: Case, fake: Any) -> None:
     for _ in range(130):
         fake.add()
     shown = case.read(fake.origin)
-    assert len({job.job_id for job in shown.jobs}) == 130
+    assert len(shown.jobs) == 130
+    assert len({job.job_id for job in shown.jobs}) == (1 if case.counted else 130)
     assert shown.complete
     assert not shown.paused
     assert shown.at == NOW
