@@ -174,6 +174,11 @@ def all_templates() -> QuerySet[Template]:
     return Template.objects.all()
 
 
+def all_pools() -> QuerySet[Pool]:
+    """Return all pools of the fleet, for its figures."""
+    return Pool.objects.all()
+
+
 def all_accounts() -> QuerySet[Account]:
     """Return all accounts of the fleet, for its figures."""
     return Account.objects.all()

@@ -21,7 +21,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from servers.access.reach import all_accounts, all_servers, all_templates
+from servers.access.reach import (
+    all_accounts,
+    all_pools,
+    all_servers,
+    all_templates,
+)
 from servers.lifecycle.billing import multiply
 from servers.lifecycle.states import State, Verdict
 from servers.messaging.standstill import Cause, find_fresh, find_standstill
@@ -229,12 +234,14 @@ def _collect_costs(now: datetime) -> Iterator[Metric]:
     names: dict[UUID | None, str] = {
         **dict(all_accounts().values_list("pk", "name")),
         **dict(all_templates().values_list("pk", "name")),
+        **dict(all_pools().values_list("pk", "name")),
     }
     spent: defaultdict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     unknown: Tally[tuple[str, ...]] = Tally()
     for usage in load_spending(now=now).usages:
         # What was deleted has no name any more, but has cost what it has cost.
-        named = (names.get(usage.account, ""), names.get(usage.template, ""))
+        keys = (usage.account, usage.template, usage.pool)
+        named = tuple(names.get(key, "") for key in keys)
         for period, seconds in (("today", usage.today), ("month", usage.month)):
             if usage.price.per_hour is None:
                 unknown[period, *named] += seconds
@@ -244,7 +251,7 @@ def _collect_costs(now: datetime) -> Iterator[Metric]:
     cost = GaugeMetricFamily(
         "serverfleet_cost",
         "What instances cost today and this month (UTC), where the price is known.",
-        labels=["period", "account", "template", "currency"],
+        labels=["period", "account", "template", "pool", "currency"],
     )
     for labels, amount in sorted(spent.items()):
         cost.add_metric(labels, float(amount))
@@ -252,7 +259,7 @@ def _collect_costs(now: datetime) -> Iterator[Metric]:
     gaps = GaugeMetricFamily(
         "serverfleet_cost_unknown_seconds",
         "How long instances without a known price were billed, today and this month.",
-        labels=["period", "account", "template"],
+        labels=["period", "account", "template", "pool"],
     )
     for where, seconds in sorted(unknown.items()):
         gaps.add_metric(where, seconds)

@@ -72,6 +72,8 @@ class Attempt(models.Model):
         max_digits=16, decimal_places=8, null=True, blank=True, editable=False
     )
     currency = models.CharField(max_length=3, blank=True, default="", editable=False)
+    # The pool that its server was created for; an id, because costs outlive pools.
+    pool = models.UUIDField(null=True, blank=True, editable=False)
 
     class Meta:
         ordering: ClassVar = ["asked_at", "number"]

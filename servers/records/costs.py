@@ -18,6 +18,7 @@ from django.db.models import F, Q
 
 from servers.lifecycle.billing import UNKNOWN, Price, split_days
 from servers.models import Attempt, DayCost, Instance
+from servers.models.cost import NO_POOL
 from servers.models.instance import UNSUMMED
 
 ENDED: Final = Q(UNSUMMED, live=False, gone_at__isnull=False)
@@ -29,6 +30,7 @@ class DaySum(NamedTuple):
     day: date
     account: UUID
     template: UUID | None
+    pool: UUID
     price_per_hour: Decimal | None
     currency: str
 
@@ -70,8 +72,11 @@ def _count(rows: Iterable[Instance]) -> Counter[DaySum]:
         begin = max(begin, row.summed_until or begin)
         recipe = row.attempt.recipe if row.attempt else None
         template = recipe.template_id if recipe else None
+        pool = (row.attempt.pool if row.attempt else None) or NO_POOL
         for day, length in split_days(begin, row.gone_at):
-            key = DaySum(day, row.account_id, template, price.per_hour, price.currency)
+            key = DaySum(
+                day, row.account_id, template, pool, price.per_hour, price.currency
+            )
             seconds[key] += length
     return seconds
 

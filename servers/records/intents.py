@@ -104,6 +104,7 @@ def write_intent(
             placement=placement.position,
             price_per_hour=price.per_hour,
             currency=price.currency,
+            pool=server.pool_id,
             note=note[:2000],
             key=spec.key,
             token=spec.token,

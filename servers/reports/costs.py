@@ -27,6 +27,7 @@ from servers.lifecycle.billing import (
     start_of_month,
 )
 from servers.models import Attempt, DayCost, Instance, Server
+from servers.models.cost import NO_POOL
 from servers.models.instance import UNSUMMED
 from servers.records.boots import Epoch
 from servers.records.costs import find_begin, find_price
@@ -36,7 +37,9 @@ KEPT_SECONDS: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The seconds that instances of an account and a template were billed at a price.
+    """The seconds that instances of one account, template and pool were billed.
+
+    All at one price.
 
     ``whole`` counts only where all of it was loaded.
     """
@@ -47,6 +50,7 @@ class Usage:
     whole: int = 0
     account: UUID | None = None
     template: UUID | None = None
+    pool: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What all accounts and templates have used up to one moment."""
+    """What all accounts, templates and pools have used up to one moment."""
 
     usages: tuple[Usage, ...]
     at: datetime
@@ -96,6 +100,10 @@ class Spending:
     def of_template(self, template: UUID) -> Costs:
         """Return the costs of one template's servers."""
         return add_up(each for each in self.usages if each.template == template)
+
+    def of_pool(self, pool: UUID) -> Costs:
+        """Return the costs of one pool's servers."""
+        return add_up(each for each in self.usages if each.pool == pool)
 
 
 def say_exactly(amount: Decimal) -> str:
@@ -138,17 +146,18 @@ def load_spending(*, now: datetime) -> Spending:
                 int(month or 0),
                 account=account,
                 template=template,
+                pool=None if pool == NO_POOL else pool,
             )
-            for account, template, per_hour, currency, today, month in rows
+            for account, template, pool, per_hour, currency, today, month in rows
         ),
         at=now,
     )
 
 
 def _read_sums(now: datetime) -> Any:
-    """Return account, template, price, currency, and seconds today and this month."""
+    """Return account, template, pool, price, currency, and seconds by period."""
     today, month = start_of_day(now).date(), start_of_month(now).date()
-    by = ("account", "template", "price_per_hour", "currency")
+    by = ("account", "template", "pool", "price_per_hour", "currency")
     return (
         DayCost.objects.filter(day__gte=month)
         .order_by()
@@ -184,6 +193,7 @@ def _read_instances(now: datetime) -> Any:
     by = (
         "account",
         "attempt__recipe__template",
+        "attempt__pool",
         "attempt__price_per_hour",
         "attempt__currency",
     )

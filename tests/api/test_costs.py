@@ -14,6 +14,7 @@ from tests.api.conftest import Call
 from tests.api.test_metrics import read
 from tests.support.fleet import Workshop, change_template, provision
 from tests.support.people import log_in, make_person
+from tests.support.pools import make_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,6 +32,8 @@ def test_the_api_the_metrics_and_the_pages_tell_the_same(
 ) -> None:
     change_template(price_per_hour=Decimal("0.5"), currency="EUR")
     known = provision(name="known")
+    pool = make_pool()
+    Server.objects.filter(pk=known.pk).update(pool=pool)
     workshop.run_to("running", known)
     change_template(price_per_hour=None, currency="")
     unknown = provision(name="unknown")
@@ -51,6 +54,8 @@ def test_the_api_the_metrics_and_the_pages_tell_the_same(
     for named in (*found["accounts"], *found["templates"]):
         assert named == {"name": named["name"], **found["fleet"]}
     assert {each["name"] for each in found["accounts"]} == {"sandbox"}
+    own = {"amounts": [told], "unknown_today": 0, "unknown_month": 0}
+    assert found["pools"] == [{"name": "linux", **own}]
 
     one = call("GET", "/api/servers/known/costs").json()
     assert one["amounts"] == [{**told, "total": "1.0000"}]
@@ -65,13 +70,15 @@ def test_the_api_the_metrics_and_the_pages_tell_the_same(
     assert (attempt["price_per_hour"], attempt["currency"]) == ("0.5", "EUR")
 
     measured = read()
-    where = 'account="sandbox",currency="EUR",period="{}",template="default"'
+    where = (
+        'account="sandbox",currency="EUR",period="{}",pool="linux",template="default"'
+    )
     for period in ("today", "month"):
         value = measured["serverfleet_cost{" + where.format(period) + "}"]
         assert value == pytest.approx(float(told[period]), abs=0.0001)
     gap = (
         'serverfleet_cost_unknown_seconds{account="sandbox",period="month",'
-        'template="default"}'
+        'pool="",template="default"}'
     )
     assert measured[gap] == begins.unknown_month
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -18,6 +19,7 @@ from servers.models import (
     Server,
     Template,
 )
+from servers.models.cost import NO_POOL
 from servers.operations.templates import delete_template
 from servers.operations.terminate import terminate_server
 from servers.records.costs import sum_ended
@@ -261,3 +263,29 @@ def test_the_queries_do_not_grow_with_instances(
     with transaction.atomic(), django_assert_num_queries(4):
         assert sum_ended(limit=100) == 15
     assert not Event.objects.filter(kind="instance_failed").exists()
+
+
+def test_a_pools_costs_are_its_own_before_and_after_they_are_summed() -> None:
+    account = make_fleet()
+    pool, other = uuid4(), uuid4()
+    for whose, hours in ((pool, 2.0), (pool, 1.0), (other, 4.0), (None, 8.0)):
+        make_instance(
+            account, began=NOON - timedelta(hours=9), hours=hours, pool=whose, **EUR
+        )
+    make_instance(account, began=NOON - timedelta(hours=1), hours=1.0, pool=pool)
+
+    def check() -> None:
+        spending = load_spending(now=NOON)
+        assert read(spending.of_pool(pool)) == {
+            "EUR": (1.5, 1.5),
+            "unknown": (1.0, 1.0),
+        }
+        assert read(spending.of_pool(other)) == {"EUR": (2.0, 2.0)}
+        assert read(spending.of_pool(uuid4())) == {}
+        assert read(spending.of_all()) == {"EUR": (7.5, 7.5), "unknown": (1.0, 1.0)}
+
+    check()
+    sum_all()
+    check()
+    assert DayCost.objects.count() == 4
+    assert DayCost.objects.filter(pool=NO_POOL).count() == 1

@@ -69,7 +69,7 @@ class ServerCostsSerializer(Shape):
 
 
 class NamedCostsSerializer(CostsSerializer):
-    """What was spent for the servers of one account or template."""
+    """What was spent for the servers of one account, template or pool."""
 
     name = Text()
 
@@ -92,9 +92,14 @@ class SpendingSerializer(Shape):
         many=True, help_text="Deleted templates are only in the sums of accounts."
     )
 
+    pools = NamedCostsSerializer(
+        many=True, help_text="Deleted pools are only in the sums of accounts."
+    )
+
     example: ClassVar = {
         "at": AT,
         "fleet": CostsSerializer.example,
         "accounts": [{**NamedCostsSerializer.example, "name": "sandbox"}],
         "templates": [NamedCostsSerializer.example],
+        "pools": [{**NamedCostsSerializer.example, "name": "linux"}],
     }
