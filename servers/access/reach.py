@@ -179,6 +179,11 @@ def all_pools() -> QuerySet[Pool]:
     return Pool.objects.all()
 
 
+def all_queues() -> QuerySet[Queue]:
+    """Return all queues of the fleet, for its figures."""
+    return Queue.objects.all()
+
+
 def all_accounts() -> QuerySet[Account]:
     """Return all accounts of the fleet, for its figures."""
     return Account.objects.all()

@@ -27,6 +27,7 @@ from servers.access.reach import (
     all_servers,
     all_templates,
 )
+from servers.api.pool_metrics import collect_pools
 from servers.lifecycle.billing import multiply
 from servers.lifecycle.states import State, Verdict
 from servers.messaging.standstill import Cause, find_fresh, find_standstill
@@ -106,6 +107,7 @@ class _DatabaseCollector(Collector):
         yield from _collect_processes(fleet, now)
         yield from _collect_proof(now)
         yield from _collect_costs(now)
+        yield from collect_pools(now)
         yield from _collect_counters()
 
     def _collect_listings(self) -> Iterator[Metric]:

@@ -25,6 +25,8 @@ MAX_EACH: Final = 8
 ACTS: Final = (
     ("New server", "new-server", "servers.add_server"),
     ("New template", "new-template", "servers.add_template"),
+    ("New pool", "new-pool", "servers.add_pool"),
+    ("New queue", "new-queue", "servers.add_queue"),
     ("New account", "new-account", "servers.add_account"),
     ("New token", "new-token", "servers.add_token"),
 )

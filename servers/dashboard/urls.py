@@ -14,7 +14,9 @@ from servers.dashboard.people import own, tokens
 from servers.dashboard.people import pages as people_pages
 from servers.dashboard.people.login import LogIn, LogOut, LogOutEverywhere
 from servers.dashboard.pools import acts as pool_acts
+from servers.dashboard.pools import edit as pool_edit
 from servers.dashboard.pools import pages as pool_pages
+from servers.dashboard.pools import queues as queue_pages
 from servers.dashboard.servers import acts as server_acts
 from servers.dashboard.servers.bulk import ActOnServers
 from servers.dashboard.servers.detail import CertificateFile, ServerPage
@@ -32,6 +34,7 @@ _NAME = "servers/<server:name>/"
 _ACCOUNT = "accounts/<str:name>/"
 _PERSON = "people/<int:pk>/"
 _POOL = "pools/<str:name>/"
+_QUEUE = "queues/<str:name>/"
 _TEMPLATE = "templates/<str:name>/"
 
 urlpatterns = [
@@ -124,6 +127,20 @@ urlpatterns = [
     path("system/", system.SystemPage.as_view(), name="system"),
     path("confirm/", switches.ConfirmFleet.as_view(), name="confirm-fleet"),
     path("pools/", pool_pages.PoolList.as_view(), name="pools"),
+    path("pools/new/", pool_edit.NewPool.as_view(), name="new-pool"),
+    path("queues/new/", queue_pages.NewQueue.as_view(), name="new-queue"),
+    path(_QUEUE, queue_pages.QueuePage.as_view(), name="queue"),
+    *(
+        path(f"{_QUEUE}{act}/", view, name=f"{act}-queue")
+        for act, view in (
+            ("change", queue_pages.EditQueue.as_view()),
+            ("test", queue_pages.TestQueue.as_view()),
+            ("enable", queue_pages.SwitchQueue.as_view()),
+            ("disable", queue_pages.SwitchQueue.as_view(enabled=False)),
+            ("delete", queue_pages.DeleteQueue.as_view()),
+        )
+    ),
+    path(f"{_POOL}change/", pool_edit.EditPool.as_view(), name="change-pool"),
     path(_POOL, pool_pages.PoolPage.as_view(), name="pool"),
     path(f"{_POOL}delete/", pool_acts.DeletePool.as_view(), name="delete-pool"),
     *(

@@ -1,11 +1,18 @@
 """Read a queue once for a person, and store nothing."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from servers.errors import FleetError
 from servers.models import Queue
-from servers.operations.queues import open_queue_of
+from servers.operations.queues import (
+    check_queue_settings,
+    open_queue_of,
+    resolve_queue_credentials,
+)
+from servers.operations.saving import raise_wrong
 from servers.outgoing.errors import CallError
 from servers.queues.base import QueueJob
 from servers.queues.registry import describe_queue_kind
@@ -48,3 +55,15 @@ def _show_pushed(queue: Queue, now: float) -> Probe:
         ended = int(now - shown.until)
         return Probe(f"What was pushed expired {ended} s ago. {how}")
     return Probe("", shown.jobs[:MAX_SHOWN])
+
+
+def probe_typed(queue: Queue, *, credentials: Mapping[str, str] | None) -> Probe:
+    """Read a queue as a person typed it, before it is saved, and store nothing.
+
+    ``credentials`` are as in save_queue. Raises InvalidError.
+    """
+    before = Queue.objects.filter(pk=queue.pk).first()
+    secrets = resolve_queue_credentials(before, queue, credentials)
+    raise_wrong(check_queue_settings(queue, secrets))
+    queue.credentials = json.dumps(secrets)
+    return probe_queue(queue)

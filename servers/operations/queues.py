@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -10,15 +11,18 @@ from django.db.models.functions import Now
 
 from servers.clouds.registry import NO_OBJECT, check_fields, check_url
 from servers.errors import ConflictError, InvalidError, NotFoundError
+from servers.lifecycle.states import State
 from servers.models import Hook, Queue
 from servers.operations.saving import clean_fields, raise_wrong, saving
+from servers.queues.base import Host, QueueConfig, QueueSnapshot
 from servers.queues.base import Queue as Port
-from servers.queues.base import QueueConfig
 from servers.queues.cordons import Cordons
 from servers.queues.kind import QueueKind
 from servers.queues.registry import describe_queue_kind, open_queue
 from servers.records.differences import list_differences, read_values
 from servers.records.ledger import Fact, write_event
+from servers.records.limits import COUNTED
+from servers.records.snapshots import load_snapshot
 
 QUEUE_FIELDS: Final = ("name", "kind", "url", "options", "enabled")
 MOVED: Final = (
@@ -48,7 +52,25 @@ def _configure(queue: Queue, kind: QueueKind) -> QueueConfig:
         url=queue.url or kind.default_url,
         credentials=json.loads(queue.credentials or "{}"),
         options=queue.options,
+        scene=partial(_show_scene, queue),
     )
+
+
+def _show_scene(queue: Queue) -> tuple[QueueSnapshot | None, list[Host]]:
+    """Return what a simulated queue showed last, and the servers of its pools."""
+    rows = COUNTED.filter(
+        pool__queue=queue.pk, state__in=[State.RUNNING, State.SHUTDOWN]
+    )
+    return load_snapshot(queue), [
+        Host(
+            name=server.name,
+            slots=server.capacity,
+            labels=server.pool.labels,
+            takes_jobs=server.state == State.RUNNING and not server.cordoned,
+        )
+        for server in rows.select_related("pool").order_by("created_at", "pk")
+        if server.pool is not None
+    ]
 
 
 def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) -> Queue:
@@ -150,9 +172,9 @@ def check_queue_settings(
         "credentials": _check_credentials(kind, secrets),
         "options": _check_options(kind, queue.options),
     }
-    if kind.is_pushed:
+    if not kind.takes_url:
         if queue.url:
-            errors["url"] = ["A queue whose jobs are pushed has no URL."]
+            errors["url"] = [f"{kind.label} has no URL. Leave it empty."]
     elif not queue.url and not kind.default_url:
         errors["url"] = [f"Enter the URL of {kind.label}."]
     elif queue.url and (message := check_url(queue.url)):

@@ -46,6 +46,7 @@ class Field:
     flag: bool = False
     choices: Mapping[str, str] | None = None
     several: bool = False
+    lines: bool = False  # text of several lines, such as a key
     pattern: str = ""
     like: str = ""
     shape: Mapping[str, Any] | None = None

@@ -37,7 +37,7 @@ def prepare_snapshot(queue: Queue, shown: QueueSnapshot, now: datetime) -> Kept:
     values = {
         **dump_snapshot(shown, now),
         "counts": Counter(job.state.value for job in shown.jobs),
-        "unmatched": describe_unmatched(queue, pools, shown.jobs),
+        "unmatched": describe_unmatched(queue, pools, shown),
     }
     return Kept(queue, before, shown, now, values)
 

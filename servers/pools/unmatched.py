@@ -6,22 +6,29 @@ from typing import Any, Final
 from servers.lifecycle.pools.demand import JobState
 from servers.models import Pool, Queue
 from servers.placing.jobs import find_nearest, match_jobs, sort_of
-from servers.queues.base import QueueJob
+from servers.queues.base import QueueJob, QueueSnapshot
 
 MAX_SORTS: Final = 5
 MAX_LABELS: Final = 10
 MAX_LETTERS: Final = 100  # of a label
+PATIENCE: Final = 60.0  # seconds
 
 
 def describe_unmatched(
-    queue: Queue, pools: Sequence[Pool], jobs: Sequence[QueueJob]
+    queue: Queue, pools: Sequence[Pool], shown: QueueSnapshot
 ) -> list[dict[str, Any]]:
-    """Return the sorts of waiting jobs that no pool can run, as JSON.
+    """Return the sorts of jobs that wait in vain for a pool, as JSON.
 
-    The most numerous first, at most MAX_SORTS. Each has its labels, how many jobs there
-    are and since when, and which of the labels the nearest pool lacks.
+    Servers of others may take a job, so it counts only after PATIENCE. The most
+    numerous first, at most MAX_SORTS. Each has its labels, how many jobs there are and
+    since when, and which of the labels the nearest pool lacks.
     """
-    waiting = [job for job in jobs if job.state is JobState.PENDING]
+    before = shown.at - PATIENCE
+    waiting = [
+        job
+        for job in shown.jobs
+        if job.state is JobState.PENDING and job.since <= before
+    ]
     _, unmatched = match_jobs(queue, pools, waiting)
     sorts: dict[Any, list[QueueJob]] = {}
     for job in unmatched:

@@ -5,7 +5,7 @@ is not read for sure raises an error, so that a pool's plan changes nothing. An 
 never turns an answer that it can't read into an empty queue.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol
 
@@ -17,12 +17,26 @@ MAX_JOBS: Final = 20_000  # of one snapshot
 
 
 @dataclass(frozen=True, slots=True)
+class Host:
+    """A server on which a simulated queue runs its jobs."""
+
+    name: str
+    slots: int
+    labels: Labels
+    takes_jobs: bool = True  # false while it is cordoned or ends
+
+
+@dataclass(frozen=True, slots=True)
 class QueueConfig:
-    """All that an adapter needs. Contains secrets: never log it."""
+    """All that an adapter needs. Contains secrets: never log it.
+
+    ``scene`` returns what a simulated queue showed last, and the servers of its pools.
+    """
 
     url: str = ""  # "" for the CI system's own
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     options: Mapping[str, object] = field(default_factory=dict)
+    scene: "Callable[[], tuple[QueueSnapshot | None, Sequence[Host]]] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

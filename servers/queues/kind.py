@@ -37,6 +37,7 @@ class QueueKind:
     credentials: tuple[Field, ...] = ()
     options: tuple[Field, ...] = ()
     default_url: str = ""  # "" if each installation has its own
+    needs_url: bool = True  # false for one that asks nobody
     # Returns what is wrong with credentials whose fields are valid one by one, or "".
     check_credentials: Callable[[Mapping[str, str]], str] = lambda _given: ""
     # Returns what is wrong with options whose fields are valid one by one, or "".
@@ -55,6 +56,11 @@ class QueueKind:
     def all_options(self) -> tuple[Field, ...]:
         """Its own options, and those that every kind has that is read."""
         return self.options if self.is_pushed else (*self.options, POLL)
+
+    @property
+    def takes_url(self) -> bool:
+        """Whether a queue of this kind has a URL."""
+        return self.needs_url and not self.is_pushed
 
     @property
     def is_pushed(self) -> bool:

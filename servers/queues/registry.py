@@ -12,6 +12,7 @@ from servers.queues.kind import QueueKind
 _ADAPTERS: Final = {
     "buildkite": "servers.queues.buildkite",
     "drone": "servers.queues.drone",
+    "example": "servers.queues.example",
     "forgejo": "servers.queues.forgejo",
     "gitea": "servers.queues.gitea",
     "github": "servers.queues.github",

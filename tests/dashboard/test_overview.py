@@ -383,4 +383,4 @@ def test_the_queries_are_the_same_for_any_fleet(account: Account) -> None:
         with CaptureQueriesContext(connection) as warm:
             client.get("/")
         counts.append((len(cold), len(warm)))
-    assert counts == [(16, 14), (16, 14)]
+    assert counts == [(17, 15), (17, 15)]

@@ -1,10 +1,12 @@
 """The jobs that no pool can run are summed up by what they ask for."""
 
+from dataclasses import replace
+
 import pytest
 
 from servers.lifecycle.pools.demand import JobState
-from servers.pools.unmatched import describe_unmatched
-from servers.queues.base import QueueJob
+from servers.pools.unmatched import PATIENCE, describe_unmatched
+from servers.queues.base import QueueJob, QueueSnapshot
 from tests.support.fleet import make_fleet
 from tests.support.pools import make_pool
 
@@ -22,7 +24,8 @@ def test_what_no_pool_can_run_is_summed_up_by_what_it_asks_for() -> None:
 
     jobs = [ask(1, os="linux"), ask(2, os="windows"), ask(3, os="windows")]
     jobs += [ask(n, os="linux", kernel=f"k-{n}") for n in range(4, 14)]
-    found = describe_unmatched(pool.queue, [pool], jobs)
+    shown = QueueSnapshot(AT + PATIENCE, tuple(jobs))
+    found = describe_unmatched(pool.queue, [pool], shown)
     assert len(found) == 5
     assert found[0] == {
         "labels": ["os:windows"],
@@ -32,5 +35,8 @@ def test_what_no_pool_can_run_is_summed_up_by_what_it_asks_for() -> None:
         "missing": ["os:windows"],
     }
     assert found[1]["missing"] == ["kernel:k-4"]
-    assert describe_unmatched(pool.queue, [], jobs)[0]["pool"] == ""
-    assert describe_unmatched(pool.queue, [pool], jobs[:1]) == []
+    assert describe_unmatched(pool.queue, [], shown)[0]["pool"] == ""
+    # One that fits, and one that has not waited long.
+    fresh = (jobs[0], replace(jobs[1], since=AT + 1))
+    shown = QueueSnapshot(AT + PATIENCE, fresh)
+    assert describe_unmatched(pool.queue, [pool], shown) == []

@@ -16,12 +16,17 @@ from typing import Any, Final
 from servers.drill.service import ROOT, Service
 from tests.support.browser import NARROW, WIDE, Watch, run_chromium
 from tests.support.moto import run_moto
+from tests.support.pool_walk import walk_to_a_pool
 
 IMAGES: Final = ROOT / "docs" / "images"
 WHO: Final = "ada"
 WORD: Final = "correct-horse-battery"
 HEIGHTS: Final = {WIDE: 900, NARROW: 780}
 MAX_HIGH: Final = 1100
+
+
+SHOWN: Final = ("README.md", "docs/guide.md", "docs/pools.md")
+WALK: Final = "pool-walk-"  # before the names of the pictures of the walk to a pool
 
 
 Names = list[tuple[str, str]]
@@ -41,6 +46,8 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
     listed = set() if len(sys.argv) > 1 else list_shown()
     folder.mkdir(parents=True, exist_ok=True)
+    if not listed or any(name.startswith(WALK) for name in listed):
+        take_walk(folder, listed)
     with (
         run_moto() as amazon,
         Service(SERVERFLEET_ADMIN_USERNAME=WHO) as service,
@@ -52,7 +59,7 @@ def main() -> None:
 
 def list_shown() -> set[str]:
     """Return the names of the pictures that the docs show."""
-    text = "".join((ROOT / page).read_text() for page in ("README.md", "docs/guide.md"))
+    text = "".join((ROOT / page).read_text() for page in SHOWN)
     return set(re.findall(r"images/([\w-]+\.png)", text))
 
 
@@ -103,6 +110,10 @@ def list_pictures() -> Iterator[Picture]:
     yield Picture("template", "/templates/linux/")
     yield Picture("edit-template", "/templates/linux/change/")
     yield Picture("trial", "/templates/linux/trial/")
+    yield Picture("pools", "/pools/")
+    yield Picture("pool", "/pools/linux/")
+    yield Picture("edit-pool", "/pools/linux/change/")
+    yield Picture("queue", "/queues/example/")
     yield Picture("leaks", "/leaks/")
     yield Picture("tokens", "/tokens/")
     yield Picture("new-token", "/tokens/new/")
@@ -141,6 +152,34 @@ def take_all(
                     log_in(page)
             context.close()
     watch.close()
+
+
+def take_walk(folder: Path, listed: set[str]) -> None:
+    """Take the steps of the walk to a first pool, in each scheme, on a new service."""
+    with run_chromium() as browser, Service(SERVERFLEET_ADMIN_USERNAME=WHO) as service:
+        address = f"127.0.0.1:{service.port}"
+        context = browser.new_context(
+            base_url=f"http://{address}",
+            viewport={"width": WIDE, "height": HEIGHTS[WIDE]},
+            reduced_motion="reduce",
+            is_mobile=True,
+        )
+        page = context.new_page()
+        log_in(page)
+
+        def take_step(step: str) -> None:
+            high = page.evaluate("document.documentElement.scrollHeight")
+            page.set_viewport_size({"width": WIDE, "height": min(high, MAX_HIGH)})
+            for scheme in ("light", "dark"):
+                name = f"{WALK}{step}-{scheme}-wide.png"
+                if not listed or name in listed:
+                    page.emulate_media(color_scheme=scheme)
+                    page.wait_for_timeout(200)
+                    page.screenshot(path=folder / name)
+            page.set_viewport_size({"width": WIDE, "height": HEIGHTS[WIDE]})
+
+        walk_to_a_pool(page, take_step)
+        context.close()
 
 
 # The pictures name no machine.

@@ -22,6 +22,8 @@ from servers.models import (
     Host,
     Instance,
     Location,
+    Pool,
+    Queue,
     Server,
     Template,
     TemplatePlacement,
@@ -29,7 +31,9 @@ from servers.models import (
 from servers.operations.accounts import delete_account, save_account
 from servers.operations.cordon import cordon_server
 from servers.operations.fleet import pause_fleet, resume_fleet
+from servers.operations.pools import save_pool
 from servers.operations.provision import Request, provision_servers
+from servers.operations.queues import save_queue
 from servers.operations.templates import delete_template, save_template
 from servers.operations.terminate import protect_server, terminate_server
 from servers.operations.trial import try_template
@@ -58,6 +62,23 @@ def build_fleet(amazon: str) -> None:
     make_trouble()
     make_unowned()
     make_moving()
+    make_pools()
+
+
+def make_pools() -> None:
+    """Make an example queue and a pool that follows it, on a small part of a rack."""
+    queue = save_queue(
+        Queue(name="example", kind="example", options={"every": 10, "seconds": 20})
+    )
+    save_pool(
+        Pool(
+            name="linux",
+            template=Template.objects.get(name="legacy"),
+            queue=queue,
+            labels={"os": "linux"},
+            policy={"max": 4, "idle": 60},
+        )
+    )
 
 
 def make_people() -> None:

@@ -163,13 +163,14 @@ def list_options(account: Account) -> list[tuple[str, str]]:
         return []
     labels = {field.name: field.label for field in fields}
     return [
-        (labels.get(name, name.capitalize()), _describe(value))
+        (labels.get(name, name.capitalize()), describe_option(value))
         for name, value in account.options.items()
         if value not in ("", None, {}, [])
     ]
 
 
-def _describe(value: Any) -> str:
+def describe_option(value: Any) -> str:
+    """Return the value of an option in words."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {each}" for name, each in value.items())
     if isinstance(value, bool):

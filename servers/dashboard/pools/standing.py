@@ -1,7 +1,7 @@
 """How a pool or a queue is doing, in a word and a sentence."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from servers.errors import InvalidError
 from servers.models import Pool, Queue
@@ -50,7 +50,8 @@ def judge_pool(pool: Pool, *, now: datetime) -> PoolStanding:
         said = f"The queue {queue} has not been read yet."
         return PoolStanding(pool, "no answer yet", "moving", said)
     stale = read_policy(pool.policy, slots=pool.template.capacity).stale
-    if (now - queue.read_from).total_seconds() >= stale or not queue.complete:
+    ends = queue.expires_at or queue.read_from + timedelta(seconds=stale)
+    if now >= ends or not queue.complete:
         said = f"The queue {queue} has not shown all of its jobs lately. Until it does,"
         return PoolStanding(pool, "queue unknown", "warn", f"{said} nothing changes.")
     if pool.dry:

@@ -25,8 +25,8 @@ def say_helps(item: Item, user: Any) -> Iterator[Action]:
             yield _link("View leaks", "leaks")
         case Concern.REFUSED | Concern.FAILING | Concern.BREAKER | Concern.UNLISTED:
             yield from _help_account(item, user)
-        case Concern.MISSING:
-            yield _help_template(item, user)
+        case Concern.MISSING | Concern.QUEUE | Concern.UNMATCHED:
+            yield from _help_named(item, user)
         case Concern.PAUSED:
             return  # the banner on every page has the button
         case Concern.UNCONFIRMED | Concern.FROZEN:
@@ -77,6 +77,17 @@ def _help_fleet(item: Item, user: Any) -> Iterator[Action]:
         yield replace(_link("Confirm fleet…", "confirm-fleet"), danger=True)
     else:
         yield _button("Allow destroys again", "unfreeze")
+
+
+def _help_named(item: Item, user: Any) -> Iterator[Action]:
+    if item.template:
+        yield _help_template(item, user)
+    if item.kind == Concern.UNMATCHED and user.has_perm("servers.add_pool"):
+        yield _link("New pool", "new-pool", query=f"?queue={item.queue}")
+    if item.kind == Concern.QUEUE and user.has_perm("servers.change_queue"):
+        yield _link("Edit queue", "change-queue", item.queue)
+    elif item.queue and user.has_perm("servers.view_queue"):
+        yield _link("View queue", "queue", item.queue)
 
 
 def _help_template(item: Item, user: Any) -> Action:

@@ -33,6 +33,7 @@ CREDENTIALS: Final = (
         "Private key of the App",
         "The whole .pem file that GitHub creates under Private keys.",
         secret=True,
+        lines=True,
     ),
 )
 OPTIONS: Final = (

@@ -28,6 +28,8 @@ class Concern(StrEnum):
     UNEXPLAINED = "unexplained"
     ORPHANS = "orphans"
     MISSING = "missing"
+    QUEUE = "queue"
+    UNMATCHED = "unmatched"
     NETWORK = "network"
     BACKLOG = "backlog"
     ERROR = "error"
@@ -53,6 +55,7 @@ class Item:
     state: str = ""  # of the servers concerned, for a link to them
     waiting: int = 0  # how many servers wait for their create call because of it
     template: str = ""  # its name
+    queue: str = ""  # its name
     group: str = ""  # distinguishes items of the same kind, account and state
 
     @property

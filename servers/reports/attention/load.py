@@ -40,6 +40,7 @@ from servers.reports.attention.lagging import TOGETHER, describe_servers, find_l
 from servers.reports.attention.offers import describe_missing
 from servers.reports.attention.places import NEVER_AFTER, describe_locations
 from servers.reports.attention.processes import describe_fleet, describe_processes
+from servers.reports.attention.queues import describe_queues
 
 # If the page can change with time alone, it is rendered again this often.
 BUCKET_SECONDS: Final = 5
@@ -51,7 +52,7 @@ def list_attention(
 ) -> list[Item]:
     """Return everything that needs attention, worst first.
 
-    Seven queries, or nine if a cloud no longer has what templates name.
+    Eight queries, or ten if a cloud no longer has what templates name.
     """
     items = [*describe_fleet(fleet, now=now)]
     items += describe_processes(Heartbeat.objects.all(), fleet, now=now)
@@ -62,6 +63,7 @@ def list_attention(
     items, told = describe_backlog(items, queues, recent, now=now)
     if any(location.doubts for location in locations):
         items += describe_missing()
+    items += describe_queues()
     items += describe_servers(_load_servers(boots or Boots(), now=now), told=told)
     order = list(Concern)
     # An account with two locations yields the same item twice.

@@ -1,0 +1,24 @@
+"""The plan that a pool would make now, for people. Nothing of it is carried out."""
+
+from servers.lifecycle.pools.memo import load_memo
+from servers.lifecycle.pools.plan import Plan, plan
+from servers.lifecycle.pools.plan import Pool as PoolView
+from servers.models import Pool
+from servers.operations.pools import read_policy
+from servers.pools.matching import build_demand
+from servers.pools.members import load_members
+from servers.queues.base import QueueSnapshot
+from servers.records.ledger import database_now
+
+
+def preview_plan(pool: Pool, shown: QueueSnapshot | None) -> Plan:
+    """Return what a pool, saved or not, would do about what its queue shows."""
+    rivals = Pool.objects.filter(queue=pool.queue_id, enabled=True).exclude(pk=pool.pk)
+    memo = load_memo(pool.memo)
+    view = PoolView(
+        policy=read_policy(pool.policy, slots=pool.template.capacity), memo=memo
+    )
+    demand = shown and build_demand(pool.queue, shown, pool, [*rivals, pool])
+    members = load_members(pool.pk, memo.cordoned_at, {}, pool.queue.agents)
+    now = database_now().timestamp()
+    return plan(view, demand or None, members, now)
