@@ -23,7 +23,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from servers.errors import FleetError
-from servers.lifecycle.states import BOOTING
+from servers.lifecycle.states import BOOTING, ENDING
 from servers.models import Pool, Queue
 from servers.operations.queues import open_cordons_of
 from servers.outgoing.errors import CallError
@@ -100,11 +100,14 @@ def follow_cordons(held: Held) -> None:
 
 def _find_work(queue: Queue) -> _Work:
     """Compare the servers' marks with what the CI was told. One query, or none."""
-    if describe_queue_kind(queue.kind).open_cordons is None:
+    kind = describe_queue_kind(queue.kind)
+    if kind.open_cordons is None:
         return _Work({}, {})
     told: dict[str, str] = queue.cordons
     # What is cordoned while it boots starts without its agent.
     ours = Q(pool__queue=queue, cordoned=True) & ~Q(state__in=BOOTING)
+    if kind.cordons_for_good:
+        ours &= Q(state__in=ENDING)
     rows = COUNTED.filter(ours | Q(name__in=list(told)))
     marks = dict(rows.values_list("name", "cordoned"))
     wanted = {

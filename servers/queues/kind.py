@@ -49,6 +49,8 @@ class QueueKind:
     labels_help: str = ""
     # Opens its agents, if its API can cordon them.
     open_cordons: Callable[[QueueConfig], Cordons] | None = None
+    # Its cordons can't be taken back, so only servers that end get one.
+    cordons_for_good: bool = False
     hook: HookScheme | None = None  # how its hooks are signed, if it sends some
     poll: float = 10.0  # seconds between two reads without a hook
 

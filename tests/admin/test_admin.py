@@ -24,6 +24,7 @@ from servers.models import (
     Leftover,
     NoCapacity,
     OneTimePassword,
+    PoolJob,
     Queue,
     SavedView,
     Server,
@@ -78,7 +79,8 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
     write_heartbeat("worker")
     Host.objects.get_or_create(server=server)
     SavedView.objects.create(user=User.objects.get(), name="mine", query="state=all")
-    make_pool()
+    pool = make_pool()
+    PoolJob.objects.create(queue=pool.queue, key="k", queued_at=pool.created_at)
     for model in apps.get_app_config("servers").get_models():
         # Versions and placements are on their template's page, a session's key is a way
         # in, a one-time password is told by its person's page, stamps are the triggers'

@@ -17,6 +17,7 @@ from servers.operations.terminate import terminate_server
 from servers.queues.cordons import Cordoned
 from servers.queues.woodpecker.adapter import Woodpecker
 from tests.clouds.fakes.base import running
+from tests.queues.fakes.github import FakeGitHub
 from tests.queues.fakes.woodpecker import FakeWoodpecker
 from tests.support.fleet import Workshop, make_fleet
 
@@ -254,3 +255,33 @@ def test_without_cordons_a_read_costs_one_query_more(
 
     assert count(read_queue) == 1
     assert woodpecker.count_calls()["GET /api/agents"] == 0
+
+
+def test_a_runner_that_can_t_come_back_is_removed_only_once_its_server_ends(
+    account: Account, workshop: Workshop
+) -> None:
+    with running(FakeGitHub()) as github:
+        queue = Queue(
+            name="ci",
+            kind="github",
+            url=github.url,
+            options={"organization": "acme", "poll": 3600},
+        )
+        save_queue(queue, credentials={"token": "token-one"})
+        template = Template.objects.get(name="default")
+        pool = save_pool(Pool(name="linux", template=template, queue=queue, dry=True))
+        (server,) = provision_servers(Request(template="default", pool=pool.pk))
+        workshop.run_to("running", server)
+        number = github.add_runner(server.name, busy=True)
+        cordon_server(server.name)
+        workshop.turn()
+        assert read_queue().cordons == {}
+        uncordon_server(server.name)
+        terminate_server(server.name)
+        assert read_queue().cordons == {server.name: "asked"}
+        assert list(github.runners) == [number]
+        github.runners[number]["busy"] = False
+        assert read_queue().cordons == {server.name: "told"}
+        assert not github.runners
+        workshop.run_to("stopped", server)
+        assert read_queue().cordons == {}

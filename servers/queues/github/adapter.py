@@ -21,6 +21,7 @@ from servers.queues.github.options import (
     check_options,
     read_repositories,
 )
+from servers.queues.github.runners import Runners
 from servers.queues.kind import QueueKind
 from servers.queues.matching import list_missing_tags, match_tags
 
@@ -124,6 +125,8 @@ KIND: Final = QueueKind(
     name="github",
     label="GitHub Actions",
     open=GitHub,
+    open_cordons=Runners,
+    cordons_for_good=True,
     match=match_tags,
     list_missing=list_missing_tags,
     check_labels=check_labels,

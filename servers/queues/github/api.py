@@ -121,6 +121,10 @@ class Api:
                 break
         return found
 
+    def delete(self, path: str) -> None:
+        """Delete what a path names. Raises CallError."""
+        self.budget.note(self._client.ask("DELETE", path))
+
     def _get_page(
         self,
         path: str,

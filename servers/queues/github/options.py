@@ -15,8 +15,9 @@ CREDENTIALS: Final = (
         "token",
         "Token",
         "A fine-grained personal access token with the permission Actions: read for "
-        "the repositories, or a classic one with the scope repo. Leave it out if you "
-        "use a GitHub App.",
+        "the repositories, or a classic one with the scope repo. With Self-hosted "
+        "runners: write (or Administration: write of the repositories), runners are "
+        "removed before their servers drain. Leave it out if you use a GitHub App.",
         secret=True,
     ),
     Field(

@@ -61,6 +61,7 @@ class FakeGitHub(QueueFake):
         self.installed: dict[str, int] = {}  # owner to installation
         self.lent = count(1)
         self.token_life = 3600.0
+        self.runners: dict[int, dict[str, Any]] = {}
         self.add_repository("acme/app")
 
     @property
@@ -126,6 +127,20 @@ class FakeGitHub(QueueFake):
             "runner_id": 7,
             "started_at": show_time(NOW - age),
         }
+
+    def add_runner(self, name: str, owner: str = "acme", **more: Any) -> int:
+        """Register a runner of an organization or a repository."""
+        number = next(self.ids)
+        self.runners[number] = {
+            "id": number,
+            "name": name,
+            "os": "linux",
+            "status": "online",
+            "busy": False,
+            "owner": owner,
+            **more,
+        }
+        return number
 
     def finish(self, number: int) -> None:
         """End a job."""
@@ -245,6 +260,45 @@ class FakeGitHub(QueueFake):
             return self.refuse("missing", request)
         shown = [job for job in self.jobs.values() if job["run_id"] == run]
         return self._show_page(request, shown, "jobs")
+
+    def _list_runners(self, request: Request, owner: str) -> Response:
+        shown = [
+            {name: value for name, value in runner.items() if name != "owner"}
+            for runner in self.runners.values()
+            if runner["owner"] == owner
+        ]
+        return self._show_page(request, shown, "runners")
+
+    def _remove_runner(self, request: Request, owner: str) -> Response:
+        number = int(request.params["runner"])
+        runner = self.runners.get(number)
+        if runner is None or runner["owner"] != owner:
+            return self.refuse("missing", request)
+        if runner["busy"]:
+            said = f'Bad request - Runner "{runner["name"]}" is still running a job'
+            return say(422, said)
+        del self.runners[number]
+        return Response(204)
+
+    @route("GET", "/orgs/{org}/actions/runners", "runners")
+    def list_runners(self, request: Request) -> Response:
+        """List an organization's runners."""
+        return self._list_runners(request, request.params["org"])
+
+    @route("DELETE", "/orgs/{org}/actions/runners/{runner}", "remove")
+    def remove_runner(self, request: Request) -> Response:
+        """Remove a runner that has no job."""
+        return self._remove_runner(request, request.params["org"])
+
+    @route("GET", "/repos/{owner}/{repo}/actions/runners", "runners")
+    def list_runners_of_repository(self, request: Request) -> Response:
+        """List a repository's runners."""
+        return self._list_runners(request, self._find_repository(request))
+
+    @route("DELETE", "/repos/{owner}/{repo}/actions/runners/{runner}", "remove")
+    def remove_runner_of_repository(self, request: Request) -> Response:
+        """Remove a repository's runner that has no job."""
+        return self._remove_runner(request, self._find_repository(request))
 
     @route("GET", "/orgs/{owner}/installation", "token")
     def show_installation(self, request: Request) -> Response:
