@@ -13,8 +13,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
-from serverfleet import env, redis_url, storage
-from serverfleet.run import data_folder
+from serverfleet import broker, env, storage
 from serverfleet.web import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -42,48 +41,12 @@ INSTALLATION_ID = storage.read_key(
 
 DATABASES = {"default": storage.find_database(DATA_DIR)}
 
-# The maximum length of a unix socket's path.
-BROKER_SOCKET_BYTES = 107
-BROKER_SOCKET = env.read_text("SERVERFLEET_BROKER_SOCKET") or (
-    str(data_folder.place_socket(DATA_DIR, most=BROKER_SOCKET_BYTES))
-    if DATA_DIR
-    else ""
-)
-REDIS_URL = env.read_secret("REDIS_URL")
-BROKER_URL = env.read_secret("BROKER_URL")
+_broker = broker.find_broker(DATA_DIR)
+BROKER_URL, BROKER_SOCKET = _broker.url, _broker.socket
+BROKER_SOCKET_BYTES = broker.SOCKET_BYTES
 # Whether `make run` starts its own broker, in the data folder.
-EMBEDS_BROKER = not REDIS_URL and not BROKER_URL and bool(BROKER_SOCKET)
-_redis = None
-if REDIS_URL:
-    _redis = redis_url.parse_redis_url(REDIS_URL, name="REDIS_URL")
-elif EMBEDS_BROKER:
-    _redis = redis_url.at_socket(BROKER_SOCKET)
-if redis_url.is_redis(BROKER_URL):
-    BROKER_URL = redis_url.parse_redis_url(BROKER_URL, name="BROKER_URL").for_celery
-elif not BROKER_URL and _redis:
-    BROKER_URL = _redis.for_celery
-if not BROKER_URL:
-    raise ImproperlyConfigured(
-        "No broker is configured. Set REDIS_URL or BROKER_URL, or set SERVERFLEET_DATA "
-        "to a data folder."
-    )
-
-REDIS_OPTIONS: dict[str, Any] = {
-    "socket_timeout": 0.5,
-    "socket_connect_timeout": 0.5,
-    # Django's own serializer would unpickle whatever it finds there.
-    "serializer": "servers.access.rate_limits.NumberSerializer",
-}
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": _redis.for_cache,
-        "KEY_PREFIX": "serverfleet",
-        "OPTIONS": REDIS_OPTIONS,
-    }
-    if _redis
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+EMBEDS_BROKER = _broker.is_embedded
+CACHES = {"default": _broker.cache}
 
 # Django
 
@@ -298,48 +261,9 @@ RATE_ADDRESS = env.read_int("SERVERFLEET_RATE_ADDRESS", 600)
 METRICS_TOKEN = env.read_secret("SERVERFLEET_METRICS_TOKEN")
 METRICS_OPEN = env.read_bool("SERVERFLEET_METRICS_OPEN", default=False)
 
-# Celery: messages are hints, so they must never delay or fail their sender.
+# The workers. Celery's own settings are in serverfleet/celery_settings.py.
 
 TICK_SECONDS = env.read_float("SERVERFLEET_TICK_SECONDS", 1.0, least=0.05)
-CELERY_BROKER_URL = BROKER_URL
-CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None
-CELERY_BROKER_CONNECTION_TIMEOUT = 0.5
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 900,
-    "socket_connect_timeout": 0.5,
-    "socket_timeout": 5.0,
-    "max_retries": 0,
-    "retry_on_timeout": False,
-    # A half-open connection is dropped after about twice this.
-    "health_check_interval": 5,
-}
-CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_STORE_ERRORS_EVEN_IF_IGNORED = False
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_TASK_SERIALIZER = "json"
-CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_DEFAULT_QUEUE = "serverfleet"
-CELERY_TASK_PUBLISH_RETRY = False
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
-CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_REDIRECT_STDOUTS = False  # keeps tracebacks in one piece
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
-CELERY_TIMEZONE = "UTC"
-# Celery's own, in memory, extended to show from its loop that it works.
-CELERY_BEAT_SCHEDULER = "serverfleet.run.vitals:FleetScheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds, the longest pause between signs of life
-# Without `expires`: the sender's clock sets it and the worker's clock compares it, so a
-# worker whose clock is ahead would discard every tick.
-CELERY_BEAT_SCHEDULE = {
-    "tick": {"task": "servers.tasks.tick", "schedule": TICK_SECONDS},
-    "purge": {"task": "servers.tasks.purge", "schedule": 600.0},
-    "catalogues": {"task": "servers.tasks.refresh_catalogues", "schedule": 600.0},
-}
-
 # The same as `celery worker -c`. No account may fill all threads with calls that hang.
 WORKER_THREADS = env.read_int("SERVERFLEET_WORKER_THREADS", 16, least=1)
 # Seconds without a sign of life after which `make run` kills a process; 0 is never.

@@ -13,7 +13,7 @@ from servers.api.serializers.boot import BootLogSerializer
 from servers.api.serializers.connect import ConnectionSerializer
 from servers.api.serializers.costs import ServerCostsSerializer
 from servers.api.serializers.history import AttemptSerializer, EventSerializer
-from servers.api.serializers.servers import DetailsSerializer, WhySerializer
+from servers.api.serializers.server_details import DetailsSerializer, WhySerializer
 from servers.api.shared.parameters import MAX_AFTER, MAX_EVENTS, read_number
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError

@@ -25,10 +25,9 @@ from servers.api.serializers.pools import (
     PoolPlanSerializer,
     PoolPolicySerializer,
     PoolSerializer,
-    QueueSerializer,
-    QueueTestSerializer,
     ReplaySerializer,
 )
+from servers.api.serializers.queues import QueueSerializer, QueueTestSerializer
 from servers.api.shared.parameters import read_drain, read_number, refuse
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError

@@ -11,10 +11,10 @@ from rest_framework.viewsets import ViewSet
 from servers.access.tokens import Caller
 from servers.api.schema.describe import describe
 from servers.api.schema.parameters import CACHED, FORCE, LIST, ONCE
+from servers.api.serializers.server_details import DetailsSerializer
 from servers.api.serializers.servers import (
     PENDING,
     SHUTDOWN,
-    DetailsSerializer,
     ServerChangeSerializer,
     ServerRequestSerializer,
     ServerSerializer,

@@ -28,7 +28,7 @@ class Answer:
 def ask_broker() -> Answer:
     """Ask the broker for the length of its queue."""
     options: dict[str, Any] = {
-        **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
+        **current_app.conf.broker_transport_options,
         "socket_connect_timeout": PATIENCE,
         "socket_timeout": PATIENCE,
     }
@@ -37,7 +37,7 @@ def ask_broker() -> Answer:
             connect_timeout=PATIENCE, transport_options=options
         ) as connection:
             channel: Any = connection.default_channel
-            queue = settings.CELERY_TASK_DEFAULT_QUEUE
+            queue = current_app.conf.task_default_queue
             declared = channel.queue_declare(queue=queue, auto_delete=False)
             return Answer(waiting=declared.message_count)
     except (OperationalError, KombuError, RedisError, OSError) as error:

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, Final
 
 from celery import current_app
-from django.conf import settings
 from django.db import transaction
 from kombu import Producer, uuid
 from kombu.exceptions import OperationalError
@@ -102,7 +101,7 @@ class _Outbox:
                 headers={**message.headers, "request_id": request_id},
                 serializer="json",
                 exchange="",
-                routing_key=settings.CELERY_TASK_DEFAULT_QUEUE,
+                routing_key=current_app.conf.task_default_queue,
                 **message.properties,
             )
 

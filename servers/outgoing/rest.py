@@ -7,13 +7,12 @@ means. What it does not recognise is explained by its status alone.
 """
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from servers.outgoing import reading
 from servers.outgoing.errors import (
@@ -23,13 +22,12 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
 )
 from servers.outgoing.http import MAX_RETRY_SECONDS, Answer, explain_answer, send
+from servers.outgoing.links import find_link, name_origin, split_link
 from servers.outgoing.masking import mask, mask_texts
 from servers.wording import make_printable
 
 MAX_PAGES: Final = 1000
 MAX_WORDS: Final = 300  # characters of an answer's own words in a message
-_LINKS: Final = re.compile(r"<([^<>]{1,4000})>((?:;[^,<>]{0,200})?)")
-_PORTS: Final = {"http": 80, "https": 443}
 
 Query = Mapping[str, str | int | bool | tuple[str, ...] | None]
 
@@ -59,10 +57,7 @@ class Reply:
 
     def find_link(self, rel: str) -> str:
         """Return the target of its Link header with this relation, or "" (RFC 8288)."""
-        for target, parameters in _LINKS.findall(self.headers.get("Link", "")):
-            if f'rel="{rel}"' in parameters or f"rel={rel}" in parameters.split(";"):
-                return str(target)
-        return ""
+        return find_link(self.headers.get("Link", ""), rel)
 
     def find_wait(
         self, reset: str = "", *, most: float = MAX_RETRY_SECONDS
@@ -171,8 +166,8 @@ class RestClient:
         The credentials go with the request, so it is sent only to the API's own origin,
         as written in the settings. Only the path and the query are the link's.
         """
-        own, given = urlsplit(self.base), _split(link)
-        if given is None or _origin(own) != _origin(given):
+        own, given = urlsplit(self.base), split_link(link)
+        if given is None or name_origin(own) != name_origin(given):
             raise UnknownOutcomeError(
                 f"{self.what} refers to another host, which gets no credentials."
             )
@@ -306,23 +301,3 @@ def encode_query(query: Query) -> str:
             for name, value in pairs
         ]
     )
-
-
-def read_query(link: str) -> dict[str, str]:
-    """Return the query of a link."""
-    parts = _split(link)
-    return dict(parse_qsl(parts.query)) if parts is not None else {}
-
-
-def _split(url: str) -> Any:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
-
-
-def _origin(parts: Any) -> tuple[str, str, int]:
-    port = parts.port or _PORTS.get(parts.scheme, 0)
-    return parts.scheme, (parts.hostname or "").lower(), port

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.cache.backends.redis import RedisCache
 
+from serverfleet.broker import CACHE_OPTIONS
 from serverfleet.run.up import find_broker
-from serverfleet.settings import REDIS_OPTIONS
 from tests.api.conftest import Call
 from tests.support.crawl import list_paths, make_everything
 from tests.support.fleet import provision
@@ -70,7 +70,7 @@ def test_writing_to_the_cache_can_t_run_code(tmp_path: Path) -> None:
             while not path.exists() and time.monotonic() < ends:
                 time.sleep(0.02)
             # The tests' own cache is another; this is what the settings say.
-            options = dict(REDIS_OPTIONS)
+            options = dict(CACHE_OPTIONS)
             cache = RedisCache(f"unix://{path}", {"OPTIONS": options})
             assert cache.add("n", 3)
             assert not cache.add("n", 5)

@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F
 
 from servers import engine
-from servers.api.serializers.servers import DetailsSerializer
+from servers.api.serializers.server_details import DetailsSerializer
 from servers.engine.looks import weigh_look
 from servers.engine.waits import Rest
 from servers.lifecycle.conditions import Known, Machine, Met, NotYet

@@ -15,6 +15,8 @@ INTERNAL = {
     "SERVERFLEET_CAPACITY",
     "SERVERFLEET_SERVER",
 }
+# The Drone Autoscaler's, which are read from a file when someone moves here.
+FOREIGN = re.compile(r"DRONE_[A-Z_]+")
 FILES = {"SSL_CERT_FILE"}
 
 
@@ -55,7 +57,7 @@ def _names(tree: ast.AST) -> Iterator[str]:
                 first, ast.Constant
             ):
                 name = str(first.value)
-                if re.fullmatch(r"[A-Z][A-Z0-9_]+", name):
+                if re.fullmatch(r"[A-Z][A-Z0-9_]+", name) and not FOREIGN.match(name):
                     yield name
 
 

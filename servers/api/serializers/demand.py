@@ -14,7 +14,7 @@ from servers.api.serializers.fields import (
     Texts,
     Whole,
 )
-from servers.api.serializers.pools import STATES, count_jobs
+from servers.api.serializers.queues import STATES, count_jobs
 from servers.api.serializers.servers import AT
 from servers.queues.base import MAX_JOBS
 from servers.queues.push.body import (

@@ -1,7 +1,7 @@
 """Templates and their placements."""
 
 import json
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from rest_framework import serializers
 
@@ -12,71 +12,14 @@ from servers.api.serializers.fields import (
     Text,
     Texts,
 )
+from servers.api.serializers.placements import PLACEMENT, PlacementSerializer
 from servers.api.serializers.servers import Labels
-from servers.errors import InvalidError
 from servers.machine.agents.checks import MAX_VARIABLES, VARIABLE_NAME
 from servers.machine.cloud_init.options import MAX_COMMANDS, MAX_ENTRIES, MODE
-from servers.models import Template, TemplatePlacement
-from servers.models.placement import CURRENCY, PLACEMENT_FIELDS
+from servers.models import Template
+from servers.models.placement import PLACEMENT_FIELDS
 from servers.operations.templates import MAX_PLACEMENTS, MAX_USER_DATA, NAME_PREFIX
 from servers.reports.catalogue import list_warnings
-
-
-class _Placements(serializers.ListSerializer[Any]):
-    """The placements in a request."""
-
-    def run_validation(self, data: Any = None) -> list[dict[str, Any]]:
-        """Return each placement's fields; raise ValidationError for the first wrong."""
-        if not isinstance(data, list):
-            raise serializers.ValidationError("Send an array.")
-        # One too many is enough to be refused.
-        few = data[: MAX_PLACEMENTS + 1]
-        return [self._read(number, entry) for number, entry in enumerate(few, start=1)]
-
-    def _read(self, number: int, entry: Any) -> dict[str, Any]:
-        try:
-            if not isinstance(entry, dict):
-                raise InvalidError("Send an object.")
-            found: dict[str, Any] = self.child.run_validation(entry)  # type: ignore[union-attr]
-            return found
-        except InvalidError as error:
-            raise serializers.ValidationError(
-                f"Placement {number}: {error.message}"
-            ) from None
-
-
-class PlacementSerializer(ModelShape):
-    """Where a server can be created, and as what."""
-
-    account = Text(source="account.name", help_text="The name of an account.")
-
-    may_be_empty = True
-    body: ClassVar = {"account": "sandbox", "image": "debian-12", "size": "large"}
-
-    class Meta:
-        model = TemplatePlacement
-        fields = PLACEMENT_FIELDS
-        list_serializer_class = _Placements
-        extra_kwargs: ClassVar = {
-            "options": {
-                "help_text": "Options for the cloud. They override the account's. See "
-                "the options of a new account of the same kind; templates can't have "
-                "all of them."
-            },
-            "spot": {
-                "help_text": "Whether the cloud may take its instances back at any "
-                "time, for a lower price. Not every kind of cloud has that.",
-            },
-            "currency": {"rules": {"pattern": f"^(?:(?:{CURRENCY.pattern})?)$"}},
-        }
-
-
-_PLACEMENT: Final = {
-    "account": "sandbox",
-    "image": "debian-12",
-    "size": "large",
-    "price_per_hour": "0.0425",
-}
 
 
 class _FileSerializer(Shape):
@@ -207,10 +150,10 @@ class TemplateSerializer(ModelShape):
     )
 
     example: ClassVar = {
-        **_PLACEMENT,
+        **PLACEMENT,
         "name": "large",
         "version": 1,
-        "placements": [_PLACEMENT, {**_PLACEMENT, "size": "medium"}],
+        "placements": [PLACEMENT, {**PLACEMENT, "size": "medium"}],
         "warnings": [],
         "capacity": 4,
         "has_user_data": True,
@@ -235,7 +178,7 @@ class TemplateSerializer(ModelShape):
         "capacity": 4,
         "labels": {"team": "builds"},
         "placements": [
-            _PLACEMENT,
+            PLACEMENT,
             {"account": "sandbox", "image": "debian-12", "size": "medium"},
         ],
     }

@@ -36,8 +36,9 @@ from servers.lifecycle.keys import is_fleet_id, parse_key
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError
+from servers.outgoing.links import read_query
 from servers.outgoing.looking import reading_whole
-from servers.outgoing.rest import Reply, RestClient, read_query, refusing_missing
+from servers.outgoing.rest import Reply, RestClient, refusing_missing
 
 ENDPOINT: Final = "https://api.digitalocean.com/v2"
 PAGE: Final = 200  # the most that the API returns

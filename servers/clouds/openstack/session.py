@@ -28,7 +28,8 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.outgoing.rest import Query, Reply, RestClient, read_query
+from servers.outgoing.links import read_query
+from servers.outgoing.rest import Query, Reply, RestClient
 
 PAGE: Final = 1000
 # The services' ids are UUIDs, those of very old clouds numbers.

@@ -13,7 +13,8 @@ from servers.dashboard.shared.minutes import MinutesField
 from servers.dashboard.shared.model_fields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.row_form import RowForm
 from servers.dashboard.templates.agent_fields import list_names
-from servers.dashboard.templates.machine import MACHINE_FIELDS, MachineForm
+from servers.dashboard.templates.machine import MachineForm
+from servers.dashboard.templates.machine_fields import MACHINE_FIELDS
 from servers.dashboard.templates.rows import make_blocks
 from servers.errors import FleetError
 from servers.models import Account, Template, TemplatePlacement

@@ -7,14 +7,12 @@ left empty.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from django import forms
 from django.forms import BoundField
 
-from servers.dashboard.shared.json_field import ObjectField
-from servers.dashboard.shared.lines import LinesField, ListField, join_lines
-from servers.dashboard.shared.minutes import MinutesField, to_seconds
+from servers.dashboard.shared.lines import join_lines
+from servers.dashboard.shared.minutes import to_seconds
 from servers.dashboard.templates.agent_fields import (
     NO_AGENT,
     list_names,
@@ -30,67 +28,19 @@ from servers.dashboard.templates.files import (
     read_files,
     write_files,
 )
+from servers.dashboard.templates.machine_fields import (
+    AGENT,
+    ENDING,
+    MACHINE_FIELDS,
+    OWN,
+    SETUP,
+    WORDS,
+    MachineFields,
+)
 from servers.machine.agents.checks import read_environment
-from servers.machine.agents.table import AGENTS, list_agents
-from servers.machine.cloud_init.kinds import list_cloud_inits
-from servers.machine.cloud_init.options import (
-    check_images,
-    check_mirrors,
-    check_registries,
-    check_ssh_keys,
-)
-from servers.machine.cloud_init.variables import VARIABLES
+from servers.machine.agents.table import AGENTS
 from servers.models import Template
-from servers.models.multiline import Multiline
-from servers.operations.templates import MAX_USER_DATA
 from servers.operations.user_data import DOCKER_FIELDS
-
-MAX_DRAIN_MINUTES: Final = 604_800 // 60
-# By the part of the section where they stand.
-_SETUP: Final = ("cloud_init", "readiness", "readiness_port", "agent")
-_AGENT: Final = ("agent_image", "agent_environment", "forget_agent_environment")
-_ENDING: Final = ("drain_seconds", "on_health_lost", "build_labels")
-_OWN: Final = (
-    "ssh_keys",
-    "commands",
-    "forget_commands",
-    "user_data",
-    "forget_user_data",
-)
-# The fields of the model that this part of the form sets.
-MACHINE_FIELDS: Final = (
-    "cloud_init",
-    "readiness",
-    "readiness_port",
-    "agent",
-    "agent_image",
-    "drain_seconds",
-    "on_health_lost",
-    "build_labels",
-    *DOCKER_FIELDS,
-    "ssh_keys",
-)
-_WORDS: Final[Mapping[str, str]] = {
-    "user_data": "user data",
-    "commands": "commands",
-    "agent_environment": "other variables",
-}
-
-
-def _hide(rows: int, help_text: str, **options: Any) -> forms.CharField:
-    """Return a field for text that is never shown again."""
-    return forms.CharField(
-        required=False,
-        max_length=MAX_USER_DATA,
-        strip=False,
-        widget=Multiline(attrs={"rows": rows, "spellcheck": "false"}),
-        help_text=f"{help_text} Never shown again.",
-        **options,
-    )
-
-
-def _forget(name: str) -> forms.BooleanField:
-    return forms.BooleanField(label=f"Delete the stored {_WORDS[name]}", required=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,67 +52,8 @@ class AgentPart:
     fields: list[BoundField]
 
 
-class MachineForm(forms.Form):
-    """The fields for what is set up on an instance and what runs there."""
-
-    cloud_init = forms.ChoiceField(
-        label="Set up",
-        choices=list_cloud_inits,
-        help_text="What ServerFleet installs at the first boot.",
-    )
-    agent = forms.ChoiceField(
-        choices=list_agents,
-        help_text="The program that takes builds from your CI and runs them here.",
-    )
-    agent_environment = _hide(
-        3, "More environment, one NAME=value per line.", label="Other variables"
-    )
-    forget_agent_environment = _forget("agent_environment")
-    drain_seconds = MinutesField(
-        label="Drain timeout (minutes)",
-        max_value=MAX_DRAIN_MINUTES,
-        help_text="How long a termination waits for running builds.",
-    )
-    build_labels = LinesField(
-        help_text="Labels of the containers that are builds, one name=value per line. "
-        "A termination waits for them."
-    )
-    registry_mirrors = ListField(
-        check=check_mirrors, help_text="Mirrors of Docker Hub, one URL per line."
-    )
-    insecure_registries = ListField(
-        check=check_registries,
-        help_text="Registries without valid TLS, one host or host:port per line.",
-    )
-    pull_images = ListField(
-        check=check_images,
-        help_text="One per line. The server is not ready before they are there.",
-        label="Images to pull",
-    )
-    daemon_json = ObjectField(
-        label="daemon.json", help_text="Other settings of the daemon, as JSON."
-    )
-    prune_hours = forms.IntegerField(
-        label="Delete unused images after (hours)",
-        min_value=0,
-        max_value=8760,
-        help_text="0 keeps them.",
-    )
-    ssh_keys = ListField(
-        check=check_ssh_keys,
-        help_text="One per line. They can log in, besides the key of the placement.",
-        label="SSH public keys",
-    )
-    commands = _hide(
-        3, "Shell commands, one per line. They run as root at the first boot."
-    )
-    forget_commands = _forget("commands")
-    user_data = _hide(
-        6,
-        "Runs on the instance at first boot, merged with what ServerFleet sets up. It "
-        f"can contain {', '.join(f'{{{{ {name} }}}}' for name in VARIABLES)}.",
-    )
-    forget_user_data = _forget("user_data")
+class MachineForm(MachineFields):
+    """What is set up on an instance and what runs there, and what of it is stored."""
 
     file_rows: list[FileForm]
     file_errors: list[str]  # of the files as a whole
@@ -193,7 +84,7 @@ class MachineForm(forms.Form):
             stored=read_files(shown.files),
             is_bound=self.is_bound,
         )
-        for name, words in _WORDS.items():
+        for name, words in WORDS.items():
             forget = f"forget_{name}"
             if not self._holds(shown, name):
                 del self.fields[forget]
@@ -214,11 +105,11 @@ class MachineForm(forms.Form):
 
     def list_setup(self) -> list[BoundField]:
         """Return the fields for what is set up."""
-        return self.list_named(_SETUP)
+        return self.list_named(SETUP)
 
     def list_agent(self) -> list[BoundField]:
         """Return the fields of the agent."""
-        return self.list_named(_AGENT)
+        return self.list_named(AGENT)
 
     def list_agents(self) -> list[AgentPart]:
         """Return the agents with variables, and their fields."""
@@ -231,7 +122,7 @@ class MachineForm(forms.Form):
 
     def list_ending(self) -> list[BoundField]:
         """Return the fields for drain and health."""
-        return self.list_named(_ENDING)
+        return self.list_named(ENDING)
 
     def list_docker(self) -> list[BoundField]:
         """Return the fields for Docker."""
@@ -239,7 +130,7 @@ class MachineForm(forms.Form):
 
     def list_own(self) -> list[BoundField]:
         """Return the fields for keys, commands and user data."""
-        return self.list_named(_OWN)
+        return self.list_named(OWN)
 
     def has_docker(self) -> bool:
         """Return whether a setting of Docker has an error or differs from its usual."""
@@ -248,7 +139,7 @@ class MachineForm(forms.Form):
     def has_own(self) -> bool:
         """Return whether something of one's own is stored, typed or wrong."""
         has_files = bool(self.file_rows) or bool(self.file_errors)
-        return has_files or self._is_set(_OWN)
+        return has_files or self._is_set(OWN)
 
     def may_add_file(self) -> bool:
         """Return whether the template can have another file."""
