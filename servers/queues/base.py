@@ -45,6 +45,7 @@ class QueueJob:
 
     ``job_id`` is "" for a job that its CI only counts. It gets a name when it is kept:
     see counting.py.
+
     ``labels`` is what a server must have to run it, by the CI's own rules: labels with
     values, or tags with the value "". ``since`` is Unix seconds by this machine's
     clock: when it was queued, or started. ``server`` is the name of the server that

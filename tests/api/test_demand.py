@@ -86,6 +86,24 @@ def test_numbers_are_enough(push: Call) -> None:
     assert [job[0] for job in Queue.objects.get().jobs] == ids[1:3]
 
 
+def test_an_idle_server_may_go_although_jobs_run_if_the_client_says_so(
+    push: Call, send: Call, workshop: Workshop
+) -> None:
+    policy = {"idle": 0, "cooldown": 0, "max": 2}
+    send("PATCH", "/api/pools/linux", {"policy": policy})
+    push(1, counts=[{"pending": 4, "running": 0}])
+    running = Server.objects.filter(state="running")
+    workshop.run_until(lambda: running.count() == 2)
+    busy, idle = running.order_by("name")
+    counts = [{"pending": 0, "running": 1}]
+    push(2, counts=counts)
+    plan()
+    assert not running.filter(cordoned=True).exists()
+    push(3, counts=counts, agents={busy.name: 1, idle.name: 0})
+    plan()
+    assert [server.name for server in running.filter(cordoned=True)] == [idle.name]
+
+
 def test_a_push_that_has_expired_is_unknown_and_never_zero(push: Call) -> None:
     push(1, counts=[{"pending": 2, "running": 0}])
     plan()
@@ -169,6 +187,9 @@ def test_of_many_pushes_at_once_the_highest_wins(push: Call) -> None:
         ({"jobs": [{**JOB, "colour": "red"}]}, "jobs", "any of id, state"),
         ({"paused": "no"}, "paused", "true or false"),
         ({"more": 1}, "more", "Unknown field"),
+        ({"agents": []}, "agents", "an object"),
+        ({"agents": {"agent-1": -1}}, "agents", "a whole number from 0"),
+        ({"agents": {"": 1}}, "agents", "names of servers"),
     ],
 )
 def test_what_is_wrong_with_a_push_is_told_at_its_field(

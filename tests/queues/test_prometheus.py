@@ -60,6 +60,27 @@ def test_a_scalar_is_a_number_without_labels(prometheus: FakePrometheus) -> None
     assert [job.labels for job in shown.jobs] == [{}] * 3
 
 
+def test_a_third_query_says_which_servers_are_idle(
+    prometheus: FakePrometheus,
+) -> None:
+    prometheus.series["running"] = [Series("1")]
+    prometheus.series["agents"] = [
+        Series("1", {"server": "agent-1"}),
+        Series("0", {"server": "agent-2"}),
+    ]
+    shown = read(prometheus, agents="agents")
+    assert shown.agents == {"agent-1": 1, "agent-2": 0}
+    prometheus.series["agents"].append(Series("0", {"instance": "10.0.0.7"}))
+    with pytest.raises(RefusedError, match="without the label server"):
+        read(prometheus, agents="agents")
+    # While there is no server yet, nothing runs on any.
+    prometheus.series["agents"] = []
+    assert read(prometheus, agents="agents").agents == {}
+    prometheus.series["agents"] = [Series("NaN", {"server": "agent-1"})]
+    with pytest.raises(UnknownOutcomeError):
+        read(prometheus, agents="agents")
+
+
 def test_zero_is_none(prometheus: FakePrometheus) -> None:
     assert read(prometheus) == QueueSnapshot(NOW, ())
 

@@ -19,6 +19,7 @@ from servers.api.serializers.servers import AT
 from servers.queues.base import MAX_JOBS
 from servers.queues.push.body import (
     LATEST,
+    MAX_AGENTS,
     MAX_COUNTS,
     MAX_LABELS,
     MAX_SEQ,
@@ -111,6 +112,20 @@ class DemandSerializer(Shape):
         required=False,
         max_length=MAX_COUNTS,
         help_text="Instead of `jobs`, how many there are.",
+    )
+    agents = Object(
+        required=False,
+        rules={
+            "maxProperties": MAX_AGENTS,
+            "propertyNames": {**_TEXT, "minLength": 1},
+            "additionalProperties": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": MAX_JOBS,
+            },
+        },
+        help_text="How many jobs each server runs, by its name: 0 for an idle one. "
+        "For jobs that do not say which server runs them.",
     )
 
     body: ClassVar = {"seq": AT * 1000, "ttl": 120, "jobs": [_JOB]}

@@ -8,7 +8,7 @@ Source: prometheus.io/docs/prometheus/latest/querying/api; isPartial is of
 VictoriaMetrics.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
 from servers.lifecycle.pools.demand import JobState
@@ -42,6 +42,7 @@ from servers.queues.matching import match_labels
 NAME: Final = "Prometheus"
 MAX_AGE: Final = 120.0
 _METRIC_NAME: Final = "__name__"
+_SERVER: Final = "server"  # the label with the name of a server
 # What the query itself is to blame for, by errorType.
 _WRONG: Final = frozenset({"bad_data", "execution"})
 
@@ -58,6 +59,7 @@ class Prometheus:
             JobState.PENDING: str(options.get("pending", "")),
             JobState.RUNNING: str(options.get("running", "")),
         }
+        self._agents = str(options.get("agents", ""))
         self._max_age = float(str(options.get("max_age", "") or MAX_AGE))
         self._client = RestClient(
             NAME, config.url, write_authorization(given), list_secrets(given), _explain
@@ -68,23 +70,42 @@ class Prometheus:
         jobs: list[QueueJob] = []
         with Deadline(deadline, NAME):
             for state, query in self._queries.items():
-                jobs += self._count(state, query, now)
-                check_count(len(jobs), NAME)
+                which = f"{NAME}'s query for {state} jobs"
+                found = list(self._ask(query, which, now))
+                if not found:
+                    raise UnknownOutcomeError(
+                        f"{which} found nothing, which may mean that its source is "
+                        "down. If it means that there are no jobs, add: or vector(0)"
+                    )
+                for labels, number in found:
+                    jobs += repeat_job(state, number, labels, now)
+                    check_count(len(jobs), NAME)
+            agents = self._count_agents(now) if self._agents else {}
         running = any(job.state is JobState.RUNNING for job in jobs)
-        return QueueSnapshot(now, tuple(jobs), names_servers=not running)
+        return QueueSnapshot(now, tuple(jobs), names_servers=not running, agents=agents)
 
-    def _count(self, state: JobState, query: str, now: float) -> list[QueueJob]:
+    def _count_agents(self, now: float) -> dict[str, int]:
+        """Return how many jobs each server runs, by its name."""
+        which = f"{NAME}'s query for agents"
+        found: dict[str, int] = {}
+        for labels, number in self._ask(self._agents, which, now):
+            server = labels.get(_SERVER, "")
+            if not server:
+                raise RefusedError(
+                    f"{which} returns a value without the label {_SERVER}. Use one "
+                    f"such as sum by ({_SERVER}) (ci_agent_jobs)."
+                )
+            found[server] = found.get(server, 0) + number
+        return found
+
+    def _ask(self, query: str, which: str, now: float) -> Iterator[tuple[Labels, int]]:
+        """Yield the numbers that a query returns, with their labels."""
         asked = {"query": query, "lookback_delta": f"{self._max_age:g}s"}
         reply = self._client.ask("GET", "/api/v1/query", query=asked)
-        which = f"{NAME}'s query for {state} jobs"
         _check_whole(reply, which)
-        jobs: list[QueueJob] = []
         for labels, sample in _read_samples(reply, which):
             self._check_age(reading.number(sample, 0), now, which)
-            number = need_count(_read_value(sample), f"The result of {which}")
-            jobs += repeat_job(state, number, labels, now)
-            check_count(len(jobs), NAME)
-        return jobs
+            yield labels, need_count(_read_value(sample), f"The result of {which}")
 
     def _check_age(self, at: float | None, now: float, which: str) -> None:
         if at is None:
@@ -119,11 +140,6 @@ def _read_samples(reply: Reply, which: str) -> list[tuple[Labels, Any]]:
             "returns a number now, such as sum by (queue) (ci_jobs_pending)."
         )
     series = reply.need_objects("data", "result")
-    if not series:
-        raise UnknownOutcomeError(
-            f"{which} found nothing, which may mean that its source is down. If it "
-            "means that there are no jobs, add: or vector(0)"
-        )
     return [(_read_labels(each), reading.find(each, "value")) for each in series]
 
 
@@ -174,6 +190,12 @@ KIND: Final = QueueKind(
     options=(
         _query("pending", "Waiting jobs", "wait", "sum by (queue) (ci_jobs_pending)"),
         _query("running", "Running jobs", "run", "sum by (queue) (ci_jobs_running)"),
+        Field(
+            "agents",
+            "Jobs of each server",
+            "The PromQL query for how many jobs each server runs, by the label server: "
+            "0 for an idle one. Without it, no server counts as idle while jobs run.",
+        ),
         Field(
             "max_age",
             "Oldest value",

@@ -13,6 +13,7 @@ MAX_SEQ: Final = 2**53 - 1  # the largest whole number that every JSON client ca
 MAX_TTL: Final = 86400
 MAX_AHEAD: Final = timedelta(minutes=1)  # of the client's clock
 MAX_COUNTS: Final = 500
+MAX_AGENTS: Final = 5000
 MAX_TEXT: Final = 200
 MAX_LABELS: Final = 50
 LATEST: Final = 2**40  # Unix seconds
@@ -49,6 +50,13 @@ def read_body(body: Mapping[str, Any], now: float) -> QueueSnapshot:
             jobs = read(body[name], now)
         except ValueError as error:
             errors[name] = [str(error)]
+    agents = body.get("agents", {})
+    if len(agents) > MAX_AGENTS or not all(
+        _is_text(name) and name and _is_whole(number, MAX_JOBS)
+        for name, number in agents.items()
+    ):
+        message = f"Send at most {MAX_AGENTS:,} names of servers, each with a whole "
+        errors["agents"] = [f"{message}number from 0 to {MAX_JOBS}."]
     if errors:
         raise InvalidError.of(errors)
     return QueueSnapshot(
@@ -58,6 +66,7 @@ def read_body(body: Mapping[str, Any], now: float) -> QueueSnapshot:
         names_servers="jobs" in body
         and all(job.server for job in jobs if job.state is JobState.RUNNING),
         until=at + ttl,
+        agents={name: int(number) for name, number in agents.items()},
     )
 
 
