@@ -5,8 +5,8 @@ from typing import Final
 from xml.etree import ElementTree
 
 from servers.clouds.amazon.api import find_text
-from servers.clouds.amazon.launch import ADDRESS_TAG
 from servers.clouds.base import (
+    ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
     CloudInstance,

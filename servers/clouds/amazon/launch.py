@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.amazon.options import USUAL_HOPS, find_wrong
-from servers.clouds.base import CreateSpec
+from servers.clouds.base import ADDRESS_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.outgoing.errors import RefusedError
 
@@ -36,9 +36,6 @@ CAPABILITIES: Final = Capabilities(
     spot=True,
     stopping_ends=True,  # by InstanceInitiatedShutdownBehavior
 )
-# This tag records which address of an instance its template wants for the server. A
-# listing shows instances, not the templates that they came from.
-ADDRESS_TAG: Final = "serverfleet-address"
 # What RunInstances creates and can tag in the same call. A policy may require tags on
 # each of them, and leftover volumes are found by their tags.
 _TAGGED: Final = ("instance", "volume", "network-interface")

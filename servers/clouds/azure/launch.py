@@ -21,16 +21,13 @@ from servers.clouds.azure.options import (
     find_wrong,
     is_group,
 )
-from servers.clouds.base import CreateSpec
+from servers.clouds.base import ADDRESS_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.outgoing.errors import RefusedError
 from servers.outgoing.fields import read_several
 
 # What people call the server. Its name at the cloud is its key.
 NAME_TAG: Final = "serverfleet-name"
-# Which address of an instance its template wants for the server. A listing shows
-# instances, not the templates that they came from.
-ADDRESS_TAG: Final = "serverfleet-address"
 _PUBLISHER: Final = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 CAPABILITIES: Final = Capabilities(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.base import (
+    ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
     CloudInstance,
@@ -14,7 +15,7 @@ from servers.clouds.base import (
     Meaning,
 )
 from servers.clouds.google.errors import NAME, explain_operation
-from servers.clouds.google.launch import ADDRESS_LABEL, NAME_LABEL
+from servers.clouds.google.launch import NAME_LABEL
 from servers.outgoing import reading
 from servers.outgoing.errors import UnknownOutcomeError
 from servers.outgoing.rest import need_text
@@ -81,7 +82,7 @@ def show_instance(
     status = reading.text(item, "status")
     meaning = STATUSES.get(status, Meaning.UNCLEAR)
     name = need_text(item, "name", what=NAME)
-    shown = _find_address(item, labels.get(ADDRESS_LABEL) or address)
+    shown = _find_address(item, labels.get(ADDRESS_TAG) or address)
     return CloudInstance(
         instance_id=join_id(find_zone(item, scope), name),
         key=labels.get(KEY_TAG, ""),

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import CreateSpec
+from servers.clouds.base import ADDRESS_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.google.options import PROJECT, find_wrong
 from servers.outgoing.errors import RefusedError
@@ -19,9 +19,6 @@ from servers.outgoing.fields import read_several
 VALUE: Final = "[a-z0-9_-]{0,63}"
 # What people call the server. Its name at the cloud is its key.
 NAME_LABEL: Final = "serverfleet-name"
-# Which address of an instance its template wants for the server. A listing shows
-# instances, not the templates that they came from.
-ADDRESS_LABEL: Final = "serverfleet-address"
 
 CAPABILITIES: Final = Capabilities(
     tags=TagRules(
@@ -32,7 +29,7 @@ CAPABILITIES: Final = Capabilities(
         tagging=frozenset({"address"}),
         reserved={
             NAME_LABEL: "this label holds the server's name.",
-            ADDRESS_LABEL: "this label holds the option address.",
+            ADDRESS_TAG: "this label holds the option address.",
         },
         prefixes=("goog-",),
     ),
@@ -89,7 +86,7 @@ def build_body(
     labels = {**spec.tags, NAME_LABEL: spec.name}
     # If the template does not set it, the account's current option applies.
     if address := spec.options.get("address"):
-        labels[ADDRESS_LABEL] = str(address)
+        labels[ADDRESS_TAG] = str(address)
     region = zone.rpartition("-")[0]
     body: dict[str, Any] = {
         "name": spec.key,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.base import (
+    ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
     CloudInstance,
@@ -12,7 +13,7 @@ from servers.clouds.base import (
     Meaning,
 )
 from servers.clouds.hetznercloud.errors import NAME
-from servers.clouds.hetznercloud.launch import ADDRESS_LABEL, NAME_LABEL
+from servers.clouds.hetznercloud.launch import NAME_LABEL
 from servers.outgoing import reading
 from servers.outgoing.rest import need_text
 
@@ -38,7 +39,7 @@ def show_instance(item: Mapping[str, Any], address: str) -> CloudInstance:
     labels = reading.labels(item, "labels")
     status = reading.text(item, "status")
     meaning = STATUSES.get(status, Meaning.UNCLEAR)
-    shown = _find_address(item, labels.get(ADDRESS_LABEL) or address)
+    shown = _find_address(item, labels.get(ADDRESS_TAG) or address)
     return CloudInstance(
         instance_id=need_text(item, "id", what=NAME),
         key=labels.get(KEY_TAG, ""),

@@ -6,7 +6,7 @@ Source: the Hetzner Cloud API reference, "Create a Server" and "Labels".
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import CreateSpec
+from servers.clouds.base import ADDRESS_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.hetznercloud.options import find_wrong, read_ids
 from servers.outgoing.errors import RefusedError
@@ -16,9 +16,6 @@ _PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 VALUE: Final = f"(?:{_PART})?"
 # What people call the server. Its name at the cloud is its key.
 NAME_LABEL: Final = "serverfleet-name"
-# Which address of an instance its template wants for the server. A listing shows
-# instances, not the templates that they came from.
-ADDRESS_LABEL: Final = "serverfleet-address"
 
 CAPABILITIES: Final = Capabilities(
     tags=TagRules(
@@ -28,7 +25,7 @@ CAPABILITIES: Final = Capabilities(
         tagging=frozenset({"address"}),
         reserved={
             NAME_LABEL: "this label holds the server's name.",
-            ADDRESS_LABEL: "this label holds the option address.",
+            ADDRESS_TAG: "this label holds the option address.",
         },
         prefixes=("hetzner.cloud/",),
     ),
@@ -53,7 +50,7 @@ def build_body(
     labels = {**spec.tags, NAME_LABEL: spec.name}
     # If the template does not set it, the account's current option applies.
     if address := spec.options.get("address"):
-        labels[ADDRESS_LABEL] = str(address)
+        labels[ADDRESS_TAG] = str(address)
     body: dict[str, Any] = {
         "name": spec.key,
         "server_type": spec.size,

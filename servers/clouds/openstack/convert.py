@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from servers.clouds.base import (
+    ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
     CloudInstance,
@@ -13,7 +14,7 @@ from servers.clouds.base import (
     Meaning,
 )
 from servers.clouds.openstack.errors import NAME, tells_no_capacity
-from servers.clouds.openstack.launch import ADDRESS_TAG, FLOATING
+from servers.clouds.openstack.launch import FLOATING
 from servers.outgoing import reading
 from servers.outgoing.rest import need_text, shorten
 

@@ -9,16 +9,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import FLEET_TAG, CreateSpec
+from servers.clouds.base import ADDRESS_TAG, FLEET_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.openstack.options import find_wrong
 from servers.clouds.openstack.session import USUAL_VERSION
 from servers.outgoing.errors import RefusedError
 from servers.outgoing.fields import read_several
 
-# What people call it is its name. Which address its template wants is kept in its
-# metadata: a listing shows instances, not the templates that they came from.
-ADDRESS_TAG: Final = "serverfleet-address"
 FLOATING: Final = "floating"
 # Nova takes 65,535 characters of base64.
 _MOST_USER_DATA: Final = 65535 // 4 * 3

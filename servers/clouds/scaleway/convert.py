@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.base import (
+    ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
     CloudInstance,
@@ -11,7 +12,7 @@ from servers.clouds.base import (
     Meaning,
 )
 from servers.clouds.scaleway.errors import NAME
-from servers.clouds.scaleway.launch import ADDRESS_TAG, GB, read_tags
+from servers.clouds.scaleway.launch import GB, read_tags
 from servers.outgoing import reading
 from servers.outgoing.rest import need_text
 

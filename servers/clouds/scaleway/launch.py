@@ -7,14 +7,11 @@ the vendor's SDK; its documentation, "User data and cloud-init".
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from servers.clouds.base import FLEET_TAG, KEY_TAG, About, CreateSpec
+from servers.clouds.base import ADDRESS_TAG, FLEET_TAG, KEY_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.scaleway.options import BLOCK, find_wrong
 from servers.outgoing.errors import RefusedError
 
-# Which address of an instance its template wants for the server. A listing shows
-# instances, not the templates that they came from.
-ADDRESS_TAG: Final = "serverfleet-address"
 GB: Final = 1_000_000_000
 
 CAPABILITIES: Final = Capabilities(
