@@ -30,6 +30,7 @@ TURNS: Final = 2
 ALONE: Final = "alone"
 REFUSE: Final = "refuse"
 HANG: Final = "hang"
+HANG_LATE: Final = "are created then, and hang"
 # From when all are looked at until the daemons answer, as Docker's installation.
 INSTALL_SECONDS: Final = 8
 ROUNDS: Final = 200
@@ -60,12 +61,12 @@ def measure_machines() -> Iterator[Row]:
     """Yield the rows."""
     yield measure_keys()
     # In turn, because the machine's speed varies.
-    took: dict[str, list[float]] = {ALONE: [], REFUSE: [], HANG: []}
+    took: dict[str, list[float]] = {ALONE: [], REFUSE: [], HANG: [], HANG_LATE: []}
     for _ in range(TURNS):
         for others, seconds in took.items():
             seconds.append(measure_readiness(others))
     alone = min(took[ALONE])
-    for others in (HANG, REFUSE):
+    for others in (HANG, HANG_LATE, REFUSE):
         beside = min(took[others])
         yield (
             f"{SERVERS - HANGING} servers ready beside {HANGING} that {others}",
@@ -103,27 +104,33 @@ def measure_readiness(others: str) -> float:
     """Return how long servers take to run once their daemons answer, on average.
 
     Unless they are alone, ``others`` are beside them, whose ports refuse connections,
-    or take them and hang.
+    or take them and hang. Those that are created late are looked at for the first time
+    just when the daemons answer.
     """
-    odd_ones = 0 if others == ALONE else HANGING
+    odd_ones, late = 0 if others == ALONE else HANGING, others == HANG_LATE
     count = SERVERS - HANGING + odd_ones
     addresses = [f"127.77.{number >> 8}.{number & 255}" for number in range(count)]
-    odd, good = set(addresses[:odd_ones]), set(addresses[odd_ones:])
+    good, odd = addresses[: SERVERS - HANGING], addresses[SERVERS - HANGING :]
     with Service(SERVERFLEET_WORKER_THREADS="16") as service, ExitStack() as stack:
         set_sandbox(service, boot=1, latency=0.0)
         run(service, SET_UP)
-        world_of(service).give_addresses(*addresses)
-        for address in odd if others == HANG else ():
+        # In order if late, otherwise mixed.
+        mixed = addresses if late else [*odd, *good]
+        world_of(service).give_addresses(*mixed)
+        for address in () if others == REFUSE else odd:
             # Its queue takes connections, and nobody reads them.
             listener = socket.create_server((address, DOCKER_PORT), backlog=1024)
             stack.enter_context(listener)
-        ask(service, count)
+        ask(service, count - HANGING if late else count)
         wait_for(lambda: set(service.states().values()) == {"staging"}, 60)
         pairs = dict(read(service, KEYS))
         time.sleep(INSTALL_SECONDS)
         daemons = multiprocessing.Process(
             target=serve, args=([(each, pairs[each]) for each in good],), daemon=True
         )
+        if late:
+            ask(service, HANGING)
+            wait_for(lambda: set(service.states().values()) == {"staging"}, 60)
         daemons.start()
         began = time.time()
         try:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from servers.engine import look_slots
+from servers.engine.look_slots import Pace
 from servers.machine.agents.plan import SERVER_LABEL
 from servers.models import Account, Event, Host, Server, Template
 from tests.support.browser import CROSSED, check_looks, poll_now
@@ -206,8 +207,8 @@ def test_a_new_admin_sets_up_docker_with_an_agent_connects_and_drains(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     require_dockerd()
-    monkeypatch.setattr(look_slots, "QUICK_SECONDS", 0.3)
-    monkeypatch.setattr(look_slots, "SLOW_SECONDS", 0.5)
+    seconds = {Pace.NEW: 0.3, Pace.QUICK: 0.3, Pace.SLOW: 0.5}
+    monkeypatch.setattr(look_slots, "SECONDS", seconds)
     settings.DRAIN_RECHECK = 0.2
     settings.PUBLIC_URL = URL
     make_fleet()

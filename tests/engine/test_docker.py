@@ -11,6 +11,7 @@ import pytest
 
 from servers import engine
 from servers.engine import look_slots
+from servers.engine.look_slots import Pace
 from servers.machine.certificates import issue_keys, name_server
 from servers.models import Event, Server
 from servers.operations.terminate import terminate_server
@@ -31,8 +32,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(look_slots, "QUICK_SECONDS", 0.3)
-    monkeypatch.setattr(look_slots, "SLOW_SECONDS", 0.5)
+    seconds = {Pace.NEW: 0.3, Pace.QUICK: 0.3, Pace.SLOW: 0.5}
+    monkeypatch.setattr(look_slots, "SECONDS", seconds)
 
 
 def test_a_server_runs_once_docker_answers_and_has_the_images(
@@ -136,7 +137,7 @@ def test_a_look_that_has_to_wait_for_its_turn_keeps_what_the_server_waits_for(
     server, _ = provision_at(account)
     said = wait_for(workshop, server, "Nothing accepts connections")
     settings.WORKER_THREADS = 4
-    monkeypatch.setattr(look_slots, "_in_progress", {False: 3, True: 0})
+    monkeypatch.setattr(look_slots, "_in_progress", dict.fromkeys(Pace, 1))
     now = database_now()
     Server.objects.filter(pk=server.pk).update(next_step_at=now)
     engine.advance(server.pk)

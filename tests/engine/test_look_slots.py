@@ -9,12 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from servers.engine import look_slots
-from servers.engine.look_slots import (
-    QUICK_SECONDS,
-    SLOW_SECONDS,
-    CrowdedError,
-    look_slot,
-)
+from servers.engine.look_slots import SECONDS, CrowdedError, Pace, look_slot
 
 pytestmark = pytest.mark.pure
 
@@ -31,7 +26,8 @@ def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Clock:
     settings.WORKER_THREADS = 8
     clock = Clock()
     monkeypatch.setattr(look_slots, "time", clock)
-    monkeypatch.setattr(look_slots, "_slow", {})
+    monkeypatch.setattr(look_slots, "_known", {})
+    monkeypatch.setattr(look_slots, "_last_forgot", 0.0)
     return clock
 
 
@@ -54,31 +50,63 @@ def fill(stack: ExitStack, servers: list[UUID]) -> int:
 
 def test_what_was_slow_gets_more_time_until_it_is_quick_again(clock: Clock) -> None:
     server = uuid4()
-    assert look(clock, server, lasts=60) == QUICK_SECONDS
-    assert look(clock, server, lasts=1.5) == SLOW_SECONDS
-    assert look(clock, server, lasts=0.1) == SLOW_SECONDS
-    assert look(clock, server, lasts=0.1) == QUICK_SECONDS
+    assert look(clock, server, lasts=60) == SECONDS[Pace.NEW]
+    assert look(clock, server, lasts=1.5) == SECONDS[Pace.SLOW]
+    assert look(clock, server, lasts=0.1) == SECONDS[Pace.SLOW]
+    assert look(clock, server, lasts=0.1) == SECONDS[Pace.QUICK]
+
+
+def test_what_is_far_away_is_slow_only_once(clock: Clock) -> None:
+    server = uuid4()
+    assert look(clock, server, lasts=0.7) == SECONDS[Pace.NEW]
+    assert look(clock, server, lasts=0.7) == SECONDS[Pace.SLOW]
+    assert look(clock, server, lasts=0.7) == SECONDS[Pace.QUICK]
+    assert look(clock, server, lasts=0.7) == SECONDS[Pace.QUICK]
 
 
 def test_slow_ones_share_a_quarter_of_the_threads_and_wait_for_their_turn(
     clock: Clock,
 ) -> None:
-    slow = [uuid4() for _ in range(50)]
+    slow, quick = [uuid4() for _ in range(50)], [uuid4() for _ in range(9)]
     for server in slow:
         look(clock, server, lasts=60)
+    for server in quick:
+        look(clock, server, lasts=0.1)
     with ExitStack() as stack:
         assert fill(stack, slow) == 2
         with pytest.raises(CrowdedError) as crowded, look_slot(slow[9]):
             pass
         assert crowded.value.wait == timedelta(seconds=15)
         # The others have their own, and two threads are left for everything else.
-        assert fill(stack, [uuid4() for _ in range(9)]) == 4
-        with pytest.raises(CrowdedError) as crowded, look_slot(uuid4()):
+        assert fill(stack, quick) == 4
+        with pytest.raises(CrowdedError) as crowded, look_slot(quick[8]):
             pass
-        assert crowded.value.wait == timedelta(seconds=QUICK_SECONDS)
+        assert crowded.value.wait == timedelta(seconds=SECONDS[Pace.QUICK])
     with look_slot(slow[9]):
         pass
     assert set(look_slots._in_progress.values()) == {0}
+
+
+def test_new_and_slow_ones_together_leave_threads_to_those_that_answer(
+    clock: Clock,
+) -> None:
+    slow, quick = [uuid4() for _ in range(2)], [uuid4() for _ in range(9)]
+    for server in slow:
+        look(clock, server, lasts=60)
+    for server in quick:
+        look(clock, server, lasts=0.1)
+    with ExitStack() as stack:
+        assert fill(stack, [uuid4() for _ in range(50)]) == 4
+        with pytest.raises(CrowdedError) as crowded, look_slot(slow[0]):
+            pass
+        assert crowded.value.wait == timedelta(seconds=SECONDS[Pace.QUICK])
+        assert fill(stack, quick) == 2
+    for server in (*slow, *quick):
+        look(clock, server, lasts=60 if server in slow else 0.1)
+    with ExitStack() as stack:
+        assert fill(stack, slow) == 2
+        assert fill(stack, [uuid4() for _ in range(50)]) == 2
+        assert fill(stack, quick) == 2
 
 
 def test_a_machine_that_was_slow_long_ago_is_forgotten(clock: Clock) -> None:
@@ -93,7 +121,7 @@ def test_a_machine_that_was_slow_long_ago_is_forgotten(clock: Clock) -> None:
         with pytest.raises(CrowdedError) as crowded, look_slot(new[2]):
             pass
         assert crowded.value.wait == timedelta(seconds=2.25)
-    assert set(look_slots._slow) <= {*new}
+    assert set(look_slots._known) == {*new}
 
 
 def test_a_look_that_fails_gives_its_slot_back(clock: Clock) -> None:
