@@ -76,6 +76,15 @@ def test_a_pool_says_how_it_is_doing_in_a_word(
         assert f"{word}</span>" in read(admin, path), path
 
 
+def test_a_queue_whose_agents_can_t_be_cordoned_says_why(
+    pool: Pool, admin: Client
+) -> None:
+    switch_on(pool, cordon_problem="Woodpecker answered 403.", kind="woodpecker")
+    page = read(admin, "/pools/")
+    assert "no cordons" in page
+    assert "Woodpecker answered 403." in page
+
+
 def test_a_pools_page_shows_its_figures_jobs_servers_and_sentences(
     pool: Pool, admin: Client
 ) -> None:

@@ -92,6 +92,8 @@ def judge_queue(queue: Queue) -> QueueStanding:
         word, tone = "partial", "warn"
     elif queue.paused:
         word, tone = "paused", "warn"
+    elif queue.cordon_problem:
+        word, tone = "no cordons", "warn"
     return QueueStanding(queue, label_kind(queue.kind), word, tone)
 
 
