@@ -158,6 +158,16 @@ def test_a_pool_is_created_in_steps_and_nothing_is_saved_before_the_last(
     assert pool.policy == {"min": 0, "max": 5, "spare": 0, "idle": 300.0}
 
 
+@pytest.mark.parametrize("act", ["labels", "servers", "jobs", "check", ""])
+@pytest.mark.parametrize("labels", ["x" * 30_000, "a\0b", "=", "os=linux\n" * 99])
+def test_labels_that_are_no_labels_are_answered_with_the_form(
+    admin: Client, drone: FakeDrone, act: str, labels: str
+) -> None:
+    make_queue(drone)
+    assert "pool-form" in send(admin, NEW, labels=labels, act=act)
+    assert not Pool.objects.exists()
+
+
 def test_going_back_keeps_what_was_typed(admin: Client, drone: FakeDrone) -> None:
     make_queue(drone)
     text = send(admin, NEW, labels="os=linux", act="servers")

@@ -7,6 +7,7 @@ that they work without JavaScript, and nothing is saved before the last one.
 from collections import Counter
 from typing import Any, Final
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -155,15 +156,14 @@ class NewPool(_EditPool):
         form.is_valid()
         labels = form.cleaned_data.get("labels", {})
         pool = Pool(queue=form.queue, labels=labels)
-        wrong = check_pool_settings(pool)
+        said = list(form.errors.get("labels", ()))
+        said += check_pool_settings(pool).get("labels", ())
         typed = {name: form[name].value() for name in form.fields}
         fresh = PoolForm(queue=form.queue, initial=typed)
-        step = "servers" if act == "servers" and not wrong else "jobs"
-        found = self.look(pool) if act == "labels" and not wrong else {}
+        step = "servers" if act == "servers" and not said else "jobs"
+        found = self.look(pool) if act == "labels" and not said else {}
         return self.render_to_response(
-            self.get_context_data(
-                form=fresh, step=step, wrong=wrong.get("labels", ()), **found
-            )
+            self.get_context_data(form=fresh, step=step, wrong=said, **found)
         )
 
     def get_context_data(self, **context: Any) -> dict[str, Any]:
@@ -180,10 +180,18 @@ class NewPool(_EditPool):
         data |= {"queue": form.queue, "step": step, "back": reverse("pools")}
         if step == "jobs" and "jobs" not in data:
             shown = load_snapshot(form.queue)
-            labels = form.fields["labels"].clean(form["labels"].value() or "")
-            pool = Pool(queue=form.queue, labels=labels)
+            pool = Pool(queue=form.queue, labels=_read_labels(form))
             data |= show_matches(pool, shown.jobs if shown else ())
         return data
+
+
+def _read_labels(form: PoolForm) -> dict[str, str]:
+    """Return the labels of a form as they are shown; none if they are not valid."""
+    try:
+        labels: dict[str, str] = form.fields["labels"].clean(form["labels"].value())
+    except ValidationError:
+        return {}
+    return labels
 
 
 class EditPool(_EditPool):
