@@ -11,9 +11,9 @@ class PoolJob(models.Model):
     """One job that a queue has shown, without what names it. Kept for some days.
 
     ``key`` is a hash of the queue and the CI's own id. ``pool`` is the pool that could
-    serve it when it was first seen, if any. ``started_at`` is None while it waits, and
-    stays None if it ended without being seen to run. ``ended_at`` is when the queue no
-    longer showed it.
+    serve it when it was first seen or when it began, if any. ``started_at`` is None
+    while it waits, and stays None if it ended without being seen to run. ``ended_at``
+    is when the queue no longer showed it.
     """
 
     queue = models.ForeignKey(

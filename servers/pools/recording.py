@@ -81,12 +81,7 @@ def record_changes(
 def _add(queue: Queue, jobs: Mapping[str, QueueJob]) -> None:
     if not jobs:
         return
-    pools = list(Pool.objects.filter(queue=queue, enabled=True))
-    matched, _ = match_jobs(queue, pools, list(jobs.values()))
-    by_name = {pool.name: pool for pool in pools}
-    owners = {
-        id(job): by_name[name] for name, found in matched.items() for job in found
-    }
+    owners = _find_owners(queue, list(jobs.values()))
     rows = [
         PoolJob(
             queue=queue,
@@ -105,15 +100,28 @@ def _add(queue: Queue, jobs: Mapping[str, QueueJob]) -> None:
     _start(queue, running)
 
 
+def _find_owners(queue: Queue, jobs: Sequence[QueueJob]) -> dict[int, Pool]:
+    """Return the pool of each job that one can serve, by the job's identity."""
+    pools = list(Pool.objects.filter(queue=queue, enabled=True))
+    matched, _ = match_jobs(queue, pools, jobs)
+    by_name = {pool.name: pool for pool in pools}
+    return {id(job): by_name[name] for name, found in matched.items() for job in found}
+
+
 def _start(queue: Queue, jobs: Mapping[str, QueueJob]) -> None:
     for keys in _batch(list(jobs)):
         rows = list(PoolJob.objects.filter(queue=queue, key__in=keys))
+        # Those that came before any pool could serve them.
+        strays = [jobs[row.key] for row in rows if row.pool_id is None]
+        owners = _find_owners(queue, strays) if strays else {}
         for row in rows:
             job = jobs[row.key]
+            if id(job) in owners:
+                row.pool = owners[id(job)]
             row.started_at = row.started_at or max(_at(job), row.queued_at)
             row.server = job.server[:63] or row.server
             row.ended_at = None
-        fields = ["started_at", "server", "ended_at"]
+        fields = ["pool", "started_at", "server", "ended_at"]
         PoolJob.objects.bulk_update(rows, fields, batch_size=BATCH)
 
 

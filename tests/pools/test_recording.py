@@ -84,6 +84,16 @@ def test_a_job_that_no_pool_can_run_is_recorded_without_a_pool(pool: Pool) -> No
     assert [row.pool for row in rows] == [pool, None]
 
 
+def test_a_job_that_waited_before_there_was_a_pool_is_that_pools(pool: Pool) -> None:
+    Pool.objects.update(enabled=False)
+    before = QueueSnapshot(START + 1, (wait("a"), wait("b")))
+    record_changes(pool.queue, None, before)
+    assert not PoolJob.objects.filter(pool=pool).exists()
+    Pool.objects.update(enabled=True)
+    record_changes(pool.queue, before, QueueSnapshot(START + 11, (run("a", 8),)))
+    assert PoolJob.objects.get(pool=pool).started_at is not None
+
+
 def test_after_an_outage_a_job_ended_when_it_was_last_seen(pool: Pool) -> None:
     show(pool, [(1, [run("a", 0)]), (11, [run("a", 0)]), (1000, [])])
     assert read() == [(0, 0, 11)]

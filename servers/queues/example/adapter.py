@@ -50,12 +50,12 @@ KIND: Final = QueueKind(
     label="Example queue",
     open=Example,
     match=match_labels,
-    labels_help="Jobs of the example ask for os=linux, unless its settings say else.",
+    labels_help="Jobs of the example ask for os=linux if its settings name no others.",
     options=(
         Field(
             "jobs",
             "Jobs in a burst",
-            "On average; 4 unless you say else.",
+            "On average. Leave empty for 4.",
             number=True,
             whole=True,
             least=1,
@@ -64,7 +64,7 @@ KIND: Final = QueueKind(
         Field(
             "every",
             "Seconds between bursts",
-            "60 unless you say else.",
+            "Leave empty for 60.",
             number=True,
             least=5,
             most=86400,
@@ -72,7 +72,7 @@ KIND: Final = QueueKind(
         Field(
             "seconds",
             "Seconds that a job runs",
-            "On average; 30 unless you say else.",
+            "On average. Leave empty for 30.",
             number=True,
             least=1,
             most=86400,
