@@ -110,17 +110,19 @@ class QueueViewSet(ScopedView, ViewSet):
         "createHook",
         HookSerializer,
         status=201,
+        body=HookSerializer,
         errors=[404, 409],
         says="Repeating it replaces the secret. Hooks only make the next read come at "
         "once, so nothing is lost while there are none.",
     )
     def create_hook(self, request: Request, name: str) -> Response:
         """Create a secret for a queue's hooks, and return it once."""
+        given = self.read(HookSerializer).get("secret", "")
         queue = find_queue(name)
         scheme = find_scheme(queue)
         shown = {
             "url": _find_hook_url(request, queue),
-            "secret": create_hook(queue),
+            "secret": create_hook(queue, given),
             "setup": scheme.setup,
         }
         return Response(HookSerializer(shown).data, status=201)

@@ -5,6 +5,7 @@ may be asked again. What it says is not read, since the queue itself says more. 
 lost hook costs the time until the next read, and a repeated or a false one nothing.
 """
 
+import re
 from datetime import datetime
 from typing import Final
 
@@ -12,13 +13,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Coalesce, Greatest
 
-from servers.errors import ConflictError, FleetError, NotFoundError
+from servers.errors import ConflictError, FleetError, InvalidError, NotFoundError
 from servers.messaging import dispatch
 from servers.models import Hook, HookDelivery, Queue
 from servers.queues.hooks import GITHUB, Delivery, HookScheme, make_secret
 from servers.queues.registry import describe_queue_kind
 from servers.records.ledger import Fact, database_now, write_event
 
+_GIVEN: Final = re.compile(r"[!-~]{16,500}")
 REFUSED: Final = "This hook was refused."
 # What strangers' signatures are compared with where there is no secret.
 _NOBODY: Final = make_secret()
@@ -41,12 +43,22 @@ def find_scheme(queue: Queue) -> HookScheme:
     return kind.hook
 
 
-def create_hook(queue: Queue) -> str:
-    """Create a queue's hook, or give it another secret. Return the secret.
+def create_hook(queue: Queue, given: str = "") -> str:
+    """Create a queue's hook, or give it another secret. Return it if it was made here.
 
-    It can't be read again. Raises ConflictError if the queue's CI sends no hooks.
+    ``given`` is a secret that the CI has made. It can't be read again. Raises
+    ConflictError if the queue's CI sends no hooks, and InvalidError.
     """
-    secret = find_scheme(queue).make_secret()
+    make = find_scheme(queue).make_secret
+    if given and not _GIVEN.fullmatch(given):
+        raise InvalidError.of(
+            {"secret": ["Use 16 to 500 letters, digits and signs without spaces."]}
+        )
+    if make is None and not given:
+        label = describe_queue_kind(queue.kind).label
+        raise InvalidError.of({"secret": [f"Send the secret that {label} has made."]})
+    made = make() if make is not None and not given else ""
+    secret = given or made
     with transaction.atomic():
         sealed = Hook._meta.get_field("secret").seal(secret, queue.pk)
         _, is_new = Hook.objects.update_or_create(
@@ -56,7 +68,7 @@ def create_hook(queue: Queue) -> str:
         write_event(
             Fact.QUEUE_CHANGED, reason=f"The hook of the queue {queue.name} {done}."
         )
-    return secret
+    return made
 
 
 def delete_hook(queue: Queue) -> None:

@@ -18,6 +18,7 @@ from typing import Final
 # Of a time that was signed: older ones are replays.
 MAX_AGE: Final = 300.0
 _PARAMETER: Final = re.compile(r'([a-zA-Z]{1,20})="([^"]{0,500})"')
+_BUILDKITE: Final = re.compile(r"timestamp=([0-9]{1,12}),signature=([0-9a-f]{64})")
 WHSEC: Final = "whsec_"
 
 
@@ -56,7 +57,8 @@ class HookScheme:
 
     verify: Callable[[Delivery, str], str]
     setup: str
-    make_secret: Callable[[], str] = make_secret
+    # None if the CI makes the secret itself.
+    make_secret: Callable[[], str] | None = make_secret
 
 
 def sign_by(header: str, prefix: str = "") -> Callable[[Delivery, str], str]:
@@ -134,6 +136,19 @@ def verify_drone(delivery: Delivery, secret: str) -> str:
     return _digest(mac) if is_right and _is_fresh(delivery, at) else ""
 
 
+def verify_buildkite(delivery: Delivery, secret: str) -> str:
+    """Verify Buildkite's signature: of the time and the body.
+
+    Source: Buildkite's documentation, "Webhooks", Webhook signature.
+    """
+    found = _BUILDKITE.fullmatch(delivery.read("x-buildkite-signature"))
+    at, given = found.groups() if found else ("0", "")
+    signed = f"{at}.".encode() + delivery.body
+    mac = hmac.new(secret.encode(), signed, hashlib.sha256).hexdigest()
+    is_right = hmac.compare_digest(given.encode(), mac.encode())
+    return mac if is_right and _is_fresh(delivery, float(at)) else ""
+
+
 def _is_fresh(delivery: Delivery, at: float) -> bool:
     return abs(delivery.now - at) <= MAX_AGE
 
@@ -145,6 +160,13 @@ def _digest(*parts: bytes) -> str:
     return found.hexdigest()
 
 
+BUILDKITE: Final = HookScheme(
+    verify_buildkite,
+    "Under Settings, Notification Services, add a webhook with the URL, for the event "
+    "job.scheduled. Have its token sent as a signature, and send that token to "
+    "ServerFleet as the secret.",
+    None,
+)
 DRONE: Final = HookScheme(
     verify_drone,
     "Set DRONE_WEBHOOK_ENDPOINT to the URL and DRONE_WEBHOOK_SECRET to the secret on "
@@ -171,6 +193,7 @@ GITLAB: Final = HookScheme(
     verify_gitlab,
     "Under Settings, Webhooks of the group or the projects, add a webhook with the "
     "URL, for Job events. Enter the secret as its signing token or, if your version "
-    "has none, as its secret token.",
+    "has none, as its secret token. If GitLab makes the signing token itself, send it "
+    "to ServerFleet as the secret.",
     make_whsec,
 )

@@ -215,6 +215,7 @@ def test_a_hook_that_comes_while_the_queue_is_read_is_not_lost(
     def arrive(request: Request) -> None:
         if request.role == "runs" and not delivered:
             delivered.append(deliver(secret).status_code)
+            connection.close()  # this is a thread of the fake's
 
     github.meanwhile = arrive
     pools.read_queue(queue.pk)
@@ -276,6 +277,25 @@ def test_a_hook_is_removed_and_goes_with_the_kind_and_the_queue(send: Call) -> N
     create_hook(send)
     assert send("DELETE", "/api/queues/ci").status_code == 204
     assert not Hook.objects.exists()
+
+
+def test_a_secret_that_the_ci_makes_is_taken_and_not_shown(send: Call) -> None:
+    save_queue(
+        Queue(name="ci", kind="buildkite", url="https://agent.example.com"),
+        credentials={"token": "bkct_abc"},
+    )
+    answer = send("POST", "/api/queues/ci/hook")
+    assert answer.status_code == 400
+    assert "Send the secret that Buildkite has made." in str(answer.content)
+    for wrong in ("short", "with a space in it", "x" * 501):
+        answer = send("POST", "/api/queues/ci/hook", {"secret": wrong})
+        assert (answer.status_code, list(answer.json()["errors"])) == (400, ["secret"])
+    assert not Hook.objects.exists()
+    given = "309c9c842g8565adecpd7469x6005989"
+    answer = send("POST", "/api/queues/ci/hook", {"secret": given})
+    assert answer.status_code == 201
+    assert given not in str(answer.content)
+    assert Hook.objects.get().secret == given
 
 
 def test_a_ci_that_sends_no_hooks_is_told(send: Call) -> None:

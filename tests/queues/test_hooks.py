@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
@@ -67,14 +68,21 @@ def send_drone(secret: str, body: bytes = BODY, now: float = NOW) -> Delivery:
     return Delivery({**signed, "signature": given}, body, now)
 
 
+def send_buildkite(secret: str, body: bytes = BODY, now: float = NOW) -> Delivery:
+    mac = sign(secret.encode(), f"{NOW:.0f}.".encode() + body).hexdigest()
+    given = f"timestamp={NOW:.0f},signature={mac}"
+    return Delivery({"x-buildkite-signature": given}, body, now)
+
+
 SENDERS: dict[str, Callable[..., Delivery]] = {
+    "buildkite": send_buildkite,
     "drone": send_drone,
     "forgejo": send_forge("x-forgejo-signature"),
     "gitea": send_forge("x-gitea-signature"),
     "github": send_github,
     "gitlab": send_gitlab,
 }
-TIMED = ("drone", "gitlab")
+TIMED = ("buildkite", "drone", "gitlab")
 
 
 def verify(kind: str, delivery: Delivery, secret: str) -> str:
@@ -86,7 +94,7 @@ def verify(kind: str, delivery: Delivery, secret: str) -> str:
 def make_secret(kind: str) -> str:
     scheme = describe_queue_kind(kind).hook
     assert scheme is not None
-    return scheme.make_secret()
+    return (scheme.make_secret or secrets.token_hex)()
 
 
 def test_each_kind_that_sends_hooks_is_tested_here() -> None:

@@ -10,12 +10,17 @@ from servers.queues.hooks import DRONE
 class HookSerializer(Shape):
     """What to enter at a CI, so that it sends hooks. The secret is shown only here."""
 
-    url = Text(help_text="Where the hooks go.")
-    secret = Text(help_text="It can't be read again, only replaced.")
-    setup = Text(help_text="Where to enter them.")
+    url = Text(read_only=True, help_text="Where the hooks go.")
+    secret = Text(
+        required=False,
+        help_text="It can't be read again, only replaced. Send one only if your CI "
+        "makes it, such as Buildkite. It is then not returned.",
+    )
+    setup = Text(read_only=True, help_text="Where to enter them.")
 
     example: ClassVar = {
         "url": "https://fleet.example.com/api/hooks/drone",
         "secret": "nS3Zb1…",
         "setup": DRONE.setup,
     }
+    may_be_empty: ClassVar = True

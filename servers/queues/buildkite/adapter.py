@@ -13,6 +13,7 @@ from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, CredentialsError
 from servers.outgoing.fields import Field
 from servers.outgoing.rest import Reply, RestClient
+from servers.queues import hooks
 from servers.queues.base import (
     Labels,
     QueueConfig,
@@ -134,4 +135,5 @@ KIND: Final = QueueKind(
         ),
     ),
     default_url="https://agent.buildkite.com/v3",
+    hook=hooks.BUILDKITE,
 )
