@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 MAX_ENTRIES: Final = 2000  # of each list
+MAX_QUOTAS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,20 @@ class Quota:
     limit: float
     used: float | None = None
     unit: str = "instances"
+
+
+def sort_quotas(quotas: Iterable[Quota]) -> tuple[Quota, ...]:
+    """Return the scarcest quotas, those with the smallest share left first.
+
+    Not by what is left of them: vCPUs and addresses don't compare. Where the use is
+    not told, all of it counts as left.
+    """
+
+    def rank(quota: Quota) -> tuple[float, float]:
+        left = quota.limit - (quota.used or 0.0)
+        return left / max(quota.limit, 1.0), left
+
+    return tuple(sorted(quotas, key=rank)[:MAX_QUOTAS])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from servers.clouds.amazon.api import find_text
 from servers.clouds.amazon.convert import iterate_instances
 from servers.clouds.amazon.spot import is_spot
-from servers.clouds.catalogue import Quota
+from servers.clouds.catalogue import Quota, sort_quotas
 from servers.outgoing import reading
 
 TARGET: Final = "ServiceQuotasV20190624.GetServiceQuota"
@@ -44,7 +44,7 @@ def read_quotas(ask: Ask, pages: Iterable[ElementTree.Element]) -> tuple[Quota, 
         limit = reading.number(answer, "Quota", "Value")
         if limit is not None:
             found.append(Quota(name, limit, float(used[code]), "vCPUs"))
-    return tuple(sorted(found, key=lambda each: each.limit - (each.used or 0)))
+    return sort_quotas(found)
 
 
 def _count_cores(pages: Iterable[ElementTree.Element]) -> Counter[str]:

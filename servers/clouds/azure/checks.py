@@ -14,6 +14,8 @@ from typing import Any, Final
 from servers.clouds.azure.api import COMPUTE, Api
 from servers.clouds.azure.errors import NAME, GroupMissingError
 from servers.clouds.azure.offers import get_image
+from servers.clouds.base import About
+from servers.clouds.parts import look_up
 from servers.outgoing import reading
 from servers.outgoing.errors import (
     CredentialsError,
@@ -91,14 +93,19 @@ def check_parts(api: Api, body: Mapping[str, Any]) -> tuple[str, ...]:
     interface = _find_interface(body)["properties"]
     subnet = str(interface["ipConfigurations"][0]["properties"]["subnet"]["id"])
     group = str(interface.get("networkSecurityGroup", {}).get("id", ""))
-    looks: list[tuple[str, Callable[[], Any]]] = [
-        (f"size {size}", partial(_find_size, api, size)),
-        (f"image {':'.join(image.values())}", partial(get_image, api, image)),
-        (f"subnet {subnet}", partial(api.get, subnet)),
+    looks: list[tuple[str, Callable[[], Any], About]] = [
+        (f"size {size}", partial(_find_size, api, size), About.SIZE),
+        (
+            f"image {':'.join(image.values())}",
+            partial(get_image, api, image),
+            About.IMAGE,
+        ),
+        (f"subnet {subnet}", partial(api.get, subnet), About.NETWORK),
     ]
     if group:
-        looks.append((f"network security group {group}", partial(api.get, group)))
-    return tuple(filter(None, (_look_up(what, look) for what, look in looks)))
+        what = f"network security group {group}"
+        looks.append((what, partial(api.get, group), About.NETWORK))
+    return tuple(filter(None, (look_up(NAME, *each) for each in looks)))
 
 
 def check_deleting(api: Api) -> None:
@@ -129,13 +136,3 @@ def _find_size(api: Api, size: str) -> None:
         if reading.text(each, "name").lower() == size.lower():
             return
     raise MissingError(size)
-
-
-def _look_up(what: str, look: Callable[[], Any]) -> str:
-    try:
-        look()
-    except MissingError:
-        raise RefusedError(f"{NAME} has no {what} here.") from None
-    except CredentialsError as error:
-        return f"The {what} was not looked up: {error.message}"
-    return ""

@@ -21,6 +21,7 @@ from servers.clouds.catalogue import (
     OfferedSize,
     Quota,
     make_catalogue,
+    sort_quotas,
 )
 from servers.outgoing import reading
 from servers.outgoing.errors import (
@@ -41,7 +42,6 @@ KNOWN: Final = {
 LATEST: Final = "latest"
 _UNITS: Final = {"virtualMachines": "instances"}
 _CORES: Final = re.compile(r"(?:cores|lowPriorityCores|.*Family)", re.IGNORECASE)
-_MOST_QUOTAS: Final = 6
 _DATED: Final = re.compile(r"(20[0-9]{2})(0[1-9]|1[0-2])([0-3][0-9])[0-9]{0,4}")
 
 
@@ -202,8 +202,7 @@ def read_quotas(usages: Iterable[Mapping[str, Any]]) -> tuple[Quota, ...]:
         # One that is 0 and not used is of sizes that nobody asked for.
         if unit and limit is not None and (limit > 0 or used):
             quotas.append(Quota(said, limit, used, unit))
-    quotas.sort(key=lambda each: each.limit - (each.used or 0))
-    return tuple(quotas[:_MOST_QUOTAS])
+    return sort_quotas(quotas)
 
 
 def _versions_path(api: Api, image: Mapping[str, str]) -> str:

@@ -5,12 +5,14 @@ up, and whether instances can be deleted is tested with one that does not exist.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
+from servers.clouds.base import About
 from servers.clouds.google.api import Api, find_rights
 from servers.clouds.google.errors import NAME
+from servers.clouds.parts import look_up
 from servers.outgoing import reading
 from servers.outgoing.errors import (
     CredentialsError,
@@ -63,16 +65,23 @@ def check_parts(api: Api, body: Mapping[str, Any], *, zone: str) -> tuple[str, .
     interface = body["networkInterfaces"][0]
     image = str(params["sourceImage"])
     untested = [
-        _look_up(f"size {size}", lambda: api.get("zones", zone, "machineTypes", size)),
-        _look_up(
+        look_up(
+            NAME,
+            f"size {size}",
+            lambda: api.get("zones", zone, "machineTypes", size),
+            About.SIZE,
+        ),
+        look_up(
+            NAME,
             f"image {image}",
             lambda: _check_image(api, image, int(params.get("diskSizeGb", 0))),
+            About.IMAGE,
         ),
     ]
     for what, name in (("subnet", "subnetwork"), ("network", "network")):
         if path := str(interface.get(name, "")):
             look = partial(get_by_path, api, path)
-            untested.append(_look_up(f"{what} {path}", look))
+            untested.append(look_up(NAME, f"{what} {path}", look, About.NETWORK))
     return tuple(filter(None, untested))
 
 
@@ -97,23 +106,16 @@ def check_deleting(api: Api, *, zone: str) -> None:
     raise UnknownOutcomeError(f"{NAME} deleted an instance that does not exist.")
 
 
-def _look_up(what: str, look: Callable[[], Any]) -> str:
-    try:
-        look()
-    except MissingError:
-        raise RefusedError(f"{NAME} has no {what} here.") from None
-    except CredentialsError as error:
-        return f"The {what} was not looked up: {error.message}"
-    return ""
-
-
 def _check_image(api: Api, path: str, gib: int) -> None:
     image = get_by_path(api, path)
     name = reading.text(image, "name") or path
     state = reading.text(image, "deprecated", "state")
     status = reading.text(image, "status")
     if state in UNUSABLE or status not in {"READY", ""}:
-        raise RefusedError(f"The image {name} is {state or status}. Use a newer one.")
+        raise RefusedError(
+            f"The image {name} is {state or status}. Use a newer one.",
+            about=About.IMAGE,
+        )
     least = reading.whole(image, "diskSizeGb")
     if gib and gib < least:
         raise RefusedError(

@@ -16,6 +16,7 @@ from servers.clouds.catalogue import (
     OfferedSize,
     Quota,
     make_catalogue,
+    sort_quotas,
 )
 from servers.clouds.google.api import Api, Zones
 from servers.clouds.google.checks import UNUSABLE, get_by_path
@@ -42,7 +43,6 @@ _UNITS: Final = {
     "SSD_TOTAL_GB": "GB",
 }
 _CPUS: Final = re.compile(r"(?:[A-Z0-9]+_)?CPUS(?:_ALL_REGIONS)?")
-_MOST_QUOTAS: Final = 6
 
 
 def read_catalogue(api: Api, zones: Zones, *, zone: str) -> Catalogue:
@@ -119,8 +119,7 @@ def read_quotas(
             # One that is 0 and not used is of hardware that nobody asked for.
             if unit and limit is not None and (limit or used):
                 quotas.append(Quota(name, limit, used, unit))
-    quotas.sort(key=lambda each: (each.limit - (each.used or 0)) / max(each.limit, 1))
-    return tuple(quotas[:_MOST_QUOTAS])
+    return sort_quotas(quotas)
 
 
 def _find_zones(api: Api, zones: Zones) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import uuid4
 
-from servers.clouds.base import QuotaError
+from servers.clouds.base import About, QuotaError, Untested
 from servers.clouds.openstack.errors import NAME
 from servers.clouds.openstack.offers import read_quotas
 from servers.clouds.openstack.session import Session
@@ -46,9 +46,11 @@ def check_parts(
     Returns a sentence for each part that these credentials may not look up.
     """
     check_roles(session)
-    gaps: list[str] = []
+    gaps: list[Untested] = []
 
-    def need(what: str, wanted: str, service: str, path: str, name: str) -> Any:
+    def need(
+        what: str, wanted: str, service: str, path: str, name: str, about: About
+    ) -> Any:
         """Return the entry of a list whose id or name is ``wanted``."""
         try:
             for each in session.entries(service, path, name, {}):
@@ -57,24 +59,31 @@ def check_parts(
                 if wanted in names:
                     return inner
         except CredentialsError as error:
-            gaps.append(f"ServerFleet could not test the {what}: {error.message}")
+            said = f"ServerFleet could not test the {what}: {error.message}"
+            gaps.append(Untested(said, about))
             return {}
-        raise RefusedError(f"{NAME} has no {what} {wanted} for this project.")
+        raise RefusedError(
+            f"{NAME} has no {what} {wanted} for this project.", about=about
+        )
 
     _check_image(session, image, gaps)
     if ssh_key:
-        need("key pair", ssh_key, "compute", "/os-keypairs", "keypairs")
+        need("key pair", ssh_key, "compute", "/os-keypairs", "keypairs", About.KEY)
     for each in read_several(options.get("networks")):
-        need("network", each, "network", "/networks", "networks")
+        need("network", each, "network", "/networks", "networks", About.NETWORK)
     for each in read_several(options.get("security_groups")):
         path = "/security-groups"
-        need("security group", each, "network", path, "security_groups")
+        name = "security_groups"
+        need("security group", each, "network", path, name, About.NETWORK)
     if wanted := str(options.get("floating_network") or ""):
-        found = need("network", wanted, "network", "/networks", "networks")
+        found = need(
+            "network", wanted, "network", "/networks", "networks", About.NETWORK
+        )
         if found and found.get("router:external") is False:
             raise RefusedError(
                 f"The network {wanted} is not external, so that it has no floating "
-                "addresses."
+                "addresses.",
+                about=About.NETWORK,
             )
     _check_zone(session, str(options.get("zone") or ""), gaps)
     _check_quotas(session, gaps)
@@ -84,33 +93,39 @@ def check_parts(
 _NAMED: Final = ("id", "name")
 
 
-def _check_image(session: Session, image: str, gaps: list[str]) -> None:
+def _check_image(session: Session, image: str, gaps: list[Untested]) -> None:
     try:
         found = session.ask("image", "GET", f"/images/{_quote(image)}").data
     except MissingError:
-        raise RefusedError(f"{NAME} has no image {image} for this project.") from None
+        raise RefusedError(
+            f"{NAME} has no image {image} for this project.", about=About.IMAGE
+        ) from None
     except CredentialsError as error:
-        gaps.append(f"ServerFleet could not test the image: {error.message}")
+        said = f"ServerFleet could not test the image: {error.message}"
+        gaps.append(Untested(said, About.IMAGE))
         return
     status = reading.text(found, "status")
     if status not in {"active", ""}:
-        raise RefusedError(f"The image {image} is {status}, not active.")
+        raise RefusedError(
+            f"The image {image} is {status}, not active.", about=About.IMAGE
+        )
 
 
 def _quote(image: str) -> str:
     """Return an image's id for a path. It has no character that needs quoting."""
     if not image.isascii() or not image.replace("-", "").isalnum():
-        raise RefusedError(f"{image[:80]!r} is not an image's id.")
+        raise RefusedError(f"{image[:80]!r} is not an image's id.", about=About.IMAGE)
     return image
 
 
-def _check_zone(session: Session, zone: str, gaps: list[str]) -> None:
+def _check_zone(session: Session, zone: str, gaps: list[Untested]) -> None:
     if not zone:
         return
     try:
         reply = session.ask("compute", "GET", "/os-availability-zone")
     except CredentialsError as error:
-        gaps.append(f"ServerFleet could not test the zone: {error.message}")
+        said = f"ServerFleet could not test the zone: {error.message}"
+        gaps.append(Untested(said))
         return
     found = {
         reading.text(each, "zoneName")
@@ -121,11 +136,12 @@ def _check_zone(session: Session, zone: str, gaps: list[str]) -> None:
         raise RefusedError(f"{NAME} has no availability zone {zone}.")
 
 
-def _check_quotas(session: Session, gaps: list[str]) -> None:
+def _check_quotas(session: Session, gaps: list[Untested]) -> None:
     try:
         quotas = read_quotas(session)
     except CredentialsError as error:
-        gaps.append(f"ServerFleet could not read the quotas: {error.message}")
+        said = f"ServerFleet could not read the quotas: {error.message}"
+        gaps.append(Untested(said))
         return
     for each in quotas:
         if each.used is not None and each.used >= each.limit:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from servers.clouds.base import About
 from servers.clouds.catalogue import (
     Catalogue,
     ImageQuery,
@@ -18,6 +19,7 @@ from servers.clouds.catalogue import (
     OfferedSize,
     Quota,
     make_catalogue,
+    sort_quotas,
 )
 from servers.clouds.images import matches
 from servers.clouds.openstack.errors import NAME
@@ -133,13 +135,7 @@ def read_quotas(session: Session) -> tuple[Quota, ...]:
         limit, taken = reading.number(limits, most), reading.number(limits, used)
         if limit is not None and limit >= 0:  # -1: no limit
             found.append(Quota(name, limit, taken, unit))
-    return tuple(sorted(found, key=_rank_quota))
-
-
-def _rank_quota(quota: Quota) -> float:
-    if not quota.limit:
-        return 0.0
-    return 1 - (quota.used or 0.0) / quota.limit
+    return sort_quotas(found)
 
 
 class Flavors:
@@ -190,8 +186,11 @@ def look_up_flavor(session: Session, size: str) -> str:
         }
         if len(found) > 1:
             raise RefusedError(
-                f"{NAME} has several flavors named {size}. Use the id of one."
+                f"{NAME} has several flavors named {size}. Use the id of one.",
+                about=About.SIZE,
             )
         if found:
             return found.pop()
-    raise RefusedError(f"{NAME} has no flavor {size} for this project.")
+    raise RefusedError(
+        f"{NAME} has no flavor {size} for this project.", about=About.SIZE
+    )

@@ -15,6 +15,7 @@ from servers.clouds.catalogue import (
     OfferedSize,
     Quota,
     make_catalogue,
+    sort_quotas,
 )
 from servers.clouds.images import matches
 from servers.clouds.scaleway.api import Api
@@ -32,7 +33,6 @@ ZONES: Final = (
 OWN: Final = "project"  # the owner of the project's own images, in image rules
 _MIB: Final = 1024 * 1024
 _QUOTA: Final = re.compile(r"(instances?|cp_servers)(_|$)")
-_MOST_QUOTAS: Final = 5
 
 
 def read_catalogue(api: Api) -> Catalogue:
@@ -110,7 +110,7 @@ def list_quotas(api: Api) -> tuple[Quota, ...]:
             pretty = reading.text(each, "pretty_name") or name
             unit = reading.text(each, "unit") or "instances"
             found.append(Quota(pretty, limit, None, unit))
-    return tuple(sorted(found, key=lambda quota: quota.limit)[:_MOST_QUOTAS])
+    return sort_quotas(found)
 
 
 def _find_limit(item: dict[str, Any], zone: str) -> float | None:

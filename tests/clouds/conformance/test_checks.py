@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from servers.clouds.catalogue import ImageQuery
+from servers.clouds.catalogue import ImageQuery, sort_quotas
 from servers.clouds.port import Cloud, FindsImages, TellsQuotas
 from servers.clouds.registry import describe_kind
 from servers.outgoing.errors import (
@@ -46,6 +46,7 @@ def test_a_check_names_the_image_or_size_that_does_not_exist(
         cloud.check_create(spec, deadline=30)
     assert type(raised.value) is RefusedError
     assert wrong in raised.value.message
+    assert raised.value.about == field
     assert bench.count_live() == []
 
 
@@ -133,8 +134,7 @@ def test_quotas_are_told_scarcest_first_or_the_reason_why_not(
         assert quota.unit
         assert quota.limit >= 0
         assert quota.used is None or quota.used >= 0
-    left = [each.limit - each.used for each in quotas if each.used is not None]
-    assert left == sorted(left)
+    assert quotas == sort_quotas(quotas)
     if "http" in bench.lacks:
         return
     if len(bench.fake.seen) == since:
