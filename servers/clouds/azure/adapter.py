@@ -40,8 +40,8 @@ from servers.clouds.base import (
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
 from servers.clouds.kind import Kind
+from servers.clouds.opening import check_region
 from servers.clouds.timings import Timings
-from servers.errors import InvalidError
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import (
@@ -67,12 +67,12 @@ class Azure:
     finishes = True
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
-        if not _REGION.fullmatch(config.region):
-            raise InvalidError(
-                f"{config.region[:40]!r} is not a region. Use one such as westeurope. "
-                "A zone is an option of the account or the placement.",
-                fields={"region": ["Use a region such as westeurope."]},
-            )
+        check_region(
+            config,
+            _REGION,
+            like="westeurope",
+            more="A zone is an option of the account or the placement.",
+        )
         self.config = config
         self.timings = timings
         self._address = str(config.options.get("address") or "")

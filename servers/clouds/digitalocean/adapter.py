@@ -30,15 +30,15 @@ from servers.clouds.digitalocean.launch import CAPABILITIES, build_body
 from servers.clouds.digitalocean.options import CREDENTIALS, OPTIONS, check_options
 from servers.clouds.flat_tags import make_tag
 from servers.clouds.kind import Kind
+from servers.clouds.opening import check_region, open_with_token
 from servers.clouds.timings import Timings
-from servers.errors import InvalidError
 from servers.lifecycle.keys import is_fleet_id, parse_key
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError
 from servers.outgoing.links import read_query
 from servers.outgoing.looking import reading_whole
-from servers.outgoing.rest import Reply, RestClient, refusing_missing
+from servers.outgoing.rest import Reply, refusing_missing
 
 ENDPOINT: Final = "https://api.digitalocean.com/v2"
 PAGE: Final = 200  # the most that the API returns
@@ -53,20 +53,11 @@ class DigitalOcean:
     finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
-        if not _REGION.fullmatch(config.region):
-            raise InvalidError(
-                f"{config.region[:40]!r} is not a region. Use one such as fra1.",
-                fields={"region": ["Use a region such as fra1."]},
-            )
+        check_region(config, _REGION, like="fra1")
         self.config = config
         self.timings = timings
-        token = config.credentials.get("token", "")
-        self._client = RestClient(
-            what=NAME,
-            base=config.endpoint or ENDPOINT,
-            headers={"Authorization": f"Bearer {token}"},
-            secrets=(token,),
-            explain=explain,
+        self._client = open_with_token(
+            config, "token", what=NAME, base=ENDPOINT, explain=explain
         )
         self._address = str(config.options.get("address") or "")
 

@@ -48,8 +48,8 @@ from servers.clouds.google.tokens import (
     forget_token,
 )
 from servers.clouds.kind import Kind
+from servers.clouds.opening import check_region
 from servers.clouds.timings import Timings
-from servers.errors import InvalidError
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
@@ -71,12 +71,12 @@ class Google:
     finishes = True
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
-        if not _REGION.fullmatch(config.region):
-            raise InvalidError(
-                f"{config.region[:40]!r} is not a region. Use one such as "
-                "europe-west1. A zone is an option of the account or the placement.",
-                fields={"region": ["Use a region such as europe-west1."]},
-            )
+        check_region(
+            config,
+            _REGION,
+            like="europe-west1",
+            more="A zone is an option of the account or the placement.",
+        )
         self.config = config
         self.timings = timings
         self._address = str(config.options.get("address") or "")

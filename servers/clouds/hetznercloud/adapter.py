@@ -21,13 +21,13 @@ from servers.clouds.hetznercloud.launch import CAPABILITIES, VALUE, build_body
 from servers.clouds.hetznercloud.offers import read_catalogue
 from servers.clouds.hetznercloud.options import CREDENTIALS, OPTIONS, check_options
 from servers.clouds.kind import Kind
+from servers.clouds.opening import check_region, open_with_token
 from servers.clouds.timings import Timings
-from servers.errors import InvalidError
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, MissingError
 from servers.outgoing.looking import reading_whole
-from servers.outgoing.rest import Reply, RestClient, refusing_missing
+from servers.outgoing.rest import Reply, refusing_missing
 
 ENDPOINT: Final = "https://api.hetzner.cloud/v1"
 PAGE: Final = 50  # the most that the API returns
@@ -42,20 +42,11 @@ class HetznerCloud:
     finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
-        if not _LOCATION.fullmatch(config.region):
-            raise InvalidError(
-                f"{config.region[:40]!r} is not a location. Use one such as fsn1.",
-                fields={"region": ["Use a location such as fsn1."]},
-            )
+        check_region(config, _LOCATION, like="fsn1", what="location")
         self.config = config
         self.timings = timings
-        token = config.credentials.get("token", "")
-        self._client = RestClient(
-            what=NAME,
-            base=config.endpoint or ENDPOINT,
-            headers={"Authorization": f"Bearer {token}"},
-            secrets=(token,),
-            explain=explain,
+        self._client = open_with_token(
+            config, "token", what=NAME, base=ENDPOINT, explain=explain
         )
         self._address = str(config.options.get("address") or "")
 

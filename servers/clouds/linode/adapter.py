@@ -29,14 +29,14 @@ from servers.clouds.linode.errors import NAME, explain
 from servers.clouds.linode.launch import CAPABILITIES, build_body, make_label
 from servers.clouds.linode.offers import read_catalogue
 from servers.clouds.linode.options import CREDENTIALS, OPTIONS, check_options
+from servers.clouds.opening import check_region, open_with_token
 from servers.clouds.timings import Timings
-from servers.errors import InvalidError
 from servers.lifecycle.keys import is_fleet_id, parse_key
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, UnknownOutcomeError
 from servers.outgoing.looking import reading_whole
-from servers.outgoing.rest import Reply, RestClient, refusing_missing
+from servers.outgoing.rest import Reply, refusing_missing
 
 ENDPOINT: Final = "https://api.linode.com/v4"
 PAGE: Final = 500  # the most that the API returns
@@ -54,20 +54,11 @@ class Linode:
     finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
-        if not _REGION.fullmatch(config.region):
-            raise InvalidError(
-                f"{config.region[:40]!r} is not a region. Use one such as eu-central.",
-                fields={"region": ["Use a region such as eu-central."]},
-            )
+        check_region(config, _REGION, like="eu-central")
         self.config = config
         self.timings = timings
-        token = config.credentials.get("token", "")
-        self._client = RestClient(
-            what=NAME,
-            base=config.endpoint or ENDPOINT,
-            headers={"Authorization": f"Bearer {token}"},
-            secrets=(token,),
-            explain=explain,
+        self._client = open_with_token(
+            config, "token", what=NAME, base=ENDPOINT, explain=explain
         )
         self._address = str(config.options.get("address") or "")
 

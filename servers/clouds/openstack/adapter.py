@@ -15,6 +15,7 @@ from servers.clouds.base import (
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
 from servers.clouds.kind import Kind
+from servers.clouds.opening import check_region
 from servers.clouds.openstack.checks import check_destroying, check_parts
 from servers.clouds.openstack.convert import (
     show_address,
@@ -49,7 +50,6 @@ from servers.clouds.openstack.options import (
 from servers.clouds.openstack.session import Session, looking_up, make_path
 from servers.clouds.openstack.volumes import needs_tag, tag_volume
 from servers.clouds.timings import Timings
-from servers.errors import InvalidError
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, RefusedError
 from servers.outgoing.looking import reading_whole
@@ -71,11 +71,7 @@ class OpenStack:
     provider: ClassVar[str] = "openstack"
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
-        if not _REGION.fullmatch(config.region):
-            raise InvalidError(
-                f"{config.region[:40]!r} is not a region. Use one such as RegionOne.",
-                fields={"region": ["Use a region such as RegionOne."]},
-            )
+        check_region(config, _REGION, like="RegionOne")
         self.config = config
         self.timings = timings
         self._session = Session(config)

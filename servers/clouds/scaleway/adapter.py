@@ -14,6 +14,7 @@ from servers.clouds.base import (
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
 from servers.clouds.kind import Kind
+from servers.clouds.opening import check_region
 from servers.clouds.scaleway import leftovers, offers
 from servers.clouds.scaleway.api import Api
 from servers.clouds.scaleway.checks import check_parts, check_writing
@@ -24,7 +25,6 @@ from servers.clouds.scaleway.finishing import fetch_server, finish_server
 from servers.clouds.scaleway.launch import CAPABILITIES, build_body, write_tags
 from servers.clouds.scaleway.options import CREDENTIALS, OPTIONS, check_options
 from servers.clouds.timings import Timings
-from servers.errors import InvalidError
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CredentialsError, MissingError
 from servers.outgoing.looking import reading_whole
@@ -42,11 +42,7 @@ class Scaleway:
     finishes = True
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
-        if not _ZONE.fullmatch(config.region):
-            raise InvalidError(
-                f"{config.region[:40]!r} is not a zone. Use one such as fr-par-1.",
-                fields={"region": ["Use a zone such as fr-par-1."]},
-            )
+        check_region(config, _ZONE, like="fr-par-1", what="zone")
         self.config = config
         self.timings = timings
         self._api = Api(config)

@@ -14,6 +14,7 @@ from servers.clouds.base import (
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage
 from servers.clouds.kind import Kind
+from servers.clouds.opening import check_region, open_with_token
 from servers.clouds.timings import Timings
 from servers.clouds.vultr import offers
 from servers.clouds.vultr.checks import (
@@ -27,13 +28,12 @@ from servers.clouds.vultr.convert import is_in, show_instance
 from servers.clouds.vultr.errors import NAME, explain
 from servers.clouds.vultr.launch import CAPABILITIES, build_body
 from servers.clouds.vultr.options import CREDENTIALS, OPTIONS, UUID, check_options
-from servers.errors import InvalidError
 from servers.lifecycle.keys import is_fleet_id, parse_key
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, UnknownOutcomeError
 from servers.outgoing.looking import reading_whole
-from servers.outgoing.rest import Reply, RestClient, refusing_missing
+from servers.outgoing.rest import Reply, refusing_missing
 
 ENDPOINT: Final = "https://api.vultr.com/v2"
 PAGE: Final = 500  # the most that the API returns
@@ -47,20 +47,11 @@ class Vultr:
     finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
-        if not _REGION.fullmatch(config.region):
-            raise InvalidError(
-                f"{config.region[:40]!r} is not a region. Use one such as fra.",
-                fields={"region": ["Use a region such as fra."]},
-            )
+        check_region(config, _REGION, like="fra")
         self.config = config
         self.timings = timings
-        key = config.credentials.get("api_key", "")
-        self._client = RestClient(
-            what=NAME,
-            base=config.endpoint or ENDPOINT,
-            headers={"Authorization": f"Bearer {key}"},
-            secrets=(key,),
-            explain=explain,
+        self._client = open_with_token(
+            config, "api_key", what=NAME, base=ENDPOINT, explain=explain
         )
         self._address = str(config.options.get("address") or "")
 
