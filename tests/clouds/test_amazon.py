@@ -1,10 +1,9 @@
 """EC2's answers, each as the error of the port that says what it means."""
 
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
@@ -26,6 +25,7 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
 )
 from tests.support.moto import reset_moto
+from tests.support.serving import serve_http
 
 pytestmark = pytest.mark.pure
 
@@ -80,17 +80,8 @@ def serving(
         def log_message(self, *_: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", seen
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve_http(Handler, tls=tls) as url:
+        yield url, seen
 
 
 def error_of(code: str) -> str:

@@ -1,9 +1,8 @@
 """Tokens for Azure: of a managed identity, and in each of Microsoft's clouds."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,6 +22,7 @@ from servers.outgoing.errors import (
 from servers.outgoing.http import Answer
 from servers.outgoing.rest import Reply
 from tests.clouds.benches.azure import CLIENT, TENANT, AzureBench
+from tests.support.serving import serve_http
 
 pytestmark = pytest.mark.pure
 
@@ -64,23 +64,15 @@ class Metadata:
             def log_message(self, *_: Any) -> None:
                 return
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+        self.handler = Handler
 
 
 @pytest.fixture
 def metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metadata]:
     made = Metadata()
-    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", made.url)
-    yield made
-    made.close()
+    with serve_http(made.handler) as url:
+        monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", url)
+        yield made
 
 
 def make_config(account: str, **given: Any) -> CloudConfig:

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from servers.outgoing.rest import Reply
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.google_token import make_key_file, private_pem
 from tests.clouds.fakes.wire import Response
+from tests.support.serving import serve_http
 
 pytestmark = pytest.mark.pure
 
@@ -284,23 +285,15 @@ class Metadata:
             def log_message(self, *_: Any) -> None:
                 return
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+        self.handler = Handler
 
 
 @pytest.fixture
 def metadata(monkeypatch: pytest.MonkeyPatch) -> Iterator[Metadata]:
     made = Metadata()
-    monkeypatch.setenv("GCE_METADATA_HOST", made.host)
-    yield made
-    made.close()
+    with serve_http(made.handler) as url:
+        monkeypatch.setenv("GCE_METADATA_HOST", url.removeprefix("http://"))
+        yield made
 
 
 def test_the_machines_service_account_is_used_with_its_project(

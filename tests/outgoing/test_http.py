@@ -6,9 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from time import time
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +31,7 @@ from servers.outgoing.errors import (
     UnreachableError,
 )
 from servers.outgoing.http import Answer, explain_answer, send
+from tests.support.serving import serve_http
 
 pytestmark = pytest.mark.pure
 
@@ -56,15 +56,8 @@ def answering(
         def log_message(self, *_: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", seen
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve_http(Handler) as url:
+        yield url, seen
 
 
 def test_an_answer_is_whole_whatever_its_status() -> None:

@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+from tests.support.serving import serve_http
+
 SESSION = "session-of-the-metadata-service"
 ROLE = "builders"
 EMPTY = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>"
@@ -185,12 +187,5 @@ def answering_json(
         def log_message(self, *_: Any) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serve_http(Handler) as url:
+        yield url

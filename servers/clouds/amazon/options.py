@@ -8,6 +8,7 @@ Source: the Amazon EC2 API Reference, RunInstances and its data types.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from servers.clouds.usual import disk_size
 from servers.outgoing.fields import Field, find_wrong_option
 
 MAX_HOPS: Final = 64
@@ -94,15 +95,7 @@ OPTIONS: Final = (
         least=1,
         most=MAX_HOPS,
     ),
-    Field(
-        "disk_gib",
-        "Root disk size (GiB)",
-        "At least the image's size, which is the default.",
-        number=True,
-        whole=True,
-        least=1,
-        most=65536,
-    ),
+    disk_size(least=1, most=65536),
     Field("disk_type", "Root disk type", "Default: the image's.", choices=_VOLUMES),
     Field(
         "disk_iops",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.azure.places import CLOUDS
+from servers.clouds.usual import disk_size
 from servers.outgoing.fields import Field, find_wrong_option
 
 UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -116,15 +117,7 @@ OPTIONS: Final = (
         pattern="[1-9]",
         like="1",
     ),
-    Field(
-        "disk_gib",
-        "Root disk size (GiB)",
-        "At least the image's size, which is the default.",
-        number=True,
-        whole=True,
-        least=1,
-        most=4095,
-    ),
+    disk_size(least=1, most=4095),
     Field("disk_type", "Root disk type", "Default: Azure's.", choices=_DISKS),
     Field(
         "ephemeral_disk",

@@ -7,6 +7,7 @@ Source: the Compute Engine API's discovery document, Instance and what it refers
 from collections.abc import Mapping
 from typing import Any, Final
 
+from servers.clouds.usual import disk_size
 from servers.outgoing.fields import Field, find_wrong_option
 
 ADDRESSES: Final = {
@@ -87,15 +88,7 @@ OPTIONS: Final = (
         "Which address of the instance the server gets (default: public).",
         choices=ADDRESSES,
     ),
-    Field(
-        "disk_gib",
-        "Root disk size (GiB)",
-        "At least the image's size, which is the default.",
-        number=True,
-        whole=True,
-        least=10,
-        most=65536,
-    ),
+    disk_size(least=10, most=65536),
     Field(
         "disk_type",
         "Root disk type",
