@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q
-
 from servers.errors import FleetError
 from servers.lifecycle.states import BOOTING, ENDING
 from servers.models import Pool, Queue
@@ -99,17 +97,20 @@ def follow_cordons(held: Held) -> None:
 
 
 def _find_work(queue: Queue) -> _Work:
-    """Compare the servers' marks with what the CI was told. One query, or none."""
+    """Compare the servers' marks with what the CI was told. At most two queries."""
     kind = describe_queue_kind(queue.kind)
     if kind.open_cordons is None:
         return _Work({}, {})
     told: dict[str, str] = queue.cordons
     # What is cordoned while it boots starts without its agent.
-    ours = Q(pool__queue=queue, cordoned=True) & ~Q(state__in=BOOTING)
+    rows = COUNTED.filter(pool__queue=queue, cordoned=True).exclude(state__in=BOOTING)
     if kind.cordons_for_good:
-        ours &= Q(state__in=ENDING)
-    rows = COUNTED.filter(ours | Q(name__in=list(told)))
+        rows = rows.filter(state__in=ENDING)
     marks = dict(rows.values_list("name", "cordoned"))
+    if told:
+        # Their pools may be others by now, or none.
+        rows = COUNTED.filter(name__in=list(told))
+        marks |= dict(rows.values_list("name", "cordoned"))
     wanted = {
         name: is_cordoned
         for name, is_cordoned in marks.items()
