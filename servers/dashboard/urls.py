@@ -17,6 +17,7 @@ from servers.dashboard.pools import acts as pool_acts
 from servers.dashboard.pools import edit as pool_edit
 from servers.dashboard.pools import pages as pool_pages
 from servers.dashboard.pools import queues as queue_pages
+from servers.dashboard.pools.replay import PoolReplay, UseSetting
 from servers.dashboard.servers import acts as server_acts
 from servers.dashboard.servers.bulk import ActOnServers
 from servers.dashboard.servers.detail import CertificateFile, ServerPage
@@ -142,6 +143,8 @@ urlpatterns = [
     ),
     path(f"{_POOL}change/", pool_edit.EditPool.as_view(), name="change-pool"),
     path(_POOL, pool_pages.PoolPage.as_view(), name="pool"),
+    path(f"{_POOL}replay/", PoolReplay.as_view(), name="replay-pool"),
+    path(f"{_POOL}use/", UseSetting.as_view(), name="use-setting"),
     path(f"{_POOL}delete/", pool_acts.DeletePool.as_view(), name="delete-pool"),
     *(
         path(f"{_POOL}{act}/", view, name=f"{act}-pool")

@@ -118,6 +118,12 @@ def _change(policy: Policy, changes: Mapping[str, float]) -> Policy:
     return replace(policy, **changes)  # type: ignore[arg-type]
 
 
+def read_setting(pool: Pool, name: str) -> float:
+    """Return the present value of a setting that can be varied."""
+    policy = read_policy(pool.policy, slots=pool.template.capacity)
+    return float(getattr(policy, name))
+
+
 def draw_curve(pool: Pool, record: Record, vary: str) -> list[Point]:
     """Replay a record under the pool's policy, and with other values of one setting.
 

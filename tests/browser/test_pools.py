@@ -130,3 +130,23 @@ def test_a_queue_and_a_pool_are_tested_and_created_in_a_browser(visit: Visit) ->
     check_looks(page)
     page.get_by_role("link", name="Delete…").click()
     page.get_by_text("These pools follow it: gpu.").wait_for()
+
+
+def test_a_replay_is_looked_at_and_a_setting_used(visit: Visit) -> None:
+    pool, now = make_busy_pool(), database_now()
+    for number in range(60):
+        queued = now - timedelta(minutes=9 * number + 10)
+        PoolJob.objects.filter(key=str(number)).update(
+            queued_at=queued,
+            started_at=queued + timedelta(seconds=20),
+            ended_at=queued + timedelta(minutes=6),
+        )
+    page = visit("admin")
+    page.goto("/pools/linux/")
+    page.get_by_role("link", name="Replay its jobs").click()
+    page.get_by_role("heading", name="Replay", exact=True).wait_for()
+    check_looks(page)
+    page.get_by_role("button", name="Use Idle time 10 min").click()
+    page.get_by_text("Idle time of linux is now 10 min.").wait_for()
+    pool.refresh_from_db()
+    assert pool.policy["idle"] == 600

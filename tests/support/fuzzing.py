@@ -79,8 +79,13 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 def _name_known(case: Any, names: dict[str, Any]) -> None:
     """Name rows that are there and may be acted on."""
+    if case.path == "/api/pools" and isinstance(case.body, dict):
+        taken = case.body.get("name") == "linux"
+        case.body |= {"name": "linux-2"} if taken else {}
     if case.path.endswith("/retry"):
         names["name"] = "agent-error"
+    if case.path.endswith("/demand"):
+        names["name"] = "linux"  # whose queue takes it
     if case.path.endswith("/try"):
         names["name"] = "default"  # its trial's server would keep a spare one
     if case.method == "DELETE" and case.path in RENAMED:

@@ -22,6 +22,7 @@ from servers.queues.push.body import (
     MAX_AGENTS,
     MAX_COUNTS,
     MAX_LABELS,
+    MAX_PUSHED,
     MAX_SEQ,
     MAX_TEXT,
     MAX_TTL,
@@ -104,8 +105,9 @@ class DemandSerializer(Shape):
     jobs = Array(
         child=PushedJobSerializer(),
         required=False,
-        max_length=MAX_JOBS,
-        help_text="All jobs. An empty array means that there are none.",
+        max_length=MAX_PUSHED,
+        help_text="All jobs. An empty array means that there are none. If there are "
+        "more, send `counts`.",
     )
     counts = Array(
         child=PushedCountSerializer(),

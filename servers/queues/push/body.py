@@ -14,6 +14,7 @@ MAX_TTL: Final = 86400
 MAX_AHEAD: Final = timedelta(minutes=1)  # of the client's clock
 MAX_COUNTS: Final = 500
 MAX_AGENTS: Final = 5000
+MAX_PUSHED: Final = 2000  # one by one; more fit into a body only as numbers
 MAX_TEXT: Final = 200
 MAX_LABELS: Final = 50
 LATEST: Final = 2**40  # Unix seconds
@@ -74,8 +75,8 @@ _CLOCK: Final = "Check the clock of the sender, and how long the request took."
 
 
 def _read_jobs(given: list[Any], now: float) -> list[QueueJob]:
-    if len(given) > MAX_JOBS:
-        raise ValueError(f"Send at most {MAX_JOBS:,} jobs.")
+    if len(given) > MAX_PUSHED:
+        raise ValueError(f"Send at most {MAX_PUSHED:,} jobs, or send counts.")
     jobs = [_read_job(f"Job {n}", each, now) for n, each in enumerate(given, 1)]
     seen: set[str] = set()
     for number, job in enumerate(jobs, 1):
