@@ -22,6 +22,8 @@ def push_demand(pool: Pool, body: Mapping[str, Any]) -> Queue:
     Raises InvalidError, or ConflictError: another kind of queue, a ``seq`` that is too
     low, or a queue that is disabled.
     """
+    # A body that is wrong is told as such, whatever the queue is.
+    read_body(body, database_now().timestamp())
     digest = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
     with transaction.atomic():
         queue = Queue.objects.select_for_update(no_key=True).get(pk=pool.queue_id)
