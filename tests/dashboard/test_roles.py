@@ -95,7 +95,7 @@ VIEWER_SEES = FOR_ALL | {
     ),
     *("start", "save-view", "delete-view", "preview-template"),
     *("catalogue-account", "offers-account"),
-    *("pools", "pool", "queue"),
+    *("pools", "pool", "replay-pool", "queue"),
 }
 # Their own views of the list are everybody's.
 VIEWER_SENDS = FOR_ALL | {"save-view", "delete-view"}
