@@ -42,6 +42,8 @@ ACTS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
     ("PATCH", "/api/queues/{name}"): ("change_queue",),
     ("DELETE", "/api/queues/{name}"): ("delete_queue",),
     ("POST", "/api/queues/{name}/test"): ("change_queue",),
+    ("POST", "/api/queues/{name}/hook"): ("change_queue",),
+    ("DELETE", "/api/queues/{name}/hook"): ("change_queue",),
     ("POST", "/api/pools"): ("add_pool",),
     ("PATCH", "/api/pools/{name}"): ("change_pool",),
     ("DELETE", "/api/pools/{name}"): ("delete_pool",),

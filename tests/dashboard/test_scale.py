@@ -46,7 +46,7 @@ LIVE = {
 NOT_PAGES = {
     *("login", "logout", "logout-everywhere", "servers-csv", "servers-json", "theme"),
 }
-MAX_QUERIES = 17
+MAX_QUERIES = 18
 MAX_BYTES = 100_000
 
 
