@@ -4,7 +4,7 @@ A look at a machine that answers takes milliseconds; one at a machine that hangs
 as long as it may. So machines are told apart by their last look: a *new* one had none,
 a *slow* one took long, a *quick* one answered. Slow ones get the time that they need,
 but a few threads are for all of them together: the more of them there are, the longer
-each waits for its turn. A new one may hang, too, so its first look is short, and new
+each waits for its turn. A new one may hang, too, so new
 and slow ones together leave threads to the quick ones. And however many machines hang
 at once, some threads are left for everything but looks.
 
@@ -31,8 +31,9 @@ class Pace(Enum):
     SLOW = auto()
 
 
-# How many seconds a look may take.
-SECONDS: Final = {Pace.NEW: 0.5, Pace.QUICK: 1.0, Pace.SLOW: 3.0}
+# How many seconds a look may take. With less for a new one, machines that are far away,
+# or busy with their boot, would count as slow.
+SECONDS: Final = {Pace.NEW: 1.0, Pace.QUICK: 1.0, Pace.SLOW: 3.0}
 # A machine was slow if it took this share of the time of a look at a quick one, or of
 # its own look's, if that is shorter.
 _SLOW_SHARE: Final = 0.8
