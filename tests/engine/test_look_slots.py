@@ -56,10 +56,9 @@ def test_what_was_slow_gets_more_time_until_it_is_quick_again(clock: Clock) -> N
     assert look(clock, server, lasts=0.1) == SECONDS[Pace.QUICK]
 
 
-def test_what_is_far_away_is_slow_only_once(clock: Clock) -> None:
+def test_what_is_far_away_is_not_slow(clock: Clock) -> None:
     server = uuid4()
     assert look(clock, server, lasts=0.7) == SECONDS[Pace.NEW]
-    assert look(clock, server, lasts=0.9) == SECONDS[Pace.SLOW]
     assert look(clock, server, lasts=0.7) == SECONDS[Pace.QUICK]
     assert look(clock, server, lasts=0.7) == SECONDS[Pace.QUICK]
 
