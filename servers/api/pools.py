@@ -117,7 +117,7 @@ class QueueViewSet(ScopedView, ViewSet):
     )
     def create_hook(self, request: Request, name: str) -> Response:
         """Create a secret for a queue's hooks, and return it once."""
-        given = self.read(HookSerializer).get("secret", "")
+        given = self.read(HookSerializer).get("secret")
         queue = find_queue(name)
         scheme = find_scheme(queue)
         shown = {

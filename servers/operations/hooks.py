@@ -43,14 +43,14 @@ def find_scheme(queue: Queue) -> HookScheme:
     return kind.hook
 
 
-def create_hook(queue: Queue, given: str = "") -> str:
+def create_hook(queue: Queue, given: str | None = None) -> str:
     """Create a queue's hook, or give it another secret. Return it if it was made here.
 
     ``given`` is a secret that the CI has made. It can't be read again. Raises
     ConflictError if the queue's CI sends no hooks, and InvalidError.
     """
     make = find_scheme(queue).make_secret
-    if given and not _GIVEN.fullmatch(given):
+    if given is not None and not _GIVEN.fullmatch(given):
         raise InvalidError.of(
             {"secret": ["Use 16 to 500 letters, digits and signs without spaces."]}
         )

@@ -135,5 +135,6 @@ def test_the_queries_are_the_same_for_any_backlog(account: Account) -> None:
         with CaptureQueriesContext(connection) as queries:
             list_attention(fleet, now=now)
         counts.append(len(queries))
-    assert counts == [7, 7]  # errors, the late and failed checks have one each
+    # Errors, the late, failed checks and the queues of pools have one each.
+    assert counts == [8, 8]
     assert not Attempt.objects.exists()

@@ -69,5 +69,5 @@ def test_its_queries_do_not_grow_with_the_fleet(
     client = log_in(make_person("admin"))
     for number in range(30):
         provision(name=f"s-{number}")
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         assert len(jump(client, "s-")) >= 9
