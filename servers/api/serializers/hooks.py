@@ -21,7 +21,7 @@ class HookSerializer(Shape):
 
     example: ClassVar = {
         "url": "https://fleet.example.com/api/hooks/drone",
-        "secret": "nS3Zb1…",
+        "secret": "nS3Zb1-an-example-only",
         "setup": DRONE.setup,
     }
     may_be_empty: ClassVar = True
