@@ -45,6 +45,13 @@ def test_a_forgejo_s_idle_server_goes_while_another_is_busy(
         forgejo.add("running")
         forgejo.register(busy.name, active=True)
         forgejo.register(idle.name)
+
+        def is_seen() -> bool:
+            jobs = Queue.objects.get(pk=queue.pk).jobs
+            return any(job[1] == "running" for job in jobs)
+
+        # Before, both look idle, and a plan may cordon either.
+        workshop.run_until(is_seen)
         pool.policy = {**policy, "min": 0}
         save_pool(pool)
         workshop.run_to("stopped", idle)
