@@ -24,9 +24,11 @@ from servers.dashboard.shared.row_form import RowForm
 from servers.errors import FleetError
 from servers.models import Pool, Queue
 from servers.models.multiline import Multiline
+from servers.operations.pools import MAX_LETTERS
 from servers.queues.registry import describe_queue_kind
 
 POLICY: Final = "policy-"
+MAX_WINDOWS_TEXT: Final = 5000  # of at most 50 lines
 SHOWN: Final = "Size"  # the group of settings that is always shown
 
 
@@ -40,7 +42,11 @@ class LabelsField(forms.CharField):
     def clean(self, value: Any) -> dict[str, str]:
         """Return the lines as a mapping."""
         lines = (line.strip() for line in super().clean(value).splitlines())
-        pairs = (line.partition("=") for line in lines if line)
+        pairs = [line.partition("=") for line in lines if line]
+        if any(len(part) > MAX_LETTERS for pair in pairs for part in pair):
+            raise forms.ValidationError(
+                f"Use names and values of at most {MAX_LETTERS} characters."
+            )
         return {name.strip(): text.strip() for name, _, text in pairs if name.strip()}
 
     def prepare_value(self, value: Any) -> Any:
@@ -96,7 +102,7 @@ class PoolForm(RowForm):
         )
         self.fields["windows"] = forms.CharField(
             required=False,
-            max_length=MAX_TEXT,
+            max_length=MAX_WINDOWS_TEXT,
             widget=Multiline(attrs={"rows": 2, "spellcheck": "false"}),
             help_text="Times in which min, max, spare or idle differ, one per line, "
             "such as: * 8-17 * * 1-5 min=3",
