@@ -13,7 +13,7 @@ class HookSerializer(Shape):
     url = Text(read_only=True, help_text="Where the hooks go.")
     secret = Text(
         required=False,
-        rules={"pattern": "^[!-~]{16,500}$"},
+        rules={"pattern": "^(?:[!-~]{16,500})?$"},
         help_text="It can't be read again, only replaced. Send one only if your CI "
         "makes it, such as Buildkite. It is then not returned.",
     )
