@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.amazon.options import USUAL_HOPS, find_wrong
+from servers.clouds.amazon.options import OPTIONS, USUAL_HOPS, check_options
 from servers.clouds.base import ADDRESS_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
+from servers.clouds.fitting import refuse_options
 from servers.outgoing.errors import RefusedError
 
 # Source: the EC2 User Guide, "Tag restrictions" and "Run commands at launch".
@@ -105,8 +106,7 @@ def build_run_params(
 
 def refuse_wrong(options: Mapping[str, Any]) -> None:
     """Raise RefusedError if stored options are not valid."""
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
+    refuse_options(options, OPTIONS, check_options)
 
 
 def changes_disk(options: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.usual import disk_size
-from servers.outgoing.fields import Field, find_wrong_option
+from servers.outgoing.fields import Field
 
 MAX_HOPS: Final = 64
 USUAL_HOPS: Final = 1
@@ -210,8 +210,3 @@ def check_options(options: Mapping[str, Any]) -> str:
     if options.get("launch_template_version") and not options.get("launch_template"):
         return "A launch template version needs a launch template."
     return ""
-
-
-def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with stored options, or ""."""
-    return find_wrong_option(options, OPTIONS) or check_options(options)

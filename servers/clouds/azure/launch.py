@@ -16,13 +16,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from servers.clouds.azure.api import Api
 from servers.clouds.azure.interface import build_interface
 from servers.clouds.azure.options import (
+    ACCOUNT_OPTIONS,
     DEFAULT_USER,
+    OPTIONS,
     UUID,
-    find_wrong,
+    check_options,
     is_group,
 )
 from servers.clouds.base import ADDRESS_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
+from servers.clouds.fitting import refuse_options
 from servers.outgoing.errors import RefusedError
 from servers.outgoing.fields import read_several
 
@@ -97,8 +100,7 @@ def read_image(image: str) -> dict[str, str]:
 
 def check_spec(spec: CreateSpec, options: Mapping[str, Any]) -> None:
     """Raise RefusedError if no virtual machine can be described."""
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
+    refuse_options(options, (*ACCOUNT_OPTIONS, *OPTIONS), check_options)
     if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
         raise RefusedError(wrong)
     if wrong := _find_alike(spec.tags):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from servers.clouds.azure.places import CLOUDS
 from servers.clouds.usual import disk_size
-from servers.outgoing.fields import Field, find_wrong_option
+from servers.outgoing.fields import Field
 
 UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _NAME: Final = r"[A-Za-z0-9_](?:[\w.-]{0,78}\w)?"
@@ -196,12 +196,6 @@ def check_options(options: Mapping[str, Any]) -> str:
     if user in _REFUSED_USERS:
         return f"Azure refuses the user name {user}. Use another admin_user."
     return ""
-
-
-def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with stored options, or ""."""
-    fields = (*ACCOUNT_OPTIONS, *OPTIONS)
-    return find_wrong_option(options, fields) or check_options(options)
 
 
 def is_group(name: str) -> bool:

@@ -10,7 +10,8 @@ from typing import Any, Final
 from servers.clouds.base import ADDRESS_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.digitalocean.errors import NAME
-from servers.clouds.digitalocean.options import find_wrong
+from servers.clouds.digitalocean.options import OPTIONS, check_options
+from servers.clouds.fitting import refuse_content, refuse_options
 from servers.clouds.flat_tags import build_tags
 from servers.outgoing.errors import RefusedError
 
@@ -90,9 +91,5 @@ def _refuse_wrong(spec: CreateSpec, options: Mapping[str, Any]) -> None:
             f"name. Enter one of them instead of {spec.ssh_key[:60]!r}.",
             about=About.KEY,
         )
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
-    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
-        raise RefusedError(wrong)
-    if wrong := CAPABILITIES.check_user_data(len(spec.user_data.encode())):
-        raise RefusedError(wrong)
+    refuse_options(options, OPTIONS, check_options)
+    refuse_content(spec, CAPABILITIES)

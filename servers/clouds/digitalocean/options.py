@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.flat_tags import check_tags
-from servers.outgoing.fields import Field, find_wrong_option
+from servers.outgoing.fields import Field
 
 ADDRESSES: Final = {
     "public": "Public; private if there is none",
@@ -82,8 +82,3 @@ def check_options(options: Mapping[str, Any]) -> str:
     if options.get("address") == "ipv6" and not options.get("ipv6"):
         return "An IPv6 address needs ipv6."
     return check_tags(options)
-
-
-def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with stored options, or ""."""
-    return find_wrong_option(options, OPTIONS) or check_options(options)

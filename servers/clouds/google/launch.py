@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from servers.clouds.base import ADDRESS_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
-from servers.clouds.google.options import PROJECT, find_wrong
+from servers.clouds.fitting import refuse_content, refuse_options
+from servers.clouds.google.options import OPTIONS, PROJECT, check_options
 from servers.outgoing.errors import RefusedError
 from servers.outgoing.fields import read_several
 
@@ -123,12 +124,8 @@ def build_body(
 
 def check_spec(spec: CreateSpec, options: Mapping[str, Any]) -> None:
     """Raise RefusedError if no insert can be built."""
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
-    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
-        raise RefusedError(wrong)
-    if wrong := CAPABILITIES.check_user_data(len(spec.user_data.encode())):
-        raise RefusedError(wrong)
+    refuse_options(options, OPTIONS, check_options)
+    refuse_content(spec, CAPABILITIES)
     name_image(spec.image)
     if not re.fullmatch("[a-z][a-z0-9-]{0,62}", spec.size):
         raise RefusedError(f"{spec.size[:80]!r} is not a size. Use e2-standard-4.")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.usual import disk_size
-from servers.outgoing.fields import Field, find_wrong_option
+from servers.outgoing.fields import Field
 
 ADDRESSES: Final = {
     "public": "Public; private if there is none",
@@ -182,8 +182,3 @@ def check_options(options: Mapping[str, Any]) -> str:
     if options.get("scopes") and not options.get("service_account"):
         return "Access scopes need a service account."
     return ""
-
-
-def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with stored options, or ""."""
-    return find_wrong_option(options, OPTIONS) or check_options(options)

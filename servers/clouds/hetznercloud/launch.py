@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from servers.clouds.base import ADDRESS_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
-from servers.clouds.hetznercloud.options import find_wrong, read_ids
+from servers.clouds.fitting import refuse_content, refuse_options
+from servers.clouds.hetznercloud.options import OPTIONS, check_options, read_ids
 from servers.outgoing.errors import RefusedError
 
 # A part of a label's name, or its value.
@@ -80,9 +81,5 @@ def _refuse_wrong(spec: CreateSpec, options: Mapping[str, Any]) -> None:
     """Raise RefusedError for what the cloud would refuse, or would not do."""
     if spec.spot:
         raise RefusedError("Hetzner Cloud has no spot instances.")
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
-    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
-        raise RefusedError(wrong)
-    if wrong := CAPABILITIES.check_user_data(len(spec.user_data.encode())):
-        raise RefusedError(wrong)
+    refuse_options(options, OPTIONS, check_options)
+    refuse_content(spec, CAPABILITIES)

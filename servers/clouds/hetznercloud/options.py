@@ -7,7 +7,7 @@ Source: the Hetzner Cloud API reference, "Create a Server".
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.outgoing.fields import Field, find_wrong_option, read_several
+from servers.outgoing.fields import Field, read_several
 
 ADDRESSES: Final = {
     "public": "Public; private if there is none",
@@ -85,11 +85,6 @@ def check_options(options: Mapping[str, Any]) -> str:
     if options.get("address") == "ipv6" and not (ipv6 or networks):
         return "An IPv6 address needs public_ipv6."
     return ""
-
-
-def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with stored options, or ""."""
-    return find_wrong_option(options, OPTIONS) or check_options(options)
 
 
 def read_ids(value: Any) -> list[int]:

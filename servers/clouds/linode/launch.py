@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from servers.clouds.base import ADDRESS_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
+from servers.clouds.fitting import refuse_content, refuse_options
 from servers.clouds.flat_tags import build_tags
 from servers.clouds.linode.errors import NAME
-from servers.clouds.linode.options import find_wrong
+from servers.clouds.linode.options import OPTIONS, check_options
 from servers.lifecycle.keys import parse_key
 from servers.outgoing.errors import RefusedError
 
@@ -116,9 +117,5 @@ def _refuse_wrong(
             f"whole public key. Enter one of them instead of {key[:60]!r}.",
             about=About.KEY,
         )
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
-    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
-        raise RefusedError(wrong)
-    if wrong := CAPABILITIES.check_user_data(len(user_data)):
-        raise RefusedError(wrong)
+    refuse_options(options, OPTIONS, check_options)
+    refuse_content(spec, CAPABILITIES, user_data=user_data)

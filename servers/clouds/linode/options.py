@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.flat_tags import check_tags
-from servers.outgoing.fields import Field, find_wrong_option
+from servers.outgoing.fields import Field
 
 ADDRESSES: Final = {
     "public": "Public",
@@ -86,8 +86,3 @@ def check_options(options: Mapping[str, Any]) -> str:
     if options.get("address") == "ipv6" and options.get("subnet"):
         return "A Linode in a VPC subnet can't be reached by IPv6."
     return check_tags(options)
-
-
-def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with stored options, or ""."""
-    return find_wrong_option(options, OPTIONS) or check_options(options)

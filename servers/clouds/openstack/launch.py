@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from servers.clouds.base import ADDRESS_TAG, FLEET_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
-from servers.clouds.openstack.options import find_wrong
+from servers.clouds.fitting import refuse_options
+from servers.clouds.openstack.options import ACCOUNT_OPTIONS, OPTIONS, check_options
 from servers.clouds.openstack.session import USUAL_VERSION
 from servers.outgoing.errors import RefusedError
 from servers.outgoing.fields import read_several
@@ -75,8 +76,7 @@ def build_body(
     ``options`` are the account's, overridden by the template's. The flavor is left out:
     ``Flavors`` knows its id. Raises RefusedError if the body can't be built.
     """
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
+    refuse_options(options, (*ACCOUNT_OPTIONS, *OPTIONS), check_options)
     if spec.spot:
         raise RefusedError("OpenStack has no spot instances.")
     if wrong := CAPABILITIES.tags.check(spec.labels, options):

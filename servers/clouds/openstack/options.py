@@ -7,7 +7,7 @@ Source: the API references of Nova (Create Server) and Neutron (floating IPs).
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.outgoing.fields import Field, find_wrong_option
+from servers.outgoing.fields import Field
 
 APPLICATION: Final = "application_credential"
 PASSWORD: Final = "password"  # noqa: S105 - a method
@@ -185,9 +185,3 @@ def check_credentials(given: Mapping[str, str], _endpoint: str) -> str:
         if field.only_with not in {"", method} and given.get(field.name):
             return f"{field.label} does not belong to this sign-in. Remove it."
     return ""
-
-
-def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with stored options, or ""."""
-    fields = (*ACCOUNT_OPTIONS, *OPTIONS)
-    return find_wrong_option(options, fields) or check_options(options)

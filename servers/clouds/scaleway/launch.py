@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from servers.clouds.base import ADDRESS_TAG, FLEET_TAG, KEY_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
-from servers.clouds.scaleway.options import BLOCK, find_wrong
+from servers.clouds.fitting import refuse_content, refuse_options
+from servers.clouds.scaleway.options import BLOCK, OPTIONS, check_options
 from servers.outgoing.errors import RefusedError
 
 GB: Final = 1_000_000_000
@@ -94,9 +95,5 @@ def _refuse_wrong(spec: CreateSpec, options: Mapping[str, Any]) -> None:
             "be chosen. Leave the template's SSH key empty.",
             about=About.KEY,
         )
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
-    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
-        raise RefusedError(wrong, about=About.TAGS)
-    if wrong := CAPABILITIES.check_user_data(len(spec.user_data.encode())):
-        raise RefusedError(wrong)
+    refuse_options(options, OPTIONS, check_options)
+    refuse_content(spec, CAPABILITIES, about=About.TAGS)

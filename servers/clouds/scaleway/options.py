@@ -6,7 +6,7 @@ guide.md lists them. Source: the operations and types of the vendor's SDK.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.outgoing.fields import Field, find_wrong_option
+from servers.outgoing.fields import Field
 
 ADDRESSES: Final = {
     "public": "IPv4; IPv6 if there is none",
@@ -111,8 +111,3 @@ def check_options(options: Mapping[str, Any]) -> str:
     if options.get("disk_type") and not options.get("disk_gb"):
         return "A root volume type needs a root volume size."
     return ""
-
-
-def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with stored options, or ""."""
-    return find_wrong_option(options, OPTIONS) or check_options(options)

@@ -19,9 +19,10 @@ from servers.clouds.base import (
     CreateSpec,
 )
 from servers.clouds.capabilities import Capabilities, TagRules
+from servers.clouds.fitting import refuse_content, refuse_options
 from servers.clouds.flat_tags import make_tag
 from servers.clouds.vultr.errors import NAME
-from servers.clouds.vultr.options import UUID, find_wrong
+from servers.clouds.vultr.options import OPTIONS, UUID, check_options
 from servers.outgoing.errors import RefusedError
 from servers.outgoing.fields import read_several
 
@@ -142,9 +143,5 @@ def _refuse_wrong(spec: CreateSpec, options: Mapping[str, Any]) -> None:
             f"of {spec.ssh_key[:60]!r}.",
             about=About.KEY,
         )
-    if wrong := find_wrong(options):
-        raise RefusedError(f"{wrong} Correct it in the template or its account.")
-    if wrong := CAPABILITIES.tags.check(spec.labels, spec.options):
-        raise RefusedError(wrong)
-    if wrong := CAPABILITIES.check_user_data(len(spec.user_data.encode())):
-        raise RefusedError(wrong)
+    refuse_options(options, OPTIONS, check_options)
+    refuse_content(spec, CAPABILITIES)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.flat_tags import check_tags
-from servers.outgoing.fields import Field, find_wrong_option, read_several
+from servers.outgoing.fields import Field, read_several
 
 ADDRESSES: Final = {
     "public": "Public IPv4; IPv6 if there is none",
@@ -85,8 +85,3 @@ def check_options(options: Mapping[str, Any]) -> str:
     if options.get("address") == "private" and not read_several(options.get("vpcs")):
         return "A private address needs vpcs."
     return check_tags(options)
-
-
-def find_wrong(options: Mapping[str, Any]) -> str:
-    """Return what is wrong with stored options, or ""."""
-    return find_wrong_option(options, OPTIONS) or check_options(options)
