@@ -10,10 +10,11 @@ from django.db.models import ProtectedError
 from django.db.models.functions import Now
 
 from servers.clouds.registry import NO_OBJECT, check_fields, check_url
-from servers.errors import ConflictError, InvalidError, NotFoundError
+from servers.errors import ConflictError, NotFoundError
 from servers.lifecycle.states import State
 from servers.models import Hook, Queue
 from servers.operations.saving import clean_fields, raise_wrong, saving
+from servers.operations.secrets import merge_credentials
 from servers.queues.base import Host, QueueConfig, QueueSnapshot
 from servers.queues.base import Queue as Port
 from servers.queues.cordons import Cordons
@@ -137,12 +138,12 @@ def resolve_queue_credentials(
     before: Queue | None, queue: Queue, given: Mapping[str, str] | None
 ) -> dict[str, str]:
     """Return all credentials that a queue has from now on. Raises InvalidError."""
-    stored = json.loads(before.credentials or "{}") if before else {}
-    typed = given or {}
-    kept = {name: text for name, text in stored.items() if name not in typed}
-    if kept and before is not None and _is_moved(before, queue):
-        raise InvalidError.of({"credentials": [MOVED]})
-    return kept | {name: text for name, text in typed.items() if text}
+    return merge_credentials(
+        before.credentials if before else "",
+        given,
+        moves=lambda: before is not None and _is_moved(before, queue),
+        said=MOVED,
+    )
 
 
 def _is_moved(before: Queue, queue: Queue) -> bool:

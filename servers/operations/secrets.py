@@ -6,7 +6,7 @@ them again, because ServerFleet never shows them to anyone.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from django.db.models import Q, QuerySet
@@ -52,11 +52,34 @@ def resolve_credentials(
     """
     if given is not None and not keep:
         return dict(given)
-    stored = json.loads(before.credentials or "{}") if before else {}
+    return merge_credentials(
+        before.credentials if before else "",
+        given,
+        moves=lambda: before is not None and is_moved(before, account),
+        said=MOVED,
+    )
+
+
+def merge_credentials(
+    stored: str,
+    given: Mapping[str, str] | None,
+    *,
+    moves: Callable[[], bool],
+    said: str,
+) -> dict[str, str]:
+    """Return stored credentials, a JSON object, with the given ones in their place.
+
+    "" removes one. If one is kept, ``moves`` is asked whether calls go elsewhere from
+    now on. Then InvalidError is raised, which says ``said``.
+    """
     typed = given or {}
-    kept = {name: text for name, text in stored.items() if name not in typed}
-    if kept and before is not None and is_moved(before, account):
-        raise InvalidError.of({"credentials": [MOVED]})
+    kept = {
+        name: text
+        for name, text in json.loads(stored or "{}").items()
+        if name not in typed
+    }
+    if kept and moves():
+        raise InvalidError.of({"credentials": [said]})
     return kept | {name: text for name, text in typed.items() if text}
 
 

@@ -14,6 +14,7 @@ from servers.outgoing.fields import Field
 from servers.outgoing.rest import Query, Reply, RestClient, shorten
 from servers.queues.answers import need_list
 from servers.queues.base import Labels, QueueConfig
+from servers.queues.opening import open_with_token
 
 ADMIN: Final = "/admin/actions"  # the path of a whole instance
 LABELS_HELP: Final = (
@@ -42,13 +43,8 @@ OWNER: Final = Field(
 
 def open_client(name: str, config: QueueConfig) -> RestClient:
     """Return the client for an instance."""
-    token = config.credentials.get("token", "")
-    return RestClient(
-        name,
-        f"{config.url.rstrip('/')}/api/v1",
-        {"Authorization": f"token {token}"},
-        (token,),
-        explain_by(name),
+    return open_with_token(
+        config, what=name, explain=explain_by(name), scheme="token", path="/api/v1"
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Avg, Count, IntegerField
+from django.db.models import Avg, Count, IntegerField, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 
@@ -98,41 +98,30 @@ def _load_slots(pool: Pool, chosen: Range, start: datetime) -> list[dict[str, An
 
 
 def _load_waits(pool: Pool, chosen: Range, start: datetime) -> dict[int, Boots]:
-    rows = (
-        PoolJob.objects.filter(
-            pool=pool.pk, started_at__gte=start, queued_at__gte=start - LONGEST_WAIT
-        )
-        .annotate(
-            step=Epoch("started_at") / chosen.seconds,
-            # In whole seconds, so that thousands of jobs are few rows.
-            waited=(Tenths("started_at") - Tenths("queued_at")) / 10,
-        )
-        .order_by()
-        .values("step", "waited")
-        .annotate(count=Count("pk"))
-        .values_list("step", "waited", "count")
+    rows = PoolJob.objects.filter(pool=pool.pk).annotate(
+        step=Epoch("started_at") / chosen.seconds
     )
-    found: defaultdict[int, Counter[int]] = defaultdict(Counter)
-    for step, waited, count in rows:
-        found[step][waited * 10] += count
-    return {step: summarise_boots(counts) for step, counts in found.items()}
+    return _group_waits(rows, "step", start)
 
 
 def read_waits(*, now: datetime, lately: timedelta) -> dict[str, Boots]:
     """Return how long the jobs of each pool waited of late, by its name. One query."""
-    rows = (
-        PoolJob.objects.filter(
-            pool__isnull=False,
-            started_at__gte=now - lately,
-            queued_at__gte=now - lately - LONGEST_WAIT,
-        )
+    rows = PoolJob.objects.filter(pool__isnull=False)
+    return _group_waits(rows, "pool__name", now - lately)
+
+
+def _group_waits(rows: QuerySet[PoolJob], by: str, start: datetime) -> dict[Any, Boots]:
+    """Return how long jobs that started since then had waited, by a column."""
+    counted = (
+        rows.filter(started_at__gte=start, queued_at__gte=start - LONGEST_WAIT)
+        # In whole seconds, so that thousands of jobs are few rows.
         .annotate(waited=(Tenths("started_at") - Tenths("queued_at")) / 10)
         .order_by()
-        .values("pool__name", "waited")
+        .values(by, "waited")
         .annotate(count=Count("pk"))
-        .values_list("pool__name", "waited", "count")
+        .values_list(by, "waited", "count")
     )
-    found: defaultdict[str, Counter[int]] = defaultdict(Counter)
-    for name, waited, count in rows:
-        found[name][waited * 10] += count
-    return {name: summarise_boots(counts) for name, counts in found.items()}
+    found: defaultdict[Any, Counter[int]] = defaultdict(Counter)
+    for key, waited, count in counted:
+        found[key][waited * 10] += count
+    return {key: summarise_boots(counts) for key, counts in found.items()}

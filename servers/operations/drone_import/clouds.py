@@ -95,10 +95,6 @@ def _read_openstack(given: Variables) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _find_location(_name: str, datacenter: str) -> str:
-    return re.sub(r"-dc\d+$", "", datacenter)
-
-
 AMAZON: Final = CloudImport(
     kind="amazon",
     prefix="DRONE_AMAZON_",
@@ -256,7 +252,8 @@ def list_placements(cloud: CloudImport, given: Variables) -> list[dict[str, Any]
     if cloud is GOOGLE:
         return _list_google(first, given)
     if cloud is HETZNERCLOUD and "region" in first:
-        first["region"] = _find_location("", first["region"])
+        # Of a data center such as nbg1-dc3.
+        first["region"] = re.sub(r"-dc\d+$", "", first["region"])
     return [first]
 
 

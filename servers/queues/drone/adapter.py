@@ -6,7 +6,7 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, CredentialsError, RefusedError
 from servers.outgoing.fields import Field
-from servers.outgoing.rest import Reply, RestClient
+from servers.outgoing.rest import Reply
 from servers.queues import hooks
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.drone.stages import (
@@ -16,6 +16,7 @@ from servers.queues.drone.stages import (
     read_stages,
 )
 from servers.queues.kind import QueueKind
+from servers.queues.opening import open_with_token
 
 NAME: Final = "Drone"
 _ADVICE: Final = {
@@ -30,14 +31,7 @@ class Drone:
     kind: ClassVar[str] = "drone"
 
     def __init__(self, config: QueueConfig) -> None:
-        token = config.credentials.get("token", "")
-        self._client = RestClient(
-            NAME,
-            config.url,
-            {"Authorization": f"Bearer {token}"},
-            (token,),
-            _explain,
-        )
+        self._client = open_with_token(config, what=NAME, explain=_explain)
 
     def read(self, *, now: float, deadline: float) -> QueueSnapshot:
         """Return all stages in the queue. Whether it is paused can't be read."""

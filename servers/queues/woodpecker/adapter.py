@@ -7,11 +7,12 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, CredentialsError
 from servers.outgoing.fields import Field
-from servers.outgoing.rest import Query, Reply, RestClient, need_text
+from servers.outgoing.rest import Query, Reply, need_text
 from servers.queues.answers import need_list
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.cordons import Agent, Cordoned, set_cordons
 from servers.queues.kind import QueueKind
+from servers.queues.opening import open_with_token
 from servers.queues.woodpecker.labels import (
     check_labels,
     list_missing_of_task,
@@ -35,14 +36,7 @@ class Woodpecker:
     kind: ClassVar[str] = "woodpecker"
 
     def __init__(self, config: QueueConfig) -> None:
-        token = config.credentials.get("token", "")
-        self._client = RestClient(
-            NAME,
-            config.url,
-            {"Authorization": f"Bearer {token}"},
-            (token,),
-            _explain,
-        )
+        self._client = open_with_token(config, what=NAME, explain=_explain)
 
     def read(self, *, now: float, deadline: float) -> QueueSnapshot:
         """Return all tasks in the queue.
