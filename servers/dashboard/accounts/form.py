@@ -12,19 +12,23 @@ from django.forms import BoundField
 from servers.clouds.kind import Kind
 from servers.dashboard.shared.model_fields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.option_fields import (
+    CREDENTIAL,
+    FORGET,
+    KEEPS,
     OPTION,
     RATE,
     make_field,
     make_fields,
+    make_forget,
+    merge_options,
     read_option,
     show_option,
+    to_sentence,
 )
 from servers.dashboard.shared.row_form import RowForm
 from servers.models import Account
 from servers.outgoing.fields import MAX_TEXT, Field
 
-CREDENTIAL: Final = "credential-"
-FORGET: Final = "forget-"
 _PLAIN: Final = ("region", "endpoint", "max_servers", "creates_per_minute")
 _PLAIN_ALL: Final = (*_PLAIN, "calls_at_once", "enabled")
 
@@ -82,22 +86,19 @@ class AccountForm(RowForm):
                 found.choices = list((each.choices or {}).items())
             found.label, found.help_text, found.required = each.label, each.help, False
             return
-        keeps = "Stored, never shown. Leave empty to keep the stored value."
         widget = forms.PasswordInput if each.secret else forms.TextInput
         self.fields[CREDENTIAL + each.name] = forms.CharField(
             label=each.label,
             max_length=MAX_TEXT,
             required=each.required and not each.only_with and not is_stored,
-            help_text=keeps if is_stored else each.help,
+            help_text=KEEPS if is_stored else each.help,
             strip=True,
             widget=widget(
                 attrs={"autocomplete": "new-password", "spellcheck": "false"}
             ),
         )
         if is_stored and not each.required:
-            self.fields[FORGET + each.name] = forms.BooleanField(
-                label=f"Delete the stored {each.label.lower()}", required=False
-            )
+            self.fields.update([make_forget(each)])
 
     # Groups of fields, for the template.
 
@@ -139,7 +140,7 @@ class AccountForm(RowForm):
                 continue
             for value in read_option(option, data).values():
                 if message := option.check(value):
-                    self.add_error(OPTION + option.name, _to_sentence(message))
+                    self.add_error(OPTION + option.name, to_sentence(message))
         self._check_credentials(data)
         account = self.account
         if account is None or data.get("endpoint", "") == account.endpoint:
@@ -155,7 +156,7 @@ class AccountForm(RowForm):
         """Check the credentials one by one and together, as the operation does."""
         typed = self._collect_credentials(data)
         for each in self.kind.credentials:
-            message = _to_sentence(each.check(typed.get(each.name, "")))
+            message = to_sentence(each.check(typed.get(each.name, "")))
             if not message and each.required and not typed.get(each.name):
                 message = self._explain_missing(each, typed)
             if message and CREDENTIAL + each.name not in self.errors:
@@ -218,13 +219,7 @@ class AccountForm(RowForm):
         data = self.cleaned_data
         account = current or Account(kind=self.kind.name)
         self.fill(account)
-        known = {option.name for option in self.kind.account_options}
-        options = {k: v for k, v in account.options.items() if k not in known}
-        for option in self.kind.account_options:
-            options |= read_option(option, data)
-        account.options = options
+        account.options = merge_options(
+            account.options, self.kind.account_options, data
+        )
         return account, self._list_changes(data)
-
-
-def _to_sentence(message: str) -> str:
-    return message[:1].upper() + message[1:]

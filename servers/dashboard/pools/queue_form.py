@@ -4,27 +4,29 @@ import hashlib
 import json
 from collections.abc import Mapping
 from copy import copy
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from django import forms
 from django.forms import BoundField
 
 from servers.dashboard.shared.model_fields import PLAIN_TEXT, make_model_field
 from servers.dashboard.shared.option_fields import (
+    CREDENTIAL,
+    FORGET,
+    KEEPS,
     OPTION,
     make_fields,
+    make_forget,
+    merge_options,
     read_option,
     show_option,
+    to_sentence,
 )
 from servers.dashboard.shared.row_form import RowForm
 from servers.models import Queue
 from servers.models.multiline import Multiline
 from servers.outgoing.fields import MAX_TEXT, Field
 from servers.queues.kind import QueueKind
-
-CREDENTIAL: Final = "credential-"
-FORGET: Final = "forget-"
-KEEPS: Final = "Stored, never shown. Leave empty to keep the stored value."
 
 
 class QueueForm(RowForm):
@@ -84,9 +86,7 @@ class QueueForm(RowForm):
             widget=widget,
         )
         if is_stored and not each.required:
-            self.fields[FORGET + each.name] = forms.BooleanField(
-                label=f"Delete the stored {each.label.lower()}", required=False
-            )
+            self.fields.update([make_forget(each)])
 
     def list_plain(self) -> list[BoundField]:
         """Return the fields for the name and the URL."""
@@ -121,7 +121,7 @@ class QueueForm(RowForm):
         values = read_option(each, data) if prefix == OPTION else {"": data[name]}
         for value in values.values():
             if message := each.check(value):
-                self.add_error(name, message[:1].upper() + message[1:])
+                self.add_error(name, to_sentence(message))
 
     def stamp(self, row: Queue | None) -> str:
         """Return a digest of the queue's settings."""
@@ -139,10 +139,7 @@ class QueueForm(RowForm):
         data = self.cleaned_data
         queue = current or Queue(kind=self.kind.name)
         self.fill(queue)
-        known = {option.name for option in self.kind.all_options}
-        queue.options = {k: v for k, v in queue.options.items() if k not in known}
-        for option in self.kind.all_options:
-            queue.options |= read_option(option, data)
+        queue.options = merge_options(queue.options, self.kind.all_options, data)
         typed = {}
         for each in self.kind.credentials:
             if text := data.get(CREDENTIAL + each.name, ""):

@@ -4,25 +4,22 @@ from typing import Any, Final
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.generic import TemplateView
 
 from servers.access.reach import find_queue, reach_pools
 from servers.dashboard.accounts.pages import describe_option
-from servers.dashboard.pools.queue_form import CREDENTIAL, QueueForm
+from servers.dashboard.pools.queue_form import QueueForm
 from servers.dashboard.pools.standing import judge_pool, judge_queue
 from servers.dashboard.shared.acting import Act, Delete
-from servers.dashboard.shared.editing import Edit, lock_row
+from servers.dashboard.shared.editing import lock_row
+from servers.dashboard.shared.kinds import ChangeOfKind, EditOfKind, NewOfKind
 from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
-from servers.dashboard.shared.option_fields import OPTION
-from servers.errors import FleetError, InvalidError
+from servers.errors import InvalidError
 from servers.models import Queue
 from servers.operations.queue_test import probe_queue, probe_typed
 from servers.operations.queues import delete_queue, save_queue
-from servers.queues.kind import QueueKind
 from servers.queues.registry import describe_queue_kind, list_queue_kinds
 from servers.records.snapshots import load_snapshot
 from servers.reports.pools import show_jobs
@@ -87,110 +84,39 @@ def list_acts(queue: Queue, user: Any) -> list[Action]:
     return acts
 
 
-class _EditQueue(Edit):
+class _EditQueue(EditOfKind):
     """What adding and changing share: a form, *Test queue* and *Save queue*."""
 
     template_name = "queues/edit.html"
     form_class = QueueForm
-    is_kept = False
-    page = "queue"
+    page = noun = "queue"
     listing = "pools"
-
-    def find_kind(self) -> QueueKind | None:
-        """Return the kind, or None if it is not chosen yet."""
-        raise NotImplementedError
-
-    def get_form_kwargs(self) -> dict[str, Any]:
-        """Pass the kind and the queue to the form."""
-        more = {"kind": self.find_kind(), "queue": self.find_current()}
-        return super().get_form_kwargs() | more
-
-    def form_valid(self, form: QueueForm) -> HttpResponse:
-        """Test the queue as typed, or save it."""
-        if self.request.POST.get("act") != "test":
-            return super().form_valid(form)
-        queue, typed = form.to_queue(self.find_current())
-        try:
-            probe = probe_typed(queue, credentials=typed)
-        except FleetError as error:
-            self.refuse(form, error)
-            return self.form_invalid(form)
-        found = {"probe": probe, "jobs": show_jobs(queue, probe.jobs[:JOBS_SHOWN])}
-        return self.render_to_response(self.get_context_data(form=form, **found))
+    describe = staticmethod(describe_queue_kind)
 
     def save(self, form: QueueForm, current: Queue | None) -> Queue:
         """Save the queue. Credentials that were left empty keep their values."""
         queue, typed = form.to_queue(current)
         return save_queue(queue, credentials=typed)
 
-    def refuse(self, form: QueueForm, error: FleetError) -> None:
-        """Show an error at its field if there is only one, else above the form."""
-        names = {}
-        for prefix, name in ((CREDENTIAL, "credentials"), (OPTION, "options")):
-            fields = [field for field in form.fields if field.startswith(prefix)]
-            if len(fields) == 1:
-                names[name] = fields[0]
-        form.refuse(error, **names)
+    def test(self, form: QueueForm) -> dict[str, Any]:
+        """Read the queue as typed; save nothing."""
+        queue, typed = form.to_queue(self.find_current())
+        probe = probe_typed(queue, credentials=typed)
+        return {"probe": probe, "jobs": show_jobs(queue, probe.jobs[:JOBS_SHOWN])}
 
 
-class NewQueue(_EditQueue):
+class NewQueue(NewOfKind, _EditQueue):
     """Choose a kind of queue, then fill in what it needs."""
 
     permission_required = "servers.add_queue"
-
-    def find_current(self) -> Queue | None:
-        """Return None: there is no queue yet."""
-        return None
-
-    def find_kind(self) -> QueueKind | None:
-        """Return the kind named in the URL, or None."""
-        try:
-            return describe_queue_kind(self.request.GET.get("kind", ""))
-        except InvalidError:
-            return None
-
-    def get_form(self, form_class: Any = None) -> Any:
-        """Return the form, or None if no kind is chosen."""
-        return super().get_form(form_class) if self.find_kind() else None
-
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Save or test the queue; without a kind, go back to the choice of kinds."""
-        if self.find_kind() is None:
-            return redirect("new-queue")
-        return super().post(request, *args, **kwargs)
-
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add the kinds to choose from, the title and the way back."""
-        kind = self.find_kind()
-        return super().get_context_data(**context) | {
-            "kind": kind,
-            "kinds": list_queue_kinds(),
-            "title": f"New queue: {kind.label}" if kind else "New queue",
-            "back": reverse("pools"),
-        }
+    list_kinds = staticmethod(list_queue_kinds)
 
 
-class EditQueue(_EditQueue):
+class EditQueue(ChangeOfKind, _EditQueue):
     """Change a queue."""
 
     permission_required = "servers.change_queue"
-
-    def find_current(self) -> Queue:
-        """Return the queue as it is now."""
-        return find_queue(self.kwargs["name"])
-
-    def find_kind(self) -> QueueKind:
-        """Return the queue's kind."""
-        return describe_queue_kind(self.find_current().kind)
-
-    def get_context_data(self, **context: Any) -> dict[str, Any]:
-        """Add the kind, the title and the way back."""
-        name = self.kwargs["name"]
-        return super().get_context_data(**context) | {
-            "kind": self.find_kind(),
-            "title": f"Edit {name}",
-            "back": reverse("queue", args=[name]),
-        }
+    find = staticmethod(find_queue)
 
 
 class TestQueue(Act):

@@ -1,6 +1,6 @@
 """Form fields for a kind's own settings: how they are built, shown and read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from django import forms
@@ -8,6 +8,9 @@ from django import forms
 from servers.outgoing.fields import MAX_TEXT, Field
 
 OPTION: Final = "option-"
+CREDENTIAL: Final = "credential-"
+FORGET: Final = "forget-"  # a stored credential
+KEEPS: Final = "Stored, never shown. Leave empty to keep the stored value."
 RATE: Final = "rate-"
 _YES_NO: Final = {"yes": "Yes", "no": "No"}
 
@@ -85,3 +88,25 @@ def read_option(each: Field, data: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Return 5 for 5.0, as people typed it."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def make_forget(each: Field) -> tuple[str, forms.Field]:
+    """Return the box that deletes a stored credential, with its name."""
+    label = f"Delete the stored {each.label.lower()}"
+    return FORGET + each.name, forms.BooleanField(label=label, required=False)
+
+
+def merge_options(
+    stored: Mapping[str, Any], fields: Collection[Field], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return stored options with the typed ones in the place of those of ``fields``."""
+    known = {option.name for option in fields}
+    found = {name: value for name, value in stored.items() if name not in known}
+    for option in fields:
+        found |= read_option(option, data)
+    return found
+
+
+def to_sentence(message: str) -> str:
+    """Return what ``Field.check`` says, as a sentence."""
+    return message[:1].upper() + message[1:]
