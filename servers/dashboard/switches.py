@@ -64,10 +64,9 @@ class Pause(Ask):
     title = "Set the pause flag?"
     action_label = "Set pause flag"
     text = (
-        "The flag is for your scripts and clients: they can read it at /varz and stop "
-        "requesting servers. ServerFleet creates nothing automatically yet, so the "
-        "flag stops nothing here. Requested servers are still created, and running "
-        "ones are left alone."
+        "While it is set, pools create no servers. Your scripts and clients can read "
+        "it at /varz and stop requesting servers. Requested servers are still created, "
+        "and nothing happens to running ones."
     )
 
     def act(self) -> str:

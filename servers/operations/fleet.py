@@ -51,7 +51,7 @@ def initialise_fleet(*, fleet_id: str = "") -> bool:
 
 
 def pause_fleet(*, note: str = "", until: datetime | None = None) -> None:
-    """Set the pause flag that clients read. Nothing is created automatically yet."""
+    """Set the pause flag: pools create nothing, and clients can read it."""
     _switch(
         Fact.PAUSED,
         note,
