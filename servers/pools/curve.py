@@ -8,13 +8,13 @@ from typing import Final
 from django.db.models import Count, Q
 
 from servers.lifecycle.pools.policy import Policy, check_policy
+from servers.lifecycle.replay.measure import Measure, measure
+from servers.lifecycle.replay.planners import PolicyPlanner
+from servers.lifecycle.replay.trace import TracedJob
+from servers.lifecycle.replay.world import Cloud, World
 from servers.lifecycle.states import Outcome
 from servers.models import Attempt, Pool, PoolJob
 from servers.operations.pools import read_policy
-from servers.pools.replay.measure import Measure, measure
-from servers.pools.replay.planners import PolicyPlanner
-from servers.pools.replay.trace import TracedJob
-from servers.pools.replay.world import Cloud, World
 from servers.queues.registry import read_poll
 from servers.records.boots import LATELY, UNKNOWN_BOOT, read_boots
 

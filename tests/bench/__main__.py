@@ -30,7 +30,11 @@ def main() -> None:
     parser.add_argument("--trace", default="", help="a file of jobs to replay")
     trace = parser.parse_args().trace
     if trace:
-        print_table(list(measure_pools(trace)))
+        try:
+            rows = list(measure_pools(trace))
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+        print_table(rows)
         return
     rows = [
         *measure_latency(),

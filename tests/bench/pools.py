@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Final
 
 from servers.lifecycle.pools.policy import Policy
-from servers.pools.replay.measure import Measure, measure
-from servers.pools.replay.planners import DronePlanner, PolicyPlanner
-from servers.pools.replay.rivals import Rivals
-from servers.pools.replay.trace import TracedJob, make_trace, read_trace
-from servers.pools.replay.world import Cloud, Planner, World
+from servers.lifecycle.replay.measure import Measure, measure
+from servers.lifecycle.replay.planners import DronePlanner, PolicyPlanner
+from servers.lifecycle.replay.rivals import Rivals
+from servers.lifecycle.replay.trace import TracedJob, make_trace, read_trace
+from servers.lifecycle.replay.world import Cloud, Planner, World
 from tests.bench.table import Row
 
 MOST: Final = 150

@@ -8,10 +8,10 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from servers.lifecycle.replay.trace import make_trace
 from servers.lifecycle.states import Outcome
 from servers.models import Account, Attempt, Pool, PoolJob, Server, TemplateVersion
 from servers.pools.curve import VARIED, draw_curve, read_record
-from servers.pools.replay.trace import make_trace
 from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet
 from tests.support.pools import make_pool

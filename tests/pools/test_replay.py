@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from servers.lifecycle.pools.policy import Policy
-from servers.pools.replay.measure import Measure, find_percentile, measure
-from servers.pools.replay.planners import DronePlanner, PolicyPlanner
-from servers.pools.replay.rivals import Rivals
-from servers.pools.replay.trace import TracedJob, make_trace, read_trace
-from servers.pools.replay.world import Cloud, Planner, World
+from servers.lifecycle.replay.measure import Measure, find_percentile, measure
+from servers.lifecycle.replay.planners import DronePlanner, PolicyPlanner
+from servers.lifecycle.replay.rivals import Rivals
+from servers.lifecycle.replay.trace import TracedJob, make_trace, read_trace
+from servers.lifecycle.replay.world import Cloud, Planner, World
 
 pytestmark = pytest.mark.pure
 

@@ -22,10 +22,10 @@ from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.pools.memo import Memo, dump_memo, load_memo
 from servers.lifecycle.pools.plan import Plan, Pool, plan
 from servers.lifecycle.pools.policy import Policy
-from servers.pools.replay.measure import measure
-from servers.pools.replay.planners import PolicyPlanner
-from servers.pools.replay.trace import TracedJob
-from servers.pools.replay.world import Cloud, World
+from servers.lifecycle.replay.measure import measure
+from servers.lifecycle.replay.planners import PolicyPlanner
+from servers.lifecycle.replay.trace import TracedJob
+from servers.lifecycle.replay.world import Cloud, World
 
 pytestmark = pytest.mark.pure
 

@@ -11,11 +11,11 @@ from django.core.management.base import BaseCommand, CommandError
 from servers.access.reach import find_pool
 from servers.errors import NotFoundError
 from servers.lifecycle.pools.policy import Policy, check_policy
+from servers.lifecycle.replay.measure import Measure, measure
+from servers.lifecycle.replay.planners import DronePlanner, PolicyPlanner
+from servers.lifecycle.replay.trace import TracedJob, make_trace, read_trace
+from servers.lifecycle.replay.world import Cloud, Planner, World
 from servers.pools.curve import MAX_DAYS, VARIED, draw_curve, read_record
-from servers.pools.replay.measure import Measure, measure
-from servers.pools.replay.planners import DronePlanner, PolicyPlanner
-from servers.pools.replay.trace import TracedJob, make_trace, read_trace
-from servers.pools.replay.world import Cloud, Planner, World
 from servers.records.ledger import database_now
 
 MINUTES: Final = (1, 2, 3, 5, 10, 20, 55)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from servers.lifecycle.pools.growth import Bounds
 from servers.lifecycle.pools.policy import Policy
 from servers.lifecycle.pools.sharing import Use, share_room
-from servers.pools.replay.planners import PolicyPlanner
-from servers.pools.replay.world import Planner, World
+from servers.lifecycle.replay.planners import PolicyPlanner
+from servers.lifecycle.replay.world import Planner, World
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.pools.memo import Memo
 from servers.lifecycle.pools.plan import Pool, plan
 from servers.lifecycle.pools.policy import Policy
-from servers.pools.replay.world import SimulatedServer, World
+from servers.lifecycle.replay.world import SimulatedServer, World
 
 
 def _know_no_bounds() -> Bounds:

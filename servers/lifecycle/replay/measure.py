@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from servers.pools.replay.world import Result
+from servers.lifecycle.replay.world import Result
 
 
 @dataclass(frozen=True, slots=True)

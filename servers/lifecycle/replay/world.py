@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, Protocol
 
-from servers.pools.replay.trace import TracedJob
+from servers.lifecycle.replay.trace import TracedJob
 
 # After the last job was queued, in seconds.
 PATIENCE: Final = 86400.0
