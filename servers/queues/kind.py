@@ -9,6 +9,7 @@ from servers.queues.base import Labels, Queue, QueueConfig
 from servers.queues.cordons import Cordons
 from servers.queues.hooks import HookScheme
 from servers.queues.matching import list_missing
+from servers.queues.registrars import Registers
 
 POLL: Final = Field(
     "poll",
@@ -51,6 +52,8 @@ class QueueKind:
     open_cordons: Callable[[QueueConfig], Cordons] | None = None
     # Its cordons can't be taken back, so only servers that end get one.
     cordons_for_good: bool = False
+    # Registers its agents, one for each server, if its API can.
+    registers: Registers | None = None
     hook: HookScheme | None = None  # how its hooks are signed, if it sends some
     poll: float = 10.0  # seconds between two reads without a hook
 
