@@ -53,13 +53,16 @@ class Registrar(Protocol):
     def list_registered(self, prefix: str, *, deadline: float) -> list[Runner]:
         """Return all runners whose name begins with ``prefix``, each once.
 
-        It is never a part of them: if a page can't be read, it raises.
+        It is never a part of them: if a page can't be read, it raises. They may be
+        those of another queue, whose jobs lie above or below this one's.
         """
 
-    def unregister(self, runner_id: str, *, deadline: float) -> None:
+    def unregister(self, runner: Runner, *, deadline: float) -> None:
         """Remove a runner. One that is not there is as good as removed.
 
-        Raises BusyError if it has a job: no job ends by this.
+        So is one of the same id with another name: the queue may have been pointed to
+        another CI meanwhile, where that id is somebody else's. Raises BusyError if it
+        has a job: no job ends by this.
         """
 
 
@@ -71,7 +74,7 @@ class Registers:
     lets an agent in: if a template gives it, nothing is registered. ``variables`` are
     all that a template may leave out, the credential among them. What a template gives
     nevertheless counts, such as another URL of the same CI. ``check_options`` returns
-    why a queue with these options can't register, or "".
+    why a queue with these options can't register, or "". Then none of it is called.
     """
 
     open: Callable[[QueueConfig], Registrar]
