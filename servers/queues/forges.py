@@ -25,8 +25,8 @@ TOKEN: Final = Field(
     "token",
     "Token",
     "An access token. Its scope is read:admin, or read:organization or read:repository "
-    "if an owner is named. With write instead of read, Gitea's runners can be "
-    "disabled before their servers are drained.",
+    "if an owner is named. With write instead of read, runners are registered for "
+    "servers, and Gitea's are disabled before their servers drain.",
     required=True,
     secret=True,
 )

@@ -12,22 +12,36 @@ from servers.machine.agents.kinds import SOCKET, Agent, Builds, Drain, Variable
 THREE_HOURS: Final = 10_800
 
 # Gitea's runner reads how long it waits for its builds from a file only. Forgejo's
-# image has the same program under another name, and nothing that registers it.
+# image has the same program under another name, and nothing that registers it. What was
+# registered at Forgejo before stands in the file as a connection (Forgejo's
+# documentation, "Forgejo Runner Registration").
 GITEA_START: Final = """\
 set -eu
 umask 077
 mkdir -p /data
 cd /data
 export CONFIG_FILE=/data/serverfleet.yaml
-printf '{"runner":{"capacity":%s,"shutdown_timeout":"3h"}}' \
-"$SERVERFLEET_CAPACITY" >"$CONFIG_FILE"
+server=
+if [ -n "${FORGEJO_RUNNER_UUID-}" ]; then
+    labels=$(printf %s "${GITEA_RUNNER_LABELS:-docker}" | sed 's/ *, */","/g')
+    server=$(printf ',"server":{"connections":{"serverfleet":{"url":"%s","uuid":"%s",'\
+'"token":"%s","labels":["%s"]}}}' "$GITEA_INSTANCE_URL" "$FORGEJO_RUNNER_UUID" \
+        "$FORGEJO_RUNNER_TOKEN" "$labels")
+fi
+printf '{"runner":{"capacity":%s,"shutdown_timeout":"3h"}%s}' \
+    "$SERVERFLEET_CAPACITY" "$server" >"$CONFIG_FILE"
 if ! command -v forgejo-runner >/dev/null; then
+    if [ -n "$server" ]; then
+        echo "Name the image of Forgejo's runner in the template." >&2
+        exit 1
+    fi
     exec /sbin/tini -- "$(command -v run.sh || echo /opt/act/run.sh)"
 fi
-[ -s .runner ] || forgejo-runner register --no-interactive --config "$CONFIG_FILE" \
-    --instance "$GITEA_INSTANCE_URL" --token "$GITEA_RUNNER_REGISTRATION_TOKEN" \
-    --name "$GITEA_RUNNER_NAME" --labels "${GITEA_RUNNER_LABELS:-docker}"
-unset GITEA_RUNNER_REGISTRATION_TOKEN
+[ -n "$server" ] || [ -s .runner ] || forgejo-runner register --no-interactive \
+    --config "$CONFIG_FILE" --instance "$GITEA_INSTANCE_URL" \
+    --token "$GITEA_RUNNER_REGISTRATION_TOKEN" --name "$GITEA_RUNNER_NAME" \
+    --labels "${GITEA_RUNNER_LABELS:-docker}"
+unset GITEA_RUNNER_REGISTRATION_TOKEN FORGEJO_RUNNER_TOKEN
 exec forgejo-runner daemon --config "$CONFIG_FILE"
 """
 

@@ -17,6 +17,7 @@ from servers.outgoing.rest import Reply, need_text
 from servers.queues import hooks
 from servers.queues.answers import need_list, read_time
 from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot, check_count
+from servers.queues.forgejo.registrar import NAME, REGISTERS
 from servers.queues.forges import (
     ADMIN,
     LABELS_HELP,
@@ -33,7 +34,6 @@ from servers.queues.forges import (
 from servers.queues.kind import QueueKind
 from servers.queues.matching import match_exact_tags
 
-NAME: Final = "Forgejo"
 SHOWS_ALL: Final = 15  # the first version that shows jobs of all labels
 _LABELS: Final = Field(
     "labels",
@@ -163,6 +163,7 @@ KIND: Final = QueueKind(
     name="forgejo",
     label=NAME,
     open=Forgejo,
+    registers=REGISTERS,
     match=match_exact_tags,
     check_labels=check_tags,
     labels_help=LABELS_HELP,

@@ -27,10 +27,10 @@ from servers.queues.forges import (
     open_client,
     read_tags,
 )
+from servers.queues.gitea.registrar import NAME, REGISTERS
 from servers.queues.kind import QueueKind
 from servers.queues.matching import match_exact_tags
 
-NAME: Final = "Gitea"
 # What needs a runner is called queued. A blocked job is called waiting or, by newer
 # versions, pending; asking for those would show jobs that no runner can take.
 ASKED: Final = ("queued", "in_progress")
@@ -142,6 +142,7 @@ KIND: Final = QueueKind(
     label=NAME,
     open=Gitea,
     open_cordons=Gitea,
+    registers=REGISTERS,
     match=match_exact_tags,
     check_labels=check_tags,
     labels_help=LABELS_HELP,

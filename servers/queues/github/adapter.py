@@ -21,6 +21,7 @@ from servers.queues.github.options import (
     check_options,
     read_repositories,
 )
+from servers.queues.github.registrar import REGISTERS
 from servers.queues.github.runners import Runners
 from servers.queues.kind import QueueKind
 from servers.queues.matching import list_missing_tags, match_tags
@@ -127,6 +128,7 @@ KIND: Final = QueueKind(
     open=GitHub,
     open_cordons=Runners,
     cordons_for_good=True,
+    registers=REGISTERS,
     match=match_tags,
     list_missing=list_missing_tags,
     check_labels=check_labels,

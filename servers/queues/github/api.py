@@ -125,6 +125,12 @@ class Api:
         """Delete what a path names. Raises CallError."""
         self.budget.note(self._client.ask("DELETE", path))
 
+    def post(self, path: str, data: Mapping[str, object]) -> Reply:
+        """Send an object, and return the answer. Raises CallError."""
+        reply = self._client.ask("POST", path, data=data)
+        self.budget.note(reply)
+        return reply
+
     def _get_page(
         self,
         path: str,

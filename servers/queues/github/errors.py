@@ -14,6 +14,7 @@ from servers.outgoing.errors import (
     MissingError,
     RefusedError,
     ThrottledError,
+    UnknownOutcomeError,
 )
 from servers.outgoing.rest import Reply, shorten
 
@@ -54,6 +55,9 @@ def explain(reply: Reply) -> CallError | None:
         )
     if reply.status in {400, 410, 422, 451}:
         return RefusedError(said)
+    if reply.status == 409:
+        # What was asked for may be there already, such as by a lost first answer.
+        return UnknownOutcomeError(said)
     return None
 
 

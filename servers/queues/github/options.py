@@ -17,7 +17,8 @@ CREDENTIALS: Final = (
         "A fine-grained personal access token with the permission Actions: read for "
         "the repositories, or a classic one with the scope repo. With Self-hosted "
         "runners: write (or Administration: write of the repositories), runners are "
-        "removed before their servers drain. Leave it out if you use a GitHub App.",
+        "registered for servers, and removed before these drain. Leave it out if you "
+        "use a GitHub App.",
         secret=True,
     ),
     Field(
@@ -52,6 +53,15 @@ OPTIONS: Final = (
         several=True,
         pattern=_REPOSITORY,
         like="acme/app",
+    ),
+    Field(
+        "runner_group",
+        "Runner group",
+        "The number of the organization's group in which runners are registered: it is "
+        "in the address of the group's page. Empty: the default group.",
+        number=True,
+        whole=True,
+        least=1,
     ),
     Field(
         "hosted",

@@ -23,7 +23,7 @@ from servers.queues.github.options import read_repositories
 
 
 @dataclass(frozen=True, slots=True)
-class _Runner:
+class SeenRunner:
     """One runner, and whether it has a job."""
 
     runner_id: str
@@ -48,13 +48,15 @@ class Runners:
         removed, there = set(), set()
         with Deadline(deadline, NAME), refusing_missing():
             api = Api(self._config)
-            scopes = self._find_scopes(api)
-            lists = gather(lambda scope: api.list_all(scope, {}, _read_runners), scopes)
+            scopes = find_scopes(api, self._config)
+            lists = gather(lambda scope: api.list_all(scope, {}, read_runners), scopes)
             for scope, runners in zip(scopes, lists, strict=True):
                 for runner in runners:
                     if runner.name not in names:
                         continue
-                    if runner.is_busy or not _remove(api, scope, runner):
+                    if runner.is_busy or not remove_runner(
+                        api, scope, runner.runner_id
+                    ):
                         there.add(runner.name)
                     else:
                         removed.add(runner.name)
@@ -62,20 +64,22 @@ class Runners:
         changed = frozenset(removed - there)
         return Cordoned(changed, frozenset(names - removed - there))
 
-    def _find_scopes(self, api: Api) -> list[str]:
-        """Return the paths at which the runners are listed."""
-        if named := read_repositories(self._config.options):
-            return [
-                api.join_path("repos", *name.split("/"), "actions", "runners")
-                for name in named
-            ]
-        organization = str(self._config.options.get("organization") or "")
-        return [api.join_path("orgs", organization, "actions", "runners")]
+
+def find_scopes(api: Api, config: QueueConfig) -> list[str]:
+    """Return the paths at which a queue's runners are listed."""
+    if named := read_repositories(config.options):
+        return [
+            api.join_path("repos", *name.split("/"), "actions", "runners")
+            for name in named
+        ]
+    organization = str(config.options.get("organization") or "")
+    return [api.join_path("orgs", organization, "actions", "runners")]
 
 
-def _read_runners(reply: Reply) -> list[_Runner]:
+def read_runners(reply: Reply) -> list[SeenRunner]:
+    """Return the runners of a page."""
     return [
-        _Runner(
+        SeenRunner(
             need_text(each, "id", what=NAME),
             reading.text(each, "name"),
             reading.truth(each, "busy"),
@@ -84,10 +88,10 @@ def _read_runners(reply: Reply) -> list[_Runner]:
     ]
 
 
-def _remove(api: Api, scope: str, runner: _Runner) -> bool:
-    """Remove a runner. False: it got a job in this moment."""
+def remove_runner(api: Api, scope: str, runner_id: str) -> bool:
+    """Remove a runner. False: it has a job, maybe since this moment."""
     try:
-        api.delete(scope + api.join_path(runner.runner_id))
+        api.delete(scope + api.join_path(runner_id))
     except MissingError:
         return True  # another call was faster, or it has ended after its only job
     except RefusedError as error:

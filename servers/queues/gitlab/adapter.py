@@ -3,19 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
+from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
-from servers.outgoing.errors import (
-    CallError,
-    CredentialsError,
-    RefusedError,
-    ThrottledError,
-    UnknownOutcomeError,
-)
-from servers.outgoing.rest import Query, Reply, RestClient, need_text
+from servers.outgoing.errors import UnknownOutcomeError
+from servers.outgoing.rest import Query, need_text
 from servers.queues import hooks
 from servers.queues.base import MAX_JOBS, QueueConfig, QueueSnapshot, check_count
 from servers.queues.gathering import gather
+from servers.queues.gitlab.client import PAGE, list_by_page, open_client
 from servers.queues.gitlab.jobs import (
     NAME,
     PENDING,
@@ -32,19 +28,13 @@ from servers.queues.gitlab.options import (
     check_options,
     read_projects,
 )
+from servers.queues.gitlab.registrar import REGISTERS
 from servers.queues.kind import QueueKind
 
-PAGE: Final = 100
 # More take longer to read than one read may.
 MAX_PROJECTS: Final = 400
 # GitLab takes 600 lists of jobs in a minute from one user. A third is left to others.
 SECONDS_A_CALL: Final = 0.15
-_ADVICE: Final = {
-    401: "The token is unknown, expired or revoked. Enter another one.",
-    403: "The token needs the scope read_api and at least the role Reporter.",
-    404: "There is no such group or project, or the token can't read it: GitLab does "
-    "not tell which. Check the name, and whose token it is.",
-}
 
 Project = tuple[str, str]  # its id, or its path, and its path
 
@@ -55,19 +45,12 @@ class GitLab:
     kind: ClassVar[str] = "gitlab"
 
     def __init__(self, config: QueueConfig) -> None:
-        token = config.credentials.get("token", "")
         self._options = config.options
-        self._client = RestClient(
-            NAME,
-            f"{config.url.rstrip('/')}/api/v4",
-            {"PRIVATE-TOKEN": token},
-            (token,),
-            _explain,
-        )
+        self._client = open_client(config)
 
     def read(self, *, now: float, deadline: float) -> QueueSnapshot:
         """Return all jobs that wait for a runner or have one."""
-        names_servers = self._options.get("runner_per_server") is True
+        named = self._options.get("runner_per_server") is True
         with Deadline(deadline, NAME):
             projects = self._find_projects()
             lists = gather(self._list_jobs, projects)
@@ -75,12 +58,13 @@ class GitLab:
         jobs = {}
         for (_, path), shown in zip(projects, lists, strict=True):
             for each in shown:
-                job = read_job(path, each, now=now, names_servers=names_servers)
+                job = read_job(path, each, now=now, names_servers=named)
                 jobs[job.job_id] = job
+        running = [job for job in jobs.values() if job.state is JobState.RUNNING]
         return QueueSnapshot(
             now,
             tuple(jobs.values()),
-            names_servers=names_servers,
+            names_servers=named or all(job.server for job in running),
             wait=len(projects) * SECONDS_A_CALL,
         )
 
@@ -95,13 +79,10 @@ class GitLab:
             "archived": False,
             "order_by": "id",
             "sort": "asc",
-            "per_page": PAGE,
         }
         found: dict[str, str] = {}
-        for reply in self._client.pages(
-            path, query=query, find_next=_find_next, find_total=_read_total
-        ):
-            for each in reply.need_objects():
+        for page in list_by_page(self._client, path, query):
+            for each in page:
                 if reading.text(each, "builds_access_level") != "disabled":
                     number = need_text(each, "id", what=NAME)
                     found[number] = reading.text(each, "path_with_namespace")
@@ -133,39 +114,11 @@ class GitLab:
         return jobs
 
 
-def _find_next(reply: Reply) -> Query | None:
-    page = reading.whole(reply.headers.get("X-Next-Page", ""))
-    return {"page": page} if page else None
-
-
-def _read_total(reply: Reply) -> int:
-    return reading.whole(reply.headers.get("X-Total", ""))
-
-
-def _explain(reply: Reply) -> CallError | None:
-    said = f"{NAME} answered {reply.status}."
-    if reply.status == 429:
-        return ThrottledError(said, retry_after=reply.find_wait("RateLimit-Reset"))
-    if reply.status == 301:
-        return RefusedError(
-            f"{said} What was asked for has another address. Check that the URL has "
-            "https, and that the group or the project was not renamed."
-        )
-    # GitLab's own errors have one of these. A gateway's have not.
-    if reading.find(reply.data, "message") is None and not reading.text(
-        reply.data, "error"
-    ):
-        return None
-    if reply.status in _ADVICE:
-        meaning = RefusedError if reply.status == 404 else CredentialsError
-        return meaning(f"{said} {_ADVICE[reply.status]}")
-    return RefusedError(said) if reply.status in {400, 405, 422} else None
-
-
 KIND: Final = QueueKind(
     name="gitlab",
     label="GitLab CI/CD",
     open=GitLab,
+    registers=REGISTERS,
     match=match_job,
     list_missing=list_missing_of_job,
     check_labels=check_labels,

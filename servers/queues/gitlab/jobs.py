@@ -6,6 +6,7 @@ lib/gitlab/ci/queue of its source.
 
 from typing import Any, Final
 
+from servers.lifecycle.keys import parse_key
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
 from servers.outgoing.rest import need_text
@@ -23,7 +24,11 @@ _YES: Final = "true"
 
 
 def read_job(project: str, job: Any, *, now: float, names_servers: bool) -> QueueJob:
-    """Return a job as GitLab shows it. Raise UnknownOutcomeError if it has no id."""
+    """Return a job as GitLab shows it. Raise UnknownOutcomeError if it has no id.
+
+    A runner that was registered for a server has an attempt's key as its description.
+    Others are those of one server each only if ``names_servers`` says so.
+    """
     status = need_text(job, "status", what=NAME)
     waited = reading.number(job, "queued_duration")
     # A job is created with its pipeline, and queued when it is its turn.
@@ -32,7 +37,8 @@ def read_job(project: str, job: Any, *, now: float, names_servers: bool) -> Queu
     if status == RUNNING:
         state = JobState.RUNNING
         since = reading.instant(job, "started_at") or queued
-        server = reading.text(job, "runner", "description") if names_servers else ""
+        name = reading.text(job, "runner", "description")
+        server = name if names_servers or parse_key(name) is not None else ""
     else:
         dead = queued is not None and now - queued > LONGEST_WAIT
         state = JobState.PENDING if status == PENDING and not dead else JobState.HELD

@@ -13,7 +13,9 @@ CREDENTIALS: Final = (
         "token",
         "Token",
         "A group, project or personal access token with the scope read_api and at "
-        "least the role Reporter.",
+        "least the role Reporter. To register runners for servers, it also needs the "
+        "scopes create_runner and manage_runner, and the role Owner of the group or "
+        "Maintainer of the project.",
         required=True,
         secret=True,
     ),
@@ -37,9 +39,10 @@ OPTIONS: Final = (
     Field(
         "runner_per_server",
         "Each server has its own runner",
-        "In GitLab, each server has a runner of its own, whose description is the "
-        "server's name. Leave it off if servers share a runner token: GitLab then "
-        "does not tell which of them runs a job.",
+        "In GitLab, each server has a runner of its own that you registered, whose "
+        "description is the server's name. Leave it off if ServerFleet registers them, "
+        "or if servers share a runner token: GitLab then does not tell which of them "
+        "runs a job.",
         flag=True,
     ),
 )

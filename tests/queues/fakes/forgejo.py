@@ -104,22 +104,66 @@ class FakeForgejo(ForgeFake):
         if self.version < 14:
             return Response(404, "404 page not found")
         runners = list(self.runners.values())
-        page = self.turn(runners, request)
+        rows = [self._show_runner(row) for row in self.turn(runners, request)]
         if self.version < 15:
-            rows = [
-                {
-                    **row,
-                    "status": "online" if row["online"] else "offline",
-                    "busy": row["active"],
-                    "labels": [{"name": name} for name in row["labels"]],
-                }
-                for row in page
-            ]
             return Response(200, {"runners": rows, "total_count": len(runners)})
-        rows = [
-            {**row, "status": ("active" if row["active"] else "idle")}
-            if row["online"]
-            else {**row, "status": "offline"}
-            for row in page
-        ]
         return Response(200, rows, {"X-Total-Count": str(len(runners))})
+
+    def _show_runner(self, row: dict[str, Any]) -> dict[str, Any]:
+        if self.version < 15:
+            return {
+                **row,
+                "status": "online" if row["online"] else "offline",
+                "busy": row["active"],
+                "labels": [{"name": name} for name in row["labels"]],
+            }
+        if not row["online"]:
+            return {**row, "status": "offline"}
+        return {**row, "status": "active" if row["active"] else "idle"}
+
+    @route("POST", "/admin/actions/runners", "register")
+    def create_runner(self, request: Request) -> Response:
+        """Create a runner with a token of its own."""
+        if self.version < 14:
+            return Response(404, "404 page not found")
+        if self.version < 15:
+            return Response(405)
+        number = self.register(request.data["name"], online=False)
+        uuid = f"33834eef-e758-48c4-a676-{number:012}"
+        return Response(201, {"id": number, "uuid": uuid, "token": f"{number:040x}"})
+
+    @route("POST", "/orgs/{owner}/actions/runners", "register")
+    def create_organization_runner(self, request: Request) -> Response:
+        """Create an organization's runner."""
+        if request.params["owner"] != "team":
+            return Response(404, self.say("The target couldn't be found."))
+        return self.create_runner(request)
+
+    @route("GET", "/orgs/{owner}/actions/runners", "runners")
+    def list_organization_runners(self, request: Request) -> Response:
+        """Show a page of an organization's runners."""
+        if request.params["owner"] != "team":
+            return Response(404, self.say("The target couldn't be found."))
+        return self.list_runners(request)
+
+    @route("GET", "/admin/actions/runners/{id}", "runner")
+    def show_runner(self, request: Request) -> Response:
+        """Show a runner."""
+        return self.show_one(request, self.runners, self._show_runner)
+
+    @route("GET", "/orgs/{owner}/actions/runners/{id}", "runner")
+    def show_organization_runner(self, request: Request) -> Response:
+        """Show an organization's runner."""
+        return self.show_one(request, self.runners, self._show_runner)
+
+    @route("DELETE", "/admin/actions/runners/{id}", "remove")
+    def remove_runner(self, request: Request) -> Response:
+        """Remove a runner, whatever it does. Before 15, 500 says that it is missing."""
+        if self.version < 15 and int(request.params["id"]) not in self.runners:
+            return Response(500, self.say("resource does not exist"))
+        return self.remove_one(request, self.runners)
+
+    @route("DELETE", "/orgs/{owner}/actions/runners/{id}", "remove")
+    def remove_organization_runner(self, request: Request) -> Response:
+        """Remove an organization's runner."""
+        return self.remove_runner(request)

@@ -1,6 +1,6 @@
 """What the fakes of Gitea and Forgejo share: owners, pages and errors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.clouds.fakes.wire import Request, Response
@@ -32,6 +32,26 @@ class ForgeFake(QueueFake):
     def origin(self) -> str:
         """Its address, also before it listens."""
         return super().origin if hasattr(self, "port") else ""
+
+    def show_one(
+        self,
+        request: Request,
+        rows: dict[int, dict[str, Any]],
+        show: Callable[[dict[str, Any]], dict[str, Any]],
+    ) -> Response:
+        """Show the row that a request names."""
+        row = rows.get(int(request.params["id"]))
+        if row is None or request.params.get("owner", "team") != "team":
+            return Response(404, self.say("Runner not found"))
+        return Response(200, show(row))
+
+    def remove_one(self, request: Request, rows: dict[int, Any]) -> Response:
+        """Remove the row that a request names."""
+        if request.params.get("owner", "team") != "team":
+            return Response(404, self.say("The target couldn't be found."))
+        if rows.pop(int(request.params["id"]), None) is None:
+            return Response(404, self.say("Runner not found"))
+        return Response(204)
 
     def turn(self, rows: Sequence[Any], request: Request) -> list[Any]:
         """Return the page that was asked for."""

@@ -40,6 +40,7 @@ class FakeGitea(ForgeFake):
         self.version = version
         self.jobs: dict[int, dict[str, Any]] = {}
         self.runners: dict[int, dict[str, Any]] = {}
+        self.registration_tokens = ["registration-1"]
         self.ids = count(1)
 
     def add(self, state: str = "waiting", **job: Any) -> int:
@@ -148,7 +149,50 @@ class FakeGitea(ForgeFake):
     @route("GET", "/orgs/{owner}/actions/runners", "runners")
     def list_organization_runners(self, request: Request) -> Response:
         """Show a page of an organization's runners."""
+        if request.params["owner"] != "team":
+            return Response(404, self.say("The target couldn't be found."))
         return self._list_runners(request)
+
+    @route("GET", "/admin/actions/runners/{id}", "runner")
+    def show_runner(self, request: Request) -> Response:
+        """Show a runner."""
+        return self.show_one(request, self.runners, lambda runner: runner)
+
+    @route("GET", "/orgs/{owner}/actions/runners/{id}", "runner")
+    def show_organization_runner(self, request: Request) -> Response:
+        """Show a runner of an organization."""
+        return self.show_one(request, self.runners, lambda runner: runner)
+
+    @route("DELETE", "/admin/actions/runners/{id}", "remove")
+    def remove_runner(self, request: Request) -> Response:
+        """Remove a runner, whatever it does."""
+        return self.remove_one(request, self.runners)
+
+    @route("DELETE", "/orgs/{owner}/actions/runners/{id}", "remove")
+    def remove_organization_runner(self, request: Request) -> Response:
+        """Remove an organization's runner, whatever it does."""
+        return self.remove_one(request, self.runners)
+
+    def connect(self, token: str, name: str) -> int:
+        """Have an agent register itself with a registration token."""
+        assert token in self.registration_tokens
+        return self.register(name)
+
+    def _create_token(self) -> Response:
+        # The same one each time, until somebody resets it.
+        return Response(200, {"token": self.registration_tokens[-1]})
+
+    @route("POST", "/admin/actions/runners/registration-token", "register")
+    def create_token(self, _request: Request) -> Response:
+        """Show the registration token of the whole instance."""
+        return self._create_token()
+
+    @route("POST", "/orgs/{owner}/actions/runners/registration-token", "register")
+    def create_organization_token(self, request: Request) -> Response:
+        """Show an organization's registration token."""
+        if request.params["owner"] != "team":
+            return Response(404, self.say("The target couldn't be found."))
+        return self._create_token()
 
     def _change_runner(self, request: Request) -> Response:
         runner = self.runners.get(int(request.params["id"]))

@@ -3,7 +3,8 @@
 Source: GitHub's REST reference (workflow runs, workflow jobs, repositories, apps,
 self-hosted runners), "Rate limits", "Using pagination" and "Troubleshooting".
 
-Invented: how ids count up, and that an answer's ETag is a digest of its body.
+Invented: how ids count up, that an answer's ETag is a digest of its body, what a
+just-in-time configuration looks like, and the words of the errors of that call.
 """
 
 import base64
@@ -11,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -56,13 +58,18 @@ class FakeGitHub(QueueFake):
         self.limit = 5000
         self.remaining = 5000
         self.resets = NOW + 3600
-        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self.app_id = "Iv23liExample"
         self.installed: dict[str, int] = {}  # owner to installation
         self.lent = count(1)
         self.token_life = 3600.0
         self.runners: dict[int, dict[str, Any]] = {}
+        self.groups = {1}  # of runners
         self.add_repository("acme/app")
+
+    @cached_property
+    def key(self) -> rsa.RSAPrivateKey:
+        """The App's key. Few tests need one, and it takes a while."""
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
     @property
     def private_key(self) -> str:
@@ -262,12 +269,35 @@ class FakeGitHub(QueueFake):
         return self._show_page(request, shown, "jobs")
 
     def _list_runners(self, request: Request, owner: str) -> Response:
+        if not owner:
+            return self.refuse("missing", request)
         shown = [
             {name: value for name, value in runner.items() if name != "owner"}
             for runner in self.runners.values()
             if runner["owner"] == owner
+            and request.ask("name", runner["name"]) == runner["name"]
         ]
         return self._show_page(request, shown, "runners")
+
+    def _register_runner(self, request: Request, owner: str) -> Response:
+        if not owner:
+            return self.refuse("missing", request)
+        given = request.data
+        for name in ("name", "runner_group_id", "labels"):
+            if not given.get(name):
+                said = f"Invalid input: object is missing required key: {name}."
+                return say(422, said)
+        if given["runner_group_id"] not in self.groups:
+            return self.refuse("missing", request)
+        taken = {each["name"] for each in self.runners.values()}
+        if given["name"] in taken:
+            return say(409, "Already exists - A runner with the name *** exists.")
+        shown = [{"id": 0, "name": each, "type": "custom"} for each in given["labels"]]
+        number = self.add_runner(given["name"], owner, status="offline", labels=shown)
+        runner = dict(self.runners[number])
+        del runner["owner"]
+        secret = base64.b64encode(f"jit-{number}".encode()).decode()
+        return Response(201, {"runner": runner, "encoded_jit_config": secret})
 
     def _remove_runner(self, request: Request, owner: str) -> Response:
         number = int(request.params["runner"])
@@ -289,6 +319,18 @@ class FakeGitHub(QueueFake):
     def remove_runner(self, request: Request) -> Response:
         """Remove a runner that has no job."""
         return self._remove_runner(request, request.params["org"])
+
+    @route("POST", "/orgs/{org}/actions/runners/generate-jitconfig", "register")
+    def register_runner(self, request: Request) -> Response:
+        """Create an organization's runner, for one job."""
+        return self._register_runner(request, request.params["org"])
+
+    @route(
+        "POST", "/repos/{owner}/{repo}/actions/runners/generate-jitconfig", "register"
+    )
+    def register_runner_of_repository(self, request: Request) -> Response:
+        """Create a repository's runner, for one job."""
+        return self._register_runner(request, self._find_repository(request))
 
     @route("GET", "/repos/{owner}/{repo}/actions/runners", "runners")
     def list_runners_of_repository(self, request: Request) -> Response:
