@@ -72,7 +72,8 @@ def describe(host: Host) -> dict[str, Any]:
         "labels": config["Labels"],
         "user": config["User"],
         "image": config["Image"],
-        "binds": known["HostConfig"]["Binds"],
+        # Docker's own command line sends them in any order.
+        "binds": sorted(known["HostConfig"]["Binds"]),
         "restart": known["HostConfig"]["RestartPolicy"],
     }
 
