@@ -100,14 +100,16 @@ class Cloud(Protocol):
         """Return every instance in this location whose fleet tag is exactly ``fleet``.
 
         The result is complete (all pages). Otherwise raises CredentialsError,
-        ThrottledError or UnknownOutcomeError, and never returns part of a listing.
+        ThrottledError, UnreachableError or UnknownOutcomeError, and never returns part
+        of a listing. A list that is refused or missing for any other reason than the
+        credentials shows nothing, so that is an UnknownOutcomeError.
         """
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Return one instance by its id.
 
-        Raises MissingError, CredentialsError, ThrottledError or
-        UnknownOutcomeError.
+        Raises MissingError, CredentialsError, ThrottledError, UnreachableError or
+        UnknownOutcomeError, also if the look itself is refused.
         """
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:

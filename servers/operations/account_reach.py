@@ -4,7 +4,7 @@ from servers.clouds.catalogue import Quota
 from servers.clouds.port import TellsQuotas
 from servers.models import Fleet
 from servers.operations.visits import Check, Finding, Visit, leave_out
-from servers.outgoing.errors import CallError, CredentialsError, RefusedError
+from servers.outgoing.errors import CallError, RefusedError
 from servers.placing.call_slots import BusyError
 from servers.wording import count_of
 
@@ -63,10 +63,9 @@ def _explain_identity(known: str, shown: str) -> str:
     )
 
 
-def _advise(error: RefusedError) -> str:
-    if isinstance(error, CredentialsError):
-        return "Correct the credentials, and allow them to list instances."
-    return "Correct the account's settings."
+def _advise(_error: RefusedError) -> str:
+    # A look is refused for its credentials alone: see the port.
+    return "Correct the credentials, and allow them to list instances."
 
 
 def probe_quotas(visit: Visit) -> list[Finding]:

@@ -19,8 +19,21 @@ def reading_whole() -> Iterator[None]:
     whole list be missing. Neither means that there is nothing in it.
     """
     try:
+        with reading_one():
+            yield
+    except MissingError as error:
+        raise UnknownOutcomeError(error.message) from None
+
+
+@contextmanager
+def reading_one() -> Iterator[None]:
+    """Raise UnknownOutcomeError if a look is refused for itself.
+
+    For a look at one thing by its id, where MissingError is an answer.
+    """
+    try:
         yield
     except CredentialsError:
         raise
-    except (RefusedError, MissingError) as error:
+    except RefusedError as error:
         raise UnknownOutcomeError(error.message) from None

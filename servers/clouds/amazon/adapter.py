@@ -48,6 +48,7 @@ from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CredentialsError, MissingError, UnknownOutcomeError
+from servers.outgoing.looking import reading_one, reading_whole
 
 PAGE: Final = 1000
 VOLUME_PAGE: Final = 500
@@ -85,7 +86,7 @@ class Amazon:
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the owner of the region's security groups: the account's number."""
         params = {"Action": "DescribeSecurityGroups", "MaxResults": "5"}
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             for group in self._call(params).iter("item"):
                 if owner := find_text(group, "ownerId"):
                     return owner
@@ -136,7 +137,7 @@ class Amazon:
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Call DescribeInstances by the key's tag."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             found, _, _ = self._describe({KEY_TAG: key})
         return [instance for instance in found if instance.key == key]
 
@@ -145,7 +146,7 @@ class Amazon:
 
         If spot instances are running, ask for their notices, too.
         """
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             found, owner, has_spot = self._describe({FLEET_TAG: fleet})
             pages = self._pages(build_notice_params(fleet)) if has_spot else ()
             notices = read_notices(pages) if has_spot else {}
@@ -158,7 +159,7 @@ class Amazon:
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Call DescribeInstances by id."""
         params = {"Action": "DescribeInstances", "InstanceId.1": instance_id}
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_one():
             for _, item in iterate_instances(self._call(params)):
                 return show_instance(item, self._address)
         raise MissingError(f"{NAME} has no instance {instance_id}.")
@@ -186,7 +187,7 @@ class Amazon:
             "Filter.2.Name": "status",
             "Filter.2.Value.1": "available",
         }
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             volumes = [
                 show_volume(item)
                 for answer in self._pages(params)

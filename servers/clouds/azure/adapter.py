@@ -51,6 +51,7 @@ from servers.outgoing.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
+from servers.outgoing.looking import reading_one, reading_whole
 from servers.outgoing.rest import refusing_missing
 
 _REGION: Final = re.compile("[a-z][a-z0-9]{2,39}")
@@ -79,7 +80,7 @@ class Azure:
 
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the subscription's id."""
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_whole():
             try:
                 found = api.get(api.root())
             except MissingError as error:
@@ -163,7 +164,7 @@ class Azure:
         """Get the machine whose name is the key."""
         if not is_name(key):
             return []  # no machine can have it
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_whole():
             try:
                 item = get_machine(api, api.group, key)
             except GroupMissingError as error:
@@ -207,7 +208,7 @@ class Azure:
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one machine, with the state that lists do not have."""
         group, name = split_instance(instance_id)
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_one():
             return self._show_whole(get_machine(api, group, name), api)
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:

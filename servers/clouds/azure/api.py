@@ -21,7 +21,8 @@ from servers.clouds.azure.places import find_place
 from servers.clouds.azure.tokens import Token, find_token, forget_token
 from servers.clouds.base import CloudConfig
 from servers.outgoing import reading
-from servers.outgoing.errors import CredentialsError, MissingError, UnknownOutcomeError
+from servers.outgoing.errors import CredentialsError, UnknownOutcomeError
+from servers.outgoing.looking import reading_whole
 from servers.outgoing.rest import Query, Reply, RestClient
 
 COMPUTE: Final = "Microsoft.Compute"
@@ -137,13 +138,13 @@ class Api:
         """Yield the entries of a list in the account's resource group.
 
         If the group does not exist, it may be named wrongly: that is no empty list.
+        Raises as a complete look does.
         """
-        try:
-            yield from self.entries(path, query)
-        except MissingError as error:
-            if isinstance(error, GroupMissingError):
+        with reading_whole():
+            try:
+                yield from self.entries(path, query)
+            except GroupMissingError as error:
                 raise CredentialsError(error.message) from None
-            raise UnknownOutcomeError(error.message) from None
 
     def _repeat(self, send: Callable[[RestClient], Reply]) -> Reply:
         token = find_token(self.config)

@@ -37,7 +37,7 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError
 from servers.outgoing.links import read_query
-from servers.outgoing.looking import reading_whole
+from servers.outgoing.looking import reading_one, reading_whole
 from servers.outgoing.rest import Reply, refusing_missing
 
 ENDPOINT: Final = "https://api.digitalocean.com/v2"
@@ -63,7 +63,7 @@ class DigitalOcean:
 
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the id of the token's team, or of its user without a team."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             account = self._fetch_account()
         return reading.text(account, "team", "uuid") or reading.text(account, "uuid")
 
@@ -145,7 +145,7 @@ class DigitalOcean:
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one Droplet."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_one():
             reply = self._client.ask("GET", self._path(instance_id))
             return self._show(reply.need_object("droplet"))
 

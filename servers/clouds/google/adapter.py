@@ -53,6 +53,7 @@ from servers.clouds.timings import Timings
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
+from servers.outgoing.looking import reading_one, reading_whole
 from servers.outgoing.rest import refusing_missing
 
 _REGION: Final = re.compile(r"[a-z]+(?:-[a-z]+)+[0-9]{1,3}")
@@ -83,7 +84,7 @@ class Google:
 
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the project's id."""
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_whole():
             project = api.get()
             return reading.text(project, "name") or api.project
 
@@ -171,7 +172,7 @@ class Google:
         """
         if not _NAME.fullmatch(key):
             return []  # no instance can have it
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_whole():
             found, _ = select(api, KEY_TAG, key, address=self._address)
             mine = [each for each in found if each.key == key]
             return mine or find_failed(api, _zones, key)
@@ -183,7 +184,7 @@ class Google:
         """
         if not fleet or not re.fullmatch(VALUE, fleet):
             return CloudListing(())  # no label can have it
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_whole():
             found, identity = select(api, FLEET_TAG, fleet, address=self._address)
         mine = tuple(each for each in found if each.fleet == fleet)
         return CloudListing(mine, identity=identity)
@@ -191,7 +192,7 @@ class Google:
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one instance. Of one that is missing, its operations may tell more."""
         zone, name = self._split(instance_id)
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_one():
             return find_one(api, zone, name, address=self._address)
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:
@@ -216,7 +217,7 @@ class Google:
         """
         if not fleet or not re.fullmatch(VALUE, fleet):
             return ()
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_whole():
             return list_left(api, fleet)
 
     def delete_leftover(self, resource_id: str, *, deadline: float) -> None:

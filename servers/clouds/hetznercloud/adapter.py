@@ -26,7 +26,7 @@ from servers.clouds.timings import Timings
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, MissingError
-from servers.outgoing.looking import reading_whole
+from servers.outgoing.looking import reading_one, reading_whole
 from servers.outgoing.rest import Reply, refusing_missing
 
 ENDPOINT: Final = "https://api.hetzner.cloud/v1"
@@ -105,7 +105,7 @@ class HetznerCloud:
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one server."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_one():
             path = self._path("servers", instance_id)
             return self._show(self._client.ask("GET", path).need_object("server"))
 

@@ -35,7 +35,7 @@ from servers.lifecycle.keys import is_fleet_id, parse_key
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, UnknownOutcomeError
-from servers.outgoing.looking import reading_whole
+from servers.outgoing.looking import reading_one, reading_whole
 from servers.outgoing.rest import Reply, refusing_missing
 
 ENDPOINT: Final = "https://api.linode.com/v4"
@@ -64,7 +64,7 @@ class Linode:
 
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the id of the token's account, which each answer names."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             return _read_identity(self._client.ask("GET", "/profile"))
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
@@ -140,7 +140,7 @@ class Linode:
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one Linode."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_one():
             reply = self._client.ask("GET", self._path(instance_id))
             return self._show(reply.need_object())
 

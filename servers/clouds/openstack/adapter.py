@@ -52,7 +52,7 @@ from servers.clouds.openstack.volumes import needs_tag, tag_volume
 from servers.clouds.timings import Timings
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, RefusedError
-from servers.outgoing.looking import reading_whole
+from servers.outgoing.looking import reading_one, reading_whole
 from servers.outgoing.rest import need_text, refusing_missing
 
 _REGION: Final = re.compile(r"[!-~]{1,63}")
@@ -85,7 +85,7 @@ class OpenStack:
 
     def fetch_identity(self, *, deadline: float) -> str:
         """Return the id of the project that the token belongs to."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             return self._session.token.project
 
     def create_instance(self, spec: CreateSpec, *, deadline: float) -> CloudInstance:
@@ -186,7 +186,7 @@ class OpenStack:
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one server."""
         path = make_path("/servers/", instance_id)
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_one():
             reply = self._session.ask("compute", "GET", path)
             return show_instance(reply.need_object("server"), self._address)
 

@@ -27,7 +27,7 @@ from servers.clouds.scaleway.options import CREDENTIALS, OPTIONS, check_options
 from servers.clouds.timings import Timings
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CredentialsError, MissingError
-from servers.outgoing.looking import reading_whole
+from servers.outgoing.looking import reading_one, reading_whole
 from servers.outgoing.rest import refusing_missing
 
 _ZONE: Final = re.compile(r"[a-z]{2}-[a-z]{3}-[1-9]")
@@ -54,7 +54,7 @@ class Scaleway:
         An API key without the right to read the project can't tell.
         """
         project = self._api.project
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             try:
                 self._api.ask("GET", f"/account/v3/projects/{project}")
             except MissingError:
@@ -129,7 +129,7 @@ class Scaleway:
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one server."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_one():
             return self._show(fetch_server(self._api, instance_id))
 
     def destroy_instance(self, instance_id: str, *, deadline: float) -> None:

@@ -32,7 +32,7 @@ from servers.lifecycle.keys import is_fleet_id, parse_key
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, UnknownOutcomeError
-from servers.outgoing.looking import reading_whole
+from servers.outgoing.looking import reading_one, reading_whole
 from servers.outgoing.rest import Reply, refusing_missing
 
 ENDPOINT: Final = "https://api.vultr.com/v2"
@@ -138,7 +138,7 @@ class Vultr:
 
     def get_instance(self, instance_id: str, *, deadline: float) -> CloudInstance:
         """Get one instance."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_one():
             reply = self._client.ask("GET", self._path(instance_id))
             return self._show(reply.need_object("instance"))
 
