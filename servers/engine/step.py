@@ -15,7 +15,7 @@ from django.db import transaction
 from servers.engine import calls, uptime
 from servers.engine.create import record_create, send_create
 from servers.engine.finish import find_wait, record_finish, send_finish
-from servers.engine.look_slots import CrowdedError, look_slot
+from servers.engine.look_slots import CrowdedError, await_look, look_slot
 from servers.engine.looks import await_turn, make_look, weigh_follow, weigh_look
 from servers.engine.moves import apply
 from servers.engine.reading import AFTER_FAULT, FAULT, Reading
@@ -223,6 +223,7 @@ class Step:
         except CrowdedError as crowded:
             self.seen.read_clock()
             self._release(await_turn(self.seen.snapshot, crowded.wait, now=self._now))
+            await_look(crowded, server.pk)
             return None
         self.seen.read_clock()
         with transaction.atomic():

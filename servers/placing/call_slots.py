@@ -14,7 +14,7 @@ from servers import tracing, workload
 from servers.messaging import dispatch
 from servers.models import Account
 from servers.outgoing.errors import CallError, MissingError
-from servers.placing.call_lines import CallLines, Waiter
+from servers.placing.lines import Lines, Waiter
 from servers.records.counters import count_failure
 
 # Each caller turned away since a call last ended must wait this much longer.
@@ -43,7 +43,7 @@ _slots: dict[UUID, int] = {}
 _turned_away: dict[UUID, int] = {}
 _asked: dict[UUID, float] = {}  # uptime in seconds
 _slots_lock = threading.Lock()
-_lines = CallLines()
+_lines: Final = Lines[UUID](kept_seconds=QUEUE_MOST.total_seconds())
 
 
 @contextmanager

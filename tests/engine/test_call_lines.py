@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db.models.functions import Now
@@ -11,19 +11,25 @@ from django.db.models.functions import Now
 from servers import engine, reconciler, tracing
 from servers.messaging import dispatch
 from servers.models import Account, Instance, Location, Server
-from servers.placing.call_lines import KEPT_SECONDS, LONGEST, CallLines, Waiter
 from servers.placing.call_slots import BusyError, await_slot, call_slot
+from servers.placing.lines import LONGEST, Lines, Waiter
 from tests.support.fleet import Workshop, make_fleet, provision
+
+KEPT_SECONDS = 10.0
+
+
+def make_lines() -> Lines[UUID]:
+    return Lines(kept_seconds=KEPT_SECONDS)
 
 
 def waiter(name: str) -> Waiter:
     return Waiter(dispatch.ADVANCE, name)
 
 
-def empty(lines: CallLines, account: object, *, now: float) -> list[str]:
+def empty(lines: Lines[UUID], account: UUID, *, now: float) -> list[str]:
     """Return who is called, until nobody is left."""
     called = []
-    while (found := lines.call_next(account, now=now)) is not None:  # type: ignore[arg-type]
+    while (found := lines.call_next(account, now=now)) is not None:
         called.append(found[0].row_id)
     return called
 
@@ -32,7 +38,7 @@ class TestLine:
     pytestmark = pytest.mark.pure
 
     def test_the_first_come_is_the_first_called(self) -> None:
-        lines, account, other = CallLines(), uuid4(), uuid4()
+        lines, account, other = make_lines(), uuid4(), uuid4()
         for name in ("a", "b", "c"):
             lines.join(account, waiter(name), now=1)
         lines.join(other, waiter("d"), now=1)
@@ -43,7 +49,7 @@ class TestLine:
         assert empty(lines, other, now=2) == ["d"]
 
     def test_whoever_has_a_turn_leaves_all_lines(self) -> None:
-        lines, account, other = CallLines(), uuid4(), uuid4()
+        lines, account, other = make_lines(), uuid4(), uuid4()
         for each in (account, other):
             lines.join(each, waiter("a"), now=1)
         lines.join(other, waiter("b"), now=1)
@@ -53,7 +59,7 @@ class TestLine:
         assert empty(lines, other, now=1) == ["b"]
 
     def test_places_are_given_up_when_their_timers_have_ended(self) -> None:
-        lines, account = CallLines(), uuid4()
+        lines, account = make_lines(), uuid4()
         lines.join(account, waiter("old"), now=1)
         lines.join(account, waiter("again"), now=1)
         lines.join(account, waiter("new"), now=5)
@@ -61,7 +67,7 @@ class TestLine:
         assert empty(lines, account, now=2 + KEPT_SECONDS) == ["again", "new"]
 
     def test_a_line_has_an_end_and_what_is_empty_takes_no_memory(self) -> None:
-        lines, account = CallLines(), uuid4()
+        lines, account = make_lines(), uuid4()
         for number in range(LONGEST + 5):
             lines.join(account, waiter(str(number)), now=1)
         assert len(empty(lines, account, now=1)) == LONGEST
@@ -175,6 +181,6 @@ class TestEngine:
         with full(account):
             engine.advance(server.pk)
             # As in a new process after a kill.
-            monkeypatch.setattr("servers.placing.call_slots._lines", CallLines())
+            monkeypatch.setattr("servers.placing.call_slots._lines", make_lines())
         workshop.hints.clear()
         workshop.run_to("running", server)

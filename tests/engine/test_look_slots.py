@@ -9,7 +9,15 @@ from uuid import UUID, uuid4
 import pytest
 
 from servers.engine import look_slots
-from servers.engine.look_slots import SECONDS, CrowdedError, Pace, look_slot
+from servers.engine.look_slots import (
+    SECONDS,
+    CrowdedError,
+    Pace,
+    await_look,
+    look_slot,
+)
+from servers.messaging import dispatch
+from servers.placing.lines import Lines
 
 pytestmark = pytest.mark.pure
 
@@ -28,7 +36,21 @@ def clock(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Clock:
     monkeypatch.setattr(look_slots, "time", clock)
     monkeypatch.setattr(look_slots, "_known", {})
     monkeypatch.setattr(look_slots, "_last_forgot", 0.0)
+    monkeypatch.setattr(look_slots, "_lines", Lines(kept_seconds=3.0))
     return clock
+
+
+@pytest.fixture
+def hinted(monkeypatch: pytest.MonkeyPatch) -> list[UUID]:
+    """The servers that are hinted, in order."""
+    hinted: list[UUID] = []
+
+    def take(task: str, row_id: str, _request_id: str) -> None:
+        assert task == dispatch.ADVANCE
+        hinted.append(UUID(row_id))
+
+    monkeypatch.setattr(dispatch, "_send", take)
+    return hinted
 
 
 def look(clock: Clock, server: UUID, *, lasts: float) -> float:
@@ -128,3 +150,91 @@ def test_a_look_that_fails_gives_its_slot_back(clock: Clock) -> None:
         with pytest.raises(ZeroDivisionError), look_slot(uuid4()):
             time.sleep(1 / 0)
     assert set(look_slots._in_progress.values()) == {0}
+
+
+def turn_away(server: UUID) -> None:
+    """Have a look find no slot, and wait for one."""
+    with pytest.raises(CrowdedError) as crowded, look_slot(server):
+        pass
+    await_look(crowded.value, server)
+
+
+def test_the_end_of_a_look_hints_one_that_is_known_to_answer_before_a_new_one(
+    clock: Clock, hinted: list[UUID]
+) -> None:
+    quick, new = [uuid4() for _ in range(8)], [uuid4() for _ in range(6)]
+    for server in quick:
+        look(clock, server, lasts=0.1)
+    with ExitStack() as looks:
+        assert fill(looks, new) == 4
+        assert fill(looks, quick) == 2
+        turn_away(new[4])
+        turn_away(quick[2])
+        turn_away(quick[3])
+        turn_away(new[5])
+        assert hinted == []
+        looks.pop_all().close()
+    assert hinted == [quick[2], quick[3], new[4], new[5]]
+
+
+def test_slow_ones_and_those_that_had_their_turn_meanwhile_are_not_hinted(
+    clock: Clock, hinted: list[UUID]
+) -> None:
+    slow, quick = [uuid4() for _ in range(3)], [uuid4() for _ in range(9)]
+    for server in slow:
+        look(clock, server, lasts=60)
+    for server in quick:
+        look(clock, server, lasts=0.1)
+    with ExitStack() as looks:
+        assert fill(looks, slow) == 2
+        assert fill(looks, quick) == 4
+        turn_away(slow[2])
+        turn_away(quick[4])
+        turn_away(quick[5])
+        turn_away(quick[6])
+        turn_away(quick[7])
+        looks.pop_all().close()
+    # As many as the looks that ended, and no slow one among them.
+    assert hinted == [quick[4], quick[5], quick[6], quick[7]]
+    with ExitStack() as looks:
+        assert fill(looks, quick) == 6
+        turn_away(quick[6])
+        turn_away(quick[7])
+        looks.pop_all().close()
+        assert hinted[4:] == [quick[6], quick[7]]
+
+
+def test_whoever_has_a_turn_leaves_the_line_and_an_old_place_is_given_up(
+    clock: Clock, hinted: list[UUID]
+) -> None:
+    quick = [uuid4() for _ in range(9)]
+    for server in quick:
+        look(clock, server, lasts=0.1)
+    with ExitStack() as looks:
+        with look_slot(quick[0]):
+            assert fill(looks, quick[1:]) == 5
+            turn_away(quick[7])
+            turn_away(quick[8])
+        assert hinted == [quick[7]]
+        look(clock, quick[8], lasts=0.1)  # its timer was earlier than its hint
+    assert hinted == [quick[7]]
+    hinted.clear()
+    with ExitStack() as looks:
+        assert fill(looks, quick) == 6
+        turn_away(quick[6])
+        clock.now += 4  # its timer and a tick have passed
+        turn_away(quick[7])
+    assert hinted == [quick[7]]
+
+
+def test_one_that_is_turned_away_as_the_last_look_ends_is_hinted_at_once(
+    clock: Clock, hinted: list[UUID]
+) -> None:
+    new = [uuid4() for _ in range(5)]
+    with ExitStack() as looks:
+        assert fill(looks, new) == 4
+        with pytest.raises(CrowdedError) as crowded, look_slot(new[4]):
+            pass
+    assert hinted == []
+    await_look(crowded.value, new[4])
+    assert hinted == [new[4]]

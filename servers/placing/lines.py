@@ -1,22 +1,21 @@
-"""Who waits for a call to an account, in this process.
+"""Who waits for a call to an account, or for a look at an instance, in this process.
 
-What finds an account's call slots taken is turned away and comes back by its own timer,
-which is in the database. The line saves the wait for that timer: when a call ends, the
-first in the account's line is hinted. It is in memory alone, so a process that dies
-loses hints and nothing else.
+What finds all slots taken is turned away and comes back by its own timer, which is in
+the database. The line saves the wait for that timer: when a call or a look ends, the
+first in line is hinted. It is in memory alone, so a process that dies loses hints and
+nothing else.
 """
 
 import threading
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Final
-from uuid import UUID
+from typing import Final, Generic, TypeVar
 
 # Who comes when a line is this long has its timer.
 LONGEST: Final = 1000
-# Whose timer ended this long ago was hinted by a tick. A place in a line is given up
-# after this many seconds, so that no call's end is spent on what is done already.
-KEPT_SECONDS: Final = 10.0
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +32,21 @@ class _Place:
     since: float  # uptime in seconds
 
 
-class CallLines:
-    """A line for each account. Safe to use from several threads."""
+class Lines(Generic[_Key]):
+    """A line for each key. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    Whose timer ended long ago was hinted by a tick. So a place is given up after
+    ``kept_seconds``, and no end of a call is spent on what is done already.
+    """
+
+    def __init__(self, *, kept_seconds: float) -> None:
+        self._kept_seconds = kept_seconds
         self._lock = threading.Lock()
-        self._lines: dict[UUID, OrderedDict[Waiter, _Place]] = {}
+        self._lines: dict[_Key, OrderedDict[Waiter, _Place]] = {}
 
     def join(
         self,
-        account: UUID,
+        key: _Key,
         waiter: Waiter,
         *,
         now: float,
@@ -54,7 +58,7 @@ class CallLines:
         ``now`` is an uptime in seconds. Whoever is in the line keeps the place.
         """
         with self._lock:
-            line = self._lines.setdefault(account, OrderedDict())
+            line = self._lines.setdefault(key, OrderedDict())
             if waiter not in line and len(line) >= LONGEST:
                 return
             line[waiter] = _Place(request_id, now)
@@ -64,18 +68,18 @@ class CallLines:
     def leave(self, waiter: Waiter) -> None:
         """Leave all lines: there is a slot."""
         with self._lock:
-            for account, line in list(self._lines.items()):
+            for key, line in list(self._lines.items()):
                 if line.pop(waiter, None) is not None and not line:
-                    del self._lines[account]
+                    del self._lines[key]
 
-    def call_next(self, account: UUID, *, now: float) -> tuple[Waiter, str] | None:
+    def call_next(self, key: _Key, *, now: float) -> tuple[Waiter, str] | None:
         """Take the first out of a line: who it is, and its request's id."""
         with self._lock:
-            line = self._lines.get(account)
+            line = self._lines.get(key)
             while line:
                 waiter, place = line.popitem(last=False)
                 if not line:
-                    del self._lines[account]
-                if now - place.since <= KEPT_SECONDS:
+                    del self._lines[key]
+                if now - place.since <= self._kept_seconds:
                     return waiter, place.request_id
         return None
