@@ -12,6 +12,8 @@ from servers.outgoing.errors import CallError, RefusedError
 FLEET_TAG = "serverfleet-fleet"
 SERVER_TAG = "serverfleet-server"
 KEY_TAG = "serverfleet-key"
+# What people call the server, where the instance's name at the cloud is its key.
+NAME_TAG = "serverfleet-name"
 # Which address of an instance its template wants for the server. A listing shows
 # instances, not the templates that they came from.
 ADDRESS_TAG = "serverfleet-address"
@@ -94,13 +96,23 @@ class CreateSpec:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The labels, overridden by the tags by which ServerFleet finds its own."""
-        return {
-            **self.labels,
+        """The labels, overridden by ServerFleet's own tags."""
+        return {**self.labels, **self.own_tags}
+
+    @property
+    def own_tags(self) -> dict[str, str]:
+        """The tags by which ServerFleet finds its own, and the wanted address.
+
+        If the template wants none, the account's option as it is then applies.
+        """
+        tags = {
             FLEET_TAG: self.fleet,
             SERVER_TAG: self.server_id,
             KEY_TAG: self.key,
         }
+        if address := self.options.get("address"):
+            tags[ADDRESS_TAG] = str(address)
+        return tags
 
 
 class Meaning(StrEnum):

@@ -35,10 +35,10 @@ def build_tags(spec: CreateSpec, options: Mapping[str, Any]) -> list[str]:
 
     They are the fleet's, the labels' and those of the option ``tags``.
     """
-    tags = [make_tag(FLEET_TAG, spec.fleet)]
-    # If the template does not set it, the account's current option applies.
-    if address := spec.options.get("address"):
-        tags.append(make_tag(ADDRESS_TAG, str(address)))
+    own = spec.own_tags
+    tags = [
+        make_tag(each, own[each]) for each in (FLEET_TAG, ADDRESS_TAG) if each in own
+    ]
     tags += [make_tag(name, value) for name, value in sorted(spec.labels.items())]
     tags += read_several(options.get("tags"))
     return list(dict.fromkeys(tags))

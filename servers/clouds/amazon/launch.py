@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.amazon.options import OPTIONS, USUAL_HOPS, check_options
-from servers.clouds.base import ADDRESS_TAG, CreateSpec
+from servers.clouds.base import CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.fitting import refuse_options
 from servers.outgoing.errors import RefusedError
@@ -124,9 +124,6 @@ def _flag(value: Any) -> str:
 
 def _tag_params(spec: CreateSpec) -> Params:
     tags = {**spec.tags, "Name": spec.name}
-    # If the template does not set it, the account's current option applies.
-    if address := spec.options.get("address"):
-        tags[ADDRESS_TAG] = str(address)
     params = {}
     kinds = _SPOT_TAGGED if spec.spot else _TAGGED
     for kind_number, kind in enumerate(kinds, start=1):

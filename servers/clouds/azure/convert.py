@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from servers.clouds.azure.errors import NAME, make_error
-from servers.clouds.azure.launch import NAME_TAG
 from servers.clouds.base import (
     ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
+    NAME_TAG,
     CloudInstance,
     CloudLeftover,
     Meaning,

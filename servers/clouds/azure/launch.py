@@ -23,14 +23,12 @@ from servers.clouds.azure.options import (
     check_options,
     is_group,
 )
-from servers.clouds.base import ADDRESS_TAG, CreateSpec
+from servers.clouds.base import NAME_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.fitting import refuse_options
 from servers.outgoing.errors import RefusedError
 from servers.outgoing.fields import read_several
 
-# What people call the server. Its name at the cloud is its key.
-NAME_TAG: Final = "serverfleet-name"
 _PUBLISHER: Final = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 CAPABILITIES: Final = Capabilities(
@@ -40,10 +38,6 @@ CAPABILITIES: Final = Capabilities(
         name=r"[^<>%&\\?/\x00-\x1f]{1,512}",
         value=r"[^\x00-\x1f]{0,256}",
         tagging=frozenset({"address"}),
-        reserved={
-            NAME_TAG: "this tag holds the server's name.",
-            ADDRESS_TAG: "this tag holds the option address.",
-        },
         prefixes=("microsoft", "azure", "windows"),
     ),
     user_data_bytes=65535,
@@ -135,9 +129,6 @@ def build_body(
     """
     check_spec(spec, options)
     tags = {**spec.tags, NAME_TAG: spec.name}
-    # If the template does not set it, the account's current option applies.
-    if address := spec.options.get("address"):
-        tags[ADDRESS_TAG] = str(address)
     properties: dict[str, Any] = {
         "hardwareProfile": {"vmSize": spec.size},
         "storageProfile": {

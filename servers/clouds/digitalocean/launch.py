@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import ADDRESS_TAG, About, CreateSpec
+from servers.clouds.base import About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.digitalocean.errors import NAME
 from servers.clouds.digitalocean.options import OPTIONS, check_options
@@ -26,7 +26,6 @@ CAPABILITIES: Final = Capabilities(
         name="[A-Za-z0-9_-]{1,100}",
         value="[A-Za-z0-9:_-]{0,150}",
         tagging=frozenset({"address"}),
-        reserved={ADDRESS_TAG: "this tag holds the option address."},
     ),
     user_data_bytes=64 * 1024,
     quota_per=frozenset(),  # the Droplets of the account, whatever they are

@@ -9,13 +9,13 @@ from servers.clouds.base import (
     ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
+    NAME_TAG,
     CloudInstance,
     CloudLeftover,
     CreateSpec,
     Meaning,
 )
 from servers.clouds.google.errors import NAME, explain_operation
-from servers.clouds.google.launch import NAME_LABEL
 from servers.outgoing import reading
 from servers.outgoing.errors import UnknownOutcomeError
 from servers.outgoing.rest import need_text
@@ -87,7 +87,7 @@ def show_instance(
         instance_id=join_id(find_zone(item, scope), name),
         key=labels.get(KEY_TAG, ""),
         fleet=labels.get(FLEET_TAG, ""),
-        name=labels.get(NAME_LABEL) or name,
+        name=labels.get(NAME_TAG) or name,
         raw_status=status,
         meaning=meaning,
         address=shown if meaning in _REACHABLE else "",

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import ADDRESS_TAG, CreateSpec
+from servers.clouds.base import NAME_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.fitting import refuse_content, refuse_options
 from servers.clouds.google.options import OPTIONS, PROJECT, check_options
@@ -18,8 +18,6 @@ from servers.outgoing.errors import RefusedError
 from servers.outgoing.fields import read_several
 
 VALUE: Final = "[a-z0-9_-]{0,63}"
-# What people call the server. Its name at the cloud is its key.
-NAME_LABEL: Final = "serverfleet-name"
 
 CAPABILITIES: Final = Capabilities(
     tags=TagRules(
@@ -28,10 +26,6 @@ CAPABILITIES: Final = Capabilities(
         name="[a-z][a-z0-9_-]{0,62}",
         value=VALUE,
         tagging=frozenset({"address"}),
-        reserved={
-            NAME_LABEL: "this label holds the server's name.",
-            ADDRESS_TAG: "this label holds the option address.",
-        },
         prefixes=("goog-",),
     ),
     user_data_bytes=256 * 1024,
@@ -84,10 +78,7 @@ def build_body(
     ``options`` are the account's, overridden by the template's.
     """
     check_spec(spec, options)
-    labels = {**spec.tags, NAME_LABEL: spec.name}
-    # If the template does not set it, the account's current option applies.
-    if address := spec.options.get("address"):
-        labels[ADDRESS_TAG] = str(address)
+    labels = {**spec.tags, NAME_TAG: spec.name}
     region = zone.rpartition("-")[0]
     body: dict[str, Any] = {
         "name": spec.key,

@@ -8,12 +8,12 @@ from servers.clouds.base import (
     ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
+    NAME_TAG,
     CloudInstance,
     CloudLeftover,
     Meaning,
 )
 from servers.clouds.hetznercloud.errors import NAME
-from servers.clouds.hetznercloud.launch import NAME_LABEL
 from servers.outgoing import reading
 from servers.outgoing.rest import need_text
 
@@ -44,7 +44,7 @@ def show_instance(item: Mapping[str, Any], address: str) -> CloudInstance:
         instance_id=need_text(item, "id", what=NAME),
         key=labels.get(KEY_TAG, ""),
         fleet=labels.get(FLEET_TAG, ""),
-        name=labels.get(NAME_LABEL) or reading.text(item, "name"),
+        name=labels.get(NAME_TAG) or reading.text(item, "name"),
         raw_status=status,
         meaning=meaning,
         address=shown if meaning in _REACHABLE else "",

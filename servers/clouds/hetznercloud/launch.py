@@ -6,7 +6,7 @@ Source: the Hetzner Cloud API reference, "Create a Server" and "Labels".
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import ADDRESS_TAG, CreateSpec
+from servers.clouds.base import NAME_TAG, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.fitting import refuse_content, refuse_options
 from servers.clouds.hetznercloud.options import OPTIONS, check_options, read_ids
@@ -15,8 +15,6 @@ from servers.outgoing.errors import RefusedError
 # A part of a label's name, or its value.
 _PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 VALUE: Final = f"(?:{_PART})?"
-# What people call the server. Its name at the cloud is its key.
-NAME_LABEL: Final = "serverfleet-name"
 
 CAPABILITIES: Final = Capabilities(
     tags=TagRules(
@@ -24,10 +22,6 @@ CAPABILITIES: Final = Capabilities(
         name=rf"(?:[a-z0-9](?:[a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_PART}",
         value=VALUE,
         tagging=frozenset({"address"}),
-        reserved={
-            NAME_LABEL: "this label holds the server's name.",
-            ADDRESS_TAG: "this label holds the option address.",
-        },
         prefixes=("hetzner.cloud/",),
     ),
     user_data_bytes=32 * 1024,
@@ -48,10 +42,7 @@ def build_body(
     ``options`` are the account's, overridden by the template's.
     """
     _refuse_wrong(spec, options)
-    labels = {**spec.tags, NAME_LABEL: spec.name}
-    # If the template does not set it, the account's current option applies.
-    if address := spec.options.get("address"):
-        labels[ADDRESS_TAG] = str(address)
+    labels = {**spec.tags, NAME_TAG: spec.name}
     body: dict[str, Any] = {
         "name": spec.key,
         "server_type": spec.size,

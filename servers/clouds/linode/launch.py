@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import ADDRESS_TAG, About, CreateSpec
+from servers.clouds.base import About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.fitting import refuse_content, refuse_options
 from servers.clouds.flat_tags import build_tags
@@ -34,7 +34,6 @@ CAPABILITIES: Final = Capabilities(
         value="[A-Za-z0-9:_.-]*",
         flat=".{3,50}",
         tagging=frozenset({"address"}),
-        reserved={ADDRESS_TAG: "this tag holds the option address."},
     ),
     user_data_bytes=16_384,
     user_data_in_base64=True,

@@ -31,7 +31,6 @@ CAPABILITIES: Final = Capabilities(
         name="[a-zA-Z0-9_:. -]{1,255}",
         value=r"[^\x00]{0,255}",
         tagging=frozenset({"address", "floating_network"}),
-        reserved={ADDRESS_TAG: "it holds the option address."},
     ),
     user_data_bytes=_MOST_USER_DATA,
     user_data_in_base64=True,
@@ -125,9 +124,6 @@ def _build_metadata(spec: CreateSpec, options: Mapping[str, Any]) -> dict[str, s
     if needs_floating(options):
         # Only this address is the server's; until it is there, it has none.
         metadata[ADDRESS_TAG] = FLOATING
-    elif address := spec.options.get("address"):
-        # If the template does not set it, the account's current option applies.
-        metadata[ADDRESS_TAG] = str(address)
     return metadata
 
 

@@ -7,7 +7,7 @@ the vendor's SDK; its documentation, "User data and cloud-init".
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from servers.clouds.base import ADDRESS_TAG, FLEET_TAG, KEY_TAG, About, CreateSpec
+from servers.clouds.base import FLEET_TAG, KEY_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.fitting import refuse_content, refuse_options
 from servers.clouds.scaleway.options import BLOCK, OPTIONS, check_options
@@ -23,7 +23,6 @@ CAPABILITIES: Final = Capabilities(
         name=r"[!-+\--<>-~][ -+\--<>-~]{0,62}",
         value=r"[ -+\--~]{0,255}",
         tagging=frozenset({"address"}),
-        reserved={ADDRESS_TAG: "this tag holds the option address."},
     ),
     # 127 kB, as the documentation says.
     user_data_bytes=127_000,
@@ -48,7 +47,7 @@ def build_body(
         "commercial_type": spec.size,
         "image": spec.image,
         "project": project,
-        "tags": write_tags(_build_tags(spec)),
+        "tags": write_tags(spec.tags),
         # A dynamic address goes with its server. It has none while it is off.
         "dynamic_ip_required": bool(options.get("public_ipv4", True)),
     }
@@ -75,14 +74,6 @@ def read_tags(given: Iterable[str]) -> dict[str, str]:
 def tag_beside(fleet: str, key: str) -> list[str]:
     """Return the tags of what is created beside a server."""
     return write_tags({FLEET_TAG: fleet, KEY_TAG: key})
-
-
-def _build_tags(spec: CreateSpec) -> dict[str, str]:
-    tags = spec.tags
-    # If the template does not set it, the account's current option applies.
-    if address := spec.options.get("address"):
-        tags[ADDRESS_TAG] = str(address)
-    return tags
 
 
 def _refuse_wrong(spec: CreateSpec, options: Mapping[str, Any]) -> None:

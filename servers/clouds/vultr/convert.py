@@ -13,12 +13,12 @@ from servers.clouds.base import (
     ADDRESS_TAG,
     FLEET_TAG,
     KEY_TAG,
+    NAME_TAG,
     CloudInstance,
     Meaning,
 )
 from servers.clouds.flat_tags import make_tag
 from servers.clouds.vultr.errors import NAME
-from servers.clouds.vultr.launch import NAME_TAG
 from servers.lifecycle.keys import parse_key
 from servers.outgoing import reading
 from servers.outgoing.rest import need_text

@@ -10,14 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from servers.clouds.base import (
-    ADDRESS_TAG,
-    FLEET_TAG,
-    KEY_TAG,
-    SERVER_TAG,
-    About,
-    CreateSpec,
-)
+from servers.clouds.base import NAME_TAG, About, CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.fitting import refuse_content, refuse_options
 from servers.clouds.flat_tags import make_tag
@@ -25,9 +18,6 @@ from servers.clouds.vultr.errors import NAME
 from servers.clouds.vultr.options import OPTIONS, UUID, check_options
 from servers.outgoing.errors import RefusedError
 from servers.outgoing.fields import read_several
-
-# What people call the server. Its label at the cloud is its key.
-NAME_TAG: Final = "serverfleet-name"
 
 # The kind of an image: its parameter, and the form of its ids.
 IMAGES: Final = {
@@ -45,10 +35,6 @@ CAPABILITIES: Final = Capabilities(
         name="[A-Za-z0-9._-]{1,63}",
         value="[A-Za-z0-9:._/-]{0,128}",
         tagging=frozenset({"address"}),
-        reserved={
-            NAME_TAG: "this tag holds the server's name.",
-            ADDRESS_TAG: "this tag holds the option address.",
-        },
     ),
     # Vultr documents no limit. This one is ServerFleet's own: most clouds take no more.
     user_data_bytes=64 * 1024,
@@ -113,16 +99,8 @@ def encode_user_data(text: str) -> str:
 
 
 def _build_tags(spec: CreateSpec, options: Mapping[str, Any]) -> list[str]:
-    named = {
-        FLEET_TAG: spec.fleet,
-        SERVER_TAG: spec.server_id,
-        KEY_TAG: spec.key,
-        NAME_TAG: spec.name,
-    }
-    # If the template does not set it, the account's current option applies.
-    if address := spec.options.get("address"):
-        named[ADDRESS_TAG] = str(address)
-    given = {**dict(sorted(spec.labels.items())), **named}
+    own = {**spec.own_tags, NAME_TAG: spec.name}
+    given = {**dict(sorted(spec.labels.items())), **own}
     tags = [make_tag(name, value) for name, value in given.items()]
     return tags + read_several(options.get("tags"))
 

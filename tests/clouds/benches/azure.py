@@ -3,8 +3,7 @@
 import base64
 from typing import Any, ClassVar
 
-from servers.clouds.azure.launch import NAME_TAG
-from servers.clouds.base import CloudConfig, Meaning
+from servers.clouds.base import NAME_TAG, CloudConfig, Meaning
 from tests.clouds.benches.base import Bench
 from tests.clouds.fakes.azure import FakeAzure
 from tests.clouds.fakes.azure_show import GROUP, SUBSCRIPTIONS

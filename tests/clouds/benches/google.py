@@ -2,8 +2,7 @@
 
 from typing import Any, ClassVar
 
-from servers.clouds.base import CloudConfig, Meaning
-from servers.clouds.google.launch import NAME_LABEL
+from servers.clouds.base import NAME_TAG, CloudConfig, Meaning
 from tests.clouds.benches.base import Bench
 from tests.clouds.fakes.google import FakeGoogle
 from tests.clouds.fakes.google_token import make_key_file
@@ -58,7 +57,7 @@ class GoogleBench(Bench):
 
     def tags_of(self, spec: Any) -> dict[str, str]:
         """Return an instance's labels as the fake keeps them."""
-        return {**super().tags_of(spec), NAME_LABEL: spec.name}
+        return {**super().tags_of(spec), NAME_TAG: spec.name}
 
     def user_data_of(self, instance_id: str) -> bytes:
         """Return the user data that an instance was created with."""
