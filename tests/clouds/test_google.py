@@ -1,13 +1,11 @@
-"""Compute Engine: what ends late, what Google takes back, and what is not whole."""
+"""Compute Engine: what ends late, and what Google takes back."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from servers.clouds import google
 from servers.clouds.base import (
     CloudInstance,
     CreateSpec,
@@ -16,26 +14,20 @@ from servers.clouds.base import (
     QuotaError,
     UnfinishedError,
 )
-from servers.clouds.catalogue import ImageQuery
-from servers.clouds.google.errors import MEANINGS, find_meaning
-from servers.clouds.google.options import OPTIONS
-from servers.clouds.port import Cloud, FindsImages, TellsQuotas
+from servers.clouds.port import Cloud
 from servers.outgoing.errors import (
     CallError,
     CredentialsError,
     MissingError,
     RefusedError,
-    ThrottledError,
     UnknownOutcomeError,
 )
 from tests.clouds.benches.google import GoogleBench
-from tests.clouds.fakes.google_offers import ZONES
 from tests.clouds.fakes.google_show import show_operation
 from tests.clouds.fakes.wire import Response
 
 pytestmark = pytest.mark.pure
 
-UBUNTU = "projects/ubuntu-os-cloud/global/images"
 IN_B = {"zone": "europe-west1-b"}
 
 
@@ -208,33 +200,6 @@ def test_the_same_request_twice_creates_one_instance(
     assert len(bench.count_live()) == 1
 
 
-def test_zones_are_chosen_by_the_key_evenly_and_by_the_option_alone(
-    bench: GoogleBench, cloud: Cloud
-) -> None:
-    zones: dict[str, int] = {}
-    for _ in range(60):
-        spec = bench.make_spec()
-        made = cloud.create_instance(spec, deadline=10)
-        zone = made.instance_id.partition("/")[0]
-        zones[zone] = zones.get(zone, 0) + 1
-        # Another process chooses the same one.
-        assert bench.open().create_instance(spec, deadline=10) == made
-    assert set(zones) == {zone for zone in ZONES if zone.startswith("europe-west1-")}
-    assert min(zones.values()) > 5
-    assert count(bench, "region") == 1
-    made, _ = create(bench, options=IN_B)
-    assert made.instance_id.startswith("europe-west1-b/")
-    with pytest.raises(RefusedError, match="not in the region europe-west1"):
-        create(bench, options={"zone": "us-central1-a"})
-
-
-def test_an_unknown_region_is_refused_in_words(bench: GoogleBench) -> None:
-    bench.region = "mars-north1"  # type: ignore[misc]
-    with pytest.raises(RefusedError, match="no region mars-north1"):
-        create(bench)
-    assert count(bench, "create") == 0
-
-
 def test_a_spot_instance_is_created_to_be_deleted_and_told_when_it_is_taken_back(
     bench: GoogleBench, cloud: Cloud
 ) -> None:
@@ -277,241 +242,6 @@ def test_a_listing_counts_without_what_tells_of_spot_instances(
     bench.fake.fail(5, role="operations")
     (shown,) = cloud.list_instances("ci", deadline=10).instances
     assert not shown.interrupted
-
-
-@pytest.mark.parametrize(
-    "partial",
-    [
-        {"unreachables": ["projects/project-one/zones/us-central1-a"]},
-        {"warning": {"code": "UNREACHABLE", "message": "Zone not reachable."}},
-        {"warning": {"code": "PARTIAL_SUCCESS"}},
-        {"items": {"zones/europe-west1-b": {"warning": {"code": "UNREACHABLE"}}}},
-        {"items": {"zones/europe-west1-b": None}},
-        {"items": {"zones/europe-west1-b": {"instances": None}}},
-        {"items": {"zones/europe-west1-b": {"instances": [{"id": "1"}]}}},
-        {"items": []},
-    ],
-)
-def test_a_part_of_a_list_is_no_listing(
-    bench: GoogleBench, cloud: Cloud, partial: dict[str, Any]
-) -> None:
-    create(bench, options=IN_B)
-    cloud.list_instances("ci", deadline=10)
-    whole = bench.fake.latest["list"].body
-    bench.fake.unchecked = True
-    for role, act in (
-        ("list", lambda: cloud.list_instances("ci", deadline=10)),
-        ("list", lambda: cloud.find_instances("ci-x", deadline=10)),
-    ):
-        bench.fake.answer(Response(200, {**whole, **partial}), role=role)
-        with pytest.raises(UnknownOutcomeError):
-            act()
-
-
-def test_only_the_regions_own_instances_are_listed(bench: GoogleBench) -> None:
-    here, _ = create(bench)
-    bench.region = "us-central1"  # type: ignore[misc]
-    there, _ = create(bench)
-    assert there.instance_id.startswith("us-central1-")
-    (listed,) = bench.open().list_instances("ci", deadline=10).instances
-    assert listed.instance_id == there.instance_id
-    with pytest.raises(MissingError):
-        bench.open().get_instance(here.instance_id, deadline=10)
-
-
-@pytest.mark.parametrize(
-    ("options", "wanted"),
-    [
-        ({}, "192.0.2."),
-        ({"public_ip": False}, "10.132.0."),
-        ({"address": "private"}, "10.132.0."),
-        ({"ip_stack": "dual", "subnet": "builders", "address": "ipv6"}, "2001:db8::"),
-        ({"ip_stack": "ipv6", "subnet": "builders"}, "2001:db8::"),
-        ({"ip_stack": "ipv6", "subnet": "builders", "public_ip": False}, "fd20::"),
-    ],
-)
-def test_the_address_is_the_one_that_the_template_asks_for(
-    bench: GoogleBench, cloud: Cloud, options: dict[str, Any], wanted: str
-) -> None:
-    create(bench, options=options)
-    (shown,) = cloud.list_instances("ci", deadline=10).instances
-    assert shown.address.startswith(wanted)
-
-
-def test_each_option_is_in_the_words_of_the_api(
-    bench: GoogleBench, cloud: Cloud
-) -> None:
-    # Where its description is at hand, the bench holds the calls to it.
-    everything = {
-        **IN_B,
-        "network": "builds",
-        "subnet": "builders",
-        "network_tags": "builders",
-        "ip_stack": "dual",
-        "public_ip": True,
-        "network_tier": "PREMIUM",
-        "address": "ipv6",
-        "disk_gib": 50,
-        "disk_type": "hyperdisk-balanced",
-        "disk_iops": 3000,
-        "disk_throughput": 140,
-        "disk_kms_key": "projects/p/locations/l/keyRings/r/cryptoKeys/k",
-        "service_account": "builders@acme.iam.gserviceaccount.com",
-        "scopes": "logging.write",
-        "reservation": "builders",
-        "nested_virtualization": True,
-        "secure_boot": True,
-        "block_project_keys": True,
-    }
-    assert set(everything) == {field.name for field in OPTIONS}
-    key = "ubuntu:ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI ops"
-    create(bench, options=everything, ssh_key=key, spot=True)
-    assert cloud.check_create(bench.make_spec(options=everything), deadline=10) == ()
-    create(bench, options={"reservation": "none", "ip_stack": "ipv6", "subnet": "b"})
-
-
-def test_a_missing_project_is_no_missing_instance(
-    bench: GoogleBench, cloud: Cloud
-) -> None:
-    made, _ = create(bench)
-    said = bench.fake.say(404, "notFound", "The resource 'projects/acme' was not found")
-    for role, act in (
-        ("get", lambda: cloud.get_instance(made.instance_id, deadline=10)),
-        ("destroy", lambda: cloud.destroy_instance(made.instance_id, deadline=10)),
-        ("list", lambda: cloud.list_instances("ci", deadline=10)),
-    ):
-        bench.fake.answer(said, role=role)
-        with pytest.raises(CredentialsError):
-            act()
-
-
-def test_the_rights_that_are_missing_are_named(
-    bench: GoogleBench, cloud: Cloud
-) -> None:
-    bench.fake.denied = {"compute.disks.create", "compute.zoneOperations.list"}
-    with pytest.raises(CredentialsError, match=r"lack .*disks\.create.*Operations"):
-        cloud.check_create(bench.make_spec(), deadline=10)
-    # Where that can't be asked, the rest is still looked up.
-    bench.fake.forbidden["token-one"] = {"rights"}
-    (untested,) = cloud.check_create(bench.make_spec(), deadline=10)
-    assert "was not tested" in untested
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"options": {"network": "nowhere"}}, "no network global/networks/nowhere"),
-        ({"options": {"subnet": "nowhere"}}, "no subnet .*subnetworks/nowhere"),
-        (
-            {"image": "builders-7", "options": {"disk_gib": 20}},
-            "needs a root disk of 50",
-        ),
-        (
-            {"image": f"{UBUNTU}/ubuntu-2004-focal-v20250101"},
-            "is OBSOLETE",
-        ),
-        ({"image": "family/none"}, "no image global/images/family/none"),
-    ],
-)
-def test_what_an_insert_refers_to_is_looked_up(
-    bench: GoogleBench, cloud: Cloud, changes: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(RefusedError, match=words):
-        cloud.check_create(bench.make_spec(**changes), deadline=10)
-
-
-def test_images_are_found_by_rule_and_by_the_id_that_a_template_has(
-    cloud: Cloud,
-) -> None:
-    assert isinstance(cloud, FindsImages)
-    rule = ImageQuery(owner="ubuntu-os-cloud", pattern="ubuntu-2404-*")
-    found = cloud.find_images(rule, deadline=10)
-    newest = max(found, key=lambda each: each.created)
-    path = "projects/ubuntu-os-cloud/global/images/"
-    assert newest.image_id == f"{path}ubuntu-2404-noble-amd64-v20261101"
-    assert {each.owner for each in found} == {"ubuntu-os-cloud"}
-    ids = (
-        f"{path}family/ubuntu-2404-lts-amd64",
-        "builders-7",
-        "family/builders",
-        f"{path}ubuntu-2404-noble-amd64-v20261020",  # deprecated, which works
-        f"{path}ubuntu-2004-focal-v20250101",  # obsolete
-        "builders-6",
-        "no image at all",
-    )
-    known = cloud.find_images(ImageQuery(ids=ids), deadline=10)
-    assert [each.image_id for each in known] == list(ids[:4])
-    assert [each.owner for each in known[:2]] == ["ubuntu-os-cloud", "project-one"]
-    for pattern in ("UBUNTU*", "a b", "(x)", "no-such-*"):
-        rule = ImageQuery(owner="ubuntu-os-cloud", pattern=pattern)
-        assert cloud.find_images(rule, deadline=10) == ()
-
-
-def test_the_scarcest_quotas_come_first(cloud: Cloud) -> None:
-    assert isinstance(cloud, TellsQuotas)
-    quotas = cloud.list_quotas(deadline=10)
-    assert [(each.name, each.limit, each.used, each.unit) for each in quotas] == [
-        ("CPUS_ALL_REGIONS", 32.0, 28.0, "vCPUs"),
-        ("CPUS", 24.0, 20.0, "vCPUs"),
-        ("IN_USE_ADDRESSES", 8.0, 1.0, "addresses"),
-        ("INSTANCES", 2000.0, 4.0, "instances"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("status", "reasons", "message", "wanted"),
-    [
-        (403, ["rateLimitExceeded"], "Quota exceeded for quota group", ThrottledError),
-        (403, ["quotaExceeded"], "Quota 'CPUS' exceeded", QuotaError),
-        (403, ["forbidden"], "Required 'compute.x' permission", CredentialsError),
-        (403, ["somethingNew"], "No", CredentialsError),
-        (401, [], "Login Required", CredentialsError),
-        (412, ["conditionNotMet"], "Constraint violated", RefusedError),
-        (
-            404,
-            ["notFound"],
-            "The resource 'projects/p/zones/z/instances/i' was not found",
-            MissingError,
-        ),
-        (409, ["alreadyExists"], "exists", UnknownOutcomeError),
-        (409, ["somethingNew"], "?", UnknownOutcomeError),
-        (408, [], "?", UnknownOutcomeError),
-        (429, ["somethingNew"], "?", ThrottledError),
-        (500, ["internalError"], "?", UnknownOutcomeError),
-        (0, [], "", UnknownOutcomeError),
-        (503, ["NEW_RESOURCE_POOL_EXHAUSTED"], "?", NoCapacityError),
-    ],
-)
-def test_reasons_have_their_meanings(
-    status: int, reasons: list[str], message: str, wanted: type[CallError]
-) -> None:
-    assert find_meaning(status, reasons, message) is wanted
-
-
-def test_each_reason_has_one_meaning() -> None:
-    reasons = [reason for each in MEANINGS.values() for reason in each]
-    assert len(reasons) == len(set(reasons))
-
-
-def test_the_guide_page_names_each_reason_with_its_meaning() -> None:
-    page = (Path(google.__file__).parent / "guide.md").read_text("utf-8")
-    table = page.partition("## What an error means")[2].partition("\n## ")[0]
-    named = {
-        line.split("|")[1].strip(): line.split("|")[2]
-        for line in table.splitlines()
-        if line.startswith("| ")
-    }
-    words = {
-        ThrottledError: "throttled",
-        NoCapacityError: "no capacity",
-        QuotaError: "quota",
-        CredentialsError: "credentials",
-        UnknownOutcomeError: "unknown outcome",
-        MissingError: "gone",
-    }
-    for meaning, reasons in MEANINGS.items():
-        for reason in reasons:
-            assert f"`{reason}`" in named[words[meaning]]
 
 
 def test_an_operation_of_another_instance_is_not_taken_for_this_one(
