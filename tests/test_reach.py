@@ -20,7 +20,8 @@ _REACHES = frozenset(
 ) | {"list_servers"}
 # Whatever the caller can reach. Each of these says in its file why.
 _WHOLE_FLEET = {
-    "api/metrics.py": {"all_servers", "all_accounts"},  # the fleet's metrics
+    "api/cost_metrics.py": {"all_accounts"},  # the fleet's metrics, as the next
+    "api/metrics.py": {"all_servers", "all_accounts"},
     "dashboard/system.py": {"all_servers"},  # is work overdue
     "reports/leaks/load.py": {"all_servers"},  # all that an account runs
     "reports/selectors.py": {"all_servers"},  # count_by_state, for the metrics

@@ -3,13 +3,9 @@
 They are about the whole fleet, whoever asks.
 """
 
-from collections import Counter as Tally
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Count, Min, Sum
 from prometheus_client import CollectorRegistry
@@ -21,14 +17,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from servers.access.reach import (
-    all_accounts,
-    all_pools,
-    all_servers,
-    all_templates,
-)
+from servers.access.reach import all_accounts, all_servers
+from servers.api.cost_metrics import collect_costs
 from servers.api.pool_metrics import collect_pools
-from servers.lifecycle.billing import multiply
 from servers.lifecycle.states import State, Verdict
 from servers.messaging.standstill import Cause, find_fresh, find_standstill
 from servers.models import (
@@ -49,7 +40,6 @@ from servers.records.counters import (
     FAILURES,
 )
 from servers.records.ledger import database_now
-from servers.reports.costs import load_spending
 from servers.reports.leaks.load import report_leaks
 from servers.reports.leaks.shapes import DECIDED, NONE, UNOWNED
 from servers.reports.selectors import count_by_state
@@ -106,7 +96,7 @@ class _DatabaseCollector(Collector):
         yield from _collect_switches(fleet, now)
         yield from _collect_processes(fleet, now)
         yield from _collect_proof(now)
-        yield from _collect_costs(now)
+        yield from collect_costs(now)
         yield from collect_pools(now)
         yield from _collect_counters()
 
@@ -229,43 +219,6 @@ def _collect_proof(now: datetime) -> Iterator[Metric]:
         "How long the oldest of them has been stopping.",
         value=(now - oldest).total_seconds() if oldest else 0,
     )
-
-
-def _collect_costs(now: datetime) -> Iterator[Metric]:
-    """Yield what servers cost since midnight and since the first of the month, UTC."""
-    names: dict[UUID | None, str] = {
-        **dict(all_accounts().values_list("pk", "name")),
-        **dict(all_templates().values_list("pk", "name")),
-        **dict(all_pools().values_list("pk", "name")),
-    }
-    spent: defaultdict[tuple[str, ...], Decimal] = defaultdict(Decimal)
-    unknown: Tally[tuple[str, ...]] = Tally()
-    for usage in load_spending(now=now).usages:
-        # What was deleted has no name any more, but has cost what it has cost.
-        keys = (usage.account, usage.template, usage.pool)
-        named = tuple(names.get(key, "") for key in keys)
-        for period, seconds in (("today", usage.today), ("month", usage.month)):
-            if usage.price.per_hour is None:
-                unknown[period, *named] += seconds
-            else:
-                key = (period, *named, usage.price.currency)
-                spent[key] += multiply(usage.price.per_hour, seconds)
-    cost = GaugeMetricFamily(
-        "serverfleet_cost",
-        "What instances cost today and this month (UTC), where the price is known.",
-        labels=["period", "account", "template", "pool", "currency"],
-    )
-    for labels, amount in sorted(spent.items()):
-        cost.add_metric(labels, float(amount))
-    yield cost
-    gaps = GaugeMetricFamily(
-        "serverfleet_cost_unknown_seconds",
-        "How long instances without a known price were billed, today and this month.",
-        labels=["period", "account", "template", "pool"],
-    )
-    for where, seconds in sorted(unknown.items()):
-        gaps.add_metric(where, seconds)
-    yield gaps
 
 
 def _collect_counters() -> Iterator[Metric]:
