@@ -2,11 +2,12 @@
 
 import contextlib
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,11 +92,16 @@ def test_a_manager_that_is_gone_disturbs_nobody(tmp_path: Path) -> None:
 
 @pytest.mark.pure
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_each_unit_has_a_watchdog(unit: Path) -> None:
-    assert "WatchdogSec=15\n" in unit.read_text()
+def test_each_unit_has_a_watchdog_and_is_started_again_for_ever(unit: Path) -> None:
+    head, _, service = unit.read_text().partition("[Service]\n")
+    assert "StartLimitIntervalSec=0\n" in head
+    assert {"Restart=always", "WatchdogSec=15"} <= set(service.splitlines())
 
 
-CELERY = ["celery", "-A", "serverfleet", "--quiet"]
+def read_command(unit: Path) -> list[str]:
+    """Return what a unit starts, from this folder instead of /opt/serverfleet."""
+    (line,) = re.findall("^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)
+    return shlex.split(line.replace("/opt/serverfleet", str(ROOT)))
 
 
 @pytest.fixture(scope="module")
@@ -106,17 +112,9 @@ def running() -> Iterator[Service]:
 
 
 @pytest.mark.pure
-@pytest.mark.parametrize(
-    "command",
-    [
-        [*CELERY, "worker", "-P", "threads", "-c", "2"],
-        [*CELERY, "beat", "--pidfile="],
-        ["gunicorn", "-c", "python:serverfleet.web.webserver"],
-    ],
-    ids=["worker", "beat", "web"],
-)
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_each_process_tells_systemd_until_it_is_suspended(
-    notices: socket.socket, running: Service, command: list[str]
+    notices: socket.socket, running: Service, unit: Path
 ) -> None:
     env = running.env | {
         "NOTIFY_SOCKET": str(notices.getsockname()),
@@ -127,7 +125,7 @@ def test_each_process_tells_systemd_until_it_is_suspended(
         "PORT": str(free_port()),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", *command],
+        read_command(unit),
         cwd=ROOT,
         env=env,
         stdout=subprocess.DEVNULL,
