@@ -44,6 +44,7 @@ from servers.clouds.base import (
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage, Quota
 from servers.clouds.kind import Kind
+from servers.clouds.one_call import OneCall
 from servers.clouds.timings import Timings
 from servers.errors import InvalidError
 from servers.outgoing.deadline import Deadline
@@ -64,11 +65,10 @@ _RENEW: Final = (
 _root_devices: Final = RootDevices()
 
 
-class Amazon:
+class Amazon(OneCall):
     """One region of one AWS account."""
 
     provider: ClassVar[str] = "amazon"
-    finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
         region = _OTHER_REGION if config.endpoint else _REGION
@@ -99,12 +99,6 @@ class Amazon:
             for item in reservation.findall("instancesSet/item"):
                 return show_instance(item, self._address)
         raise UnknownOutcomeError(f"{NAME} answered without an instance.")
-
-    def finish(
-        self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
-    ) -> CloudInstance:
-        """Do nothing: RunInstances does it all."""
-        return instance
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Call RunInstances with DryRun, and look up the image and the size."""

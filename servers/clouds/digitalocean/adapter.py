@@ -30,6 +30,7 @@ from servers.clouds.digitalocean.launch import CAPABILITIES, build_body
 from servers.clouds.digitalocean.options import CREDENTIALS, OPTIONS, check_options
 from servers.clouds.flat_tags import make_tag
 from servers.clouds.kind import Kind
+from servers.clouds.one_call import OneCall
 from servers.clouds.opening import check_region, open_with_token
 from servers.clouds.timings import Timings
 from servers.lifecycle.keys import is_fleet_id, parse_key
@@ -46,11 +47,10 @@ _REGION: Final = re.compile(r"[a-z]{2,8}[0-9]{1,3}")
 _UUID: Final = re.compile(r"[0-9a-fA-F-]{8,40}")
 
 
-class DigitalOcean:
+class DigitalOcean(OneCall):
     """One region of one team."""
 
     provider: ClassVar[str] = "digitalocean"
-    finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
         check_region(config, _REGION, like="fra1")
@@ -75,12 +75,6 @@ class DigitalOcean:
                 "POST", "/droplets", data=body, hide=(spec.user_data,)
             )
             return self._show(reply.need_object("droplet"))
-
-    def finish(
-        self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
-    ) -> CloudInstance:
-        """Do nothing: the create call does it all."""
-        return instance
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Look up what the create call refers to, and whether the token may write."""

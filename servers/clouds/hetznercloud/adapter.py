@@ -21,6 +21,7 @@ from servers.clouds.hetznercloud.launch import CAPABILITIES, VALUE, build_body
 from servers.clouds.hetznercloud.offers import read_catalogue
 from servers.clouds.hetznercloud.options import CREDENTIALS, OPTIONS, check_options
 from servers.clouds.kind import Kind
+from servers.clouds.one_call import OneCall
 from servers.clouds.opening import check_region, open_with_token
 from servers.clouds.timings import Timings
 from servers.outgoing import reading
@@ -35,11 +36,10 @@ _LOCATION: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LEFTOVERS: Final = {"volume": "/volumes", "address": "/primary_ips"}
 
 
-class HetznerCloud:
+class HetznerCloud(OneCall):
     """One location of one project."""
 
     provider: ClassVar[str] = "hetznercloud"
-    finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
         check_region(config, _LOCATION, like="fsn1", what="location")
@@ -62,12 +62,6 @@ class HetznerCloud:
                 "POST", "/servers", data=body, hide=(spec.user_data,)
             )
             return self._show(reply.need_object("server"))
-
-    def finish(
-        self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
-    ) -> CloudInstance:
-        """Do nothing: the create call does it all."""
-        return instance
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Look up what the create call refers to, and whether the token may write."""

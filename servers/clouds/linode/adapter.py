@@ -29,6 +29,7 @@ from servers.clouds.linode.errors import NAME, explain
 from servers.clouds.linode.launch import CAPABILITIES, build_body, make_label
 from servers.clouds.linode.offers import read_catalogue
 from servers.clouds.linode.options import CREDENTIALS, OPTIONS, check_options
+from servers.clouds.one_call import OneCall
 from servers.clouds.opening import check_region, open_with_token
 from servers.clouds.timings import Timings
 from servers.lifecycle.keys import is_fleet_id, parse_key
@@ -47,11 +48,10 @@ _CUSTOMER: Final = re.compile("[0-9A-Za-z-]{8,64}")
 _FIXED: Final = frozenset({"/regions", "/regions/availability", "/linode/types"})
 
 
-class Linode:
+class Linode(OneCall):
     """One region of one account."""
 
     provider: ClassVar[str] = "linode"
-    finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
         check_region(config, _REGION, like="eu-central")
@@ -76,12 +76,6 @@ class Linode:
                 "POST", "/linode/instances", data=body, hide=hidden
             )
             return self._show(reply.need_object())
-
-    def finish(
-        self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
-    ) -> CloudInstance:
-        """Do nothing: the create call does it all."""
-        return instance
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Look up what the create call refers to, and whether the token may write."""

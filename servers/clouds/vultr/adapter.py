@@ -14,6 +14,7 @@ from servers.clouds.base import (
 )
 from servers.clouds.catalogue import Catalogue, ImageQuery, OfferedImage
 from servers.clouds.kind import Kind
+from servers.clouds.one_call import OneCall
 from servers.clouds.opening import check_region, open_with_token
 from servers.clouds.timings import Timings
 from servers.clouds.vultr import offers
@@ -40,11 +41,10 @@ PAGE: Final = 500  # the most that the API returns
 _REGION: Final = re.compile(r"[a-z]{2,8}[0-9]{0,3}")
 
 
-class Vultr:
+class Vultr(OneCall):
     """One region of one account."""
 
     provider: ClassVar[str] = "vultr"
-    finishes = False
 
     def __init__(self, config: CloudConfig, timings: Timings) -> None:
         check_region(config, _REGION, like="fra")
@@ -66,12 +66,6 @@ class Vultr:
         with Deadline(deadline, NAME), refusing_missing():
             reply = self._client.ask("POST", "/instances", data=body, hide=hidden)
             return self._show(reply.need_object("instance"))
-
-    def finish(
-        self, instance: CloudInstance, spec: CreateSpec, *, deadline: float
-    ) -> CloudInstance:
-        """Do nothing: the create call does it all."""
-        return instance
 
     def check_create(self, spec: CreateSpec, *, deadline: float) -> tuple[str, ...]:
         """Look up what the create call refers to, and what the key's user may do."""
