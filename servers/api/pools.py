@@ -2,11 +2,8 @@
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
-from urllib.parse import quote
 
-from django.conf import settings
 from django.db import transaction
-from django.urls import get_script_prefix
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -32,7 +29,12 @@ from servers.api.shared.parameters import read_drain, read_number, refuse
 from servers.api.shared.views import ScopedView
 from servers.errors import InvalidError, NotFoundError
 from servers.models import Pool, Queue, Token
-from servers.operations.hooks import create_hook, delete_hook, find_scheme
+from servers.operations.hooks import (
+    create_hook,
+    delete_hook,
+    find_hook_url,
+    find_scheme,
+)
 from servers.operations.pools import delete_pool, save_pool
 from servers.operations.queue_test import probe_queue
 from servers.operations.queues import delete_queue, save_queue
@@ -121,7 +123,7 @@ class QueueViewSet(ScopedView, ViewSet):
         queue = find_queue(name)
         scheme = find_scheme(queue)
         shown = {
-            "url": _find_hook_url(request, queue),
+            "url": find_hook_url(queue, request.build_absolute_uri),
             "secret": create_hook(queue, given),
             "setup": scheme.setup,
         }
@@ -233,14 +235,6 @@ class PoolViewSet(ScopedView, ViewSet):
             "points": draw_curve(pool, record, vary) if record.jobs else [],
         }
         return Response(ReplaySerializer(found).data)
-
-
-def _find_hook_url(request: Request, queue: Queue) -> str:
-    """Return where a queue's hooks go, as the outside sees it."""
-    path = f"api/hooks/{quote(queue.name, safe='')}"
-    if settings.PUBLIC_URL:
-        return f"{settings.PUBLIC_URL}/{path}"
-    return request.build_absolute_uri(f"{get_script_prefix()}{path}")
 
 
 def _fill_pool(pool: Pool, data: dict[str, Any]) -> None:

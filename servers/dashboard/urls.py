@@ -15,6 +15,7 @@ from servers.dashboard.people import pages as people_pages
 from servers.dashboard.people.login import LogIn, LogOut, LogOutEverywhere
 from servers.dashboard.pools import acts as pool_acts
 from servers.dashboard.pools import edit as pool_edit
+from servers.dashboard.pools import hooks as queue_hooks
 from servers.dashboard.pools import pages as pool_pages
 from servers.dashboard.pools import queues as queue_pages
 from servers.dashboard.pools.replay import PoolReplay, UseSetting
@@ -139,6 +140,8 @@ urlpatterns = [
             ("enable", queue_pages.SwitchQueue.as_view()),
             ("disable", queue_pages.SwitchQueue.as_view(enabled=False)),
             ("delete", queue_pages.DeleteQueue.as_view()),
+            ("hook", queue_hooks.SetHook.as_view()),
+            ("remove-hook", queue_hooks.RemoveHook.as_view()),
         )
     ),
     path(f"{_POOL}change/", pool_edit.EditPool.as_view(), name="change-pool"),

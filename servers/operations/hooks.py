@@ -6,12 +6,16 @@ lost hook costs the time until the next read, and a repeated or a false one noth
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
+from urllib.parse import quote
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Coalesce, Greatest
+from django.urls import get_script_prefix
 
 from servers.errors import ConflictError, FleetError, InvalidError, NotFoundError
 from servers.messaging import dispatch
@@ -41,6 +45,18 @@ def find_scheme(queue: Queue) -> HookScheme:
             f"{kind.label} sends no hooks. {queue.name} is read at its interval."
         )
     return kind.hook
+
+
+def find_hook_url(queue: Queue, complete: Callable[[str], str]) -> str:
+    """Return where a queue's hooks go, as the outside sees it.
+
+    ``complete`` adds the scheme and the host by which ServerFleet was called to a path.
+    They count unless its public URL is set.
+    """
+    path = f"api/hooks/{quote(queue.name, safe='')}"
+    if settings.PUBLIC_URL:
+        return f"{settings.PUBLIC_URL}/{path}"
+    return complete(f"{get_script_prefix()}{path}")
 
 
 def create_hook(queue: Queue, given: str | None = None) -> str:

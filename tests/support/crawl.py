@@ -20,6 +20,7 @@ from servers.messaging.heartbeats import write_heartbeat
 from servers.models import Account, Instance, Leftover, Location, Session, Stamp, Token
 from servers.operations.accounts import save_account
 from servers.operations.fleet import freeze_destroys, pause_fleet
+from servers.operations.hooks import create_hook
 from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet, make_template, provision
 from tests.support.pools import make_pool
@@ -70,7 +71,8 @@ def make_everything() -> None:
     )
     Leftover.objects.create(**common, resource_id="vol-1", kind="volume")
     open_breaker(spare)
-    make_pool(token=f"{NEEDLE}-token")
+    pool = make_pool(token=f"{NEEDLE}-token")
+    create_hook(pool.queue, f"{NEEDLE}-of-a-hook")
     issue_token("ci", scopes=["servers:read"])
     User.objects.create_user("guest")
     write_heartbeat("worker")

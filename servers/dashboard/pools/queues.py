@@ -9,6 +9,7 @@ from django.views.generic import TemplateView
 
 from servers.access.reach import find_queue, reach_pools
 from servers.dashboard.accounts.pages import describe_option
+from servers.dashboard.pools.hooks import describe_hook
 from servers.dashboard.pools.queue_form import QueueForm
 from servers.dashboard.pools.standing import judge_pool, judge_queue
 from servers.dashboard.shared.acting import Act, Delete
@@ -53,6 +54,7 @@ class QueuePage(Live, TemplateView):
             "jobs": show_jobs(queue, jobs[:JOBS_SHOWN]),
             "total": len(jobs),
             "busy": queue.enabled,
+            **describe_hook(queue),
         }
 
 
