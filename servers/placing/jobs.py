@@ -1,6 +1,7 @@
 """Which pool serves which job of a queue."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from servers.lifecycle.pools.assigning import Candidate, assign_jobs
 from servers.models import Pool, Queue
@@ -38,16 +39,45 @@ def match_jobs(
     return found, unmatched
 
 
-def find_nearest(
-    queue: Queue, pools: Sequence[Pool], labels: Labels
-) -> tuple[str, list[str]]:
-    """Return the pool that lacks the fewest labels of a job, and which it lacks.
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The pool that comes nearest to a job that no enabled pool can run.
 
-    ("", []) if there is no pool.
+    ``missing`` are labels that the job asks for and the pool lacks, and ``demanded``
+    those that the pool's servers ask of each job and this one lacks. Both are empty if
+    the pool is only disabled. ``pool`` is None if there is none.
     """
-    list_missing = describe_queue_kind(queue.kind).list_missing
-    lacking = [(pool.name, list_missing(labels, pool.labels)) for pool in pools]
-    return min(lacking, key=lambda each: len(each[1]), default=("", []))
+
+    pool: Pool | None = None
+    missing: tuple[str, ...] = ()
+    demanded: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The pool's name, or ""."""
+        return self.pool.name if self.pool else ""
+
+
+def find_nearest(queue: Queue, pools: Sequence[Pool], labels: Labels) -> Nearest:
+    """Return the pool that differs from a job in the fewest labels.
+
+    Of several, an enabled one comes first.
+    """
+    kind = describe_queue_kind(queue.kind)
+    found = [
+        Nearest(
+            pool,
+            tuple(kind.list_missing(labels, pool.labels)),
+            tuple(kind.list_demanded(labels, pool.labels)),
+        )
+        for pool in pools
+    ]
+
+    def rank(each: Nearest) -> tuple[int, bool]:
+        is_disabled = each.pool is not None and not each.pool.enabled
+        return len(each.missing) + len(each.demanded), is_disabled
+
+    return min(found, key=rank, default=Nearest())
 
 
 def sort_of(labels: Mapping[str, str]) -> _Key:

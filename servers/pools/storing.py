@@ -33,7 +33,7 @@ def prepare_snapshot(queue: Queue, shown: QueueSnapshot, now: datetime) -> Kept:
     before = load_snapshot(queue)
     jobs = name_jobs(before.jobs if before else (), shown.jobs, now.timestamp())
     shown = replace(shown, jobs=tuple(keep_times(jobs, before)))
-    pools = list(Pool.objects.filter(queue=queue, enabled=True).order_by("pk"))
+    pools = list(Pool.objects.filter(queue=queue).order_by("pk"))
     values = {
         **dump_snapshot(shown, now),
         "counts": Counter(job.state.value for job in shown.jobs),

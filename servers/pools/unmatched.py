@@ -1,11 +1,12 @@
 """The jobs of a queue that no pool can run, summed up for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from uuid import UUID
 
 from servers.lifecycle.pools.demand import JobState
-from servers.models import Pool, Queue
-from servers.placing.jobs import find_nearest, match_jobs, sort_of
+from servers.models import Pool, Queue, Template
+from servers.placing.jobs import Nearest, find_nearest, match_jobs, sort_of
 from servers.queues.base import QueueJob, QueueSnapshot
 
 MAX_SORTS: Final = 5
@@ -19,9 +20,11 @@ def describe_unmatched(
 ) -> list[dict[str, Any]]:
     """Return the sorts of jobs that wait in vain for a pool, as JSON.
 
-    Servers of others may take a job, so it counts only after PATIENCE. The most
-    numerous first, at most MAX_SORTS. Each has its labels, how many jobs there are and
-    since when, and which of the labels the nearest pool lacks.
+    ``pools`` are all that follow the queue, even disabled ones, which can be the
+    nearest. Servers of others may take a job, so it counts only after PATIENCE. The
+    most numerous first, at most MAX_SORTS. Each has its labels, how many jobs there are
+    and since when, the nearest pool and its template, and which labels are missing. One
+    query if there are any, else none.
     """
     before = shown.at - PATIENCE
     waiting = [
@@ -29,26 +32,35 @@ def describe_unmatched(
         for job in shown.jobs
         if job.state is JobState.PENDING and job.since <= before
     ]
-    _, unmatched = match_jobs(queue, pools, waiting)
+    _, unmatched = match_jobs(queue, [each for each in pools if each.enabled], waiting)
     sorts: dict[Any, list[QueueJob]] = {}
     for job in unmatched:
         sorts.setdefault(sort_of(job.labels), []).append(job)
     most = sorted(sorts.values(), key=len, reverse=True)[:MAX_SORTS]
-    return [_describe(queue, pools, found) for found in most]
+    found = [(jobs, find_nearest(queue, pools, jobs[0].labels)) for jobs in most]
+    keys = {near.pool.template_id for _, near in found if near.pool}
+    names = (
+        dict(Template.objects.filter(pk__in=keys).values_list("pk", "name"))
+        if keys
+        else {}
+    )
+    return [_describe(jobs, near, names) for jobs, near in found]
 
 
 def _describe(
-    queue: Queue, pools: Sequence[Pool], jobs: Sequence[QueueJob]
+    jobs: Sequence[QueueJob], near: Nearest, templates: Mapping[UUID, str]
 ) -> dict[str, Any]:
-    labels = jobs[0].labels
-    nearest, missing = find_nearest(queue, pools, labels)
+    labels, pool = jobs[0].labels, near.pool
     asked = [f"{name}:{text}" if text else name for name, text in labels.items()]
     return {
         "labels": _shorten(asked),
         "count": len(jobs),
         "since": min(job.since for job in jobs),
-        "pool": nearest,
-        "missing": _shorten(missing),
+        "pool": near.name,
+        "template": templates.get(pool.template_id, "") if pool else "",
+        "enabled": pool is None or pool.enabled,
+        "missing": _shorten(near.missing),
+        "demanded": _shorten(near.demanded),
     }
 
 

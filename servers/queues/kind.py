@@ -45,6 +45,9 @@ class QueueKind:
     check_options: Callable[[Mapping[str, object]], str] = lambda _options: ""
     # Returns which labels of a job a pool lacks, for people.
     list_missing: Callable[[Labels, Labels], list[str]] = list_missing
+    # Returns which labels of a pool its jobs must have, and a job lacks. ``match``
+    # returns None if, and only if, one of the two returns something.
+    list_demanded: Callable[[Labels, Labels], list[str]] = lambda _job, _pool: []
     # Returns what is wrong with labels of a pool for this CI, or "".
     check_labels: Callable[[Labels], str] = lambda _labels: ""
     labels_help: str = ""

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from servers.models import Pool, Queue
-from servers.placing.jobs import find_nearest, match_jobs
+from servers.placing.jobs import Nearest, find_nearest, match_jobs
 from servers.queues.base import QueueJob
 
 
 def show_jobs(
     queue: Queue, jobs: Sequence[QueueJob], pools: Sequence[Pool] | None = None
 ) -> list[dict[str, Any]]:
-    """Return jobs with the pool that serves each, or what the nearest pool lacks.
+    """Return jobs with the pool that serves each, or why the nearest pool does not.
 
     ``pools`` are those to consider; None for all of the queue that are enabled.
     """
@@ -22,6 +22,14 @@ def show_jobs(
     shown = []
     for job in jobs:
         name = owner.get(id(job), "")
-        near, missing = ("", []) if name else find_nearest(queue, pools, job.labels)
-        shown.append({"job": job, "pool": name, "nearest": near, "missing": missing})
+        near = Nearest() if name else find_nearest(queue, pools, job.labels)
+        shown.append(
+            {
+                "job": job,
+                "pool": name,
+                "nearest": near.name,
+                "missing": list(near.missing),
+                "demanded": list(near.demanded),
+            }
+        )
     return shown

@@ -15,11 +15,13 @@ from tests.support.pools import make_pool
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
-SORT = {
+SORT: dict[str, Any] = {
     "labels": ["os:linux", "arch:arm64"],
     "count": 3,
     "since": 1_800_000_000.0,
     "pool": "linux",
+    "template": "default",
+    "enabled": True,
     "missing": ["arch:arm64"],
 }
 
@@ -44,7 +46,11 @@ def test_jobs_that_no_pool_can_run_are_told_with_the_nearest_pool(pool: Pool) ->
     assert first.sentence == (
         "3 jobs of the queue ci wait, and no pool can run them: os:linux, arch:arm64."
     )
-    assert first.detail == "The nearest pool is linux, which lacks arch:arm64."
+    assert first.detail == (
+        "The nearest pool is linux with the template default. It lacks the label "
+        "arch:arm64. If its servers have it, add it to the pool, or else create "
+        "another pool."
+    )
     assert second.sentence == (
         "1 job of the queue ci waits, and no pool can run it: no label."
     )
@@ -54,6 +60,48 @@ def test_jobs_that_no_pool_can_run_are_told_with_the_nearest_pool(pool: Pool) ->
     text = read_overview("viewer")
     assert "/pools/new/" not in text
     assert 'href="/queues/ci/"' in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"enabled": False, "missing": []},
+            (
+                "The pool linux with the template default could, but it is disabled. "
+                "Enable it."
+            ),
+        ),
+        (
+            {"enabled": False, "missing": ["a", "b"]},
+            (
+                "The nearest pool is linux with the template default, which is "
+                "disabled. It lacks the labels a, b. If its servers have them, add "
+                "them to the pool, or else create another pool."
+            ),
+        ),
+        (
+            {"missing": [], "demanded": ["gpu:yes"]},
+            (
+                "The nearest pool is linux with the template default. It takes only "
+                "jobs with the label gpu:yes."
+            ),
+        ),
+    ],
+)
+def test_what_keeps_jobs_from_the_nearest_pool_is_told_exactly(
+    pool: Pool, changes: dict[str, Any], said: str
+) -> None:
+    Queue.objects.update(unmatched=[{**SORT, **changes}])
+    (item,) = describe_queues()
+    assert item.detail == said
+
+
+def test_a_row_of_an_older_version_is_read(pool: Pool) -> None:
+    old = {name: SORT[name] for name in SORT if name not in {"template", "enabled"}}
+    Queue.objects.update(unmatched=[old])
+    (item,) = describe_queues()
+    assert item.detail.startswith("The nearest pool is linux. It lacks the label arch")
 
 
 def test_a_queue_that_fails_is_told_instead_of_what_it_showed_last(pool: Pool) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from servers.lifecycle.pools.demand import JobState
+from servers.models import Pool
 from servers.pools.unmatched import PATIENCE, describe_unmatched
 from servers.queues.base import QueueJob, QueueSnapshot
 from tests.support.fleet import make_fleet
@@ -18,6 +19,7 @@ AT = 1_800_000_000.0
 def test_what_no_pool_can_run_is_summed_up_by_what_it_asks_for() -> None:
     make_fleet()
     pool = make_pool()
+    pool.enabled = True
 
     def ask(number: int, **labels: str) -> QueueJob:
         return QueueJob(f"{number}", JobState.PENDING, AT - number, labels)
@@ -32,7 +34,10 @@ def test_what_no_pool_can_run_is_summed_up_by_what_it_asks_for() -> None:
         "count": 2,
         "since": AT - 3,
         "pool": "linux",
+        "template": "default",
+        "enabled": True,
         "missing": ["os:windows"],
+        "demanded": [],
     }
     assert found[1]["missing"] == ["kernel:k-4"]
     assert describe_unmatched(pool.queue, [], shown)[0]["pool"] == ""
@@ -40,3 +45,22 @@ def test_what_no_pool_can_run_is_summed_up_by_what_it_asks_for() -> None:
     fresh = (jobs[0], replace(jobs[1], since=AT + 1))
     shown = QueueSnapshot(AT + PATIENCE, fresh)
     assert describe_unmatched(pool.queue, [pool], shown) == []
+
+
+def test_a_disabled_pool_and_what_a_pool_demands_are_told() -> None:
+    make_fleet()
+    pool = make_pool()
+    pool.enabled = True
+    other = Pool(
+        name="arm", queue=pool.queue, template=pool.template, labels={"os": "mac"}
+    )
+    other.enabled = False
+    job = QueueJob("1", JobState.PENDING, AT, {"os": "mac"})
+    shown = QueueSnapshot(AT + PATIENCE, (job,))
+    (found,) = describe_unmatched(pool.queue, [pool, other], shown)
+    assert (found["pool"], found["enabled"], found["missing"]) == ("arm", False, [])
+    pool.labels = {"os": "linux", "label.gpu": "yes"}
+    job = replace(job, labels={"os": "linux"})
+    shown = QueueSnapshot(AT + PATIENCE, (job,))
+    (found,) = describe_unmatched(pool.queue, [pool], shown)
+    assert (found["missing"], found["demanded"]) == ([], ["label.gpu:yes"])

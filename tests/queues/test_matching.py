@@ -1,10 +1,14 @@
 """Which pool serves which job."""
 
+from collections.abc import Iterator
+from itertools import combinations
+
 import pytest
 
 from servers.lifecycle.pools.assigning import Candidate, assign_jobs
 from servers.queues.base import Labels
 from servers.queues.matching import list_missing, list_missing_tags, match_tags
+from servers.queues.registry import describe_queue_kind, list_queue_kinds
 
 pytestmark = pytest.mark.pure
 
@@ -64,3 +68,37 @@ def test_what_a_job_misses_is_written_as_people_write_it() -> None:
 def test_a_tag_is_not_missing_because_of_its_capitals() -> None:
     job = {"Linux": "", "GPU": "", "arm64": ""}
     assert list_missing_tags(job, {"linux": "", "gpu": ""}) == ["arm64"]
+
+
+# Kinds whose labels have no values.
+TAGGED = {"gitea", "forgejo", "github", "gitlab", "jenkins"}
+LABELS = [
+    *({"os": each} for each in ("linux", "windows")),
+    *({"kind": "pipeline"}, {"variant": "v7"}, {"queue": "a"}, {"repo": "me/app"}),
+    *({"label.gpu": each} for each in ("yes", "no")),
+    *({"gpu": each} for each in ("yes", "*")),
+    *({"!gpu": each} for each in ("yes", "*")),
+]
+TAGS = [{each: ""} for each in ("linux", "gpu", "Linux", "arm64")]
+TAGS += [{"run_untagged": "yes"}, {"mode": "exclusive"}]
+
+
+def mix(words: list[dict[str, str]]) -> Iterator[Labels]:
+    for number in range(3):
+        for chosen in combinations(words, number):
+            yield {name: text for each in chosen for name, text in each.items()}
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in list_queue_kinds()])
+def test_what_keeps_a_job_from_a_pool_is_named_and_nothing_else(name: str) -> None:
+    kind = describe_queue_kind(name)
+    words = TAGS if name in TAGGED else LABELS
+    pools = [each for each in mix(words) if not kind.check_labels(each)]
+    jobs = [each for each in mix(words) if name not in TAGGED or not any(each.values())]
+    refused = 0
+    for pool in pools:
+        for job in jobs:
+            told = [*kind.list_missing(job, pool), *kind.list_demanded(job, pool)]
+            assert bool(told) == (kind.match(job, pool) is None), (job, pool, told)
+            refused += bool(told)
+    assert refused > 20

@@ -132,6 +132,11 @@ class QueueJobSerializer(Shape):
         child=Text(),
         help_text="Which of its labels the nearest pool lacks, if none can serve it.",
     )
+    demanded = Array(
+        child=Text(),
+        help_text="Which labels that pool's servers ask of each job, and it lacks.",
+    )
+    nearest = Text(help_text="The nearest pool, if none can serve it.")
 
     example: ClassVar = {
         "id": "17",
@@ -141,6 +146,8 @@ class QueueJobSerializer(Shape):
         "title": "build 9, default",
         "pool": "linux",
         "missing": [],
+        "demanded": [],
+        "nearest": "",
     }
 
 

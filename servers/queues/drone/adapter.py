@@ -11,6 +11,7 @@ from servers.queues import hooks
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.drone.stages import (
     check_labels,
+    list_demanded_of_stage,
     list_missing_of_stage,
     match_stage,
     read_stages,
@@ -60,6 +61,7 @@ KIND: Final = QueueKind(
     open=Drone,
     match=match_stage,
     list_missing=list_missing_of_stage,
+    list_demanded=list_demanded_of_stage,
     check_labels=check_labels,
     labels_help=(
         "What the runners of this pool are: os, arch, and if needed kind, type, "

@@ -134,7 +134,25 @@ def match_stage(job: Labels, pool: Labels) -> int | None:
 
 def list_missing_of_stage(job: Labels, pool: Labels) -> list[str]:
     """Return what a stage asks for and a pool's runners are not."""
-    return list_missing(job, {**DEFAULTS, **pool})
+    offered = {**DEFAULTS, **pool}
+    asked = {
+        name: value
+        for name, value in job.items()
+        if name.startswith(_LABEL)
+        or name in _OPTIONAL
+        # Of the others, a pool has what it does not name as the stage wants it.
+        or (name in _FIXED and name in offered)
+    }
+    return list_missing(asked, offered)
+
+
+def list_demanded_of_stage(job: Labels, pool: Labels) -> list[str]:
+    """Return the labels of a pool that a stage lacks: the server wants them equal."""
+    return [
+        f"{name}:{value}"
+        for name, value in sorted(pool.items())
+        if name.startswith(_LABEL) and name not in job
+    ]
 
 
 def check_labels(labels: Labels) -> str:

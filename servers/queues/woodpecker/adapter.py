@@ -15,6 +15,7 @@ from servers.queues.kind import QueueKind
 from servers.queues.opening import open_with_token
 from servers.queues.woodpecker.labels import (
     check_labels,
+    list_demanded_of_task,
     list_missing_of_task,
     match_task,
 )
@@ -109,6 +110,7 @@ KIND: Final = QueueKind(
     open_cordons=Woodpecker,
     match=match_task,
     list_missing=list_missing_of_task,
+    list_demanded=list_demanded_of_task,
     check_labels=check_labels,
     labels_help=(
         "What the agents of this pool carry: platform, such as linux/amd64, and their "

@@ -42,6 +42,18 @@ def list_missing_of_task(job: Labels, pool: Labels) -> list[str]:
     ]
 
 
+def list_demanded_of_task(job: Labels, pool: Labels) -> list[str]:
+    """Return what a pool's agents demand of a task, and it does not say."""
+    missing = {each.partition(":")[0] for each in list_missing_of_task(job, pool)}
+    return [
+        f"{name[1:]}:{value}"
+        for name, value in sorted(pool.items())
+        if name.startswith(_REQUIRED)
+        and job.get(name[1:]) != value
+        and name[1:] not in missing
+    ]
+
+
 def check_labels(labels: Labels) -> str:
     """Return what is wrong with a pool's labels for Woodpecker, or ""."""
     for name in labels:

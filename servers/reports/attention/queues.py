@@ -37,15 +37,41 @@ def describe_queues() -> Iterator[Item]:
 def _describe_sort(queue: Queue, number: int, sort: dict[str, Any]) -> Item:
     jobs, waits = count_of(sort["count"], "job"), "waits" * (sort["count"] == 1)
     asked = ", ".join(sort["labels"]) or "no label"
-    missing = ", ".join(sort["missing"])
-    nearest = f"The nearest pool is {sort['pool']}"
     return Item(
         Concern.UNMATCHED,
         f"{jobs} of the queue {queue} {waits or 'wait'}, and no pool can run "
         f"{'it' if waits else 'them'}: {asked}.",
         tone="warn",
-        detail=f"{nearest}, which lacks {missing}." if missing else f"{nearest}.",
+        detail=" ".join(_explain_nearest(sort)),
         since=datetime.fromtimestamp(sort["since"], UTC),
         queue=queue.name,
         group=f"{queue.name}-{number}",
     )
+
+
+def _explain_nearest(sort: dict[str, Any]) -> Iterator[str]:
+    """Yield the nearest pool, what keeps the jobs from it, and what to do.
+
+    Rows that an older version wrote may lack all but the pool and what is missing.
+    """
+    missing, demanded = sort["missing"], sort.get("demanded", [])
+    template = sort.get("template")
+    pool = f"{sort['pool']}{f' with the template {template}' if template else ''}"
+    is_disabled = not sort.get("enabled", True)
+    if is_disabled and not missing and not demanded:
+        yield f"The pool {pool} could, but it is disabled. Enable it."
+        return
+    yield f"The nearest pool is {pool}{', which is disabled' if is_disabled else ''}."
+    if missing:
+        yield (
+            f"It lacks {_name_labels(missing)}. If its servers have "
+            f"{'it' if len(missing) == 1 else 'them'}, add "
+            f"{'it' if len(missing) == 1 else 'them'} to the pool, or else create "
+            "another pool."
+        )
+    if demanded:
+        yield f"It takes only jobs with {_name_labels(demanded)}."
+
+
+def _name_labels(labels: list[str]) -> str:
+    return f"the label{'s' * (len(labels) > 1)} {', '.join(labels)}"
