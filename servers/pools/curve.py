@@ -133,8 +133,9 @@ def draw_curve(pool: Pool, record: Record, vary: str) -> list[Point]:
     points = []
     for changes in list_changes(policy, vary):
         changed = _change(policy, changes)
+        price = policy.price * changed.slots / policy.slots
+        changed = replace(changed, price=price)
         world = World(record.jobs, replace(record.cloud, slots=changed.slots))
         found = measure(world.run({"": PolicyPlanner(changed)}, tick=record.poll))
-        price = policy.price * changed.slots / policy.slots
         points.append(Point(changes, found, found.hours * price if price else None))
     return points

@@ -18,7 +18,6 @@ from django.db.models import F
 
 from servers import tracing
 from servers.errors import ConflictError, FleetError, NotFoundError
-from servers.lifecycle.pools.growth import Bounds
 from servers.lifecycle.pools.memo import dump_memo, load_memo
 from servers.lifecycle.pools.plan import LONGEST_WAIT, Plan, plan
 from servers.lifecycle.pools.plan import Pool as PoolView
@@ -27,7 +26,7 @@ from servers.operations.cordon import cordon_server, uncordon_server
 from servers.operations.pools import read_policy
 from servers.operations.provision import MAX_COUNT, Request, provision_servers
 from servers.operations.terminate import terminate_server
-from servers.placing.caps import count_room
+from servers.pools.bounds import find_bounds
 from servers.pools.matching import read_demand
 from servers.pools.members import count_uses, load_members
 from servers.records.ledger import database_now
@@ -79,13 +78,11 @@ def _make_plan(pool_pk: UUID) -> _Seen | None:
     memo = load_memo(pool.memo)
     rivals = list(Pool.objects.filter(queue=pool.queue_id, enabled=True))
     fleet = Fleet.objects.get()
+    policy = read_policy(pool.policy, slots=pool.template.capacity)
     view = PoolView(
-        policy=read_policy(pool.policy, slots=pool.template.capacity),
+        policy=policy,
         memo=memo,
-        bounds=Bounds(
-            room=count_room(pool.template, fleet),
-            closed="the fleet is paused" if fleet.paused else "",
-        ),
+        bounds=find_bounds(pool, policy, fleet, now=now),
         frozen=pool.frozen or fleet.destroys_frozen,
     )
     # Nobody else needs these counts, and they take a query.

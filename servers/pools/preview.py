@@ -3,8 +3,9 @@
 from servers.lifecycle.pools.memo import load_memo
 from servers.lifecycle.pools.plan import Plan, plan
 from servers.lifecycle.pools.plan import Pool as PoolView
-from servers.models import Pool
+from servers.models import Fleet, Pool
 from servers.operations.pools import read_policy
+from servers.pools.bounds import find_bounds
 from servers.pools.matching import build_demand
 from servers.pools.members import load_members
 from servers.queues.base import QueueSnapshot
@@ -15,10 +16,14 @@ def preview_plan(pool: Pool, shown: QueueSnapshot | None) -> Plan:
     """Return what a pool, saved or not, would do about what its queue shows."""
     rivals = Pool.objects.filter(queue=pool.queue_id, enabled=True).exclude(pk=pool.pk)
     memo = load_memo(pool.memo)
+    policy = read_policy(pool.policy, slots=pool.template.capacity)
+    fleet, now = Fleet.objects.get(), database_now()
     view = PoolView(
-        policy=read_policy(pool.policy, slots=pool.template.capacity), memo=memo
+        policy=policy,
+        memo=memo,
+        bounds=find_bounds(pool, policy, fleet, now=now),
+        frozen=pool.frozen or fleet.destroys_frozen,
     )
     demand = shown and build_demand(pool.queue, shown, pool, [*rivals, pool])
     members = load_members(pool.pk, memo.cordoned_at, {}, pool.queue.agents)
-    now = database_now().timestamp()
-    return plan(view, demand or None, members, now)
+    return plan(view, demand or None, members, now.timestamp())

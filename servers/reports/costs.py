@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Case, IntegerField, Q, Sum, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
 from servers.lifecycle.billing import (
@@ -137,7 +137,19 @@ def add_up(usages: Iterable[Usage]) -> Costs:
 
 def load_spending(*, now: datetime) -> Spending:
     """Return what the fleet has used today and this month. One query."""
-    rows = _read_sums(now).union(_read_instances(now), all=True)
+    return _load(now, DayCost.objects.all(), Instance.objects.all())
+
+
+def load_pool_costs(pool: UUID, *, now: datetime) -> Costs:
+    """Return what a pool's servers have used today and this month. One query."""
+    rows = Instance.objects.filter(attempt__pool=pool)
+    return _load(now, DayCost.objects.filter(pool=pool), rows).of_all()
+
+
+def _load(
+    now: datetime, sums: QuerySet[DayCost], instances: QuerySet[Instance]
+) -> Spending:
+    rows = _read_sums(now, sums).union(_read_instances(now, instances), all=True)
     return Spending(
         tuple(
             Usage(
@@ -154,12 +166,12 @@ def load_spending(*, now: datetime) -> Spending:
     )
 
 
-def _read_sums(now: datetime) -> Any:
+def _read_sums(now: datetime, sums: QuerySet[DayCost]) -> Any:
     """Return account, template, pool, price, currency, and seconds by period."""
     today, month = start_of_day(now).date(), start_of_month(now).date()
     by = ("account", "template", "pool", "price_per_hour", "currency")
     return (
-        DayCost.objects.filter(day__gte=month)
+        sums.filter(day__gte=month)
         .order_by()
         .values(*by)
         .annotate(
@@ -169,7 +181,7 @@ def _read_sums(now: datetime) -> Any:
     )
 
 
-def _read_instances(now: datetime) -> Any:
+def _read_instances(now: datetime, instances: QuerySet[Instance]) -> Any:
     """Return the same columns of what is not in the sums yet."""
     begin = Greatest(
         Epoch(Coalesce("attempt__asked_at", "first_seen")),
@@ -180,7 +192,7 @@ def _read_instances(now: datetime) -> Any:
         default=Epoch("gone_at"),
         output_field=IntegerField(),
     )
-    rows = Instance.objects.filter(UNSUMMED).filter(
+    rows = instances.filter(UNSUMMED).filter(
         Q(live=True) | Q(gone_at__gt=start_of_month(now))
     )
     used = {

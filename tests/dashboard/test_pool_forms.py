@@ -254,6 +254,7 @@ def test_a_policy_is_changed_with_its_windows(admin: Client, pool: Pool) -> None
         ({"windows": "* * * * 1 min"}, "is not min, max, spare or idle"),
         ({"windows": "each day"}, "is no cron expression"),
         ({"policy-cost_per_hour": "3"}, "needs the price of a server"),
+        ({"policy-cost_per_day": "3"}, "needs the price of a server"),
         ({"labels": "x" * 300}, "at most 200 characters"),
         ({"labels": "color=blue"}, "is no property of a Drone runner"),
         ({"template": "00000000-0000-0000-0000-000000000000"}, "valid choice"),

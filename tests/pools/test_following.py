@@ -29,7 +29,7 @@ from servers.operations.provision import provision_servers
 from servers.operations.queues import delete_queue, save_queue
 from servers.operations.templates import delete_template
 from servers.operations.terminate import protect_server, terminate_server
-from servers.pools import planner
+from servers.pools import bounds, planner
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.drone import FakeDrone
 from tests.queues.fakes.github import FakeGitHub
@@ -207,7 +207,7 @@ def test_a_cap_that_fills_up_meanwhile_undoes_the_plan_and_is_told(
         drone.add()
     pool = make_pool(make_queue(drone))
     Account.objects.update(max_servers=2)
-    monkeypatch.setattr(planner, "count_room", lambda *_: 99)
+    monkeypatch.setattr(bounds, "count_room", lambda *_: 99)
     why = plan_now(pool)
     assert not Server.objects.exists()
     assert " ".join(why) == (

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from servers.lifecycle.pools.demand import Demand, Job, JobState
-from servers.lifecycle.pools.growth import Bounds
+from servers.lifecycle.pools.growth import Bounds, Spent
 from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.pools.memo import Memo
 from servers.lifecycle.pools.plan import Plan, Pool, plan
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.pure
 
 NOW = 1_800_000_000.0
 LONG_AGO = NOW - 7200
+DAILY: dict[str, Any] = {"cost_per_day": 9, "price": 0.5}
 
 
 def make_member(name: str, **given: Any) -> Member:
@@ -146,7 +147,27 @@ def test_min_is_kept_without_any_job_and_without_broken_servers() -> None:
         ({"burst": 4}, {}, {"created": ((NOW - 61, 1),)}, 4, "created in a minute"),
         ({}, {"room": 1}, {}, 1, "the account has no room for more"),
         ({"cost_per_hour": 0.5, "price": 0.1}, {}, {}, 5, "at most 0.5 an hour"),
-        ({"cost_per_day": 9}, {"spent_today": 9.0}, {}, 0, "today's 9 are spent"),
+        (DAILY, {"spent": Spent(9.0)}, {}, 0, "but 9.00 of today's budget of 9 are"),
+        (DAILY, {"spent": Spent(8.5)}, {}, 1, "the rest pays for no hour of more"),
+        (DAILY, {"spent": Spent(0.0)}, {}, 10, ""),
+        (
+            DAILY,
+            {"spent": Spent(8.75, 1.2, ("EUR",))},
+            {},
+            0,
+            (
+                "but 8.75 EUR of today's budget of 9 are spent (1.20 of it is "
+                "assumed, because some prices are unknown) and the rest pays for no "
+                "hour of more servers."
+            ),
+        ),
+        (
+            DAILY,
+            {"spent": Spent(1.0, 0.0, ("", "EUR"))},
+            {},
+            0,
+            "billed in several currencies (one without a name and EUR), which can't",
+        ),
         ({}, {}, {"failures": 3, "failed_at": NOW - 29}, 0, "boots failed"),
         ({}, {}, {"failures": 3, "failed_at": NOW - 30}, 1, "boots failed"),
         ({}, {}, {"failures": 9, "failed_at": NOW - 599}, 0, "boots failed"),
@@ -162,6 +183,19 @@ def test_no_limit_is_passed_and_each_is_told(
     planned = ask(jobs=wait(20), bounds=Bounds(**bounds), memo=Memo(**memo), **settings)
     assert planned.create == created
     assert words in planned.why[-1]
+
+
+def test_a_day_s_budget_is_there_again_the_next_day_and_takes_no_server_away() -> None:
+    spent = Bounds(spent=Spent(8.75))
+    members = (make_member("a"), make_member("b"))
+    planned = ask(*members, jobs=[*run("a"), *wait(5)], bounds=spent, **DAILY)
+    assert (planned.create, planned.cordon, planned.stop) == (0, (), ())
+    # What it has counts: an hour of four more servers is there, but not of six.
+    spent = Bounds(spent=Spent(6.0))
+    assert ask(*members, jobs=wait(40), bounds=spent, **DAILY).create == 4
+    late = (NOW // 86400 + 1) * 86400 - 30
+    planned = ask(jobs=wait(1), bounds=Bounds(spent=Spent(9)), at=late, **DAILY)
+    assert planned.next_at == late + 30
 
 
 def test_a_paused_queue_creates_nothing_and_stops_what_is_idle() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from servers.lifecycle.pools.policy import Policy
+from servers.lifecycle.pools.policy import DAY, Policy
 from servers.lifecycle.replay.measure import Measure, find_percentile, measure
 from servers.lifecycle.replay.planners import DronePlanner, PolicyPlanner
 from servers.lifecycle.replay.rivals import Rivals
@@ -67,6 +67,22 @@ def test_while_the_queue_is_silent_nothing_changes() -> None:
     changes = world.run({"": ours()}, tick=10).changes
     assert [at for at in changes if 40_000 <= at < 40_600] == []
     assert [at for at in changes if 40_600 <= at < 42_000]
+
+
+def test_a_day_s_budget_delays_jobs_and_is_there_again_the_next_day() -> None:
+    jobs = [TracedJob(0, 600)] * 4 + [TracedJob(7200, 600)] * 6
+    jobs += [TracedJob(DAY + 10, 600)] * 4
+    found = []
+    for budget in (0.0, 4.0):
+        policy = Policy(max=20, price=1.0, cost_per_day=budget)
+        world = World(jobs, Cloud(slots=1))
+        found.append(measure(world.run({"": PolicyPlanner(policy)}, tick=10)))
+    free, bound = found
+    # Of the 4 of a day about 1.1 are spent by noon: that leaves an hour of 2 servers.
+    assert (free.created_per_100, bound.created_per_100) == (100, 100 * 10 / 14)
+    assert bound.longest > free.longest
+    assert bound.jobs == 14
+    assert bound.killed == bound.never_run == 0
 
 
 def test_all_jobs_above_max_run() -> None:

@@ -109,7 +109,7 @@ def test_a_name_that_is_taken_is_told() -> None:
         ({"policy": []}, "policy", "JSON object"),
         ({"policy": {"min": 3, "max": 2}}, "policy", "min: Use at most max."),
         ({"policy": {"most": 3}}, "policy", "most: There is no such setting"),
-        ({"policy": {"cost_per_day": 3}}, "policy", "There is no such setting"),
+        ({"policy": {"cost_per_day": 3}}, "policy", "cost_per_day: A limit on cost"),
         ({"policy": {"slots": 3}}, "policy", "capacity of its template"),
         ({"policy": {"min": "2"}}, "policy", "min: Use a number."),
         ({"policy": {"min": True}}, "policy", "min: Use a number."),

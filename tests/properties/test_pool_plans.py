@@ -17,11 +17,11 @@ from hypothesis.stateful import (
 )
 
 from servers.lifecycle.pools.demand import Demand, Job, JobState
-from servers.lifecycle.pools.growth import Bounds
+from servers.lifecycle.pools.growth import Bounds, Spent
 from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.pools.memo import Memo, dump_memo, load_memo
 from servers.lifecycle.pools.plan import Plan, Pool, plan
-from servers.lifecycle.pools.policy import Policy
+from servers.lifecycle.pools.policy import DAY, Policy
 from servers.lifecycle.replay.measure import measure
 from servers.lifecycle.replay.planners import PolicyPlanner
 from servers.lifecycle.replay.trace import TracedJob
@@ -63,7 +63,7 @@ def draw_policy(draw: st.DrawFn) -> Policy:
         billing=draw(st.sampled_from([0.0, 3600.0])),
         price=0.1,
         cost_per_hour=draw(st.sampled_from([0.0, 0.35])),
-        cost_per_day=draw(st.sampled_from([0.0, 5.0])),
+        cost_per_day=draw(st.sampled_from([0.0, 0.35, 5.0])),
     )
 
 
@@ -129,7 +129,9 @@ def draw_case(draw: st.DrawFn) -> tuple[Pool, Demand, tuple[Member, ...]]:
         failed_at=START - draw(TIMES),
     )
     room = draw(st.sampled_from([None, 0, 2]))
-    spent = draw(st.sampled_from([0.0, 6.0]))
+    spent = draw(st.sampled_from([Spent(), Spent(0.12), Spent(4.75), Spent(6.0)]))
+    if draw(st.integers(0, 9)) == 0:
+        spent = Spent(currencies=("EUR", "USD"))
     bounds = Bounds(room, draw(st.sampled_from(["", "", "closed"])), spent)
     pool = Pool(draw(draw_policy()), memo, bounds, draw(st.integers(0, 5)) == 0)
     return pool, demand, members
@@ -179,6 +181,30 @@ def test_no_plan_breaks_a_rule(case: tuple[Pool, Demand, tuple[Member, ...]]) ->
     check_rules(pool, demand, members, planned, START)
 
 
+@PURE
+@given(st.one_of(draw_case(), draw_idle_case()))
+def test_a_budget_that_is_spent_takes_nothing_away(
+    case: tuple[Pool, Demand, tuple[Member, ...]],
+) -> None:
+    """It creates less, and all that runs or may serve again stays as without it."""
+    pool, demand, members = case
+    rich = replace(pool, policy=replace(pool.policy, cost_per_day=0.0))
+    broke = replace(
+        pool,
+        policy=replace(pool.policy, cost_per_day=5.0),
+        bounds=replace(pool.bounds, spent=Spent(5.0)),
+    )
+    with_it, without = (plan(each, demand, members, START) for each in (broke, rich))
+    assert with_it.create == 0
+    assert (with_it.stop, with_it.uncordon) == (without.stop, without.uncordon)
+    used = {job.server for job in demand.jobs if job.state is JobState.RUNNING}
+    policy = pool.policy
+    for name in set(with_it.cordon) - set(without.cordon):
+        # Only what is old or above max goes while it is busy, by a drain as always.
+        old = policy.max_age or policy.max_uses
+        assert old or len(members) > policy.max or name not in used
+
+
 def check_rules(
     pool: Pool,
     demand: Demand,
@@ -221,7 +247,9 @@ def check_rules(
             cost = (len(members) + planned.create) * policy.price
             assert cost <= policy.cost_per_hour + 1e-9
         if policy.cost_per_day:
-            assert pool.bounds.spent_today < policy.cost_per_day
+            assert len(pool.bounds.spent.currencies) < 2
+            hour = (len(members) + planned.create) * policy.price
+            assert pool.bounds.spent.amount + hour <= policy.cost_per_day + 1e-6
         assert not demand.paused
         assert not pool.bounds.closed
         assert not planned.cordon
@@ -356,14 +384,19 @@ class PoolMachine(RuleBasedStateMachine):
         self.jobs: dict[str, Job] = {}
         self.memo = Memo()
         self.number = 0
+        self.spent = 0.0  # today
 
     @initialize(policy=draw_policy())
     def begin(self, policy: Policy) -> None:
-        self.policy = replace(policy, cost_per_day=0.0)
+        self.policy = policy
 
-    @rule(seconds=st.sampled_from([1.0, 10.0, 61.0, 301.0, 700.0]))
+    @rule(seconds=st.sampled_from([1.0, 10.0, 61.0, 301.0, 700.0, 20_000.0]))
     def time_passes(self, seconds: float) -> None:
-        self.now += seconds
+        begun, self.now = self.now, self.now + seconds
+        today = self.now // DAY * DAY
+        self.spent = self.spent if begun >= today else 0.0
+        hours = (self.now - max(begun, today)) / 3600
+        self.spent += len(self.members) * hours * self.policy.price
 
     @rule(number=st.integers(1, 6))
     def jobs_arrive(self, number: int) -> None:
@@ -411,7 +444,8 @@ class PoolMachine(RuleBasedStateMachine):
     def the_queue_is_read(self, known: bool, age: float) -> None:
         demand = Demand(self.now - age, tuple(self.jobs.values()), complete=known)
         members = tuple(self.members.values())
-        pool = Pool(self.policy, self.memo)
+        bounds = Bounds(spent=Spent(self.spent))
+        pool = Pool(self.policy, self.memo, bounds)
         planned = plan(pool, demand, members, self.now)
         if planned.hold:
             assert not planned.changes

@@ -25,6 +25,7 @@ from servers.lifecycle.states import State
 from servers.models import Pool, PoolPlan, Queue
 from servers.queues.base import QueueJob
 from servers.records.snapshots import load_snapshot
+from servers.reports.costs import recent_spending
 from servers.reports.pool_chart import RANGES, find_range, load_pool_steps
 from servers.reports.pools import show_jobs
 
@@ -88,6 +89,7 @@ class PoolPage(Live, TemplateView):
         jobs = _load_jobs(pool)
         running = Counter(job.server for job in jobs if job.state is JobState.RUNNING)
         waiting = list(_list_waiting(pool, jobs))
+        spending = recent_spending(now=data["now"])
         return data | {
             "row": judge_pool(pool, now=data["now"]),
             "pool": pool,
@@ -105,6 +107,8 @@ class PoolPage(Live, TemplateView):
             "steps": steps,
             "slots": draw_slots(steps),
             "waits": draw_waits(steps),
+            "costs": spending.of_pool(pool.pk),
+            "costs_at": spending.at,
             "busy": pool.enabled,
         }
 

@@ -73,6 +73,12 @@ GROUPS: Final[Mapping[str, tuple[Setting, ...]]] = {
     "Cost": (
         Setting("price", "Price per server-hour", "Of one server of the pool."),
         Setting("cost_per_hour", "Most per hour", "For all servers. 0: no limit."),
+        Setting(
+            "cost_per_day",
+            "Most per day",
+            "Of UTC, for all servers. When it is spent, none is created, and those "
+            "that are there stay. 0: no limit.",
+        ),
     ),
 }
 # Written as text, not as numbers.

@@ -8,7 +8,7 @@ from typing import Final
 from servers.lifecycle.pools.capacity import Capacity
 from servers.lifecycle.pools.members import Member
 from servers.lifecycle.pools.memo import Memo
-from servers.lifecycle.pools.policy import MINUTE, Policy
+from servers.lifecycle.pools.policy import DAY, MINUTE, Policy
 
 FAILURES: Final = 3  # boots that fail in a row before creations slow down
 FIRST_PAUSE: Final = 30.0
@@ -27,12 +27,25 @@ class Growth:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a pool's servers have cost today, a day of UTC.
+
+    Time without a known price counts at the policy's. With several currencies, nothing
+    can be compared with a budget.
+    """
+
+    amount: float = 0.0
+    assumed: float = 0.0  # the part of it that counts at the policy's price
+    currencies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Bounds:
     """Limits that others set: how many servers more, and what was spent today."""
 
     room: int | None = None
     closed: str = ""  # why nothing may be created at all
-    spent_today: float = 0.0
+    spent: Spent = Spent()
 
 
 NO_BOUNDS: Final = Bounds()
@@ -98,8 +111,8 @@ def _list_limits(
         affordable = math.floor(policy.cost_per_hour / policy.price + 1e-9)
         words = f"all may cost at most {policy.cost_per_hour:g} an hour"
         yield affordable - found.total, words, never
-    if policy.cost_per_day and bounds.spent_today >= policy.cost_per_day:
-        yield 0, f"today's {policy.cost_per_day:g} are spent", never
+    if policy.cost_per_day:
+        yield _limit_day(policy, found, bounds.spent, now)
     if memo.failures >= FAILURES:
         pause = min(FIRST_PAUSE * 2 ** (memo.failures - FAILURES), LONGEST_PAUSE)
         until = memo.failed_at + pause
@@ -107,3 +120,31 @@ def _list_limits(
         waits = now < until
         left = int(not waits and not found.booting)
         yield left, words, until if waits else never
+
+
+def _limit_day(
+    policy: Policy, found: Capacity, spent: Spent, now: float
+) -> tuple[int, str, float]:
+    """Return the limit of a day's budget.
+
+    A server is created only if what is left pays for an hour of all servers, so that a
+    burst at the end of a budget can't exceed it by much.
+    """
+    tomorrow = (now // DAY + 1) * DAY
+    if len(spent.currencies) > 1:
+        names = " and ".join(name or "one without a name" for name in spent.currencies)
+        words = (
+            f"today's servers were billed in several currencies ({names}), which can't "
+            "be compared with a budget"
+        )
+        return 0, words, tomorrow
+    left = max(0.0, policy.cost_per_day - spent.amount)
+    affordable = math.floor(left / policy.price + 1e-9)
+    amount = " ".join([f"{spent.amount:.2f}", *filter(None, spent.currencies)])
+    words = f"{amount} of today's budget of {policy.cost_per_day:g} are spent"
+    if spent.assumed:
+        assumed = f"{spent.assumed:.2f} of it is assumed"
+        words += f" ({assumed}, because some prices are unknown)"
+    if left:
+        words += " and the rest pays for no hour of more servers"
+    return affordable - found.total, words, tomorrow

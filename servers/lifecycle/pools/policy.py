@@ -12,6 +12,7 @@ from cronsim import CronSim, CronSimError
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
+DAY: Final = 86400.0  # of UTC, in Unix seconds
 MOST: Final = 100_000
 
 
@@ -55,7 +56,7 @@ class Policy:
     billing: float = 0.0  # the period that the cloud charges for as a whole
     price: float = 0.0  # of a server and hour
     cost_per_hour: float = 0.0
-    cost_per_day: float = 0.0
+    cost_per_day: float = 0.0  # of UTC
     keep_broken: float = 10 * MINUTE  # before a server that failed is stopped
     stale: float = 2 * MINUTE  # the age at which a snapshot counts as unknown
     passed_over: float = 10 * MINUTE  # beside free slots, before a job stops counting
@@ -150,10 +151,7 @@ def _check_type(value: Any, usual: Any) -> str:
 
 
 _DEFAULTS: Final = {
-    name: getattr(Policy(), name)
-    for name in Policy.__dataclass_fields__
-    # Nobody counts a pool's costs yet, so this would do nothing.
-    if name != "cost_per_day"
+    name: getattr(Policy(), name) for name in Policy.__dataclass_fields__
 }
 SETTINGS: Final = frozenset(_DEFAULTS) - {"slots"}  # that a pool may have
 _WINDOW: Final = {"cron": "", "min": 0, "max": 0, "spare": 0, "idle": 0.0}
@@ -174,8 +172,11 @@ def check_policy(policy: Policy) -> Mapping[str, str]:
         wrong["min"] = "Use at most max."
     if policy.max_age and policy.max_age <= policy.min_age:
         wrong["max_age"] = "Use more than min_age, or 0 for no limit."
-    if policy.cost_per_hour and not policy.price:
-        wrong["cost_per_hour"] = "A limit on cost needs the price of a server."
+    wrong |= {
+        name: "A limit on cost needs the price of a server."
+        for name in ("cost_per_hour", "cost_per_day")
+        if getattr(policy, name) and not policy.price
+    }
     try:
         ZoneInfo(policy.zone)
     except (OSError, ValueError, KeyError):

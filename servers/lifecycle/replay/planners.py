@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from servers.lifecycle.pools.demand import Demand, Job, JobState
-from servers.lifecycle.pools.growth import NO_BOUNDS, Bounds
+from servers.lifecycle.pools.growth import NO_BOUNDS, Bounds, Spent
 from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.pools.memo import Memo
 from servers.lifecycle.pools.plan import Pool, plan
-from servers.lifecycle.pools.policy import Policy
+from servers.lifecycle.pools.policy import HOUR, Policy
 from servers.lifecycle.replay.world import SimulatedServer, World
 
 
@@ -40,7 +40,11 @@ class PolicyPlanner:
         servers = {each.name: each for each in world.servers[self.label]}
         members = tuple([self._show(each, world, now) for each in servers.values()])
         demand = None if world.is_out(now) else self._read(world, now)
-        pool = Pool(self.policy, self.memo, self.find_bounds())
+        bounds = self.find_bounds()
+        if self.policy.cost_per_day:
+            used = world.count_seconds_today(self.label) / HOUR
+            bounds = replace(bounds, spent=Spent(self.policy.price * used))
+        pool = Pool(self.policy, self.memo, bounds)
         planned = plan(pool, demand, members, now)
         self.memo, self.next_at = planned.memo, planned.next_at
         self.version = world.version

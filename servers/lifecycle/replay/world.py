@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final, Protocol
 
+from servers.lifecycle.pools.policy import DAY
 from servers.lifecycle.replay.trace import TracedJob
 
 # After the last job was queued, in seconds.
@@ -88,6 +89,8 @@ class World:
         self._events: list[tuple[float, int, int, Any]] = []
         self._free: dict[str, list[SimulatedServer]] = {}
         self._unfinished = len(jobs)
+        # By label, a day and for how long servers existed on it that are gone.
+        self._ended: dict[str, tuple[float, float]] = {}
         for number, job in enumerate(jobs):
             self._push(job.queued_at, _ARRIVES, (number, job))
             self.pending.setdefault(job.label, deque())
@@ -154,6 +157,13 @@ class World:
         self._remove(server)
         self._change()
 
+    def count_seconds_today(self, label: str) -> float:
+        """Return for how long the servers of a label have existed today, a UTC day."""
+        today = self.now // DAY * DAY
+        day, ended = self._ended.get(label, (today, 0.0))
+        living = (self.now - max(s.created_at, today) for s in self.servers[label])
+        return sum(living) + (ended if day == today else 0.0)
+
     def _change(self) -> None:
         self.version += 1
         self.result.changes.append(self.now)
@@ -217,6 +227,10 @@ class World:
         server.gone_at = self.now
         self._unfinished -= len(server.jobs)  # killed
         self._count_life(server, self.now)
+        today = self.now // DAY * DAY
+        day, ended = self._ended.get(server.label, (today, 0.0))
+        used = self.now - max(server.created_at, today)
+        self._ended[server.label] = today, used + (ended if day == today else 0.0)
         self.servers[server.label].remove(server)
         self._refresh(server)
 
