@@ -232,6 +232,8 @@ class PoolViewSet(ScopedView, ViewSet):
             "jobs": len(record.jobs),
             "boot": record.cloud.boot,
             "failing": record.cloud.failing,
+            "mean": record.mean,
+            "p95": record.p95,
             "points": draw_curve(pool, record, vary) if record.jobs else [],
         }
         return Response(ReplaySerializer(found).data)

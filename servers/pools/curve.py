@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import Count, Q
 
 from servers.lifecycle.pools.policy import Policy, check_policy
-from servers.lifecycle.replay.measure import Measure, measure
+from servers.lifecycle.replay.measure import Measure, find_percentile, measure
 from servers.lifecycle.replay.planners import PolicyPlanner
 from servers.lifecycle.replay.trace import TracedJob
 from servers.lifecycle.replay.world import Cloud, World
@@ -40,6 +40,9 @@ class Record:
     cloud: Cloud
     poll: float  # seconds between two reads of the queue
     boots: int  # how many boots the boot time and the share of failed ones are from
+    # How long the jobs waited in fact, in seconds, whoever ran them.
+    mean: float = 0.0
+    p95: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ def read_record(
 
     Jobs that still run, or that nobody saw run, are left out.
     """
-    rows = (
+    rows = list(
         PoolJob.objects.filter(pool=pool, queued_at__gte=now - timedelta(days=days))
         .filter(started_at__isnull=False, ended_at__isnull=False)
         .order_by("-queued_at")
@@ -83,7 +86,19 @@ def read_record(
         slots=pool.template.capacity,
     )
     poll = max(1.0, read_poll(pool.queue.kind, pool.queue.options))
-    return Record(jobs[::-1], cloud, poll, boots=count)
+    waits = sorted(
+        max(0.0, (started - queued).total_seconds())
+        for queued, started, _ in rows
+        if started
+    )
+    return Record(
+        jobs[::-1],
+        cloud,
+        poll,
+        boots=count,
+        mean=sum(waits) / len(waits) if waits else 0.0,
+        p95=find_percentile(waits, 95),
+    )
 
 
 def _count_failures(pool: Pool, now: datetime) -> tuple[int, int]:

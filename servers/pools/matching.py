@@ -1,8 +1,10 @@
 """What a queue's snapshot means for one of its pools."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from servers.lifecycle.pools.demand import Demand, Job, JobState
+from servers.lifecycle.pools.shadow import Seen
 from servers.models import Pool, Queue
 from servers.placing.jobs import match_jobs
 from servers.queues.base import QueueSnapshot
@@ -19,6 +21,22 @@ def read_demand(queue: Queue, pool: Pool, pools: Sequence[Pool]) -> Demand | Non
     if shown is None or not queue.enabled:
         return None
     return build_demand(queue, shown, pool, pools)
+
+
+def see_running(queue: Queue, pool: Pool, pools: Sequence[Pool]) -> Seen:
+    """Return what a queue's last snapshot shows of a pool's running jobs.
+
+    Which pool an idle agent is for, nobody says: agents count only for a lone pool.
+    """
+    shown = load_snapshot(queue)
+    if shown is None:
+        return Seen()
+    running = [job for job in shown.jobs if job.state is JobState.RUNNING]
+    matched, _ = match_jobs(queue, pools, running)
+    return Seen(
+        Counter(job.server for job in matched[pool.name]),
+        shown.agents if len(pools) == 1 else {},
+    )
 
 
 def build_demand(

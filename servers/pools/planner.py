@@ -27,7 +27,7 @@ from servers.operations.pools import read_policy
 from servers.operations.provision import MAX_COUNT, Request, provision_servers
 from servers.operations.terminate import terminate_server
 from servers.pools.bounds import find_bounds
-from servers.pools.matching import read_demand
+from servers.pools.matching import read_demand, see_running
 from servers.pools.members import count_uses, load_members
 from servers.records.ledger import database_now
 
@@ -84,6 +84,7 @@ def _make_plan(pool_pk: UUID) -> _Seen | None:
         memo=memo,
         bounds=find_bounds(pool, policy, fleet, now=now),
         frozen=pool.frozen or fleet.destroys_frozen,
+        seen=see_running(pool.queue, pool, rivals) if pool.dry else None,
     )
     # Nobody else needs these counts, and they take a query.
     uses = count_uses(pool) if view.policy.max_uses else {}

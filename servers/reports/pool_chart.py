@@ -5,6 +5,7 @@ nothing is known of it.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -25,7 +26,8 @@ RANGES: Final = (
 )
 # CI systems give up jobs that have waited longer.
 LONGEST_WAIT: Final = timedelta(days=1)
-_FIGURES: Final = ("waiting", "busy", "idle", "free")
+_FIGURES: Final = ("waiting", "busy", "idle", "free", "others")
+_COMPARED: Final = ("other_servers", "would")  # unknown is not 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +44,15 @@ class PoolStep:
     idle: float = 0.0
     booting: float = 0.0  # slots of booting servers
     waits: Boots = field(default_factory=Boots)  # seconds
+    # Of a dry pool: jobs and servers of others, and the servers that it would have.
+    others: float = 0.0
+    other_servers: float | None = None
+    would: float | None = None
 
     @property
     def demand(self) -> float:
         """How many jobs needed a slot."""
-        return self.waiting + self.busy
+        return self.waiting + self.busy + self.others
 
 
 def find_range(name: str) -> Range:
@@ -76,15 +82,46 @@ def load_pool_steps(pool: Pool, chosen: Range, *, now: datetime) -> list[PoolSte
                 row["idle"],
                 max(0.0, row["free"] - row["idle"]),
                 waited,
+                row["others"],
+                row["other_servers"],
+                row["would"],
             )
         )
     return shown
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Servers of others beside those that a dry pool would have had.
+
+    Averages and server-hours of the steps in which both are known.
+    """
+
+    others: float
+    would: float
+    other_hours: float
+    would_hours: float
+
+
+def compare_steps(steps: Iterable[PoolStep], chosen: Range) -> Comparison | None:
+    """Return the comparison over a range, or None if nothing is known."""
+    pairs = [
+        (step.other_servers, step.would)
+        for step in steps
+        if step.other_servers is not None and step.would is not None
+    ]
+    if not pairs:
+        return None
+    others, would = (sum(column) for column in zip(*pairs, strict=True))
+    hours = chosen.seconds / 3600
+    return Comparison(
+        others / len(pairs), would / len(pairs), others * hours, would * hours
+    )
+
+
 def _load_slots(pool: Pool, chosen: Range, start: datetime) -> list[dict[str, Any]]:
-    def average(name: str) -> Coalesce:
-        figure = Cast(KeyTextTransform(name, "figures"), IntegerField())
-        return Coalesce(Avg(figure), 0.0)
+    def average(name: str) -> Avg:
+        return Avg(Cast(KeyTextTransform(name, "figures"), IntegerField()))
 
     rows = (
         PoolPlan.objects.filter(pool=pool.pk, at__gte=start)
@@ -92,7 +129,10 @@ def _load_slots(pool: Pool, chosen: Range, start: datetime) -> list[dict[str, An
         .order_by()
         .values("step")
         .annotate(plans=Count("pk"))
-        .annotate(**{name: average(name) for name in _FIGURES})
+        .annotate(
+            **{name: Coalesce(average(name), 0.0) for name in _FIGURES},
+            **{name: average(name) for name in _COMPARED},
+        )
     )
     return [dict(row) for row in rows]
 

@@ -66,6 +66,7 @@ def test_todays_policy_stands_among_the_others(
     assert page.count('class="point present"') == 1
     assert page.count('class="point"') == page.count("<tr>") - 2
     assert "40 jobs of the last 7 days" in page
+    assert "these jobs waited for 30 s on average" in page
     assert ("Use this" in page) == (vary != "slots")
 
 

@@ -48,6 +48,7 @@ def test_a_longer_idle_time_costs_more_and_waits_less(pool: Pool) -> None:
     fill(pool)
     record = read_record(pool, now=NOW(), days=7)
     assert len(record.jobs) == 200
+    assert [record.mean, record.p95] == pytest.approx([5, 5])
     present, *others = draw_curve(pool, record, "idle")
     assert present.is_present
     assert [point.changes["idle"] for point in others] == [60, 180, 600, 1200, 3300]
@@ -125,6 +126,7 @@ def test_the_command_prints_todays_point_and_the_others(pool: Pool, vary: str) -
     fill(pool, jobs=30)
     first, head, present, *others = replay(pool="linux", vary=vary).splitlines()
     assert first.startswith("30 jobs. A boot takes 90 s, and 0.0% of the last 0 failed")
+    assert "the jobs waited for 5 s on average, p95 5 s." in first
     assert head.split()[0] == vary
     assert present.startswith("as it is")
     assert len(others) >= 3

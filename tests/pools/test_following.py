@@ -236,7 +236,7 @@ def test_a_dry_pool_says_what_it_would_do(drone: FakeDrone, account: Account) ->
     pool.dry = True
     save_pool(pool)
     for _ in range(2):
-        assert plan_now(pool)[-1] == "1 server will be created."
+        assert plan_now(pool)[1] == "1 server would be created."
     assert not Server.objects.exists()
     assert not PoolPlan.objects.filter(changed=True).exists()
 

@@ -89,7 +89,9 @@ class PoolSerializer(ModelShape):
                 "read_only": True,
                 "help_text": "The last plan's: waiting, held and passed-over jobs, "
                 "busy slots, free slots with those of booting servers, idle slots, "
-                "booting servers, all servers, wanted servers.",
+                "booting servers, all servers, wanted servers. Of a dry pool, also its "
+                "jobs on servers of others, those servers where the queue names them, "
+                "and the servers that it would have.",
             },
         }
 
@@ -179,6 +181,8 @@ class ReplaySerializer(Shape):
     jobs = Count(help_text="How many jobs were replayed: the newest, at most 10000.")
     boot = Number(help_text="How long a boot takes, in seconds.")
     failing = Number(help_text="The share of boots that fail, 0 to 1.")
+    mean = Number(help_text="Mean wait of these jobs in fact, in seconds.")
+    p95 = Number(help_text="95 % of them waited no longer in fact.")
     points = ReplayPointSerializer(
         many=True, help_text="The present policy first. Empty without jobs."
     )
@@ -187,5 +191,7 @@ class ReplaySerializer(Shape):
         "jobs": 5254,
         "boot": 41.5,
         "failing": 0.01,
+        "mean": 48.2,
+        "p95": 210.0,
         "points": [ReplayPointSerializer.example],
     }

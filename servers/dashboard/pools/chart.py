@@ -66,6 +66,25 @@ def draw_waits(steps: Sequence[PoolStep]) -> Drawing:
     )
 
 
+def draw_servers(steps: Sequence[PoolStep]) -> Drawing:
+    """Draw the servers of others, and those that a dry pool would have, as lines."""
+    top = _round_up(
+        max(
+            (max(s.other_servers or 0.0, s.would or 0.0) for s in steps),
+            default=0.0,
+        )
+    )
+    return Drawing(
+        len(steps),
+        top,
+        {
+            "others": _draw_line(steps, lambda step: step.other_servers, top),
+            "would": _draw_line(steps, lambda step: step.would, top),
+        },
+        _pick_times(steps),
+    )
+
+
 def _draw_line(
     steps: Sequence[PoolStep], read: Callable[[PoolStep], float | None], top: int
 ) -> str:

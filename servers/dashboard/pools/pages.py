@@ -15,7 +15,7 @@ from servers.access.reach import (
     reach_queues,
     reach_servers,
 )
-from servers.dashboard.pools.chart import draw_slots, draw_waits
+from servers.dashboard.pools.chart import draw_servers, draw_slots, draw_waits
 from servers.dashboard.pools.policy import list_settings
 from servers.dashboard.pools.standing import judge_pool, judge_queue
 from servers.dashboard.shared.live import Live
@@ -26,7 +26,12 @@ from servers.models import Pool, PoolPlan, Queue
 from servers.queues.base import QueueJob
 from servers.records.snapshots import load_snapshot
 from servers.reports.costs import recent_spending
-from servers.reports.pool_chart import RANGES, find_range, load_pool_steps
+from servers.reports.pool_chart import (
+    RANGES,
+    compare_steps,
+    find_range,
+    load_pool_steps,
+)
 from servers.reports.pools import show_jobs
 
 SERVERS_SHOWN: Final = 50
@@ -107,6 +112,8 @@ class PoolPage(Live, TemplateView):
             "steps": steps,
             "slots": draw_slots(steps),
             "waits": draw_waits(steps),
+            "compared": compare_steps(steps, chosen) if pool.dry else None,
+            "beside": draw_servers(steps) if pool.dry else None,
             "costs": spending.of_pool(pool.pk),
             "costs_at": spending.at,
             "busy": pool.enabled,

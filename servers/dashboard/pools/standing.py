@@ -21,7 +21,12 @@ class PoolStanding:
     @property
     def demand(self) -> int:
         """How many jobs need a slot."""
-        return self.read("waiting") + self.read("busy")
+        return self.read("waiting") + self.running
+
+    @property
+    def running(self) -> int:
+        """How many of its jobs run; of a dry pool, also those on servers of others."""
+        return self.read("busy") + self.read("others")
 
     @property
     def booting(self) -> int:

@@ -18,6 +18,8 @@ class Memo:
     broken_since: Mapping[str, float] = field(default_factory=dict)  # by server
     failures: int = 0  # boots that failed in a row
     failed_at: float = 0.0
+    # When so many servers were needed, of late: only of a dry pool.
+    needed: tuple[tuple[float, int], ...] = ()
 
 
 def dump_memo(memo: Memo) -> dict[str, Any]:
@@ -28,9 +30,10 @@ def dump_memo(memo: Memo) -> dict[str, Any]:
 def load_memo(stored: Mapping[str, Any]) -> Memo:
     """Return the memo that ``dump_memo`` returned. Unknown names are ignored."""
     known = {name: stored[name] for name in Memo.__dataclass_fields__ if name in stored}
-    if "created" in known:
-        pairs = known["created"]
-        known["created"] = tuple((float(at), int(count)) for at, count in pairs)
+    for name in ("created", "needed"):
+        if name in known:
+            pairs = known[name]
+            known[name] = tuple((float(at), int(count)) for at, count in pairs)
     return Memo(**known)
 
 

@@ -17,6 +17,7 @@ from servers.lifecycle.pools.growth import NO_BOUNDS, Bounds, Growth, plan_growt
 from servers.lifecycle.pools.members import Member, Phase
 from servers.lifecycle.pools.memo import NO_MEMO, Memo
 from servers.lifecycle.pools.policy import MINUTE, Policy
+from servers.lifecycle.pools.shadow import Seen, Shadow, compare, say_shadow
 from servers.lifecycle.pools.shrink import (
     Shrink,
     find_idle,
@@ -31,12 +32,22 @@ LONGEST_WAIT: Final = MINUTE  # until a pool is looked at again
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What a plan needs to know of its pool. ``frozen`` holds its stops."""
+    """What a plan needs to know of its pool.
+
+    ``frozen`` holds its stops. ``seen`` is given if its plans are not carried out: then
+    they say what they would do, compared with what is there.
+    """
 
     policy: Policy
     memo: Memo = NO_MEMO
     bounds: Bounds = NO_BOUNDS
     frozen: bool = False
+    seen: Seen | None = None
+
+    @property
+    def verb(self) -> str:
+        """How its plans speak of what they do."""
+        return "will" if self.seen is None else "would"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +101,20 @@ def plan(
         shrink = plan_shrink(policy, memo, found, idle, now)
     if pool.frozen:
         stops, failed = [], []
+    told = _Told(replace(memo, needed=()) if memo.needed else memo)
+    if pool.seen is not None:
+        told = _tell_shadow(compare(policy, memo, found, pool.seen, members, now), memo)
     return Plan(
         create=growth.create,
         uncordon=tuple(member.name for member in growth.uncordon),
         cordon=tuple(member.name for member in shrink.cordon),
         stop=tuple(member.name for member in (*stops, *failed)),
         why=(
-            *_explain(policy, found, growth, shrink),
-            *_explain_stops(found, len(stops), len(failed), frozen=pool.frozen),
+            *_explain(pool.verb, policy, found, growth, shrink),
+            *_explain_stops(pool, found, len(stops), len(failed)),
+            *told.why,
         ),
-        memo=_remember(memo, found, idle, growth, shrink, demand, now),
+        memo=_remember(told.memo, found, idle, growth, shrink, demand, now),
         next_at=min(
             now + LONGEST_WAIT,
             _find_end(demand, policy),
@@ -117,8 +132,26 @@ def plan(
             "booting": found.booting,
             "servers": found.total,
             "wanted": len(found.good) + len(growth.uncordon) + growth.wanted,
+            **told.figures,
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a comparison adds to a plan."""
+
+    memo: Memo
+    why: tuple[str, ...] = ()
+    figures: dict[str, int] = field(default_factory=dict)
+
+
+def _tell_shadow(shadow: Shadow, memo: Memo) -> _Told:
+    figures = {"others": shadow.jobs, "would": shadow.would}
+    if shadow.servers is not None:
+        figures["other_servers"] = shadow.servers
+    memo = replace(memo, needed=shadow.needed)
+    return _Told(memo, (say_shadow(shadow),), figures)
 
 
 def _explain_unknown(
@@ -204,6 +237,7 @@ def _remember(
 
 
 def _explain(
+    verb: str,
     policy: Policy,
     found: Capacity,
     growth: Growth,
@@ -212,9 +246,9 @@ def _explain(
     """Return the plan in sentences."""
     said = [_say_need(found)]
     if growth.uncordon:
-        said.append(f"{_count(len(growth.uncordon), 'server')} will serve again.")
+        said.append(f"{_count(len(growth.uncordon), 'server')} {verb} serve again.")
     if growth.create:
-        said.append(f"{_count(growth.create, 'server')} will be created.")
+        said.append(f"{_count(growth.create, 'server')} {verb} be created.")
     if growth.limits:
         missing = growth.wanted - growth.create
         reasons = ", and ".join(growth.limits)
@@ -228,19 +262,17 @@ def _explain(
     if shrink.cordon:
         because = ", and ".join(shrink.because)
         number = _count(len(shrink.cordon), "server")
-        said.append(f"{number} will get no new jobs: {because}.")
+        said.append(f"{number} {verb} get no new jobs: {because}.")
     return said
 
 
-def _explain_stops(
-    found: Capacity, idle: int, failed: int, *, frozen: bool
-) -> list[str]:
+def _explain_stops(pool: Pool, found: Capacity, idle: int, failed: int) -> list[str]:
     said = [
-        f"{_count(number, what)} will be stopped."
+        f"{_count(number, what)} {pool.verb} be stopped."
         for number, what in ((idle, "idle server"), (failed, "failed server"))
         if number
     ]
-    if frozen and found.cordoned:
+    if pool.frozen and found.cordoned:
         said.append("Nothing is stopped, because the pool is frozen.")
     return said
 

@@ -80,7 +80,9 @@ class Command(BaseCommand):
             )
         said = (
             f"{len(record.jobs):,} jobs. A boot takes {record.cloud.boot:.0f} s, and "
-            f"{record.cloud.failing:.1%} of the last {record.boots} failed."
+            f"{record.cloud.failing:.1%} of the last {record.boots} failed. In fact "
+            f"the jobs waited for {record.mean:,.0f} s on average, p95 "
+            f"{record.p95:,.0f} s."
         )
         self._write_head(said, options["vary"])
         for point in draw_curve(pool, record, options["vary"]):
