@@ -6,7 +6,8 @@ from collections.abc import Callable
 from servers.clouds.base import CloudConfig
 from servers.errors import InvalidError
 from servers.outgoing.errors import CallError
-from servers.outgoing.rest import Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import RestClient
 
 
 def check_region(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from servers.outgoing import reading
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 
 
 def need_list(reply: Reply, *path: str) -> list[dict[str, Any]]:

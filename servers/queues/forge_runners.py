@@ -16,7 +16,7 @@ from servers.outgoing.errors import (
     RefusedError,
     UnknownOutcomeError,
 )
-from servers.outgoing.rest import Reply, need_text
+from servers.outgoing.reply import Reply, need_text
 from servers.queues.base import QueueConfig
 from servers.queues.forges import explain_by, find_scope, list_pages, open_client
 from servers.queues.registrars import (

@@ -11,7 +11,8 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
 )
 from servers.outgoing.fields import Field
-from servers.outgoing.rest import Query, Reply, RestClient, shorten
+from servers.outgoing.reply import Reply, shorten
+from servers.outgoing.rest import Query, RestClient
 from servers.queues.answers import need_list
 from servers.queues.base import Labels, QueueConfig
 from servers.queues.opening import open_with_token

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from servers.outgoing.errors import CallError
-from servers.outgoing.rest import Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import RestClient
 from servers.queues.base import QueueConfig
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 
 T = TypeVar("T")
 MAX_KEPT: Final = 5000

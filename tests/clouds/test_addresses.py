@@ -33,7 +33,7 @@ from servers.machine.tcp import NOT_TRIED, NOT_YET, try_port
 from servers.outgoing.errors import CallError, UnreachableError
 from servers.outgoing.http import Answer
 from servers.outgoing.reading import parse_json
-from servers.outgoing.rest import Reply, describe_body
+from servers.outgoing.reply import Reply, describe_body
 
 LOOPBACK = (
     *("127.0.0.1", "127.9.9.9", "127.1", "0x7f.1", "0x7f000001", "2130706433"),

@@ -18,7 +18,7 @@ from servers.clouds.port import FindsImages
 from servers.outgoing.errors import CredentialsError, MissingError, RefusedError
 from servers.outgoing.http import Answer
 from servers.outgoing.reading import parse_json
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 from tests.clouds.benches.azure import AzureBench
 from tests.clouds.fakes.azure_show import GROUP, SUBSCRIPTIONS
 from tests.clouds.fakes.specs.material import load_json, need_material

@@ -20,7 +20,7 @@ from servers.outgoing.errors import (
     UnreachableError,
 )
 from servers.outgoing.http import Answer
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 from tests.clouds.benches.azure import CLIENT, TENANT, AzureBench
 from tests.support.serving import serve_http
 

@@ -23,7 +23,7 @@ from servers.clouds.google.operations import find_insert
 from servers.outgoing.errors import CallError, MissingError
 from servers.outgoing.http import Answer
 from servers.outgoing.reading import parse_json
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.specs.material import load_json, need_material
 from tests.clouds.fakes.wire import Response

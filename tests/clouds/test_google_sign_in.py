@@ -21,7 +21,7 @@ from servers.outgoing.errors import (
     UnreachableError,
 )
 from servers.outgoing.http import Answer
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.google_token import make_key_file, private_pem
 from tests.clouds.fakes.wire import Response

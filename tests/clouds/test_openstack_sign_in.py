@@ -20,7 +20,7 @@ from servers.outgoing.errors import (
 )
 from servers.outgoing.http import Answer
 from servers.outgoing.reading import parse_json
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 from tests.clouds.benches.openstack import OpenStackBench
 from tests.clouds.fakes.openstack_identity import project_of
 from tests.clouds.fakes.specs.material import load_json, need_material

@@ -6,7 +6,7 @@ import pytest
 
 from servers.outgoing import reading
 from servers.outgoing.http import Answer
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 
 pytestmark = pytest.mark.pure
 

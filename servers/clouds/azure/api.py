@@ -23,7 +23,8 @@ from servers.clouds.base import CloudConfig
 from servers.outgoing import reading
 from servers.outgoing.errors import CredentialsError, UnknownOutcomeError
 from servers.outgoing.looking import reading_whole
-from servers.outgoing.rest import Query, Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import Query, RestClient
 
 COMPUTE: Final = "Microsoft.Compute"
 NETWORK: Final = "Microsoft.Network"

@@ -21,7 +21,7 @@ from servers.clouds.base import (
 )
 from servers.outgoing import reading
 from servers.outgoing.errors import CallError
-from servers.outgoing.rest import need_text, shorten
+from servers.outgoing.reply import need_text, shorten
 
 # The state of the resource, which lists have. Source: the documentation, "States and
 # billing status of Azure Virtual Machines".

@@ -24,7 +24,7 @@ from servers.outgoing.errors import (
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.outgoing.rest import Reply, shorten
+from servers.outgoing.reply import Reply, shorten
 
 NAME: Final = "Azure"
 # A group that is missing can't be told from one that is named wrongly.

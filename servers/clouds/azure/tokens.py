@@ -32,7 +32,8 @@ from servers.outgoing.errors import (
 )
 from servers.outgoing.fields import Field
 from servers.outgoing.lent import Lent, LentCache
-from servers.outgoing.rest import Reply, RestClient, shorten
+from servers.outgoing.reply import Reply, shorten
+from servers.outgoing.rest import RestClient
 
 PRINCIPAL: Final = "principal"
 MACHINE: Final = "machine"

@@ -39,7 +39,8 @@ from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError
 from servers.outgoing.links import read_query
 from servers.outgoing.looking import reading_one, reading_whole
-from servers.outgoing.rest import Reply, refusing_missing
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import refusing_missing
 
 ENDPOINT: Final = "https://api.digitalocean.com/v2"
 PAGE: Final = 200  # the most that the API returns

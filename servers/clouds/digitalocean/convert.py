@@ -14,7 +14,7 @@ from servers.clouds.digitalocean.errors import NAME
 from servers.clouds.flat_tags import find_value
 from servers.lifecycle.keys import parse_key
 from servers.outgoing import reading
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 
 # Source: the API's description, schema of a Droplet. A destroyed one is no longer
 # listed. One that is off or archived keeps its disk and is billed.

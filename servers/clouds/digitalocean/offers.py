@@ -20,7 +20,7 @@ from servers.clouds.digitalocean.launch import is_gpu
 from servers.clouds.images import matches
 from servers.outgoing import reading
 from servers.outgoing.errors import CredentialsError, MissingError
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 
 # Yields the entries of all pages of a list: its path, its name, and a query.
 Entries = Callable[..., Iterator[dict[str, Any]]]

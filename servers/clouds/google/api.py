@@ -20,7 +20,8 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
     UnreachableError,
 )
-from servers.outgoing.rest import Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import RestClient
 
 ENDPOINT: Final = "https://compute.googleapis.com"
 _RESOURCE_MANAGER: Final = "https://cloudresourcemanager.googleapis.com"

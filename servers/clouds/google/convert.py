@@ -18,7 +18,7 @@ from servers.clouds.base import (
 from servers.clouds.google.errors import NAME, explain_operation
 from servers.outgoing import reading
 from servers.outgoing.errors import UnknownOutcomeError
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 
 # Source: the discovery document, Instance.status. TERMINATED is no end: such an
 # instance is stopped, and its disk is billed. One that was deleted is no longer shown.

@@ -23,7 +23,7 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
 )
 from servers.outgoing.http import Answer
-from servers.outgoing.rest import Reply, shorten
+from servers.outgoing.reply import Reply, shorten
 
 NAME: Final = "Google Compute Engine"
 

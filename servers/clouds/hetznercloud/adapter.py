@@ -28,7 +28,8 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, MissingError
 from servers.outgoing.looking import reading_one, reading_whole
-from servers.outgoing.rest import Reply, refusing_missing
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import refusing_missing
 
 ENDPOINT: Final = "https://api.hetzner.cloud/v1"
 PAGE: Final = 50  # the most that the API returns

@@ -12,7 +12,7 @@ from servers.clouds.hetznercloud.errors import NAME
 from servers.clouds.hetznercloud.offers import Entries
 from servers.outgoing import reading
 from servers.outgoing.errors import MissingError, RefusedError
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 
 Ask = Callable[..., Reply]
 

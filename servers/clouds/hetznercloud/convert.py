@@ -15,7 +15,7 @@ from servers.clouds.base import (
 )
 from servers.clouds.hetznercloud.errors import NAME
 from servers.outgoing import reading
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 
 # Source: the API's description, schema of a server. A deleted server is no longer
 # listed. One that is off is billed as before. One that migrates or is rebuilt comes

@@ -19,7 +19,7 @@ from servers.outgoing.errors import (
     ThrottledError,
     UnknownOutcomeError,
 )
-from servers.outgoing.rest import Reply, shorten
+from servers.outgoing.reply import Reply, shorten
 
 NAME: Final = "Hetzner Cloud"
 

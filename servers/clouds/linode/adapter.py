@@ -37,7 +37,8 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, UnknownOutcomeError
 from servers.outgoing.looking import reading_one, reading_whole
-from servers.outgoing.rest import Reply, refusing_missing
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import refusing_missing
 
 ENDPOINT: Final = "https://api.linode.com/v4"
 PAGE: Final = 500  # the most that the API returns

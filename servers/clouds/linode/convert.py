@@ -17,7 +17,7 @@ from servers.clouds.linode.errors import NAME
 from servers.clouds.linode.launch import read_label
 from servers.lifecycle.keys import parse_key
 from servers.outgoing import reading
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 
 # Source: the API's description, schema of a Linode. A deleted one is no longer listed.
 # One that is off is billed as before. One that is busy, migrates, is rebuilt, cloned or

@@ -16,7 +16,7 @@ from servers.clouds.catalogue import (
 from servers.clouds.linode.errors import NAME
 from servers.outgoing import reading
 from servers.outgoing.errors import CredentialsError
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 
 # Asks for one answer, and yields all pages of a list: its path, and a filter.
 Ask = Callable[..., Reply]

@@ -53,7 +53,8 @@ from servers.clouds.timings import Timings
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, RefusedError
 from servers.outgoing.looking import reading_one, reading_whole
-from servers.outgoing.rest import need_text, refusing_missing
+from servers.outgoing.reply import need_text
+from servers.outgoing.rest import refusing_missing
 
 _REGION: Final = re.compile(r"[!-~]{1,63}")
 _STARTED: Final = "BUILD"

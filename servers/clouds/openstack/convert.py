@@ -16,7 +16,7 @@ from servers.clouds.base import (
 from servers.clouds.openstack.errors import NAME, tells_no_capacity
 from servers.clouds.openstack.launch import FLOATING
 from servers.outgoing import reading
-from servers.outgoing.rest import need_text, shorten
+from servers.outgoing.reply import need_text, shorten
 
 # Source: the Compute API reference, "Servers", Server status. A deleted server is no
 # longer listed. One in ERROR still holds what it has, until it is deleted.

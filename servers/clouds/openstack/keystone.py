@@ -26,7 +26,8 @@ from servers.outgoing.errors import (
     UnreachableError,
 )
 from servers.outgoing.lent import Lent, LentCache
-from servers.outgoing.rest import Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import RestClient
 
 # The types of a service in the catalogue, the usual one first, and what its address
 # ends with if it names no version.

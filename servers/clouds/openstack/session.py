@@ -29,7 +29,8 @@ from servers.outgoing.errors import (
     UnreachableError,
 )
 from servers.outgoing.links import read_query
-from servers.outgoing.rest import Query, Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import Query, RestClient
 
 PAGE: Final = 1000
 # The services' ids are UUIDs, those of very old clouds numbers.

@@ -17,7 +17,8 @@ from servers.outgoing.errors import (
     MissingError,
 )
 from servers.outgoing.looking import reading_whole
-from servers.outgoing.rest import Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import RestClient
 
 ENDPOINT: Final = "https://api.scaleway.com"
 PAGE: Final = 100  # the most that the APIs return

@@ -14,7 +14,7 @@ from servers.clouds.base import (
 from servers.clouds.scaleway.errors import NAME
 from servers.clouds.scaleway.launch import GB, read_tags
 from servers.outgoing import reading
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 
 # Source: ServerState of the vendor's SDK, and recorded answers. A server that is gone
 # is missing. One that is off is billed for its volumes, and one that is stopped in

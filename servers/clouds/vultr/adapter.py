@@ -34,7 +34,8 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, UnknownOutcomeError
 from servers.outgoing.looking import reading_one, reading_whole
-from servers.outgoing.rest import Reply, refusing_missing
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import refusing_missing
 
 ENDPOINT: Final = "https://api.vultr.com/v2"
 PAGE: Final = 500  # the most that the API returns

@@ -21,7 +21,7 @@ from servers.clouds.flat_tags import make_tag
 from servers.clouds.vultr.errors import NAME
 from servers.lifecycle.keys import parse_key
 from servers.outgoing import reading
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 
 # Source: the API's description, schema of an instance. A destroyed one is no longer
 # listed. One that is off or suspended is billed as before. One that is resized comes

@@ -18,7 +18,7 @@ from servers.clouds.images import matches
 from servers.clouds.vultr.errors import NAME
 from servers.outgoing import reading
 from servers.outgoing.errors import CredentialsError
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 
 # Yields the entries of all pages of a list: its name, which is its path, and a query.
 Entries = Callable[..., Iterator[dict[str, Any]]]

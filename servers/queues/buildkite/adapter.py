@@ -12,7 +12,8 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, CredentialsError
 from servers.outgoing.fields import Field
-from servers.outgoing.rest import Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import RestClient
 from servers.queues import hooks
 from servers.queues.base import (
     Labels,

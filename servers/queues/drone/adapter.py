@@ -6,7 +6,7 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, CredentialsError, RefusedError
 from servers.outgoing.fields import Field
-from servers.outgoing.rest import Reply
+from servers.outgoing.reply import Reply
 from servers.queues import hooks
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.drone.stages import (

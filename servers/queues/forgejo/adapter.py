@@ -13,7 +13,7 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, RefusedError, UnknownOutcomeError
 from servers.outgoing.fields import Field, read_several
-from servers.outgoing.rest import Reply, need_text
+from servers.outgoing.reply import Reply, need_text
 from servers.queues import hooks
 from servers.queues.answers import need_list, read_time
 from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot, check_count

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, RefusedError
-from servers.outgoing.rest import Reply, need_text
+from servers.outgoing.reply import Reply, need_text
 from servers.queues.base import Labels
 from servers.queues.forge_runners import SHARED, ForgeRunners, build_registers
 from servers.queues.forges import explain_by

@@ -11,7 +11,7 @@ from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import RefusedError, UnknownOutcomeError
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 from servers.queues import hooks
 from servers.queues.answers import read_time
 from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot, check_count

@@ -6,7 +6,8 @@ from typing import ClassVar, Final
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, UnknownOutcomeError
-from servers.outgoing.rest import Reply, need_text, refusing_missing
+from servers.outgoing.reply import Reply, need_text
+from servers.outgoing.rest import refusing_missing
 from servers.queues import hooks
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.gathering import gather

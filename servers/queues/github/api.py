@@ -8,7 +8,8 @@ from typing import Final, Generic, TypeVar
 
 from servers.outgoing import reading
 from servers.outgoing.errors import CallError, CredentialsError, UnknownOutcomeError
-from servers.outgoing.rest import Reply, RestClient, encode_query
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import RestClient, encode_query
 from servers.queues.base import QueueConfig
 from servers.queues.github import signin
 from servers.queues.github.errors import NAME, REMAINING, RESET, explain

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
-from servers.outgoing.rest import Reply, need_text
+from servers.outgoing.reply import Reply, need_text
 from servers.queues.base import Labels, QueueJob
 from servers.queues.github.errors import NAME
 

@@ -12,7 +12,8 @@ from typing import Final
 
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, RefusedError
-from servers.outgoing.rest import need_text, refusing_missing
+from servers.outgoing.reply import need_text
+from servers.outgoing.rest import refusing_missing
 from servers.queues.base import Labels, QueueConfig
 from servers.queues.gathering import gather
 from servers.queues.github.api import Api

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import MissingError, RefusedError
-from servers.outgoing.rest import Reply, need_text, refusing_missing
+from servers.outgoing.reply import Reply, need_text
+from servers.outgoing.rest import refusing_missing
 from servers.queues.base import QueueConfig
 from servers.queues.cordons import Cordoned
 from servers.queues.gathering import gather

@@ -22,7 +22,8 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
 )
 from servers.outgoing.lent import Lent, LentCache
-from servers.outgoing.rest import Reply, RestClient, need_text
+from servers.outgoing.reply import Reply, need_text
+from servers.outgoing.rest import RestClient
 from servers.outgoing.signing import read_rsa_key, sign_assertion
 from servers.outgoing.skew import read_skew, say_clock
 from servers.queues.base import QueueConfig

@@ -7,7 +7,8 @@ from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import UnknownOutcomeError
-from servers.outgoing.rest import Query, need_text
+from servers.outgoing.reply import need_text
+from servers.outgoing.rest import Query
 from servers.queues import hooks
 from servers.queues.base import MAX_JOBS, QueueConfig, QueueSnapshot, check_count
 from servers.queues.gathering import gather

@@ -10,7 +10,8 @@ from servers.outgoing.errors import (
     RefusedError,
     ThrottledError,
 )
-from servers.outgoing.rest import Query, Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import Query, RestClient
 from servers.queues.base import QueueConfig
 from servers.queues.gitlab.jobs import NAME
 

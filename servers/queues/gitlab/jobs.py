@@ -9,7 +9,7 @@ from typing import Any, Final
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 from servers.queues.base import Labels, QueueJob
 
 NAME: Final = "GitLab"

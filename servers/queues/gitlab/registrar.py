@@ -13,7 +13,8 @@ from typing import Final
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, MissingError, RefusedError
-from servers.outgoing.rest import Query, Reply, need_text
+from servers.outgoing.reply import Reply, need_text
+from servers.outgoing.rest import Query
 from servers.queues.base import Labels, QueueConfig
 from servers.queues.gitlab.client import (
     explain_by,

@@ -6,7 +6,8 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, CredentialsError, UnknownOutcomeError
 from servers.outgoing.fields import Field
-from servers.outgoing.rest import Reply, RestClient
+from servers.outgoing.reply import Reply
+from servers.outgoing.rest import RestClient
 from servers.queues.authorization import write_basic
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.jenkins.items import Nodes, is_starting, read_item, read_running

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 from servers.queues.base import Labels, QueueJob
 
 Data = Mapping[str, Any]

@@ -21,7 +21,8 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
 )
 from servers.outgoing.fields import Field
-from servers.outgoing.rest import Reply, RestClient, shorten
+from servers.outgoing.reply import Reply, shorten
+from servers.outgoing.rest import RestClient
 from servers.queues.authorization import (
     FIELDS,
     check_authorization,

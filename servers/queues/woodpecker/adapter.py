@@ -7,7 +7,8 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, CredentialsError
 from servers.outgoing.fields import Field
-from servers.outgoing.rest import Query, Reply, need_text
+from servers.outgoing.reply import Reply, need_text
+from servers.outgoing.rest import Query
 from servers.queues.answers import need_list
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.cordons import Agent, Cordoned, set_cordons

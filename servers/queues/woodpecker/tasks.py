@@ -12,7 +12,7 @@ from typing import Any
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
-from servers.outgoing.rest import need_text
+from servers.outgoing.reply import need_text
 from servers.queues.base import QueueJob
 
 Task = Mapping[str, Any]

@@ -11,7 +11,7 @@ import pytest
 from servers.addresses import parse_allowed
 from servers.clouds.port import Cloud
 from servers.outgoing.errors import CallError, UnknownOutcomeError, UnreachableError
-from servers.outgoing.rest import MAX_WORDS
+from servers.outgoing.reply import MAX_WORDS
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
 from tests.clouds.fakes.faults import NO_REQUEST
