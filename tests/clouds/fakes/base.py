@@ -31,6 +31,8 @@ from tests.clouds.fakes.wire import (
     make_handler,
 )
 
+_used_ports: set[int] = set()
+
 
 class Fake(Faults):
     """A simulated cloud. Use it as a context manager, which runs its HTTP server.
@@ -196,7 +198,7 @@ class Fake(Faults):
         return f"{scheme}://{self.host}:{self.port}"
 
     def __enter__(self) -> Self:
-        self._server = Server(("127.0.0.1", 0), make_handler(self))
+        self._server = self._listen()
         self.port = self._server.server_port
         if self.tls is not None:
             # The handshake is its own thread's, since clients break it off.
@@ -214,6 +216,22 @@ class Fake(Faults):
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def _listen(self) -> Server:
+        """Listen at a port that no fake of this process had before.
+
+        Adapters remember tokens by the address of the API that gave them.
+        """
+        again = []
+        while True:
+            server = Server(("127.0.0.1", 0), make_handler(self))
+            if server.server_port not in _used_ports:
+                break
+            again.append(server)  # kept, so that the next one has another
+        _used_ports.add(server.server_port)
+        for each in again:
+            each.server_close()
+        return server
 
     def close_checked(self) -> None:
         """Raise AssertionError if a request or an answer broke the description."""
