@@ -12,7 +12,8 @@ from servers.queues.registry import describe_queue_kind
 from servers.records.leases import name_process
 from servers.records.ledger import database_now
 
-LEASE: Final = timedelta(seconds=60)
+# Longer than one call. If its process dies, the queue is not read for so long.
+LEASE: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class Held:
     fence: int
 
     def write(self, **values: object) -> bool:
-        """Write, unless the queue was claimed or changed since."""
+        """Write and extend the lease, unless the queue was claimed or changed since."""
+        values.setdefault("lease_until", database_now() + LEASE)
         same = Queue.objects.filter(
             pk=self.queue.pk, fence=self.fence, generation=self.queue.generation
         )

@@ -378,6 +378,33 @@ def test_boots_that_fail_in_a_row_are_counted_once_and_forgotten_after_a_success
     assert healed.create == 4
 
 
+def test_boots_that_fail_together_slow_creations_down_once() -> None:
+    def fail(number: int, **more: float) -> list[Member]:
+        return [
+            make_member(f"x{each}", phase=Phase.BROKEN, ready_at=None, **more)
+            for each in range(number)
+        ]
+
+    first = ask(*fail(7), jobs=wait(9))
+    assert first.memo.failures == 3
+    # Two more of them show it a moment later.
+    late = ask(*fail(9), jobs=wait(9), memo=first.memo, at=NOW + 5)
+    assert (late.memo.failures, late.memo.failed_at) == (3, NOW + 5)
+    assert ask(*fail(9), jobs=wait(9), memo=late.memo, at=NOW + 35).create == 1
+    tried = make_member("y", phase=Phase.BROKEN, ready_at=None, created_at=NOW + 36)
+    again = ask(*fail(9), tried, jobs=wait(9), memo=late.memo, at=NOW + 50)
+    assert again.memo.failures == 4
+
+
+def test_a_boot_that_is_late_has_not_failed() -> None:
+    late = booting("x", boots_until=NOW - 700)
+    planned = ask(late, jobs=wait(1), memo=Memo(broken_since={"x": NOW - 700}))
+    assert planned.stop == ()
+    assert planned.memo.failures == 0
+    assert planned.memo.broken_since == {}
+    assert planned.create == 1  # nobody counts on it
+
+
 def test_a_broken_server_is_kept_for_a_while_and_then_stopped() -> None:
     broken = make_member("x", phase=Phase.BROKEN)
     first = ask(broken)

@@ -1,6 +1,7 @@
 """What is kept of a read of a queue."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,9 @@ from servers import pools
 from servers.models import Pool, Queue, Server, Template
 from servers.operations.pools import save_pool
 from servers.operations.queues import save_queue
+from servers.pools import cordons, reader
+from servers.pools.holding import LEASE, claim_queue
+from servers.records.ledger import database_now
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.forgejo import FakeForgejo
 from tests.queues.fakes.woodpecker import FakeWoodpecker
@@ -80,3 +84,26 @@ def test_a_job_whose_ci_tells_no_time_waits_since_it_was_first_seen(
     assert second[later][2] > first[2]
     woodpecker.start(task, woodpecker.connect("agent-1"))
     assert read_jobs(queue)[task][2] > second[later][2]
+
+
+def test_a_process_that_dies_in_a_call_keeps_the_queue_for_little_longer(
+    woodpecker: FakeWoodpecker,
+) -> None:
+    make_fleet()
+    queue = Queue(name="ci", kind="woodpecker", url=woodpecker.url)
+    queue = save_queue(queue, credentials={"token": "token-one"})
+    seconds = LEASE.total_seconds()
+    longest = max(reader.CALL_SECONDS, cordons.CALL_SECONDS)
+    assert longest + 5 <= seconds <= longest * 2
+    held = claim_queue(queue.pk)
+    assert held is not None
+    # Between two calls the lease begins anew.
+    Queue.objects.update(lease_until=database_now() + timedelta(seconds=1))
+    assert held.write(cordon_problem="")
+    lease_until = Queue.objects.get().lease_until
+    assert lease_until is not None
+    assert lease_until - database_now() > LEASE - timedelta(seconds=5)
+    assert claim_queue(queue.pk) is None
+    Queue.objects.update(lease_until=database_now())
+    assert claim_queue(queue.pk) is not None
+    assert not held.write(cordon_problem="It woke up too late.")

@@ -219,8 +219,7 @@ def check_rules(
         member = by_name[name]
         assert not member.protected
         assert not pool.frozen
-        late = member.phase is Phase.BOOTING and now > member.boots_until
-        if member.phase is Phase.BROKEN or late:
+        if member.phase is Phase.BROKEN:
             since = pool.memo.broken_since[name]
             assert since <= now - policy.keep_broken
             continue

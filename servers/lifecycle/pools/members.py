@@ -26,7 +26,7 @@ class Member:
     """One server of a pool. Any that is not proven gone is one.
 
     ``busy`` is how many jobs its agent says it runs, or None if nobody says.
-    ``boots_until`` is when a boot counts as failed.
+    Past ``boots_until``, a boot is not counted on.
     """
 
     name: str

@@ -13,7 +13,13 @@ from typing import Final
 
 from servers.lifecycle.pools.capacity import Capacity, count_capacity
 from servers.lifecycle.pools.demand import Demand
-from servers.lifecycle.pools.growth import NO_BOUNDS, Bounds, Growth, plan_growth
+from servers.lifecycle.pools.growth import (
+    FAILURES,
+    NO_BOUNDS,
+    Bounds,
+    Growth,
+    plan_growth,
+)
 from servers.lifecycle.pools.members import Member, Phase
 from servers.lifecycle.pools.memo import NO_MEMO, Memo
 from servers.lifecycle.pools.policy import MINUTE, Policy
@@ -182,23 +188,23 @@ def _find_end(demand: Demand, policy: Policy) -> float:
 def _note_boots(memo: Memo, members: tuple[Member, ...], now: float) -> Memo:
     """Note what is broken, and count boots that failed in a row.
 
-    One that succeeds ends the row.
+    One that succeeds ends the row. Boots that were under way at once often fail for one
+    reason, and show it one after the other. So together they slow creations down, and
+    only one that was begun after that slows them down further. A boot that is late has
+    not failed: whoever has to judge it may be late, too.
     """
-    broken = [
-        member
-        for member in members
-        if member.phase is Phase.BROKEN
-        or (member.phase is Phase.BOOTING and now > member.boots_until)
-    ]
+    broken = [member for member in members if member.phase is Phase.BROKEN]
     fresh = [
         member
         for member in broken
         if member.ready_at is None and member.name not in memo.broken_since
     ]
-    failures, failed_at = memo.failures + len(fresh), memo.failed_at
+    failures, failed_at = memo.failures, memo.failed_at
     if fresh:
-        failed_at = now
-    if failures and not fresh:
+        is_another = any(member.created_at > failed_at for member in fresh)
+        most = max(FAILURES, failures + is_another)
+        failures, failed_at = min(failures + len(fresh), most), now
+    elif failures:
         ready = max((member.ready_at or 0.0 for member in members), default=0.0)
         if ready > failed_at:
             failures = 0
