@@ -1,13 +1,14 @@
 """A pool's servers, as its plan sees them."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef
 
 from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.states import BOOTING, State
-from servers.models import Pool, PoolJob, Server
+from servers.models import Pool, PoolJob
 from servers.records.limits import COUNTED
 
 _READ = (
@@ -30,8 +31,8 @@ def load_members(
     many jobs each has run, as far as that matters. ``busy`` is how many each runs now,
     as far as its agent says.
     """
-    rows = COUNTED.filter(pool=pool_id).only(*_READ).order_by("created_at", "pk")
-    return tuple(_show(row, cordoned, uses, busy) for row in rows)
+    rows = COUNTED.filter(pool=pool_id).order_by("created_at", "pk")
+    return tuple(_show(row, cordoned, uses, busy) for row in rows.values_list(*_READ))
 
 
 def count_uses(pool: Pool) -> dict[str, int]:
@@ -44,26 +45,26 @@ def count_uses(pool: Pool) -> dict[str, int]:
 
 
 def _show(
-    server: Server,
+    row: tuple[Any, ...],
     cordoned: Collection[str],
     uses: Mapping[str, int],
     busy: Mapping[str, int],
 ) -> Member:
+    name, state, slots, created, deadline, ready, is_cordoned, protected = row
     cordon = Cordon.NONE
-    if server.cordoned:
-        cordon = Cordon.POOL if server.name in cordoned else Cordon.OTHER
-    deadline = server.deadline_at
+    if is_cordoned:
+        cordon = Cordon.POOL if name in cordoned else Cordon.OTHER
     return Member(
-        name=server.name,
-        phase=_find_phase(State(server.state)),
-        slots=server.capacity,
-        created_at=server.created_at.timestamp(),
+        name=name,
+        phase=_find_phase(State(state)),
+        slots=slots,
+        created_at=created.timestamp(),
         boots_until=deadline.timestamp() if deadline else _NEVER,
-        ready_at=server.ready_at.timestamp() if server.ready_at else None,
-        busy=busy.get(server.name),
-        used=uses.get(server.name, 0),
+        ready_at=ready.timestamp() if ready else None,
+        busy=busy.get(name),
+        used=uses.get(name, 0),
         cordon=cordon,
-        protected=server.protected,
+        protected=protected,
     )
 
 

@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 SOON: Final = timedelta(seconds=1)
 AFTER_REFUSAL: Final = timedelta(seconds=10)
 SAMPLE: Final = timedelta(minutes=1)  # between two plans that only keep the figures
+# Of a queue, what a plan does not need of each pool's own.
+_LONG: Final = ("queue__jobs", "queue__unmatched", "queue__cordons")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,12 @@ def plan_pool(pool_pk: UUID) -> Plan | None:
 
 
 def _make_plan(pool_pk: UUID) -> _Seen | None:
-    pool = Pool.objects.select_related("queue", "template").filter(pk=pool_pk).first()
+    rows = Pool.objects.select_related("queue", "template").defer(*_LONG)
+    pool = rows.filter(pk=pool_pk).first()
     if pool is None or not pool.enabled:
         return None
     now = database_now()
     memo = load_memo(pool.memo)
-    rivals = list(Pool.objects.filter(queue=pool.queue_id, enabled=True))
     fleet = Fleet.objects.get()
     policy = read_policy(pool.policy, slots=pool.template.capacity)
     view = PoolView(
@@ -84,12 +86,12 @@ def _make_plan(pool_pk: UUID) -> _Seen | None:
         memo=memo,
         bounds=find_bounds(pool, policy, fleet, now=now),
         frozen=pool.frozen or fleet.destroys_frozen,
-        seen=see_running(pool.queue, pool, rivals) if pool.dry else None,
+        seen=see_running(pool) if pool.dry else None,
     )
     # Nobody else needs these counts, and they take a query.
     uses = count_uses(pool) if view.policy.max_uses else {}
     members = load_members(pool.pk, memo.cordoned_at, uses, pool.queue.agents)
-    demand = read_demand(pool.queue, pool, rivals)
+    demand = read_demand(pool)
     return _Seen(pool, plan(view, demand, members, now.timestamp()), now)
 
 

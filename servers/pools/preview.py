@@ -6,7 +6,7 @@ from servers.lifecycle.pools.plan import Pool as PoolView
 from servers.models import Fleet, Pool
 from servers.operations.pools import read_policy
 from servers.pools.bounds import find_bounds
-from servers.pools.matching import build_demand
+from servers.pools.matching import divide_snapshot
 from servers.pools.members import load_members
 from servers.queues.base import QueueSnapshot
 from servers.records.ledger import database_now
@@ -24,6 +24,9 @@ def preview_plan(pool: Pool, shown: QueueSnapshot | None) -> Plan:
         bounds=find_bounds(pool, policy, fleet, now=now),
         frozen=pool.frozen or fleet.destroys_frozen,
     )
-    demand = shown and build_demand(pool.queue, shown, pool, [*rivals, pool])
+    demand = None
+    if shown is not None:
+        shares = divide_snapshot(pool.queue, shown, [*rivals, pool])
+        demand = shares.find_demand(pool, shown)
     members = load_members(pool.pk, memo.cordoned_at, {}, pool.queue.agents)
-    return plan(view, demand or None, members, now.timestamp())
+    return plan(view, demand, members, now.timestamp())

@@ -60,15 +60,23 @@ def dump_snapshot(shown: QueueSnapshot, now: datetime) -> dict[str, object]:
 
 def load_snapshot(queue: Queue) -> QueueSnapshot | None:
     """Return what a queue showed last, or None if it never did."""
-    if queue.read_from is None:
+    frame = load_frame(queue)
+    if frame is None:
         return None
     jobs = tuple(
         QueueJob(job_id, JobState(state), since, labels, server, title)
         for job_id, state, since, labels, server, title in queue.jobs
     )
+    return replace(frame, jobs=jobs)
+
+
+def load_frame(queue: Queue) -> QueueSnapshot | None:
+    """Return what a queue showed last without its jobs, which may not be loaded."""
+    if queue.read_from is None:
+        return None
     return QueueSnapshot(
         at=queue.read_from.timestamp(),
-        jobs=jobs,
+        jobs=(),
         complete=queue.complete,
         paused=queue.paused,
         names_servers=queue.names_servers,

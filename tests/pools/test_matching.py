@@ -1,0 +1,139 @@
+"""What a queue shows is divided once for all of its pools, and never kept too long."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from servers import pools
+from servers.lifecycle.pools.demand import JobState
+from servers.models import Pool, Queue, Server, Template
+from servers.operations.pools import save_pool
+from servers.operations.queues import save_queue
+from servers.pools import matching
+from servers.pools.matching import read_demand
+from servers.queues.base import QueueJob, QueueSnapshot
+from servers.records.ledger import database_now
+from servers.records.snapshots import dump_snapshot, load_snapshot
+from tests.support.fleet import make_fleet
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def make_pools(*labels: dict[str, str]) -> list[Pool]:
+    make_fleet()
+    queue = Queue(name="ci", kind="drone", url="http://127.0.0.1:9", enabled=False)
+    save_queue(queue, credentials={"token": "t"})
+    Queue.objects.update(enabled=True)
+    template = Template.objects.get()
+    return [
+        save_pool(
+            Pool(
+                name=f"pool-{number}",
+                template=template,
+                queue=queue,
+                labels=each,
+                policy={"max": 50},
+            )
+        )
+        for number, each in enumerate(labels)
+    ]
+
+
+def show(*jobs: dict[str, str]) -> None:
+    now = database_now()
+    shown = tuple(
+        QueueJob(f"{number}", JobState.PENDING, now.timestamp() - 1, labels)
+        for number, labels in enumerate(jobs)
+    )
+    snapshot = QueueSnapshot(now.timestamp(), shown)
+    Queue.objects.update(**dump_snapshot(snapshot, now))
+
+
+def count_jobs(*made: Pool) -> list[int]:
+    found = []
+    for pool in Pool.objects.filter(pk__in=[each.pk for each in made]):
+        demand = read_demand(pool)
+        assert demand is not None
+        found.append(len(demand.jobs))
+    return found
+
+
+def test_a_snapshot_is_divided_once_for_all_pools(monkeypatch: Any) -> None:
+    made = make_pools({"os": "linux"}, {"os": "windows"})
+    show({"os": "linux"}, {"os": "windows"}, {"os": "windows"})
+    divided = []
+
+    def count(queue: Queue, shown: QueueSnapshot, rivals: Sequence[Pool]) -> Any:
+        divided.append(len(shown.jobs))
+        return divide(queue, shown, rivals)
+
+    divide = matching.divide_snapshot
+    monkeypatch.setattr(matching, "divide_snapshot", count)
+    assert count_jobs(*made) == [1, 2]
+    assert count_jobs(*made) == [1, 2]
+    assert divided == [3]
+
+
+def test_another_snapshot_and_other_labels_are_seen_at_once() -> None:
+    made = make_pools({"os": "linux"}, {"os": "windows"})
+    show({"os": "linux"}, {"os": "windows"}, {"os": "windows"})
+    assert count_jobs(*made) == [1, 2]
+    show({"os": "linux"})
+    assert count_jobs(*made) == [1, 0]
+    made[0].labels = {"os": "freebsd"}
+    save_pool(made[0])
+    assert count_jobs(*made) == [0, 0]
+    Pool.objects.filter(pk=made[0].pk).update(labels={"os": "linux"}, enabled=False)
+    assert count_jobs(made[1]) == [0]
+    Queue.objects.update(read_from=None)
+    assert read_demand(Pool.objects.get(pk=made[1].pk)) is None
+
+
+def test_of_many_jobs_only_the_latest_are_kept(monkeypatch: Any) -> None:
+    monkeypatch.setattr(matching, "MAX_KEPT", 3)
+    kept = matching._Kept()
+    (pool,) = make_pools({"os": "linux"})
+    shares = {}
+    for number in (1, 2, 5):
+        show(*[{"os": "linux"}] * number)
+        queue = Queue.objects.get()
+        shown = load_snapshot(queue)
+        assert shown is not None
+        shares[number] = matching.divide_snapshot(queue, shown, [pool])
+    keys = {number: uuid4() for number in shares}
+    for number in (1, 2):
+        kept.keep(keys[number], number, shares[number])
+    assert kept.find(keys[1], 1) is shares[1]
+    assert kept.find(keys[1], 2) is None
+    kept.keep(keys[5], 5, shares[5])
+    assert [kept.find(keys[number], number) is not None for number in (1, 2, 5)] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_plan_asks_as_much_whatever_there_is() -> None:
+    made = make_pools(*({"os": "linux", "label.n": f"{n}"} for n in range(8)))
+    found = []
+    for number in (1, 40):
+        show(*[{"os": "linux", "label.n": f"{n}"} for n in range(8)] * number)
+        counts = [count_reads(pool) for pool in made]
+        assert Server.objects.count() == 8 * -(-number // 2)
+        found.append((counts[0], set(counts[1:])))
+    # The first plan of a snapshot also loads and divides it.
+    assert found[0] == found[1]
+    (others,) = found[0][1]
+    assert found[0][0] == others + 2
+
+
+def count_reads(pool: Pool) -> int:
+    with CaptureQueriesContext(connection) as caught:
+        assert pools.plan_pool(pool.pk) is not None
+    # What it carries out then is another matter.
+    asked = [query["sql"] for query in caught]
+    return next(n for n, sql in enumerate(asked) if sql.startswith("BEGIN"))
