@@ -54,12 +54,13 @@ check: .venv/dev.stamp ## check style, types, layers, templates, migrations, dep
 drill: .venv/base.stamp ## run the drill: kill everything in a copy, then count instances (DRILL="--seconds 120 --seed 7")
 	@$(DRY) $(PY) manage.py drill $(DRILL)
 
-chaos: .venv/dev.stamp ## run the long drill on both databases: 500 kills each, 150 of them during a create call; then kill at every boundary, and 200 times at random, over each cloud's fake
+chaos: .venv/dev.stamp ## run the long drill on both databases: 500 kills each, 150 of them during a create call; run 500 jobs of three pools end to end, with and without kills; then kill at every boundary, and 200 times at random, over each cloud's fake
 	@$(DRY) $(PY) manage.py drill --database sqlite $(CHAOS); sqlite=$$?; \
 	$(DRY) $(PY) manage.py drill --database postgresql $(CHAOS); postgresql=$$?; \
+	jobs=0; for database in sqlite postgresql; do CHAOS=1 DRILL_SEED=$(SEED) $(PY) -m pytest -q -n 0 --database $$database tests/end_to_end || jobs=$$?; done; \
 	CHAOS=1 $(PY) -m pytest -q -n 0 --database sqlite tests/exactly_once/test_kills.py tests/exactly_once/test_fake_drills.py; clouds=$$?; \
-	echo "SQLite: exit $$sqlite. PostgreSQL: exit $$postgresql. Clouds: exit $$clouds."; \
-	[ $$sqlite -eq 0 ] && [ $$postgresql -eq 0 ] && [ $$clouds -eq 0 ]
+	echo "SQLite: exit $$sqlite. PostgreSQL: exit $$postgresql. Jobs: exit $$jobs. Clouds: exit $$clouds."; \
+	[ $$sqlite -eq 0 ] && [ $$postgresql -eq 0 ] && [ $$jobs -eq 0 ] && [ $$clouds -eq 0 ]
 
 model: .venv/dev.stamp ## run the model check with its larger worlds, and print states and traces
 	@MODEL=large $(PY) -m pytest tests/model -q -s -n 0

@@ -21,7 +21,7 @@ def count_up(
     ``bound`` is how many seconds a leak may live.
     """
     now = time.time()
-    held, rows = _list_held(world, now), _list_rows()
+    held, rows = list_held(world, now), list_rows()
     owned = Attempt.objects.exclude(instance_id="").values_list(
         "instance_id", flat=True
     )
@@ -51,7 +51,7 @@ def count_up(
     )
 
 
-def _list_held(world: World, now: float) -> list[Held]:
+def list_held(world: World, now: float) -> list[Held]:
     """Return all instances that were ever created for the fleet."""
     fleet_id = Fleet.objects.get().fleet_id
     return [
@@ -66,7 +66,8 @@ def _list_held(world: World, now: float) -> list[Held]:
     ]
 
 
-def _list_rows() -> list[Row]:
+def list_rows() -> list[Row]:
+    """Return all servers, as they are recorded."""
     return [
         Row(
             server.pk.hex,

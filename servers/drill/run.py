@@ -20,6 +20,7 @@ from servers.drill.killer import IN_FLIGHT, Killer
 from servers.drill.log_lines import find_faults, list_secrets
 from servers.drill.plan import BUILD_SECONDS, FAULTS, LOSSES, Wishes
 from servers.drill.service import Service, wait_for
+from servers.drill.surroundings import MARK
 from servers.drill.verdict import STANDSTILL_SECONDS, Verdict, judge
 from servers.errors import FleetError
 from servers.lifecycle.states import State
@@ -38,7 +39,6 @@ from servers.placing.locations import open_location, pace_of
 from servers.records.ledger import database_now
 from servers.reports.leaks.bounds import bound_of
 
-MARK: Final = "drill"
 DRAINS: Final = 3  # servers that drain at the end
 LOSSES_SECONDS: Final = 60.0  # how long some may lose their health after the strikes
 # How long after a kill of the database the API may answer 503.

@@ -16,6 +16,7 @@ from tests.bench.hostile import measure_hostile
 from tests.bench.machines import measure_machines
 from tests.bench.pages import measure_pages
 from tests.bench.pools import measure_pools
+from tests.bench.queues import measure_queues
 from tests.bench.rates import measure_rates
 from tests.bench.scale import cpu_seconds_of, measure_hanging, measure_scale
 from tests.bench.table import Row, print_table, set_sandbox, world_of
@@ -47,6 +48,7 @@ def main() -> None:
         *measure_hostile(),
         *measure_pages(),
         *measure_pools(""),
+        *measure_queues(),
     ]
     print_table(rows)
 

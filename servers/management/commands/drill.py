@@ -5,27 +5,21 @@ server, if requested), and then runs the command again in that environment. It n
 opens anything of the fleet in which it was called.
 """
 
-import contextlib
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from argparse import ArgumentParser
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from servers.drill.plan import Wishes
-from servers.drill.postgresql import MissingServerError, PostgreSQL
-from servers.drill.run import MARK, DrillError, run_drill
+from servers.drill.postgresql import MissingServerError
+from servers.drill.run import DrillError, run_drill
+from servers.drill.surroundings import MARK, find_postgres_folder, surroundings
 from servers.drill.verdict import describe
 
-_POSTGRES = "SERVERFLEET_DRILL_POSTGRES"
 # The type, the least and the most of each number, and what it is.
 _NUMBERS: Final[dict[str, tuple[type, int, int, str]]] = {
     "servers": (int, 1, 2000, "about how many servers to keep"),
@@ -74,7 +68,7 @@ class Command(BaseCommand):
             self._run_inside(wishes, as_json=options["json"])
             return
         try:
-            with _surroundings(wishes, keep=options["keep"]) as env:
+            with surroundings(database=wishes.database, keep=options["keep"]) as env:
                 done = subprocess.run(  # noqa: S603 - this very command
                     [sys.executable, *sys.argv], env=env, check=False
                 )
@@ -86,12 +80,9 @@ class Command(BaseCommand):
             sys.exit(done.returncode)
 
     def _run_inside(self, wishes: Wishes, *, as_json: bool) -> None:
-        postgres = os.environ.get(_POSTGRES)
         try:
             verdict = run_drill(
-                wishes,
-                postgres=Path(postgres) if postgres else None,
-                say=self.stderr.write,
+                wishes, postgres=find_postgres_folder(), say=self.stderr.write
             )
         except DrillError as error:
             raise CommandError(str(error)) from None
@@ -110,45 +101,3 @@ def _read_wishes(options: dict[str, Any]) -> Wishes:
         if not least <= options[name] <= most:
             raise CommandError(f"--{name} takes a number from {least} to {most}.")
     return Wishes(**{name: options[name] for name in ("database", "seed", *_NUMBERS)})
-
-
-@contextlib.contextmanager
-def _surroundings(wishes: Wishes, *, keep: bool) -> Iterator[dict[str, str]]:
-    """Prepare the copy's environment and yield it, with nothing of this fleet in it."""
-    # A short path, since the broker's socket is in it.
-    folder = Path(tempfile.mkdtemp(prefix="sfd-", dir="/tmp"))
-    env = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SERVERFLEET_", "DATABASE_", "REDIS_", "BROKER_"))
-    }
-    env |= {
-        "SERVERFLEET_DATA": str(folder),
-        "SERVERFLEET_WORKERS": "2",
-        # Some instances never boot. Their servers must end during the drill.
-        "SERVERFLEET_BOOT_DEADLINE": "15",
-        "SERVERFLEET_HEALTH_INTERVAL": "0.7",
-        "SERVERFLEET_DRAIN_RECHECK": "1",
-        "SERVERFLEET_HTTPS": "0",
-    }
-    with contextlib.ExitStack() as stack:
-        if not keep:
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        _prepare_folder(folder)
-        if wishes.database == "postgresql":
-            server = stack.enter_context(PostgreSQL.kept_alive())
-            env |= {
-                "DATABASE_URL": server.create_database(),
-                _POSTGRES: str(server.folder),
-            }
-        yield env
-
-
-def _prepare_folder(folder: Path) -> None:
-    """Create the keys that the settings need, as a first start does."""
-    subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "serverfleet.run.data_folder", str(folder)],
-        cwd=settings.BASE_DIR,
-        check=True,
-    )
-    (folder / MARK).touch()
