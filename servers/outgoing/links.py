@@ -4,14 +4,15 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-_LINKS: Final = re.compile(r"<([^<>]{1,4000})>((?:;[^,<>]{0,200})?)")
+_LINKS: Final = re.compile(r"<([^<>]+)>\s*((?:;[^,<>]*)?)")
 _PORTS: Final = {"http": 80, "https": 443}
 
 
 def find_link(header: str, rel: str) -> str:
     """Return the target of a Link header with this relation, or "" (RFC 8288)."""
     for target, parameters in _LINKS.findall(header):
-        if f'rel="{rel}"' in parameters or f"rel={rel}" in parameters.split(";"):
+        given = {each.strip() for each in parameters.split(";")}
+        if given & {f'rel="{rel}"', f"rel={rel}"}:
             return str(target)
     return ""
 

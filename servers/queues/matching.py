@@ -13,19 +13,12 @@ def match_tags(job: Labels, pool: Labels) -> int | None:
     return len(offered - asked) if asked <= offered else None
 
 
-def match_exact_tags(job: Labels, pool: Labels) -> int | None:
-    """Let any agent with all of the job's tags run it. Tags are compared as they are.
-
-    A job without tags runs anywhere. So do Gitea and Forgejo. Source: isSubset in
-    models/actions/task.go of both.
-    """
-    return len(pool.keys() - job.keys()) if job.keys() <= pool.keys() else None
-
-
 def match_labels(job: Labels, pool: Labels) -> int | None:
     """Let a server run a job whose labels it all has, with the same values.
 
-    This is the rule for jobs whose CI is not known. Upper and lower case count.
+    This is the rule for jobs whose CI is not known, and that of Gitea and Forgejo for
+    labels, which have no values (isSubset in models/actions/task.go of both). Upper and
+    lower case count.
     """
     if any(pool.get(name) != value for name, value in job.items()):
         return None

@@ -37,6 +37,7 @@ def test_a_time_is_read_in_its_zone(text: Any, seconds: float | None) -> None:
         ),
         ('<https://a/3>; rel="next"; title="n"', "https://a/3"),
         ("<https://a/3>;rel=next", "https://a/3"),
+        ("<https://a/3> ; title=n ; rel=next", "https://a/3"),
         ('<https://a/3>; rel="nextish"', ""),
         ('<https://a/3>; title="no rel=next here"', ""),
         ("https://a/3; rel=next", ""),

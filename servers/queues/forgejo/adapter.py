@@ -32,7 +32,7 @@ from servers.queues.forges import (
     read_tags,
 )
 from servers.queues.kind import QueueKind
-from servers.queues.matching import match_exact_tags
+from servers.queues.matching import match_labels
 
 SHOWS_ALL: Final = 15  # the first version that shows jobs of all labels
 _LABELS: Final = Field(
@@ -164,7 +164,7 @@ KIND: Final = QueueKind(
     label=NAME,
     open=Forgejo,
     registers=REGISTERS,
-    match=match_exact_tags,
+    match=match_labels,
     check_labels=check_tags,
     labels_help=LABELS_HELP,
     credentials=(TOKEN,),

@@ -29,7 +29,7 @@ from servers.queues.forges import (
 )
 from servers.queues.gitea.registrar import NAME, REGISTERS
 from servers.queues.kind import QueueKind
-from servers.queues.matching import match_exact_tags
+from servers.queues.matching import match_labels
 
 # What needs a runner is called queued. A blocked job is called waiting or, by newer
 # versions, pending; asking for those would show jobs that no runner can take.
@@ -143,7 +143,7 @@ KIND: Final = QueueKind(
     open=Gitea,
     open_cordons=Gitea,
     registers=REGISTERS,
-    match=match_exact_tags,
+    match=match_labels,
     check_labels=check_tags,
     labels_help=LABELS_HELP,
     credentials=(TOKEN,),

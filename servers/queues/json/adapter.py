@@ -1,6 +1,5 @@
 """The port over any JSON that says how many jobs wait and run, or lists them."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 from urllib.parse import urljoin
@@ -32,7 +31,6 @@ from servers.queues.kind import QueueKind
 from servers.queues.matching import match_labels
 
 NAME: Final = "The JSON source"
-_NEXT: Final = re.compile(r'<([^<>]*)>\s*;[^,<>]*\brel="?next"?')
 _ADVICE: Final = {
     403: "These credentials may not read it.",
     404: "Check the URL, and the paths of pending and running.",
@@ -120,9 +118,9 @@ class JsonSource:
         return found
 
     def _find_next(self, reply: Reply) -> str | None:
-        found = _NEXT.search(reply.headers.get("Link", ""))
         # Relative links are common, and mean the same host.
-        return urljoin(f"{self._base}/", found[1]) if found else None
+        link = reply.find_link("next")
+        return urljoin(f"{self._base}/", link) if link else None
 
 
 def _need_place(options: Mapping[str, str], name: str) -> Place:
