@@ -6,9 +6,11 @@ gives ratios to a baseline measured in the same run.
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 
 from servers.clouds.sandbox.world import World
 from servers.drill.service import Service, wait_for
@@ -37,19 +39,23 @@ def main() -> None:
             parser.error(str(error))
         print_table(rows)
         return
-    rows = [
-        *measure_latency(),
-        *measure_fleet(200),
-        *measure_fleet(1000),
-        *measure_scale(),
-        *measure_hanging(),
-        *measure_machines(),
-        *measure_rates(),
-        *measure_hostile(),
-        *measure_pages(),
-        *measure_pools(""),
-        *measure_queues(),
-    ]
+    rows = []
+    for row in chain(
+        measure_latency(),
+        measure_fleet(200),
+        measure_fleet(1000),
+        measure_scale(),
+        measure_hanging(),
+        measure_machines(),
+        measure_rates(),
+        measure_hostile(),
+        measure_pages(),
+        measure_pools(""),
+        measure_queues(),
+    ):
+        rows.append(row)
+        # The whole takes a quarter of an hour.
+        print(f"{row[0]}: {row[1]} ({row[3]})", file=sys.stderr, flush=True)
     print_table(rows)
 
 

@@ -10,6 +10,8 @@ from typing import Final
 MAX_BYTES: Final = 64 * 1024 * 1024
 _RECORD: Final = struct.Struct(">II")
 DAY: Final = 86400.0
+# Of a made-up day: real ones have up to so many jobs at once, and a median of minutes.
+MAX_BURST: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def make_trace(
         busy = math.exp(-(((hour - 14) / 4) ** 2))
         if rng.random() > max(0.05, busy):
             continue
-        burst = min(left, int(rng.paretovariate(1.2)))
+        burst = min(left, MAX_BURST, int(rng.paretovariate(1.2)))
         for _ in range(burst):
             seconds = min(rng.lognormvariate(5.5, 0.8), 3600)
             jobs.append(TracedJob(at + rng.uniform(0, 30), seconds, label))
