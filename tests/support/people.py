@@ -10,9 +10,8 @@ from django.test import Client
 
 def make_roles() -> None:
     """Create the groups again: a test with transactions leaves an empty database."""
-    squashed = import_module("servers.migrations.0001_squashed_0035_finishing")
+    squashed = import_module("servers.migrations.0001_squashed_0059_pool_costs")
     squashed.make_roles(apps, None)
-    import_module("servers.migrations.0054_pool_roles").add_rights(apps, None)
 
 
 def make_person(role: str, *, name: str = "") -> User:
