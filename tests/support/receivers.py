@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from servers.machine.certificates import Keys
 
@@ -64,7 +64,7 @@ class Receiver:
     def serve(self, connection: socket.socket) -> None:
         """Read one call and answer it."""
         with connection, connection.makefile("rb") as reader:
-            head = b"".join(iter(reader.readline, b"\r\n"))
+            head = read_head(reader)
             if not head:
                 return
             line, _, rest = head.partition(b"\r\n")
@@ -101,6 +101,16 @@ class Receiver:
                 send(connection, b"307 Temporary Redirect", body, b"Location: /other")
             case _:
                 send(connection, behaviour.encode() + b" No", body)
+
+
+def read_head(reader: BinaryIO) -> bytes:
+    """Read up to the empty line; whoever hangs up before it has sent nothing."""
+    lines = []
+    while (line := reader.readline(65536)) != b"\r\n":
+        if not line:
+            return b""
+        lines.append(line)
+    return b"".join(lines)
 
 
 def send(
