@@ -19,6 +19,7 @@ from servers.operations import callback
 from servers.operations.terminate import terminate_server
 from tests.support.callbacks import CallingInstance
 from tests.support.fleet import Workshop, world_of
+from tests.support.receivers import receive_more
 from tests.support.reporters import (
     URL,
     Reporter,
@@ -115,15 +116,19 @@ def losing_answers(port: int, count: int) -> Iterator[str]:
     lost = 0
 
     def pass_on(link: socket.socket, loses: bool) -> None:
-        with link, socket.create_connection(("127.0.0.1", port), timeout=20) as there:
+        with (
+            suppress(OSError),
+            link,
+            socket.create_connection(("127.0.0.1", port), timeout=20) as there,
+        ):
             link.settimeout(20)
             head = b""
             while b"\r\n\r\n" not in head:
-                head += link.recv(65536)
+                head += receive_more(link)
             start, _, body = head.partition(b"\r\n\r\n")
             length = int(start.lower().split(b"content-length:")[1].split()[0])
             while len(body) < length:
-                body += link.recv(65536)
+                body += receive_more(link)
             lines = start + b"\r\nConnection: close\r\n\r\n"
             there.sendall(lines + body)
             while answer := there.recv(65536):

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.receivers import receive_more
+
 
 class Proxy:
     """An HTTP proxy that leads every name to one port of this machine."""
@@ -42,7 +44,7 @@ class Proxy:
         with client, suppress(OSError):
             head = b""
             while b"\r\n\r\n" not in head:
-                head += client.recv(65536)
+                head += receive_more(client)
             lines = head.decode("latin-1").split("\r\n")
             self.asked.append(lines[0])
             self.authorization += [

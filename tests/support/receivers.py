@@ -113,6 +113,13 @@ def read_head(reader: BinaryIO) -> bytes:
     return b"".join(lines)
 
 
+def receive_more(connection: socket.socket) -> bytes:
+    """Receive at least a byte. Raise ConnectionError once the other side hangs up."""
+    if data := connection.recv(65536):
+        return data
+    raise ConnectionAbortedError("The other side hung up.")
+
+
 def send(
     connection: socket.socket,
     status: bytes,
