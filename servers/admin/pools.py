@@ -78,7 +78,8 @@ class PoolForm(forms.ModelForm):  # type: ignore[type-arg]
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if self.errors:
             return data
-        wanted = Pool(**{name: data[name] for name in ("queue", "labels", "policy")})
+        names = ("template", "queue", "labels", "policy")
+        wanted = Pool(**{name: data[name] for name in names})
         for name, texts in check_pool_settings(wanted).items():
             for text in texts:
                 self.add_error(name, text)
@@ -108,6 +109,7 @@ class QueueAdmin(_Operated):
         "hooked",
         "problem",
         "cordon_problem",
+        "runner_problem",
         "paused",
         "complete",
     )

@@ -17,7 +17,15 @@ from servers.admin.base import (
     show_in_short,
 )
 from servers.admin.filters import RegionFilter
-from servers.models import Attempt, Event, Host, Instance, Leftover, Server
+from servers.models import (
+    Attempt,
+    Event,
+    Host,
+    Instance,
+    Leftover,
+    Registration,
+    Server,
+)
 from servers.operations.cordon import cordon_server, uncordon_server
 from servers.operations.terminate import protect_server, retry_server, terminate_server
 from servers.operations.unowned import adopt_unowned, delete_leftover, destroy_unowned
@@ -186,6 +194,26 @@ class AttemptAdmin(Shown):
     ordering = ("-asked_at",)
     answer_in_short = show_in_short("answer")
     outcome_badge = show_badge("outcome")
+
+
+@admin.register(Registration)
+class RegistrationAdmin(Shown):
+    """The agents that were registered at their CI. No variables."""
+
+    list_display = (
+        "key",
+        "server_name",
+        "queue",
+        "asked_at",
+        "registered_at",
+        "revoked_at",
+        "problem_in_short",
+    )
+    list_filter = ("asked_at", "queue")
+    search_fields = ("key", "server_name", "runner_id")
+    list_select_related = ("queue",)
+    ordering = ("-asked_at", "-pk")
+    problem_in_short = show_in_short("problem")
 
 
 @admin.register(Instance)

@@ -1,26 +1,33 @@
 """The create call: record the attempt, send one call, record its answer.
 
 One transaction takes the lease and records the attempt. The call is sent only in the
-first quarter of the lease, so that it finishes long before the lease ends. The time is
-read from a clock that keeps running while the process is suspended. If another process
-has changed the row when the answer arrives, nothing is destroyed here: the sweep deals
-with the instance.
+first quarter of the lease, so that it finishes long before the lease ends. Before it,
+the CI of the server's pool may be asked to register its agent (registering.py). The
+time is read from a clock that keeps running while the process is suspended. If another
+process has changed the row when the answer arrives, nothing is destroyed here: the
+sweep deals with the instance.
 """
 
 import logging
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from servers.clouds.base import CloudInstance, CreateSpec, QuotaError
 from servers.clouds.port import Cloud, FinishesSome
 from servers.engine import uptime
 from servers.engine.images import resolve_image
+from servers.engine.registering import (
+    RegistrationError,
+    complete_spec,
+    plan_registration,
+)
 from servers.engine.spec import prepare_callback, render_spec
 from servers.lifecycle.guards import find_send_limit
 from servers.lifecycle.keys import make_key
 from servers.lifecycle.snapshot import Limits, Pace, Placement, Snapshot
-from servers.lifecycle.states import Answer, Event, Outcome
+from servers.lifecycle.states import NOT_SENT, Answer, Event, Outcome
 from servers.lifecycle.tries import follow_failure, read_history
 from servers.machine.callback.tokens import digest
 from servers.models import Account, Attempt, Instance, Server
@@ -103,7 +110,9 @@ def send_create(
         if needs_keys(server.recipe):
             keys, are_new = prepare_keys(server, now=now)
         callback = prepare_callback(server)
-        spec = render_spec(
+        plan = plan_registration(server)
+        render = partial(
+            render_spec,
             server,
             placement,
             key,
@@ -112,6 +121,8 @@ def send_create(
             callback=callback,
             image=image.image_id,
         )
+        spec = render()
+        keeps_spec = _needs_finish(cloud, spec)
         lease = Lease(server.fence + 1, now + pace.lease)
         attempt = write_intent(
             server,
@@ -122,9 +133,10 @@ def send_create(
             price=find_price(placement),
             spec=spec,
             note=" ".join(filter(None, (because, image.note))),
-            keeps_spec=_needs_finish(cloud, spec),
+            keeps_spec=keeps_spec,
             keys=keys if are_new else None,
             callback_digest=digest(callback.token) if callback else "",
+            queue=plan.queue,
             now=now,
             # By then it is known whether a call without an answer created anything.
             deadline_at=lease.until + pace.settle + limits.pending,
@@ -138,9 +150,12 @@ def send_create(
             return replace(reply, error=image.error)
         if callback and not callback.url:
             return replace(reply, error=RefusedError(NO_URL))
-        if uptime.read() >= send_before:
-            return reply  # only this process may send the call, and it won't
         try:
+            spec = complete_spec(
+                plan, attempt, spec, render, keeps=keeps_spec, send_before=send_before
+            )
+            if uptime.read() >= send_before:
+                return reply  # only this process may send the call, and it won't
             shown = cloud.create_instance(spec, deadline=cloud.timings.call)
         except CallError as error:
             return replace(reply, error=error)
@@ -171,7 +186,12 @@ def record_create(
         said = "The worker was suspended too long to send the create call."
         _close(server, attempt, snapshot, Answer.UNSENT, reason=said, now=now)
         return None
-    if isinstance(error, ThrottledError | UnreachableError | ClockError | RefusedError):
+    if isinstance(error, RegistrationError):
+        _withdraw_test(account)
+        _close(server, attempt, snapshot, reply.answer, reason=error.message, now=now)
+    elif isinstance(
+        error, ThrottledError | UnreachableError | ClockError | RefusedError
+    ):
         _note_refusal(reply, error, snapshot, now=now)
         _close(server, attempt, snapshot, reply.answer, reason=error.message, now=now)
     else:
@@ -228,7 +248,7 @@ def _close(
     reason: str,
     now: datetime,
 ) -> None:
-    unsent = answer is Answer.UNSENT
+    unsent = answer in NOT_SENT
     event = follow_failure(
         snapshot,
         Event.ATTEMPT_ABSENT if unsent else Event.ATTEMPT_REFUSED,

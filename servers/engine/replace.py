@@ -94,6 +94,7 @@ def _build(
         capacity=server.capacity,
         labels=server.labels,
         ttl=ttl,
+        pool_id=server.pool_id,
         created_by=server.created_by,
         now=now,
     )

@@ -5,6 +5,7 @@ from django.conf import settings
 from servers.clouds.base import CreateSpec
 from servers.lifecycle.keys import Key
 from servers.lifecycle.snapshot import Placement
+from servers.machine.agents.plan import Runner
 from servers.machine.callback.tokens import Callback, make_token
 from servers.machine.certificates import Keys
 from servers.machine.cloud_init.setup import Names
@@ -30,13 +31,14 @@ def render_spec(
     token: str,
     keys: Keys | None = None,
     callback: Callback | None = None,
+    runner: Runner | None = None,
     image: str = "",
 ) -> CreateSpec:
     """Return the create call of an attempt with this key.
 
     ``image`` is what the placement's rule for images means, if it has one. ``keys`` are
     the server's, and ``callback`` is what its instance calls back with, if the template
-    needs them.
+    needs them. ``runner`` is as what its agent is registered, if it is.
     """
     user_data = render_recipe(
         server.recipe,
@@ -51,6 +53,7 @@ def render_spec(
         ),
         keys=keys,
         callback=callback,
+        runner=runner,
         own_addresses=settings.OWN_ADDRESSES,
     )
     return CreateSpec(

@@ -66,7 +66,9 @@ _UNSHOWN: Final = {
     app.Pool: "memo fence planned_at next_plan_at totals",
     # Its pages are sent again by time: a queue may show other jobs each second.
     app.Queue: "credentials generation fence lease_until lease_by next_read_at "
-    "read_from answered_at failures jobs agents seq digest expires_at cordons",
+    "read_from answered_at failures jobs agents seq digest expires_at cordons "
+    "runners_after runners_at strays",
+    app.Registration: "environment tried_at",
 }
 # Columns of an account that ServerFleet observes, not settings.
 _FOUND: Final = (
@@ -92,6 +94,7 @@ _SHOWN: Final = (
     app.SavedView,
     app.Pool,
     app.Queue,
+    app.Registration,
 )
 
 

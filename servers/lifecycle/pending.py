@@ -21,7 +21,7 @@ from servers.lifecycle.snapshot import (
     PlacementView,
     Snapshot,
 )
-from servers.lifecycle.states import Event
+from servers.lifecycle.states import Answer, Event
 from servers.lifecycle.tries import History, read_history
 from servers.wording import count_of
 
@@ -128,6 +128,8 @@ def _hold(snapshot: Snapshot, view: PlacementView, now: datetime) -> Wait:
 def _describe(view: PlacementView, history: History) -> str:
     """Return why a placement backs off, as a sentence."""
     answer = history.last.answer if history.last else ""
+    if answer and history.answers[-1] is Answer.REGISTRATION:
+        return answer  # of the CI, and not of this place
     return f"{view.name}: {answer or 'the last call created nothing.'}"
 
 

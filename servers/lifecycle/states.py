@@ -63,6 +63,7 @@ class Answer(StrEnum):
     UNREACHABLE = "Unreachable"
     CLOCK = "Clock"
     SILENCE = "UnknownOutcome"  # no answer, and no instance was found
+    REGISTRATION = "Registration"  # no CI registered its agent, so nothing was sent
     UNSENT = "Unsent"  # its worker was suspended too long to send the call
     FAILED = "Failed"  # its instance failed or stopped while booting
     INTERRUPTED = "Interrupted"  # the cloud took its spot instance back while booting
@@ -125,9 +126,12 @@ NO_TRY = frozenset(
         Answer.THROTTLED,
         Answer.UNREACHABLE,
         Answer.CLOCK,
+        Answer.REGISTRATION,
         Answer.UNSENT,
     }
 )
+# No create call was sent.
+NOT_SENT = frozenset({Answer.UNSENT, Answer.REGISTRATION})
 # Another placement may succeed right away.
 ELSEWHERE = frozenset({Answer.NO_CAPACITY, Answer.FAILED, Answer.INTERRUPTED})
 # The server gave its instance up, so the records are right: it is an orphan.

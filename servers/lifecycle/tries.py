@@ -4,7 +4,8 @@ A refusal is final for its placement. A call without an answer that is confirmed
 created nothing counts as a try, and so does an instance that failed while booting. Each
 placement gets a few tries. If the request itself may be fine, it is not a try: the call
 was throttled, was never sent, or found no capacity. Such a call is repeated with
-back-off until the server's pending deadline.
+back-off until the server's pending deadline. So is one that was not sent because no CI
+registered the server's agent.
 
 All of this is read from the attempts since the server was requested or retried. So any
 worker counts the same, even after a crash.
@@ -42,7 +43,8 @@ class History:
 
     def lets_others_go_first(self, limits: Limits) -> bool:
         """Tell whether a later placement may be tried while this one backs off."""
-        if not self.answers:
+        # No other placement can do what the CI does not.
+        if not self.answers or self.answers[-1] is Answer.REGISTRATION:
             return False
         return self.answers[-1] in ELSEWHERE or len(self.answers) >= limits.tries
 

@@ -17,6 +17,7 @@ from servers.models.leftover import Leftover
 from servers.models.placement import TemplatePlacement, VersionPlacement
 from servers.models.pool import Pool, PoolPlan, Queue
 from servers.models.pool_job import PoolJob, PoolPolicy
+from servers.models.registration import Registration
 from servers.models.saved_view import SavedView
 from servers.models.server import Server
 from servers.models.session import OneTimePassword, Session

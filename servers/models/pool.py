@@ -24,8 +24,11 @@ class Queue(models.Model):
     the jobs are pushed, ``seq`` and ``digest`` (SHA-256 in hex) are of the latest push,
     which holds until ``expires_at``. ``agents`` is the snapshot's, and ``cordons`` is
     what the CI was told of its agents (pools/cordons.py); ``cordon_problem`` is why it
-    could not be told, if so. ``read_after`` is when the CI may be asked
-    again, whatever hastens that.
+    could not be told, if so. ``runner_problem`` is why a runner could not be removed
+    (pools/runners.py), or ""; ``runners_after`` is when it is tried again after that,
+    ``runners_at`` when all runners were last listed, and ``strays`` says since when
+    some of the fleet's names have been seen that no attempt explains. ``read_after`` is
+    when the CI may be asked again, whatever hastens that.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -69,6 +72,10 @@ class Queue(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     cordons = models.JSONField(default=dict, blank=True, editable=False)
     cordon_problem = models.TextField(blank=True, default="", editable=False)
+    runner_problem = models.TextField(blank=True, default="", editable=False)
+    runners_after = models.DateTimeField(null=True, blank=True, editable=False)
+    runners_at = models.DateTimeField(null=True, blank=True, editable=False)
+    strays = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

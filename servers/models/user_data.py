@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from servers.machine.agents.plan import AgentPlan, choose_image, plan_agent
+from servers.machine.agents.plan import AgentPlan, Runner, choose_image, plan_agent
 from servers.machine.callback.tokens import Callback
 from servers.machine.cloud_init.agent import build_agent
 from servers.machine.cloud_init.callback import build_callback
@@ -24,15 +24,21 @@ def render_recipe(
     names: Names,
     keys: DaemonKeys | None,
     callback: Callback | None = None,
+    runner: Runner | None = None,
     own_addresses: tuple[str, ...] = (),
     hides: bool = False,
 ) -> UserData:
     """Return the user data of a server with these names. The recipe was checked.
 
-    ``own_addresses`` are those of ServerFleet. With ``hides``, it has no secrets.
+    Its agent is registered as ``runner``, if it is. ``own_addresses`` are those of
+    ServerFleet. With ``hides``, it has no secrets.
     """
     plan = plan_agent_of(
-        recipe, server_id=server_id, name=names.server, capacity=names.capacity
+        recipe,
+        server_id=server_id,
+        name=names.server,
+        capacity=names.capacity,
+        runner=runner,
     )
     has_agent = recipe.has_agent
     has_docker = recipe.cloud_init != NO_SET_UP
@@ -54,7 +60,12 @@ def render_recipe(
 
 
 def plan_agent_of(
-    recipe: Recipe, *, server_id: UUID, name: str, capacity: int
+    recipe: Recipe,
+    *,
+    server_id: UUID,
+    name: str,
+    capacity: int,
+    runner: Runner | None = None,
 ) -> AgentPlan:
     """Return the agent of a server with this name and capacity, as its recipe says."""
     return plan_agent(
@@ -65,6 +76,7 @@ def plan_agent_of(
         image=recipe.agent_image,
         environment=recipe.agent_environment,
         build_labels=recipe.build_labels,
+        runner=runner,
     )
 
 

@@ -36,6 +36,7 @@ from servers.records.callbacks import (
     seal_log,
     write_report,
 )
+from servers.records.registrations import list_given
 
 DRAINING_SECONDS: Final = 5  # between two heartbeats of a drain
 MAX_STEPS: Final = 100
@@ -284,4 +285,5 @@ def _clean(name: str) -> str:
 def _list_secrets(host: Host) -> set[str]:
     recipe = TemplateVersion.objects.get(pk=host.server.recipe_id)
     texts = (recipe.user_data, recipe.commands)
-    return list_secrets(recipe.agent_environment, recipe.files, texts)
+    given = list_given(host.pk, recipe.agent_kind)
+    return list_secrets(recipe.agent_environment, recipe.files, texts, given)

@@ -10,10 +10,12 @@ from django.db.models.functions import Now
 from servers import tracing
 from servers.errors import ConflictError, NotFoundError
 from servers.lifecycle.pools.policy import Policy, check_policy, parse_policy
+from servers.machine.agents.table import AGENTS
 from servers.messaging import dispatch
 from servers.models import Pool, Server
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.terminate import terminate_server
+from servers.placing.registrations import explain_unregistered
 from servers.queues.registry import describe_queue_kind
 from servers.records.differences import list_differences, read_values
 from servers.records.ledger import Fact, database_now, write_event
@@ -98,7 +100,7 @@ def count_members(pool: Pool) -> tuple[int, int]:
 def check_pool_settings(pool: Pool) -> dict[str, list[str]]:
     """Return what is wrong with a pool's settings, by field."""
     errors: dict[str, list[str]] = {}
-    if message := _check_labels(pool):
+    if message := check_pool_labels(pool):
         errors["labels"] = [message]
     given: Any = pool.policy
     if not isinstance(given, Mapping):
@@ -110,10 +112,24 @@ def check_pool_settings(pool: Pool) -> dict[str, list[str]]:
         wrong = wrong or dict(check_policy(policy))
         if wrong:
             errors["policy"] = [f"{name}: {said}" for name, said in wrong.items()]
+    if message := _check_template(pool):
+        errors["template"] = [message]
     return errors
 
 
-def _check_labels(pool: Pool) -> str:
+def _check_template(pool: Pool) -> str:
+    template = pool.template
+    agent = AGENTS[template.agent_kind]
+    if agent.one_build and template.capacity != 1:
+        return (
+            f"The agent {agent.label} ends after one build. Give the template a "
+            "capacity of 1."
+        )
+    return explain_unregistered(template, pool.queue)
+
+
+def check_pool_labels(pool: Pool) -> str:
+    """Return what is wrong with a pool's labels, or "". It needs no template yet."""
     labels: Any = pool.labels
     if not isinstance(labels, Mapping) or len(labels) > MAX_LABELS:
         return f"Use a JSON object of at most {MAX_LABELS} labels."

@@ -15,13 +15,14 @@ from servers.freshness.stamped_cache import Kept
 from servers.freshness.stamps import Stamps, read_stamps
 from servers.lifecycle.snapshot import Placement
 from servers.messaging import dispatch
-from servers.models import Account, Fleet, Server, Template, TemplateVersion
+from servers.models import Account, Fleet, Pool, Server, Template, TemplateVersion
 from servers.models.account import NAME, NAME_RULE
 from servers.operations.labels import Clouds, check_labels, check_tags
 from servers.placing.caps import hold_caps
 from servers.placing.locations import ensure_location, open_location
 from servers.placing.pending import build_pending
 from servers.placing.placements import Wanted, choose
+from servers.placing.registrations import explain_unregistered, list_unregistered
 from servers.records import ledger
 
 MAX_CAPACITY: Final = 1000
@@ -67,6 +68,7 @@ def provision_servers(
     if (source := sources.get(key)) is None:
         source = sources[key] = _look_up(request.template, wanted)
     _check_tags(request, source)
+    _check_registration(request, source)
     now = (stamps.read_at if stamps else None) or ledger.database_now()
     try:
         with transaction.atomic():
@@ -102,6 +104,21 @@ def _check_tags(request: Request, source: "_Source") -> None:
     message = check_labels(labels) or check_tags(labels, source.clouds)
     if message:
         raise InvalidError.of({"labels": [message]})
+
+
+def _check_registration(request: Request, source: "_Source") -> None:
+    """Raise InvalidError if the agents would lack what only a pool's queue gives.
+
+    At most one query, and none for a template that leaves nothing out.
+    """
+    if not source.is_incomplete:
+        return
+    pool = None
+    if request.pool is not None:
+        pools = Pool.objects.select_related("queue")
+        pool = pools.filter(pk=request.pool).first()
+    if message := explain_unregistered(source.recipe, pool.queue if pool else None):
+        raise InvalidError(message, fields={"template": [message]})
 
 
 def say_gone() -> ConflictError:
@@ -159,6 +176,7 @@ class _Source:
     is_elsewhere: bool  # in a location that the template does not name
     clouds: Clouds
     fleet_has_cap: bool
+    is_incomplete: bool  # the template leaves out what a CI gives
 
 
 _sources: Final = Kept[tuple[str, Wanted], _Source](most=_MAX_SOURCES)
@@ -186,6 +204,7 @@ def _look_up(name: str, wanted: Wanted) -> _Source:
                 (accounts[each.account].kind, each.options) for each in (first, *others)
             ),
             fleet_has_cap=Fleet.objects.exclude(max_servers=None).exists(),
+            is_incomplete=bool(list_unregistered(found)),
         )
     if name:
         raise InvalidError(

@@ -9,11 +9,11 @@ from servers.errors import FleetError
 from servers.models import Queue
 from servers.operations.queues import (
     check_queue_settings,
-    open_queue_of,
     resolve_queue_credentials,
 )
 from servers.operations.saving import raise_wrong
 from servers.outgoing.errors import CallError
+from servers.placing.queues import open_queue_of
 from servers.queues.base import QueueJob
 from servers.queues.registry import describe_queue_kind
 from servers.records.ledger import database_now

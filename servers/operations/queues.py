@@ -1,8 +1,7 @@
-"""Save, delete and open queues of CI systems."""
+"""Save, check and delete queues of CI systems."""
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from typing import Final
 
 from django.db import transaction
@@ -11,67 +10,20 @@ from django.db.models.functions import Now
 
 from servers.clouds.registry import NO_OBJECT, check_fields, check_url
 from servers.errors import ConflictError, NotFoundError
-from servers.lifecycle.states import State
-from servers.models import Hook, Queue
+from servers.models import Hook, Queue, Registration
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.secrets import merge_credentials
-from servers.queues.base import Host, QueueConfig, QueueSnapshot
-from servers.queues.base import Queue as Port
-from servers.queues.cordons import Cordons
-from servers.queues.kind import QueueKind
-from servers.queues.registry import describe_queue_kind, open_queue
+from servers.queues.kind import POLL, QueueKind
+from servers.queues.registry import describe_queue_kind
 from servers.records.differences import list_differences, read_values
 from servers.records.ledger import Fact, write_event
-from servers.records.limits import COUNTED
-from servers.records.snapshots import load_snapshot
+from servers.wording import count_of
 
 QUEUE_FIELDS: Final = ("name", "kind", "url", "options", "enabled")
 MOVED: Final = (
     "The URL or the kind of the queue changes, so enter all credentials again. Stored "
     "credentials are only sent to the address that they were entered for."
 )
-
-
-def open_queue_of(queue: Queue) -> Port:
-    """Return the queue's adapter. Makes no call. Raises InvalidError."""
-    kind = describe_queue_kind(queue.kind)
-    return open_queue(queue.kind, _configure(queue, kind))
-
-
-def open_cordons_of(queue: Queue) -> Cordons:
-    """Return what cordons the queue's agents. Makes no call. Raises InvalidError.
-
-    Its kind must be one whose API can.
-    """
-    kind = describe_queue_kind(queue.kind)
-    assert kind.open_cordons is not None
-    return kind.open_cordons(_configure(queue, kind))
-
-
-def _configure(queue: Queue, kind: QueueKind) -> QueueConfig:
-    return QueueConfig(
-        url=queue.url or kind.default_url,
-        credentials=json.loads(queue.credentials or "{}"),
-        options=queue.options,
-        scene=partial(_show_scene, queue),
-    )
-
-
-def _show_scene(queue: Queue) -> tuple[QueueSnapshot | None, list[Host]]:
-    """Return what a simulated queue showed last, and the servers of its pools."""
-    rows = COUNTED.filter(
-        pool__queue=queue.pk, state__in=[State.RUNNING, State.SHUTDOWN]
-    )
-    return load_snapshot(queue), [
-        Host(
-            name=server.name,
-            slots=server.capacity,
-            labels=server.pool.labels,
-            takes_jobs=server.state == State.RUNNING and not server.cordoned,
-        )
-        for server in rows.select_related("pool").order_by("created_at", "pk")
-        if server.pool is not None
-    ]
 
 
 def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) -> Queue:
@@ -107,7 +59,18 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
                 next_read_at=None if is_pushed else Now(),
             )
         if before is not None and _is_moved(before, queue):
-            Queue.objects.filter(pk=queue.pk).update(cordons={}, cordon_problem="")
+            Queue.objects.filter(pk=queue.pk).update(
+                cordons={},
+                cordon_problem="",
+                runner_problem="",
+                runners_after=None,
+                runners_at=None,
+                strays={},
+            )
+        if before is not None and _read_scope(before) != _read_scope(queue):
+            # They may be of another CI, or of another organization, that is not asked
+            # any more. If it is the same, they are found when all runners are listed.
+            Registration.objects.filter(queue=queue).update(queue=None)
         if before is not None and before.kind != queue.kind:
             # Another CI signs otherwise, and does not know the secret.
             Hook.objects.filter(queue=queue).delete()
@@ -120,8 +83,11 @@ def delete_queue(queue: Queue) -> None:
     """Delete a queue without pools. Raise NotFoundError or ConflictError."""
     try:
         with transaction.atomic():
-            if not Queue.objects.select_for_update().filter(pk=queue.pk).first():
+            found = Queue.objects.select_for_update().filter(pk=queue.pk).first()
+            if found is None:
                 raise NotFoundError.named("queue", queue.name)
+            if kept := explain_runners_kept(found):
+                raise ConflictError(f"{queue.name} can't be deleted. {kept}")
             write_event(
                 Fact.QUEUE_CHANGED, reason=f"The queue {queue.name} was deleted."
             )
@@ -132,6 +98,20 @@ def delete_queue(queue: Queue) -> None:
             f"{queue.name} can't be deleted, because pools follow it: {names}. Delete "
             "the pools first, or disable the queue."
         ) from None
+
+
+def explain_runners_kept(queue: Queue) -> str:
+    """Return why a queue can't be deleted as long as its CI has runners, or ""."""
+    if not queue.enabled:
+        return ""
+    count = queue.registrations.filter(revoked_at=None).count()
+    if not count:
+        return ""
+    are = "is" if count == 1 else "are"
+    return (
+        f"{count_of(count, 'runner')} at its CI {are} removed once the servers have "
+        "ended. Wait for that, or disable the queue first: then they stay at the CI."
+    )
 
 
 def resolve_queue_credentials(
@@ -152,6 +132,14 @@ def _is_moved(before: Queue, queue: Queue) -> bool:
         (each.kind, each.url, _read_directions(each)) for each in (before, queue)
     )
     return old != new
+
+
+def _read_scope(queue: Queue) -> tuple[object, ...]:
+    """Return all that decides which runners a queue's calls are about."""
+    options: object = queue.options
+    known = dict(options) if isinstance(options, Mapping) else {}
+    known.pop(POLL.name, None)
+    return queue.kind, queue.url, known
 
 
 def _read_directions(queue: Queue) -> dict[str, object]:

@@ -11,7 +11,11 @@ from servers import tracing
 from servers.clouds.images import check_image
 from servers.clouds.registry import describe_kind, validate_placement_options
 from servers.errors import ConflictError, InvalidError, NotFoundError
-from servers.machine.agents.checks import check_agent, check_watch
+from servers.machine.agents.checks import (
+    check_agent,
+    check_watch,
+    read_environment,
+)
 from servers.machine.readiness import READINESS
 from servers.models import (
     Account,
@@ -27,6 +31,7 @@ from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.secrets import SECRET_FIELDS, refuse_new_readers
 from servers.operations.user_data import find_too_long, find_wrong_setup
 from servers.placing.locations import ensure_location, open_location
+from servers.queues.registry import list_lent
 from servers.records.differences import list_differences, read_placements, read_values
 from servers.records.ledger import Fact, write_event
 from servers.records.limits import COUNTED
@@ -181,8 +186,13 @@ def _check_agent(template: Template) -> dict[str, list[str]]:
         readiness=template.readiness,
         watching=watching,
     )
+    environment = read_environment(template.agent_environment) or {}
+    given = {name for name, value in environment.items() if value.strip()}
     return nobody_asks | check_agent(
-        agent, template.agent_image, template.agent_environment
+        agent,
+        template.agent_image,
+        template.agent_environment,
+        lent=list_lent(agent, given),
     )
 
 

@@ -14,6 +14,7 @@ from servers.lifecycle.conditions import Machine
 from servers.lifecycle.snapshot import HostView, Limits
 from servers.lifecycle.states import BOOTING, State
 from servers.machine.agents.cordon import explain_order
+from servers.machine.agents.plan import AgentPlan
 from servers.machine.callback.conditions import Report
 from servers.machine.certificates import name_server
 from servers.machine.docker.connection import Endpoint
@@ -23,6 +24,7 @@ from servers.models import Attempt, Host, Server
 from servers.models.user_data import plan_agent_of
 from servers.placing.placements import LocationKey
 from servers.records.keys import ClientKeys, find_client_keys
+from servers.records.registrations import find_runner
 
 # Keys and logs, which are long and which no decision reads.
 _UNREAD: Final = ("daemon_key", "daemon_cert", "boot_log")
@@ -69,15 +71,20 @@ def describe_machine_of(server: Server, host: Host | None = None) -> Machine:
             cordoned=server.cordoned,
             has_builds=bool(recipe.build_labels),
             find_daemon=partial(_find_daemon, server.pk, loopback=loopback),
-            find_agent=partial(
-                plan_agent_of,
-                recipe,
-                server_id=server.pk,
-                name=server.name,
-                capacity=server.capacity,
-            ),
+            find_agent=partial(plan_agent_for, server),
             report=read_report(host, server.attempt_number),
         ),
+    )
+
+
+def plan_agent_for(server: Server) -> AgentPlan:
+    """Return a server's agent. One query if its CI may have registered it."""
+    return plan_agent_of(
+        server.recipe,
+        server_id=server.pk,
+        name=server.name,
+        capacity=server.capacity,
+        runner=find_runner(server),
     )
 
 

@@ -23,9 +23,10 @@ from uuid import UUID
 from servers.errors import FleetError
 from servers.lifecycle.states import BOOTING, ENDING
 from servers.models import Pool, Queue
-from servers.operations.queues import open_cordons_of
 from servers.outgoing.errors import CallError
+from servers.placing.queues import open_cordons_of
 from servers.pools.holding import Held, claim_queue
+from servers.pools.names import name_runners
 from servers.queues.registry import describe_queue_kind
 from servers.records.limits import COUNTED
 
@@ -79,8 +80,10 @@ def follow_cordons(held: Held) -> None:
     told |= dict.fromkeys(work.wanted, ASKED)
     if not held.write(cordons=told):
         return
+    runners = name_runners(queue, work.wanted)
+    wanted = {runners[name]: on for name, on in work.wanted.items()}
     try:
-        found = open_cordons_of(queue).cordon(work.wanted, deadline=CALL_SECONDS)
+        found = open_cordons_of(queue).cordon(wanted, deadline=CALL_SECONDS)
     except (CallError, FleetError) as error:
         logger.warning("Agents of %s can't be cordoned: %s", queue, error.message)
         held.write(cordon_problem=error.message)
@@ -89,9 +92,9 @@ def follow_cordons(held: Held) -> None:
         if not is_cordoned:
             # An agent that is no longer there has nothing to be taken back.
             del told[name]
-        elif name in found.changed:
+        elif runners[name] in found.changed:
             told[name] = TOLD
-        elif name in found.already:
+        elif runners[name] in found.already:
             told[name] = THEIRS if name in is_new else TOLD
     held.write(cordons=told, cordon_problem="")
 

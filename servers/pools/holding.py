@@ -1,7 +1,7 @@
 """The lease of a queue: one process at a time calls its CI."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -18,10 +18,11 @@ LEASE: Final = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A queue under the lease of this process."""
+    """A queue under the lease of this process, taken ``at`` this time."""
 
     queue: Queue
     fence: int
+    at: datetime
 
     def write(self, **values: object) -> bool:
         """Write and extend the lease, unless the queue was claimed or changed since."""
@@ -51,4 +52,4 @@ def claim_queue(queue_pk: UUID) -> Held | None:
         .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
         .update(fence=F("fence") + 1, lease_until=now + LEASE, lease_by=name_process())
     )
-    return Held(queue, queue.fence + 1) if taken else None
+    return Held(queue, queue.fence + 1, now) if taken else None

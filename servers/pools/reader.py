@@ -10,10 +10,11 @@ from django.db import transaction
 from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
 from servers.models import Hook, Queue
-from servers.operations.queues import open_queue_of
 from servers.outgoing.errors import CallError, ThrottledError
+from servers.placing.queues import open_queue_of
 from servers.pools.cordons import follow_cordons
 from servers.pools.holding import Held, claim_queue
+from servers.pools.runners import follow_registrations
 from servers.pools.storing import follow_snapshot, prepare_snapshot
 from servers.queues.base import QueueSnapshot
 from servers.queues.registry import read_poll
@@ -36,6 +37,7 @@ def read_queue(queue_pk: UUID) -> None:
         return
     try:
         follow_cordons(held)
+        follow_registrations(held)
         _read(held)
     except Exception:
         # A bug: don't make the queue wait for its lease to expire.

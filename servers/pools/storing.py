@@ -7,6 +7,7 @@ from datetime import datetime
 
 from servers.messaging import dispatch
 from servers.models import Pool, Queue
+from servers.pools.names import name_servers
 from servers.pools.recording import record_changes
 from servers.pools.unmatched import describe_unmatched
 from servers.queues.base import QueueSnapshot
@@ -31,6 +32,7 @@ def prepare_snapshot(queue: Queue, shown: QueueSnapshot, now: datetime) -> Kept:
     ``queue`` has what it showed before, and ``now`` is another time for each snapshot.
     """
     before = load_snapshot(queue)
+    shown = name_servers(shown)
     jobs = name_jobs(before.jobs if before else (), shown.jobs, now.timestamp())
     shown = replace(shown, jobs=tuple(keep_times(jobs, before)))
     pools = list(Pool.objects.filter(queue=queue).order_by("pk"))

@@ -1,6 +1,6 @@
 """All kinds of queues, and the adapter of each, in one literal dict."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from importlib import import_module
 from typing import Final
@@ -8,6 +8,7 @@ from typing import Final
 from servers.errors import InvalidError
 from servers.queues.base import Queue, QueueConfig
 from servers.queues.kind import QueueKind
+from servers.queues.registrars import Registers
 
 _ADAPTERS: Final = {
     "buildkite": "servers.queues.buildkite",
@@ -58,3 +59,25 @@ def open_queue(kind: str, config: QueueConfig) -> Queue:
     if described.open is None:
         raise InvalidError("The jobs of this queue are pushed, so it can't be read.")
     return described.open(config)
+
+
+@lru_cache
+def list_registers() -> tuple[Registers, ...]:
+    """Return how each kind registers agents, of those that can."""
+    return tuple(each.registers for each in list_queue_kinds() if each.registers)
+
+
+def is_registrable(agent: str) -> bool:
+    """Tell whether some kind of queue can register the agent of a preset."""
+    return any(each.agent == agent for each in list_registers())
+
+
+def list_lent(agent: str, given: Collection[str]) -> frozenset[str]:
+    """Return which variables of an agent some queue gives, if a template has these."""
+    return frozenset[str]().union(
+        *(
+            each.variables
+            for each in list_registers()
+            if each.agent == agent and each.credential not in given
+        )
+    )

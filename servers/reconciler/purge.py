@@ -34,6 +34,7 @@ from servers.models import (
     NoCapacity,
     PoolJob,
     PoolPlan,
+    Registration,
     Server,
     Session,
     TemplateVersion,
@@ -43,6 +44,7 @@ from servers.placing.locations import pace_of_account
 from servers.reconciler.locations import tidy_locations
 from servers.records.costs import sum_ended
 from servers.records.ledger import database_now
+from servers.records.registrations import list_orphaned
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +120,8 @@ def _list_overdue(now: datetime) -> Iterator[QuerySet[Any]]:
     yield Event.objects.filter(at__lt=now - HISTORY_KEPT)
     yield PoolPlan.objects.filter(at__lt=now - HISTORY_KEPT)
     yield PoolJob.objects.filter(queued_at__lt=now - HISTORY_KEPT)
+    yield Registration.objects.filter(revoked_at__lt=now - HISTORY_KEPT)
+    yield list_orphaned()
     yield Heartbeat.objects.filter(seen_at__lt=now - HEARTBEATS_KEPT)
     yield HookDelivery.objects.filter(at__lt=now - DELIVERIES_KEPT)
     yield NoCapacity.objects.filter(until__lt=now)

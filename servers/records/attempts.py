@@ -7,6 +7,7 @@ needs only its key, and would deadlock with a full lock.
 """
 
 import json
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -111,6 +112,11 @@ def _own(server: Server, shown: CloudInstance, *, now: datetime, reason: str) ->
         for name, value in known.items():
             setattr(server, name, value)
         write_event(Fact.ATTEMPT_ANSWERED, server=server, reason=reason)
+
+
+def dump_spec(spec: CreateSpec) -> str:
+    """Return a create call as an attempt keeps it."""
+    return json.dumps(asdict(spec))
 
 
 def read_spec(attempt: Attempt) -> CreateSpec | None:

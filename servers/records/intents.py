@@ -3,8 +3,6 @@
 It locks the account before the server and its attempt.
 """
 
-import json
-from dataclasses import asdict
 from datetime import datetime
 
 from django.db import transaction
@@ -14,7 +12,8 @@ from servers.lifecycle.billing import Price
 from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Event
 from servers.machine.certificates import Keys
-from servers.models import Account, Attempt, Server
+from servers.models import Account, Attempt, Queue, Server
+from servers.records.attempts import dump_spec
 from servers.records.callbacks import list_callback_columns
 from servers.records.keys import (
     list_host_columns,
@@ -24,6 +23,7 @@ from servers.records.keys import (
 from servers.records.leases import Lease
 from servers.records.ledger import move
 from servers.records.limits import count_recent_creates, count_servers
+from servers.records.registrations import ask_registration
 
 
 def write_intent(
@@ -39,6 +39,7 @@ def write_intent(
     keeps_spec: bool,
     keys: Keys | None = None,
     callback_digest: str = "",
+    queue: Queue | None = None,
     now: datetime,
     deadline_at: datetime,
 ) -> Attempt | None:
@@ -48,7 +49,8 @@ def write_intent(
     ``price`` for good: a later price changes nothing of what its instance costs. With
     ``keeps_spec``, it keeps its parameters until its instance is finished. ``keys`` are
     new ones of the server, to be stored. ``callback_digest`` is of the token that only
-    this attempt's instance calls back with. None means that no call may be sent: the
+    this attempt's instance calls back with. ``queue`` is whose CI is asked next to
+    register its agent. None means that no call may be sent: the
     row moved or was claimed, the lease would be over already, or the account, counted
     under its lock, has reached a limit. The next step finds out why.
     """
@@ -91,7 +93,7 @@ def write_intent(
             known |= list_callback_columns(number, callback_digest)
         if known:
             write_host(server.pk, known)
-        return Attempt.objects.create(
+        attempt = Attempt.objects.create(
             server=server,
             server_uid=server.pk,
             server_name=server.name,
@@ -110,8 +112,11 @@ def write_intent(
             token=spec.token,
             asked_at=now,
             lease_end=lease.until,
-            spec=json.dumps(asdict(spec)) if keeps_spec else "",
+            spec=dump_spec(spec) if keeps_spec else "",
         )
+        if queue is not None:
+            ask_registration(attempt, queue)
+        return attempt
 
 
 def _has_room(account: Account, server: Server, *, now: datetime) -> bool:

@@ -26,6 +26,7 @@ from servers.models import (
     OneTimePassword,
     PoolJob,
     Queue,
+    Registration,
     SavedView,
     Server,
     Session,
@@ -81,6 +82,9 @@ def test_every_model_has_its_pages(client: Client, workshop: Workshop) -> None:
     SavedView.objects.create(user=User.objects.get(), name="mine", query="state=all")
     pool = make_pool()
     PoolJob.objects.create(queue=pool.queue, key="k", queued_at=pool.created_at)
+    Registration.objects.create(
+        queue=pool.queue, server_uid=server.pk, key="k", asked_at=pool.created_at
+    )
     for model in apps.get_app_config("servers").get_models():
         # Versions and placements are on their template's page, a session's key is a way
         # in, a one-time password is told by its person's page, stamps are the triggers'

@@ -221,3 +221,11 @@ def test_an_agent_has_fields_of_its_own_and_its_secrets_are_write_only(
         assert wrong.context["form"].errors["agent_environment"], lines
     assert send(admin, agent="none", agent_image="alpine").status_code == 302
     assert (read_environment(), find_template().agent_image) == ({}, "")
+
+
+def test_what_a_ci_gives_to_each_server_may_be_left_out(admin: Client) -> None:
+    github = {"agent": "github", "readiness": "docker", "cloud_init": "docker"}
+    assert send(admin, **github).status_code == 302
+    gitlab = {"agent": "gitlab", "agent-gitlab-CI_SERVER_TOKEN": "glrt-1"}
+    errors = send(admin, **gitlab).context["form"].errors
+    assert set(errors) == {"agent-gitlab-CI_SERVER_URL"}

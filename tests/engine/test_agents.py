@@ -9,11 +9,13 @@ import pytest
 
 from servers.machine.agents.table import AGENTS
 from servers.machine.certificates import name_server
-from servers.models import Account, Attempt, Event, Host, Server
+from servers.models import Account, Attempt, Event, Host, Registration, Server
 from servers.operations.terminate import terminate_server
+from tests.clouds.fakes.base import running
+from tests.queues.fakes.github import FakeGitHub
 from tests.support import standins
-from tests.support.dockerd import make_endpoint, require_dockerd
-from tests.support.fleet import Workshop, make_fleet
+from tests.support.dockerd import find_address, make_endpoint, require_dockerd
+from tests.support.fleet import Workshop, make_fleet, world_of
 from tests.support.machines import (
     keys_of,
     provision_at,
@@ -21,6 +23,7 @@ from tests.support.machines import (
     set_up_docker,
     wait_for,
 )
+from tests.support.runners import VARIABLE, make_registering_pool, provision_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -142,3 +145,26 @@ def test_a_server_whose_agent_has_ended_loses_its_health(
     assert server.error.startswith(
         "It failed 3 checks in a row. The agent has ended with exit code 137."
     )
+
+
+def test_an_agent_that_is_started_over_docker_s_api_has_what_its_ci_gave(
+    workshop: Workshop, account: Account
+) -> None:
+    with running(FakeGitHub()) as github:
+        image = standins.name_image("github")
+        pool = make_registering_pool(github, agent_image=image)
+        address = find_address()
+        world = world_of(account)
+        world.ask_for_user_data()
+        world.give_addresses(address)
+        server = provision_in(pool)
+        with boot(workshop, server, address) as host:
+            standins.add_images(host.daemon, ("github",))
+            workshop.run_to("running", server)
+            (agent,) = host.list_agents()
+            with host.connect() as docker:
+                has = docker.inspect(agent)["Config"]["Env"]
+    (row,) = Registration.objects.all()
+    assert f"{VARIABLE}={json.loads(row.environment)[VARIABLE]}" in has
+    # It is in no user data: ServerFleet starts the agent.
+    assert VARIABLE not in world.read_user_data(server.instance_id)

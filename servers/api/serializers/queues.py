@@ -44,6 +44,11 @@ class QueueSerializer(ModelShape):
         help_text="Why the CI could not be told last which servers get no more jobs. "
         "Empty if it could.",
     )
+    runner_problem = Text(
+        read_only=True,
+        help_text="Why its CI could not be told last to remove the runners of servers "
+        "that have ended. Empty if it could.",
+    )
     answered = Seconds(
         "When it was last read or pushed.", source="answered_at", read_only=True
     )
@@ -95,6 +100,7 @@ class QueueSerializer(ModelShape):
             "enabled",
             "problem",
             "cordon_problem",
+            "runner_problem",
             "answered",
             "expires",
             "paused",

@@ -18,7 +18,11 @@ from servers.dashboard.pools.standing import judge_queue
 from servers.dashboard.shared.editing import Edit
 from servers.errors import FleetError, NotFoundError
 from servers.models import Pool, Queue
-from servers.operations.pools import check_pool_settings, save_pool
+from servers.operations.pools import (
+    check_pool_labels,
+    check_pool_settings,
+    save_pool,
+)
 from servers.operations.queue_test import probe_queue
 from servers.pools.preview import preview_plan
 from servers.queues.base import QueueJob, QueueSnapshot
@@ -157,7 +161,7 @@ class NewPool(_EditPool):
         labels = form.cleaned_data.get("labels", {})
         pool = Pool(queue=form.queue, labels=labels)
         said = list(form.errors.get("labels", ()))
-        said += check_pool_settings(pool).get("labels", ())
+        said += filter(None, [check_pool_labels(pool)])
         typed = {name: form[name].value() for name in form.fields}
         fresh = PoolForm(queue=form.queue, initial=typed)
         step = "servers" if act == "servers" and not said else "jobs"

@@ -23,7 +23,9 @@ from servers.dashboard.shared.messages import Action
 from servers.lifecycle.pools.demand import JobState
 from servers.lifecycle.states import State
 from servers.models import Pool, PoolPlan, Queue
+from servers.placing.registrations import find_registers
 from servers.queues.base import QueueJob
+from servers.records.registrations import count_runners
 from servers.records.snapshots import load_snapshot
 from servers.reports.costs import recent_spending
 from servers.reports.pool_chart import (
@@ -95,6 +97,7 @@ class PoolPage(Live, TemplateView):
         running = Counter(job.server for job in jobs if job.state is JobState.RUNNING)
         waiting = list(_list_waiting(pool, jobs))
         spending = recent_spending(now=data["now"])
+        registers = find_registers(pool.template, pool.queue) is not None
         return data | {
             "row": judge_pool(pool, now=data["now"]),
             "pool": pool,
@@ -105,6 +108,8 @@ class PoolPage(Live, TemplateView):
             "has_more": len(shown) > SERVERS_SHOWN,
             "waiting": waiting[:JOBS_SHOWN],
             "waiting_count": len(waiting),
+            "registers": registers,
+            "runners": count_runners(pool) if registers else 0,
             "settings": list(list_settings(pool.policy)),
             "sayings": _join_plans(pool.plans.order_by("-at", "-pk")[:PLANS_READ]),
             "ranges": RANGES,

@@ -20,7 +20,11 @@ from servers.dashboard.shared.messages import Action
 from servers.errors import InvalidError
 from servers.models import Queue
 from servers.operations.queue_test import probe_queue, probe_typed
-from servers.operations.queues import delete_queue, save_queue
+from servers.operations.queues import (
+    delete_queue,
+    explain_runners_kept,
+    save_queue,
+)
 from servers.queues.registry import describe_queue_kind, list_queue_kinds
 from servers.records.snapshots import load_snapshot
 from servers.reports.pools import show_jobs
@@ -161,7 +165,9 @@ def explain_queue_kept(queue: Queue) -> str:
     """Return why a queue can't be deleted now, or ""."""
     pools = reach_pools().filter(queue=queue.pk)
     names = ", ".join(pools.values_list("name", flat=True)[:10])
-    return f"These pools follow it: {names}. Delete them first." if names else ""
+    if names:
+        return f"These pools follow it: {names}. Delete them first."
+    return explain_runners_kept(queue)
 
 
 class DeleteQueue(Delete):

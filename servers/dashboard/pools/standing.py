@@ -99,6 +99,8 @@ def judge_queue(queue: Queue) -> QueueStanding:
         word, tone = "paused", "warn"
     elif queue.cordon_problem:
         word, tone = "no cordons", "warn"
+    elif queue.runner_problem:
+        word, tone = "runners left", "warn"
     return QueueStanding(queue, label_kind(queue.kind), word, tone)
 
 

@@ -20,6 +20,7 @@ from servers.operations.connect import record_read
 from servers.operations.terminate import find_leftovers
 from servers.placing.prices import price_of
 from servers.placing.snapshots import Loader
+from servers.records.registrations import find_registration
 from servers.reports.connections import (
     FILES,
     explain_unreal,
@@ -75,6 +76,7 @@ class ServerPage(Live, TemplateView):
                 "attempts": attempts[:ATTEMPTS_SHOWN],
                 "machine": machine,
                 "checked_lately": CHECKED_LATELY,
+                "registration": find_registration(server),
                 "ends_at": find_end(server),
                 "price": price_of(server, attempts),
                 "costs": cost_instances(

@@ -186,6 +186,7 @@ FAILURES: Final[Mapping[str, str]] = {
     "Unreachable": "Cloud unreachable",
     "UnknownOutcome": "No answer, and nothing was created",
     "Clock": "This machine's clock is wrong",
+    "Registration": "No CI registered its agent",
     "Unsent": "Worker stopped before it sent the call",
     "Failed": "The instance failed before it was ready",
     "Cloud": "The cloud returned an error",

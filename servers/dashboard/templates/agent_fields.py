@@ -13,6 +13,7 @@ from servers.dashboard.shared.lines import read_lines
 from servers.machine.agents.checks import check_agent
 from servers.machine.agents.kinds import Variable
 from servers.machine.agents.table import AGENTS
+from servers.queues.registry import list_lent
 
 NO_AGENT: Final = "none"
 MAX_VALUE: Final = 8000  # characters of one variable; all of them have another limit
@@ -81,7 +82,8 @@ def read_environment_of(
     found = _read_known(form, data, stored) | _read_others(form, data, stored)
     if not form.errors:
         image = data.get("agent_image", "")
-        for name, texts in check_agent(agent, image, found).items():
+        lent = list_lent(agent, found)
+        for name, texts in check_agent(agent, image, found, lent=lent).items():
             for text in texts:
                 form.add_error(name, text)
     return found
@@ -91,6 +93,7 @@ def _read_known(
     form: forms.Form, data: Mapping[str, Any], stored: Mapping[str, str]
 ) -> dict[str, str]:
     found: dict[str, str] = {}
+    missing: list[Variable] = []
     agent = data["agent"]
     for variable in AGENTS[agent].variables:
         name = name_field(agent, variable)
@@ -98,7 +101,12 @@ def _read_known(
         if value := data.get(name) or kept:
             found[variable.name] = value
         elif variable.required and name not in form.errors:
-            form.add_error(name, f"{variable.label} is missing. Enter it.")
+            missing.append(variable)
+    lent = list_lent(agent, found)
+    for variable in missing:
+        if variable.name not in lent:
+            said = f"{variable.label} is missing. Enter it."
+            form.add_error(name_field(agent, variable), said)
     return found
 
 

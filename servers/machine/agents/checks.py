@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from servers.machine.agents.kinds import Agent
@@ -21,11 +21,14 @@ MAX_IMAGE: Final = 255
 NOT_AN_OBJECT: Final = "Use a JSON object with string values."
 
 
-def check_agent(agent: str, image: str, environment: object) -> dict[str, list[str]]:
+def check_agent(
+    agent: str, image: str, environment: object, *, lent: Collection[str] = ()
+) -> dict[str, list[str]]:
     """Return what is wrong with a template's agent, by the template's field.
 
     ``environment`` is a mapping, or the text of a JSON object; "" is an empty one.
-    Variables that the table does not know are passed on: agents have many.
+    Variables that the table does not know are passed on: agents have many. Those in
+    ``lent`` may be left out: a CI gives them to each server.
     No message contains a value, because each could be a secret.
     """
     known = AGENTS.get(agent)
@@ -35,7 +38,7 @@ def check_agent(agent: str, image: str, environment: object) -> dict[str, list[s
     errors = {}
     if wrong := _check_image(agent, image):
         errors["agent_image"] = [wrong]
-    if wrong := _check_environment(agent, known, environment):
+    if wrong := _check_environment(agent, known, environment, lent):
         errors["agent_environment"] = [wrong]
     return errors
 
@@ -92,7 +95,18 @@ def _check_image(agent: str, image: str) -> str:
     return ""
 
 
-def _check_environment(key: str, agent: Agent, environment: object) -> str:
+def list_missing(agent: str, values: Mapping[str, str]) -> list[str]:
+    """Return the variables that an agent needs and that these values leave out."""
+    return [
+        each.name
+        for each in AGENTS[agent].variables
+        if each.required and not values.get(each.name, "").strip()
+    ]
+
+
+def _check_environment(
+    key: str, agent: Agent, environment: object, lent: Collection[str]
+) -> str:
     values = read_environment(environment)
     if values is None:
         return NOT_AN_OBJECT
@@ -106,13 +120,8 @@ def _check_environment(key: str, agent: Agent, environment: object) -> str:
     for name, value in values.items():
         if wrong := _check_variable(agent, name, value):
             return wrong
-    missing = [
-        each.name
-        for each in agent.variables
-        if each.required and not values.get(each.name, "").strip()
-    ]
-    if missing:
-        return f"{agent.label} needs {_list_words(missing)}."
+    if missing := [name for name in list_missing(key, values) if name not in lent]:
+        return f"{agent.label} needs {list_words(missing)}."
     if key == "none" and values:
         return "Choose an agent, or remove the variables."
     return ""
@@ -138,7 +147,8 @@ def _check_variable(agent: Agent, name: str, value: str) -> str:
     return ""
 
 
-def _list_words(words: list[str]) -> str:
+def list_words(words: Sequence[str]) -> str:
+    """Return words as people list them."""
     if len(words) == 1:
         return words[0]
     return f"{', '.join(words[:-1])} and {words[-1]}"

@@ -18,6 +18,14 @@ CONFIG_LABEL: Final = "serverfleet.config"
 
 
 @dataclass(frozen=True, slots=True)
+class Runner:
+    """As what a CI registered one server's agent: its name, and variables it needs."""
+
+    name: str
+    environment: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class AgentPlan:
     """The agent of one server.
 
@@ -49,20 +57,25 @@ def plan_agent(
     image: str = "",
     environment: str = "",
     build_labels: Mapping[str, str] | None = None,
+    runner: Runner | None = None,
 ) -> AgentPlan:
     """Return the agent of a server from the values of its template.
 
     ``environment`` is the JSON object that the template keeps, and ``name`` the
-    server's.
+    server's. If the agent is registered as a ``runner``, that is its name, and the
+    template's variables count before those of the CI.
     """
     agent = AGENTS[key]
     values = {each.name: each.default for each in agent.variables if each.default}
+    values |= runner.environment if runner else {}
     values |= json.loads(environment) if environment else {}
     values |= agent.fixed
     if agent.capacity:
         values[agent.capacity] = str(capacity)
     if agent.name:
-        values[agent.name] = agent.name_pattern.format(name=name)
+        values[agent.name] = agent.name_pattern.format(
+            name=runner.name if runner else name
+        )
     return AgentPlan(
         key=key,
         uid=uid,

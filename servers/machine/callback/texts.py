@@ -78,14 +78,17 @@ def find_end(log: str) -> str:
     return end if len(end) <= _END_LETTERS else f"… {end[-_END_LETTERS:]}"
 
 
-def list_secrets(environment: str, files: str, texts: Iterable[str]) -> set[str]:
+def list_secrets(
+    environment: str, files: str, texts: Iterable[str], given: Iterable[str] = ()
+) -> set[str]:
     """Return what must not show in a log.
 
-    That is each value of ``environment`` (a JSON object) and each line of ``files``
-    (a JSON array), whose content nobody can read. In the files and in ``texts`` it is
+    That is each value of ``environment`` (a JSON object), each text that was ``given``
+    for this server alone, and each line of ``files`` (a JSON array), whose content
+    nobody can read. In the files and in ``texts`` it is
     also each value of a variable or option whose name says that it is a secret.
     """
-    found = set(_list_values(environment))
+    found = {*_list_values(environment), *given}
     contents = list(_list_contents(files))
     for content in contents:
         lines = (line.strip() for line in content.splitlines())
