@@ -53,7 +53,7 @@ class _AMQP(AMQP):
 
 app = Celery("serverfleet", amqp=_AMQP)
 app.steps["consumer"].add("serverfleet.run.vitals:ConsumerPulse")
-app.config_from_object("serverfleet.celery_settings", namespace="CELERY")
+app.config_from_object("serverfleet.celery_settings")
 # Celery would close the database connection after every task. The tasks themselves drop
 # connections that are old or broken.
 app.conf["CELERY_DB_REUSE_MAX"] = 1_000_000_000

@@ -66,6 +66,11 @@ def test_others_can_read_nothing_in_a_folder_that_they_may_enter(
     assert open_to_others == []
 
 
+def test_no_start_warns_of_our_own_settings(first: Service) -> None:
+    first.wait_state("running", first.call("POST", "/api/servers")[1]["name"])
+    assert "deprecat" not in first.log().lower()
+
+
 def test_a_data_folder_may_lie_deep(first: Service) -> None:
     _, server = first.call("POST", "/api/servers")
     first.wait_state("running", server["name"])

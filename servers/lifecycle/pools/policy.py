@@ -173,7 +173,7 @@ def check_policy(policy: Policy) -> Mapping[str, str]:
     if policy.max_age and policy.max_age <= policy.min_age:
         wrong["max_age"] = "Use more than min_age, or 0 for no limit."
     wrong |= {
-        name: "A limit on cost needs the price of a server."
+        name: "A limit on cost needs the price of a server. Set that, too."
         for name in ("cost_per_hour", "cost_per_day")
         if getattr(policy, name) and not policy.price
     }
