@@ -155,8 +155,10 @@ class Service:
                 found.append(int(folder.name))
         return found
 
-    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run a management command in its environment."""
+    def command(
+        self, *arguments: str, seconds: float = 60
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run a management command in its environment, for at most ``seconds``."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -164,7 +166,7 @@ class Service:
             env=self.env,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=seconds,
         )
 
 

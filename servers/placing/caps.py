@@ -69,10 +69,14 @@ def count_room(template: Template, fleet: Fleet) -> int:
     What is created later may still be refused. Three queries, whatever the number of
     servers.
     """
-    first = template.placements.select_related("account").order_by("position").first()
-    if first is None or not first.account.enabled:
+    first = (
+        template.placements.order_by("position")
+        .values_list("account", "account__max_servers", "account__enabled")
+        .first()
+    )
+    if first is None or not first[2]:
         return 0
-    caps = [(first.account.max_servers, COUNTED.filter(account=first.account))]
+    caps = [(first[1], COUNTED.filter(account=first[0]))]
     if template.max_servers is not None:
         caps.append((template.max_servers, COUNTED.filter(template=template)))
     if fleet.max_servers is not None:

@@ -8,7 +8,7 @@ and by all that matching depends on, so a change of either is seen at once.
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -30,18 +30,23 @@ MAX_KEPT: Final = 100_000  # jobs
 class Shares:
     """A snapshot, divided among the pools of its queue.
 
-    Running jobs count for a pool by the server that they run on. So if the CI names it,
-    each pool gets all of them, in ``common``: its plan leaves out those of others.
+    Running jobs count for a pool by the server that they run on, if the CI names it.
     """
 
-    common: tuple[Job, ...]
-    own: Mapping[str, tuple[Job, ...]]  # by the pool's name
+    on_servers: Mapping[str, tuple[Job, ...]]  # by the server's name
+    own: Mapping[str, tuple[Job, ...]]  # all others, by the pool's name
 
-    def find_demand(self, pool: Pool, shown: QueueSnapshot) -> Demand:
-        """Return a pool's share. Of the snapshot only its jobs are not needed here."""
+    def find_demand(
+        self, pool: Pool, servers: Iterable[str], shown: QueueSnapshot
+    ) -> Demand:
+        """Return the share of a pool that has these servers.
+
+        Of the snapshot only its jobs are not needed here.
+        """
+        running = (job for name in servers for job in self.on_servers.get(name, ()))
         return Demand(
             at=shown.at,
-            jobs=(*self.own.get(pool.name, ()), *self.common),
+            jobs=(*self.own.get(pool.name, ()), *running),
             complete=shown.complete,
             paused=shown.paused,
             names_servers=shown.names_servers,
@@ -53,14 +58,16 @@ def divide_snapshot(
     queue: Queue, shown: QueueSnapshot, pools: Sequence[Pool]
 ) -> Shares:
     """Divide a snapshot among all pools that a queue has."""
-    common: list[QueueJob] = []
-    matching = list(shown.jobs)
-    if shown.names_servers:
-        common = [job for job in shown.jobs if job.state is JobState.RUNNING]
-        matching = [job for job in shown.jobs if job.state is not JobState.RUNNING]
-    matched, _ = match_jobs(queue, pools, matching)
+    on_servers: dict[str, list[QueueJob]] = {}
+    others = []
+    for job in shown.jobs:
+        if shown.names_servers and job.state is JobState.RUNNING:
+            on_servers.setdefault(job.server, []).append(job)
+        else:
+            others.append(job)
+    matched, _ = match_jobs(queue, pools, others)
     return Shares(
-        common=_convert(common),
+        on_servers={name: _convert(jobs) for name, jobs in on_servers.items()},
         own={name: _convert(jobs) for name, jobs in matched.items()},
     )
 
@@ -93,16 +100,18 @@ class _Kept:
 
     def _count(self) -> int:
         return sum(
-            len(shares.common) + sum(map(len, shares.own.values()))
+            len(jobs)
             for _, shares in self._shares.values()
+            for each in (shares.on_servers, shares.own)
+            for jobs in each.values()
         )
 
 
 _kept: Final = _Kept()
 
 
-def read_demand(pool: Pool) -> Demand | None:
-    """Return what the last snapshot of a pool's queue shows for it, or None.
+def read_demand(pool: Pool, servers: Iterable[str]) -> Demand | None:
+    """Return what its queue's last snapshot shows for a pool of these servers, or None.
 
     The jobs themselves need not be loaded on ``pool.queue``. One query, or three if
     this process has not divided the snapshot yet.
@@ -129,7 +138,7 @@ def read_demand(pool: Pool) -> Demand | None:
             return None
         shares = divide_snapshot(whole, shown, list(rivals))
         _kept.keep(queue.pk, (whole.answered_at, given), shares)
-    return shares.find_demand(pool, shown)
+    return shares.find_demand(pool, servers, shown)
 
 
 def see_running(pool: Pool) -> Seen:

@@ -37,8 +37,21 @@ logger = logging.getLogger(__name__)
 SOON: Final = timedelta(seconds=1)
 AFTER_REFUSAL: Final = timedelta(seconds=10)
 SAMPLE: Final = timedelta(minutes=1)  # between two plans that only keep the figures
-# Of a queue, what a plan does not need of each pool's own.
-_LONG: Final = ("queue__jobs", "queue__unmatched", "queue__cordons")
+# What a plan reads. The jobs of a queue are read for all of its pools at once.
+_OWN: Final = (
+    *("name", "labels", "policy", "enabled", "dry", "frozen", "memo", "fence"),
+    *("planned_at", "figures", "totals"),
+)
+_OF_QUEUE: Final = (
+    *("enabled", "read_from", "answered_at", "expires_at", "complete", "paused"),
+    *("names_servers", "agents"),
+)
+_OF_TEMPLATE: Final = ("name", "capacity", "max_servers")
+_READ: Final = (
+    *_OWN,
+    *(f"queue__{name}" for name in _OF_QUEUE),
+    *(f"template__{name}" for name in _OF_TEMPLATE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ def plan_pool(pool_pk: UUID) -> Plan | None:
 
 
 def _make_plan(pool_pk: UUID) -> _Seen | None:
-    rows = Pool.objects.select_related("queue", "template").defer(*_LONG)
+    rows = Pool.objects.select_related("queue", "template").only(*_READ)
     pool = rows.filter(pk=pool_pk).first()
     if pool is None or not pool.enabled:
         return None
@@ -91,7 +104,7 @@ def _make_plan(pool_pk: UUID) -> _Seen | None:
     # Nobody else needs these counts, and they take a query.
     uses = count_uses(pool) if view.policy.max_uses else {}
     members = load_members(pool.pk, memo.cordoned_at, uses, pool.queue.agents)
-    demand = read_demand(pool)
+    demand = read_demand(pool, [member.name for member in members])
     return _Seen(pool, plan(view, demand, members, now.timestamp()), now)
 
 

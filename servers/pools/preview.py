@@ -24,9 +24,9 @@ def preview_plan(pool: Pool, shown: QueueSnapshot | None) -> Plan:
         bounds=find_bounds(pool, policy, fleet, now=now),
         frozen=pool.frozen or fleet.destroys_frozen,
     )
+    members = load_members(pool.pk, memo.cordoned_at, {}, pool.queue.agents)
     demand = None
     if shown is not None:
         shares = divide_snapshot(pool.queue, shown, [*rivals, pool])
-        demand = shares.find_demand(pool, shown)
-    members = load_members(pool.pk, memo.cordoned_at, {}, pool.queue.agents)
+        demand = shares.find_demand(pool, [each.name for each in members], shown)
     return plan(view, demand, members, now.timestamp())

@@ -134,7 +134,7 @@ def measure_plans() -> Iterator[Row]:
     """Plan 50 pools with 5,000 jobs and 5,000 servers."""
     with Service() as service:
         pass  # its database is there now, and nothing else plans
-    done = service.command("shell", "-v", "0", "-c", PLANS)
+    done = service.command("shell", "-v", "0", "-c", PLANS, seconds=600)
     assert done.returncode == 0, done.stderr
     for what, line in zip(
         ("one queue", "50 queues"), done.stdout.splitlines(), strict=True

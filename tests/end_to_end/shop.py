@@ -26,6 +26,8 @@ BOOT_SECONDS: Final = 5.0
 BOOT_FAILURES: Final = {"never_boots": 0.01, "fails": 0.01}
 # What else the cloud does while processes are killed.
 FAULTS: Final = {"timeout_before": 0.03, "timeout_after": 0.05, "server_error": 0.02}
+# An instance that never called back is waited for so long. No job takes as long.
+DRAIN_LIMIT: Final = 40
 IDLE_SECONDS: Final = 4.0
 WAVE_SECONDS: Final = 60.0
 BUSY: Final = 0.4  # the part of a wave in which jobs come
@@ -83,6 +85,7 @@ def set_up_pool(works: Works, account: Account, most: int) -> Pool:
         cloud_init="docker",
         readiness="callback",
         capacity=works.slots,
+        drain_seconds=DRAIN_LIMIT,
         agent_environment=json.dumps(environment),
         **given,
     )

@@ -56,7 +56,7 @@ def show(*jobs: dict[str, str]) -> None:
 def count_jobs(*made: Pool) -> list[int]:
     found = []
     for pool in Pool.objects.filter(pk__in=[each.pk for each in made]):
-        demand = read_demand(pool)
+        demand = read_demand(pool, ())
         assert demand is not None
         found.append(len(demand.jobs))
     return found
@@ -90,7 +90,22 @@ def test_another_snapshot_and_other_labels_are_seen_at_once() -> None:
     Pool.objects.filter(pk=made[0].pk).update(labels={"os": "linux"}, enabled=False)
     assert count_jobs(made[1]) == [0]
     Queue.objects.update(read_from=None)
-    assert read_demand(Pool.objects.get(pk=made[1].pk)) is None
+    assert read_demand(Pool.objects.get(pk=made[1].pk), ()) is None
+
+
+def test_jobs_that_run_count_for_the_pool_of_their_server() -> None:
+    (pool,) = make_pools({"os": "linux"})
+    now = database_now()
+    running = [
+        QueueJob(f"r{number}", JobState.RUNNING, now.timestamp(), {}, server)
+        for number, server in enumerate(("agent-1", "agent-1", "agent-2", ""))
+    ]
+    shown = QueueSnapshot(now.timestamp(), tuple(running))
+    Queue.objects.update(**dump_snapshot(shown, now))
+    pool = Pool.objects.get()
+    demand = read_demand(pool, ["agent-1", "agent-9"])
+    assert demand is not None
+    assert [job.job_id for job in demand.jobs] == ["r0", "r1"]
 
 
 def test_of_many_jobs_only_the_latest_are_kept(monkeypatch: Any) -> None:
