@@ -107,7 +107,7 @@ class Amazon(OneCall):
 
     def catalogue(self, *, deadline: float) -> Catalogue:
         """Describe regions, instance types and images."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             return read_catalogue(self._pages, self.config.region)
 
     def find_images(
@@ -123,7 +123,7 @@ class Amazon(OneCall):
         if service is None:
             return ()
         params = {"Action": "DescribeInstances", "MaxResults": str(PAGE)}
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             return read_quotas(
                 lambda body: call_json(service, find_keys(self.config), TARGET, body),
                 self._pages(params),

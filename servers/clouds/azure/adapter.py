@@ -49,7 +49,6 @@ from servers.outgoing.errors import (
     CredentialsError,
     MissingError,
     RefusedError,
-    UnknownOutcomeError,
 )
 from servers.outgoing.looking import reading_one, reading_whole
 from servers.outgoing.rest import refusing_missing
@@ -142,7 +141,7 @@ class Azure:
 
     def catalogue(self, *, deadline: float) -> Catalogue:
         """List regions, sizes and well-known images."""
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_whole():
             return read_catalogue(api)
 
     def find_images(
@@ -154,11 +153,8 @@ class Azure:
 
     def list_quotas(self, *, deadline: float) -> tuple[Quota, ...]:
         """Read the quotas of the subscription in the region."""
-        with self._calling(deadline) as api:
-            try:
-                return read_quotas(api.entries(api.in_location("usages")))
-            except MissingError as error:
-                raise UnknownOutcomeError(error.message) from None
+        with self._calling(deadline) as api, reading_whole():
+            return read_quotas(api.entries(api.in_location("usages")))
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:
         """Get the machine whose name is the key."""

@@ -89,7 +89,7 @@ class DigitalOcean(OneCall):
 
     def catalogue(self, *, deadline: float) -> Catalogue:
         """List regions, sizes and images."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             return offers.read_catalogue(self._entries, region=self.config.region)
 
     def find_images(
@@ -107,7 +107,7 @@ class DigitalOcean(OneCall):
 
     def list_quotas(self, *, deadline: float) -> tuple[Quota, ...]:
         """Return the team's limit of Droplets."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             return offers.read_quotas(self._client.ask)
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:

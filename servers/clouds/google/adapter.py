@@ -149,7 +149,7 @@ class Google:
 
     def catalogue(self, *, deadline: float) -> Catalogue:
         """List regions, machine types and images."""
-        with self._calling(deadline) as api:
+        with self._calling(deadline) as api, reading_whole():
             zone = str(self.config.options.get("zone") or "")
             return read_catalogue(api, _zones, zone=zone)
 
@@ -162,7 +162,7 @@ class Google:
 
     def list_quotas(self, *, deadline: float) -> tuple[Quota, ...]:
         """Read the quotas of the project and the region."""
-        with self._calling(deadline) as api, refusing_missing():
+        with self._calling(deadline) as api, reading_whole():
             return read_quotas(api.get(), api.get("regions", self.config.region))
 
     def find_instances(self, key: str, *, deadline: float) -> list[CloudInstance]:

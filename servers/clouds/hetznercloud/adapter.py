@@ -73,7 +73,7 @@ class HetznerCloud(OneCall):
 
     def catalogue(self, *, deadline: float) -> Catalogue:
         """List locations, server types and images."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             return read_catalogue(
                 self._entries,
                 location=self.config.region,

@@ -98,7 +98,7 @@ class Scaleway:
 
     def catalogue(self, *, deadline: float) -> Catalogue:
         """List sizes with prices, the project's images and the marketplace's labels."""
-        with Deadline(deadline, NAME):
+        with Deadline(deadline, NAME), reading_whole():
             return offers.read_catalogue(self._api)
 
     def find_images(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from servers.clouds.port import Cloud
+from servers.clouds.port import Cloud, TellsQuotas
 from servers.outgoing.errors import (
     CallError,
     CredentialsError,
@@ -32,7 +32,10 @@ def test_a_look_that_a_cloud_refuses_shows_nothing(
         "list": lambda: cloud.list_instances("ci", deadline=10),
         "find": lambda: cloud.find_instances(spec.key, deadline=10),
         "leftovers": lambda: cloud.list_leftovers("ci", deadline=10),
+        "catalogue": lambda: need_gaps(cloud),
     }
+    if isinstance(cloud, TellsQuotas):
+        whole["quotas"] = lambda: cloud.list_quotas(deadline=10)
     refused = []
     for why in ("missing", "bad_image", "quota"):
         answer = reword(bench.fake.refuse(why, NO_REQUEST), status)
@@ -46,8 +49,8 @@ def test_a_look_that_a_cloud_refuses_shows_nothing(
             since = len(bench.fake.seen)
             meaning = weigh(act)
             asked = name == "list" or len(bench.fake.seen) > since
-            if name == "identity" and meaning is CredentialsError:
-                continue  # what is missing is the account itself
+            if name in {"identity", "catalogue"} and meaning is CredentialsError:
+                continue  # the account itself is missing, or may read nothing
             if name == "find" and bench.find_role == "get" and one is MissingError:
                 assert meaning is None, why  # looked up by its name, it is not there
             elif asked:
@@ -58,6 +61,12 @@ def test_a_look_that_a_cloud_refuses_shows_nothing(
     assert bench.count_live() == [spec.key]
     (listed,) = cloud.list_instances("ci", deadline=10).instances
     assert listed.instance_id == made.instance_id
+
+
+def need_gaps(cloud: Cloud) -> None:
+    """Read a catalogue that is not whole, and have that count as an error."""
+    assert cloud.catalogue(deadline=10).gaps
+    raise UnknownOutcomeError("It says what it lacks.")
 
 
 def weigh(act: Callable[[], Any]) -> type[CallError] | None:
