@@ -1,11 +1,14 @@
 """Runners are registered for servers by their names, found by them, and removed."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from servers.machine.agents.plan import Runner as AgentsRunner
+from servers.machine.agents.plan import plan_agent
 from servers.outgoing.errors import (
     CallError,
     CredentialsError,
@@ -14,6 +17,7 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
 )
 from servers.queues.registrars import BusyError, Runner
+from servers.queues.registry import describe_queue_kind
 from tests.clouds.fakes.base import running
 from tests.clouds.fakes.faults import NO_REQUEST
 from tests.clouds.fakes.wire import HTML, Response
@@ -57,6 +61,27 @@ def test_what_an_agent_needs_is_given_and_shown_nowhere(case: Case, fake: Any) -
         assert value not in repr(found), name
     urls = [value for value in found.environment.values() if value.startswith("http")]
     assert urls == ([] if case.kind == "github" else [fake.origin])
+
+
+def test_an_agent_is_started_under_the_runners_name_with_what_the_ci_gave(
+    case: Case, fake: Any
+) -> None:
+    registers = describe_queue_kind(case.kind).registers
+    assert registers is not None
+    found = case.open(fake).register(KEYS[0], labels={}, deadline=5)
+    own = {name: "own" for name in registers.variables if name.endswith("_URL")}
+    plan = plan_agent(
+        registers.agent,
+        uid="0" * 32,
+        name="agent-1",
+        capacity=1,
+        environment=json.dumps(own),
+        runner=AgentsRunner(KEYS[0], found.environment),
+    )
+    # The instances may reach the CI at another address.
+    assert plan.environment.items() >= {**found.environment, **own}.items()
+    if plan.agent.name:
+        assert plan.environment[plan.agent.name] == KEYS[0]
 
 
 def test_a_runner_with_a_job_stays_until_the_job_has_ended(
