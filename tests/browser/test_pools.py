@@ -77,6 +77,27 @@ def test_the_pages_of_pools_look_well_and_follow_what_changes(visit: Visit) -> N
     check_looks(page)
 
 
+def test_a_dry_pool_and_the_hook_of_a_queue_look_well(visit: Visit) -> None:
+    pool = make_busy_pool()
+    compared = {"others": 5, "other_servers": 3, "would": 2}
+    Pool.objects.update(dry=True, figures={**pool.figures, **compared})
+    PoolPlan.objects.update(figures=compared)
+    page = visit("admin")
+    page.goto("/pools/linux/")
+    page.get_by_role("img", name="Servers of others").wait_for()
+    check_looks(page)
+    page.goto("/queues/ci/")
+    page.get_by_role("link", name="Set up hook").click()
+    check_looks(page)
+    page.get_by_role("button", name="Set secret").click()
+    page.get_by_role("button", name="Copy secret").wait_for()
+    check_looks(page)
+    page.get_by_role("link", name="Done").click()
+    page.get_by_role("link", name="Remove hook…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove hook").click()
+    page.get_by_text("ci takes no hooks any more.").wait_for()
+
+
 def test_a_pools_page_is_read_and_switched_without_javascript(visit: Visit) -> None:
     make_busy_pool()
     page = visit("admin", java_script_enabled=False)

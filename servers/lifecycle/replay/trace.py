@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from servers.lifecycle.pools.policy import DAY
+
 MAX_BYTES: Final = 64 * 1024 * 1024
 _RECORD: Final = struct.Struct(">II")
-DAY: Final = 86400.0
 # Of a made-up day: real ones have up to so many jobs at once, and a median of minutes.
 MAX_BURST: Final = 256
 
