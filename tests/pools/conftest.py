@@ -23,10 +23,11 @@ def github() -> Iterator[Any]:
 
 
 @pytest.fixture
-def pool(github: Any, account: Any) -> Any:
+def pool(github: Any, account: Any, settings: Any) -> Any:
     """Return a dry pool whose queue registers the agents of its servers."""
     from tests.support.runners import make_registering_pool
 
+    settings.DRAIN_RECHECK = 0.0
     return make_registering_pool(github)
 
 

@@ -29,7 +29,6 @@ from servers.placing.machines import plan_agent_for
 from servers.queues.github.registrar import GitHubRunners
 from servers.queues.registrars import Registered
 from servers.reconciler.purge import purge_history
-from servers.records.attempts import read_spec
 from servers.reports.why import explain_server
 from tests.queues.fakes.github import FakeGitHub
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
@@ -104,21 +103,15 @@ def test_an_instance_that_calls_back_gets_it_in_its_user_data(
     world.ask_for_user_data()
     pool = make_registering_pool(github, readiness="callback")
     server = provision_in(pool)
-    kept: list[str] = []
 
-    def is_created() -> bool:
-        attempt = Attempt.objects.first()
-        if attempt and attempt.instance_id and (spec := read_spec(attempt)):
-            kept.append(spec.user_data)
+    def read_user_data() -> str:
         server.refresh_from_db()
-        return bool(server.instance_id)
+        return world.read_user_data(server.instance_id)
 
-    workshop.run_until(is_created)
-    sent = world.read_user_data(server.instance_id)
+    # The call that switches it on sends it, with what the attempt has kept.
+    workshop.run_until(lambda: bool(read_user_data()))
     (secret,) = json.loads(find_row(server).environment).values()
-    assert f"{VARIABLE}={secret}" in sent
-    # What finishes the instance has the same call.
-    assert set(kept) <= {sent}
+    assert f"{VARIABLE}={secret}" in read_user_data()
 
 
 def test_a_ci_that_fails_delays_the_server_and_is_not_the_cloud_s_fault(
