@@ -26,6 +26,16 @@ from tests.end_to_end.outcome import (
 
 CHAOS = os.environ.get("CHAOS") == "1"
 SEED = os.environ.get("DRILL_SEED", "1")
+SMALL = pytest.param(
+    {"jobs": 60, "seconds": 6, "most": 3}, id="small", marks=pytest.mark.sqlite
+)
+FULL = [
+    pytest.param({"jobs": 500, "seconds": 180, "most": 12}, id="full"),
+    pytest.param(
+        {"jobs": 500, "seconds": 240, "most": 12, "kills": 120}, id="whatever-dies"
+    ),
+]
+RUNS = FULL if CHAOS else [SMALL]
 CLEAN = Findings((), (), (), (), (), 0.0)
 
 
@@ -53,28 +63,17 @@ def run(database: str, **wanted: int) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.sqlite
 @pytest.mark.slow
-@pytest.mark.timeout(240)
-def test_all_jobs_run_and_the_pools_are_back_at_min() -> None:
-    found = run("sqlite", jobs=60, seconds=6, most=3)
+@pytest.mark.timeout(1800 if CHAOS else 240)
+@pytest.mark.parametrize("wanted", RUNS)
+def test_all_jobs_run_and_the_pools_are_back_at_min(
+    wanted: dict[str, int], postgresql: PostgreSQL | None
+) -> None:
+    found = run("postgresql" if postgresql else "sqlite", **wanted)
     assert all(found["rows"].values())
-
-
-@pytest.mark.skipif(not CHAOS, reason="make chaos")
-@pytest.mark.timeout(900)
-def test_five_hundred_jobs_run(postgresql: PostgreSQL | None) -> None:
-    database = "postgresql" if postgresql else "sqlite"
-    run(database, jobs=500, seconds=180, most=12)
-
-
-@pytest.mark.skipif(not CHAOS, reason="make chaos")
-@pytest.mark.timeout(1800)
-def test_five_hundred_jobs_run_whatever_dies(postgresql: PostgreSQL | None) -> None:
-    database = "postgresql" if postgresql else "sqlite"
-    found = run(database, jobs=500, seconds=240, most=12, kills=120)
-    assert found["kills"]["worker"] > 0
-    assert ("database" in found["kills"]) is bool(postgresql)
+    if "kills" in wanted:
+        assert found["kills"]["worker"] > 0
+        assert ("database" in found["kills"]) is bool(postgresql)
 
 
 # What a run concludes.
