@@ -43,8 +43,17 @@ def explain_unregistered(recipe: Recipe, queue: Queue | None) -> str:
         )
     registers = find_registers(recipe, queue)
     if registers is not None and registers.variables.issuperset(missing):
-        return ""
+        return _explain_image(recipe, queue, registers.image)
     return f"{said}{_explain_queue(recipe, queue)} {advice}, or choose another queue."
+
+
+def _explain_image(recipe: Recipe, queue: Queue, example: str) -> str:
+    if not example or recipe.agent_image:
+        return ""
+    return (
+        f"The image of this agent can't use what the queue {queue.name} gives it. Name "
+        f"another one in the template, such as {example}."
+    )
 
 
 def list_unregistered(recipe: Recipe) -> list[str]:

@@ -75,6 +75,8 @@ class Registers:
     all that a template may leave out, the credential among them. What a template gives
     nevertheless counts, such as another URL of the same CI. ``check_options`` returns
     why a queue with these options can't register, or "". Then none of it is called.
+    ``image`` is an example of what a template has to name, because what the CI gives is
+    not for the preset's own image; "" if it is.
     """
 
     open: Callable[[QueueConfig], Registrar]
@@ -82,3 +84,4 @@ class Registers:
     credential: str
     variables: frozenset[str]
     check_options: Callable[[Mapping[str, object]], str] = lambda _options: ""
+    image: str = ""

@@ -19,6 +19,7 @@ from servers.models import (
     Queue,
     Registration,
     Server,
+    Template,
 )
 from servers.models.fields import Ciphertext
 from servers.operations.pools import delete_pool, save_pool
@@ -259,3 +260,24 @@ def test_workers_at_once_register_one_runner(
     (attempt,) = Attempt.objects.all()
     assert list_names(github) == [attempt.key]
     assert Registration.objects.count() == 1
+
+
+def test_a_pool_whose_agent_would_start_from_the_wrong_image_is_refused(
+    workshop: Workshop,
+) -> None:
+    make_fleet()
+    template = Template.objects.get(name="default")
+    template.cloud_init, template.readiness = "docker", "docker"
+    template.agent = "gitea"
+    save_template(template)
+    queue = Queue(name="ci", kind="forgejo", url="https://203.0.113.9")
+    save_queue(queue, credentials={"token": "token-one"})
+    pool = Pool(name="linux", template=template, queue=queue, labels={"docker": ""})
+    with pytest.raises(
+        InvalidError, match="Name another one in the template"
+    ) as refused:
+        save_pool(pool)
+    assert list(refused.value.fields) == ["template"]
+    template.agent_image = "data.forgejo.org/forgejo/runner:12"
+    save_template(template)
+    save_pool(pool)

@@ -50,4 +50,6 @@ def _explain_register(reply: Reply) -> CallError | None:
     return None
 
 
-REGISTERS: Final = build_registers(ForgejoRunners)
+REGISTERS: Final = replace(
+    build_registers(ForgejoRunners), image="data.forgejo.org/forgejo/runner:12"
+)
