@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('servers', '0001_squashed_0059_pool_costs'),
+        ('servers', '0059_pool_costs'),
     ]
 
     operations = [

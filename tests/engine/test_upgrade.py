@@ -84,6 +84,16 @@ def test_instances_recorded_by_two_accounts_are_merged(old: Any) -> None:
 
 
 @pytest.mark.pure
+def test_no_migration_depends_on_the_squashed_one() -> None:
+    """Databases from before it have only the single ones. makemigrations names it."""
+    loader = MigrationLoader(None, replace_migrations=False)
+    squashed = {key for key, each in loader.disk_migrations.items() if each.replaces}
+    assert squashed
+    for key, migration in loader.disk_migrations.items():
+        assert not squashed.intersection(migration.dependencies), key
+
+
+@pytest.mark.pure
 def test_the_squashed_migration_creates_what_the_replaced_ones_created() -> None:
     squashed, single = (
         MigrationLoader(None, replace_migrations=replaced).project_state()
