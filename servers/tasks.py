@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from servers import engine, pools, reconciler, tracing, workload
+from servers.messaging.dispatch import read_rows
 from servers.operations.catalogue import follow_hint, hint_catalogues
 
 
@@ -87,11 +88,11 @@ def read_queue(queue_id: str) -> None:
     pools.read_queue(UUID(queue_id))
 
 
-@shared_task(name="servers.tasks.plan_pool", bind=True)
+@shared_task(name="servers.tasks.plan_pools", bind=True)
 @_as_worker
-def plan_pool(pool_id: str) -> None:
-    """Plan one pool, and carry the plan out."""
-    pools.plan_pool(UUID(pool_id))
+def plan_pools(pool_ids: str) -> None:
+    """Plan pools together, and carry each plan out."""
+    pools.plan_pools(read_rows(pool_ids))
 
 
 @shared_task(name="servers.tasks.cordon_agents", bind=True)

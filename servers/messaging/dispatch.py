@@ -9,9 +9,11 @@ import logging
 import os
 import queue
 import threading
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 from celery import current_app
 from django.db import transaction
@@ -28,9 +30,11 @@ OBSERVE: Final = "servers.tasks.observe"
 DESTROY: Final = "servers.tasks.destroy_condemned"
 CATALOGUE: Final = "servers.tasks.refresh_catalogue"
 READ: Final = "servers.tasks.read_queue"
-PLAN: Final = "servers.tasks.plan_pool"
+PLAN: Final = "servers.tasks.plan_pools"
 CORDON: Final = "servers.tasks.cordon_agents"
 MAX_WAITING: Final = 10_000
+# How many rows one hint names at most, of those that a worker takes together.
+TOGETHER: Final = 50
 # A hint may have been lost if its row is still due after this time.
 AGAIN: Final = timedelta(seconds=10)
 
@@ -42,6 +46,21 @@ def hint(task: str, row_id: Any) -> None:
     transaction.on_commit(
         partial(_send, task, str(row_id), tracing.get_request_id()), robust=True
     )
+
+
+def hint_together(task: str, row_ids: Iterable[Any]) -> None:
+    """After the commit, tell a worker that the same is due for several rows.
+
+    It takes them together: ``read_rows`` returns them. One hint for each TOGETHER.
+    """
+    names = [str(row_id) for row_id in row_ids]
+    for first in range(0, len(names), TOGETHER):
+        hint(task, " ".join(names[first : first + TOGETHER]))
+
+
+def read_rows(named: str) -> list[UUID]:
+    """Return the rows of a hint for one or several."""
+    return [UUID(row_id) for row_id in named.split()]
 
 
 def hint_now(task: str, row_id: str, *, request_id: str) -> None:

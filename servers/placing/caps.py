@@ -1,14 +1,22 @@
 """The server limits (caps) of accounts, templates and the fleet."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Func, IntegerField, Model, QuerySet
+from django.db.models import Count, Func, IntegerField, Model, QuerySet
 
 from servers.errors import ConflictError
 from servers.freshness.roundtrip import ask_together
-from servers.models import Account, Fleet, Template, TemplateVersion
-from servers.records.limits import COUNTED
+from servers.models import (
+    Account,
+    Fleet,
+    Template,
+    TemplatePlacement,
+    TemplateVersion,
+)
+from servers.records.limits import COUNTED, count_servers
 from servers.wording import count_of
 
 # Django's own aggregate is not a query that can be sent together with others.
@@ -63,25 +71,79 @@ def hold_caps(
             )
 
 
-def count_room(template: Template, fleet: Fleet) -> int:
-    """Return how many servers of a template the caps allow now. Locks nothing.
+@dataclass(slots=True)
+class _Cap:
+    """How many more servers a cap allows. Shared by the templates that it is for."""
 
-    What is created later may still be refused. Three queries, whatever the number of
-    servers.
+    left: int
+
+
+class Rooms:
+    """How many more servers the caps allow of some templates, counted together.
+
+    ``take`` notes what was created since, so that templates under one cap don't each
+    count on all that it allows.
     """
-    first = (
-        template.placements.order_by("position")
-        .values_list("account", "account__max_servers", "account__enabled")
-        .first()
-    )
-    if first is None or not first[2]:
-        return 0
-    caps = [(first[1], COUNTED.filter(account=first[0]))]
-    if template.max_servers is not None:
-        caps.append((template.max_servers, COUNTED.filter(template=template)))
+
+    def __init__(self, caps: Mapping[UUID, Sequence[_Cap]]) -> None:
+        self._caps = caps
+
+    def count(self, template: UUID) -> int:
+        """Return how many servers of a template may be created.
+
+        0 if its first placement's account is disabled, or if it has no placement.
+        """
+        left = [cap.left for cap in self._caps.get(template, ())]
+        return max(0, min(left, default=0))
+
+    def take(self, template: UUID, created: int) -> None:
+        """Note that servers of a template were created."""
+        for cap in self._caps.get(template, ()):
+            cap.left -= created
+
+
+def count_rooms(templates: Iterable[Template], fleet: Fleet) -> Rooms:
+    """Return how many servers of templates the caps allow now. Locks nothing.
+
+    What is created later may still be refused. Four queries at most, whatever the
+    number of templates and servers, and none without templates.
+    """
+    limits = {template.pk: template.max_servers for template in templates}
+    if not limits:
+        return Rooms({})
+    rows = TemplatePlacement.objects.filter(template__in=limits).order_by("position")
+    firsts: dict[UUID, tuple[UUID, int, bool]] = {}
+    for template, account, most, is_enabled in rows.values_list(
+        "template", "account", "account__max_servers", "account__enabled"
+    ):
+        firsts.setdefault(template, (account, most, is_enabled))
+    accounts = {pk: most for pk, most, is_enabled in firsts.values() if is_enabled}
+    used = count_servers(accounts)
+    of_account = {pk: _Cap(most - used.get(pk, 0)) for pk, most in accounts.items()}
+    used = _count_templates([pk for pk, most in limits.items() if most is not None])
+    of_template = {
+        pk: [_Cap(most - used.get(pk, 0))]
+        for pk, most in limits.items()
+        if most is not None
+    }
+    of_fleet = []
     if fleet.max_servers is not None:
-        caps.append((fleet.max_servers, COUNTED))
-    return max(0, min(cap - rows.count() for cap, rows in caps))
+        of_fleet.append(_Cap(fleet.max_servers - COUNTED.count()))
+    return Rooms(
+        {
+            template: [of_account[account], *of_template.get(template, ()), *of_fleet]
+            for template, (account, _, is_enabled) in firsts.items()
+            if is_enabled
+        }
+    )
+
+
+def _count_templates(templates: Sequence[UUID]) -> dict[UUID, int]:
+    if not templates:
+        return {}
+    rows = COUNTED.filter(template__in=templates).values_list("template")
+    found: dict[Any, int] = dict(rows.annotate(number=Count("*")))
+    return found
 
 
 def _lock(model: type[Model], *columns: str, **which: Any) -> QuerySet[Any, Any]:

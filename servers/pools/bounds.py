@@ -1,21 +1,24 @@
 """What limits a pool's plan from outside: pause, caps, and what was spent today."""
 
-from datetime import datetime
-
 from servers.lifecycle.pools.growth import Bounds, Spent
 from servers.lifecycle.pools.policy import HOUR, Policy
 from servers.models import Fleet, Pool
-from servers.placing.caps import count_room
-from servers.reports.costs import Costs, load_pool_costs
+from servers.placing.caps import Rooms
+from servers.reports.costs import Costs, Spending
 
 
-def find_bounds(pool: Pool, policy: Policy, fleet: Fleet, *, now: datetime) -> Bounds:
-    """Return the limits of a pool's plan. One query more if a day has a budget."""
+def find_bounds(
+    pool: Pool, policy: Policy, fleet: Fleet, rooms: Rooms, spending: Spending
+) -> Bounds:
+    """Return the limits of a pool's plan. No query.
+
+    ``spending`` has to be known only if the policy has a budget for a day.
+    """
     spent = Spent()
     if policy.cost_per_day:
-        spent = sum_up(load_pool_costs(pool.pk, now=now), policy.price)
+        spent = sum_up(spending.of_pool(pool.pk), policy.price)
     return Bounds(
-        room=count_room(pool.template, fleet),
+        room=rooms.count(pool.template_id),
         closed="the fleet is paused" if fleet.paused else "",
         spent=spent,
     )

@@ -8,8 +8,8 @@ and by all that matching depends on, so a change of either is seen at once.
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -31,18 +31,19 @@ class Shares:
     """A snapshot, divided among the pools of its queue.
 
     Running jobs count for a pool by the server that they run on, if the CI names it.
+    ``running`` is for dry pools, and empty without one: by the pool's name, how many of
+    its jobs each server runs, whoever's it is.
     """
 
+    frame: QueueSnapshot  # without its jobs
     on_servers: Mapping[str, tuple[Job, ...]]  # by the server's name
     own: Mapping[str, tuple[Job, ...]]  # all others, by the pool's name
+    running: Mapping[str, Mapping[str, int]]
+    is_alone: bool  # whether the queue has one pool only
 
-    def find_demand(
-        self, pool: Pool, servers: Iterable[str], shown: QueueSnapshot
-    ) -> Demand:
-        """Return the share of a pool that has these servers.
-
-        Of the snapshot only its jobs are not needed here.
-        """
+    def find_demand(self, pool: Pool, servers: Iterable[str]) -> Demand:
+        """Return the share of a pool that has these servers."""
+        shown = self.frame
         running = (job for name in servers for job in self.on_servers.get(name, ()))
         return Demand(
             at=shown.at,
@@ -52,6 +53,14 @@ class Shares:
             names_servers=shown.names_servers,
             until=shown.until,
         )
+
+    def see_running(self, pool: Pool) -> Seen:
+        """Return what is seen of the running jobs of a dry pool.
+
+        Which pool an idle agent is for, nobody says: agents count only for a lone pool.
+        """
+        agents = self.frame.agents if self.is_alone else {}
+        return Seen(self.running.get(pool.name, {}), agents)
 
 
 def divide_snapshot(
@@ -67,9 +76,22 @@ def divide_snapshot(
             others.append(job)
     matched, _ = match_jobs(queue, pools, others)
     return Shares(
+        frame=replace(shown, jobs=()),
         on_servers={name: _convert(jobs) for name, jobs in on_servers.items()},
         own={name: _convert(jobs) for name, jobs in matched.items()},
+        running=_count_running(queue, shown, pools),
+        is_alone=len(pools) == 1,
     )
+
+
+def _count_running(
+    queue: Queue, shown: QueueSnapshot, pools: Sequence[Pool]
+) -> dict[str, Counter[str]]:
+    if not any(pool.dry for pool in pools):
+        return {}
+    running = [job for job in shown.jobs if job.state is JobState.RUNNING]
+    matched, _ = match_jobs(queue, pools, running)
+    return {name: Counter(job.server for job in jobs) for name, jobs in matched.items()}
 
 
 def _convert(jobs: Sequence[QueueJob]) -> tuple[Job, ...]:
@@ -110,50 +132,66 @@ class _Kept:
 _kept: Final = _Kept()
 
 
-def read_demand(pool: Pool, servers: Iterable[str]) -> Demand | None:
-    """Return what its queue's last snapshot shows for a pool of these servers, or None.
+def read_shares(queues: Iterable[Queue]) -> dict[UUID, Shares | Exception]:
+    """Return how the last snapshot of each queue is divided, by queue.
 
-    The jobs themselves need not be loaded on ``pool.queue``. One query, or three if
-    this process has not divided the snapshot yet.
+    A queue that has shown nothing is left out, and so is a disabled one. One whose
+    snapshot can't be divided has the error, so that it does not hold up the others. The
+    jobs themselves need not be loaded on ``queues``. One query for all, or three if
+    this process has not divided each of the snapshots yet.
     """
-    queue = pool.queue
-    shown = load_frame(queue)
-    if shown is None or not queue.enabled:
-        return None
-    rivals = Pool.objects.filter(queue=queue.pk, enabled=True).order_by("pk")
+    frames = {
+        queue.pk: (queue.answered_at, frame)
+        for queue in queues
+        if queue.enabled and (frame := load_frame(queue)) is not None
+    }
+    if not frames:
+        return {}
+    given = _describe_pools(frames)
+    found: dict[UUID, Shares | Exception] = {}
+    for pk, (answered_at, frame) in frames.items():
+        if shares := _kept.find(pk, (answered_at, given[pk])):
+            found[pk] = replace(shares, frame=frame)
+    if missing := frames.keys() - found.keys():
+        found |= _divide(missing, given)
+    return found
+
+
+def _describe_pools(queues: Collection[UUID]) -> dict[UUID, tuple[Hashable, ...]]:
+    """Return what matching depends on of the pools of each queue. One query."""
+    rows = Pool.objects.filter(queue__in=queues, enabled=True).order_by("pk")
+    given: dict[UUID, tuple[Hashable, ...]] = dict.fromkeys(queues, ())
     # As text, since to compare it is all that most plans do with it.
-    given = tuple(
-        rivals.values_list(
-            "name",
-            "priority",
-            Cast("labels", TextField()),
-            Cast("policy", TextField()),
-        )
-    )
-    shares = _kept.find(queue.pk, (queue.answered_at, given))
-    if shares is None:
-        whole = Queue.objects.filter(pk=queue.pk).first()
-        shown = load_snapshot(whole) if whole else None
-        if whole is None or shown is None:
-            return None
-        shares = divide_snapshot(whole, shown, list(rivals))
-        _kept.keep(queue.pk, (whole.answered_at, given), shares)
-    return shares.find_demand(pool, servers, shown)
+    for queue, *values in rows.values_list(
+        "queue",
+        "name",
+        "priority",
+        "dry",
+        Cast("labels", TextField()),
+        Cast("policy", TextField()),
+    ):
+        given[queue] = (*given[queue], *values)
+    return given
 
 
-def see_running(pool: Pool) -> Seen:
-    """Return what the last snapshot of a pool's queue shows of its running jobs.
-
-    Which pool an idle agent is for, nobody says: agents count only for a lone pool.
-    """
-    queue = Queue.objects.get(pk=pool.queue_id)
-    shown = load_snapshot(queue)
-    if shown is None:
-        return Seen()
-    pools = list(Pool.objects.filter(queue=queue, enabled=True))
-    running = [job for job in shown.jobs if job.state is JobState.RUNNING]
-    matched, _ = match_jobs(queue, pools, running)
-    return Seen(
-        Counter(job.server for job in matched.get(pool.name, ())),
-        shown.agents if len(pools) == 1 else {},
-    )
+def _divide(
+    queues: Collection[UUID], given: Mapping[UUID, Hashable]
+) -> dict[UUID, Shares | Exception]:
+    """Divide snapshots that this process does not know yet. Two queries."""
+    pools: dict[UUID, list[Pool]] = {pk: [] for pk in queues}
+    for pool in Pool.objects.filter(queue__in=queues, enabled=True).order_by("pk"):
+        pools[pool.queue_id].append(pool)
+    found: dict[UUID, Shares | Exception] = {}
+    # One after the other: each can have thousands of jobs.
+    for queue in Queue.objects.filter(pk__in=queues).iterator(chunk_size=1):
+        try:
+            shown = load_snapshot(queue)
+            if shown is None:
+                continue
+            shares = divide_snapshot(queue, shown, pools[queue.pk])
+        except Exception as error:  # noqa: BLE001 - raised for each pool of the queue
+            found[queue.pk] = error
+        else:
+            found[queue.pk] = shares
+            _kept.keep(queue.pk, (queue.answered_at, given[queue.pk]), shares)
+    return found

@@ -1,6 +1,6 @@
 """A pool's servers, as its plan sees them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,46 +11,67 @@ from servers.lifecycle.states import BOOTING, State
 from servers.models import Pool, PoolJob
 from servers.records.limits import COUNTED
 
+Row = tuple[Any, ...]  # of _READ
 _READ = (
-    *("name", "state", "capacity", "created_at", "deadline_at", "ready_at"),
+    *("pool", "name", "state", "capacity", "created_at", "deadline_at", "ready_at"),
     *("cordoned", "protected"),
 )
 # Of a boot without a deadline yet.
 _NEVER: float = 1e18
 
 
-def load_members(
-    pool_id: UUID,
+def read_members(pools: Collection[UUID]) -> dict[UUID, list[Row]]:
+    """Return the rows of all servers of pools that are not proven gone, by pool.
+
+    One query. A pool without servers is left out.
+    """
+    found: dict[UUID, list[Row]] = {}
+    rows = COUNTED.filter(pool__in=pools).order_by("created_at", "pk")
+    for row in rows.values_list(*_READ):
+        found.setdefault(row[0], []).append(row)
+    return found
+
+
+def show_members(
+    rows: Iterable[Row],
     cordoned: Collection[str],
     uses: Mapping[str, int],
     busy: Mapping[str, int],
 ) -> tuple[Member, ...]:
-    """Return all servers of a pool that are not proven gone. One query.
+    """Return the servers of one pool, whose rows were read.
 
     ``cordoned`` names those that a plan of the pool has cordoned, and ``uses`` is how
     many jobs each has run, as far as that matters. ``busy`` is how many each runs now,
     as far as its agent says.
     """
-    rows = COUNTED.filter(pool=pool_id).order_by("created_at", "pk")
-    return tuple(_show(row, cordoned, uses, busy) for row in rows.values_list(*_READ))
+    return tuple(_show(row, cordoned, uses, busy) for row in rows)
 
 
-def count_uses(pool: Pool) -> dict[str, int]:
-    """Return how many jobs each of a pool's servers has run, by name. One query."""
-    living = COUNTED.filter(pool=pool, name=OuterRef("server"))
-    rows = PoolJob.objects.filter(Exists(living), queue=pool.queue_id).exclude(
-        server=""
+def count_uses(pools: Collection[Pool]) -> dict[str, int]:
+    """Return how many jobs each server of pools has run at their queues, by name.
+
+    One query, and none without pools.
+    """
+    if not pools:
+        return {}
+    living = COUNTED.filter(
+        pool__in=[pool.pk for pool in pools],
+        pool__queue=OuterRef("queue"),
+        name=OuterRef("server"),
     )
+    rows = PoolJob.objects.filter(
+        Exists(living), queue__in={pool.queue_id for pool in pools}
+    ).exclude(server="")
     return dict(rows.order_by().values_list("server").annotate(Count("pk")))
 
 
 def _show(
-    row: tuple[Any, ...],
+    row: Row,
     cordoned: Collection[str],
     uses: Mapping[str, int],
     busy: Mapping[str, int],
 ) -> Member:
-    name, state, slots, created, deadline, ready, is_cordoned, protected = row
+    _, name, state, slots, created, deadline, ready, is_cordoned, protected = row
     cordon = Cordon.NONE
     if is_cordoned:
         cordon = Cordon.POOL if name in cordoned else Cordon.OTHER

@@ -1,13 +1,15 @@
-"""One plan of one pool, carried out in one transaction.
+"""The plans of pools: read together, and each carried out in a transaction of its own.
 
-The transaction begins with a compare-and-swap of the pool's fence. So of two planners
+That transaction begins with a compare-and-swap of the pool's fence. So of two planners
 that saw the same state, a message that came twice, or a process that was suspended,
 only one changes anything. Whatever dies before the commit has changed nothing, and the
 next plan sees all there is.
 """
 
 import logging
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,40 +20,27 @@ from django.db.models import F
 
 from servers import tracing
 from servers.errors import ConflictError, FleetError, NotFoundError
-from servers.lifecycle.pools.memo import dump_memo, load_memo
-from servers.lifecycle.pools.plan import LONGEST_WAIT, Plan, plan
-from servers.lifecycle.pools.plan import Pool as PoolView
-from servers.models import Fleet, Pool, PoolPlan
+from servers.lifecycle.pools.memo import dump_memo
+from servers.lifecycle.pools.plan import LONGEST_WAIT, Plan
+from servers.models import Pool, PoolPlan
 from servers.operations.cordon import cordon_server, uncordon_server
-from servers.operations.pools import read_policy
 from servers.operations.provision import MAX_COUNT, Request, provision_servers
 from servers.operations.terminate import terminate_server
-from servers.pools.bounds import find_bounds
-from servers.pools.matching import read_demand, see_running
-from servers.pools.members import count_uses, load_members
-from servers.records.ledger import database_now
+from servers.pools.batch import Batch, read_batch
+from servers.records.counters import count_fault
 
 logger = logging.getLogger(__name__)
 
 # After a plan that changed something: its own effects may call for more.
 SOON: Final = timedelta(seconds=1)
 AFTER_REFUSAL: Final = timedelta(seconds=10)
-SAMPLE: Final = timedelta(minutes=1)  # between two plans that only keep the figures
-# What a plan reads. The jobs of a queue are read for all of its pools at once.
-_OWN: Final = (
-    *("name", "labels", "policy", "enabled", "dry", "frozen", "memo", "fence"),
-    *("planned_at", "figures", "totals"),
+FAULT: Final = (
+    "The pool could not be planned because of a bug in ServerFleet. See the worker's "
+    "log."
 )
-_OF_QUEUE: Final = (
-    *("enabled", "read_from", "answered_at", "expires_at", "complete", "paused"),
-    *("names_servers", "agents"),
-)
-_OF_TEMPLATE: Final = ("name", "capacity", "max_servers")
-_READ: Final = (
-    *_OWN,
-    *(f"queue__{name}" for name in _OF_QUEUE),
-    *(f"template__{name}" for name in _OF_TEMPLATE),
-)
+# After as many seconds, what is left of a batch is read again: to create many servers
+# takes a while.
+FRESH: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,49 +52,60 @@ class _Seen:
     now: datetime
 
 
-def plan_pool(pool_pk: UUID) -> Plan | None:
-    """Plan a pool, and carry the plan out. None: nothing was to be planned."""
-    seen = _make_plan(pool_pk)
-    if seen is None:
-        return None
+def plan_pools(pool_pks: Iterable[UUID]) -> dict[UUID, Plan]:
+    """Plan pools, and carry each plan out. Return the plans, by pool.
+
+    One that is disabled, gone, or could not be planned has none. Neither a refusal nor
+    a fault of one holds up the others.
+    """
+    made: dict[UUID, Plan] = {}
+    left = list(pool_pks)
+    while left:
+        batch = read_batch(left)
+        until = time.monotonic() + FRESH
+        waiting = deque(batch.pools)
+        while waiting:
+            pool = waiting.popleft()
+            try:
+                made[pool.pk] = _plan(batch, pool)
+            except Exception:
+                logger.exception("The pool %s could not be planned.", pool)
+                count_fault()
+                _tell(pool, FAULT, batch.now)
+            if time.monotonic() > until:
+                break
+        left = [pool.pk for pool in waiting]
+    return made
+
+
+def _plan(batch: Batch, pool: Pool) -> Plan:
+    """Plan one pool of a batch, and carry the plan out."""
+    seen = _Seen(pool, batch.plan(pool), batch.now)
+    planned = seen.planned
     try:
         with transaction.atomic():
-            if _record(seen) and seen.planned.changes and not seen.pool.dry:
+            is_carried_out = _record(seen) and planned.changes and not pool.dry
+            if is_carried_out:
                 with tracing.bound(
-                    request_id=tracing.get_request_id(), actor=f"pool:{seen.pool.name}"
+                    request_id=tracing.get_request_id(), actor=f"pool:{pool.name}"
                 ):
                     _carry_out(seen)
+        if is_carried_out:
+            batch.rooms.take(pool.template_id, planned.create)
     except FleetError as error:
         # Such as a cap that was reached meanwhile. Nothing of the plan was done.
-        logger.warning("The plan of %s was refused: %s", seen.pool, error.message)
-        Pool.objects.filter(pk=pool_pk, fence=seen.pool.fence).update(
-            why=[f"The plan could not be carried out. {error.message}"],
-            next_plan_at=seen.now + AFTER_REFUSAL,
-        )
-    return seen.planned
+        logger.warning("The plan of %s was refused: %s", pool, error.message)
+        _tell(pool, f"The plan could not be carried out. {error.message}", batch.now)
+        # The rest of the batch must see what others have created meanwhile.
+        batch.count_rooms()
+    return planned
 
 
-def _make_plan(pool_pk: UUID) -> _Seen | None:
-    rows = Pool.objects.select_related("queue", "template").only(*_READ)
-    pool = rows.filter(pk=pool_pk).first()
-    if pool is None or not pool.enabled:
-        return None
-    now = database_now()
-    memo = load_memo(pool.memo)
-    fleet = Fleet.objects.get()
-    policy = read_policy(pool.policy, slots=pool.template.capacity)
-    view = PoolView(
-        policy=policy,
-        memo=memo,
-        bounds=find_bounds(pool, policy, fleet, now=now),
-        frozen=pool.frozen or fleet.destroys_frozen,
-        seen=see_running(pool) if pool.dry else None,
+def _tell(pool: Pool, why: str, now: datetime) -> None:
+    """Say why nothing was done for a pool, which is planned again in a while."""
+    Pool.objects.filter(pk=pool.pk, fence=pool.fence).update(
+        why=[why], next_plan_at=now + AFTER_REFUSAL
     )
-    # Nobody else needs these counts, and they take a query.
-    uses = count_uses(pool) if view.policy.max_uses else {}
-    members = load_members(pool.pk, memo.cordoned_at, uses, pool.queue.agents)
-    demand = read_demand(pool, [member.name for member in members])
-    return _Seen(pool, plan(view, demand, members, now.timestamp()), now)
 
 
 def _record(seen: _Seen) -> bool:

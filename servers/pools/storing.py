@@ -52,6 +52,5 @@ def follow_snapshot(kept: Kept) -> None:
     record_changes(kept.queue, kept.before, kept.shown)
     # Read again: one may have been created meanwhile.
     pools = Pool.objects.filter(queue=kept.queue, enabled=True).order_by("pk")
-    for pk in pools.values_list("pk", flat=True):
-        dispatch.hint(dispatch.PLAN, pk)
+    dispatch.hint_together(dispatch.PLAN, pools.values_list("pk", flat=True))
     pools.update(next_plan_at=kept.now)

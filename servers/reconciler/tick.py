@@ -17,7 +17,7 @@ HEARTBEAT = timedelta(seconds=5)
 
 
 def tick() -> int:
-    """Send a hint for each due row; return how many. A handful of queries."""
+    """Send hints for all due rows; return how many rows. A handful of queries."""
     now = database_now()
     if Fleet.objects.filter(
         Q(ticked_at__isnull=True) | Q(ticked_at__lt=now - HEARTBEAT)
@@ -58,8 +58,9 @@ def _hint_queues(now: datetime) -> int:
 
 
 def _hint_pools(now: datetime) -> int:
-    due = Pool.objects.filter(enabled=True)
-    return _hint(dispatch.PLAN, due, "next_plan_at", now)
+    due = _take_due(Pool.objects.filter(enabled=True), "next_plan_at", now)
+    dispatch.hint_together(dispatch.PLAN, due)
+    return len(due)
 
 
 def _is_free(now: datetime) -> Q:
@@ -69,7 +70,17 @@ def _is_free(now: datetime) -> Q:
 def _hint(
     task: str, rows: QuerySet[Any], column: str, now: datetime, *, first: str = ""
 ) -> int:
-    """Send a hint for a batch of due rows, and again later if they are left."""
+    """Send a hint for each row of a batch."""
+    due = _take_due(rows, column, now, first=first)
+    for pk in due:
+        dispatch.hint(task, pk)
+    return len(due)
+
+
+def _take_due(
+    rows: QuerySet[Any], column: str, now: datetime, *, first: str = ""
+) -> list[Any]:
+    """Return a batch of due rows, which are due again later if they are left."""
     is_due = {f"{column}__lte": now}
     order = [first, column] if first else [column]
     due = list(
@@ -80,6 +91,4 @@ def _hint(
         rows.model._default_manager.filter(pk__in=due, **is_due).update(  # noqa: SLF001
             **{column: now + dispatch.AGAIN}
         )
-    for pk in due:
-        dispatch.hint(task, pk)
-    return len(due)
+    return due

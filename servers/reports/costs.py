@@ -8,7 +8,7 @@ are never added up, and time without a known price is told as such.
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -140,10 +140,15 @@ def load_spending(*, now: datetime) -> Spending:
     return _load(now, DayCost.objects.all(), Instance.objects.all())
 
 
-def load_pool_costs(pool: UUID, *, now: datetime) -> Costs:
-    """Return what a pool's servers have used today and this month. One query."""
-    rows = Instance.objects.filter(attempt__pool=pool)
-    return _load(now, DayCost.objects.filter(pool=pool), rows).of_all()
+def load_pool_spending(pools: Collection[UUID], *, now: datetime) -> Spending:
+    """Return what the servers of some pools have used today and this month.
+
+    One query, and none without pools.
+    """
+    if not pools:
+        return Spending((), at=now)
+    rows = Instance.objects.filter(attempt__pool__in=pools)
+    return _load(now, DayCost.objects.filter(pool__in=pools), rows)
 
 
 def _load(

@@ -38,7 +38,7 @@ def push(send: Call) -> Call:
 
 
 def plan() -> Pool:
-    pools.plan_pool(Pool.objects.get().pk)
+    pools.plan_pools([Pool.objects.get().pk])
     return Pool.objects.get()
 
 

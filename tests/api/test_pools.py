@@ -57,7 +57,7 @@ def test_a_queue_and_a_pool_are_created_tested_followed_and_deleted(
     ]
     assert Queue.objects.get().jobs == []  # a test stores nothing
     pools.read_queue(Queue.objects.get().pk)
-    pools.plan_pool(Pool.objects.get().pk)
+    pools.plan_pools([Pool.objects.get().pk])
     queue = send("GET", "/api/queues/drone").json()
     assert queue["jobs"] == {"pending": 2, "held": 0, "running": 0}
     assert "credentials" not in queue

@@ -139,11 +139,13 @@ def measure_plans() -> Iterator[Row]:
     for what, line in zip(
         ("one queue", "50 queues"), done.stdout.splitlines(), strict=True
     ):
-        _, cpu, least, most = line.split()
+        _, cpu, alone, together, writes = line.split()
         yield (f"planning 50 pools of {what}, 5000 jobs and servers: CPU",
                f"{float(cpu):.0f} ms", "200 ms", f"{float(cpu) / 200:.2f}")  # fmt: skip
-        yield (f"planning 50 pools of {what}: queries for each", f"{least} to {most}",
-               "the same", "")  # fmt: skip
+        yield (f"planning 50 pools of {what}: queries that read", together,
+               f"{alone} for one pool", "")  # fmt: skip
+        yield (f"planning 50 pools of {what}: statements that write, for each",
+               f"{float(writes):.1f}", "", "")  # fmt: skip
 
 
 def follow(

@@ -16,7 +16,7 @@ from servers.operations.queues import save_queue
 from servers.pools.preview import preview_plan
 from servers.records.ledger import database_now
 from servers.records.snapshots import load_snapshot
-from servers.reports.costs import load_pool_costs, load_spending
+from servers.reports.costs import load_pool_spending, load_spending
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.drone import FakeDrone
 from tests.support.fleet import make_fleet
@@ -66,7 +66,7 @@ def spend(pool: Pool | None, hours: float, *, days: int = 0, **price: Any) -> No
 
 def plan_now(pool: Pool) -> str:
     pools.read_queue(pool.queue_id)
-    pools.plan_pool(pool.pk)
+    pools.plan_pools([pool.pk])
     return " ".join(Pool.objects.get(pk=pool.pk).why)
 
 
@@ -115,7 +115,7 @@ def test_a_pool_s_costs_are_one_query_and_those_of_the_whole(pool: Pool) -> None
     spend(None, 2, **EUR)
     now = database_now()
     with CaptureQueriesContext(connection) as caught:
-        found = load_pool_costs(pool.pk, now=now)
+        found = load_pool_spending([pool.pk], now=now).of_pool(pool.pk)
     assert len(caught) == 1
     assert found == load_spending(now=now).of_pool(pool.pk)
     assert found.unknown_today == 7200

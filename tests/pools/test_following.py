@@ -29,7 +29,9 @@ from servers.operations.provision import provision_servers
 from servers.operations.queues import delete_queue, save_queue
 from servers.operations.templates import delete_template
 from servers.operations.terminate import protect_server, terminate_server
-from servers.pools import bounds, planner
+from servers.placing.caps import Rooms
+from servers.pools import planner
+from servers.pools.batch import read_batch
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.drone import FakeDrone
 from tests.queues.fakes.github import FakeGitHub
@@ -120,7 +122,7 @@ def has_count(rows: QuerySet[Server], number: int) -> bool:
 def plan_now(pool: Pool) -> list[str]:
     """Read the queue, plan the pool, and return what it says."""
     pools.read_queue(pool.queue_id)
-    pools.plan_pool(pool.pk)
+    pools.plan_pools([pool.pk])
     why: list[str] = Pool.objects.get(pk=pool.pk).why
     return why
 
@@ -131,16 +133,15 @@ def test_two_planners_of_the_same_state_create_once(
     drone.add()
     pool = make_pool(make_queue(drone))
     pools.read_queue(pool.queue_id)
-    first = planner._make_plan(pool.pk)
-    assert first is not None
-    pools.plan_pool(pool.pk)  # another one was faster
+    first = read_batch([pool.pk])
+    pools.plan_pools([pool.pk])  # another one was faster
     assert Server.objects.count() == 1
-    monkeypatch.setattr(planner, "_make_plan", lambda _: first)
-    pools.plan_pool(pool.pk)
+    monkeypatch.setattr(planner, "read_batch", lambda _: first)
+    pools.plan_pools([pool.pk])
     assert Server.objects.count() == 1
     monkeypatch.undo()
     for _ in range(3):  # a message that comes again
-        pools.plan_pool(pool.pk)
+        pools.plan_pools([pool.pk])
     assert Server.objects.count() == 1
 
 
@@ -154,12 +155,12 @@ def test_a_plan_from_before_a_change_is_not_carried_out(
     drone.add()
     pool = make_pool(make_queue(drone))
     pools.read_queue(pool.queue_id)
-    old = planner._make_plan(pool.pk)
+    old = read_batch([pool.pk])
     for name, value in change.items():
         setattr(pool, name, value)
     save_pool(pool)
-    monkeypatch.setattr(planner, "_make_plan", lambda _: old)
-    pools.plan_pool(pool.pk)
+    monkeypatch.setattr(planner, "read_batch", lambda _: old)
+    pools.plan_pools([pool.pk])
     assert not Server.objects.exists()
 
 
@@ -181,13 +182,13 @@ def test_whatever_dies_within_a_plan_has_changed_nothing(
 
     monkeypatch.setattr(planner, "provision_servers", die)
     with pytest.raises(KeyboardInterrupt):
-        pools.plan_pool(pool.pk)
+        pools.plan_pools([pool.pk])
     monkeypatch.undo()
     assert calls == [100, 50]
     assert not Server.objects.exists()
     after = Pool.objects.get(pk=pool.pk)
     assert (after.fence, after.memo) == (before.fence, before.memo)
-    pools.plan_pool(pool.pk)
+    pools.plan_pools([pool.pk])
     assert Server.objects.count() == 150
 
 
@@ -207,7 +208,7 @@ def test_a_cap_that_fills_up_meanwhile_undoes_the_plan_and_is_told(
         drone.add()
     pool = make_pool(make_queue(drone))
     Account.objects.update(max_servers=2)
-    monkeypatch.setattr(bounds, "count_room", lambda *_: 99)
+    monkeypatch.setattr(Rooms, "count", lambda *_: 99)
     why = plan_now(pool)
     assert not Server.objects.exists()
     assert " ".join(why) == (
@@ -321,7 +322,7 @@ def test_the_number_of_queries_does_not_grow_with_servers_and_jobs(
             drone.add()
         plan_now(pool)
         with CaptureQueriesContext(connection) as caught:
-            pools.plan_pool(pool.pk)
+            pools.plan_pools([pool.pk])
         counts.append(len(caught))
         assert Server.objects.count() == (1 if number == 2 else 26)
     assert counts[0] == counts[1]

@@ -9,12 +9,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from servers import pools
-from servers.lifecycle.pools.demand import JobState
+from servers.lifecycle.pools.demand import Demand, JobState
 from servers.models import Pool, Queue, Server, Template
 from servers.operations.pools import save_pool
 from servers.operations.queues import save_queue
 from servers.pools import matching
-from servers.pools.matching import read_demand
+from servers.pools.matching import Shares, read_shares
 from servers.queues.base import QueueJob, QueueSnapshot
 from servers.records.ledger import database_now
 from servers.records.snapshots import dump_snapshot, load_snapshot
@@ -54,12 +54,17 @@ def show(*jobs: dict[str, str]) -> None:
 
 
 def count_jobs(*made: Pool) -> list[int]:
-    found = []
-    for pool in Pool.objects.filter(pk__in=[each.pk for each in made]):
-        demand = read_demand(pool, ())
-        assert demand is not None
-        found.append(len(demand.jobs))
-    return found
+    rows = Pool.objects.select_related("queue")
+    return [
+        len(read_demand(pool, ()).jobs)
+        for pool in rows.filter(pk__in=[each.pk for each in made])
+    ]
+
+
+def read_demand(pool: Pool, servers: Sequence[str]) -> Demand:
+    shares = read_shares([pool.queue])[pool.queue_id]
+    assert isinstance(shares, Shares)
+    return shares.find_demand(pool, servers)
 
 
 def test_a_snapshot_is_divided_once_for_all_pools(monkeypatch: Any) -> None:
@@ -90,7 +95,7 @@ def test_another_snapshot_and_other_labels_are_seen_at_once() -> None:
     Pool.objects.filter(pk=made[0].pk).update(labels={"os": "linux"}, enabled=False)
     assert count_jobs(made[1]) == [0]
     Queue.objects.update(read_from=None)
-    assert read_demand(Pool.objects.get(pk=made[1].pk), ()) is None
+    assert read_shares(Queue.objects.all()) == {}
 
 
 def test_jobs_that_run_count_for_the_pool_of_their_server() -> None:
@@ -102,9 +107,8 @@ def test_jobs_that_run_count_for_the_pool_of_their_server() -> None:
     ]
     shown = QueueSnapshot(now.timestamp(), tuple(running))
     Queue.objects.update(**dump_snapshot(shown, now))
-    pool = Pool.objects.get()
+    pool = Pool.objects.select_related("queue").get()
     demand = read_demand(pool, ["agent-1", "agent-9"])
-    assert demand is not None
     assert [job.job_id for job in demand.jobs] == ["r0", "r1"]
 
 
@@ -148,7 +152,7 @@ def test_a_plan_asks_as_much_whatever_there_is() -> None:
 
 def count_reads(pool: Pool) -> int:
     with CaptureQueriesContext(connection) as caught:
-        assert pools.plan_pool(pool.pk) is not None
+        assert pools.plan_pools([pool.pk])
     # What it carries out then is another matter.
     asked = [query["sql"] for query in caught]
     return next(n for n, sql in enumerate(asked) if sql.startswith("BEGIN"))

@@ -163,7 +163,7 @@ class Workshop:
         elif task == dispatch.READ:
             pools.read_queue(uuid.UUID(row_id))
         elif task == dispatch.PLAN:
-            pools.plan_pool(uuid.UUID(row_id))
+            pools.plan_pools(dispatch.read_rows(row_id))
         elif task == dispatch.CORDON:
             pools.cordon_agents(uuid.UUID(row_id))
         else:

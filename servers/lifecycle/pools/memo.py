@@ -1,7 +1,7 @@
 """What a plan remembers for the next one. All of its hysteresis is here."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 
@@ -23,8 +23,8 @@ class Memo:
 
 
 def dump_memo(memo: Memo) -> dict[str, Any]:
-    """Return a memo as JSON values."""
-    return asdict(memo)
+    """Return a memo as JSON values. Nothing is copied."""
+    return {name: getattr(memo, name) for name in Memo.__dataclass_fields__}
 
 
 def load_memo(stored: Mapping[str, Any]) -> Memo:
