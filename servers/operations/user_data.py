@@ -167,7 +167,7 @@ def _render(
         template,
         server_id=_SERVER,
         names=names,
-        keys=_make_sample() if needs_keys(template) else None,
+        keys=make_sample() if needs_keys(template) else None,
         callback=_make_callback() if template.calls_back else None,
         own_addresses=settings.OWN_ADDRESSES,
         hides=hides,
@@ -185,7 +185,8 @@ def _measure(
         yield Fit(described.label, len(sent), can.user_data_bytes, sent != plain)
 
 
-def _make_sample() -> SampleKeys:
+def make_sample() -> SampleKeys:
+    """Return keys that nobody has."""
     return SampleKeys(
         ca_cert=_make_text("CERTIFICATE", 700),
         daemon_key=_make_text("PRIVATE KEY", 140),

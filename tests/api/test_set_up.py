@@ -184,7 +184,7 @@ def test_what_is_too_long_for_the_cloud_is_compressed_or_refused(send: Call) -> 
     assert (fit.most, fit.fits) == (16384, True)
     path = "/api/templates/builds?unchecked=true"
     # Repeated text is short once it is compressed; noise is not.
-    for content, accepted in (("same\n" * 8000, True), (noise(20000), False)):
+    for content, accepted in (("same\n" * 8000, True), (noise(24000), False)):
         files = [{"path": "/x", "content": content}]
         answer = send("PATCH", path, {"files": files})
         assert (answer.status_code == 200) is accepted, answer.content

@@ -11,6 +11,7 @@ import pytest
 from servers.machine.callback.tokens import Callback, make_token
 from servers.models import Template
 from servers.models.user_data import render_recipe
+from servers.operations.user_data import SampleKeys, make_sample
 from tests.machine.test_user_data import (
     KEYS,
     NAMES,
@@ -23,13 +24,19 @@ from tests.machine.test_user_data import (
 pytestmark = pytest.mark.pure
 
 
-def render(callback: Callback | None, *, hides: bool = False, **fields: str) -> str:
+def render(
+    callback: Callback | None,
+    *,
+    hides: bool = False,
+    keys: SampleKeys = KEYS,
+    **fields: str,
+) -> str:
     template = Template(readiness="callback", **fields)
     return render_recipe(
         template,
         server_id=UUID(int=7),
         names=NAMES,
-        keys=None if template.cloud_init == "none" else KEYS,
+        keys=None if template.cloud_init == "none" else keys,
         callback=callback,
         hides=hides,
     ).text
@@ -69,11 +76,11 @@ def test_cloud_init_starts_the_report_first_and_keeps_its_token_from_others(
 
 def test_flatcar_enables_the_report_and_keeps_its_token_from_others() -> None:
     callback = Callback("https://fleet.example.com", make_token())
-    text = render(callback, cloud_init="ignition", agent="drone")
+    text = render(callback, cloud_init="ignition", agent="gitlab", keys=make_sample())
     config = json.loads(text)
     jsonschema.validate(config, SCHEMA)
     # EC2 takes no more, and Ignition reads nothing that is compressed as a whole.
-    assert len(text.encode()) < 14 * 1024
+    assert len(text.encode()) < 16_384
     files = {each["path"]: each for each in config["storage"]["files"]}
     token = files["/opt/serverfleet/callback.token"]
     assert token["mode"] == 0o600

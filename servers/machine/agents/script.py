@@ -21,6 +21,7 @@ from servers.machine.agents.plan import (
     describe_container,
     find_restart_policy,
 )
+from servers.machine.shell import drop_comments
 
 _STEPS: Final = Path(__file__).with_name("agent.sh")
 
@@ -42,8 +43,8 @@ def render_agent_script(
 
     ``environment_path`` is where the file of variables is, and ``run`` the folder in
     which the callback notes that the server is cordoned. ``started`` is the file that
-    tells that the agent was ever started. Its calls are described at
-    its head. Without an agent it still tells whether a build runs.
+    tells that the agent was ever started. Its calls are described at the head of
+    agent.sh. Without an agent it still tells whether a build runs.
     """
     drain, rules = plan.agent.drain, plan.agent.builds
     config = describe_container(plan)["Labels"][CONFIG_LABEL]
@@ -72,7 +73,7 @@ def render_agent_script(
             "\n}\n\nlist_builds() {\n    {\n        :\n",
             *(f"        {line}\n" for line in _list_commands(plan)),
             "    } | sort -u\n}\n",
-            _STEPS.read_text(),
+            drop_comments(_STEPS.read_text(encoding="ascii")),
         )
     )
 

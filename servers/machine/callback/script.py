@@ -3,7 +3,6 @@
 It needs nothing that a cloud image lacks: a POSIX shell, awk, od, and curl or GNU Wget.
 """
 
-import re
 import shlex
 from functools import lru_cache
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from servers.machine.callback.tokens import is_token
+from servers.machine.shell import drop_comments
 
 FOLDER: Final = "/opt/serverfleet"
 SCRIPT: Final = f"{FOLDER}/callback"
 TOKEN: Final = f"{FOLDER}/callback.token"
 CA: Final = f"{FOLDER}/callback.ca.pem"
 SERVICE: Final = "serverfleet-callback.service"
-_COMMENT: Final = re.compile(r"^ *#.*\n", re.MULTILINE)
 _SCRIPT: Final = Path(__file__).with_name("callback.sh")
 # Builds can use up the memory. The service that tells of them outlives that.
 UNIT: Final = f"""\
@@ -74,6 +73,5 @@ def read_script() -> str:
 
     Its comments, except for those at its head, would only make user data longer.
     """
-    text = _SCRIPT.read_text(encoding="ascii")
-    head, gap, rest = text.partition("\numask 077\n")
-    return head + gap + _COMMENT.sub("", rest)
+    head, gap, rest = _SCRIPT.read_text(encoding="ascii").partition("\numask 077\n")
+    return head + gap + drop_comments(rest)
