@@ -13,8 +13,6 @@ from servers.machine.cloud_init.setup import DaemonKeys, Names, Setup
 from servers.models.template import Recipe
 
 NO_SET_UP: Final = "none"
-# Here ServerFleet itself starts the agent, over the Docker API.
-_REACHED: Final = "docker"
 
 
 def render_recipe(
@@ -43,10 +41,10 @@ def render_recipe(
     has_agent = recipe.has_agent
     has_docker = recipe.cloud_init != NO_SET_UP
     parts = []
-    # Without an agent, its script still tells which builds run.
-    if has_docker and recipe.readiness != _REACHED and (has_agent or callback):
-        parts.append(build_agent(plan))
     if callback is not None:
+        # Without an agent, its script still tells which builds run.
+        if has_docker:
+            parts.append(build_agent(plan))
         parts.append(
             build_callback(callback, has_docker=has_docker, has_agent=has_agent)
         )

@@ -225,7 +225,9 @@ def _write(
 
 def _answer(host: Host) -> Told:
     drains = host.server.state == State.SHUTDOWN
-    cordon = drains or host.server.cordoned
+    # It can't run any more, so its boot is not to start an agent.
+    is_lost = host.server.state == State.ERROR and host.server.ready_at is None
+    cordon = drains or is_lost or host.server.cordoned
     again = DRAINING_SECONDS if drains else HEARTBEAT_SECONDS
     return Told(cordon=cordon, drain=drains, again=again)
 

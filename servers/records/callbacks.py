@@ -63,6 +63,7 @@ def find_host(token_digest: str) -> Host | None:
         "server__state_since",
         "server__attempt_number",
         "server__cordoned",
+        "server__ready_at",
         "server__recipe_id",
     )
     # The second condition is that of the index.

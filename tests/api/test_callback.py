@@ -237,8 +237,9 @@ def test_an_older_attempt_and_a_stopped_server_are_refused(workshop: Workshop) -
     old = Reporter(give_token(server))
     assert old.boot("booting").json() == GO_ON
     Server.objects.filter(pk=server.pk).update(state="error", error="…")
-    # Refused, the instance would wait for minutes before it hears of its drain.
-    assert old.boot("booting").json() == GO_ON
+    # Refused, the instance would wait for minutes before it hears of its drain. It
+    # starts no agent: a server that failed before it ran never runs with this instance.
+    assert old.boot("booting").json() == {**GO_ON, "cordon": True}
     Server.objects.filter(pk=server.pk).update(state="pending", instance_id="")
     assert is_refused(old.boot("ready"))
     workshop.run_until(lambda: Attempt.objects.filter(server=server).count() == 2)

@@ -248,7 +248,9 @@ def test_an_instance_that_nobody_reaches_gets_its_agent_from_its_user_data() -> 
     assert "DRONE_RPC_SECRET=needle" in files["/opt/serverfleet/agent.env"][1]
     assert "needle" not in files["/opt/serverfleet/agent"][1]
     boot = files["/opt/serverfleet/boot"][1]
-    assert boot.index("run 'Pull drone/") < boot.index("agent start")
+    assert boot.index("run 'Pull drone/") < boot.index("agent prepare")
+    # What reports starts it, once ServerFleet has said that the instance counts.
+    assert "agent start" not in boot
     assert files["/opt/serverfleet/callback.token"][0] == "0600"
     assert files["/opt/serverfleet/callback.ca.pem"] == ("0644", "CA\n")
     assert "fleet.example.com" in files["/opt/serverfleet/callback"][1]

@@ -101,13 +101,13 @@ class Instance:
         with self._works.lock:
             if told is not None:
                 self._cordoned, self._drains = told["cordon"], told["drain"]
-                if kind == "boot" and body["phase"] == "ready":
+                if self._phase == "booting":
+                    # Before, it may be an instance that was given up.
+                    self._phase = "started"
+                elif kind == "boot" and body["phase"] == "ready":
                     self._phase = "booted"
             else:
                 self._sent = None
-            if self._phase == "booting":
-                # The boot does not wait for an answer to its reports.
-                self._phase = "started"
 
 
 class Calls:

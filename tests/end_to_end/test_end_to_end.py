@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from servers.drill.postgresql import PostgreSQL
 from servers.drill.service import ROOT
 from servers.drill.surroundings import surroundings
 from servers.drill.verdict import Findings, Held
+from servers.machine.callback.tokens import make_token
+from tests.end_to_end.floor import Calls, Instance
 from tests.end_to_end.outcome import (
     Life,
     Outcome,
@@ -23,6 +26,7 @@ from tests.end_to_end.outcome import (
     find_peak,
     find_return,
 )
+from tests.end_to_end.works import Drone
 
 CHAOS = os.environ.get("CHAOS") == "1"
 SEED = os.environ.get("DRILL_SEED", "1")
@@ -74,6 +78,37 @@ def test_all_jobs_run_and_the_pools_are_back_at_min(
     if "kills" in wanted:
         assert found["kills"]["worker"] > 0
         assert ("database" in found["kills"]) is bool(postgresql)
+
+
+class Answers(Calls):
+    """A way to ServerFleet on which it answers this, or refuses."""
+
+    told: Any = None
+
+    def post(self, *_: Any) -> Any:
+        """Return the answer."""
+        return self.told
+
+
+@pytest.mark.pure
+def test_an_instance_that_is_refused_runs_no_agent() -> None:
+    works, calls = Drone(), Answers("http://ci")
+    calls.pool = ThreadPoolExecutor(1)
+    instance = Instance("agent-1", make_token(), works, calls)
+    seconds = iter(range(0, 1000, 10))
+
+    def take_turns() -> int:
+        for _ in range(3):
+            instance.turn(next(seconds))
+            calls.pool.submit(int).result()  # the report before it is through
+        return len(works.crew)
+
+    assert take_turns() == 0
+    calls.told = {"cordon": True, "drain": False}
+    assert take_turns() == 0
+    calls.told = {"cordon": False, "drain": False}
+    assert take_turns() == 1
+    calls.pool.shutdown()
 
 
 # What a run concludes.

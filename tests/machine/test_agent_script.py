@@ -128,6 +128,32 @@ def test_the_script_starts_and_drains_an_agent_as_the_api_does(
     assert len(host.list_agents()) == 1
 
 
+@pytest.mark.parametrize("kind", ["drone", "github"])
+def test_a_prepared_agent_starts_when_it_may(
+    host: Host, kind: str, tmp_path: Path
+) -> None:
+    script = Script(tmp_path, host, plan_for(kind))
+    cordoned = tmp_path / "run/cordoned"
+    cordoned.parent.mkdir()
+    for word in ("prepare", "prepare", "start"):
+        cordoned.touch()
+        assert script.call(word) == (0, "")
+        assert script.call("look") == (1, "")
+    cordoned.unlink()
+    assert script.call("prepare") == (0, "")
+    assert script.call("look") == (1, "")
+    assert script.call("resume") == (0, "")
+    host.wait_for_log("build runs")
+    assert script.call("start") == (0, "")
+    assert len(host.list_agents()) == 1
+    if AGENTS[kind].one_build:
+        host.release()
+        wait_for(lambda: Met("") if script.call("look")[0] else None)
+        # It has had its build.
+        assert script.call("start") == (0, "")
+        assert script.call("look") == (1, "")
+
+
 def test_the_script_tells_woodpecker_nothing_while_a_network_stands_for_a_build(
     host: Host, tmp_path: Path
 ) -> None:

@@ -62,10 +62,10 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
         instance.finish_step('Pull "x"', seconds=12)
         steps = [{"name": 'Pull "x"', "seconds": 12, "ok": True}]
         wait_until(lambda: receiver.list("boot")[-1]["steps"] == steps)
-        instance.begin_step("Start the agent")
-        running = [*steps, {"name": "Start the agent"}]
+        instance.begin_step("Create the agent")
+        running = [*steps, {"name": "Create the agent"}]
         wait_until(lambda: receiver.list("boot")[-1]["steps"] == running)
-        instance.finish_step("Start the agent", seconds=-400)
+        instance.finish_step("Create the agent", seconds=-400)
         (folder / "run/cloud-init").mkdir()
         instance.finish_boot()
         wait_until(
@@ -75,8 +75,9 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
         )
         (folder / "run/cloud-init/result.json").touch()
         wait_until(
-            lambda: receiver.list("boot")[-1]["log"].endswith(
+            lambda: (
                 "\n== Waiting for the agent to run\n"
+                in receiver.list("boot")[-1]["log"]
             )
         )
         assert {each["phase"] for each in receiver.list("boot")} == {"booting"}
@@ -88,16 +89,20 @@ def test_a_boot_is_reported_as_it_goes_on_and_heartbeats_follow(
             f'echo "$1" >>"{folder}/asked"\n'
             f'case $1 in builds | drain) cat "{folder}/builds" ;; esac\n'
             f'[ "$1" != drain ] || [ ! -s "{folder}/builds" ] || exit 10\n'
-            f'[ "$1" != look ] || [ ! -e "{folder}/gone" ]',
+            f'[ "$1" != start ] || : >"{folder}/started"\n'
+            f'[ "$1" != look ] || {{ [ -e "{folder}/started" ] && '
+            f'[ ! -e "{folder}/gone" ]; }}',
         )
         (folder / "builds").write_text('web #1 "x"\nweb #2\n')
         wait_until(lambda: receiver.list("heartbeat"))
         told = receiver.list("boot")[-1]
         assert told["phase"] == "ready"
-        assert told["steps"] == [
+        *before, started = told["steps"]
+        assert before == [
             *steps,
-            {"name": "Start the agent", "seconds": 0, "ok": True},
+            {"name": "Create the agent", "seconds": 0, "ok": True},
         ]
+        assert (started["name"], started["ok"]) == ("Start the agent", True)
         assert receiver.list("heartbeat")[0] == {
             "secret": first["secret"],
             "agent": "running",
@@ -195,6 +200,58 @@ def test_a_boot_that_hears_of_a_drain_starts_no_agent_and_reports_the_end(
         assert read_last("failed")["drained"]
         assert not read_last("busy")["drained"]
         assert read_last("busy")["docker"] == "silent"  # there is none yet
+
+
+def test_no_agent_starts_before_a_report_of_the_whole_boot_was_accepted(
+    tmp_path: Path,
+) -> None:
+    asked = tmp_path / "asked"
+    with (
+        receive() as receiver,
+        CallingInstance(tmp_path / "a", receiver.url, has_agent=True) as instance,
+    ):
+        instance.add_script(
+            "opt/agent",
+            f'echo "$1" >>"{asked}"\n[ "$1" != look ] || grep -q start "{asked}"',
+        )
+        instance.start()
+        # While it boots, each report is accepted. Then it was given up.
+        wait_until(lambda: receiver.list("boot"))
+        receiver.behaviours.extend(["401", "401"])
+        instance.finish_step("Create the agent")
+        instance.finish_boot()
+        wait_until(lambda: not receiver.behaviours)
+        assert {each["phase"] for each in receiver.list("boot")} == {"booting"}
+        # It reboots, and is refused again, or nobody answers.
+        instance.stop()
+        receiver.behaviours.extend(["401", "drop"])
+        instance.start()
+        wait_until(lambda: not receiver.behaviours)
+        assert "start" not in asked.read_text()
+        wait_until(lambda: receiver.list("heartbeat"))
+        assert asked.read_text().split().count("start") == 1
+        *_, allowed, told = receiver.list("boot")
+        created = {"name": "Create the agent", "seconds": 1, "ok": True}
+        assert (allowed["phase"], allowed["steps"]) == ("booting", [created])
+        assert told["phase"] == "ready"
+        started = told["steps"][-1]
+        assert (started["name"], started["ok"]) == ("Start the agent", True)
+
+
+def test_an_agent_that_does_not_start_fails_the_boot(tmp_path: Path) -> None:
+    with (
+        receive() as receiver,
+        CallingInstance(tmp_path / "a", receiver.url, has_agent=True) as instance,
+    ):
+        instance.add_script("opt/agent", "echo no space left >&2; exit 1")
+        instance.finish_boot()
+        instance.start()
+        wait_until(
+            lambda: "failed" in {each["phase"] for each in receiver.list("boot")}
+        )
+        told = receiver.list("boot")[-1]
+        assert [each["name"] for each in told["steps"]] == ["Start the agent"]
+        assert told["log"].endswith("== Start the agent\nno space left\n")
 
 
 def test_a_cordon_during_the_boot_keeps_the_agent_from_being_waited_for(

@@ -27,8 +27,8 @@ from servers.machine.callback.tokens import make_token
 
 # What every image has. What calls is added by name.
 PROGRAMS: Final = (
-    *("awk", "cat", "chmod", "cmp", "cut", "grep", "head", "mkdir", "mv", "od", "rm"),
-    *("sed", "sleep", "sync", "tail", "timeout", "tr", "wc"),
+    *("awk", "cat", "chmod", "cmp", "cut", "date", "grep", "head", "mkdir", "mv"),
+    *("od", "rm", "sed", "sleep", "sync", "tail", "timeout", "tr", "wc"),
 )
 
 

@@ -1,6 +1,7 @@
 
 # Start this server's agent, or drain it, where only the instance itself can do that.
 #
+#   agent prepare creates the agent's container, but does not start it.
 #   agent start   creates and starts the agent's container, if it does not run yet.
 #   agent drain   does what is next, and prints the builds that still run, one a line.
 #                 Exit code 0: drained. 10: call it again later.
@@ -29,8 +30,9 @@ start() { # not while the server is cordoned or drains
     return "$code"
 }
 
-create_and_start() {
-    ! docker inspect "$draining" >/dev/null 2>&1 || return 0 # it was told to finish
+prepare() {
+    [ -n "$image" ] || return 0
+    ! is_told || return 0
     labels='{{index .Config.Labels "serverfleet.agent"}}'
     labels="$labels"' {{index .Config.Labels "serverfleet.config"}}'
     found=$(docker inspect --format "$labels" "$name" 2>/dev/null || :)
@@ -38,10 +40,26 @@ create_and_start() {
         docker rm --force "$name" >/dev/null
         found=
     fi
-    [ -n "$found" ] || create >/dev/null || return
+    [ -n "$found" ] || create >/dev/null
+}
+
+create_and_start() {
+    prepare || return
+    ! is_told || return 0
     [ ! -e "$run/cordoned" ] || return 0 # while its image was pulled
+    # What was there for one build is not started a second time.
+    [ "$restart" != no ] || is_new || return 0
     : >"$started"
     docker start "$name" >/dev/null
+}
+
+is_told() { # to finish
+    docker inspect "$draining" >/dev/null 2>&1
+}
+
+is_new() { # it was never started
+    state=$(docker inspect --format '{{.State.Status}}' "$name" 2>/dev/null)
+    [ "$state" = created ]
 }
 
 list_by_label_name() {
@@ -112,7 +130,7 @@ resume() {
         docker update --restart "$restart" "$draining" >/dev/null || return 10
         docker rename "$draining" "$name" || return 10
         ended=yes
-    elif ! docker inspect "$name" >/dev/null 2>&1; then
+    elif is_new || ! docker inspect "$name" >/dev/null 2>&1; then
         start || return 10
     elif [ "$restart" != no ]; then
         ended=yes # perhaps: whoever told it may have died before it was renamed
@@ -131,9 +149,9 @@ builds() {
 }
 
 case ${1-} in
-start | drain | resume | builds | look) "$1" ;;
+prepare | start | drain | resume | builds | look) "$1" ;;
 *)
-    echo "usage: agent start|drain|resume|builds|look" >&2
+    echo "usage: agent prepare|start|drain|resume|builds|look" >&2
     exit 2
     ;;
 esac

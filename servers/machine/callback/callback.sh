@@ -8,6 +8,8 @@ umask 077
 kept=$state/callback        # survives a reboot
 work=/run/serverfleet       # in memory, so that a full disk ends no heartbeat
 max_log=16384               # bytes
+last_step="Start the agent"
+last_wait="the agent to run"
 again=30
 tries=0
 
@@ -235,21 +237,19 @@ judge_boot() { # sets phase, the step that runs, and what is waited for after th
     phase=booting
     runs=
     waits=
-    if [ ! -e "$state/booted" ]; then
-        last=$(tail -n 1 "$steps" 2>/dev/null)
-        if [ "$(printf %s "${last:-0}" | cut -f 3)" != 0 ]; then
-            phase=failed
-        else
-            runs=$(cat "$state/step" 2>/dev/null)
-            [ "$runs" != "$(printf %s "$last" | cut -f 4)" ] || runs=
-        fi
+    last=$(tail -n 1 "$steps" 2>/dev/null)
+    if [ "$(printf %s "${last:-0}" | cut -f 3)" != 0 ]; then
+        phase=failed
+    elif [ ! -e "$state/booted" ]; then
+        runs=$(cat "$state/step" 2>/dev/null)
+        [ "$runs" != "$(printf %s "$last" | cut -f 4)" ] || runs=
     elif [ -d "$cloud_init" ] && [ ! -e "$cloud_init/result.json" ] &&
         [ ! -e "$cloud_init/disabled" ]; then
         waits="cloud-init to finish"
     elif [ "$has_docker" = yes ] && ! ask_docker; then
         waits="Docker to answer"
     elif [ "$has_agent" = yes ] && [ "$cordoned" = no ] && ! ask_agent; then
-        waits="the agent to run"
+        waits=$last_wait
     else
         phase=ready
     fi
@@ -260,8 +260,6 @@ ask_docker() { # it can hang
 }
 
 ask_agent() {
-    # A cordon that is over may have kept the boot from starting it.
-    resume
     timeout 20 "$folder/agent" look >/dev/null 2>&1
 }
 
@@ -269,6 +267,22 @@ resume() { # after a cordon
     [ ! -e "$kept/finishing" ] || {
         timeout 60 "$folder/agent" resume 2>/dev/null && rm -f "$kept/finishing"
     }
+}
+
+start_agent() { # as the last step of the boot
+    if [ -e "$kept/finishing" ]; then
+        # A cordon that is over may have told it to finish.
+        resume
+        return
+    fi
+    began=$(date +%s)
+    echo "== $last_step" >>"$log"
+    timeout 60 "$folder/agent" start >>"$log" 2>&1
+    result=$?
+    [ "$result" -lt 124 ] || return # Docker hangs, so it is tried again
+    cut -f 4 "$steps" 2>/dev/null | grep -qx "$last_step" ||
+        printf '%s\t%s\t%s\t%s\n' "$began" "$(date +%s)" "$result" "$last_step" \
+            >>"$steps"
 }
 
 report_boot() { # until it is through, or there is a drain to report instead
@@ -289,6 +303,12 @@ report_boot() { # until it is through, or there is a drain to report instead
             [ "$draining" = no ] || return 0
             sent=$mark
             waited=0
+            # ServerFleet has just said that this instance counts. One that it gave up
+            # must not take a build, which would be destroyed with it.
+            if [ "$waits" = "$last_wait" ] && [ "$cordoned" = no ]; then
+                start_agent
+                continue
+            fi
             # A boot that failed can be repeated by hand. Until then there is nothing new.
             [ "$phase" != ready ] || : >"$kept/told"
         fi

@@ -9,8 +9,9 @@ from servers.lifecycle.drain import count_builds, name_builds
 from servers.wording import say_duration
 
 HEARTBEAT_SECONDS: Final = 30
-# A boot can start an agent although no report of it arrives. A script that can't reach
-# ServerFleet tries again after 94 seconds at most, so it tries two or three times.
+# An agent can have been started although no report of that arrives. A script that
+# can't reach ServerFleet tries again after 94 seconds at most, so it tries two or three
+# times.
 _UNREADY_WAIT: Final = timedelta(minutes=5)
 # After so many heartbeats that did not come, one is missed.
 _PATIENCE: Final = timedelta(seconds=3 * HEARTBEAT_SECONDS)

@@ -13,7 +13,8 @@ ENVIRONMENT: Final = f"{FOLDER}/agent.env"
 def build_agent(plan: AgentPlan) -> Part:
     """Return what starts and drains the agent on the instance. Docker runs by then.
 
-    Without an agent, it tells which builds run.
+    Without an agent, it tells which builds run. The boot only creates the agent's
+    container: what reports the boot starts it.
     """
     script = render_agent_script(plan, environment_path=ENVIRONMENT)
     if not plan.image:
@@ -24,5 +25,5 @@ def build_agent(plan: AgentPlan) -> Part:
             File(SCRIPT, script, 0o755),
             File(ENVIRONMENT, environment, 0o600, secret=True),
         ),
-        steps=(Step("Start the agent", (SCRIPT, "start"), is_last=True),),
+        steps=(Step("Create the agent", (SCRIPT, "prepare"), is_last=True),),
     )
