@@ -39,6 +39,7 @@ from servers.models import (
 )
 from tests.support.fleet import Workshop, change_template, make_fleet, provision
 from tests.support.inline import fill_inline
+from tests.support.people import log_in, make_person
 from tests.support.pools import make_pool
 
 HIDDEN = {
@@ -135,6 +136,31 @@ def test_no_page_shows_a_secret(client: Client) -> None:
         assert "v1:k1:" not in text
         assert token.split("_", 2)[2] not in text
         assert Token.objects.get().digest not in text
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "admin"])
+def test_each_role_sees_who_was_registered_and_no_secret(role: str) -> None:
+    make_fleet()
+    server = provision()
+    row = Registration.objects.create(
+        server_uid=server.pk,
+        key="registered-key",
+        environment='{"TOKEN": "needle"}',
+        asked_at=server.created_at,
+    )
+    person = make_person(role)
+    person.is_staff = True
+    person.save()
+    client, path = log_in(person), "/admin/servers/registration/"
+    for shown in (path, f"{path}{row.pk}/change/"):
+        page = client.get(shown)
+        assert page.status_code == 200
+        text = page.content.decode()
+        assert "registered-key" in text
+        assert "needle" not in text
+        assert "environment" not in text
+        assert "v1:k1:" not in text
+    assert client.post(f"{path}{row.pk}/change/", {"key": "x"}).status_code == 403
 
 
 def test_a_state_can_not_be_edited_nor_a_server_added_or_deleted(

@@ -12,6 +12,8 @@ def make_roles() -> None:
     """Create the groups again: a test with transactions leaves an empty database."""
     squashed = import_module("servers.migrations.0001_squashed_0059_pool_costs")
     squashed.make_roles(apps, None)
+    later = import_module("servers.migrations.0061_registration_roles")
+    later.add_right(apps, None)
 
 
 def make_person(role: str, *, name: str = "") -> User:
