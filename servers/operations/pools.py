@@ -15,7 +15,8 @@ from servers.messaging import dispatch
 from servers.models import Pool, Server
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.terminate import terminate_server
-from servers.placing.registrations import explain_unregistered
+from servers.operations.user_data import find_too_long
+from servers.placing.registrations import explain_unregistered, find_registers
 from servers.queues.registry import describe_queue_kind
 from servers.records.differences import list_differences, read_values
 from servers.records.ledger import Fact, database_now, write_event
@@ -125,7 +126,14 @@ def _check_template(pool: Pool) -> str:
             f"The agent {agent.label} ends after one build. Give the template a "
             "capacity of 1."
         )
-    return explain_unregistered(template, pool.queue)
+    return explain_unregistered(template, pool.queue) or _explain_too_long(pool)
+
+
+def _explain_too_long(pool: Pool) -> str:
+    if find_registers(pool.template, pool.queue) is None:
+        return ""
+    placements = pool.template.placements.select_related("account")
+    return find_too_long(pool.template, placements, [pool.queue])
 
 
 def check_pool_labels(pool: Pool) -> str:

@@ -6,7 +6,7 @@ nobody has. So what is accepted here fits into the create call.
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 
 from servers.clouds.registry import describe_kind
+from servers.machine.agents.plan import Runner
 from servers.machine.callback.tokens import Callback
 from servers.machine.cloud_init import options
 from servers.machine.cloud_init.own import find_wrong_format
@@ -26,10 +27,12 @@ from servers.machine.cloud_init.render import (
 )
 from servers.machine.cloud_init.setup import Names
 from servers.machine.cloud_init.variables import fill_variables, find_wrong_variable
-from servers.models import Template
+from servers.models import Queue, Template
 from servers.models.placement import PlacementFields
 from servers.models.template import Recipe
 from servers.models.user_data import read_setup, render_recipe
+from servers.placing.registrations import find_registers
+from servers.queues.registry import is_registrable
 from servers.records.keys import needs_keys
 
 # The longest that a server's values can be.
@@ -126,21 +129,55 @@ def _find_wrong_user_data(template: Recipe) -> str:
     )
 
 
-def find_too_long(template: Recipe, placements: Iterable[PlacementFields]) -> str:
+def find_too_long(
+    template: Template,
+    placements: Iterable[PlacementFields],
+    queues: Sequence[Queue] | None = None,
+) -> str:
     """Return why the cloud of a placement would refuse the user data, or "".
 
-    The rest of the template was checked.
+    The rest of the template was checked. What one of the ``queues`` can give the agent
+    of a server counts, too. They are those of the template's pools, unless others are
+    named.
     """
-    user_data = _render(template)
-    for fit in _measure(user_data, placements):
+    reserved = _reserve(template, queues)
+    for fit in _measure(_render(template, runner=reserved), placements):
         if not fit.fits:
             packed = " compressed" if fit.compressed else ""
+            given = "ServerFleet adds"
+            if reserved is not None:
+                most = sum(map(len, reserved.environment.values()))
+                given += f" and up to {most} bytes that a CI gives each agent"
             return (
                 f"{fit.cloud}: The user data has {fit.size} bytes{packed}, with what "
-                f"ServerFleet adds, but the cloud accepts at most {fit.most}. Shorten "
-                "the template's user data, files or commands."
+                f"{given}, but the cloud accepts at most {fit.most}. Shorten the "
+                "template's user data, files or commands."
             )
     return ""
+
+
+def _reserve(
+    template: Template, queues: Sequence[Queue] | None = None
+) -> Runner | None:
+    """Return a runner with as much as the CI of one of the queues can give.
+
+    None if nothing of that is in the user data.
+    """
+    if not template.calls_back or not is_registrable(template.agent_kind):
+        return None
+    if queues is None:
+        rows = Queue.objects.filter(pools__template=template.pk)
+        queues = list(rows.only("name", "kind", "options").distinct())
+    found = [find_registers(template, queue) for queue in queues]
+    lengths = [each.lengths for each in found if each is not None]
+    if not lengths:
+        return None
+    longest = max(lengths, key=lambda each: sum(each.values()))
+    environment = {
+        name: base64.b64encode(_make_noise(name, size))[:size].decode()
+        for name, size in longest.items()
+    }
+    return Runner("k" * 63, environment)
 
 
 def preview_user_data(template: Template) -> Preview:
@@ -156,12 +193,17 @@ def preview_user_data(template: Template) -> Preview:
         capacity=template.capacity,
     )
     shown = _render(template, names=names, hides=True)
-    fits = _measure(_render(template), placements)
+    reserved = _reserve(template)
+    fits = _measure(_render(template, runner=reserved), placements)
     return Preview(shown.text, shown.part.files, tuple(fits))
 
 
 def _render(
-    template: Recipe, *, names: Names = _NAMES, hides: bool = False
+    template: Recipe,
+    *,
+    names: Names = _NAMES,
+    runner: Runner | None = None,
+    hides: bool = False,
 ) -> UserData:
     return render_recipe(
         template,
@@ -169,6 +211,7 @@ def _render(
         names=names,
         keys=make_sample() if needs_keys(template) else None,
         callback=_make_callback() if template.calls_back else None,
+        runner=runner,
         own_addresses=settings.OWN_ADDRESSES,
         hides=hides,
     )
@@ -202,9 +245,14 @@ def _make_callback() -> Callback:
 
 def _make_text(name: str, size: int) -> str:
     """Return a PEM text of ``size`` bytes that are always the same."""
+    body = base64.encodebytes(_make_noise(name, size)).decode()
+    return f"-----BEGIN {name}-----\n{body}-----END {name}-----\n"
+
+
+def _make_noise(name: str, size: int) -> bytes:
+    """Return ``size`` bytes that are always the same, and hard to compress."""
     noise = b"".join(
         hashlib.sha256(f"{name}{size}{number}".encode()).digest()
         for number in range(size // 32 + 1)
     )
-    body = base64.encodebytes(noise[:size]).decode()
-    return f"-----BEGIN {name}-----\n{body}-----END {name}-----\n"
+    return noise[:size]

@@ -20,6 +20,8 @@ from servers.outgoing.reply import Reply, need_text
 from servers.queues.base import QueueConfig
 from servers.queues.forges import explain_by, find_scope, list_pages, open_client
 from servers.queues.registrars import (
+    TOKEN_BYTES,
+    URL_BYTES,
     BusyError,
     Registered,
     Registers,
@@ -30,7 +32,7 @@ from servers.queues.registrars import (
 URL: Final = "GITEA_INSTANCE_URL"
 SHARED: Final = "GITEA_RUNNER_REGISTRATION_TOKEN"
 # The agent's script writes them into a file as they are.
-_VALUE: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_VALUE: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{TOKEN_BYTES}}}")
 
 
 class ForgeRunners:
@@ -98,13 +100,19 @@ class ForgeRunners:
         return error
 
 
-def build_registers(opened: Callable[[QueueConfig], Registrar]) -> Registers:
-    """Return how runners are registered, whose preset is the same for both."""
+def build_registers(
+    opened: Callable[[QueueConfig], Registrar], *given: str
+) -> Registers:
+    """Return how runners are registered, whose preset is the same for both.
+
+    ``given`` are the variables that an agent gets besides the URL.
+    """
     return Registers(
         open=opened,
         agent="gitea",
         credential=SHARED,
         variables=frozenset({URL, SHARED}),
+        lengths={URL: URL_BYTES} | dict.fromkeys(given, TOKEN_BYTES),
     )
 
 

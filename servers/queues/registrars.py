@@ -6,10 +6,14 @@ else's use, so after a lost answer it tells whether there is a runner, and whose
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from servers.outgoing.errors import RefusedError
 from servers.queues.base import Labels, QueueConfig
+
+# The most bytes of a queue's URL, and of what most CIs let an agent in by.
+URL_BYTES: Final = 500
+TOKEN_BYTES: Final = 255
 
 
 class BusyError(RefusedError):
@@ -73,7 +77,9 @@ class Registers:
     ``agent`` is its name in the table of agents. ``credential`` is its variable that
     lets an agent in: if a template gives it, nothing is registered. ``variables`` are
     all that a template may leave out, the credential among them. What a template gives
-    nevertheless counts, such as another URL of the same CI. ``check_options`` returns
+    nevertheless counts, such as another URL of the same CI. ``lengths`` are all that
+    the CI gives, and the most bytes that each can have: so much user data is reserved
+    for it. ``check_options`` returns
     why a queue with these options can't register, or "". Then none of it is called.
     ``image`` is an example of what a template has to name, because what the CI gives is
     not for the preset's own image; "" if it is.
@@ -83,5 +89,6 @@ class Registers:
     agent: str
     credential: str
     variables: frozenset[str]
+    lengths: Mapping[str, int]
     check_options: Callable[[Mapping[str, object]], str] = lambda _options: ""
     image: str = ""

@@ -22,17 +22,26 @@ from servers.models import (
     Template,
 )
 from servers.models.fields import Ciphertext
+from servers.operations.accounts import save_account
 from servers.operations.pools import delete_pool, save_pool
 from servers.operations.queues import delete_queue, save_queue
 from servers.operations.templates import save_template
 from servers.operations.terminate import terminate_server
+from servers.operations.user_data import preview_user_data
 from servers.placing.machines import plan_agent_for
 from servers.queues.github.registrar import GitHubRunners
 from servers.queues.registrars import Registered
 from servers.reconciler.purge import purge_history
 from servers.reports.why import explain_server
 from tests.queues.fakes.github import FakeGitHub
-from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
+from tests.support.fleet import (
+    Workshop,
+    live_keys,
+    make_fleet,
+    make_template,
+    provision,
+    world_of,
+)
 from tests.support.runners import (
     VARIABLE,
     find_row,
@@ -281,3 +290,49 @@ def test_a_pool_whose_agent_would_start_from_the_wrong_image_is_refused(
     template.agent_image = "data.forgejo.org/forgejo/runner:12"
     save_template(template)
     save_pool(pool)
+
+
+def test_what_leaves_no_room_for_what_the_ci_gives_is_refused_when_it_is_saved(
+    settings: Any,
+) -> None:
+    settings.PUBLIC_URL = "https://fleet.example.com"
+    make_fleet()
+    keys = {"access_key_id": "AKIA", "secret_access_key": "x"}
+    account = save_account(
+        Account(name="aws", kind="amazon", region="eu-central-1"), credentials=keys
+    )
+    # Ignition reads nothing that is compressed.
+    template = make_template(
+        account,
+        "builds",
+        image="ami-1",
+        size="t3.micro",
+        cloud_init="ignition",
+        readiness="callback",
+        agent="github",
+        capacity=1,
+    )
+    (alone,) = preview_user_data(template).fits
+    assert alone.fits
+    url, options = "https://ci.example.com", {"organization": "acme"}
+    queue = Queue(name="ci", kind="github", url=url, options=options)
+    save_queue(queue, credentials={"token": "x"})
+    pool = Pool(name="linux", template=template, queue=queue, labels={}, dry=True)
+    with pytest.raises(InvalidError) as refused:
+        save_pool(pool)
+    (said,) = refused.value.fields["template"]
+    assert "and up to 6144 bytes that a CI gives each agent" in said
+    assert "accepts at most 16384" in said
+    template.cloud_init = "docker"
+    save_template(template)
+    save_pool(pool)
+    (fit,) = preview_user_data(template).fits
+    assert fit.compressed
+    assert fit.fits
+    template.cloud_init = "ignition"
+    with pytest.raises(InvalidError) as refused:
+        save_template(template)
+    assert refused.value.fields["user_data"] == [said]
+    # Where the Docker API takes it, it is no part of the user data.
+    template.readiness = "docker"
+    save_template(template)

@@ -69,6 +69,10 @@ def test_an_agent_is_started_under_the_runners_name_with_what_the_ci_gave(
     registers = describe_queue_kind(case.kind).registers
     assert registers is not None
     found = case.open(fake).register(KEYS[0], labels={}, deadline=5)
+    # User data is reserved for these.
+    assert found.environment.keys() == registers.lengths.keys()
+    for name, most in registers.lengths.items():
+        assert len(found.environment[name]) <= most
     own = {name: "own" for name in registers.variables if name.endswith("_URL")}
     plan = plan_agent(
         registers.agent,

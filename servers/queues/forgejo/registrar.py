@@ -20,6 +20,8 @@ from servers.queues.forges import explain_by
 from servers.queues.registrars import Registered
 
 NAME: Final = "Forgejo"
+# The variables of the agent, and what they are called in the answer.
+_FIELDS: Final = {"FORGEJO_RUNNER_UUID": "uuid", "FORGEJO_RUNNER_TOKEN": "token"}
 
 
 class ForgejoRunners(ForgeRunners):
@@ -32,10 +34,9 @@ class ForgejoRunners(ForgeRunners):
         with Deadline(deadline, NAME):
             client = replace(self.client, explain=_explain_register)
             given = client.ask("POST", self.path, data={"name": name}).need_object()
-        fields = {"FORGEJO_RUNNER_UUID": "uuid", "FORGEJO_RUNNER_TOKEN": "token"}
         return self.build_registered(
             need_text(given, "id", what=NAME),
-            {variable: reading.text(given, each) for variable, each in fields.items()},
+            {variable: reading.text(given, each) for variable, each in _FIELDS.items()},
         )
 
 
@@ -51,5 +52,6 @@ def _explain_register(reply: Reply) -> CallError | None:
 
 
 REGISTERS: Final = replace(
-    build_registers(ForgejoRunners), image="data.forgejo.org/forgejo/runner:12"
+    build_registers(ForgejoRunners, *_FIELDS),
+    image="data.forgejo.org/forgejo/runner:12",
 )

@@ -29,4 +29,4 @@ class GiteaRunners(ForgeRunners):
         return self.build_registered("", {SHARED: reading.text(reply.data, "token")})
 
 
-REGISTERS: Final = build_registers(GiteaRunners)
+REGISTERS: Final = build_registers(GiteaRunners, SHARED)

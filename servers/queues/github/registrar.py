@@ -26,6 +26,9 @@ CONFIGURATION: Final = "ACTIONS_RUNNER_INPUT_JITCONFIG"
 DEFAULT_GROUP: Final = 1
 _ANY: Final = "self-hosted"  # it wants at least one label
 _FOLDER: Final = "_work"
+# It has the runner's settings and a key of 2,048 bits, encoded twice: some 4,000 bytes
+# in 2025, when users of other services saw it grow. Longer names make it longer.
+_MOST_BYTES: Final = 6144
 
 
 class GitHubRunners:
@@ -101,5 +104,6 @@ REGISTERS: Final = Registers(
     agent="github",
     credential=CONFIGURATION,
     variables=frozenset({CONFIGURATION}),
+    lengths={CONFIGURATION: _MOST_BYTES},
     check_options=check_registering,
 )

@@ -24,7 +24,14 @@ from servers.queues.gitlab.client import (
 )
 from servers.queues.gitlab.jobs import NAME, UNTAGGED
 from servers.queues.gitlab.options import read_projects
-from servers.queues.registrars import BusyError, Registered, Registers, Runner
+from servers.queues.registrars import (
+    TOKEN_BYTES,
+    URL_BYTES,
+    BusyError,
+    Registered,
+    Registers,
+    Runner,
+)
 
 URL: Final = "CI_SERVER_URL"
 CREDENTIAL: Final = "CI_SERVER_TOKEN"
@@ -139,5 +146,7 @@ REGISTERS: Final = Registers(
     agent="gitlab",
     credential=CREDENTIAL,
     variables=frozenset({URL, CREDENTIAL}),
+    # Its own documents say 151 bytes at the most.
+    lengths={URL: URL_BYTES, CREDENTIAL: TOKEN_BYTES},
     check_options=check_registering,
 )
