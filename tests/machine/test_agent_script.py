@@ -122,7 +122,7 @@ def test_the_script_starts_and_drains_an_agent_as_the_api_does(
     assert host.read_log() == ["build runs", "build done"]
     assert script.call("resume") == (0, "")
     # What was only there for one build is not started a second time.
-    assert script.call("look") == (1 if AGENTS[kind].one_build else 0, "")
+    assert script.call("look") == (3 if AGENTS[kind].one_build else 0, "")
     if not AGENTS[kind].one_build:
         assert describe(host) == by_api
     assert len(host.list_agents()) == 1
@@ -151,7 +151,7 @@ def test_a_prepared_agent_starts_when_it_may(
         wait_for(lambda: Met("") if script.call("look")[0] else None)
         # It has had its build.
         assert script.call("start") == (0, "")
-        assert script.call("look") == (1, "")
+        assert script.call("look") == (3, "")
 
 
 def test_the_script_tells_woodpecker_nothing_while_a_network_stands_for_a_build(

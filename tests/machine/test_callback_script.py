@@ -238,6 +238,19 @@ def test_no_agent_starts_before_a_report_of_the_whole_boot_was_accepted(
         assert (started["name"], started["ok"]) == ("Start the agent", True)
 
 
+def test_an_agent_whose_only_build_was_short_has_run(tmp_path: Path) -> None:
+    with (
+        receive() as receiver,
+        CallingInstance(tmp_path / "a", receiver.url, has_agent=True) as instance,
+    ):
+        instance.add_script("opt/agent", '[ "$1" != look ] || exit 3')
+        instance.finish_boot()
+        instance.start()
+        wait_until(lambda: receiver.list("heartbeat"))
+        assert receiver.list("boot")[-1]["phase"] == "ready"
+        assert receiver.list("heartbeat")[-1]["agent"] == "ended"
+
+
 def test_an_agent_that_does_not_start_fails_the_boot(tmp_path: Path) -> None:
     with (
         receive() as receiver,

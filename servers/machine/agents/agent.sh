@@ -8,7 +8,8 @@
 #   agent resume  starts the agent again after a cordon, for which it was drained. Exit code
 #                 10: it still finishes its builds, so call it again later.
 #   agent builds  prints the builds that run, one a line.
-#   agent look    exit code 0: the agent runs, or there is none.
+#   agent look    exit code 0: the agent runs, or there is none. 3: it has had the only
+#                 build that it was for.
 #
 # The steps and their order are those of drain.py. The container's new name says that
 # the agent has its signal. It was told once, then: a second signal cancels builds.
@@ -141,7 +142,14 @@ resume() {
 }
 
 look() {
-    [ -z "$image" ] || [ -n "$(list_agents)" ]
+    if [ -z "$image" ] || [ -n "$(list_agents)" ]; then
+        return 0
+    fi
+    [ "$restart" = no ] || return 1
+    state='{{.State.Status}} {{.State.ExitCode}}'
+    state=$(docker inspect --format "$state" "$name" 2>/dev/null)
+    [ "$state" != "exited 0" ] || return 3
+    return 1
 }
 
 builds() {

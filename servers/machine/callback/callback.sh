@@ -259,8 +259,9 @@ ask_docker() { # it can hang
     timeout 20 docker version >/dev/null 2>&1
 }
 
-ask_agent() {
+ask_agent() { # whether it runs, or has had its only build before that was reported
     timeout 20 "$folder/agent" look >/dev/null 2>&1
+    case $? in 0 | 3) ;; *) return 1 ;; esac
 }
 
 resume() { # after a cordon
