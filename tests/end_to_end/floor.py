@@ -69,6 +69,11 @@ class Instance:
         agent, told = self._agent, self._cordoned or self._drains
         if self._is_over or self._phase == "booting":
             return
+        if agent.is_over:
+            if self._runs:
+                self._works.leave(agent, at=time.time())
+                self._runs = False
+            return
         if not told:
             if not self._runs:
                 self._works.join(agent)
@@ -90,7 +95,8 @@ class Instance:
             ended = self._drains and not self._runs and not jobs
         if kind == "boot":
             steps = [{"name": "Start the agent", "seconds": 1, "ok": True}]
-            is_up = self._phase == "started" and (self._runs or self._cordoned)
+            is_settled = self._runs or self._agent.is_over or self._cordoned
+            is_up = self._phase == "started" and is_settled
             body |= {"phase": "ready" if is_up else "booting", "log": ""}
             body["steps"] = steps if is_up else []
         else:
@@ -194,6 +200,7 @@ class Floor:
     def _boot(self, instance_id: str) -> Instance:
         text = self._world.read_user_data(instance_id)
         for works in self._works:
-            if found := re.search(rf"\b{works.variable}=([a-z0-9-]+)", text):
-                return Instance(found[1], text, works, self._calls)
+            if found := re.search(rf"\b{works.variable}=([\w+/=-]+)", text):
+                name = works.find_name(found[1])
+                return Instance(name, text, works, self._calls)
         raise AssertionError(f"The user data of {instance_id} names no agent.")

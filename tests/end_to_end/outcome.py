@@ -42,6 +42,7 @@ class Outcome:
     least: Mapping[str, int]
     back_seconds: float
     idle_seconds: float
+    runners: Sequence[str] = ()  # left at their CI without a server
     wished_kills: int = 0
     kills: Mapping[str, int] = field(default_factory=dict)
     stops: int = 0
@@ -66,6 +67,7 @@ class Outcome:
             (len(found.early), "Servers stopped while their instance was live"),
             (len(found.empty), "Running servers without a live instance"),
             (len(self.late), "Instances that were nobody's beyond the bound"),
+            (len(self.runners), "Runners without a server"),
             (self.wished_kills - sum(self.kills.values()), "Kills that are missing"),
         )
         said = [f"{what}: {count}." for count, what in counts if count > 0]

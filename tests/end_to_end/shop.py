@@ -31,7 +31,8 @@ DRAIN_LIMIT: Final = 40
 IDLE_SECONDS: Final = 4.0
 WAVE_SECONDS: Final = 60.0
 BUSY: Final = 0.4  # the part of a wave in which jobs come
-LEAST: Final = {"drone": 1, "woodpecker": 0, "github": 0}  # min of each pool
+# The min of each pool.
+LEAST: Final = {"drone": 1, "woodpecker": 0, "github": 0, "github-once": 0}
 AGENTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "drone": {
         "agent": "drone",
@@ -45,11 +46,13 @@ AGENTS: Final[Mapping[str, Mapping[str, Any]]] = {
         },
     },
     "github": {"agent": "own", "agent_image": "runner:1"},
+    "github-once": {"agent": "github"},
 }
 OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "drone": {"poll": 1},
     "woodpecker": {"poll": 1},
     "github": {"poll": 4, "organization": "acme"},  # it sends hooks
+    "github-once": {"poll": 2, "organization": "acme"},
 }
 
 
@@ -94,7 +97,7 @@ def set_up_pool(works: Works, account: Account, most: int) -> Pool:
     shown = save_queue(
         Queue(
             name=works.name,
-            kind=works.name,
+            kind=works.kind,
             url=works.url,
             options=dict(OPTIONS[works.name]),
         ),
@@ -156,13 +159,20 @@ class Burst:
 
 
 def plan_bursts(
-    works: Sequence[Works], jobs: int, seconds: float, seed: int
+    works: Sequence[Works], jobs: int, seconds: float, *, most: int, seed: int
 ) -> Iterator[Burst]:
     """Yield bursts for all in turn, in order, that add up to so many jobs.
 
     They come in waves of a minute. In between, servers have time to be idle and go.
+    Where an agent is for one job, there is one burst, of a job for each server: more
+    would wait for new servers, and boots are what takes most of the time.
     """
     chance = random.Random(seed)
+    for each in works:
+        if each.one_job:
+            jobs -= most
+            yield Burst(0.0, each, [chance.uniform(0.5, 4.0) for _ in range(most)])
+    works = [each for each in works if not each.one_job]
     bursts = max(len(works) * 2, round(jobs / 12))
     waves = max(1, round(seconds / WAVE_SECONDS))
     for number in range(bursts):

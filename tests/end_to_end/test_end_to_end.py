@@ -135,6 +135,7 @@ def outcome(**changes: Any) -> Outcome:
         ({"findings": replace(CLEAN, leaks=("i1",))}, "without a server"),
         ({"findings": replace(CLEAN, doubles=("s1",))}, "more than one live"),
         ({"late": ("i1",)}, "beyond the bound: 1."),
+        ({"runners": ("ci-1",)}, "Runners without a server: 1."),
         ({"rows": {"linux": 4}}, "linux had 4 servers, and its max is 3."),
         ({"left": {"linux": 0}}, "linux has 0 servers, and its min is 1."),
         ({"back_seconds": 34.1}, "back at min after 34.1 s"),

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from tests.queues.fakes.base import QueueFake
 from tests.queues.fakes.drone import FakeDrone
-from tests.queues.fakes.github import FakeGitHub, show_time
+from tests.queues.fakes.github import FakeGitHub, read_configuration, show_time
 from tests.queues.fakes.woodpecker import FakeWoodpecker
 
 MATRIX = 4  # jobs of one workflow run
@@ -25,6 +25,7 @@ class Agent:
     name: str
     slots: int
     takes: bool = True  # it asks for jobs
+    is_over: bool = False  # it has had the only job that it was for
     jobs: dict[Any, float] = field(default_factory=dict)
 
 
@@ -32,8 +33,10 @@ class Works(QueueFake):
     """What the three have in common. Times are Unix seconds."""
 
     name: ClassVar[str]
+    kind: ClassVar[str]  # of its queue
     # In which an agent gets its name, as a template of this kind sets it up.
     variable: ClassVar[str]
+    one_job: ClassVar[bool] = False  # each agent ends after it
     labels: ClassVar[Mapping[str, str]]  # of its agents
     slots: ClassVar[int] = 2
     # Its agent is told to end only once it has no job, since its signal cancels them.
@@ -67,6 +70,10 @@ class Works(QueueFake):
     @abstractmethod
     def end(self, job: Any) -> None:
         """Show a job no more."""
+
+    def find_name(self, value: str) -> str:
+        """Return the name of the agent that is started with this in ``variable``."""
+        return value
 
     def may_take(self, _agent: Agent) -> bool:
         """Tell whether the server gives jobs to an agent that asks."""
@@ -130,13 +137,15 @@ class Works(QueueFake):
     def _drop(self, agent: Agent, job: Any, at: float) -> None:
         del agent.jobs[job]
         self.last_end = max(self.last_end, at)
+        if self.one_job:
+            agent.takes, agent.is_over = False, True
         self.end(job)
 
 
 class Drone(Works, FakeDrone):
     """Drone's server. Its agents finish their stages when they are told to end."""
 
-    name = "drone"
+    name = kind = "drone"
     variable = "DRONE_RUNNER_NAME"
     labels = {"os": "linux", "arch": "amd64"}
 
@@ -164,7 +173,7 @@ class Drone(Works, FakeDrone):
 class Woodpecker(Works, FakeWoodpecker):
     """Woodpecker's server. It keeps jobs from agents that are cordoned there."""
 
-    name = "woodpecker"
+    name = kind = "woodpecker"
     variable = "WOODPECKER_HOSTNAME"
     cancels = True
     labels = {"platform": "linux/amd64"}
@@ -198,7 +207,7 @@ class Woodpecker(Works, FakeWoodpecker):
 class GitHub(Works, FakeGitHub):
     """GitHub with an organization's runners, named as their servers."""
 
-    name = "github"
+    name = kind = "github"
     variable = "SERVERFLEET_SERVER"
     slots = 1
     labels = {"self-hosted": "", "linux": "", "x64": ""}
@@ -224,10 +233,14 @@ class GitHub(Works, FakeGitHub):
             number for number, job in self.jobs.items() if job["status"] == "queued"
         ]
 
+    def add_runner(self, name: str, owner: str = "acme", **more: Any) -> int:
+        self.known[name] = super().add_runner(name, owner, **more)
+        return self.known[name]
+
     def join(self, agent: Agent) -> None:
         with self.lock:
             if agent.name not in self.known:
-                self.known[agent.name] = self.add_runner(agent.name)
+                self.add_runner(agent.name)
             super().join(agent)
 
     def may_take(self, agent: Agent) -> bool:
@@ -245,4 +258,18 @@ class GitHub(Works, FakeGitHub):
             runner["busy"] = False
 
 
-ALL = (Drone, Woodpecker, GitHub)
+class GitHubOnce(GitHub):
+    """GitHub with a runner for each server, which ServerFleet registers for one job."""
+
+    name = "github-once"
+    variable = "ACTIONS_RUNNER_INPUT_JITCONFIG"
+    cancels = True
+    one_job = True
+
+    def find_name(self, value: str) -> str:
+        number = read_configuration(value)
+        return next(name for name, known in self.known.items() if known == number)
+
+    def end(self, job: Any) -> None:
+        super().end(job)
+        self.runners.pop(self.known[self.jobs[job]["runner_name"]], None)

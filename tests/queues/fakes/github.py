@@ -44,6 +44,16 @@ def say(status: int, message: str, **headers: str) -> Response:
     return Response(status, body, headers)
 
 
+def write_configuration(runner: int) -> str:
+    """Return what lets one runner in. GitHub's has its settings and its key."""
+    return base64.b64encode(f"jit-{runner}".encode()).decode()
+
+
+def read_configuration(text: str) -> int:
+    """Return the number of the runner that a configuration lets in."""
+    return int(base64.b64decode(text).decode().removeprefix("jit-"))
+
+
 class FakeGitHub(QueueFake):
     """Repositories with runs and jobs, tokens, one App, and a rate limit."""
 
@@ -296,8 +306,9 @@ class FakeGitHub(QueueFake):
         number = self.add_runner(given["name"], owner, status="offline", labels=shown)
         runner = dict(self.runners[number])
         del runner["owner"]
-        secret = base64.b64encode(f"jit-{number}".encode()).decode()
-        return Response(201, {"runner": runner, "encoded_jit_config": secret})
+        return Response(
+            201, {"runner": runner, "encoded_jit_config": write_configuration(number)}
+        )
 
     def _remove_runner(self, request: Request, owner: str) -> Response:
         number = int(request.params["runner"])
