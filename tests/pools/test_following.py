@@ -369,3 +369,27 @@ def test_a_queue_is_left_alone_as_long_as_its_ci_wants(account: Account) -> None
             assert queue.read_from is not None
             waits = (queue.next_read_at - queue.read_from).total_seconds()
             assert waits == pytest.approx(wait, abs=5)
+
+
+def test_a_pool_that_is_renamed_goes_on_with_its_servers(
+    drone: FakeDrone, account: Account, workshop: Workshop
+) -> None:
+    drone.add()
+    pool = make_pool(make_queue(drone))
+    servers = Server.objects.filter(pool=pool)
+
+    def runs() -> bool:
+        run_jobs(drone)
+        return all(stage.get("machine") for stage in drone.stages.values())
+
+    workshop.run_until(runs)
+    pool = Pool.objects.get(name="linux")
+    pool.name = "builds"
+    save_pool(pool)
+    workshop.run_for(1)
+    # The one that it had counts for its job: none is created anew, and none stopped.
+    assert servers.count() == servers.filter(state="running").count() == 1
+    drone.stages.clear()
+    workshop.run_until(lambda: servers.filter(state="stopped").count() == 1)
+    (stop,) = Event.objects.filter(kind="stop_requested")
+    assert stop.actor == "pool:builds"
