@@ -83,7 +83,7 @@ def lately(at: datetime | None, now: datetime, bound: int) -> SafeString | str:
     time moves and the page is not sent again.
     """
     if at is not None and (now - at).total_seconds() < bound:
-        return f"in the last {_describe(bound)}"
+        return f"in the last {'minute' if bound == 60 else _describe(bound)}"
     return ago(at, now)
 
 
