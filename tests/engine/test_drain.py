@@ -212,7 +212,8 @@ def test_a_look_that_began_before_the_cordon_settled_is_repeated(
     assert "Looking once more" in server.waiting
     workshop.run_to("stopped", server)
     # Before the moment has passed, one look for the hint and one for the call above.
-    assert len(looks) == 3
+    # On a busy machine that moment may have passed by the second one.
+    assert len(looks) in {2, 3}
     assert say_drained(server) == "No build runs."
     assert max(looks) <= 5
 
