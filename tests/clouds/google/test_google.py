@@ -1,14 +1,10 @@
 """Compute Engine: what ends late, and what Google takes back."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from servers.clouds.base import (
-    CloudInstance,
-    CreateSpec,
     Meaning,
     NoCapacityError,
     QuotaError,
@@ -25,31 +21,9 @@ from servers.outgoing.errors import (
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.google_show import show_operation
 from tests.clouds.fakes.wire import Response
+from tests.clouds.google.creating import IN_B, count, create
 
 pytestmark = pytest.mark.pure
-
-IN_B = {"zone": "europe-west1-b"}
-
-
-@pytest.fixture
-def bench() -> Iterator[GoogleBench]:
-    made = GoogleBench()
-    with made.run():
-        yield made
-
-
-@pytest.fixture
-def cloud(bench: GoogleBench) -> Cloud:
-    return bench.open()
-
-
-def create(bench: GoogleBench, **changes: Any) -> tuple[CloudInstance, CreateSpec]:
-    spec = bench.make_spec(**changes)
-    return bench.open().create_instance(spec, deadline=10), spec
-
-
-def count(bench: GoogleBench, role: str) -> int:
-    return [each.role for each in bench.fake.seen].count(role)
 
 
 def test_a_finish_waits_until_the_instance_has_its_resources_and_asks_no_more(

@@ -1,6 +1,5 @@
 """Compute Engine: what is checked before an insert, and what is offered."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,23 +9,11 @@ from servers.clouds.google.options import OPTIONS
 from servers.clouds.port import Cloud, FindsImages, TellsQuotas
 from servers.outgoing.errors import CredentialsError, RefusedError
 from tests.clouds.benches.google import GoogleBench
-from tests.clouds.test_google import IN_B, create
+from tests.clouds.google.creating import IN_B, create
 
 pytestmark = pytest.mark.pure
 
 UBUNTU = "projects/ubuntu-os-cloud/global/images"
-
-
-@pytest.fixture
-def bench() -> Iterator[GoogleBench]:
-    made = GoogleBench()
-    with made.run():
-        yield made
-
-
-@pytest.fixture
-def cloud(bench: GoogleBench) -> Cloud:
-    return bench.open()
 
 
 def test_each_option_is_in_the_words_of_the_api(

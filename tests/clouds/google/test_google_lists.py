@@ -1,6 +1,5 @@
 """Compute Engine: in which zone an instance is, and what a list of it shows."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,21 +14,9 @@ from servers.outgoing.errors import (
 from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.google_offers import ZONES
 from tests.clouds.fakes.wire import Response
-from tests.clouds.test_google import IN_B, count, create
+from tests.clouds.google.creating import IN_B, count, create
 
 pytestmark = pytest.mark.pure
-
-
-@pytest.fixture
-def bench() -> Iterator[GoogleBench]:
-    made = GoogleBench()
-    with made.run():
-        yield made
-
-
-@pytest.fixture
-def cloud(bench: GoogleBench) -> Cloud:
-    return bench.open()
 
 
 def test_zones_are_chosen_by_the_key_evenly_and_by_the_option_alone(
