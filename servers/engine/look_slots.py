@@ -4,9 +4,9 @@ A look at a machine that answers takes milliseconds; one at a machine that hangs
 as long as it may. So machines are told apart by their last look: a *new* one had none,
 a *slow* one took long, a *quick* one answered. Slow ones get the time that they need,
 but a few threads are for all of them together: the more of them there are, the longer
-each waits for its turn. A new one may hang, too, so new
-and slow ones together leave threads to the quick ones. And however many machines hang
-at once, some threads are left for everything but looks.
+each waits for its turn. A new one may hang, too, so new and slow ones together leave
+threads to the quick ones. And however many machines hang at once, some threads are left
+for everything but looks.
 
 Whoever finds no slot sets a timer and, unless slow, joins a line: when a look ends, the
 first in it is hinted. Otherwise slots would be idle until the tick after its timer.
