@@ -40,6 +40,16 @@ class Callers:
         for thread in self._threads:
             thread.join(CALL_SECONDS * 2)
 
+    def create(self) -> bool:
+        """Create one server, and return whether it was accepted."""
+        answer = self._call("POST", "/api/servers")
+        if not isinstance(answer, dict):
+            return False
+        with self._lock:
+            self.accepted.add(answer["name"])
+            self._alive.append(answer["name"])
+        return True
+
     def _run(self, number: int) -> None:
         plan = Plan(self._wishes.seed, f"caller {number}")
         while not self._stop.is_set():
@@ -47,19 +57,12 @@ class Callers:
                 alive = len(self._alive)
             ask = plan.next_ask(alive=alive, most=self._wishes.servers)
             if ask.make:
-                self._make()
+                self.create()
             elif ask.cordon:
                 self._cordon(ask.pick)
             else:
                 self._end(ask.pick, force=ask.force, hurry=ask.hurry)
             self._stop.wait(ask.pause)
-
-    def _make(self) -> None:
-        answer = self._call("POST", "/api/servers")
-        if isinstance(answer, dict):
-            with self._lock:
-                self.accepted.add(answer["name"])
-                self._alive.append(answer["name"])
 
     def _cordon(self, pick: float) -> None:
         with self._lock:

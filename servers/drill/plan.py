@@ -34,9 +34,8 @@ FAULTS: Final = {
     "leaves_volume": 0.1,
     "unhealthy": 0.12,  # more would look like a network that is down
 }
-# How many of the servers that run after the strikes lose their health, and how long
-# after they became ready. If they failed sooner than that, they would not be replaced.
-LOSSES: Final = 3
+# How long a server is ready before it loses its health. If it failed sooner than that,
+# it would not be replaced.
 WELL_SECONDS: Final = 16.0
 # How long the build goes on that runs on each server when it is terminated.
 BUILD_SECONDS: Final = 2.0

@@ -15,16 +15,16 @@ from servers.access.tokens import SCOPES, issue_token
 from servers.clouds.sandbox import World, world_path
 from servers.drill.callers import Callers
 from servers.drill.count import count_up
-from servers.drill.ends import read_ends
 from servers.drill.killer import IN_FLIGHT, Killer
 from servers.drill.log_lines import find_faults, list_secrets
-from servers.drill.plan import BUILD_SECONDS, FAULTS, LOSSES, Wishes
+from servers.drill.losses import fill_up, find_share, wait_for_loss
+from servers.drill.plan import Wishes
 from servers.drill.service import Service, wait_for
 from servers.drill.surroundings import MARK
 from servers.drill.verdict import STANDSTILL_SECONDS, Verdict, judge
 from servers.errors import FleetError
 from servers.lifecycle.states import State
-from servers.machine.simulated import UNHEALTHY, roll_health
+from servers.machine.simulated import UNHEALTHY
 from servers.models import (
     Account,
     Event,
@@ -40,7 +40,6 @@ from servers.records.ledger import database_now
 from servers.reports.leaks.bounds import bound_of
 
 DRAINS: Final = 3  # servers that drain at the end
-LOSSES_SECONDS: Final = 60.0  # how long some may lose their health after the strikes
 # How long after a kill of the database the API may answer 503.
 DATABASE_SECONDS: Final = 15.0
 # How many times longer than requested the strikes may take.
@@ -127,8 +126,10 @@ class _Drill:
         self.killer.stop_workers_for_good()
         ended = time.monotonic()
         first_step = self._wait_for_step()
-        self._calm(sick=True)
-        self._wait_for_losses()
+        self._calm()
+        fill_up(self.callers)
+        self._calm(sick=find_share())
+        wait_for_loss()
         self._calm()
         self._drain_some()
         bound = bound_of(pace_of(open_location(self.account, ""))).total_seconds()
@@ -190,10 +191,10 @@ class _Drill:
             time.sleep(0.2)
         return waited
 
-    def _calm(self, *, sick: bool = False) -> None:
+    def _calm(self, *, sick: float = 0.0) -> None:
         """Switch off the cloud's faults, and close the breaker that they opened.
 
-        With ``sick``, a few of the servers that run lose their health.
+        ``sick`` is the share of the servers that lose their health.
         """
 
         def done() -> bool:
@@ -201,7 +202,7 @@ class _Drill:
                 account = require_sandbox()
                 account.options = self.wishes.options(calm=True)
                 if sick:
-                    account.options["faults"] = {UNHEALTHY: _find_share(LOSSES)}
+                    account.options["faults"] = {UNHEALTHY: sick}
                 save_account(account)
                 close_breaker(account)
             except DatabaseError:
@@ -210,12 +211,6 @@ class _Drill:
             return self.service.answers()
 
         wait_for(done, 60, what=lambda: self.service.log()[-3000:])
-
-    def _wait_for_losses(self) -> None:
-        """Wait until a server was replaced. Under strikes, few run so long."""
-        ends = time.monotonic() + LOSSES_SECONDS
-        while time.monotonic() < ends and read_ends(BUILD_SECONDS).replaced == 0:
-            time.sleep(0.5)
 
     def _drain_some(self) -> None:
         """Terminate servers that run: most ended before they were ready for builds."""
@@ -259,10 +254,3 @@ class _Drill:
             if not excused:
                 bad.append(f"{status}: {message}")
         return bad
-
-
-def _find_share(count: int) -> float:
-    """Return the share of unhealthy servers at which so many of the running are."""
-    running = Server.objects.filter(state=State.RUNNING).values_list("pk", flat=True)
-    rolls = sorted(roll_health(pk.hex) for pk in running)
-    return min(1.0, rolls[:count][-1] + 1e-9) if rolls else FAULTS[UNHEALTHY]

@@ -1,0 +1,64 @@
+"""The part after the strikes: a few of the servers that run lose their health.
+
+Under strikes, few servers run for so long that one is replaced when it fails. So the
+drill waits until enough of them run, and then lets a few fail. If all servers of a
+location failed, none would be replaced, because it would look like the network.
+"""
+
+import time
+from typing import Final
+
+from django.db import DatabaseError, connections
+
+from servers.drill.callers import Callers
+from servers.drill.ends import read_ends
+from servers.drill.plan import BUILD_SECONDS
+from servers.lifecycle.states import State
+from servers.machine.simulated import roll_health
+from servers.models import Server
+
+LOSSES: Final = 3
+FEWEST: Final = LOSSES * 3  # servers that run when they fail
+COMING: Final = (
+    State.PENDING,
+    State.CREATING,
+    State.CREATED,
+    State.STAGING,
+    State.RUNNING,
+)
+_FILL_SECONDS: Final = 60.0
+_LOSS_SECONDS: Final = 60.0
+
+
+def fill_up(callers: Callers) -> None:
+    """Create servers until enough run, or until the time is up."""
+    ends = time.monotonic() + _FILL_SECONDS
+    while time.monotonic() < ends:
+        try:
+            servers = Server.objects.filter(state__in=COMING)
+            if servers.filter(state=State.RUNNING).count() >= FEWEST:
+                return
+            coming = servers.count()
+        except DatabaseError:
+            connections.close_all()
+            coming = FEWEST
+        for _ in range(coming, FEWEST):
+            callers.create()
+        time.sleep(0.5)
+
+
+def find_share() -> float:
+    """Return the share of unhealthy servers at which ``LOSSES`` of those that run are.
+
+    It is 0 if none runs.
+    """
+    running = Server.objects.filter(state=State.RUNNING).values_list("pk", flat=True)
+    rolls = sorted(roll_health(pk.hex) for pk in running)
+    return min(1.0, rolls[:LOSSES][-1] + 1e-9) if rolls else 0.0
+
+
+def wait_for_loss() -> None:
+    """Wait until a server was replaced, or until the time is up."""
+    ends = time.monotonic() + _LOSS_SECONDS
+    while time.monotonic() < ends and read_ends(BUILD_SECONDS).replaced == 0:
+        time.sleep(0.5)
