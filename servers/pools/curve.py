@@ -39,7 +39,8 @@ class Record:
     jobs: Sequence[TracedJob]
     cloud: Cloud
     poll: float  # seconds between two reads of the queue
-    boots: int  # how many boots the boot time and the share of failed ones are from
+    boots: int  # how many boots the share of failed ones is from
+    is_measured: bool  # whether the boot time is known, and not assumed
     # How long the jobs waited in fact, in seconds, whoever ran them.
     mean: float = 0.0
     p95: float = 0.0
@@ -96,6 +97,7 @@ def read_record(
         cloud,
         poll,
         boots=count,
+        is_measured=usual is not None,
         mean=sum(waits) / len(waits) if waits else 0.0,
         p95=find_percentile(waits, 95),
     )

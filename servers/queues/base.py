@@ -14,6 +14,7 @@ from servers.outgoing.errors import UnknownOutcomeError
 
 Labels = Mapping[str, str]
 MAX_JOBS: Final = 20_000  # of one snapshot
+COUNTED: Final = "#"  # begins the id that counting.py gives to a job that has none
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,13 @@ class QueueJob:
     labels: Labels
     server: str = ""
     title: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people see: its title or id, unless that was made up."""
+        if not self.title and self.job_id.startswith(COUNTED):
+            return "counted job"
+        return self.title or self.job_id or "counted job"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Final
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing.errors import UnknownOutcomeError
-from servers.queues.base import MAX_JOBS, Labels, QueueJob, check_count
-
-_MARK: Final = "#"  # begins the name of a job that was counted
+from servers.queues.base import COUNTED, MAX_JOBS, Labels, QueueJob, check_count
 
 _Key = tuple[JobState, tuple[tuple[str, str], ...]]
 
@@ -53,7 +50,7 @@ def name_jobs(
         return tuple(shown)
     known: dict[_Key, list[str]] = {}
     for job in before:
-        if job.job_id.startswith(_MARK):
+        if job.job_id.startswith(COUNTED):
             known.setdefault(_key(job), []).append(job.job_id)
     left: dict[_Key, Iterator[str]] = {}
     for labels in {labels for _, labels in counts}:
@@ -63,7 +60,7 @@ def name_jobs(
         name = job.job_id or next(left[_key(job)], "")
         if not name:
             fresh += 1
-            name = f"{_MARK}{now:.6f}-{fresh}"
+            name = f"{COUNTED}{now:.6f}-{fresh}"
         named.append(replace(job, job_id=name))
     return tuple(named)
 

@@ -62,11 +62,11 @@ def test_todays_policy_stands_among_the_others(
 ) -> None:
     add_jobs(pool)
     page = read(admin, vary=vary, days=7)
-    assert page.count("today</span>") == 1
+    assert page.count("current</span>") == 1
     assert page.count('class="point present"') == 1
     assert page.count('class="point"') == page.count("<tr>") - 2
-    assert "40 jobs of the last 7 days" in page
-    assert "these jobs waited for 30 s on average" in page
+    assert "40 jobs of the last 7 days. A boot is assumed to take 1 min 30 s," in page
+    assert "These jobs actually waited 30 s on average" in page
     assert ("Use this" in page) == (vary != "slots")
 
 

@@ -1,5 +1,6 @@
 """The pages of pools: what they show, their switches, and the end of a pool."""
 
+import re
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
@@ -283,3 +284,40 @@ def test_a_picture_stacks_slots_draws_demand_and_leaves_gaps() -> None:
     assert waits.top == 60
     assert waits.paths["p50"] == "M2 50h1"
     assert draw_slots([PoolStep(at)]).is_empty
+
+
+def test_the_times_below_a_picture_are_those_of_its_quarters() -> None:
+    at = datetime(2026, 1, 1)  # noqa: DTZ001 - only drawn
+    steps = [PoolStep(at + timedelta(minutes=each)) for each in range(90)]
+    minutes = [(time - at).total_seconds() / 60 for time in draw_slots(steps).times]
+    assert minutes == [0, 22, 45, 68]
+
+
+def test_a_dry_pool_says_in_the_list_what_it_would_do(
+    pool: Pool, admin: Client
+) -> None:
+    switch_on(pool)
+    said = ["2 waiting jobs; 0 free or booting slots, 0 busy.", "It would create one."]
+    Pool.objects.filter(pk=pool.pk).update(dry=True, why=said)
+    assert said[1] in read(admin, "/pools/")
+
+
+def test_a_job_that_is_only_counted_shows_no_made_up_id(
+    pool: Pool, admin: Client
+) -> None:
+    job = ["#17.5-1", "pending", database_now().timestamp(), {"os": "linux"}, "", ""]
+    switch_on(pool, jobs=[job])
+    for path in ("/pools/linux/", "/queues/ci/"):
+        page = read(admin, path)
+        assert "counted job</th>" in page
+        assert "#17.5-1" not in page
+
+
+def test_pages_of_queues_belong_to_pools_in_the_navigation(
+    pool: Pool, admin: Client
+) -> None:
+    for path in ("/pools/", "/queues/new/", "/queues/ci/"):
+        page = read(admin, path)
+        current = re.search(r'href="([^"]*)"[^>]*aria-current="page"', page)
+        assert current is not None, path
+        assert current[1] == "/pools/", path

@@ -94,6 +94,7 @@ def test_boots_are_those_of_the_template(pool: Pool) -> None:
     fill(pool)
     unknown = read_record(pool, now=NOW(), days=7)
     assert (unknown.cloud.boot, unknown.cloud.failing, unknown.boots) == (90, 0, 0)
+    assert not unknown.is_measured
     version = TemplateVersion.objects.filter(template=pool.template).first()
     asked = NOW() - timedelta(hours=1)
     for number in range(10):
@@ -112,6 +113,10 @@ def test_boots_are_those_of_the_template(pool: Pool) -> None:
         )
     found = read_record(pool, now=NOW(), days=7)
     assert (found.cloud.boot, found.cloud.failing, found.boots) == (40, 0.1, 10)
+    assert found.is_measured
+    # A minute after its first boots, none of them counts as one that could have failed.
+    early = read_record(pool, now=asked + timedelta(minutes=1), days=7)
+    assert (early.cloud.boot, early.boots, early.is_measured) == (40, 0, True)
     assert not Server.objects.exists()
 
 
@@ -125,8 +130,10 @@ def replay(**options: Any) -> str:
 def test_the_command_prints_todays_point_and_the_others(pool: Pool, vary: str) -> None:
     fill(pool, jobs=30)
     first, head, present, *others = replay(pool="linux", vary=vary).splitlines()
-    assert first.startswith("30 jobs. A boot takes 90 s, and 0.0% of the last 0 failed")
-    assert "the jobs waited for 5 s on average, p95 5 s." in first
+    assert first.startswith(
+        "30 jobs. A boot takes 90 s (assumed, since none was measured). "
+    )
+    assert "The jobs actually waited 5 s on average, p95 5 s." in first
     assert head.split()[0] == vary
     assert present.startswith("as it is")
     assert len(others) >= 3

@@ -8,7 +8,7 @@ from typing import Final
 from servers.reports.pool_chart import PoolStep
 
 HEIGHT: Final = 100  # of both pictures, in their own units; a step is one unit wide
-_TICKS: Final = 4  # times below a picture
+_TICKS: Final = 4  # times below a picture, each at the start of a quarter of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +117,5 @@ def _round_numbers() -> Iterator[int]:
 
 
 def _pick_times(steps: Sequence[PoolStep]) -> list[datetime]:
-    every = max(1, len(steps) // _TICKS)
-    return [step.at for step in steps[::every]][:_TICKS]
+    number = min(_TICKS, len(steps))
+    return [steps[round(len(steps) * each / number)].at for each in range(number)]

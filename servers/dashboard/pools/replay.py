@@ -1,6 +1,7 @@
 """A pool's own jobs under other settings, and the way to use one of them."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from django.db import transaction
@@ -35,6 +36,9 @@ LABELS: Final = {
 # Of the picture, in its own units.
 WIDTH: Final = 300
 HEIGHT: Final = 100
+# What a value beside a point covers, on a phone.
+WORD_WIDE: Final = 50
+WORD_HIGH: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,17 @@ class Row:
     said: str
     x: float
     y: float
+    has_room: bool = True  # for its value beside the point
+
+    @property
+    def word_x(self) -> float:
+        """Where its value begins, or ends if it is near the right edge."""
+        return self.x + (-8 if self.is_right else 8)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether its value stands to the left of the point."""
+        return self.x > WIDTH * 0.8
 
 
 class PoolReplay(Page, TemplateView):
@@ -68,6 +83,8 @@ class PoolReplay(Page, TemplateView):
             "record": record,
             "failing": record.cloud.failing * 100,
             "rows": _place(points, vary, read_setting(pool, vary)),
+            "hours": _find_ends(point.found.hours for point in points),
+            "waits": _find_ends(point.found.mean for point in points),
             "is_cut": len(record.jobs) == MAX_REPLAYED,
             "most": MAX_REPLAYED,
             "vary": vary,
@@ -94,7 +111,25 @@ def _place(points: list[Point], vary: str, present: float) -> list[Row]:
         )
         for point in points
     ]
-    return sorted(rows, key=lambda row: row.value)
+    return sorted(_make_room(rows), key=lambda row: row.value)
+
+
+def _make_room(rows: list[Row]) -> Iterator[Row]:
+    """Leave out values that would cover those of points before. Today's is first."""
+    kept: list[Row] = []
+    for row in rows:
+        has_room = not any(
+            abs(row.x - other.x) < WORD_WIDE and abs(row.y - other.y) < WORD_HIGH
+            for other in kept
+        )
+        if has_room:
+            kept.append(row)
+        yield replace(row, has_room=has_room)
+
+
+def _find_ends(values: Iterable[float]) -> tuple[float, float] | None:
+    found = list(values)
+    return (min(found), max(found)) if found else None
 
 
 def _say(name: str, value: float) -> str:

@@ -24,6 +24,14 @@ class PoolStanding:
         return self.read("waiting") + self.running
 
     @property
+    def sentence(self) -> str:
+        """What a list says of it: what is wrong, or else what its last plan does."""
+        if self.tone in {"bad", "warn", "idle"} or not self.pool.why:
+            return self.note
+        need, *acts = self.pool.why
+        return str(acts[0] if acts else need)
+
+    @property
     def running(self) -> int:
         """How many of its jobs run; of a dry pool, also those on servers of others."""
         return self.read("busy") + self.read("others")

@@ -9,12 +9,16 @@ from django.urls import reverse
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One page: the name of its URL and icon, the right it needs, its shortcut."""
+    """One page: the name of its URL and icon, the right it needs, its shortcut.
+
+    ``also`` is the first part of other paths whose pages belong to it.
+    """
 
     name: str
     label: str
     right: str
     key: str
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Link:
 ENTRIES: Final = (
     Entry("overview", "Overview", "servers.view_server", "g o"),
     Entry("servers", "Servers", "servers.view_server", "g s"),
-    Entry("pools", "Pools", "servers.view_pool", "g q"),
+    Entry("pools", "Pools", "servers.view_pool", "g q", also="queues"),
     Entry("templates", "Templates", "servers.view_template", "g t"),
     Entry("accounts", "Accounts", "servers.view_account", "g a"),
     Entry("leaks", "Leaks", "servers.view_server", "g l"),
@@ -52,7 +56,15 @@ def list_links(user: Any, path: str) -> Iterator[Link]:
         if not user.has_perm(entry.right):
             continue
         url = reverse(entry.name)
-        is_current = path == url if url == "/" else path.startswith(url)
-        yield Link(entry, url, is_current)
+        yield Link(entry, url, _is_current(entry, url, path))
     if user.is_staff:
         yield Link(ADMIN, reverse("admin:index"), is_current=False)
+
+
+def _is_current(entry: Entry, url: str, path: str) -> bool:
+    if url == "/":
+        return path == url
+    under = [url]
+    if entry.also:
+        under.append(url.replace(f"/{entry.name}/", f"/{entry.also}/"))
+    return path.startswith(tuple(under))

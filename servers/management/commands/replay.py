@@ -78,11 +78,15 @@ class Command(BaseCommand):
                 f"No job of {pool.name} has ended in the last {days:g} days, so there "
                 "is nothing to replay."
             )
+        assumed = "" if record.is_measured else " (assumed, since none was measured)"
+        failed = ""
+        if record.boots:
+            share = f"{record.cloud.failing:.1%}"
+            failed = f", and {share} of the last {record.boots} failed"
         said = (
-            f"{len(record.jobs):,} jobs. A boot takes {record.cloud.boot:.0f} s, and "
-            f"{record.cloud.failing:.1%} of the last {record.boots} failed. In fact "
-            f"the jobs waited for {record.mean:,.0f} s on average, p95 "
-            f"{record.p95:,.0f} s."
+            f"{len(record.jobs):,} jobs. A boot takes {record.cloud.boot:.0f} s"
+            f"{assumed}{failed}. The jobs actually waited {record.mean:,.0f} s on "
+            f"average, p95 {record.p95:,.0f} s."
         )
         self._write_head(said, options["vary"])
         for point in draw_curve(pool, record, options["vary"]):
