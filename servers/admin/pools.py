@@ -110,6 +110,7 @@ class QueueAdmin(_Operated):
         "problem",
         "cordon_problem",
         "runner_problem",
+        "refused_until",
         "paused",
         "complete",
     )

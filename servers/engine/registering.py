@@ -18,6 +18,7 @@ from servers.errors import FleetError
 from servers.machine.agents.plan import Runner
 from servers.models import Attempt, Pool, Queue, Server
 from servers.outgoing.errors import CallError
+from servers.placing.queue_gate import calling
 from servers.placing.queues import open_registrar_of
 from servers.placing.registrations import explain_unregistered, find_registers
 from servers.queues.base import Labels
@@ -109,9 +110,10 @@ def _register(
 ) -> Registered:
     # No transaction is open here: the CI may take its time.
     try:
-        return open_registrar_of(queue).register(
-            attempt.key, labels=labels, deadline=min(seconds, MOST_SECONDS)
-        )
+        with calling(queue):
+            return open_registrar_of(queue).register(
+                attempt.key, labels=labels, deadline=min(seconds, MOST_SECONDS)
+            )
     except (CallError, FleetError) as error:
         said = f"The queue {queue} did not register its agent. {error.message}"
         raise RegistrationError(said) from error

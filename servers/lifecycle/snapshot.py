@@ -23,7 +23,7 @@ class Hold(Enum):
     FULL = auto()  # its account's cap is reached: ours, so the deadline stops
     OURS = auto()  # our own rate limit, or a breaker opened by a leak: likewise
     BROKEN = auto()  # a breaker opened by failures: the deadline runs
-    THROTTLED = auto()  # the cloud asked for fewer calls: likewise
+    THROTTLED = auto()  # the cloud or the CI asked for fewer calls: likewise
 
 
 # Holds that let a later placement be tried.

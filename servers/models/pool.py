@@ -28,7 +28,8 @@ class Queue(models.Model):
     (pools/runners.py), or ""; ``runners_after`` is when it is tried again after that,
     ``runners_at`` when all runners were last listed, and ``strays`` says since when
     some of the fleet's names have been seen that no attempt explains. ``read_after`` is
-    when the CI may be asked again, whatever hastens that.
+    when the CI may be asked again, whatever hastens that. ``refused_until`` is when it
+    may be called again at all, after it throttled (placing/queue_gate.py).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -56,6 +57,7 @@ class Queue(models.Model):
         db_default=Now(), null=True, db_index=True, editable=False
     )
     read_after = models.DateTimeField(null=True, blank=True, editable=False)
+    refused_until = models.DateTimeField(null=True, blank=True, editable=False)
     read_from = models.DateTimeField(null=True, blank=True, editable=False)
     answered_at = models.DateTimeField(null=True, blank=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)

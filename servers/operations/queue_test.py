@@ -1,18 +1,21 @@
-"""Read a queue once for a person, and store nothing."""
+"""Read a queue once for a person, and store nothing of what it shows."""
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 from servers.errors import FleetError
 from servers.models import Queue
 from servers.operations.queues import (
+    asks_otherwise,
     check_queue_settings,
     resolve_queue_credentials,
 )
 from servers.operations.saving import raise_wrong
 from servers.outgoing.errors import CallError
+from servers.placing.queue_gate import ClosedError, calling
 from servers.placing.queues import open_queue_of
 from servers.queues.base import QueueJob
 from servers.queues.registry import describe_queue_kind
@@ -32,15 +35,22 @@ class Probe:
 
 
 def probe_queue(queue: Queue) -> Probe:
-    """Read a queue, saved or not, and return at most MAX_SHOWN of its jobs.
+    """Read a saved queue, and return at most MAX_SHOWN of its jobs.
 
     Of a queue whose jobs are pushed, return the latest push.
     """
+    return _probe(queue, calling(queue))
+
+
+def _probe(queue: Queue, gate: AbstractContextManager[None]) -> Probe:
     now = database_now().timestamp()
     if describe_queue_kind(queue.kind).is_pushed:
         return _show_pushed(queue, now)
     try:
-        shown = open_queue_of(queue).read(now=now, deadline=MAX_SECONDS)
+        with gate:
+            shown = open_queue_of(queue).read(now=now, deadline=MAX_SECONDS)
+    except ClosedError as closed:
+        return Probe(f"{closed.message} Test it after that.")
     except (CallError, FleetError) as error:
         return Probe(error.message)
     return Probe("", shown.jobs[:MAX_SHOWN])
@@ -66,4 +76,5 @@ def probe_typed(queue: Queue, *, credentials: Mapping[str, str] | None) -> Probe
     secrets = resolve_queue_credentials(before, queue, credentials)
     raise_wrong(check_queue_settings(queue, secrets))
     queue.credentials = json.dumps(secrets)
-    return probe_queue(queue)
+    is_same = before is not None and not asks_otherwise(before, queue, secrets)
+    return _probe(queue, calling(queue) if is_same else nullcontext())

@@ -37,12 +37,11 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
     raise_wrong(check_queue_settings(queue, secrets))
     clean_fields(queue)
     queue.credentials = json.dumps(secrets, sort_keys=True)
-    is_other = before is not None and (
-        _is_moved(before, queue) or json.loads(before.credentials or "{}") != secrets
-    )
+    is_other = before is not None and asks_otherwise(before, queue, secrets)
     if before is not None and is_other:
         queue.generation = before.generation + 1
         queue.failures, queue.problem = 0, ""
+        queue.refused_until = None  # it refused calls of before
     with saving(queue):
         queue.save(force_insert=before is None, force_update=before is not None)
         if before is None or is_other:
@@ -124,6 +123,11 @@ def resolve_queue_credentials(
         moves=lambda: before is not None and _is_moved(before, queue),
         said=MOVED,
     )
+
+
+def asks_otherwise(before: Queue, queue: Queue, secrets: Mapping[str, str]) -> bool:
+    """Tell whether calls have another destination or other credentials."""
+    return _is_moved(before, queue) or json.loads(before.credentials or "{}") != secrets
 
 
 def _is_moved(before: Queue, queue: Queue) -> bool:

@@ -20,12 +20,14 @@ from servers.models import (
     Account,
     Instance,
     Location,
+    Queue,
     Server,
     VersionPlacement,
 )
 from servers.models.template import Recipe
 from servers.placing.breaker import explain_hold, is_by_failures
 from servers.placing.memory import FullPlaces
+from servers.placing.queue_gate import explain_refusal
 from servers.records.limits import count_recent_creates, count_servers
 
 LocationKey = tuple[UUID, str]
@@ -151,10 +153,20 @@ class Held:
 
 
 class PlacementFacts:
-    """What decides whether a create can be sent, for all accounts at once."""
+    """What decides whether a create can be sent, for all accounts at once.
 
-    def __init__(self, accounts: Mapping[UUID, Account], *, now: datetime) -> None:
+    ``refusing`` are the queues that can't register the agents of servers now.
+    """
+
+    def __init__(
+        self,
+        accounts: Mapping[UUID, Account],
+        refusing: Mapping[UUID, Queue],
+        *,
+        now: datetime,
+    ) -> None:
         self.now = now
+        self.refusing = refusing
         self.unexplained = count_unexplained(accounts.values())
         self.accounts = list(accounts)
         self.recent = count_recent_creates(self.accounts, now=now)
@@ -204,6 +216,10 @@ class PlacementFacts:
                 f"{account.name} throttles ServerFleet, so its creates are paused.",
                 pause,
             )
+        queue = self.refusing.get(server.pk)
+        if queue is not None and (because := explain_refusal(queue, now=self.now)):
+            said = f"Its agent can't be registered yet. {because}"
+            return Held(Hold.THROTTLED, said, queue.refused_until)
         if self.recent.get(account.pk, 0) >= account.creates_per_minute:
             return Held(
                 Hold.OURS,

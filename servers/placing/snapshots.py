@@ -30,6 +30,7 @@ from servers.placing.machines import (
 )
 from servers.placing.order import order_all
 from servers.placing.placements import LocationKey, PlacementFacts, choose_all
+from servers.placing.queue_gate import load_refusing
 from servers.placing.views import (
     find_deadline,
     jitter_of,
@@ -81,7 +82,16 @@ class Loader:
         )
         self.views: dict[LocationKey, LocationView] = {}
         self.pending = (
-            PlacementFacts(self.accounts, now=now) if self.placements else None
+            PlacementFacts(
+                self.accounts,
+                load_refusing(
+                    [server for server in servers if server.pk in self.placements],
+                    now=now,
+                ),
+                now=now,
+            )
+            if self.placements
+            else None
         )
 
     def _load_locations(

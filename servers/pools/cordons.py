@@ -24,6 +24,7 @@ from servers.errors import FleetError
 from servers.lifecycle.states import BOOTING, ENDING
 from servers.models import Pool, Queue
 from servers.outgoing.errors import CallError
+from servers.placing.queue_gate import calling
 from servers.placing.queues import open_cordons_of
 from servers.pools.holding import Held, claim_queue
 from servers.pools.names import name_runners
@@ -83,7 +84,8 @@ def follow_cordons(held: Held) -> None:
     runners = name_runners(queue, work.wanted)
     wanted = {runners[name]: on for name, on in work.wanted.items()}
     try:
-        found = open_cordons_of(queue).cordon(wanted, deadline=CALL_SECONDS)
+        with calling(queue):
+            found = open_cordons_of(queue).cordon(wanted, deadline=CALL_SECONDS)
     except (CallError, FleetError) as error:
         logger.warning("Agents of %s can't be cordoned: %s", queue, error.message)
         held.write(cordon_problem=error.message)

@@ -11,6 +11,7 @@ from servers.errors import FleetError
 from servers.lifecycle.backoff import back_off
 from servers.models import Hook, Queue
 from servers.outgoing.errors import CallError, ThrottledError
+from servers.placing.queue_gate import ClosedError, calling
 from servers.placing.queues import open_queue_of
 from servers.pools.cordons import follow_cordons
 from servers.pools.holding import Held, claim_queue
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 CALL_SECONDS: Final = 20.0  # for all pages
 LEAST: Final = timedelta(seconds=1)  # between two reads that hooks hasten
 LONGEST_PAUSE: Final = 60.0  # after errors
-LONGEST_THROTTLE: Final = 600.0
+LONGEST_WAIT: Final = 600.0  # that a CI may ask for to have its limit last
 AFTER_FAULT: Final = timedelta(seconds=10)
 
 
@@ -51,9 +52,14 @@ def _read(held: Held) -> None:
     queue, started = held.queue, database_now()
     try:
         # No transaction is open here: the CI may take its time.
-        shown = open_queue_of(queue).read(
-            now=started.timestamp(), deadline=CALL_SECONDS
-        )
+        with calling(queue):
+            shown = open_queue_of(queue).read(
+                now=started.timestamp(), deadline=CALL_SECONDS
+            )
+    except ClosedError as closed:
+        # Nothing was asked, so nothing was learned.
+        again = started + timedelta(seconds=closed.retry_after or 0.0)
+        held.release(next_read_at=again, read_after=again)
     except (CallError, FleetError) as error:
         _record_failure(held, error, started)
     else:
@@ -65,8 +71,8 @@ def _record_failure(held: Held, error: CallError | FleetError, now: datetime) ->
     logger.warning("The queue %s can't be read: %s", held.queue, error.message)
     wait = back_off(failures, 0.5, first=_find_poll(held.queue), most=LONGEST_PAUSE)
     if isinstance(error, ThrottledError) and error.retry_after:
-        seconds = min(error.retry_after, LONGEST_THROTTLE)
-        wait = max(wait, timedelta(seconds=seconds))
+        now = database_now()  # it counts from the answer
+        wait = max(wait, timedelta(seconds=error.retry_after))
     held.release(
         failures=failures,
         problem=error.message,
@@ -79,7 +85,7 @@ def _record_failure(held: Held, error: CallError | FleetError, now: datetime) ->
 def _record_snapshot(held: Held, shown: QueueSnapshot, started: datetime) -> None:
     queue = held.queue
     # The CI may want to be asked less often than people and hooks do.
-    wait = timedelta(seconds=min(shown.wait, LONGEST_THROTTLE))
+    wait = timedelta(seconds=min(shown.wait, LONGEST_WAIT))
     next_read = started + max(timedelta(seconds=_find_poll(queue)), wait)
     read_after = started + max(LEAST, wait)
     kept = prepare_snapshot(queue, shown, database_now())

@@ -37,6 +37,7 @@ from servers.outgoing.errors import (
     UnreachableError,
 )
 from servers.placing.location_gate import is_confirmed
+from servers.placing.queue_gate import calling
 from servers.placing.queues import open_registrar_of
 from servers.placing.registrations import find_registers
 from servers.pools.holding import Held
@@ -167,10 +168,11 @@ def _sweep(
     sweep = None
     try:
         sweep = _Sweep(open_registrar_of(queue), fleet_id)
-        unknown = _remove_known(sweep, over)
-        if unknown or is_due:
-            values["strays"] = _remove_listed(sweep, queue, unknown, now=now)
-            values["runners_at"] = now
+        with calling(queue):
+            unknown = _remove_known(sweep, over)
+            if unknown or is_due:
+                values["strays"] = _remove_listed(sweep, queue, unknown, now=now)
+                values["runners_at"] = now
         values["runner_problem"] = sweep.problem
     except TimeoutError:
         values["runner_problem"] = NO_TIME

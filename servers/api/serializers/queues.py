@@ -49,6 +49,11 @@ class QueueSerializer(ModelShape):
         help_text="Why its CI could not be told last to remove the runners of servers "
         "that have ended. Empty if it could.",
     )
+    refused = Seconds(
+        "Until when its CI is not called, because it throttles ServerFleet.",
+        source="refused_until",
+        read_only=True,
+    )
     answered = Seconds(
         "When it was last read or pushed.", source="answered_at", read_only=True
     )
@@ -101,6 +106,7 @@ class QueueSerializer(ModelShape):
             "problem",
             "cordon_problem",
             "runner_problem",
+            "refused",
             "answered",
             "expires",
             "paused",

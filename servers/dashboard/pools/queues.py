@@ -25,6 +25,7 @@ from servers.operations.queues import (
     explain_runners_kept,
     save_queue,
 )
+from servers.placing.queue_gate import explain_refusal
 from servers.queues.registry import describe_queue_kind, list_queue_kinds
 from servers.records.snapshots import load_snapshot
 from servers.reports.pools import show_jobs
@@ -52,6 +53,7 @@ class QueuePage(Live, TemplateView):
         return data | {
             "row": judge_queue(queue),
             "queue": queue,
+            "refusal": explain_refusal(queue, now=data["now"]),
             "acts": list_acts(queue, self.request.user),
             "options": _list_options(queue),
             "pools": [judge_pool(pool, now=data["now"]) for pool in pools],
