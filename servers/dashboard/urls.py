@@ -148,6 +148,7 @@ urlpatterns = [
     path(_POOL, pool_pages.PoolPage.as_view(), name="pool"),
     path(f"{_POOL}replay/", PoolReplay.as_view(), name="replay-pool"),
     path(f"{_POOL}use/", UseSetting.as_view(), name="use-setting"),
+    path(f"{_POOL}policy/", pool_acts.UsePolicy.as_view(), name="use-policy"),
     path(f"{_POOL}delete/", pool_acts.DeletePool.as_view(), name="delete-pool"),
     *(
         path(f"{_POOL}{act}/", view, name=f"{act}-pool")

@@ -43,7 +43,10 @@ def say_behind(found: Met | NotYet | None, *, cordoned: bool) -> str:
         mark = "is cordoned" if cordoned else "was uncordoned"
         return f"It {mark}. {found.reason}"
     said = (
-        "It is cordoned, but its agent was not told yet, so it can still take builds."
+        (
+            "It is cordoned, but its agent has not been told yet, so it can still "
+            "take builds."
+        )
         if cordoned
         else "It was uncordoned, but its agent does not take builds yet."
     )

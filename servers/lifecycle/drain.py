@@ -159,5 +159,5 @@ def _give_up(snapshot: Snapshot, because: str) -> Move:
 
 def _say_silent(snapshot: Snapshot) -> str:
     if snapshot.failed:
-        return "The server failed before, and nothing answered since."
-    return "It was never ready, and nothing answered since its termination."
+        return "The server had failed before, and nothing has answered since."
+    return "It was never ready, and nothing has answered since its termination."

@@ -86,8 +86,8 @@ def _by_boots(
         found = figures.get(each.position, Figures())
         if found.boots >= LEAST_BOOTS and found.seconds is not None:
             because = (
-                f"The quickest is tried first: {say_duration(found.seconds)} in "
-                f"{count_of(found.boots, 'boot')} of late."
+                f"The quickest is tried first: {say_duration(found.seconds)} "
+                f"in the last {count_of(found.boots, 'boot')}."
             )
             measured.append((found.seconds, Ranked(each, because)))
     in_turn = iter(sorted(measured, key=lambda found: found[0]))

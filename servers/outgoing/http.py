@@ -106,7 +106,7 @@ def explain_failure(deadline: Deadline, why: str, url: str = "") -> CallError:
             f"{deadline.what} returned no reliable answer ({why})."
         )
     said = f"{deadline.what} can't be reached ({why}). {explain_way(url)}".rstrip()
-    return UnreachableError(f"{said} Check the endpoint and the network.")
+    return UnreachableError(f"{said} Check the address and the network.")
 
 
 def _exchange(
@@ -256,7 +256,7 @@ def _describe(error: BaseException) -> str:
         (failures.TimeoutError, "timed out"),
         (TimeoutError, "timed out"),
         (ConnectionRefusedError, "connection refused"),
-        (socket.gaierror, "the name is unknown"),
+        (socket.gaierror, "unknown host name"),
     ):
         if isinstance(error, known) or isinstance(inner, known):
             return words

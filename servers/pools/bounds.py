@@ -19,7 +19,7 @@ def find_bounds(
         spent = sum_up(spending.of_pool(pool.pk), policy.price)
     return Bounds(
         room=rooms.count(pool.template_id),
-        closed="the fleet is paused" if fleet.paused else "",
+        closed="the pause flag is set" if fleet.paused else "",
         spent=spent,
     )
 

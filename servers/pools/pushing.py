@@ -38,9 +38,9 @@ def push_demand(pool: Pool, body: Mapping[str, Any]) -> Queue:
         shown = read_body(body, now.timestamp())
         if queue.seq is not None and body["seq"] <= queue.seq:
             raise ConflictError(
-                f"seq {body['seq']} is not above {queue.seq}, the latest of this "
-                "queue, so it was not taken. Send a higher one with each state, such "
-                "as the time in milliseconds."
+                f"seq {body['seq']} is not above {queue.seq}, the latest of "
+                "this queue, so this push was ignored. Send a higher seq with "
+                "each new state, such as the time in milliseconds."
             )
         kept = prepare_snapshot(queue, shown, now)
         Queue.objects.filter(pk=queue.pk).update(
@@ -54,10 +54,11 @@ def _check_queue(queue: Queue) -> None:
     kind = describe_queue_kind(queue.kind)
     if not kind.is_pushed:
         raise ConflictError(
-            f"The queue {queue.name} is read from {kind.label}, so nothing can be "
-            "pushed to it. Create a queue of the kind push for this pool."
+            f"The queue {queue.name} is read from {kind.label}, so it takes no "
+            "pushes. Create a queue of the kind push for this pool."
         )
     if not queue.enabled:
         raise ConflictError(
-            f"The queue {queue.name} is disabled, so nothing was taken. Enable it."
+            f"The queue {queue.name} is disabled, so this push was ignored. "
+            "Enable the queue."
         )

@@ -67,7 +67,10 @@ SETTLE: Final = timedelta(minutes=2)
 # about to be listed, for a person to decide on.
 GRACE: Final = timedelta(minutes=10)
 AGAIN: Final = timedelta(minutes=1)  # after a failure, or while a runner has a job
-NO_TIME: Final = "The CI took too long to remove all runners. The others follow."
+NO_TIME: Final = (
+    "The CI took too long to remove all runners. The rest are removed with the "
+    "next read."
+)
 
 
 @dataclass(slots=True)

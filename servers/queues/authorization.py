@@ -26,16 +26,16 @@ FIELDS: Final = (
         pattern="[!-9;-~]+",
         like="reader",
     ),
-    Field("password", "Password", "Of the user.", secret=True),
+    Field("password", "Password", "The user's password.", secret=True),
 )
 
 
 def check_authorization(given: Mapping[str, str]) -> str:
     """Return what is wrong with these credentials together, or ""."""
     if given.get("token") and given.get("user"):
-        return "Enter a token, or a user and a password, and not both."
+        return "Enter either a token, or a user and a password."
     if given.get("password") and not given.get("user"):
-        return "Enter the user of this password."
+        return "Enter the user that this password belongs to."
     return ""
 
 

@@ -110,6 +110,6 @@ def check_count(number: int, what: str) -> None:
     """Raise UnknownOutcomeError if a queue shows more jobs than can be true."""
     if number > MAX_JOBS:
         raise UnknownOutcomeError(
-            f"{what} showed more than {MAX_JOBS:,} jobs. ServerFleet reads no more, so "
-            "nothing changes until there are fewer."
+            f"{what} showed more than {MAX_JOBS:,} jobs. ServerFleet reads at "
+            "most that many, so nothing changes until there are fewer."
         )

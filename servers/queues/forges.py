@@ -25,9 +25,10 @@ LABELS_HELP: Final = (
 TOKEN: Final = Field(
     "token",
     "Token",
-    "An access token. Its scope is read:admin, or read:organization or read:repository "
-    "if an owner is named. With write instead of read, runners are registered for "
-    "servers, and Gitea's are disabled before their servers drain.",
+    "An access token with the scope read:admin, or with read:organization or "
+    "read:repository if you name an owner. With write instead of read, "
+    "ServerFleet can register runners for servers, and disable Gitea's before "
+    "their servers drain.",
     required=True,
     secret=True,
 )
@@ -35,8 +36,9 @@ PAGE: Final = 200  # rows at once; an instance shows fewer if its settings say s
 OWNER: Final = Field(
     "owner",
     "Owner",
-    "The organization whose jobs count, or owner/repository for one repository. Empty: "
-    "those of the whole instance, which only an administrator's token can read.",
+    "The organization whose jobs count, or owner/repository for one "
+    "repository. If empty, the jobs of the whole instance count, which only an "
+    "administrator's token can read.",
     pattern=r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)?",
     like="my-team or my-team/app",
 )
@@ -69,7 +71,7 @@ def explain_by(name: str) -> Callable[[Reply], CallError | None]:
         said = f"{name} answered {reply.status}: {shorten(words).rstrip('.')}."
         if reply.status in {401, 403}:
             return CredentialsError(
-                f"{said} Check the token, its scopes and whose it is."
+                f"{said} Check the token, its scopes and the user that it belongs to."
             )
         if reply.status == 404:
             return RefusedError(

@@ -25,7 +25,7 @@
         fleet.morph(form, fresh);
         const wrong = form.querySelector("[aria-invalid='true']");
         (wrong ?? document.getElementById("findings")).focus();
-        fleet.say(wrong ? "Correct the marked fields." : "Test finished.");
+        fleet.say(wrong ? "Correct the marked fields." : "Done.");
       } catch {
         fleet.say("The server did not respond. Try again.");
       } finally {

@@ -113,7 +113,7 @@ def test_a_push_that_has_expired_is_unknown_and_never_zero(push: Call) -> None:
     (said,) = plan().why
     assert said == (
         "What was pushed to the queue expired 30 s ago. Nothing changes until the "
-        "queue shows its jobs again."
+        "next push."
     )
     assert not Server.objects.filter(cordoned=True).exists()
     # The next push is enough to go on.
@@ -176,10 +176,10 @@ def test_of_many_pushes_at_once_the_highest_wins(push: Call) -> None:
         ({"jobs": ["x"]}, "jobs", "Job 1: use an object"),
         ({"jobs": [{**JOB, "id": ""}]}, "jobs", "Job 1: id"),
         ({"jobs": [{"id": "1"}]}, "jobs", "Job 1: state"),
-        ({"jobs": [JOB, JOB]}, "jobs", "Job 2: its id"),
+        ({"jobs": [JOB, JOB]}, "jobs", "Job 2: another job has"),
         ({"jobs": [{**JOB, "state": "queued"}]}, "jobs", "pending, held, running"),
-        ({"jobs": [{**JOB, "labels": ["a"]}]}, "jobs", "labels is an object"),
-        ({"jobs": [{**JOB, "labels": {"a": 1}}]}, "jobs", "labels is an object"),
+        ({"jobs": [{**JOB, "labels": ["a"]}]}, "jobs", "labels must be an object"),
+        ({"jobs": [{**JOB, "labels": {"a": 1}}]}, "jobs", "labels must be an object"),
         ({"jobs": [{**JOB, "since": "now"}]}, "jobs", "since"),
         ({"jobs": [{**JOB, "since": -1}]}, "jobs", "since"),
         ({"jobs": [{**JOB, "title": "a\nb"}]}, "jobs", "title"),
@@ -208,11 +208,11 @@ def test_what_is_wrong_with_a_push_is_told_at_its_field(
     [
         ({"pending": 1}, "Count 1: running is missing"),
         ({"running": 1}, "Count 1: pending is missing"),
-        ({"pending": -1, "running": 0}, "Count 1: pending is a whole number"),
-        ({"pending": True, "running": 0}, "Count 1: pending is a whole number"),
-        ({"pending": 1.5, "running": 0}, "Count 1: pending is a whole number"),
+        ({"pending": -1, "running": 0}, "Count 1: pending must be a whole number"),
+        ({"pending": True, "running": 0}, "Count 1: pending must be a whole number"),
+        ({"pending": 1.5, "running": 0}, "Count 1: pending must be a whole number"),
         ({"pending": 20_000, "running": 1}, "at most 20,000 jobs in all"),
-        ({"pending": 20_001, "running": 0}, "Count 1: pending is a whole number"),
+        ({"pending": 20_001, "running": 0}, "Count 1: pending must be a whole number"),
         ({"pending": 0, "running": 0, "labels": 3}, "Count 1: labels"),
         ({"pending": 0, "running": 0, "done": 3}, "any of labels, pending"),
     ],

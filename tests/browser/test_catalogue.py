@@ -43,7 +43,7 @@ def test_the_catalogue_is_read_and_searched_on_a_phone(visit: Visit) -> None:
     check_looks(page)
     page.set_viewport_size({"width": NARROW, "height": 740})
     page.get_by_role("button", name="Ask the cloud now").tap()
-    page.get_by_text("As the cloud told").wait_for()
+    page.get_by_text("As the cloud reported").wait_for()
     expect(page.get_by_label("Words of an image or size")).to_have_value("arm64")
 
 

@@ -66,14 +66,16 @@ def test_the_pages_of_pools_look_well_and_follow_what_changes(visit: Visit) -> N
     Pool.objects.filter(pk=pool.pk).update(why=["Something else is so."])
     poll_now(page)
     page.get_by_text("Something else is so.").wait_for()
-    page.get_by_role("button", name="Freeze stops").click()
-    page.get_by_text("linux stops no server until you unfreeze it.").wait_for()
+    page.get_by_role("button", name="Freeze terminations").click()
+    page.get_by_text("linux terminates no servers until you unfreeze it.").wait_for()
     page.get_by_role("link", name="Delete…").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Drain and terminate").check()
     check_looks(page)
     dialog.get_by_role("button", name="Delete").click()
-    page.get_by_text("linux was deleted. 3 servers will end.").wait_for()
+    page.get_by_text(
+        "linux was deleted. 3 servers will be drained and terminated."
+    ).wait_for()
     check_looks(page)
 
 
@@ -84,7 +86,7 @@ def test_a_dry_pool_and_the_hook_of_a_queue_look_well(visit: Visit) -> None:
     PoolPlan.objects.update(figures=compared)
     page = visit("admin")
     page.goto("/pools/linux/")
-    page.get_by_role("img", name="Servers of others").wait_for()
+    page.get_by_role("img", name="Other servers").wait_for()
     check_looks(page)
     page.goto("/queues/ci/")
     page.get_by_role("link", name="Set up hook").click()
@@ -95,7 +97,7 @@ def test_a_dry_pool_and_the_hook_of_a_queue_look_well(visit: Visit) -> None:
     page.get_by_role("link", name="Done").click()
     page.get_by_role("link", name="Remove hook…").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove hook").click()
-    page.get_by_text("ci takes no hooks any more.").wait_for()
+    page.get_by_text("ci no longer accepts hooks.").wait_for()
 
 
 def test_a_pools_page_is_read_and_switched_without_javascript(visit: Visit) -> None:
@@ -104,11 +106,11 @@ def test_a_pools_page_is_read_and_switched_without_javascript(visit: Visit) -> N
     page.goto("/pools/linux/?range=1h")
     assert page.locator(".picture path.demand").get_attribute("d")
     page.get_by_role("button", name="Dry run").click()
-    page.get_by_text("linux only says what it would do.").wait_for()
+    page.get_by_text("linux now only says what it would do.").wait_for()
     page.get_by_role("link", name="Delete…").click()
     page.get_by_label("Keep them").check()
     page.get_by_role("button", name="Delete").click()
-    page.get_by_text("linux was deleted. It leaves 3 servers.").wait_for()
+    page.get_by_text("linux was deleted. 3 servers stay.").wait_for()
 
 
 def test_a_queue_and_a_pool_are_tested_and_created_in_a_browser(visit: Visit) -> None:
@@ -120,7 +122,7 @@ def test_a_queue_and_a_pool_are_tested_and_created_in_a_browser(visit: Visit) ->
     page.get_by_label("Name").fill("try")
     page.get_by_label("Labels of its jobs").fill("os=linux, gpu=yes")
     page.get_by_role("button", name="Test queue").click()
-    page.get_by_text("nobody").first.wait_for()
+    page.get_by_text("no pool").first.wait_for()
     check_looks(page)
     page.get_by_role("button", name="Save queue").click()
     page.locator(".choices").get_by_text("try", exact=True).click()

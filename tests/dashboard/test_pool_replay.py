@@ -90,6 +90,25 @@ def test_a_setting_is_used_and_the_old_policy_is_kept(
     assert Event.objects.filter(kind="pool_changed", reason__contains="600").exists()
 
 
+def test_an_earlier_policy_is_used_again(pool: Pool, admin: Client) -> None:
+    admin.post("/pools/linux/use/", {"setting": "idle", "value": "600"})
+    page = admin.get("/pools/linux/").content.decode()
+    assert "Maximum servers 5, Spare slots 0, Idle time 5 min" in page
+    for number in ("", "2 ", "9" * 400):
+        admin.post("/pools/linux/policy/", {"number": number})
+    pool.refresh_from_db()
+    assert pool.policy == {"max": 5, "idle": 600}
+    answer = admin.post("/pools/linux/policy/", {"number": "1"}, follow=True)
+    assert "linux uses policy 1 again." in answer.content.decode()
+    pool.refresh_from_db()
+    assert pool.policy == {"max": 5}
+    assert pool.policies.count() == 3
+    viewer = log_in(make_person("viewer"))
+    assert "Use again" not in viewer.get("/pools/linux/").content.decode()
+    refused = viewer.post("/pools/linux/policy/", {"number": "2"})
+    assert refused.status_code == 403
+
+
 @pytest.mark.parametrize(
     "given",
     [

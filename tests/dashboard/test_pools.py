@@ -132,7 +132,7 @@ def test_the_log_joins_plans_that_say_the_same_and_shows_what_changed(
     text = read(admin, "/pools/linux/")
     log = text[text.index('id="plans"') :]
     assert log.count('<span class="what">') == 3
-    assert ", and for 1 min before" in log
+    assert ", unchanged for 1 min" in log
     assert '<li class="good"' in log
 
 
@@ -170,9 +170,9 @@ def test_deleting_a_pool_asks_whether_its_servers_are_kept_or_drained(
     Server.objects.update(pool=pool, state="running")
     protect_server("safe", protected=True)
     asked = read(admin, "/pools/linux/delete/")
-    assert "It has 3 servers, 1 of them protected. What becomes of them?" in asked
+    assert "It has 3 servers, 1 of them protected. What should happen to them?" in asked
     answer = admin.post("/pools/linux/delete/", {"servers": fate}, follow=True)
-    said = "It leaves 3 servers." if fate == "keep" else "2 servers will end."
+    said = "3 servers stay." if fate == "keep" else "2 servers will be drained"
     assert f"linux was deleted. {said}" in answer.content.decode()
     assert not Pool.objects.exists()
     assert Server.objects.filter(want="run").count() == left

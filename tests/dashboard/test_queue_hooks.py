@@ -81,11 +81,11 @@ def test_a_secret_is_replaced_and_removed(admin: Client) -> None:
     make_queue()
     first = find_secret(admin.post(SET, fill(admin)).content.decode())
     assert "Replace secret" in read(admin, PAGE)
-    assert "refused as soon as it is replaced" in read(admin, SET)
+    assert "hooks signed with the old one are refused" in read(admin, SET)
     second = find_secret(admin.post(SET, fill(admin)).content.decode())
     assert first != second == Hook.objects.get().secret
-    assert "the queue is read every 30 s" in read(admin, REMOVE)
-    assert "takes no hooks any more" in admin.post(REMOVE, follow=True).content.decode()
+    assert "still reads the queue every 30 s" in read(admin, REMOVE)
+    assert "no longer accepts hooks" in admin.post(REMOVE, follow=True).content.decode()
     assert not Hook.objects.exists()
     assert admin.post(REMOVE).status_code == 404
     told = Event.objects.filter(kind="queue_changed").order_by("pk")
@@ -109,12 +109,12 @@ def test_a_ci_that_makes_the_secret_itself_is_asked_for_it(
     admin: Client, secret: str, said: str
 ) -> None:
     make_queue("buildkite")
-    assert "The one that Buildkite has made." in read(admin, SET)
+    assert "The secret that Buildkite created." in read(admin, SET)
     text = admin.post(SET, fill(admin, secret=secret)).content.decode()
     assert said in text
     assert not Hook.objects.exists()
     answer = admin.post(SET, fill(admin, secret=OWN), follow=True)
-    assert "ci takes hooks with that secret." in answer.content.decode()
+    assert "ci now accepts hooks with that secret." in answer.content.decode()
     assert OWN not in answer.content.decode()
     assert Hook.objects.get().secret == OWN
 

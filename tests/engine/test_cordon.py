@@ -60,7 +60,9 @@ def test_a_cordoned_server_s_agent_ends_and_is_started_again(
         # Its daemon does not answer at first. That does not lose its health at once.
         host.daemon.send(signal.SIGSTOP)
         cordon_server(server.name)
-        said = wait_for(workshop, server, "not told yet, so it can still take builds.")
+        said = wait_for(
+            workshop, server, "not been told yet, so it can still take builds."
+        )
         assert explain(server) == said
         host.daemon.send(signal.SIGCONT)
         wait_for(workshop, server, TOLD)

@@ -57,7 +57,7 @@ def test_a_server_runs_once_docker_answers_and_has_the_images(
         assert ready.endswith(" answers.")
         # It hangs for a moment, and is not lost.
         daemon.send(signal.SIGSTOP)
-        wait_for(workshop, server, "no whole answer came in time")
+        wait_for(workshop, server, "didn't send a complete answer in time")
         daemon.send(signal.SIGCONT)
         workshop.run_until(
             lambda: Server.objects.filter(waiting="", state="running").exists()
@@ -200,21 +200,21 @@ PLAYS: dict[str, tuple[Play, str]] = {
     ),
     "a proxy's page over TLS": (
         play_impostor(impostors.answer(impostors.PAGE, b"502 Bad"), secured=True),
-        "Something answers on the Docker port, but not as a Docker daemon does.",
+        "Something answers on the Docker port, but it is not a Docker daemon.",
     ),
     "an endless body": (
         play_impostor(ENDLESS, secured=True),
-        "Something on the Docker port sends an answer without end.",
+        "Something on the Docker port sends an endless answer.",
     ),
     "a byte at a time": (
         play_impostor(impostors.trickle, secured=True),
-        "accepts connections, but no whole answer came in time.",
+        "accepts connections, but didn't send a complete answer in time.",
     ),
     "an expired certificate": (play_dates(9), "certificates have expired."),
     "a certificate of tomorrow": (play_dates(-9), "certificate is not valid yet."),
     "another server's daemon": (play_other, "does not have this server's certificate"),
     "a daemon that was killed": (play_dead, "Nothing accepts connections on "),
-    "a daemon that hangs": (play_hanging, "no whole answer came in time."),
+    "a daemon that hangs": (play_hanging, "didn't send a complete answer in time."),
 }
 
 

@@ -112,7 +112,7 @@ def test_a_cordon_says_what_it_stops(seen: Snapshot, words: str) -> None:
 @pytest.mark.parametrize(
     ("found", "cordoned", "words"),
     [
-        (None, True, "its agent was not told yet, so it can still take builds."),
+        (None, True, "its agent has not been told yet, so it can still take builds."),
         (REFUSED, True, "can still take builds. Docker refused the connection."),
         (REFUSED, False, "does not take builds yet. Docker refused the connection."),
         (Met("It is busy."), True, "It is cordoned. It is busy."),

@@ -64,7 +64,7 @@ def draining(shown: dict[str, Any] | None = None, **more: Any) -> Snapshot:
         (
             draining(was_ready=False, machine=ONCE, host=SILENT),
             Event.DRAINED,
-            "It was never ready, and nothing answered since its termination. Docker",
+            "It was never ready, and nothing has answered since its termination. ",
         ),
         (draining(was_ready=False, machine=ONCE, host=TOLD), Probe, ""),
         # Nobody reaches it, so it may run builds that no report has told of.
@@ -72,7 +72,7 @@ def draining(shown: dict[str, Any] | None = None, **more: Any) -> Snapshot:
         (
             draining(was_ready=False, machine=ASKS, state_since=ago(301)),
             Event.DRAINED,
-            "It was never ready, and nothing answered since its termination. 10.0",
+            "It was never ready, and nothing has answered since its termination. 10.0",
         ),
         (
             draining(
@@ -90,7 +90,7 @@ def draining(shown: dict[str, Any] | None = None, **more: Any) -> Snapshot:
         (
             draining(failed=True, host=SILENT, state_since=ago(301)),
             Event.DRAINED,
-            "The server failed before, and nothing answered since. Docker did not",
+            "The server had failed before, and nothing has answered since. Docker did",
         ),
         (draining(failed=True, host=TOLD, state_since=ago(301)), Probe, ""),
         (draining(host=SILENT, state_since=ago(301)), Probe, ""),

@@ -55,8 +55,8 @@ def test_the_reason_is_told_with_its_figure() -> None:
     } == {MIXED}
     figures = {1: boot(12), 2: boot(95, 7)}
     told = [each.because for each in order_placements(PLACES, Order.QUICKEST, figures)]
-    assert told[:2] == ["", "The quickest is tried first: 12 s in 5 boots of late."]
-    assert "1 min 35 s in 7 boots" in told[2]
+    assert told[:2] == ["", "The quickest is tried first: 12 s in the last 5 boots."]
+    assert "1 min 35 s in the last 7 boots" in told[2]
     for order in Order:
         (only,) = order_placements(PLACES[:1], order, {0: cost("1")})
         assert only.because == ""

@@ -101,7 +101,11 @@ def test_a_cordoned_agent_finishes_its_build_and_is_started_again_after_it(
     assert host.read_log() == [RUN, DONE, RUN, DONE]
     # In the first seconds after its start it would miss the signal.
     assert host.resume(plan) == STARTED
-    soon = Met("Its agent was started just now. It is told in a moment.", False, True)
+    soon = Met(
+        "Its agent has only just started. ServerFleet tells it in a moment.",
+        False,
+        True,
+    )
     assert host.cordon(replace(plan, deaf=timedelta(seconds=60))) == soon
     assert isinstance(host.drain(replace(plan, deaf=timedelta(seconds=60))), NotYet)
     assert describe(host) == "running 0 no"

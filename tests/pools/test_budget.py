@@ -81,11 +81,11 @@ def test_what_others_and_other_days_cost_is_no_matter(pool: Pool) -> None:
 @pytest.mark.parametrize(
     ("used", "created", "said"),
     [
-        ([(6, EUR)], 0, "but 3.00 EUR of today's budget of 3 are spent."),
+        ([(6, EUR)], 0, "but 3.00 EUR of today's budget of 3 is spent."),
         ([(4.5, EUR)], 1, "1 more server would be needed, but 2.25 EUR of today's"),
         # What has no known price counts at the policy's, and is told.
-        ([(6, {})], 0, "3.00 of today's budget of 3 are spent (3.00 of it is assumed"),
-        ([(4, EUR), (1, {})], 1, "2.50 EUR of today's budget of 3 are spent (0.50 of"),
+        ([(6, {})], 0, "3.00 of today's budget of 3 is spent (3.00 of it is assumed"),
+        ([(4, EUR), (1, {})], 1, "2.50 EUR of today's budget of 3 is spent (0.50 of"),
         ([(1, EUR), (1, USD)], 0, "several currencies (EUR and USD), which can't be"),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_form_tells_it_before_it_is_saved(pool: Pool) -> None:
     queue = Queue.objects.get()
     pool = Pool.objects.select_related("queue", "template").get()
     planned = preview_plan(pool, load_snapshot(queue))
-    assert "but 3.00 EUR of today's budget of 3 are spent." in planned.why[-1]
+    assert "but 3.00 EUR of today's budget of 3 is spent." in planned.why[-1]
     pool.policy = {}
     assert preview_plan(pool, load_snapshot(queue)).create == 2
 

@@ -162,7 +162,7 @@ def test_a_ci_that_fails_is_said_and_asked_again(
     cordon_server(server.name)
     woodpecker.forbidden["token-one"] = {"cordon"}
     queue = read_queue()
-    assert "no administrator" in queue.cordon_problem
+    assert "not an administrator" in queue.cordon_problem
     assert queue.problem == ""
     woodpecker.forbidden.clear()
     queue = read_queue()

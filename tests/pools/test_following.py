@@ -224,7 +224,7 @@ def test_a_paused_fleet_creates_nothing_for_pools(
     drone.add()
     pool = make_pool(make_queue(drone))
     pause_fleet()
-    assert "but the fleet is paused." in plan_now(pool)[-1]
+    assert "but the pause flag is set." in plan_now(pool)[-1]
     assert not Server.objects.exists()
     resume_fleet()
     plan_now(pool)
@@ -278,7 +278,7 @@ def test_a_queue_that_can_t_be_read_changes_nothing_and_is_told(
     assert "Drone answered 503" in queue.problem
     assert queue.failures > 1
     pool.refresh_from_db()
-    assert "Nothing changes until the queue shows its jobs again." in pool.why[0]
+    assert "Nothing changes until a new one comes." in pool.why[0]
     drone.faults.clear()
     workshop.run_until(lambda: running.count() == 0)
 

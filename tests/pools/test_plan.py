@@ -101,7 +101,7 @@ def test_what_serves_no_job_is_no_capacity_but_counts_against_max(
     assert ask(useless, jobs=wait(1)).create == 1
     planned = ask(useless, jobs=wait(1), max=1)
     assert planned.create == 0
-    assert planned.why[-1] == "1 more server would be needed, but max is 1."
+    assert planned.why[-1] == "1 more server would be needed, but the maximum is 1."
 
 
 def test_jobs_that_the_ci_holds_or_that_just_came_need_no_server() -> None:
@@ -141,14 +141,14 @@ def test_min_is_kept_without_any_job_and_without_broken_servers() -> None:
 @pytest.mark.parametrize(
     ("settings", "bounds", "memo", "created", "words"),
     [
-        ({"max": 2}, {}, {}, 2, "max is 2"),
+        ({"max": 2}, {}, {}, 2, "the maximum is 2"),
         ({"in_flight": 1}, {}, {}, 1, "at most 1 boot at once"),
-        ({"burst": 4}, {}, {"created": ((NOW - 30, 1),)}, 3, "created in a minute"),
-        ({"burst": 4}, {}, {"created": ((NOW - 61, 1),)}, 4, "created in a minute"),
+        ({"burst": 4}, {}, {"created": ((NOW - 30, 1),)}, 3, "created per minute"),
+        ({"burst": 4}, {}, {"created": ((NOW - 61, 1),)}, 4, "created per minute"),
         ({}, {"room": 1}, {}, 1, "the account has no room for more"),
         ({"cost_per_hour": 0.5, "price": 0.1}, {}, {}, 5, "at most 0.5 an hour"),
-        (DAILY, {"spent": Spent(9.0)}, {}, 0, "but 9.00 of today's budget of 9 are"),
-        (DAILY, {"spent": Spent(8.5)}, {}, 1, "the rest pays for no hour of more"),
+        (DAILY, {"spent": Spent(9.0)}, {}, 0, "but 9.00 of today's budget of 9 is"),
+        (DAILY, {"spent": Spent(8.5)}, {}, 1, "the rest doesn't pay for an hour of"),
         (DAILY, {"spent": Spent(0.0)}, {}, 10, ""),
         (
             DAILY,
@@ -156,9 +156,9 @@ def test_min_is_kept_without_any_job_and_without_broken_servers() -> None:
             {},
             0,
             (
-                "but 8.75 EUR of today's budget of 9 are spent (1.20 of it is "
-                "assumed, because some prices are unknown) and the rest pays for no "
-                "hour of more servers."
+                "but 8.75 EUR of today's budget of 9 is spent (1.20 of it is "
+                "assumed, because some prices are unknown) and the rest doesn't pay "
+                "for an hour of another server."
             ),
         ),
         (
@@ -239,9 +239,7 @@ def test_idle_servers_go_the_longest_idle_first_down_to_min_and_spare() -> None:
     assert ask(*three, memo=IDLE, spare=3).cordon == ("a",)
     planned = ask(*three, memo=IDLE, idle=600)
     assert planned.cordon == ("a", "b")
-    assert planned.why[-1] == (
-        "2 servers will get no new jobs: nobody has needed it for 10 min."
-    )
+    assert planned.why[-1] == ("2 servers will get no new jobs: not needed for 10 min.")
 
 
 def test_the_next_look_is_when_the_next_server_may_go() -> None:
@@ -285,7 +283,7 @@ def test_frozen_stops_are_held() -> None:
     memo = Memo(cordoned_at={"a": NOW - 60})
     planned = ask(held, memo=memo, frozen=True)
     assert planned.stop == ()
-    assert planned.why[-1] == "Nothing is stopped, because the pool is frozen."
+    assert planned.why[-1] == "Nothing is terminated, because the pool is frozen."
 
 
 def test_what_the_pool_cordoned_serves_again_before_anything_is_created() -> None:
@@ -412,7 +410,7 @@ def test_a_broken_server_is_kept_for_a_while_and_then_stopped() -> None:
     assert ask(broken, memo=first.memo, at=NOW + 599).stop == ()
     later = ask(broken, memo=first.memo, at=NOW + 600)
     assert later.stop == ("x",)
-    assert later.why[-1] == "1 failed server will be stopped."
+    assert later.why[-1] == "1 failed server will be terminated."
     kept = replace(broken, protected=True)
     assert ask(kept, memo=first.memo, at=NOW + 600).stop == ()
     assert ask(broken, memo=first.memo, at=NOW + 600, frozen=True).stop == ()

@@ -122,7 +122,7 @@ def test_a_name_that_is_taken_is_told() -> None:
         (
             {"policy": {"windows": [{"cron": "* * * *"}]}},
             "policy",
-            "is no cron expression",
+            "is not a cron expression",
         ),
         (
             {"policy": {"windows": [{"cron": "* * * * *"}] * 51}},

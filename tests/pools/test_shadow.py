@@ -86,13 +86,13 @@ def test_it_says_would_and_compares_in_a_sentence() -> None:
         "2 waiting jobs; 0 free or booting slots, 0 busy.",
         "1 server would be created.",
         (
-            "2 servers of others run 3 jobs of this pool. For all its jobs, this pool "
+            "2 other servers run 3 jobs of this pool. To run all its jobs, this pool "
             "would have 3 servers."
         ),
     )
-    assert ask(Seen({"x": 1})).why[-1].startswith("1 server of others runs 1 job of")
+    assert ask(Seen({"x": 1})).why[-1].startswith("1 other server runs 1 job of")
     said = ask(Seen({"": 2}), nameless=2).why[-1]
-    assert said.startswith("Servers of others run 2 jobs of this pool.")
+    assert said.startswith("Other servers run 2 jobs of this pool.")
 
 
 @pytest.mark.pure
@@ -140,7 +140,7 @@ def test_a_dry_pool_runs_beside_the_present_autoscaler() -> None:
     assert pool.why[1:] == [
         "2 servers would be created.",
         (
-            "2 servers of others run 3 jobs of this pool. For all its jobs, this pool "
+            "2 other servers run 3 jobs of this pool. To run all its jobs, this pool "
             "would have 3 servers."
         ),
     ]

@@ -99,7 +99,7 @@ def test_an_agent_runs_the_jobs_of_its_queue_and_of_no_other() -> None:
     assert list_missing_queue(linux, {}) == ["queue:linux"]
     assert list_missing_queue(usual, {}) == []
     assert check_labels(linux) == ""
-    assert "by their queue alone" in check_labels({"os": "linux"})
+    assert "only by their queue" in check_labels({"os": "linux"})
 
 
 def test_its_own_address_needs_no_url() -> None:

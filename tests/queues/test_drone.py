@@ -129,7 +129,7 @@ def test_an_answer_that_is_no_queue_is_no_empty_queue(
     ("status", "body", "error", "words"),
     [
         (401, {"message": "Unauthorized"}, CredentialsError, "token is not valid"),
-        (403, {"message": "Forbidden"}, CredentialsError, "no administrator"),
+        (403, {"message": "Forbidden"}, CredentialsError, "not an administrator"),
         (501, {"message": "Not Implemented"}, RefusedError, "open-source edition"),
         (429, {"message": "slow down"}, ThrottledError, "429"),
         (404, HTML, UnknownOutcomeError, "404"),

@@ -374,7 +374,7 @@ def test_an_answer_that_is_no_list_is_no_empty_list(
     [
         (401, {"message": "Bad credentials"}, {}, CredentialsError, "expired"),
         (301, {"message": "Moved Permanently"}, {}, RefusedError, "renamed"),
-        (404, {"message": "Not Found"}, {}, RefusedError, "does not tell which"),
+        (404, {"message": "Not Found"}, {}, RefusedError, "doesn't say which"),
         (
             403,
             {"message": "Resource protected by organization SAML enforcement."},

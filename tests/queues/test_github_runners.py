@@ -125,5 +125,5 @@ def test_an_organization_that_can_t_be_seen_is_no_list_without_the_runner(
     github: FakeGitHub,
 ) -> None:
     github.answer(Response(404, {"message": "Not Found"}), role="runners")
-    with pytest.raises(RefusedError, match="does not tell which"):
+    with pytest.raises(RefusedError, match="doesn't say which"):
         cordon(github, {"agent-1": True})

@@ -141,9 +141,9 @@ def test_a_group_of_too_many_projects_is_told_to_name_some(gitlab: FakeGitLab) -
 def test_a_project_that_can_t_be_read_is_no_empty_project(gitlab: FakeGitLab) -> None:
     gitlab.add_job(project="acme/web")
     gitlab.hidden["token-one"] = {"acme/web"}
-    with pytest.raises(RefusedError, match="does not tell which"):
+    with pytest.raises(RefusedError, match="doesn't say which"):
         read(gitlab, projects=["acme/app", "acme/web"])
-    with pytest.raises(RefusedError, match="does not tell which"):
+    with pytest.raises(RefusedError, match="doesn't say which"):
         read(gitlab, group="no-such")
 
 

@@ -275,8 +275,8 @@ def test_a_pointer_leads_to_a_value_or_to_nothing(pointer: str, value: Any) -> N
     [
         ({**NUMBERS, "pending": "stats"}, {}, "pending"),
         ({**NUMBERS, "labels": "labels"}, {}, "labels"),
-        (NUMBERS, {"token": "a", "user": "b"}, "not both"),
-        (NUMBERS, {"password": "b"}, "user of this password"),
+        (NUMBERS, {"token": "a", "user": "b"}, "either a token, or"),
+        (NUMBERS, {"password": "b"}, "user that this password"),
         (NUMBERS, {"header": "X-Key"}, "token that this header"),
         (NUMBERS, {"header": "Host", "token": "a"}, "can't carry"),
     ],

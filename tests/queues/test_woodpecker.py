@@ -203,7 +203,7 @@ def test_an_answer_that_is_no_queue_is_no_empty_queue(
 
 @pytest.mark.parametrize(
     ("token", "words"),
-    [("nobody", "token is not valid"), ("token-two", "no administrator")],
+    [("nobody", "token is not valid"), ("token-two", "not an administrator")],
 )
 def test_who_may_not_see_the_queue_is_told(
     woodpecker: FakeWoodpecker, token: str, words: str

@@ -8,6 +8,7 @@ from django.db import transaction
 from servers.access.reach import find_pool
 from servers.dashboard.shared.acting import Act, Ask
 from servers.dashboard.shared.editing import lock_row
+from servers.errors import InvalidError
 from servers.models import Pool
 from servers.operations.pools import count_members, delete_pool, save_pool
 from servers.wording import count_of
@@ -24,10 +25,10 @@ class SwitchPool(Act):
     said: ClassVar[dict[tuple[str, bool], str]] = {
         ("enabled", True): "{} is enabled.",
         ("enabled", False): "{} is disabled. Its servers stay.",
-        ("dry", True): "{} only says what it would do.",
-        ("dry", False): "{} carries its plans out.",
-        ("frozen", True): "{} stops no server until you unfreeze it.",
-        ("frozen", False): "{} stops servers again.",
+        ("dry", True): "{} now only says what it would do.",
+        ("dry", False): "{} now carries out its plans.",
+        ("frozen", True): "{} terminates no servers until you unfreeze it.",
+        ("frozen", False): "{} terminates idle servers again.",
     }
 
     def act(self) -> str:
@@ -51,14 +52,34 @@ SWITCHES = {
 }
 
 
+class UsePolicy(Act):
+    """Go back to an earlier policy. The one that it replaces is kept, too."""
+
+    permission_required = "servers.change_pool"
+    page = "pool"
+    find = staticmethod(find_pool)
+
+    def act(self) -> str:
+        """Save the policy with the number that was sent."""
+        number = self.request.POST.get("number", "")
+        with transaction.atomic():
+            pool: Pool = lock_row(self.row)
+            earlier = {str(each.number): each for each in pool.policies.all()}
+            if number not in earlier:
+                raise InvalidError("Choose one of the policies that the page shows.")
+            pool.policy = earlier[number].policy
+            save_pool(pool)
+        return f"{pool.name} uses policy {number} again."
+
+
 class FateForm(forms.Form):
     """What becomes of a pool's servers."""
 
     servers = forms.ChoiceField(
         label="Its servers",
         choices=(
-            ("keep", "Keep them. Nothing adds or stops them any more."),
-            ("drain", "Drain and terminate them. Running jobs end first."),
+            ("keep", "Keep them. They stay until you terminate them."),
+            ("drain", "Drain and terminate them. Running jobs finish first."),
         ),
         initial="keep",
     )
@@ -90,8 +111,10 @@ class DeletePool(Ask):
         drain = self.given["servers"] == "drain"
         servers, protected = count_members(self.row)
         delete_pool(self.row, drain=drain)
-        number = count_of(servers - protected if drain else servers, "server")
+        number = servers - protected if drain else servers
         end = ""
-        if servers:
-            end = f" {number} will end." if drain else f" It leaves {number}."
+        if servers and drain:
+            end = f" {count_of(number, 'server')} will be drained and terminated."
+        elif servers:
+            end = f" {count_of(number, 'server')} {'stays' if number == 1 else 'stay'}."
         return f"{self.row.name} was deleted.{end}"

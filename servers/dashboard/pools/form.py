@@ -104,7 +104,7 @@ class PoolForm(RowForm):
             required=False,
             max_length=MAX_WINDOWS_TEXT,
             widget=Multiline(attrs={"rows": 2, "spellcheck": "false"}),
-            help_text="Times in which min, max, spare or idle differ, one per line, "
+            help_text="Times at which min, max, spare or idle differ, one per line, "
             "such as: * 8-17 * * 1-5 min=3",
         )
 

@@ -42,12 +42,11 @@ class HookForm(OnceForm):
         super().__init__(*args, **kwargs)
         secret = self.fields["secret"]
         secret.required = is_own
-        secret.help_text = f"The one that {label} has made. It is not shown again."
+        secret.help_text = f"The secret that {label} created. It is not shown again."
         if not is_own:
             secret.label = "Secret (optional)"
             secret.help_text = (
-                f"Leave empty to have one created. Enter one only if {label} has made "
-                "it."
+                f"Leave empty to generate one. Enter one only if {label} created it."
             )
 
 
@@ -106,7 +105,9 @@ class SetHook(Once):
         queue = self.find_queue()
         made = create_hook(queue, form.cleaned_data["secret"] or None)
         if not made:
-            messages.success(self.request, f"{queue} takes hooks with that secret.")
+            messages.success(
+                self.request, f"{queue} now accepts hooks with that secret."
+            )
             return redirect("queue", queue.name)
         context = self.get_context_data(form=form) | {"secret": made}
         return render(self.request, "queues/hook_made.html", context)
@@ -130,4 +131,4 @@ class RemoveHook(Ask):
     def act(self) -> str:
         """Remove it."""
         delete_hook(self.row)
-        return f"{self.row} takes no hooks any more. It is read at its interval."
+        return f"{self.row} no longer accepts hooks. It is still read regularly."

@@ -22,7 +22,7 @@ from servers.dashboard.shared.live import Live
 from servers.dashboard.shared.messages import Action
 from servers.lifecycle.pools.demand import JobState
 from servers.lifecycle.states import State
-from servers.models import Pool, PoolPlan, Queue
+from servers.models import Pool, PoolPlan, PoolPolicy, Queue
 from servers.placing.registrations import find_registers
 from servers.queues.base import QueueJob
 from servers.records.registrations import count_runners
@@ -39,6 +39,7 @@ from servers.reports.pools import show_jobs
 SERVERS_SHOWN: Final = 50
 JOBS_SHOWN: Final = 20
 PLANS_READ: Final = 200
+POLICIES_SHOWN: Final = 10
 SAYINGS_SHOWN: Final = 20
 # A queue's answer gets old without a write.
 BUCKET_SECONDS: Final = 15.0
@@ -111,6 +112,7 @@ class PoolPage(Live, TemplateView):
             "registers": registers,
             "runners": count_runners(pool) if registers else 0,
             "settings": list(list_settings(pool.policy)),
+            "earlier": _list_earlier(pool),
             "sayings": _join_plans(pool.plans.order_by("-at", "-pk")[:PLANS_READ]),
             "ranges": RANGES,
             "range": chosen,
@@ -123,6 +125,14 @@ class PoolPage(Live, TemplateView):
             "costs_at": spending.at,
             "busy": pool.enabled,
         }
+
+
+def _list_earlier(pool: Pool) -> list[tuple[PoolPolicy, str]]:
+    """Return the policies before the present one, and what each says. One query."""
+    earlier = pool.policies.order_by("-number")[1 : POLICIES_SHOWN + 1]
+    return [
+        (each, ", ".join(map(" ".join, list_settings(each.policy)))) for each in earlier
+    ]
 
 
 def _load_jobs(pool: Pool) -> tuple[QueueJob, ...]:
@@ -157,8 +167,10 @@ def list_acts(pool: Pool, user: Any) -> list[Action]:
     acts = []
     if user.has_perm("servers.change_pool"):
         for act, label in (
-            ("live", "Carry plans out") if pool.dry else ("dry", "Dry run"),
-            ("unfreeze", "Unfreeze") if pool.frozen else ("freeze", "Freeze stops"),
+            ("live", "Carry out plans") if pool.dry else ("dry", "Dry run"),
+            ("unfreeze", "Unfreeze")
+            if pool.frozen
+            else ("freeze", "Freeze terminations"),
             ("disable", "Disable") if pool.enabled else ("enable", "Enable"),
         ):
             acts.append(Action(act, label, reverse(f"{act}-pool", args=name)))

@@ -20,64 +20,98 @@ class Setting:
 
 GROUPS: Final[Mapping[str, tuple[Setting, ...]]] = {
     "Size": (
-        Setting("min", "Minimum servers", "Kept although nothing waits."),
+        Setting("min", "Minimum servers", "Kept even while no job waits."),
         Setting(
             "max",
             "Maximum servers",
-            "All that are not confirmed gone count, even failed ones.",
+            "Every server that is not confirmed gone counts, even a failed one.",
         ),
-        Setting("spare", "Spare slots", "Kept free, so that the next jobs start."),
-        Setting("idle", "Idle time", "Without a job, before a server may go.", "s"),
+        Setting(
+            "spare",
+            "Spare slots",
+            "Kept free, so that the next jobs start at once. A server has as many "
+            "slots as its template's capacity.",
+        ),
+        Setting(
+            "idle",
+            "Idle time",
+            "How long a server has no job before it may be terminated.",
+            "s",
+        ),
     ),
     "More spare slots": (
-        Setting("spare_factor", "Share of busy slots", "Such as 0.2 for a fifth."),
-        Setting("spare_limit", "Most spare slots", "0 means no limit."),
+        Setting(
+            "spare_factor",
+            "Share of busy slots",
+            "To keep free: 0.2 means a fifth as many as are busy.",
+        ),
+        Setting(
+            "spare_limit", "Spare limit", "The most slots to keep free. 0: no limit."
+        ),
     ),
     "How fast it grows": (
-        Setting("job_delay", "Job delay", "That a job waits before it counts.", "s"),
-        Setting("burst", "Creations a minute", "0 means no limit."),
-        Setting("in_flight", "Boots at once", "0 means no limit."),
+        Setting(
+            "job_delay",
+            "Job delay",
+            "How long a job waits before a server is created for it.",
+            "s",
+        ),
+        Setting("burst", "Creations per minute", "0: no limit."),
+        Setting("in_flight", "Boots at once", "0: no limit."),
         Setting(
             "passed_over",
-            "Passed over",
-            "That a job may wait beside free slots before it no longer counts.",
+            "Passed over after",
+            "How long a job may wait although slots are free, before it no longer "
+            "counts.",
             "s",
         ),
         Setting(
             "stale",
-            "Answers count for",
-            "When the queue's last answer is older, nothing changes.",
+            "Queue timeout",
+            "If the queue's last answer is older, nothing changes.",
             "s",
         ),
     ),
     "How fast it shrinks": (
-        Setting("cooldown", "Cooldown", "After a creation, before a server goes.", "s"),
-        Setting("min_age", "Minimum age", "Before it, no server goes.", "s"),
         Setting(
-            "max_age", "Maximum age", "After it, a server is replaced. 0: never.", "s"
+            "cooldown",
+            "Cooldown",
+            "How long after a creation no server is terminated.",
+            "s",
         ),
-        Setting("max_uses", "Most jobs", "After them, a server is replaced. 0: never."),
+        Setting("min_age", "Minimum age", "A younger server is not terminated.", "s"),
+        Setting(
+            "max_age", "Maximum age", "An older server is replaced. 0: never.", "s"
+        ),
+        Setting(
+            "max_uses",
+            "Maximum jobs",
+            "A server that has run as many is replaced. 0: never.",
+        ),
         Setting(
             "billing",
             "Billing period",
-            "That the cloud charges as a whole: servers go at its end.",
+            "The period that the cloud charges in full. Servers are terminated at its "
+            "end.",
             "s",
         ),
         Setting(
             "keep_broken",
             "Keep failed servers",
-            "So that you can look at them, before they are terminated.",
+            "How long you can look at a failed server before it is terminated.",
             "s",
         ),
     ),
     "Cost": (
-        Setting("price", "Price per server-hour", "Of one server of the pool."),
-        Setting("cost_per_hour", "Most per hour", "For all servers. 0: no limit."),
+        Setting("price", "Price per server-hour", "What one server of the pool costs."),
+        Setting(
+            "cost_per_hour", "Cost limit per hour", "For all servers. 0: no limit."
+        ),
         Setting(
             "cost_per_day",
-            "Most per day",
-            "Of UTC, for all servers. When it is spent, none is created, and those "
-            "that are there stay. 0: no limit.",
+            "Budget per day",
+            "For all servers, on a day in UTC. Once it is spent, no server is created, "
+            "and existing ones stay. 0: no limit.",
         ),
     ),
 }

@@ -65,13 +65,15 @@ def judge_pool(pool: Pool, *, now: datetime) -> PoolStanding:
     stale = read_policy(pool.policy, slots=pool.template.capacity).stale
     ends = queue.expires_at or queue.read_from + timedelta(seconds=stale)
     if now >= ends or not queue.complete:
-        said = f"The queue {queue} has not shown all of its jobs lately. Until it does,"
+        said = (
+            f"The queue {queue} has not shown all of its jobs recently. Until it does,"
+        )
         return PoolStanding(pool, "queue unknown", "warn", f"{said} nothing changes.")
     if pool.dry:
         said = "This is a dry run. The pool says what it would do, and changes nothing."
         return PoolStanding(pool, "dry run", "moving", said)
     if pool.frozen:
-        said = "This pool is frozen. It creates servers, and stops none."
+        said = "This pool is frozen. It creates servers, but terminates none."
         return PoolStanding(pool, "frozen", "warn", said)
     return PoolStanding(pool, "working", "good")
 

@@ -96,7 +96,7 @@ def _list_limits(
     never = math.inf
     if bounds.closed:
         yield 0, bounds.closed, never
-    yield policy.max - found.total, f"max is {policy.max}", never
+    yield policy.max - found.total, f"the maximum is {policy.max}", never
     if bounds.room is not None:
         yield bounds.room, "the account has no room for more", never
     if policy.in_flight:
@@ -106,17 +106,22 @@ def _list_limits(
         recent = [(at, count) for at, count in memo.created if now - at < MINUTE]
         left = policy.burst - sum(count for _, count in recent)
         until = recent[0][0] + MINUTE if recent else never
-        yield left, f"at most {policy.burst} are created in a minute", until
+        yield left, f"at most {policy.burst} are created per minute", until
     if policy.cost_per_hour:
         affordable = math.floor(policy.cost_per_hour / policy.price + 1e-9)
-        words = f"all may cost at most {policy.cost_per_hour:g} an hour"
+        words = (
+            f"all servers together may cost at most {policy.cost_per_hour:g} an hour"
+        )
         yield affordable - found.total, words, never
     if policy.cost_per_day:
         yield _limit_day(policy, found, bounds.spent, now)
     if memo.failures >= FAILURES:
         pause = min(FIRST_PAUSE * 2 ** (memo.failures - FAILURES), LONGEST_PAUSE)
         until = memo.failed_at + pause
-        words = f"the last {memo.failures} boots failed, so one is tried at a time"
+        words = (
+            f"the last {memo.failures} boots failed, so only one server is tried "
+            "at a time"
+        )
         waits = now < until
         left = int(not waits and not found.booting)
         yield left, words, until if waits else never
@@ -141,10 +146,10 @@ def _limit_day(
     left = max(0.0, policy.cost_per_day - spent.amount)
     affordable = math.floor(left / policy.price + 1e-9)
     amount = " ".join([f"{spent.amount:.2f}", *filter(None, spent.currencies)])
-    words = f"{amount} of today's budget of {policy.cost_per_day:g} are spent"
+    words = f"{amount} of today's budget of {policy.cost_per_day:g} is spent"
     if spent.assumed:
         assumed = f"{spent.assumed:.2f} of it is assumed"
         words += f" ({assumed}, because some prices are unknown)"
     if left:
-        words += " and the rest pays for no hour of more servers"
+        words += " and the rest doesn't pay for an hour of another server"
     return affordable - found.total, words, tomorrow

@@ -164,19 +164,30 @@ def _explain_unknown(
     demand: Demand | None, memo: Memo, policy: Policy, now: float
 ) -> str:
     """Return why nothing is known of the demand, or ""."""
-    held = "Nothing changes until the queue shows its jobs again."
     if demand is None:
-        return f"The queue has not shown its jobs yet. {held}"
+        return "The queue has not shown its jobs yet. Nothing changes until it does."
     if not demand.complete:
-        return f"The queue showed only a part of its jobs. {held}"
+        return (
+            "The queue showed only a part of its jobs. Nothing changes until it "
+            "shows all of them."
+        )
     if demand.at < memo.seen_at:
-        return f"The queue's answer is older than the one before. {held}"
+        return (
+            "The queue's answer is older than the one before. Nothing changes "
+            "until a newer one comes."
+        )
     if now >= _find_end(demand, policy):
         if demand.until is not None:
             ended = int(now - demand.until)
-            return f"What was pushed to the queue expired {ended} s ago. {held}"
+            return (
+                f"What was pushed to the queue expired {ended} s ago. Nothing "
+                "changes until the next push."
+            )
         age = int(now - demand.at)
-        return f"The queue's last answer is {age} s old. {held}"
+        return (
+            f"The queue's last answer is {age} s old. Nothing changes until a new "
+            "one comes."
+        )
     return ""
 
 
@@ -260,10 +271,13 @@ def _explain(
         reasons = ", and ".join(growth.limits)
         said.append(f"{_count(missing, 'more server')} would be needed, but {reasons}.")
     if found.passed:
+        have, them, their = ("has", "it", "its")
+        if found.passed > 1:
+            have, them, their = ("have", "them", "their")
         said.append(
-            f"{_count(found.passed, 'job')} waited beside free slots for more than "
-            f"{policy.passed_over / MINUTE:g} min, so no server is created for it. "
-            "Check its labels."
+            f"{_count(found.passed, 'job')} {have} waited beside free slots for more "
+            f"than {policy.passed_over / MINUTE:g} min, so no server is created for "
+            f"{them}. Check {their} labels."
         )
     if shrink.cordon:
         because = ", and ".join(shrink.because)
@@ -274,12 +288,12 @@ def _explain(
 
 def _explain_stops(pool: Pool, found: Capacity, idle: int, failed: int) -> list[str]:
     said = [
-        f"{_count(number, what)} {pool.verb} be stopped."
+        f"{_count(number, what)} {pool.verb} be terminated."
         for number, what in ((idle, "idle server"), (failed, "failed server"))
         if number
     ]
     if pool.frozen and found.cordoned:
-        said.append("Nothing is stopped, because the pool is frozen.")
+        said.append("Nothing is terminated, because the pool is frozen.")
     return said
 
 

@@ -173,7 +173,7 @@ def check_policy(policy: Policy) -> Mapping[str, str]:
     if policy.max_age and policy.max_age <= policy.min_age:
         wrong["max_age"] = "Use more than min_age, or 0 for no limit."
     wrong |= {
-        name: "A limit on cost needs the price of a server. Set that, too."
+        name: "A limit on cost needs the price of a server. Set the price, too."
         for name in ("cost_per_hour", "cost_per_day")
         if getattr(policy, name) and not policy.price
     }
@@ -195,10 +195,10 @@ def _check_window(window: Window) -> str:
             raise CronSimError(shown)
         next(CronSim(window.cron, datetime(2024, 1, 1)), None)  # noqa: DTZ001 - a wall clock's
     except CronSimError:
-        return f"{shown!r} is no cron expression. Use one such as * 8-17 * * 1-5."
+        return f"{shown!r} is not a cron expression. Use one such as * 8-17 * * 1-5."
     given = (window.min, window.max, window.spare, window.idle)
     if any(value is not None and not 0 <= value <= MOST for value in given):
         return f"{shown}: use numbers from 0 to {MOST}."
     if window.min is not None and window.max is not None and window.min > window.max:
-        return f"{shown}: use a min of at most max."
+        return f"{shown}: use a min that is not above max."
     return ""

@@ -91,10 +91,10 @@ def say_shadow(shadow: Shadow) -> str:
     """Return the comparison as a sentence."""
     jobs = f"{shadow.jobs} job{'' if shadow.jobs == 1 else 's'} of this pool"
     if shadow.servers is None:
-        there = f"Servers of others run {jobs}"
+        there = f"Other servers run {jobs}"
     else:
         number = shadow.servers
-        verb = "server of others runs" if number == 1 else "servers of others run"
+        verb = "other server runs" if number == 1 else "other servers run"
         there = f"{number} {verb} {jobs}"
     would = f"{shadow.would} server{'' if shadow.would == 1 else 's'}"
-    return f"{there}. For all its jobs, this pool would have {would}."
+    return f"{there}. To run all its jobs, this pool would have {would}."

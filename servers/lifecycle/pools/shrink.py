@@ -102,7 +102,7 @@ def _cut_excess(
         return
     first = sorted(movable, key=found.count_jobs)
     shrink.cordon += first[:excess]
-    shrink.because.append(f"max is {policy.max}")
+    shrink.because.append(f"the maximum is {policy.max}")
 
 
 def _retire(
@@ -121,7 +121,7 @@ def _retire(
     chosen = [each for each in over if each not in shrink.cordon][: max(0, most)]
     if chosen:
         shrink.cordon += chosen
-        shrink.because.append("it has served its time")
+        shrink.because.append("due for replacement")
 
 
 def _free_idle(
@@ -159,7 +159,7 @@ def _free_idle(
         good -= 1
     idled = len(shrink.cordon) - len(taken)
     if idled:
-        shrink.because.append(f"nobody has needed it for {_say_time(policy.idle)}")
+        shrink.because.append(f"not needed for {_say_time(policy.idle)}")
 
 
 def _find_paid_end(policy: Policy, member: Member, now: float) -> float:

@@ -130,8 +130,8 @@ def _check_environment(
 def _check_variable(agent: Agent, name: str, value: str) -> str:
     if not VARIABLE_NAME.fullmatch(name):
         return (
-            f"{name[:80]!r} can't be the name of a variable. Use letters, digits and "
-            "_, and don't begin with a digit."
+            f"{name[:80]!r} is not a valid variable name. Use letters, "
+            "digits and _, and don't begin with a digit."
         )
     if name == agent.capacity:
         return f"ServerFleet sets {name} to the template's capacity. Remove it."
@@ -140,10 +140,10 @@ def _check_variable(agent: Agent, name: str, value: str) -> str:
     if name in agent.fixed:
         return f"ServerFleet sets {name} to {agent.fixed[name]!r}. Remove it."
     if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
-        return f"The value of {name} has a character that no variable can have."
+        return f"The value of {name} has a character that variables can't contain."
     if "\n" in value or "\r" in value:
         # Neither can docker's files of variables. A text is better off in a file.
-        return f"The value of {name} has several lines. Use one, or a file."
+        return f"The value of {name} has several lines. Use a single line, or a file."
     return ""
 
 

@@ -33,9 +33,10 @@ from servers.machine.docker.client import Container, Docker
 from servers.machine.docker.errors import ApiError, ClashError, MissingError
 
 BUSY: Final = (
-    "Its agent is told to end once no build runs. Until then its CI can still send it "
-    "builds, because only the CI's own API can cordon it at once. ServerFleet calls "
-    "that for the servers of a pool, if its queue has one."
+    "Its agent is told to end once no build runs. Until then its CI can still "
+    "send it builds, because only the CI's own API can cordon it at once. "
+    "ServerFleet calls that API for the servers of a pool, if the pool's queue "
+    "has one."
 )
 
 
@@ -84,7 +85,7 @@ def tell_once(docker: Docker, plan: AgentPlan, agent: Container) -> str:
     # Its restart is forbidden first of all. So until then nothing was sent.
     told = False if fresh else was_told(docker, plan, agent)
     if not told and not daemon.runs_longer_than(found, plan.deaf):
-        return "Its agent was started just now. It is told in a moment."
+        return "Its agent has only just started. ServerFleet tells it in a moment."
     if plan.agent.drain.cancels or told is None:
         return "" if _tell_idle(docker, plan, agent) else BUSY
     if not told:

@@ -106,8 +106,8 @@ def _judge_start(
     again = found.get("RestartCount")
     if isinstance(again, int) and again and not runs_longer_than(found, STEADY):
         return NotYet(
-            f"The agent has ended and was started again, {again} times so far. See its "
-            f"log with: docker logs {NAME}",
+            f"The agent has ended and been restarted {again} times so far. See "
+            f"its log with: docker logs {NAME}",
             agent_started=True,
         )
     return RUNS

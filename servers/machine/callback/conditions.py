@@ -115,8 +115,8 @@ class Drained:
             return NotYet(said, again, builds)
         if report.told_at is not None:
             return NotYet(
-                f"It was told to drain at {report.told_at:%H:%M:%S} UTC, and has not "
-                "reported yet that nothing runs.",
+                f"It was told to drain at {report.told_at:%H:%M:%S} UTC, and "
+                "has not yet reported that nothing is running.",
                 again,
             )
         return NotYet("It is told to drain once it reports next.", again)

@@ -238,8 +238,8 @@ def _check_mode(mode: Any) -> str:
         return ""
     if isinstance(mode, str) and _SPECIAL_MODE.fullmatch(mode):
         return (
-            "the mode can't contain setuid, setgid or sticky. Use a mode such as "
-            '"0755", and set them by a command such as chmod u+s.'
+            "the mode can't contain setuid, setgid or sticky. Use a mode such "
+            'as "0755", and set these bits with a command such as chmod u+s.'
         )
     return 'enter the mode as three octal digits, such as "0644".'
 

@@ -32,8 +32,8 @@ from servers.machine.docker.errors import (
 from servers.wording import make_printable
 
 NOT_DOCKER: Final = (
-    "Something answers on the Docker port, but not as a Docker daemon does. Check "
-    "which program listens there."
+    "Something answers on the Docker port, but it is not a Docker daemon. "
+    "Check which program listens there."
 )
 
 

@@ -87,8 +87,8 @@ class Wire(io.RawIOBase):
         self.left -= count
         if self.left < 0:
             raise NotDockerError(
-                "Something on the Docker port sends an answer without end. Check which "
-                "program listens there."
+                "Something on the Docker port sends an endless answer. Check "
+                "which program listens there."
             )
         return count
 
@@ -197,8 +197,8 @@ def _check_address(endpoint: Endpoint) -> None:
         address = ipaddress.ip_address(endpoint.address)
     except ValueError:
         raise ForbiddenAddressError(
-            "The cloud did not report an IP address for the instance. ServerFleet "
-            "connects to no other."
+            "The cloud did not report an IP address for the instance. "
+            "ServerFleet connects only to IP addresses."
         ) from None
     if endpoint.loopback and not is_loopback(address):
         raise ForbiddenAddressError(
@@ -219,8 +219,8 @@ def _explain_unreached(endpoint: Endpoint, error: OSError) -> DockerError:
         return RefusedError(f"Nothing accepts connections on {place}.")
     if isinstance(error, TimeoutError):
         return UnansweredError(
-            f"Nobody answers on {place}. A firewall or security group may be in the "
-            "way."
+            f"Nothing answers on {place}. A firewall or security group may be "
+            "in the way."
         )
     return NotReachedError(
         f"{place} can't be reached ({error.strerror or type(error).__name__}). Check "
@@ -236,7 +236,8 @@ def explain_failure(error: Exception) -> DockerError:
         return _explain_certificate(error)
     if isinstance(error, TimeoutError):
         return HangingError(
-            "The Docker port accepts connections, but no whole answer came in time."
+            "The Docker port accepts connections, but didn't send a complete "
+            "answer in time."
         )
     if isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""):
         return _explain_alert(error.reason)
@@ -250,8 +251,8 @@ def explain_failure(error: Exception) -> DockerError:
     if isinstance(error, OSError):
         return ClosedError("The Docker port closed the connection without an answer.")
     return NotDockerError(
-        "Something answers on the Docker port, but not as a Docker daemon does. Check "
-        "which program listens there."
+        "Something answers on the Docker port, but it is not a Docker daemon. "
+        "Check which program listens there."
     )
 
 
@@ -280,8 +281,8 @@ def _explain_certificate(error: ssl.SSLCertVerificationError) -> CertificateErro
             "The server's certificates have expired. Terminate it and create another."
         )
     return CertificateError(
-        "Whoever answers on the Docker port does not have this server's certificate. "
-        "Another instance may have the address now, or Docker's "
+        "What answers on the Docker port does not have this server's "
+        "certificate. Another instance may have the address now, or Docker's "
         "configuration was replaced."
     )
 

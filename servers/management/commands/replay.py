@@ -91,7 +91,7 @@ class Command(BaseCommand):
         self._write_head(said, options["vary"])
         for point in draw_curve(pool, record, options["vary"]):
             changed = f"{point.changes.get(options['vary'], 0):g}"
-            name = "as it is" if point.is_present else changed
+            name = "current" if point.is_present else changed
             self._write(name, point.found)
 
     def _replay_jobs(self, options: dict[str, Any]) -> None:
@@ -134,7 +134,7 @@ class Command(BaseCommand):
 
     def _write(self, name: str, found: Measure) -> None:
         waits = [f"{each:,.0f}" for each in (found.mean, found.p50, found.p95)]
-        rest = (f"{found.p99:,.0f}", f"{found.hours:,.0f}", f"{found.idle:.0%}")
+        rest = (f"{found.p99:,.0f}", f"{found.hours:,.1f}", f"{found.idle:.0%}")
         self.stdout.write(_COLUMNS.format(name, *waits, *rest))
 
 

@@ -106,8 +106,9 @@ def check_labels(labels: Labels) -> str:
     for name in labels:
         if name != _QUEUE:
             return (
-                f"Buildkite counts jobs by their queue alone, so {name[:40]!r} can't "
-                f"be compared. Use {_QUEUE}, and a queue for each pool."
+                f"Buildkite counts jobs only by their queue, so {name[:40]!r} "
+                f"can't match any. Use only the label {_QUEUE}, with another "
+                "queue for each pool."
             )
     return ""
 
@@ -120,8 +121,8 @@ KIND: Final = QueueKind(
     list_missing=list_missing_queue,
     check_labels=check_labels,
     labels_help=(
-        "The queue of this pool's agents, as queue. Without it, they are in the queue "
-        f"{_USUAL}."
+        "The queue of this pool's agents: queue=NAME. Without it, they are in "
+        f"the queue {_USUAL}."
     ),
     credentials=(
         Field(

@@ -22,7 +22,8 @@ from servers.queues.opening import open_with_token
 NAME: Final = "Drone"
 _ADVICE: Final = {
     401: "The token is not valid. Enter one of an administrator.",
-    403: "The token's user is no administrator, and only those see the queue.",
+    403: "The token's user is not an administrator, and only administrators see the "
+    "queue.",
 }
 
 
@@ -64,8 +65,8 @@ KIND: Final = QueueKind(
     list_demanded=list_demanded_of_stage,
     check_labels=check_labels,
     labels_help=(
-        "What the runners of this pool are: os, arch, and if needed kind, type, "
-        "variant, kernel, and label.NAME for each of their labels."
+        "The properties of this pool's runners: os, arch and, if needed, kind, "
+        "type, variant, kernel, and label.NAME for each of their labels."
     ),
     credentials=(
         Field(

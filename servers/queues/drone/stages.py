@@ -161,7 +161,7 @@ def check_labels(labels: Labels) -> str:
         if name not in _FIXED and not name.startswith(_LABEL):
             known = ", ".join(_FIXED)
             return (
-                f"{name[:40]!r} is no property of a Drone runner. Use {known}, or "
-                f"{_LABEL}NAME for a label."
+                f"{name[:40]!r} is not a property of a Drone runner. Use "
+                f"{known}, or {_LABEL}NAME for a label."
             )
     return ""

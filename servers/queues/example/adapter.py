@@ -50,7 +50,8 @@ KIND: Final = QueueKind(
     label="Example queue",
     open=Example,
     match=match_labels,
-    labels_help="Jobs of the example ask for os=linux if its settings name no others.",
+    labels_help="Jobs of the example queue ask for os=linux unless its settings name "
+    "other labels.",
     options=(
         Field(
             "jobs",
@@ -80,7 +81,7 @@ KIND: Final = QueueKind(
         Field(
             "labels",
             "Labels of its jobs",
-            "What its jobs ask of a server, such as os=linux, arch=amd64.",
+            "What its jobs ask for, such as os=linux, arch=amd64.",
             several=True,
             pattern=r"[\w./-]{1,60}(=[\w./-]{0,60})?",
             like="os=linux",

@@ -38,8 +38,8 @@ SHOWS_ALL: Final = 15  # the first version that shows jobs of all labels
 _LABELS: Final = Field(
     "labels",
     "Runner labels",
-    "All labels of your runners. Forgejo before 15 needs them: it shows only jobs that "
-    "ask for no others.",
+    "All labels of your runners. Forgejo before 15 needs them: it shows only "
+    "jobs whose labels are all listed here.",
     several=True,
     pattern=r"[^,:\s]+",
     like="docker, ubuntu-latest",
@@ -103,8 +103,9 @@ class Forgejo:
         major = re.match(r"[0-9]{1,6}", version)
         if major is None or int(major[0]) < SHOWS_ALL:
             raise RefusedError(
-                f"{NAME} {version[:40]} shows no jobs unless it is asked for labels. "
-                "Enter all labels of your runners in the queue's options."
+                f"{NAME} {version[:40]} shows only jobs with labels that it is "
+                "asked for. Enter all labels of your runners in the queue's "
+                "options."
             )
 
     def _read_agents(self) -> dict[str, int]:

@@ -115,8 +115,8 @@ class Api:
                 link = page.following
                 if page.total > most or len(totals) * PAGE > most:
                     raise UnknownOutcomeError(
-                        f"{NAME} shows at most {most:,} entries of {path}, and there "
-                        "are more. So nothing changes until there are fewer."
+                        f"{NAME} shows at most {most:,} entries of {path}, and "
+                        "there are more. Nothing changes until there are fewer."
                     )
             if totals[-1] >= max(totals):
                 break

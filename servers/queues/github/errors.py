@@ -49,9 +49,9 @@ def explain(reply: Reply) -> CallError | None:
         return CredentialsError(f"{said} {_advise(reply, words)}")
     if reply.status == 404:
         return MissingError(
-            f"{said} There is no such repository or organization, or the token can't "
-            "read it: GitHub does not tell which. Check the name, and which "
-            "repositories the token or the App may read."
+            f"{said} There is no such repository or organization, or the token "
+            "can't read it: GitHub doesn't say which. Check the name, and "
+            "which repositories the token or the App may read."
         )
     if reply.status in {400, 410, 422, 451}:
         return RefusedError(said)

@@ -14,11 +14,11 @@ CREDENTIALS: Final = (
     Field(
         "token",
         "Token",
-        "A fine-grained personal access token with the permission Actions: read for "
-        "the repositories, or a classic one with the scope repo. With Self-hosted "
-        "runners: write (or Administration: write of the repositories), runners are "
-        "registered for servers, and removed before these drain. Leave it out if you "
-        "use a GitHub App.",
+        "A fine-grained personal access token with the permission Actions: "
+        "read for the repositories, or a classic one with the scope repo. With "
+        "Self-hosted runners: write (or Administration: write of the "
+        "repositories), ServerFleet can register runners for servers, and "
+        "remove them again. Leave it out if you use a GitHub App.",
         secret=True,
     ),
     Field(
@@ -57,8 +57,9 @@ OPTIONS: Final = (
     Field(
         "runner_group",
         "Runner group",
-        "The number of the organization's group in which runners are registered: it is "
-        "in the address of the group's page. Empty: the default group.",
+        "The number of the organization's group in which runners are "
+        "registered: it is in the address of the group's page. Leave empty for "
+        "the default group.",
         number=True,
         whole=True,
         least=1,

@@ -55,8 +55,8 @@ class GitHubRunners:
                 reply = api.post(f"{scope}/generate-jitconfig", data)
             except MissingError as error:
                 raise RefusedError(
-                    f"{error.message} It says the same if there is no runner group "
-                    f"{group}."
+                    f"{error.message} GitHub also says this if there is no "
+                    f"runner group {group}."
                 ) from None
         given = reply.need_object()
         return Registered(

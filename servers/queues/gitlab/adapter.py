@@ -89,9 +89,9 @@ class GitLab:
                     found[number] = reading.text(each, "path_with_namespace")
             if len(found) > MAX_PROJECTS:
                 raise UnknownOutcomeError(
-                    f"{group} has more than {MAX_PROJECTS} projects, which are the "
-                    "most that ServerFleet reads in one queue. Name those whose jobs "
-                    "need your servers in the option projects."
+                    f"{group} has more than {MAX_PROJECTS} projects, and "
+                    "ServerFleet reads at most that many in one queue. Name "
+                    "those whose jobs need your servers in the option projects."
                 )
         return list(found.items())
 

@@ -19,8 +19,8 @@ PAGE: Final = 100
 _ADVICE: Final = {
     401: "The token is unknown, expired or revoked. Enter another one.",
     403: "The token needs the scope read_api and at least the role Reporter.",
-    404: "There is no such group or project, or the token can't read it: GitLab does "
-    "not tell which. Check the name, and whose token it is.",
+    404: "There is no such group or project, or the token can't read it: GitLab "
+    "doesn't say which. Check the name, and the user that the token belongs to.",
 }
 _REFUSED: Final = frozenset({400, 404, 405, 422})
 
@@ -78,8 +78,9 @@ def explain_by(advice: Mapping[int, str]) -> Callable[[Reply], CallError | None]
             return ThrottledError(said, retry_after=reply.find_wait("RateLimit-Reset"))
         if reply.status == 301:
             return RefusedError(
-                f"{said} What was asked for has another address. Check that the URL "
-                "has https, and that the group or the project was not renamed."
+                f"{said} GitLab redirects to another address. Check that the "
+                "URL begins with https://, and that the group or the project "
+                "was not renamed."
             )
         if not is_own_error(reply):
             return None

@@ -39,10 +39,10 @@ OPTIONS: Final = (
     Field(
         "runner_per_server",
         "Each server has its own runner",
-        "In GitLab, each server has a runner of its own that you registered, whose "
-        "description is the server's name. Leave it off if ServerFleet registers them, "
-        "or if servers share a runner token: GitLab then does not tell which of them "
-        "runs a job.",
+        "In GitLab, each server has a runner of its own that you registered, "
+        "and its description is the server's name. Leave this off if "
+        "ServerFleet registers the runners, or if servers share a runner "
+        "token: GitLab then doesn't say which server runs a job.",
         flag=True,
     ),
 )

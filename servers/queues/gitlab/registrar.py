@@ -38,8 +38,8 @@ CREDENTIAL: Final = "CI_SERVER_TOKEN"
 _ROLE: Final = "the role Owner of the group or Maintainer of the project"
 _CREATING: Final = explain_by(
     {
-        400: "It takes no more runners, or not with these tags. Check the limit of "
-        "runners of the group or the project, and the labels of the pool.",
+        400: "It accepts no more runners, or none with these tags. Check the limit "
+        "of runners of the group or the project, and the labels of the pool.",
         403: f"To register runners, the token needs the scope create_runner, and "
         f"{_ROLE}.",
         404: "Only 16 and newer register runners over their API.",

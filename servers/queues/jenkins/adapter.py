@@ -97,9 +97,9 @@ KIND: Final = QueueKind(
     list_missing=list_missing_of_item,
     check_labels=check_labels,
     labels_help=(
-        "The labels of this pool's nodes, each without a value. The nodes are named as "
-        "their servers. mode is exclusive if they only run jobs that ask for their "
-        "labels."
+        "The labels of this pool's nodes, each without a value. Give the nodes "
+        "the names of their servers. Add mode=exclusive if they only run jobs "
+        "that ask for their labels."
     ),
     credentials=(
         Field(
@@ -115,7 +115,8 @@ KIND: Final = QueueKind(
         Field(
             "token",
             "API token",
-            "Of this user: the user's page in Jenkins, Security.",
+            "An API token of this user: in Jenkins, on the user's page, under "
+            "Security.",
             required=True,
             secret=True,
         ),
@@ -123,9 +124,9 @@ KIND: Final = QueueKind(
     options=(
         Field(
             "unlabelled",
-            "Label that is not told",
-            "The label expression of jobs whose label Jenkins does not tell. It tells "
-            "none of pipelines as long as there is no node at all.",
+            "Label for jobs without one",
+            "The label expression for jobs whose label Jenkins doesn't tell, "
+            "such as pipelines while there is no node at all.",
         ),
     ),
 )

@@ -98,7 +98,7 @@ class JsonSource:
             value = self._find(reply, place.pointer)
             if not isinstance(value, list):
                 if items:
-                    raise UnknownOutcomeError(f"{NAME} has a page that is no list.")
+                    raise UnknownOutcomeError(f"{NAME} has a page that is not a list.")
                 number = need_count(reading.number({"n": value}, "n"), what)
                 return repeat_job(state, number, {}, now), True
             items += value
@@ -159,8 +159,8 @@ def _place(name: str, label: str, what: str) -> Field:
     return Field(
         name,
         label,
-        f"What follows the URL, and after # the JSON pointer to {what}: a number, or a "
-        "list of jobs.",
+        f"What to append to the URL, and after # the JSON pointer to {what}: a "
+        "number, or a list of jobs.",
         required=True,
         directs=True,
         pattern="[!-~]*",
@@ -174,8 +174,9 @@ KIND: Final = QueueKind(
     open=JsonSource,
     match=match_labels,
     labels_help=(
-        "What the servers of this pool offer. A job is served if the pool has all of "
-        "its labels, with the same values. Jobs of a number have none."
+        "What the servers of this pool offer. A job is served if the pool has "
+        "all of its labels, with the same values. Jobs that are only counted "
+        "have no labels."
     ),
     credentials=(
         *FIELDS,
@@ -196,8 +197,8 @@ KIND: Final = QueueKind(
         Field(
             "total",
             "Total in a list",
-            "The JSON pointer to the number of all jobs beside a list. A list that is "
-            "shorter counts as partial, and nothing changes.",
+            "The JSON pointer to the total number of jobs, if the answer has "
+            "it. A shorter list counts as partial, and nothing changes.",
         ),
     ),
     check_options=_check_options,

@@ -25,8 +25,8 @@ ITEM_FIELDS: Final = (
     Field(
         "labels",
         "Labels in a list",
-        "The JSON pointer to what a job asks of a server: a text, a list of texts, or "
-        "an object.",
+        "The JSON pointer to what a job asks for: a string, a list of strings, "
+        "or an object.",
     ),
     Field(
         "since",
@@ -51,12 +51,12 @@ def read_item(
     job_id = reading.text(values, "id")
     if "id" in pointers and not job_id:
         raise UnknownOutcomeError(
-            f"{what} lists a job without a text or a number at {pointers['id']}."
+            f"{what} lists a job without a string or a number at {pointers['id']}."
         )
     labels = _read_labels(values.get("labels"))
     if labels is None:
         raise UnknownOutcomeError(
-            f"{what} lists a job whose labels at {pointers['labels']} are no texts."
+            f"{what} lists a job whose labels at {pointers['labels']} are not strings."
         )
     return QueueJob(
         job_id=job_id,

@@ -200,8 +200,8 @@ KIND: Final = QueueKind(
         Field(
             "max_age",
             "Oldest value",
-            f"In seconds, {MAX_AGE:.0f} if left out. Older values make the queue "
-            "unknown.",
+            f"In seconds. The default is {MAX_AGE:.0f}. Older values make the "
+            "queue unknown.",
             number=True,
             least=1,
             most=3600,

@@ -35,7 +35,7 @@ def read_body(body: Mapping[str, Any], now: float) -> QueueSnapshot:
         errors["ttl"] = [f"Send a whole number of seconds from 1 to {MAX_TTL}."]
     at = body.get("at", now)
     if at > now + MAX_AHEAD.total_seconds():
-        errors["at"] = [f"This lies {at - now:.0f} s in the future. {_CLOCK}"]
+        errors["at"] = [f"This is {at - now:.0f} s in the future. {_CLOCK}"]
     at = min(at, now)
     if "ttl" not in errors and at + ttl <= now:
         late = now - at - ttl
@@ -81,7 +81,7 @@ def _read_jobs(given: list[Any], now: float) -> list[QueueJob]:
     seen: set[str] = set()
     for number, job in enumerate(jobs, 1):
         if job.job_id in seen:
-            raise ValueError(f"Job {number}: its id is another's, too.")
+            raise ValueError(f"Job {number}: another job has the same id.")
         seen.add(job.job_id)
     return jobs
 
@@ -89,9 +89,9 @@ def _read_jobs(given: list[Any], now: float) -> list[QueueJob]:
 def _read_job(which: str, given: Any, now: float) -> QueueJob:
     _check_names(which, given, ("id", "state", "labels", "since", "server", "title"))
     if given.get("state") not in list(JobState):
-        raise ValueError(f"{which}: state is one of {_STATES}.")
+        raise ValueError(f"{which}: state must be one of {_STATES}.")
     if "since" in given and not _is_whole(given["since"], LATEST):
-        raise ValueError(f"{which}: since is a time in Unix seconds.")
+        raise ValueError(f"{which}: since must be a time in Unix seconds.")
     return QueueJob(
         job_id=_read_text(which, given, "id", needed=True),
         state=JobState(given["state"]),
@@ -112,15 +112,15 @@ def _read_counts(given: list[Any], now: float) -> list[QueueJob]:
         for name in (JobState.PENDING, JobState.RUNNING):
             if name not in each:
                 raise ValueError(
-                    f"{which}: {name} is missing. Without it, nobody knows which "
-                    "servers are needed."
+                    f"{which}: {name} is missing. Without it, ServerFleet "
+                    "can't know which servers are needed."
                 )
         labels = _read_labels(which, each)
         for state in JobState:
             number = each.get(state, 0)
             if not _is_whole(number, MAX_JOBS):
                 raise ValueError(
-                    f"{which}: {state} is a whole number from 0 to {MAX_JOBS}."
+                    f"{which}: {state} must be a whole number from 0 to {MAX_JOBS}."
                 )
             jobs += repeat_job(state, int(number), labels, now)
         if len(jobs) > MAX_JOBS:
@@ -146,8 +146,8 @@ def _read_text(
     value = given.get(name, "")
     if not _is_text(value) or (needed and not value):
         raise ValueError(
-            f"{which}: {name} is a text of {'1' if needed else '0'} to {MAX_TEXT} "
-            "printable characters."
+            f"{which}: {name} must be a text of {'1' if needed else '0'} to "
+            f"{MAX_TEXT} printable characters."
         )
     return str(value)
 
@@ -160,8 +160,8 @@ def _read_labels(which: str, given: Mapping[str, Any]) -> Labels:
         or not all(map(_is_text, (*labels, *labels.values())))
     ):
         raise ValueError(
-            f"{which}: labels is an object of at most {MAX_LABELS} texts, of at most "
-            f"{MAX_TEXT} printable characters each."
+            f"{which}: labels must be an object of at most {MAX_LABELS} texts, "
+            f"with at most {MAX_TEXT} printable characters each."
         )
     return dict(labels)
 

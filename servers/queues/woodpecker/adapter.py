@@ -28,7 +28,8 @@ PAGE: Final = 50  # agents; the server shows no more at once
 _REFUSAL: Final = b"User not authorized"
 _ADVICE: Final = {
     401: "The token is not valid. Enter one of an administrator.",
-    403: "The token's user is no administrator, and only those see the queue.",
+    403: "The token's user is not an administrator, and only administrators see the "
+    "queue.",
 }
 
 
@@ -114,10 +115,10 @@ KIND: Final = QueueKind(
     list_demanded=list_demanded_of_task,
     check_labels=check_labels,
     labels_help=(
-        "What the agents of this pool carry: platform, such as linux/amd64, and their "
-        "own labels. They take tasks of each repository and organization unless repo "
-        "or org-id say otherwise. A value of * fits any, and a name that begins with ! "
-        "is one that tasks must have."
+        "The labels of this pool's agents: platform, such as linux/amd64, and "
+        "your own. They take tasks of all repositories and organizations "
+        "unless repo or org-id say otherwise. The value * matches any, and "
+        "tasks must have each label whose name begins with !."
     ),
     credentials=(
         Field(
