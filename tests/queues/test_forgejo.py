@@ -11,7 +11,8 @@ from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot
 from servers.queues.registry import open_queue
 from tests.clouds.fakes.base import running
 from tests.clouds.fakes.wire import HTML, Response
-from tests.queues.fakes.forgejo import NOW, FakeForgejo
+from tests.queues.fakes.forgejo import FakeForgejo
+from tests.queues.fakes.forges import NOW
 
 pytestmark = pytest.mark.pure
 

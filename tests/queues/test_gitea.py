@@ -16,7 +16,8 @@ from servers.queues.forges import check_tags
 from servers.queues.registry import describe_queue_kind, open_queue
 from tests.clouds.fakes.base import running
 from tests.clouds.fakes.wire import Request, Response
-from tests.queues.fakes.gitea import NOW, FakeGitea
+from tests.queues.fakes.forges import NOW
+from tests.queues.fakes.gitea import FakeGitea
 
 pytestmark = pytest.mark.pure
 

@@ -14,6 +14,7 @@ from servers.clouds.base import CreateSpec
 from servers.clouds.capabilities import Capabilities, TagRules
 from servers.clouds.fitting import refuse_options
 from servers.outgoing.errors import RefusedError
+from servers.outgoing.fields import read_several
 
 # Source: the EC2 User Guide, "Tag restrictions" and "Run commands at launch".
 CAPABILITIES: Final = Capabilities(
@@ -149,10 +150,8 @@ def _network_params(options: Mapping[str, Any]) -> Params:
         }
     if subnet := options.get("subnet"):
         params[f"{prefix}SubnetId"] = str(subnet)
-    groups = options.get("security_groups") or []
-    if isinstance(groups, str):
-        groups = groups.split(",")
-    for number, group in enumerate(filter(None, map(str.strip, groups)), start=1):
+    groups = read_several(options.get("security_groups"))
+    for number, group in enumerate(groups, start=1):
         params[f"{prefix}SecurityGroupId.{number}"] = group
     return params
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final
 
-from servers.outgoing.fields import Field
+from servers.outgoing.fields import Field, read_several
 from servers.queues.base import QueueConfig, QueueSnapshot
 from servers.queues.example.simulation import Settings, advance
 from servers.queues.kind import QueueKind
@@ -38,10 +38,7 @@ def _number(given: object, usual: float) -> float:
 
 
 def _read_labels(given: object) -> dict[str, str]:
-    parts = given.split(",") if isinstance(given, str) else given
-    if not isinstance(parts, list):
-        return {}
-    pairs = (str(part).strip().partition("=") for part in parts)
+    pairs = (part.partition("=") for part in read_several(given))
     return {name: value for name, _, value in pairs if name}
 
 

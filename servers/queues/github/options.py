@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from servers.outgoing.fields import Field
+from servers.outgoing.fields import Field, read_several
 from servers.outgoing.signing import read_rsa_key
 
 DEFAULT_URL: Final = "https://api.github.com"
@@ -76,9 +76,7 @@ OPTIONS: Final = (
 
 def read_repositories(options: Mapping[str, object]) -> list[str]:
     """Return the repositories that the options name, each once."""
-    given = options.get("repositories") or ""
-    names = given if isinstance(given, list) else str(given).split(",")
-    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    return list(dict.fromkeys(read_several(options.get("repositories"))))
 
 
 def check_credentials(given: Mapping[str, str]) -> str:

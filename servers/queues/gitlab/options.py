@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from servers.outgoing.fields import Field
+from servers.outgoing.fields import Field, read_several
 
 DEFAULT_URL: Final = "https://gitlab.com"
 _PATH: Final = r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}(/[A-Za-z0-9_.-]{1,255}){0,20}"
@@ -50,9 +50,7 @@ OPTIONS: Final = (
 
 def read_projects(options: Mapping[str, object]) -> list[str]:
     """Return the projects that the options name, each once."""
-    given = options.get("projects") or ""
-    names = given if isinstance(given, list) else str(given).split(",")
-    return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    return list(dict.fromkeys(read_several(options.get("projects"))))
 
 
 def check_options(options: Mapping[str, object]) -> str:

@@ -6,25 +6,18 @@ no labels gets those of jobs that need none, which are none. Runners have Gitea'
 before 15, and are shown since 14 here.
 """
 
-from itertools import count
 from typing import Any
 
 from tests.clouds.fakes.wire import Request, Response, route
 from tests.queues.fakes.forges import ForgeFake, owns
-from tests.queues.fakes.gitea import NOW
-
-__all__ = ["NOW", "FakeForgejo"]
 
 
 class FakeForgejo(ForgeFake):
-    """Jobs and runners by their ids."""
+    """Its runners have another form since 15."""
 
     def __init__(self, *, version: int = 15) -> None:
         super().__init__()
         self.version = version
-        self.jobs: dict[int, dict[str, Any]] = {}
-        self.runners: dict[int, dict[str, Any]] = {}
-        self.ids = count(1)
 
     def add(self, status: str = "waiting", **job: Any) -> int:
         """Add a job."""
@@ -89,8 +82,6 @@ class FakeForgejo(ForgeFake):
     @route("GET", "/orgs/{owner}/actions/runners/jobs", "jobs")
     def list_organization_jobs(self, request: Request) -> Response:
         """Show an organization's jobs."""
-        if request.params["owner"] != "team":
-            return Response(404, self.say("The target couldn't be found."))
         return self._list_jobs(request, request.params["owner"])
 
     @route("GET", "/version", "version")
@@ -98,18 +89,18 @@ class FakeForgejo(ForgeFake):
         """Show its version, with Gitea's that its API is like."""
         return Response(200, {"version": f"{self.version}.0.1+gitea-1.22.0"})
 
-    @route("GET", "/admin/actions/runners", "runners")
     def list_runners(self, request: Request) -> Response:
         """Show a page of the runners."""
         if self.version < 14:
             return Response(404, "404 page not found")
         runners = list(self.runners.values())
-        rows = [self._show_runner(row) for row in self.turn(runners, request)]
+        rows = [self.form_runner(row) for row in self.turn(runners, request)]
         if self.version < 15:
             return Response(200, {"runners": rows, "total_count": len(runners)})
         return Response(200, rows, {"X-Total-Count": str(len(runners))})
 
-    def _show_runner(self, row: dict[str, Any]) -> dict[str, Any]:
+    def form_runner(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a runner in the form of its version."""
         if self.version < 15:
             return {
                 **row,
@@ -135,35 +126,11 @@ class FakeForgejo(ForgeFake):
     @route("POST", "/orgs/{owner}/actions/runners", "register")
     def create_organization_runner(self, request: Request) -> Response:
         """Create an organization's runner."""
-        if request.params["owner"] != "team":
-            return Response(404, self.say("The target couldn't be found."))
         return self.create_runner(request)
-
-    @route("GET", "/orgs/{owner}/actions/runners", "runners")
-    def list_organization_runners(self, request: Request) -> Response:
-        """Show a page of an organization's runners."""
-        if request.params["owner"] != "team":
-            return Response(404, self.say("The target couldn't be found."))
-        return self.list_runners(request)
-
-    @route("GET", "/admin/actions/runners/{id}", "runner")
-    def show_runner(self, request: Request) -> Response:
-        """Show a runner."""
-        return self.show_one(request, self.runners, self._show_runner)
-
-    @route("GET", "/orgs/{owner}/actions/runners/{id}", "runner")
-    def show_organization_runner(self, request: Request) -> Response:
-        """Show an organization's runner."""
-        return self.show_one(request, self.runners, self._show_runner)
 
     @route("DELETE", "/admin/actions/runners/{id}", "remove")
     def remove_runner(self, request: Request) -> Response:
-        """Remove a runner, whatever it does. Before 15, 500 says that it is missing."""
+        """Remove a runner. Before 15, 500 says that it is missing."""
         if self.version < 15 and int(request.params["id"]) not in self.runners:
             return Response(500, self.say("resource does not exist"))
-        return self.remove_one(request, self.runners)
-
-    @route("DELETE", "/orgs/{owner}/actions/runners/{id}", "remove")
-    def remove_organization_runner(self, request: Request) -> Response:
-        """Remove an organization's runner."""
-        return self.remove_runner(request)
+        return super().remove_runner(request)

@@ -7,13 +7,11 @@ before 1.27 and *pending* since then.
 """
 
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any, Final
 
 from tests.clouds.fakes.wire import Request, Response, route
-from tests.queues.fakes.forges import ForgeFake, owns
+from tests.queues.fakes.forges import NOW, ForgeFake, owns
 
-NOW = 1_800_000_000
 # The database's states, by what can be asked for.
 ASKED: Final = {
     "pending": ["blocked"],
@@ -33,15 +31,12 @@ def write_time(seconds: float) -> str:
 
 
 class FakeGitea(ForgeFake):
-    """Jobs and runners by their ids."""
+    """Its jobs are in states of the database."""
 
     def __init__(self, *, version: tuple[int, int] = (1, 27)) -> None:
         super().__init__()
         self.version = version
-        self.jobs: dict[int, dict[str, Any]] = {}
-        self.runners: dict[int, dict[str, Any]] = {}
         self.registration_tokens = ["registration-1"]
-        self.ids = count(1)
 
     def add(self, state: str = "waiting", **job: Any) -> int:
         """Add a job, in a state of the database."""
@@ -122,8 +117,6 @@ class FakeGitea(ForgeFake):
     @route("GET", "/orgs/{owner}/actions/jobs", "jobs")
     def list_organization_jobs(self, request: Request) -> Response:
         """Show a page of an organization's jobs."""
-        if request.params["owner"] != "team":
-            return Response(404, self.say("The target couldn't be found."))
         return self._list_jobs(request, request.params["owner"])
 
     @route("GET", "/repos/{owner}/{repo}/actions/jobs", "jobs")
@@ -131,7 +124,8 @@ class FakeGitea(ForgeFake):
         """Show a page of a repository's jobs."""
         return self._list_jobs(request, "{owner}/{repo}".format(**request.params))
 
-    def _list_runners(self, request: Request) -> Response:
+    def list_runners(self, request: Request) -> Response:
+        """Show a page of the runners."""
         rows = []
         for runner in self.runners.values():
             row = dict(runner)
@@ -141,58 +135,21 @@ class FakeGitea(ForgeFake):
         shown = self.turn(rows, request)
         return Response(200, {"runners": shown, "total_count": len(rows)})
 
-    @route("GET", "/admin/actions/runners", "runners")
-    def list_all_runners(self, request: Request) -> Response:
-        """Show a page of all runners."""
-        return self._list_runners(request)
-
-    @route("GET", "/orgs/{owner}/actions/runners", "runners")
-    def list_organization_runners(self, request: Request) -> Response:
-        """Show a page of an organization's runners."""
-        if request.params["owner"] != "team":
-            return Response(404, self.say("The target couldn't be found."))
-        return self._list_runners(request)
-
-    @route("GET", "/admin/actions/runners/{id}", "runner")
-    def show_runner(self, request: Request) -> Response:
-        """Show a runner."""
-        return self.show_one(request, self.runners, lambda runner: runner)
-
-    @route("GET", "/orgs/{owner}/actions/runners/{id}", "runner")
-    def show_organization_runner(self, request: Request) -> Response:
-        """Show a runner of an organization."""
-        return self.show_one(request, self.runners, lambda runner: runner)
-
-    @route("DELETE", "/admin/actions/runners/{id}", "remove")
-    def remove_runner(self, request: Request) -> Response:
-        """Remove a runner, whatever it does."""
-        return self.remove_one(request, self.runners)
-
-    @route("DELETE", "/orgs/{owner}/actions/runners/{id}", "remove")
-    def remove_organization_runner(self, request: Request) -> Response:
-        """Remove an organization's runner, whatever it does."""
-        return self.remove_one(request, self.runners)
-
     def connect(self, token: str, name: str) -> int:
         """Have an agent register itself with a registration token."""
         assert token in self.registration_tokens
         return self.register(name)
 
-    def _create_token(self) -> Response:
-        # The same one each time, until somebody resets it.
-        return Response(200, {"token": self.registration_tokens[-1]})
-
     @route("POST", "/admin/actions/runners/registration-token", "register")
     def create_token(self, _request: Request) -> Response:
         """Show the registration token of the whole instance."""
-        return self._create_token()
+        # The same one each time, until somebody resets it.
+        return Response(200, {"token": self.registration_tokens[-1]})
 
     @route("POST", "/orgs/{owner}/actions/runners/registration-token", "register")
     def create_organization_token(self, request: Request) -> Response:
         """Show an organization's registration token."""
-        if request.params["owner"] != "team":
-            return Response(404, self.say("The target couldn't be found."))
-        return self._create_token()
+        return self.create_token(request)
 
     def _change_runner(self, request: Request) -> Response:
         runner = self.runners.get(int(request.params["id"]))
