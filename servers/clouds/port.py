@@ -123,10 +123,12 @@ class Cloud(Protocol):
         """Find out whether anything forbids destroying instances. Never destroys any.
 
         Never uses the id of an instance that may exist, so that a cloud which mistakes
-        the check for the real call destroys nothing. Raises CredentialsError if these
-        credentials may not destroy, or may destroy only some instances, which the cloud
-        can't tell apart here. After ThrottledError, UnreachableError or
-        UnknownOutcomeError, nothing was learned.
+        the check for the real call destroys nothing. Raises RefusedError or a subclass
+        if the cloud refuses it: CredentialsError if these credentials may not destroy,
+        or may destroy only some instances, which the cloud can't tell apart here;
+        another one if it is not their fault, such as for an account that is locked.
+        After ThrottledError, UnreachableError or UnknownOutcomeError, nothing was
+        learned.
         """
 
     def list_leftovers(

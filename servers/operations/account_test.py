@@ -208,9 +208,11 @@ def _probe_destroy(visit: Visit) -> Finding:
 
     return visit.find_out(
         check,
-        advise=lambda _error: (
+        advise=lambda error: (
             "Allow these credentials to destroy instances. If a policy allows it only "
             "for some instances, try a template to be sure."
+            if isinstance(error, CredentialsError)
+            else "As long as it is refused, servers are not terminated."
         ),
         check=Check.DESTROY,
     )

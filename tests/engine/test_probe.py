@@ -274,6 +274,18 @@ def test_missing_rights_at_ec2_are_named_and_no_secret_is() -> None:
     assert "made-up" not in messages(findings)
 
 
+def test_what_forbids_destroying_and_is_no_missing_right_is_told_as_such() -> None:
+    refused = (400, error_of("OperationNotPermitted"))
+    with answering(200, LISTING, **ALL_WELL | {"TerminateInstances": refused}) as (
+        url,
+        _,
+    ):
+        *_, destroying = probe_account(make_moto(url).account)
+    assert (destroying.check, destroying.outcome) == ("destroy", "fails")
+    assert "As long as it is refused, servers are not" in destroying.message
+    assert "Allow these credentials" not in destroying.message
+
+
 def test_lookups_that_a_policy_denies_are_reported_as_not_tested() -> None:
     denied = {**ALL_WELL, "DescribeImages": DENIED, "DescribeInstanceTypes": DENIED}
     with answering(200, LISTING, **denied) as (url, _):

@@ -17,6 +17,7 @@ from servers.outgoing.errors import (
 )
 from tests.clouds.benches.base import Bench
 from tests.clouds.conformance.test_life import create
+from tests.clouds.fakes.faults import NO_REQUEST
 
 pytestmark = pytest.mark.pure
 
@@ -64,6 +65,16 @@ def test_a_check_says_that_credentials_are_wrong_or_may_not(bench: Bench) -> Non
     if "check_create_rights" not in bench.lacks:
         with pytest.raises(CredentialsError):
             cloud.check_create(bench.make_spec(), deadline=30)
+
+
+@pytest.mark.needs("http")
+def test_a_check_tells_what_else_forbids_destroying(bench: Bench, cloud: Cloud) -> None:
+    for why in {"quota", "protected", "forbidden"} - bench.lacks.keys():
+        refused = bench.fake.refuse(why, NO_REQUEST)
+        bench.fake.answer(refused, role="destroy")
+        with pytest.raises(RefusedError) as raised:
+            cloud.check_destroy(deadline=10)
+        assert type(raised.value) is bench.errors[why], why
 
 
 @pytest.mark.needs("http")
