@@ -41,7 +41,8 @@ class QueueForm(CredentialsForm):
         if self.errors:
             return data
         before = reach_queues().filter(pk=self.instance.pk).first()
-        wanted = Queue(**{name: data[name] for name in ("kind", "url", "options")})
+        names = ("name", "kind", "url", "options", "enabled")
+        wanted = Queue(pk=self.instance.pk, **{name: data[name] for name in names})
         try:
             credentials = resolve_queue_credentials(
                 before, wanted, data.get("new_credentials")
@@ -78,8 +79,8 @@ class PoolForm(forms.ModelForm):  # type: ignore[type-arg]
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if self.errors:
             return data
-        names = ("template", "queue", "labels", "policy")
-        wanted = Pool(**{name: data[name] for name in names})
+        names = ("name", "template", "queue", "labels", "policy", "enabled")
+        wanted = Pool(pk=self.instance.pk, **{name: data[name] for name in names})
         for name, texts in check_pool_settings(wanted).items():
             for text in texts:
                 self.add_error(name, text)

@@ -10,13 +10,11 @@ from django.db.models.functions import Now
 from servers import tracing
 from servers.errors import ConflictError, NotFoundError
 from servers.lifecycle.pools.policy import Policy, check_policy, parse_policy
-from servers.machine.agents.table import AGENTS
 from servers.messaging import dispatch
 from servers.models import Pool, Server
+from servers.operations.misfits import find_misfit
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.terminate import terminate_server
-from servers.operations.user_data import find_too_long
-from servers.placing.registrations import explain_unregistered, find_registers
 from servers.queues.registry import describe_queue_kind
 from servers.records.differences import list_differences, read_values
 from servers.records.ledger import Fact, database_now, write_event
@@ -101,7 +99,7 @@ def count_members(pool: Pool) -> tuple[int, int]:
 def check_pool_settings(pool: Pool) -> dict[str, list[str]]:
     """Return what is wrong with a pool's settings, by field."""
     errors: dict[str, list[str]] = {}
-    if message := check_pool_labels(pool):
+    if message := _check_form(pool.labels):
         errors["labels"] = [message]
     given: Any = pool.policy
     if not isinstance(given, Mapping):
@@ -113,32 +111,19 @@ def check_pool_settings(pool: Pool) -> dict[str, list[str]]:
         wrong = wrong or dict(check_policy(policy))
         if wrong:
             errors["policy"] = [f"{name}: {said}" for name, said in wrong.items()]
-    if message := _check_template(pool):
-        errors["template"] = [message]
+    if "labels" not in errors and (found := find_misfit(pool)):
+        errors[found.pool_field] = [found.said]
     return errors
-
-
-def _check_template(pool: Pool) -> str:
-    template = pool.template
-    agent = AGENTS[template.agent_kind]
-    if agent.one_build and template.capacity != 1:
-        return (
-            f"The agent {agent.label} ends after one build. Give the template a "
-            "capacity of 1."
-        )
-    return explain_unregistered(template, pool.queue) or _explain_too_long(pool)
-
-
-def _explain_too_long(pool: Pool) -> str:
-    if find_registers(pool.template, pool.queue) is None:
-        return ""
-    placements = pool.template.placements.select_related("account")
-    return find_too_long(pool.template, placements, [pool.queue])
 
 
 def check_pool_labels(pool: Pool) -> str:
     """Return what is wrong with a pool's labels, or "". It needs no template yet."""
-    labels: Any = pool.labels
+    if message := _check_form(pool.labels):
+        return message
+    return describe_queue_kind(pool.queue.kind).check_labels(pool.labels)
+
+
+def _check_form(labels: Any) -> str:
     if not isinstance(labels, Mapping) or len(labels) > MAX_LABELS:
         return f"Use a JSON object of at most {MAX_LABELS} labels."
     for name, value in labels.items():
@@ -148,7 +133,7 @@ def check_pool_labels(pool: Pool) -> str:
             for text in texts
         ):
             return f"Use names and values of at most {MAX_LETTERS} characters."
-    return describe_queue_kind(pool.queue.kind).check_labels(labels)
+    return ""
 
 
 def _keep_policy(before: Pool | None, pool: Pool) -> None:

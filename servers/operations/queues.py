@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from servers.clouds.registry import NO_OBJECT, check_fields, check_url
 from servers.errors import ConflictError, NotFoundError
 from servers.models import Hook, Queue, Registration
+from servers.operations.misfits import find_queue_misfits
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.secrets import merge_credentials
 from servers.queues.kind import POLL, QueueKind
@@ -159,7 +160,10 @@ def _read_directions(queue: Queue) -> dict[str, object]:
 def check_queue_settings(
     queue: Queue, secrets: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """Return what is wrong with a queue's settings, by field. Makes no call."""
+    """Return what is wrong with a queue's settings, by field. Makes no call.
+
+    So is what would keep its pools from working.
+    """
     kind = describe_queue_kind(queue.kind)
     errors = {
         "credentials": _check_credentials(kind, secrets),
@@ -172,7 +176,8 @@ def check_queue_settings(
         errors["url"] = [f"Enter the URL of {kind.label}."]
     elif queue.url and (message := check_url(queue.url)):
         errors["url"] = [message]
-    return {name: messages for name, messages in errors.items() if messages}
+    wrong = {name: messages for name, messages in errors.items() if messages}
+    return wrong or find_queue_misfits(queue)
 
 
 def _check_credentials(kind: QueueKind, given: Mapping[str, str]) -> list[str]:

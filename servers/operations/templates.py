@@ -27,6 +27,7 @@ from servers.models import (
 from servers.models.placement import ACCOUNT_GONE, PLACEMENT_FIELDS
 from servers.models.template import Recipe
 from servers.operations.labels import check_labels, check_tags, list_clouds
+from servers.operations.misfits import find_template_misfits
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.secrets import SECRET_FIELDS, refuse_new_readers
 from servers.operations.user_data import find_too_long, find_wrong_setup
@@ -155,7 +156,7 @@ def save_template(
 
 
 def _find_wrong(
-    template: Template, placements: Iterable[TemplatePlacement]
+    template: Template, placements: Sequence[TemplatePlacement]
 ) -> dict[str, list[str]]:
     """Return what is wrong with a template besides its placements, by field."""
     errors: dict[str, list[str]] = {}
@@ -173,7 +174,7 @@ def _find_wrong(
         errors["name_prefix"] = ["Use lower-case letters, digits and hyphens."]
     if not errors and (wrong := find_too_long(template, placements)):
         errors["user_data"] = [wrong]
-    return errors
+    return errors or find_template_misfits(template, placements)
 
 
 def _check_agent(template: Template) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ nobody has. So what is accepted here fits into the create call.
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -32,6 +32,7 @@ from servers.models.placement import PlacementFields
 from servers.models.template import Recipe
 from servers.models.user_data import read_setup, render_recipe
 from servers.placing.registrations import find_registers
+from servers.queues.registrars import Registers
 from servers.queues.registry import is_registrable
 from servers.records.keys import needs_keys
 
@@ -132,15 +133,14 @@ def _find_wrong_user_data(template: Recipe) -> str:
 def find_too_long(
     template: Template,
     placements: Iterable[PlacementFields],
-    queues: Sequence[Queue] | None = None,
+    registers: Registers | None = None,
 ) -> str:
     """Return why the cloud of a placement would refuse the user data, or "".
 
-    The rest of the template was checked. What one of the ``queues`` can give the agent
-    of a server counts, too. They are those of the template's pools, unless others are
-    named.
+    The rest of the template was checked. ``registers`` is how a CI registers the
+    agents, if it does: what it can give one of them counts, too.
     """
-    reserved = _reserve(template, queues)
+    reserved = _reserve(template, registers)
     for fit in _measure(_render(template, runner=reserved), placements):
         if not fit.fits:
             packed = " compressed" if fit.compressed else ""
@@ -156,28 +156,28 @@ def find_too_long(
     return ""
 
 
-def _reserve(
-    template: Template, queues: Sequence[Queue] | None = None
-) -> Runner | None:
-    """Return a runner with as much as the CI of one of the queues can give.
+def _reserve(template: Template, registers: Registers | None) -> Runner | None:
+    """Return a runner with as much as a CI can give.
 
     None if nothing of that is in the user data.
     """
-    if not template.calls_back or not is_registrable(template.agent_kind):
+    if registers is None or not template.calls_back:
         return None
-    if queues is None:
-        rows = Queue.objects.filter(pools__template=template.pk)
-        queues = list(rows.only("name", "kind", "options").distinct())
-    found = [find_registers(template, queue) for queue in queues]
-    lengths = [each.lengths for each in found if each is not None]
-    if not lengths:
-        return None
-    longest = max(lengths, key=lambda each: sum(each.values()))
     environment = {
         name: base64.b64encode(_make_noise(name, size))[:size].decode()
-        for name, size in longest.items()
+        for name, size in registers.lengths.items()
     }
     return Runner("k" * 63, environment)
+
+
+def _find_longest(template: Template) -> Registers | None:
+    """Return how the agents are registered by that pool's CI which gives the most."""
+    if not template.calls_back or not is_registrable(template.agent_kind):
+        return None
+    rows = Queue.objects.filter(pools__template=template.pk)
+    queues = rows.only("name", "kind", "options").distinct()
+    found = filter(None, (find_registers(template, queue) for queue in queues))
+    return max(found, key=lambda each: sum(each.lengths.values()), default=None)
 
 
 def preview_user_data(template: Template) -> Preview:
@@ -193,7 +193,7 @@ def preview_user_data(template: Template) -> Preview:
         capacity=template.capacity,
     )
     shown = _render(template, names=names, hides=True)
-    reserved = _reserve(template)
+    reserved = _reserve(template, _find_longest(template))
     fits = _measure(_render(template, runner=reserved), placements)
     return Preview(shown.text, shown.part.files, tuple(fits))
 
