@@ -132,7 +132,7 @@ def _record(seen: _Seen) -> bool:
             pool=pool,
             at=now,
             why=values["why"],
-            figures=values["figures"],
+            figures=planned.figures,  # none while nothing is known
             changed=planned.changes and not pool.dry,
         )
     return True

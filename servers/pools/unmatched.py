@@ -51,7 +51,7 @@ def _describe(
     jobs: Sequence[QueueJob], near: Nearest, templates: Mapping[UUID, str]
 ) -> dict[str, Any]:
     labels, pool = jobs[0].labels, near.pool
-    asked = [f"{name}:{text}" if text else name for name, text in labels.items()]
+    asked = [f"{name}={text}" if text else name for name, text in labels.items()]
     return {
         "labels": _shorten(asked),
         "count": len(jobs),

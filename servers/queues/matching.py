@@ -28,7 +28,7 @@ def match_labels(job: Labels, pool: Labels) -> int | None:
 def list_missing(job: Labels, pool: Labels) -> list[str]:
     """Return which labels of a job a pool lacks, as people write them."""
     return [
-        f"{name}:{value}" if value else name
+        f"{name}={value}" if value else name
         for name, value in sorted(job.items())
         if pool.get(name) != value
     ]

@@ -128,7 +128,8 @@ def _load_slots(pool: Pool, chosen: Range, start: datetime) -> list[dict[str, An
         .annotate(step=Epoch("at") / chosen.seconds)
         .order_by()
         .values("step")
-        .annotate(plans=Count("pk"))
+        # Plans that knew nothing have no figures, and count as no plans.
+        .annotate(plans=Count(KeyTextTransform("waiting", "figures")))
         .annotate(
             **{name: Coalesce(average(name), 0.0) for name in _FIGURES},
             **{name: average(name) for name in _COMPARED},

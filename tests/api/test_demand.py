@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 
 from servers import pools
-from servers.models import Pool, Queue, Server, Token
+from servers.models import Pool, PoolPlan, Queue, Server, Token
 from servers.reconciler import tick
 from servers.records.ledger import database_now
 from tests.api.conftest import Call
@@ -60,7 +60,7 @@ def test_what_is_pushed_is_followed_at_once(
     tested = send("POST", "/api/queues/pushed/test").json()
     assert tested["works"]
     shown = [(job["pool"], job["missing"], job["title"]) for job in tested["jobs"]]
-    assert shown[:2] == [("linux", [], "build 1"), ("", ["os:windows"], "")]
+    assert shown[:2] == [("linux", [], "build 1"), ("", ["os=windows"], "")]
     queue = send("GET", "/api/queues/pushed").json()
     assert (queue["expires"], queue["problem"]) == (told["expires"], "")
 
@@ -112,10 +112,12 @@ def test_a_push_that_has_expired_is_unknown_and_never_zero(push: Call) -> None:
     Queue.objects.update(expires_at=database_now() - timedelta(seconds=30))
     (said,) = plan().why
     assert said == (
-        "What was pushed to the queue expired 30 s ago. Nothing changes until the "
+        "What was last pushed to the queue has expired. Nothing changes until the "
         "next push."
     )
     assert not Server.objects.filter(cordoned=True).exists()
+    # Nothing is known, so the plan is no point of the pool's chart.
+    assert PoolPlan.objects.latest("pk").figures == {}
     # The next push is enough to go on.
     assert push(3, jobs=[]).status_code == 200
     assert plan().why[0].startswith("0 waiting jobs")

@@ -53,7 +53,7 @@ def test_a_queue_and_a_pool_are_created_tested_followed_and_deleted(
     shown = [(job["pool"], job["missing"]) for job in tested["jobs"]]
     assert shown == [
         ("linux", []),
-        ("", ["arch:arm64"]),
+        ("", ["arch=arm64"]),
     ]
     assert Queue.objects.get().jobs == []  # a test stores nothing
     pools.read_queue(Queue.objects.get().pk)

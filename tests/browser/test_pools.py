@@ -130,7 +130,7 @@ def test_a_queue_and_a_pool_are_tested_and_created_in_a_browser(visit: Visit) ->
     # What is wrong keeps the step, and what was typed.
     page.get_by_label("Labels").fill("os=linux")
     page.get_by_role("button", name="Read the queue and match").click()
-    page.get_by_text("This pool lacks gpu:yes").first.wait_for()
+    page.get_by_text("This pool lacks gpu=yes").first.wait_for()
     check_looks(page)
     page.get_by_label("Labels").fill("os=linux\ngpu=yes")
     page.get_by_role("button", name="Continue").click()

@@ -16,13 +16,13 @@ from tests.support.pools import make_pool
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 SORT: dict[str, Any] = {
-    "labels": ["os:linux", "arch:arm64"],
+    "labels": ["os=linux", "arch=arm64"],
     "count": 3,
     "since": 1_800_000_000.0,
     "pool": "linux",
     "template": "default",
     "enabled": True,
-    "missing": ["arch:arm64"],
+    "missing": ["arch=arm64"],
 }
 
 
@@ -44,11 +44,11 @@ def test_jobs_that_no_pool_can_run_are_told_with_the_nearest_pool(pool: Pool) ->
     Queue.objects.update(unmatched=[SORT, {**SORT, "count": 1, "labels": []}])
     first, second = describe_queues()
     assert first.sentence == (
-        "3 jobs of the queue ci wait, and no pool can run them: os:linux, arch:arm64."
+        "3 jobs of the queue ci wait, and no pool can run them: os=linux, arch=arm64."
     )
     assert first.detail == (
         "The nearest pool is linux with the template default. It lacks the label "
-        "arch:arm64. If its servers have it, add it to the pool, or else create "
+        "arch=arm64. If its servers have it, add it to the pool, or else create "
         "another pool."
     )
     assert second.sentence == (
@@ -81,10 +81,10 @@ def test_jobs_that_no_pool_can_run_are_told_with_the_nearest_pool(pool: Pool) ->
             ),
         ),
         (
-            {"missing": [], "demanded": ["gpu:yes"]},
+            {"missing": [], "demanded": ["gpu=yes"]},
             (
                 "The nearest pool is linux with the template default. It takes only "
-                "jobs with the label gpu:yes."
+                "jobs with the label gpu=yes."
             ),
         ),
     ],

@@ -139,7 +139,7 @@ def test_a_pool_is_created_in_steps_and_nothing_is_saved_before_the_last(
     form = open_form(admin, NEW)
     text = send(admin, NEW, form, labels="os=linux\narch=amd64", act="labels")
     assert "ci shows 2 jobs. This pool would serve 1." in text
-    assert "This pool lacks os:windows" in text
+    assert "This pool lacks os=windows" in text
     text = send(admin, NEW, form, labels="color=blue", act="servers")
     assert "is not a property of a Drone runner" in text
     text = send(admin, NEW, form, labels="os=linux\narch=amd64", act="servers")

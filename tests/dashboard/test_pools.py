@@ -253,6 +253,8 @@ def test_the_chart_averages_slots_and_takes_percentiles_of_waits(pool: Pool) -> 
     for waiting, busy in ((4, 2), (2, 4)):
         figures = {"waiting": waiting, "busy": busy, "idle": 1, "free": 3}
         PoolPlan.objects.create(pool=pool, at=now, figures=figures)
+    PoolPlan.objects.create(pool=pool, at=now)  # the queue was unknown
+    PoolPlan.objects.create(pool=pool, at=now - timedelta(minutes=5))
     for seconds in (1, 2, 3, 20):
         add_job(pool, now - timedelta(seconds=seconds), now)
     add_job(pool, now, None)  # waits still
@@ -260,6 +262,7 @@ def test_the_chart_averages_slots_and_takes_percentiles_of_waits(pool: Pool) -> 
     last = steps[-1]
     assert len(steps) == 60
     assert (last.plans, last.demand, last.busy, last.idle) == (2, 6.0, 3.0, 1.0)
+    assert steps[-6].plans == 0
     assert last.booting == 2.0
     assert last.waits == Boots(4, 2.0, 20.0)
     assert steps[0].plans == 0

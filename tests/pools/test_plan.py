@@ -104,6 +104,11 @@ def test_what_serves_no_job_is_no_capacity_but_counts_against_max(
     assert planned.why[-1] == "1 more server would be needed, but the maximum is 1."
 
 
+def test_servers_that_only_the_minimum_asks_for_are_told_so() -> None:
+    assert ask(min=2).why[-1] == "2 servers will be created, because the minimum is 2."
+    assert ask(jobs=wait(4), min=2).why[-1] == "2 servers will be created."
+
+
 def test_jobs_that_the_ci_holds_or_that_just_came_need_no_server() -> None:
     held = [Job("h", JobState.HELD, NOW - 60)]
     assert ask(jobs=held).create == 0

@@ -30,16 +30,16 @@ def test_what_no_pool_can_run_is_summed_up_by_what_it_asks_for() -> None:
     found = describe_unmatched(pool.queue, [pool], shown)
     assert len(found) == 5
     assert found[0] == {
-        "labels": ["os:windows"],
+        "labels": ["os=windows"],
         "count": 2,
         "since": AT - 3,
         "pool": "linux",
         "template": "default",
         "enabled": True,
-        "missing": ["os:windows"],
+        "missing": ["os=windows"],
         "demanded": [],
     }
-    assert found[1]["missing"] == ["kernel:k-4"]
+    assert found[1]["missing"] == ["kernel=k-4"]
     assert describe_unmatched(pool.queue, [], shown)[0]["pool"] == ""
     # One that fits, and one that has not waited long.
     fresh = (jobs[0], replace(jobs[1], since=AT + 1))
@@ -63,4 +63,4 @@ def test_a_disabled_pool_and_what_a_pool_demands_are_told() -> None:
     job = replace(job, labels={"os": "linux"})
     shown = QueueSnapshot(AT + PATIENCE, (job,))
     (found,) = describe_unmatched(pool.queue, [pool], shown)
-    assert (found["missing"], found["demanded"]) == ([], ["label.gpu:yes"])
+    assert (found["missing"], found["demanded"]) == ([], ["label.gpu=yes"])

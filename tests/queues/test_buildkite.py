@@ -96,7 +96,7 @@ def test_an_agent_runs_the_jobs_of_its_queue_and_of_no_other() -> None:
     assert match_queue(linux, {"queue": "Linux"}) is None
     assert match_queue(usual, {}) == 0
     assert match_queue(linux, {}) is None
-    assert list_missing_queue(linux, {}) == ["queue:linux"]
+    assert list_missing_queue(linux, {}) == ["queue=linux"]
     assert list_missing_queue(usual, {}) == []
     assert check_labels(linux) == ""
     assert "only by their queue" in check_labels({"os": "linux"})

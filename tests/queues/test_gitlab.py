@@ -205,7 +205,7 @@ def test_a_rate_limit_without_retry_after_says_when_it_is_filled_again(
         ({"docker": ""}, {"docker": "", "gpu": ""}, 1, []),
         ({"docker": ""}, {"Docker": ""}, None, ["docker"]),
         ({"docker": "", "gpu": ""}, {"docker": ""}, None, ["gpu"]),
-        ({}, {"docker": ""}, None, ["run_untagged:true"]),
+        ({}, {"docker": ""}, None, ["run_untagged=true"]),
         ({}, {"docker": "", "run_untagged": "true"}, 1, []),
         ({}, {}, 0, []),
         ({"docker": ""}, {"docker": "", "run_untagged": "true"}, 0, []),

@@ -62,7 +62,7 @@ def test_of_equal_pools_priority_decides_then_the_price_then_the_name() -> None:
 
 def test_what_a_job_misses_is_written_as_people_write_it() -> None:
     job = {"gpu": "yes", "linux": "", "os": "linux"}
-    assert list_missing(job, {"gpu": "no", "os": "linux"}) == ["gpu:yes", "linux"]
+    assert list_missing(job, {"gpu": "no", "os": "linux"}) == ["gpu=yes", "linux"]
 
 
 def test_a_tag_is_not_missing_because_of_its_capitals() -> None:

@@ -248,8 +248,8 @@ def test_an_agent_carries_every_label_of_a_task_that_has_a_value(
 
 def test_what_a_task_misses_leaves_out_what_every_agent_carries() -> None:
     job = {**LABELS, "gpu": "yes", "size": "", "woodpecker-ci.org/event": "push"}
-    assert list_missing_of_task(job, {"gpu": "*"}) == ["platform:linux/amd64"]
-    assert list_missing_of_task(job, AMD64) == ["gpu:yes"]
+    assert list_missing_of_task(job, {"gpu": "*"}) == ["platform=linux/amd64"]
+    assert list_missing_of_task(job, AMD64) == ["gpu=yes"]
 
 
 def test_labels_that_choose_no_agent_are_explained() -> None:

@@ -22,6 +22,7 @@ class Growth:
     uncordon: list[Member] = field(default_factory=list)
     create: int = 0
     wanted: int = 0  # before the limits
+    for_min: bool = False  # whether some of them are wanted only to reach the minimum
     limits: list[str] = field(default_factory=list)  # those that hold it back
     retry_at: float = math.inf  # when a limit of time ends
 
@@ -79,7 +80,9 @@ def plan_growth(
         short -= max(0, free - hidden)
         hidden = max(0, hidden - free)
         good += 1
-    growth.wanted = max(math.ceil(short / policy.slots), policy.min - good, 0)
+    needed = max(math.ceil(short / policy.slots), 0)
+    growth.wanted = max(needed, policy.min - good)
+    growth.for_min = growth.wanted > needed
     growth.create = growth.wanted
     for most, words, until in _list_limits(policy, memo, found, bounds, now):
         if growth.create > max(0, most):

@@ -163,7 +163,10 @@ def _tell_shadow(shadow: Shadow, memo: Memo) -> _Told:
 def _explain_unknown(
     demand: Demand | None, memo: Memo, policy: Policy, now: float
 ) -> str:
-    """Return why nothing is known of the demand, or ""."""
+    """Return why nothing is known of the demand, or "".
+
+    The same for as long as it is so: plans that say the same are one line of the log.
+    """
     if demand is None:
         return "The queue has not shown its jobs yet. Nothing changes until it does."
     if not demand.complete:
@@ -178,15 +181,13 @@ def _explain_unknown(
         )
     if now >= _find_end(demand, policy):
         if demand.until is not None:
-            ended = int(now - demand.until)
             return (
-                f"What was pushed to the queue expired {ended} s ago. Nothing "
-                "changes until the next push."
+                "What was last pushed to the queue has expired. Nothing changes until "
+                "the next push."
             )
-        age = int(now - demand.at)
         return (
-            f"The queue's last answer is {age} s old. Nothing changes until a new "
-            "one comes."
+            f"The queue's last answer is more than {policy.stale:g} s old. Nothing "
+            "changes until a new one comes."
         )
     return ""
 
@@ -265,7 +266,8 @@ def _explain(
     if growth.uncordon:
         said.append(f"{_count(len(growth.uncordon), 'server')} {verb} serve again.")
     if growth.create:
-        said.append(f"{_count(growth.create, 'server')} {verb} be created.")
+        because = f", because the minimum is {policy.min}" if growth.for_min else ""
+        said.append(f"{_count(growth.create, 'server')} {verb} be created{because}.")
     if growth.limits:
         missing = growth.wanted - growth.create
         reasons = ", and ".join(growth.limits)

@@ -98,7 +98,7 @@ def list_missing_queue(job: Labels, pool: Labels) -> list[str]:
     """Return the queue of a job, if a pool serves another."""
     if match_queue(job, pool) is not None:
         return []
-    return [f"{_QUEUE}:{job.get(_QUEUE, _USUAL)}"]
+    return [f"{_QUEUE}={job.get(_QUEUE, _USUAL)}"]
 
 
 def check_labels(labels: Labels) -> str:

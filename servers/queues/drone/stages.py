@@ -149,7 +149,7 @@ def list_missing_of_stage(job: Labels, pool: Labels) -> list[str]:
 def list_demanded_of_stage(job: Labels, pool: Labels) -> list[str]:
     """Return the labels of a pool that a stage lacks: the server wants them equal."""
     return [
-        f"{name}:{value}"
+        f"{name}={value}"
         for name, value in sorted(pool.items())
         if name.startswith(_LABEL) and name not in job
     ]

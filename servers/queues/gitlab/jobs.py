@@ -66,7 +66,7 @@ def match_job(job: Labels, pool: Labels) -> int | None:
 def list_missing_of_job(job: Labels, pool: Labels) -> list[str]:
     """Return which tags of a job a pool lacks."""
     if not job:
-        return [] if match_job(job, pool) is not None else [f"{UNTAGGED}:{_YES}"]
+        return [] if match_job(job, pool) is not None else [f"{UNTAGGED}={_YES}"]
     return sorted(job.keys() - pool.keys())
 
 

@@ -34,7 +34,7 @@ def list_missing_of_item(job: Labels, pool: Labels) -> list[str]:
     """Return the label expressions that do not hold for a pool's labels."""
     offered = _offer(pool)
     if not job and pool.get(MODE) == EXCLUSIVE:
-        return [f"{MODE}:{NORMAL}"]
+        return [f"{MODE}={NORMAL}"]
     return sorted(text for text in job if not parse_expression(text).holds(offered))
 
 

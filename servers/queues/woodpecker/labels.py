@@ -36,7 +36,7 @@ def list_missing_of_task(job: Labels, pool: Labels) -> list[str]:
     """Return what a task asks for and a pool's agents do not carry."""
     offered = _offer(pool)
     return [
-        f"{name}:{value}"
+        f"{name}={value}"
         for name, value in sorted(_ask(job).items())
         if offered.get(name) not in {_ANY, value}
     ]
@@ -46,7 +46,7 @@ def list_demanded_of_task(job: Labels, pool: Labels) -> list[str]:
     """Return what a pool's agents demand of a task, and it does not say."""
     missing = {each.partition(":")[0] for each in list_missing_of_task(job, pool)}
     return [
-        f"{name[1:]}:{value}"
+        f"{name[1:]}={value}"
         for name, value in sorted(pool.items())
         if name.startswith(_REQUIRED)
         and job.get(name[1:]) != value
