@@ -23,7 +23,7 @@ from servers.placing.queues import open_registrar_of
 from servers.placing.registrations import explain_unregistered, find_registers
 from servers.queues.base import Labels
 from servers.queues.registrars import Registered
-from servers.queues.registry import is_registrable
+from servers.queues.registry import describe_queue_kind, is_registrable
 from servers.records.registrations import record_registered
 
 # A CI that takes longer holds up a thread and a call slot of the account.
@@ -111,9 +111,19 @@ def _register(
     # No transaction is open here: the CI may take its time.
     try:
         with calling(queue):
-            return open_registrar_of(queue).register(
+            given = open_registrar_of(queue).register(
                 attempt.key, labels=labels, deadline=min(seconds, MOST_SECONDS)
             )
     except (CallError, FleetError) as error:
         said = f"The queue {queue} did not register its agent. {error.message}"
         raise RegistrationError(said) from error
+    registers = describe_queue_kind(queue.kind).registers
+    reserved = registers.lengths if registers else {}
+    for name, value in given.environment.items():
+        if len(value.encode()) > reserved.get(name, 0):
+            # The cloud would refuse it, and would be taken for the one at fault.
+            raise RegistrationError(
+                f"The queue {queue} gave {name} with more than "
+                f"{reserved.get(name, 0):,} bytes, which user data has no room for."
+            )
+    return given

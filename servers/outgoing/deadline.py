@@ -9,17 +9,43 @@ import socket
 import threading
 import time
 from types import TracebackType
+from typing import Final
 
+# Of all pages of a call, unpacked. A page of zeros is sent as next to nothing.
+MAX_RECEIVED: Final = 256 * 1024 * 1024
 _local = threading.local()
+
+
+class TooMuchError(ValueError):
+    """The answers to one call have more bytes than this process may hold."""
+
+
+class Received:
+    """How many bytes were received for one call, in all of its threads."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, number: int) -> None:
+        """Count bytes. Raise TooMuchError if there are too many."""
+        with self._lock:
+            self._bytes += number
+            if self._bytes > MAX_RECEIVED:
+                raise TooMuchError
 
 
 class Deadline:
     """The time and the connections of one call of the port, in one thread.
 
-    ``what`` names the cloud in the sentences of errors.
+    ``what`` names the cloud in the sentences of errors. ``received`` is that of the
+    call, if this is one of its threads.
     """
 
-    def __init__(self, seconds: float, what: str) -> None:
+    def __init__(
+        self, seconds: float, what: str, received: Received | None = None
+    ) -> None:
+        self.received = received or Received()
         self.ends = time.monotonic() + seconds
         self.what = what
         self.sent = False  # whether the latest request was sent

@@ -96,6 +96,9 @@ class Field:
             return "enter a list of text values." if self.several else "enter text."
         if len(value) > MAX_TEXT or "\0" in value:
             return f"use at most {MAX_TEXT} characters."
+        if any("\ud800" <= each <= "\udfff" for each in value):
+            # Half of a pair, which JSON can spell and no database stores.
+            return "use characters of Unicode."
         if not value:
             return ""
         if self.choices is not None and value not in self.choices:

@@ -29,7 +29,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from servers.addresses import explain_address, explain_host, resolve
-from servers.outgoing.deadline import Deadline, current_deadline
+from servers.outgoing.deadline import Deadline, TooMuchError, current_deadline
 from servers.outgoing.errors import (
     CallError,
     CredentialsError,
@@ -39,7 +39,7 @@ from servers.outgoing.errors import (
 )
 from servers.outgoing.proxy import ProxyError, explain_way, find_proxy
 
-MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 CONNECT_SECONDS: Final = 5.0
 MAX_RETRY_SECONDS: Final = 3600.0
 
@@ -136,7 +136,8 @@ def _exchange(
     # without a length. Half an answer must not pass for a whole one.
     deadline.remaining()
     if len(content) > MAX_BODY_BYTES:
-        raise ValueError("the answer is too large")
+        raise TooMuchError
+    deadline.received.add(len(content))
     return Answer(response.status, response.reason or "", response.headers, content)
 
 
@@ -248,6 +249,7 @@ def _describe(error: BaseException) -> str:
     tunnel = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))
     proxy = f"the proxy answered {tunnel[1]}" if tunnel else "the proxy did not answer"
     for known, words in (
+        (TooMuchError, "it is too large"),
         (ProxyError, "the proxy can't be used"),
         (failures.ProxyError, proxy),
         (failures.SSLError, "the TLS certificate or handshake failed"),

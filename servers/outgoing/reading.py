@@ -21,12 +21,20 @@ _DIGITS: Final = re.compile(r"-?[0-9]{1,30}")
 def parse_json(body: bytes) -> Any:
     """Return the JSON value of a body, or None if it is none.
 
-    NaN and Infinity are no JSON, and become None. So does what is nested too deep.
+    NaN and Infinity are no JSON, and become None. So do numbers that are too large for
+    a float, such as 1e999, and what is nested too deep.
     """
     try:
-        return json.loads(body, parse_constant=lambda _name: None)
+        return json.loads(
+            body, parse_constant=lambda _name: None, parse_float=_read_finite
+        )
     except (ValueError, RecursionError):  # also its encoding
         return None
+
+
+def _read_finite(digits: str) -> float | None:
+    found = float(digits)
+    return found if math.isfinite(found) else None
 
 
 def find(data: Any, *path: Step) -> Any:

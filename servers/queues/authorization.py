@@ -8,6 +8,8 @@ from servers.outgoing.fields import Field
 
 # What a header takes.
 _PRINTABLE: Final = "[!-~](?:[ -~]*[!-~])?"
+# A token of a CI system. White space around it is from copying it.
+ONE_WORD: Final = "[!-~]+"
 
 FIELDS: Final = (
     Field(
@@ -39,6 +41,11 @@ def check_authorization(given: Mapping[str, str]) -> str:
     return ""
 
 
+def read_token(given: Mapping[str, str]) -> str:
+    """Return the token of some credentials as it is sent, or ""."""
+    return given.get("token", "").strip()
+
+
 def write_basic(user: str, password: str) -> str:
     """Return the value of an Authorization header."""
     return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
@@ -46,8 +53,8 @@ def write_basic(user: str, password: str) -> str:
 
 def write_authorization(given: Mapping[str, str]) -> dict[str, str]:
     """Return the header that authenticates a call, or {}."""
-    if token := given.get("token"):
-        return {"Authorization": f"Bearer {token.strip()}"}
+    if token := read_token(given):
+        return {"Authorization": f"Bearer {token}"}
     if user := given.get("user"):
         return {"Authorization": write_basic(user, given.get("password", ""))}
     return {}

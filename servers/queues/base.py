@@ -7,7 +7,7 @@ never turns an answer that it can't read into an empty queue.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Protocol
+from typing import Final, Protocol
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing.errors import UnknownOutcomeError
@@ -92,8 +92,6 @@ class QueueSnapshot:
 
 class Queue(Protocol):
     """One queue of a CI system. Safe to call from any thread."""
-
-    kind: ClassVar[str]
 
     def read(self, *, now: float, deadline: float) -> QueueSnapshot:
         """Return what the queue shows, with all its pages, within ``deadline`` seconds.

@@ -14,6 +14,7 @@ from servers.outgoing.fields import Field
 from servers.outgoing.reply import Reply, shorten
 from servers.outgoing.rest import Query, RestClient
 from servers.queues.answers import need_list
+from servers.queues.authorization import ONE_WORD
 from servers.queues.base import Labels, QueueConfig
 from servers.queues.opening import open_with_token
 
@@ -31,6 +32,8 @@ TOKEN: Final = Field(
     "their servers drain.",
     required=True,
     secret=True,
+    pattern=ONE_WORD,
+    like="0a1b2c3d",
 )
 PAGE: Final = 200  # rows at once; an instance shows fewer if its settings say so
 OWNER: Final = Field(

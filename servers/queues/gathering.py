@@ -20,7 +20,7 @@ def gather(read: Callable[[T], U], items: Iterable[T]) -> list[U]:
     outer = current_deadline()
 
     def read_one(item: T) -> U:
-        with Deadline(outer.remaining(), outer.what):
+        with Deadline(outer.remaining(), outer.what, outer.received):
             return read(item)
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="queue") as threads:

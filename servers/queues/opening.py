@@ -5,6 +5,7 @@ from collections.abc import Callable
 from servers.outgoing.errors import CallError
 from servers.outgoing.reply import Reply
 from servers.outgoing.rest import RestClient
+from servers.queues.authorization import read_token
 from servers.queues.base import QueueConfig
 
 
@@ -20,7 +21,7 @@ def open_with_token(
 
     ``scheme`` is the word before the token, and ``what`` the system's name.
     """
-    token = config.credentials.get("token", "")
+    token = read_token(config.credentials)
     return RestClient(
         what,
         config.url.rstrip("/") + path,

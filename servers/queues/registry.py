@@ -7,6 +7,7 @@ from typing import Final
 
 from servers.errors import InvalidError
 from servers.queues.base import Queue, QueueConfig
+from servers.queues.bounds import Bounded
 from servers.queues.kind import QueueKind
 from servers.queues.registrars import Registers
 
@@ -54,11 +55,19 @@ def read_poll(kind: str, options: Mapping[str, object]) -> float:
 
 
 def open_queue(kind: str, config: QueueConfig) -> Queue:
-    """Return a queue. Cheap: no call, no connection. Raises InvalidError."""
+    """Return a queue whose snapshots are within bounds, whatever its CI shows.
+
+    Cheap: no call, no connection. Raises InvalidError.
+    """
     described = describe_queue_kind(kind)
     if described.open is None:
         raise InvalidError("The jobs of this queue are pushed, so it can't be read.")
-    return described.open(config)
+    secrets = (
+        config.credentials.get(each.name, "").strip()
+        for each in described.credentials
+        if each.secret
+    )
+    return Bounded(described.open(config), tuple(filter(None, secrets)))
 
 
 @lru_cache

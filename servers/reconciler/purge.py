@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from servers.lifecycle.snapshot import Pace
@@ -55,6 +55,8 @@ class _OvertakenError(Exception):
 
 LISTINGS_KEPT: Final = timedelta(days=1)
 HISTORY_KEPT: Final = timedelta(days=30)
+# A CI whose jobs get other ids each time it is asked must not fill the disk.
+JOBS_KEPT: Final = 5_000_000
 # The sums per day are small, and tell of the same month a year ago.
 COSTS_KEPT: Final = timedelta(days=400)
 HEARTBEATS_KEPT: Final = timedelta(hours=1)
@@ -120,6 +122,8 @@ def _list_overdue(now: datetime) -> Iterator[QuerySet[Any]]:
     yield Event.objects.filter(at__lt=now - HISTORY_KEPT)
     yield PoolPlan.objects.filter(at__lt=now - HISTORY_KEPT)
     yield PoolJob.objects.filter(queued_at__lt=now - HISTORY_KEPT)
+    newest = PoolJob.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    yield PoolJob.objects.filter(pk__lte=newest - JOBS_KEPT)
     yield Registration.objects.filter(revoked_at__lt=now - HISTORY_KEPT)
     yield list_orphaned()
     yield Heartbeat.objects.filter(seen_at__lt=now - HEARTBEATS_KEPT)

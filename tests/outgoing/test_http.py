@@ -21,7 +21,7 @@ from libcloud.compute.drivers.scaleway import ScalewayConnection
 from servers.clouds.amazon.api import read_answer
 from servers.clouds.driver import put_on_http, send_by
 from servers.drill.service import free_port
-from servers.outgoing import http
+from servers.outgoing import deadline, http
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import (
     CallError,
@@ -86,9 +86,26 @@ def test_an_answer_that_is_too_large_is_none(monkeypatch: pytest.MonkeyPatch) ->
     with (
         answering(200, packed, Content_Encoding="gzip") as (url, _),
         Deadline(5, "It"),
-        pytest.raises(UnknownOutcomeError),
+        pytest.raises(UnknownOutcomeError, match="it is too large"),
     ):
         send("GET", url)
+
+
+def test_the_answers_of_a_call_are_counted_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deadline, "MAX_RECEIVED", 10)
+    with answering(200, b"a" * 6) as (url, _):
+        with Deadline(5, "It") as first:
+            assert send("GET", url).body == b"a" * 6
+        # Such as in another of its threads.
+        with (
+            Deadline(5, "It", first.received),
+            pytest.raises(UnknownOutcomeError, match="it is too large"),
+        ):
+            send("GET", url)
+        with Deadline(5, "It"):
+            assert send("GET", url).body == b"a" * 6
 
 
 def test_what_was_sent_is_decided_for_each_request_alone() -> None:

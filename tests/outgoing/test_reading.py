@@ -29,6 +29,13 @@ def test_a_time_is_read_in_its_zone(text: Any, seconds: float | None) -> None:
 
 
 @pytest.mark.parametrize(
+    "body", [b"1e999", b"-1e999", b"NaN", b"Infinity", b"[" * 9999]
+)
+def test_what_no_json_can_hold_is_nothing(body: bytes) -> None:
+    assert reading.parse_json(body) is None
+
+
+@pytest.mark.parametrize(
     ("link", "target"),
     [
         (

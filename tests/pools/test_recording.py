@@ -12,6 +12,7 @@ from servers.lifecycle.pools.demand import JobState
 from servers.models import Pool, PoolJob, Queue
 from servers.pools.recording import BATCH, record_changes
 from servers.queues.base import QueueJob, QueueSnapshot
+from servers.reconciler import purge
 from servers.reconciler.purge import purge_history
 from servers.records.ledger import database_now
 from tests.support.fleet import make_fleet
@@ -135,6 +136,18 @@ def test_it_is_purged_after_its_time(pool: Pool) -> None:
     assert purge_history()
     (row,) = PoolJob.objects.all()
     assert row.queued_at > datetime.now(UTC) - timedelta(days=1)
+
+
+def test_of_too_many_jobs_the_newest_are_kept(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purge, "JOBS_KEPT", 2)
+    now = database_now().timestamp() - START
+    show(pool, [(now + each, [wait(f"{each}", now)]) for each in range(4)])
+    keys = list(PoolJob.objects.order_by("pk").values_list("key", flat=True))
+    assert purge_history()
+    kept = PoolJob.objects.order_by("pk").values_list("key", flat=True)
+    assert list(kept) == keys[-2:]
 
 
 def test_its_queue_takes_it_along_and_its_pool_does_not(pool: Pool) -> None:

@@ -33,6 +33,7 @@ from servers.queues.github.registrar import GitHubRunners
 from servers.queues.registrars import Registered
 from servers.reconciler.purge import purge_history
 from servers.reports.why import explain_server
+from tests.queues.fakes import github as fake
 from tests.queues.fakes.github import FakeGitHub
 from tests.support.fleet import (
     Workshop,
@@ -144,6 +145,17 @@ def test_a_ci_that_fails_delays_the_server_and_is_not_the_cloud_s_fault(
     account.refresh_from_db()
     assert (account.breaker, account.breaker_failures) == ("closed", 0)
     assert Server.objects.get().placement == 0
+
+
+def test_what_user_data_has_no_room_for_is_no_registration(
+    account: Account, pool: Pool, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake, "write_configuration", lambda _runner: "x" * 7000)
+    provision_in(pool)
+    workshop.run_until(Attempt.objects.filter(outcome="absent").exists)
+    said = f"The queue ci gave {VARIABLE} with more than 6,144 bytes"
+    assert Server.objects.get().waiting.startswith(said)
+    assert live_keys(account) == []
 
 
 def test_without_the_right_it_waits_and_says_what_to_allow(

@@ -125,6 +125,16 @@ def test_a_link_to_another_host_gets_no_credentials(site: FakeJobSite) -> None:
         assert other.calls == []
 
 
+@pytest.mark.parametrize("link", ["http://[", "//[::1", "http://a:b/c"])
+def test_a_link_that_is_none_leaves_the_queue_unknown(
+    site: FakeJobSite, link: str
+) -> None:
+    page = Response(200, [], {"Link": f'<{link}>; rel="next"'})
+    site.answer(page, times=1)
+    with pytest.raises(UnknownOutcomeError, match="another host"):
+        read(site.url, LISTS)
+
+
 def test_a_list_that_is_shorter_than_its_total_is_partial(site: FakeJobSite) -> None:
     options = {
         **LISTS,

@@ -5,7 +5,7 @@ buildkite/client.go, for the header that says how often to ask.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
@@ -15,6 +15,7 @@ from servers.outgoing.fields import Field
 from servers.outgoing.reply import Reply
 from servers.outgoing.rest import RestClient
 from servers.queues import hooks
+from servers.queues.authorization import ONE_WORD, read_token
 from servers.queues.base import (
     Labels,
     QueueConfig,
@@ -40,10 +41,8 @@ _STATES: Final = {
 class Buildkite:
     """The queues of one cluster, or of an organization without clusters."""
 
-    kind: ClassVar[str] = "buildkite"
-
     def __init__(self, config: QueueConfig) -> None:
-        token = config.credentials.get("token", "").strip()
+        token = read_token(config.credentials)
         self._client = RestClient(
             NAME, config.url, {"Authorization": f"Token {token}"}, (token,), _explain
         )
@@ -132,7 +131,7 @@ KIND: Final = QueueKind(
             "cluster, Agent tokens.",
             required=True,
             secret=True,
-            pattern="[!-~]+",
+            pattern=ONE_WORD,
             like="bkct_abc",
         ),
     ),

@@ -1,6 +1,6 @@
 """The port over Drone's ``GET /api/queue``."""
 
-from typing import ClassVar, Final
+from typing import Final
 
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
@@ -8,6 +8,7 @@ from servers.outgoing.errors import CallError, CredentialsError, RefusedError
 from servers.outgoing.fields import Field
 from servers.outgoing.reply import Reply
 from servers.queues import hooks
+from servers.queues.authorization import ONE_WORD
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.drone.stages import (
     check_labels,
@@ -29,8 +30,6 @@ _ADVICE: Final = {
 
 class Drone:
     """The queue of one Drone server."""
-
-    kind: ClassVar[str] = "drone"
 
     def __init__(self, config: QueueConfig) -> None:
         self._client = open_with_token(config, what=NAME, explain=_explain)
@@ -75,6 +74,8 @@ KIND: Final = QueueKind(
             "The API token of an administrator: Account settings in Drone.",
             required=True,
             secret=True,
+            pattern=ONE_WORD,
+            like="55f24eb3d61ef6ac",
         ),
     ),
     hook=hooks.DRONE,

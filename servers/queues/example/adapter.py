@@ -1,6 +1,6 @@
 """The port over the simulation."""
 
-from typing import ClassVar, Final
+from typing import Final
 
 from servers.outgoing.fields import Field, read_several
 from servers.queues.base import QueueConfig, QueueSnapshot
@@ -14,8 +14,6 @@ USUAL_LABELS: Final = {"os": "linux"}
 
 class Example:
     """A queue whose jobs are made up."""
-
-    kind: ClassVar[str] = "example"
 
     def __init__(self, config: QueueConfig) -> None:
         self._config = config

@@ -6,7 +6,7 @@ versions before and since 15.
 
 import re
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
@@ -56,8 +56,6 @@ _DONE: Final = frozenset({"success", "failure", "cancelled", "skipped"})
 
 class Forgejo:
     """The jobs of a Forgejo instance, an organization or a repository."""
-
-    kind: ClassVar[str] = "forgejo"
 
     def __init__(self, config: QueueConfig) -> None:
         self._client = open_client(NAME, config)

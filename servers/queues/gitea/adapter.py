@@ -5,7 +5,7 @@ as of 1.25 to 1.27.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
@@ -46,8 +46,6 @@ _DONE: Final = "completed"
 
 class Gitea:
     """The jobs of a Gitea instance, an organization or a repository."""
-
-    kind: ClassVar[str] = "gitea"
 
     def __init__(self, config: QueueConfig) -> None:
         self._client = open_client(NAME, config)

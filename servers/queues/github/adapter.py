@@ -1,7 +1,7 @@
 """The port over GitHub's REST API for Actions."""
 
 from collections.abc import Iterable
-from typing import ClassVar, Final
+from typing import Final
 
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
@@ -38,8 +38,6 @@ Run = tuple[str, str]  # the repository and the run's id
 
 class GitHub:
     """The jobs of an organization's repositories, or of those that are named."""
-
-    kind: ClassVar[str] = "github"
 
     def __init__(self, config: QueueConfig) -> None:
         self._config = config

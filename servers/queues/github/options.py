@@ -5,6 +5,7 @@ from typing import Final
 
 from servers.outgoing.fields import Field, read_several
 from servers.outgoing.signing import read_rsa_key
+from servers.queues.authorization import ONE_WORD
 
 DEFAULT_URL: Final = "https://api.github.com"
 _OWNER: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
@@ -20,6 +21,8 @@ CREDENTIALS: Final = (
         "repositories), ServerFleet can register runners for servers, and "
         "remove them again. Leave it out if you use a GitHub App.",
         secret=True,
+        pattern=ONE_WORD,
+        like="github_pat_abc",
     ),
     Field(
         "app_id",

@@ -26,6 +26,7 @@ from servers.outgoing.reply import Reply, need_text
 from servers.outgoing.rest import RestClient
 from servers.outgoing.signing import read_rsa_key, sign_assertion
 from servers.outgoing.skew import read_skew, say_clock
+from servers.queues.authorization import read_token
 from servers.queues.base import QueueConfig
 from servers.queues.github.errors import NAME, explain
 from servers.queues.github.options import read_repositories
@@ -51,7 +52,7 @@ def digest(config: QueueConfig) -> str:
 
 def find_token(config: QueueConfig) -> str:
     """Return the token for the next calls. Needs a surrounding ``Deadline``."""
-    if token := config.credentials.get("token", ""):
+    if token := read_token(config.credentials):
         return token
     return _cache.find(
         digest(config).encode(),

@@ -1,7 +1,7 @@
 """The port over GitLab's REST API."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
@@ -42,8 +42,6 @@ Project = tuple[str, str]  # its id, or its path, and its path
 
 class GitLab:
     """The jobs of a group's projects, or of those that are named."""
-
-    kind: ClassVar[str] = "gitlab"
 
     def __init__(self, config: QueueConfig) -> None:
         self._options = config.options

@@ -12,6 +12,7 @@ from servers.outgoing.errors import (
 )
 from servers.outgoing.reply import Reply
 from servers.outgoing.rest import Query, RestClient
+from servers.queues.authorization import read_token
 from servers.queues.base import QueueConfig
 from servers.queues.gitlab.jobs import NAME
 
@@ -27,7 +28,7 @@ _REFUSED: Final = frozenset({400, 404, 405, 422})
 
 def open_client(config: QueueConfig) -> RestClient:
     """Return the client for a GitLab."""
-    token = config.credentials.get("token", "")
+    token = read_token(config.credentials)
     return RestClient(
         NAME,
         f"{config.url.rstrip('/')}/api/v4",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from servers.outgoing.fields import Field, read_several
+from servers.queues.authorization import ONE_WORD
 
 DEFAULT_URL: Final = "https://gitlab.com"
 _PATH: Final = r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}(/[A-Za-z0-9_.-]{1,255}){0,20}"
@@ -18,6 +19,8 @@ CREDENTIALS: Final = (
         "Maintainer of the project.",
         required=True,
         secret=True,
+        pattern=ONE_WORD,
+        like="glpat-abc",
     ),
 )
 OPTIONS: Final = (

@@ -1,6 +1,6 @@
 """The port over Jenkins's ``/queue``, ``/computer`` and ``/api/json``."""
 
-from typing import ClassVar, Final
+from typing import Final
 
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
@@ -8,7 +8,7 @@ from servers.outgoing.errors import CallError, CredentialsError, UnknownOutcomeE
 from servers.outgoing.fields import Field
 from servers.outgoing.reply import Reply
 from servers.outgoing.rest import RestClient
-from servers.queues.authorization import write_basic
+from servers.queues.authorization import ONE_WORD, read_token, write_basic
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.jenkins.items import Nodes, is_starting, read_item, read_running
 from servers.queues.jenkins.labels import (
@@ -36,11 +36,9 @@ _ADVICE: Final = {
 class Jenkins:
     """The queue of one Jenkins controller."""
 
-    kind: ClassVar[str] = "jenkins"
-
     def __init__(self, config: QueueConfig) -> None:
         user = config.credentials.get("user", "")
-        token = config.credentials.get("token", "").strip()
+        token = read_token(config.credentials)
         basic = write_basic(user, token)
         # The reasons in the queue are read, so they must be in English.
         headers = {"Authorization": basic, "Accept-Language": "en"}
@@ -119,6 +117,8 @@ KIND: Final = QueueKind(
             "Security.",
             required=True,
             secret=True,
+            pattern=ONE_WORD,
+            like="11a2b3c4",
         ),
     ),
     options=(

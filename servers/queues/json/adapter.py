@@ -1,7 +1,7 @@
 """The port over any JSON that says how many jobs wait and run, or lists them."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from urllib.parse import urljoin
 
 from servers.lifecycle.pools.demand import JobState
@@ -9,6 +9,7 @@ from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
 from servers.outgoing.errors import CallError, UnknownOutcomeError
 from servers.outgoing.fields import Field
+from servers.outgoing.links import split_link
 from servers.outgoing.reply import Reply
 from servers.outgoing.rest import RestClient
 from servers.queues.authorization import (
@@ -44,8 +45,6 @@ _TAKEN: Final = frozenset(
 
 class JsonSource:
     """Two places that show the jobs that wait, and those that run."""
-
-    kind: ClassVar[str] = "json"
 
     def __init__(self, config: QueueConfig) -> None:
         given = config.credentials
@@ -107,7 +106,11 @@ class JsonSource:
                 found = self._find(reply, self._total)
                 total = need_count(reading.number({"n": found}, "n"), f"{NAME}'s total")
         jobs = [read_item(each, self._pointers, state, now, NAME) for each in items]
-        return jobs, total is None or len(items) >= total
+        shown = len(jobs)
+        if "id" in self._pointers:
+            # One that moved to another page meanwhile is in the list twice.
+            shown = len({job.job_id for job in jobs})
+        return jobs, total is None or shown >= total
 
     def _find(self, reply: Reply, pointer: str) -> Any:
         if reply.data is None:
@@ -120,7 +123,9 @@ class JsonSource:
     def _find_next(self, reply: Reply) -> str | None:
         # Relative links are common, and mean the same host.
         link = reply.find_link("next")
-        return urljoin(f"{self._base}/", link) if link else None
+        if not link or split_link(link) is None:
+            return link or None  # what is no link is refused when it is followed
+        return urljoin(f"{self._base}/", link)
 
 
 def _need_place(options: Mapping[str, str], name: str) -> Place:

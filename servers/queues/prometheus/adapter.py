@@ -9,7 +9,7 @@ VictoriaMetrics.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import reading
@@ -21,6 +21,7 @@ from servers.outgoing.errors import (
     UnknownOutcomeError,
 )
 from servers.outgoing.fields import Field
+from servers.outgoing.masking import mask
 from servers.outgoing.reply import Reply, shorten
 from servers.outgoing.rest import RestClient
 from servers.queues.authorization import (
@@ -50,8 +51,6 @@ _WRONG: Final = frozenset({"bad_data", "execution"})
 
 class Prometheus:
     """Two queries: one for the jobs that wait, one for those that run."""
-
-    kind: ClassVar[str] = "prometheus"
 
     def __init__(self, config: QueueConfig) -> None:
         given, options = config.credentials, config.options
@@ -103,7 +102,7 @@ class Prometheus:
         """Yield the numbers that a query returns, with their labels."""
         asked = {"query": query, "lookback_delta": f"{self._max_age:g}s"}
         reply = self._client.ask("GET", "/api/v1/query", query=asked)
-        _check_whole(reply, which)
+        _check_whole(reply, which, self._client.secrets)
         for labels, sample in _read_samples(reply, which):
             self._check_age(reading.number(sample, 0), now, which)
             yield labels, need_count(_read_value(sample), f"The result of {which}")
@@ -118,13 +117,14 @@ class Prometheus:
             )
 
 
-def _check_whole(reply: Reply, which: str) -> None:
+def _check_whole(reply: Reply, which: str, secrets: tuple[str, ...]) -> None:
     """Raise UnknownOutcomeError if the answer is no success, or has only a part."""
     if reading.text(reply.data, "status") != "success":
         raise UnknownOutcomeError(f"{NAME} answered without a result.")
     warnings = reading.find(reply.data, "warnings")
     if warnings or reading.truth(reply.data, "isPartial"):
         said = "; ".join(reading.texts(reply.data, "warnings")) or "it is partial"
+        said = mask(said, secrets)  # before it is cut
         raise UnknownOutcomeError(
             f"{which} may have returned only a part: {shorten(said)}"
         )

@@ -1,7 +1,7 @@
 """The port over Woodpecker's ``GET /api/queue/info`` and its agents."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from servers.outgoing import reading
 from servers.outgoing.deadline import Deadline
@@ -10,6 +10,7 @@ from servers.outgoing.fields import Field
 from servers.outgoing.reply import Reply, need_text
 from servers.outgoing.rest import Query
 from servers.queues.answers import need_list
+from servers.queues.authorization import ONE_WORD
 from servers.queues.base import QueueConfig, QueueSnapshot, check_count
 from servers.queues.cordons import Agent, Cordoned, set_cordons
 from servers.queues.kind import QueueKind
@@ -35,8 +36,6 @@ _ADVICE: Final = {
 
 class Woodpecker:
     """The queue of one Woodpecker server."""
-
-    kind: ClassVar[str] = "woodpecker"
 
     def __init__(self, config: QueueConfig) -> None:
         self._client = open_with_token(config, what=NAME, explain=_explain)
@@ -128,6 +127,8 @@ KIND: Final = QueueKind(
             "Woodpecker.",
             required=True,
             secret=True,
+            pattern=ONE_WORD,
+            like="eyJhbGciOi.abc",
         ),
     ),
 )
