@@ -14,14 +14,26 @@ from servers.records.ledger import database_now
 # How many rows of a kind one tick sends hints for. The next tick takes the next ones.
 BATCH = 200
 HEARTBEAT = timedelta(seconds=5)
+# What is due next, by its column.
+_DUE = (
+    (Server, "next_step_at"),
+    (Location, "next_listing_at"),
+    (Instance, "next_step_at"),
+    (Queue, "next_read_at"),
+    (Queue, "read_after"),
+    (Queue, "lease_until"),  # what its holder writes later is told by the fence
+    (Pool, "next_plan_at"),
+)
 
 
 def tick() -> int:
     """Send hints for all due rows; return how many rows. A handful of queries."""
     now = database_now()
-    if Fleet.objects.filter(
-        Q(ticked_at__isnull=True) | Q(ticked_at__lt=now - HEARTBEAT)
-    ).update(ticked_at=now):
+    last = Fleet.objects.values_list("ticked_at", flat=True).first()
+    is_time = last is None or abs(now - last) > HEARTBEAT
+    if is_time and Fleet.objects.filter(ticked_at=last).update(ticked_at=now):
+        if last is not None and last > now:
+            _follow_clock(now)
         resume_due(now)
     return (
         _hint_servers(now)
@@ -30,6 +42,17 @@ def tick() -> int:
         + _hint_queues(now)
         + _hint_pools(now)
     )
+
+
+def _follow_clock(now: datetime) -> None:
+    """Make due what lies ahead, since the database's clock was set back.
+
+    Else everything would stand still for as long as the clock was wrong. What comes too
+    early finds nothing to do, and is due again at its time.
+    """
+    for model, column in _DUE:
+        ahead = {f"{column}__gt": now}
+        model._default_manager.filter(**ahead).update(**{column: now})  # noqa: SLF001
 
 
 def _hint_servers(now: datetime) -> int:

@@ -252,6 +252,8 @@ def test_a_policy_is_changed_with_its_windows(admin: Client, pool: Pool) -> None
         ({"policy-idle": "nan"}, "Enter a number."),
         ({"zone": "Mars/Base"}, "Use a time zone such as Europe/Berlin."),
         ({"windows": "* * * * 1 min"}, "is not min, max, spare or idle"),
+        ({"windows": f"* * * * 1 min={'9' * 400}"}, "is not min, max, spare or idle"),
+        ({"windows": f"* * * * 1 min={'9' * 20}"}, "Use a list of at most"),
         ({"windows": "each day"}, "is not a cron expression"),
         ({"policy-cost_per_hour": "3"}, "needs the price of a server"),
         ({"policy-cost_per_day": "3"}, "needs the price of a server"),

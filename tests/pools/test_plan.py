@@ -12,7 +12,13 @@ from servers.lifecycle.pools.growth import Bounds, Spent
 from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.pools.memo import Memo
 from servers.lifecycle.pools.plan import Plan, Pool, plan
-from servers.lifecycle.pools.policy import Policy, Window, check_policy
+from servers.lifecycle.pools.policy import (
+    DAY,
+    Policy,
+    Window,
+    check_policy,
+    parse_policy,
+)
 from servers.lifecycle.pools.sharing import Use, share_room
 
 pytestmark = pytest.mark.pure
@@ -60,7 +66,7 @@ def ask(
 ) -> Plan:
     policy = Policy(**{"slots": 2, **settings})
     pool = Pool(policy, memo or Memo(), bounds or Bounds(), frozen)
-    shown = Demand(at, tuple(jobs or ()), **(demand or {}))
+    shown = Demand(**{"at": at, "jobs": tuple(jobs or ()), **(demand or {})})
     return plan(pool, shown, members, at)
 
 
@@ -214,7 +220,8 @@ def test_a_paused_queue_creates_nothing_and_stops_what_is_idle() -> None:
     ("demand", "memo", "words"),
     [
         ({"complete": False}, {}, "only a part of its jobs"),
-        ({}, {"seen_at": NOW + 1}, "older than the one before"),
+        ({"at": NOW - 2}, {"seen_at": NOW - 1}, "older than the one before"),
+        ({"at": NOW + 60}, {}, "The clock was set back since the queue's last answer."),
     ],
 )
 def test_what_the_queue_does_not_show_for_sure_changes_nothing(
@@ -235,6 +242,57 @@ def test_an_old_answer_and_none_change_nothing() -> None:
         assert planned.hold
         assert not planned.changes
         assert planned.memo == IDLE
+
+
+def test_after_the_clock_was_set_back_a_pool_goes_on_at_once() -> None:
+    year = 365 * DAY
+    later = ask(make_member("a"), jobs=wait(4, since=NOW), at=NOW + year, burst=2)
+    assert later.create == 1
+    memo = replace(
+        later.memo, idle_since={"a": NOW + year}, cordoned_at={"c": NOW + year}
+    )
+    memo = replace(memo, failures=9, failed_at=NOW + year)
+    # The answer of before tells nothing. The next one does.
+    held = ask(make_member("a"), memo=memo, demand={"at": NOW + year})
+    assert held.hold
+    planned = ask(make_member("a"), at=NOW + 1, memo=held.memo)
+    assert planned.why == ("0 waiting jobs; 2 free or booting slots, 0 busy.",)
+    times = (
+        *planned.memo.idle_since.values(),
+        *(at for at, _ in planned.memo.created),
+        *(planned.memo.seen_at, planned.memo.created_at, planned.memo.failed_at),
+    )
+    assert max(times) <= NOW + 1
+    went = ask(make_member("a"), at=NOW + 400, memo=planned.memo)
+    assert went.cordon == ("a",)
+
+
+def test_jobs_that_end_while_servers_boot_for_them_leave_these_for_the_next() -> None:
+    first = ask(jobs=wait(4))
+    assert first.why[-1] == "2 servers will be created."
+    boots = [booting(name, created_at=NOW) for name in "ab"]
+    second = ask(*boots, at=NOW + 10, memo=first.memo)
+    assert not second.changes
+    assert second.why == ("0 waiting jobs; 4 free or booting slots, 0 busy.",)
+    # Once they are ready, they are as idle as any.
+    ready = [make_member(n, created_at=NOW, ready_at=NOW + 40) for n in "ab"]
+    third = ask(*ready, at=NOW + 50, memo=second.memo)
+    assert not third.changes
+    last = ask(*ready, at=NOW + 400, memo=third.memo)
+    assert last.cordon == ("a", "b")
+    assert "nobody has needed it for 5 min" in last.why[-1]
+
+
+def test_a_server_that_dies_while_it_drains_is_replaced_for_its_job() -> None:
+    # Until it is proven gone it counts against max.
+    drains = make_member("a", phase=Phase.ENDING)
+    still = ask(drains, jobs=run("a"), max=1)
+    assert still.why == ("0 waiting jobs; 0 free or booting slots, 1 busy.",)
+    lost = ask(drains, jobs=wait(1), max=1)
+    assert lost.why[-1] == "1 more server would be needed, but max is 1."
+    assert not lost.changes
+    gone = ask(jobs=wait(1), max=1, memo=lost.memo)
+    assert gone.why[-1] == "1 server will be created."
 
 
 def test_idle_servers_go_the_longest_idle_first_down_to_min_and_spare() -> None:
@@ -455,6 +513,14 @@ def test_of_several_windows_the_last_wins_and_min_never_passes_max() -> None:
     windows = (Window("* * * * *", min=5, idle=60), Window("* * * * *", max=2, spare=1))
     policy = Policy(max=9, windows=windows).at(NOW)
     assert (policy.min, policy.max, policy.spare, policy.idle) == (2, 2, 1, 60)
+
+
+def test_whole_numbers_that_json_writes_with_a_point_are_whole() -> None:
+    stored = {"min": 2.0, "windows": [{"cron": "* * * * *", "spare": 3.0, "max": None}]}
+    policy, wrong = parse_policy(stored)
+    assert not wrong
+    found = policy.at(NOW)
+    assert (repr(found.min), repr(found.spare), repr(found.max)) == ("2", "3", "10")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from servers import pools
-from servers.models import Pool, Queue, Server, Template
+from servers.models import Fleet, Pool, Queue, Server, Template
 from servers.operations.pools import save_pool
 from servers.operations.queues import save_queue
 from servers.pools import cordons, reader
 from servers.pools.holding import LEASE, claim_queue
+from servers.reconciler import tick
 from servers.records.ledger import database_now
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.forgejo import FakeForgejo
@@ -107,3 +108,29 @@ def test_a_process_that_dies_in_a_call_keeps_the_queue_for_little_longer(
     Queue.objects.update(lease_until=database_now())
     assert claim_queue(queue.pk) is not None
     assert not held.write(cordon_problem="It woke up too late.")
+
+
+def test_after_the_clock_was_set_back_queues_and_pools_are_due_at_once(
+    woodpecker: FakeWoodpecker,
+) -> None:
+    make_fleet()
+    queue = Queue(name="ci", kind="woodpecker", url=woodpecker.url)
+    queue = save_queue(queue, credentials={"token": "token-one"})
+    template = Template.objects.get(name="default")
+    save_pool(Pool(name="linux", template=template, queue=queue))
+    ahead = database_now() + timedelta(hours=1)
+
+    def count_due() -> int:
+        Queue.objects.update(next_read_at=ahead, read_after=ahead, lease_until=ahead)
+        Pool.objects.update(next_plan_at=ahead)
+        return tick()
+
+    tick()
+    assert count_due() == 0  # an hour's pause is kept
+    Fleet.objects.update(ticked_at=ahead)
+    assert count_due() == 3  # with the listing of the account
+    found = Queue.objects.get()
+    assert found.read_after is not None
+    assert found.read_after < ahead
+    assert Fleet.objects.filter(ticked_at__lte=database_now()).exists()
+    assert count_due() == 0

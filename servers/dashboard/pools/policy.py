@@ -118,6 +118,7 @@ GROUPS: Final[Mapping[str, tuple[Setting, ...]]] = {
 # Written as text, not as numbers.
 TEXTS: Final = frozenset({"zone", "windows"})
 USUAL: Final = Policy()
+MAX_DIGITS: Final = 20  # of a number in a window
 
 
 def list_settings(stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -167,4 +168,5 @@ def read_windows(text: str) -> list[dict[str, Any]]:
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isascii() and text.replace(".", "", 1).isdigit()
+    digits = text.replace(".", "", 1)
+    return len(text) <= MAX_DIGITS and digits.isascii() and digits.isdigit()

@@ -1,7 +1,7 @@
 """What a plan remembers for the next one. All of its hysteresis is here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 
@@ -38,3 +38,29 @@ def load_memo(stored: Mapping[str, Any]) -> Memo:
 
 
 NO_MEMO: Final = Memo()
+
+
+def settle_memo(memo: Memo, now: float) -> Memo:
+    """Return a memo without times that lie ahead, if the clock was set back.
+
+    Else all that is held until a while after them would be held for as long as the
+    clock was wrong: answers of the queue, idle servers, creations after failed boots.
+    """
+    if memo.seen_at <= now:
+        return memo
+
+    def settle(times: Mapping[str, float]) -> dict[str, float]:
+        return {name: min(at, now) for name, at in times.items()}
+
+    return replace(
+        memo,
+        seen_at=now,
+        idle_since=settle(memo.idle_since),
+        cordoned_at=settle(memo.cordoned_at),
+        passed_since=settle(memo.passed_since),
+        broken_since=settle(memo.broken_since),
+        created=tuple((min(at, now), count) for at, count in memo.created),
+        needed=tuple((min(at, now), count) for at, count in memo.needed),
+        created_at=min(memo.created_at, now),
+        failed_at=min(memo.failed_at, now),
+    )

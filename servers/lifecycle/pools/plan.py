@@ -21,7 +21,7 @@ from servers.lifecycle.pools.growth import (
     plan_growth,
 )
 from servers.lifecycle.pools.members import Member, Phase
-from servers.lifecycle.pools.memo import NO_MEMO, Memo
+from servers.lifecycle.pools.memo import NO_MEMO, Memo, settle_memo
 from servers.lifecycle.pools.policy import MINUTE, Policy
 from servers.lifecycle.pools.shadow import Seen, Shadow, compare, say_shadow
 from servers.lifecycle.pools.shrink import (
@@ -34,6 +34,7 @@ from servers.lifecycle.pools.shrink import (
 )
 
 LONGEST_WAIT: Final = MINUTE  # until a pool is looked at again
+MAX_AHEAD: Final = 5.0  # seconds by which a clock may be set back unnoticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,11 @@ def plan(
 ) -> Plan:
     """Return what a pool should do at ``now``. Pure."""
     policy = pool.policy.at(now)
-    unknown = _explain_unknown(demand, pool.memo, policy, now)
+    memo = settle_memo(pool.memo, now)
+    unknown = _explain_unknown(demand, memo, policy, now)
     if demand is None or unknown:
-        return Plan(
-            hold=True, why=(unknown,), memo=pool.memo, next_at=now + LONGEST_WAIT
-        )
-    memo = _note_boots(pool.memo, members, now)
+        return Plan(hold=True, why=(unknown,), memo=memo, next_at=now + LONGEST_WAIT)
+    memo = _note_boots(memo, members, now)
     found = count_capacity(policy, memo, demand, members, now)
     idle = find_idle(found, memo, members, demand)
     growth = plan_growth(
@@ -173,6 +173,11 @@ def _explain_unknown(
         return (
             "The queue showed only a part of its jobs. Nothing changes until it "
             "shows all of them."
+        )
+    if demand.at > now + MAX_AHEAD:  # nobody knows how old it is
+        return (
+            "The clock was set back since the queue's last answer. Nothing changes "
+            "until the next one."
         )
     if demand.at < memo.seen_at:
         return (

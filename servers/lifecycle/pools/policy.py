@@ -1,6 +1,5 @@
 """A pool's policy: its settings, and what applies at a given time."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -130,12 +129,15 @@ def _parse_windows(given: Any) -> tuple[tuple[Window, ...], str]:
     for each in given:
         if not isinstance(each, Mapping) or not set(each) <= _WINDOW.keys():
             return (), message
-        for name, value in each.items():
-            if value is not None and _check_type(value, _WINDOW[name]):
-                return (), message
-        if "cron" not in each:
+        said = {name: value for name, value in each.items() if value is not None}
+        if "cron" not in said:
             return (), message
-        windows.append(Window(**each))
+        if any(_check_type(value, _WINDOW[name]) for name, value in said.items()):
+            return (), message
+        # JSON may write 2 as 2.0, and servers are counted in whole numbers.
+        windows.append(
+            Window(**{name: type(_WINDOW[name])(said[name]) for name in said})
+        )
     return tuple(windows), ""
 
 
@@ -145,7 +147,10 @@ def _check_type(value: Any, usual: Any) -> str:
         return "" if fits else "Use text."
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "Use a number."
-    if isinstance(usual, int) and (not math.isfinite(value) or int(value) != value):
+    # Of NaN, too, this is false. Python's whole numbers have no end.
+    if not abs(value) <= _LARGEST:
+        return f"Use a number from 0 to {_LARGEST}."
+    if isinstance(usual, int) and int(value) != value:
         return "Use a whole number."
     return ""
 
@@ -154,9 +159,16 @@ _DEFAULTS: Final = {
     name: getattr(Policy(), name) for name in Policy.__dataclass_fields__
 }
 SETTINGS: Final = frozenset(_DEFAULTS) - {"slots"}  # that a pool may have
-_WINDOW: Final = {"cron": "", "min": 0, "max": 0, "spare": 0, "idle": 0.0}
+_WINDOW: Final[Mapping[str, Any]] = {
+    "cron": "",
+    "min": 0,
+    "max": 0,
+    "spare": 0,
+    "idle": 0.0,
+}
 _MAX_WINDOWS: Final = 50
 _MAX_LETTERS: Final = 100
+_LARGEST: Final = MOST * 10
 
 
 def check_policy(policy: Policy) -> Mapping[str, str]:
@@ -164,8 +176,8 @@ def check_policy(policy: Policy) -> Mapping[str, str]:
     wrong: dict[str, str] = {}
     for name in Policy.__dataclass_fields__:
         value = getattr(policy, name)
-        if isinstance(value, int | float) and not 0 <= value <= MOST * 10:
-            wrong[name] = f"Use a number from 0 to {MOST * 10}."
+        if isinstance(value, int | float) and not 0 <= value <= _LARGEST:
+            wrong[name] = f"Use a number from 0 to {_LARGEST}."
     if policy.slots < 1:
         wrong["slots"] = "Use at least 1."
     if policy.min > policy.max:
