@@ -16,6 +16,7 @@ from django.utils.text import Truncator
 
 from servers.access.reach import reach_rows
 from servers.admin.filters import BoundedPaginator
+from servers.admin.json_field import JSONText
 from servers.errors import FleetError
 from servers.models.fields import EncryptedTextField
 from servers.models.multiline import Multiline
@@ -33,7 +34,7 @@ class Listed(admin.ModelAdmin):  # type: ignore[type-arg]
     show_facets = admin.ShowFacets.NEVER  # facets would count all rows
     formfield_overrides = {
         models.TextField: {"widget": _LINES},
-        models.JSONField: {"widget": _LINES},
+        models.JSONField: {"form_class": JSONText, "widget": _LINES},
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -26,7 +26,7 @@ class CredentialsForm(forms.ModelForm):  # type: ignore[type-arg]
             return None
         try:
             given = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             given = None
         if not isinstance(given, dict) or not all(
             isinstance(value, str) for value in given.values()

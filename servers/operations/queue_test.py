@@ -14,6 +14,7 @@ from servers.operations.queues import (
     resolve_queue_credentials,
 )
 from servers.operations.saving import raise_wrong
+from servers.operations.visits import take_place
 from servers.outgoing.errors import CallError
 from servers.placing.queue_gate import ClosedError, calling
 from servers.placing.queues import open_queue_of
@@ -37,7 +38,8 @@ class Probe:
 def probe_queue(queue: Queue) -> Probe:
     """Read a saved queue, and return at most MAX_SHOWN of its jobs.
 
-    Of a queue whose jobs are pushed, return the latest push.
+    Of a queue whose jobs are pushed, return the latest push. A CI that hangs holds up a
+    thread of the web process, so few tests run at once: the message then says so.
     """
     return _probe(queue, calling(queue))
 
@@ -47,7 +49,7 @@ def _probe(queue: Queue, gate: AbstractContextManager[None]) -> Probe:
     if describe_queue_kind(queue.kind).is_pushed:
         return _show_pushed(queue, now)
     try:
-        with gate:
+        with take_place(), gate:
             shown = open_queue_of(queue).read(now=now, deadline=MAX_SECONDS)
     except ClosedError as closed:
         return Probe(f"{closed.message} Test it after that.")

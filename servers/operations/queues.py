@@ -21,6 +21,7 @@ from servers.records.ledger import Fact, write_event
 from servers.wording import count_of
 
 QUEUE_FIELDS: Final = ("name", "kind", "url", "options", "enabled")
+_OF_CONNECTION: Final = ("generation", "failures", "problem")
 MOVED: Final = (
     "The URL or the kind of the queue changes, so enter all credentials again. Stored "
     "credentials are only sent to the address that they were entered for."
@@ -44,7 +45,13 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
         queue.failures, queue.problem = 0, ""
         queue.refused_until = None  # it refused calls of before
     with saving(queue):
-        queue.save(force_insert=before is None, force_update=before is not None)
+        if before is None:
+            queue.save(force_insert=True)
+        else:
+            # What it showed, and who reads it, may have changed since it was loaded.
+            more = _OF_CONNECTION if is_other else ()
+            names = (*QUEUE_FIELDS, "credentials", *more)
+            queue.save(force_update=True, update_fields=names)
         if before is None or is_other:
             # What it showed was another's, and it is read at once.
             is_pushed = describe_queue_kind(queue.kind).is_pushed

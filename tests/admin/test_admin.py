@@ -421,6 +421,12 @@ def test_queues_and_pools_are_saved_by_their_operations(client: Client) -> None:
     }
     page = client.post("/admin/servers/pool/add/", pool)
     assert "min: Use at most max." in page.content.decode()
+    for odd in ('{"a":' * 9999, "9" * 5000, r'{"zone": "\ud800"}', r'["\ud800"]'):
+        page = client.post("/admin/servers/pool/add/", pool | {"policy": odd})
+        assert "Enter a valid JSON." in page.content.decode()
+    typed["new_credentials"] = '{"token":' * 9999
+    page = client.post(f"/admin/servers/queue/{saved.pk}/change/", typed)
+    assert "This is not a JSON object of strings." in page.content.decode()
     pool["policy"] = '{"max": 2}'
     assert client.post("/admin/servers/pool/add/", pool).status_code == 302
     said = Event.objects.get(kind="pool_changed")

@@ -8,6 +8,7 @@ import pytest
 
 from servers import pools
 from servers.models import Pool, PoolJob, Queue, Server
+from servers.operations.visits import take_place
 from servers.records.ledger import database_now
 from tests.api.conftest import Call
 from tests.clouds.fakes.base import running
@@ -86,6 +87,16 @@ def test_a_queue_that_can_t_be_read_is_told_by_its_test(
     assert (tested["works"], tested["jobs"]) == (False, [])
     assert "The token is not valid." in tested["message"]
     assert "wrong" not in tested["message"].replace("is wrong", "")
+
+
+def test_only_so_many_queues_are_tested_at_once(send: Call, drone: FakeDrone) -> None:
+    create_queue(send, drone)
+    with take_place(), take_place():
+        tested = send("POST", "/api/queues/drone/test").json()
+    assert not tested["works"]
+    assert tested["message"].startswith("Other tests are running.")
+    assert not drone.calls
+    assert send("POST", "/api/queues/drone/test").json()["works"]
 
 
 @pytest.mark.parametrize(

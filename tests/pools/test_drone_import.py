@@ -201,6 +201,15 @@ def test_what_was_not_carried_over_is_said_without_values(file: Path) -> None:
         (COMMON + CLOUDS["scaleway"] + "DRONE_TIMEOUT_STOP=1 day", "is not a time"),
         (COMMON + CLOUDS["scaleway"] + "DRONE_SERVER_PROTO=ftp", "http"),
         (COMMON + CLOUDS["scaleway"] + "DRONE_AGENT_NAME_PREFIX=A_B", "lower-case"),
+        (
+            COMMON + CLOUDS["scaleway"] + "DRONE_POOL_MAX=0000000000123456789",
+            "DRONE_POOL_MAX is not",
+        ),
+        (
+            COMMON + CLOUDS["scaleway"] + f"DRONE_TIMEOUT_STOP={'9' * 400}h",
+            "is not a time",
+        ),
+        ("\ufeffA=1", "names no cloud"),  # as some editors begin a file
         ("A=" + "x" * 300_000, "larger than 256 KiB"),
     ],
 )

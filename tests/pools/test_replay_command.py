@@ -43,6 +43,7 @@ def test_it_prints_the_waits_and_hours_of_several_idle_times(tmp_path: Path) -> 
         ({"jobs": 10**9}, "100000 jobs"),
         ({"file": "/nowhere"}, "No such file"),
         ({"file": "/dev"}, "Is a directory|records of 8 bytes"),
+        ({"file": "/dev/zero"}, "/dev/zero is larger than 64 MiB."),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: dict[str, Any], message: str) -> None:

@@ -41,6 +41,13 @@ def explain(queue: Queue, credentials: dict[str, Any] | None = None) -> dict[str
         ({"url": "https://drone.example.com/?q=1"}, {"token": "t"}, "url"),
         ({}, {}, "credentials"),
         ({}, {"token": 7}, "credentials"),
+        ({}, {"token": "two\nlines"}, "credentials"),
+        ({}, {"token": "tök"}, "credentials"),
+        (
+            {"kind": "prometheus", "options": {"pending": "\ud800", "running": "1"}},
+            {},
+            "options",
+        ),
         ({}, {"token": "t", "other": "x"}, "credentials"),
         ({"options": {"poll": 0}}, {"token": "t"}, "options"),
         ({"options": {"poll": "often"}}, {"token": "t"}, "options"),
@@ -97,6 +104,17 @@ def test_another_address_or_token_forgets_what_the_queue_showed() -> None:
     assert (queue.jobs, queue.read_from, queue.generation) == ([], None, 2)
 
 
+def test_a_change_leaves_what_the_queue_showed_since_it_was_loaded() -> None:
+    queue = make_queue()
+    job = ["1", "pending", 1.0, {}, "", ""]
+    Queue.objects.update(fence=7, jobs=[job], seq=3, problem="It is down.")
+    queue.enabled = False
+    save_queue(queue)
+    queue.refresh_from_db()
+    assert (queue.fence, queue.jobs, queue.seq) == (7, [job], 3)
+    assert (queue.enabled, queue.problem) == (False, "It is down.")
+
+
 def test_a_name_that_is_taken_is_told() -> None:
     make_queue()
     with pytest.raises(ConflictError, match="already taken"):
@@ -114,6 +132,14 @@ def test_a_name_that_is_taken_is_told() -> None:
         ({"policy": {"min": "2"}}, "policy", "min: Use a number."),
         ({"policy": {"min": True}}, "policy", "min: Use a number."),
         ({"policy": {"min": 1.5}}, "policy", "min: Use a whole number."),
+        ({"policy": {"min": 10**400}}, "policy", "min: Use a number from 0"),
+        ({"policy": {"idle": 10**400}}, "policy", "idle: Use a number from 0"),
+        ({"policy": {"windows": [{"cron": None}]}}, "policy", "windows: Use a list"),
+        (
+            {"policy": {"windows": [{"cron": "* * * * *", "min": 10**400}]}},
+            "policy",
+            "windows: Use a list",
+        ),
         ({"policy": {"idle": -1}}, "policy", "idle: Use a number from 0"),
         ({"policy": {"zone": "Mars/Base"}}, "policy", "zone: Use a time zone"),
         ({"policy": {"windows": {}}}, "policy", "windows: Use a list"),

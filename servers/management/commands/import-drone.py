@@ -32,7 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it."""
         try:
-            with Path(options["file"]).open(encoding="utf-8") as file:
+            with Path(options["file"]).open(encoding="utf-8-sig") as file:
                 text = file.read(MAX_BYTES + 1)
         except (OSError, ValueError) as error:
             said = getattr(error, "strerror", "") or "it is not text"

@@ -48,19 +48,23 @@ def read_flag(text: str) -> bool:
 
 
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_LONGEST: Final = 1e9  # seconds
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 
 
 def read_seconds(name: str, text: str) -> int:
     """Return a time such as 1h30m in seconds. Raises InvalidError."""
     parts = _PART.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    is_whole = "".join(number + unit for number, unit in parts) == text
+    if not parts or not is_whole or seconds > _LONGEST:
         raise InvalidError(f"{name} is not a time such as 55m.")
-    return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+    return round(seconds)
 
 
 def read_whole(name: str, text: str, most: int = 1_000_000) -> int:
     """Return a whole number of at least 0. Raises InvalidError."""
-    if not text.isascii() or not text.isdigit() or int(text[:9]) > most:
+    digits = text.lstrip("0")[:10] or text[:1]
+    if not text.isascii() or not text.isdigit() or int(digits) > most:
         raise InvalidError(f"{name} is not a whole number from 0 to {most}.")
-    return int(text[:9])
+    return int(digits)
