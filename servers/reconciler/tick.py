@@ -21,6 +21,7 @@ _DUE = (
     (Instance, "next_step_at"),
     (Queue, "next_read_at"),
     (Queue, "read_after"),
+    (Queue, "refused_until"),
     (Queue, "lease_until"),  # what its holder writes later is told by the fence
     (Pool, "next_plan_at"),
 )
