@@ -32,9 +32,9 @@ from servers.lifecycle.pools.shrink import (
     plan_shrink,
     plan_stops,
 )
+from servers.lifecycle.pools.unknown import explain_unknown, find_end
 
 LONGEST_WAIT: Final = MINUTE  # until a pool is looked at again
-MAX_AHEAD: Final = 5.0  # seconds by which a clock may be set back unnoticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def plan(
     """Return what a pool should do at ``now``. Pure."""
     policy = pool.policy.at(now)
     memo = settle_memo(pool.memo, now)
-    unknown = _explain_unknown(demand, memo, policy, now)
+    unknown = explain_unknown(demand, memo, policy, now)
     if demand is None or unknown:
         return Plan(hold=True, why=(unknown,), memo=memo, next_at=now + LONGEST_WAIT)
     memo = _note_boots(memo, members, now)
@@ -123,7 +123,7 @@ def plan(
         memo=_remember(told.memo, found, idle, growth, shrink, demand, now),
         next_at=min(
             now + LONGEST_WAIT,
-            _find_end(demand, policy),
+            find_end(demand, policy),
             found.due_at,
             growth.retry_at,
             shrink.retry_at,
@@ -158,48 +158,6 @@ def _tell_shadow(shadow: Shadow, memo: Memo) -> _Told:
         figures["other_servers"] = shadow.servers
     memo = replace(memo, needed=shadow.needed)
     return _Told(memo, (say_shadow(shadow),), figures)
-
-
-def _explain_unknown(
-    demand: Demand | None, memo: Memo, policy: Policy, now: float
-) -> str:
-    """Return why nothing is known of the demand, or "".
-
-    The same for as long as it is so: plans that say the same are one line of the log.
-    """
-    if demand is None:
-        return "The queue has not shown its jobs yet. Nothing changes until it does."
-    if not demand.complete:
-        return (
-            "The queue showed only a part of its jobs. Nothing changes until it "
-            "shows all of them."
-        )
-    if demand.at > now + MAX_AHEAD:  # nobody knows how old it is
-        return (
-            "The clock was set back since the queue's last answer. Nothing changes "
-            "until the next one."
-        )
-    if demand.at < memo.seen_at:
-        return (
-            "The queue's answer is older than the one before. Nothing changes "
-            "until a newer one comes."
-        )
-    if now >= _find_end(demand, policy):
-        if demand.until is not None:
-            return (
-                "What was last pushed to the queue has expired. Nothing changes until "
-                "the next push."
-            )
-        return (
-            f"The queue's last answer is more than {policy.stale:g} s old. Nothing "
-            "changes until a new one comes."
-        )
-    return ""
-
-
-def _find_end(demand: Demand, policy: Policy) -> float:
-    """Return from when on the demand counts as unknown."""
-    return demand.at + policy.stale if demand.until is None else demand.until
 
 
 def _note_boots(memo: Memo, members: tuple[Member, ...], now: float) -> Memo:
