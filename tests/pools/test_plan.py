@@ -280,7 +280,7 @@ def test_jobs_that_end_while_servers_boot_for_them_leave_these_for_the_next() ->
     assert not third.changes
     last = ask(*ready, at=NOW + 400, memo=third.memo)
     assert last.cordon == ("a", "b")
-    assert "nobody has needed it for 5 min" in last.why[-1]
+    assert "not needed for 5 min" in last.why[-1]
 
 
 def test_a_server_that_dies_while_it_drains_is_replaced_for_its_job() -> None:
@@ -289,7 +289,7 @@ def test_a_server_that_dies_while_it_drains_is_replaced_for_its_job() -> None:
     still = ask(drains, jobs=run("a"), max=1)
     assert still.why == ("0 waiting jobs; 0 free or booting slots, 1 busy.",)
     lost = ask(drains, jobs=wait(1), max=1)
-    assert lost.why[-1] == "1 more server would be needed, but max is 1."
+    assert lost.why[-1] == "1 more server would be needed, but the maximum is 1."
     assert not lost.changes
     gone = ask(jobs=wait(1), max=1, memo=lost.memo)
     assert gone.why[-1] == "1 server will be created."
