@@ -10,7 +10,7 @@ import pytest
 from servers.lifecycle.pools.demand import JobState
 from servers.outgoing import rest
 from servers.outgoing.errors import CallError, UnknownOutcomeError
-from servers.outgoing.http import Answer
+from servers.outgoing.http import Answer, send
 from servers.queues import bounds
 from servers.queues.base import MAX_JOBS, QueueConfig, QueueJob, QueueSnapshot
 from servers.queues.bounds import MAX_LABEL, MAX_LABELS, MAX_TEXT, bound_snapshot
@@ -101,7 +101,6 @@ def test_an_odd_value_anywhere_is_told_or_kept_within_bounds(
     if case.kind == "json":
         options |= {"labels": "/state", "since": "/since", "server": "/state"}
     known: dict[str, Answer] = {}
-    send = rest.send
 
     def record(method: str, url: str, **more: Any) -> Answer:
         known[url] = send(method, url, **more)
@@ -174,7 +173,7 @@ def test_no_agent_runs_more_jobs_than_a_queue_can_have() -> None:
 
 def test_long_texts_are_cut_and_long_ids_still_tell_jobs_apart() -> None:
     ids = ["x" * 300 + each for each in "ab"]
-    long = {"title": "t" * 999, "server": "s" * 999}
+    long: Any = {"title": "t" * 999, "server": "s" * 999}
     first, second = bound(*(make_job(name, **long) for name in ids))
     assert first.job_id != second.job_id
     assert bound(make_job(ids[0], **long)) == [first]
