@@ -1,4 +1,4 @@
-"""A pool whose queue registers agents, at a fake of GitHub."""
+"""Fakes of a CI, and a pool whose queue registers agents at one of GitHub."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +11,15 @@ def account() -> Any:
     from tests.support.fleet import make_fleet
 
     return make_fleet()
+
+
+@pytest.fixture
+def drone() -> Iterator[Any]:
+    from tests.clouds.fakes.base import running
+    from tests.queues.fakes.drone import FakeDrone
+
+    with running(FakeDrone()) as fake:
+        yield fake
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A pool's budget for a day holds creations, by what its servers have cost today."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +16,6 @@ from servers.pools.preview import preview_plan
 from servers.records.ledger import database_now
 from servers.records.snapshots import load_snapshot
 from servers.reports.costs import load_pool_spending, load_spending
-from tests.clouds.fakes.base import running
 from tests.queues.fakes.drone import FakeDrone
 from tests.support.fleet import make_fleet
 
@@ -25,12 +23,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 EUR: dict[str, Any] = {"price_per_hour": Decimal("0.5"), "currency": "EUR"}
 USD: dict[str, Any] = {"price_per_hour": Decimal(2), "currency": "USD"}
-
-
-@pytest.fixture
-def drone() -> Iterator[FakeDrone]:
-    with running(FakeDrone()) as fake:
-        yield fake
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from servers.queues.woodpecker.adapter import Woodpecker
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.github import FakeGitHub
 from tests.queues.fakes.woodpecker import FakeWoodpecker
-from tests.support.fleet import Workshop, make_fleet
+from tests.support.fleet import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -30,11 +30,6 @@ LABELS = {"platform": "linux/amd64"}
 def woodpecker() -> Iterator[FakeWoodpecker]:
     with running(FakeWoodpecker()) as fake:
         yield fake
-
-
-@pytest.fixture
-def account() -> Account:
-    return make_fleet()
 
 
 @pytest.fixture

@@ -1,14 +1,10 @@
 """A pool follows its queue: the whole way from a job to a server and back."""
 
 import time
-from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models import QuerySet
-from django.test.utils import CaptureQueriesContext
 
 from servers import pools
 from servers.errors import ConflictError
@@ -23,51 +19,17 @@ from servers.models import (
     Template,
 )
 from servers.operations.cordon import cordon_server
-from servers.operations.fleet import pause_fleet, resume_fleet
 from servers.operations.pools import delete_pool, save_pool
-from servers.operations.provision import provision_servers
 from servers.operations.queues import delete_queue, save_queue
 from servers.operations.templates import delete_template
 from servers.operations.terminate import protect_server, terminate_server
-from servers.placing.caps import Rooms
-from servers.pools import planner
-from servers.pools.batch import read_batch
 from tests.clouds.fakes.base import running
+from tests.pools.following import QUICK, make_pool, make_queue
 from tests.queues.fakes.drone import FakeDrone
 from tests.queues.fakes.github import FakeGitHub
-from tests.support.fleet import Workshop, make_fleet
+from tests.support.fleet import Workshop
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-
-QUICK = {"idle": 0.2, "cooldown": 0.0}
-
-
-@pytest.fixture
-def drone() -> Iterator[FakeDrone]:
-    with running(FakeDrone()) as fake:
-        yield fake
-
-
-@pytest.fixture
-def account() -> Account:
-    return make_fleet()
-
-
-def make_queue(drone: FakeDrone, name: str = "ci") -> Queue:
-    queue = Queue(name=name, kind="drone", url=drone.url, options={"poll": 0.1})
-    return save_queue(queue, credentials={"token": "token-one"})
-
-
-def make_pool(queue: Queue, name: str = "linux", **policy: Any) -> Pool:
-    template = Template.objects.get(name="default")
-    pool = Pool(
-        name=name,
-        template=template,
-        queue=queue,
-        labels={"os": "linux", "arch": "amd64"},
-        policy={**QUICK, **policy},
-    )
-    return save_pool(pool)
 
 
 def run_jobs(drone: FakeDrone) -> None:
@@ -117,129 +79,6 @@ def read_figure(pool: Pool, name: str) -> int:
 
 def has_count(rows: QuerySet[Server], number: int) -> bool:
     return rows.count() == number
-
-
-def plan_now(pool: Pool) -> list[str]:
-    """Read the queue, plan the pool, and return what it says."""
-    pools.read_queue(pool.queue_id)
-    pools.plan_pools([pool.pk])
-    why: list[str] = Pool.objects.get(pk=pool.pk).why
-    return why
-
-
-def test_two_planners_of_the_same_state_create_once(
-    drone: FakeDrone, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drone.add()
-    pool = make_pool(make_queue(drone))
-    pools.read_queue(pool.queue_id)
-    first = read_batch([pool.pk])
-    pools.plan_pools([pool.pk])  # another one was faster
-    assert Server.objects.count() == 1
-    monkeypatch.setattr(planner, "read_batch", lambda _: first)
-    pools.plan_pools([pool.pk])
-    assert Server.objects.count() == 1
-    monkeypatch.undo()
-    for _ in range(3):  # a message that comes again
-        pools.plan_pools([pool.pk])
-    assert Server.objects.count() == 1
-
-
-@pytest.mark.parametrize("change", [{"enabled": False}, {"policy": {"max": 0}}])
-def test_a_plan_from_before_a_change_is_not_carried_out(
-    drone: FakeDrone,
-    account: Account,
-    monkeypatch: pytest.MonkeyPatch,
-    change: dict[str, Any],
-) -> None:
-    drone.add()
-    pool = make_pool(make_queue(drone))
-    pools.read_queue(pool.queue_id)
-    old = read_batch([pool.pk])
-    for name, value in change.items():
-        setattr(pool, name, value)
-    save_pool(pool)
-    monkeypatch.setattr(planner, "read_batch", lambda _: old)
-    pools.plan_pools([pool.pk])
-    assert not Server.objects.exists()
-
-
-def test_whatever_dies_within_a_plan_has_changed_nothing(
-    drone: FakeDrone, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(300):
-        drone.add()
-    pool = make_pool(make_queue(drone), max=150)
-    pools.read_queue(pool.queue_id)
-    before = Pool.objects.get(pk=pool.pk)
-    calls = []
-
-    def die(request: Any) -> None:
-        calls.append(request.count)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        provision_servers(request)
-
-    monkeypatch.setattr(planner, "provision_servers", die)
-    with pytest.raises(KeyboardInterrupt):
-        pools.plan_pools([pool.pk])
-    monkeypatch.undo()
-    assert calls == [100, 50]
-    assert not Server.objects.exists()
-    after = Pool.objects.get(pk=pool.pk)
-    assert (after.fence, after.memo) == (before.fence, before.memo)
-    pools.plan_pools([pool.pk])
-    assert Server.objects.count() == 150
-
-
-def test_a_cap_is_kept_and_told(drone: FakeDrone, account: Account) -> None:
-    Account.objects.update(max_servers=3)
-    for _ in range(20):
-        drone.add()
-    why = plan_now(make_pool(make_queue(drone)))
-    assert Server.objects.count() == 3
-    assert "7 more servers would be needed, but the account has no room" in why[-1]
-
-
-def test_a_cap_that_fills_up_meanwhile_undoes_the_plan_and_is_told(
-    drone: FakeDrone, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in range(6):
-        drone.add()
-    pool = make_pool(make_queue(drone))
-    Account.objects.update(max_servers=2)
-    monkeypatch.setattr(Rooms, "count", lambda *_: 99)
-    why = plan_now(pool)
-    assert not Server.objects.exists()
-    assert " ".join(why) == (
-        "The plan could not be carried out. The account sandbox has a limit of 2 "
-        "servers, so only 2 more can be created. Terminate some servers, or raise the "
-        "limit."
-    )
-
-
-def test_a_paused_fleet_creates_nothing_for_pools(
-    drone: FakeDrone, account: Account
-) -> None:
-    drone.add()
-    pool = make_pool(make_queue(drone))
-    pause_fleet()
-    assert "but the pause flag is set." in plan_now(pool)[-1]
-    assert not Server.objects.exists()
-    resume_fleet()
-    plan_now(pool)
-    assert Server.objects.count() == 1
-
-
-def test_a_dry_pool_says_what_it_would_do(drone: FakeDrone, account: Account) -> None:
-    drone.add()
-    pool = make_pool(make_queue(drone))
-    pool.dry = True
-    save_pool(pool)
-    for _ in range(2):
-        assert plan_now(pool)[1] == "1 server would be created."
-    assert not Server.objects.exists()
-    assert not PoolPlan.objects.filter(changed=True).exists()
 
 
 def test_servers_that_people_protect_cordon_or_end_are_taken_as_they_are(
@@ -310,22 +149,6 @@ def test_what_a_pool_needs_can_t_be_deleted(drone: FakeDrone, account: Account) 
         delete_queue(queue)
     with pytest.raises(ConflictError, match="Pools create servers from it: linux"):
         delete_template(Template.objects.get(name="default"))
-
-
-def test_the_number_of_queries_does_not_grow_with_servers_and_jobs(
-    drone: FakeDrone, account: Account
-) -> None:
-    pool = make_pool(make_queue(drone), max=60)
-    counts = []
-    for number in (2, 50):
-        for _ in range(number):
-            drone.add()
-        plan_now(pool)
-        with CaptureQueriesContext(connection) as caught:
-            pools.plan_pools([pool.pk])
-        counts.append(len(caught))
-        assert Server.objects.count() == (1 if number == 2 else 26)
-    assert counts[0] == counts[1]
 
 
 def test_a_server_is_replaced_after_so_many_jobs(

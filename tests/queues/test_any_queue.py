@@ -1,7 +1,6 @@
 """What is the same for every kind of queue: an answer that can't be read is no zero."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,6 @@ from servers.outgoing.errors import (
 )
 from servers.queues.base import MAX_JOBS, QueueConfig, QueueSnapshot
 from servers.queues.registry import describe_queue_kind, open_queue
-from tests.clouds.fakes.base import running
 from tests.clouds.fakes.wire import HTML, Response
 from tests.queues.fakes.base import QueueFake
 from tests.queues.fakes.buildkite import FakeBuildkite
@@ -84,12 +82,6 @@ CASES = [
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found
-
-
-@pytest.fixture
-def fake(case: Case) -> Iterator[QueueFake]:
-    with running(case.fake()) as found:
-        yield found
 
 
 def test_waiting_jobs_are_seen_whole(case: Case, fake: Any) -> None:

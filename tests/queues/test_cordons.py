@@ -1,6 +1,6 @@
 """An agent is cordoned over its CI's API, found by its name, as often as it takes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,12 +61,6 @@ CASES = [
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found
-
-
-@pytest.fixture
-def fake(case: Case) -> Iterator[Any]:
-    with running(case.fake()) as found:
-        yield found
 
 
 def count_changes(fake: Any) -> int:

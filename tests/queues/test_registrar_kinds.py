@@ -22,12 +22,6 @@ pytestmark = pytest.mark.pure
 
 
 @pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with running(FakeGitHub()) as found:
-        yield found
-
-
-@pytest.fixture
 def gitlab() -> Iterator[FakeGitLab]:
     with running(FakeGitLab()) as found:
         yield found

@@ -18,7 +18,6 @@ from servers.outgoing.errors import (
 )
 from servers.queues.registrars import BusyError, Runner
 from servers.queues.registry import describe_queue_kind
-from tests.clouds.fakes.base import running
 from tests.clouds.fakes.faults import NO_REQUEST
 from tests.clouds.fakes.wire import HTML, Response
 from tests.queues.registering import CASES, KEYS, Case
@@ -30,12 +29,6 @@ pytestmark = pytest.mark.pure
 def case(request: pytest.FixtureRequest) -> Case:
     found: Case = request.param
     return found
-
-
-@pytest.fixture
-def fake(case: Case) -> Iterator[Any]:
-    with running(case.fake()) as found:
-        yield found
 
 
 def test_a_runner_is_registered_found_by_its_name_and_removed(

@@ -1,6 +1,5 @@
 """Runners are removed from GitHub before their servers drain, and none with a job."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from servers.outgoing.errors import (
 from servers.queues.base import QueueConfig
 from servers.queues.cordons import Cordoned
 from servers.queues.registry import describe_queue_kind
-from tests.clouds.fakes.base import running
 from tests.clouds.fakes.faults import NO_REQUEST
 from tests.clouds.fakes.wire import HTML, Request, Response
 from tests.queues.fakes.github import FakeGitHub
@@ -22,12 +20,6 @@ from tests.queues.fakes.github import FakeGitHub
 pytestmark = pytest.mark.pure
 
 ACME = {"organization": "acme"}
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with running(FakeGitHub()) as fake:
-        yield fake
 
 
 def cordon(
