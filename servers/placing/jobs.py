@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from servers.lifecycle.pools.assigning import Candidate, assign_jobs
-from servers.models import Pool, Queue
+from servers.models import Pool, Queue, Template
+from servers.placing.registrations import explain_unregistered
 from servers.queues.base import Labels, QueueJob
 from servers.queues.registry import describe_queue_kind
 
+MAX_TEMPLATES: Final = 100
 _Key = tuple[tuple[str, str], ...]
+_READ: Final = ("name", "labels", "agent", "agent_image", "agent_environment")
 
 
 def match_jobs(
@@ -41,14 +45,16 @@ def match_jobs(
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The pool that comes nearest to a job that no enabled pool can run.
+    """What comes nearest to a job that no enabled pool can run.
 
-    ``missing`` are labels that the job asks for and the pool lacks, and ``demanded``
-    those that the pool's servers ask of each job and this one lacks. Both are empty if
-    the pool is only disabled. ``pool`` is None if there is none.
+    It is a pool, a template that no pool of the queue uses, or neither. ``missing`` are
+    labels that the job asks for and that lacks, and ``demanded`` those that the pool's
+    servers ask of each job and this one lacks. Both are empty if the pool is only
+    disabled, or if there could be one of the template.
     """
 
     pool: Pool | None = None
+    template: Template | None = None
     missing: tuple[str, ...] = ()
     demanded: tuple[str, ...] = ()
 
@@ -58,24 +64,55 @@ class Nearest:
         return self.pool.name if self.pool else ""
 
 
-def find_nearest(queue: Queue, pools: Sequence[Pool], labels: Labels) -> Nearest:
+def list_unused(queue: Queue) -> list[Template]:
+    """Return templates that no pool of a queue uses, and whose agents suit it.
+
+    The default template first, and at most MAX_TEMPLATES. One query.
+    """
+    suiting = describe_queue_kind(queue.kind).agent
+    rows = Template.objects.exclude(pools__queue=queue.pk).only(*_READ)
+    return [
+        template
+        for template in rows.order_by("-is_default", "name")[:MAX_TEMPLATES]
+        if (not suiting or template.agent_kind in {suiting, "own", "none"})
+        and not explain_unregistered(template, queue)
+    ]
+
+
+def find_nearest(
+    queue: Queue,
+    pools: Sequence[Pool],
+    labels: Labels,
+    templates: Sequence[Template] = (),
+) -> Nearest:
     """Return the pool that differs from a job in the fewest labels.
 
-    Of several, an enabled one comes first.
+    Of several, an enabled one comes first. One of ``templates`` has to differ in fewer
+    labels than every pool, and to have some label that the job asks for: what it does
+    not name, it need not have.
     """
     kind = describe_queue_kind(queue.kind)
     found = [
         Nearest(
             pool,
-            tuple(kind.list_missing(labels, pool.labels)),
-            tuple(kind.list_demanded(labels, pool.labels)),
+            missing=tuple(kind.list_missing(labels, pool.labels)),
+            demanded=tuple(kind.list_demanded(labels, pool.labels)),
         )
         for pool in pools
     ]
+    found += [
+        Nearest(
+            template=template,
+            missing=tuple(kind.list_missing(labels, template.labels)),
+        )
+        for template in templates
+        if labels.items() & template.labels.items()
+    ]
 
-    def rank(each: Nearest) -> tuple[int, bool]:
+    def rank(each: Nearest) -> tuple[int, bool, bool]:
         is_disabled = each.pool is not None and not each.pool.enabled
-        return len(each.missing) + len(each.demanded), is_disabled
+        differs = len(each.missing) + len(each.demanded)
+        return differs, each.pool is None, is_disabled
 
     return min(found, key=rank, default=Nearest())
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from servers.lifecycle.pools.demand import JobState
 from servers.models import Pool, Queue, Template
-from servers.placing.jobs import Nearest, find_nearest, match_jobs, sort_of
+from servers.placing.jobs import Nearest, find_nearest, list_unused, match_jobs, sort_of
 from servers.queues.base import QueueJob, QueueSnapshot
 
 MAX_SORTS: Final = 5
@@ -23,8 +23,9 @@ def describe_unmatched(
     ``pools`` are all that follow the queue, even disabled ones, which can be the
     nearest. Servers of others may take a job, so it counts only after PATIENCE. The
     most numerous first, at most MAX_SORTS. Each has its labels, how many jobs there are
-    and since when, the nearest pool and its template, and which labels are missing. One
-    query if there are any, else none.
+    and since when, the nearest pool and its template, and which labels are missing. The
+    pool is "" if a template that none of them uses is nearer. Two queries if there are
+    any, else none.
     """
     before = shown.at - PATIENCE
     waiting = [
@@ -37,7 +38,10 @@ def describe_unmatched(
     for job in unmatched:
         sorts.setdefault(sort_of(job.labels), []).append(job)
     most = sorted(sorts.values(), key=len, reverse=True)[:MAX_SORTS]
-    found = [(jobs, find_nearest(queue, pools, jobs[0].labels)) for jobs in most]
+    unused = list_unused(queue) if most else []
+    found = [
+        (jobs, find_nearest(queue, pools, jobs[0].labels, unused)) for jobs in most
+    ]
     keys = {near.pool.template_id for _, near in found if near.pool}
     names = (
         dict(Template.objects.filter(pk__in=keys).values_list("pk", "name"))
@@ -51,13 +55,14 @@ def _describe(
     jobs: Sequence[QueueJob], near: Nearest, templates: Mapping[UUID, str]
 ) -> dict[str, Any]:
     labels, pool = jobs[0].labels, near.pool
+    template = near.template.name if near.template else ""
     asked = [f"{name}={text}" if text else name for name, text in labels.items()]
     return {
         "labels": _shorten(asked),
         "count": len(jobs),
         "since": min(job.since for job in jobs),
         "pool": near.name,
-        "template": templates.get(pool.template_id, "") if pool else "",
+        "template": templates.get(pool.template_id, "") if pool else template,
         "enabled": pool is None or pool.enabled,
         "missing": _shorten(near.missing),
         "demanded": _shorten(near.demanded),

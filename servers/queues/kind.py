@@ -51,6 +51,9 @@ class QueueKind:
     # Returns what is wrong with labels of a pool for this CI, or "".
     check_labels: Callable[[Labels], str] = lambda _labels: ""
     labels_help: str = ""
+    # The preset whose agents take its jobs, besides containers of people's own; "" if
+    # it is any.
+    agent: str = ""
     # Opens its agents, if its API can cordon them.
     open_cordons: Callable[[QueueConfig], Cordons] | None = None
     # Its cordons can't be taken back, so only servers that end get one.

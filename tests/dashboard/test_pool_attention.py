@@ -87,6 +87,21 @@ def test_jobs_that_no_pool_can_run_are_told_with_the_nearest_pool(pool: Pool) ->
                 "jobs with the label gpu=yes."
             ),
         ),
+        (
+            {"pool": "", "template": "big", "missing": []},
+            (
+                "The template big has all that they ask for, but no pool of this queue "
+                "uses it. Create a pool from it."
+            ),
+        ),
+        (
+            {"pool": "", "template": "big", "missing": ["gpu:yes"]},
+            (
+                "The nearest template is big, which no pool of this queue uses. It "
+                "lacks the label gpu:yes. If its servers have it, create a pool from "
+                "the template and add it there, or else create another template."
+            ),
+        ),
     ],
 )
 def test_what_keeps_jobs_from_the_nearest_pool_is_told_exactly(

@@ -142,13 +142,18 @@ class QueueJobSerializer(Shape):
     pool = Text(help_text="The pool that serves it. Empty if none can.")
     missing = Array(
         child=Text(),
-        help_text="Which of its labels the nearest pool lacks, if none can serve it.",
+        help_text="Which of its labels the nearest pool or template lacks, if no pool "
+        "can serve it.",
     )
     demanded = Array(
         child=Text(),
         help_text="Which labels that pool's servers ask of each job, and it lacks.",
     )
     nearest = Text(help_text="The nearest pool, if none can serve it.")
+    template = Text(
+        help_text="A template that no pool of the queue uses and that is nearer than "
+        "each pool. Create a pool from it."
+    )
 
     example: ClassVar = {
         "id": "17",
@@ -160,6 +165,7 @@ class QueueJobSerializer(Shape):
         "missing": [],
         "demanded": [],
         "nearest": "",
+        "template": "",
     }
 
 

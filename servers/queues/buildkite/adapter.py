@@ -115,6 +115,7 @@ def check_labels(labels: Labels) -> str:
 KIND: Final = QueueKind(
     name="buildkite",
     label=NAME,
+    agent="buildkite",
     open=Buildkite,
     match=match_queue,
     list_missing=list_missing_queue,

@@ -58,6 +58,7 @@ def _explain(reply: Reply) -> CallError | None:
 KIND: Final = QueueKind(
     name="drone",
     label=NAME,
+    agent="drone",
     open=Drone,
     match=match_stage,
     list_missing=list_missing_of_stage,

@@ -161,6 +161,7 @@ def _read_job(row: dict[str, Any], now: float) -> QueueJob | None:
 KIND: Final = QueueKind(
     name="forgejo",
     label=NAME,
+    agent="gitea",
     open=Forgejo,
     registers=REGISTERS,
     match=match_labels,

@@ -138,6 +138,7 @@ def _read_job(row: dict[str, Any], asked: str, now: float) -> QueueJob | None:
 KIND: Final = QueueKind(
     name="gitea",
     label=NAME,
+    agent="gitea",
     open=Gitea,
     open_cordons=Gitea,
     registers=REGISTERS,

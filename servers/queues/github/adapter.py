@@ -124,6 +124,7 @@ def _list_jobs(api: Api, run: Run) -> list[Seen]:
 KIND: Final = QueueKind(
     name="github",
     label="GitHub Actions",
+    agent="github",
     open=GitHub,
     open_cordons=Runners,
     cordons_for_good=True,

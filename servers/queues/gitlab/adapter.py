@@ -116,6 +116,7 @@ class GitLab:
 KIND: Final = QueueKind(
     name="gitlab",
     label="GitLab CI/CD",
+    agent="gitlab",
     open=GitLab,
     registers=REGISTERS,
     match=match_job,

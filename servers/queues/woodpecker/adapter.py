@@ -107,6 +107,7 @@ def _explain(reply: Reply) -> CallError | None:
 KIND: Final = QueueKind(
     name="woodpecker",
     label=NAME,
+    agent="woodpecker",
     open=Woodpecker,
     open_cordons=Woodpecker,
     match=match_task,

@@ -50,12 +50,15 @@ def _describe_sort(queue: Queue, number: int, sort: dict[str, Any]) -> Item:
 
 
 def _explain_nearest(sort: dict[str, Any]) -> Iterator[str]:
-    """Yield the nearest pool, what keeps the jobs from it, and what to do.
+    """Yield what comes nearest, what keeps the jobs from it, and what to do.
 
     Rows that an older version wrote may lack all but the pool and what is missing.
     """
     missing, demanded = sort["missing"], sort.get("demanded", [])
     template = sort.get("template")
+    if template and not sort["pool"]:
+        yield from _explain_template(template, missing)
+        return
     pool = f"{sort['pool']}{f' with the template {template}' if template else ''}"
     is_disabled = not sort.get("enabled", True)
     if is_disabled and not missing and not demanded:
@@ -71,6 +74,21 @@ def _explain_nearest(sort: dict[str, Any]) -> Iterator[str]:
         )
     if demanded:
         yield f"It takes only jobs with {_name_labels(demanded)}."
+
+
+def _explain_template(template: str, missing: list[str]) -> Iterator[str]:
+    if not missing:
+        yield (
+            f"The template {template} has all that they ask for, but no pool of this "
+            "queue uses it. Create a pool from it."
+        )
+        return
+    it = "it" if len(missing) == 1 else "them"
+    yield f"The nearest template is {template}, which no pool of this queue uses."
+    yield (
+        f"It lacks {_name_labels(missing)}. If its servers have {it}, create a pool "
+        f"from the template and add {it} there, or else create another template."
+    )
 
 
 def _name_labels(labels: list[str]) -> str:
