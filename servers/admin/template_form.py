@@ -66,7 +66,7 @@ FIELDSETS: Final[Any] = (
             )
         },
     ),
-    ("What runs on it", {"fields": _MACHINE}),
+    ("What runs on a server", {"fields": _MACHINE}),
     ("Docker settings", {"fields": DOCKER_FIELDS}),
     ("Files, commands, SSH keys and user data", {"fields": _OWN}),
 )

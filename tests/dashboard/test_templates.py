@@ -109,6 +109,9 @@ def test_an_account_leads_to_its_first_template_in_its_own_region(
     admin: Client,
 ) -> None:
     page = admin.get("/accounts/spare/").content.decode()
+    first = Account.objects.order_by("name")[0]  # the one that a browser chooses
+    blank = admin.get("/templates/new/").content.decode()
+    assert f"Look up images and sizes of {first}</a>" in blank
     link = "/templates/new/?account=spare"
     assert link in page
     form = fill(admin, link, name="big", image="ami-1", size="t3.micro")

@@ -35,7 +35,7 @@ GROUPS: Final[Mapping[str, tuple[Setting, ...]]] = {
         Setting(
             "idle",
             "Idle time",
-            "How long a server has no job before it may be terminated.",
+            "How long a server must be idle before it may be terminated.",
             "s",
         ),
     ),

@@ -53,6 +53,11 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         offer_rows(self, "account", reach_accounts().order_by("name"))
 
+    def name_account(self) -> str:
+        """Return the account that is shown: the first, unless one was chosen."""
+        first = self.fields["account"].queryset.values_list("name", flat=True)  # type: ignore[attr-defined]
+        return self["account"].value() or first.first() or ""
+
     def clean(self) -> dict[str, Any]:
         """Read the options as the account's kind of cloud describes them, and check."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
