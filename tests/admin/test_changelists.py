@@ -27,20 +27,12 @@ from servers.models import (
     Token,
 )
 from servers.records.ledger import database_now
-from tests.support.fleet import make_fleet, provision
+from tests.support.fleet import provision
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # Session, user, two counts, the rows, and one for each filter by a related row.
 MOST = 8
-
-
-@pytest.fixture
-def client(workshop: Any) -> Client:
-    make_fleet()
-    found = Client()
-    found.force_login(User.objects.create_superuser("ada"))
-    return found
 
 
 def make_rows(start: int, count: int) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from servers.models import TemplatePlacement
+from tests.api.bodies import TEMPLATE
 from tests.api.conftest import Call
-from tests.api.test_setup import TEMPLATE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

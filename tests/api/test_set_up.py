@@ -14,7 +14,7 @@ from servers.models import Account, Attempt, Server, Template
 from servers.operations.accounts import save_account
 from servers.operations.user_data import preview_user_data
 from tests.api.conftest import Call
-from tests.machine.test_user_data import read_config, read_files
+from tests.machine.rendering import read_config, read_files
 from tests.support.fleet import Workshop, make_template, provision, world_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]

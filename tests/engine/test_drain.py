@@ -23,7 +23,7 @@ from servers.operations.templates import save_template
 from servers.operations.terminate import terminate_server
 from servers.records.ledger import database_now
 from servers.reports.why import explain_server
-from tests.lifecycle.test_decisions import NOW, ago, snapshot
+from tests.lifecycle.deciding import NOW, ago, snapshot
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
 from tests.support.worlds import turn
 

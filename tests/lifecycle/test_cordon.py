@@ -13,7 +13,7 @@ from servers.lifecycle.decisions import Check, Decision, Move, Tell, Wait
 from servers.lifecycle.snapshot import HostView, Snapshot
 from servers.lifecycle.states import Event, State
 from servers.machine.tcp import OpenPort
-from tests.lifecycle.test_decisions import LOCATION, NOW, ago, held, snapshot
+from tests.lifecycle.deciding import LOCATION, NOW, ago, held, snapshot
 
 LOOK = OpenPort(2376)
 LOOKED = Machine(healthy=LOOK, followed=LOOK, cordon="Its agent takes no new builds.")

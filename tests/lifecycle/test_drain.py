@@ -12,7 +12,7 @@ from servers.lifecycle.drain import list_names
 from servers.lifecycle.snapshot import HostView, Snapshot
 from servers.lifecycle.states import Event, State, Want
 from servers.machine.tcp import OpenPort
-from tests.lifecycle.test_decisions import NOW, ago, held, snapshot
+from tests.lifecycle.deciding import NOW, ago, held, snapshot
 
 HOUR = timedelta(hours=1)
 

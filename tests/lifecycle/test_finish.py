@@ -9,7 +9,7 @@ from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import Decision, Finish, Move, Wait
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Event, Outcome, State
-from tests.lifecycle.test_decisions import (
+from tests.lifecycle.deciding import (
     LOCATION,
     NOW,
     PACE,

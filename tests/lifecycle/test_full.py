@@ -8,7 +8,7 @@ import pytest
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import Wait
 from servers.lifecycle.snapshot import Hold, Snapshot
-from tests.lifecycle.test_decisions import NOW
+from tests.lifecycle.deciding import NOW
 from tests.lifecycle.test_tries import GONE, INTENT_A, INTENT_B, LATE, NO, A, B, pending
 
 pytestmark = pytest.mark.pure

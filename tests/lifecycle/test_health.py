@@ -12,7 +12,7 @@ from servers.lifecycle.decisions import Check, Decision, Move, Replace, Wait
 from servers.lifecycle.snapshot import HostView, Snapshot
 from servers.lifecycle.states import Event, State
 from servers.machine.tcp import OpenPort
-from tests.lifecycle.test_decisions import LOCATION, NOW, ago, held, snapshot
+from tests.lifecycle.deciding import LOCATION, NOW, ago, held, snapshot
 
 MINUTE = timedelta(seconds=60)
 LOOKED = Machine(healthy=OpenPort(2376))

@@ -8,7 +8,7 @@ import pytest
 from servers.lifecycle.decide import decide
 from servers.lifecycle.decisions import Move
 from servers.lifecycle.states import BOOTING, ENDING, Event, State
-from tests.lifecycle.test_decisions import NOW, snapshot
+from tests.lifecycle.deciding import NOW, snapshot
 
 pytestmark = pytest.mark.pure
 

@@ -27,7 +27,7 @@ from servers.lifecycle.transitions import target_of
 from servers.lifecycle.tries import count_most_calls, follow_failure, longest_wait
 from servers.machine.tcp import OpenPort
 from servers.outgoing import errors as calls
-from tests.lifecycle.test_decisions import NOW, PACE, ago
+from tests.lifecycle.deciding import NOW, PACE, ago
 
 pytestmark = pytest.mark.pure
 

@@ -12,7 +12,7 @@ from servers.machine.callback.tokens import Callback, make_token
 from servers.models import Template
 from servers.models.user_data import render_recipe
 from servers.operations.user_data import SampleKeys, make_sample
-from tests.machine.test_user_data import (
+from tests.machine.rendering import (
     KEYS,
     NAMES,
     SCHEMA,

@@ -20,7 +20,7 @@ import pytest
 from servers.machine.certificates import issue_keys, name_server
 from servers.machine.cloud_init.render import render_user_data
 from servers.machine.cloud_init.setup import Names, OwnFile, Setup
-from tests.machine.test_user_data import read_config
+from tests.machine.rendering import read_config
 
 pytestmark = [pytest.mark.pure, pytest.mark.slow, pytest.mark.sqlite]
 

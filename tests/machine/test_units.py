@@ -15,7 +15,7 @@ from servers.machine.cloud_init.callback import build_callback
 from servers.machine.cloud_init.docker import build_docker
 from servers.machine.cloud_init.parts import join_parts
 from servers.machine.cloud_init.setup import Setup
-from tests.machine.test_user_data import FULL, KEYS
+from tests.machine.rendering import FULL, KEYS
 
 pytestmark = pytest.mark.pure
 

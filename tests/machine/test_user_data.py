@@ -1,96 +1,28 @@
-"""What the user data says, and that cloud-init, Ignition and Python read it so."""
+"""What the user data says, and that cloud-init and Python read it so."""
 
-import gzip
 import json
 import shutil
 import subprocess
-from base64 import b64decode
 from email import message_from_string
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote_to_bytes
 
-import jsonschema
 import pytest
 import yaml
 
 from servers.machine.cloud_init.own import find_type, find_wrong_format
-from servers.machine.cloud_init.parts import File, Part, Step, Unit
-from servers.machine.cloud_init.render import UserData, render_user_data
 from servers.machine.cloud_init.scripts import read_script
-from servers.machine.cloud_init.setup import Names, OwnFile, Setup
 from servers.machine.cloud_init.variables import fill_variables, find_wrong_variable
-from servers.operations.user_data import SampleKeys
-
-NAMES = Names("agent-1", "ci", "builds", "eu central", "large", 4)
-KEYS = SampleKeys("CA-CERT\n", "needle-key\n", "DAEMON-CERT\n")
-SCHEMA = json.loads((Path(__file__).parent / "ignition.schema.json").read_text())
-FULL: dict[str, Any] = {
-    "registry_mirrors": ("https://mirror.example.com",),
-    "insecure_registries": ("registry.local:5000",),
-    "daemon_json": {"log-driver": "local", "hosts": ["fd://"]},
-    "local_disk": True,
-    "pull_images": ("alpine:3", "debian:12"),
-    "prune_hours": 12,
-    "ssh_keys": ("ssh-ed25519 AAAA me",),
-    "files": (OwnFile("/etc/schön", "grüße\nneedle-file\n", 0o600),),
-    "commands": "echo needle-command\n",
-    "own_addresses": ("203.0.113.7/32", "2001:db8::/64"),
-}
-START = (
-    "systemctl daemon-reload && systemctl enable --now "
-    "serverfleet-prune.timer beat.timer"
+from tests.machine.rendering import (
+    FULL,
+    NAMES,
+    REPORT,
+    START,
+    check_schema,
+    read_config,
+    read_files,
+    read_part,
+    render,
 )
-BEAT = "[Timer]\nOnBootSec=1\n[Install]\nWantedBy=timers.target\n"
-REPORT = Part(
-    files=(File("/opt/serverfleet/report", "#!/bin/sh\nneedle-token\n", 0o700, True),),
-    units=(Unit("beat.timer", BEAT, enabled=True),),
-    steps=(Step("Say 'hello'", ("echo", "it's $HOME")),),
-)
-
-
-def render(kind: str, *, hides: bool = False, **values: Any) -> UserData:
-    parts = values.pop("parts", ())
-    keys = None if kind == "none" else KEYS
-    setup = Setup(kind=kind, **values)
-    return render_user_data(setup, names=NAMES, keys=keys, parts=parts, hides=hides)
-
-
-def read_config(text: str) -> dict[str, Any]:
-    """Return the built-in cloud-config of user data."""
-    if not text.startswith("#cloud-config"):
-        text = read_part(list(message_from_string(text).walk())[-1])
-    assert text.startswith("#cloud-config\n")
-    found: dict[str, Any] = yaml.safe_load(text)
-    return found
-
-
-def read_part(part: Any) -> str:
-    """Return the text of a part of a message."""
-    return str(part.get_payload(decode=True), "utf-8")
-
-
-def read_files(text: str) -> dict[str, tuple[str, str]]:
-    """Return the files of a cloud-config: path to mode and content."""
-    return {
-        each["path"]: (each["permissions"], each["content"])
-        for each in read_config(text)["write_files"]
-    }
-
-
-def check_schema(tmp_path: Path, text: str) -> None:
-    if not shutil.which("cloud-init"):
-        pytest.skip("there is no cloud-init")
-    (tmp_path / "config").write_text(text)
-    done = subprocess.run(
-        ["cloud-init", "schema", "--config-file", str(tmp_path / "config")],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Valid" in done.stdout
 
 
 def test_docker_is_set_up_as_cloud_init_reads_it(tmp_path: Path) -> None:
@@ -185,65 +117,6 @@ print(util.json_dumps(merger.merge(read(first), read(second))))
     assert merged["write_files"][-1] == {"path": "/x", "content": "a"}
 
 
-def check_ignition(tmp_path: Path, text: str) -> None:
-    """Check a config by the specification, and by Ignition itself where it is."""
-    jsonschema.validate(json.loads(text), SCHEMA)
-    if not shutil.which("ignition-validate"):
-        return
-    (tmp_path / "config.ign").write_text(text)
-    done = subprocess.run(
-        ["ignition-validate", str(tmp_path / "config.ign")],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    # A key that it does not know is only a warning.
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
-
-
-def open_source(contents: dict[str, str]) -> str:
-    head, _, data = contents["source"].partition(",")
-    plain = b64decode(data) if head.endswith(";base64") else unquote_to_bytes(data)
-    if contents.get("compression") == "gzip":
-        plain = gzip.decompress(plain)
-    return plain.decode()
-
-
-@pytest.mark.parametrize("values", [{}, FULL], ids=["plain", "full"])
-def test_flatcar_gets_the_same_as_an_ignition_config(
-    tmp_path: Path, values: dict[str, Any]
-) -> None:
-    text = render("ignition", **values, parts=[REPORT]).text
-    check_ignition(tmp_path, text)
-    config = json.loads(text)
-    files = {
-        each["path"]: (f"{each['mode']:04o}", open_source(each["contents"]))
-        for each in config["storage"]["files"]
-    }
-    units = {each["name"]: each for each in config["systemd"]["units"]}
-    same = read_files(render("docker", **values, parts=[REPORT]).text)
-    for path, found in files.items():
-        if path != "/opt/serverfleet/boot":
-            assert found == same[path]
-    missing = {path.rpartition("/")[2] for path in same.keys() - files.keys()}
-    # Its image has Docker.
-    assert missing - units.keys() == {"install", "stop", "serverfleet.conf"}
-    assert units["docker.service"]["dropins"][0]["name"] == "serverfleet.conf"
-    assert units["serverfleet-boot.service"]["enabled"]
-    assert "Install Docker" not in files["/opt/serverfleet/boot"][1]
-
-
-def test_flatcar_merges_the_templates_own_config(tmp_path: Path) -> None:
-    own = json.dumps({"ignition": {"version": "3.3.0"}, "storage": {}})
-    keys = FULL["ssh_keys"] * 2
-    text = render("ignition", user_data=own, ssh_keys=keys).text
-    check_ignition(tmp_path, text)
-    config = json.loads(text)
-    (merged,) = config["ignition"]["config"]["merge"]
-    assert open_source(merged) == own
-
-
 def test_without_a_set_up_user_data_is_sent_as_it_is() -> None:
     for own in ("", "anything\r\n\tat all {{ x }", "#!/bin/sh\n"):
         assert render("none", user_data=own).text == own
@@ -320,20 +193,6 @@ def test_user_data_that_cloud_init_would_not_read_is_refused(
     found = find_wrong_format(text, ignition=False, merges=True)
     assert bool(found) is bool(said)
     assert said in found
-
-
-@pytest.mark.parametrize(
-    ("text", "accepted"),
-    [
-        ("#!/bin/sh\n", True),
-        ('{"ignition": {"version": "3.0.0"}}', True),
-        ('{"ignition": {"version": "2.0.0"}}', False),
-        ("#cloud-config\n", False),
-        ("[" * 60000, False),
-    ],
-)
-def test_flatcar_takes_ignition_or_a_script(text: str, accepted: bool) -> None:
-    assert (find_wrong_format(text, ignition=True, merges=True) == "") is accepted
 
 
 def test_the_shell_of_every_script_is_checked(tmp_path: Path) -> None:
