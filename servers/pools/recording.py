@@ -121,8 +121,14 @@ def _start(queue: Queue, jobs: Mapping[str, QueueJob]) -> None:
             row.started_at = row.started_at or max(_at(job), row.queued_at)
             row.server = job.server[:63] or row.server
             row.ended_at = None
-        fields = ["pool", "started_at", "server", "ended_at"]
-        PoolJob.objects.bulk_update(rows, fields, batch_size=BATCH)
+        # An upsert takes a fraction of the CPU of bulk_update, which compares every id
+        # once for each column. If a row was purged meanwhile, it will be again.
+        PoolJob.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=["pool", "started_at", "server", "ended_at"],
+        )
 
 
 def _at(job: QueueJob) -> datetime:

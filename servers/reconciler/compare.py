@@ -73,7 +73,9 @@ def compare_listing(
     _miss(known, shown, pace=pace, started=started, comparison=comparison)
     taken = take_over(location, others.values(), shown, started=started)
     fields = ["account", "live", "missed_from", "gone_at", "listed_from", "verdict"]
-    _save(taken, fields, comparison)
+    if taken:
+        Instance.objects.bulk_update(taken, fields, batch_size=500)
+    _touch(taken, comparison)
     _judge(location)
     own = known.keys() | {row.instance_id for row in taken} | mine
     comparison.live = sum(shown[key].live for key in own & shown.keys())
@@ -263,11 +265,23 @@ def _miss(
 
 
 def _save(rows: list[Instance], fields: list[str], comparison: Comparison) -> None:
-    if rows:
-        Instance.objects.bulk_update(rows, fields, batch_size=500)
-    for row in rows:
-        if row.server_uid is not None:
-            comparison.touched.add(row.server_uid)
+    """Write columns of rows that are there for sure, because they are locked.
+
+    An upsert names each value once. ``bulk_update`` compares each row's id once for
+    every column, and took ten times as much CPU.
+    """
+    Instance.objects.bulk_create(
+        rows,
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=fields,
+    )
+    _touch(rows, comparison)
+
+
+def _touch(rows: list[Instance], comparison: Comparison) -> None:
+    comparison.touched |= {row.server_uid for row in rows if row.server_uid is not None}
 
 
 def _tell_gone(instance: Instance) -> None:

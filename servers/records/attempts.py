@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
-from django.db.models import Q
 
 from servers.clouds.base import CloudInstance, CreateSpec
 from servers.lifecycle.guards import Claim, weigh_claim
@@ -151,15 +150,16 @@ def record_instance(
     same cloud has recorded the instance already, that record is returned.
     """
     identity = attempt.account.cloud_identity
-    seen = Q(account=attempt.account_id)
-    seen |= Q(identity=identity) if identity else Q()
     Instance.objects.bulk_create(
         [_build_instance(shown, attempt=attempt, identity=identity, now=now)],
         ignore_conflicts=True,  # a listing was faster
     )
-    return Instance.objects.filter(
-        seen, region=attempt.region, instance_id=shown.instance_id
-    )[0]
+    rows = Instance.objects.filter(
+        region=attempt.region, instance_id=shown.instance_id
+    ).order_by()
+    # By one key after the other, since a choice of keys takes twice the CPU.
+    known = rows.filter(identity=identity).first() if identity else None
+    return known or rows.get(account=attempt.account_id)
 
 
 def _build_instance(
