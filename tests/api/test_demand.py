@@ -259,6 +259,7 @@ def test_only_a_queue_of_the_kind_push_is_pushed_to(push: Call, send: Call) -> N
     assert "is disabled" in refused.json()["message"]
     other = {"kind": "drone", "url": "https://drone.example.com", "enabled": True}
     other["credentials"] = {"token": "any"}
+    send("PATCH", "/api/pools/linux", {"labels": {"os": "linux"}})
     assert send("PATCH", "/api/queues/pushed", other).status_code == 200
     queue = Queue.objects.get()
     assert (queue.jobs, queue.seq, queue.expires_at) == ([], None, None)

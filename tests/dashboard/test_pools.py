@@ -16,9 +16,11 @@ from servers.lifecycle.pools.policy import SETTINGS
 from servers.models import Event, Pool, PoolJob, PoolPlan, Queue, Server, Template
 from servers.operations.pools import save_pool
 from servers.operations.terminate import protect_server
+from servers.placing.jobs import find_nearest
 from servers.records.boots import Boots
 from servers.records.ledger import database_now
 from servers.reports import costs
+from servers.reports import pools as reports_of_pools
 from servers.reports.pool_chart import PoolStep, find_range, load_pool_steps
 from tests.support.fleet import make_fleet, provision
 from tests.support.people import log_in, make_person
@@ -235,6 +237,31 @@ def test_pages_ask_no_more_with_many_pools_servers_jobs_and_plans(
     costs._kept.clear()
     assert [count_queries(admin, path) for path in paths] == few
     assert len(read(admin, "/pools/linux/")) < 100_000
+
+
+def test_thousands_of_jobs_that_no_pool_can_run_take_little_of_a_page(
+    pool: Pool, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch_on(pool)
+    asked: list[str] = []
+
+    def note(queue: Queue, pools: Any, labels: Any, unused: Any) -> Any:
+        asked.append(labels["os"])
+        return find_nearest(queue, pools, labels, unused)
+
+    monkeypatch.setattr(reports_of_pools, "find_nearest", note)
+    since = database_now().timestamp()
+    jobs = [
+        [f"{n}", "pending", since, {"os": f"o-{n}"}, "", f"build {n}"]
+        for n in range(3000)
+    ]
+    jobs.append(["last", "pending", since, {"os": "linux"}, "", "build of ours"])
+    Queue.objects.update(jobs=jobs)
+    assert "build of ours" in read(admin, "/pools/linux/")
+    assert asked == []  # of those that others would run, it shows none
+    page = read(admin, "/pools/new/?queue=ci")
+    assert "3001" in page.replace(",", "")
+    assert len(asked) <= 30  # those that are shown
 
 
 def add_job(pool: Pool, queued: datetime, started: datetime | None) -> None:

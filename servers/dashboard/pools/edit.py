@@ -24,6 +24,7 @@ from servers.operations.pools import (
     save_pool,
 )
 from servers.operations.queue_test import probe_queue
+from servers.placing.jobs import match_jobs
 from servers.pools.preview import preview_plan
 from servers.queues.base import QueueJob, QueueSnapshot
 from servers.records.ledger import database_now
@@ -85,27 +86,21 @@ def show_matches(pool: Pool, jobs: tuple[QueueJob, ...]) -> dict[str, Any]:
     """Return jobs with who would serve each, and how many the pool would."""
     others = Pool.objects.filter(queue=pool.queue_id, enabled=True).exclude(pk=pool.pk)
     name = pool.name or NEW
-    rows = show_jobs(
-        pool.queue,
-        jobs,
-        [
-            *others,
-            Pool(
-                name=name,
-                labels=pool.labels,
-                priority=pool.priority,
-                policy=pool.policy,
-            ),
-        ],
+    own = Pool(
+        name=name, labels=pool.labels, priority=pool.priority, policy=pool.policy
     )
+    pools = [*others, own]
+    # Of thousands of jobs, only those that are shown need all words.
+    matched, _ = match_jobs(pool.queue, pools, jobs)
+    rows = show_jobs(pool.queue, jobs[:JOBS_SHOWN], pools)
     for row in rows:
         if row["nearest"] == NEW:
             row["nearest"] = ""
     return {
-        "jobs": rows[:JOBS_SHOWN],
+        "jobs": rows,
         "own": name,
-        "matching": sum(row["pool"] == name for row in rows),
-        "total": len(rows),
+        "matching": len(matched[name]),
+        "total": len(jobs),
     }
 
 

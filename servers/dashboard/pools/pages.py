@@ -23,6 +23,7 @@ from servers.dashboard.shared.messages import Action
 from servers.lifecycle.pools.demand import JobState
 from servers.lifecycle.states import State
 from servers.models import Pool, PoolPlan, PoolPolicy, Queue
+from servers.placing.jobs import match_jobs
 from servers.placing.registrations import find_registers
 from servers.queues.base import QueueJob
 from servers.records.registrations import count_runners
@@ -34,7 +35,6 @@ from servers.reports.pool_chart import (
     find_range,
     load_pool_steps,
 )
-from servers.reports.pools import show_jobs
 
 SERVERS_SHOWN: Final = 50
 JOBS_SHOWN: Final = 20
@@ -145,9 +145,10 @@ def _list_waiting(
 ) -> Iterator[tuple[QueueJob, datetime]]:
     """Yield the jobs that wait for this pool, the oldest first. One query."""
     waiting = [job for job in jobs if job.state is JobState.PENDING]
-    for row in show_jobs(pool.queue, sorted(waiting, key=lambda job: job.since)):
-        if row["pool"] == pool.name:
-            yield row["job"], datetime.fromtimestamp(row["job"].since, UTC)
+    rivals = Pool.objects.filter(queue=pool.queue_id, enabled=True)
+    matched, _ = match_jobs(pool.queue, list(rivals), waiting)
+    for job in sorted(matched.get(pool.name, ()), key=lambda each: each.since):
+        yield job, datetime.fromtimestamp(job.since, UTC)
 
 
 def _join_plans(plans: Iterable[PoolPlan]) -> list[Saying]:
