@@ -16,9 +16,17 @@ from servers.lifecycle.pools.plan import Pool as PoolView
 from servers.models import Fleet, Pool, Template
 from servers.operations.pools import read_policy
 from servers.placing.caps import Rooms, count_rooms
+from servers.placing.location_gate import limits_in_force
 from servers.pools.bounds import find_bounds
 from servers.pools.matching import Shares, read_shares
-from servers.pools.members import Row, count_uses, read_members, show_members
+from servers.pools.members import (
+    Known,
+    Row,
+    count_uses,
+    find_early,
+    read_members,
+    show_members,
+)
 from servers.records.ledger import read_fleet
 from servers.reports.costs import Spending, load_pool_spending
 
@@ -45,6 +53,7 @@ class Batch:
 
     ``now`` is the database's time, read after the pools. ``members`` and ``spending``
     are by pool, ``uses`` by server and ``shares`` by queue.
+    ``early`` names the servers that failed soon after they had become ready.
     """
 
     pools: Sequence[Pool]
@@ -54,6 +63,7 @@ class Batch:
     spending: Spending
     members: Mapping[UUID, Sequence[Row]]
     uses: Mapping[str, int]
+    early: Collection[str]
     shares: Mapping[UUID, Shares | Exception]
 
     def plan(self, pool: Pool) -> Plan:
@@ -73,12 +83,13 @@ class Batch:
             frozen=pool.frozen or self.fleet.destroys_frozen,
             seen=shares.see_running(pool) if shares and pool.dry else None,
         )
-        members = show_members(
-            self.members.get(pool.pk, ()),
-            memo.cordoned_at,
-            self.uses if policy.max_uses else {},
-            pool.queue.agents,
+        known = Known(
+            cordoned=memo.cordoned_at,
+            uses=self.uses if policy.max_uses else {},
+            busy=pool.queue.agents,
+            early=self.early,
         )
+        members = show_members(self.members.get(pool.pk, ()), known)
         demand = None
         if shares:
             demand = shares.find_demand(pool, [member.name for member in members])
@@ -93,7 +104,7 @@ def read_batch(pool_pks: Collection[UUID]) -> Batch:
     """Read the pools that are enabled, those with the fewest servers first.
 
     So of pools that share a cap, a small one gets what is left of it before one that
-    floods. At most twelve queries, whatever there is.
+    floods. At most thirteen queries, whatever there is.
     """
     rows = Pool.objects.select_related("queue", "template").only(*_READ)
     pools = list(rows.filter(pk__in=pool_pks, enabled=True).order_by("pk"))
@@ -110,6 +121,7 @@ def read_batch(pool_pks: Collection[UUID]) -> Batch:
             [pool.pk for pool in pools if _has(pool, "cost_per_day")], now=now
         ),
         members=members,
+        early=find_early(members, limits_in_force()),
         uses=count_uses([pool for pool in pools if _has(pool, "max_uses")]),
         shares=read_shares({pool.queue_id: pool.queue for pool in pools}.values()),
     )

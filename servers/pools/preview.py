@@ -8,7 +8,7 @@ from servers.operations.pools import read_policy
 from servers.placing.caps import count_rooms
 from servers.pools.bounds import find_bounds
 from servers.pools.matching import divide_snapshot
-from servers.pools.members import read_members, show_members
+from servers.pools.members import Known, read_members, show_members
 from servers.queues.base import QueueSnapshot
 from servers.records.ledger import read_fleet
 from servers.reports.costs import load_pool_spending
@@ -29,7 +29,7 @@ def preview_plan(pool: Pool, shown: QueueSnapshot | None) -> Plan:
         frozen=pool.frozen or fleet.destroys_frozen,
     )
     rows = read_members([pool.pk]).get(pool.pk, ())
-    members = show_members(rows, memo.cordoned_at, {}, pool.queue.agents)
+    members = show_members(rows, Known(memo.cordoned_at, busy=pool.queue.agents))
     demand = None
     if shown is not None:
         shares = divide_snapshot(pool.queue, shown, [*rivals, pool])

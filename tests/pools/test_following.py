@@ -1,6 +1,7 @@
 """A pool follows its queue: the whole way from a job to a server and back."""
 
 import time
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -11,6 +12,7 @@ from servers.errors import ConflictError
 from servers.models import (
     Account,
     Event,
+    Host,
     Pool,
     PoolJob,
     PoolPlan,
@@ -20,9 +22,11 @@ from servers.models import (
 )
 from servers.operations.cordon import cordon_server
 from servers.operations.pools import delete_pool, save_pool
+from servers.operations.provision import Request, provision_servers
 from servers.operations.queues import delete_queue, save_queue
 from servers.operations.templates import delete_template
 from servers.operations.terminate import protect_server, terminate_server
+from servers.records.ledger import database_now
 from tests.clouds.fakes.base import running
 from tests.pools.following import QUICK, make_pool, make_queue
 from tests.queues.fakes.drone import FakeDrone
@@ -216,3 +220,31 @@ def test_a_pool_that_is_renamed_goes_on_with_its_servers(
     workshop.run_until(lambda: servers.filter(state="stopped").count() == 1)
     (stop,) = Event.objects.filter(kind="stop_requested")
     assert stop.actor == "pool:builds"
+
+
+def test_servers_that_lose_their_health_soon_after_they_are_ready_slow_the_pool_down(
+    drone: FakeDrone, account: Account
+) -> None:
+    pool = make_pool(make_queue(drone), min=9)
+    provision_servers(Request(template="default", count=4, pool=pool.pk))
+    for _ in range(9):
+        drone.add()
+    now = database_now()
+    ready = now - timedelta(minutes=5)
+    Server.objects.update(state="error", ready_at=ready, lost_at=now)
+    *failed, ended = Server.objects.order_by("name")
+    # Its instance stopped: that says nothing against the template.
+    Host.objects.create(server=ended, failures=0)
+    for server in failed:
+        Host.objects.create(server=server, failures=3)
+    pools.read_queue(Queue.objects.get().pk)
+    (planned,) = pools.plan_pools([pool.pk]).values()
+    assert planned.create == 0
+    assert planned.memo.failures == 3
+    assert "servers failed soon after their boots" in " ".join(planned.why)
+    # Those that had been ready for long are no sign of that.
+    Server.objects.update(ready_at=now - timedelta(hours=1))
+    Pool.objects.update(memo={})
+    (planned,) = pools.plan_pools([pool.pk]).values()
+    assert planned.memo.failures == 0
+    assert planned.create

@@ -1,5 +1,8 @@
 """What a pool's plan makes of boots that fail, are late, or are for jobs that ended."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from servers.lifecycle.pools.members import Member, Phase
@@ -60,6 +63,31 @@ def test_boots_that_fail_together_slow_creations_down_once() -> None:
     tried = make_member("y", phase=Phase.BROKEN, ready_at=None, created_at=NOW + 36)
     again = ask(*fail(9), tried, jobs=wait(9), memo=late.memo, at=NOW + 50)
     assert again.memo.failures == 4
+
+
+def test_servers_that_fail_soon_after_they_are_ready_slow_creations_down_too() -> None:
+    def fail(number: int, **more: Any) -> list[Member]:
+        given = {"phase": Phase.BROKEN, "failed_early": True, **more}
+        return [make_member(f"x{each}", **given) for each in range(number)]
+
+    planned = ask(*fail(3), jobs=wait(9))
+    assert (planned.memo.failures, planned.create) == (3, 0)
+    assert "the last 3 servers failed soon after their boots" in planned.why[1]
+    assert ask(*fail(3, failed_early=False), jobs=wait(9)).create == 5
+    memo = replace(planned.memo, failed_at=NOW - 100)
+
+    def follow(**more: Any) -> int:
+        other = make_member("a", **more)
+        return ask(*fail(3), other, jobs=wait(9), memo=memo).memo.failures
+
+    # That the next one is ready says little: so were they.
+    assert follow(ready_at=NOW - 99) == 3
+    assert follow(ready_at=NOW - 101, phase=Phase.ENDING) == 3
+    # But if it served to its end, or for long, it shows that it can.
+    assert follow(ready_at=NOW - 99, phase=Phase.ENDING) == 0
+    memo = replace(memo, failed_at=NOW - 700)
+    assert follow(ready_at=NOW - 599) == 3
+    assert follow(ready_at=NOW - 600) == 0
 
 
 def test_a_boot_that_is_late_has_not_failed() -> None:

@@ -121,9 +121,13 @@ def _list_limits(
     if memo.failures >= FAILURES:
         pause = min(FIRST_PAUSE * 2 ** (memo.failures - FAILURES), LONGEST_PAUSE)
         until = memo.failed_at + pause
+        what = (
+            "servers failed soon after their boots"
+            if memo.after_ready
+            else "boots failed"
+        )
         words = (
-            f"the last {memo.failures} boots failed, so only one server is tried "
-            "at a time"
+            f"the last {memo.failures} {what}, so only one server is tried at a time"
         )
         waits = now < until
         left = int(not waits and not found.booting)

@@ -26,7 +26,8 @@ class Member:
     """One server of a pool. Any that is not proven gone is one.
 
     ``busy`` is how many jobs its agent says it runs, or None if nobody says.
-    Past ``boots_until``, a boot is not counted on.
+    Past ``boots_until``, a boot is not counted on. ``failed_early``: it failed its
+    checks soon after it had become ready.
     """
 
     name: str
@@ -39,3 +40,4 @@ class Member:
     used: int = 0  # jobs that it has begun
     cordon: Cordon = Cordon.NONE
     protected: bool = False
+    failed_early: bool = False

@@ -16,8 +16,9 @@ class Memo:
     created: tuple[tuple[float, int], ...] = ()  # when, and how many, of late
     created_at: float = 0.0  # the latest creation
     broken_since: Mapping[str, float] = field(default_factory=dict)  # by server
-    failures: int = 0  # boots that failed in a row
+    failures: int = 0  # servers in a row that failed as they booted, or soon after
     failed_at: float = 0.0
+    after_ready: bool = False  # the last of those had been ready before
     # When so many servers were needed, of late: only of a dry pool.
     needed: tuple[tuple[float, int], ...] = ()
 

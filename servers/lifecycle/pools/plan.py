@@ -11,16 +11,11 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from servers.lifecycle.pools.boots import note_boots
 from servers.lifecycle.pools.capacity import Capacity, count_capacity
 from servers.lifecycle.pools.demand import Demand
-from servers.lifecycle.pools.growth import (
-    FAILURES,
-    NO_BOUNDS,
-    Bounds,
-    Growth,
-    plan_growth,
-)
-from servers.lifecycle.pools.members import Member, Phase
+from servers.lifecycle.pools.growth import NO_BOUNDS, Bounds, Growth, plan_growth
+from servers.lifecycle.pools.members import Member
 from servers.lifecycle.pools.memo import NO_MEMO, Memo, settle_memo
 from servers.lifecycle.pools.policy import MINUTE, Policy
 from servers.lifecycle.pools.shadow import Seen, Shadow, compare, say_shadow
@@ -90,7 +85,7 @@ def plan(
     unknown = explain_unknown(demand, memo, policy, now)
     if demand is None or unknown:
         return Plan(hold=True, why=(unknown,), memo=memo, next_at=now + LONGEST_WAIT)
-    memo = _note_boots(memo, members, now)
+    memo = note_boots(memo, members, now)
     found = count_capacity(policy, memo, demand, members, now)
     idle = find_idle(found, memo, members, demand)
     growth = plan_growth(
@@ -158,33 +153,6 @@ def _tell_shadow(shadow: Shadow, memo: Memo) -> _Told:
         figures["other_servers"] = shadow.servers
     memo = replace(memo, needed=shadow.needed)
     return _Told(memo, (say_shadow(shadow),), figures)
-
-
-def _note_boots(memo: Memo, members: tuple[Member, ...], now: float) -> Memo:
-    """Note what is broken, and count boots that failed in a row.
-
-    One that succeeds ends the row. Boots that were under way at once often fail for one
-    reason, and show it one after the other. So together they slow creations down, and
-    only one that was begun after that slows them down further. A boot that is late has
-    not failed: whoever has to judge it may be late, too.
-    """
-    broken = [member for member in members if member.phase is Phase.BROKEN]
-    fresh = [
-        member
-        for member in broken
-        if member.ready_at is None and member.name not in memo.broken_since
-    ]
-    failures, failed_at = memo.failures, memo.failed_at
-    if fresh:
-        is_another = any(member.created_at > failed_at for member in fresh)
-        most = max(FAILURES, failures + is_another)
-        failures, failed_at = min(failures + len(fresh), most), now
-    elif failures:
-        ready = max((member.ready_at or 0.0 for member in members), default=0.0)
-        if ready > failed_at:
-            failures = 0
-    since = {each.name: memo.broken_since.get(each.name, now) for each in broken}
-    return replace(memo, broken_since=since, failures=failures, failed_at=failed_at)
 
 
 def _remember(
