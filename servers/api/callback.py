@@ -45,7 +45,7 @@ from servers.operations.callback import (
 MAX_BODY_BYTES: Final = 64 * 1024
 # Reports of one instance in a minute. The script sends at most thirty.
 MAX_REPORTS: Final = 120
-_AGENT: Final = ("running", "ended", "none")
+_AGENT: Final = ("running", "ended", "spent", "none")
 _DOCKER: Final = ("answers", "silent", "none")
 
 reports: Final = Counter("reports", window=WINDOW_SECONDS, every=EXCHANGE_SECONDS)
@@ -140,10 +140,12 @@ class Heartbeat(ReportView):
     def record(self, host: Host, data: Mapping[str, Any]) -> Told:
         """Record a heartbeat."""
         body = _Body(data, "secret", "agent", "builds", "docker", "drained")
+        agent = body.read("agent", _read_agent, "none")
         beat = Beat(
             builds=body.read("builds", _read_builds, ()),
             drained=body.read("drained", _read_flag, False),
-            agent=body.read("agent", _read_agent, "none") != "ended",
+            agent=agent != "ended",
+            spent=agent == "spent",
             docker=body.read("docker", _read_docker, "none") != "silent",
         )
         return report_beat(host, data["secret"], beat)

@@ -6,6 +6,7 @@ from typing import Any
 from servers.lifecycle.decisions import Adopt, CloseAttempt, Move
 from servers.lifecycle.snapshot import Snapshot
 from servers.lifecycle.states import Answer, Event, Outcome
+from servers.messaging import dispatch
 from servers.models import Attempt, Instance, Server
 from servers.records.attempts import close_attempt, record_accepted
 from servers.records.instances import as_shown
@@ -25,7 +26,7 @@ def apply(
     """
     match decision:
         case Move():
-            return move(
+            moved = move(
                 server,
                 decision.event,
                 reason=decision.reason,
@@ -34,11 +35,28 @@ def apply(
                 changes=find_shown_columns(decision, snapshot),
                 answer=decision.answer,
             )
+            if moved:
+                _hasten_pool(server, decision.event)
+            return moved
         case Adopt():
             return adopt_instance(server, decision, now=now)
         case CloseAttempt():
             _close_absent(server, decision, now=now)
             return True
+
+
+def _hasten_pool(server: Server, event: Event) -> None:
+    """After the commit, have the pool of a server that ends, or is gone, planned.
+
+    By hints alone: a plan locks its pool before its servers. If one is lost, the next
+    plan is made within a minute.
+    """
+    if server.pool_id is None:
+        return
+    if event is Event.STOP_REQUESTED:
+        dispatch.hint(dispatch.CORDON, server.pool_id)
+    if event in {Event.STOP_REQUESTED, Event.ABSENCE_CONFIRMED}:
+        dispatch.hint(dispatch.PLAN, server.pool_id)
 
 
 def find_shown_columns(decision: Move, snapshot: Snapshot) -> dict[str, Any]:

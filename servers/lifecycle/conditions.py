@@ -16,12 +16,14 @@ class Met:
 
     ``agent_started``: the look has started the agent, or found it running.
     ``agent_behind``: the agent does not do yet what the server's cordon says, which is
-    no fault of the machine.
+    no fault of the machine. ``agent_spent``: it has had the one build that it was for,
+    and has ended.
     """
 
     reason: str
     agent_started: bool = False
     agent_behind: bool = False
+    agent_spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Machine:
     ``cordon`` says what a cordon stops here, and what not. ``asks``: nobody can look at
     it, and it asks itself what to do. ``unready_wait`` is how long a machine that was
     never ready, and does not answer, is asked for builds; None: it can't have any.
+    ``ends_itself``: its agent ends after one build, which a check of health sees.
     """
 
     ready: Condition = Always("It has an address. No other check is set.")
@@ -103,6 +106,7 @@ class Machine:
     log_end: str = ""
     followed: Condition | None = None
     asks: bool = False
+    ends_itself: bool = False
     unready_wait: timedelta | None = None
     cordon: str = (
         "ServerFleet does not know what starts builds on it, so the cordon is a mark "

@@ -15,6 +15,7 @@ from servers.lifecycle.cordon import decide_follow, explain_cordon
 from servers.lifecycle.decisions import Check, Decision, Wait
 from servers.lifecycle.loss import explain_network, lose_server
 from servers.lifecycle.snapshot import InstanceView, Snapshot
+from servers.lifecycle.spent import decide_spent, is_spent, space_glances
 from servers.lifecycle.states import Event
 
 # As long after a check, in parts of the time between two, the health can be lost by it.
@@ -24,6 +25,8 @@ _FRESH: Final = 1 / 6
 def decide_running(snapshot: Snapshot, own: InstanceView, now: datetime) -> Decision:
     """Return the next step of a running server whose instance is there."""
     condition = snapshot.machine.healthy
+    if is_spent(snapshot):
+        return decide_spent(snapshot, now)
     if condition is None:
         return Wait(explain_cordon(snapshot), snapshot.ends_at)
     due = find_next_check(snapshot)
@@ -42,10 +45,12 @@ def decide_running(snapshot: Snapshot, own: InstanceView, now: datetime) -> Deci
 
 def find_next_check(snapshot: Snapshot) -> datetime:
     """Return when the health of a running server is checked next."""
-    limits, last = snapshot.limits, snapshot.host.checked_at
+    last, between = snapshot.host.checked_at, snapshot.limits.check
+    if snapshot.machine.ends_itself and not snapshot.host.failures:
+        between = min(between, space_glances(snapshot, last))
     if last is None:
-        return snapshot.state_since + limits.check * snapshot.jitter
-    return last + limits.check
+        return snapshot.state_since + between * snapshot.jitter
+    return last + between
 
 
 def _follow_checks(

@@ -65,6 +65,9 @@ class Limits:
     lately: timedelta = timedelta(minutes=15)
     # A server that lost its health sooner after it was ready is not replaced.
     proven: timedelta = timedelta(minutes=10)
+    # Between two looks for the end of an agent that ends by itself.
+    glance: timedelta = timedelta(seconds=5)  # at first …
+    glances: timedelta = timedelta(seconds=30)  # … and at last
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class HostView:
     problem: str = ""
     builds: tuple[str, ...] = ()
     has_agent: bool = False  # its agent was started, in this state or before
+    agent_spent: bool = False  # … and has ended after the one build that it was for
     behind_since: datetime | None = None
     told_at: datetime | None = None
 
@@ -226,6 +230,7 @@ class Snapshot:
     waiting: str = ""  # what its last step waited for
     drain: timedelta = timedelta(hours=1)  # the longest wait for its builds
     replaces: bool = False  # if it loses its health, another one is created
+    kept: str = ""  # why it is not ended, as a sentence, although it is of no use
     host: HostView = field(default_factory=HostView)
     machine: Machine = field(default_factory=Machine)
     limits: Limits = field(default_factory=Limits)

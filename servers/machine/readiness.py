@@ -15,6 +15,7 @@ from servers.machine.agents.cordon import (
 from servers.machine.agents.looks import Drained
 from servers.machine.agents.plan import AgentPlan
 from servers.machine.agents.start import look_at_agent, start_agent
+from servers.machine.agents.table import AGENTS
 from servers.machine.callback.conditions import Report, describe_callback
 from servers.machine.docker.client import Docker
 from servers.machine.docker.condition import (
@@ -106,6 +107,7 @@ def describe_docker(target: Target) -> Machine:
         # A worker that was killed may have started the agent without recording it. The
         # daemon knows. If it does not answer, it did not answer that worker either.
         unready_wait=timedelta() if target.has_agent else None,
+        ends_itself=AGENTS[target.agent].one_build,
     )
     if not target.loopback:
         return machine

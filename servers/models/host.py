@@ -45,6 +45,8 @@ class Host(models.Model):
 
     # What looks at it found.
     agent_started_at = models.DateTimeField(null=True, blank=True)
+    # When it was first known to have ended after the one build that it was for.
+    agent_spent_at = models.DateTimeField(null=True, blank=True)
     # Since when it may not do what the server's cordon says; None: it does.
     agent_behind_since = models.DateTimeField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)

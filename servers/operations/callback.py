@@ -84,11 +84,15 @@ class Boot:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A heartbeat. ``drained``: the agent and all builds have ended."""
+    """A heartbeat. ``drained``: the agent and all builds have ended.
+
+    ``spent``: the agent has ended after the one build that it was for.
+    """
 
     builds: Sequence[str] = ()
     drained: bool = False
-    agent: bool = True  # it runs, or there is none
+    agent: bool = True  # it runs, or there is none, or it is spent
+    spent: bool = False
     docker: bool = True  # it answers, or there is none
 
 
@@ -190,6 +194,9 @@ def report_beat(host: Host, secret: str, beat: Beat) -> Told:
         columns["agent_missing"] = missing
     if beat.docker is host.docker_silent:
         columns["docker_silent"] = not beat.docker
+    is_spent = beat.spent and host.agent_spent_at is None
+    if is_spent:
+        columns["agent_spent_at"] = read_clock()
     ends = drains and beat.drained and host.drained_at is None
     if ends:
         now = read_clock()
@@ -198,8 +205,8 @@ def report_beat(host: Host, secret: str, beat: Beat) -> Told:
         ends = now >= host.server.state_since + recheck
     if ends:
         columns |= {"drained_at": now, "builds": []}
-    _write(host, secret, columns, is_due=ends)
-    return _answer(host)
+    _write(host, secret, columns, is_due=ends or is_spent)
+    return _answer(host, is_spent=beat.spent)
 
 
 def _write(
@@ -223,12 +230,13 @@ def _write(
             dispatch.hint(dispatch.ADVANCE, host.pk)
 
 
-def _answer(host: Host) -> Told:
+def _answer(host: Host, *, is_spent: bool = False) -> Told:
     drains = host.server.state == State.SHUTDOWN
     # It can't run any more, so its boot is not to start an agent.
     is_lost = host.server.state == State.ERROR and host.server.ready_at is None
     cordon = drains or is_lost or host.server.cordoned
-    again = DRAINING_SECONDS if drains else HEARTBEAT_SECONDS
+    # What is spent is about to be told to drain.
+    again = DRAINING_SECONDS if drains or is_spent else HEARTBEAT_SECONDS
     return Told(cordon=cordon, drain=drains, again=again)
 
 

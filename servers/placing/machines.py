@@ -195,32 +195,41 @@ def view_host(
     """Return what was found since the server entered its state.
 
     Looks before that were at another instance, or for another purpose. The agent counts
-    if the current attempt's instance runs it.
+    if it was on the current attempt's instance.
     """
     if host is None:
         return HostView()
-    has_agent = _has_agent(host.agent_started_at, server, attempts)
+    attempts = tuple(attempts)
+    has_agent = _is_of_attempt(host.agent_started_at, server, attempts)
+    is_spent = _is_of_attempt(host.agent_spent_at, server, attempts)
     behind = host.agent_behind_since
     told = host.drain_told_at
     if told is not None and told < server.state_since:
         told = None
     if host.checked_at is None or host.checked_at < server.state_since:
-        return HostView(has_agent=has_agent, behind_since=behind, told_at=told)
+        return HostView(
+            has_agent=has_agent,
+            agent_spent=is_spent,
+            behind_since=behind,
+            told_at=told,
+        )
     return HostView(
         checked_at=host.checked_at,
         failures=host.failures,
         problem=host.problem,
         builds=tuple(host.builds),
         has_agent=has_agent,
+        agent_spent=is_spent,
         behind_since=behind,
         told_at=told,
     )
 
 
-def _has_agent(
-    started: datetime | None, server: Server, attempts: Iterable[Attempt]
+def _is_of_attempt(
+    seen: datetime | None, server: Server, attempts: Iterable[Attempt]
 ) -> bool:
-    return started is not None and any(
-        attempt.number == server.attempt_number and attempt.asked_at <= started
+    """Tell whether what was seen then was on the current attempt's instance."""
+    return seen is not None and any(
+        attempt.number == server.attempt_number and attempt.asked_at <= seen
         for attempt in attempts
     )

@@ -31,6 +31,7 @@ from servers.placing.machines import (
 from servers.placing.order import order_all
 from servers.placing.placements import LocationKey, PlacementFacts, choose_all
 from servers.placing.queue_gate import load_refusing
+from servers.placing.stops import Stops
 from servers.placing.views import (
     find_deadline,
     jitter_of,
@@ -65,6 +66,7 @@ class Loader:
             if instance.server_uid is not None:
                 self.instances.setdefault(instance.server_uid, []).append(instance)
         self.hosts = load_hosts(servers)
+        self.stops = Stops(servers, self.hosts, fleet)
         self.ranked = order_all(servers, choose_all(servers), now=now)
         self.chosen = {
             key: tuple(each.placement for each in ranked)
@@ -192,6 +194,7 @@ class Loader:
             waiting=server.waiting,
             drain=timedelta(seconds=server.recipe.drain_seconds),
             replaces=server.recipe.on_health_lost == Recipe.HealthLost.REPLACE,
+            kept=self.stops.explain_kept(server, self.hosts.get(server.pk)),
             host=view_host(self.hosts.get(server.pk), server, attempts),
             machine=describe_machine_of(server, self.hosts.get(server.pk)),
             limits=self.limits,

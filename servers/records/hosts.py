@@ -25,6 +25,7 @@ def record_look(
         found_now = {"problem": found.because, "builds": builds}
     if found.agent_started and (host is None or not _is_fresh(server, host)):
         found_now["agent_started_at"] = now
+    found_now |= _note_end(found, now)
     unheard = server.state == State.SHUTDOWN and not _was_told(server, host)
     if unheard and (isinstance(found, Met) or found.builds is not None):
         found_now["drain_told_at"] = now
@@ -48,6 +49,7 @@ def record_check(
         found_now = {"failures": before + 1, "problem": found.because}
     if found.agent_started and (host is None or host.agent_started_at is None):
         found_now["agent_started_at"] = now
+    found_now |= _note_end(found, now)
     return _write(server, host, found_now, now=now, always=True)
 
 
@@ -73,6 +75,11 @@ def record_follow(
     for name, value in values.items():
         setattr(host, name, value)
     return True
+
+
+def _note_end(found: Met | NotYet, now: datetime) -> dict[str, Any]:
+    is_spent = isinstance(found, Met) and found.agent_spent
+    return {"agent_spent_at": now} if is_spent else {}
 
 
 def _is_fresh(server: Server, host: Host) -> bool:

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from servers.machine.agents.table import AGENTS
 from servers.machine.certificates import name_server
-from servers.models import Account, Attempt, Event, Host, Registration, Server
+from servers.models import Account, Attempt, Event, Host, Pool, Registration, Server
 from servers.operations.terminate import terminate_server
+from servers.records.ledger import database_now
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.github import FakeGitHub
 from tests.support import standins
@@ -145,6 +147,45 @@ def test_a_server_whose_agent_has_ended_loses_its_health(
     assert server.error.startswith(
         "It failed 3 checks in a row. The agent has ended with exit code 137."
     )
+
+
+def test_a_server_whose_agent_had_its_one_build_is_terminated_and_replaced(
+    workshop: Workshop, account: Account, settings: Any
+) -> None:
+    settings.HEALTH_INTERVAL = 0.3
+    with running(FakeGitHub()) as github:
+        pool = make_registering_pool(github, agent_image=standins.name_image("github"))
+        address = find_address()
+        world_of(account).ask_for_user_data()
+        world_of(account).give_addresses(address)
+        Pool.objects.update(dry=False, policy={"min": 1, "max": 2})
+        workshop.run_until(Server.objects.exists)
+        server = Server.objects.get()
+        with boot(workshop, server, address) as host:
+            standins.add_images(host.daemon, ("github",))
+            workshop.run_to("running", server)
+            host.wait_for_log("build runs")
+            workshop.run_for(1.0)
+            Pool.objects.update(frozen=True)
+            host.release()
+            said = wait_for(workshop, server, "one build that it was for")
+            assert said.endswith(f"because its pool {pool.name} is frozen.")
+            workshop.run_for(1.0)
+            assert not Event.objects.filter(kind="stop_requested").exists()
+            Pool.objects.update(frozen=False)
+            # Nothing but a hint has the pool planned as soon as this.
+            Pool.objects.update(next_plan_at=database_now() + timedelta(hours=1))
+            workshop.run_to("stopped", server)
+        following = Server.objects.exclude(pk=server.pk).get()
+    asked = Event.objects.get(kind="stop_requested")
+    assert asked.server_name == server.name
+    said = "Its agent has ended after the one build that it was for."
+    assert asked.reason == f"{said} So the server is terminated."
+    assert server.error == ""
+    assert server.stopped_at is not None
+    assert following.created_at < server.stopped_at
+    drained = Event.objects.get(server=server, kind="drained").reason
+    assert drained == "Its agent has ended, and no build runs."
 
 
 def test_an_agent_that_is_started_over_docker_s_api_has_what_its_ci_gave(

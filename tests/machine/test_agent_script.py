@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +20,13 @@ from servers.machine.agents.script import (
 )
 from servers.machine.agents.start import RUNS
 from servers.machine.agents.table import AGENTS
-from tests.support.standins import BUILDS, Host, plan_for, wait_for
+from tests.support.standins import BUILDS, REFUSED, Host, plan_for, wait_for
 
 pytestmark = pytest.mark.pure
 
 KINDS = tuple(sorted(set(AGENTS) - {"none"}))
 DRAINED, WAITS = 0, 10
+ENDED, OVER = 4, 124
 
 
 class Script:
@@ -49,7 +51,7 @@ class Script:
     ) -> tuple[int, str]:
         socket = socket or str(self.host.daemon.socket)
         done = subprocess.run(
-            [*shell, str(self.path), word],
+            [*shell, str(self.path), *word.split()],
             capture_output=True,
             text=True,
             timeout=30,
@@ -146,12 +148,21 @@ def test_a_prepared_agent_starts_when_it_may(
     host.wait_for_log("build runs")
     assert script.call("start") == (0, "")
     assert len(host.list_agents()) == 1
+    is_awaited = AGENTS[kind].one_build
+    assert script.call("await 1") == (OVER if is_awaited else WAITS, "")
     if AGENTS[kind].one_build:
-        host.release()
-        wait_for(lambda: Met("") if script.call("look")[0] else None)
+        threading.Timer(0.2, host.release).start()
+        assert script.call("await 20") == (ENDED, "")
         # It has had its build.
         assert script.call("start") == (0, "")
         assert script.call("look") == (3, "")
+        assert script.call("await 20") == (WAITS, "")
+        host.clear()
+        environment = json.dumps({"ACTIONS_RUNNER_INPUT_JITCONFIG": REFUSED})
+        script = Script(tmp_path, host, plan_for(kind, environment=environment))
+        assert script.call("start") == (0, "")
+        wait_for(lambda: Met("") if script.call("look")[0] else None)
+        assert script.call("look") == (1, "")
 
 
 def test_the_script_tells_woodpecker_nothing_while_a_network_stands_for_a_build(

@@ -1,5 +1,6 @@
 """Agents are started and drained over a real daemon, without losing a build."""
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,13 +11,32 @@ import pytest
 from servers.lifecycle.conditions import Met, NotYet
 from servers.machine.agents.drain import drain_agent
 from servers.machine.agents.looks import NO_ADDRESS, NOTHING, Drained
-from servers.machine.agents.plan import DRAINING_NAME, NAME, SERVER_LABEL
-from servers.machine.agents.start import JUST_STARTED, RUNS, look_at_agent, start_agent
+from servers.machine.agents.plan import (
+    DRAINING_NAME,
+    NAME,
+    SERVER_LABEL,
+    describe_container,
+)
+from servers.machine.agents.start import (
+    JUST_STARTED,
+    RUNS,
+    SPENT,
+    look_at_agent,
+    start_agent,
+)
 from servers.machine.agents.table import AGENTS
 from servers.machine.docker.client import Docker
 from servers.machine.docker.errors import DockerError
 from tests.support.dockerd import make_endpoint, make_keys
-from tests.support.standins import BUILDS, WAITS, Host, name_image, plan_for, wait_for
+from tests.support.standins import (
+    BUILDS,
+    REFUSED,
+    WAITS,
+    Host,
+    name_image,
+    plan_for,
+    wait_for,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -52,6 +72,9 @@ def test_an_agent_is_started_once_and_drained_without_losing_its_build(
     assert host.daemon.docker("inspect", "-f", policy, agent) == "no exited"
     assert isinstance(host.drain(plan), Met)
     for late in (host.look(plan), host.start(plan)):
+        if plan.agent.one_build:
+            assert late == SPENT
+            continue
         assert isinstance(late, NotYet)
         assert "has ended" in late.because or "was told to finish" in late.because
     assert host.list_agents() == [agent]
@@ -141,6 +164,37 @@ def test_what_keeps_an_agent_from_running_is_told(host: Host) -> None:
     host.clear()
     gone = host.look(plan)
     assert gone == NotYet("The agent's container is gone. Someone removed it.")
+
+
+def test_an_agent_for_one_build_is_spent_after_it_and_not_before(host: Host) -> None:
+    plan = plan_for("github")
+    with host.connect() as docker:
+        docker.create(NAME, describe_container(plan))
+    # It was not started yet, is paused, and is started again by somebody.
+    unready = host.look(plan)
+    assert isinstance(unready, NotYet)
+    host.start_quickly(plan)
+    for word in ("pause", "unpause"):
+        host.daemon.docker(word, NAME)
+        assert host.look(plan) == RUNS
+    host.release()
+    wait_for(lambda: None if host.look(plan) == RUNS else Met(""))
+    assert host.look(plan) == host.start(plan) == SPENT
+    host.clear()
+    # GitHub ends it with 0 as well if it was not let in.
+    environment = json.dumps({"ACTIONS_RUNNER_INPUT_JITCONFIG": REFUSED})
+    refused = plan_for("github", environment=environment)
+    host.start(refused)
+    wait_for(lambda: None if host.look(refused) == RUNS else Met(""))
+    for found in (host.look(refused), host.start(refused)):
+        assert isinstance(found, NotYet)
+        assert found.because.startswith("The agent has ended without a build")
+    host.clear()
+    # One that was told to end by a cordon, without a build, can serve again.
+    host.start_quickly(plan)
+    host.daemon.docker("rename", NAME, DRAINING_NAME)
+    host.daemon.docker("kill", DRAINING_NAME)
+    assert isinstance(host.look(plan), NotYet)
 
 
 def test_a_drain_without_an_answer_says_why_and_one_without_builds_asks_nobody(

@@ -1,5 +1,6 @@
 """The script on an instance starts the agent, watches it and tells it to end."""
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,29 @@ def test_an_agent_whose_only_build_was_short_has_run(tmp_path: Path) -> None:
         instance.start()
         wait_until(lambda: receiver.list("heartbeat"))
         assert receiver.list("boot")[-1]["phase"] == "ready"
-        assert receiver.list("heartbeat")[-1]["agent"] == "ended"
+        assert receiver.list("heartbeat")[-1]["agent"] == "spent"
+
+
+def test_the_end_of_an_agent_for_one_build_is_told_at_once(tmp_path: Path) -> None:
+    ended = tmp_path / "ended"
+    with (
+        receive() as receiver,
+        CallingInstance(tmp_path / "a", receiver.url, has_agent=True) as instance,
+    ):
+        instance.add_script(
+            "opt/agent",
+            f"case $1 in\nlook) [ ! -e {ended} ] || exit 3 ;;\n"
+            f"await) until [ -e {ended} ]; do sleep 0.1; done; exit 4 ;;\nesac",
+        )
+        instance.finish_boot()
+        instance.start()
+        wait_until(lambda: receiver.list("heartbeat"))
+        assert receiver.list("heartbeat")[-1]["agent"] == "running"
+        began = time.monotonic()
+        ended.touch()
+        wait_until(lambda: receiver.list("heartbeat")[-1]["agent"] == "spent")
+        # The next heartbeat would come after 30 seconds, and so would the next look.
+        assert time.monotonic() - began < 15
 
 
 def test_an_agent_that_does_not_start_fails_the_boot(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def apply_event(world: World, event: Event) -> World:
         target = State.SHUTDOWN if world.drains else State.STOPPING
     world = world._replace(row=world.row._replace(state=target, since=0))
     if event is Event.INSTANCE_FAILED:
-        world = world._replace(row=world.row._replace(slot=-1))
+        world = world._replace(row=world.row._replace(slot=-1, spent=False))
         return abandon(world, Answer.FAILED)
     return abandon(world) if event is Event.ABSENCE_CONFIRMED else world
 

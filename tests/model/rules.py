@@ -109,6 +109,8 @@ class Rules:
             ):
                 if slot.build == build and slot.status in THERE:
                     yield Step(name, _set_build(world, index, after))
+            if slot.build == RUNS and slot.status in THERE and world.budget.spends:
+                yield Step("the agent ends after its build", _end_agent(world, index))
             record = world.seen[index]
             if self.sweep and record and record.live and record.condemned:
                 yield Step(
@@ -149,7 +151,7 @@ class Rules:
         if budget.retries and _may_retry(world):
             less = world._replace(budget=budget._replace(retries=budget.retries - 1))
             fresh = row._replace(
-                state=State.PENDING, slot=-1, base=row.attempt, since=0
+                state=State.PENDING, slot=-1, base=row.attempt, since=0, spent=False
             )
             yield Step(
                 "a retry is asked for",
@@ -168,7 +170,8 @@ class Rules:
             takes.add(State.SHUTDOWN)
         if budget.builds and row.state in takes and row.slot >= 0:
             slot = world.cloud[row.slot]
-            if slot.status == LIVE and not slot.failed and not slot.build:
+            takes_none = slot.failed or slot.build or slot.spent
+            if slot.status == LIVE and not takes_none:
                 less = world._replace(budget=budget._replace(builds=budget.builds - 1))
                 yield Step(
                     "a build is sent", _set_build(less, row.slot, FLYING), fair=False
@@ -177,6 +180,11 @@ class Rules:
             less = world._replace(budget=budget._replace(forces=budget.forces - 1))
             forced = less._replace(row=row._replace(force=True))
             yield Step("force is asked for", forced, fair=False)
+        holds = row.state is State.CREATED and row.slot >= 0
+        if holds and not row.spent and world.cloud[row.slot].spent:
+            # By a look or a report. Whether it is still so does not matter.
+            known = world._replace(row=row._replace(spent=True))
+            yield Step("it is known that its agent has ended", known)
         if budget.sick and row.state is State.CREATED:
             less = world._replace(budget=budget._replace(sick=budget.sick - 1))
             lost = less._replace(row=row._replace(state=State.ERROR, since=0))
@@ -187,6 +195,14 @@ def _set_build(world: World, index: int, build: str) -> World:
     cloud = list(world.cloud)
     cloud[index] = cloud[index]._replace(build=build)
     return world._replace(cloud=tuple(cloud))
+
+
+def _end_agent(world: World, index: int) -> World:
+    world = _set_build(world, index, "")
+    cloud = list(world.cloud)
+    cloud[index] = cloud[index]._replace(spent=True)
+    budget = world.budget._replace(spends=world.budget.spends - 1)
+    return world._replace(cloud=tuple(cloud), budget=budget)
 
 
 def _may_retry(world: World) -> bool:
@@ -227,7 +243,7 @@ def is_rest(world: World) -> bool:
         return False
     live = {index for index, slot in enumerate(world.cloud) if slot.status == LIVE}
     if row.state is State.CREATED:
-        return live == {row.slot}
+        return live == {row.slot} and not world.cloud[row.slot].spent
     if row.state is State.PENDING and _waits_for_a_person(world, live):
         return True
     settled = all(entry.outcome is not Outcome.ASKED for entry in world.tries)

@@ -138,7 +138,7 @@ def _simplify_row(row: Row, horizon: int) -> Row:
         State.STOPPING: horizon,
     }
     if row.state is State.STOPPED:
-        row = row._replace(base=0, lease=0, force=False)
+        row = row._replace(base=0, lease=0, force=False, spent=False)
     return row._replace(since=min(row.since, most.get(row.state, 0)))
 
 

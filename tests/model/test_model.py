@@ -5,7 +5,8 @@ never two live instances of one server, never `stopped` with one live. P2, with 
 sweep, a worker stalled anywhere for any time and requests that take effect at any later
 time: no instance that a live row owns is ever destroyed, and from everywhere a good
 rest can be reached: exactly the row's instance, or none. P3, with builds: none is cut
-off by the end of its server, unless by force, whichever worker dies or stalls.
+off by the end of its server, unless by force, whichever worker dies or stalls. If its
+agent has ended after its one build, the server can't rest before it has ended, too.
 
 Then each guard is switched off, to prove that the check would notice. `make model` adds
 the larger worlds (two workers in P2, retries and listings in two steps in P1), which
@@ -122,6 +123,13 @@ def test_p3_no_build_is_cut_off_but_by_force() -> None:
     assert not result.broken, result
 
 
+def test_p3_a_server_whose_agent_is_spent_ends_and_cuts_no_build_off() -> None:
+    budget = {"builds": 1, "spends": 1, "stops": int(LARGE), "sick": int(LARGE)}
+    result = check("P3, one build", keep_builds, at_once=True, **budget)
+    assert not result.broken, result
+    assert result.states > 1_000
+
+
 @pytest.mark.parametrize(
     ("off", "holds", "budget", "broken"),
     [
@@ -133,6 +141,7 @@ def test_p3_no_build_is_cut_off_but_by_force() -> None:
         (views.GATE, keep_one, {"restores": 1}, "two instances"),
         (views.CORDON, keep_builds, {"stops": 1, "builds": 1}, "was cut off"),
         (views.RECHECK, keep_builds, {"stops": 1, "builds": 1}, "was cut off"),
+        (views.ONE_BUILD, keep_builds, {"spends": 1, "builds": 1}, "no good rest"),
     ],
 )
 def test_a_guard_that_is_off_is_missed(
@@ -171,7 +180,7 @@ def test_the_names_of_guards_are_those_of_the_docs() -> None:
     for name in (
         views.INTENT, views.SETTLE_TIME, views.CURRENT_ONLY, views.CONDEMNED,
         views.FENCE, views.SECOND_LOOK, views.STALL_LIMIT, views.GATE,
-        views.CORDON, views.RECHECK,
+        views.CORDON, views.RECHECK, views.ONE_BUILD,
     ):  # fmt: skip
         assert name.removeprefix("the ") in text
 

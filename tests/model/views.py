@@ -12,6 +12,7 @@ from servers.lifecycle.decisions import Decision, Move
 from servers.lifecycle.ending import quiet_from
 from servers.lifecycle.snapshot import (
     AttemptView,
+    HostView,
     InstanceView,
     Limits,
     LocationView,
@@ -47,6 +48,7 @@ STALL_LIMIT: Final = "the stall limit"
 GATE: Final = "the gate"
 CORDON: Final = "the cordon"
 RECHECK: Final = "the look after the cordon"
+ONE_BUILD: Final = "the end after one build"
 CLOSED_IS_FINAL: Final = "a closed attempt takes no instance"
 
 
@@ -217,7 +219,8 @@ def _snapshot(
     )
     closed = "" if gate or GATE in off else CLOSED_GATE
     snapshot = Snapshot(
-        state=row.state,
+        # Only a running server can be spent. In this world, it runs once it is created.
+        state=State.RUNNING if row.spent and row.state is State.CREATED else row.state,
         state_since=at(row.since),
         created_at=NOW,
         attempt_number=row.attempt,
@@ -228,6 +231,7 @@ def _snapshot(
         was_ready=True,
         drain=1000 * UNIT,
         machine=LOOKED,
+        host=HostView(agent_spent=row.spent and ONE_BUILD not in off),
         placements=(PlacementView(Placement(0), "one", "s"),)
         if row.state is State.PENDING
         else (),

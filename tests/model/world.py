@@ -36,6 +36,7 @@ class Row(NamedTuple):
     since: int = 0
     lease: int = 0
     force: bool = False  # it may end without waiting for its builds
+    spent: bool = False  # its agent is known to have ended after its one build
 
 
 class Try(NamedTuple):
@@ -71,6 +72,7 @@ class Slot(NamedTuple):
     restored: bool = False  # made before a backup was put back
     failed: bool = False  # it is there, and will never be ready
     build: str = ""  # the one build that it runs
+    spent: bool = False  # its agent has ended after its one build
 
 
 class Worker(NamedTuple):
@@ -104,6 +106,7 @@ class Budget(NamedTuple):
     builds: int = 0
     forces: int = 0
     sick: int = 0  # checks that fail until the health is lost
+    spends: int = 0  # agents that end after one build
 
 
 class World(NamedTuple):

@@ -118,6 +118,13 @@ def test_min_is_kept_without_any_job_and_without_broken_servers() -> None:
         ({}, {}, {"failures": 3, "failed_at": NOW - 29}, 0, "boots failed"),
         ({}, {}, {"failures": 3, "failed_at": NOW - 30}, 1, "boots failed"),
         ({}, {}, {"failures": 9, "failed_at": NOW - 599}, 0, "boots failed"),
+        (
+            {},
+            {},
+            {"failures": 3, "failed_at": NOW - 9, "after_ready": True},
+            0,
+            "the last 3 servers failed soon after their boots, so only one",
+        ),
     ],
 )
 def test_no_limit_is_passed_and_each_is_told(

@@ -54,7 +54,10 @@ trap term TERM INT
 trap quit QUIT
 trap ': >/release' USR1
 case $kind in
-github) /bin/Runner.Worker & ;;
+github)
+    mkdir -p /home/runner/_work/_temp
+    /bin/Runner.Worker &
+    ;;
 buildkite) /bin/buildkite-agent bootstrap & ;;
 *) /bin/build & ;;
 esac
@@ -67,6 +70,8 @@ while [ "$told" = 0 ] && [ "$kind" != github ]; do
     wait $!
 done
 """
+# What GitHub's runner is given that is not let in.
+REFUSED: Final = "refused"
 GITLAB: Final = """\
 #!/bin/sh
 config=/etc/gitlab-runner/config.toml
@@ -74,6 +79,13 @@ case $1 in
 register) echo 'concurrent = 1' >$config ;;
 run) grep -qx 'concurrent = 2' $config && exec /bin/agent gitlab ;;
 esac
+"""
+# It ends with 0, too, if GitHub does not let it in.
+RUNNER: Final = f"""\
+#!/bin/sh
+mkdir -p /home/runner/_work
+[ "${{ACTIONS_RUNNER_INPUT_JITCONFIG-}}" != {REFUSED} ] || exit 0
+exec /bin/agent github
 """
 FILES: Final = {
     "bin/agent": AGENT,
@@ -84,7 +96,7 @@ FILES: Final = {
     "usr/bin/dumb-init": '#!/bin/sh\nexec "$@"\n',
     "usr/bin/gitlab-runner": GITLAB,
     "opt/act/run.sh": "#!/bin/sh\nexec /bin/agent gitea\n",
-    "home/runner/run.sh": "#!/bin/sh\nexec /bin/agent github\n",
+    "home/runner/run.sh": RUNNER,
 }
 PROGRAMS: Final = (
     *("sh", "sleep", "cat", "kill", "touch", "mkdir", "printf", "sed", "grep"),

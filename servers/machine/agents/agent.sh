@@ -10,6 +10,9 @@
 #   agent builds  prints the builds that run, one a line.
 #   agent look    exit code 0: the agent runs, or there is none. 3: it has had the only
 #                 build that it was for.
+#   agent await N waits N seconds, or until an agent that is for one build has ended.
+#                 Exit code 4: it has. 124 or 143: the time is over. Others: it did not
+#                 wait.
 #
 # The steps and their order are those of drain.py. The container's new name says that
 # the agent has its signal. It was told once, then: a second signal cancels builds.
@@ -148,8 +151,27 @@ look() {
     [ "$restart" = no ] || return 1
     state='{{.State.Status}} {{.State.ExitCode}}'
     state=$(docker inspect --format "$state" "$name" 2>/dev/null)
-    [ "$state" != "exited 0" ] || return 3
+    case $state in
+    exited*) had_build "${state#exited }" && return 3 ;;
+    esac
     return 1
+}
+
+had_build() { # EXIT CODE
+    if [ -z "$trace" ]; then
+        [ "$1" = 0 ]
+        return
+    fi
+    # The first byte of an archive is enough: there can be very much in it.
+    [ -n "$(docker cp "$name:$trace" - 2>/dev/null | head -c 1)" ]
+}
+
+await() {
+    [ "$restart" = no ] && [ -n "$(list_agents)" ] || return 10
+    timeout "$1" docker wait "$name" >/dev/null 2>&1
+    code=$?
+    [ "$code" -ne 0 ] || code=4
+    return "$code"
 }
 
 builds() {
@@ -157,9 +179,9 @@ builds() {
 }
 
 case ${1-} in
-prepare | start | drain | resume | builds | look) "$1" ;;
+prepare | start | drain | resume | builds | look | await) "$@" ;;
 *)
-    echo "usage: agent prepare|start|drain|resume|builds|look" >&2
+    echo "usage: agent prepare|start|drain|resume|builds|look|await SECONDS" >&2
     exit 2
     ;;
 esac

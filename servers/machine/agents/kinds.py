@@ -63,7 +63,8 @@ class Agent:
     and ``name_pattern``, with the server's name in it. ``fixed`` variables always have
     the given value. ``entrypoint`` replaces that of the image. ``user`` is who it runs
     as, if the image's own user can't use the daemon's socket. ``one_build`` means that
-    it ends by itself after one build and can't be started again.
+    it ends by itself after one build and can't be started again. ``trace`` is a path in
+    its container that is there once a build has begun: its exit code may not tell.
     """
 
     label: str
@@ -78,5 +79,6 @@ class Agent:
     binds: tuple[str, ...] = (f"{SOCKET}:{SOCKET}",)
     user: str = ""
     one_build: bool = False
+    trace: str = ""
     drain: Drain = Drain()
     builds: Builds = Builds()

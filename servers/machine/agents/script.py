@@ -62,6 +62,7 @@ def render_agent_script(
         "deaf": str(math.ceil(plan.deaf.total_seconds())),
         "network": rules.network,
         "process": rules.process,
+        "trace": plan.agent.trace,
     }
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in values.items()]
     return "".join(

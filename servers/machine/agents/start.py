@@ -26,6 +26,9 @@ from servers.wording import make_printable
 # What ended before has to run this long to count as started.
 STEADY: Final = timedelta(seconds=10)
 RUNS: Final = Met("The agent runs.", agent_started=True)
+SPENT: Final = Met(
+    "The agent has ended after its one build.", agent_started=True, agent_spent=True
+)
 JUST_STARTED: Final = NotYet(
     "The agent was started. Waiting to see whether it stays.", agent_started=True
 )
@@ -71,7 +74,7 @@ def look_at_agent(docker: Docker, plan: AgentPlan) -> Met | NotYet:
     for each in docker.list_containers({SERVER_LABEL: plan.uid}, all=True):
         if each.state in RUNNING - {"restarting"}:
             return RUNS
-        return _explain_end(plan, docker.inspect(each.id))
+        return _judge_end(docker, plan, docker.inspect(each.id))
     return NotYet("The agent's container is gone. Someone removed it.")
 
 
@@ -102,7 +105,7 @@ def _judge_start(
         docker.start(NAME)
         return JUST_STARTED
     if state not in {"running", "paused"}:
-        return _explain_end(plan, found)
+        return _judge_end(docker, plan, found)
     again = found.get("RestartCount")
     if isinstance(again, int) and again and not runs_longer_than(found, STEADY):
         return NotYet(
@@ -113,13 +116,30 @@ def _judge_start(
     return RUNS
 
 
+def _judge_end(docker: Docker, plan: AgentPlan, found: dict[str, Any]) -> Met | NotYet:
+    """Tell whether an agent that does not run had the one build that it was for."""
+    if plan.agent.one_build and _had_build(docker, plan, found):
+        return SPENT
+    return _explain_end(plan, found)
+
+
+def _had_build(docker: Docker, plan: AgentPlan, found: dict[str, Any]) -> bool:
+    # One that was told to end, or was never started, may not have had it.
+    name = str(read_value(found, "Name")).removeprefix("/")
+    if name != NAME or read_value(found, "State", "Status") != "exited":
+        return False
+    if plan.agent.trace:
+        return docker.has_path(NAME, plan.agent.trace)
+    return bool(read_value(found, "State", "ExitCode") == 0)
+
+
 def _explain_end(plan: AgentPlan, found: dict[str, Any]) -> NotYet:
     code = read_value(found, "State", "ExitCode")
     code = code if isinstance(code, int) else "?"
     if plan.agent.one_build and code == 0:
         return NotYet(
-            "The agent has ended after its one build, as it should. Terminate the "
-            "server."
+            "The agent has ended without a build, and can't be started again. Probably "
+            f"its CI did not let it in. See its log with: docker logs {NAME}"
         )
     if error := read_value(found, "State", "Error"):
         words = make_printable(str(error))[:300].rstrip(".")

@@ -146,9 +146,12 @@ AGENTS: Final[dict[str, Agent]] = {
     ),
     # actions/runner, images/Dockerfile and src/Misc/layoutroot/run.sh: SIGTERM becomes
     # an interrupt, which cancels the job (actions/runner#3308). A just-in-time
-    # configuration is for one job, after which the runner ends. Its jobs are processes
-    # of the runner (Runner.Worker). The containers of their services have a label of
-    # six hexadecimal digits (src/Runner.Worker/Container/DockerCommandManager.cs).
+    # configuration is for one job, after which the runner ends. It ends with 0 as well
+    # if GitHub did not let it in (src/Misc/layoutroot/run-helper.sh.template). But only
+    # a job creates the folder for its temporary files, which stays
+    # (src/Runner.Worker/TempDirectoryManager.cs). Its jobs are processes of the runner
+    # (Runner.Worker). The containers of their services have a label of six hexadecimal
+    # digits (src/Runner.Worker/Container/DockerCommandManager.cs).
     # Settings come as ACTIONS_RUNNER_INPUT_… and are removed from the environment that
     # jobs see (src/Runner.Listener/CommandSettings.cs).
     "github": Agent(
@@ -168,6 +171,7 @@ AGENTS: Final[dict[str, Agent]] = {
         command=("/home/runner/run.sh",),
         user="0",  # the group that owns the socket differs from host to host
         one_build=True,
+        trace="/home/runner/_work/_temp",
         drain=Drain(cancels=True),
         builds=Builds(label=re.compile(r"^[0-9a-f]{6}$"), process="Runner.Worker"),
     ),

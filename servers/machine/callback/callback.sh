@@ -345,7 +345,8 @@ look() { # sets docker, agent, builds and drained
         builds=$(timeout 20 "$folder/agent" builds 2>/dev/null)
     fi
     [ "$has_agent" = yes ] || return
-    timeout 20 "$folder/agent" look >/dev/null 2>&1 && agent=running || agent=ended
+    timeout 20 "$folder/agent" look >/dev/null 2>&1
+    case $? in 0) agent=running ;; 3) agent=spent ;; *) agent=ended ;; esac
 }
 
 drain() { # sets builds
@@ -390,9 +391,17 @@ send_heartbeats() {
         fi
         step=$again
         [ "$draining" = no ] || [ "$step" -le 5 ] || step=5
-        sleep "$step"
+        rest "$step"
         waited=$((waited + step))
     done
+}
+
+rest() { # SECONDS: or until an agent that is for one build has ended
+    if [ "$agent" = running ]; then
+        "$folder/agent" await "$1" >/dev/null 2>&1
+        case $? in 4 | 124 | 143) return ;; esac # it has ended, or the time is over
+    fi
+    sleep "$1"
 }
 
 prepare() {

@@ -146,6 +146,15 @@ class Docker:
             return False
         return True
 
+    def has_path(self, container: str, path: str) -> bool:
+        """Tell whether a container, running or not, has a file or folder."""
+        query = urlencode({"path": path})
+        where = f"/containers/{_quote(container)}/archive?{query}"
+        status, _ = self._exchange("HEAD", where, None)  # no answer has a body
+        if status not in {200, 404}:
+            raise NotDockerError(NOT_DOCKER)
+        return status == 200
+
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None
     ) -> Any:

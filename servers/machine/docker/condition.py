@@ -72,6 +72,7 @@ def join_met(first: Met, second: Met) -> Met:
         f"{first.reason} {second.reason}".strip(),
         agent_started=first.agent_started or second.agent_started,
         agent_behind=first.agent_behind or second.agent_behind,
+        agent_spent=first.agent_spent or second.agent_spent,
     )
 
 

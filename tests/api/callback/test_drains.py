@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from servers.lifecycle.conditions import Met, NotYet
 from servers.models import Event, Host, Server
-from servers.operations.terminate import terminate_server
+from servers.operations.terminate import protect_server, terminate_server
 from servers.placing.machines import describe_machine_of
 from servers.records.ledger import database_now
 from servers.reports.why import explain_server
@@ -77,6 +77,34 @@ def test_a_heartbeat_is_answered_with_cordon_and_drain(
     drained = Event.objects.get(server=server, kind="drained")
     said = "The instance reported that its agent and its builds ended."
     assert drained.reason == said
+
+
+def test_a_server_whose_agent_had_its_one_build_ends_by_its_own_report(
+    workshop: Workshop, settings: Any
+) -> None:
+    settings.DRAIN_RECHECK = 0
+    make_callback_fleet(**AGENT)
+    server = start_server(workshop)
+    reporter = Reporter(give_token(server))
+    reporter.boot("ready")
+    workshop.run_to("running", server)
+    rows = Server.objects.filter(pk=server.pk)
+    rows.update(protected=True)
+    soon = {**GO_ON, "again": 5}
+    assert reporter.beat(agent="spent").json() == soon
+    spent_at = Host.objects.get().agent_spent_at
+    workshop.run_until(rows.filter(waiting__contains="is protected").exists)
+    assert reporter.beat(agent="spent").json() == soon
+    host = Host.objects.get()
+    assert (host.agent_spent_at, host.agent_missing) == (spent_at, False)
+    protect_server(server.name, protected=False)
+    workshop.run_to("shutdown", server)
+    drains = {"cordon": True, "drain": True, "again": 5}
+    assert reporter.beat(agent="spent", drained=True).json() == drains
+    workshop.run_to("stopped", server)
+    (asked,) = Event.objects.filter(server=server, kind="stop_requested")
+    assert asked.reason.startswith("Its agent has ended after the one build that it")
+    assert server.error == ""
 
 
 def test_an_instance_that_was_never_ready_is_told_to_drain_and_waited_for(
