@@ -43,7 +43,6 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
     if before is not None and is_other:
         queue.generation = before.generation + 1
         queue.failures, queue.problem = 0, ""
-        queue.refused_until = None  # it refused calls of before
     with saving(queue):
         if before is None:
             queue.save(force_insert=True)
@@ -63,6 +62,7 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
                 unmatched=[],
                 seq=None,
                 expires_at=None,
+                refused_until=None,  # it refused calls of before
                 next_read_at=None if is_pushed else Now(),
             )
         if before is not None and _is_moved(before, queue):
