@@ -41,7 +41,8 @@ def find_scheme(queue: Queue) -> HookScheme:
     kind = describe_queue_kind(queue.kind)
     if kind.hook is None:
         raise ConflictError(
-            f"{kind.label} sends no hooks. {queue.name} is read at its interval."
+            f"{kind.label} sends no hooks. ServerFleet reads {queue.name} at "
+            "its interval."
         )
     return kind.hook
 
@@ -71,7 +72,7 @@ def create_hook(queue: Queue, given: str | None = None) -> str:
         )
     if make is None and not given:
         label = describe_queue_kind(queue.kind).label
-        raise InvalidError.of({"secret": [f"Send the secret that {label} has made."]})
+        raise InvalidError.of({"secret": [f"Send the secret that {label} created."]})
     made = make() if make is not None and not given else ""
     secret = given or made
     with transaction.atomic():

@@ -23,8 +23,9 @@ from servers.wording import count_of
 QUEUE_FIELDS: Final = ("name", "kind", "url", "options", "enabled")
 _OF_CONNECTION: Final = ("generation", "failures", "problem")
 MOVED: Final = (
-    "The URL or the kind of the queue changes, so enter all credentials again. Stored "
-    "credentials are only sent to the address that they were entered for."
+    "The URL or the kind of the queue changes, so enter all credentials again. "
+    "Stored credentials are sent only to the address that they were entered "
+    "for."
 )
 
 
@@ -116,8 +117,9 @@ def explain_runners_kept(queue: Queue) -> str:
         return ""
     are = "is" if count == 1 else "are"
     return (
-        f"{count_of(count, 'runner')} at its CI {are} removed once the servers have "
-        "ended. Wait for that, or disable the queue first: then they stay at the CI."
+        f"{count_of(count, 'runner')} at its CI {are} removed once the servers "
+        "have stopped. Wait for that, or disable the queue first. Then they "
+        "stay at the CI."
     )
 
 

@@ -290,7 +290,7 @@ def test_a_secret_that_the_ci_makes_is_taken_and_not_shown(send: Call) -> None:
     )
     answer = send("POST", "/api/queues/ci/hook")
     assert answer.status_code == 400
-    assert "Send the secret that Buildkite has made." in str(answer.content)
+    assert "Send the secret that Buildkite created." in str(answer.content)
     for wrong in ("short", "with a space in it", "x" * 501):
         answer = send("POST", "/api/queues/ci/hook", {"secret": wrong})
         assert (answer.status_code, list(answer.json()["errors"])) == (400, ["secret"])

@@ -323,6 +323,16 @@ def test_the_times_below_a_picture_are_those_of_its_quarters() -> None:
     assert minutes == [0, 22, 45, 68]
 
 
+def test_a_queue_whose_push_expired_says_so(pool: Pool, admin: Client) -> None:
+    switch_on(pool, kind="push", expires_at=database_now() + timedelta(minutes=1))
+    assert "answering</span>" in read(admin, "/queues/ci/")
+    switch_on(pool, expires_at=database_now() - timedelta(minutes=1))
+    for path in ("/pools/", "/queues/ci/"):
+        assert "expired</span>" in read(admin, path)
+    assert ": expired, " in read(admin, "/pools/new/")
+    assert "What was last pushed has expired." in read(admin, "/queues/ci/")
+
+
 def test_a_dry_pool_says_in_the_list_what_it_would_do(
     pool: Pool, admin: Client
 ) -> None:

@@ -177,9 +177,9 @@ def test_googles_zones_become_placements(file: Path) -> None:
 def test_what_was_not_carried_over_is_said_without_values(file: Path) -> None:
     more = "DRONE_REAPER_ENABLED=true\nDRONE_AGENT_VOLUMES=/needle:/x\nHOME=/root\n"
     said = run_import(file, COMMON + CLOUDS["hetznercloud"] + more).splitlines()
-    assert "The pool is dry." in said[0]
-    nothing = "There is nothing like it here."
-    otherwise = "Failed servers are no capacity, and are terminated by the pool."
+    assert "The pool is a dry run:" in said[0]
+    nothing = "ServerFleet has no such setting."
+    otherwise = "Failed servers are not capacity, and the pool terminates them."
     assert said[1:] == [
         f"- DRONE_AGENT_VOLUMES was not carried over. {nothing}",
         f"- DRONE_HETZNERCLOUD_SSHKEY was not carried over. {nothing}",
@@ -190,8 +190,8 @@ def test_what_was_not_carried_over_is_said_without_values(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "names no cloud that is supported"),
-        (COMMON, "names no cloud that is supported"),
+        ("", "names no supported cloud"),
+        (COMMON, "names no supported cloud"),
         (COMMON + CLOUDS["amazon"] + CLOUDS["google"], "several clouds: amazon, goog"),
         (CLOUDS["hetznercloud"], "DRONE_SERVER_HOST, DRONE_SERVER_TOKEN"),
         (COMMON + "DRONE_AMAZON_REGION=x", "DRONE_AMAZON_IMAGE, DRONE_AMAZON_INST"),
@@ -209,7 +209,7 @@ def test_what_was_not_carried_over_is_said_without_values(file: Path) -> None:
             COMMON + CLOUDS["scaleway"] + f"DRONE_TIMEOUT_STOP={'9' * 400}h",
             "is not a time",
         ),
-        ("\ufeffA=1", "names no cloud"),  # as some editors begin a file
+        ("\ufeffA=1", "no supported cloud"),  # as some editors begin a file
         ("A=" + "x" * 300_000, "larger than 256 KiB"),
     ],
 )

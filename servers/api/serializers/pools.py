@@ -81,8 +81,8 @@ class PoolSerializer(ModelShape):
         )
         extra_kwargs: ClassVar = {
             "policy": {
-                "help_text": f"Any of {_SETTINGS}. Times are in seconds. What is "
-                "missing has its default.",
+                "help_text": f"Any of {_SETTINGS}. Times are in seconds. Settings "
+                "that you leave out have their defaults.",
             },
             "priority": {"min_value": -1000, "max_value": 1000},
             "figures": {
@@ -90,8 +90,8 @@ class PoolSerializer(ModelShape):
                 "help_text": "The last plan's: waiting, held and passed-over jobs, "
                 "busy slots, free slots with those of booting servers, idle slots, "
                 "booting servers, all servers, wanted servers. Of a dry pool, also its "
-                "jobs on servers of others, those servers where the queue names them, "
-                "and the servers that it would have.",
+                "jobs on other servers, the number of those servers if the queue names "
+                "them, and the servers that it would have.",
             },
         }
 
@@ -141,7 +141,7 @@ class PoolPolicySerializer(ModelShape):
 class ReplayPointSerializer(Shape):
     """What one policy would have meant."""
 
-    changes = Object(help_text="How the policy differs from the pool's present one.")
+    changes = Object(help_text="How the policy differs from the pool's current one.")
     mean = Number(source="found.mean", help_text="Mean wait of a job, in seconds.")
     p50 = Number(source="found.p50", help_text="Half of the jobs waited no longer.")
     p95 = Number(source="found.p95", help_text="95 % of the jobs waited no longer.")

@@ -172,7 +172,9 @@ class NewPool(_EditPool):
         data["title"] = "New pool"
         if form is None:
             queues = reach_queues().defer("jobs", "credentials")
-            return data | {"queues": [judge_queue(queue) for queue in queues]}
+            now = database_now()
+            rows = [judge_queue(queue, now=now) for queue in queues]
+            return data | {"queues": rows}
         # Errors stand at fields of the last step, except those of the labels.
         usual = "jobs" if not form.is_bound or "labels" in form.errors else "servers"
         step = data.get("step", usual)

@@ -73,7 +73,7 @@ class PoolList(Live, TemplateView):
         queues = list(reach_queues().defer("jobs", "credentials")) if may_see else []
         return data | {
             "rows": rows,
-            "queues": [judge_queue(queue) for queue in queues],
+            "queues": [judge_queue(queue, now=data["now"]) for queue in queues],
             "busy": any(row.pool.enabled for row in rows),
         }
 

@@ -51,7 +51,7 @@ class QueuePage(Live, TemplateView):
         )
         pools = reach_pools().filter(queue=queue.pk)
         return data | {
-            "row": judge_queue(queue),
+            "row": judge_queue(queue, now=data["now"]),
             "queue": queue,
             "refusal": explain_refusal(queue, now=data["now"]),
             "acts": list_acts(queue, self.request.user),

@@ -94,7 +94,7 @@ class QueueStanding:
         return [(name, counts.get(name, 0)) for name in ("pending", "held", "running")]
 
 
-def judge_queue(queue: Queue) -> QueueStanding:
+def judge_queue(queue: Queue, *, now: datetime) -> QueueStanding:
     """Return how a queue is doing. Makes no query."""
     word, tone = "answering", "good"
     if not queue.enabled:
@@ -103,6 +103,8 @@ def judge_queue(queue: Queue) -> QueueStanding:
         word, tone = "failing", "bad"
     elif queue.read_from is None:
         word, tone = "not read yet", "moving"
+    elif queue.expires_at is not None and now >= queue.expires_at:
+        word, tone = "expired", "warn"
     elif not queue.complete:
         word, tone = "partial", "warn"
     elif queue.paused:

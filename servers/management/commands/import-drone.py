@@ -18,15 +18,15 @@ class Command(BaseCommand):
 
     help = (
         "Read the Drone Autoscaler's environment variables from a file, and create an "
-        "account, a template, a queue and a pool of them. The pool is dry: it says "
-        "what it would do, and changes nothing."
+        "account, a template, a queue and a pool from them. The pool is a dry run: it "
+        "says what it would do, and changes nothing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the arguments."""
-        parser.add_argument("file", help="one NAME=value a line")
+        parser.add_argument("file", help="one NAME=value per line")
         parser.add_argument(
-            "--name", default="drone", help="of all four (default: drone)"
+            "--name", default="drone", help="the name of all four (default: drone)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,8 +45,9 @@ class Command(BaseCommand):
             raise CommandError(error.message) from None
         self.stdout.write(
             f"Created the account, the template, the queue and the pool {pool.name}. "
-            "The pool is dry. Test the account, try the template, look at the pool's "
-            "plans, and let it work by setting dry to false."
+            "The pool is a dry run: it changes nothing. Test the account, try the "
+            "template, and look at the pool's plans. When you trust it, press Carry "
+            "out plans on its page, or set dry to false."
         )
         for sentence in found.left:
             self.stdout.write(f"- {sentence}")

@@ -21,12 +21,12 @@ from servers.operations.drone_import.variables import (
 _RUNNER_IMAGE: Final = "drone/drone-runner-docker:1"
 # Variables whose work ServerFleet does in another way, by the beginning of the name.
 _DONE_OTHERWISE: Final = {
-    "DRONE_INTERVAL": "Pools follow the queue at once, not by a fixed interval.",
-    "DRONE_REAPER_": "Failed servers are no capacity, and are terminated by the pool.",
-    "DRONE_PINGER_": "Running servers are checked each minute.",
+    "DRONE_INTERVAL": "Pools follow the queue at once, and not at a fixed interval.",
+    "DRONE_REAPER_": "Failed servers are not capacity, and the pool terminates them.",
+    "DRONE_PINGER_": "Running servers are checked every minute.",
     "DRONE_INSTALL_CHECK_": "SERVERFLEET_BOOT_DEADLINE limits a boot.",
     "DRONE_HTTP_": "SERVERFLEET_PUBLIC_URL and deploy/ set the address.",
-    "DRONE_UI_": "People log in with users of their own.",
+    "DRONE_UI_": "People log in with their own accounts.",
     "DRONE_TLS_": "deploy/ has proxies that serve HTTPS.",
     "DRONE_PROMETHEUS_": "/metrics takes an API token.",
     "DRONE_DATABASE_": "DATABASE_URL sets the database.",
@@ -84,8 +84,8 @@ def translate(given: Variables, *, name: str) -> Translation:
     missing = [each for each in (*_NEEDED, *cloud.needed) if each not in given]
     if missing:
         raise InvalidError(
-            f"{', '.join(missing)} must be set. Add what is missing to the file: the "
-            "autoscaler's own defaults are not taken over, since they age."
+            f"{', '.join(missing)} must be set. Add what is missing to the "
+            "file: the autoscaler's own defaults are too old to use."
         )
     placements = list_placements(cloud, given)
     protocol = given.get("DRONE_SERVER_PROTO", "https")
@@ -116,10 +116,11 @@ def _find_cloud(given: Variables) -> CloudImport:
     if found:
         kinds = ", ".join(cloud.kind for cloud in found)
         raise InvalidError(
-            f"The file has variables of several clouds: {kinds}. Keep those of one."
+            f"The file has variables of several clouds: {kinds}. Keep those of "
+            "one cloud."
         )
     known = ", ".join(f"{cloud.prefix}…" for cloud in CLOUDS)
-    raise InvalidError(f"The file names no cloud that is supported: {known}.")
+    raise InvalidError(f"The file names no supported cloud. Supported: {known}.")
 
 
 def _read_template(given: Variables, cloud: CloudImport, name: str) -> dict[str, Any]:
@@ -196,8 +197,9 @@ def _list_left(given: Mapping[str, str], cloud: CloudImport) -> list[str]:
     said = []
     if "DRONE_POOL_MIN_AGE" not in given:
         said.append(
-            "The autoscaler's usual minimum age of 55 minutes was not taken over: the "
-            "pool terminates servers that were idle for five minutes."
+            "The autoscaler's default minimum age of 55 minutes was not "
+            "carried over. The pool terminates servers that have been idle for "
+            "five minutes."
         )
     if read_flag(given.get("DRONE_GC_ENABLED", "")):
         said.append(
@@ -212,7 +214,7 @@ def _list_left(given: Mapping[str, str], cloud: CloudImport) -> list[str]:
                 for start, words in _DONE_OTHERWISE.items()
                 if key.startswith(start)
             ),
-            "There is nothing like it here.",
+            "ServerFleet has no such setting.",
         )
         said.append(f"{key} was not carried over. {because}")
     return said
