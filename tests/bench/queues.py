@@ -18,7 +18,8 @@ from tests.bench.scale import cpu_seconds_of
 from tests.bench.table import Row, set_sandbox, world_of
 from tests.queues.fakes.base import QueueFake
 from tests.queues.fakes.drone import FakeDrone
-from tests.queues.fakes.github import FakeGitHub, show_time
+from tests.queues.fakes.github import FakeGitHub
+from tests.queues.fakes.github_base import show_time
 
 JOBS = 25
 POLL = 2.0

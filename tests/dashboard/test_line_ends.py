@@ -13,7 +13,7 @@ from servers.dashboard import urls  # noqa: F401 - loads every page, and so ever
 from servers.models import Server, Template
 from servers.models.multiline import Multiline
 from servers.operations.templates import MAX_USER_DATA
-from tests.dashboard.test_templates import fill, new
+from tests.dashboard.templates.forms import fill, new
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.inline import fill_inline
 from tests.support.people import log_in, make_person

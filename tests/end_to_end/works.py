@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 
 from tests.queues.fakes.base import QueueFake
 from tests.queues.fakes.drone import FakeDrone
-from tests.queues.fakes.github import FakeGitHub, read_configuration, show_time
+from tests.queues.fakes.github import FakeGitHub
+from tests.queues.fakes.github_base import show_time
+from tests.queues.fakes.github_runners import read_configuration
 from tests.queues.fakes.woodpecker import FakeWoodpecker
 
 MATRIX = 4  # jobs of one workflow run

@@ -45,7 +45,8 @@ class VultrBench(Bench):
         "expiry": "its API keys have no end",
         "protected": "instances have no protection",
     }
-    # The description lists each of the three in words: see tests/clouds/test_vultr.py.
+    # The description lists each of the three in words: see
+    # tests/clouds/vultr/test_answers.py.
     statuses: ClassVar[dict[str, Meaning]] = list_statuses()
 
     def tags_of(self, spec: CreateSpec) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """Vultr: recorded answers, and the statuses of the description."""
 
 import re
-from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -13,16 +12,9 @@ from servers.outgoing.errors import CredentialsError, RefusedError
 from tests.clouds.benches.vultr import VultrBench
 from tests.clouds.fakes.specs.material import load_json, need_material
 from tests.clouds.fakes.wire import Response
-from tests.clouds.test_vultr import catch_create, open_cloud
+from tests.clouds.vultr.opening import catch_create, open_cloud
 
 pytestmark = pytest.mark.pure
-
-
-@pytest.fixture
-def bench() -> Iterator[VultrBench]:
-    made = VultrBench()
-    with made.run():
-        yield made
 
 
 def load(name: str) -> Any:

@@ -14,7 +14,7 @@ from servers.models import Account, Event, Server, Template, TemplateVersion
 from servers.operations.templates import delete_template, save_template
 from servers.reconciler import purge_history
 from servers.records.ledger import database_now
-from tests.dashboard.test_templates import fill, new
+from tests.dashboard.templates.forms import fill, new
 from tests.support.fleet import Workshop, make_fleet, provision
 from tests.support.people import log_in, make_person
 

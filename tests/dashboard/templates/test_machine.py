@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from servers.models import Template
-from tests.dashboard.test_templates import fill
+from tests.dashboard.templates.forms import fill
 from tests.support.fleet import Workshop, make_fleet
 from tests.support.people import log_in, make_person
 

@@ -5,7 +5,8 @@ from typing import Any
 from servers.lifecycle.pools.demand import JobState
 from servers.queues.base import QueueConfig, QueueSnapshot
 from servers.queues.registry import open_queue
-from tests.queues.fakes.github import NOW, FakeGitHub
+from tests.queues.fakes.github import FakeGitHub
+from tests.queues.fakes.github_base import NOW
 
 OWN = ("self-hosted", "linux", "x64")
 

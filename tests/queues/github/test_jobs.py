@@ -6,7 +6,8 @@ from servers.lifecycle.pools.demand import JobState
 from servers.outgoing.errors import UnknownOutcomeError
 from servers.queues.base import QueueJob
 from tests.clouds.fakes.wire import Request
-from tests.queues.fakes.github import NOW, FakeGitHub, say
+from tests.queues.fakes.github import FakeGitHub
+from tests.queues.fakes.github_base import NOW, say
 from tests.queues.github.reading import OWN, read, show_states
 
 pytestmark = pytest.mark.pure

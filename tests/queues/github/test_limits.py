@@ -6,7 +6,8 @@ import pytest
 
 from servers.outgoing.errors import RefusedError, ThrottledError, UnknownOutcomeError
 from tests.clouds.fakes.wire import Response
-from tests.queues.fakes.github import NOW, FakeGitHub
+from tests.queues.fakes.github import FakeGitHub
+from tests.queues.fakes.github_base import NOW
 from tests.queues.github.reading import OWN, read, show_states
 
 pytestmark = pytest.mark.pure

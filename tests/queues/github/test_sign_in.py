@@ -10,7 +10,8 @@ from servers.queues.github import KIND
 from servers.queues.github.options import read_repositories
 from servers.queues.registry import open_queue
 from tests.clouds.fakes.wire import Response
-from tests.queues.fakes.github import NOW, FakeGitHub
+from tests.queues.fakes.github import FakeGitHub
+from tests.queues.fakes.github_base import NOW
 from tests.queues.github.reading import OWN, read
 
 pytestmark = pytest.mark.pure
