@@ -85,8 +85,8 @@ def explain_refusal(queue: Queue, *, now: datetime) -> str:
 def _describe(queue: Queue, until: datetime) -> str:
     label = describe_queue_kind(queue.kind).label
     return (
-        f"{label} throttles ServerFleet, so the queue {queue.name} calls it again only "
-        f"at {until:%H:%M:%S} UTC."
+        f"{label} asked for fewer calls, so ServerFleet calls it again for the queue "
+        f"{queue.name} only at {until:%H:%M:%S} UTC."
     )
 
 

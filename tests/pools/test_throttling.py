@@ -57,8 +57,8 @@ def test_one_call_of_many_is_refused_and_the_others_wait(
     queue = read_queue()
     assert queue.refused_until
     told = (
-        "GitHub Actions throttles ServerFleet, so the queue ci calls it again only at "
-        f"{queue.refused_until:%H:%M:%S} UTC."
+        "GitHub Actions asked for fewer calls, so ServerFleet calls it again for the "
+        f"queue ci only at {queue.refused_until:%H:%M:%S} UTC."
     )
     assert queue.cordon_problem == told
     for _ in range(3):
@@ -106,7 +106,7 @@ def test_a_read_that_is_throttled_holds_up_the_servers_too(
     for _ in range(3):
         turn_all(workshop)
     read_queue()
-    assert "calls it again only at" in Server.objects.get().waiting
+    assert "calls it again for the queue ci only at" in Server.objects.get().waiting
     assert not Attempt.objects.exists()
     assert len(github.calls) == before
 
@@ -123,7 +123,7 @@ def test_after_the_time_one_call_goes_first(github: FakeGitHub, pool: Pool) -> N
     Queue.objects.update(refused_until=database_now())
     github.meanwhile = arrive
     assert probe_queue(queue).message == ""
-    assert "calls it again only at" in told[1]
+    assert "calls it again for the queue ci only at" in told[1]
     assert read_wait() == timedelta(0)
     # It is refused, or its process dies: then one goes first later.
     Queue.objects.update(refused_until=database_now())
