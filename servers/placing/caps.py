@@ -1,6 +1,6 @@
 """The server limits (caps) of accounts, templates and the fleet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -73,8 +73,12 @@ def hold_caps(
 
 @dataclass(slots=True)
 class _Cap:
-    """How many more servers a cap allows. Shared by the templates that it is for."""
+    """How many more servers a cap allows. Shared by the templates that it is for.
 
+    ``row`` is the primary key of what has it: an account, a template or the fleet.
+    """
+
+    row: Hashable
     left: int
 
 
@@ -95,6 +99,19 @@ class Rooms:
         """
         left = [cap.left for cap in self._caps.get(template, ())]
         return max(0, min(left, default=0))
+
+    def list_caps(self, *rows: Hashable) -> tuple[Hashable, ...]:
+        """Return which of these rows, by primary key, have a cap that was counted."""
+        return tuple(row for row in rows if row in self.left)
+
+    def find_caps(self, template: UUID) -> tuple[Hashable, ...]:
+        """Return the caps of a template, each by the row that has it."""
+        return tuple(cap.row for cap in self._caps.get(template, ()))
+
+    @property
+    def left(self) -> dict[Hashable, int]:
+        """How many more servers each cap allows, by the row that has it."""
+        return {cap.row: cap.left for caps in self._caps.values() for cap in caps}
 
     def take(self, template: UUID, created: int) -> None:
         """Note that servers of a template were created."""
@@ -119,16 +136,16 @@ def count_rooms(templates: Iterable[Template], fleet: Fleet) -> Rooms:
         firsts.setdefault(template, (account, most, is_enabled))
     accounts = {pk: most for pk, most, is_enabled in firsts.values() if is_enabled}
     used = count_servers(accounts)
-    of_account = {pk: _Cap(most - used.get(pk, 0)) for pk, most in accounts.items()}
+    of_account = {pk: _Cap(pk, most - used.get(pk, 0)) for pk, most in accounts.items()}
     used = _count_templates([pk for pk, most in limits.items() if most is not None])
     of_template = {
-        pk: [_Cap(most - used.get(pk, 0))]
+        pk: [_Cap(pk, most - used.get(pk, 0))]
         for pk, most in limits.items()
         if most is not None
     }
     of_fleet = []
     if fleet.max_servers is not None:
-        of_fleet.append(_Cap(fleet.max_servers - COUNTED.count()))
+        of_fleet.append(_Cap(fleet.pk, fleet.max_servers - COUNTED.count()))
     return Rooms(
         {
             template: [of_account[account], *of_template.get(template, ()), *of_fleet]

@@ -5,14 +5,23 @@ many queries as one. Each plan is pure from then on.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from servers.lifecycle.pools.demand import Demand
+from servers.lifecycle.pools.members import Member
 from servers.lifecycle.pools.memo import load_memo
 from servers.lifecycle.pools.plan import Plan, plan
 from servers.lifecycle.pools.plan import Pool as PoolView
+from servers.lifecycle.pools.sharing import (
+    Claim,
+    find_share,
+    is_kept,
+    limit_pool,
+    make_claim,
+)
 from servers.models import Fleet, Pool, Template
 from servers.operations.pools import read_policy
 from servers.placing.caps import Rooms, count_rooms
@@ -27,6 +36,7 @@ from servers.pools.members import (
     read_members,
     show_members,
 )
+from servers.pools.rivals import read_rivals
 from servers.records.ledger import read_fleet
 from servers.reports.costs import Spending, load_pool_spending
 
@@ -47,6 +57,16 @@ _READ: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _First:
+    """A plan that knows of no other pool, and what it was made from."""
+
+    view: PoolView
+    demand: Demand | None
+    members: tuple[Member, ...]
+    planned: Plan
+
+
 @dataclass(slots=True)
 class Batch:
     """Pools as they were read, and all that their plans depend on.
@@ -65,12 +85,51 @@ class Batch:
     uses: Mapping[str, int]
     early: Collection[str]
     shares: Mapping[UUID, Shares | Exception]
+    _firsts: dict[UUID, _First | Exception] = field(default_factory=dict)
+    _claims: dict[str, Claim] = field(default_factory=dict)
+    _knows_rivals: bool = False
 
     def plan(self, pool: Pool) -> Plan:
-        """Return the plan of one of the pools. No query.
+        """Return the plan of one of the pools, within its share of the caps.
 
-        Raises whatever keeps the snapshot of its queue from being divided.
+        One query at most, whatever the number of pools: for those that are not of the
+        batch, if a cap is reached or could be. Raises whatever keeps the snapshot of
+        its queue from being divided.
         """
+        if not self._firsts:
+            for each in self.pools:
+                self._firsts[each.pk] = self._plan_first(each)
+        first = self._firsts[pool.pk]
+        if isinstance(first, Exception):
+            raise first
+        planned, claim = first.planned, self._claims.get(pool.name)
+        is_full = not first.view.bounds.room or not self.rooms.count(pool.template_id)
+        if claim is None or not (claim.asked or (is_full and claim.servers)):
+            return planned
+        self._read_rivals()
+        now = self.now.timestamp()
+        share = find_share(pool.name, self._claims, self.rooms.left, now)
+        room = self.rooms.count(pool.template_id)  # 0 if its account is disabled
+        share = replace(share, room=min(share.room, room))
+        if is_kept(planned, share):
+            return planned
+        view = limit_pool(first.view, share)
+        return plan(view, first.demand, first.members, now)
+
+    def _plan_first(self, pool: Pool) -> _First | Exception:
+        try:
+            first = self._see(pool)
+        except Exception as error:  # noqa: BLE001 - raised for this pool alone
+            return error
+        if not pool.dry:
+            # A dry one takes nothing from anybody.
+            caps = self.rooms.find_caps(pool.template_id)
+            self._claims[pool.name] = make_claim(
+                first.view, first.planned, first.members, caps, self.now.timestamp()
+            )
+        return first
+
+    def _see(self, pool: Pool) -> _First:
         memo = load_memo(pool.memo)
         policy = read_policy(pool.policy, slots=pool.template.capacity)
         shares = self.shares.get(pool.queue_id)
@@ -93,18 +152,39 @@ class Batch:
         demand = None
         if shares:
             demand = shares.find_demand(pool, [member.name for member in members])
-        return plan(view, demand, members, self.now.timestamp())
+        planned = plan(view, demand, members, self.now.timestamp())
+        return _First(view, demand, members, planned)
 
-    def count_rooms(self) -> None:
-        """Count again what the caps allow. Four queries at most."""
+    def _read_rivals(self) -> None:
+        if not self._knows_rivals:
+            self._knows_rivals = True
+            own = [pool.pk for pool in self.pools]
+            self._claims |= read_rivals(own, self.fleet, self.rooms)
+
+    def take(self, pool: Pool, planned: Plan) -> None:
+        """Note that a plan was carried out: the rest of the batch sees what is left."""
+        self.rooms.take(pool.template_id, planned.create)
+        if claim := self._claims.get(pool.name):
+            self._claims[pool.name] = replace(
+                claim,
+                servers=claim.servers + planned.create,
+                asked=planned.figures.get("short", 0),
+            )
+
+    def drop(self, pool: Pool) -> None:
+        """Note that a plan was refused, and count again what the caps allow.
+
+        The pool is planned again in a while: what it asks for is left to the rest of
+        the batch. Four queries at most.
+        """
+        self._claims.pop(pool.name, None)
         self.rooms = count_rooms(_list_templates(self.pools), self.fleet)
 
 
 def read_batch(pool_pks: Collection[UUID]) -> Batch:
     """Read the pools that are enabled, those with the fewest servers first.
 
-    So of pools that share a cap, a small one gets what is left of it before one that
-    floods. At most thirteen queries, whatever there is.
+    At most thirteen queries, whatever there is.
     """
     rows = Pool.objects.select_related("queue", "template").only(*_READ)
     pools = list(rows.filter(pk__in=pool_pks, enabled=True).order_by("pk"))

@@ -91,13 +91,13 @@ def _plan(batch: Batch, pool: Pool) -> Plan:
                 ):
                     _carry_out(seen)
         if is_carried_out:
-            batch.rooms.take(pool.template_id, planned.create)
+            batch.take(pool, planned)
     except FleetError as error:
         # Such as a cap that was reached meanwhile. Nothing of the plan was done.
         logger.warning("The plan of %s was refused: %s", pool, error.message)
         _tell(pool, f"The plan could not be carried out. {error.message}", batch.now)
         # The rest of the batch must see what others have created meanwhile.
-        batch.count_rooms()
+        batch.drop(pool)
     return planned
 
 
@@ -115,7 +115,8 @@ def _record(seen: _Seen) -> bool:
     values = {
         "memo": dump_memo(planned.memo),
         "why": list(planned.why),
-        "figures": planned.figures or pool.figures,
+        # What is not known of the queue asks for nothing.
+        "figures": planned.figures or {**pool.figures, "short": 0},
         "planned_at": now,
         "next_plan_at": min(next_at, now + SOON) if planned.changes else next_at,
         "totals": _add_up(seen),

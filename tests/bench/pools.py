@@ -80,7 +80,7 @@ def _compare_labels(jobs: Sequence[TracedJob]) -> Iterator[Row]:
     for some, labels in ((mine, "a"), ([*mine, *flood], "ab")):
         world = World(sorted(some, key=lambda job: job.queued_at), Cloud(slots=SLOTS))
         rivals = Rivals(MOST * 2, dict.fromkeys(labels, POLICY))
-        found.append(measure(world.run(rivals.build(world), tick=TICK), "a").p95)
+        found.append(measure(world.run(rivals.build(), tick=TICK), "a").p95)
     yield _row(
         "p95 of a label beside one that floods : alone", found[1], found[0], 1.05
     )

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from servers import pools, reconciler
 from servers.lifecycle.pools.demand import JobState
+from servers.lifecycle.pools.sharing import PATIENCE
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Pool, Queue, Server, Template
 from servers.models import Counter as CounterRow
@@ -135,15 +136,84 @@ def test_pools_of_a_batch_share_what_a_cap_leaves(capped: str) -> None:
     rows[capped].update(max_servers=3)
     pools.plan_pools([pool.pk for pool in made])
     # Nothing was refused: the later plans knew what the earlier ones had created.
-    assert count_servers() == {"pool-1": 2, "pool-2": 1}
-    for pool in made[1:]:
-        assert "1 more server would be needed, but the account has no" in say_why(pool)
-    # What gets free is for the smallest, not for the one that is read first.
+    assert count_servers() == {"pool-1": 1, "pool-2": 1, "pool-3": 1}
+    said = "1 more server would be needed, but what a server limit leaves is shared"
+    assert f"{said} with the pools pool-2 and pool-3." in say_why(made[0])
+    assert f"{said} with the pools pool-1 and pool-3." in say_why(made[1])
+    assert "would be needed" not in say_why(made[2])
+    # Of two that have equally many, one gets what gets free.
     rows[capped].update(max_servers=4)
     show(queue, *[1] * 9, 2, 2, 3)
     pools.plan_pools([pool.pk for pool in made])
     assert count_servers() == {"pool-1": 2, "pool-2": 1, "pool-3": 1}
-    assert "7 more servers would be needed, but the account has no" in say_why(made[0])
+    said = "7 more servers would be needed, but what a server limit leaves is shared"
+    assert f"{said} with the pool pool-2." in say_why(made[0])
+
+
+def test_pools_of_different_queues_both_get_servers_under_one_cap() -> None:
+    Account.objects.update(max_servers=3)
+    queues = [make_queue(), make_queue("other")]
+    many, few = (make_pool(queue, at) for at, queue in enumerate(queues, 1))
+
+    def plan(pool: Pool, *, jobs: int) -> None:
+        show(pool.queue, *[pool.pk.int] * jobs)
+        pools.plan_pools([pool.pk])
+
+    plan(many, jobs=9)
+    plan(few, jobs=2)
+    # It came first, and nobody else asked for anything.
+    assert count_servers() == {"pool-1": 3}
+    assert "is shared with the pool pool-1." in say_why(few)
+    # What gets free is for the other one, whoever looks first.
+    Account.objects.update(max_servers=4)
+    plan(many, jobs=9)
+    assert "is shared with the pool pool-2." in say_why(many)
+    plan(few, jobs=2)
+    assert count_servers() == {"pool-1": 3, "pool-2": 1}
+    # One that can't be created anyway, since nothing is known of its queue, keeps
+    # nobody waiting.
+    Account.objects.update(max_servers=5)
+    Queue.objects.filter(pk=few.queue_id).update(complete=False)
+    pools.plan_pools([few.pk])
+    plan(many, jobs=9)
+    assert count_servers() == {"pool-1": 4, "pool-2": 1}
+
+
+def test_a_pool_that_has_waited_gets_servers_that_another_one_gives_up() -> None:
+    Account.objects.update(max_servers=4)
+    queues = [make_queue(), make_queue("other")]
+    many, few = (make_pool(queue, at) for at, queue in enumerate(queues, 1))
+    show(queues[0], *[1] * 9)
+    pools.plan_pools([many.pk])
+    Server.objects.update(state="running", ready_at=database_now())
+    show(queues[1], 2)
+    pools.plan_pools([few.pk])
+    show(queues[0], *[1] * 9)
+    pools.plan_pools([many.pk])
+    assert not Server.objects.filter(cordoned=True).exists()
+    memo = Pool.objects.get(pk=few.pk).memo
+    assert memo["short_since"]
+    memo["short_since"] -= PATIENCE
+    Pool.objects.filter(pk=few.pk).update(memo=memo)
+    show(queues[0], *[1] * 9)
+    pools.plan_pools([many.pk])
+    assert Server.objects.filter(cordoned=True).count() == 1
+    said = "1 server will get no new jobs: other pools have less than their share"
+    assert said in say_why(many)
+
+
+def test_pools_that_share_a_cap_are_read_with_one_query_more() -> None:
+    queues = [make_queue(f"ci-{number}") for number in range(4)]
+    made = [make_pool(queues[number % 4], number) for number in range(1, 13)]
+    Account.objects.update(max_servers=1)
+    provision_servers(Request(count=1))
+    found = []
+    for planned in (made[:1], made[1:3], made):
+        for at, queue in enumerate(queues):
+            numbers = [pool.pk.int for pool in planned if pool.pk.int % 4 == at]
+            show(queue, *numbers)
+        found.append(count_statements(*planned)["SELECT"])
+    assert len(set(found)) == 1
 
 
 def test_a_refusal_is_for_one_pool_and_the_rest_sees_what_led_to_it(

@@ -8,7 +8,6 @@ from servers.lifecycle.pools.demand import Job, JobState
 from servers.lifecycle.pools.growth import Bounds, Spent
 from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.pools.memo import Memo
-from servers.lifecycle.pools.sharing import Use, share_room
 from tests.pools.planning import DAILY, IDLE, NOW, ask, booting, make_member, run, wait
 
 pytestmark = pytest.mark.pure
@@ -180,11 +179,3 @@ def test_jobs_of_nobody_take_no_slot_of_a_server_that_says_it_is_idle() -> None:
     planned = ask(idle, silent, jobs=[*others, *wait(2)], demand=unnamed)
     assert (planned.figures["free"], planned.create) == (2, 0)
     assert ask(silent, jobs=[*others, *wait(2)], demand=unnamed).create == 1
-
-
-def test_a_pool_that_floods_leaves_others_what_they_needed_of_late() -> None:
-    uses = {"a": Use(2, peak=6), "b": Use(0, least=1), "c": Use(1, peak=50)}
-    # An equal share of 30 is 10: c is kept 9, a 4 and b 1.
-    assert share_room(30, uses) == {"a": 17, "b": 14, "c": 22}
-    assert share_room(3, uses) == {"a": 0, "b": 0, "c": 0}
-    assert share_room(5, {}) == {}

@@ -55,7 +55,7 @@ def test_a_label_that_floods_does_not_make_another_wait() -> None:
     for jobs, labels in ((mine, "a"), ([*mine, *flood], "ab")):
         world = World(sorted(jobs, key=lambda job: job.queued_at), Cloud())
         rivals = Rivals(100, dict.fromkeys(labels, policy))
-        found = measure(world.run(rivals.build(world), tick=10), "a")
+        found = measure(world.run(rivals.build(), tick=10), "a")
         assert found.breaches == 0
         waits.append(found.p95)
     assert waits[1] <= 1.05 * waits[0]

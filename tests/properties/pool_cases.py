@@ -124,7 +124,10 @@ def draw_case(draw: st.DrawFn) -> tuple[Pool, Demand, tuple[Member, ...]]:
     spent = draw(st.sampled_from([Spent(), Spent(0.12), Spent(4.75), Spent(6.0)]))
     if draw(st.integers(0, 9)) == 0:
         spent = Spent(currencies=("EUR", "USD"))
-    bounds = Bounds(room, draw(st.sampled_from(["", "", "closed"])), spent)
+    closed, excess = draw(st.sampled_from(["", "", "closed"])), 0
+    if room == 0:
+        excess = draw(st.sampled_from([0, 0, 3]))
+    bounds = Bounds(room, closed, spent, excess=excess)
     pool = Pool(draw(draw_policy()), memo, bounds, draw(st.integers(0, 5)) == 0)
     return pool, demand, members
 

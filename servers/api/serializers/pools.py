@@ -27,6 +27,7 @@ FIGURES: Final = {
     "booting": 1,
     "servers": 3,
     "wanted": 4,
+    "short": 0,
 }
 
 

@@ -13,6 +13,7 @@ from servers.lifecycle.pools.policy import DAY, MINUTE, Policy
 FAILURES: Final = 3  # boots that fail in a row before creations slow down
 FIRST_PAUSE: Final = 30.0
 LONGEST_PAUSE: Final = 600.0
+MAX_NAMED: Final = 3  # pools
 
 
 @dataclass(slots=True)
@@ -21,6 +22,7 @@ class Growth:
 
     uncordon: list[Member] = field(default_factory=list)
     create: int = 0
+    asked: int = 0  # what would be created if no server limit held it back
     wanted: int = 0  # before the limits
     for_min: bool = False  # whether some of them are wanted only to reach the minimum
     limits: list[str] = field(default_factory=list)  # those that hold it back
@@ -42,11 +44,17 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Limits that others set: how many servers more, and what was spent today."""
+    """Limits that others set: how many servers more, and what was spent today.
+
+    ``room`` is shared with the pools ``rivals``, which ask for some of it, too.
+    ``excess`` is how many servers have to be given up to pools that have less.
+    """
 
     room: int | None = None
     closed: str = ""  # why nothing may be created at all
     spent: Spent = Spent()
+    rivals: tuple[str, ...] = ()
+    excess: int = 0
 
 
 NO_BOUNDS: Final = Bounds()
@@ -89,7 +97,22 @@ def plan_growth(
             growth.create = max(0, most)
             growth.limits.append(words)
             growth.retry_at = min(growth.retry_at, until)
+    growth.asked = growth.create
+    if bounds.room is not None and growth.create > max(0, bounds.room):
+        growth.create = max(0, bounds.room)
+        growth.limits.append(_say_room(bounds.rivals))
     return growth
+
+
+def _say_room(rivals: tuple[str, ...]) -> str:
+    if not rivals:
+        return "the account has no room for more"
+    named = list(rivals[:MAX_NAMED])
+    if len(rivals) > MAX_NAMED:
+        named.append(f"{len(rivals) - MAX_NAMED} more")
+    pools = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
+    plural = "s" if rivals[1:] else ""
+    return f"what a server limit leaves is shared with the pool{plural} {pools}"
 
 
 def _list_limits(
@@ -100,8 +123,6 @@ def _list_limits(
     if bounds.closed:
         yield 0, bounds.closed, never
     yield policy.max - found.total, f"the maximum is {policy.max}", never
-    if bounds.room is not None:
-        yield bounds.room, "the account has no room for more", never
     if policy.in_flight:
         words = f"at most {policy.in_flight} boot at once"
         yield policy.in_flight - found.booting, words, never

@@ -19,6 +19,7 @@ class Memo:
     failures: int = 0  # servers in a row that failed as they booted, or soon after
     failed_at: float = 0.0
     after_ready: bool = False  # the last of those had been ready before
+    short_since: float = 0.0  # of room under a server limit; 0 if it is not
     # When so many servers were needed, of late: only of a dry pool.
     needed: tuple[tuple[float, int], ...] = ()
 

@@ -88,18 +88,18 @@ def plan(
     memo = note_boots(memo, members, now)
     found = count_capacity(policy, memo, demand, members, now)
     idle = find_idle(found, memo, members, demand)
-    growth = plan_growth(
-        policy, memo, found, find_reusable(policy, found, now), pool.bounds, now
-    )
-    if demand.paused and growth.create:
-        growth.create = 0
+    excess = pool.bounds.excess
+    reusable = [] if excess else find_reusable(policy, found, now)
+    growth = plan_growth(policy, memo, found, reusable, pool.bounds, now)
+    if demand.paused and growth.asked:
+        growth.create = growth.asked = 0
         growth.limits = ["the queue is paused"]
     kept = {member.name for member in growth.uncordon}
     stops = [m for m in plan_stops(memo, found, idle, demand) if m.name not in kept]
     failed = plan_clearance(policy, memo, members, now)
     shrink = Shrink()
     if not growth.create and not growth.uncordon:
-        shrink = plan_shrink(policy, memo, found, idle, now)
+        shrink = plan_shrink(policy, memo, found, idle, excess, now)
     if pool.frozen:
         stops, failed = [], []
     told = _Told(replace(memo, needed=()) if memo.needed else memo)
@@ -132,6 +132,7 @@ def plan(
             "idle": found.idle,
             "booting": found.booting,
             "servers": found.total,
+            "short": growth.asked - growth.create,
             "wanted": len(found.good) + len(growth.uncordon) + growth.wanted,
             **told.figures,
         },
@@ -174,6 +175,7 @@ def _remember(
     created = tuple(each for each in memo.created if now - each[0] < MINUTE)
     if growth.create:
         created = (*created, (now, growth.create))
+    is_short = growth.asked > growth.create
     return replace(
         memo,
         seen_at=demand.at,
@@ -182,6 +184,8 @@ def _remember(
         passed_since=found.passed_since,
         created=created,
         created_at=now if growth.create else memo.created_at,
+        # Not in the future, if the clock was set back.
+        short_since=min(memo.short_since or now, now) if is_short else 0.0,
     )
 
 

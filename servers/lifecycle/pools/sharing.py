@@ -1,32 +1,164 @@
-"""How pools share a cap, such as an account's: none may crowd out another.
+"""How pools share server limits, such as an account's: none may crowd out another.
 
-What a pool needed of late is kept for it, up to an equal share, although it does not
-need it now: a queue that floods takes the rest.
+Room is given out one server at a time: to pools below their min first, then to the pool
+that has the fewest, and of equals to the one that has been short for longest. So a pool
+that needs less than an equal share gets all it needs, the others have equally many, and
+no room stays empty that somebody asks for.
+
+That alone would let a pool that came first keep all there is for as long as its jobs
+come. So once a pool has been short of its share for PATIENCE, those with more than
+theirs give servers up: they get no new jobs, and end after those that they run.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import heapq
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from servers.lifecycle.pools.members import Member
+from servers.lifecycle.pools.plan import Plan, Pool
+
+PATIENCE: Final = 120.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """What a pool has of a cap. ``peak`` is the most that it had or wanted of late."""
+class Claim:
+    """What a pool has and asks for under the limits ``caps``.
+
+    ``servers`` count against them now, ``asked`` is how many more it would create if
+    there were room, ``least`` is its min, and ``since`` is when it became short.
+    """
 
     servers: int
-    peak: int = 0
-    least: int = 0  # its min
+    asked: int = 0
+    least: int = 0
+    since: float = math.inf
+    caps: tuple[Hashable, ...] = ()
 
 
-def share_room(cap: int, uses: Mapping[str, Use]) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What is a pool's: how many servers more, and how many it has to give up."""
+
+    room: int
+    rivals: tuple[str, ...] = ()
+    excess: int = 0
+
+
+def make_claim(
+    pool: Pool,
+    planned: Plan,
+    members: Iterable[Member],
+    caps: tuple[Hashable, ...],
+    now: float,
+) -> Claim:
+    """Return a pool's claim, by a plan that knew of no other pool."""
+    return Claim(
+        servers=sum(1 for _ in members),
+        asked=planned.create + planned.figures.get("short", 0),
+        least=pool.policy.at(now).min,
+        since=pool.memo.short_since or math.inf,
+        caps=caps,
+    )
+
+
+def share_room(claims: Mapping[str, Claim], left: Mapping[Any, int]) -> dict[str, int]:
     """Return how many servers each pool may add now, by pool.
 
-    The rooms overlap: whoever comes first takes from what no pool is kept.
+    ``left`` is how many more each limit allows. One that it does not name is none.
     """
-    left = cap - sum(use.servers for use in uses.values())
-    share = cap // len(uses) if uses else 0
-    kept = {
-        name: max(0, min(share, max(use.peak, use.least)) - use.servers)
-        for name, use in uses.items()
+    room = {cap: max(0, most) for cap, most in left.items()}
+    asked = dict.fromkeys(room, 0)
+    for claim in claims.values():
+        for cap in claim.caps:
+            if cap in room:
+                asked[cap] += claim.asked
+    # The usual case has to be quick: there is enough for all.
+    if all(asked[cap] <= room[cap] for cap in room):
+        return {name: claim.asked for name, claim in claims.items()}
+    given = dict.fromkeys(claims, 0)
+    heap = [_rank(name, each, 0) for name, each in claims.items() if each.asked]
+    heapq.heapify(heap)
+    while heap:
+        name = heapq.heappop(heap)[-1]
+        claim = claims[name]
+        caps = [cap for cap in claim.caps if cap in room]
+        if any(room[cap] <= 0 for cap in caps):
+            continue
+        given[name] += 1
+        for cap in caps:
+            room[cap] -= 1
+        if given[name] < claim.asked:
+            heapq.heappush(heap, _rank(name, claim, given[name]))
+    return given
+
+
+def _rank(name: str, claim: Claim, given: int) -> tuple[bool, int, float, str]:
+    has = claim.servers + given
+    return has >= claim.least, has, claim.since, name
+
+
+def find_share(
+    name: str, claims: Mapping[str, Claim], left: Mapping[Any, int], now: float
+) -> Share:
+    """Return what is one pool's. It needs a claim."""
+    own, given = claims[name], share_room(claims, left)
+    rivals = tuple(
+        other
+        for other, claim in sorted(claims.items())
+        if other != name and claim.asked and set(claim.caps) & set(own.caps)
+    )
+    return Share(given[name], rivals, _find_excess(name, claims, left, given, now))
+
+
+def _find_excess(
+    name: str,
+    claims: Mapping[str, Claim],
+    left: Mapping[Any, int],
+    given: Mapping[str, int],
+    now: float,
+) -> int:
+    """Return how many servers a pool has to give up for those that have waited."""
+    if not any(
+        claim.asked > given[other] and now - claim.since >= PATIENCE
+        for other, claim in claims.items()
+        if other != name
+    ):
+        return 0
+    sizes = dict(left)
+    for claim in claims.values():
+        for cap in claim.caps:
+            if cap in sizes:
+                sizes[cap] += claim.servers
+    # Of equals, who has a server keeps it: nothing goes to and fro.
+    afresh = {
+        other: replace(
+            claim, servers=0, asked=claim.servers + claim.asked, since=-claim.servers
+        )
+        for other, claim in claims.items()
     }
-    reserved = sum(kept.values())
-    return {name: max(0, left - reserved + kept[name]) for name in uses}
+    fair = share_room(afresh, sizes)
+    own = set(claims[name].caps)
+    is_waited_for = any(
+        claim.servers + given[other] < fair[other]
+        and now - claim.since >= PATIENCE
+        and own & set(claim.caps)
+        for other, claim in claims.items()
+    )
+    return max(0, claims[name].servers - fair[name]) if is_waited_for else 0
+
+
+def limit_pool(pool: Pool, share: Share) -> Pool:
+    """Return a pool that plans within its share."""
+    bounds = replace(
+        pool.bounds, room=share.room, rivals=share.rivals, excess=share.excess
+    )
+    return replace(pool, bounds=bounds)
+
+
+def is_kept(planned: Plan, share: Share) -> bool:
+    """Tell whether a plan that knew of no other pool keeps to its pool's share."""
+    short = planned.figures.get("short", 0)
+    is_told = not (short and share.rivals)
+    return planned.create <= share.room and not share.excess and is_told

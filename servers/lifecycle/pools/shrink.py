@@ -77,9 +77,13 @@ def plan_shrink(
     memo: Memo,
     found: Capacity,
     idle: dict[str, float],
+    excess: int,
     now: float,
 ) -> Shrink:
-    """Return the servers that the pool can do without, the longest idle first."""
+    """Return the servers that the pool can do without, the longest idle first.
+
+    ``excess`` is how many it has to give up in all, needed or not.
+    """
     shrink = Shrink()
     movable = [
         member
@@ -88,6 +92,7 @@ def plan_shrink(
     ]
     movable.sort(key=lambda each: (idle.get(each.name, math.inf), each.name))
     _cut_excess(policy, found, movable, shrink)
+    _give_up(policy, found, movable, shrink, excess)
     _retire(policy, found, movable, shrink, now)
     _free_idle(policy, memo, found, idle, movable, shrink, now)
     return shrink
@@ -103,6 +108,29 @@ def _cut_excess(
     first = sorted(movable, key=found.count_jobs)
     shrink.cordon += first[:excess]
     shrink.because.append(f"the maximum is {policy.max}")
+
+
+def _give_up(
+    policy: Policy,
+    found: Capacity,
+    movable: list[Member],
+    shrink: Shrink,
+    excess: int,
+) -> None:
+    """Cordon what other pools have waited for, the least busy servers first.
+
+    Those that leave anyway count, and min stays.
+    """
+    leaving = found.total - len(found.good) + len(shrink.cordon)
+    spare = len(found.good) - len(shrink.cordon) - policy.min
+    number = min(excess - leaving, spare)
+    if number <= 0:
+        return
+    others = [member for member in movable if member not in shrink.cordon]
+    chosen = sorted(others, key=found.count_jobs)[:number]
+    if chosen:
+        shrink.cordon += chosen
+        shrink.because.append("other pools have less than their share of a limit")
 
 
 def _retire(

@@ -1,20 +1,15 @@
 """The policies that a replay compares: ServerFleet's, and the Drone Autoscaler's."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from servers.lifecycle.pools.demand import Demand, Job, JobState
-from servers.lifecycle.pools.growth import NO_BOUNDS, Bounds, Spent
+from servers.lifecycle.pools.growth import NO_BOUNDS, Spent
 from servers.lifecycle.pools.members import Cordon, Member, Phase
 from servers.lifecycle.pools.memo import Memo
-from servers.lifecycle.pools.plan import Pool, plan
+from servers.lifecycle.pools.plan import Plan, Pool, plan
 from servers.lifecycle.pools.policy import HOUR, Policy
 from servers.lifecycle.replay.world import SimulatedServer, World
-
-
-def _know_no_bounds() -> Bounds:
-    return NO_BOUNDS
 
 
 @dataclass(slots=True)
@@ -23,7 +18,6 @@ class PolicyPlanner:
 
     policy: Policy
     label: str = ""
-    find_bounds: Callable[[], Bounds] = _know_no_bounds
     memo: Memo = field(default_factory=Memo)
     next_at: float = 0.0
     version: int = -1
@@ -37,15 +31,25 @@ class PolicyPlanner:
 
     def decide(self, world: World, now: float) -> None:
         """Carry out the plan."""
-        servers = {each.name: each for each in world.servers[self.label]}
-        members = tuple([self._show(each, world, now) for each in servers.values()])
+        pool, demand, members = self.look(world, now)
+        self.carry_out(plan(pool, demand, members, now), world, now)
+
+    def look(
+        self, world: World, now: float
+    ) -> tuple[Pool, Demand | None, tuple[Member, ...]]:
+        """Return what there is to plan with."""
+        servers = world.servers[self.label]
+        members = tuple([self._show(each, world, now) for each in servers])
         demand = None if world.is_out(now) else self._read(world, now)
-        bounds = self.find_bounds()
+        bounds = NO_BOUNDS
         if self.policy.cost_per_day:
             used = world.count_seconds_today(self.label) / HOUR
             bounds = replace(bounds, spent=Spent(self.policy.price * used))
-        pool = Pool(self.policy, self.memo, bounds)
-        planned = plan(pool, demand, members, now)
+        return Pool(self.policy, self.memo, bounds), demand, members
+
+    def carry_out(self, planned: Plan, world: World, now: float) -> None:
+        """Do what a plan says."""
+        servers = {each.name: each for each in world.servers[self.label]}
         self.memo, self.next_at = planned.memo, planned.next_at
         self.version = world.version
         if planned.create:

@@ -1,37 +1,69 @@
-"""Pools that share a cap in the simulated world."""
+"""Pools that share a cap in the simulated world, by the rule of those that are real."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from servers.lifecycle.pools.growth import Bounds
+from servers.lifecycle.pools.plan import plan
 from servers.lifecycle.pools.policy import Policy
-from servers.lifecycle.pools.sharing import Use, share_room
+from servers.lifecycle.pools.sharing import (
+    Claim,
+    find_share,
+    is_kept,
+    limit_pool,
+    make_claim,
+)
 from servers.lifecycle.replay.planners import PolicyPlanner
 from servers.lifecycle.replay.world import Planner, World
+
+_CAP: Final = "cap"
 
 
 @dataclass(slots=True)
 class Rivals:
-    """The pools of several labels under one cap."""
+    """The pools of several labels under one cap. They are planned together."""
 
     cap: int
-    policies: dict[str, Policy]
-    peaks: dict[str, int] = field(default_factory=dict)
+    policies: Mapping[str, Policy]
+    _planners: dict[str, PolicyPlanner] = field(default_factory=dict)
+    _claims: dict[str, Claim] = field(default_factory=dict)
 
-    def build(self, world: World) -> dict[str, Planner]:
-        """Return a planner for each label."""
-        return {
-            label: PolicyPlanner(policy, label, self._watch(world, label))
+    def build(self) -> dict[str, Planner]:
+        """Return the planner of all of them."""
+        return {"": self}
+
+    def __post_init__(self) -> None:
+        self._planners = {
+            label: PolicyPlanner(policy, label)
             for label, policy in self.policies.items()
         }
 
-    def _watch(self, world: World, label: str) -> Callable[[], Bounds]:
-        def find() -> Bounds:
-            uses = {}
-            for each, policy in self.policies.items():
-                servers = len(world.servers[each])
-                self.peaks[each] = max(self.peaks.get(each, 0), servers)
-                uses[each] = Use(servers, self.peaks[each], policy.min)
-            return Bounds(room=share_room(self.cap, uses)[label])
+    def is_due(self, world: World, now: float) -> bool:
+        """Tell whether one of them is."""
+        return any(each.is_due(world, now) for each in self._planners.values())
 
-        return find
+    def decide(self, world: World, now: float) -> None:
+        """Plan those that are due, and carry each plan out within its share."""
+        due = {
+            label: planner
+            for label, planner in self._planners.items()
+            if planner.is_due(world, now)
+        }
+        seen = {label: each.look(world, now) for label, each in due.items()}
+        firsts = {label: plan(*what, now) for label, what in seen.items()}
+        for label, (pool, _, members) in seen.items():
+            claim = make_claim(pool, firsts[label], members, (_CAP,), now)
+            self._claims[label] = claim
+        for label, (pool, demand, members) in seen.items():
+            planned = firsts[label]
+            servers = sum(len(each) for each in world.servers.values())
+            left = {_CAP: self.cap - servers}
+            share = find_share(label, self._claims, left, now)
+            if not is_kept(planned, share):
+                planned = plan(limit_pool(pool, share), demand, members, now)
+            due[label].carry_out(planned, world, now)
+            self._claims[label] = replace(
+                self._claims[label],
+                servers=len(world.servers[label]),
+                asked=planned.figures.get("short", 0),
+            )
