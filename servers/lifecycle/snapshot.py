@@ -67,7 +67,7 @@ class Limits:
     proven: timedelta = timedelta(minutes=10)
     # Between two looks for the end of an agent that ends by itself.
     glance: timedelta = timedelta(seconds=5)  # at first …
-    glances: timedelta = timedelta(seconds=30)  # … and at last
+    glances: timedelta = timedelta(seconds=15)  # … and at last
 
 
 @dataclass(frozen=True, slots=True)

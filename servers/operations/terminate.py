@@ -16,7 +16,9 @@ from servers.reports.selectors import find_server
 _SWAPS = 20
 
 
-def terminate_server(name: str, *, force: bool = False) -> Server | None:
+def terminate_server(
+    name: str, *, force: bool = False, reason: str = "Termination requested."
+) -> Server | None:
     """Request the termination of a server. Repeating the request changes nothing.
 
     It drains first: its running builds finish. With ``force`` its
@@ -37,18 +39,18 @@ def terminate_server(name: str, *, force: bool = False) -> Server | None:
             State(server.state), instance_id=server.instance_id, force=force
         )
         want = Want.NOW if force else Want.GONE
-        if _request_stop(server, hide=hide, want=want):
+        if _request_stop(server, hide=hide, want=want, reason=reason):
             return None if hide else server
     raise ConflictError(f"{name} is changing too quickly. Try again.")
 
 
-def _request_stop(server: Server, *, hide: bool, want: Want) -> bool:
+def _request_stop(server: Server, *, hide: bool, want: Want, reason: str) -> bool:
     now = ledger.database_now()
     with transaction.atomic():
         moved = ledger.move(
             server,
             Event.STOP_REQUESTED,
-            reason="Removed from the list." if hide else "Termination requested.",
+            reason="Removed from the list." if hide else reason,
             now=now,
             changes={"hidden": hide, "want": want},
         )

@@ -16,6 +16,7 @@ from servers.placing.queues import open_queue_of
 from servers.pools.cordons import follow_cordons
 from servers.pools.holding import Held, claim_queue
 from servers.pools.runners import follow_registrations
+from servers.pools.spent import end_without_job
 from servers.pools.storing import follow_snapshot, prepare_snapshot
 from servers.queues.base import QueueSnapshot
 from servers.queues.registry import read_poll
@@ -99,6 +100,7 @@ def _record_snapshot(held: Held, shown: QueueSnapshot, started: datetime) -> Non
             # What it told of may be missing in this answer.
             Queue.objects.filter(pk=queue.pk).update(next_read_at=read_after)
         follow_snapshot(kept)
+    end_without_job(kept)
 
 
 def _find_poll(queue: Queue) -> float:

@@ -23,13 +23,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from servers import tracing
-from servers.errors import ConflictError, FleetError, NotFoundError
+from servers.errors import FleetError
 from servers.lifecycle.keys import parse_key
 from servers.lifecycle.states import OPEN
-from servers.machine.agents.table import AGENTS
 from servers.models import Attempt, Fleet, Instance, Pool, Queue, Registration
-from servers.operations.terminate import terminate_server
 from servers.outgoing.errors import (
     CallError,
     CredentialsError,
@@ -41,12 +38,12 @@ from servers.placing.queue_gate import calling
 from servers.placing.queues import open_registrar_of
 from servers.placing.registrations import find_registers
 from servers.pools.holding import Held
+from servers.pools.spent import end_without_runner, ends_by_itself
 from servers.queues.registrars import BusyError, Registrar, Runner
 from servers.queues.registry import describe_queue_kind
 from servers.records.registrations import (
     end_registrations,
     find_by_names,
-    list_living,
     list_over,
     note_tried,
 )
@@ -59,8 +56,6 @@ MOST: Final = 100  # registrations at a time
 EVERY: Final = timedelta(minutes=10)
 # The same, while there are agents that end after one job.
 SPENT_EVERY: Final = timedelta(seconds=30)
-# How long a CI may take to list a runner that it has created.
-SHOWN: Final = timedelta(minutes=1)
 # How long a call without an answer may still create a runner.
 SETTLE: Final = timedelta(minutes=2)
 # How long a runner is left alone whose attempt nobody knows. An instance of it may be
@@ -144,15 +139,9 @@ def _is_due(queue: Queue, now: datetime) -> bool:
     """Tell whether all runners are to be listed. At most one query."""
     if queue.runners_at is None or queue.runners_at <= now - EVERY:
         return True
-    if not _ends_by_itself(queue) or queue.runners_at > now - SPENT_EVERY:
+    if not ends_by_itself(queue) or queue.runners_at > now - SPENT_EVERY:
         return False
     return Registration.objects.filter(queue=queue, revoked_at=None).exists()
-
-
-def _ends_by_itself(queue: Queue) -> bool:
-    """Tell whether the agents that a queue registers end after one job."""
-    registers = describe_queue_kind(queue.kind).registers
-    return registers is not None and AGENTS[registers.agent].one_build
 
 
 def _is_used(queue: Queue) -> bool:
@@ -187,27 +176,9 @@ def _sweep(
         values["runners_after"] = now + AGAIN
     if sweep is not None:
         sweep.record(now)
-        if sweep.listed is not None and _ends_by_itself(queue):
-            _end_spent(queue, sweep.listed, now)
+        if sweep.listed is not None and ends_by_itself(queue):
+            end_without_runner(queue, sweep.listed, now)
     held.write(**values)
-
-
-def _end_spent(queue: Queue, listed: Collection[str], now: datetime) -> None:
-    """Terminate the pools' servers whose runners are gone, because they had their job.
-
-    A name is never used again, so this holds however old the listing is.
-    """
-    for row in list_living(queue, registered=now - SHOWN):
-        server = row.attempt.server if row.attempt else None
-        if row.key in listed or server is None or server.pool is None:
-            continue
-        try:
-            with tracing.bound(
-                request_id=tracing.get_request_id(), actor=f"pool:{server.pool.name}"
-            ):
-                terminate_server(server.name)
-        except (ConflictError, NotFoundError) as error:
-            logger.info("%s", error.message)
 
 
 def _remove_known(sweep: _Sweep, over: Sequence[Registration]) -> list[Registration]:

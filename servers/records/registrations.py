@@ -120,13 +120,18 @@ def list_over(
     return list(rows.order_by(first, "asked_at")[:most])
 
 
-def list_living(queue: Queue, *, registered: datetime) -> list[Registration]:
+def list_living(
+    queue: Queue, *, registered: datetime, names: Collection[str] | None = None
+) -> list[Registration]:
     """Return the registrations of servers that their pools may end. One query.
 
-    Those that were registered after ``registered`` are left out.
+    Those that were registered after ``registered`` are left out. With ``names``, only
+    those of servers with these names are returned.
     """
+    named = Q() if names is None else Q(attempt__server__name__in=names)
     return list(
         Registration.objects.select_related("attempt__server__pool").filter(
+            named,
             queue=queue,
             revoked_at=None,
             registered_at__lte=registered,

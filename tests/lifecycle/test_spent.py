@@ -59,7 +59,7 @@ def test_no_other_state_ends_by_it(state: State) -> None:
 
 @pytest.mark.parametrize(
     ("ran", "failures", "seconds"),
-    [(10, 0, 5), (100, 0, 10), (240, 0, 24), (3600, 0, 30), (100, 1, 60)],
+    [(10, 0, 5), (100, 0, 10), (140, 0, 14), (3600, 0, 15), (100, 1, 60)],
 )
 def test_its_end_is_looked_for_the_more_often_the_younger_it_is(
     ran: float, failures: int, seconds: float

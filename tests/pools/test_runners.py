@@ -159,6 +159,34 @@ def test_a_server_whose_runner_had_its_job_is_terminated(
     workshop.run_to("stopped", server)
 
 
+def test_a_server_whose_job_its_ci_shows_as_ended_is_terminated(
+    github: FakeGitHub, pool: Pool, server: Server, workshop: Workshop
+) -> None:
+    workshop.deaf = True
+    job = github.add_job("linux")
+    github.start(job, find_row(server).key)
+    assert [row[4] for row in read_queue().jobs] == [server.name]
+    github.finish(job)
+    servers = Server.objects.filter(pk=server.pk)
+    # What holds the plan's stops holds this one: a dry pool, and a frozen fleet.
+    read_queue()
+    Pool.objects.update(dry=False)
+    Fleet.objects.update(destroys_frozen=True)
+    for frozen in (True, False):
+        job = github.add_job("linux")
+        github.start(job, find_row(server).key)
+        read_queue()
+        read_queue()
+        assert servers.get().state == "running"
+        Fleet.objects.update(destroys_frozen=frozen)
+        github.finish(job)
+        read_queue()
+    assert servers.get().state == "shutdown"
+    asked = Event.objects.get(server=server, kind="stop_requested")
+    assert asked.actor == "pool:linux"
+    assert asked.reason.startswith("Its CI shows that the one job of its agent has")
+
+
 def test_a_queue_that_gets_another_address_leaves_its_servers_alone(
     github: FakeGitHub, pool: Pool, server: Server
 ) -> None:
