@@ -19,7 +19,7 @@ from servers.placing.machines import plan_agent_for
 from servers.queues.github.registrar import GitHubRunners
 from servers.queues.registrars import Registered
 from servers.reports.why import explain_server
-from tests.queues.fakes import github as fake
+from tests.queues.fakes import github_runners as fake
 from tests.queues.fakes.github import FakeGitHub
 from tests.support.fleet import Workshop, live_keys, make_fleet, world_of
 from tests.support.runners import (
