@@ -99,9 +99,11 @@ def test_another_address_or_token_forgets_what_the_queue_showed() -> None:
     save_queue(queue)
     queue.refresh_from_db()
     assert (len(queue.jobs), queue.generation) == (1, 1)
+    Queue.objects.update(refused_until=queue.created_at, failures=3, problem="No.")
     save_queue(queue, credentials={"token": "another"})
     queue.refresh_from_db()
     assert (queue.jobs, queue.read_from, queue.generation) == ([], None, 2)
+    assert (queue.refused_until, queue.failures, queue.problem) == (None, 0, "")
 
 
 def test_a_change_leaves_what_the_queue_showed_since_it_was_loaded() -> None:
