@@ -21,7 +21,7 @@ from servers.records.ledger import Fact, write_event
 from servers.wording import count_of
 
 QUEUE_FIELDS: Final = ("name", "kind", "url", "options", "enabled")
-_OF_CONNECTION: Final = ("generation", "failures", "problem", "refused_until")
+_OF_CONNECTION: Final = ("generation", "failures", "problem")
 MOVED: Final = (
     "The URL or the kind of the queue changes, so enter all credentials again. "
     "Stored credentials are sent only to the address that they were entered "
