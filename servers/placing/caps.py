@@ -91,6 +91,7 @@ class Rooms:
 
     def __init__(self, caps: Mapping[UUID, Sequence[_Cap]]) -> None:
         self._caps = caps
+        self._by_row = {cap.row: cap for each in caps.values() for cap in each}
 
     def count(self, template: UUID) -> int:
         """Return how many servers of a template may be created.
@@ -102,7 +103,7 @@ class Rooms:
 
     def list_caps(self, *rows: Hashable) -> tuple[Hashable, ...]:
         """Return which of these rows, by primary key, have a cap that was counted."""
-        return tuple(row for row in rows if row in self.left)
+        return tuple(row for row in rows if row in self._by_row)
 
     def find_caps(self, template: UUID) -> tuple[Hashable, ...]:
         """Return the caps of a template, each by the row that has it."""
@@ -111,7 +112,7 @@ class Rooms:
     @property
     def left(self) -> dict[Hashable, int]:
         """How many more servers each cap allows, by the row that has it."""
-        return {cap.row: cap.left for caps in self._caps.values() for cap in caps}
+        return {row: cap.left for row, cap in self._by_row.items()}
 
     def take(self, template: UUID, created: int) -> None:
         """Note that servers of a template were created."""
