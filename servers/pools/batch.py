@@ -17,7 +17,8 @@ from servers.lifecycle.pools.plan import Plan, plan
 from servers.lifecycle.pools.plan import Pool as PoolView
 from servers.lifecycle.pools.sharing import (
     Claim,
-    find_share,
+    Division,
+    divide_room,
     is_kept,
     limit_pool,
     make_claim,
@@ -87,6 +88,8 @@ class Batch:
     shares: Mapping[UUID, Shares | Exception]
     _firsts: dict[UUID, _First | Exception] = field(default_factory=dict)
     _claims: dict[str, Claim] = field(default_factory=dict)
+    # Until a plan differs from it.
+    _division: Division | None = None
     _knows_rivals: bool = False
 
     def plan(self, pool: Pool) -> Plan:
@@ -108,7 +111,9 @@ class Batch:
             return planned
         self._read_rivals()
         now = self.now.timestamp()
-        share = find_share(pool.name, self._claims, self.rooms.left, now)
+        if self._division is None:
+            self._division = divide_room(self._claims, self.rooms.left, now)
+        share = self._division.find_share(pool.name)
         room = self.rooms.count(pool.template_id)  # 0 if its account is disabled
         share = replace(share, room=min(share.room, room))
         if is_kept(planned, share):
@@ -164,6 +169,9 @@ class Batch:
     def take(self, pool: Pool, planned: Plan) -> None:
         """Note that a plan was carried out: the rest of the batch sees what is left."""
         self.rooms.take(pool.template_id, planned.create)
+        given = self._division.given if self._division else {}
+        if planned.create != given.get(pool.name):
+            self._division = None
         if claim := self._claims.get(pool.name):
             self._claims[pool.name] = replace(
                 claim,
@@ -178,6 +186,7 @@ class Batch:
         the batch. Four queries at most.
         """
         self._claims.pop(pool.name, None)
+        self._division = None
         self.rooms = count_rooms(_list_templates(self.pools), self.fleet)
 
 

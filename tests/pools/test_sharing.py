@@ -15,7 +15,7 @@ from servers.lifecycle.pools.sharing import (
     PATIENCE,
     Claim,
     Share,
-    find_share,
+    divide_room,
     limit_pool,
     share_room,
 )
@@ -75,7 +75,7 @@ def test_who_gives_servers_up_keeps_a_fair_share(
 ) -> None:
     given = share_room(pools, left)
     for name, each in pools.items():
-        excess = find_share(name, pools, left, NOW).excess
+        excess = divide_room(pools, left, NOW).find_share(name).excess
         assert 0 <= excess <= each.servers
         if not excess:
             continue
@@ -101,7 +101,8 @@ def test_a_pool_that_waits_gets_an_equal_share_and_then_nothing_moves() -> None:
     left = {"account": 0}
 
     def find(pools: dict[str, Claim], at: float = NOW) -> dict[str, int]:
-        return {name: find_share(name, pools, left, at).excess for name in pools}
+        divided = divide_room(pools, left, at)
+        return {name: divided.find_share(name).excess for name in pools}
 
     assert find({"a": many, "b": few}) == {"a": 0, "b": 0}
     assert find({"a": many, "b": few}, NOW + PATIENCE) == {"a": 3, "b": 0}

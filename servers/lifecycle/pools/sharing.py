@@ -99,33 +99,65 @@ def _rank(name: str, claim: Claim, given: int) -> tuple[bool, int, float, str]:
     return has >= claim.least, has, claim.since, name
 
 
-def find_share(
-    name: str, claims: Mapping[str, Claim], left: Mapping[Any, int], now: float
-) -> Share:
-    """Return what is one pool's. It needs a claim."""
-    own, given = claims[name], share_room(claims, left)
-    rivals = tuple(
-        other
-        for other, claim in sorted(claims.items())
-        if other != name and claim.asked and set(claim.caps) & set(own.caps)
+@dataclass(frozen=True, slots=True)
+class Division:
+    """How room was divided among claims at a moment, in Unix seconds.
+
+    ``given`` is what each pool may add. ``fair`` is what each would have if all room
+    were divided afresh; None if nobody has waited for that.
+    """
+
+    claims: Mapping[str, Claim]
+    given: Mapping[str, int]
+    fair: Mapping[str, int] | None
+    now: float
+
+    def find_share(self, name: str) -> Share:
+        """Return what is one pool's. It needs a claim."""
+        caps = set(self.claims[name].caps)
+        others = sorted(
+            (other, claim)
+            for other, claim in self.claims.items()
+            if other != name and claim.asked and caps & set(claim.caps)
+        )
+        rivals = tuple(other for other, _ in others)
+        return Share(self.given[name], rivals, self._find_excess(name))
+
+    def _find_excess(self, name: str) -> int:
+        """Return how many servers a pool has to give up for those that have waited."""
+        if self.fair is None:
+            return 0
+        own = self.claims[name]
+        caps = set(own.caps)
+        is_waited_for = any(
+            claim.servers + self.given[other] < self.fair[other]
+            and _has_waited(claim, self.now)
+            and caps & set(claim.caps)
+            for other, claim in self.claims.items()
+        )
+        return max(0, own.servers - self.fair[name]) if is_waited_for else 0
+
+
+def divide_room(
+    claims: Mapping[str, Claim], left: Mapping[Any, int], now: float
+) -> Division:
+    """Divide what each limit allows among all pools."""
+    given = share_room(claims, left)
+    short = (claim for name, claim in claims.items() if claim.asked > given[name])
+    waits = any(_has_waited(claim, now) for claim in short)
+    return Division(
+        dict(claims), given, _divide_afresh(claims, left) if waits else None, now
     )
-    return Share(given[name], rivals, _find_excess(name, claims, left, given, now))
 
 
-def _find_excess(
-    name: str,
-    claims: Mapping[str, Claim],
-    left: Mapping[Any, int],
-    given: Mapping[str, int],
-    now: float,
-) -> int:
-    """Return how many servers a pool has to give up for those that have waited."""
-    if not any(
-        claim.asked > given[other] and now - claim.since >= PATIENCE
-        for other, claim in claims.items()
-        if other != name
-    ):
-        return 0
+def _has_waited(claim: Claim, now: float) -> bool:
+    return now - claim.since >= PATIENCE
+
+
+def _divide_afresh(
+    claims: Mapping[str, Claim], left: Mapping[Any, int]
+) -> dict[str, int]:
+    """Return how many servers each pool would have if none had any yet."""
     sizes = dict(left)
     for claim in claims.values():
         for cap in claim.caps:
@@ -133,20 +165,12 @@ def _find_excess(
                 sizes[cap] += claim.servers
     # Of equals, who has a server keeps it: nothing goes to and fro.
     afresh = {
-        other: replace(
+        name: replace(
             claim, servers=0, asked=claim.servers + claim.asked, since=-claim.servers
         )
-        for other, claim in claims.items()
+        for name, claim in claims.items()
     }
-    fair = share_room(afresh, sizes)
-    own = set(claims[name].caps)
-    is_waited_for = any(
-        claim.servers + given[other] < fair[other]
-        and now - claim.since >= PATIENCE
-        and own & set(claim.caps)
-        for other, claim in claims.items()
-    )
-    return max(0, claims[name].servers - fair[name]) if is_waited_for else 0
+    return share_room(afresh, sizes)
 
 
 def limit_pool(pool: Pool, share: Share) -> Pool:

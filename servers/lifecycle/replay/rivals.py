@@ -8,7 +8,7 @@ from servers.lifecycle.pools.plan import plan
 from servers.lifecycle.pools.policy import Policy
 from servers.lifecycle.pools.sharing import (
     Claim,
-    find_share,
+    divide_room,
     is_kept,
     limit_pool,
     make_claim,
@@ -58,7 +58,7 @@ class Rivals:
             planned = firsts[label]
             servers = sum(len(each) for each in world.servers.values())
             left = {_CAP: self.cap - servers}
-            share = find_share(label, self._claims, left, now)
+            share = divide_room(self._claims, left, now).find_share(label)
             if not is_kept(planned, share):
                 planned = plan(limit_pool(pool, share), demand, members, now)
             due[label].carry_out(planned, world, now)
