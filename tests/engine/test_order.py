@@ -136,7 +136,7 @@ def test_the_quickest_is_tried_first_once_there_are_enough_boots(
     order._kept.clear()
     attempt = where(workshop)
     assert attempt.account == other
-    assert attempt.note == "The quickest is tried first: 5.0 s in 5 boots of late."
+    assert attempt.note == "The quickest is tried first: 5.0 s in the last 5 boots."
 
 
 def test_the_second_cloud_takes_over_at_once_and_the_first_is_back_after_its_memory(

@@ -33,6 +33,10 @@ def running() -> Iterator[Service]:
     with Service() as service:
         assert service.call("POST", "/api/servers", {"name": NAMED})[0] == 200
         service.wait_state("running", NAMED)
+        queue = {"name": "builds", "kind": "example"}
+        assert service.call("POST", "/api/queues", queue)[0] in {200, 201}
+        pool = {"name": "linux", "template": "default", "queue": "builds"}
+        assert service.call("POST", "/api/pools", pool)[0] in {200, 201}
         yield service
 
 

@@ -54,9 +54,15 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
         offer_rows(self, "account", reach_accounts().order_by("name"))
 
     def name_account(self) -> str:
-        """Return the account that is shown: the first, unless one was chosen."""
-        first = self.fields["account"].queryset.values_list("name", flat=True)  # type: ignore[attr-defined]
-        return self["account"].value() or first.first() or ""
+        """Return the account that is shown: the first, unless one was chosen.
+
+        What was sent may be anything, so a name that no account has is none.
+        """
+        names = self.fields["account"].queryset.values_list("name", flat=True)  # type: ignore[attr-defined]
+        chosen = self["account"].value()
+        if not chosen:
+            return names.first() or ""
+        return chosen if chosen in set(names) else ""
 
     def clean(self) -> dict[str, Any]:
         """Read the options as the account's kind of cloud describes them, and check."""
