@@ -42,12 +42,10 @@ def say_behind(found: Met | NotYet | None, *, cordoned: bool) -> str:
     elif isinstance(found, Met):
         mark = "is cordoned" if cordoned else "was uncordoned"
         return f"It {mark}. {found.reason}"
-    said = (
-        (
-            "It is cordoned, but its agent has not been told yet, so it can still "
-            "take builds."
+    said = "It was uncordoned, but its agent does not take builds yet."
+    if cordoned:
+        said = (
+            "It is cordoned, but its agent has not been told yet, so it can still take "
+            "builds."
         )
-        if cordoned
-        else "It was uncordoned, but its agent does not take builds yet."
-    )
     return f"{said} {because}".rstrip()

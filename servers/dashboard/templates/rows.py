@@ -56,13 +56,12 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
     def name_account(self) -> str:
         """Return the account that is shown: the first, unless one was chosen.
 
-        What was sent may be anything, so a name that no account has is none.
+        Return "" if what was chosen is no account, since anything can be sent.
         """
+        if "account" in self.errors:
+            return ""
         names = self.fields["account"].queryset.values_list("name", flat=True)  # type: ignore[attr-defined]
-        chosen = self["account"].value()
-        if not chosen:
-            return names.first() or ""
-        return chosen if chosen in set(names) else ""
+        return self["account"].value() or names.first() or ""
 
     def clean(self) -> dict[str, Any]:
         """Read the options as the account's kind of cloud describes them, and check."""

@@ -110,7 +110,7 @@ def _say_room(rivals: tuple[str, ...]) -> str:
     named = list(rivals[:MAX_NAMED])
     if len(rivals) > MAX_NAMED:
         named.append(f"{len(rivals) - MAX_NAMED} more")
-    pools = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
+    pools = " and ".join(filter(None, (", ".join(named[:-1]), named[-1])))
     plural = "s" if rivals[1:] else ""
     return f"what a server limit leaves is shared with the pool{plural} {pools}"
 
