@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from servers.machine.docker.connection import (
@@ -22,6 +22,7 @@ from servers.machine.docker.connection import (
     open_connection,
 )
 from servers.machine.docker.errors import (
+    NOT_DOCKER,
     ApiError,
     ClashError,
     ClosedError,
@@ -30,11 +31,6 @@ from servers.machine.docker.errors import (
     NotDockerError,
 )
 from servers.wording import make_printable
-
-NOT_DOCKER: Final = (
-    "Something answers on the Docker port, but it is not a Docker daemon. "
-    "Check which program listens there."
-)
 
 
 @dataclass(frozen=True, slots=True)

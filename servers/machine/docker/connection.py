@@ -25,6 +25,7 @@ from typing import Any, Final
 from servers.addresses import is_loopback, is_never
 from servers.machine.docker import DOCKER_PORT
 from servers.machine.docker.errors import (
+    NOT_DOCKER,
     CertificateError,
     ClientRejectedError,
     ClosedError,
@@ -250,10 +251,7 @@ def explain_failure(error: Exception) -> DockerError:
         )
     if isinstance(error, OSError):
         return ClosedError("The Docker port closed the connection without an answer.")
-    return NotDockerError(
-        "Something answers on the Docker port, but it is not a Docker daemon. "
-        "Check which program listens there."
-    )
+    return NotDockerError(NOT_DOCKER)
 
 
 def _explain_alert(reason: str) -> DockerError:

@@ -3,7 +3,14 @@
 Every message is a whole sentence that can stand in *why* and in a server's error.
 """
 
+from typing import Final
+
 from servers.errors import FleetError
+
+NOT_DOCKER: Final = (
+    "Something answers on the Docker port, but it is not a Docker daemon. "
+    "Check which program listens there."
+)
 
 
 class DockerError(FleetError):
