@@ -17,6 +17,9 @@ from servers.lifecycle.states import State
 from servers.machine.simulated import roll_health
 from servers.models import Server
 
+# So small a share that no server is in it, but those that run are watched. Whoever is
+# not watched rests, and would not notice a fault that comes later.
+WATCHED: Final = 1e-12
 LOSSES: Final = 3
 FEWEST: Final = LOSSES * 3  # servers that run when they fail
 COMING: Final = (
@@ -50,11 +53,11 @@ def fill_up(callers: Callers) -> None:
 def find_share() -> float:
     """Return the share of unhealthy servers at which ``LOSSES`` of those that run are.
 
-    It is 0 if none runs.
+    No server is if none runs.
     """
     running = Server.objects.filter(state=State.RUNNING).values_list("pk", flat=True)
     rolls = sorted(roll_health(pk.hex) for pk in running)
-    return min(1.0, rolls[:LOSSES][-1] + 1e-9) if rolls else 0.0
+    return min(1.0, rolls[:LOSSES][-1] + 1e-9) if rolls else WATCHED
 
 
 def wait_for_loss() -> None:

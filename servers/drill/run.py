@@ -17,7 +17,7 @@ from servers.drill.callers import Callers
 from servers.drill.count import count_up
 from servers.drill.killer import IN_FLIGHT, Killer
 from servers.drill.log_lines import find_faults, list_secrets
-from servers.drill.losses import fill_up, find_share, wait_for_loss
+from servers.drill.losses import WATCHED, fill_up, find_share, wait_for_loss
 from servers.drill.plan import Wishes
 from servers.drill.service import Service, wait_for
 from servers.drill.surroundings import MARK
@@ -126,7 +126,7 @@ class _Drill:
         self.killer.stop_workers_for_good()
         ended = time.monotonic()
         first_step = self._wait_for_step()
-        self._calm()
+        self._calm(sick=WATCHED)
         fill_up(self.callers)
         self._calm(sick=find_share())
         wait_for_loss()
