@@ -82,7 +82,7 @@ _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 NEVER: Final = (
     "{host} is a link-local or metadata address. ServerFleet never connects to those. "
-    "Use the public endpoint of the cloud."
+    "Use the public address of the service."
 )
 PRIVATE: Final = (
     "{host} leads to this machine or to a private network. The person who runs "
