@@ -1,8 +1,9 @@
 """The part after the strikes: a few of the servers that run lose their health.
 
 Under strikes, few servers run for so long that one is replaced when it fails. So the
-drill waits until enough of them run, and then lets a few fail. If all servers of a
-location failed, none would be replaced, because it would look like the network.
+drill waits until enough of them run, and then lets a few fail. If more of a location's
+servers failed, none would be replaced, because it would look like the network. So it
+also waits for those that are still on their way, some of which might fail, too.
 """
 
 import time
@@ -20,8 +21,8 @@ from servers.models import Server
 # So small a share that no server is in it, but those that run are watched. Whoever is
 # not watched rests, and would not notice a fault that comes later.
 WATCHED: Final = 1e-12
-LOSSES: Final = 3
-FEWEST: Final = LOSSES * 3  # servers that run when they fail
+LOSSES: Final = 2
+FEWEST: Final = 9  # servers that run when they fail
 COMING: Final = (
     State.PENDING,
     State.CREATING,
@@ -34,14 +35,14 @@ _LOSS_SECONDS: Final = 60.0
 
 
 def fill_up(callers: Callers) -> None:
-    """Create servers until enough run, or until the time is up."""
+    """Create servers until enough run and none is coming, or until the time is up."""
     ends = time.monotonic() + _FILL_SECONDS
     while time.monotonic() < ends:
         try:
             servers = Server.objects.filter(state__in=COMING)
-            if servers.filter(state=State.RUNNING).count() >= FEWEST:
-                return
             coming = servers.count()
+            if servers.filter(state=State.RUNNING).count() >= max(coming, FEWEST):
+                return
         except DatabaseError:
             connections.close_all()
             coming = FEWEST
@@ -51,12 +52,12 @@ def fill_up(callers: Callers) -> None:
 
 
 def find_share() -> float:
-    """Return the share of unhealthy servers at which ``LOSSES`` of those that run are.
+    """Return the share of unhealthy servers at which ``LOSSES`` of them are.
 
-    No server is if none runs.
+    No server is if there is none.
     """
-    running = Server.objects.filter(state=State.RUNNING).values_list("pk", flat=True)
-    rolls = sorted(roll_health(pk.hex) for pk in running)
+    coming = Server.objects.filter(state__in=COMING).values_list("pk", flat=True)
+    rolls = sorted(roll_health(pk.hex) for pk in coming)
     return min(1.0, rolls[:LOSSES][-1] + 1e-9) if rolls else WATCHED
 
 
