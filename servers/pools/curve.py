@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db.models import Count, Q
 
 from servers.lifecycle.pools.policy import Policy, check_policy
@@ -81,8 +82,11 @@ def read_record(
     boots = read_boots(now=now, template=pool.template_id).get(pool.template_id)
     failed, count = _count_failures(pool, now)
     usual = boots.usual if boots else None
+    boot = UNKNOWN_BOOT.total_seconds() if usual is None else usual
     cloud = Cloud(
-        boot=UNKNOWN_BOOT.total_seconds() if usual is None else usual,
+        boot=boot,
+        # It may have been another one when the boots were measured.
+        deadline=max(settings.BOOT_DEADLINE, boot),
         failing=failed / count if count else 0.0,
         slots=pool.template.capacity,
     )

@@ -90,6 +90,11 @@ def test_only_whole_jobs_of_the_asked_days_count(pool: Pool) -> None:
     assert newest == sorted(newest, key=lambda job: job.queued_at)
 
 
+def test_boots_may_last_as_long_as_they_may_in_fact(pool: Pool, settings: Any) -> None:
+    settings.BOOT_DEADLINE = 1800
+    assert read_record(pool, now=NOW(), days=7).cloud.deadline == 1800
+
+
 def test_boots_are_those_of_the_template(pool: Pool) -> None:
     fill(pool)
     unknown = read_record(pool, now=NOW(), days=7)

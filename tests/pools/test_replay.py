@@ -91,6 +91,20 @@ def test_all_jobs_above_max_run() -> None:
     assert (found.jobs, found.breaches, found.created_per_100) == (25, 0, 60)
 
 
+def test_a_job_of_several_days_is_replayed_to_its_end() -> None:
+    world = World([TracedJob(0, 3 * DAY)], Cloud())
+    found = measure(world.run({"": PolicyPlanner(Policy(slots=2))}, tick=10))
+    assert found.hours == pytest.approx(72, abs=0.2)
+    assert found.idle == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_is_not_run_before_a_replay_is_given_up_keeps_no_slot_busy() -> None:
+    world = World([TracedJob(0, 3 * DAY)] * 3, Cloud(slots=1))
+    found = measure(world.run({"": PolicyPlanner(Policy(max=1))}, tick=10))
+    assert found.never_run == 1
+    assert 0 <= found.idle < 0.01
+
+
 def test_the_same_seed_gives_the_same_result() -> None:
     assert replay(ours(), Cloud(failing=0.1)) == replay(ours(), Cloud(failing=0.1))
     assert replay(ours(), Cloud(failing=0.1, seed=2)) != replay(

@@ -1,5 +1,6 @@
 """``manage.py replay``: the curve of wait against server-hours."""
 
+import struct
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,18 @@ def test_it_prints_the_waits_and_hours_of_several_idle_times(tmp_path: Path) -> 
     ]
     # All wait for one boot of 90 s, which starts at once or at the first poll.
     assert {row.split()[-5] for row in rows[:-1]} <= {"90", "100"}
+
+
+def test_a_boot_that_is_longer_than_the_deadline_is_no_failed_one(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "jobs.dat"
+    path.write_bytes(
+        b"".join(struct.pack(">II", n * 60_000, 600_000) for n in range(60))
+    )
+    row = replay(file=str(path), min=0, boot=900.0).splitlines()[2]
+    # It was 10.3 when each of them was given up and repeated.
+    assert float(row.split()[-2]) < 9
 
 
 @pytest.mark.parametrize(

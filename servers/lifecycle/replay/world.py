@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from servers.lifecycle.pools.policy import DAY
 from servers.lifecycle.replay.trace import TracedJob
 
-# After the last job was queued, in seconds.
+# After the last job was queued, and could have ended, in seconds.
 PATIENCE: Final = 86400.0
 _ARRIVES: Final = 0
 _ENDS: Final = 1
@@ -89,6 +89,7 @@ class World:
         self._events: list[tuple[float, int, int, Any]] = []
         self._free: dict[str, list[SimulatedServer]] = {}
         self._unfinished = len(jobs)
+        self._longest = max((job.seconds for job in jobs), default=0.0)
         # By label, a day and for how long servers existed on it that are gone.
         self._ended: dict[str, tuple[float, float]] = {}
         for number, job in enumerate(jobs):
@@ -103,7 +104,8 @@ class World:
         A policy under which that does not happen is given up after a while.
         """
         poll = self._events[0][0] if self._events else 0.0
-        until = max((event[0] for event in self._events), default=0.0) + PATIENCE
+        last = max((event[0] for event in self._events), default=0.0)
+        until = last + self._longest + PATIENCE
         while self._unfinished and poll < until:
             while self._events and self._events[0][0] <= poll:
                 self.now, _, kind, what = heapq.heappop(self._events)
@@ -113,15 +115,23 @@ class World:
                 if planner.is_due(self, poll):
                     planner.decide(self, poll)
             poll += tick
+        self._close()
+        return self.result
+
+    def _close(self) -> None:
+        """Count what there still is at the end."""
         for servers in self.servers.values():
             for server in servers:
                 if server.gone_at is None:
                     self._count_life(server, self.now)
+        for at, _, kind, what in self._events:
+            if kind == _ENDS and what[1].gone_at is None:
+                # What is left of a job that still runs was not run.
+                self.result.busy_seconds -= at - self.now
         for label, pending in self.pending.items():
             waits = self.result.waits.setdefault(label, [])
             waits += [self.now - job.queued_at for _, job in pending]
             self.result.never_run += len(pending)
-        return self.result
 
     def is_out(self, now: float) -> bool:
         """Tell whether the queue does not answer."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from servers.access.reach import find_pool
@@ -106,6 +107,7 @@ class Command(BaseCommand):
         jobs = self._read_jobs(options)
         cloud = Cloud(
             boot=options["boot"],
+            deadline=max(settings.BOOT_DEADLINE, options["boot"]),
             failing=options["failing"] / 100,
             slots=policy.slots,
         )
