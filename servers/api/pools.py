@@ -43,6 +43,7 @@ from servers.records.ledger import database_now
 from servers.reports.pools import show_jobs
 
 MAX_PLANS: Final = 100
+MAX_SHOWN: Final = 200  # jobs of a test
 MAX_REPLAYED: Final = 10_000  # jobs, so that an answer takes seconds
 
 
@@ -104,7 +105,7 @@ class QueueViewSet(ScopedView, ViewSet):
         shown = {
             "works": not found.message,
             "message": found.message,
-            "jobs": show_jobs(queue, found.jobs),
+            "jobs": show_jobs(queue, found.jobs[:MAX_SHOWN]),
         }
         return Response(QueueTestSerializer(shown).data)
 

@@ -18,13 +18,12 @@ from servers.operations.visits import take_place
 from servers.outgoing.errors import CallError
 from servers.placing.queue_gate import ClosedError, calling
 from servers.placing.queues import open_queue_of
-from servers.queues.base import QueueJob
+from servers.queues.base import QueueJob, QueueSnapshot
 from servers.queues.registry import describe_queue_kind
 from servers.records.ledger import database_now
 from servers.records.snapshots import load_snapshot
 
 MAX_SECONDS: Final = 10.0
-MAX_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +31,16 @@ class Probe:
     """What a read found. ``message`` says what is wrong; "" if it works."""
 
     message: str
-    jobs: tuple[QueueJob, ...] = ()
+    shown: QueueSnapshot | None = None
+
+    @property
+    def jobs(self) -> tuple[QueueJob, ...]:
+        """Its jobs, all of them."""
+        return self.shown.jobs if self.shown else ()
 
 
 def probe_queue(queue: Queue) -> Probe:
-    """Read a saved queue, and return at most MAX_SHOWN of its jobs.
+    """Read a saved queue.
 
     Of a queue whose jobs are pushed, return the latest push. A CI that hangs holds up a
     thread of the web process, so few tests run at once: the message then says so.
@@ -55,7 +59,7 @@ def _probe(queue: Queue, gate: AbstractContextManager[None]) -> Probe:
         return Probe(f"{closed.message} Test it after that.")
     except (CallError, FleetError) as error:
         return Probe(error.message)
-    return Probe("", shown.jobs[:MAX_SHOWN])
+    return Probe("", shown)
 
 
 def _show_pushed(queue: Queue, now: float) -> Probe:
@@ -66,7 +70,7 @@ def _show_pushed(queue: Queue, now: float) -> Probe:
     if shown.until is not None and now >= shown.until:
         ended = int(now - shown.until)
         return Probe(f"What was pushed expired {ended} s ago. {how}")
-    return Probe("", shown.jobs[:MAX_SHOWN])
+    return Probe("", shown)
 
 
 def probe_typed(queue: Queue, *, credentials: Mapping[str, str] | None) -> Probe:

@@ -196,7 +196,14 @@ def read_batch(pool_pks: Collection[UUID]) -> Batch:
     At most thirteen queries, whatever there is.
     """
     rows = Pool.objects.select_related("queue", "template").only(*_READ)
-    pools = list(rows.filter(pk__in=pool_pks, enabled=True).order_by("pk"))
+    return gather_batch(rows.filter(pk__in=pool_pks, enabled=True).order_by("pk"))
+
+
+def gather_batch(
+    given: Iterable[Pool], shares: Mapping[UUID, Shares | Exception] | None = None
+) -> Batch:
+    """Read what the plans of these pools depend on. ``shares`` are read if None."""
+    pools = list(given)
     fleet, now = read_fleet()
     members = read_members([pool.pk for pool in pools])
     pools.sort(key=lambda pool: len(members.get(pool.pk, ())))
@@ -212,8 +219,12 @@ def read_batch(pool_pks: Collection[UUID]) -> Batch:
         members=members,
         early=find_early(members, limits_in_force()),
         uses=count_uses([pool for pool in pools if _has(pool, "max_uses")]),
-        shares=read_shares({pool.queue_id: pool.queue for pool in pools}.values()),
+        shares=_read_shares(pools) if shares is None else shares,
     )
+
+
+def _read_shares(pools: Iterable[Pool]) -> dict[UUID, Shares | Exception]:
+    return read_shares({pool.queue_id: pool.queue for pool in pools}.values())
 
 
 def _list_templates(pools: Iterable[Pool]) -> Collection[Template]:

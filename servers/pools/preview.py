@@ -1,37 +1,43 @@
 """The plan that a pool would make now, for people. Nothing of it is carried out."""
 
-from servers.lifecycle.pools.memo import load_memo
-from servers.lifecycle.pools.plan import Plan, plan
-from servers.lifecycle.pools.plan import Pool as PoolView
-from servers.models import Pool
-from servers.operations.pools import read_policy
-from servers.placing.caps import count_rooms
-from servers.pools.bounds import find_bounds
+from copy import copy
+from dataclasses import replace
+
+from servers.lifecycle.pools.plan import Plan
+from servers.models import Pool, Queue
+from servers.pools.batch import gather_batch
 from servers.pools.matching import divide_snapshot
-from servers.pools.members import Known, read_members, show_members
+from servers.pools.storing import complete_snapshot
 from servers.queues.base import QueueSnapshot
-from servers.records.ledger import read_fleet
-from servers.reports.costs import load_pool_spending
+from servers.records.ledger import database_now
+from servers.records.snapshots import load_snapshot
 
 
 def preview_plan(pool: Pool, shown: QueueSnapshot | None) -> Plan:
-    """Return what a pool, saved or not, would do about what its queue shows."""
+    """Return what a pool, saved or not, would do about what its queue shows.
+
+    It is planned together with the other pools of the queue, as if all had been due.
+    What pools of other queues lack is known from their last plans.
+    """
     rivals = Pool.objects.filter(queue=pool.queue_id, enabled=True).exclude(pk=pool.pk)
-    memo = load_memo(pool.memo)
-    policy = read_policy(pool.policy, slots=pool.template.capacity)
-    fleet, now = read_fleet()
-    spending = load_pool_spending([pool.pk] if policy.cost_per_day else (), now=now)
-    rooms = count_rooms([pool.template], fleet)
-    view = PoolView(
-        policy=policy,
-        memo=memo,
-        bounds=find_bounds(pool, policy, fleet, rooms, spending),
-        frozen=pool.frozen or fleet.destroys_frozen,
-    )
-    rows = read_members([pool.pk]).get(pool.pk, ())
-    members = show_members(rows, Known(memo.cordoned_at, busy=pool.queue.agents))
-    demand = None
+    pools = [copy(pool), *rivals.select_related("template").order_by("pk")]
+    queue = copy(pool.queue)
+    for each in pools:
+        each.queue = queue
+    shares = {}
     if shown is not None:
-        shares = divide_snapshot(pool.queue, shown, [*rivals, pool])
-        demand = shares.find_demand(pool, [each.name for each in members])
-    return plan(view, demand, members, now.timestamp())
+        shown = complete_snapshot(shown, load_snapshot(queue), database_now())
+        queue.agents = dict(shown.agents)
+        shares[queue.pk] = divide_snapshot(queue, shown, pools)
+    planned = gather_batch(pools, shares).plan(pools[0])
+    return replace(planned, why=(*planned.why, *_explain_disabled(pool, queue)))
+
+
+def _explain_disabled(pool: Pool, queue: Queue) -> list[str]:
+    """Say it if nothing of the plan is done."""
+    rows = (("The pool", pool), ("The queue", queue))
+    return [
+        f"{what} is disabled, so nothing happens yet."
+        for what, row in rows
+        if not row.enabled
+    ][:1]

@@ -32,9 +32,7 @@ def prepare_snapshot(queue: Queue, shown: QueueSnapshot, now: datetime) -> Kept:
     ``queue`` has what it showed before, and ``now`` is another time for each snapshot.
     """
     before = load_snapshot(queue)
-    shown = name_servers(shown)
-    jobs = name_jobs(before.jobs if before else (), shown.jobs, now.timestamp())
-    shown = replace(shown, jobs=tuple(keep_times(jobs, before)))
+    shown = complete_snapshot(shown, before, now)
     pools = list(Pool.objects.filter(queue=queue).order_by("pk"))
     values = {
         **dump_snapshot(shown, now),
@@ -42,6 +40,18 @@ def prepare_snapshot(queue: Queue, shown: QueueSnapshot, now: datetime) -> Kept:
         "unmatched": describe_unmatched(queue, pools, shown),
     }
     return Kept(queue, before, shown, now, values)
+
+
+def complete_snapshot(
+    shown: QueueSnapshot, before: QueueSnapshot | None, now: datetime
+) -> QueueSnapshot:
+    """Return a snapshot with all names of jobs and servers, and times, as it is kept.
+
+    ``before`` is what the queue showed before. At most one query.
+    """
+    shown = name_servers(shown)
+    jobs = name_jobs(before.jobs if before else (), shown.jobs, now.timestamp())
+    return replace(shown, jobs=tuple(keep_times(jobs, before)))
 
 
 def follow_snapshot(kept: Kept) -> None:

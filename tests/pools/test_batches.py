@@ -10,70 +10,25 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from servers import pools, reconciler
-from servers.lifecycle.pools.demand import JobState
 from servers.lifecycle.pools.sharing import PATIENCE
 from servers.messaging import dispatch
 from servers.models import Account, Fleet, Pool, Queue, Server, Template
 from servers.models import Counter as CounterRow
-from servers.operations.pools import save_pool
 from servers.operations.provision import Request, provision_servers
-from servers.operations.queues import save_queue
 from servers.pools import planner
 from servers.pools.batch import read_batch
 from servers.pools.storing import follow_snapshot, prepare_snapshot
-from servers.queues.base import QueueJob, QueueSnapshot
 from servers.records.counters import FAILURES, FAULT
 from servers.records.ledger import database_now
-from servers.records.snapshots import dump_snapshot
+from tests.pools.numbered import make_pool, make_queue, show
 from tests.support.fleet import Workshop, make_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SLOTS = 2  # of a server
 
 
 @pytest.fixture(autouse=True)
 def fleet() -> Account:
     return make_fleet()
-
-
-def make_queue(name: str = "ci") -> Queue:
-    queue = Queue(name=name, kind="drone", url="http://127.0.0.1:9", enabled=False)
-    save_queue(queue, credentials={"token": "t"})
-    Queue.objects.filter(pk=queue.pk).update(enabled=True)
-    return queue
-
-
-def make_pool(queue: Queue, number: int, *, dry: bool = False, **policy: Any) -> Pool:
-    """Create a pool that serves jobs of its own. Their ids are in order."""
-    pool = Pool(
-        id=UUID(int=number),
-        name=f"pool-{number}",
-        template=Template.objects.get(name="default"),
-        queue=queue,
-        labels={"os": "linux", "label.n": f"{number}"},
-        policy={"max": 50, **policy},
-        dry=dry,
-    )
-    return save_pool(pool)
-
-
-def show(queue: Queue, *numbers: int) -> QueueSnapshot:
-    """Have a queue show enough jobs for a server of each pool that is named."""
-    now = database_now()
-    jobs = [
-        QueueJob(
-            f"{at}-{slot}",
-            JobState.PENDING,
-            now.timestamp() - 1,
-            {"os": "linux", "label.n": f"{number}"},
-        )
-        for at, number in enumerate(numbers)
-        for slot in range(SLOTS)
-    ]
-    shown = QueueSnapshot(now.timestamp(), tuple(jobs))
-    Queue.objects.filter(pk=queue.pk).update(**dump_snapshot(shown, now))
-    return shown
 
 
 def count_servers() -> dict[str, int]:

@@ -26,7 +26,7 @@ from servers.operations.pools import (
 from servers.operations.queue_test import probe_queue
 from servers.placing.jobs import match_jobs
 from servers.pools.preview import preview_plan
-from servers.queues.base import QueueJob, QueueSnapshot
+from servers.queues.base import QueueJob
 from servers.records.ledger import database_now
 from servers.records.snapshots import load_snapshot
 from servers.reports.pools import show_jobs
@@ -68,7 +68,7 @@ class _EditPool(Edit):
             return self.form_invalid(form)
         found = self.look(pool)
         if not found["probe"].message:
-            plan = preview_plan(pool, _to_snapshot(found["probe"].jobs))
+            plan = preview_plan(pool, found["probe"].shown)
             found["sentences"] = plan.why
         return self.render_to_response(self.get_context_data(form=form, **found))
 
@@ -76,10 +76,6 @@ class _EditPool(Edit):
         """Read the queue now, and show which jobs the pool would serve."""
         probe = probe_queue(pool.queue)
         return {"probe": probe, **show_matches(pool, probe.jobs)}
-
-
-def _to_snapshot(jobs: tuple[QueueJob, ...]) -> QueueSnapshot:
-    return QueueSnapshot(database_now().timestamp(), jobs)
 
 
 def show_matches(pool: Pool, jobs: tuple[QueueJob, ...]) -> dict[str, Any]:
