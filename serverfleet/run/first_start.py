@@ -52,8 +52,12 @@ def _static_stamp() -> str:
     return digest.hexdigest()
 
 
-def prepare_database(address: str, *, with_sandbox: bool) -> str:
-    """Migrate, create what is missing, and return the block to print."""
+def prepare_database(address: str | None) -> str:
+    """Migrate, create what is missing, and return the block to print.
+
+    ``address`` is where this machine is about to serve, and gets a sandbox to try. With
+    None, nothing runs here, and there is none.
+    """
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         with contextlib.redirect_stdout(io.StringIO()):
@@ -65,7 +69,7 @@ def prepare_database(address: str, *, with_sandbox: bool) -> str:
         close_gates()
         admin = _make_admin()
         token = _make_token()
-        if with_sandbox:
+        if address is not None:
             _make_sandbox()
     connection.close()  # the supervisor does not need it
     return _describe(address, admin, token)
@@ -104,11 +108,19 @@ def _make_sandbox() -> None:
     )
 
 
-def _describe(address: str, admin: tuple[str, str] | None, token: str | None) -> str:
-    lines = ["", f"ServerFleet {settings.VERSION} is at {address}", ""]
+def _describe(
+    address: str | None, admin: tuple[str, str] | None, token: str | None
+) -> str:
+    head = f"ServerFleet {settings.VERSION} is at {address}"
+    if address is None:
+        head = (
+            f"The database is ready for ServerFleet {settings.VERSION}. Start the "
+            "processes."
+        )
+    lines = ["", head, ""]
     if admin:
         lines.append(f"  Log-in     {admin[0]}  {admin[1]}")
-    else:
+    elif address:
         lines.append(f"  Log-in     {address}/login/")
     if token:
         lines.append(f"  API token  {token}")
@@ -117,13 +129,13 @@ def _describe(address: str, admin: tuple[str, str] | None, token: str | None) ->
             "  API token  .venv/bin/python manage.py createtoken NAME "
             "--scope servers:write"
         )
-    shown = token or "$TOKEN"
-    servers = f"{address}/api/servers"
-    lines += [
-        f"  Try        curl -X POST -H 'Authorization: Bearer {shown}' {servers}",
-        f"  Data       {settings.DATA_DIR or 'none'}",
-        "",
-    ]
+    if address:
+        shown = token or "$TOKEN"
+        lines.append(
+            f"  Try        curl -X POST -H 'Authorization: Bearer {shown}' "
+            f"{address}/api/servers"
+        )
+    lines += [f"  Data       {settings.DATA_DIR or 'none'}", ""]
     if admin or token:
         lines += ["  These credentials are shown only once.", ""]
     return "\n".join(lines)

@@ -40,7 +40,7 @@ def main() -> None:
             case ["--prepare"]:
                 os.environ["DJANGO_SETTINGS_MODULE"] = "serverfleet.settings"
                 _load_application()
-                print(_prepare_application(None, "the address of your web processes"))
+                print(_prepare_application(None, None))
             case _:
                 raise StartError("Usage: python -m serverfleet.run.up [--prepare]")
     except StartError as error:
@@ -124,10 +124,10 @@ def _load_application() -> None:
         raise StartError(str(error)) from None
 
 
-def _prepare_application(folder: Path | None, address: str) -> str:
+def _prepare_application(folder: Path | None, address: str | None) -> str:
     """Bring the database and static files up to date, and return what to print.
 
-    Without a folder, only prepare the database: nothing runs on this machine.
+    Without both, only prepare the database: nothing runs on this machine.
     """
     from django.core.exceptions import ImproperlyConfigured
     from django.db import DatabaseError
@@ -138,7 +138,7 @@ def _prepare_application(folder: Path | None, address: str) -> str:
     try:
         if folder is not None:
             prepare_static(folder)
-        block = prepare_database(address, with_sandbox=folder is not None)
+        block = prepare_database(address)
         return block + "".join(f"  {problem}\n" for problem in list_problems())
     except ImproperlyConfigured as error:
         raise StartError(str(error)) from None

@@ -51,6 +51,32 @@ def test_a_first_start_that_fails_loses_no_credentials(first: Service) -> None:
     assert "Log-in     admin" in first.log()
 
 
+def test_preparing_names_no_address_because_nothing_runs_there(
+    tmp_path: Path,
+) -> None:
+    service = Service(SERVERFLEET_DATA=str(tmp_path))
+    data_folder.prepare_folder(tmp_path, with_all_keys=True)
+    said = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-m", "serverfleet.run.up", "--prepare"],
+            cwd=ROOT,
+            env=service.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+        assert "The database is ready for ServerFleet" in done.stdout
+        assert "curl" not in done.stdout
+        assert "/login/" not in done.stdout
+    assert "Log-in     admin" in said[0]
+    assert "API token  sf_" in said[0]
+    assert "Log-in" not in said[1]
+    assert "createtoken NAME" in said[1]
+
+
 def test_others_can_read_nothing_in_a_folder_that_they_may_enter(
     first: Service,
 ) -> None:
