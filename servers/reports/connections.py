@@ -73,7 +73,7 @@ def _list_docker(server: Server) -> Iterator[Line]:
     yield Line(
         "connect",
         "Docker daemon, on ServerFleet's machine: opens a local socket",
-        f"manage.py connect {server.name}",
+        f".venv/bin/python manage.py connect {server.name}",
     )
     yield Line(
         "docker-name",
@@ -94,6 +94,6 @@ def _list_docker(server: Server) -> Iterator[Line]:
     host = f"[{server.address}]" if ":" in server.address else server.address
     yield Line(
         "docker-tls",
-        "Docker daemon, as the Drone CLI does: nobody checks that it is this one",
+        "Docker daemon, as the Drone CLI does: without a check of its certificate",
         f"docker --tls {_CERTIFICATES} -H tcp://{host}:{DOCKER_PORT} info",
     )

@@ -116,7 +116,7 @@ def test_lines_tell_what_exists_and_hold_no_token() -> None:
     assert lines["docker-name"].startswith(f"echo '::1 {name}' | ")
     assert "--tls " in lines["docker-tls"]
     assert "-H tcp://[::1]:2376" in lines["docker-tls"]
-    assert lines["connect"] == "manage.py connect one"
+    assert lines["connect"] == ".venv/bin/python manage.py connect one"
     assert "drone-env" in lines
     assert list(list_connections(Server(name="one"), origin="o")) == []
     call = write_call("POST", "https://x/api", '{"name": "it\'s"}')
