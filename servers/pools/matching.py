@@ -19,7 +19,7 @@ from django.db.models.functions import Cast
 from servers.lifecycle.pools.demand import Demand, Job, JobState
 from servers.lifecycle.pools.shadow import Seen
 from servers.models import Pool, Queue
-from servers.placing.jobs import match_jobs
+from servers.placing.jobs import match_jobs, sort_of
 from servers.queues.base import QueueJob, QueueSnapshot
 from servers.records.snapshots import load_frame, load_snapshot
 
@@ -31,6 +31,7 @@ class Shares:
     """A snapshot, divided among the pools of its queue.
 
     Running jobs count for a pool by the server that they run on, if the CI names it.
+    ``doubtful`` names the pools whose servers may run a job that names none.
     ``running`` is for dry pools, and empty without one: by the pool's name, how many of
     its jobs each server runs, whoever's it is.
     """
@@ -38,6 +39,7 @@ class Shares:
     frame: QueueSnapshot  # without its jobs
     on_servers: Mapping[str, tuple[Job, ...]]  # by the server's name
     own: Mapping[str, tuple[Job, ...]]  # all others, by the pool's name
+    doubtful: frozenset[str]
     running: Mapping[str, Mapping[str, int]]
     is_alone: bool  # whether the queue has one pool only
 
@@ -51,6 +53,7 @@ class Shares:
             complete=shown.complete,
             paused=shown.paused,
             names_servers=shown.names_servers,
+            elsewhere=pool.name in self.doubtful,
             until=shown.until,
         )
 
@@ -70,7 +73,7 @@ def divide_snapshot(
     on_servers: dict[str, list[QueueJob]] = {}
     others = []
     for job in shown.jobs:
-        if shown.names_servers and job.state is JobState.RUNNING:
+        if job.state is JobState.RUNNING and (job.server or shown.names_servers):
             on_servers.setdefault(job.server, []).append(job)
         else:
             others.append(job)
@@ -79,8 +82,23 @@ def divide_snapshot(
         frame=replace(shown, jobs=()),
         on_servers={name: _convert(jobs) for name, jobs in on_servers.items()},
         own={name: _convert(jobs) for name, jobs in matched.items()},
+        doubtful=_find_doubtful(queue, others, pools),
         running=_count_running(queue, shown, pools),
         is_alone=len(pools) == 1,
+    )
+
+
+def _find_doubtful(
+    queue: Queue, jobs: Sequence[QueueJob], pools: Sequence[Pool]
+) -> frozenset[str]:
+    """Return the pools that could serve a job that runs on a server that it hides.
+
+    It counts for one of them, but each may have the server.
+    """
+    running = [job for job in jobs if job.state is JobState.RUNNING]
+    sorts = list({sort_of(job.labels): job for job in running}.values())
+    return frozenset(
+        pool.name for pool in pools if match_jobs(queue, [pool], sorts)[0][pool.name]
     )
 
 

@@ -112,6 +112,39 @@ def test_jobs_that_run_count_for_the_pool_of_their_server() -> None:
     assert [job.job_id for job in demand.jobs] == ["r0", "r1"]
 
 
+def run_on(*servers: str) -> list[Demand]:
+    """Show jobs for linux that run, and return what two pools see of them."""
+    made = make_pools({"os": "linux"}, {"os": "linux", "variant": "v8"})
+    now = database_now()
+    running = tuple(
+        QueueJob(f"r{number}", JobState.RUNNING, now.timestamp(), {"os": "linux"}, name)
+        for number, name in enumerate(servers)
+    )
+    shown = QueueSnapshot(now.timestamp(), running, names_servers=all(servers))
+    Queue.objects.update(**dump_snapshot(shown, now))
+    rows = Pool.objects.select_related("queue").order_by("name")
+    names = [["agent-1"], ["agent-2"]]
+    assert [pool.name for pool in rows] == [pool.name for pool in made]
+    return [read_demand(*each) for each in zip(rows, names, strict=True)]
+
+
+def test_a_job_that_names_no_server_may_run_on_those_of_each_pool_that_fits() -> None:
+    first, second = run_on("")
+    assert [job.job_id for job in first.jobs] == ["r0"]
+    assert second.jobs == ()
+    assert second.elsewhere
+
+
+def test_a_server_that_a_job_names_is_busy_even_if_other_jobs_name_none() -> None:
+    first, second = run_on("", "agent-2")
+    assert [job.job_id for job in first.jobs] == ["r0"]
+    assert [job.job_id for job in second.jobs] == ["r1"]
+
+
+def test_where_all_jobs_name_their_servers_no_other_is_in_doubt() -> None:
+    assert not any(demand.elsewhere for demand in run_on("agent-1", "agent-2"))
+
+
 def test_of_many_jobs_only_the_latest_are_kept(monkeypatch: Any) -> None:
     monkeypatch.setattr(matching, "MAX_KEPT", 3)
     kept = matching._Kept()

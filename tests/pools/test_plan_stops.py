@@ -178,6 +178,10 @@ def test_a_queue_that_names_no_servers_keeps_all_that_may_be_busy() -> None:
     told = [make_member("a", busy=0), make_member("b", busy=1)]
     assert ask(*told, jobs=nameless, memo=IDLE, demand=unnamed).cordon == ("a",)
     assert ask(*members, memo=IDLE, demand=unnamed).cordon == ("a", "b")
+    # It may be one that counts for another pool.
+    unnamed["elsewhere"] = True
+    assert ask(*members, memo=IDLE, demand=unnamed).cordon == ()
+    assert ask(*told, memo=IDLE, demand=unnamed).cordon == ("a",)
 
 
 def test_a_broken_server_is_kept_for_a_while_and_then_stopped() -> None:

@@ -101,6 +101,7 @@ def draw_case(draw: st.DrawFn) -> tuple[Pool, Demand, tuple[Member, ...]]:
         complete=draw(st.integers(0, 9)) > 0,
         paused=draw(st.integers(0, 5)) == 0,
         names_servers=draw(st.booleans()),
+        elsewhere=draw(st.integers(0, 3)) == 0,
     )
     past = st.dictionaries(NAMES, TIMES.map(lambda age: START - age), max_size=6)
     memo = Memo(
@@ -164,7 +165,7 @@ def check_rules(
 ) -> None:
     policy, by_name = pool.policy, {member.name: member for member in members}
     running = {job.server for job in demand.jobs if job.state is JobState.RUNNING}
-    nameless = running and not demand.names_servers
+    nameless = (running or demand.elsewhere) and not demand.names_servers
     for name in planned.stop:
         member = by_name[name]
         assert not member.protected

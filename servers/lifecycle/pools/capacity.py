@@ -118,7 +118,9 @@ def _count_running(
             found.busy += running
     if not demand.names_servers:
         # Unless all are idle, anyone may be the busy one.
-        unknown = any(job.state is JobState.RUNNING for job in demand.jobs)
+        unknown = demand.elsewhere or any(
+            job.state is JobState.RUNNING for job in demand.jobs
+        )
         for member in members:
             if unknown and member.busy is None and member.phase is Phase.READY:
                 found.jobs.setdefault(member.name, 0)

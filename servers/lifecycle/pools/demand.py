@@ -27,8 +27,10 @@ class Demand:
     """The jobs of one queue that match one pool, as they were at one time.
 
     ``complete`` is false if the queue showed only a part. ``names_servers`` tells
-    whether running jobs say which server runs them. ``until`` is when this ceases to
-    be true by its source's own word. Without it, the policy says when.
+    whether running jobs say which server runs them. If they don't, ``elsewhere`` tells
+    whether one that counts for another pool may run on a server of this pool.
+    ``until`` is when this ceases to be true by its source's own word. Without it, the
+    policy says when.
     """
 
     at: float
@@ -36,4 +38,5 @@ class Demand:
     complete: bool = True
     paused: bool = False
     names_servers: bool = True
+    elsewhere: bool = False
     until: float | None = None
