@@ -88,6 +88,12 @@ def test_idle_servers_go_the_longest_idle_first_down_to_min_and_spare() -> None:
     assert planned.why[-1] == ("2 servers will get no new jobs: not needed for 10 min.")
 
 
+def test_a_large_server_that_is_needed_keeps_no_smaller_one() -> None:
+    # The template's capacity was another one when the first was created.
+    members = [make_member("a", slots=8), *map(make_member, "bc")]
+    assert ask(*members, memo=IDLE, spare=8).cordon == ("b", "c")
+
+
 def test_the_next_look_is_when_the_next_server_may_go() -> None:
     memo = Memo(idle_since={"a": NOW - 290})
     assert ask(make_member("a"), memo=memo).next_at == NOW + 10

@@ -70,6 +70,8 @@ def test_whole_numbers_that_json_writes_with_a_point_are_whole() -> None:
         ({"max": 10**9}, "max"),
         ({"max_age": 60, "min_age": 60}, "max_age"),
         ({"cost_per_hour": 1}, "cost_per_hour"),
+        ({"cost_per_hour": 1e6, "price": 1e-310}, "price"),
+        ({"billing": 5e-324}, "billing"),
         ({"zone": "Mars/Base"}, "zone"),
         ({"zone": "../../etc/passwd"}, "zone"),
         ({"windows": (Window("every day"),)}, "windows"),

@@ -169,6 +169,7 @@ _WINDOW: Final[Mapping[str, Any]] = {
 _MAX_WINDOWS: Final = 50
 _MAX_LETTERS: Final = 100
 _LARGEST: Final = MOST * 10
+_SMALLEST: Final = 1e-6  # besides 0: what is divided by it stays a number
 
 
 def check_policy(policy: Policy) -> Mapping[str, str]:
@@ -178,6 +179,8 @@ def check_policy(policy: Policy) -> Mapping[str, str]:
         value = getattr(policy, name)
         if isinstance(value, int | float) and not 0 <= value <= _LARGEST:
             wrong[name] = f"Use a number from 0 to {_LARGEST}."
+        elif isinstance(value, float) and 0 < value < _SMALLEST:
+            wrong[name] = f"Use 0, or at least {_SMALLEST:f}."
     if policy.slots < 1:
         wrong["slots"] = "Use at least 1."
     if policy.min > policy.max:

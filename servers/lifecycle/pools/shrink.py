@@ -168,11 +168,11 @@ def _free_idle(
     good = len(found.good) - len(taken)
     ready_at = memo.created_at + policy.cooldown if memo.created_at else 0.0
     for member in movable:
-        since = idle.get(member.name)
-        if since is None or member.name in taken:
-            continue
-        if good <= policy.min or member.slots > slack:
+        if good <= policy.min:
             break
+        since = idle.get(member.name)
+        if since is None or member.name in taken or member.slots > slack:
+            continue
         may_go = max(
             ready_at,
             since + policy.idle,
