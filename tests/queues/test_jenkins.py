@@ -60,6 +60,21 @@ def test_the_only_node_of_a_label_is_named_instead_of_the_label(
         assert read_one(jenkins, "linux").labels == {"linux": "", "docker": ""}
 
 
+def test_a_job_for_one_node_by_its_name_is_for_no_other(jenkins: FakeJenkins) -> None:
+    jenkins.add_node("builder")
+    labels = read_one(jenkins, "builder").labels
+    assert labels == {"builder": ""}
+    assert match_item(labels, {"windows": ""}) is None
+
+
+def test_a_label_that_is_also_the_name_of_a_node_is_the_label(
+    jenkins: FakeJenkins,
+) -> None:
+    jenkins.add_node("linux", "docker")
+    jenkins.add_node("agent-1", "linux")
+    assert read_one(jenkins, "linux").labels == {"linux": ""}
+
+
 def test_without_any_node_only_freestyle_jobs_tell_their_label(
     jenkins: FakeJenkins,
 ) -> None:

@@ -107,9 +107,11 @@ def test_a_job_that_starts_between_the_two_reads_is_counted_once(
     assert site.jobs[1]["state"] == "started"
 
 
-@pytest.mark.parametrize("relative", [False, True])
-def test_all_pages_of_a_list_are_read(site: FakeJobSite, relative: bool) -> None:
-    site.page, site.relative = 2, relative
+@pytest.mark.parametrize("how", ["", "relative", "short"])
+def test_all_pages_of_a_list_are_read(site: FakeJobSite, how: str) -> None:
+    site.page = 2
+    if how:
+        setattr(site, how, True)
     for _ in range(5):
         site.add()
     assert [job.job_id for job in read(site.url, LISTS).jobs] == list("12345")

@@ -4,7 +4,8 @@ The queue does not show an item's label. A job of the kind *freestyle* and its l
 show their own expression. Of all others it stands only in the sentence that says why
 the item waits. Three things make that sentence worth less than it seems:
 
-- With a single node of that label, it names the node instead.
+- With a single node of that label, it names the node instead. A node's own name is
+  such a label, too.
 - Without any node, it names no label at all.
 - It is in the language of the one who asks, so English is asked for.
 
@@ -69,6 +70,16 @@ class Nodes:
             found[name] = [each for each in labels if each not in {"", name}]
         return cls(found, unlabelled if alone else "")
 
+    def find_labels(self, name: str) -> Sequence[str]:
+        """Return the labels that a reason means by a name.
+
+        The only node of a label is named instead of the label. A node that others have
+        as a label is not the only one. One without labels is asked for by its name.
+        """
+        others = any(name in labels for labels in self.labels.values())
+        own = () if others else self.labels.get(name)
+        return own or (name,)
+
 
 def read_running(computers: Sequence[Data], now: float) -> Iterator[QueueJob]:
     """Yield what the executors of all nodes run."""
@@ -124,9 +135,7 @@ def _find_labels(task: Data, why: str, nodes: Nodes) -> Labels:
     for part in parts:
         for pattern in _LABELLED:
             if found := pattern.fullmatch(part.strip()):
-                name = found[1]
-                # The only node of the label is named instead of the label.
-                return dict.fromkeys(nodes.labels.get(name, [name]), "")
+                return dict.fromkeys(nodes.find_labels(found[1]), "")
     if any(each.fullmatch(part.strip()) for part in parts for each in _UNLABELLED):
         return {nodes.unlabelled: ""} if nodes.unlabelled else {}
     # A plugin's reason, or another language. No pool has such a label, so people are

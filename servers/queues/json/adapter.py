@@ -1,6 +1,7 @@
 """The port over any JSON that says how many jobs wait and run, or lists them."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -93,7 +94,9 @@ class JsonSource:
         what = f"{NAME}'s number of {state} jobs"
         items: list[Any] = []
         total = None
-        for reply in self._client.pages(place.path, find_next=self._find_next):
+        for reply in self._client.pages(
+            place.path, find_next=partial(self._find_next, place)
+        ):
             value = self._find(reply, place.pointer)
             if not isinstance(value, list):
                 if items:
@@ -120,12 +123,12 @@ class JsonSource:
             raise UnknownOutcomeError(f"{NAME} has nothing at {pointer}.")
         return found
 
-    def _find_next(self, reply: Reply) -> str | None:
-        # Relative links are common, and mean the same host.
+    def _find_next(self, place: Place, reply: Reply) -> str | None:
         link = reply.find_link("next")
         if not link or split_link(link) is None:
             return link or None  # what is no link is refused when it is followed
-        return urljoin(f"{self._base}/", link)
+        # Relative links are common, even such as ?page=2, and mean the same host.
+        return urljoin(self._base + place.path, link)
 
 
 def _need_place(options: Mapping[str, str], name: str) -> Place:

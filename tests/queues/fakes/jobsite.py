@@ -23,6 +23,7 @@ class FakeJobSite(QueueFake):
         self.jobs: dict[int, dict[str, Any]] = {}
         self.ids = count(1)
         self.relative = False  # links, without scheme and host
+        self.short = False  # links, with nothing but a query
         self.elsewhere = ""  # another origin, in links
 
     def read_token(self, request: Request) -> str:
@@ -53,7 +54,7 @@ class FakeJobSite(QueueFake):
         if len(found) > number * size:
             origin = "" if self.relative else self.elsewhere or self.url
             query = f"state={state}&page={number + 1}&wrap={request.ask('wrap')}"
-            link = f"{origin}/api/jobs?{query}"
+            link = f"{'' if self.short else f'{origin}/api/jobs'}?{query}"
             headers["Link"] = f'</api/jobs>; rel="first", <{link}>; rel="next"'
         page = found[(number - 1) * size : number * size]
         body = {"items": page, "total": len(found)} if request.ask("wrap") else page
