@@ -27,6 +27,7 @@ class Changes:
     """What differs between two snapshots, by the keys of jobs."""
 
     new: Mapping[str, QueueJob]
+    freed: Sequence[str]  # held back before, and no more
     started: Mapping[str, QueueJob]
     ended: Sequence[str]
 
@@ -42,6 +43,13 @@ def find_changes(
         new={
             hash_job(queue, name): job for name, job in now.items() if name not in old
         },
+        freed=[
+            hash_job(queue, name)
+            for name, job in now.items()
+            if job.state is not JobState.HELD
+            and name in old
+            and old[name].state is JobState.HELD
+        ],
         started={
             hash_job(queue, name): job
             for name, job in now.items()
@@ -68,6 +76,12 @@ def record_changes(
     """
     found = find_changes(queue, before, after)
     _add(queue, found.new)
+    if before is not None:
+        # Until now no server would have helped them, so they have not waited for one.
+        freed_at = datetime.fromtimestamp(before.at, UTC)
+        for keys in _batch(found.freed):
+            rows = PoolJob.objects.filter(queue=queue, key__in=keys)
+            rows.update(queued_at=freed_at)
     _start(queue, found.started)
     at = datetime.fromtimestamp(after.at, UTC)
     if before is not None and before.at < after.at - LONGEST_GAP.total_seconds():

@@ -51,7 +51,7 @@ def complete_snapshot(
     """
     shown = name_servers(shown)
     jobs = name_jobs(before.jobs if before else (), shown.jobs, now.timestamp())
-    return replace(shown, jobs=tuple(keep_times(jobs, before)))
+    return replace(shown, jobs=tuple(keep_times(jobs, before, at=shown.at)))
 
 
 def follow_snapshot(kept: Kept) -> None:

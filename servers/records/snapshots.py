@@ -26,19 +26,30 @@ def dump_jobs(jobs: Iterable[QueueJob]) -> list[list[Any]]:
 
 
 def keep_times(
-    jobs: Iterable[QueueJob], earlier: QueueSnapshot | None
+    jobs: Iterable[QueueJob], earlier: QueueSnapshot | None, *, at: float
 ) -> Iterator[QueueJob]:
     """Yield jobs with the time since when they are known to be in their state.
 
+    ``at`` is when they are shown: none has a later time.
+
     Some CI systems don't say it, so a job of theirs would always look new. It has been
-    there at least since the first of the snapshots in a row that showed it so.
+    there at least since the first of the snapshots in a row that showed it so. Others
+    say when a job was created, though it waited for other jobs or for a limit at first:
+    one that an earlier snapshot did not show waiting has not waited since before it.
     """
-    known = {
-        (job.job_id, job.state): job.since for job in (earlier.jobs if earlier else ())
-    }
+    if earlier is None:
+        yield from jobs
+        return
+    known = {(job.job_id, job.state): job.since for job in earlier.jobs}
     for job in jobs:
-        since = min(job.since, known.get((job.job_id, job.state), job.since))
-        yield replace(job, since=since) if since < job.since else job
+        before = known.get((job.job_id, job.state))
+        since = job.since if before is None else min(job.since, before)
+        if job.state is JobState.PENDING:
+            if before is not None:
+                since = min(before, at)
+            elif earlier.complete:
+                since = max(since, min(earlier.at, at))
+        yield job if since == job.since else replace(job, since=since)
 
 
 def dump_snapshot(shown: QueueSnapshot, now: datetime) -> dict[str, object]:

@@ -95,6 +95,19 @@ def test_a_job_that_waited_before_there_was_a_pool_is_that_pools(pool: Pool) -> 
     assert PoolJob.objects.get(pool=pool).started_at is not None
 
 
+def hold(name: str, since: float = 0) -> QueueJob:
+    return QueueJob(name, JobState.HELD, START + since, LINUX)
+
+
+def test_a_job_that_was_held_back_is_queued_once_it_needs_a_server(pool: Pool) -> None:
+    held = [hold("a"), hold("b")]
+    show(
+        pool,
+        [(1, held), (901, held), (911, [wait("a", 901), run("b", 905)]), (921, [])],
+    )
+    assert read() == [(901, None, 921), (901, 905, 921)]
+
+
 def test_after_an_outage_a_job_ended_when_it_was_last_seen(pool: Pool) -> None:
     show(pool, [(1, [run("a", 0)]), (11, [run("a", 0)]), (1000, [])])
     assert read() == [(0, 0, 11)]

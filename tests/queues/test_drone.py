@@ -105,9 +105,15 @@ def test_a_newer_stage_counts_against_a_limit_only_while_it_runs(
     assert read(drone.url).jobs[0].state is JobState.HELD
 
 
+def test_a_stage_that_depended_on_others_waits_since_it_is_its_turn(
+    drone: FakeDrone,
+) -> None:
+    assert read_one(drone, created=NOW - 3600, updated=NOW - 5).since == NOW - 5
+
+
 def test_times_of_a_clock_that_is_ahead_count_as_now(drone: FakeDrone) -> None:
     assert read_one(drone, created=NOW + 900).since == NOW
-    assert read_one(drone, created=0).since == NOW
+    assert read_one(drone, created=0, updated=0).since == NOW
 
 
 def test_an_empty_queue_is_empty(drone: FakeDrone) -> None:

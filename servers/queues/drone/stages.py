@@ -1,6 +1,7 @@
 """Stages of Drone's queue, read as jobs.
 
-Source: drone/drone, core/stage.go and scheduler/queue/queue.go, as of v2.
+Source: drone/drone, core/stage.go, scheduler/queue/queue.go and
+operator/manager/teardown.go, as of v2.
 """
 
 from bisect import bisect_left
@@ -84,10 +85,12 @@ def _read_stage(stage: Mapping[str, Any], limits: _Limits, now: float) -> QueueJ
         state = JobState.HELD
     else:
         state = JobState.PENDING
-    created, started = (
-        reading.number(stage, name) or 0.0 for name in ("created", "started")
+    created, updated, started = (
+        reading.number(stage, name) or 0.0 for name in ("created", "updated", "started")
     )
-    since = (started if running else 0.0) or created or now
+    # All stages of a build are created at once. One that depends on others is updated
+    # when it is its turn.
+    since = (started if running else 0.0) or max(created, updated) or now
     build = reading.text(stage, "build_id")
     return QueueJob(
         job_id=need_text(stage, "id", what="Drone"),
