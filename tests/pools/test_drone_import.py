@@ -195,6 +195,14 @@ def test_what_was_not_carried_over_is_said_without_values(file: Path) -> None:
         (COMMON + CLOUDS["amazon"] + CLOUDS["google"], "several clouds: amazon, goog"),
         (CLOUDS["hetznercloud"], "DRONE_SERVER_HOST, DRONE_SERVER_TOKEN"),
         (COMMON + "DRONE_AMAZON_REGION=x", "DRONE_AMAZON_IMAGE, DRONE_AMAZON_INST"),
+        (
+            COMMON + CLOUDS["hetznercloud"] + "DRONE_HETZNERCLOUD_DATACENTER=",
+            "^DRONE_HETZNERCLOUD_DATACENTER must be set",
+        ),
+        (
+            COMMON + CLOUDS["openstack"] + "OS_REGION_NAME=",
+            "^OS_REGION_NAME must be set",
+        ),
         (COMMON + CLOUDS["scaleway"] + "what is this needle?", "is not NAME=value"),
         (COMMON + CLOUDS["scaleway"] + "DRONE_POOL_MAX=ten", "DRONE_POOL_MAX is not"),
         (COMMON + CLOUDS["scaleway"] + "DRONE_POOL_MAX=0", "min: Use at most max"),

@@ -178,6 +178,7 @@ HETZNERCLOUD: Final = CloudImport(
     prefix="DRONE_HETZNERCLOUD_",
     needed=(
         "DRONE_HETZNERCLOUD_TOKEN",
+        "DRONE_HETZNERCLOUD_DATACENTER",
         "DRONE_HETZNERCLOUD_IMAGE",
         "DRONE_HETZNERCLOUD_TYPE",
     ),
@@ -191,7 +192,12 @@ HETZNERCLOUD: Final = CloudImport(
 OPENSTACK: Final = CloudImport(
     kind="openstack",
     prefix="DRONE_OPENSTACK_",
-    needed=("OS_AUTH_URL", "DRONE_OPENSTACK_IMAGE", "DRONE_OPENSTACK_FLAVOR"),
+    needed=(
+        "OS_AUTH_URL",
+        "OS_REGION_NAME",
+        "DRONE_OPENSTACK_IMAGE",
+        "DRONE_OPENSTACK_FLAVOR",
+    ),
     placement={
         "OS_REGION_NAME": "region",
         "DRONE_OPENSTACK_IMAGE": "image",
