@@ -85,7 +85,8 @@ class QueueViewSet(ScopedView, ViewSet):
         data = self.read(QueueSerializer)
         credentials = data.pop("credentials", None)
         with transaction.atomic():
-            queue = find_queue(name, rows=reach_queues().select_for_update())
+            rows = reach_queues().select_for_update(no_key=True)
+            queue = find_queue(name, rows=rows)
             for field, value in data.items():
                 setattr(queue, field, value)
             save_queue(queue, credentials=credentials)

@@ -2,14 +2,17 @@
 
 One rule for three doors: it is checked whenever one of the three is saved. A pool that
 is disabled, or whose queue is, creates nothing. It is checked once that is enabled, so
-that both can be disabled whatever is wrong. What is saved at the very same moment may
-slip through: then the servers wait, and say why (engine/registering.py).
+that both can be disabled whatever is wrong.
+
+Two of the three can be saved at the same moment, and each may fit what the other was.
+So it is checked again at the end of the transaction, under a lock that all three take.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
 from servers.machine.agents.table import AGENTS
@@ -19,6 +22,8 @@ from servers.placing.registrations import explain_unregistered, find_registers
 from servers.queues.registry import describe_queue_kind
 
 MAX_TOLD: Final = 5
+# Two numbers of ours: the horizon of the events uses locks with one (migration 0010).
+_LOCK: Final = "SELECT pg_advisory_xact_lock(6233831, 1)"
 _Find = Callable[[Template], Iterable[TemplatePlacement]]
 # What can be long, and is not needed.
 _UNREAD: Final = ("memo", "why", "figures", "totals")
@@ -36,6 +41,19 @@ class Misfit:
     pool_field: str = "template"
     queue_field: str = "kind"
     template_field: str = ""
+
+
+def hold_fit() -> None:
+    """Let no other pool, queue or template be saved until the transaction ends.
+
+    Call it when all is written, and check after it what is stored by then. It is the
+    last lock that a transaction asks for, so there can be no deadlock. Locks on rows
+    would not do: who reads a queue holds the queue and then its pools, and who carries
+    out a plan holds the pool and then the account. SQLite has one writer at a time.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK)
 
 
 def find_misfit(pool: Pool) -> Misfit | None:

@@ -11,8 +11,8 @@ from servers import tracing
 from servers.errors import ConflictError, NotFoundError
 from servers.lifecycle.pools.policy import Policy, check_policy, parse_policy
 from servers.messaging import dispatch
-from servers.models import Pool, Server
-from servers.operations.misfits import find_misfit
+from servers.models import Pool, Queue, Server, Template
+from servers.operations.misfits import find_misfit, hold_fit
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.terminate import terminate_server
 from servers.queues.registry import describe_queue_kind
@@ -43,6 +43,7 @@ def save_pool(pool: Pool) -> Pool:
     raise_wrong(check_pool_settings(pool))
     clean_fields(pool)
     with saving(pool):
+        _hold_rows(before, pool)
         if before is None:
             pool.save(force_insert=True)
         else:
@@ -58,7 +59,27 @@ def save_pool(pool: Pool) -> Pool:
         if pool.queue.enabled:
             dispatch.hint(dispatch.READ, pool.queue_id)
         dispatch.hint(dispatch.PLAN, pool.pk)
+        hold_fit()
+        rows = Pool.objects.select_related("queue", "template")
+        raise_wrong(_find_misfits(rows.get(pk=pool.pk)))
     return pool
+
+
+def _hold_rows(before: Pool | None, pool: Pool) -> None:
+    """Keep the queue and the template that a pool gets from being deleted.
+
+    Checked here, because the foreign keys are only checked at the commit.
+    """
+    for model, field in ((Queue, "queue"), (Template, "template")):
+        pk = getattr(pool, f"{field}_id")
+        if before is not None and getattr(before, f"{field}_id") == pk:
+            continue
+        rows = model.objects.select_for_update(no_key=True).order_by().filter(pk=pk)
+        if not rows.values_list("pk"):
+            raise ConflictError(
+                f"The {field} was deleted meanwhile, so nothing was saved.",
+                fields={field: [f"This {field} no longer exists. Choose another."]},
+            )
 
 
 def delete_pool(pool: Pool, *, drain: bool) -> None:
@@ -111,9 +132,12 @@ def check_pool_settings(pool: Pool) -> dict[str, list[str]]:
         wrong = wrong or dict(check_policy(policy))
         if wrong:
             errors["policy"] = [f"{name}: {said}" for name, said in wrong.items()]
-    if "labels" not in errors and (found := find_misfit(pool)):
-        errors[found.pool_field] = [found.said]
-    return errors
+    return errors if "labels" in errors else _find_misfits(pool) | errors
+
+
+def _find_misfits(pool: Pool) -> dict[str, list[str]]:
+    found = find_misfit(pool)
+    return {found.pool_field: [found.said]} if found else {}
 
 
 def check_pool_labels(pool: Pool) -> str:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from servers.clouds.registry import NO_OBJECT, check_fields, check_url
 from servers.errors import ConflictError, NotFoundError
 from servers.models import Hook, Queue, Registration
-from servers.operations.misfits import find_queue_misfits
+from servers.operations.misfits import find_queue_misfits, hold_fit
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.secrets import merge_credentials
 from servers.queues.kind import POLL, QueueKind
@@ -84,6 +84,8 @@ def save_queue(queue: Queue, *, credentials: Mapping[str, str] | None = None) ->
             Hook.objects.filter(queue=queue).delete()
         if said := _describe_change(before, queue):
             write_event(Fact.QUEUE_CHANGED, reason=said)
+        hold_fit()
+        raise_wrong(find_queue_misfits(queue))
     return queue
 
 

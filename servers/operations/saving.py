@@ -20,9 +20,9 @@ Named = Account | Template | Queue | Pool
 def clean_fields(model: Named | PlacementFields) -> None:
     """Check a model's fields. Raise InvalidError with everything wrong."""
     try:
-        # Saving settles which template is the default, and whether its account still
+        # Saving settles which template is the default, and whether what is named still
         # exists.
-        held = {"template"}
+        held = {"template", "queue"}
         if getattr(model, "account_id", None):
             held.add("account")
         model.full_clean(held, validate_unique=False, validate_constraints=False)

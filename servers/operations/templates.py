@@ -27,7 +27,7 @@ from servers.models import (
 from servers.models.placement import ACCOUNT_GONE, PLACEMENT_FIELDS
 from servers.models.template import Recipe
 from servers.operations.labels import check_labels, check_tags, list_clouds
-from servers.operations.misfits import find_template_misfits
+from servers.operations.misfits import find_template_misfits, hold_fit
 from servers.operations.saving import clean_fields, raise_wrong, saving
 from servers.operations.secrets import SECRET_FIELDS, refuse_new_readers
 from servers.operations.user_data import find_too_long, find_wrong_setup
@@ -108,11 +108,8 @@ def save_template(
     check_template(template, placements)
     with saving(template):
         _hold_accounts(each.account_id for each in placements)
-        known = (
-            Template.objects.select_for_update(no_key=True)
-            .filter(pk=template.pk)
-            .first()
-        )
+        rows = Template.objects.select_for_update(no_key=True)
+        known = rows.filter(pk=template.pk).first()
         if known:
             again = {*entered, *(() if user_data is None else ("user_data",))}
             refuse_new_readers(known, template, placements, entered=again)
@@ -152,6 +149,8 @@ def save_template(
             account=placements[0].account,
             reason=_describe_template_change(before, template),
         )
+        hold_fit()
+        raise_wrong(find_template_misfits(template, placements))
     return version
 
 
