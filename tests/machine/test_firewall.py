@@ -4,7 +4,9 @@ One namespace is the instance, one a container behind it, and one the network ou
 with the cloud's metadata service.
 """
 
+import ipaddress
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from servers.addresses import is_never
 from servers.machine.cloud_init.scripts import read_script
 
 pytestmark = pytest.mark.pure
@@ -40,6 +43,24 @@ def reach(target):
 targets = list(zip(sys.argv[2::2], map(int, sys.argv[3::2])))
 print(*ThreadPoolExecutor().map(reach, targets))
 """
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        METADATA,
+        *("168.63.129.16", "100.100.100.200", "192.0.0.192"),
+        *("fd00:ec2::254", "fd20:ce::254", "fd00:42::42", "fd00:a9fe:a9fe::1"),
+        *("fd00:c1::a9fe:a9fe", "fd00:100::100:200"),
+    ],
+)
+def test_the_rules_name_each_metadata_service_that_is_never_called(
+    address: str,
+) -> None:
+    service = ipaddress.ip_address(address)
+    assert is_never(service)
+    words = re.findall(r"(?<= )(?:[0-9a-f]+[:.])+[0-9a-f:./]+", read_script("firewall"))
+    assert any(service in ipaddress.ip_network(word) for word in words)
 
 
 class Namespace:

@@ -54,9 +54,10 @@ protect_metadata iptables 169.254.0.0/16 168.63.129.16 100.100.100.200 192.0.0.1
 # shellcheck disable=SC2086 # addresses, separated by spaces
 [ "$closed" -eq 0 ] || close_docker iptables $four
 if [ -e /proc/net/if_inet6 ]; then
-    # AWS, Google Cloud, Scaleway and Linode
+    # AWS, Google Cloud, Scaleway, Linode, Oracle Cloud and Alibaba Cloud
     protect_metadata ip6tables \
-        fd00:ec2::/32 fd20:ce::254 fd00:42::/32 fd00:a9fe:a9fe::/48
+        fd00:ec2::/32 fd20:ce::254 fd00:42::/32 fd00:a9fe:a9fe::/48 \
+        fd00:c1::a9fe:a9fe fd00:100::100:200
     # shellcheck disable=SC2086
     [ "$closed" -eq 0 ] || close_docker ip6tables $six
 fi
