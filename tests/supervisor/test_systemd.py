@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 
 import pytest
 
@@ -101,7 +102,19 @@ def test_each_unit_has_a_watchdog_and_is_started_again_for_ever(unit: Path) -> N
 def read_command(unit: Path) -> list[str]:
     """Return what a unit starts, from this folder instead of /opt/serverfleet."""
     (line,) = re.findall("^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)
+    values = re.findall("^Environment=([A-Z_]+)=(.+)$", unit.read_text(), re.MULTILINE)
+    line = Template(line).substitute(dict(values))
     return shlex.split(line.replace("/opt/serverfleet", str(ROOT)))
+
+
+@pytest.mark.pure
+def test_the_setting_for_threads_is_that_of_a_workers_unit() -> None:
+    (worker,) = (unit for unit in UNITS if "worker" in unit.stem)
+    text = worker.read_text()
+    usual = text.index("\nEnvironment=SERVERFLEET_WORKER_THREADS=16\n")
+    assert usual < text.index("\nEnvironmentFile=")
+    assert " -c ${SERVERFLEET_WORKER_THREADS} " in text
+    assert " -c 16 " in shlex.join(read_command(worker))
 
 
 @pytest.fixture(scope="module")
