@@ -163,6 +163,18 @@ def test_amazons_alternatives_become_fallbacks(file: Path) -> None:
     assert stored["secret_access_key"] == "needle-cloud"
 
 
+def test_amazons_keys_may_have_the_other_names_that_its_library_takes(
+    file: Path,
+) -> None:
+    renamed = (
+        CLOUDS["amazon"].replace("KEY_ID", "KEY").replace("SECRET_ACCESS", "SECRET")
+    )
+    run_import(file, COMMON + renamed)
+    stored = json.loads(Account.objects.get(name="drone").credentials)
+    assert stored["access_key_id"] == "AKIAIOSFODNN7EXAMPLE"
+    assert stored["secret_access_key"] == "needle-cloud"
+
+
 def test_googles_zones_become_placements(file: Path) -> None:
     run_import(file, COMMON + CLOUDS["google"])
     found = Template.objects.get(name="drone").placements.all()
@@ -214,8 +226,12 @@ def test_what_was_not_carried_over_is_said_without_values(file: Path) -> None:
             "DRONE_POOL_MAX is not",
         ),
         (
-            COMMON + CLOUDS["scaleway"] + f"DRONE_TIMEOUT_STOP={'9' * 400}h",
+            COMMON + CLOUDS["scaleway"] + f"DRONE_TIMEOUT_STOP={'9' * 200_000}h",
             "is not a time",
+        ),
+        (
+            COMMON + CLOUDS["amazon"].replace("AWS_SECRET_ACCESS_KEY", "AWS_SECRET"),
+            "belong together",
         ),
         ("\ufeffA=1", "no supported cloud"),  # as some editors begin a file
         ("A=" + "x" * 300_000, "larger than 256 KiB"),
@@ -256,9 +272,32 @@ def test_values_are_read_as_docker_and_go_read_them() -> None:
         "E": "'",
         "F": "",
     }
-    assert [read_seconds("T", each) for each in ("55m", "1h30m", "1.5s", "200ms")] == [
-        3300,
-        5400,
-        2,
-        0,
+    times = ("55m", "1h30m", "1.5s", "200ms", "0", ".5h", "1h0m0s")
+    assert [read_seconds("T", each) for each in times] == [
+        *(3300, 5400, 2, 0),
+        *(0, 1800, 3600),
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("2 # servers", "2"),
+        ("'a b' # the first", "a b"),
+        ('"a" # "b"', "a"),
+        ("# none yet", ""),
+        ("a#b", "a#b"),
+        ("'a#b'", "a#b"),
+        ('"a # b"', "a # b"),
+        (r'"say \"hi\", \$5"', 'say "hi", $5'),
+        ("'it", "'it"),
+        ("''", ""),
+        ("x\x85\u2028y", "x\x85\u2028y"),
+    ],
+)
+def test_a_value_ends_where_a_shell_ends_it(written: str, value: str) -> None:
+    assert read_variables(f"A={written}\r\nB=1\rC=2\n") == {
+        "A": value,
+        "B": "1",
+        "C": "2",
+    }

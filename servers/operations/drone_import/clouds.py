@@ -50,7 +50,14 @@ def _flag(_name: str, text: str) -> bool:
 
 
 def _read_amazon(given: Variables) -> dict[str, str]:
-    key, secret = given.get("AWS_ACCESS_KEY_ID"), given.get("AWS_SECRET_ACCESS_KEY")
+    # The autoscaler's library also takes the second name of each.
+    key = given.get("AWS_ACCESS_KEY_ID") or given.get("AWS_ACCESS_KEY")
+    secret = given.get("AWS_SECRET_ACCESS_KEY") or given.get("AWS_SECRET_KEY")
+    if bool(key) != bool(secret):
+        raise InvalidError(
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together. Set both, or "
+            "neither to use the role of ServerFleet's machine."
+        )
     if not key or not secret:
         return {"source": "machine"}
     token = given.get("AWS_SESSION_TOKEN", "")

@@ -6,29 +6,38 @@ from typing import Final
 from servers.errors import InvalidError
 
 MAX_BYTES: Final = 256 * 1024
+_LINE_END: Final = re.compile("\r\n|\n|\r")
 _LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
+# After both, a comment may follow.
+_QUOTED: Final = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")(?:\s*|\s+#.*)""")
+_COMMENT: Final = re.compile(r"(?:^|\s)#.*")
+_ESCAPED: Final = re.compile(r'\\(["\\$`])')
 
 
 def read_variables(text: str) -> dict[str, str]:
     """Return the variables of a file; the last of a name counts.
 
-    Empty lines and comments are left out, and quotes around a value. Raises
-    InvalidError, which never quotes a value.
+    Empty lines are left out, and so are comments, also after a value, and quotes around
+    one. Raises InvalidError, which never quotes a value.
     """
     if len(text.encode()) > MAX_BYTES:
         raise InvalidError(f"The file is larger than {MAX_BYTES // 1024} KiB.")
     found = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_LINE_END.split(text), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line)
         if match is None:
             raise InvalidError(f"Line {number} is not NAME=value.")
-        name, value = match[1], match[2].strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        found[name] = value
+        found[match[1]] = _read_value(match[2].strip())
     return found
+
+
+def _read_value(text: str) -> str:
+    quoted = _QUOTED.fullmatch(text)
+    if quoted is None:
+        return _COMMENT.sub("", text).rstrip()
+    return quoted[1] if quoted[2] is None else _ESCAPED.sub(r"\1", quoted[2])
 
 
 def read_list(text: str) -> list[str]:
@@ -47,14 +56,17 @@ def read_flag(text: str) -> bool:
     return text in {"1", "t", "T", "TRUE", "true", "True"}
 
 
-_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _LONGEST: Final = 1e9  # seconds
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_MAX_LETTERS: Final = 100
+_PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|us|ns|h|m|s)")
 
 
 def read_seconds(name: str, text: str) -> int:
-    """Return a time such as 1h30m in seconds. Raises InvalidError."""
-    parts = _PART.findall(text)
+    """Return a time such as 1h30m in seconds, as Go writes it. Raises InvalidError."""
+    if text == "0":  # the only one without a unit
+        return 0
+    parts = _PART.findall(text[:_MAX_LETTERS])
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     is_whole = "".join(number + unit for number, unit in parts) == text
     if not parts or not is_whole or seconds > _LONGEST:
