@@ -1,4 +1,4 @@
-"""Replace a server that lost its health: create another one, terminate this one.
+"""Replace a server that is lost: create another one, terminate this one.
 
 Both happen in one transaction, which takes this server only if nobody else has moved
 it. So there is one replacement or none, whichever process dies.
@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from servers.errors import ConflictError
+from servers.lifecycle.decisions import Replace
 from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Event
 from servers.messaging import dispatch
@@ -25,24 +26,24 @@ class _MovedError(Exception):
 
 
 def replace_server(
-    server: Server, first: Placement, reason: str, *, fleet: Fleet, now: datetime
+    server: Server, first: Placement, call: Replace, *, fleet: Fleet, now: datetime
 ) -> bool:
     """Create a server like this one, which drains from then on.
 
     ``first`` is where it is created first. If a limit leaves no room for another one,
-    this one goes to ``error`` instead. Return False if it was moved meanwhile.
+    this one is moved as ``call`` says. Return False if it was moved meanwhile.
     """
     try:
         with transaction.atomic():
-            _swap(server, first, reason, fleet=fleet, now=now)
+            _swap(server, first, call.reason, fleet=fleet, now=now)
     except _MovedError:
         return False
     except (ConflictError, Account.DoesNotExist) as refused:
         why = refused.message if isinstance(refused, ConflictError) else ""
         return move(
             server,
-            Event.HEALTH_LOST,
-            reason=f"{reason} It was not replaced. {why}".rstrip(),
+            call.otherwise,
+            reason=f"{call.reason} It was not replaced. {why}".rstrip(),
             now=now,
             fence=server.fence,
         )

@@ -254,7 +254,7 @@ class Step:
             if not replace_server(
                 self.server,
                 first,
-                call.reason,
+                call,
                 fleet=self.seen.fleet,
                 now=self._now,
             ):

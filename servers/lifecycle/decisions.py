@@ -109,9 +109,13 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Create another server like it, and terminate this one, for this reason."""
+    """Create another server like it, and terminate this one, for this reason.
+
+    If there can't be another one, ``otherwise`` moves this one.
+    """
 
     reason: str
+    otherwise: Event
 
 
 @dataclass(frozen=True, slots=True)

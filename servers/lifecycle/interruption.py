@@ -37,7 +37,9 @@ def decide_interruption(snapshot: Snapshot, own: InstanceView) -> Decision:
 
 def _decide_running(snapshot: Snapshot, said: str, *, has_ended: bool) -> Decision:
     if snapshot.replaces and not snapshot.protected:
-        return Replace(said)
+        # What can't be replaced still has the time that the cloud leaves its builds.
+        otherwise = Event.INSTANCE_INTERRUPTED if has_ended else Event.STOP_REQUESTED
+        return Replace(said, otherwise)
     if has_ended:
         return Move(
             Event.INSTANCE_INTERRUPTED, f"{said} Retry or terminate the server."

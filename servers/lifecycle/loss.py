@@ -35,7 +35,7 @@ def lose_server(
             "another one probably would, too."
         )
     elif not kept:
-        return Replace(because)
+        return Replace(because, event)
     return Move(event, f"{because} {kept} Look at it, then terminate the server.")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from servers.lifecycle.states import Answer, Outcome
-from servers.models import Account, Attempt, Event, NoCapacity, Server
+from servers.models import Account, Attempt, Event, NoCapacity, Server, Template
 from tests.support.fleet import Workshop, change_template, make_fleet, provision
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,6 +35,23 @@ def test_a_running_server_drains_on_a_notice_and_the_next_is_no_spot(
     other = provision()
     workshop.run_to("running", other)
     assert other.placement == 1
+
+
+def test_one_that_can_not_be_replaced_drains_on_a_notice_all_the_same(
+    workshop: Workshop,
+) -> None:
+    make_spot_fleet(stale=1.0)
+    Template.objects.update(on_health_lost="replace", max_servers=1)
+    change_template()
+    server = provision()
+    workshop.run_to("running", server)
+    workshop.run_to("stopped", server)
+    told = Event.objects.get(server_uid=server.pk, kind="stop_requested")
+    assert told.reason.startswith(
+        "The cloud is about to take its spot instance back. It was not replaced. The "
+        "template default has a limit of 1 server"
+    )
+    assert Server.objects.count() == 1
 
 
 def test_one_that_is_taken_back_while_it_boots_is_created_elsewhere(
