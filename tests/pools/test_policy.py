@@ -66,6 +66,7 @@ def test_whole_numbers_that_json_writes_with_a_point_are_whole() -> None:
         ({"min": 3, "max": 2}, "min"),
         ({"slots": 0}, "slots"),
         ({"idle": -1}, "idle"),
+        ({"stale": 0}, "stale"),
         ({"idle": float("nan")}, "idle"),
         ({"max": 10**9}, "max"),
         ({"max_age": 60, "min_age": 60}, "max_age"),

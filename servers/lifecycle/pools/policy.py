@@ -174,15 +174,16 @@ _SMALLEST: Final = 1e-6  # besides 0: what is divided by it stays a number
 
 def check_policy(policy: Policy) -> Mapping[str, str]:
     """Return what is wrong with a policy, by setting; empty if nothing."""
-    wrong: dict[str, str] = {}
-    for name in Policy.__dataclass_fields__:
-        value = getattr(policy, name)
-        if isinstance(value, int | float) and not 0 <= value <= _LARGEST:
-            wrong[name] = f"Use a number from 0 to {_LARGEST}."
-        elif isinstance(value, float) and 0 < value < _SMALLEST:
-            wrong[name] = f"Use 0, or at least {_SMALLEST:f}."
+    wrong = {
+        name: message
+        for name in Policy.__dataclass_fields__
+        if (message := _check_range(getattr(policy, name)))
+    }
     if policy.slots < 1:
         wrong["slots"] = "Use at least 1."
+    if policy.stale < 1:
+        # Every answer would be too old, so that nothing ever changed.
+        wrong["stale"] = "Use at least 1."
     if policy.min > policy.max:
         wrong["min"] = "Use at most max."
     if policy.max_age and policy.max_age <= policy.min_age:
@@ -201,6 +202,15 @@ def check_policy(policy: Policy) -> Mapping[str, str]:
         if message:
             wrong["windows"] = message
     return wrong
+
+
+def _check_range(value: Any) -> str:
+    if not isinstance(value, int | float):
+        return ""
+    if not 0 <= value <= _LARGEST:
+        return f"Use a number from 0 to {_LARGEST}."
+    is_tiny = isinstance(value, float) and 0 < value < _SMALLEST
+    return f"Use 0, or at least {_SMALLEST:f}." if is_tiny else ""
 
 
 def _check_window(window: Window) -> str:
