@@ -16,9 +16,16 @@ _READ: Final = ("name", "labels", "agent", "agent_image", "agent_environment")
 
 
 def match_jobs(
-    queue: Queue, pools: Sequence[Pool], jobs: Sequence[QueueJob]
+    queue: Queue,
+    pools: Sequence[Pool],
+    jobs: Sequence[QueueJob],
+    *,
+    as_if_live: bool = False,
 ) -> tuple[dict[str, list[QueueJob]], list[QueueJob]]:
-    """Return the jobs of each pool by its name, and those that none can run."""
+    """Return the jobs of each pool by its name, and those that none can run.
+
+    Dry pools get only what no other can run, unless all count ``as_if_live``.
+    """
     kind = describe_queue_kind(queue.kind)
 
     def make_candidate(pool: Pool) -> Candidate[QueueJob]:
@@ -27,6 +34,7 @@ def match_jobs(
             lambda job: kind.match(job.labels, pool.labels),
             pool.priority,
             float(pool.policy.get("price", 0.0)),
+            dry=pool.dry and not as_if_live,
         )
 
     # Of thousands of jobs most ask for the same, so one of each sort is matched.

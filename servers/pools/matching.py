@@ -78,6 +78,11 @@ def divide_snapshot(
         else:
             others.append(job)
     matched, _ = match_jobs(queue, pools, others)
+    dry = {pool.name for pool in pools if pool.dry}
+    if dry and len(dry) < len(pools):
+        # They say what they would do if they were not.
+        would, _ = match_jobs(queue, pools, others, as_if_live=True)
+        matched |= {name: jobs for name, jobs in would.items() if name in dry}
     return Shares(
         frame=replace(shown, jobs=()),
         on_servers={name: _convert(jobs) for name, jobs in on_servers.items()},
@@ -108,7 +113,7 @@ def _count_running(
     if not any(pool.dry for pool in pools):
         return {}
     running = [job for job in shown.jobs if job.state is JobState.RUNNING]
-    matched, _ = match_jobs(queue, pools, running)
+    matched, _ = match_jobs(queue, pools, running, as_if_live=True)
     return {name: Counter(job.server for job in jobs) for name, jobs in matched.items()}
 
 

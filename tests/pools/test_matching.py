@@ -18,6 +18,7 @@ from servers.pools.matching import Shares, read_shares
 from servers.queues.base import QueueJob, QueueSnapshot
 from servers.records.ledger import database_now
 from servers.records.snapshots import dump_snapshot, load_snapshot
+from servers.reports.pools import show_jobs
 from tests.support.fleet import make_fleet
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,6 +111,19 @@ def test_jobs_that_run_count_for_the_pool_of_their_server() -> None:
     pool = Pool.objects.select_related("queue").get()
     demand = read_demand(pool, ["agent-1", "agent-9"])
     assert [job.job_id for job in demand.jobs] == ["r0", "r1"]
+
+
+def test_a_dry_pool_takes_no_job_from_one_that_creates_servers() -> None:
+    made = make_pools({"os": "linux"}, {"os": "linux"}, {"os": "windows"})
+    Pool.objects.filter(pk=made[0].pk).update(dry=True, priority=9)
+    Pool.objects.filter(pk=made[2].pk).update(dry=True)
+    show({"os": "linux"}, {"os": "linux"}, {"os": "windows"})
+    # It says what it would do, as if it were not dry.
+    assert count_jobs(*made) == [2, 2, 1]
+    queue, shown = Queue.objects.get(), load_snapshot(Queue.objects.get())
+    assert shown is not None
+    served = [job["pool"] for job in show_jobs(queue, shown.jobs)]
+    assert served == ["pool-1", "pool-1", "pool-2"]
 
 
 def run_on(*servers: str) -> list[Demand]:

@@ -146,7 +146,7 @@ def _list_waiting(
     """Yield the jobs that wait for this pool, the oldest first. One query."""
     waiting = [job for job in jobs if job.state is JobState.PENDING]
     rivals = Pool.objects.filter(queue=pool.queue_id, enabled=True)
-    matched, _ = match_jobs(pool.queue, list(rivals), waiting)
+    matched, _ = match_jobs(pool.queue, list(rivals), waiting, as_if_live=pool.dry)
     for job in sorted(matched.get(pool.name, ()), key=lambda each: each.since):
         yield job, datetime.fromtimestamp(job.since, UTC)
 

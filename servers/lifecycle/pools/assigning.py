@@ -14,13 +14,15 @@ class Candidate(Generic[Waiting]):
 
     ``fit`` returns how many labels it has that a job does not ask for, or None if it
     can't run the job. Of pools that fit equally well, the one with the higher priority
-    serves it, and then the cheaper one.
+    serves it, and then the cheaper one. One that is ``dry`` creates nothing, so it gets
+    only what no other can run.
     """
 
     name: str
     fit: Fit[Waiting]
     priority: int = 0
     price: float = 0.0
+    dry: bool = False
 
 
 def assign_jobs(
@@ -35,12 +37,12 @@ def assign_jobs(
     unmatched = []
     for job in jobs:
         fitting = [
-            (surplus, -pool.priority, pool.price, pool.name)
+            (pool.dry, surplus, -pool.priority, pool.price, pool.name)
             for pool in pools
             if (surplus := pool.fit(job)) is not None
         ]
         if fitting:
-            found[min(fitting)[3]].append(job)
+            found[min(fitting)[-1]].append(job)
         else:
             unmatched.append(job)
     return found, unmatched
