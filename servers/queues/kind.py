@@ -74,6 +74,12 @@ class QueueKind:
         return self.needs_url and not self.is_pushed
 
     @property
+    def needs_credentials(self) -> bool:
+        """Whether a queue of this kind can't do without credentials."""
+        is_required = any(field.required for field in self.credentials)
+        return is_required or bool(self.check_credentials({}))
+
+    @property
     def is_pushed(self) -> bool:
         """Whether its jobs are pushed, and not read."""
         return self.open is None
