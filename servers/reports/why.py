@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from servers.lifecycle.cordon import say_behind
 from servers.lifecycle.decide import decide
@@ -22,10 +22,12 @@ from servers.lifecycle.decisions import (
     Wait,
     WriteIntent,
 )
-from servers.lifecycle.states import Event
+from servers.lifecycle.states import BOOTING, Event
 from servers.messaging.standstill import find_standstill
 from servers.models import Fleet, Heartbeat, Server
 from servers.placing.snapshots import Loader
+
+ASKS: Final = "ServerFleet asks the cloud again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ def explain_server(
     decision = decide(snapshot, now)
     attempt = snapshot.attempt
     sentence, following, at = _describe(decision, server, now)
+    place = loader.locations.get((server.account_id, server.region))
+    if place and at and server.state in BOOTING and at == snapshot.deadline_at:
+        # It need not wait until then: each listing shows how far its instance is.
+        listed = max(place.next_listing_at, now)
+        if listed < at or at <= now:
+            following, at = ASKS, listed
     if at is not None:
         # Something is due, and a worker must do it.
         beats = list(Heartbeat.objects.all())
@@ -131,7 +139,7 @@ def _describe_instance(
         case Adopt():
             return f"Its instance {name} was found.", "It is assigned to the server."
         case Finish() if server.waiting and not server.failures:
-            return server.waiting, "ServerFleet asks the cloud again."
+            return server.waiting, ASKS
         case Finish():
             return (
                 f"{name} is created, but needs another call before it boots.",

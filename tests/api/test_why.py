@@ -1,5 +1,6 @@
 """``GET /api/servers/{name}/why`` and ``POST …/retry``."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.test import Client
 
 from servers.access.tokens import issue_token
 from servers.models import Account, Heartbeat, Location, Server
-from tests.support.fleet import Workshop, make_fleet, provision
+from tests.support.fleet import Workshop, make_fleet, make_template, provision
 from tests.support.trouble import start_processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,6 +40,43 @@ def test_it_says_in_each_state_what_the_server_is_waiting_for(
     assert told["why"] == "It is running, as it should be."
     assert told["next_at"] == 0
     assert server.instance_id in told["last_answer"]
+
+
+@pytest.mark.parametrize(
+    ("options", "state", "said"),
+    [
+        ({"boot": 60.0}, "created", "Waiting for an address."),
+        ({}, "staging", "The instance has not called back yet."),
+    ],
+)
+def test_a_booting_server_says_when_the_cloud_is_asked_next(
+    client: Client,
+    workshop: Workshop,
+    settings: Any,
+    options: dict[str, Any],
+    state: str,
+    said: str,
+) -> None:
+    settings.PUBLIC_URL = "https://fleet.example.com"
+    account = make_fleet(**options)
+    make_template(
+        account, "builder", cloud_init="docker", readiness="callback", agent="none"
+    )
+    server = provision(template="builder")
+    workshop.run_to(state, server)
+    start_processes()
+    server.refresh_from_db()
+    assert server.deadline_at is not None
+    deadline = server.deadline_at
+    asks, checks = "ServerFleet asks the cloud again.", "It is checked again."
+    for listed, following, at in (
+        (deadline - timedelta(seconds=9), asks, deadline - timedelta(seconds=9)),
+        (deadline + timedelta(seconds=9), checks, deadline),
+    ):
+        Location.objects.update(next_listing_at=listed)
+        told = why(client, server)
+        assert (told["why"], told["next"]) == (said, following)
+        assert told["next_at"] == pytest.approx(at.timestamp(), abs=1)
 
 
 def test_it_shows_the_clouds_response_and_a_retry_starts_again(
