@@ -181,9 +181,9 @@ def check_policy(policy: Policy) -> Mapping[str, str]:
     }
     if policy.slots < 1:
         wrong["slots"] = "Use at least 1."
-    if policy.stale < 1:
+    if not policy.stale:
         # Every answer would be too old, so that nothing ever changed.
-        wrong["stale"] = "Use at least 1."
+        wrong["stale"] = "Use more than 0."
     if policy.min > policy.max:
         wrong["min"] = "Use at most max."
     if policy.max_age and policy.max_age <= policy.min_age:
