@@ -100,7 +100,9 @@ class Prometheus:
 
     def _ask(self, query: str, which: str, now: float) -> Iterator[tuple[Labels, int]]:
         """Yield the numbers that a query returns, with their labels."""
-        asked = {"query": query, "lookback_delta": f"{self._max_age:g}s"}
+        # It takes no fractions of a second.
+        back = f"{round(self._max_age * 1000)}ms"
+        asked = {"query": query, "lookback_delta": back}
         reply = self._client.ask("GET", "/api/v1/query", query=asked)
         _check_whole(reply, which, self._client.secrets)
         for labels, sample in _read_samples(reply, which):

@@ -56,8 +56,12 @@ class FakePrometheus(QueueFake):
             return Response(400, body)
         lookback = LOOKBACK
         if not self.is_old and (given := request.ask("lookback_delta")):
-            assert re.fullmatch(r"[0-9]+(\.[0-9]+)?s", given)
-            lookback = float(given.removesuffix("s"))
+            units = re.fullmatch(r"(?:([0-9]+)s)?(?:([0-9]+)ms)?", given)
+            if units is None:
+                said = f'cannot parse "{given}" to a valid duration'
+                body = {"status": "error", "errorType": "bad_data", "error": said}
+                return Response(400, body)
+            lookback = int(units[1] or 0) + int(units[2] or 0) / 1000
         found = [
             # The time of an instant query, and not that of the sample.
             {"metric": each.labels, "value": [self.evaluated, each.value]}
