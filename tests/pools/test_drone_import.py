@@ -175,6 +175,13 @@ def test_amazons_keys_may_have_the_other_names_that_its_library_takes(
     assert stored["secret_access_key"] == "needle-cloud"
 
 
+def test_the_usual_minimum_is_not_above_a_maximum_of_one(file: Path) -> None:
+    small = COMMON.replace("DRONE_POOL_MIN=1", "").replace("MAX=7", "MAX=1")
+    run_import(file, small + CLOUDS["scaleway"])
+    policy = Pool.objects.get().policy
+    assert (policy["min"], policy["max"]) == (1, 1)
+
+
 def test_googles_zones_become_placements(file: Path) -> None:
     run_import(file, COMMON + CLOUDS["google"])
     found = Template.objects.get(name="drone").placements.all()

@@ -164,9 +164,13 @@ def _read_pool(given: Variables, name: str) -> dict[str, Any]:
     }
     own = read_pairs(given.get("DRONE_AGENT_LABELS", ""))
     labels |= {f"label.{key}": value for key, value in own.items()}
+    most = read_whole("DRONE_POOL_MAX", given.get("DRONE_POOL_MAX", "4"), 100_000)
+    usual = f"{min(2, most)}"
     policy = {
-        "min": read_whole("DRONE_POOL_MIN", given.get("DRONE_POOL_MIN", "2"), 100_000),
-        "max": read_whole("DRONE_POOL_MAX", given.get("DRONE_POOL_MAX", "4"), 100_000),
+        "min": read_whole(
+            "DRONE_POOL_MIN", given.get("DRONE_POOL_MIN", usual), 100_000
+        ),
+        "max": most,
         "spare": read_whole(
             "DRONE_CAPACITY_BUFFER", given.get("DRONE_CAPACITY_BUFFER", "0"), 100_000
         ),
