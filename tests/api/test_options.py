@@ -18,6 +18,7 @@ from tests.support.inline import fill_inline
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.pure]
 
 KEYS = {"access_key_id": "a", "secret_access_key": "b"}
+PLACEMENT = {"account": "ec2", "image": "ami-1", "size": "t3.micro"}
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"subnett": "subnet-1"}, "'subnett' is unknown"),
     ({"subnet": 5}, "Subnet: enter text"),
@@ -118,6 +119,22 @@ def test_a_template_can_repeat_or_remove_its_accounts_options(
     answer = send(call, "PATCH", path, {"options": options})
     assert answer.status_code == 200, answer.content
     assert answer.json()["options"] == options
+
+
+def test_a_whole_number_is_one_however_json_writes_it(
+    builder: Template, call: Call
+) -> None:
+    options = {"options": {"disk_gib": 64.0}}
+    path = "/api/templates/builder?unchecked=true"
+    assert send(call, "PATCH", path, options).status_code == 200
+    placements = {"placements": [{**PLACEMENT, **options}]}
+    found = [builder.placements.get().options]
+    assert send(call, "PATCH", path, placements).status_code == 200
+    found.append(builder.placements.get().options)
+    assert send(call, "PATCH", "/api/accounts/ec2", options).status_code == 200
+    found.append(Account.objects.get(name="ec2").options)
+    # Not every cloud takes 64.0.
+    assert json.dumps(found) == json.dumps([{"disk_gib": 64}] * 3)
 
 
 def test_an_accounts_options_must_fit_those_of_its_templates(
