@@ -13,6 +13,10 @@ from typing import Final
 
 # Of all pages of a call, unpacked. A page of zeros is sent as next to nothing.
 MAX_RECEIVED: Final = 256 * 1024 * 1024
+# Of JSON, in one answer and in all of a call. An empty list takes three bytes of an
+# answer and, once it is read, some sixty of memory.
+MAX_VALUES: Final = 1_000_000
+MAX_ALL_VALUES: Final = 5_000_000
 _local = threading.local()
 
 
@@ -21,10 +25,11 @@ class TooMuchError(ValueError):
 
 
 class Received:
-    """How many bytes were received for one call, in all of its threads."""
+    """How much was received for one call, in all of its threads."""
 
     def __init__(self) -> None:
         self._bytes = 0
+        self._values = 0
         self._lock = threading.Lock()
 
     def add(self, number: int) -> None:
@@ -34,18 +39,32 @@ class Received:
             if self._bytes > MAX_RECEIVED:
                 raise TooMuchError
 
+    def add_values(self, number: int) -> None:
+        """Count values of JSON. Raise TooMuchError if there are too many."""
+        with self._lock:
+            self._values += number
+            if self._values > MAX_ALL_VALUES:
+                raise TooMuchError
+
 
 class Deadline:
     """The time and the connections of one call of the port, in one thread.
 
     ``what`` names the cloud in the sentences of errors. ``received`` is that of the
-    call, if this is one of its threads.
+    call, if this is one of its threads. Then as many answers as ``at_once`` may come
+    together, and each may have its part of what one may have.
     """
 
     def __init__(
-        self, seconds: float, what: str, received: Received | None = None
+        self,
+        seconds: float,
+        what: str,
+        received: Received | None = None,
+        *,
+        at_once: int = 1,
     ) -> None:
         self.received = received or Received()
+        self.at_once = at_once
         self.ends = time.monotonic() + seconds
         self.what = what
         self.sent = False  # whether the latest request was sent

@@ -96,7 +96,7 @@ def send(
     try:
         return _exchange(deadline, method, url, body, headers or {})
     except (failures.HTTPError, HTTPException, OSError, ValueError) as error:
-        raise explain_failure(deadline, _describe(error), url) from None
+        raise explain_failure(deadline, describe_failure(error), url) from None
 
 
 def explain_failure(deadline: Deadline, why: str, url: str = "") -> CallError:
@@ -117,6 +117,7 @@ def _exchange(
     headers: Mapping[str, str],
 ) -> Answer:
     left = deadline.remaining()
+    most = MAX_BODY_BYTES // deadline.at_once
     with _open_manager(url) as manager:
         response = manager.urlopen(
             method,
@@ -129,13 +130,13 @@ def _exchange(
             preload_content=False,
         )
         try:
-            content = response.read(MAX_BODY_BYTES + 1, decode_content=True)
+            content = response.read(most + 1, decode_content=True)
         finally:
             response.close()
     # A connection that was shut down at its deadline looks like the end of a body
     # without a length. Half an answer must not pass for a whole one.
     deadline.remaining()
-    if len(content) > MAX_BODY_BYTES:
+    if len(content) > most:
         raise TooMuchError
     deadline.received.add(len(content))
     return Answer(response.status, response.reason or "", response.headers, content)
@@ -243,7 +244,7 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _GuardedHTTPS
 
 
-def _describe(error: BaseException) -> str:
+def describe_failure(error: BaseException) -> str:
     """Return a few words on an error, without URLs, which may contain secrets."""
     inner = error.__cause__ or error.__context__
     tunnel = re.search(r"Tunnel connection failed: ([0-9]{3})", str(error))

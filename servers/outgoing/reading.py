@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 Step = str | int
+MAX_TEXT: Final = 1_000_000  # characters: each is looked at
 
 _DIGITS: Final = re.compile(r"-?[0-9]{1,30}")
 
@@ -30,6 +31,14 @@ def parse_json(body: bytes) -> Any:
         )
     except (ValueError, RecursionError):  # also its encoding
         return None
+
+
+def count_values(body: bytes) -> int:
+    """Return how many values a body of JSON has at most, without reading it.
+
+    Each but the first comes after a comma, or at the beginning of a list or an object.
+    """
+    return 1 + sum(map(body.count, (b",", b"[", b"{")))
 
 
 def _read_finite(digits: str) -> float | None:
@@ -52,7 +61,8 @@ def find(data: Any, *path: Step) -> Any:
 def text(data: Any, *path: Step) -> str:
     """Return a text, or a number as text (many ids are numbers), or "".
 
-    Characters that no database or terminal takes become question marks.
+    Characters that no database or terminal takes become question marks, and what comes
+    after MAX_TEXT of them is left out.
     """
     found = find(data, *path)
     if isinstance(found, bool):
@@ -61,6 +71,9 @@ def text(data: Any, *path: Step) -> str:
         return str(found) if abs(found) < 10**30 else ""
     if not isinstance(found, str):
         return ""
+    found = found[:MAX_TEXT]
+    if found.isprintable():
+        return found
     return "".join(each if each.isprintable() else "?" for each in found)
 
 

@@ -13,13 +13,19 @@ from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from servers.outgoing import reading
+from servers.outgoing.deadline import MAX_VALUES, TooMuchError, current_deadline
 from servers.outgoing.errors import (
     CallError,
     MissingError,
     RefusedError,
     UnknownOutcomeError,
 )
-from servers.outgoing.http import explain_answer, send
+from servers.outgoing.http import (
+    describe_failure,
+    explain_answer,
+    explain_failure,
+    send,
+)
 from servers.outgoing.links import name_origin, split_link
 from servers.outgoing.masking import mask, mask_texts
 from servers.outgoing.reply import Reply, describe_body
@@ -177,7 +183,7 @@ class RestClient:
             body = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
             sent = {"Content-Type": "application/json", **sent}
         answer = send(method, url, body=body, headers=sent)
-        reply = Reply(self.what, answer, reading.parse_json(answer.body))
+        reply = Reply(self.what, answer, _parse(answer.body))
         unchanged = answer.status == 304 and "If-None-Match" in sent
         if unchanged or 200 <= answer.status < 300:
             return reply
@@ -189,6 +195,22 @@ class RestClient:
         )
         said = mask(error.message, secrets)
         raise type(error)(said, retry_after=error.retry_after, about=error.about)
+
+
+def _parse(body: bytes) -> Any:
+    """Return the JSON value of a body, or None. Raise UnknownOutcomeError for a bomb.
+
+    Before it is read: then it would already take the memory.
+    """
+    deadline = current_deadline()
+    values = reading.count_values(body)
+    try:
+        if values > MAX_VALUES // deadline.at_once:
+            raise TooMuchError
+        deadline.received.add_values(values)
+    except TooMuchError as error:
+        raise explain_failure(deadline, describe_failure(error)) from None
+    return reading.parse_json(body)
 
 
 def encode_query(query: Query) -> str:

@@ -7,6 +7,7 @@ job that is not for it.
 """
 
 import hashlib
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -61,20 +62,46 @@ def bound_snapshot(shown: QueueSnapshot) -> QueueSnapshot:
     """
     check_count(len(shown.jobs), "The queue")
     check_count(len(shown.agents), "The queue's list of agents")
-    jobs = tuple(_drop_doubles(_bound_job(job, shown.at) for job in shown.jobs))
+    jobs = tuple(_drop_doubles(bound_job(job, shown.at) for job in shown.jobs))
     letters = sum(map(_count_letters, jobs))
     if letters > MAX_LETTERS:
-        raise UnknownOutcomeError(
-            f"The queue showed jobs with {letters:,} characters in all. ServerFleet "
-            f"reads at most {MAX_LETTERS:,}, so nothing changes until there are fewer."
-        )
+        raise _explain_letters(letters)
     agents = {
         name[:MAX_TEXT]: min(busy, MAX_JOBS) for name, busy in shown.agents.items()
     }
     return replace(shown, jobs=jobs, agents=agents)
 
 
-def _bound_job(job: QueueJob, now: float) -> QueueJob:
+class Intake:
+    """The jobs of one read as they come in, in any of its threads.
+
+    Each is cut at once, so that the answers that it was in can be forgotten.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+        self._letters = 0
+        self._lock = threading.Lock()
+
+    def take(self, job: QueueJob) -> QueueJob:
+        """Return a job within the bounds. Raise UnknownOutcomeError after too many."""
+        job = bound_job(job, self._now)
+        with self._lock:
+            self._letters += _count_letters(job)
+            if self._letters > 2 * MAX_LETTERS:  # each may come twice
+                raise _explain_letters(self._letters // 2)
+        return job
+
+
+def _explain_letters(letters: int) -> UnknownOutcomeError:
+    return UnknownOutcomeError(
+        f"The queue showed jobs with {letters:,} characters in all. ServerFleet reads "
+        f"at most {MAX_LETTERS:,}, so nothing changes until there are fewer."
+    )
+
+
+def bound_job(job: QueueJob, now: float) -> QueueJob:
+    """Return a job within the bounds."""
     if _is_within(job, now):
         return job
     job_id = job.job_id

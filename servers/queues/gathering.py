@@ -20,7 +20,8 @@ def gather(read: Callable[[T], U], items: Iterable[T]) -> list[U]:
     outer = current_deadline()
 
     def read_one(item: T) -> U:
-        with Deadline(outer.remaining(), outer.what, outer.received):
+        left = outer.remaining()
+        with Deadline(left, outer.what, outer.received, at_once=AT_ONCE):
             return read(item)
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="queue") as threads:

@@ -1,8 +1,10 @@
 """Whatever a CI answers, it is an error that is told or a snapshot that can be kept."""
 
 import json
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, Final
 
 import pytest
@@ -13,7 +15,13 @@ from servers.outgoing.errors import CallError, UnknownOutcomeError
 from servers.outgoing.http import Answer, send
 from servers.queues import bounds
 from servers.queues.base import MAX_JOBS, QueueConfig, QueueJob, QueueSnapshot
-from servers.queues.bounds import MAX_LABEL, MAX_LABELS, MAX_TEXT, bound_snapshot
+from servers.queues.bounds import (
+    MAX_LABEL,
+    MAX_LABELS,
+    MAX_TEXT,
+    Intake,
+    bound_snapshot,
+)
 from servers.queues.github import api
 from servers.queues.registry import describe_queue_kind, list_queue_kinds, open_queue
 from servers.records.snapshots import dump_jobs
@@ -35,6 +43,7 @@ ODD: Final = (
 )
 MARK: Final = "here"
 LINUX = {"os": "linux"}
+URL: Final = "https://ci.example.com"
 
 
 def seed(fake: Any, kind: str) -> None:
@@ -219,3 +228,45 @@ def test_more_text_than_can_be_true_is_unknown(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(bounds, "MAX_LETTERS", 100)
     with pytest.raises(UnknownOutcomeError, match="characters in all"):
         bound(*(make_job(str(n), title="t" * 60) for n in range(2)))
+
+
+def test_jobs_are_cut_and_counted_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "MAX_LETTERS", 300)
+    intake = Intake(float(NOW))
+    job = intake.take(make_job("a", title="t" * 10_000))
+    assert job == intake.take(make_job("a", title="t" * MAX_TEXT))  # it came twice
+    with pytest.raises(UnknownOutcomeError, match="characters in all"):
+        intake.take(make_job("b", title="t" * 10_000))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("gitea", {}),
+        ("gitlab", {"projects": ["acme/app"]}),
+        ("json", {"pending": "/new#/rows", "running": "/on#/rows", "id": "/id"}),
+    ],
+)
+def test_of_a_page_only_its_jobs_are_kept(
+    kind: str, options: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    junk, pages = "x" * 4_000_000, 12
+    numbers = count(1)
+
+    def send(_method: str, url: str, **_more: Any) -> Answer:
+        number = next(numbers)
+        rows: Any = [{"id": number, "status": "running", "junk": junk}]
+        if kind != "gitlab":
+            rows = {"total_count": pages, "workflow_jobs": rows, "rows": rows}
+        link = f'<{url}{number}>; rel="next"' if number % pages else ""
+        return Answer(200, "", {"Link": link}, json.dumps(rows).encode())
+
+    monkeypatch.setattr(rest, "send", send)
+    queue = open_queue(kind, QueueConfig(URL, {"token": "t"}, options))
+    tracemalloc.start()
+    try:
+        shown = queue.read(now=NOW, deadline=20)
+        assert tracemalloc.get_traced_memory()[1] < pages * len(junk)
+    finally:
+        tracemalloc.stop()
+    assert len(shown.jobs) >= pages

@@ -15,6 +15,7 @@ from servers.outgoing.reply import need_text
 from servers.queues import hooks
 from servers.queues.answers import read_time
 from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot, check_count
+from servers.queues.bounds import MAX_TEXT, Intake
 from servers.queues.cordons import Agent, Cordoned, set_cordons
 from servers.queues.forges import (
     LABELS_HELP,
@@ -59,13 +60,12 @@ class Gitea:
         """
         jobs: dict[str, QueueJob] = {}
         complete = True
+        intake = Intake(now)
         with Deadline(deadline, NAME):
             for status in ASKED:
-                found, total = self._list_jobs(status)
+                found, total = self._list_jobs(status, intake, now)
                 complete = complete and len(found) >= total
-                for row in found.values():
-                    if (job := _read_job(row, status, now)) is not None:
-                        jobs[job.job_id] = job
+                jobs |= {job.job_id: job for job in found.values() if job is not None}
         return QueueSnapshot(now, tuple(jobs.values()), complete=complete)
 
     def cordon(self, wanted: Mapping[str, bool], *, deadline: float) -> Cordoned:
@@ -84,16 +84,24 @@ class Gitea:
         path = self._scope + self._client.join_path("runners", agent.agent_id)
         self._client.ask("PATCH", path, data={"disabled": is_cordoned})
 
-    def _list_jobs(self, status: str) -> tuple[dict[str, dict[str, Any]], int]:
-        """Return all rows with a status by their ids, and how many there are."""
-        rows: dict[str, dict[str, Any]] = {}
+    def _list_jobs(
+        self, status: str, intake: Intake, now: float
+    ) -> tuple[dict[str, QueueJob | None], int]:
+        """Return the jobs with a status by their rows' ids, and how many there are.
+
+        None is one that has ended.
+        """
+        rows: dict[str, QueueJob | None] = {}
         total = 0
         path = f"{self._scope}/jobs"
         for page, total in list_pages(
             self._client, path, "workflow_jobs", {"status": status}
         ):
             check_count(max(total, len(rows)), NAME)
-            rows |= {reading.text(row, "id"): row for row in page}
+            for row in page:
+                job = _read_job(row, status, now)
+                number = reading.text(row, "id")[:MAX_TEXT]
+                rows[number] = job and intake.take(job)
         if "" in rows:
             raise UnknownOutcomeError(f"{NAME} showed a job without an id.")
         return rows, total

@@ -1,6 +1,7 @@
 """The port over GitLab's REST API."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from servers.lifecycle.pools.demand import JobState
@@ -10,7 +11,14 @@ from servers.outgoing.errors import UnknownOutcomeError
 from servers.outgoing.reply import need_text
 from servers.outgoing.rest import Query
 from servers.queues import hooks
-from servers.queues.base import MAX_JOBS, QueueConfig, QueueSnapshot, check_count
+from servers.queues.base import (
+    MAX_JOBS,
+    QueueConfig,
+    QueueJob,
+    QueueSnapshot,
+    check_count,
+)
+from servers.queues.bounds import Intake
 from servers.queues.gathering import gather
 from servers.queues.gitlab.client import PAGE, list_by_page, open_client
 from servers.queues.gitlab.jobs import (
@@ -52,13 +60,15 @@ class GitLab:
         named = self._options.get("runner_per_server") is True
         with Deadline(deadline, NAME):
             projects = self._find_projects()
-            lists = gather(self._list_jobs, projects)
+            intake = Intake(now)
+
+            def list_jobs(project: Project) -> list[QueueJob]:
+                read = partial(read_job, project[1], now=now, names_servers=named)
+                return self._list_jobs(project, lambda row: intake.take(read(row)))
+
+            lists = gather(list_jobs, projects)
         check_count(sum(map(len, lists)), NAME)
-        jobs = {}
-        for (_, path), shown in zip(projects, lists, strict=True):
-            for each in shown:
-                job = read_job(path, each, now=now, names_servers=named)
-                jobs[job.job_id] = job
+        jobs = {job.job_id: job for shown in lists for job in shown}
         running = [job for job in jobs.values() if job.state is JobState.RUNNING]
         return QueueSnapshot(
             now,
@@ -93,7 +103,9 @@ class GitLab:
                 )
         return list(found.items())
 
-    def _list_jobs(self, project: Project) -> list[dict[str, Any]]:
+    def _list_jobs(
+        self, project: Project, read: Callable[[Any], QueueJob]
+    ) -> list[QueueJob]:
         # Pages by key: a job that ends meanwhile moves no other to another page.
         query: Query = {
             "scope[]": (PENDING, RUNNING),
@@ -102,12 +114,12 @@ class GitLab:
             "sort": "desc",
             "per_page": PAGE,
         }
-        jobs: list[dict[str, Any]] = []
+        jobs: list[QueueJob] = []
         path = self._client.join_path("projects", project[0], "jobs")
         for reply in self._client.pages(
             path, query=query, find_next=lambda reply: reply.find_link("next")
         ):
-            jobs += reply.need_objects()
+            jobs += map(read, reply.need_objects())
             if len(jobs) > MAX_JOBS:
                 check_count(len(jobs), NAME)
         return jobs

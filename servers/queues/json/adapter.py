@@ -20,6 +20,7 @@ from servers.queues.authorization import (
     write_authorization,
 )
 from servers.queues.base import QueueConfig, QueueJob, QueueSnapshot, check_count
+from servers.queues.bounds import Intake
 from servers.queues.counting import need_count, repeat_job
 from servers.queues.json.items import ITEM_FIELDS, read_item
 from servers.queues.json.pointer import (
@@ -73,9 +74,10 @@ class JsonSource:
         """Return the jobs of both places. A list follows its pages."""
         jobs: dict[JobState, list[QueueJob]] = {}
         whole = True
+        intake = Intake(now)
         with Deadline(deadline, NAME):
             for state, place in self._places.items():
-                found, all_there = self._read_place(state, place, now)
+                found, all_there = self._read_place(state, place, intake, now)
                 jobs[state], whole = found, whole and all_there
         running = jobs[JobState.RUNNING]
         started = {job.job_id for job in running if job.job_id}
@@ -88,27 +90,29 @@ class JsonSource:
         )
 
     def _read_place(
-        self, state: JobState, place: Place, now: float
+        self, state: JobState, place: Place, intake: Intake, now: float
     ) -> tuple[list[QueueJob], bool]:
         """Return the jobs of a place, and whether they are all."""
         what = f"{NAME}'s number of {state} jobs"
-        items: list[Any] = []
+        jobs: list[QueueJob] = []
         total = None
         for reply in self._client.pages(
             place.path, find_next=partial(self._find_next, place)
         ):
             value = self._find(reply, place.pointer)
             if not isinstance(value, list):
-                if items:
+                if jobs:
                     raise UnknownOutcomeError(f"{NAME} has a page that is not a list.")
                 number = need_count(reading.number({"n": value}, "n"), what)
                 return repeat_job(state, number, {}, now), True
-            items += value
-            check_count(len(items), NAME)
+            check_count(len(jobs) + len(value), NAME)
+            jobs += [
+                intake.take(read_item(each, self._pointers, state, now, NAME))
+                for each in value
+            ]
             if self._total:
                 found = self._find(reply, self._total)
                 total = need_count(reading.number({"n": found}, "n"), f"{NAME}'s total")
-        jobs = [read_item(each, self._pointers, state, now, NAME) for each in items]
         shown = len(jobs)
         if "id" in self._pointers:
             # One that moved to another page meanwhile is in the list twice.
