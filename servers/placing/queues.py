@@ -1,10 +1,13 @@
 """Queues as pools and the engine use them: their adapters. No call is made."""
 
 import json
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from servers.lifecycle.states import State
 from servers.models import Queue
+from servers.outgoing.fields import Field
 from servers.queues.base import Host, QueueConfig, QueueSnapshot
 from servers.queues.base import Queue as Port
 from servers.queues.cordons import Cordons
@@ -44,10 +47,19 @@ def open_registrar_of(queue: Queue) -> Registrar:
 def _configure(queue: Queue, kind: QueueKind) -> QueueConfig:
     return QueueConfig(
         url=queue.url or kind.default_url,
-        credentials=json.loads(queue.credentials or "{}"),
-        options=queue.options,
+        credentials=_trim(json.loads(queue.credentials or "{}"), kind.credentials),
+        options=_trim(queue.options, kind.all_options),
         scene=partial(_show_scene, queue),
     )
+
+
+def _trim(given: Mapping[str, Any], fields: Iterable[Field]) -> dict[str, Any]:
+    """Return values without white space around those that were checked without it."""
+    exact = {field.name for field in fields if field.pattern}
+    return {
+        name: value.strip() if name in exact and isinstance(value, str) else value
+        for name, value in given.items()
+    }
 
 
 def _show_scene(queue: Queue) -> tuple[QueueSnapshot | None, list[Host]]:

@@ -16,6 +16,7 @@ from servers.reconciler import tick
 from servers.records.ledger import database_now
 from tests.clouds.fakes.base import running
 from tests.queues.fakes.forgejo import FakeForgejo
+from tests.queues.fakes.gitlab import FakeGitLab
 from tests.queues.fakes.woodpecker import FakeWoodpecker
 from tests.support.fleet import Workshop, make_fleet
 
@@ -85,6 +86,16 @@ def test_a_job_whose_ci_tells_no_time_waits_since_it_was_first_seen(
     assert second[later][2] > first[2]
     woodpecker.start(task, woodpecker.connect("agent-1"))
     assert read_jobs(queue)[task][2] > second[later][2]
+
+
+def test_white_space_around_a_value_is_not_sent() -> None:
+    make_fleet()
+    with running(FakeGitLab()) as gitlab:
+        job = gitlab.add()
+        queue = Queue(name="ci", kind="gitlab", url=gitlab.url)
+        queue.options = {"group": " acme\n"}
+        queue = save_queue(queue, credentials={"token": " token-one "})
+        assert read_jobs(queue).keys() == {str(job)}
 
 
 def test_a_process_that_dies_in_a_call_keeps_the_queue_for_little_longer(
