@@ -115,8 +115,7 @@ def _record(seen: _Seen) -> bool:
     values = {
         "memo": dump_memo(planned.memo),
         "why": list(planned.why),
-        # What is not known of the queue asks for nothing.
-        "figures": planned.figures or {**pool.figures, "short": 0},
+        "figures": _find_figures(seen),
         "planned_at": now,
         "next_plan_at": min(next_at, now + SOON) if planned.changes else next_at,
         "totals": _add_up(seen),
@@ -137,6 +136,16 @@ def _record(seen: _Seen) -> bool:
             changed=planned.changes and not pool.dry,
         )
     return True
+
+
+def _find_figures(seen: _Seen) -> dict[str, int]:
+    """Return the figures that the pool shows, and that its rivals plan by."""
+    pool, planned = seen.pool, seen.planned
+    if not planned.figures:
+        # What is not known of the queue asks for nothing.
+        return {**pool.figures, "short": 0}
+    created = 0 if pool.dry else planned.create
+    return {**planned.figures, "servers": planned.figures["servers"] + created}
 
 
 def _add_up(seen: _Seen) -> dict[str, float]:

@@ -51,8 +51,7 @@ def test_a_preview_knows_what_pools_of_other_queues_lack() -> None:
     queues = [make_queue(), make_queue("other")]
     first, second = (make_pool(queue, at) for at, queue in enumerate(queues, 1))
     show(queues[0], 1, 1)
-    for _ in range(2):
-        pools.plan_pools([first.pk])
+    pools.plan_pools([first.pk])
     shown = show(queues[1], 2)
     planned = preview_plan(load(second), shown)
     assert "is shared with the pool pool-1." in planned.why[-1]
