@@ -20,7 +20,7 @@ from django.db.models import F
 
 from servers import tracing
 from servers.errors import ConflictError, FleetError, NotFoundError
-from servers.lifecycle.pools.memo import dump_memo
+from servers.lifecycle.pools.memo import Memo, dump_memo, load_memo, settle_memo
 from servers.lifecycle.pools.plan import LONGEST_WAIT, Plan
 from servers.models import Pool, PoolPlan
 from servers.operations.cordon import cordon_server, uncordon_server
@@ -121,9 +121,8 @@ def _record(seen: _Seen) -> bool:
         "totals": _add_up(seen),
     }
     if pool.dry:
-        # Nothing is created or cordoned, so nothing of it is to be remembered.
-        memo = replace(planned.memo, created=(), created_at=0.0, cordoned_at={})
-        values["memo"] = dump_memo(memo)
+        before = settle_memo(load_memo(pool.memo), now.timestamp())
+        values["memo"] = dump_memo(_forget(planned, before))
     same_fence = Pool.objects.filter(pk=pool.pk, fence=pool.fence, enabled=True)
     if not same_fence.update(fence=F("fence") + 1, **values):
         return False
@@ -146,6 +145,17 @@ def _find_figures(seen: _Seen) -> dict[str, int]:
         return {**pool.figures, "short": 0}
     created = 0 if pool.dry else planned.create
     return {**planned.figures, "servers": planned.figures["servers"] + created}
+
+
+def _forget(planned: Plan, before: Memo) -> Memo:
+    """Return the memory of a plan that creates, cordons and uncordons nothing.
+
+    Cordons from when the pool was not dry are still its own: it takes them back, or
+    stops these servers, once it is live again.
+    """
+    still = {*planned.memo.cordoned_at, *planned.uncordon}
+    cordoned = {name: at for name, at in before.cordoned_at.items() if name in still}
+    return replace(planned.memo, created=(), created_at=0.0, cordoned_at=cordoned)
 
 
 def _add_up(seen: _Seen) -> dict[str, float]:

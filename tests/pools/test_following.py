@@ -28,7 +28,7 @@ from servers.operations.templates import delete_template
 from servers.operations.terminate import protect_server, terminate_server
 from servers.records.ledger import database_now
 from tests.clouds.fakes.base import running
-from tests.pools.following import QUICK, make_pool, make_queue
+from tests.pools.following import QUICK, make_pool, make_queue, plan_now
 from tests.queues.fakes.drone import FakeDrone
 from tests.queues.fakes.github import FakeGitHub
 from tests.support.fleet import Workshop
@@ -124,6 +124,28 @@ def test_a_queue_that_can_t_be_read_changes_nothing_and_is_told(
     assert "Nothing changes until a new one comes." in pool.why[0]
     drone.faults.clear()
     workshop.run_until(lambda: running.count() == 0)
+
+
+def test_a_pool_that_was_dry_for_a_while_goes_on_with_its_own_cordons(
+    drone: FakeDrone, account: Account, workshop: Workshop
+) -> None:
+    pool = make_pool(make_queue(drone), min=2)
+    running = Server.objects.filter(pool=pool, state="running")
+    workshop.run_until(lambda: running.count() == 2)
+    kept, idle = running.order_by("name")
+    # It was about to be terminated.
+    cordon_server(idle.name)
+    pool.refresh_from_db()
+    at = database_now().timestamp()
+    Pool.objects.update(memo={**pool.memo, "cordoned_at": {idle.name: at}})
+    pool.refresh_from_db()
+    # It would terminate it, then uncordon it, and then does terminate it.
+    for least, pool.dry in ((1, True), (2, True), (1, False)):
+        pool.policy = {"min": least}
+        save_pool(pool)
+        plan_now(pool)
+    workshop.run_until(lambda: running.count() == 1)
+    assert running.get() == kept
 
 
 def test_a_pool_s_end_keeps_its_servers_or_drains_them(
