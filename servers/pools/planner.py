@@ -150,12 +150,18 @@ def _find_figures(seen: _Seen) -> dict[str, int]:
 def _forget(planned: Plan, before: Memo) -> Memo:
     """Return the memory of a plan that creates, cordons and uncordons nothing.
 
-    Cordons from when the pool was not dry are still its own: it takes them back, or
-    stops these servers, once it is live again.
+    So it waits for no room, either. Cordons from when the pool was not dry are still
+    its own: it takes them back, or stops these servers, once it is live again.
     """
     still = {*planned.memo.cordoned_at, *planned.uncordon}
     cordoned = {name: at for name, at in before.cordoned_at.items() if name in still}
-    return replace(planned.memo, created=(), created_at=0.0, cordoned_at=cordoned)
+    return replace(
+        planned.memo,
+        created=(),
+        created_at=0.0,
+        cordoned_at=cordoned,
+        short_since=0.0,
+    )
 
 
 def _add_up(seen: _Seen) -> dict[str, float]:

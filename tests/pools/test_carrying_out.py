@@ -136,6 +136,19 @@ def test_a_dry_pool_says_what_it_would_do(drone: FakeDrone, account: Account) ->
     assert not PoolPlan.objects.filter(changed=True).exists()
 
 
+def test_a_dry_pool_has_not_waited_for_room_once_it_is_live(
+    drone: FakeDrone, account: Account
+) -> None:
+    Account.objects.update(max_servers=0)
+    drone.add()
+    pool = make_pool(make_queue(drone))
+    for pool.dry in (True, False):
+        save_pool(pool)
+        assert "no room" in " ".join(plan_now(pool))
+        pool.refresh_from_db()
+        assert bool(pool.memo["short_since"]) is not pool.dry
+
+
 def test_the_number_of_queries_does_not_grow_with_servers_and_jobs(
     drone: FakeDrone, account: Account
 ) -> None:
