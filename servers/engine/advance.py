@@ -16,9 +16,21 @@ from servers.placing.call_slots import (
     leave_line,
 )
 from servers.records import leases
+from servers.records.prepared import Prepared
 
 # Keys and certificates, which are long and which no step reads.
 _UNREAD: Final = ("secret", "ca_key", "ca_cert", "tls_key", "tls_cert")
+
+_DUE: Final = Prepared(
+    Server,
+    lambda slot: (
+        Server.objects.select_related("account", "recipe")
+        .defer(*_UNREAD)
+        .filter(pk=slot("id"), next_step_at__lte=Now() + dispatch.AGAIN)
+        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now()))
+        .order_by()
+    ),
+)
 
 
 def advance(server_id: UUID) -> None:
@@ -28,15 +40,11 @@ def advance(server_id: UUID) -> None:
     What is due even later was done already: if a worker has fallen behind, most of its
     hints are duplicates.
     """
-    server = (
-        Server.objects.select_related("account", "recipe")
-        .defer(*_UNREAD)
-        .filter(pk=server_id, next_step_at__lte=Now() + dispatch.AGAIN)
-        .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=Now()))
-        .first()
-    )
-    if server is None:
-        return
+    for server in _DUE.read(id=server_id):
+        _advance(server)
+
+
+def _advance(server: Server) -> None:
     try:
         check_call_slot(server.account)
     except BusyError as busy:

@@ -46,6 +46,7 @@ from servers.placing.call_slots import BusyError, await_slot
 from servers.placing.machines import has_host
 from servers.records import leases, ledger
 from servers.records.counters import count_fault
+from servers.records.durability import soft_commit
 
 logger = logging.getLogger(__name__)
 
@@ -171,7 +172,7 @@ class Step:
             self._release(Rest(self._now))
             return None
         attempt = reply.attempt
-        with transaction.atomic():
+        with soft_commit():
             self.seen.read_clock()
             instance = record_create(server, reply, before, now=self._now)
             is_current = server.attempt_number == attempt.number

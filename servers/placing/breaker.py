@@ -19,6 +19,7 @@ from servers.lifecycle.snapshot import Limits
 from servers.lifecycle.states import GIVEN_UP, OPEN, Outcome
 from servers.models import Account, Attempt, Instance
 from servers.records.limits import COUNTED
+from servers.records.prepared import Prepared
 
 OPENS_AFTER: Final = 5
 FIRST_SECONDS: Final = 60.0
@@ -30,6 +31,17 @@ SHARE_OPEN: Final = 4
 # no time, and for this many seconds at most if it does.
 SHARE_PAUSED: Final = 40
 MAX_RETRY_AFTER: Final = 60.0
+
+_CALM: Final = Prepared(
+    Account,
+    lambda slot: (
+        Account.objects.filter(
+            pk=slot("id"), breaker=Account.Breaker.CLOSED, breaker_failures=0
+        )
+        .values_list("pk")
+        .order_by()
+    ),
+)
 
 
 def is_by_failures(account: Account) -> bool:
@@ -118,9 +130,9 @@ def admit_create(account: Account, *, now: datetime, trial: timedelta) -> bool:
 
 def note_success(account: Account) -> bool:
     """Close it, as the cloud created an instance. Tell whether it was open."""
-    row = Account.objects.filter(pk=account.pk)
-    if row.filter(breaker=Account.Breaker.CLOSED, breaker_failures=0).exists():
+    if _CALM.read(id=account.pk):
         return False
+    row = Account.objects.filter(pk=account.pk)
     calm = {"breaker_failures": 0, "breaker_note": ""}
     closed = row.exclude(breaker=Account.Breaker.CLOSED).update(
         breaker=Account.Breaker.CLOSED, breaker_until=None, **calm

@@ -15,17 +15,25 @@ from servers.clouds.registry import describe_kind
 from servers.lifecycle.snapshot import Placement
 from servers.lifecycle.states import Answer
 from servers.models import Account, NoCapacity
+from servers.records.prepared import Prepared, among
 
 # What a refusal tells about other servers, too.
 REMEMBERED: Final = frozenset({Answer.NO_CAPACITY, Answer.QUOTA})
 _Place = tuple[str, str]  # as a row has it: region and size
+
+_FULL: Final = Prepared(
+    NoCapacity,
+    lambda slot: NoCapacity.objects.filter(
+        among("account", slot("accounts", "account")), until__gt=slot("now", "until")
+    ),
+)
 
 
 class FullPlaces:
     """What is full now, in all accounts at once."""
 
     def __init__(self, accounts: Collection[UUID], *, now: datetime) -> None:
-        rows = NoCapacity.objects.filter(account__in=accounts, until__gt=now)
+        rows: list[NoCapacity] = _FULL.read(accounts=list(accounts), now=now)
         self._rows = {(row.account_id, row.region, row.size): row for row in rows}
 
     def find(self, placement: Placement, account: Account) -> NoCapacity | None:

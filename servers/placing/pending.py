@@ -10,6 +10,7 @@ from django.utils.crypto import get_random_string
 
 from servers.clouds.registry import describe_kind
 from servers.lifecycle.snapshot import Placement
+from servers.messaging import dispatch
 from servers.models import Account, Server, TemplateVersion
 from servers.placing.placements import Wanted
 
@@ -31,7 +32,7 @@ def build_pending(
     pool_id: UUID | None = None,
     now: datetime,
 ) -> Server:
-    """Return an unsaved row that is due now, to be created in ``first`` first.
+    """Return an unsaved row to be created in ``first`` first. Send a hint for it.
 
     Without a ``name``, it gets one with the template's prefix. ``ttl`` is in seconds; 0
     is no limit.
@@ -58,5 +59,7 @@ def build_pending(
         created_at=now,
         updated_at=now,
         state_since=now,
-        next_step_at=now,
+        # A pool may want a thousand at once, and each has its hint. So the ticks would
+        # only send them all again.
+        next_step_at=now + dispatch.AGAIN if pool_id else now,
     )

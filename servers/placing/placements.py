@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from servers.errors import InvalidError
 from servers.lifecycle.snapshot import Hold, Placement
@@ -29,6 +29,7 @@ from servers.placing.breaker import explain_hold, is_by_failures
 from servers.placing.memory import FullPlaces
 from servers.placing.queue_gate import explain_refusal
 from servers.records.limits import count_recent_creates, count_servers
+from servers.records.prepared import Prepared, among
 
 LocationKey = tuple[UUID, str]
 _MAX_KEPT: Final = 1000
@@ -229,6 +230,25 @@ class PlacementFacts:
         return Held(Hold.NONE)
 
 
+_UNEXPLAINED: Final = Prepared(
+    Instance,
+    lambda slot: (
+        Instance.objects.filter(
+            live=True,
+            verdict=Verdict.UNEXPLAINED,
+            condemned_at__isnull=True,  # not yet decided
+        )
+        .filter(
+            among("account", slot("accounts", "account"))
+            | among("identity", slot("identities", "identity"))
+        )
+        .order_by()
+        .values_list("account", "identity", "region")
+        .annotate(Count("id"))
+    ),
+)
+
+
 def count_unexplained(accounts: Iterable[Account]) -> dict[LocationKey, int]:
     """Return how many unknown instances each location has.
 
@@ -238,16 +258,8 @@ def count_unexplained(accounts: Iterable[Account]) -> dict[LocationKey, int]:
     accounts = list(accounts)
     identities = {account.cloud_identity for account in accounts} - {None}
     counts: dict[LocationKey, int] = {}
-    rows = (
-        Instance.objects.filter(
-            live=True,
-            verdict=Verdict.UNEXPLAINED,
-            condemned_at__isnull=True,  # not yet decided
-        )
-        .filter(Q(account__in=accounts) | Q(identity__in=identities))
-        .order_by()
-        .values_list("account", "identity", "region")
-        .annotate(Count("id"))
+    rows = _UNEXPLAINED.read(
+        accounts=[account.pk for account in accounts], identities=list(identities)
     )
     for owner, identity, region, count in rows:
         for account in accounts:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import chain
+from typing import Final
 from uuid import UUID
 
 from servers.lifecycle.conditions import Met, NotYet
@@ -40,6 +41,20 @@ from servers.placing.views import (
     view_instance,
 )
 from servers.records.hosts import record_check, record_follow, record_look
+from servers.records.prepared import Prepared, among
+
+_ATTEMPTS: Final = Prepared(
+    Attempt,
+    lambda slot: Attempt.objects.filter(server_uid__in=slot("servers", "server_uid")),
+)
+_INSTANCES: Final = Prepared(
+    Instance,
+    lambda slot: Instance.objects.filter(server_uid__in=slot("servers", "server_uid")),
+)
+_LOCATIONS: Final = Prepared(
+    Location,
+    lambda slot: Location.objects.filter(among("account", slot("accounts", "account"))),
+)
 
 
 class Loader:
@@ -59,10 +74,10 @@ class Loader:
             if server.attempt_number or server.state != State.PENDING
         ]
         self.attempts: dict[UUID, list[Attempt]] = {}
-        for attempt in Attempt.objects.filter(server_uid__in=ids):
+        for attempt in _ATTEMPTS.read(servers=ids):
             self.attempts.setdefault(attempt.server_uid, []).append(attempt)
         self.instances: dict[UUID, list[Instance]] = {}
-        for instance in Instance.objects.filter(server_uid__in=ids):
+        for instance in _INSTANCES.read(servers=ids):
             if instance.server_uid is not None:
                 self.instances.setdefault(instance.server_uid, []).append(instance)
         self.hosts = load_hosts(servers)
@@ -117,7 +132,7 @@ class Loader:
         for row in rows:
             row.account = self.accounts[row.account_id]
         found = {}
-        for location in Location.objects.filter(account__in=self.accounts):
+        for location in _LOCATIONS.read(accounts=list(self.accounts)):
             location.account = self.accounts[location.account_id]
             found[location.account_id, location.region] = location
         return {key: found.get(key) for key in keys}

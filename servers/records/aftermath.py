@@ -15,10 +15,9 @@ from django.db import transaction
 
 from servers.lifecycle.states import CLOSED, Answer, Event, Outcome, State
 from servers.models import Attempt, Server
-from servers.models import Event as EventRow
 from servers.records.boots import record_boots
 from servers.records.counters import count_boots
-from servers.records.events import build_event
+from servers.records.events import build_event, insert_events
 from servers.records.keys import wipe_hosts
 
 logger = logging.getLogger(__name__)
@@ -67,15 +66,17 @@ class Moved:
 
 def follow_moves(moved: Sequence[Moved], *, now: datetime) -> None:
     """Write the events of moves, and what else follows. The counters come last."""
-    EventRow.objects.bulk_create(
-        build_event(
-            each.change.event,
-            server=each.change.server,
-            reason=each.change.reason,
-            from_state=each.source,
-            to_state=each.target,
-        )
-        for each in moved
+    insert_events(
+        [
+            build_event(
+                each.change.event,
+                server=each.change.server,
+                reason=each.change.reason,
+                from_state=each.source,
+                to_state=each.target,
+            )
+            for each in moved
+        ]
     )
     closed, booted, ended = [], [], []
     for each in moved:

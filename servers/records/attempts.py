@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from servers.clouds.base import CloudInstance, CreateSpec
 from servers.lifecycle.guards import Claim, weigh_claim
@@ -19,6 +20,7 @@ from servers.lifecycle.states import Event, Outcome, State, Verdict
 from servers.models import Attempt, Instance, Server
 from servers.records.counters import ATTEMPTS, count
 from servers.records.ledger import Fact, move, write_event
+from servers.records.prepared import Prepared, PreparedInsert, Slots
 
 # What operations and other steps may change in a row while a step works on it.
 _CHANGING: Final = (
@@ -42,17 +44,39 @@ _CHANGING: Final = (
     "planned_at",
 )
 
+_SERVER: Final = Prepared(
+    Server,
+    lambda slot: (
+        Server.objects.select_for_update(no_key=True)
+        .filter(pk=slot("id"))
+        .values_list(*_CHANGING)
+        .order_by()
+    ),
+)
+
+
+def _filter_attempt(slot: Slots) -> "QuerySet[Attempt]":
+    return Attempt.objects.filter(pk=slot("id")).order_by()
+
+
+_ATTEMPT: Final = Prepared(Attempt, _filter_attempt)
+_ATTEMPT_LOCKED: Final = Prepared(
+    Attempt,
+    lambda slot: (
+        _filter_attempt(slot)
+        .select_for_update(no_key=True)
+        .values_list("outcome", "instance_id")
+    ),
+)
+_NEW_INSTANCE: Final = PreparedInsert(Instance, ignore=True)
+
 
 def lock_server(server: Server) -> bool:
     """Lock a server's row, and read what may have changed. False if it was purged."""
-    try:
-        server.refresh_from_db(
-            fields=_CHANGING,
-            from_queryset=Server.objects.select_for_update(no_key=True),
-        )
-    except Server.DoesNotExist:
-        return False
-    return True
+    rows = _SERVER.read(id=server.pk)
+    for name, value in zip(_CHANGING, rows[0] if rows else (), strict=False):
+        setattr(server, name, value)
+    return bool(rows)
 
 
 def record_accepted(
@@ -71,10 +95,7 @@ def record_accepted(
     """
     with transaction.atomic(savepoint=False):
         exists = lock_server(server)
-        attempt.refresh_from_db(
-            fields=["outcome", "instance_id"],
-            from_queryset=Attempt.objects.select_for_update(no_key=True),
-        )
+        ((attempt.outcome, attempt.instance_id),) = _ATTEMPT_LOCKED.read(id=attempt.pk)
         instance = record_instance(shown, attempt=attempt, now=now)
         claim = weigh_claim(
             Outcome(attempt.outcome),
@@ -83,13 +104,15 @@ def record_accepted(
             condemned=instance.condemned_at is not None,
         )
         if claim is Claim.OWN:
-            attempt.outcome = Outcome.ACCEPTED
-            attempt.instance_id = shown.instance_id
-            attempt.answered_at = now
-            attempt.answer = reason
-            attempt.save(
-                update_fields=["outcome", "instance_id", "answered_at", "answer"]
-            )
+            answered = {
+                "outcome": Outcome.ACCEPTED,
+                "instance_id": shown.instance_id,
+                "answered_at": now,
+                "answer": reason,
+            }
+            _ATTEMPT.update(answered, id=attempt.pk)
+            for name, value in answered.items():
+                setattr(attempt, name, value)
             count(ATTEMPTS, Outcome.ACCEPTED)
             if exists and server.attempt_number == attempt.number:
                 _own(server, shown, now=now, reason=reason)
@@ -150,10 +173,10 @@ def record_instance(
     same cloud has recorded the instance already, that record is returned.
     """
     identity = attempt.account.cloud_identity
-    Instance.objects.bulk_create(
-        [_build_instance(shown, attempt=attempt, identity=identity, now=now)],
-        ignore_conflicts=True,  # a listing was faster
-    )
+    row = _build_instance(shown, attempt=attempt, identity=identity, now=now)
+    if _NEW_INSTANCE.run(row):
+        return row
+    # A listing was faster.
     rows = Instance.objects.filter(
         region=attempt.region, instance_id=shown.instance_id
     ).order_by()

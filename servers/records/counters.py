@@ -4,10 +4,11 @@ import collections
 from collections.abc import Sequence
 from typing import Final
 
-from django.db.models import F
+from django.db.models import F, FloatField
 
 from servers.models import Counter
 from servers.outgoing.errors import CallError
+from servers.records.prepared import Prepared, Slot
 
 ATTEMPTS: Final = "attempts"
 FAILURES: Final = "step_failures"
@@ -17,16 +18,22 @@ BOOT_SECONDS: Final = "boot_seconds"
 BOOT_BUCKETS: Final = ("10", "20", "30", "60", "90", "120", "180", "300", "600", "+Inf")
 FAULT: Final = "Fault"
 
+_ROW: Final = Prepared(
+    Counter,
+    lambda slot: Counter.objects.filter(name=slot("name"), label=slot("label")),
+)
+_ADDED: Final = {"value": F("value") + Slot("by", FloatField())}
+
 
 def count(name: str, label: str = "", *, by: float = 1) -> None:
     """Add to a counter, in the caller's transaction if there is one."""
-    row = Counter.objects.filter(name=name, label=label)
-    if not row.update(value=F("value") + by):
+    key = {"name": name, "label": label}
+    if not _ROW.update(_ADDED, **key, by=by):
         # If two processes get here, the second uses the row of the first.
         Counter.objects.bulk_create(
             [Counter(name=name, label=label)], ignore_conflicts=True
         )
-        row.update(value=F("value") + by)
+        _ROW.update(_ADDED, **key, by=by)
 
 
 def count_failure(error: CallError) -> None:

@@ -4,6 +4,7 @@ It locks the account before the server and its attempt.
 """
 
 from datetime import datetime
+from typing import Final
 
 from django.db import transaction
 
@@ -23,7 +24,20 @@ from servers.records.keys import (
 from servers.records.leases import Lease
 from servers.records.ledger import move
 from servers.records.limits import count_recent_creates, count_servers
+from servers.records.prepared import Prepared, PreparedInsert
 from servers.records.registrations import ask_registration
+
+# Locked until the transaction ends.
+_LIMITS: Final = Prepared(
+    Account,
+    lambda slot: (
+        Account.objects.select_for_update(no_key=True)
+        .filter(pk=slot("id"))
+        .values_list("enabled", "max_servers", "creates_per_minute")
+        .order_by()
+    ),
+)
+_NEW_ATTEMPT: Final = PreparedInsert(Attempt)
 
 
 def write_intent(
@@ -93,7 +107,7 @@ def write_intent(
             known |= list_callback_columns(number, callback_digest)
         if known:
             write_host(server.pk, known)
-        attempt = Attempt.objects.create(
+        attempt = Attempt(
             server=server,
             server_uid=server.pk,
             server_name=server.name,
@@ -114,6 +128,7 @@ def write_intent(
             lease_end=lease.until,
             spec=dump_spec(spec) if keeps_spec else "",
         )
+        _NEW_ATTEMPT.run(attempt)
         if queue is not None:
             ask_registration(attempt, queue)
         return attempt
@@ -125,17 +140,11 @@ def _has_room(account: Account, server: Server, *, now: datetime) -> bool:
     Because of the lock, intents for one account and requests that count its servers
     (placing/caps.py) wait for each other.
     """
-    held = (
-        Account.objects.select_for_update(no_key=True)
-        .only("enabled", "max_servers", "creates_per_minute")
-        .filter(pk=account.pk)
-        .first()
-    )
-    if held is None or not held.enabled:
-        return False
-    # A server counts in the account where it was last tried: maybe already here.
-    moves = account.pk != server.account_id
-    if moves and count_servers([held.pk]).get(held.pk, 0) >= held.max_servers:
-        return False
-    recent = count_recent_creates([held.pk], now=now).get(held.pk, 0)
-    return recent < held.creates_per_minute
+    for is_enabled, most, per_minute in _LIMITS.read(id=account.pk):
+        # A server counts in the account where it was last tried: maybe already here.
+        moves = account.pk != server.account_id
+        if moves and count_servers([account.pk]).get(account.pk, 0) >= most:
+            return False
+        recent = count_recent_creates([account.pk], now=now).get(account.pk, 0)
+        return bool(is_enabled) and recent < per_minute
+    return False  # it was deleted

@@ -8,13 +8,14 @@ import os
 import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from django.db.models import DateTimeField, Q, Value
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.db.models.lookups import GreaterThan
 
 from servers.models import Server
+from servers.records.prepared import Prepared, Slots
 
 _HOST = socket.gethostname()[:80]
 
@@ -34,14 +35,50 @@ class Lease:
             "lease_by": name_process(),
         }
 
-    def can_begin(self) -> Q:
-        """Return what a claim requires: no other claim, and a lease that is not over.
+    def requires(self) -> dict[str, Any]:
+        """Return the values of the slots of ``can_begin``."""
+        return {"known_fence": self.fence - 1, "until": self.until}
 
-        The second is by the database's clock, within the statement. A worker that was
-        suspended for longer than its lease finds out here.
-        """
-        until = Value(self.until, output_field=DateTimeField())
-        return Q(GreaterThan(until, Now()), fence=self.fence - 1)
+
+def can_begin(slot: Slots) -> Q:
+    """Return what a claim requires: no other claim, and a lease that is not over.
+
+    The second is by the database's clock, within the statement. A worker that was
+    suspended for longer than its lease finds out here.
+    """
+    until = slot("until", "lease_until")
+    return Q(GreaterThan(until, Now()), fence=slot("known_fence", "fence"))
+
+
+_CLAIMED: Final = Prepared(
+    Server, lambda slot: Server.objects.filter(can_begin(slot), pk=slot("id"))
+)
+
+
+def _filter_held(slot: Slots) -> "QuerySet[Server]":
+    return Server.objects.filter(pk=slot("id"), fence=slot("fence"))
+
+
+def _filter_undisturbed(slot: Slots) -> "QuerySet[Server]":
+    return _filter_held(slot).filter(
+        state=slot("state"), attempt_number=slot("attempt_number")
+    )
+
+
+_HELD: Final = Prepared(Server, _filter_held)
+_UNDISTURBED: Final = Prepared(
+    Server,
+    lambda slot: _filter_undisturbed(slot).filter(next_step_at=slot("next_step_at")),
+)
+_UNDISTURBED_AT_REST: Final = Prepared(
+    Server, lambda slot: _filter_undisturbed(slot).filter(next_step_at=None)
+)
+_LOCKED: Final = Prepared(
+    Server,
+    lambda slot: (
+        _filter_held(slot).select_for_update(no_key=True).values_list("pk").order_by()
+    ),
+)
 
 
 def name_process() -> str:
@@ -55,8 +92,7 @@ def claim(server: Server, lease: Lease) -> bool:
     The caller has seen that the row is free, or holds it already. On success the object
     has the new fence.
     """
-    rows = Server.objects.filter(lease.can_begin(), pk=server.pk)
-    if not rows.update(**lease.columns()):
+    if not _CLAIMED.update(lease.columns(), id=server.pk, **lease.requires()):
         return False
     server.fence = lease.fence
     return True
@@ -64,9 +100,7 @@ def claim(server: Server, lease: Lease) -> bool:
 
 def hold(server: Server) -> bool:
     """Lock a row until the transaction ends; return False if it was claimed since."""
-    rows = Server.objects.select_for_update(no_key=True)
-    held = rows.filter(pk=server.pk, fence=server.fence).order_by()
-    return held.values_list("pk", flat=True).first() is not None
+    return bool(_LOCKED.read(id=server.pk, fence=server.fence))
 
 
 def postpone(server: Server, *, wait: timedelta) -> None:
@@ -83,21 +117,20 @@ def release(seen: Server, *, next_step_at: datetime | None, waiting: str) -> boo
     operation changed the row meanwhile, its ``next_step_at`` is kept and only the lease
     ends. False: another process has claimed the row.
     """
-    held = Server.objects.filter(pk=seen.pk, fence=seen.fence)
-    undisturbed = held.filter(
-        state=seen.state,
-        attempt_number=seen.attempt_number,
-        next_step_at=seen.next_step_at,
-    )
-    return bool(
-        undisturbed.update(
-            lease_until=None,
-            next_step_at=next_step_at,
-            waiting=waiting,
-            deadline_at=seen.deadline_at,
-            pending_left=seen.pending_left,
-            planned_at=next_step_at,
-            failures=seen.failures,
-        )
-        or held.update(lease_until=None)
-    )
+    held = {"id": seen.pk, "fence": seen.fence}
+    known = {"state": seen.state, "attempt_number": seen.attempt_number}
+    values = {
+        "lease_until": None,
+        "next_step_at": next_step_at,
+        "waiting": waiting,
+        "deadline_at": seen.deadline_at,
+        "pending_left": seen.pending_left,
+        "planned_at": next_step_at,
+        "failures": seen.failures,
+    }
+    if seen.next_step_at is None:
+        count = _UNDISTURBED_AT_REST.update(values, **held, **known)
+    else:
+        planned = {"next_step_at": seen.next_step_at}
+        count = _UNDISTURBED.update(values, **held, **known, **planned)
+    return bool(count or _HELD.update({"lease_until": None}, **held))

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from servers import tracing
@@ -24,8 +24,9 @@ from servers.models import Account, Fleet, Server
 from servers.models import Event as EventRow
 from servers.records.aftermath import Change, Moved, follow_moves
 from servers.records.columns import find_columns
-from servers.records.events import build_event
-from servers.records.leases import Lease
+from servers.records.events import build_event, insert_events
+from servers.records.leases import Lease, can_begin
+from servers.records.prepared import Prepared, Slots
 
 
 class Fact(StrEnum):
@@ -69,19 +70,41 @@ class Fact(StrEnum):
     PROCESS_ENDED = "process_ended"
 
 
+_FLEET: Final = Prepared(Fleet, lambda _: Fleet.objects.annotate(now=Now()))
+_NOW: Final = Prepared(Fleet, lambda _: Fleet.objects.values_list(Now()))
+
+
+def _filter_seen(slot: Slots) -> "QuerySet[Server]":
+    return Server.objects.filter(
+        pk=slot("id"), state=slot("state"), attempt_number=slot("attempt_number")
+    )
+
+
+# The row of a server as the caller knows it; with the fence that it knows; and for a
+# claim.
+_SEEN: Final = Prepared(Server, _filter_seen)
+_FENCED: Final = Prepared(
+    Server, lambda slot: _filter_seen(slot).filter(fence=slot("fence"))
+)
+_CLAIMED: Final = Prepared(
+    Server, lambda slot: _filter_seen(slot).filter(can_begin(slot))
+)
+
+
 def database_now() -> datetime:
     """Return the time of the database: the only clock that processes share.
 
     A time read here is older than that of any later statement, so a lease computed from
     it is never too long. The query needs a row, and the fleet's row always exists.
     """
-    now: datetime = Fleet.objects.values_list(Now(), flat=True).get()
+    ((now,),) = _NOW.read()
+    assert isinstance(now, datetime)
     return now
 
 
 def read_fleet() -> tuple[Fleet, datetime]:
     """Return the fleet and the time of the database. One query."""
-    fleet = Fleet.objects.annotate(now=Now()).get()
+    (fleet,) = _FLEET.read()
     return fleet, fleet.now
 
 
@@ -96,17 +119,18 @@ def write_event(
     to_state: str = "",
 ) -> None:
     """Append one event, in the caller's transaction."""
-    build_event(
-        kind,
-        server=server,
-        account_id=account.pk if account else account_id,
-        reason=reason,
-        from_state=from_state,
-        to_state=to_state,
-    ).save(force_insert=True)
-
-
-_ANY: Final = Q()
+    insert_events(
+        [
+            build_event(
+                kind,
+                server=server,
+                account_id=account.pk if account else account_id,
+                reason=reason,
+                from_state=from_state,
+                to_state=to_state,
+            )
+        ]
+    )
 
 
 def insert_servers(servers: list[Server], *, reason: str = "Requested.") -> None:
@@ -160,15 +184,9 @@ def move(
     values. False means that the row moved meanwhile or the table does not allow the
     event. Then nothing was written.
     """
-    guard, columns = Q(), dict(changes or {})
-    if fence is not None:
-        guard &= Q(fence=fence)
-    if claim is not None:
-        guard &= claim.can_begin()
-        columns |= claim.columns()
-    change = Change(server, event, reason, columns, answer)
+    change = Change(server, event, reason, dict(changes or {}), answer)
     with transaction.atomic(savepoint=False):
-        return bool(_move_each([change], now=now, guard=guard))
+        return bool(_move_each([change], now=now, fence=fence, claim=claim))
 
 
 def move_all(changes: Sequence[Change], *, now: datetime) -> list[Server]:
@@ -199,16 +217,22 @@ def write_in_turn(pks: Iterable[UUID], write: Callable[[set[UUID]], object]) -> 
 
 
 def _move_each(
-    changes: Sequence[Change], *, now: datetime, guard: Q = _ANY
+    changes: Sequence[Change],
+    *,
+    now: datetime,
+    fence: int | None = None,
+    claim: Lease | None = None,
 ) -> list[Server]:
-    tried = (_move(change, now=now, guard=guard) for change in changes)
+    tried = (_move(change, now=now, fence=fence, claim=claim) for change in changes)
     moved = [each for each in tried if each is not None]
     if moved:
         follow_moves(moved, now=now)
     return [each.change.server for each in moved]
 
 
-def _move(change: Change, *, now: datetime, guard: Q) -> Moved | None:
+def _move(
+    change: Change, *, now: datetime, fence: int | None, claim: Lease | None
+) -> Moved | None:
     server, event, reason = change.server, change.event, change.reason
     source = State(server.state)
     target = target_of(source, event)
@@ -224,10 +248,19 @@ def _move(change: Change, *, now: datetime, guard: Q) -> Moved | None:
         **find_columns(server, event, reason=reason, now=now),
         **change.columns,
     }
-    row = Server.objects.filter(
-        guard, pk=server.pk, state=source, attempt_number=server.attempt_number
-    )
-    if row.update(**written) != 1:
+    seen = {
+        "id": server.pk,
+        "state": source,
+        "attempt_number": server.attempt_number,
+    }
+    if claim is not None:
+        written |= claim.columns()
+        count = _CLAIMED.update(written, **seen, **claim.requires())
+    elif fence is not None:
+        count = _FENCED.update(written, **seen, fence=fence)
+    else:
+        count = _SEEN.update(written, **seen)
+    if count != 1:
         return None
     for name, value in written.items():
         setattr(server, name, value)

@@ -9,9 +9,23 @@ from django.db.models import Count
 
 from servers.lifecycle.states import PROVEN_GONE
 from servers.models import Attempt, Server
+from servers.records.prepared import Prepared, among
 
 # Servers whose instance may exist. Each counts in the account where it was last tried.
 COUNTED: Final = Server.objects.exclude(state__in=PROVEN_GONE).order_by()
+
+_RECENT: Final = Prepared(
+    Attempt,
+    lambda slot: (
+        Attempt.objects.filter(
+            among("account", slot("accounts", "account")),
+            asked_at__gt=slot("since", "asked_at"),
+        )
+        .order_by()
+        .values_list("account")
+        .annotate(Count("id"))
+    ),
+)
 
 
 def count_servers(accounts: Iterable[UUID]) -> dict[UUID, int]:
@@ -25,11 +39,4 @@ def count_servers(accounts: Iterable[UUID]) -> dict[UUID, int]:
 
 def count_recent_creates(accounts: Iterable[UUID], *, now: datetime) -> dict[UUID, int]:
     """Return each account's number of creates in the last minute. One query."""
-    return dict(
-        Attempt.objects.filter(
-            account__in=list(accounts), asked_at__gt=now - timedelta(minutes=1)
-        )
-        .order_by()
-        .values_list("account")
-        .annotate(Count("id"))
-    )
+    return dict(_RECENT.read(accounts=list(accounts), since=now - timedelta(minutes=1)))

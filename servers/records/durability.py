@@ -1,0 +1,33 @@
+"""Commits that need not outlive a power cut."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+
+@contextmanager
+def soft_commit() -> Iterator[None]:
+    """Run a transaction whose commit does not wait for the disk.
+
+    For what a later step would find out again, as if this one had died before it. The
+    order of commits is kept, so nothing that was committed later is kept without it.
+    """
+    if connection.in_atomic_block:  # the outer transaction decides
+        yield
+    elif connection.vendor == "sqlite":
+        _set_synchronous("NORMAL")
+        try:
+            with transaction.atomic():
+                yield
+        finally:
+            _set_synchronous("FULL")
+    else:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit TO off")
+            yield
+
+
+def _set_synchronous(level: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA synchronous = {level}")
