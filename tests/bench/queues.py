@@ -5,9 +5,11 @@ import hmac
 import json
 import os
 import random
+import sqlite3
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -126,9 +128,14 @@ def count_creates(world: Any) -> int:
 
 
 def count_running(service: Service) -> int:
-    """Return how many servers run."""
-    time.sleep(0.5)
-    return list(service.states().values()).count("running")
+    """Return how many servers run, by its database: a listing takes CPU."""
+    time.sleep(0.1)
+    path = service.data / "serverfleet.sqlite3"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        rows = database.execute(
+            "SELECT COUNT(*) FROM servers_server WHERE state = 'running'"
+        )
+        return int(rows.fetchone()[0])
 
 
 def measure_plans() -> Iterator[Row]:
