@@ -55,8 +55,8 @@ def _static_stamp() -> str:
 def prepare_database(address: str | None) -> str:
     """Migrate, create what is missing, and return the block to print.
 
-    ``address`` is where this machine is about to serve, and gets a sandbox to try. With
-    None, nothing runs here, and there is none.
+    ``address`` is where this machine is about to serve. Then there is also a sandbox to
+    try. With None, nothing runs on this machine, and no sandbox is created.
     """
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):

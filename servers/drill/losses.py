@@ -2,8 +2,8 @@
 
 Under strikes, few servers run for so long that one is replaced when it fails. So the
 drill waits until enough of them run, and then lets a few fail. If more of a location's
-servers failed, none would be replaced, because it would look like the network. So it
-also waits for those that are still on their way, some of which might fail, too.
+servers failed, none would be replaced, because it would look like the network. So the
+drill also waits for servers that are still on their way, since they might fail, too.
 """
 
 import time
@@ -35,7 +35,7 @@ _LOSS_SECONDS: Final = 60.0
 
 
 def fill_up(callers: Callers) -> None:
-    """Create servers until enough run and none is coming, or until the time is up."""
+    """Create servers until enough run and none is on its way, or until time is up."""
     ends = time.monotonic() + _FILL_SECONDS
     while time.monotonic() < ends:
         try:
@@ -52,9 +52,9 @@ def fill_up(callers: Callers) -> None:
 
 
 def find_share() -> float:
-    """Return the share of unhealthy servers at which ``LOSSES`` of them are.
+    """Return the share of unhealthy servers at which ``LOSSES`` of them are unhealthy.
 
-    No server is if there is none.
+    Without servers, it is so small that none becomes unhealthy.
     """
     coming = Server.objects.filter(state__in=COMING).values_list("pk", flat=True)
     rolls = sorted(roll_health(pk.hex) for pk in coming)

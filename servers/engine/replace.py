@@ -1,4 +1,4 @@
-"""Replace a server that is lost: create another one, terminate this one.
+"""Replace a lost server: create another one, and terminate this one.
 
 Both happen in one transaction, which takes this server only if nobody else has moved
 it. So there is one replacement or none, whichever process dies.

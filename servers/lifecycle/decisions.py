@@ -109,9 +109,9 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Create another server like it, and terminate this one, for this reason.
+    """Create another server like this one, and terminate this one for ``reason``.
 
-    If there can't be another one, ``otherwise`` moves this one.
+    If no other server can be created, ``otherwise`` is the event that moves this one.
     """
 
     reason: str

@@ -37,7 +37,7 @@ def decide_interruption(snapshot: Snapshot, own: InstanceView) -> Decision:
 
 def _decide_running(snapshot: Snapshot, said: str, *, has_ended: bool) -> Decision:
     if snapshot.replaces and not snapshot.protected:
-        # What can't be replaced still has the time that the cloud leaves its builds.
+        # If it can't be replaced, its builds still have the time that the cloud leaves.
         otherwise = Event.INSTANCE_INTERRUPTED if has_ended else Event.STOP_REQUESTED
         return Replace(said, otherwise)
     if has_ended:

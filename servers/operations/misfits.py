@@ -1,11 +1,12 @@
 """What keeps a pool from working with its queue and its template.
 
 One rule for three doors: it is checked whenever one of the three is saved. A pool that
-is disabled, or whose queue is, creates nothing. It is checked once that is enabled, so
-that both can be disabled whatever is wrong.
+is disabled, or whose queue is, creates nothing. It is checked only once both are
+enabled, so that either can be disabled whatever is wrong.
 
-Two of the three can be saved at the same moment, and each may fit what the other was.
-So it is checked again at the end of the transaction, under a lock that all three take.
+If two of the three are saved at the same moment, each may fit only what the other was
+before. So the fit is checked again at the end of the transaction, under a lock that all
+three take.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ from servers.placing.registrations import explain_unregistered, find_registers
 from servers.queues.registry import describe_queue_kind
 
 MAX_TOLD: Final = 5
-# Two numbers of ours: the horizon of the events uses locks with one (migration 0010).
+# A key of two numbers: the horizon of the events uses keys of one (migration 0010).
 _LOCK: Final = "SELECT pg_advisory_xact_lock(6233831, 1)"
 _Find = Callable[[Template], Iterable[TemplatePlacement]]
 # What can be long, and is not needed.
@@ -46,10 +47,11 @@ class Misfit:
 def hold_fit() -> None:
     """Let no other pool, queue or template be saved until the transaction ends.
 
-    Call it when all is written, and check after it what is stored by then. It is the
+    Call it once everything is written, and then check what is stored by now. It is the
     last lock that a transaction asks for, so there can be no deadlock. Locks on rows
-    would not do: who reads a queue holds the queue and then its pools, and who carries
-    out a plan holds the pool and then the account. SQLite has one writer at a time.
+    would not do: whoever reads a queue locks the queue and then its pools, and whoever
+    carries out a plan locks the pool and then the account. SQLite needs no lock, since
+    it has one writer at a time.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

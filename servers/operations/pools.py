@@ -66,9 +66,10 @@ def save_pool(pool: Pool) -> Pool:
 
 
 def _hold_rows(before: Pool | None, pool: Pool) -> None:
-    """Keep the queue and the template that a pool gets from being deleted.
+    """Lock the new queue and template of a pool, so that neither can be deleted.
 
-    Checked here, because the foreign keys are only checked at the commit.
+    Whether they exist is checked here, because foreign keys are checked only at the
+    commit.
     """
     for model, field in ((Queue, "queue"), (Template, "template")):
         pk = getattr(pool, f"{field}_id")

@@ -35,7 +35,7 @@ class Probe:
 
     @property
     def jobs(self) -> tuple[QueueJob, ...]:
-        """Its jobs, all of them."""
+        """All jobs of the queue."""
         return self.shown.jobs if self.shown else ()
 
 

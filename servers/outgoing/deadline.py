@@ -13,8 +13,8 @@ from typing import Final
 
 # Of all pages of a call, unpacked. A page of zeros is sent as next to nothing.
 MAX_RECEIVED: Final = 256 * 1024 * 1024
-# Of JSON, in one answer and in all of a call. An empty list takes three bytes of an
-# answer and, once it is read, some sixty of memory.
+# Of JSON, in one answer and in all answers to a call. An empty list takes three bytes
+# of an answer, and about sixty bytes of memory once it is read.
 MAX_VALUES: Final = 1_000_000
 MAX_ALL_VALUES: Final = 5_000_000
 _local = threading.local()
@@ -51,8 +51,8 @@ class Deadline:
     """The time and the connections of one call of the port, in one thread.
 
     ``what`` names the cloud in the sentences of errors. ``received`` is that of the
-    call, if this is one of its threads. Then as many answers as ``at_once`` may come
-    together, and each may have its part of what one may have.
+    call, if this is one of its threads. Then ``at_once`` answers may come together, and
+    they share the limits of one answer equally.
     """
 
     def __init__(

@@ -36,7 +36,7 @@ def parse_json(body: bytes) -> Any:
 def count_values(body: bytes) -> int:
     """Return how many values a body of JSON has at most, without reading it.
 
-    Each but the first comes after a comma, or at the beginning of a list or an object.
+    Each value but the first comes after a comma, or begins a list or an object.
     """
     return 1 + sum(map(body.count, (b",", b"[", b"{")))
 
@@ -61,8 +61,8 @@ def find(data: Any, *path: Step) -> Any:
 def text(data: Any, *path: Step) -> str:
     """Return a text, or a number as text (many ids are numbers), or "".
 
-    Characters that no database or terminal takes become question marks, and what comes
-    after MAX_TEXT of them is left out.
+    Characters that no database or terminal takes become question marks. What is longer
+    than MAX_TEXT characters is cut.
     """
     found = find(data, *path)
     if isinstance(found, bool):

@@ -198,9 +198,10 @@ class RestClient:
 
 
 def _parse(body: bytes) -> Any:
-    """Return the JSON value of a body, or None. Raise UnknownOutcomeError for a bomb.
+    """Return the JSON value of a body, or None.
 
-    Before it is read: then it would already take the memory.
+    Raises UnknownOutcomeError if it has too many values. They are counted before the
+    body is parsed, because parsing already takes the memory.
     """
     deadline = current_deadline()
     values = reading.count_values(body)

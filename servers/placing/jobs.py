@@ -24,7 +24,8 @@ def match_jobs(
 ) -> tuple[dict[str, list[QueueJob]], list[QueueJob]]:
     """Return the jobs of each pool by its name, and those that none can run.
 
-    Dry pools get only what no other can run, unless all count ``as_if_live``.
+    Dry pools get only jobs that no other pool can run. With ``as_if_live``, all pools
+    count as live.
     """
     kind = describe_queue_kind(queue.kind)
 

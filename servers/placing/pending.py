@@ -59,7 +59,7 @@ def build_pending(
         created_at=now,
         updated_at=now,
         state_since=now,
-        # A pool may want a thousand at once, and each has its hint. So the ticks would
-        # only send them all again.
+        # A pool may want a thousand at once, and each gets a hint. If they were due
+        # now, ticks would send all hints again.
         next_step_at=now + dispatch.AGAIN if pool_id else now,
     )

@@ -54,7 +54,7 @@ def _configure(queue: Queue, kind: QueueKind) -> QueueConfig:
 
 
 def _trim(given: Mapping[str, Any], fields: Iterable[Field]) -> dict[str, Any]:
-    """Return values without white space around those that were checked without it."""
+    """Return the values, without white space where it was ignored by the checks."""
     exact = {field.name for field in fields if field.pattern}
     return {
         name: value.strip() if name in exact and isinstance(value, str) else value

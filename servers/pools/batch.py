@@ -202,7 +202,7 @@ def read_batch(pool_pks: Collection[UUID]) -> Batch:
 def gather_batch(
     given: Iterable[Pool], shares: Mapping[UUID, Shares | Exception] | None = None
 ) -> Batch:
-    """Read what the plans of these pools depend on. ``shares`` are read if None."""
+    """Read what the plans of these pools depend on, and ``shares`` unless given."""
     pools = list(given)
     fleet, now = read_fleet()
     members = read_members([pool.pk for pool in pools])

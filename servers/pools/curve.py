@@ -85,7 +85,7 @@ def read_record(
     boot = UNKNOWN_BOOT.total_seconds() if usual is None else usual
     cloud = Cloud(
         boot=boot,
-        # It may have been another one when the boots were measured.
+        # The deadline may have been another one when the boots were measured.
         deadline=max(settings.BOOT_DEADLINE, boot),
         failing=failed / count if count else 0.0,
         slots=pool.template.capacity,

@@ -31,7 +31,7 @@ class Shares:
     """A snapshot, divided among the pools of its queue.
 
     Running jobs count for a pool by the server that they run on, if the CI names it.
-    ``doubtful`` names the pools whose servers may run a job that names none.
+    ``doubtful`` names the pools whose servers may run a job that names no server.
     ``running`` is for dry pools, and empty without one: by the pool's name, how many of
     its jobs each server runs, whoever's it is.
     """
@@ -80,7 +80,7 @@ def divide_snapshot(
     matched, _ = match_jobs(queue, pools, others)
     dry = {pool.name for pool in pools if pool.dry}
     if dry and len(dry) < len(pools):
-        # They say what they would do if they were not.
+        # They say what they would do if they were live.
         would, _ = match_jobs(queue, pools, others, as_if_live=True)
         matched |= {name: jobs for name, jobs in would.items() if name in dry}
     return Shares(
@@ -96,9 +96,9 @@ def divide_snapshot(
 def _find_doubtful(
     queue: Queue, jobs: Sequence[QueueJob], pools: Sequence[Pool]
 ) -> frozenset[str]:
-    """Return the pools that could serve a job that runs on a server that it hides.
+    """Return the pools that could serve a running job that names no server.
 
-    It counts for one of them, but each may have the server.
+    The job counts for one of them, but its server may belong to any of them.
     """
     running = [job for job in jobs if job.state is JobState.RUNNING]
     sorts = list({sort_of(job.labels): job for job in running}.values())

@@ -141,7 +141,7 @@ def _find_figures(seen: _Seen) -> dict[str, int]:
     """Return the figures that the pool shows, and that its rivals plan by."""
     pool, planned = seen.pool, seen.planned
     if not planned.figures:
-        # What is not known of the queue asks for nothing.
+        # The queue is unknown, so the pool asks for nothing.
         return {**pool.figures, "short": 0}
     created = 0 if pool.dry else planned.create
     return {**planned.figures, "servers": planned.figures["servers"] + created}
@@ -150,8 +150,8 @@ def _find_figures(seen: _Seen) -> dict[str, int]:
 def _forget(planned: Plan, before: Memo) -> Memo:
     """Return the memory of a plan that creates, cordons and uncordons nothing.
 
-    So it waits for no room, either. Cordons from when the pool was not dry are still
-    its own: it takes them back, or stops these servers, once it is live again.
+    So the pool waits for no room, either. It keeps the cordons from before it was dry:
+    once it is live again, it uncordons or terminates these servers.
     """
     still = {*planned.memo.cordoned_at, *planned.uncordon}
     cordoned = {name: at for name, at in before.cordoned_at.items() if name in still}

@@ -16,7 +16,7 @@ from servers.records.snapshots import load_snapshot
 def preview_plan(pool: Pool, shown: QueueSnapshot | None) -> Plan:
     """Return what a pool, saved or not, would do about what its queue shows.
 
-    It is planned together with the other pools of the queue, as if all had been due.
+    It is planned together with the other pools of the queue, as if all were due.
     What pools of other queues lack is known from their last plans.
     """
     rivals = Pool.objects.filter(queue=pool.queue_id, enabled=True).exclude(pk=pool.pk)
@@ -34,7 +34,7 @@ def preview_plan(pool: Pool, shown: QueueSnapshot | None) -> Plan:
 
 
 def _explain_disabled(pool: Pool, queue: Queue) -> list[str]:
-    """Say it if nothing of the plan is done."""
+    """Say so if the pool or its queue is disabled, so that no plan is carried out."""
     rows = (("The pool", pool), ("The queue", queue))
     return [
         f"{what} is disabled, so nothing happens yet."

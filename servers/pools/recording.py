@@ -27,7 +27,7 @@ class Changes:
     """What differs between two snapshots, by the keys of jobs."""
 
     new: Mapping[str, QueueJob]
-    freed: Sequence[str]  # held back before, and no more
+    freed: Sequence[str]  # held back before, and no longer
     started: Mapping[str, QueueJob]
     ended: Sequence[str]
 
@@ -77,7 +77,7 @@ def record_changes(
     found = find_changes(queue, before, after)
     _add(queue, found.new)
     if before is not None:
-        # Until now no server would have helped them, so they have not waited for one.
+        # Until now, no server would have helped them, so they did not wait for one.
         freed_at = datetime.fromtimestamp(before.at, UTC)
         for keys in _batch(found.freed):
             rows = PoolJob.objects.filter(queue=queue, key__in=keys)

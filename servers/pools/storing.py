@@ -45,7 +45,7 @@ def prepare_snapshot(queue: Queue, shown: QueueSnapshot, now: datetime) -> Kept:
 def complete_snapshot(
     shown: QueueSnapshot, before: QueueSnapshot | None, now: datetime
 ) -> QueueSnapshot:
-    """Return a snapshot with all names of jobs and servers, and times, as it is kept.
+    """Return a snapshot as it is kept: with the times and names of jobs and servers.
 
     ``before`` is what the queue showed before. At most one query.
     """

@@ -75,7 +75,7 @@ def bound_snapshot(shown: QueueSnapshot) -> QueueSnapshot:
 class Intake:
     """The jobs of one read as they come in, in any of its threads.
 
-    Each is cut at once, so that the answers that it was in can be forgotten.
+    Each job is cut at once, so that nothing else of its answer stays in memory.
     """
 
     def __init__(self, now: float) -> None:
@@ -88,7 +88,7 @@ class Intake:
         job = bound_job(job, self._now)
         with self._lock:
             self._letters += _count_letters(job)
-            if self._letters > 2 * MAX_LETTERS:  # each may come twice
+            if self._letters > 2 * MAX_LETTERS:  # each job may come twice
                 raise _explain_letters(self._letters // 2)
         return job
 

@@ -10,8 +10,8 @@ from django.db import connection, transaction
 def soft_commit() -> Iterator[None]:
     """Run a transaction whose commit does not wait for the disk.
 
-    For what a later step would find out again, as if this one had died before it. The
-    order of commits is kept, so nothing that was committed later is kept without it.
+    Use it for what a later step would find out again, as if this one had died before
+    the commit. The order of commits is kept, so no later commit survives without it.
     """
     if connection.in_atomic_block:  # the outer transaction decides
         yield

@@ -43,8 +43,8 @@ class Lease:
 def can_begin(slot: Slots) -> Q:
     """Return what a claim requires: no other claim, and a lease that is not over.
 
-    The second is by the database's clock, within the statement. A worker that was
-    suspended for longer than its lease finds out here.
+    The lease is checked by the database's clock, within the statement. A worker that
+    was suspended for longer than its lease finds out here.
     """
     until = slot("until", "lease_until")
     return Q(GreaterThan(until, Now()), fence=slot("known_fence", "fence"))

@@ -1,4 +1,4 @@
-"""Statements that Django compiles once, and that then only get their values.
+"""Statements that Django compiles once. After that, they only get their values.
 
 A create takes some twenty statements. To build and compile each of them anew takes five
 to ten times the CPU that the database needs, and meanwhile the step holds its account's
@@ -24,7 +24,7 @@ from django.db.models.sql.compiler import SQLCompiler
 _Found = TypeVar("_Found")
 _Row = tuple[Any, ...]
 _MAX_LENGTH: Final = 10
-# Of the slots of new values, which may have the names of slots of the condition.
+# Before slots of new values, since slots of the condition may have the same names.
 _NEW: Final = "new "
 
 
@@ -151,7 +151,7 @@ def among(field: str, slots: Iterable[Slot]) -> Q:
 
 
 class PreparedInsert:
-    """The insert of one row of a model. Fields with a default of the database get it.
+    """An insert of one row of a model. Fields with a database default get that.
 
     With ``ignore``, a row that is there already stays as it is.
     """
@@ -161,7 +161,7 @@ class PreparedInsert:
         self._ignore = ignore
 
     def run(self, row: Model) -> bool:
-        """Insert the row, and tell whether it is new. Then the object has its key."""
+        """Insert the row, and tell whether it is new. If so, the object has its key."""
         sql, params = self._insert
         values = {
             field.attname: field.pre_save(row, add=True) for field in self._fields

@@ -34,8 +34,9 @@ def keep_times(
 
     Some CI systems don't say it, so a job of theirs would always look new. It has been
     there at least since the first of the snapshots in a row that showed it so. Others
-    say when a job was created, though it waited for other jobs or for a limit at first:
-    one that an earlier snapshot did not show waiting has not waited since before it.
+    say when a job was created, even if it first waited for other jobs or a limit. So
+    if the earlier snapshot did not show a job waiting, it has not waited since before
+    that snapshot.
     """
     if earlier is None:
         yield from jobs

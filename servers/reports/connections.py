@@ -94,6 +94,6 @@ def _list_docker(server: Server) -> Iterator[Line]:
     host = f"[{server.address}]" if ":" in server.address else server.address
     yield Line(
         "docker-tls",
-        "Docker daemon, as the Drone CLI does: without a check of its certificate",
+        "Docker daemon, as the Drone CLI connects: without a check of its certificate",
         f"docker --tls {_CERTIFICATES} -H tcp://{host}:{DOCKER_PORT} info",
     )

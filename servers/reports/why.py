@@ -56,7 +56,7 @@ def explain_server(
     sentence, following, at = _describe(decision, server, now)
     place = loader.locations.get((server.account_id, server.region))
     if place and at and server.state in BOOTING and at == snapshot.deadline_at:
-        # It need not wait until then: each listing shows how far its instance is.
+        # Something may happen before: each listing shows how far its instance is.
         listed = max(place.next_listing_at, now)
         if listed < at or at <= now:
             following, at = ASKS, listed

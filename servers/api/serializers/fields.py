@@ -147,9 +147,10 @@ class Object(_Strict, serializers.DictField):
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
-        """Return it with an int for a number such as 2.0, which is the same in JSON.
+        """Return the object with an int for each number such as 2.0.
 
-        Not every cloud or CI takes both spellings where it wants a whole number.
+        In JSON both are the same, but not every cloud or CI accepts 2.0 where it
+        expects a whole number.
         """
         return {
             name: int(value)

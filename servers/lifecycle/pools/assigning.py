@@ -14,8 +14,8 @@ class Candidate(Generic[Waiting]):
 
     ``fit`` returns how many labels it has that a job does not ask for, or None if it
     can't run the job. Of pools that fit equally well, the one with the higher priority
-    serves it, and then the cheaper one. One that is ``dry`` creates nothing, so it gets
-    only what no other can run.
+    serves it, and then the cheaper one. A ``dry`` pool creates nothing, so it gets only
+    jobs that no other pool can run.
     """
 
     name: str

@@ -28,9 +28,9 @@ class Demand:
 
     ``complete`` is false if the queue showed only a part. ``names_servers`` tells
     whether running jobs say which server runs them. If they don't, ``elsewhere`` tells
-    whether one that counts for another pool may run on a server of this pool.
-    ``until`` is when this ceases to be true by its source's own word. Without it, the
-    policy says when.
+    whether a job that counts for another pool may run on a server of this pool.
+    ``until`` is when this expires, as its source says. Without it, the policy says
+    when.
     """
 
     at: float

@@ -169,7 +169,7 @@ _WINDOW: Final[Mapping[str, Any]] = {
 _MAX_WINDOWS: Final = 50
 _MAX_LETTERS: Final = 100
 _LARGEST: Final = MOST * 10
-_SMALLEST: Final = 1e-6  # besides 0: what is divided by it stays a number
+_SMALLEST: Final = 1e-6  # apart from 0; dividing by less may give infinity
 
 
 def check_policy(policy: Policy) -> Mapping[str, str]:
@@ -182,7 +182,7 @@ def check_policy(policy: Policy) -> Mapping[str, str]:
     if policy.slots < 1:
         wrong["slots"] = "Use at least 1."
     if not policy.stale:
-        # Every answer would be too old, so that nothing ever changed.
+        # Every answer would be too old, so nothing would ever change.
         wrong["stale"] = "Use more than 0."
     if policy.min > policy.max:
         wrong["min"] = "Use at most max."

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from servers.lifecycle.pools.policy import DAY
 from servers.lifecycle.replay.trace import TracedJob
 
-# After the last job was queued, and could have ended, in seconds.
+# In seconds, after the last job was queued and could have ended.
 PATIENCE: Final = 86400.0
 _ARRIVES: Final = 0
 _ENDS: Final = 1
@@ -119,14 +119,14 @@ class World:
         return self.result
 
     def _close(self) -> None:
-        """Count what there still is at the end."""
+        """Count the servers and the jobs that are left at the end."""
         for servers in self.servers.values():
             for server in servers:
                 if server.gone_at is None:
                     self._count_life(server, self.now)
         for at, _, kind, what in self._events:
             if kind == _ENDS and what[1].gone_at is None:
-                # What is left of a job that still runs was not run.
+                # The job still runs, so the rest of its time was not busy.
                 self.result.busy_seconds -= at - self.now
         for label, pending in self.pending.items():
             waits = self.result.waits.setdefault(label, [])

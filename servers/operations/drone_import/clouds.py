@@ -50,13 +50,13 @@ def _flag(_name: str, text: str) -> bool:
 
 
 def _read_amazon(given: Variables) -> dict[str, str]:
-    # The autoscaler's library also takes the second name of each.
+    # The autoscaler's library also accepts the second name of each variable.
     key = given.get("AWS_ACCESS_KEY_ID") or given.get("AWS_ACCESS_KEY")
     secret = given.get("AWS_SECRET_ACCESS_KEY") or given.get("AWS_SECRET_KEY")
     if bool(key) != bool(secret):
         raise InvalidError(
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together. Set both, or "
-            "neither to use the role of ServerFleet's machine."
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together. Set both. To "
+            "use the role of ServerFleet's machine, set neither."
         )
     if not key or not secret:
         return {"source": "machine"}

@@ -8,7 +8,7 @@ from servers.errors import InvalidError
 MAX_BYTES: Final = 256 * 1024
 _LINE_END: Final = re.compile("\r\n|\n|\r")
 _LINE: Final = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-# After both, a comment may follow.
+# In either kind of quotes. A comment may follow.
 _QUOTED: Final = re.compile(r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)")(?:\s*|\s+#.*)""")
 _COMMENT: Final = re.compile(r"(?:^|\s)#.*")
 _ESCAPED: Final = re.compile(r'\\(["\\$`])')
@@ -17,8 +17,8 @@ _ESCAPED: Final = re.compile(r'\\(["\\$`])')
 def read_variables(text: str) -> dict[str, str]:
     """Return the variables of a file; the last of a name counts.
 
-    Empty lines are left out, and so are comments, also after a value, and quotes around
-    one. Raises InvalidError, which never quotes a value.
+    Empty lines, comments (even after a value) and the quotes around a value are left
+    out. Raises InvalidError, which never quotes a value.
     """
     if len(text.encode()) > MAX_BYTES:
         raise InvalidError(f"The file is larger than {MAX_BYTES // 1024} KiB.")
@@ -63,7 +63,7 @@ _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|us|ns|h|m|s)")
 
 
 def read_seconds(name: str, text: str) -> int:
-    """Return a time such as 1h30m in seconds, as Go writes it. Raises InvalidError."""
+    """Return the seconds of a time such as 1h30m, as in Go. Raises InvalidError."""
     if text == "0":  # the only one without a unit
         return 0
     parts = _PART.findall(text[:_MAX_LETTERS])

@@ -89,7 +89,7 @@ class Gitea:
     ) -> tuple[dict[str, QueueJob | None], int]:
         """Return the jobs with a status by their rows' ids, and how many there are.
 
-        None is one that has ended.
+        None stands for a job that has ended.
         """
         rows: dict[str, QueueJob | None] = {}
         total = 0

@@ -4,8 +4,8 @@ The queue does not show an item's label. A job of the kind *freestyle* and its l
 show their own expression. Of all others it stands only in the sentence that says why
 the item waits. Three things make that sentence worth less than it seems:
 
-- With a single node of that label, it names the node instead. A node's own name is
-  such a label, too.
+- If only one node has the label, it names the node instead. A node's own name is such
+  a label, too.
 - Without any node, it names no label at all.
 - It is in the language of the one who asks, so English is asked for.
 
@@ -73,8 +73,9 @@ class Nodes:
     def find_labels(self, name: str) -> Sequence[str]:
         """Return the labels that a reason means by a name.
 
-        The only node of a label is named instead of the label. A node that others have
-        as a label is not the only one. One without labels is asked for by its name.
+        If only one node has a label, the reason names the node instead. If other nodes
+        have the name as a label, the label is meant. A node without labels is asked for
+        by its name.
         """
         others = any(name in labels for labels in self.labels.values())
         own = () if others else self.labels.get(name)

@@ -100,7 +100,7 @@ class Prometheus:
 
     def _ask(self, query: str, which: str, now: float) -> Iterator[tuple[Labels, int]]:
         """Yield the numbers that a query returns, with their labels."""
-        # It takes no fractions of a second.
+        # Prometheus takes no fractions of a second.
         back = f"{round(self._max_age * 1000)}ms"
         asked = {"query": query, "lookback_delta": back}
         reply = self._client.ask("GET", "/api/v1/query", query=asked)
