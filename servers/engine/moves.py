@@ -36,7 +36,7 @@ def apply(
                 answer=decision.answer,
             )
             if moved:
-                _hasten_pool(server, decision.event)
+                hasten_pool(server, decision.event)
             return moved
         case Adopt():
             return adopt_instance(server, decision, now=now)
@@ -45,7 +45,7 @@ def apply(
             return True
 
 
-def _hasten_pool(server: Server, event: Event) -> None:
+def hasten_pool(server: Server, event: Event) -> None:
     """After the commit, have the pool of a server that ends, or is gone, planned.
 
     By hints alone: a plan locks its pool before its servers. If one is lost, the next

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from servers.engine.moves import hasten_pool
 from servers.errors import ConflictError
 from servers.lifecycle.decisions import Replace
 from servers.lifecycle.snapshot import Placement
@@ -36,17 +37,21 @@ def replace_server(
     try:
         with transaction.atomic():
             _swap(server, first, call.reason, fleet=fleet, now=now)
+            hasten_pool(server, Event.STOP_REQUESTED)
     except _MovedError:
         return False
     except (ConflictError, Account.DoesNotExist) as refused:
         why = refused.message if isinstance(refused, ConflictError) else ""
-        return move(
+        moved = move(
             server,
             call.otherwise,
             reason=f"{call.reason} It was not replaced. {why}".rstrip(),
             now=now,
             fence=server.fence,
         )
+        if moved:
+            hasten_pool(server, call.otherwise)
+        return moved
     return True
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from servers.lifecycle.snapshot import Limits
+from servers.messaging import dispatch
 from servers.models import Account, Event, Fleet, Host, Server, Template
 from servers.operations.change import Change, change_server
 from servers.operations.templates import save_template
@@ -19,6 +20,7 @@ from servers.records.ledger import database_now
 from servers.reports.attention.load import list_attention
 from servers.reports.why import explain_server
 from tests.support.fleet import Workshop, live_keys, make_fleet, provision, world_of
+from tests.support.pools import make_pool
 from tests.support.worlds import turn
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -97,6 +99,26 @@ def test_three_failures_in_a_row_lose_the_health(workshop: Workshop) -> None:
     assert len(live_keys(account)) == 1  # kept, so that it can be looked at
     terminate_server(server.name)
     workshop.run_to("stopped", server)
+
+
+def test_the_pool_of_a_server_that_is_replaced_is_planned_at_once(
+    workshop: Workshop, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old,) = run_sick(workshop)
+    pool = make_pool()
+    Server.objects.filter(pk=old.pk).update(pool=pool)
+    done: list[tuple[str, str]] = []
+    carry_out = workshop.carry_out
+
+    def note(task: str, row_id: str) -> None:
+        done.append((task, row_id))
+        carry_out(task, row_id)
+
+    monkeypatch.setattr(workshop, "carry_out", note)
+    settings.BOOT_DEADLINE = 0.1
+    workshop.run_until(lambda: Server.objects.count() == 2)
+    workshop.turn()
+    assert {(dispatch.CORDON, str(pool.pk)), (dispatch.PLAN, str(pool.pk))} <= set(done)
 
 
 def test_a_lost_server_is_replaced_once_and_drains(
