@@ -85,9 +85,10 @@ def find_unreadable() -> Iterator[tuple[str, str]]:
 
 
 def rotate_batch(size: int = BATCH) -> tuple[int, int]:
-    """Encrypt up to ``size`` values with the first key.
+    """Encrypt up to ``size`` values of each column with the first key.
 
-    Return how many were encrypted and how many could not be read.
+    Return how many were encrypted and how many could not be read. Those that can't are
+    passed over, so they don't keep the others from their turn.
     """
     current = f"v1:{next(iter(settings.ENCRYPTION_KEYS))}:"
     done = failed = 0
@@ -95,14 +96,18 @@ def rotate_batch(size: int = BATCH) -> tuple[int, int]:
         # Not by startswith, which ignores case on SQLite.
         start = Substr("_head", 1, len(current))
         old = _filled(model, field).annotate(_start=start).exclude(_start=current)
-        for pk, stored in list(old.values_list("pk", field.attname)[:size]):
-            try:
-                plain = decrypt(stored, context=field.context_of(pk))
-            except DecryptionError:
-                failed += 1
-                continue
-            rows = model.objects.filter(pk=pk, **{field.attname: stored})
-            done += rows.update(**{field.attname: field.seal(plain, pk)})
+        left = size
+        while left and (found := list(old.values_list("pk", field.attname)[:left])):
+            for pk, stored in found:
+                try:
+                    plain = decrypt(stored, context=field.context_of(pk))
+                except DecryptionError:
+                    failed += 1
+                    continue
+                rows = model.objects.filter(pk=pk, **{field.attname: stored})
+                done += rows.update(**{field.attname: field.seal(plain, pk)})
+                left -= 1
+            old = old.filter(pk__gt=found[-1][0])
     return done, failed
 
 

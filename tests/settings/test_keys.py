@@ -124,6 +124,21 @@ def test_one_value_that_cannot_be_read_is_found_and_keeps_the_keys(
         run("rotatekeys")
 
 
+def test_values_that_cannot_be_read_do_not_hold_up_the_others(secrets: Server) -> None:
+    broken = sorted((provision() for _ in range(6)), key=lambda server: server.pk)
+    seal = Server._meta.get_field("secret").seal
+    Server.objects.filter(pk__in=[server.pk for server in broken[:3]]).update(
+        secret=seal("moved", secrets.pk)
+    )
+    with override_settings(ENCRYPTION_KEYS=NEW):
+        for _ in range(20):
+            done, failed = encryption.rotate_batch(2)
+            if not done:
+                break
+        assert failed == 3
+        assert encryption.count_by_key()["k1"] == 3
+
+
 @pytest.mark.pure
 def test_a_service_with_another_key_refuses_to_start_in_one_sentence() -> None:
     wrong = f"k1:{base64.b64encode(os.urandom(32)).decode()}"
