@@ -46,7 +46,7 @@ from servers.placing.call_slots import BusyError, await_slot
 from servers.placing.machines import has_host
 from servers.records import leases, ledger
 from servers.records.counters import count_fault
-from servers.records.durability import soft_commit
+from servers.records.durability import soft_commit, wait_for_disk
 
 logger = logging.getLogger(__name__)
 
@@ -181,6 +181,8 @@ class Step:
             else:
                 self.seen.read_again()
             following = self._settle()
+            if not isinstance(following, WriteIntent | None):
+                wait_for_disk()  # this took the lease of another call
         self.seen.hasten_listing(attempt, reply.pace)
         return following
 

@@ -32,6 +32,9 @@ MAX_COUNT: Final = 100
 MAX_LETTERS: Final = {"image": 255, "region": 100, "size": 255}
 TEMPLATE_GONE: Final = "This template no longer exists. Choose another."
 _MAX_SOURCES: Final = 1000
+# A pool may want a thousand servers at once. Each gets a hint, and ticks send others
+# only after this. A worker takes no hint that is AGAIN early, and clocks may step back.
+_HINTED: Final = dispatch.AGAIN - timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,5 +233,6 @@ def _build(request: Request, source: _Source, *, now: datetime) -> Server:
         trial_until=None if request.trial is None else now + request.trial,
         pool_id=request.pool,
         created_by=tracing.get_actor(),
+        due_at=None if request.pool is None else now + _HINTED,
         now=now,
     )

@@ -10,7 +10,6 @@ from django.utils.crypto import get_random_string
 
 from servers.clouds.registry import describe_kind
 from servers.lifecycle.snapshot import Placement
-from servers.messaging import dispatch
 from servers.models import Account, Server, TemplateVersion
 from servers.placing.placements import Wanted
 
@@ -30,10 +29,12 @@ def build_pending(
     created_by: str,
     trial_until: datetime | None = None,
     pool_id: UUID | None = None,
+    due_at: datetime | None = None,
     now: datetime,
 ) -> Server:
-    """Return an unsaved row to be created in ``first`` first. Send a hint for it.
+    """Return an unsaved row, to be created in ``first`` first. Send a hint for it.
 
+    If it is still there at ``due_at``, which is now by default, ticks send another one.
     Without a ``name``, it gets one with the template's prefix. ``ttl`` is in seconds; 0
     is no limit.
     """
@@ -59,7 +60,5 @@ def build_pending(
         created_at=now,
         updated_at=now,
         state_since=now,
-        # A pool may want a thousand at once, and each gets a hint. If they were due
-        # now, ticks would send all hints again.
-        next_step_at=now + dispatch.AGAIN if pool_id else now,
+        next_step_at=now if due_at is None else due_at,
     )

@@ -95,7 +95,7 @@ def record_accepted(
     """
     with transaction.atomic(savepoint=False):
         exists = lock_server(server)
-        ((attempt.outcome, attempt.instance_id),) = _ATTEMPT_LOCKED.read(id=attempt.pk)
+        attempt.outcome, attempt.instance_id = _ATTEMPT_LOCKED.get(id=attempt.pk)
         instance = record_instance(shown, attempt=attempt, now=now)
         claim = weigh_claim(
             Outcome(attempt.outcome),

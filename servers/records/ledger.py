@@ -97,14 +97,14 @@ def database_now() -> datetime:
     A time read here is older than that of any later statement, so a lease computed from
     it is never too long. The query needs a row, and the fleet's row always exists.
     """
-    ((now,),) = _NOW.read()
-    assert isinstance(now, datetime)
+    now: datetime
+    (now,) = _NOW.get()
     return now
 
 
 def read_fleet() -> tuple[Fleet, datetime]:
     """Return the fleet and the time of the database. One query."""
-    (fleet,) = _FLEET.read()
+    fleet: Any = _FLEET.get()
     return fleet, fleet.now
 
 

@@ -6,15 +6,15 @@ row, or SQLite's one write lock, for which all other creates wait. So the statem
 a create are compiled once in each process (docs/decisions/0080-prepared-statements.md).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property, reduce
 from operator import or_
 from types import SimpleNamespace
 from typing import Any, Final, TypeVar
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection, connections
+from django.core.exceptions import EmptyResultSet, ObjectDoesNotExist
+from django.db import connection, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import AutoField, Expression, Field, Model, Q, QuerySet
 from django.db.models.constants import OnConflict
@@ -52,7 +52,8 @@ class Prepared:
 
     ``build`` gets a function that returns the slot of a name, for the field of that
     name or of its second argument. For a value that is a list, it returns a list of
-    slots, and what was compiled is kept for each length up to ``_MAX_LENGTH``. As in
+    slots, which is compiled once for each length. If a list is longer than
+    ``_MAX_LENGTH``, it returns all values themselves, and nothing is kept. As in
     SQL, None in a slot equals nothing. A choice that changes the SQL needs a Prepared
     of its own.
     """
@@ -72,15 +73,16 @@ class Prepared:
             for name, value in given.items()
             if isinstance(value, list)
         )
-        if lengths in self._reads:
-            compiled = self._reads[lengths]
-        else:
-            compiled = self._compile_read(dict(lengths))
-            if all(length <= _MAX_LENGTH for _, length in lengths):
-                self._reads[lengths] = compiled
+        if any(length > _MAX_LENGTH for _, length in lengths):
+            return list(self._build(lambda name, _="": given[name]))
+        if lengths not in self._reads:
+            self._reads[lengths] = self._compile_read(dict(lengths))
+        compiled = self._reads[lengths]
         if compiled is None:
             return []
         rows, compiler, sql, params = compiled
+        if rows.query.select_for_update and connection.get_autocommit():
+            raise transaction.TransactionManagementError("No lock lasts here.")
         for name, length in lengths:
             values = given[name]
             given |= {f"{name} {number}": values[number] for number in range(length)}
@@ -96,10 +98,18 @@ class Prepared:
         vars(filled_rows.query)["get_compiler"] = get_compiler
         return list(filled_rows)
 
+    def get(self, **given: Any) -> Any:
+        """Return the first that the queryset yields, or raise the model's error."""
+        for found in self.read(**given):
+            return found
+        missing: type[ObjectDoesNotExist] = vars(self._model)["DoesNotExist"]
+        raise missing
+
     def update(self, values: Mapping[str, Any], **given: Any) -> int:
         """Write ``values`` on the rows, and return how many there are.
 
-        A value can be an expression, which may have slots.
+        A value can be an expression. What changes in it has to be a slot, since it is
+        compiled once, too.
         """
         shape = tuple(
             (name, value) if _is_expression(value) else name
@@ -142,12 +152,14 @@ class Prepared:
         return Slot(name, found)
 
 
-def among(field: str, slots: Iterable[Slot]) -> Q:
-    """Return the condition that a field has the value of one of the slots.
+def among(field: str, given: Sequence[Any]) -> Q:
+    """Return the condition that a field has one of some values, or slots for them.
 
     Django's ``in`` takes no expressions for a foreign key.
     """
-    return reduce(or_, (Q(**{field: slot}) for slot in slots), Q(pk__in=[]))
+    if any(isinstance(each, Slot) for each in given):
+        return reduce(or_, (Q(**{field: each}) for each in given))
+    return Q(**{f"{field}__in": given})
 
 
 class PreparedInsert:
@@ -221,7 +233,10 @@ def _execute(
     given: Mapping[str, Any],
     find: Callable[[Any], _Found],
 ) -> _Found:
-    with connection.cursor() as cursor:
+    with (
+        transaction.mark_for_rollback_on_error(connection.alias),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(sql, _fill(params, given))
         return find(cursor)
 

@@ -4,6 +4,8 @@ A client asks for the events after the last id that it has. So no event may appe
 an id that was already shown. On PostgreSQL, a transaction can commit a lower id later,
 so events are shown only up to the horizon below which everything is committed (see
 migration 0010). SQLite writes one transaction after the other.
+Only after a power cut can the last ids be given again, since not every event waits for
+the disk (docs/decisions/0080-prepared-statements.md).
 """
 
 import threading

@@ -2,17 +2,20 @@
 
 import threading
 from collections.abc import Iterator
+from unittest.mock import patch
 from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F, FloatField
 from django.db.models.sql.compiler import SQLCompiler
 from django.utils import timezone
 
-from servers.models import Attempt, Counter, Event, Server
+from servers.models import Attempt, Counter, Event, Fleet, Server
 from servers.operations.provision import Request, provision_servers
-from servers.records.durability import soft_commit
+from servers.records.durability import soft_commit, wait_for_disk
+from servers.records.ledger import database_now, read_fleet
 from servers.records.prepared import Prepared, PreparedInsert, Slot, among
 from tests.support.fleet import make_fleet
 
@@ -85,8 +88,31 @@ def test_a_foreign_key_may_be_one_of_several(servers: list[Server]) -> None:
     account = servers[0].account_id
     assert len(prepared.read(accounts=[account])) == 12
     assert len(prepared.read(accounts=[uuid4(), account])) == 12
+    assert len(prepared.read(accounts=[*(uuid4() for _ in range(2000)), account])) == 12
     assert prepared.read(accounts=[uuid4()]) == []
     assert prepared.read(accounts=[]) == []
+
+
+def test_a_lock_needs_a_transaction_each_time(servers: list[Server]) -> None:
+    prepared = Prepared(
+        Server,
+        lambda slot: Server.objects.select_for_update().filter(pk=slot("id")),
+    )
+    assert prepared.get(id=servers[0].pk) == servers[0]
+    with (
+        patch.object(BaseDatabaseWrapper, "get_autocommit", return_value=True),
+        pytest.raises(transaction.TransactionManagementError),
+    ):
+        prepared.read(id=servers[0].pk)
+    with pytest.raises(Server.DoesNotExist):
+        prepared.get(id=uuid4())
+
+
+def test_without_a_fleet_the_time_is_not_known() -> None:
+    with pytest.raises(Fleet.DoesNotExist):
+        database_now()
+    with pytest.raises(Fleet.DoesNotExist):
+        read_fleet()
 
 
 def test_updates_write_any_columns(servers: list[Server]) -> None:
@@ -186,7 +212,12 @@ def setting() -> Iterator[tuple[str, str, str]]:
         connection.connection.execute("PRAGMA synchronous = FULL")
         yield "PRAGMA synchronous", "1", "2"
     else:
+        # The tests' own server waits for no commit by itself.
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit TO on")
         yield "SHOW synchronous_commit", "off", "on"
+        with connection.cursor() as cursor:
+            cursor.execute("RESET synchronous_commit")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -214,3 +245,15 @@ def test_an_outer_transaction_decides(setting: tuple[str, str, str]) -> None:
     question, _, hard = setting
     with transaction.atomic(), soft_commit():
         assert ask(question) == hard
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_soft_commit_can_wait_for_the_disk_after_all(
+    setting: tuple[str, str, str],
+) -> None:
+    question, soft, hard = setting
+    with soft_commit():
+        wait_for_disk()
+        # On SQLite no process outlives what loses the commit.
+        assert ask(question) == (soft if connection.vendor == "sqlite" else hard)
+    assert ask(question) == hard

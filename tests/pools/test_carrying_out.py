@@ -1,19 +1,22 @@
 """A plan is carried out once, as a whole or not at all, and within all limits."""
 
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from servers import pools
-from servers.models import Account, Pool, PoolPlan, Server
+from servers import engine, pools, reconciler
+from servers.messaging import dispatch
+from servers.models import Account, Location, Pool, PoolPlan, Server
 from servers.operations.fleet import pause_fleet, resume_fleet
 from servers.operations.pools import save_pool
 from servers.operations.provision import provision_servers
 from servers.placing.caps import Rooms
 from servers.pools import planner
 from servers.pools.batch import read_batch
+from servers.records.ledger import database_now
 from tests.pools.following import make_pool, make_queue, plan_now
 from tests.queues.fakes.drone import FakeDrone
 
@@ -36,6 +39,43 @@ def test_two_planners_of_the_same_state_create_once(
     for _ in range(3):  # a message that comes again
         pools.plan_pools([pool.pk])
     assert Server.objects.count() == 1
+
+
+def test_ticks_hint_new_servers_again_only_if_their_hints_were_lost(
+    drone: FakeDrone, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints: list[str] = []
+
+    def send(task: str, row_id: str, _: str) -> None:
+        if task == dispatch.ADVANCE:
+            hints.append(row_id)
+
+    monkeypatch.setattr(dispatch, "_send", send)
+    drone.add()
+    plan_now(make_pool(make_queue(drone)))
+    server = Server.objects.get()
+    assert hints == [str(server.pk)]
+    reconciler.tick()
+    assert len(hints) == 1
+    later = database_now() + dispatch.AGAIN
+    monkeypatch.setattr(
+        import_module("servers.reconciler.tick"), "database_now", lambda: later
+    )
+    reconciler.tick()
+    assert hints == [str(server.pk)] * 2
+
+
+def test_a_worker_takes_the_hint_of_a_new_server_at_once(
+    drone: FakeDrone, account: Account
+) -> None:
+    drone.add()
+    plan_now(make_pool(make_queue(drone)))
+    server = Server.objects.get()
+    for location in Location.objects.all():
+        reconciler.observe_location(location.pk)
+    engine.advance(server.pk)
+    server.refresh_from_db()
+    assert server.attempt_number == 1
 
 
 @pytest.mark.parametrize("change", [{"enabled": False}, {"policy": {"max": 0}}])
