@@ -152,13 +152,15 @@ def drain_by(
     look: Callable[..., Met | NotYet],
     workshop: Workshop,
     monkeypatch: pytest.MonkeyPatch,
+    *,
+    seconds: int = 60,
 ) -> Server:
     """Terminate a server whose kind of readiness drains by ``look``."""
     machine = Machine(drained=Looked(look))
     kind = Readiness("it is there", lambda _: machine, has_host=True)
     monkeypatch.setitem(READINESS, "odd", kind)
     make_fleet()
-    set_timeout(1)
+    set_timeout(seconds)
     TemplateVersion.objects.update(readiness="odd")
     server = provision()
     workshop.run_to("running", server)
@@ -172,7 +174,7 @@ def test_a_bug_in_a_look_holds_nothing_up_past_the_timeout(
     def fail(*, timeout: float) -> Met:
         raise ZeroDivisionError
 
-    server = drain_by(fail, workshop, monkeypatch)
+    server = drain_by(fail, workshop, monkeypatch, seconds=1)
     workshop.run_to("stopped", server, seconds=30)
     assert "The drain timeout has passed. A look failed because of a bug" in (
         say_drained(server)
