@@ -34,24 +34,25 @@ def replace_server(
     ``first`` is where it is created first. If a limit leaves no room for another one,
     this one is moved as ``call`` says. Return False if it was moved meanwhile.
     """
+    event = Event.STOP_REQUESTED
     try:
         with transaction.atomic():
             _swap(server, first, call.reason, fleet=fleet, now=now)
-            hasten_pool(server, Event.STOP_REQUESTED)
     except _MovedError:
         return False
     except (ConflictError, Account.DoesNotExist) as refused:
         why = refused.message if isinstance(refused, ConflictError) else ""
+        event = call.otherwise
         moved = move(
             server,
-            call.otherwise,
+            event,
             reason=f"{call.reason} It was not replaced. {why}".rstrip(),
             now=now,
             fence=server.fence,
         )
-        if moved:
-            hasten_pool(server, call.otherwise)
-        return moved
+        if not moved:
+            return False
+    hasten_pool(server, event)
     return True
 
 

@@ -6,12 +6,13 @@ row, or SQLite's one write lock, for which all other creates wait. So the statem
 a create are compiled once in each process (docs/decisions/0080-prepared-statements.md).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from functools import cached_property, reduce
 from operator import or_
 from types import SimpleNamespace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from django.core.exceptions import EmptyResultSet, ObjectDoesNotExist
 from django.db import connection, connections, transaction
@@ -21,7 +22,6 @@ from django.db.models.constants import OnConflict
 from django.db.models.sql import InsertQuery, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
-_Found = TypeVar("_Found")
 _Row = tuple[Any, ...]
 _MAX_LENGTH: Final = 10
 # Before slots of new values, since slots of the condition may have the same names.
@@ -118,7 +118,8 @@ class Prepared:
         if shape not in self._updates:
             self._updates[shape] = self._compile_update(values)
         given |= {_NEW + name: value for name, value in values.items()}
-        return _execute(*self._updates[shape], given, _count)
+        with _executed(*self._updates[shape], given) as cursor:
+            return int(cursor.rowcount)
 
     def _compile_read(self, lengths: Mapping[str, int]) -> "_Compiled | None":
         def slot(name: str, field: str = "") -> Any:
@@ -178,7 +179,8 @@ class PreparedInsert:
         values = {
             field.attname: field.pre_save(row, add=True) for field in self._fields
         }
-        found = _execute(sql, params, values, _fetch)
+        with _executed(sql, params, values) as cursor:
+            found = cursor.fetchone()
         if found is None:
             return False
         row.pk = found[0] if self._has_serial else row.pk
@@ -217,28 +219,17 @@ def _is_expression(value: object) -> bool:
     return hasattr(value, "resolve_expression")
 
 
-def _fetch(cursor: Any) -> _Row | None:
-    row: _Row | None = cursor.fetchone()
-    return row
-
-
-def _count(cursor: Any) -> int:
-    count: int = cursor.rowcount
-    return count
-
-
-def _execute(
-    sql: str,
-    params: Iterable[Any],
-    given: Mapping[str, Any],
-    find: Callable[[Any], _Found],
-) -> _Found:
+@contextmanager
+def _executed(
+    sql: str, params: Iterable[Any], given: Mapping[str, Any]
+) -> Iterator[Any]:
+    """Run a statement, and give its cursor."""
     with (
         transaction.mark_for_rollback_on_error(connection.alias),
         connection.cursor() as cursor,
     ):
         cursor.execute(sql, _fill(params, given))
-        return find(cursor)
+        yield cursor
 
 
 def _fill(params: Iterable[Any], given: Mapping[str, Any]) -> _Row:
