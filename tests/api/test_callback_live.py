@@ -4,7 +4,7 @@ import re
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from tests.support.reporters import (
     make_callback_fleet,
     start_server,
 )
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,24 +35,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def public_url(settings: Any) -> None:
     settings.PUBLIC_URL = URL
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Do all in the same moment. Return what they return."""
-    gate = threading.Barrier(len(acts))
-    found: list[Any] = [None] * len(acts)
-
-    def run(number: int) -> None:
-        gate.wait()
-        found[number] = acts[number]()
-        connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(len(acts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return found
 
 
 def test_one_secret_is_registered_however_many_come_first(workshop: Workshop) -> None:

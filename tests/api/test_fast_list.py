@@ -2,7 +2,7 @@
 
 import base64
 import json
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from servers.operations.change import Change, change_server
 from servers.operations.templates import save_template
 from tests.api.conftest import Call
 from tests.support.fleet import provision
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -183,12 +184,7 @@ def test_no_list_is_older_than_an_answered_write(call: Call) -> None:
             if (shown[name], one["capacity"]) != (capacity, capacity):
                 stale.append(f"{name} {capacity}: {shown[name]} {one['capacity']}")
         done.append(1)
-        connections.close_all()
 
-    threads = [threading.Thread(target=write, args=(name,)) for name in names]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(write, name) for name in names))
     assert stale == []
     assert len(done) == writers

@@ -1,17 +1,16 @@
 """An Idempotency-Key creates its servers once, even with races and crashes."""
 
 import json
-import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.db.models import F
 
 from servers.models import Account, IdempotentRequest, Server
 from servers.reconciler import purge_history
 from tests.api.conftest import Call
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -105,21 +104,7 @@ def test_of_forty_concurrent_requests_one_creates_and_all_get_the_servers(
     call: Call,
 ) -> None:
     call("GET", "/api/me")  # the token is made once
-    answers: list[Any] = []
-    gate = threading.Barrier(40)
-
-    def run() -> None:
-        gate.wait(20)
-        try:
-            answers.append(post(call, "k-race", {"count": 2}))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run) for _ in range(40)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    answers = at_once(*[lambda: post(call, "k-race", {"count": 2})] * 40)
     assert [answer.status_code for answer in answers] == [200] * 40
     assert len({answer.content for answer in answers}) == 1
     replayed = [answer for answer in answers if "Idempotent-Replayed" in answer]

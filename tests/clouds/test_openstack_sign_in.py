@@ -1,9 +1,9 @@
 """OpenStack's tokens: fetched once, renewed, and sent to the catalogue's addresses."""
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,6 +25,7 @@ from tests.clouds.benches.openstack import OpenStackBench
 from tests.clouds.fakes.openstack_identity import project_of
 from tests.clouds.fakes.specs.material import load_json, need_material
 from tests.clouds.fakes.wire import Response
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.pure
 USER = {
@@ -59,16 +60,7 @@ def test_one_token_serves_all_threads_and_regions_of_an_account(
         CloudConfig("one", "RegionTwo", bench.fake.url, bench.config().credentials),
     )
     clouds = [bench.open(), elsewhere] * 4
-    threads = [
-        threading.Thread(
-            target=cloud.list_instances, args=("ci",), kwargs={"deadline": 9}
-        )
-        for cloud in clouds
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(partial(cloud.list_instances, "ci", deadline=9) for cloud in clouds))
     assert len([e for e in bench.fake.seen if e.role == "list"]) == len(clouds)
     assert count_sign_ins(bench) == 1
     # Another account's is another token.

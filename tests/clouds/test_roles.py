@@ -1,8 +1,8 @@
 """Keys that are lent: this machine's role, and an assumed one."""
 
-import threading
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from servers.outgoing.errors import (
 )
 from tests.clouds.test_amazon import error_of, spec_of
 from tests.support.aws import ROLE, Aws, run_aws
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.pure
 
@@ -115,11 +116,7 @@ def test_a_containers_keys_are_fetched_from_no_other_host(
 def test_many_threads_fetch_one_roles_keys_once(aws: Aws) -> None:
     aws.delay = 0.3
     cloud = open_amazon(aws, **MACHINE, role_arn=ARN)
-    threads = [threading.Thread(target=look, args=(cloud,)) for _ in range(12)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[partial(look, cloud)] * 12)
     assert aws.asked["AssumeRole"] == 1
     assert aws.asked["DescribeInstances"] == 12
 

@@ -1,6 +1,5 @@
 """The log-in: one for pages and admin, with a limit on failures."""
 
-import threading
 import time
 from collections.abc import Iterator
 
@@ -14,6 +13,7 @@ from servers.dashboard.people import login
 from servers.drill.service import free_port
 from servers.models import Event
 from servers.operations.fleet import initialise_fleet
+from tests.support.threads import at_once
 
 pytestmark = [pytest.mark.django_db, pytest.mark.pure]
 
@@ -120,20 +120,14 @@ def test_only_as_many_proxies_are_believed_as_there_are(
 
 def test_tries_that_come_at_once_are_counted_before_they_are_looked_at() -> None:
     looked: list[int] = []
-    gate = threading.Barrier(24)
 
     def guess() -> None:
-        gate.wait()
         reservation = login.Reservation("ada", "10.0.0.7")
         if not reservation.wait:
             looked.append(1)
             time.sleep(0.2)  # as long as a password is hashed
 
-    threads = [threading.Thread(target=guess) for _ in range(24)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[guess] * 24)
     assert 1 <= len(looked) <= login.MAX_BY_NAME
 
 

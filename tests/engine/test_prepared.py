@@ -1,6 +1,5 @@
 """Statements that are compiled once give what plain querysets give."""
 
-import threading
 from collections.abc import Iterator
 from unittest.mock import patch
 from uuid import uuid4
@@ -18,6 +17,7 @@ from servers.records.durability import soft_commit, wait_for_disk
 from servers.records.ledger import database_now, read_fleet
 from servers.records.prepared import Prepared, PreparedInsert, Slot, among
 from tests.support.fleet import make_fleet
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -188,13 +188,8 @@ def test_threads_do_not_mix_their_values(servers: list[Server]) -> None:
             (found,) = prepared.read(id=server.pk)
             if found.name != server.name:
                 wrong.append(found.name)
-        connection.close()
 
-    threads = [threading.Thread(target=read) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[read] * 4)
     assert wrong == []
 
 

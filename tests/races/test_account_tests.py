@@ -1,16 +1,15 @@
 """Tests of accounts whose cloud says nothing leave the web its threads."""
 
 import socket
-import threading
 import time
 
 import pytest
-from django.db import connections
 
 from servers.errors import UnavailableError
 from servers.models import Account
 from servers.operations import account_test, visits
 from servers.operations.fleet import initialise_fleet
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,23 +30,15 @@ def test_of_eight_tests_of_a_silent_port_two_wait_and_the_others_are_told_at_onc
         keys = {"access_key_id": "a", "secret_access_key": "b"}
         told: list[float] = []
         found: list[list[visits.Finding]] = []
-        gate = threading.Barrier(8)
 
         def run() -> None:
-            gate.wait()
             began = time.monotonic()
             try:
                 found.append(account_test.probe_account(account, credentials=keys))
             except UnavailableError:
                 told.append(time.monotonic() - began)
-            finally:
-                connections.close_all()
 
-        threads = [threading.Thread(target=run) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(*[run] * 8)
     assert len(found) == visits.MAX_AT_ONCE
     assert all(not finding.works for findings in found for finding in findings)
     assert len(told) == 8 - visits.MAX_AT_ONCE

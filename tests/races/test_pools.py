@@ -5,10 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from servers.errors import ConflictError, InvalidError
 from servers.models import Pool, Queue, Template
@@ -20,6 +21,7 @@ from servers.operations.saving import saving
 from servers.operations.templates import delete_template, save_template
 from tests.support.fleet import Workshop, make_fleet, make_template
 from tests.support.runners import VARIABLE
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -99,22 +101,15 @@ def set_up(*, own: bool = False, pool: bool = True, queue: bool = True) -> None:
 
 def run_together(*acts: Callable[[], None]) -> list[str]:
     """Do all at once, and return why some were refused."""
-    told: list[str] = []
 
-    def run(act: Callable[[], None]) -> None:
+    def run(act: Callable[[], None]) -> str:
         try:
             act()
         except (ConflictError, InvalidError) as error:
-            told.append(str(error))
-        finally:
-            connection.close()
+            return str(error)
+        return ""
 
-    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return told
+    return list(filter(None, at_once(*(partial(run, act) for act in acts))))
 
 
 @pytest.mark.parametrize(

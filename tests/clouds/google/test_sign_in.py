@@ -1,7 +1,7 @@
 """Tokens for Google: where an assertion may go, whose token it is, what is wrong."""
 
 import json
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ from tests.clouds.benches.google import GoogleBench
 from tests.clouds.fakes.google_token import make_key_file, private_pem
 from tests.clouds.fakes.wire import Response
 from tests.clouds.google.signing_in import MACHINE, errors_of, look
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.pure
 
@@ -107,11 +108,7 @@ def test_credentials_are_told_to_be_wrong_when_they_are_entered(
 
 def test_a_token_is_fetched_once_for_all_threads_and_calls(bench: GoogleBench) -> None:
     cloud = bench.open()
-    threads = [threading.Thread(target=look, args=(cloud,)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[partial(look, cloud)] * 8)
     look(bench.open())
     roles = [each.role for each in bench.fake.seen]
     assert (roles.count("token"), roles.count("list")) == (1, 9)
